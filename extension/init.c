@@ -1,0 +1,21 @@
+/*
+ * init.c
+ *		Module load: configuration parameters.
+ *
+ * Each family of files defines its own parameters in a function called from
+ * here, so that SHOW reason.* has one source and the families stay apart.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	MarkGUCPrefixReserved("reason");
+}

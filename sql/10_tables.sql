@@ -1,0 +1,292 @@
+-- Tables of the reasoning graph.
+--
+-- Everything here is written once and never changed, except the few tables that
+-- hold state rather than record (snapshot.status and its companions, signer.status,
+-- client, lease, sealer_state, idempotency_key); 15_append_only.sql enforces that.
+--
+-- Keys are laid out so that the division, the tenant, is part of every primary and
+-- unique key, while the walk along edges compares one 8-byte integer.
+
+\echo Use "CREATE EXTENSION reasoning_graph" to load this file. \quit
+
+CREATE SEQUENCE reason.record_no AS bigint;
+COMMENT ON SEQUENCE reason.record_no IS
+    'Numbers nodes, edges, annotations and events. CACHE 1, and drawn only by transactions that already have an xid: the sealer derives from it which numbers are decided.';
+
+-- ---------------------------------------------------------------- the graph
+
+CREATE TABLE reason.node (
+    no                    bigint      NOT NULL DEFAULT nextval('reason.record_no'),
+    id                    uuid        NOT NULL,
+    division              text        NOT NULL,
+    type                  text        NOT NULL,
+    author                text        NOT NULL,
+    payload               jsonb,
+    metadata              jsonb       NOT NULL DEFAULT '{}',
+    created_at            timestamptz NOT NULL,
+    occurred_at           timestamptz,
+    version               text,
+    manifest_signature_id text,
+    payload_ref           jsonb,
+    salt                  bytea,
+    payload_hash          bytea       NOT NULL,
+    digest                bytea       NOT NULL,
+    audit_event_id        uuid        NOT NULL,
+    -- serves the walk: (no) → id, created_at without touching the heap
+    CONSTRAINT node_pkey PRIMARY KEY (no, division) INCLUDE (id, created_at),
+    CONSTRAINT node_id_key UNIQUE (id, division),
+    CONSTRAINT node_type_check CHECK (type IN ('observation', 'recommendation', 'decision', 'action',
+        'hypothesis', 'policyCheck', 'score', 'correction', 'annotation')),
+    CONSTRAINT node_metadata_check CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT node_payload_salt_check CHECK ((payload IS NULL) = (salt IS NULL)),
+    CONSTRAINT node_digest_check CHECK (octet_length(digest) = 32 AND octet_length(payload_hash) = 32)
+);
+COMMENT ON TABLE reason.node IS 'One step of reasoning: an observation, score, recommendation, decision, action … Never updated; a correction is a new node with an edge of type corrects.';
+COMMENT ON COLUMN reason.node.no IS 'Narrow key of the walk; meaningless outside this database.';
+COMMENT ON COLUMN reason.node.division IS 'The tenant. An edge and both its ends live in one division.';
+COMMENT ON COLUMN reason.node.payload IS 'Content; NULL once erased. The proof covers payload_hash, never the payload itself.';
+COMMENT ON COLUMN reason.node.created_at IS 'When the node was recorded (server clock).';
+COMMENT ON COLUMN reason.node.occurred_at IS 'When it happened according to its author ("ts"), if the author said so.';
+COMMENT ON COLUMN reason.node.payload_ref IS 'Where larger content is kept: {uri, sha256, size}.';
+COMMENT ON COLUMN reason.node.salt IS '16 random bytes; NULL once erased.';
+COMMENT ON COLUMN reason.node.payload_hash IS 'SHA-256(salt || canonical(payload)).';
+COMMENT ON COLUMN reason.node.digest IS 'SHA-256 of the canonical record in the node.created event.';
+
+CREATE TABLE reason.edge (
+    no             bigint           NOT NULL DEFAULT nextval('reason.record_no'),
+    id             uuid             NOT NULL,
+    division       text             NOT NULL,
+    from_no        bigint           NOT NULL,
+    to_no          bigint           NOT NULL,
+    type           text             NOT NULL,
+    weight         double precision NOT NULL DEFAULT 1,
+    metadata       jsonb            NOT NULL DEFAULT '{}',
+    created_at     timestamptz      NOT NULL,
+    digest         bytea            NOT NULL,
+    audit_event_id uuid             NOT NULL,
+    CONSTRAINT edge_pkey PRIMARY KEY (no, division) INCLUDE (id),
+    CONSTRAINT edge_id_key UNIQUE (id, division),
+    CONSTRAINT edge_type_check CHECK (type IN ('causal', 'supports', 'contradicts', 'derivedFrom',
+        'influencedBy', 'corrects')),
+    CONSTRAINT edge_weight_check CHECK (weight > '-Infinity' AND weight < 'Infinity'),
+    CONSTRAINT edge_metadata_check CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT edge_digest_check CHECK (octet_length(digest) = 32)
+);
+COMMENT ON TABLE reason.edge IS 'A causal link: from is the cause, to the effect. Its record holds the digests of both ends.';
+COMMENT ON COLUMN reason.edge.from_no IS 'node.no of the cause. Not a foreign key: nodes cannot be deleted, add_edge reads both ends, and a key check would lock (and so write) both node rows for every edge.';
+COMMENT ON COLUMN reason.edge.to_no IS 'node.no of the effect.';
+
+-- Ancestors: (effect) → cause, edge.  Descendants: (cause) → effect, edge.
+-- INCLUDE keeps equal keys in heap order and rules out posting lists, which the walk relies on.
+CREATE INDEX edge_to_idx ON reason.edge (to_no) INCLUDE (from_no, no);
+CREATE INDEX edge_from_idx ON reason.edge (from_no) INCLUDE (to_no, no);
+
+CREATE TABLE reason.annotation (
+    no             bigint      NOT NULL DEFAULT nextval('reason.record_no'),
+    id             uuid        NOT NULL,
+    division       text        NOT NULL,
+    target_no      bigint      NOT NULL,
+    type           text        NOT NULL,
+    author         text        NOT NULL,
+    payload        jsonb,
+    metadata       jsonb       NOT NULL DEFAULT '{}',
+    created_at     timestamptz NOT NULL,
+    salt           bytea,
+    payload_hash   bytea       NOT NULL,
+    digest         bytea       NOT NULL,
+    audit_event_id uuid        NOT NULL,
+    CONSTRAINT annotation_pkey PRIMARY KEY (no, division),
+    CONSTRAINT annotation_id_key UNIQUE (id, division),
+    CONSTRAINT annotation_metadata_check CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT annotation_payload_salt_check CHECK ((payload IS NULL) = (salt IS NULL)),
+    CONSTRAINT annotation_digest_check CHECK (octet_length(digest) = 32 AND octet_length(payload_hash) = 32)
+);
+COMMENT ON TABLE reason.annotation IS 'A remark about a node, added afterwards. The node itself stays as it was.';
+-- serves: the annotations of a node, in the order they were made
+CREATE INDEX annotation_target_idx ON reason.annotation (target_no, created_at);
+
+-- Pages become all-visible soon after they fill: index-only walks depend on it.
+ALTER TABLE reason.node SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_insert_threshold = 5000);
+ALTER TABLE reason.edge SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_insert_threshold = 5000);
+
+-- ---------------------------------------------------------------- the chain
+
+CREATE TABLE reason.audit_event (
+    no         bigint      NOT NULL DEFAULT nextval('reason.record_no'),
+    id         uuid        NOT NULL,
+    division   text        NOT NULL,
+    event_type text        NOT NULL,
+    ts         timestamptz NOT NULL,
+    payload    json        NOT NULL,
+    CONSTRAINT audit_event_pkey PRIMARY KEY (no, division),
+    CONSTRAINT audit_event_id_key UNIQUE (id, division)
+);
+COMMENT ON TABLE reason.audit_event IS 'What happened, written by the transaction that did it. The event of a node, edge or annotation has the same no as its record.';
+COMMENT ON COLUMN reason.audit_event.payload IS 'Exactly the canonical JSON bytes that are hashed.';
+
+CREATE TABLE reason.audit_seal (
+    division   text        NOT NULL,
+    seq        bigint      NOT NULL,
+    event_no   bigint      NOT NULL,
+    prev_hash  bytea,
+    hash       bytea       NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT audit_seal_pkey PRIMARY KEY (division, seq),
+    -- serves the sealer: which events of a window of numbers have their place already
+    CONSTRAINT audit_seal_event_key UNIQUE (event_no, division),
+    CONSTRAINT audit_seal_seq_check CHECK (seq >= 0 AND (seq = 0) = (prev_hash IS NULL)),
+    CONSTRAINT audit_seal_hash_check CHECK (octet_length(hash) = 32 AND octet_length(prev_hash) = 32)
+);
+COMMENT ON TABLE reason.audit_seal IS 'The place of an event in its division''s chain: hash = SHA-256(payload || prev_hash). Durable before anything is signed.';
+COMMENT ON COLUMN reason.audit_seal.created_at IS 'greatest(event ts, created_at of the seal before + 1 microsecond): strictly increasing, and recomputed by verify_audit().';
+
+CREATE TABLE reason.audit_signature (
+    division  text   NOT NULL,
+    seq       bigint NOT NULL,
+    signer_id text   NOT NULL,
+    signature bytea  NOT NULL,
+    CONSTRAINT audit_signature_pkey PRIMARY KEY (division, seq),
+    CONSTRAINT audit_signature_length_check CHECK (octet_length(signature) = 64)
+);
+COMMENT ON TABLE reason.audit_signature IS 'Ed25519 (RFC 8032) over the 32 bytes of the seal''s hash.';
+
+CREATE TABLE reason.sealer_state (
+    only_row          boolean NOT NULL DEFAULT true,
+    decided_no        bigint  NOT NULL DEFAULT 0,
+    candidate_no      bigint,
+    candidate_xmax    xid8,
+    CONSTRAINT sealer_state_pkey PRIMARY KEY (only_row),
+    CONSTRAINT sealer_state_only_row_check CHECK (only_row)
+);
+COMMENT ON TABLE reason.sealer_state IS 'How far the sealer need not look again: every event with no <= decided_no is sealed or was rolled back. candidate_no becomes decided once all transactions before candidate_xmax have ended. Losing this row costs a rescan, nothing else.';
+
+-- ---------------------------------------------------------------- snapshots
+
+CREATE TABLE reason.snapshot (
+    no                    bigint      NOT NULL DEFAULT nextval('reason.record_no'),
+    id                    uuid        NOT NULL,
+    division              text        NOT NULL,
+    status                text        NOT NULL DEFAULT 'pending',
+    root_ids              uuid[]      NOT NULL,
+    depth                 integer,
+    direction             text        NOT NULL,
+    audience              text        NOT NULL,
+    description           text,
+    include_annotations   boolean     NOT NULL DEFAULT false,
+    pii_included          boolean     NOT NULL,
+    manifest_signature_id text,
+    graph_version         text        NOT NULL,
+    created_at            timestamptz NOT NULL,
+    request_id            text,
+    requested_by          text        NOT NULL,
+    hash                  text        NOT NULL,
+    size_bytes            bigint      NOT NULL,
+    node_count            bigint      NOT NULL,
+    edge_count            bigint      NOT NULL,
+    signer_id             text,
+    signature             bytea,
+    signed_at             timestamptz,
+    object_uri            text,
+    object_version        text,
+    completed_at          timestamptz,
+    attempts              integer     NOT NULL DEFAULT 0,
+    next_attempt_at       timestamptz,
+    failure               text,
+    audit_event_id        uuid,
+    CONSTRAINT snapshot_pkey PRIMARY KEY (no, division),
+    CONSTRAINT snapshot_id_key UNIQUE (id, division),
+    CONSTRAINT snapshot_request_key UNIQUE (division, requested_by, request_id),
+    CONSTRAINT snapshot_status_check CHECK (status IN ('pending', 'signed', 'complete', 'failed')),
+    CONSTRAINT snapshot_direction_check CHECK (direction IN ('ancestors', 'descendants')),
+    CONSTRAINT snapshot_roots_check CHECK (cardinality(root_ids) BETWEEN 1 AND 32),
+    CONSTRAINT snapshot_hash_check CHECK (hash ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT snapshot_signed_check CHECK (status NOT IN ('signed', 'complete') OR (signer_id IS NOT NULL AND octet_length(signature) = 64)),
+    CONSTRAINT snapshot_complete_check CHECK (status <> 'complete' OR (object_uri IS NOT NULL AND completed_at IS NOT NULL AND audit_event_id IS NOT NULL))
+);
+COMMENT ON TABLE reason.snapshot IS 'A frozen subgraph. Complete only when its signature and its object are both durable.';
+COMMENT ON COLUMN reason.snapshot.hash IS 'SHA-256 of the canonical document, hex.';
+COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
+-- serves the sidecar: what is left to do, oldest first
+CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
+
+CREATE TABLE reason.snapshot_chunk (
+    division    text    NOT NULL,
+    snapshot_no bigint  NOT NULL,
+    chunk       integer NOT NULL,
+    bytes       bytea   STORAGE EXTERNAL NOT NULL,
+    CONSTRAINT snapshot_chunk_pkey PRIMARY KEY (snapshot_no, chunk, division)
+);
+COMMENT ON TABLE reason.snapshot_chunk IS 'The signed bytes of a snapshot, in pieces of 1 MiB, in order.';
+
+-- ---------------------------------------------------------------- who may sign, who may call
+
+CREATE TABLE reason.signer (
+    signer_id         text        NOT NULL,
+    algorithm         text        NOT NULL DEFAULT 'ed25519',
+    public_key        bytea       NOT NULL,
+    status            text        NOT NULL DEFAULT 'active',
+    valid_from        timestamptz NOT NULL,
+    valid_to          timestamptz,
+    revoked_at        timestamptz,
+    revocation_reason text,
+    CONSTRAINT signer_pkey PRIMARY KEY (signer_id),
+    CONSTRAINT signer_id_check CHECK (signer_id ~ '^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,199}$'),
+    CONSTRAINT signer_algorithm_check CHECK (algorithm = 'ed25519'),
+    CONSTRAINT signer_key_check CHECK (octet_length(public_key) = 32),
+    CONSTRAINT signer_status_check CHECK (status IN ('active', 'retired', 'revoked')),
+    CONSTRAINT signer_revoked_check CHECK ((status = 'revoked') = (revoked_at IS NOT NULL)),
+    CONSTRAINT signer_validity_check CHECK (valid_to IS NULL OR valid_to >= valid_from)
+);
+COMMENT ON TABLE reason.signer IS 'Public keys that may sign hashes of events and snapshots. Every change is an event in the chain of division system.';
+COMMENT ON COLUMN reason.signer.public_key IS 'Raw Ed25519 public key, 32 bytes.';
+
+CREATE TABLE reason.client (
+    name          text    NOT NULL,
+    issuer        text,
+    san_uri       text,
+    role          text    NOT NULL,
+    divisions     text[]  NOT NULL DEFAULT '{default}',
+    pii           boolean NOT NULL DEFAULT false,
+    enabled       boolean NOT NULL DEFAULT true,
+    CONSTRAINT client_pkey PRIMARY KEY (name),
+    CONSTRAINT client_role_check CHECK (role IN ('reader', 'auditor', 'writer', 'admin')),
+    CONSTRAINT client_divisions_check CHECK (cardinality(divisions) > 0 AND array_position(divisions, NULL) IS NULL)
+);
+COMMENT ON TABLE reason.client IS 'Who may call over HTTPS: the common name of a verified certificate, what it may do, and where.';
+COMMENT ON COLUMN reason.client.name IS 'Common name of the client certificate.';
+COMMENT ON COLUMN reason.client.issuer IS 'Distinguished name (RFC 2253) of the issuer that the certificate must have; NULL accepts any issuer that the gateway trusts.';
+COMMENT ON COLUMN reason.client.san_uri IS 'URI that the certificate must name as subject alternative name; NULL asks for none.';
+COMMENT ON COLUMN reason.client.divisions IS 'Divisions granted; ''*'' grants all.';
+COMMENT ON COLUMN reason.client.pii IS 'May see payloads unredacted.';
+
+CREATE TABLE reason.division_grant (
+    grantee  name NOT NULL,
+    division text NOT NULL,
+    CONSTRAINT division_grant_pkey PRIMARY KEY (grantee, division)
+);
+COMMENT ON TABLE reason.division_grant IS 'Which divisions the members of a database role may see in SQL; ''*'' stands for all.';
+
+-- ---------------------------------------------------------------- queues and fences
+
+CREATE TABLE reason.lease (
+    duty       text        NOT NULL,
+    holder     text        NOT NULL,
+    token      bigint      NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT lease_pkey PRIMARY KEY (duty)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE reason.lease IS 'Who leads a single-writer duty. Every change of hands raises token; every state change names its token, so a leader that slept through its lease can do no harm.';
+
+CREATE TABLE reason.idempotency_key (
+    client       text        NOT NULL,
+    key          text        NOT NULL,
+    request_hash bytea       NOT NULL,
+    status       integer,
+    headers      text,
+    body         text,
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT idempotency_key_pkey PRIMARY KEY (client, key)
+);
+COMMENT ON TABLE reason.idempotency_key IS 'First answer to a write that named an Idempotency-Key. Expires; not part of the record.';
+-- serves expiry
+CREATE INDEX idempotency_key_created_idx ON reason.idempotency_key (created_at);
