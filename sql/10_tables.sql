@@ -7,8 +7,6 @@
 -- Keys are laid out so that the division, the tenant, is part of every primary and
 -- unique key, while the walk along edges compares one 8-byte integer.
 
-\echo Use "CREATE EXTENSION reasoning_graph" to load this file. \quit
-
 CREATE SEQUENCE reason.record_no AS bigint;
 COMMENT ON SEQUENCE reason.record_no IS
     'Numbers nodes, edges, annotations and events. CACHE 1, and drawn only by transactions that already have an xid: the sealer derives from it which numbers are decided.';
@@ -213,9 +211,11 @@ CREATE TABLE reason.snapshot_chunk (
     division    text    NOT NULL,
     snapshot_no bigint  NOT NULL,
     chunk       integer NOT NULL,
-    bytes       bytea   STORAGE EXTERNAL NOT NULL,
+    bytes       bytea   NOT NULL,
     CONSTRAINT snapshot_chunk_pkey PRIMARY KEY (snapshot_no, chunk, division)
 );
+-- Read by ranges and sent on as it is: compressing it would only cost time.
+ALTER TABLE reason.snapshot_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 COMMENT ON TABLE reason.snapshot_chunk IS 'The signed bytes of a snapshot, in pieces of 1 MiB, in order.';
 
 -- ---------------------------------------------------------------- who may sign, who may call

@@ -1,0 +1,41 @@
+-- Who may do what: every grant of the product, in one place.
+--
+-- Nothing is granted to PUBLIC. Functions that write, or that take an identity as an
+-- argument, run with their owner's rights (SECURITY DEFINER, search_path pinned) and are
+-- granted to the one role that has business calling them.
+
+REVOKE ALL ON SCHEMA reason FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA reason FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA reason FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reason FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA reason TO reason_reader, reason_auditor, reason_writer, reason_gateway, reason_sidecar, reason_admin;
+
+-- An auditor is a reader who also verifies and sees content; an admin is an auditor who also
+-- keeps signers, clients and safe mode.
+GRANT reason_reader TO reason_auditor;
+GRANT reason_auditor TO reason_admin;
+
+-- ---------------------------------------------------------------- everybody with a role
+GRANT EXECUTE ON FUNCTION
+    reason.division_visible(text),
+    reason.visible_divisions(),
+    reason.division_visible_to(name, text),
+    reason.visible_divisions_of(name)
+TO reason_reader, reason_writer, reason_gateway, reason_sidecar;
+
+-- ---------------------------------------------------------------- reason_reader: columns without content
+GRANT SELECT (no, id, division, type, author, metadata, created_at, occurred_at, version,
+              manifest_signature_id, payload_ref, payload_hash, digest, audit_event_id)
+    ON reason.node TO reason_reader;
+GRANT SELECT ON reason.edge TO reason_reader;
+GRANT SELECT (no, id, division, target_no, type, author, metadata, created_at, payload_hash, digest, audit_event_id)
+    ON reason.annotation TO reason_reader;
+GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations,
+              pii_included, manifest_signature_id, graph_version, created_at, hash, size_bytes, node_count,
+              edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id)
+    ON reason.snapshot TO reason_reader;
+
+-- ---------------------------------------------------------------- reason_auditor: content and proof
+GRANT SELECT ON reason.node, reason.annotation, reason.snapshot, reason.snapshot_chunk,
+    reason.audit_event, reason.audit_seal, reason.audit_signature, reason.signer TO reason_auditor;
