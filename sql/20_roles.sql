@@ -44,12 +44,6 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$ SELECT reason.division_visible_to(current_user, p_division) $$;
 COMMENT ON FUNCTION reason.division_visible(text) IS 'Whether the current role may see a division.';
 
-CREATE FUNCTION reason.visible_divisions() RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT reason.visible_divisions_of(current_user) $$;
-COMMENT ON FUNCTION reason.visible_divisions() IS 'The divisions that the current role may see; {*} when it may see all. Row security evaluates it once a query.';
-
 CREATE FUNCTION reason.visible_divisions_of(p_role name) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -59,6 +53,12 @@ AS $$
                            WHERE pg_has_role(p_role, r.oid, 'USAGE') ORDER BY 1) END
 $$;
 COMMENT ON FUNCTION reason.visible_divisions_of(name) IS 'The divisions that a database role may see; {*} when it may see all.';
+
+CREATE FUNCTION reason.visible_divisions() RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT reason.visible_divisions_of(current_user) $$;
+COMMENT ON FUNCTION reason.visible_divisions() IS 'The divisions that the current role may see; {*} when it may see all. Row security evaluates it once a query.';
 
 -- ---------------------------------------------------------------- row security
 -- The array is computed once a query (an initplan), not once a row.
