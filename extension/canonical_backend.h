@@ -1,0 +1,43 @@
+/*
+ * canonical_backend.h
+ *		Canonical JSON inside PostgreSQL: memory, errors, and jsonb.
+ */
+#ifndef REASON_CANONICAL_BACKEND_H
+#define REASON_CANONICAL_BACKEND_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "buffer.h"
+#include "json_reader.h"
+
+/* reason.max_json_depth: nesting that the write path accepts. */
+extern int	reason_max_json_depth;
+
+/* reason.max_canonical_depth: nesting that canonical_json() and digest() accept. */
+extern int	reason_max_canonical_depth;
+
+/* Called by _PG_init(). */
+extern void canonical_define_parameters(void);
+
+/*
+ * Memory hook: palloc() in `context`, a MemoryContext, or in the current one when
+ * NULL.  Checks for interrupts and raises an error when there is no memory.
+ */
+extern void *canonical_realloc(void *context, void *old, size_t size);
+
+/* Raises the reader's error with SQLSTATE, and the place as DETAIL. */
+extern void canonical_report(const JsonError *error) pg_attribute_noreturn();
+
+/* The limits of the write path: depth by configuration, inexact numbers refused. */
+extern JsonLimits canonical_write_limits(void);
+
+/*
+ * Appends the canonical form, the same bytes as for the text the jsonb came
+ * from.  Raises an error with SQLSTATE 22003 for a number beyond a double's
+ * range, and 54000 for too much depth.
+ */
+extern void canonical_write_jsonb(Buffer *out, Jsonb *jsonb);
+
+#endif							/* REASON_CANONICAL_BACKEND_H */
