@@ -1,0 +1,274 @@
+-- Writing: nodes, edges, annotations, each with its event, in one transaction.
+--
+-- There is one way in. Whatever the form (a batch over HTTPS, a call in SQL), the input is
+-- JSON text, read strictly by C (extension/write_*.c), which gives back finished rows:
+-- numbers, ids, salts, digests and the event's canonical payload. One statement inserts them.
+
+-- ---------------------------------------------------------------- ids, times, identity
+
+CREATE FUNCTION reason.uuid_v7() RETURNS uuid
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_uuid_v7';
+COMMENT ON FUNCTION reason.uuid_v7() IS 'A new version 7 UUID (RFC 9562): time-ordered, strictly increasing within a session.';
+
+CREATE FUNCTION reason.rfc3339(ts timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT pg_catalog.to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
+COMMENT ON FUNCTION reason.rfc3339(timestamptz) IS 'RFC 3339 in UTC with six digits of fraction, whatever the session''s time zone.';
+
+CREATE FUNCTION reason.calling_role() RETURNS name
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_calling_role';
+COMMENT ON FUNCTION reason.calling_role() IS 'The role that called the function running with its owner''s rights: SET ROLE counts, SECURITY DEFINER does not.';
+
+-- ---------------------------------------------------------------- the doorbell
+
+CREATE FUNCTION reason.doorbell_key() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS 'SELECT 5928239467352';
+COMMENT ON FUNCTION reason.doorbell_key() IS 'Advisory lock of the doorbell: the sidecar holds it while it sleeps.';
+
+CREATE FUNCTION reason.ring() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    -- NOTIFY takes a lock on the whole cluster's queue at commit, so a busy system must not use it. Holding the
+    -- doorbell shared until commit keeps the sidecar from falling asleep before this work is visible to it;
+    -- when the lock is not to be had, the sidecar sleeps already, and only then it is rung.
+    IF NOT pg_try_advisory_xact_lock_shared(reason.doorbell_key()) THEN
+        NOTIFY reason_work;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.ring() IS 'Wakes the sidecar if it sleeps. A ring that is lost costs latency only.';
+
+-- ---------------------------------------------------------------- events
+
+CREATE FUNCTION reason.append_event(division text, event_type text, body jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    event_id uuid := reason.uuid_v7();
+    event_ts timestamptz := clock_timestamp();
+BEGIN
+    -- The number must be drawn by a transaction that has its id already (see record_no).
+    PERFORM pg_current_xact_id();
+    INSERT INTO reason.audit_event (id, division, event_type, ts, payload)
+    VALUES (event_id, append_event.division, append_event.event_type, event_ts,
+            reason.canonical_json(body || jsonb_build_object(
+                'id', event_id, 'division', append_event.division,
+                'eventType', append_event.event_type, 'ts', reason.rfc3339(event_ts)))::json);
+    PERFORM reason.ring();
+    RETURN event_id;
+END
+$$;
+COMMENT ON FUNCTION reason.append_event(text, text, jsonb) IS 'Appends an event to a division''s chain, as part of the current transaction; the sealer gives it its place. Returns the event''s id.';
+
+-- ---------------------------------------------------------------- rows made from JSON text
+
+CREATE FUNCTION reason.node_records(input text, single boolean, divisions text[], request json, policy json,
+    OUT no bigint, OUT id uuid, OUT division text, OUT type text, OUT author text, OUT payload jsonb,
+    OUT metadata jsonb, OUT created_at timestamptz, OUT occurred_at timestamptz, OUT version text,
+    OUT manifest_signature_id text, OUT payload_ref jsonb, OUT salt bytea, OUT payload_hash bytea,
+    OUT digest bytea, OUT audit_event_id uuid, OUT event_payload json)
+RETURNS SETOF record
+LANGUAGE c VOLATILE ROWS 1000
+AS 'MODULE_PATHNAME', 'reason_node_records';
+COMMENT ON FUNCTION reason.node_records(text, boolean, text[], json, json) IS
+    'Rows for node and audit_event from one node (single) or {"nodes": […]}. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
+
+CREATE FUNCTION reason.edge_records(input text, single boolean, divisions text[], request json, policy json,
+    OUT no bigint, OUT id uuid, OUT division text, OUT from_no bigint, OUT to_no bigint, OUT type text,
+    OUT weight double precision, OUT metadata jsonb, OUT created_at timestamptz, OUT digest bytea,
+    OUT audit_event_id uuid, OUT event_payload json)
+RETURNS SETOF record
+LANGUAGE c VOLATILE ROWS 1000
+AS 'MODULE_PATHNAME', 'reason_edge_records';
+COMMENT ON FUNCTION reason.edge_records(text, boolean, text[], json, json) IS
+    'Rows for edge and audit_event from one edge (single) or {"edges": […]}. Both ends must exist in one division that the caller may write.';
+
+CREATE FUNCTION reason.annotation_records(input text, target uuid, divisions text[], request json,
+    OUT no bigint, OUT id uuid, OUT division text, OUT target_no bigint, OUT type text, OUT author text,
+    OUT payload jsonb, OUT metadata jsonb, OUT created_at timestamptz, OUT salt bytea, OUT payload_hash bytea,
+    OUT digest bytea, OUT audit_event_id uuid, OUT event_payload json)
+RETURNS SETOF record
+LANGUAGE c VOLATILE ROWS 1
+AS 'MODULE_PATHNAME', 'reason_annotation_records';
+COMMENT ON FUNCTION reason.annotation_records(text, uuid, text[], json) IS 'The row for annotation and audit_event from one annotation of a node.';
+
+CREATE FUNCTION reason.refuse_duplicate(kind text, id uuid, index bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'unique_violation',
+        MESSAGE = CASE WHEN index IS NULL THEN format('%s "%s" already exists', kind, id)
+                       ELSE format('%ss[%s]: %s "%s" already exists', kind, index, kind, id) END,
+        DETAIL = CASE WHEN index IS NULL THEN '' ELSE format('{"index":%s,"pointer":"/%ss/%s/id"}', index, kind, index) END,
+        HINT = 'Nothing is ever overwritten. To correct a node, write a new one with an edge of type corrects.';
+END
+$$;
+
+-- ---------------------------------------------------------------- inserting them
+
+CREATE FUNCTION reason.insert_nodes(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH record AS MATERIALIZED (
+        SELECT r.* FROM reason.node_records($1, $2, $3, $4, $5) r
+    ), inserted AS (
+        INSERT INTO reason.node AS n (no, id, division, type, author, payload, metadata, created_at, occurred_at, version,
+            manifest_signature_id, payload_ref, salt, payload_hash, digest, audit_event_id)
+        SELECT no, id, division, type, author, payload, metadata, created_at, occurred_at, version,
+            manifest_signature_id, payload_ref, salt, payload_hash, digest, audit_event_id FROM record
+        ON CONFLICT ON CONSTRAINT node_id_key DO NOTHING
+        RETURNING n.no
+    ), event AS (
+        INSERT INTO reason.audit_event (no, id, division, event_type, ts, payload)
+        SELECT no, audit_event_id, division, 'node.created', created_at, event_payload FROM record
+    )
+    SELECT r.id, r.audit_event_id, r.created_at
+    FROM (SELECT *, row_number() OVER () - 1 AS index FROM record) r
+    LEFT JOIN inserted i USING (no)
+    WHERE CASE WHEN i.no IS NULL
+               THEN reason.refuse_duplicate('node', r.id, CASE WHEN NOT $2 THEN r.index END) IS NULL
+               ELSE true END;
+    PERFORM reason.ring();
+END
+$$;
+COMMENT ON FUNCTION reason.insert_nodes(text, boolean, text[], json, json) IS 'Writes nodes with their events, all or none.';
+
+CREATE FUNCTION reason.insert_edges(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH record AS MATERIALIZED (
+        SELECT r.* FROM reason.edge_records($1, $2, $3, $4, $5) r
+    ), inserted AS (
+        INSERT INTO reason.edge AS e (no, id, division, from_no, to_no, type, weight, metadata, created_at, digest, audit_event_id)
+        SELECT no, id, division, from_no, to_no, type, weight, metadata, created_at, digest, audit_event_id FROM record
+        ON CONFLICT ON CONSTRAINT edge_id_key DO NOTHING
+        RETURNING e.no
+    ), event AS (
+        INSERT INTO reason.audit_event (no, id, division, event_type, ts, payload)
+        SELECT no, audit_event_id, division, 'edge.created', created_at, event_payload FROM record
+    )
+    SELECT r.id, r.audit_event_id, r.created_at
+    FROM (SELECT *, row_number() OVER () - 1 AS index FROM record) r
+    LEFT JOIN inserted i USING (no)
+    WHERE CASE WHEN i.no IS NULL
+               THEN reason.refuse_duplicate('edge', r.id, CASE WHEN NOT $2 THEN r.index END) IS NULL
+               ELSE true END;
+    PERFORM reason.ring();
+END
+$$;
+COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS 'Writes edges with their events, all or none.';
+
+CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json,
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    WITH record AS MATERIALIZED (
+        SELECT r.* FROM reason.annotation_records($1, $2, $3, $4) r
+    ), inserted AS (
+        INSERT INTO reason.annotation (no, id, division, target_no, type, author, payload, metadata, created_at,
+            salt, payload_hash, digest, audit_event_id)
+        SELECT no, id, division, target_no, type, author, payload, metadata, created_at,
+            salt, payload_hash, digest, audit_event_id FROM record
+    ), event AS (
+        INSERT INTO reason.audit_event (no, id, division, event_type, ts, payload)
+        SELECT no, audit_event_id, division, 'annotation.created', created_at, event_payload FROM record
+    )
+    SELECT r.id, r.audit_event_id, r.created_at INTO id, audit_event_id, created_at FROM record r;
+    PERFORM reason.ring();
+END
+$$;
+COMMENT ON FUNCTION reason.insert_annotation(text, uuid, text[], json) IS 'Writes an annotation with its event.';
+
+-- ---------------------------------------------------------------- for SQL users
+
+CREATE FUNCTION reason.sql_request() RETURNS json
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT reason.canonical_json(jsonb_build_object('role', reason.calling_role()))::json $$;
+COMMENT ON FUNCTION reason.sql_request() IS 'Who asks, as the event of a write made in SQL records it.';
+
+CREATE FUNCTION reason.add_node(type text, payload jsonb, author text, division text DEFAULT 'default',
+    metadata jsonb DEFAULT '{}', id uuid DEFAULT NULL, ts timestamptz DEFAULT NULL, version text DEFAULT NULL,
+    manifest_signature_id text DEFAULT NULL, payload_ref jsonb DEFAULT NULL, audit_event_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT i.id FROM reason.insert_nodes(
+        (jsonb_strip_nulls(jsonb_build_object('type', $1, 'author', $3, 'division', $4, 'id', $6,
+             'ts', reason.rfc3339($7), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
+         || jsonb_build_object('payload', $2, 'metadata', coalesce($5, '{}'))
+         || CASE WHEN $10 IS NULL THEN '{}' ELSE jsonb_build_object('payloadRef', $10) END)::text,
+        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+$$;
+COMMENT ON FUNCTION reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid) IS
+    'Writes a node and its event; returns the node''s id. Types: observation, recommendation, decision, action, hypothesis, policyCheck, score, correction, annotation.';
+
+CREATE FUNCTION reason.add_edge(from_node uuid, to_node uuid, type text, weight double precision DEFAULT 1,
+    metadata jsonb DEFAULT '{}', id uuid DEFAULT NULL, division text DEFAULT NULL, audit_event_id uuid DEFAULT NULL)
+RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT i.id FROM reason.insert_edges(
+        (jsonb_strip_nulls(jsonb_build_object('from', $1, 'to', $2, 'type', $3, 'weight', $4, 'id', $6,
+             'division', $7, 'auditEventId', $8))
+         || jsonb_build_object('metadata', coalesce($5, '{}')))::text,
+        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+$$;
+COMMENT ON FUNCTION reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid) IS
+    'Writes an edge from cause to effect and its event; returns the edge''s id. Types: causal, supports, contradicts, derivedFrom, influencedBy, corrects.';
+
+CREATE FUNCTION reason.annotate(node uuid, note text DEFAULT NULL, payload jsonb DEFAULT NULL, author text DEFAULT NULL,
+    type text DEFAULT NULL, metadata jsonb DEFAULT '{}')
+RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT i.id FROM reason.insert_annotation(
+        (jsonb_strip_nulls(jsonb_build_object('note', $2, 'author', coalesce($4, reason.calling_role()), 'type', $5))
+         || CASE WHEN $3 IS NULL THEN '{}' ELSE jsonb_build_object('payload', $3) END
+         || jsonb_build_object('metadata', coalesce($6, '{}')))::text,
+        $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+$$;
+COMMENT ON FUNCTION reason.annotate(uuid, text, jsonb, text, text, jsonb) IS
+    'Adds a remark to a node: a note, or any JSON payload. Returns the annotation''s id.';
+
+CREATE FUNCTION reason.add_nodes(nodes json) RETURNS SETOF uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT i.id FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+$$;
+COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, …}]}, all or nothing; returns ids in order.';
+
+CREATE FUNCTION reason.add_edges(edges json) RETURNS SETOF uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT i.id FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+$$;
+COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, …}]}, all or nothing; returns ids in order.';
