@@ -1,6 +1,6 @@
 /*
  * buffer.h
- *		A growing byte buffer, for code that runs inside and outside PostgreSQL.
+ *		A growing buffer of bytes, for code that runs inside and outside PostgreSQL.
  *
  * Memory comes from an allocator that the caller names: inside the backend one
  * that stands on a MemoryContext (and may raise an error), outside malloc().
@@ -18,7 +18,7 @@
 /* Behaves as realloc(); old may be NULL. Returns NULL when there is no memory. */
 typedef void *(*BufferRealloc) (void *context, void *old, size_t size);
 
-typedef struct Buffer
+typedef struct ByteBuffer
 {
 	char	   *data;			/* not terminated */
 	size_t		length;
@@ -26,17 +26,17 @@ typedef struct Buffer
 	bool		failed;
 	BufferRealloc realloc;
 	void	   *context;
-} Buffer;
+} ByteBuffer;
 
 /* realloc == NULL: the C library's. */
-extern void buffer_init(Buffer *buffer, BufferRealloc realloc, void *context);
+extern void buffer_init(ByteBuffer *buffer, BufferRealloc realloc, void *context);
 /* Frees the bytes of a buffer on the C library's realloc; others belong to their context. */
-extern void buffer_free(Buffer *buffer);
+extern void buffer_free(ByteBuffer *buffer);
 /* Makes room for more bytes beyond length; false once failed. */
-extern bool buffer_reserve_slow(Buffer *buffer, size_t more);
+extern bool buffer_reserve_slow(ByteBuffer *buffer, size_t more);
 
 static inline bool
-buffer_reserve(Buffer *buffer, size_t more)
+buffer_reserve(ByteBuffer *buffer, size_t more)
 {
 	if (buffer->capacity - buffer->length >= more)
 		return true;
@@ -44,7 +44,7 @@ buffer_reserve(Buffer *buffer, size_t more)
 }
 
 static inline void
-buffer_append(Buffer *buffer, const void *bytes, size_t length)
+buffer_append(ByteBuffer *buffer, const void *bytes, size_t length)
 {
 	if (buffer_reserve(buffer, length))
 	{
@@ -54,7 +54,7 @@ buffer_append(Buffer *buffer, const void *bytes, size_t length)
 }
 
 static inline void
-buffer_append_char(Buffer *buffer, char c)
+buffer_append_char(ByteBuffer *buffer, char c)
 {
 	if (buffer_reserve(buffer, 1))
 		buffer->data[buffer->length++] = c;

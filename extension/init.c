@@ -7,6 +7,9 @@
  */
 #include "postgres.h"
 
+#include "canonical_backend.h"
+#include "write_input.h"
+
 #include "fmgr.h"
 #include "utils/guc.h"
 
@@ -17,5 +20,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	canonical_define_parameters();
+	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "canonical.h"
 #include "record.h"
 
@@ -28,10 +30,10 @@ put_digits(char *p, unsigned value, int width)
 }
 
 void
-record_write_timestamp(Buffer *out, TimestampTz ts)
+record_write_timestamp(ByteBuffer *out, TimestampTz ts)
 {
-	char		text[sizeof("\"2026-11-23T16:15:27.123456Z\"")];
-	char	   *p = text;
+	char		quoted[sizeof("\"2026-11-23T16:15:27.123456Z\"")];
+	char	   *p = quoted;
 	int			year,
 				month,
 				day;
@@ -73,14 +75,14 @@ record_write_timestamp(Buffer *out, TimestampTz ts)
 	p = put_digits(p, time_us % USECS_PER_SEC, 6);
 	*p++ = 'Z';
 	*p++ = '"';
-	buffer_append(out, text, p - text);
+	buffer_append(out, quoted, p - quoted);
 }
 
 void
-record_write_uuid(Buffer *out, const pg_uuid_t *id)
+record_write_uuid(ByteBuffer *out, const pg_uuid_t *id)
 {
-	char		text[UUID_LEN * 2 + 4 + 2];
-	char	   *p = text;
+	char		quoted[UUID_LEN * 2 + 4 + 2];
+	char	   *p = quoted;
 
 	*p++ = '"';
 	for (int i = 0; i < UUID_LEN; i++)
@@ -91,11 +93,11 @@ record_write_uuid(Buffer *out, const pg_uuid_t *id)
 		*p++ = hex_digits[id->data[i] & 0xF];
 	}
 	*p++ = '"';
-	buffer_append(out, text, p - text);
+	buffer_append(out, quoted, p - quoted);
 }
 
 void
-record_write_hex(Buffer *out, const uint8 *bytes, size_t length)
+record_write_hex(ByteBuffer *out, const uint8 *bytes, size_t length)
 {
 	if (!buffer_reserve(out, length * 2 + 2))
 		return;
@@ -109,13 +111,13 @@ record_write_hex(Buffer *out, const uint8 *bytes, size_t length)
 }
 
 static void
-write_string(Buffer *out, RecordText text)
+write_string(ByteBuffer *out, RecordText value)
 {
-	canonical_write_string(out, text.data, text.length);
+	canonical_write_string(out, value.data, value.length);
 }
 
 void
-record_write_node(Buffer *out, const NodeRecord *node)
+record_write_node(ByteBuffer *out, const NodeRecord *node)
 {
 	buffer_append_literal(out, "{\"author\":");
 	write_string(out, node->author);
@@ -155,7 +157,7 @@ record_write_node(Buffer *out, const NodeRecord *node)
 }
 
 void
-record_write_edge(Buffer *out, const EdgeRecord *edge)
+record_write_edge(ByteBuffer *out, const EdgeRecord *edge)
 {
 	buffer_append_literal(out, "{\"createdAt\":");
 	record_write_timestamp(out, edge->created_at);
@@ -181,7 +183,7 @@ record_write_edge(Buffer *out, const EdgeRecord *edge)
 }
 
 void
-record_write_annotation(Buffer *out, const AnnotationRecord *annotation)
+record_write_annotation(ByteBuffer *out, const AnnotationRecord *annotation)
 {
 	buffer_append_literal(out, "{\"author\":");
 	write_string(out, annotation->author);

@@ -68,15 +68,15 @@ typedef struct AnnotationRecord
 	uint8		payload_hash[REASON_DIGEST_LENGTH];
 } AnnotationRecord;
 
-extern void record_write_node(Buffer *out, const NodeRecord *node);
-extern void record_write_edge(Buffer *out, const EdgeRecord *edge);
-extern void record_write_annotation(Buffer *out, const AnnotationRecord *annotation);
+extern void record_write_node(ByteBuffer *out, const NodeRecord *node);
+extern void record_write_edge(ByteBuffer *out, const EdgeRecord *edge);
+extern void record_write_annotation(ByteBuffer *out, const AnnotationRecord *annotation);
 
 /* "2026-11-23T16:15:27.123456Z", quoted; the year must be 0001 to 9999. */
-extern void record_write_timestamp(Buffer *out, TimestampTz ts);
+extern void record_write_timestamp(ByteBuffer *out, TimestampTz ts);
 /* Lower-case 8-4-4-4-12, quoted. */
-extern void record_write_uuid(Buffer *out, const pg_uuid_t *id);
+extern void record_write_uuid(ByteBuffer *out, const pg_uuid_t *id);
 /* Lower-case hex, quoted. */
-extern void record_write_hex(Buffer *out, const uint8 *bytes, size_t length);
+extern void record_write_hex(ByteBuffer *out, const uint8 *bytes, size_t length);
 
 #endif							/* REASON_RECORD_H */

@@ -1,0 +1,198 @@
+/*
+ * write_annotation.c
+ *		The row for an annotation and its event, from JSON text.
+ */
+#include "postgres.h"
+
+#include "canonical.h"
+#include "canonical_backend.h"
+#include "node_lookup.h"
+#include "record.h"
+#include "sha256.h"
+#include "uuid.h"
+#include "write_event.h"
+#include "write_input.h"
+#include "write_row.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+PG_FUNCTION_INFO_V1(reason_annotation_records);
+
+enum
+{
+	MEMBER_ID,
+	MEMBER_CONTENT,
+	MEMBER_NOTE,
+	MEMBER_AUTHOR,
+	MEMBER_TYPE,
+	MEMBER_DIVISION,
+	MEMBER_METADATA,
+	MEMBER_AUDIT_EVENT_ID,
+	MEMBER_COUNT
+};
+
+static const WriteMember members[] = {
+	{"note", MEMBER_NOTE},
+	{"text", MEMBER_NOTE},
+	{"payload", MEMBER_CONTENT},
+	{"author", MEMBER_AUTHOR},
+	{"actor", MEMBER_AUTHOR},
+	{"type", MEMBER_TYPE},
+	{"metadata", MEMBER_METADATA},
+	{"division", MEMBER_DIVISION},
+	{"id", MEMBER_ID},
+	{"auditEventId", MEMBER_AUDIT_EVENT_ID},
+	{NULL, 0}
+};
+
+/* Order of the OUT parameters of reason.annotation_records(). */
+enum
+{
+	COLUMN_NO,
+	COLUMN_ID,
+	COLUMN_DIVISION,
+	COLUMN_TARGET_NO,
+	COLUMN_TYPE,
+	COLUMN_AUTHOR,
+	COLUMN_PAYLOAD,
+	COLUMN_METADATA,
+	COLUMN_CREATED_AT,
+	COLUMN_SALT,
+	COLUMN_PAYLOAD_HASH,
+	COLUMN_DIGEST,
+	COLUMN_AUDIT_EVENT_ID,
+	COLUMN_EVENT_PAYLOAD,
+	COLUMN_COUNT
+};
+
+/* Who asks, according to "request": the client of the gateway, or the role in SQL. */
+static RecordText
+requester(RecordText request)
+{
+	JsonDocument document;
+	JsonLimits	limits = {.max_depth = 2};
+	JsonError	error;
+	const JsonNode *name;
+	RecordText	result = row_literal("unknown");
+
+	if (request.data == NULL)
+		return result;
+	json_document_init(&document, canonical_realloc, CurrentMemoryContext);
+	if (!json_read(&document, request.data, request.length, &limits, &error))
+		canonical_report(&error);
+	name = json_member_literal(&document, json_root(&document), "client");
+	if (name == NULL)
+		name = json_member_literal(&document, json_root(&document), "role");
+	if (name && name->kind == JSON_STRING)
+	{
+		result.data = json_string(&document, name);
+		result.length = name->length;
+	}
+	return result;
+}
+
+Datum
+reason_annotation_records(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	WriteInput	input = {0};
+	NodeLookup	lookup;
+	FoundNode	target;
+	RecordText	division = {NULL, 0};
+	const JsonNode *object;
+	const JsonNode *slots[MEMBER_COUNT];
+	Datum		values[COLUMN_COUNT];
+	bool		nulls[COLUMN_COUNT] = {0};
+	uint8		salt[REASON_SALT_LENGTH];
+	uint8		digest[REASON_DIGEST_LENGTH];
+	AnnotationRecord annotation = {0};
+	WriteEvent	event = {0};
+	NodeLookupResult lookup_result;
+	CanonicalText payload;
+	CanonicalText metadata;
+	CanonicalText record_bytes;
+	CanonicalText event_bytes;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("input, target and divisions must not be null")));
+	InitMaterializedSRF(fcinfo, 0);
+	Assert(rsinfo->setDesc->natts == COLUMN_COUNT);
+	canonical_text_init(&payload);
+	canonical_text_init(&metadata);
+	canonical_text_init(&record_bytes);
+	canonical_text_init(&event_bytes);
+
+	annotation.target = *PG_GETARG_UUID_P(1);
+	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
+	input.request = row_text_argument(fcinfo, 3);
+	object = write_input_read(&input, PG_GETARG_TEXT_PP(0), NULL);
+	write_members(&input, object, members, slots, MEMBER_COUNT, MEMBER_CONTENT);
+
+	if (slots[MEMBER_DIVISION])
+		write_division(&input, slots[MEMBER_DIVISION], &division);
+	node_lookup_begin(&lookup);
+	lookup_result = node_lookup(&lookup, &input, &annotation.target, division, &target);
+	node_lookup_end(&lookup);
+	if (lookup_result != NODE_FOUND)
+		write_refuse(&input, NULL, lookup_result == NODE_ABSENT ? ERRCODE_NO_DATA_FOUND : ERRCODE_INVALID_PARAMETER_VALUE,
+					 lookup_result == NODE_ABSENT ? NULL : "Name the division.",
+					 lookup_result == NODE_ABSENT ? "node \"%s\" does not exist" : "node \"%s\" exists in several divisions",
+					 DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&annotation.target))));
+	annotation.division = target.division;
+	memcpy(annotation.target_digest, target.digest, REASON_DIGEST_LENGTH);
+
+	if (!write_uuid(&input, slots[MEMBER_ID], "id", &annotation.id))
+		uuid_generate_v7(&annotation.id);
+	annotation.author = write_text(&input, slots[MEMBER_AUTHOR], "author", 1024);
+	if (annotation.author.data == NULL)
+		annotation.author = requester(input.request);
+	annotation.type = write_text(&input, slots[MEMBER_TYPE], "type", 100);
+	if (annotation.type.data == NULL)
+		annotation.type = row_literal("note");
+	annotation.metadata = row_metadata(&input, slots[MEMBER_METADATA], &metadata);
+
+	/* note and text are the short form of a payload that is a string. */
+	if ((slots[MEMBER_NOTE] == NULL) == (slots[MEMBER_CONTENT] == NULL))
+		write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					 "give one of \"note\", \"text\" and \"payload\"");
+	if (slots[MEMBER_NOTE])
+	{
+		(void) write_text(&input, slots[MEMBER_NOTE], "note", (size_t) reason_max_payload_kb * 1024);
+		slots[MEMBER_CONTENT] = slots[MEMBER_NOTE];
+	}
+	row_commit_payload(&input, slots[MEMBER_CONTENT], &payload, salt, annotation.payload_hash);
+	annotation.created_at = next_record_time(0);
+	record_write_annotation(&record_bytes.buffer, &annotation);
+	sha256_of(digest, record_bytes.buffer.data, record_bytes.buffer.length);
+
+	event.subject = EVENT_ANNOTATION;
+	if (!write_uuid(&input, slots[MEMBER_AUDIT_EVENT_ID], "auditEventId", &event.id))
+		uuid_generate_v7(&event.id);
+	event.division = annotation.division;
+	event.ts = annotation.created_at;
+	event.record = canonical_text_bytes(&record_bytes);
+	event.request = input.request;
+	event_write(&event_bytes.buffer, &event);
+
+	values[COLUMN_NO] = Int64GetDatum(next_record_no());
+	values[COLUMN_ID] = UUIDPGetDatum(&annotation.id);
+	values[COLUMN_DIVISION] = row_text(annotation.division);
+	values[COLUMN_TARGET_NO] = Int64GetDatum(target.no);
+	values[COLUMN_TYPE] = row_text(annotation.type);
+	values[COLUMN_AUTHOR] = row_text(annotation.author);
+	values[COLUMN_PAYLOAD] = row_jsonb(canonical_text_bytes(&payload));
+	values[COLUMN_METADATA] = row_jsonb(annotation.metadata);
+	values[COLUMN_CREATED_AT] = TimestampTzGetDatum(annotation.created_at);
+	values[COLUMN_SALT] = row_bytes(salt, sizeof(salt));
+	values[COLUMN_PAYLOAD_HASH] = row_bytes(annotation.payload_hash, REASON_DIGEST_LENGTH);
+	values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
+	values[COLUMN_AUDIT_EVENT_ID] = UUIDPGetDatum(&event.id);
+	values[COLUMN_EVENT_PAYLOAD] = row_text(canonical_text_bytes(&event_bytes));
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	return (Datum) 0;
+}

@@ -1,0 +1,256 @@
+/*
+ * write_nodes.c
+ *		Rows for nodes and their events, from JSON text.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "canonical.h"
+#include "canonical_backend.h"
+#include "record.h"
+#include "sha256.h"
+#include "uuid.h"
+#include "write_event.h"
+#include "write_input.h"
+#include "write_row.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(reason_node_records);
+
+enum
+{
+	MEMBER_ID,
+	MEMBER_TYPE,
+	MEMBER_DIVISION,
+	MEMBER_AUTHOR,
+	MEMBER_PAYLOAD,
+	MEMBER_PAYLOAD_REF,
+	MEMBER_METADATA,
+	MEMBER_TS,
+	MEMBER_VERSION,
+	MEMBER_MANIFEST_SIGNATURE_ID,
+	MEMBER_AUDIT_EVENT_ID,
+	MEMBER_COUNT
+};
+
+static const WriteMember members[] = {
+	{"id", MEMBER_ID},
+	{"type", MEMBER_TYPE},
+	{"author", MEMBER_AUTHOR},
+	{"actor", MEMBER_AUTHOR},
+	{"payload", MEMBER_PAYLOAD},
+	{"metadata", MEMBER_METADATA},
+	{"ts", MEMBER_TS},
+	{"division", MEMBER_DIVISION},
+	{"version", MEMBER_VERSION},
+	{"payloadRef", MEMBER_PAYLOAD_REF},
+	{"manifestSignatureId", MEMBER_MANIFEST_SIGNATURE_ID},
+	{"auditEventId", MEMBER_AUDIT_EVENT_ID},
+	{NULL, 0}
+};
+
+static const char *const node_types[] = {
+	"observation", "recommendation", "decision", "action", "hypothesis", "policyCheck", "score", "correction",
+	"annotation", NULL
+};
+
+/* Order of the OUT parameters of reason.node_records(). */
+enum
+{
+	COLUMN_NO,
+	COLUMN_ID,
+	COLUMN_DIVISION,
+	COLUMN_TYPE,
+	COLUMN_AUTHOR,
+	COLUMN_PAYLOAD,
+	COLUMN_METADATA,
+	COLUMN_CREATED_AT,
+	COLUMN_OCCURRED_AT,
+	COLUMN_VERSION,
+	COLUMN_MANIFEST_SIGNATURE_ID,
+	COLUMN_PAYLOAD_REF,
+	COLUMN_SALT,
+	COLUMN_PAYLOAD_HASH,
+	COLUMN_DIGEST,
+	COLUMN_AUDIT_EVENT_ID,
+	COLUMN_EVENT_PAYLOAD,
+	COLUMN_COUNT
+};
+
+/* {uri, sha256, size}: uri names the content, the others are what it must be when fetched. */
+static void
+check_payload_ref(WriteInput *input, const JsonNode *ref)
+{
+	enum
+	{
+		REF_URI, REF_SHA256, REF_SIZE, REF_COUNT
+	};
+	static const WriteMember ref_members[] = {
+		{"uri", REF_URI}, {"sha256", REF_SHA256}, {"size", REF_SIZE}, {NULL, 0}
+	};
+	const JsonNode *slots[REF_COUNT];
+	RecordText	sha256;
+
+	write_members(input, ref, ref_members, slots, REF_COUNT, -1);
+	if (slots[REF_URI] == NULL)
+		write_refuse(input, ref, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"payloadRef\" must have \"uri\"");
+	(void) write_text(input, slots[REF_URI], "uri", 2048);
+	sha256 = write_text(input, slots[REF_SHA256], "sha256", 2 * SHA256_LENGTH);
+	if (sha256.data && (sha256.length != 2 * SHA256_LENGTH ||
+						strspn(sha256.data, "0123456789abcdef") < 2 * SHA256_LENGTH))
+		write_refuse(input, slots[REF_SHA256], ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					 "\"sha256\" must be 64 lower-case hexadecimal digits");
+	if (slots[REF_SIZE] && (slots[REF_SIZE]->kind != JSON_NUMBER || slots[REF_SIZE]->u.number < 0 ||
+							slots[REF_SIZE]->u.number != floor(slots[REF_SIZE]->u.number)))
+		write_refuse(input, slots[REF_SIZE], ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					 "\"size\" must be a number of bytes");
+}
+
+/* A string, or a number, which becomes its canonical text. */
+static RecordText
+version_text(WriteInput *input, const JsonNode *value)
+{
+	if (value && value->kind == JSON_NUMBER)
+	{
+		char	   *digits = palloc(CANONICAL_NUMBER_SIZE);
+		RecordText	result = {digits, canonical_format_number(digits, value->u.number)};
+
+		return result;
+	}
+	return write_text(input, value, "version", 255);
+}
+
+Datum
+reason_node_records(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	WriteInput	input = {0};
+	bool		single;
+	const JsonNode *records;
+	const JsonNode *object;
+	MemoryContext record_context;
+	TimestampTz created_at = 0;
+	CanonicalText payload;
+	CanonicalText metadata;
+	CanonicalText payload_ref;
+	CanonicalText record_bytes;
+	CanonicalText event_bytes;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("input, single and divisions must not be null")));
+	InitMaterializedSRF(fcinfo, 0);
+	Assert(rsinfo->setDesc->natts == COLUMN_COUNT);
+
+	single = PG_GETARG_BOOL(1);
+	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
+	input.request = row_text_argument(fcinfo, 3);
+	input.policy = row_text_argument(fcinfo, 4);
+	records = write_input_read(&input, PG_GETARG_TEXT_PP(0), single ? NULL : "nodes");
+
+	canonical_text_init(&payload);
+	canonical_text_init(&metadata);
+	canonical_text_init(&payload_ref);
+	canonical_text_init(&record_bytes);
+	canonical_text_init(&event_bytes);
+	record_context = AllocSetContextCreate(CurrentMemoryContext, "reason node", ALLOCSET_DEFAULT_SIZES);
+
+	for (object = single ? records : json_first(&input.document, records); object;
+		 object = single ? NULL : json_next(&input.document, records, object))
+	{
+		const JsonNode *slots[MEMBER_COUNT];
+		Datum		values[COLUMN_COUNT];
+		bool		nulls[COLUMN_COUNT] = {0};
+		uint8		salt[REASON_SALT_LENGTH];
+		uint8		digest[REASON_DIGEST_LENGTH];
+		const char *type;
+		NodeRecord	node = {0};
+		WriteEvent	event = {0};
+		MemoryContext old_context = MemoryContextSwitchTo(record_context);
+
+		CHECK_FOR_INTERRUPTS();
+		input.index++;
+		write_members(&input, object, members, slots, MEMBER_COUNT, MEMBER_PAYLOAD);
+
+		if (slots[MEMBER_TYPE] == NULL)
+			write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
+		type = write_choice(&input, slots[MEMBER_TYPE], node_types);
+		if (type == NULL)
+			write_refuse(&input, slots[MEMBER_TYPE], ERRCODE_INVALID_PARAMETER_VALUE,
+						 "Types are observation, recommendation, decision, action, hypothesis, policyCheck, score, correction and annotation.",
+						 "unknown node type");
+		node.type = row_literal(type);
+		node.author = write_text(&input, slots[MEMBER_AUTHOR], "author", 1024);
+		if (node.author.data == NULL)
+			write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"author\" is missing");
+		write_division(&input, slots[MEMBER_DIVISION], &node.division);
+		if (!write_uuid(&input, slots[MEMBER_ID], "id", &node.id))
+			uuid_generate_v7(&node.id);
+		if (slots[MEMBER_TS])
+		{
+			node.has_occurred_at = true;
+			node.occurred_at = write_timestamp(&input, slots[MEMBER_TS], "ts");
+		}
+		node.version = version_text(&input, slots[MEMBER_VERSION]);
+		node.manifest_signature_id = write_text(&input, slots[MEMBER_MANIFEST_SIGNATURE_ID], "manifestSignatureId", 255);
+		node.metadata = row_metadata(&input, slots[MEMBER_METADATA], &metadata);
+		if (slots[MEMBER_PAYLOAD_REF])
+		{
+			check_payload_ref(&input, slots[MEMBER_PAYLOAD_REF]);
+			node.payload_ref = canonical_text_of(&payload_ref, &input.document, slots[MEMBER_PAYLOAD_REF]);
+		}
+		else if (slots[MEMBER_PAYLOAD] == NULL)
+			write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE,
+						 "Give the payload, or payloadRef with the place where it is kept.", "\"payload\" is missing");
+
+		row_commit_payload(&input, slots[MEMBER_PAYLOAD], &payload, salt, node.payload_hash);
+		node.created_at = created_at = next_record_time(created_at);
+		record_bytes.buffer.length = 0;
+		record_write_node(&record_bytes.buffer, &node);
+		sha256_of(digest, record_bytes.buffer.data, record_bytes.buffer.length);
+
+		event.subject = EVENT_NODE;
+		if (!write_uuid(&input, slots[MEMBER_AUDIT_EVENT_ID], "auditEventId", &event.id))
+			uuid_generate_v7(&event.id);
+		event.division = node.division;
+		event.ts = created_at;
+		event.record = canonical_text_bytes(&record_bytes);
+		event.request = input.request;
+		event.policy = input.policy;
+		event_bytes.buffer.length = 0;
+		event_write(&event_bytes.buffer, &event);
+
+		values[COLUMN_NO] = Int64GetDatum(next_record_no());
+		values[COLUMN_ID] = UUIDPGetDatum(&node.id);
+		values[COLUMN_DIVISION] = row_text(node.division);
+		values[COLUMN_TYPE] = row_text(node.type);
+		values[COLUMN_AUTHOR] = row_text(node.author);
+		values[COLUMN_PAYLOAD] = row_jsonb(canonical_text_bytes(&payload));
+		values[COLUMN_METADATA] = row_jsonb(node.metadata);
+		values[COLUMN_CREATED_AT] = TimestampTzGetDatum(created_at);
+		nulls[COLUMN_OCCURRED_AT] = !node.has_occurred_at;
+		values[COLUMN_OCCURRED_AT] = TimestampTzGetDatum(node.occurred_at);
+		nulls[COLUMN_VERSION] = node.version.data == NULL;
+		values[COLUMN_VERSION] = row_text(node.version);
+		nulls[COLUMN_MANIFEST_SIGNATURE_ID] = node.manifest_signature_id.data == NULL;
+		values[COLUMN_MANIFEST_SIGNATURE_ID] = row_text(node.manifest_signature_id);
+		nulls[COLUMN_PAYLOAD_REF] = node.payload_ref.data == NULL;
+		values[COLUMN_PAYLOAD_REF] = node.payload_ref.data ? row_jsonb(node.payload_ref) : (Datum) 0;
+		values[COLUMN_SALT] = row_bytes(salt, sizeof(salt));
+		values[COLUMN_PAYLOAD_HASH] = row_bytes(node.payload_hash, REASON_DIGEST_LENGTH);
+		values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
+		values[COLUMN_AUDIT_EVENT_ID] = UUIDPGetDatum(&event.id);
+		values[COLUMN_EVENT_PAYLOAD] = row_text(canonical_text_bytes(&event_bytes));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(record_context);
+	}
+	return (Datum) 0;
+}
