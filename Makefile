@@ -1,0 +1,66 @@
+# Reasoning Graph: entry points. Each folder has a Makefile of its own.
+#
+#   make demo     start a private stack, do the main job on real input, show each step
+#   make check    build with warnings as errors, run every test
+#   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
+#   make bench    benchmarks, each against a baseline measured in the same run
+#   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
+
+SHELL = /bin/sh
+.SHELLFLAGS = -euc
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PG_CONFIG ?= pg_config
+PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
+
+export RUN_DIR PORT_BASE
+
+.PHONY: all demo check up down bench fuzz install clean packages packages-check private
+
+all: ## Build everything against the system's PostgreSQL and nginx
+	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
+	$(MAKE) -C gateway
+	$(MAKE) -C sidecar
+	$(MAKE) -C sidecar/verify
+
+demo: private
+	test/demo/demo.sh
+
+check: packages-check private
+	test/check.sh
+
+up: private
+	test/stack/up.sh
+
+down:
+	test/stack/down.sh
+
+bench: packages-check private
+	test/bench/run.sh
+
+fuzz: packages-check
+	$(MAKE) -C test/fuzz long
+
+install: all
+	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG) install
+	$(MAKE) -C gateway install
+	$(MAKE) -C sidecar install
+	$(MAKE) -C sidecar/verify install
+
+packages:
+	test/stack/install-packages.sh test/stack/packages
+
+packages-check:
+	test/stack/install-packages.sh test/stack/packages test/stack/packages-check
+
+# Everything built, and the extension installed into a PostgreSQL tree of our own (.build/pg).
+private: packages
+	test/stack/build.sh
+
+clean:
+	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG) clean
+	$(MAKE) -C gateway clean
+	$(MAKE) -C sidecar clean
+	$(MAKE) -C sidecar/verify clean
+	rm -rf .build

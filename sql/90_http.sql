@@ -1,0 +1,184 @@
+-- The HTTP API: one function a route, called by the gateway.
+--
+-- Every function takes what the gateway knows of the caller from the verified certificate
+-- (client_cn, client_issuer, client_san), the request's id and traceparent, then its own
+-- arguments as text. It returns status, header lines and body; further rows continue the body.
+-- An error raised here is turned by the gateway into status and error body by its SQLSTATE, and has undone
+-- everything the request wrote.
+
+CREATE TYPE reason.http_response AS (status integer, headers text, body text);
+COMMENT ON TYPE reason.http_response IS 'First row: status and header lines ("Name: value\n"); every row: a piece of the body.';
+
+-- ---------------------------------------------------------------- callers and parameters
+
+CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text) RETURNS reason.client
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.client_of(client_cn, client_issuer, client_san);
+BEGIN
+    IF NOT reason.client_may(caller, action) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('client "%s" has role %s, which does not allow this', caller.name, caller.role);
+    END IF;
+    RETURN caller;
+END
+$$;
+COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling client, if its role allows the action; else 42501.';
+
+CREATE FUNCTION reason.http_request(client_name text, request_id text, traceparent text) RETURNS json
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT reason.canonical_json(jsonb_strip_nulls(jsonb_build_object(
+        'client', client_name, 'requestId', request_id, 'traceparent', traceparent)))::json
+$$;
+COMMENT ON FUNCTION reason.http_request(text, text, text) IS 'The member "request" of the events that a request causes.';
+
+CREATE FUNCTION reason.http_uuid(value text, what text) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF value IS NULL OR value !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s must be a UUID', what);
+    END IF;
+    RETURN value::uuid;
+END
+$$;
+
+CREATE FUNCTION reason.http_integer(query jsonb, name text, default_value integer, least integer, most integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    value text := query ->> name;
+BEGIN
+    IF value IS NULL THEN
+        RETURN default_value;
+    END IF;
+    IF value !~ '^[0-9]{1,9}$' OR value::integer NOT BETWEEN least AND most THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be a whole number from %s to %s', name, least, most);
+    END IF;
+    RETURN value::integer;
+END
+$$;
+
+CREATE FUNCTION reason.http_number(query jsonb, name text) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    value text := query ->> name;
+BEGIN
+    IF value IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF value !~ '^-?[0-9]{1,15}([.][0-9]{1,17})?$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s must be a number', name);
+    END IF;
+    RETURN value::double precision;
+END
+$$;
+
+CREATE FUNCTION reason.http_timestamp(query jsonb, name text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+SET "TimeZone" = 'UTC'
+SET "DateStyle" = 'ISO, YMD'
+AS $$
+DECLARE
+    value text := query ->> name;
+BEGIN
+    IF value IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF value !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('%s must be an RFC 3339 time', name), HINT = 'For example 2026-11-23T16:15:27.123456Z.';
+    END IF;
+    RETURN value::timestamptz;
+END
+$$;
+
+CREATE FUNCTION reason.http_list(query jsonb, name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT pg_catalog.string_to_array(NULLIF($1 ->> $2, ''), ',') $$;
+COMMENT ON FUNCTION reason.http_list(jsonb, text) IS 'A comma-separated parameter; NULL when it is absent or empty.';
+
+CREATE FUNCTION reason.http_query(query text, allowed text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    parameters jsonb := coalesce(NULLIF(query, ''), '{}')::jsonb;
+    unknown text;
+BEGIN
+    SELECT k INTO unknown FROM jsonb_object_keys(parameters) k WHERE k <> ALL (allowed) LIMIT 1;
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown parameter "%s"', unknown),
+            HINT = CASE WHEN cardinality(allowed) = 0 THEN 'This path takes no parameters.'
+                        ELSE 'Parameters are ' || array_to_string(allowed, ', ') || '.' END;
+    END IF;
+    RETURN parameters;
+END
+$$;
+COMMENT ON FUNCTION reason.http_query(text, text[]) IS 'The query string as the gateway decoded it, if it has no other parameters than those allowed.';
+
+-- ---------------------------------------------------------------- idempotent writes
+
+CREATE FUNCTION reason.http_replay(client_name text, idempotency_key text, route text, request_body text) RETURNS reason.http_response
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    request_digest bytea := sha256(convert_to(route || E'\n' || request_body, 'UTF8'));
+    first reason.idempotency_key;
+BEGIN
+    IF idempotency_key IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF length(idempotency_key) NOT BETWEEN 1 AND 255 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'Idempotency-Key must have 1 to 255 characters';
+    END IF;
+    -- A second request with the key waits here until the first has committed or failed.
+    INSERT INTO reason.idempotency_key (client, key, request_hash) VALUES (client_name, $2, request_digest)
+    ON CONFLICT ON CONSTRAINT idempotency_key_pkey DO NOTHING;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT * INTO first FROM reason.idempotency_key k WHERE k.client = client_name AND k.key = $2;
+    IF first.request_hash <> request_digest THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+            MESSAGE = 'this Idempotency-Key was used for another request',
+            HINT = 'Use a new key for each new request, and repeat a request with the very same body.';
+    END IF;
+    RETURN (first.status, first.headers, first.body);
+END
+$$;
+COMMENT ON FUNCTION reason.http_replay(text, text, text, text) IS 'The first answer to a request that is repeated under its Idempotency-Key; NULL when it is the first. The same key with another body raises 23505.';
+
+CREATE FUNCTION reason.http_remember(client_name text, idempotency_key text, response reason.http_response) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql VOLATILE ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF idempotency_key IS NOT NULL THEN
+        UPDATE reason.idempotency_key k SET status = response.status, headers = response.headers, body = response.body
+        WHERE k.client = client_name AND k.key = $2;
+    END IF;
+    RETURN NEXT response;
+END
+$$;
+COMMENT ON FUNCTION reason.http_remember(text, text, reason.http_response) IS 'Keeps the answer for repeats, in the transaction that did the work, and returns it.';
+
+CREATE FUNCTION reason.expire_idempotency_keys(older_than interval DEFAULT '24 hours') RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    WITH expired AS (DELETE FROM reason.idempotency_key WHERE created_at < clock_timestamp() - $1 RETURNING 1)
+    SELECT count(*) FROM expired
+$$;
+COMMENT ON FUNCTION reason.expire_idempotency_keys(interval) IS 'Forgets answers older than so long; the sidecar calls it. Returns how many.';

@@ -1,0 +1,163 @@
+#!/bin/sh
+# Start a private stack on loopback: PostgreSQL, the gateway, the sidecar. Whatever runs
+# already is left alone, whatever does not is started; make down stops it.
+#
+#   RUN_DIR=…     where it lives (default .run)
+#   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
+#
+# Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
+# and demonstration; docs/operations has the real thing.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=test/stack/lib.sh
+. "$root/test/stack/lib.sh"
+
+umask 077
+mkdir -p "$RUN_DIR"
+RUN_DIR=$(cd "$RUN_DIR" && pwd)
+data=$RUN_DIR/pg
+log=$RUN_DIR/log
+socket=$(socket_directory)
+prepare_service_user
+mkdir -p "$log" "$socket" "$RUN_DIR/tls" "$RUN_DIR/keys" "$RUN_DIR/store" "$RUN_DIR/gateway/temp"
+owned_by_service "$RUN_DIR" "$log" "$socket" "$RUN_DIR/store" "$RUN_DIR/keys" "$RUN_DIR/gateway" "$RUN_DIR/gateway/temp"
+
+# ---------------------------------------------------------------- certificates and keys
+
+"$root/test/stack/certificates.sh" "$RUN_DIR/tls" kernel reader
+owned_by_service "$RUN_DIR/tls" "$RUN_DIR/tls/server.key" "$RUN_DIR/tls/server.crt" "$RUN_DIR/tls/ca.crt"
+
+signer_id=local-development
+signer_key=$RUN_DIR/keys/signer.pem
+if [ ! -f "$signer_key" ]; then
+    openssl genpkey -algorithm ED25519 -out "$signer_key.new" 2>/dev/null
+    mv "$signer_key.new" "$signer_key"
+    owned_by_service "$signer_key"
+fi
+
+# ---------------------------------------------------------------- PostgreSQL
+
+if [ ! -f "$data/PG_VERSION" ]; then
+    rm -rf "$data"
+    mkdir "$data"
+    owned_by_service "$data"
+    as_service "$pg_bin/initdb" -D "$data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
+        --no-instructions >"$log/initdb.log" 2>&1 || fail "initdb failed, see $log/initdb.log"
+    cat >>"$data/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+port = $pg_port
+unix_socket_directories = '$socket'
+shared_preload_libraries = 'reasoning_graph'
+shared_buffers = 256MB
+max_connections = 100
+max_wal_size = 4GB
+max_prepared_transactions = 8
+client_connection_check_interval = 1s
+timezone = 'UTC'
+log_timezone = 'UTC'
+CONF
+fi
+postgres_up() {
+    "$pg_bin/pg_isready" -q -h 127.0.0.1 -p "$pg_port"
+}
+if ! running "$data/postmaster.pid" "$pg_bin/postgres"; then
+    rm -f "$data/postmaster.pid"
+    as_service "$pg_bin/pg_ctl" -D "$data" -l "$log/postgresql.log" -W start >/dev/null ||
+        fail "PostgreSQL did not start, see $log/postgresql.log"
+fi
+wait_until 60 "PostgreSQL (see $log/postgresql.log)" postgres_up
+
+if [ -z "$(echo "SELECT 1 FROM pg_database WHERE datname = 'reason'" | sql postgres)" ]; then
+    echo 'CREATE DATABASE reason' | sql postgres
+fi
+public_key=$(openssl pkey -in "$signer_key" -pubout)
+sql <<SQL
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS reasoning_graph;
+DO \$\$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gateway') THEN
+        CREATE ROLE gateway LOGIN IN ROLE reason_gateway;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sidecar') THEN
+        CREATE ROLE sidecar LOGIN IN ROLE reason_sidecar;
+    END IF;
+    IF NOT EXISTS (SELECT FROM reason.client WHERE name = 'kernel') THEN
+        PERFORM reason.set_client('kernel', 'writer', '{*}', pii => true);
+        PERFORM reason.set_client('reader', 'reader');
+    END IF;
+    IF NOT EXISTS (SELECT FROM reason.signer WHERE signer_id = '$signer_id') THEN
+        PERFORM reason.add_signer('$signer_id', '$public_key');
+    END IF;
+END
+\$\$;
+SQL
+# What an auditor gets: the public keys, nothing secret.
+echo 'SELECT reason.signer_registry()' | sql >"$RUN_DIR/signers.json.new"
+mv "$RUN_DIR/signers.json.new" "$RUN_DIR/signers.json"
+chmod 644 "$RUN_DIR/signers.json"
+
+# ---------------------------------------------------------------- the gateway
+
+render() {
+    sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
+        -e "s|@PG_HOST@|$socket|g" -e "s|@PG_PORT@|$pg_port|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
+        -e "s|@MODULE@|$root/gateway/build/ngx_http_reason_module.so|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
+        -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
+}
+render "$root/gateway/nginx.conf.in" >"$RUN_DIR/gateway/nginx.conf"
+for template in "$root"/gateway/conf.d/*; do
+    name=$(basename "$template" .in)
+    mkdir -p "$RUN_DIR/gateway/conf.d"
+    render "$template" >"$RUN_DIR/gateway/conf.d/$name"
+done
+[ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
+if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
+    as_service setsid -f /usr/sbin/nginx -p "$RUN_DIR/gateway" -c "$RUN_DIR/gateway/nginx.conf" \
+        -e "$log/gateway.log" >>"$log/gateway.log" 2>&1 </dev/null
+fi
+
+# ---------------------------------------------------------------- the sidecar
+
+render "$root/test/stack/reason-sidecar.conf.in" >"$RUN_DIR/reason-sidecar.conf"
+owned_by_service "$RUN_DIR/reason-sidecar.conf"
+if ! running "$RUN_DIR/sidecar.pid" reason-sidecar; then
+    as_service setsid -f sh -c 'echo $$ >"$1"; exec "$2" "$3" >>"$4" 2>&1 </dev/null' sh \
+        "$RUN_DIR/sidecar.pid" "$root/sidecar/reason-sidecar" "$RUN_DIR/reason-sidecar.conf" "$log/sidecar.log"
+fi
+
+# ---------------------------------------------------------------- how to call it
+
+cat >"$RUN_DIR/env.new" <<ENV
+REASON_URL='https://localhost:$https_port'
+REASON_CA='$RUN_DIR/tls/ca.crt'
+REASON_KERNEL_CERT='$RUN_DIR/tls/kernel.crt'
+REASON_KERNEL_KEY='$RUN_DIR/tls/kernel.key'
+REASON_READER_CERT='$RUN_DIR/tls/reader.crt'
+REASON_READER_KEY='$RUN_DIR/tls/reader.key'
+REASON_DSN='postgresql://postgres@127.0.0.1:$pg_port/reason'
+REASON_SIGNERS='$RUN_DIR/signers.json'
+REASON_OPS_URL='http://127.0.0.1:$ops_port'
+REASON_STORE='file://$RUN_DIR/store'
+REASON_SIDECAR_METRICS='http://127.0.0.1:$sidecar_port/metrics'
+export REASON_URL REASON_CA REASON_KERNEL_CERT REASON_KERNEL_KEY REASON_READER_CERT REASON_READER_KEY
+export REASON_DSN REASON_SIGNERS REASON_OPS_URL REASON_STORE REASON_SIDECAR_METRICS
+ENV
+mv "$RUN_DIR/env.new" "$RUN_DIR/env"
+
+answers() {
+    curl -fsS --max-time 2 -o /dev/null "$1"
+}
+wait_until 20 "the gateway (see $log/gateway.log)" answers "http://127.0.0.1:$ops_port/health"
+wait_until 20 "the sidecar (see $log/sidecar.log)" answers "http://127.0.0.1:$sidecar_port/metrics"
+wait_until 20 "the service to be ready" answers "http://127.0.0.1:$ops_port/ready"
+
+say "The stack runs. How to call it:
+
+  . $RUN_DIR/env
+  curl --cacert \$REASON_CA --cert \$REASON_KERNEL_CERT --key \$REASON_KERNEL_KEY \\
+       -H 'Content-Type: application/json' \$REASON_URL/reason/node \\
+       -d '{\"type\": \"observation\", \"author\": \"me\", \"payload\": {\"text\": \"it rains\"}}'
+  psql \$REASON_DSN -c 'SELECT id, type, author FROM reason.node'
+
+make down stops it."
