@@ -6,7 +6,7 @@
  * numbers as ECMAScript's Number.prototype.toString() gives them (3.2.2.3),
  * strings with the fewest escapes (3.2.2.2), no white space, UTF-8.
  *
- * Everything appends to a Buffer; that is the only memory taken.
+ * Everything appends to a ByteBuffer; memory comes only from its hook.
  */
 #ifndef REASON_CANONICAL_H
 #define REASON_CANONICAL_H
@@ -19,18 +19,18 @@
 #include "json_reader.h"
 
 /* A value that was read, with everything within it.  Does not recurse. */
-extern void canonical_write_value(Buffer *out, const JsonDocument *document, const JsonNode *value);
+extern void canonical_write_value(ByteBuffer *out, const JsonDocument *document, const JsonNode *value);
 
 /* Quoted and escaped.  The bytes must be valid UTF-8; NUL is written as \u0000. */
-extern void canonical_write_string(Buffer *out, const char *bytes, size_t length);
+extern void canonical_write_string(ByteBuffer *out, const char *bytes, size_t length);
 
 /* Must be finite (asserted).  Minus zero is written 0. */
-extern void canonical_write_number(Buffer *out, double value);
+extern void canonical_write_number(ByteBuffer *out, double value);
 
-extern void canonical_write_integer(Buffer *out, int64_t value);
+extern void canonical_write_integer(ByteBuffer *out, int64_t value);
 
 static inline void
-canonical_write_boolean(Buffer *out, bool value)
+canonical_write_boolean(ByteBuffer *out, bool value)
 {
 	if (value)
 		buffer_append_literal(out, "true");

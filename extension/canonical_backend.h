@@ -38,6 +38,6 @@ extern JsonLimits canonical_write_limits(void);
  * from.  Raises an error with SQLSTATE 22003 for a number beyond a double's
  * range, and 54000 for too much depth.
  */
-extern void canonical_write_jsonb(Buffer *out, Jsonb *jsonb);
+extern void canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb);
 
 #endif							/* REASON_CANONICAL_BACKEND_H */

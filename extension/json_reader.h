@@ -74,10 +74,10 @@ typedef struct JsonDocument
 	const char *decoded;		/* bytes of escaped strings */
 	const uint32_t *order;		/* for reordered objects: indexes of names in canonical order */
 	/* The memory behind the pointers above, kept from one read to the next. */
-	Buffer		node_memory;
-	Buffer		decoded_memory;
-	Buffer		order_memory;
-	Buffer		scratch_memory;
+	ByteBuffer		node_memory;
+	ByteBuffer		decoded_memory;
+	ByteBuffer		order_memory;
+	ByteBuffer		scratch_memory;
 } JsonDocument;
 
 typedef struct JsonLimits
@@ -131,7 +131,7 @@ extern bool json_read(JsonDocument *document, const char *text, size_t length,
  * Writes the JSON Pointer of a value (or of the member whose name this is).
  * Takes time in proportion to the siblings on the way: for errors, not for loops.
  */
-extern void json_write_pointer(Buffer *out, const JsonDocument *document, const JsonNode *node);
+extern void json_write_pointer(ByteBuffer *out, const JsonDocument *document, const JsonNode *node);
 
 /* The member's value, NULL if there is none of that name.  Names are compared byte by byte. */
 extern const JsonNode *json_member(const JsonDocument *document, const JsonNode *object,

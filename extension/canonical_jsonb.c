@@ -1,0 +1,423 @@
+/*
+ * canonical_jsonb.c
+ *		Canonical JSON straight from the binary form of jsonb.
+ *
+ * JsonbIterator copies every key and value into a JsonbValue and visits members
+ * in jsonb's own order (length, then bytes).  Here the containers are walked
+ * where they lie (utils/jsonb.h describes their layout), the names are put into
+ * canonical order, and numbers are read from numeric's digits.  There is no
+ * recursion: open containers are frames of an array.
+ */
+#include "canonical_backend.h"
+
+#include <math.h>
+
+#include "canonical.h"
+#include "canonical_number.h"
+#include "canonical_order.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* A container that is being written. */
+typedef struct Frame
+{
+	const JsonbContainer *container;
+	const char *data;			/* what the entries' offsets are relative to */
+	uint32		count;
+	uint32		done;
+	uint32		offset;			/* arrays: where the next element begins */
+	bool		is_object;
+	uint32		members;		/* objects: index of the first of its members in the walk's */
+} Frame;
+
+/* A member of an object, in canonical order. */
+typedef struct Member
+{
+	const char *name;
+	uint32		name_length;
+	uint32		entry;			/* index of the value's JEntry */
+	uint32		offset;			/* and of its bytes */
+} Member;
+
+/* Levels and members that need no memory from the context. */
+#define FRAMES_AT_HAND 32
+#define MEMBERS_AT_HAND 128
+#define NAMES_AT_HAND 64
+
+typedef struct Walk
+{
+	ByteBuffer *out;
+	Frame	   *frames;
+	uint32		depth;
+	uint32		frame_capacity;
+	Member	   *members;		/* of all open objects, a stack like frames */
+	uint32		member_count;
+	uint32		member_capacity;
+	/* For the object that is being opened: its names, room to sort them, and where values begin. */
+	OrderedName *names;
+	OrderedName *scratch;
+	uint32	   *offsets;
+	uint32		name_capacity;
+	Frame		frames_at_hand[FRAMES_AT_HAND];
+	Member		members_at_hand[MEMBERS_AT_HAND];
+	OrderedName names_at_hand[NAMES_AT_HAND];
+	OrderedName scratch_at_hand[NAMES_AT_HAND];
+	uint32		offsets_at_hand[NAMES_AT_HAND];
+} Walk;
+
+/*
+ * The layout of numeric on disk (utils/adt/numeric.c keeps it to itself; it has
+ * not changed since 9.1, and pg_upgrade relies on it).
+ */
+#define NUMERIC_SIGN_BITS		0xC000
+#define NUMERIC_LONG_NEGATIVE	0x4000
+#define NUMERIC_IS_SHORT		0x8000
+#define NUMERIC_IS_SPECIAL		0xC000
+#define NUMERIC_SHORT_NEGATIVE	0x2000
+#define NUMERIC_SHORT_WEIGHT_NEGATIVE	0x0040
+#define NUMERIC_SHORT_WEIGHT	0x003F
+
+/* A numeric: sum of digits[i] * 10000^(weight - i). */
+typedef struct NumericParts
+{
+	bool		negative;
+	int			weight;
+	int			count;
+	const int16 *digits;
+} NumericParts;
+
+static NumericParts
+numeric_parts(const char *datum)
+{
+	NumericParts parts;
+	const char *bytes = VARDATA_ANY(datum);
+	int			size = VARSIZE_ANY_EXHDR(datum);
+	uint16		header;
+
+	memcpy(&header, bytes, sizeof(header));
+	if ((header & NUMERIC_SIGN_BITS) == NUMERIC_IS_SPECIAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("JSON has no form for NaN and infinity")));
+	if (header & NUMERIC_IS_SHORT)
+	{
+		parts.negative = (header & NUMERIC_SHORT_NEGATIVE) != 0;
+		parts.weight = header & NUMERIC_SHORT_WEIGHT;
+		if (header & NUMERIC_SHORT_WEIGHT_NEGATIVE)
+			parts.weight |= ~NUMERIC_SHORT_WEIGHT;
+		parts.digits = (const int16 *) (bytes + sizeof(uint16));
+		parts.count = (size - (int) sizeof(uint16)) / (int) sizeof(int16);
+	}
+	else
+	{
+		int16		weight;
+
+		memcpy(&weight, bytes + sizeof(uint16), sizeof(weight));
+		parts.negative = (header & NUMERIC_SIGN_BITS) == NUMERIC_LONG_NEGATIVE;
+		parts.weight = weight;
+		parts.digits = (const int16 *) (bytes + 2 * sizeof(uint16));
+		parts.count = (size - 2 * (int) sizeof(uint16)) / (int) sizeof(int16);
+	}
+	return parts;
+}
+
+static void pg_attribute_noreturn()
+report_out_of_range(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("number in jsonb is beyond the range of a double")));
+	pg_unreachable();
+}
+
+/* Any number of digits. */
+static void pg_noinline
+write_long_numeric(ByteBuffer *out, const NumericParts *parts)
+{
+	char	   *digits = palloc(parts->count * 4);
+	double		value;
+
+	for (int i = 0; i < parts->count; i++)
+	{
+		int			digit = parts->digits[i];
+
+		digits[i * 4] = '0' + digit / 1000;
+		digits[i * 4 + 1] = '0' + digit / 100 % 10;
+		digits[i * 4 + 2] = '0' + digit / 10 % 10;
+		digits[i * 4 + 3] = '0' + digit % 10;
+	}
+	value = decimal_text_to_double(digits, parts->count * 4, (parts->weight - parts->count + 1) * 4);
+	pfree(digits);
+	if (isinf(value))
+		report_out_of_range();
+	canonical_write_number(out, parts->negative ? -value : value);
+}
+
+static void
+write_numeric(ByteBuffer *out, const char *datum)
+{
+	NumericParts parts = numeric_parts(datum);
+	Decimal		decimal = {0};
+	int			count;
+	double		value;
+
+	if (!buffer_reserve(out, CANONICAL_NUMBER_SIZE))
+		return;
+
+	/* Four digits of base 10,000 fit a word, and a fifth if it is the first and small. */
+	if (parts.count > 5 || (parts.count == 5 && parts.digits[0] >= 1000))
+	{
+		write_long_numeric(out, &parts);
+		return;
+	}
+	for (int i = 0; i < parts.count; i++)
+		decimal.digits = decimal.digits * 10000 + parts.digits[i];
+	if (decimal.digits == 0)
+	{
+		/* numeric has no minus zero */
+		buffer_append_char(out, '0');
+		return;
+	}
+
+	decimal.exponent = (parts.weight - parts.count + 1) * 4;
+	if (decimal.exponent >= 0 && decimal.exponent <= 4 && decimal.digits <= (UINT64CONST(1) << 53) / 10000)
+	{
+		if (decimal.exponent)
+			decimal.digits *= 10000;
+		if (parts.negative)
+			buffer_append_char(out, '-');
+		out->length += decimal_format_integer(out->data + out->length, decimal.digits);
+		return;
+	}
+	decimal_normalize(&decimal);
+	count = decimal_count_digits(decimal.digits);
+	if (count > DECIMAL_SAFE_DIGITS ||
+		decimal.exponent + count - 1 < DECIMAL_SAFE_MIN_MAGNITUDE ||
+		decimal.exponent + count - 1 > DECIMAL_SAFE_MAX_MAGNITUDE)
+	{
+		if (!decimal_to_double(decimal.digits, decimal.exponent, &value))
+		{
+			write_long_numeric(out, &parts);
+			return;
+		}
+		decimal = decimal_shortest(value);
+		count = decimal_count_digits(decimal.digits);
+	}
+	out->length += decimal_format(out->data + out->length, parts.negative,
+								  decimal.digits, count, decimal.exponent);
+}
+
+/* Makes room for `needed` items; the first ones may have been part of the walk. */
+static void *
+grow(void *items, void *at_hand, uint32 used, uint32 needed, size_t size)
+{
+	void	   *grown;
+
+	if (items != at_hand)
+		return repalloc_huge(items, needed * size);
+	grown = MemoryContextAllocHuge(CurrentMemoryContext, needed * size);
+	memcpy(grown, items, used * size);
+	return grown;
+}
+
+static void pg_noinline
+grow_members(Walk *walk, uint32 needed)
+{
+	needed = Max(needed, walk->member_capacity * 2);
+	walk->members = grow(walk->members, walk->members_at_hand, walk->member_count, needed, sizeof(Member));
+	walk->member_capacity = needed;
+}
+
+static void pg_noinline
+grow_names(Walk *walk, uint32 needed)
+{
+	needed = Max(needed, walk->name_capacity * 2);
+	walk->names = grow(walk->names, walk->names_at_hand, 0, needed, sizeof(OrderedName));
+	walk->scratch = grow(walk->scratch, walk->scratch_at_hand, 0, needed, sizeof(OrderedName));
+	walk->offsets = grow(walk->offsets, walk->offsets_at_hand, 0, needed, sizeof(uint32));
+	walk->name_capacity = needed;
+}
+
+static void pg_noinline
+grow_frames(Walk *walk)
+{
+	uint32		needed = walk->frame_capacity * 2;
+
+	walk->frames = grow(walk->frames, walk->frames_at_hand, walk->depth, needed, sizeof(Frame));
+	walk->frame_capacity = needed;
+}
+
+/*
+ * Puts the members of an object onto the stack, in canonical order.  In jsonb
+ * all names lie before all values, in one sequence of entries.
+ */
+static void
+push_members(Walk *walk, Frame *frame)
+{
+	const JEntry *entries = frame->container->children;
+	uint32		count = frame->count;
+	uint32		offset = 0;
+	bool		ordered = true;
+	Member	   *member;
+
+	if (walk->member_count + count > walk->member_capacity)
+		grow_members(walk, walk->member_count + count);
+	if (count > walk->name_capacity)
+		grow_names(walk, count);
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		start = offset;
+
+		JBE_ADVANCE_OFFSET(offset, entries[i]);
+		order_name(&walk->names[i], frame->data + start, offset - start, i);
+		if (i > 0 && ordered)
+			ordered = order_compare(&walk->names[i - 1], &walk->names[i]) < 0;
+	}
+	for (uint32 i = 0; i < count; i++)
+	{
+		walk->offsets[i] = offset;
+		JBE_ADVANCE_OFFSET(offset, entries[count + i]);
+	}
+	if (!ordered)
+		order_sort(walk->names, count, walk->scratch);
+
+	frame->members = walk->member_count;
+	walk->member_count += count;
+	member = walk->members + frame->members;
+	for (uint32 i = 0; i < count; i++, member++)
+	{
+		uint32		index = walk->names[i].index;
+
+		member->name = walk->names[i].name;
+		member->name_length = walk->names[i].length;
+		member->entry = count + index;
+		member->offset = walk->offsets[index];
+	}
+}
+
+static void
+open_container(Walk *walk, const JsonbContainer *container)
+{
+	Frame	   *frame;
+
+	CHECK_FOR_INTERRUPTS();
+	if (walk->depth >= (uint32) reason_max_canonical_depth)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("jsonb is nested deeper than %d levels", reason_max_canonical_depth)));
+	if (walk->depth == walk->frame_capacity)
+		grow_frames(walk);
+	frame = &walk->frames[walk->depth++];
+	frame->container = container;
+	frame->count = JsonContainerSize(container);
+	frame->done = 0;
+	frame->offset = 0;
+	frame->members = walk->member_count;
+	frame->is_object = JsonContainerIsObject(container);
+	if (frame->is_object)
+	{
+		frame->data = (const char *) &container->children[frame->count * 2];
+		push_members(walk, frame);
+		buffer_append_char(walk->out, '{');
+	}
+	else
+	{
+		frame->data = (const char *) &container->children[frame->count];
+		buffer_append_char(walk->out, '[');
+	}
+}
+
+static void
+close_container(Walk *walk, const Frame *frame)
+{
+	buffer_append_char(walk->out, frame->is_object ? '}' : ']');
+	walk->member_count = frame->members;
+	walk->depth--;
+}
+
+/* Writes a scalar, or opens the container. */
+static inline void
+begin_value(Walk *walk, JEntry entry, const char *data, uint32 offset, uint32 length)
+{
+	if (JBE_ISSTRING(entry))
+		canonical_write_string(walk->out, data + offset, length);
+	else if (JBE_ISNUMERIC(entry))
+		write_numeric(walk->out, data + INTALIGN(offset));
+	else if (JBE_ISBOOL_TRUE(entry))
+		buffer_append_literal(walk->out, "true");
+	else if (JBE_ISBOOL_FALSE(entry))
+		buffer_append_literal(walk->out, "false");
+	else if (JBE_ISNULL(entry))
+		buffer_append_literal(walk->out, "null");
+	else
+		open_container(walk, (const JsonbContainer *) (data + INTALIGN(offset)));
+}
+
+static inline uint32
+entry_length(JEntry entry, uint32 offset)
+{
+	return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) - offset : JBE_OFFLENFLD(entry);
+}
+
+void
+canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
+{
+	const JsonbContainer *root = &jsonb->root;
+	Walk		walk;
+
+	walk.out = out;
+	walk.frames = walk.frames_at_hand;
+	walk.depth = 0;
+	walk.frame_capacity = FRAMES_AT_HAND;
+	walk.members = walk.members_at_hand;
+	walk.member_count = 0;
+	walk.member_capacity = MEMBERS_AT_HAND;
+	walk.names = walk.names_at_hand;
+	walk.scratch = walk.scratch_at_hand;
+	walk.offsets = walk.offsets_at_hand;
+	walk.name_capacity = NAMES_AT_HAND;
+
+	if (JsonContainerIsScalar(root))
+	{
+		/* A scalar is kept as an array of one. */
+		begin_value(&walk, root->children[0], (const char *) &root->children[1], 0,
+					entry_length(root->children[0], 0));
+		return;
+	}
+
+	open_container(&walk, root);
+	while (walk.depth > 0)
+	{
+		Frame	   *frame = &walk.frames[walk.depth - 1];
+		JEntry		entry;
+		uint32		offset;
+
+		if (frame->done == frame->count)
+		{
+			close_container(&walk, frame);
+			continue;
+		}
+		if (frame->done > 0)
+			buffer_append_char(out, ',');
+		if (frame->is_object)
+		{
+			const Member *member = &walk.members[frame->members + frame->done];
+
+			canonical_write_string(out, member->name, member->name_length);
+			buffer_append_char(out, ':');
+			entry = frame->container->children[member->entry];
+			offset = member->offset;
+		}
+		else
+		{
+			entry = frame->container->children[frame->done];
+			offset = frame->offset;
+			JBE_ADVANCE_OFFSET(frame->offset, entry);
+		}
+		frame->done++;
+		/* May move the frames. */
+		begin_value(&walk, entry, frame->data, offset, entry_length(entry, offset));
+	}
+}

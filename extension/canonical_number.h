@@ -1,0 +1,67 @@
+/*
+ * canonical_number.h
+ *		Decimal and binary: the conversions that canonical numbers need.
+ *
+ * A positive decimal is written digits * 10^exponent; it is normal when digits
+ * does not end in 0.
+ */
+#ifndef REASON_CANONICAL_NUMBER_H
+#define REASON_CANONICAL_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "canonical.h"
+
+/*
+ * Every decimal of at most 15 digits in this range of magnitudes (that of its
+ * first digit) goes through a double unchanged, and is then also the shortest
+ * that names this double: it need not be converted at all to be written.
+ * (DBL_DIG of the C standard: 15 for IEEE 754 binary64, normal numbers.)
+ */
+#define DECIMAL_SAFE_DIGITS 15
+#define DECIMAL_SAFE_LIMIT UINT64_C(1000000000000000)
+#define DECIMAL_SAFE_MIN_MAGNITUDE (-307)
+#define DECIMAL_SAFE_MAX_MAGNITUDE 307
+
+typedef struct Decimal
+{
+	uint64_t	digits;
+	int			exponent;
+} Decimal;
+
+extern int	decimal_count_digits(uint64_t value);
+
+/* Removes trailing zeros from digits, which must not be 0. */
+extern void decimal_normalize(Decimal *decimal);
+
+/*
+ * The shortest decimal that rounds to this double; of several the nearest
+ * (ECMA-262, Number::toString).  value: positive, finite.  Normal.
+ */
+extern Decimal decimal_shortest(double value);
+
+/*
+ * The nearest double, ties to even, infinity when out of range.  The digits are
+ * those of a text: `count` of them, ASCII, without point, at least one, and the
+ * value is digits * 10^exponent.
+ */
+extern double decimal_text_to_double(const char *digits, size_t count, int64_t exponent);
+
+/*
+ * The same for digits in a word.  False when the answer is not certain without
+ * all digits, or not a normal number: decimal_text_to_double() knows.
+ */
+extern bool decimal_to_double(uint64_t digits, int exponent, double *value);
+
+/*
+ * Writes a normal decimal as ECMAScript does; `count` is decimal_count_digits().
+ * Returns the length, at most CANONICAL_NUMBER_SIZE; the text is not terminated.
+ */
+extern size_t decimal_format(char *text, bool negative, uint64_t digits, int count, int exponent);
+
+/* Writes an integer without sign; returns the length. */
+extern size_t decimal_format_integer(char *text, uint64_t value);
+
+#endif							/* REASON_CANONICAL_NUMBER_H */
