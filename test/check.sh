@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# Every test there is, suite by suite, and one closing line of totals.
+#
+#   check.sh [SUITE…]     default: all of them
+#
+# A suite is a function suite_NAME below. It leaves its output in .build/check/NAME.log and
+# says how many passed and failed; a suite that ran nothing counts as a failure.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+# shellcheck source=test/stack/lib.sh
+. test/stack/lib.sh
+
+out=$root/.build/check
+mkdir -p "$out"
+chmod 755 "$root/.build" "$out"
+python=/usr/bin/python3
+prepare_service_user
+
+# ---------------------------------------------------------------- a server for SQL tests
+
+server_dir=
+server_port=${CHECK_PG_PORT:-15690}
+start_server() {
+    server_dir=$(mktemp -d /tmp/reason-check.XXXXXX)
+    owned_by_service "$server_dir"
+    as_service "$pg_bin/initdb" -D "$server_dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$out/initdb.log" 2>&1 || return 1
+    cat >>"$server_dir/data/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+port = $server_port
+unix_socket_directories = '$server_dir'
+shared_preload_libraries = 'reasoning_graph'
+max_prepared_transactions = 16
+fsync = off
+CONF
+    as_service "$pg_bin/pg_ctl" -D "$server_dir/data" -l "$server_dir/log" -w start >/dev/null
+}
+stop_server() {
+    [ -n "$server_dir" ] || return 0
+    as_service "$pg_bin/pg_ctl" -D "$server_dir/data" -m immediate stop >/dev/null 2>&1
+    cp "$server_dir/log" "$out/postgresql.log" 2>/dev/null
+    rm -rf "$server_dir"
+    server_dir=
+}
+trap stop_server EXIT
+
+# ---------------------------------------------------------------- suites
+
+# Each prints lines; these counts are taken from what the runners say.
+passed=0
+failed=0
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+}
+
+# The last "N passed, N failed" of a log, as our own runners write it
+count_plain() {
+    local line
+    line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$1" | tail -1)
+    [ -n "$line" ] || return 1
+    count "$(echo "$line" | cut -d' ' -f1)" "$(echo "$line" | cut -d' ' -f3)"
+}
+
+run_pytest() {
+    local log=$1
+    shift
+    "$python" -m pytest -q -x --maxfail=20 -p no:cacheprovider --tb=short "$@" >"$log" 2>&1
+    local status=$? summary ok bad
+    summary=$(tail -1 "$log")
+    ok=$(echo "$summary" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
+    bad=$(echo "$summary" | grep -Eo '[0-9]+ (failed|errors?)' | awk '{n += $1} END {print n + 0}')
+    [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
+    count "${ok:-0}" "${bad:-0}"
+    [ "$status" -eq 0 ]
+}
+
+suite_lint() {
+    local log=$out/lint.log name
+    : >"$log"
+    check() {
+        name=$1
+        shift
+        if "$@" >>"$log" 2>&1; then
+            count 1 0
+        else
+            echo "failed: $name" >>"$log"
+            count 0 1
+        fi
+    }
+    # shellcheck disable=SC2046  # file names of ours, without spaces
+    check shellcheck shellcheck -x -P "$root" $(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh' -not -path './.build/*')
+    check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+        --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= \
+        extension sidecar gateway/module
+    check python "$python" -m compileall -q test
+}
+
+suite_unit() {
+    make -C test/unit check >"$out/unit.log" 2>&1
+    local status=$?
+    count_plain "$out/unit.log" || count 0 1
+    return $status
+}
+
+suite_fuzz() {
+    if make -C test/fuzz short >"$out/fuzz.log" 2>&1; then count 1 0; else
+        count 0 1
+        return 1
+    fi
+}
+
+suite_regress() {
+    local log=$out/regress.log test status=0
+    local regress=$pg_root/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress
+    : >"$log"
+    mkdir -p "$out/regress"
+    owned_by_service "$out/regress"
+    for test in test/regress/sql/*.sql; do
+        test=$(basename "$test" .sql)
+        if as_service "$regress" --bindir="$pg_bin" --host=127.0.0.1 --port="$server_port" --user=postgres \
+            --inputdir="$root/test/regress" --outputdir="$out/regress" --dbname="regress_$test" \
+            --load-extension=reasoning_graph "$test" >>"$log" 2>&1; then
+            count 1 0
+        else
+            cat "$out/regress/regression.diffs" >>"$log" 2>/dev/null
+            count 0 1
+            status=1
+        fi
+    done
+    return $status
+}
+
+suite_isolation() {
+    local log=$out/isolation.log test status=0
+    local regress=$pg_root/lib/postgresql/15/lib/pgxs/src/test/isolation/pg_isolation_regress
+    : >"$log"
+    mkdir -p "$out/isolation"
+    owned_by_service "$out/isolation"
+    for test in test/isolation/specs/*.spec; do
+        test=$(basename "$test" .spec)
+        if as_service "$regress" --bindir="$pg_bin" --host=127.0.0.1 --port="$server_port" --user=postgres \
+            --inputdir="$root/test/isolation" --outputdir="$out/isolation" --dbname="isolation_${test//-/_}" \
+            --load-extension=reasoning_graph "$test" >>"$log" 2>&1; then
+            count 1 0
+        else
+            cat "$out/isolation/regression.diffs" "$out/isolation/output_iso/regression.diffs" >>"$log" 2>/dev/null
+            count 0 1
+            status=1
+        fi
+    done
+    return $status
+}
+
+suite_pgtap() {
+    local log=$out/pgtap.log test database status=0
+    : >"$log"
+    for test in test/pgtap/*.sql; do
+        database=pgtap_$(basename "$test" .sql)
+        echo "DROP DATABASE IF EXISTS $database" | pg_port=$server_port sql postgres >>"$log" 2>&1
+        echo "CREATE DATABASE $database" | pg_port=$server_port sql postgres >>"$log" 2>&1
+        echo "CREATE EXTENSION reasoning_graph; CREATE EXTENSION pgtap" | pg_port=$server_port sql "$database" >>"$log" 2>&1
+        "$pg_bin/psql" -X -q -At -v ON_ERROR_STOP=1 -f "$test" "host=127.0.0.1 port=$server_port user=postgres dbname=$database" >"$out/pgtap.tap" 2>&1
+        local ended=$? planned ok bad
+        cat "$out/pgtap.tap" >>"$log"
+        planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out/pgtap.tap" | tail -1)
+        ok=$(grep -c '^ok ' "$out/pgtap.tap")
+        bad=$(grep -c '^not ok ' "$out/pgtap.tap")
+        if [ "$ended" -ne 0 ] || [ -z "$planned" ] || [ "$planned" -ne $((ok + bad)) ]; then
+            echo "$test: ended with $ended, planned ${planned:-nothing}, ran $((ok + bad))" >>"$log"
+            bad=$((bad + 1))
+        fi
+        count "$ok" "$bad"
+        [ "$bad" -eq 0 ] || status=1
+    done
+    return $status
+}
+
+suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
+suite_verify() { run_pytest "$out/verify.log" test/verify; }
+suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
+suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
+suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
+
+# ---------------------------------------------------------------- running them
+
+if [ $# -gt 0 ]; then
+    suites=$*
+else
+    suites="lint unit fuzz regress isolation pgtap trace verify gateway sidecar e2e"
+fi
+start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
+total_passed=0
+total_failed=0
+for suite in $suites; do
+    passed=0
+    failed=0
+    began=$(date +%s)
+    "suite_$suite"
+    [ $((passed + failed)) -gt 0 ] || failed=1
+    printf '%-10s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
+    if [ "$failed" -gt 0 ]; then
+        tail -n 80 "$out/$suite.log" 2>/dev/null
+    fi
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+done
+echo "$total_passed passed, $total_failed failed"
+[ "$total_failed" -eq 0 ]
