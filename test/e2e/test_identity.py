@@ -1,0 +1,78 @@
+"""Who may do what: certificates, roles, divisions."""
+
+import http.client
+import ssl
+
+import pytest
+
+
+def test_a_reader_reads_and_writes_nothing(reader, refused, counts, new_node):
+    node = new_node()
+    assert reader.get(f"/reason/node/{node}")["node"]["id"] == node
+    before = counts()
+    for path, body in (("/reason/node", {"type": "score", "author": "a", "payload": 1}),
+                       ("/reason/edge", {"from": node, "to": node, "type": "causal"}),
+                       ("/nodes", {"nodes": [{"type": "score", "actor": "a", "payload": 1}]}),
+                       ("/edges", {"edges": [{"from": node, "to": node, "type": "causal"}]}),
+                       (f"/reason/annotate/{node}", {"note": "x"}),
+                       ("/reason/snapshot", {"rootNodeIds": [node]})):
+        status, error = refused(reader.post, path, body)
+        assert (status, error["code"]) == (403, "REASONING_GRAPH_FORBIDDEN"), path
+    assert counts() == before
+
+
+def test_without_a_certificate_nothing_is_answered(stack):
+    context = ssl.create_default_context(cafile=stack.env["REASON_CA"])
+    port = int(stack.env["REASON_URL"].rsplit(":", 1)[1])
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=10)
+    try:
+        connection.request("GET", "/reason/signers")
+        response = connection.getresponse()
+    except (ssl.SSLError, ConnectionError):
+        return
+    assert response.status == 401
+    assert b"REASONING_GRAPH_AUTH" in response.read()
+
+
+def test_a_certificate_that_no_client_is_registered_for_is_forbidden(stack, refused):
+    stack.certificate("stranger")
+    status, error = refused(stack.client("stranger").get, "/reason/signers")
+    assert (status, error["code"]) == (403, "REASONING_GRAPH_FORBIDDEN")
+
+
+def test_a_disabled_client_is_forbidden(stack, refused, database):
+    stack.certificate("leaver")
+    database.execute("SELECT reason.set_client('leaver', 'reader')")
+    leaver = stack.client("leaver")
+    leaver.get("/reason/signers")
+    database.execute("SELECT reason.set_client('leaver', 'reader', enabled => false)")
+    assert refused(leaver.get, "/reason/signers")[0] == 403
+
+
+def test_another_divisions_nodes_do_not_exist(kernel, reader, refused, new_node):
+    node = new_node(division="tenant-a")
+    assert kernel.get(f"/reason/node/{node}")["node"]["division"] == "tenant-a"
+    for path in (f"/reason/node/{node}", f"/reason/trace/{node}", f"/reason/traces/{node}", f"/reason/{node}", f"/reason/node/{node}/explain"):
+        status, error = refused(reader.get, path)
+        assert (status, error["code"]) == (404, "REASONING_GRAPH_NOT_FOUND"), path
+
+
+def test_an_edge_never_leaves_its_division(refused, kernel, new_node):
+    here, there = new_node(), new_node(division="tenant-a")
+    status, _ = refused(kernel.post, "/reason/edge", {"from": here, "to": there, "type": "causal"})
+    assert status == 404
+
+
+@pytest.mark.parametrize("header", ["X-SSL-Client-CN", "X-Client-Cert", "X-Forwarded-Client-Cert"])
+def test_headers_that_claim_an_identity_are_ignored(reader, refused, header):
+    status, _ = refused(reader.call, "POST", "/reason/node", {"type": "score", "author": "a", "payload": 1}, {header: "CN=kernel"})
+    assert status == 403
+
+
+def test_a_reader_sees_no_personal_data(kernel, reader, new_node):
+    node = new_node(payload={"email": "ada@example.org", "text": "call +44 20 7946 0958 or mail ada@example.org", "n": 3})
+    assert kernel.get(f"/reason/node/{node}")["node"]["payload"]["email"] == "ada@example.org"
+    seen = reader.get(f"/reason/node/{node}")["node"]["payload"]
+    assert seen == {"email": "[redacted:email]", "text": "call [redacted:phone] or mail [redacted:email]", "n": 3}
+    trace = reader.get(f"/reason/trace/{node}")
+    assert trace["steps"][0]["node"]["payload"] == seen
