@@ -48,7 +48,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reason.http_integer(query jsonb, name text, default_value integer, least integer, most integer) RETURNS integer
+CREATE FUNCTION reason.http_integer(query jsonb, name text, default_value integer, minimum integer, maximum integer) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -58,9 +58,9 @@ BEGIN
     IF value IS NULL THEN
         RETURN default_value;
     END IF;
-    IF value !~ '^[0-9]{1,9}$' OR value::integer NOT BETWEEN least AND most THEN
+    IF value !~ '^[0-9]{1,9}$' OR value::integer NOT BETWEEN minimum AND maximum THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s must be a whole number from %s to %s', name, least, most);
+            MESSAGE = format('%s must be a whole number from %s to %s', name, minimum, maximum);
     END IF;
     RETURN value::integer;
 END
