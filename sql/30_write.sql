@@ -102,13 +102,15 @@ CREATE FUNCTION reason.refuse_duplicate(kind text, id uuid, index bigint) RETURN
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
+DECLARE
+    never CONSTANT text := 'Nothing is ever overwritten. To correct a node, write a new one with an edge of type corrects.';
 BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'unique_violation',
-        MESSAGE = CASE WHEN index IS NULL THEN format('%s "%s" already exists', kind, id)
-                       ELSE format('%ss[%s]: %s "%s" already exists', kind, index, kind, id) END,
-        DETAIL = CASE WHEN index IS NULL THEN '' ELSE format('{"index":%s,"pointer":"/%ss/%s/id"}', index, kind, index) END,
-        HINT = 'Nothing is ever overwritten. To correct a node, write a new one with an edge of type corrects.';
+    IF index IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('%s "%s" already exists', kind, id), HINT = never;
+    ELSE
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('%ss[%s]: %s "%s" already exists', kind, index, kind, id),
+            DETAIL = format('{"index":%s,"pointer":"/%ss/%s/id"}', index, kind, index), HINT = never;
+    END IF;
 END
 $$;
 
