@@ -46,7 +46,7 @@ buffer_reserve(ByteBuffer *buffer, size_t more)
 static inline void
 buffer_append(ByteBuffer *buffer, const void *bytes, size_t length)
 {
-	if (buffer_reserve(buffer, length))
+	if (length > 0 && buffer_reserve(buffer, length))
 	{
 		memcpy(buffer->data + buffer->length, bytes, length);
 		buffer->length += length;

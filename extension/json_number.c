@@ -51,13 +51,11 @@ typedef struct Parts
 static bool
 has_canonical_form(const Parts *parts)
 {
-	const char *last = parts->fraction + parts->fraction_digits - 1;
-
 	if (parts->has_exponent || parts->integer_digits > 21)
 		return false;
 	if (!parts->fraction)
 		return true;
-	if (*last == '0')
+	if (parts->fraction[parts->fraction_digits - 1] == '0')
 		return false;
 	if (*parts->integer != '0')
 		return true;
