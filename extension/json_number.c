@@ -44,14 +44,22 @@ typedef struct Parts
 } Parts;
 
 /*
- * ECMAScript's form of a decimal with these digits: no exponent between 1e-6 and
- * 1e21, no zeros at the end of a fraction.  False for forms with an exponent,
- * which are rare enough to be written anew.
+ * Whether an exact number is written as ECMAScript writes it: no exponent between
+ * 1e-6 and 1e21, no zeros at the end of a fraction.
  */
 static bool
-has_canonical_form(const Parts *parts)
+has_canonical_form(const Parts *parts, const JsonNumber *number)
 {
-	if (parts->has_exponent || parts->integer_digits > 21)
+	if (parts->has_exponent)
+	{
+		/* Rare enough to be written anew, and compared. */
+		char		text[CANONICAL_NUMBER_SIZE];
+		const char *start = parts->integer - (parts->negative ? 1 : 0);
+		size_t		length = canonical_format_number(text, number->value);
+
+		return (size_t) (number->end - start) == length && memcmp(start, text, length) == 0;
+	}
+	if (parts->integer_digits > 21)
 		return false;
 	if (!parts->fraction)
 		return true;
@@ -125,10 +133,10 @@ convert_slowly(const Parts *parts, JsonNumber *number)
 			word = word * 10 + (uint64_t) (digits[i] - '0');
 		shortest = decimal_shortest(number->value);
 		number->exact = shortest.digits == word && shortest.exponent == exponent;
-		number->canonical = number->exact && has_canonical_form(parts);
 	}
 	if (parts->negative)
 		number->value = -number->value;
+	number->canonical = number->exact && has_canonical_form(parts, number);
 	return JSON_OK;
 }
 
@@ -152,7 +160,7 @@ convert_word(const Parts *parts, uint64_t word, JsonNumber *number)
 	if (parts->negative)
 		number->value = -number->value;
 	number->exact = true;
-	number->canonical = has_canonical_form(parts);
+	number->canonical = has_canonical_form(parts, number);
 	return JSON_OK;
 }
 

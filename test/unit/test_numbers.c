@@ -95,10 +95,8 @@ reads_back(const char *text, size_t length, double value)
 {
 	JsonNumber	number;
 
-	/* of the forms, only those without exponent are recognised as canonical */
 	return json_read_number(text, text + length, &number) == JSON_OK &&
-		number.value == value && number.exact && number.end == text + length &&
-		number.canonical == !memchr(text, 'e', length);
+		number.value == value && number.exact && number.canonical && number.end == text + length;
 }
 
 static void
