@@ -18,6 +18,9 @@ GRANT reason_auditor TO reason_admin;
 
 -- ---------------------------------------------------------------- everybody with a role
 GRANT EXECUTE ON FUNCTION
+    reason.canonical_json(json),
+    reason.canonical_json(jsonb),
+    reason.digest(jsonb),
     reason.division_visible(text),
     reason.visible_divisions(),
     reason.division_visible_to(name, text),
