@@ -42,3 +42,35 @@ GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, de
 -- ---------------------------------------------------------------- reason_auditor: content and proof
 GRANT SELECT ON reason.node, reason.annotation, reason.snapshot, reason.snapshot_chunk,
     reason.audit_event, reason.audit_seal, reason.audit_signature, reason.signer TO reason_auditor;
+
+-- ---------------------------------------------------------------- reason_writer: the write functions, no table
+GRANT EXECUTE ON FUNCTION
+    reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid),
+    reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid),
+    reason.annotate(uuid, text, jsonb, text, text, jsonb),
+    reason.add_nodes(json),
+    reason.add_edges(json)
+TO reason_writer;
+
+-- ---------------------------------------------------------------- reason_gateway: the HTTP API, no table
+-- Every function whose name begins with http_ and that answers a request.
+DO $$
+DECLARE
+    route regprocedure;
+BEGIN
+    FOR route IN SELECT p.oid FROM pg_catalog.pg_proc p
+                 WHERE p.pronamespace = 'reason'::regnamespace AND p.prorettype = 'reason.http_response'::regtype
+                   AND p.prosecdef
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO reason_gateway', route);
+    END LOOP;
+END
+$$;
+
+-- ---------------------------------------------------------------- reason_admin: clients
+GRANT EXECUTE ON FUNCTION
+    reason.set_client(text, text, text[], boolean, text, text, boolean),
+    reason.expire_idempotency_keys(interval)
+TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
+GRANT SELECT ON reason.client, reason.division_grant, reason.pii_rule TO reason_admin;
