@@ -1,0 +1,63 @@
+/*
+ * Reads a file, given by its path or as file:// URL.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "verify.h"
+
+static bool fail(ByteBuffer *error, const char *location, const char *what)
+{
+    buffer_append(error, location, strlen(location));
+    buffer_append_literal(error, ": ");
+    buffer_append(error, what, strlen(what));
+    return false;
+}
+
+static bool read_file(Input *input, const char *path, ByteBuffer *error)
+{
+    struct stat status;
+    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return fail(error, path, strerror(errno));
+    /* One byte more, so that the end is seen without growing again. */
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        buffer_reserve(&input->bytes, (size_t) status.st_size + 1);
+    do {
+        if (!buffer_reserve(&input->bytes, 65536)) {
+            errno = ENOMEM;
+            got = -1;
+            break;
+        }
+        got = read(fd, input->bytes.data + input->bytes.length, input->bytes.capacity - input->bytes.length);
+        if (got > 0)
+            input->bytes.length += (size_t) got;
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    if (got < 0)
+        fail(error, path, strerror(errno));
+    if (fd != STDIN_FILENO)
+        close(fd);
+    return got == 0;
+}
+
+bool input_read(Input *input, const char *location, ByteBuffer *error)
+{
+    static const char scheme[] = "file://";
+
+    buffer_init(&input->bytes, NULL, NULL);
+    buffer_init(&input->metadata, NULL, NULL);
+    if (strncmp(location, scheme, sizeof(scheme) - 1) == 0)
+        location += sizeof(scheme) - 1;
+    return read_file(input, location, error);
+}
+
+void input_free(Input *input)
+{
+    buffer_free(&input->bytes);
+    buffer_free(&input->metadata);
+}

@@ -1,0 +1,278 @@
+/*
+ * reason-verify: checks snapshots and audit records against a registry of signers, without
+ * the database that made them and without asking anybody.
+ */
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "verify.h"
+
+#ifndef REASON_VERSION
+#error "REASON_VERSION must be defined"
+#endif
+
+typedef struct {
+    const char *registry_path;
+    const char *metadata_path;
+    const char *type;
+    Claims claims;
+    bool json;
+    bool quiet;
+    bool accept_revoked;
+} Options;
+
+static const char usage[] =
+    "Usage: reason-verify [OPTION]... OBJECT...\n"
+    "Checks snapshots and audit records of a reasoning graph against a registry of signers.\n"
+    "\n"
+    "  -r, --signers FILE      the registry (default: $REASON_SIGNERS)\n"
+    "  -m, --metadata FILE     metadata of the snapshot (default: OBJECT.meta.json, if there)\n"
+    "      --hash HEX          the same by hand: SHA-256 of the object,\n"
+    "      --signature BASE64  its signature,\n"
+    "      --signer-id ID      whose it is,\n"
+    "      --signed-at TIME    and when it was made (RFC 3339)\n"
+    "  -t, --type TYPE         snapshot, envelope or audit (default: seen from the content)\n"
+    "      --accept-revoked    let signatures count that are dated before the key's revocation\n"
+    "      --json              print for machines: one JSON document a line and object\n"
+    "  -q, --quiet             print only what is wrong, and the verdict\n"
+    "  -h, --help              print this\n"
+    "      --version           print the version\n"
+    "\n"
+    "OBJECT is a file, a file:// URL, or - for standard input: the canonical file of a snapshot, an\n"
+    "envelope, or segments of the audit archive in order.\n"
+    "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
+
+enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_ACCEPT_REVOKED, OPTION_JSON,
+    OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"signers", required_argument, NULL, 'r'},
+    {"metadata", required_argument, NULL, 'm'},
+    {"hash", required_argument, NULL, OPTION_HASH},
+    {"signature", required_argument, NULL, OPTION_SIGNATURE},
+    {"signer-id", required_argument, NULL, OPTION_SIGNER_ID},
+    {"signed-at", required_argument, NULL, OPTION_SIGNED_AT},
+    {"type", required_argument, NULL, 't'},
+    {"accept-revoked", no_argument, NULL, OPTION_ACCEPT_REVOKED},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static Bytes bytes_of(const char *text)
+{
+    return (Bytes){text, strlen(text)};
+}
+
+static void give_up(const char *what, const char *why)
+{
+    fprintf(stderr, "reason-verify: %s%s%s\n", what, why ? ": " : "", why ? why : "");
+    exit(VERDICT_UNCHECKED);
+}
+
+static void read_options(Options *options, int argc, char **argv)
+{
+    int option;
+
+    memset(options, 0, sizeof(*options));
+    options->registry_path = getenv("REASON_SIGNERS");
+    options->type = "auto";
+    while ((option = getopt_long(argc, argv, "r:m:t:qh", long_options, NULL)) != -1) {
+        switch (option) {
+        case 'r':
+            options->registry_path = optarg;
+            break;
+        case 'm':
+            options->metadata_path = optarg;
+            break;
+        case 't':
+            options->type = optarg;
+            break;
+        case 'q':
+            options->quiet = true;
+            break;
+        case OPTION_HASH:
+            options->claims.hash = bytes_of(optarg);
+            break;
+        case OPTION_SIGNATURE:
+            options->claims.signature = bytes_of(optarg);
+            break;
+        case OPTION_SIGNER_ID:
+            options->claims.signer_id = bytes_of(optarg);
+            break;
+        case OPTION_SIGNED_AT:
+            options->claims.ts = bytes_of(optarg);
+            break;
+        case OPTION_ACCEPT_REVOKED:
+            options->accept_revoked = true;
+            break;
+        case OPTION_JSON:
+            options->json = true;
+            break;
+        case OPTION_VERSION:
+            puts("reason-verify " REASON_VERSION);
+            exit(0);
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs(usage, stderr);
+            exit(VERDICT_UNCHECKED);
+        }
+    }
+    if (optind == argc)
+        give_up("no object given", "see reason-verify --help");
+    if (!options->registry_path || !*options->registry_path)
+        give_up("no registry of signers given", "use --signers FILE or set REASON_SIGNERS");
+    if (strcmp(options->type, "auto") != 0 && strcmp(options->type, "snapshot") != 0 &&
+        strcmp(options->type, "envelope") != 0)
+        give_up("unknown type", options->type);
+}
+
+static void load_registry(Registry *registry, const Options *options)
+{
+    Input input;
+    ByteBuffer error;
+
+    buffer_init(&error, NULL, NULL);
+    if (!input_read(&input, options->registry_path, &error) ||
+        !registry_read(registry, input.bytes.data, input.bytes.length, &error)) {
+        buffer_append_char(&error, '\0');
+        give_up("cannot use the registry", error.data);
+    }
+    registry->accept_revoked = options->accept_revoked;
+    input_free(&input);
+}
+
+/* Fills what the options left open; member names as object stores, files and the HTTP API spell them. */
+static void take_claims(Claims *claims, const JsonDocument *document)
+{
+    static const struct {
+        size_t claim;
+        const char *names[4];
+    } members[] = {
+        {offsetof(Claims, snapshot_id), {"snapshot-id", "snapshotId", "id", NULL}},
+        {offsetof(Claims, hash), {"hash", NULL}},
+        {offsetof(Claims, signature), {"signature", NULL}},
+        {offsetof(Claims, signer_id), {"signer-id", "signerId", NULL}},
+        {offsetof(Claims, ts), {"ts", "signedAt", NULL}},
+    };
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        Bytes *claim = (Bytes *) ((char *) claims + members[i].claim);
+
+        for (const char *const *name = members[i].names; *name && !claim->data; name++)
+            *claim = member_text(document, json_root(document), *name);
+    }
+}
+
+static bool is_envelope(const char *text, size_t length)
+{
+    const JsonLimits limits = {.max_depth = 1000};
+    JsonDocument document;
+    JsonError error;
+    bool found;
+
+    json_document_init(&document, NULL, NULL);
+    found = json_read(&document, text, length, &limits, &error) &&
+            json_member_literal(&document, json_root(&document), "signer_kid");
+    json_document_free(&document);
+    return found;
+}
+
+static void check_snapshot(Report *report, const Registry *registry, const Options *options, const char *object,
+                           const Input *input)
+{
+    const JsonLimits limits = {.max_depth = 16};
+    Claims claims = options->claims;
+    Input metadata;
+    JsonDocument document;
+    JsonError json_error;
+    ByteBuffer error;
+    char *path = NULL;
+    bool given = options->metadata_path != NULL;
+
+    buffer_init(&error, NULL, NULL);
+    json_document_init(&document, NULL, NULL);
+    if (!given && asprintf(&path, "%s.meta.json", object) < 0)
+        give_up("out of memory", NULL);
+    if (input_read(&metadata, given ? options->metadata_path : path, &error)) {
+        if (!json_read(&document, metadata.bytes.data, metadata.bytes.length, &limits, &json_error))
+            report_add(report, FINDING_UNCHECKED, "metadata", "%s (byte offset %zu)", json_error.message,
+                       json_error.offset);
+        else
+            take_claims(&claims, &document);
+    } else if (given)
+        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int) error.length, error.data);
+    verify_snapshot(report, registry, input->bytes.data, input->bytes.length, &claims);
+    json_document_free(&document);
+    input_free(&metadata);
+    buffer_free(&error);
+    free(path);
+}
+
+static Verdict check_object(ByteBuffer *json, const Registry *registry, const Options *options, const char *object)
+{
+    Report report;
+    Input input;
+    ByteBuffer error;
+    Verdict verdict;
+
+    buffer_init(&error, NULL, NULL);
+    report_init(&report, object, "snapshot");
+    if (!input_read(&input, object, &error))
+        report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int) error.length, error.data);
+    else if (strcmp(options->type, "envelope") == 0 ||
+             (strcmp(options->type, "auto") == 0 && is_envelope(input.bytes.data, input.bytes.length))) {
+        report.kind = "envelope";
+        verify_envelope(&report, registry, input.bytes.data, input.bytes.length);
+    } else
+        check_snapshot(&report, registry, options, object, &input);
+
+    verdict = report_verdict(&report);
+    if (options->json) {
+        json->length = 0;
+        report_write_json(json, &report);
+        buffer_append_char(json, '\n');
+        fwrite(json->data, 1, json->length, stdout);
+    } else
+        report_print(&report, options->quiet);
+    report_free(&report);
+    input_free(&input);
+    buffer_free(&error);
+    return verdict;
+}
+
+/* Refused says more than unchecked, and unchecked more than verified. */
+static Verdict worse(Verdict a, Verdict b)
+{
+    if (a == VERDICT_REFUSED || b == VERDICT_REFUSED)
+        return VERDICT_REFUSED;
+    return a > b ? a : b;
+}
+
+int main(int argc, char **argv)
+{
+    Options options;
+    Registry registry;
+    ByteBuffer json;
+    Verdict verdict = VERDICT_VERIFIED;
+
+    read_options(&options, argc, argv);
+    if (sodium_init() < 0)
+        give_up("libsodium cannot be used", NULL);
+    load_registry(&registry, &options);
+    buffer_init(&json, NULL, NULL);
+    for (int i = optind; i < argc; i++)
+        verdict = worse(verdict, check_object(&json, &registry, &options, argv[i]));
+    buffer_free(&json);
+    registry_free(&registry);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        give_up("cannot write the result", NULL);
+    return verdict;
+}

@@ -1,0 +1,201 @@
+/*
+ * The signer registry: whose keys count, and when they did.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "verify.h"
+
+/* SubjectPublicKeyInfo of an Ed25519 key is this, then the 32 bytes (RFC 8410, section 4). */
+static const uint8_t spki_prefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+
+bool ed25519_verify(const uint8_t *signature, const uint8_t *message, size_t size, const uint8_t *public_key)
+{
+    return crypto_sign_verify_detached(signature, message, size, public_key) == 0;
+}
+
+static bool is_text(Bytes text, const char *expected)
+{
+    return text.data && text.length == strlen(expected) && memcmp(text.data, expected, text.length) == 0;
+}
+
+static bool read_public_key(Bytes text, uint8_t key[PUBLIC_KEY_LENGTH])
+{
+    uint8_t spki[sizeof(spki_prefix) + PUBLIC_KEY_LENGTH];
+
+    if (!decode_base64(text, spki, sizeof(spki)) || memcmp(spki, spki_prefix, sizeof(spki_prefix)) != 0)
+        return false;
+    memcpy(key, spki + sizeof(spki_prefix), PUBLIC_KEY_LENGTH);
+    return true;
+}
+
+/* A member that is a time, or null, or not there. */
+static bool read_time(const JsonDocument *document, const JsonNode *object, const char *name, int64_t *time)
+{
+    const JsonNode *value = json_member(document, object, name, strlen(name));
+
+    *time = TIME_NONE;
+    if (!value || value->kind == JSON_NULL)
+        return true;
+    return parse_time(member_text(document, object, name), time);
+}
+
+static const char *known_status(Bytes status)
+{
+    static const char *const known[] = {"active", "retired", "revoked"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (is_text(status, known[i]))
+            return known[i];
+    }
+    return NULL;
+}
+
+static bool fail(ByteBuffer *error, const char *what)
+{
+    buffer_append(error, what, strlen(what));
+    return false;
+}
+
+static bool read_signer(Signer *signer, const JsonDocument *document, const JsonNode *object, ByteBuffer *error)
+{
+    Bytes id = member_text(document, object, "signerId");
+    int64_t revoked_at;
+
+    if (!id.data)
+        return fail(error, "a signer has no signerId");
+    if (!is_text(member_text(document, object, "algorithm"), "ed25519"))
+        return fail(error, "a signer's algorithm is not ed25519");
+    if (!read_public_key(member_text(document, object, "publicKey"), signer->public_key))
+        return fail(error, "a signer's publicKey is not the base64 of an Ed25519 SubjectPublicKeyInfo");
+    signer->status = known_status(member_text(document, object, "status"));
+    if (!signer->status)
+        return fail(error, "a signer's status is none of active, retired, revoked");
+    if (!read_time(document, object, "validFrom", &signer->valid_from) ||
+        !read_time(document, object, "validTo", &signer->valid_to) ||
+        !read_time(document, object, "revokedAt", &revoked_at))
+        return fail(error, "a signer's validFrom or validTo is not a time");
+    if (revoked_at != TIME_NONE && (signer->valid_to == TIME_NONE || revoked_at < signer->valid_to))
+        signer->valid_to = revoked_at;
+    signer->id = strndup(id.data, id.length);
+    return signer->id != NULL || fail(error, "out of memory");
+}
+
+bool registry_read(Registry *registry, const char *text, size_t length, ByteBuffer *error)
+{
+    const JsonLimits limits = {.max_depth = 16};
+    JsonDocument document;
+    JsonError json_error;
+    const JsonNode *signers;
+    bool good = true;
+
+    memset(registry, 0, sizeof(*registry));
+    json_document_init(&document, NULL, NULL);
+    if (!json_read(&document, text, length, &limits, &json_error)) {
+        char place[300];
+
+        snprintf(place, sizeof(place), "%s (JSON Pointer \"%.60s\", byte offset %zu)", json_error.message,
+                 json_error.pointer, json_error.offset);
+        fail(error, place);
+        json_document_free(&document);
+        return false;
+    }
+    signers = json_member_literal(&document, json_root(&document), "signers");
+    if (!signers || signers->kind != JSON_ARRAY)
+        good = fail(error, "there is no array \"signers\"");
+    else {
+        registry->signers = calloc(signers->length + 1, sizeof(Signer));
+        if (!registry->signers)
+            good = fail(error, "out of memory");
+    }
+    if (good) {
+        for (const JsonNode *s = json_first(&document, signers); s && good; s = json_next(&document, signers, s)) {
+            good = read_signer(&registry->signers[registry->count], &document, s, error);
+            registry->count += good;
+        }
+    }
+    json_document_free(&document);
+    return good;
+}
+
+void registry_free(Registry *registry)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        free(registry->signers[i].id);
+    free(registry->signers);
+}
+
+const Signer *registry_find(const Registry *registry, Bytes signer_id)
+{
+    for (size_t i = 0; signer_id.data && i < registry->count; i++) {
+        if (is_text(signer_id, registry->signers[i].id))
+            return &registry->signers[i];
+    }
+    return NULL;
+}
+
+/*
+ * Whether the signature can have been made while the key was good. All that is known is that
+ * it was made between two times; nobody vouches for the exact one.
+ */
+static const char *window_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
+{
+    if (strcmp(signer->status, "revoked") == 0) {
+        /*
+         * Whoever has the key can date a signature as he likes, so a date before the
+         * revocation says nothing unless the caller knows it from elsewhere.
+         */
+        if (!registry->accept_revoked)
+            return "the signer's key is revoked";
+        if (signer->valid_to == TIME_NONE || latest >= signer->valid_to)
+            return "the signer's key was revoked before it signed";
+    }
+    if (signer->valid_to != TIME_NONE && earliest > signer->valid_to)
+        return "the signer's key was no longer valid";
+    if (signer->valid_from != TIME_NONE && latest < signer->valid_from)
+        return "the signer's key was not valid yet";
+    return NULL;
+}
+
+const char *registry_refusal(const Registry *registry, Bytes signer_id, const uint8_t *signature,
+                             const uint8_t *message, size_t size, int64_t earliest, int64_t latest)
+{
+    const Signer *signer = registry_find(registry, signer_id);
+
+    if (!signer)
+        return "the signer is not in the registry";
+    if (!ed25519_verify(signature, message, size, signer->public_key))
+        return "the signature is not the signer's over these bytes";
+    return window_refusal(registry, signer, earliest, latest);
+}
+
+bool registry_check(const Registry *registry, Report *report, Bytes signer_id, const uint8_t *signature,
+                    const uint8_t *message, size_t size, int64_t earliest, int64_t latest)
+{
+    const Signer *signer = registry_find(registry, signer_id);
+    const char *refusal;
+
+    if (signer_id.data)
+        report->signer_id = strndup(signer_id.data, signer_id.length);
+    if (!signer) {
+        report_add(report, FINDING_BAD, "signer", "\"%.*s\" is not in the registry", (int) signer_id.length,
+                   signer_id.data ? signer_id.data : "");
+        return false;
+    }
+    report->signer_status = signer->status;
+    if (!ed25519_verify(signature, message, size, signer->public_key)) {
+        report_add(report, FINDING_BAD, "signature", "is not the one of %s over this hash", signer->id);
+        return false;
+    }
+    report_add(report, FINDING_OK, "signature", "Ed25519 by %s over the hash", signer->id);
+    refusal = window_refusal(registry, signer, earliest, latest);
+    if (refusal) {
+        report_add(report, FINDING_BAD, "signer", "%s (%s)", refusal, signer->id);
+        return false;
+    }
+    report_add(report, FINDING_OK, "signer", "%s is %s in the registry, and was valid", signer->id, signer->status);
+    return true;
+}

@@ -1,0 +1,163 @@
+/*
+ * What the parts of reason-verify share: findings, the signer registry, times and bytes.
+ *
+ * Nothing is trusted but the registry file: every hash, digest and signature is computed
+ * anew from the bytes at hand, with the code that the database extension uses to write them.
+ */
+#ifndef REASON_VERIFY_H
+#define REASON_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "json_reader.h"
+#include "sha256.h"
+
+/* Exit status of the program; a worse one wins when several objects are checked. */
+typedef enum {
+    VERDICT_VERIFIED = 0,
+    VERDICT_REFUSED = 1,
+    VERDICT_UNCHECKED = 2
+} Verdict;
+
+typedef enum { FINDING_OK, FINDING_NOTE, FINDING_BAD, FINDING_UNCHECKED } FindingKind;
+
+typedef struct {
+    FindingKind kind;
+    const char *check; /* stable name, for machines */
+    char *text;
+} Finding;
+
+/* What was found out about one object. */
+typedef struct {
+    const char *name; /* file or URL as given */
+    const char *kind; /* "snapshot", "envelope", "audit" */
+    char id[40];      /* of a snapshot */
+    char hash[SHA256_LENGTH * 2 + 1];
+    char *signer_id;
+    const char *signer_status;
+    uint64_t events; /* of an audit segment */
+    Finding *findings;
+    size_t count;
+    size_t capacity;
+} Report;
+
+void report_init(Report *report, const char *name, const char *kind);
+void report_free(Report *report);
+void report_add(Report *report, FindingKind kind, const char *check, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+Verdict report_verdict(const Report *report);
+void report_print(const Report *report, bool quiet);
+/* One object of canonical JSON. */
+void report_write_json(ByteBuffer *out, const Report *report);
+
+/* ---------------------------------------------------------------- bytes and times */
+
+#define TIME_NONE INT64_MIN
+
+typedef struct {
+    const char *data;
+    size_t length;
+} Bytes;
+
+/* RFC 3339 in microseconds since 1970; false if it is not a time in UTC or with an offset. */
+bool parse_time(Bytes text, int64_t *time);
+/* Base64 of exactly `size` bytes. */
+bool decode_base64(Bytes text, uint8_t *out, size_t size);
+/* Hexadecimal of exactly `size` bytes. */
+bool decode_hex(Bytes text, uint8_t *out, size_t size);
+void encode_hex(char *out, const uint8_t *bytes, size_t size);
+
+/* A string member's bytes; data is NULL when there is none. */
+Bytes member_text(const JsonDocument *document, const JsonNode *object, const char *name);
+
+/* ---------------------------------------------------------------- signers */
+
+#define PUBLIC_KEY_LENGTH 32
+#define SIGNATURE_LENGTH 64
+
+typedef struct {
+    char *id;
+    const char *status; /* "active", "retired", "revoked" */
+    uint8_t public_key[PUBLIC_KEY_LENGTH];
+    int64_t valid_from; /* TIME_NONE: since ever */
+    int64_t valid_to;   /* TIME_NONE: open */
+} Signer;
+
+typedef struct {
+    Signer *signers;
+    size_t count;
+    bool accept_revoked; /* signatures dated before the revocation count */
+} Registry;
+
+/* False, with the reason in `error`, when the file is no registry. */
+bool registry_read(Registry *registry, const char *text, size_t length, ByteBuffer *error);
+void registry_free(Registry *registry);
+
+/*
+ * Checks an Ed25519 signature over `size` bytes, and that the signer was entitled to make it
+ * between the times `earliest` (when what is signed came to be) and `latest` (when the
+ * signature is known to have been there). Adds findings; true when all is well.
+ */
+bool registry_check(const Registry *registry, Report *report, Bytes signer_id, const uint8_t *signature,
+                    const uint8_t *message, size_t size, int64_t earliest, int64_t latest);
+
+/* The same without findings, for one of many: NULL, or what is wrong. */
+const char *registry_refusal(const Registry *registry, Bytes signer_id, const uint8_t *signature,
+                             const uint8_t *message, size_t size, int64_t earliest, int64_t latest);
+
+const Signer *registry_find(const Registry *registry, Bytes signer_id);
+
+/* Bare verification (RFC 8032), as the Wycheproof cases test it. */
+bool ed25519_verify(const uint8_t *signature, const uint8_t *message, size_t size, const uint8_t *public_key);
+
+/* ---------------------------------------------------------------- input */
+
+/* A file or object, read whole. */
+typedef struct {
+    ByteBuffer bytes;
+    /* Object metadata that came with it (S3), as text of a JSON object; empty if none. */
+    ByteBuffer metadata;
+} Input;
+
+/* False, with the reason in `error`. */
+bool input_read(Input *input, const char *location, ByteBuffer *error);
+void input_free(Input *input);
+
+/* ---------------------------------------------------------------- what is verified */
+
+/* What is claimed about a snapshot's bytes: by its metadata, or by options. */
+typedef struct {
+    Bytes snapshot_id;
+    Bytes hash; /* hexadecimal */
+    Bytes signature; /* base64 */
+    Bytes signer_id;
+    Bytes ts; /* when it was signed */
+} Claims;
+
+void verify_snapshot(Report *report, const Registry *registry, const char *text, size_t length, const Claims *claims);
+void verify_envelope(Report *report, const Registry *registry, const char *text, size_t length);
+
+/* Nodes by id, for edges and annotations that name their digests. */
+typedef struct NodeIndex NodeIndex;
+NodeIndex *node_index_new(void);
+void node_index_free(NodeIndex *index);
+/* False when the id is known already. */
+bool node_index_add(NodeIndex *index, Bytes id, const uint8_t digest[SHA256_LENGTH]);
+/* NULL when it is not known. */
+const uint8_t *node_index_find(const NodeIndex *index, Bytes id);
+
+/* The parts of a snapshot's payload. */
+void verify_records(Report *report, const JsonDocument *document, const JsonNode *payload, const JsonNode *root_ids);
+
+/* SHA-256(salt || canonical(payload)) against the record's payloadHash; false if they differ or the salt is no salt. */
+bool content_matches(const JsonDocument *document, const JsonNode *salt, const JsonNode *payload, Bytes payload_hash);
+
+/* Digest of the record members among the object's. */
+typedef enum { RECORD_NODE, RECORD_EDGE, RECORD_ANNOTATION } RecordKind;
+void record_digest(uint8_t digest[SHA256_LENGTH], const JsonDocument *document, const JsonNode *object,
+                   RecordKind kind);
+
+#endif

@@ -1,0 +1,331 @@
+"""reason-verify as a command: what it accepts, what it refuses, and how it exits.
+
+    /usr/bin/python3 -m pytest test/unit/test_verify.py
+
+Documents are made here from scratch, with Python's json and OpenSSL's signatures, so that
+nothing is checked by the code that wrote it.
+"""
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+PROGRAM = os.environ.get(
+    "REASON_VERIFY", str(pathlib.Path(__file__).resolve().parents[2] / "sidecar/verify/reason-verify"))
+
+VERIFIED, REFUSED, UNCHECKED = 0, 1, 2
+
+
+def canonical(value):
+    """Enough of RFC 8785 for the values used here: ASCII names, no fractions that differ."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+class Signer:
+    def __init__(self, directory, name):
+        self.name = name
+        self.key = directory / f"{name}.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.key], check=True)
+        self.spki = subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"],
+                                   check=True, capture_output=True).stdout
+
+    def sign(self, message):
+        message_file = self.key.with_suffix(".message")
+        message_file.write_bytes(message)
+        return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.key, "-in", message_file],
+                              check=True, capture_output=True).stdout
+
+    def entry(self, **changes):
+        entry = {"signerId": self.name, "algorithm": "ed25519", "publicKey": base64.b64encode(self.spki).decode(),
+                 "status": "active", "validFrom": "2026-01-01T00:00:00.000000Z", "validTo": None}
+        entry.update(changes)
+        return entry
+
+
+NODE_MEMBERS = ("author", "createdAt", "division", "id", "manifestSignatureId", "metadata", "payloadHash",
+                "payloadRef", "ts", "type", "version")
+EDGE_MEMBERS = ("createdAt", "division", "from", "fromDigest", "id", "metadata", "to", "toDigest", "type", "weight")
+ANNOTATION_MEMBERS = ("author", "createdAt", "division", "id", "metadata", "payloadHash", "target", "targetDigest",
+                      "type")
+
+
+def with_digest(record, members):
+    record["digest"] = sha256(canonical({m: record[m] for m in members if m in record})).hex()
+    return record
+
+
+def with_content(record, payload, salt):
+    record["payloadHash"] = sha256(salt + canonical(payload)).hex()
+    record["payload"] = payload
+    record["salt"] = base64.b64encode(salt).decode()
+    return record
+
+
+def make_node(number, payload, **more):
+    node = {"author": "kernel", "createdAt": f"2026-11-23T16:15:27.{number:06d}Z", "division": "default",
+            "id": f"00000000-0000-7000-8000-{number:012d}", "metadata": {"confidence": 0.5, "tags": ["a", "ü"]},
+            "type": "observation"}
+    node.update(more)
+    return with_digest(with_content(node, payload, bytes([number] * 16)), NODE_MEMBERS)
+
+
+def make_edge(number, cause, effect):
+    return with_digest(
+        {"createdAt": "2026-11-23T16:15:28.000000Z", "division": "default", "from": cause["id"],
+         "fromDigest": cause["digest"], "id": f"10000000-0000-7000-8000-{number:012d}", "metadata": {},
+         "to": effect["id"], "toDigest": effect["digest"], "type": "causal", "weight": 1}, EDGE_MEMBERS)
+
+
+def make_annotation(number, target):
+    annotation = {"author": "auditor", "createdAt": "2026-11-23T16:15:29.000000Z", "division": "default",
+                  "id": f"20000000-0000-7000-8000-{number:012d}", "metadata": {}, "target": target["id"],
+                  "targetDigest": target["digest"], "type": "note"}
+    return with_digest(with_content(annotation, {"note": "seen"}, b"s" * 16), ANNOTATION_MEMBERS)
+
+
+def make_document():
+    nodes = [make_node(1, {"reading": 20.5}), make_node(2, "text\n", version="2", ts="2026-11-23T16:00:00.000000Z"),
+             make_node(3, [1, {"b": None, "a": True}])]
+    return {"id": "30000000-0000-7000-8000-000000000001", "root_ids": [nodes[2]["id"]],
+            "created_at": "2026-11-23T16:15:30.000000Z", "reasoning_graph_version": "0.1.0",
+            "payload": {"audience": "internal", "depth": 10, "description": None, "direction": "ancestors",
+                        "pii_included": True, "nodes": nodes,
+                        "edges": [make_edge(1, nodes[0], nodes[1]), make_edge(2, nodes[1], nodes[2])],
+                        "annotations": [make_annotation(1, nodes[0])]}}
+
+
+class World:
+    """A directory with a registry, and objects to check."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.signer = Signer(directory, "kernel-1")
+        self.other = Signer(directory, "other")
+        self.registry(self.signer.entry(), self.other.entry())
+
+    def registry(self, *entries):
+        (self.directory / "signers.json").write_text(json.dumps({"signers": list(entries)}))
+
+    def snapshot(self, document, signer=None, **changes):
+        """Writes the canonical file and its metadata."""
+        body = canonical(document)
+        digest = sha256(body)
+        metadata = {"snapshot-id": document["id"], "hash": digest.hex(),
+                    "signature": base64.b64encode((signer or self.signer).sign(digest)).decode(),
+                    "signer-id": (signer or self.signer).name, "ts": "2026-11-23T16:15:31.000000Z"}
+        metadata.update(changes)
+        path = self.directory / "snapshot.json"
+        path.write_bytes(body)
+        (self.directory / "snapshot.json.meta.json").write_text(json.dumps(metadata))
+        return path
+
+    def envelope(self, document, **changes):
+        digest = sha256(canonical(document))
+        envelope = dict(document, snapshot_bytes_canonical_hash=base64.b64encode(digest).decode(),
+                        signer_kid=self.signer.name,
+                        signature=base64.b64encode(self.signer.sign(digest)).decode())
+        envelope.update(changes)
+        path = self.directory / "envelope.json"
+        path.write_text(json.dumps(envelope, indent=2))
+        return path
+
+    def run(self, *arguments):
+        return subprocess.run([PROGRAM, "--signers", self.directory / "signers.json", *arguments],
+                              capture_output=True, text=True)
+
+    def check(self, expected, *arguments):
+        result = self.run("--json", *arguments)
+        assert result.returncode == expected, result.stdout + result.stderr
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def wrong(report):
+    return {c["check"] for c in report["checks"] if c["result"] == "wrong"}
+
+
+def test_a_snapshot_with_its_metadata_is_verified(world):
+    report = world.check(VERIFIED, world.snapshot(make_document()))
+    assert report["verified"] is True
+    assert report["kind"] == "snapshot"
+    assert report["signerId"] == "kernel-1" and report["signerStatus"] == "active"
+    assert report["id"] == "30000000-0000-7000-8000-000000000001"
+    details = {c["check"]: c["detail"] for c in report["checks"]}
+    assert details["nodes"] == "3 nodes: digests recomputed; 3 payloads match, 0 withheld or erased"
+    assert details["edges"] == "2 edges: digests recomputed, both ends match; 0 ends outside this snapshot"
+    assert details["annotations"] == "1 annotations: digests recomputed; 1 payloads match, 0 withheld or erased"
+
+
+def test_a_person_reads_the_verdict(world):
+    result = world.run(world.snapshot(make_document()))
+    assert result.returncode == VERIFIED
+    assert result.stdout.splitlines()[-1].startswith("verified: ")
+
+
+def test_metadata_may_be_given_by_options(world):
+    path = world.snapshot(make_document())
+    metadata = json.loads((world.directory / "snapshot.json.meta.json").read_text())
+    (world.directory / "snapshot.json.meta.json").unlink()
+    world.check(UNCHECKED, path)
+    options = ["--hash", metadata["hash"], "--signature", metadata["signature"], "--signer-id", "kernel-1"]
+    world.check(VERIFIED, *options, "--signed-at", metadata["ts"], path)
+    assert wrong(world.check(REFUSED, *options[2:], "--hash", "0" * 64, path)) == {"hash"}
+
+
+def test_every_altered_byte_is_refused(world):
+    path = world.snapshot(make_document())
+    body = path.read_bytes()
+    for position in range(0, len(body), 37):
+        altered = bytearray(body)
+        altered[position] ^= 1
+        path.write_bytes(altered)
+        assert {"hash", "signature"} & wrong(world.check(REFUSED, path)), position
+
+
+def test_an_envelope_is_verified_however_it_is_laid_out(world):
+    report = world.check(VERIFIED, world.envelope(make_document()))
+    assert report["kind"] == "envelope" and report["verified"] is True
+
+
+@pytest.mark.parametrize("change", [
+    {"created_at": "2026-11-23T16:15:31.000000Z"}, {"signer_kid": "other"}, {"signer_kid": "nobody"},
+    {"signature": base64.b64encode(bytes(64)).decode()}, {"signature": "!"}, {"added": 1},
+    {"snapshot_bytes_canonical_hash": base64.b64encode(bytes(32)).decode()},
+    {"root_ids": []}, {"eventType": "node.created"}])
+def test_an_altered_envelope_is_refused(world, change):
+    assert wrong(world.check(REFUSED, world.envelope(make_document(), **change)))
+
+
+def resigned(world, alter):
+    """The signer itself signs a document that does not hold together."""
+    document = make_document()
+    alter(document)
+    return world.snapshot(document)
+
+
+@pytest.mark.parametrize("part, alter", [
+    ("nodes", lambda d: d["payload"]["nodes"][0].update(author="someone else")),
+    ("nodes", lambda d: d["payload"]["nodes"][1].update(payload="other text")),
+    ("nodes", lambda d: d["payload"]["nodes"][1].update(salt=base64.b64encode(b"x" * 16).decode())),
+    ("nodes", lambda d: d["payload"]["nodes"][1].update(digest="0" * 64)),
+    ("nodes", lambda d: d["payload"]["nodes"].reverse()),
+    ("nodes", lambda d: d["payload"]["nodes"].append(d["payload"]["nodes"][2])),
+    ("edges", lambda d: d["payload"]["edges"][0].update(weight=0.5)),
+    ("edges", lambda d: with_digest(d["payload"]["edges"][0], EDGE_MEMBERS).update(toDigest="1" * 64)),
+    ("edges", lambda d: d["payload"]["edges"].__setitem__(
+        0, with_digest(dict(d["payload"]["edges"][0], fromDigest="1" * 64), EDGE_MEMBERS))),
+    ("annotations", lambda d: d["payload"]["annotations"][0].update(author="someone else")),
+    ("annotations", lambda d: d["payload"]["annotations"].__setitem__(
+        0, with_digest(dict(d["payload"]["annotations"][0], targetDigest="1" * 64), ANNOTATION_MEMBERS))),
+    ("roots", lambda d: d.update(root_ids=["40000000-0000-7000-8000-000000000001"])),
+    ("document", lambda d: d.pop("reasoning_graph_version")),
+    ("document", lambda d: d.update(eventType="node.created")),
+    ("document", lambda d: d.update(created_at="yesterday")),
+])
+def test_a_signed_document_must_hold_together(world, part, alter):
+    assert part in wrong(world.check(REFUSED, resigned(world, alter)))
+
+
+def test_withheld_payloads_do_not_disturb(world):
+    document = make_document()
+    del document["payload"]["nodes"][0]["payload"], document["payload"]["nodes"][0]["salt"]
+    document["payload"]["nodes"][1].update(payload={"redacted": True}, salt=None)
+    report = world.check(VERIFIED, world.snapshot(document))
+    assert "1 payloads match, 2 withheld" in [c["detail"] for c in report["checks"] if c["check"] == "nodes"][0]
+
+
+def test_bytes_that_are_not_canonical_are_refused(world):
+    document = make_document()
+    path = world.snapshot(document)
+    body = json.dumps(document, sort_keys=True).encode()
+    path.write_bytes(body)
+    digest = sha256(body)
+    report = world.check(REFUSED, "--hash", digest.hex(), "--signature",
+                         base64.b64encode(world.signer.sign(digest)).decode(), path)
+    assert wrong(report) == {"canonical"}
+
+
+def test_the_wrong_key_is_refused(world):
+    assert wrong(world.check(REFUSED, world.snapshot(make_document(), **{"signer-id": "other"}))) == {"signature"}
+    assert wrong(world.check(REFUSED, world.snapshot(make_document(), **{"signer-id": "nobody"}))) == {"signer"}
+
+
+@pytest.mark.parametrize("entry, expected", [
+    ({}, VERIFIED),
+    ({"validTo": "2026-11-23T16:15:30.500000Z"}, REFUSED),
+    ({"validTo": "2026-11-23T16:15:32Z", "status": "retired"}, VERIFIED),
+    ({"validTo": "2026-11-23T18:15:32+02:00", "status": "retired"}, VERIFIED),
+    ({"validFrom": "2026-11-23T16:15:32Z"}, REFUSED),
+    ({"validFrom": None}, VERIFIED),
+    ({"status": "revoked"}, REFUSED),
+    ({"status": "revoked", "validTo": "2026-11-23T16:15:32Z"}, REFUSED),
+])
+def test_a_signature_counts_only_while_its_key_was_good(world, entry, expected):
+    path = world.snapshot(make_document())
+    world.registry(world.signer.entry(**entry))
+    assert wrong(world.check(expected, path)) == ({"signer"} if expected else set())
+
+
+def test_a_revoked_key_counts_for_what_is_known_to_be_older(world):
+    path = world.snapshot(make_document())
+    world.registry(world.signer.entry(status="revoked", validTo="2026-11-23T16:15:32Z"))
+    world.check(VERIFIED, "--accept-revoked", path)
+    world.registry(world.signer.entry(status="revoked", validTo="2026-11-23T16:15:30Z"))
+    world.check(REFUSED, "--accept-revoked", path)
+
+
+def test_metadata_of_another_snapshot_is_refused(world):
+    report = world.check(REFUSED, world.snapshot(make_document(), **{"snapshot-id": "x"}))
+    assert wrong(report) == {"metadata"}
+    report = world.check(REFUSED, world.snapshot(make_document(), ts="2026-11-23T16:15:20.000000Z"))
+    assert wrong(report) == {"metadata"}
+
+
+def test_duplicate_names_are_refused(world):
+    path = world.snapshot(make_document())
+    path.write_bytes(path.read_bytes().replace(b'"audience":"internal",', b'"audience":"x","audience":"internal",', 1))
+    report = world.check(REFUSED, path)
+    assert any("name appears twice" in c["detail"] for c in report["checks"])
+
+
+@pytest.mark.parametrize("registry", ["", "{}", '{"signers":[{}]}', '{"signers":[{"signerId":"a"}]}'])
+def test_without_a_registry_nothing_can_be_checked(world, registry):
+    path = world.snapshot(make_document())
+    (world.directory / "signers.json").write_text(registry)
+    result = world.run(path)
+    assert result.returncode == UNCHECKED
+    assert result.stderr.startswith("reason-verify: cannot use the registry")
+
+
+def test_what_is_missing_cannot_be_checked(world):
+    world.check(UNCHECKED, world.directory / "missing.json")
+    world.check(UNCHECKED, "--metadata", world.directory / "missing.json", world.snapshot(make_document()))
+    assert subprocess.run([PROGRAM, "x"], capture_output=True, env={}).returncode == UNCHECKED
+    assert world.run("--nonsense").returncode == UNCHECKED
+    assert world.run().returncode == UNCHECKED
+
+
+def test_help_names_the_exit_status(world):
+    result = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True)
+    assert result.returncode == 0 and "0 verified, 1 refused, 2 could not be checked" in result.stdout
+
+
+def test_the_worst_of_several_objects_decides(world):
+    good = world.snapshot(make_document())
+    bad = world.envelope(make_document(), signer_kid="other")
+    missing = world.directory / "missing.json"
+    assert world.run(good, good).returncode == VERIFIED
+    assert world.run(good, missing).returncode == UNCHECKED
+    assert world.run(bad, missing, good).returncode == REFUSED
