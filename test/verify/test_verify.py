@@ -1,6 +1,6 @@
 """reason-verify as a command: what it accepts, what it refuses, and how it exits.
 
-    /usr/bin/python3 -m pytest test/unit/test_verify.py
+    /usr/bin/python3 -m pytest test/verify/test_verify.py
 
 Documents are made here from scratch, with Python's json and OpenSSL's signatures, so that
 nothing is checked by the code that wrote it.
