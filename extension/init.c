@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "canonical_backend.h"
+#include "graph.h"
 #include "write_input.h"
 
 #include "fmgr.h"
@@ -21,6 +22,7 @@ void
 _PG_init(void)
 {
 	canonical_define_parameters();
+	graph_define_parameters();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

@@ -39,6 +39,12 @@ GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, de
               edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id)
     ON reason.snapshot TO reason_reader;
 
+GRANT EXECUTE ON FUNCTION
+    reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text),
+    reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text),
+    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text)
+TO reason_reader;
+
 -- ---------------------------------------------------------------- reason_auditor: content and proof
 GRANT SELECT ON reason.node, reason.annotation, reason.snapshot, reason.snapshot_chunk,
     reason.audit_event, reason.audit_seal, reason.audit_signature, reason.signer TO reason_auditor;

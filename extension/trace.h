@@ -1,0 +1,112 @@
+/*
+ * trace.h
+ *		Breadth-first traces.
+ *
+ * Each node once, at its smallest depth.  The order of a level: by the position of the parent in
+ * the level before, then created_at, then id.  The parent of a node is the
+ * first one in that order that leads to it, its tree edge the first one
+ * between the two by (created_at, id).  An edge is inside a trace when both its ends are.
+ */
+#ifndef REASON_TRACE_H
+#define REASON_TRACE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "graph.h"
+#include "graph_map.h"
+
+#define TRACE_NO_PARENT PG_UINT32_MAX
+
+typedef struct TraceNode
+{
+	int64		no;
+	TimestampTz created_at;
+	pg_uuid_t	id;
+	int64		edge_no;		/* tree edge; 0 for the start */
+	uint32		parent;			/* position; TRACE_NO_PARENT for the start */
+	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
+	ItemPointerData tid;
+	ItemPointerData edge_tid;
+} TraceNode;
+
+/* An edge inside the trace, in the direction of the walk. */
+typedef struct TraceEdge
+{
+	int64		no;
+	uint32		source;			/* position of the node that was expanded */
+	uint32		target;
+	ItemPointerData tid;
+} TraceEdge;
+
+typedef struct TraceFilter
+{
+	int			max_depth;		/* -1: none */
+	int64		max_nodes;		/* -1: none */
+	int			type_count;		/* -1: all types */
+	RecordText *types;
+	int			edge_type_count;	/* -1: all types */
+	RecordText *edge_types;
+	bool		has_min_weight;
+	double		min_weight;
+	bool		has_min_confidence;
+	double		min_confidence;
+	bool		has_as_of;
+	TimestampTz as_of;
+} TraceFilter;
+
+typedef enum TraceDetail
+{
+	TRACE_COUNT,				/* numbers of nodes and edges; nodes are in no order and have no ids */
+	TRACE_NODES,
+	TRACE_EDGES					/* nodes, and all edges inside the trace */
+} TraceDetail;
+
+typedef struct Trace
+{
+	Graph	   *graph;
+	GraphDirection direction;
+	TraceDetail detail;
+	TraceFilter filter;
+	int64		until_no;		/* stop when this node was reached; 0: never */
+
+	TraceNode  *nodes;			/* in the order of the trace */
+	uint32		node_count;
+	uint32		node_capacity;
+	uint32	   *level;			/* where levels begin; level[level_count] == node_count */
+	uint32		level_count;
+	uint32		level_capacity;
+	TraceEdge  *edges;			/* TRACE_EDGES */
+	uint32		edges_kept;
+	uint32		edge_capacity;
+	uint64		edge_count;		/* edges inside the trace */
+	GraphMap	map;			/* no → position + 1 */
+
+	/* Edges that may lead back to an ancestor on the path. */
+	struct
+	{
+		uint32		source;
+		uint32		target;
+	}		   *returns;
+	uint32		return_count;
+	uint32		return_capacity;
+} Trace;
+
+extern void trace_filter_init(TraceFilter *filter);
+extern bool trace_filter_needs_edge_rows(const TraceFilter *filter);
+extern bool trace_filter_needs_node_rows(const TraceFilter *filter);
+extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
+extern bool trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
+
+/* Everything lives in the graph's memory. */
+extern Trace *trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const TraceFilter *filter,
+						TraceDetail detail, int64 until_no);
+
+/* For each node, in the graph's memory: an edge leads from it to itself or back to an ancestor on its path. */
+extern bool *trace_cycles(Trace *trace);
+
+/* Ids of the tree edges, by position of the node; that of the start is not set. */
+extern pg_uuid_t *trace_edge_ids(Trace *trace);
+
+#endif							/* REASON_TRACE_H */

@@ -1,0 +1,39 @@
+/*
+ * trace_arguments.h
+ *		Arguments that the SQL functions of traces share.
+ */
+#ifndef REASON_TRACE_ARGUMENTS_H
+#define REASON_TRACE_ARGUMENTS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "trace.h"
+
+/* Positions of the filters among a function's arguments; -1: it has none such. */
+typedef struct TraceArguments
+{
+	int			max_depth;
+	int			max_nodes;
+	int			types;
+	int			edge_types;
+	int			min_weight;
+	int			min_confidence;
+	int			as_of;
+} TraceArguments;
+
+/* NULL stands for no limit. Raises 22023 for what makes no sense. */
+extern TraceFilter trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments);
+
+/* NULL stands for ancestors. */
+extern GraphDirection trace_direction_argument(FunctionCallInfo fcinfo, int argument);
+
+/* Finds the start among the divisions; raises P0002 when it is not there, or not yet at filter->as_of. */
+extern GraphNode *trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
+							  RecordText division, const TraceFilter *filter);
+
+/* The bytes of a text argument; absent when NULL. */
+extern RecordText trace_text_argument(FunctionCallInfo fcinfo, int argument);
+
+#endif							/* REASON_TRACE_ARGUMENTS_H */

@@ -1,0 +1,99 @@
+/*
+ * trace_filter.c
+ *		Which nodes and edges a trace follows.
+ */
+#include "postgres.h"
+
+#include "trace.h"
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+void
+trace_filter_init(TraceFilter *filter)
+{
+	memset(filter, 0, sizeof(*filter));
+	filter->max_depth = -1;
+	filter->max_nodes = -1;
+	filter->type_count = -1;
+	filter->edge_type_count = -1;
+}
+
+bool
+trace_filter_needs_edge_rows(const TraceFilter *filter)
+{
+	return filter->edge_type_count >= 0 || filter->has_min_weight || filter->has_as_of;
+}
+
+bool
+trace_filter_needs_node_rows(const TraceFilter *filter)
+{
+	return filter->type_count >= 0 || filter->has_min_confidence;
+}
+
+static bool
+is_among(Datum value, int count, const RecordText *names)
+{
+	text	   *name = DatumGetTextPP(value);
+	size_t		length = VARSIZE_ANY_EXHDR(name);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (names[i].length == length && memcmp(names[i].data, VARDATA_ANY(name), length) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+
+	if (filter->edge_type_count >= 0 &&
+		!is_among(heap_getattr(tuple, EDGE_TYPE, desc, &isnull), filter->edge_type_count, filter->edge_types))
+		return false;
+	if (filter->has_min_weight &&
+		!(DatumGetFloat8(heap_getattr(tuple, EDGE_WEIGHT, desc, &isnull)) >= filter->min_weight))
+		return false;
+	if (filter->has_as_of &&
+		DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull)) > filter->as_of)
+		return false;
+	return true;
+}
+
+/* metadata->confidence; a node that states none passes no limit. */
+static bool
+is_confident(Datum metadata, double least)
+{
+	Jsonb	   *jsonb = DatumGetJsonbP(metadata);
+	JsonbValue	buffer;
+	JsonbValue *value = NULL;
+	bool		result = false;
+
+	if (JB_ROOT_IS_OBJECT(jsonb))
+		value = getKeyJsonValueFromContainer(&jsonb->root, "confidence", strlen("confidence"), &buffer);
+	if (value && value->type == jbvNumeric)
+		result = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													NumericGetDatum(value->val.numeric))) >= least;
+	if ((Pointer) jsonb != DatumGetPointer(metadata))
+		pfree(jsonb);
+	return result;
+}
+
+bool
+trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+
+	if (filter->type_count >= 0 &&
+		!is_among(heap_getattr(tuple, NODE_TYPE, desc, &isnull), filter->type_count, filter->types))
+		return false;
+	if (filter->has_min_confidence &&
+		!is_confident(heap_getattr(tuple, NODE_METADATA, desc, &isnull), filter->min_confidence))
+		return false;
+	return true;
+}

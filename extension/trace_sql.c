@@ -1,0 +1,170 @@
+/*
+ * trace_sql.c
+ *		trace(), trace_size() and causal_path().
+ */
+#include "postgres.h"
+
+#include "trace.h"
+#include "trace_arguments.h"
+
+#include "access/htup_details.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(reason_trace);
+PG_FUNCTION_INFO_V1(reason_trace_size);
+PG_FUNCTION_INFO_V1(reason_causal_path);
+
+static ReturnSetInfo *
+begin_rows(FunctionCallInfo fcinfo)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	return (ReturnSetInfo *) fcinfo->resultinfo;
+}
+
+/* trace(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, max_nodes, division) */
+static const TraceArguments trace_arguments = {
+	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8
+};
+
+static void
+put_trace(ReturnSetInfo *result, Trace *trace)
+{
+	pg_uuid_t  *edge_ids = trace_edge_ids(trace);
+	bool	   *cycle = trace_cycles(trace);
+	uint32		depth = 0;
+
+	for (uint32 i = 0; i < trace->node_count; i++)
+	{
+		TraceNode  *node = &trace->nodes[i];
+		bool		is_start = node->parent == TRACE_NO_PARENT;
+		Datum		values[6];
+		bool		nulls[6] = {false, false, false, is_start, is_start, false};
+
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		while (i >= trace->level[depth + 1])
+			depth++;
+		values[0] = Int32GetDatum((int32) i);
+		values[1] = Int32GetDatum((int32) depth);
+		values[2] = UUIDPGetDatum(&node->id);
+		values[3] = UUIDPGetDatum(&edge_ids[i]);
+		values[4] = is_start ? (Datum) 0 : UUIDPGetDatum(&trace->nodes[node->parent].id);
+		values[5] = BoolGetDatum(cycle[i]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+Datum
+reason_trace(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = begin_rows(fcinfo);
+	GraphDirection direction = trace_direction_argument(fcinfo, 1);
+	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
+	Graph	   *graph;
+	GraphDivisions divisions;
+	GraphNode  *start;
+
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	graph = graph_open();
+	divisions = graph_divisions_of_user(graph);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 9), &filter);
+	put_trace(result, trace_run(graph, start, direction, &filter, TRACE_NODES, 0));
+	graph_close(graph);
+	return (Datum) 0;
+}
+
+/* trace_size(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, division) */
+static const TraceArguments size_arguments = {
+	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = -1
+};
+
+Datum
+reason_trace_size(PG_FUNCTION_ARGS)
+{
+	GraphDirection direction = trace_direction_argument(fcinfo, 1);
+	TraceFilter filter = trace_filter_of(fcinfo, &size_arguments);
+	Graph	   *graph;
+	GraphDivisions divisions;
+	GraphNode  *start;
+	Trace	   *trace;
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	graph = graph_open();
+	divisions = graph_divisions_of_user(graph);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 8), &filter);
+	trace = trace_run(graph, start, direction, &filter, TRACE_COUNT, 0);
+	values[0] = Int64GetDatum(trace->node_count);
+	values[1] = Int64GetDatum((int64) trace->edge_count);
+	graph_close(graph);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/*
+ * causal_path(from_node, to_node, edge_types, min_weight, as_of, division): the chain is found
+ * backwards, from the effect, as causes are mostly fewer than consequences.
+ */
+static const TraceArguments path_arguments = {
+	.max_depth = -1, .types = -1, .edge_types = 2, .min_weight = 3, .min_confidence = -1, .as_of = 4, .max_nodes = -1
+};
+
+static void
+put_path(ReturnSetInfo *result, Trace *trace, uint32 cause)
+{
+	pg_uuid_t  *edge_ids = trace_edge_ids(trace);
+	int32		step = 0;
+	uint32		previous = TRACE_NO_PARENT;
+
+	/* From the cause along the parents to the start of the search, the effect. */
+	for (uint32 i = cause; i != TRACE_NO_PARENT; previous = i, i = trace->nodes[i].parent)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false, false, previous == TRACE_NO_PARENT};
+
+		CHECK_FOR_INTERRUPTS();
+		values[0] = Int32GetDatum(step++);
+		values[1] = UUIDPGetDatum(&trace->nodes[i].id);
+		values[2] = previous == TRACE_NO_PARENT ? (Datum) 0 : UUIDPGetDatum(&edge_ids[previous]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+Datum
+reason_causal_path(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = begin_rows(fcinfo);
+	TraceFilter filter = trace_filter_of(fcinfo, &path_arguments);
+	RecordText	division = trace_text_argument(fcinfo, 5);
+	Graph	   *graph;
+	GraphDivisions divisions;
+	GraphNode  *effect;
+	GraphNode  *cause;
+	Trace	   *trace;
+	uint32		reached;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	graph = graph_open();
+	divisions = graph_divisions_of_user(graph);
+	cause = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, division, &filter);
+	effect = trace_start(graph, PG_GETARG_UUID_P(1), &divisions, division, &filter);
+	if (cause->division.length == effect->division.length &&
+		memcmp(cause->division.data, effect->division.data, cause->division.length) == 0)
+	{
+		trace = trace_run(graph, effect, GRAPH_ANCESTORS, &filter, TRACE_NODES, cause->no);
+		reached = graph_map_get(&trace->map, cause->no);
+		if (reached != 0)
+			put_path(result, trace, reached - 1);
+	}
+	graph_close(graph);
+	return (Datum) 0;
+}
