@@ -13,13 +13,14 @@
 #include "write_event.h"
 #include "write_input.h"
 #include "write_row.h"
+#include "write_rows.h"
 
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-PG_FUNCTION_INFO_V1(reason_annotation_records);
+PG_FUNCTION_INFO_V1(reason_insert_annotation);
 
 enum
 {
@@ -48,7 +49,6 @@ static const WriteMember members[] = {
 	{NULL, 0}
 };
 
-/* Order of the OUT parameters of reason.annotation_records(). */
 enum
 {
 	COLUMN_NO,
@@ -64,8 +64,23 @@ enum
 	COLUMN_PAYLOAD_HASH,
 	COLUMN_DIGEST,
 	COLUMN_AUDIT_EVENT_ID,
-	COLUMN_EVENT_PAYLOAD,
 	COLUMN_COUNT
+};
+
+static const char *const columns[COLUMN_COUNT] = {
+	[COLUMN_NO] = "no",
+	[COLUMN_ID] = "id",
+	[COLUMN_DIVISION] = "division",
+	[COLUMN_TARGET_NO] = "target_no",
+	[COLUMN_TYPE] = "type",
+	[COLUMN_AUTHOR] = "author",
+	[COLUMN_PAYLOAD] = "payload",
+	[COLUMN_METADATA] = "metadata",
+	[COLUMN_CREATED_AT] = "created_at",
+	[COLUMN_SALT] = "salt",
+	[COLUMN_PAYLOAD_HASH] = "payload_hash",
+	[COLUMN_DIGEST] = "digest",
+	[COLUMN_AUDIT_EVENT_ID] = "audit_event_id"
 };
 
 /* Who asks, according to "request": the client of the gateway, or the role in SQL. */
@@ -95,10 +110,10 @@ requester(RecordText request)
 }
 
 Datum
-reason_annotation_records(PG_FUNCTION_ARGS)
+reason_insert_annotation(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	WriteInput	input = {0};
+	WriteRows	rows;
 	NodeLookup	lookup;
 	FoundNode	target;
 	RecordText	division = {NULL, 0};
@@ -120,8 +135,6 @@ reason_annotation_records(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("input, target and divisions must not be null")));
-	InitMaterializedSRF(fcinfo, 0);
-	Assert(rsinfo->setDesc->natts == COLUMN_COUNT);
 	canonical_text_init(&payload);
 	canonical_text_init(&metadata);
 	canonical_text_init(&record_bytes);
@@ -177,10 +190,9 @@ reason_annotation_records(PG_FUNCTION_ARGS)
 	event.ts = annotation.created_at;
 	event.record = canonical_text_bytes(&record_bytes);
 	event.request = input.request;
-	event_write(&event_bytes.buffer, &event);
 
-	values[COLUMN_NO] = Int64GetDatum(next_record_no());
-	values[COLUMN_ID] = UUIDPGetDatum(&annotation.id);
+	write_rows_begin(&rows, fcinfo, &input, "annotation", columns, COLUMN_COUNT);
+	values[COLUMN_ID] = row_uuid(&annotation.id);
 	values[COLUMN_DIVISION] = row_text(annotation.division);
 	values[COLUMN_TARGET_NO] = Int64GetDatum(target.no);
 	values[COLUMN_TYPE] = row_text(annotation.type);
@@ -191,8 +203,8 @@ reason_annotation_records(PG_FUNCTION_ARGS)
 	values[COLUMN_SALT] = row_bytes(salt, sizeof(salt));
 	values[COLUMN_PAYLOAD_HASH] = row_bytes(annotation.payload_hash, REASON_DIGEST_LENGTH);
 	values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
-	values[COLUMN_AUDIT_EVENT_ID] = UUIDPGetDatum(&event.id);
-	values[COLUMN_EVENT_PAYLOAD] = row_text(canonical_text_bytes(&event_bytes));
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	values[COLUMN_AUDIT_EVENT_ID] = row_uuid(&event.id);
+	write_rows_add(&rows, values, nulls, &event, &event_bytes.buffer);
+	write_rows_end(&rows);
 	return (Datum) 0;
 }

@@ -12,6 +12,7 @@
 #include "write_event.h"
 #include "write_input.h"
 #include "write_row.h"
+#include "write_rows.h"
 
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -19,7 +20,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-PG_FUNCTION_INFO_V1(reason_edge_records);
+PG_FUNCTION_INFO_V1(reason_insert_edges);
 
 enum
 {
@@ -50,7 +51,6 @@ static const char *const edge_types[] = {
 	"causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects", NULL
 };
 
-/* Order of the OUT parameters of reason.edge_records(). */
 enum
 {
 	COLUMN_NO,
@@ -64,8 +64,21 @@ enum
 	COLUMN_CREATED_AT,
 	COLUMN_DIGEST,
 	COLUMN_AUDIT_EVENT_ID,
-	COLUMN_EVENT_PAYLOAD,
 	COLUMN_COUNT
+};
+
+static const char *const columns[COLUMN_COUNT] = {
+	[COLUMN_NO] = "no",
+	[COLUMN_ID] = "id",
+	[COLUMN_DIVISION] = "division",
+	[COLUMN_FROM_NO] = "from_no",
+	[COLUMN_TO_NO] = "to_no",
+	[COLUMN_TYPE] = "type",
+	[COLUMN_WEIGHT] = "weight",
+	[COLUMN_METADATA] = "metadata",
+	[COLUMN_CREATED_AT] = "created_at",
+	[COLUMN_DIGEST] = "digest",
+	[COLUMN_AUDIT_EVENT_ID] = "audit_event_id"
 };
 
 /* The node that a member of an edge names. */
@@ -91,15 +104,14 @@ find_end(WriteInput *input, NodeLookup *lookup, const JsonNode *object, const Js
 }
 
 Datum
-reason_edge_records(PG_FUNCTION_ARGS)
+reason_insert_edges(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	WriteInput	input = {0};
 	NodeLookup	lookup;
 	bool		single;
 	const JsonNode *records;
 	const JsonNode *object;
-	MemoryContext record_context;
+	WriteRows	rows;
 	TimestampTz created_at = 0;
 	CanonicalText metadata;
 	CanonicalText record_bytes;
@@ -109,8 +121,6 @@ reason_edge_records(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("input, single and divisions must not be null")));
-	InitMaterializedSRF(fcinfo, 0);
-	Assert(rsinfo->setDesc->natts == COLUMN_COUNT);
 
 	single = PG_GETARG_BOOL(1);
 	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
@@ -121,7 +131,7 @@ reason_edge_records(PG_FUNCTION_ARGS)
 	canonical_text_init(&metadata);
 	canonical_text_init(&record_bytes);
 	canonical_text_init(&event_bytes);
-	record_context = AllocSetContextCreate(CurrentMemoryContext, "reason edge", ALLOCSET_DEFAULT_SIZES);
+	write_rows_begin(&rows, fcinfo, &input, "edge", columns, COLUMN_COUNT);
 	node_lookup_begin(&lookup);
 
 	for (object = single ? records : json_first(&input.document, records); object;
@@ -137,7 +147,7 @@ reason_edge_records(PG_FUNCTION_ARGS)
 		FoundNode	from;
 		FoundNode	to;
 		WriteEvent	event = {0};
-		MemoryContext old_context = MemoryContextSwitchTo(record_context);
+		MemoryContext old_context = MemoryContextSwitchTo(rows.context);
 
 		CHECK_FOR_INTERRUPTS();
 		input.index++;
@@ -184,11 +194,8 @@ reason_edge_records(PG_FUNCTION_ARGS)
 		event.record = canonical_text_bytes(&record_bytes);
 		event.request = input.request;
 		event.policy = input.policy;
-		event_bytes.buffer.length = 0;
-		event_write(&event_bytes.buffer, &event);
 
-		values[COLUMN_NO] = Int64GetDatum(next_record_no());
-		values[COLUMN_ID] = UUIDPGetDatum(&edge.id);
+		values[COLUMN_ID] = row_uuid(&edge.id);
 		values[COLUMN_DIVISION] = row_text(edge.division);
 		values[COLUMN_FROM_NO] = Int64GetDatum(from.no);
 		values[COLUMN_TO_NO] = Int64GetDatum(to.no);
@@ -197,13 +204,12 @@ reason_edge_records(PG_FUNCTION_ARGS)
 		values[COLUMN_METADATA] = row_jsonb(edge.metadata);
 		values[COLUMN_CREATED_AT] = TimestampTzGetDatum(created_at);
 		values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
-		values[COLUMN_AUDIT_EVENT_ID] = UUIDPGetDatum(&event.id);
-		values[COLUMN_EVENT_PAYLOAD] = row_text(canonical_text_bytes(&event_bytes));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		values[COLUMN_AUDIT_EVENT_ID] = row_uuid(&event.id);
+		write_rows_add(&rows, values, nulls, &event, &event_bytes.buffer);
 
 		MemoryContextSwitchTo(old_context);
-		MemoryContextReset(record_context);
 	}
 	node_lookup_end(&lookup);
+	write_rows_end(&rows);
 	return (Datum) 0;
 }

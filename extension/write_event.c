@@ -10,13 +10,8 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
-#include "fmgr.h"
-#include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
-
-PG_FUNCTION_INFO_V1(reason_calling_role);
 
 static void
 write_optional(ByteBuffer *out, const char *member, RecordText value)
@@ -27,15 +22,22 @@ write_optional(ByteBuffer *out, const char *member, RecordText value)
 	buffer_append(out, value.data, value.length);
 }
 
-void
-event_write(ByteBuffer *out, const WriteEvent *event)
+const char *
+event_type_of(EventSubject subject)
 {
 	static const char *const event_types[] = {
 		[EVENT_ANNOTATION] = "annotation.created",
 		[EVENT_EDGE] = "edge.created",
 		[EVENT_NODE] = "node.created"
 	};
-	const char *event_type = event_types[event->subject];
+
+	return event_types[subject];
+}
+
+void
+event_write(ByteBuffer *out, const WriteEvent *event)
+{
+	const char *event_type = event_type_of(event->subject);
 
 	/* In canonical order, which puts the record in one of three places. */
 	buffer_append_char(out, '{');
@@ -79,13 +81,4 @@ next_record_time(TimestampTz previous)
 	TimestampTz now = GetCurrentTimestamp();
 
 	return now > previous ? now : previous + 1;
-}
-
-Datum
-reason_calling_role(PG_FUNCTION_ARGS)
-{
-	Name		name = palloc(NAMEDATALEN);
-
-	namestrcpy(name, GetUserNameFromId(GetOuterUserId(), false));
-	PG_RETURN_NAME(name);
 }

@@ -27,6 +27,9 @@ typedef struct WriteEvent
 	RecordText	policy;			/* canonical, optional */
 } WriteEvent;
 
+/* "node.created" and so on. */
+extern const char *event_type_of(EventSubject subject);
+
 /* Appends the canonical payload: what the chain hashes. */
 extern void event_write(ByteBuffer *out, const WriteEvent *event);
 

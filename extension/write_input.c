@@ -28,11 +28,11 @@ write_define_parameters(void)
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
-/* DETAIL for the gateway: {"index":3,"offset":117,"pointer":"/nodes/3/type"} */
+/* DETAIL for the gateway: {"index":3,"offset":117,"pointer":"/nodes/3/type"}; what is negative is left out. */
 static char *
-place_detail(int64 index, size_t offset, const char *pointer, size_t pointer_length)
+place_detail(int64 index, int64 offset, const char *pointer, size_t pointer_length)
 {
-	ByteBuffer		out;
+	ByteBuffer	out;
 
 	buffer_init(&out, canonical_realloc, CurrentMemoryContext);
 	buffer_append_char(&out, '{');
@@ -42,9 +42,13 @@ place_detail(int64 index, size_t offset, const char *pointer, size_t pointer_len
 		canonical_write_integer(&out, index);
 		buffer_append_char(&out, ',');
 	}
-	buffer_append_literal(&out, "\"offset\":");
-	canonical_write_integer(&out, offset);
-	buffer_append_literal(&out, ",\"pointer\":");
+	if (offset >= 0)
+	{
+		buffer_append_literal(&out, "\"offset\":");
+		canonical_write_integer(&out, offset);
+		buffer_append_char(&out, ',');
+	}
+	buffer_append_literal(&out, "\"pointer\":");
 	canonical_write_string(&out, pointer, pointer_length);
 	buffer_append(&out, "}", 2);	/* with its terminator */
 	return out.data;
@@ -123,11 +127,12 @@ write_input_read(WriteInput *input, text *source, const char *collection)
 void
 write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint, const char *format,...)
 {
-	ByteBuffer		pointer;
+	ByteBuffer	pointer;
 	StringInfoData message;
+	bool		in_batch = input->collection && input->index >= 0;
 
 	initStringInfo(&message);
-	if (input->collection && input->index >= 0)
+	if (in_batch)
 		appendStringInfo(&message, "%s[" INT64_FORMAT "]: ", input->collection, input->index);
 	for (;;)
 	{
@@ -145,11 +150,20 @@ write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char 
 	buffer_init(&pointer, canonical_realloc, CurrentMemoryContext);
 	if (value)
 		json_write_pointer(&pointer, &input->document, value);
+	else if (in_batch)
+	{
+		/* About the record as a whole. */
+		buffer_append_char(&pointer, '/');
+		buffer_append(&pointer, input->collection, strlen(input->collection));
+		buffer_append_char(&pointer, '/');
+		canonical_write_integer(&pointer, input->index);
+	}
 	ereport(ERROR,
 			(errcode(sqlstate),
 			 errmsg_internal("%s", message.data),
-			 errdetail_internal("%s", place_detail(input->collection ? input->index : -1,
-												   value ? value->start : 0, pointer.data, pointer.length)),
+			 value || in_batch ?
+			 errdetail_internal("%s", place_detail(in_batch ? input->index : -1, value ? (int64) value->start : -1,
+												   pointer.data, pointer.length)) : 0,
 			 hint ? errhint("%s", hint) : 0));
 }
 

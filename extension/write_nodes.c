@@ -14,13 +14,14 @@
 #include "write_event.h"
 #include "write_input.h"
 #include "write_row.h"
+#include "write_rows.h"
 
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-PG_FUNCTION_INFO_V1(reason_node_records);
+PG_FUNCTION_INFO_V1(reason_insert_nodes);
 
 enum
 {
@@ -59,7 +60,6 @@ static const char *const node_types[] = {
 	"annotation", NULL
 };
 
-/* Order of the OUT parameters of reason.node_records(). */
 enum
 {
 	COLUMN_NO,
@@ -78,8 +78,26 @@ enum
 	COLUMN_PAYLOAD_HASH,
 	COLUMN_DIGEST,
 	COLUMN_AUDIT_EVENT_ID,
-	COLUMN_EVENT_PAYLOAD,
 	COLUMN_COUNT
+};
+
+static const char *const columns[COLUMN_COUNT] = {
+	[COLUMN_NO] = "no",
+	[COLUMN_ID] = "id",
+	[COLUMN_DIVISION] = "division",
+	[COLUMN_TYPE] = "type",
+	[COLUMN_AUTHOR] = "author",
+	[COLUMN_PAYLOAD] = "payload",
+	[COLUMN_METADATA] = "metadata",
+	[COLUMN_CREATED_AT] = "created_at",
+	[COLUMN_OCCURRED_AT] = "occurred_at",
+	[COLUMN_VERSION] = "version",
+	[COLUMN_MANIFEST_SIGNATURE_ID] = "manifest_signature_id",
+	[COLUMN_PAYLOAD_REF] = "payload_ref",
+	[COLUMN_SALT] = "salt",
+	[COLUMN_PAYLOAD_HASH] = "payload_hash",
+	[COLUMN_DIGEST] = "digest",
+	[COLUMN_AUDIT_EVENT_ID] = "audit_event_id"
 };
 
 /* {uri, sha256, size}: uri names the content, the others are what it must be when fetched. */
@@ -126,14 +144,13 @@ version_text(WriteInput *input, const JsonNode *value)
 }
 
 Datum
-reason_node_records(PG_FUNCTION_ARGS)
+reason_insert_nodes(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	WriteInput	input = {0};
 	bool		single;
 	const JsonNode *records;
 	const JsonNode *object;
-	MemoryContext record_context;
+	WriteRows	rows;
 	TimestampTz created_at = 0;
 	CanonicalText payload;
 	CanonicalText metadata;
@@ -145,8 +162,6 @@ reason_node_records(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("input, single and divisions must not be null")));
-	InitMaterializedSRF(fcinfo, 0);
-	Assert(rsinfo->setDesc->natts == COLUMN_COUNT);
 
 	single = PG_GETARG_BOOL(1);
 	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
@@ -159,7 +174,7 @@ reason_node_records(PG_FUNCTION_ARGS)
 	canonical_text_init(&payload_ref);
 	canonical_text_init(&record_bytes);
 	canonical_text_init(&event_bytes);
-	record_context = AllocSetContextCreate(CurrentMemoryContext, "reason node", ALLOCSET_DEFAULT_SIZES);
+	write_rows_begin(&rows, fcinfo, &input, "node", columns, COLUMN_COUNT);
 
 	for (object = single ? records : json_first(&input.document, records); object;
 		 object = single ? NULL : json_next(&input.document, records, object))
@@ -172,7 +187,7 @@ reason_node_records(PG_FUNCTION_ARGS)
 		const char *type;
 		NodeRecord	node = {0};
 		WriteEvent	event = {0};
-		MemoryContext old_context = MemoryContextSwitchTo(record_context);
+		MemoryContext old_context = MemoryContextSwitchTo(rows.context);
 
 		CHECK_FOR_INTERRUPTS();
 		input.index++;
@@ -223,11 +238,8 @@ reason_node_records(PG_FUNCTION_ARGS)
 		event.record = canonical_text_bytes(&record_bytes);
 		event.request = input.request;
 		event.policy = input.policy;
-		event_bytes.buffer.length = 0;
-		event_write(&event_bytes.buffer, &event);
 
-		values[COLUMN_NO] = Int64GetDatum(next_record_no());
-		values[COLUMN_ID] = UUIDPGetDatum(&node.id);
+		values[COLUMN_ID] = row_uuid(&node.id);
 		values[COLUMN_DIVISION] = row_text(node.division);
 		values[COLUMN_TYPE] = row_text(node.type);
 		values[COLUMN_AUTHOR] = row_text(node.author);
@@ -245,12 +257,11 @@ reason_node_records(PG_FUNCTION_ARGS)
 		values[COLUMN_SALT] = row_bytes(salt, sizeof(salt));
 		values[COLUMN_PAYLOAD_HASH] = row_bytes(node.payload_hash, REASON_DIGEST_LENGTH);
 		values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
-		values[COLUMN_AUDIT_EVENT_ID] = UUIDPGetDatum(&event.id);
-		values[COLUMN_EVENT_PAYLOAD] = row_text(canonical_text_bytes(&event_bytes));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		values[COLUMN_AUDIT_EVENT_ID] = row_uuid(&event.id);
+		write_rows_add(&rows, values, nulls, &event, &event_bytes.buffer);
 
 		MemoryContextSwitchTo(old_context);
-		MemoryContextReset(record_context);
 	}
+	write_rows_end(&rows);
 	return (Datum) 0;
 }

@@ -70,6 +70,15 @@ row_text(RecordText value)
 }
 
 Datum
+row_uuid(const pg_uuid_t *id)
+{
+	pg_uuid_t  *copy = palloc(sizeof(pg_uuid_t));
+
+	*copy = *id;
+	return UUIDPGetDatum(copy);
+}
+
+Datum
 row_bytes(const uint8 *bytes, size_t length)
 {
 	bytea	   *result = palloc(VARHDRSZ + length);

@@ -42,7 +42,9 @@ extern void row_commit_payload(WriteInput *input, const JsonNode *value, Canonic
 /* An object, {} when absent; its confidence, if any, must be a number. */
 extern RecordText row_metadata(WriteInput *input, const JsonNode *value, CanonicalText *canonical);
 
+/* Column values, copied into the current memory context. */
 extern Datum row_text(RecordText value);
+extern Datum row_uuid(const pg_uuid_t *id);
 extern Datum row_bytes(const uint8 *bytes, size_t length);
 extern Datum row_jsonb(RecordText canonical);
 extern RecordText row_literal(const char *literal);

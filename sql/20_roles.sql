@@ -25,40 +25,23 @@ INSERT INTO reason.division_grant (grantee, division) VALUES
 
 -- ---------------------------------------------------------------- what a caller sees
 
-CREATE FUNCTION reason.division_visible_to(p_role name, p_division text) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_role AND r.rolsuper)
-        OR EXISTS (SELECT FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner
-                   WHERE e.extname = 'reasoning_graph' AND pg_has_role(p_role, r.oid, 'USAGE'))
-        OR EXISTS (SELECT FROM division_grant g JOIN pg_roles r ON r.rolname = g.grantee
-                   WHERE g.division IN (p_division, '*') AND pg_has_role(p_role, r.oid, 'USAGE'))
-$$;
-COMMENT ON FUNCTION reason.division_visible_to(name, text) IS
-    'Whether a database role may see a division: superusers and the owner see all, others what division_grant gives the roles they are members of.';
-
-CREATE FUNCTION reason.division_visible(p_division text) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT reason.division_visible_to(current_user, p_division) $$;
-COMMENT ON FUNCTION reason.division_visible(text) IS 'Whether the current role may see a division.';
-
-CREATE FUNCTION reason.visible_divisions_of(p_role name) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT CASE WHEN reason.division_visible_to(p_role, NULL) THEN ARRAY['*']
-                ELSE ARRAY(SELECT DISTINCT g.division FROM division_grant g JOIN pg_roles r ON r.rolname = g.grantee
-                           WHERE pg_has_role(p_role, r.oid, 'USAGE') ORDER BY 1) END
-$$;
-COMMENT ON FUNCTION reason.visible_divisions_of(name) IS 'The divisions that a database role may see; {*} when it may see all.';
+CREATE FUNCTION reason.visible_divisions_of(role name) RETURNS text[]
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_visible_divisions_of';
+COMMENT ON FUNCTION reason.visible_divisions_of(name) IS
+    'The divisions that a database role may see; {*} when it may see all: superusers and the owner do, others see what division_grant gives the roles they are members of.';
 
 CREATE FUNCTION reason.visible_divisions() RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$ SELECT reason.visible_divisions_of(current_user) $$;
 COMMENT ON FUNCTION reason.visible_divisions() IS 'The divisions that the current role may see; {*} when it may see all. Row security evaluates it once a query.';
+
+CREATE FUNCTION reason.division_visible(division text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT ARRAY[$1, '*'] && reason.visible_divisions_of(current_user) $$;
+COMMENT ON FUNCTION reason.division_visible(text) IS 'Whether the current role may see a division.';
 
 -- ---------------------------------------------------------------- row security
 -- The array is computed once a query (an initplan), not once a row.

@@ -24,23 +24,13 @@ COMMENT ON FUNCTION reason.calling_role() IS 'The role that called the function 
 -- ---------------------------------------------------------------- the doorbell
 
 CREATE FUNCTION reason.doorbell_key() RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS 'SELECT 5928239467352';
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_doorbell_key';
 COMMENT ON FUNCTION reason.doorbell_key() IS 'Advisory lock of the doorbell: the sidecar holds it while it sleeps.';
 
 CREATE FUNCTION reason.ring() RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-BEGIN
-    -- NOTIFY takes a lock on the whole cluster's queue at commit, so a busy system must not use it. Holding the
-    -- doorbell shared until commit keeps the sidecar from falling asleep before this work is visible to it;
-    -- when the lock is not to be had, the sidecar sleeps already, and only then it is rung.
-    IF NOT pg_try_advisory_xact_lock_shared(reason.doorbell_key()) THEN
-        NOTIFY reason_work;
-    END IF;
-END
-$$;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_ring';
 COMMENT ON FUNCTION reason.ring() IS 'Wakes the sidecar if it sleeps. A ring that is lost costs latency only.';
 
 -- ---------------------------------------------------------------- events
@@ -66,150 +56,36 @@ END
 $$;
 COMMENT ON FUNCTION reason.append_event(text, text, jsonb) IS 'Appends an event to a division''s chain, as part of the current transaction; the sealer gives it its place. Returns the event''s id.';
 
--- ---------------------------------------------------------------- rows made from JSON text
-
-CREATE FUNCTION reason.node_records(input text, single boolean, divisions text[], request json, policy json,
-    OUT no bigint, OUT id uuid, OUT division text, OUT type text, OUT author text, OUT payload jsonb,
-    OUT metadata jsonb, OUT created_at timestamptz, OUT occurred_at timestamptz, OUT version text,
-    OUT manifest_signature_id text, OUT payload_ref jsonb, OUT salt bytea, OUT payload_hash bytea,
-    OUT digest bytea, OUT audit_event_id uuid, OUT event_payload json)
-RETURNS SETOF record
-LANGUAGE c VOLATILE ROWS 1000
-AS 'MODULE_PATHNAME', 'reason_node_records';
-COMMENT ON FUNCTION reason.node_records(text, boolean, text[], json, json) IS
-    'Rows for node and audit_event from one node (single) or {"nodes": […]}. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
-
-CREATE FUNCTION reason.edge_records(input text, single boolean, divisions text[], request json, policy json,
-    OUT no bigint, OUT id uuid, OUT division text, OUT from_no bigint, OUT to_no bigint, OUT type text,
-    OUT weight double precision, OUT metadata jsonb, OUT created_at timestamptz, OUT digest bytea,
-    OUT audit_event_id uuid, OUT event_payload json)
-RETURNS SETOF record
-LANGUAGE c VOLATILE ROWS 1000
-AS 'MODULE_PATHNAME', 'reason_edge_records';
-COMMENT ON FUNCTION reason.edge_records(text, boolean, text[], json, json) IS
-    'Rows for edge and audit_event from one edge (single) or {"edges": […]}. Both ends must exist in one division that the caller may write.';
-
-CREATE FUNCTION reason.annotation_records(input text, target uuid, divisions text[], request json,
-    OUT no bigint, OUT id uuid, OUT division text, OUT target_no bigint, OUT type text, OUT author text,
-    OUT payload jsonb, OUT metadata jsonb, OUT created_at timestamptz, OUT salt bytea, OUT payload_hash bytea,
-    OUT digest bytea, OUT audit_event_id uuid, OUT event_payload json)
-RETURNS SETOF record
-LANGUAGE c VOLATILE ROWS 1
-AS 'MODULE_PATHNAME', 'reason_annotation_records';
-COMMENT ON FUNCTION reason.annotation_records(text, uuid, text[], json) IS 'The row for annotation and audit_event from one annotation of a node.';
-
-CREATE FUNCTION reason.refuse_duplicate(kind text, id uuid, index bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    never CONSTANT text := 'Nothing is ever overwritten. To correct a node, write a new one with an edge of type corrects.';
-BEGIN
-    IF index IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('%s "%s" already exists', kind, id), HINT = never;
-    ELSE
-        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('%ss[%s]: %s "%s" already exists', kind, index, kind, id),
-            DETAIL = format('{"index":%s,"pointer":"/%ss/%s/id"}', index, kind, index), HINT = never;
-    END IF;
-END
-$$;
-
--- ---------------------------------------------------------------- inserting them
+-- ---------------------------------------------------------------- records from JSON text
 
 CREATE FUNCTION reason.insert_nodes(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
 RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    WITH record AS MATERIALIZED (
-        SELECT r.* FROM reason.node_records($1, $2, $3, $4, $5) r
-    ), inserted AS (
-        INSERT INTO reason.node AS n (no, id, division, type, author, payload, metadata, created_at, occurred_at, version,
-            manifest_signature_id, payload_ref, salt, payload_hash, digest, audit_event_id)
-        SELECT no, id, division, type, author, payload, metadata, created_at, occurred_at, version,
-            manifest_signature_id, payload_ref, salt, payload_hash, digest, audit_event_id FROM record
-        ON CONFLICT ON CONSTRAINT node_id_key DO NOTHING
-        RETURNING n.no
-    ), event AS (
-        INSERT INTO reason.audit_event (no, id, division, event_type, ts, payload)
-        SELECT no, audit_event_id, division, 'node.created', created_at, event_payload FROM record
-    )
-    SELECT r.id, r.audit_event_id, r.created_at
-    FROM (SELECT *, row_number() OVER () - 1 AS index FROM record) r
-    LEFT JOIN inserted i USING (no)
-    WHERE CASE WHEN i.no IS NULL
-               THEN reason.refuse_duplicate('node', r.id, CASE WHEN NOT $2 THEN r.index END) IS NULL
-               ELSE true END;
-    PERFORM reason.ring();
-END
-$$;
-COMMENT ON FUNCTION reason.insert_nodes(text, boolean, text[], json, json) IS 'Writes nodes with their events, all or none.';
+LANGUAGE c VOLATILE ROWS 1000
+AS 'MODULE_PATHNAME', 'reason_insert_nodes';
+COMMENT ON FUNCTION reason.insert_nodes(text, boolean, text[], json, json) IS
+    'Writes one node (single) or {"nodes": […]}, with their events, all or none. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
 
 CREATE FUNCTION reason.insert_edges(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
 RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    WITH record AS MATERIALIZED (
-        SELECT r.* FROM reason.edge_records($1, $2, $3, $4, $5) r
-    ), inserted AS (
-        INSERT INTO reason.edge AS e (no, id, division, from_no, to_no, type, weight, metadata, created_at, digest, audit_event_id)
-        SELECT no, id, division, from_no, to_no, type, weight, metadata, created_at, digest, audit_event_id FROM record
-        ON CONFLICT ON CONSTRAINT edge_id_key DO NOTHING
-        RETURNING e.no
-    ), event AS (
-        INSERT INTO reason.audit_event (no, id, division, event_type, ts, payload)
-        SELECT no, audit_event_id, division, 'edge.created', created_at, event_payload FROM record
-    )
-    SELECT r.id, r.audit_event_id, r.created_at
-    FROM (SELECT *, row_number() OVER () - 1 AS index FROM record) r
-    LEFT JOIN inserted i USING (no)
-    WHERE CASE WHEN i.no IS NULL
-               THEN reason.refuse_duplicate('edge', r.id, CASE WHEN NOT $2 THEN r.index END) IS NULL
-               ELSE true END;
-    PERFORM reason.ring();
-END
-$$;
-COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS 'Writes edges with their events, all or none.';
+LANGUAGE c VOLATILE ROWS 1000
+AS 'MODULE_PATHNAME', 'reason_insert_edges';
+COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS
+    'Writes one edge (single) or {"edges": […]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
 
 CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    WITH record AS MATERIALIZED (
-        SELECT r.* FROM reason.annotation_records($1, $2, $3, $4) r
-    ), inserted AS (
-        INSERT INTO reason.annotation (no, id, division, target_no, type, author, payload, metadata, created_at,
-            salt, payload_hash, digest, audit_event_id)
-        SELECT no, id, division, target_no, type, author, payload, metadata, created_at,
-            salt, payload_hash, digest, audit_event_id FROM record
-    ), event AS (
-        INSERT INTO reason.audit_event (no, id, division, event_type, ts, payload)
-        SELECT no, audit_event_id, division, 'annotation.created', created_at, event_payload FROM record
-    )
-    SELECT r.id, r.audit_event_id, r.created_at INTO id, audit_event_id, created_at FROM record r;
-    PERFORM reason.ring();
-END
-$$;
-COMMENT ON FUNCTION reason.insert_annotation(text, uuid, text[], json) IS 'Writes an annotation with its event.';
+RETURNS SETOF record
+LANGUAGE c VOLATILE ROWS 1
+AS 'MODULE_PATHNAME', 'reason_insert_annotation';
+COMMENT ON FUNCTION reason.insert_annotation(text, uuid, text[], json) IS 'Writes an annotation of a node, with its event.';
 
 -- ---------------------------------------------------------------- for SQL users
 
 CREATE FUNCTION reason.sql_request() RETURNS json
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT reason.canonical_json(jsonb_build_object('role', reason.calling_role()))::json $$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_sql_request';
 COMMENT ON FUNCTION reason.sql_request() IS 'Who asks, as the event of a write made in SQL records it.';
 
 CREATE FUNCTION reason.add_node(type text, payload jsonb, author text, division text DEFAULT 'default',

@@ -23,7 +23,6 @@ GRANT EXECUTE ON FUNCTION
     reason.digest(jsonb),
     reason.division_visible(text),
     reason.visible_divisions(),
-    reason.division_visible_to(name, text),
     reason.visible_divisions_of(name)
 TO reason_reader, reason_writer, reason_gateway, reason_sidecar;
 

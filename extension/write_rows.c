@@ -1,0 +1,113 @@
+/*
+ * write_rows.c
+ *		A record and its event, inserted side by side.
+ */
+#include "postgres.h"
+
+#include "doorbell.h"
+#include "write_row.h"
+#include "write_rows.h"
+
+#include "access/xact.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+static const char *const event_columns[] = {"no", "id", "division", "event_type", "ts", "payload"};
+
+#define EVENT_COLUMN_COUNT lengthof(event_columns)
+
+/* The id of the row that a unique constraint refused, and a hint that says why there is no way around it. */
+static void
+refuse_duplicate(WriteRows *rows, int64 row, const char *kind, TupleTableSlot *slot)
+{
+	WriteInput *input = rows->input;
+	bool		isnull;
+	Datum		id = slot_getattr(slot, 2, &isnull);
+
+	input->index = row;
+	write_refuse(input, NULL, ERRCODE_UNIQUE_VIOLATION,
+				 "Nothing is ever overwritten. To correct a node, write a new one with an edge of type corrects.",
+				 "%s \"%s\" already exists", kind, DatumGetCString(DirectFunctionCall1(uuid_out, id)));
+}
+
+static void
+duplicate_record(void *context, int64 row, const char *constraint, TupleTableSlot *slot)
+{
+	WriteRows  *rows = context;
+
+	if (strcmp(constraint, psprintf("%s_id_key", rows->kind)) == 0)
+		refuse_duplicate(rows, row, rows->kind, slot);
+}
+
+static void
+duplicate_event(void *context, int64 row, const char *constraint, TupleTableSlot *slot)
+{
+	if (strcmp(constraint, "audit_event_id_key") == 0)
+		refuse_duplicate(context, row, "audit event", slot);
+}
+
+void
+write_rows_begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, const char *kind,
+				 const char *const *columns, int column_count)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	rows->results = (ReturnSetInfo *) fcinfo->resultinfo;
+	rows->input = input;
+	rows->kind = kind;
+	rows->context = AllocSetContextCreate(CurrentMemoryContext, "reason rows", ALLOCSET_DEFAULT_SIZES);
+	record_insert_begin(&rows->records, kind, columns, column_count, duplicate_record, rows);
+	record_insert_begin(&rows->events, "audit_event", event_columns, EVENT_COLUMN_COUNT, duplicate_event, rows);
+}
+
+static void
+flush(WriteRows *rows)
+{
+	record_insert_flush(&rows->records);
+	record_insert_flush(&rows->events);
+	MemoryContextReset(rows->context);
+}
+
+void
+write_rows_add(WriteRows *rows, Datum *values, const bool *nulls, const WriteEvent *event, ByteBuffer *scratch)
+{
+	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
+	Datum		event_values[EVENT_COLUMN_COUNT];
+	Datum		result_values[3];
+	RecordText	payload;
+
+	scratch->length = 0;
+	event_write(scratch, event);
+	payload.data = scratch->data;
+	payload.length = scratch->length;
+
+	values[0] = Int64GetDatum(next_record_no());
+	event_values[0] = values[0];
+	event_values[1] = row_uuid(&event->id);
+	event_values[2] = row_text(event->division);
+	event_values[3] = row_text(row_literal(event_type_of(event->subject)));
+	event_values[4] = TimestampTzGetDatum(event->ts);
+	event_values[5] = row_text(payload);
+	record_insert_row(&rows->records, values, nulls);
+	record_insert_row(&rows->events, event_values, event_nulls);
+
+	result_values[0] = values[1];
+	result_values[1] = event_values[1];
+	result_values[2] = event_values[4];
+	tuplestore_putvalues(rows->results->setResult, rows->results->setDesc, result_values, event_nulls);
+
+	if (rows->records.kept == RECORD_INSERT_BATCH)
+		flush(rows);
+}
+
+void
+write_rows_end(WriteRows *rows)
+{
+	flush(rows);
+	record_insert_end(&rows->records);
+	record_insert_end(&rows->events);
+	MemoryContextDelete(rows->context);
+	doorbell_ring();
+	CommandCounterIncrement();
+}
