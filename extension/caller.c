@@ -25,6 +25,7 @@
 
 PG_FUNCTION_INFO_V1(reason_calling_role);
 PG_FUNCTION_INFO_V1(reason_sql_request);
+PG_FUNCTION_INFO_V1(reason_http_request);
 PG_FUNCTION_INFO_V1(reason_visible_divisions_of);
 
 static bool
@@ -103,6 +104,32 @@ reason_sql_request(PG_FUNCTION_ARGS)
 	buffer_init(&out, canonical_realloc, CurrentMemoryContext);
 	buffer_append_literal(&out, "{\"role\":");
 	canonical_write_string(&out, role, strlen(role));
+	buffer_append_char(&out, '}');
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
+}
+
+/* {"client":…,"requestId":…,"traceparent":…}, canonical, without what is NULL. */
+Datum
+reason_http_request(PG_FUNCTION_ARGS)
+{
+	static const char *const members[] = {"client", "requestId", "traceparent"};
+	ByteBuffer	out;
+
+	buffer_init(&out, canonical_realloc, CurrentMemoryContext);
+	buffer_append_char(&out, '{');
+	for (int i = 0; i < lengthof(members); i++)
+	{
+		text	   *value;
+
+		if (PG_ARGISNULL(i))
+			continue;
+		value = PG_GETARG_TEXT_PP(i);
+		if (out.length > 1)
+			buffer_append_char(&out, ',');
+		canonical_write_string(&out, members[i], strlen(members[i]));
+		buffer_append_char(&out, ':');
+		canonical_write_string(&out, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	}
 	buffer_append_char(&out, '}');
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
 }

@@ -28,12 +28,8 @@ $$;
 COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling client, if its role allows the action; else 42501.';
 
 CREATE FUNCTION reason.http_request(client_name text, request_id text, traceparent text) RETURNS json
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT reason.canonical_json(jsonb_strip_nulls(jsonb_build_object(
-        'client', client_name, 'requestId', request_id, 'traceparent', traceparent)))::json
-$$;
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_http_request';
 COMMENT ON FUNCTION reason.http_request(text, text, text) IS 'The member "request" of the events that a request causes.';
 
 CREATE FUNCTION reason.http_uuid(value text, what text) RETURNS uuid
