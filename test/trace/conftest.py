@@ -1,0 +1,32 @@
+"""A database with the extension, on the server that REASON_TEST_PORT names."""
+
+import os
+import uuid
+
+import psycopg
+import pytest
+
+HOST = os.environ.get("REASON_TEST_HOST", "127.0.0.1")
+PORT = int(os.environ.get("REASON_TEST_PORT", "15690"))
+
+
+def connect(dbname, **options):
+    return psycopg.connect(host=HOST, port=PORT, user="postgres", dbname=dbname, autocommit=True, **options)
+
+
+@pytest.fixture(scope="module")
+def database():
+    name = f"trace_{uuid.uuid4().hex[:12]}"
+    with connect("postgres") as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    with connect(name) as connection:
+        connection.execute("CREATE EXTENSION reasoning_graph")
+    yield name
+    with connect("postgres") as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def db(database):
+    with connect(database) as connection:
+        yield connection
