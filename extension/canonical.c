@@ -64,6 +64,12 @@ canonical_write_string(ByteBuffer *out, const char *bytes, size_t length)
 		return;
 	p = out->data + out->length;
 	*p++ = '"';
+	if (copy_plain(p, bytes, length))
+	{
+		p[length] = '"';
+		out->length += length + 2;
+		return;
+	}
 	for (;;)
 	{
 		const char *stop = scan_plain(bytes, end, false);

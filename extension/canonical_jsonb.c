@@ -154,6 +154,60 @@ write_long_numeric(ByteBuffer *out, const NumericParts *parts)
 	canonical_write_number(out, parts->negative ? -value : value);
 }
 
+/*
+ * Lays out at most DECIMAL_SAFE_DIGITS digits as they are, in the range that
+ * ECMAScript writes without exponent: no conversion is needed (see
+ * canonical_number.h).  Returns false for others.
+ */
+static inline bool
+write_short_numeric(ByteBuffer *out, const NumericParts *parts)
+{
+	const int16 *digits = parts->digits;
+	int			count = parts->count;
+	int			weight = parts->weight;
+	unsigned	first;
+	int			first_length;
+	char	   *p;
+	char	   *start = out->data + out->length;
+	int			i;
+
+	if (count < 1 || weight < -1 || weight > 4)
+		return false;
+	first = digits[0];
+	first_length = 1 + (first >= 10) + (first >= 100) + (first >= 1000);
+	if (first == 0 || digits[count - 1] == 0 || first_length + (count - 1) * 4 > DECIMAL_SAFE_DIGITS)
+		return false;
+
+	p = start;
+	if (parts->negative)
+		*p++ = '-';
+	if (weight >= 0)
+	{
+		char		four[4];
+
+		decimal_write_four(four, first);
+		memcpy(p, four + 4 - first_length, first_length);
+		p += first_length;
+		for (i = 1; i <= weight; i++, p += 4)
+			decimal_write_four(p, i < count ? digits[i] : 0);
+	}
+	else
+	{
+		*p++ = '0';
+		i = 0;
+	}
+	if (i < count)
+	{
+		*p++ = '.';
+		for (; i < count; i++, p += 4)
+			decimal_write_four(p, digits[i]);
+		while (p[-1] == '0')
+			p--;
+	}
+	out->length += p - start;
+	return true;
+}
+
 static void
 write_numeric(ByteBuffer *out, const char *datum)
 {
@@ -162,10 +216,16 @@ write_numeric(ByteBuffer *out, const char *datum)
 	int			count;
 	double		value;
 
-	if (!buffer_reserve(out, CANONICAL_NUMBER_SIZE))
+	if (!buffer_reserve(out, CANONICAL_NUMBER_SIZE) || write_short_numeric(out, &parts))
 		return;
+	if (parts.count == 0)
+	{
+		/* numeric has no minus zero */
+		buffer_append_char(out, '0');
+		return;
+	}
 
-	/* Four digits of base 10,000 fit a word, and a fifth if it is the first and small. */
+	/* Four digits of base 10,000 fit a word, and a fifth if the first is small. */
 	if (parts.count > 5 || (parts.count == 5 && parts.digits[0] >= 1000))
 	{
 		write_long_numeric(out, &parts);
@@ -175,21 +235,10 @@ write_numeric(ByteBuffer *out, const char *datum)
 		decimal.digits = decimal.digits * 10000 + parts.digits[i];
 	if (decimal.digits == 0)
 	{
-		/* numeric has no minus zero */
 		buffer_append_char(out, '0');
 		return;
 	}
-
 	decimal.exponent = (parts.weight - parts.count + 1) * 4;
-	if (decimal.exponent >= 0 && decimal.exponent <= 4 && decimal.digits <= (UINT64CONST(1) << 53) / 10000)
-	{
-		if (decimal.exponent)
-			decimal.digits *= 10000;
-		if (parts.negative)
-			buffer_append_char(out, '-');
-		out->length += decimal_format_integer(out->data + out->length, decimal.digits);
-		return;
-	}
 	decimal_normalize(&decimal);
 	count = decimal_count_digits(decimal.digits);
 	if (count > DECIMAL_SAFE_DIGITS ||

@@ -25,7 +25,7 @@ _Static_assert(FLT_EVAL_METHOD == 0, "Clinger's exact case needs arithmetic with
 
 typedef unsigned __int128 uint128;
 
-static const char digit_pairs[] =
+const char	decimal_pairs[200] =
 	"0001020304050607080910111213141516171819"
 	"2021222324252627282930313233343536373839"
 	"4041424344454647484950515253545556575859"
@@ -315,10 +315,17 @@ write_digits(char *text, uint64_t value, int count)
 {
 	char	   *p = text + count;
 
-	while (count >= 2)
+	while (count >= 4)
+	{
+		p -= 4;
+		decimal_write_four(p, (unsigned) (value % 10000));
+		value /= 10000;
+		count -= 4;
+	}
+	if (count >= 2)
 	{
 		p -= 2;
-		memcpy(p, digit_pairs + value % 100 * 2, 2);
+		memcpy(p, decimal_pairs + value % 100 * 2, 2);
 		value /= 100;
 		count -= 2;
 	}

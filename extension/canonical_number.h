@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "canonical.h"
 
@@ -63,5 +64,18 @@ extern size_t decimal_format(char *text, bool negative, uint64_t digits, int cou
 
 /* Writes an integer without sign; returns the length. */
 extern size_t decimal_format_integer(char *text, uint64_t value);
+
+/* "00" to "99" */
+extern const char decimal_pairs[200];
+
+/* Writes a number below 10,000 with exactly four digits. */
+static inline void
+decimal_write_four(char *to, unsigned value)
+{
+	unsigned	high = value / 100;
+
+	memcpy(to, decimal_pairs + high * 2, 2);
+	memcpy(to + 2, decimal_pairs + (value - high * 100) * 2, 2);
+}
 
 #endif							/* REASON_CANONICAL_NUMBER_H */

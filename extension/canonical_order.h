@@ -37,12 +37,31 @@ order_prefix(const char *name, size_t length)
 	uint64_t	word = 0;
 
 	if (length >= 8)
+	{
 		memcpy(&word, name, 8);
-	else
-		memcpy(&word, name, length);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	word = __builtin_bswap64(word);
+		word = __builtin_bswap64(word);
 #endif
+	}
+	else if (length >= 4)
+	{
+		uint32_t	first,
+					last;
+
+		/* two halves that overlap, and agree where they do */
+		memcpy(&first, name, 4);
+		memcpy(&last, name + length - 4, 4);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		first = __builtin_bswap32(first);
+		last = __builtin_bswap32(last);
+#endif
+		word = (uint64_t) first << 32 | (uint64_t) last << (8 * (8 - length));
+	}
+	else
+	{
+		for (size_t i = 0; i < length; i++)
+			word |= (uint64_t) (unsigned char) name[i] << (56 - 8 * i);
+	}
 	if (word & UINT64_C(0x8080808080808080))
 	{
 		uint64_t	mapped = 0;
