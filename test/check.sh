@@ -157,9 +157,10 @@ suite_pgtap() {
     : >"$log"
     for test in test/pgtap/*.sql; do
         database=pgtap_$(basename "$test" .sql)
-        echo "DROP DATABASE IF EXISTS $database" | pg_port=$server_port sql postgres >>"$log" 2>&1
-        echo "CREATE DATABASE $database" | pg_port=$server_port sql postgres >>"$log" 2>&1
-        echo "CREATE EXTENSION reasoning_graph; CREATE EXTENSION pgtap" | pg_port=$server_port sql "$database" >>"$log" 2>&1
+        {
+            echo "CREATE DATABASE $database" | pg_port=$server_port sql postgres
+            echo "CREATE EXTENSION reasoning_graph; CREATE EXTENSION pgtap" | pg_port=$server_port sql "$database"
+        } >>"$log" 2>&1
         "$pg_bin/psql" -X -q -At -v ON_ERROR_STOP=1 -f "$test" "host=127.0.0.1 port=$server_port user=postgres dbname=$database" >"$out/pgtap.tap" 2>&1
         local ended=$? planned ok bad
         cat "$out/pgtap.tap" >>"$log"

@@ -114,7 +114,7 @@ done
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
     as_service setsid -f /usr/sbin/nginx -p "$RUN_DIR/gateway" -c "$RUN_DIR/gateway/nginx.conf" \
-        -e "$log/gateway.log" >>"$log/gateway.log" 2>&1 </dev/null
+        -e "$log/gateway.log" >>"$log/gateway.out" 2>&1 </dev/null
 fi
 
 # ---------------------------------------------------------------- the sidecar
@@ -122,6 +122,7 @@ fi
 render "$root/test/stack/reason-sidecar.conf.in" >"$RUN_DIR/reason-sidecar.conf"
 owned_by_service "$RUN_DIR/reason-sidecar.conf"
 if ! running "$RUN_DIR/sidecar.pid" reason-sidecar; then
+    # shellcheck disable=SC2016  # the inner shell expands it
     as_service setsid -f sh -c 'echo $$ >"$1"; exec "$2" "$3" >>"$4" 2>&1 </dev/null' sh \
         "$RUN_DIR/sidecar.pid" "$root/sidecar/reason-sidecar" "$RUN_DIR/reason-sidecar.conf" "$log/sidecar.log"
 fi
