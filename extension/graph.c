@@ -242,6 +242,12 @@ is_visible(const GraphDivisions *divisions, const char *name, size_t length)
 
 /* ---------------------------------------------------------------- the start */
 
+static void
+store_tid(void *argument, const GraphEntry *entries, int count)
+{
+	((GraphNode *) argument)->tid = entries[0].tid;
+}
+
 GraphNode *
 graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division)
 {
@@ -285,7 +291,6 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 		found->no = DatumGetInt64(slot_getattr(slot, NODE_NO, &isnull));
 		found->id = *id;
 		found->created_at = DatumGetTimestampTz(slot_getattr(slot, NODE_CREATED_AT, &isnull));
-		found->tid = slot->tts_tid;
 		found->division.data = memcpy(MemoryContextAlloc(graph->context, length + 1), name, length);
 		found->division.length = length;
 	}
@@ -293,7 +298,11 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);
 	if (found)
+	{
 		graph->division = found->division;
+		/* Rows are visited by the tid that an index gives; the slot has that of the version. */
+		graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
+	}
 	return found;
 }
 

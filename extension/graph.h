@@ -79,6 +79,8 @@ typedef struct GraphHorizon
 	int64		last_no;		/* rows beyond are not seen */
 	int64		decided_no;		/* rows up to here were committed or aborted */
 	Snapshot	snapshot;		/* rows in between are seen as it sees their xmin */
+	const TransactionId *own_xids;	/* of the transaction that asked for the first page */
+	int			own_count;
 } GraphHorizon;
 
 typedef struct Graph

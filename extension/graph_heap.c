@@ -9,12 +9,21 @@
 #include "graph.h"
 #include "graph_heap.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/relscan.h"
+#include "access/stratnum.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -31,21 +40,66 @@ tid_order(const ItemPointerData *tid)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/*
- * Whether the first page of the trace saw the row.  Rows are inserted once, so
- * whoever wrote this version wrote the row, with one exception: erasing a
- * payload writes a new version of a node.
- */
-bool
-graph_horizon_sees(const GraphHorizon *horizon, int64 no, HeapTupleHeader tuple)
+/* Whether the first page saw what the transaction wrote, if it has committed by now. */
+static bool
+was_committed(const GraphHorizon *horizon, TransactionId xid)
 {
-	TransactionId xmin = HeapTupleHeaderGetRawXmin(tuple);
+	if (!TransactionIdIsNormal(xid) || TransactionIdIsCurrentTransactionId(xid))
+		return true;
+	for (int i = 0; i < horizon->own_count; i++)
+	{
+		if (TransactionIdEquals(xid, horizon->own_xids[i]))
+			return true;
+	}
+	return !XidInMVCCSnapshot(xid, horizon->snapshot);
+}
+
+/*
+ * A node whose payload was erased has a new version, whose xmin is the eraser's.
+ * The event of its creation has the same number and is never written again.
+ */
+static bool
+was_recorded(Graph *graph, int64 no)
+{
+	const GraphHorizon *horizon = graph->horizon;
+	Relation	heap = table_open(get_relname_relid("audit_event", graph->schema), AccessShareLock);
+	Relation	index = index_open(get_relname_relid("audit_event_pkey", graph->schema), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(heap, NULL);
+	IndexScanDesc scan;
+	ScanKeyData key;
+	bool		result = false;
+
+#if PG_VERSION_NUM >= 180000
+	scan = index_beginscan(heap, index, graph->snapshot, NULL, 1, 0);
+#else
+	scan = index_beginscan(heap, index, graph->snapshot, 1, 0);
+#endif
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(no));
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (!result && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		xmin = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull);
+
+		result = was_committed(horizon, DatumGetTransactionId(xmin));
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(heap, AccessShareLock);
+	return result;
+}
+
+bool
+graph_horizon_sees(Graph *graph, Relation heap, int64 no, HeapTuple tuple)
+{
+	const GraphHorizon *horizon = graph->horizon;
 
 	if (no > horizon->last_no)
 		return false;
-	if (no <= horizon->decided_no || !TransactionIdIsNormal(xmin) || TransactionIdIsCurrentTransactionId(xmin))
-		return true;
-	return !XidInMVCCSnapshot(xmin, horizon->snapshot);
+	return no <= horizon->decided_no ||
+		was_committed(horizon, HeapTupleHeaderGetRawXmin(tuple->t_data)) ||
+		(heap == graph->node && was_recorded(graph, no));
 }
 
 void

@@ -7,11 +7,11 @@
 
 #include "postgres.h"
 
-#include "access/htup_details.h"
+#include "access/htup.h"
 
 #include "graph.h"
 
-/* Whether the row of that number and header, which the snapshot sees, lies within the horizon. */
-extern bool graph_horizon_sees(const GraphHorizon *horizon, int64 no, HeapTupleHeader tuple);
+/* Whether the first page saw the row of that number, which the snapshot sees now. */
+extern bool graph_horizon_sees(Graph *graph, Relation heap, int64 no, HeapTuple tuple);
 
 #endif							/* REASON_GRAPH_HEAP_H */

@@ -513,9 +513,9 @@ static void
 accept_row(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
 	Walk	   *walk = argument;
-	const GraphHorizon *horizon = walk->graph->horizon;
 
-	if (horizon && !graph_horizon_sees(horizon, number_of(walk, entry), tuple->t_data))
+	if (walk->graph->horizon &&
+		!graph_horizon_sees(walk->graph, walk->index->heap, number_of(walk, entry), tuple))
 		return;
 	if (walk->filter && !walk->filter(walk->argument, tuple, desc))
 		return;

@@ -9,6 +9,7 @@
 
 #include "canonical_backend.h"
 #include "graph.h"
+#include "trace_cursor.h"
 #include "write_input.h"
 
 #include "fmgr.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 {
 	canonical_define_parameters();
 	graph_define_parameters();
+	trace_define_parameters();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

@@ -33,3 +33,47 @@ LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'reason_causal_path';
 COMMENT ON FUNCTION reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text) IS
     'The shortest chain of edges from a cause to an effect, one row a node, edge_id the edge that leads to it; no rows when there is none.';
+
+CREATE FUNCTION reason.ordered_trace(node uuid, division text DEFAULT NULL,
+    OUT causal_index integer, OUT entity_type text, OUT id uuid, OUT type text, OUT ts timestamptz,
+    OUT parent_ids uuid[], OUT from_id uuid, OUT to_id uuid, OUT in_cycle boolean)
+RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100
+AS 'MODULE_PATHNAME', 'reason_ordered_trace';
+COMMENT ON FUNCTION reason.ordered_trace(uuid, text) IS
+    'All ancestors of a node in causal order, causes first, edges as entries between their nodes; ties by time, then id. What lies on a cycle, or behind one, follows by time; in_cycle marks what lies on one.';
+
+-- ---------------------------------------------------------------- pages
+
+CREATE TABLE reason.cursor_secret (
+    secret   bytea   NOT NULL,
+    only_row boolean NOT NULL DEFAULT true,
+    CONSTRAINT cursor_secret_pkey PRIMARY KEY (only_row),
+    CONSTRAINT cursor_secret_only_row_check CHECK (only_row),
+    CONSTRAINT cursor_secret_length_check CHECK (octet_length(secret) = 32)
+);
+COMMENT ON TABLE reason.cursor_secret IS 'Signs the cursors of traces. Nobody reads it but the library; not dumped, so a restored database refuses older cursors.';
+INSERT INTO reason.cursor_secret (secret)
+VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+
+-- ---------------------------------------------------------------- as JSON text, for HTTP
+
+CREATE FUNCTION reason.trace_json(node uuid, direction text DEFAULT 'ancestors', depth integer DEFAULT 10,
+    "limit" integer DEFAULT 1000, cursor text DEFAULT NULL, types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL,
+    min_weight double precision DEFAULT NULL, min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL,
+    redact boolean DEFAULT true, divisions text[] DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE COST 10000
+AS 'MODULE_PATHNAME', 'reason_trace_json';
+COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[]) IS
+    'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role.';
+
+CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true) RETURNS text
+LANGUAGE c STABLE COST 1000
+AS 'MODULE_PATHNAME', 'reason_node_json';
+COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean) IS 'A node with its edges: {node, incoming, outgoing}.';
+
+CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true) RETURNS text
+LANGUAGE c STABLE COST 10000
+AS 'MODULE_PATHNAME', 'reason_ordered_trace_json';
+COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean) IS
+    'The ordered causal path to a node: {trace_id, ordered_path, metadata}, annotations and audit references included.';

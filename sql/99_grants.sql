@@ -41,7 +41,8 @@ GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, de
 GRANT EXECUTE ON FUNCTION
     reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text),
     reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text),
-    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text)
+    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text),
+    reason.ordered_trace(uuid, text)
 TO reason_reader;
 
 -- ---------------------------------------------------------------- reason_auditor: content and proof

@@ -1,0 +1,503 @@
+/*
+ * trace_json.c
+ *		Traces and nodes as JSON text, for HTTP.
+ *
+ * A page of a trace holds some of its steps.  A step names all edges inside the
+ * trace at its node, whichever page their other ends are on; the page's
+ * "edges" are those whose later end, in the order of the trace, is on the page,
+ * so that each edge of a trace comes once, when both its ends are known.
+ */
+#include "postgres.h"
+
+#include "canonical.h"
+#include "canonical_backend.h"
+#include "graph_json.h"
+#include "graph_sort.h"
+#include "trace.h"
+#include "trace_arguments.h"
+#include "trace_cursor.h"
+
+#include "access/htup_details.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(reason_trace_json);
+PG_FUNCTION_INFO_V1(reason_node_json);
+
+/* Where the text of something lies in a buffer. */
+typedef struct Piece
+{
+	size_t		offset;
+	size_t		length;
+} Piece;
+
+static inline void
+append_piece(ByteBuffer *out, const ByteBuffer *texts, Piece piece)
+{
+	buffer_append(out, texts->data + piece.offset, piece.length);
+}
+
+/* ---------------------------------------------------------------- edges of a page */
+
+typedef struct PageEdge
+{
+	TimestampTz created_at;
+	pg_uuid_t	id;
+	uint32		from;			/* positions */
+	uint32		to;
+	Piece		text;
+} PageEdge;
+
+#define ST_SORT sort_page_edges
+#define ST_ELEMENT_TYPE PageEdge
+#define ST_COMPARE(a, b) ((a)->created_at != (b)->created_at ? ((a)->created_at < (b)->created_at ? -1 : 1) : memcmp(&(a)->id, &(b)->id, UUID_LEN))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+typedef struct TracePage
+{
+	Trace	   *trace;
+	GraphJson  *json;
+	uint32		begin;
+	uint32		end;
+	ByteBuffer	texts;			/* of nodes and edges, each once */
+	Piece	   *nodes;
+	PageEdge   *edges;
+	uint32		edge_count;
+} TracePage;
+
+static inline bool
+on_page(const TracePage *page, uint32 position)
+{
+	return position >= page->begin && position < page->end;
+}
+
+static void
+write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
+{
+	TracePage	   *page = argument;
+	Piece	   *piece = &page->nodes[entry->position];
+
+	piece->offset = page->texts.length;
+	graph_json_node(page->json, &page->texts, tuple, desc);
+	piece->length = page->texts.length - piece->offset;
+}
+
+static void
+write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
+{
+	TracePage	   *page = argument;
+	PageEdge   *edge = &page->edges[entry->position];
+	bool		isnull;
+
+	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
+	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
+	edge->text.offset = page->texts.length;
+	graph_json_edge(page->json, &page->texts, tuple, desc,
+					&page->trace->nodes[edge->from].id, &page->trace->nodes[edge->to].id);
+	edge->text.length = page->texts.length - edge->text.offset;
+}
+
+static void
+read_nodes(TracePage *page)
+{
+	Graph	   *graph = page->trace->graph;
+	uint32		count = page->end - page->begin;
+	GraphEntry *entries = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphEntry));
+
+	page->nodes = graph_alloc(graph, Max((Size) count, 1) * sizeof(Piece));
+	memset(page->nodes, 0, Max((Size) count, 1) * sizeof(Piece));
+	for (uint32 i = 0; i < count; i++)
+	{
+		entries[i].position = i;
+		entries[i].tid = page->trace->nodes[page->begin + i].tid;
+	}
+	graph_visit_rows(graph, graph->node, entries, count, write_node, page);
+}
+
+static void
+read_edges(TracePage *page)
+{
+	Trace	   *trace = page->trace;
+	Graph	   *graph = trace->graph;
+	bool		upwards = trace->direction == GRAPH_ANCESTORS;
+	GraphEntry *entries;
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+		count += on_page(page, trace->edges[i].source) || on_page(page, trace->edges[i].target);
+	entries = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphEntry));
+	page->edges = graph_alloc(graph, Max((Size) count, 1) * sizeof(PageEdge));
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		TraceEdge  *edge = &trace->edges[i];
+
+		if (!on_page(page, edge->source) && !on_page(page, edge->target))
+			continue;
+		entries[page->edge_count].position = page->edge_count;
+		entries[page->edge_count].tid = edge->tid;
+		page->edges[page->edge_count].from = upwards ? edge->target : edge->source;
+		page->edges[page->edge_count].to = upwards ? edge->source : edge->target;
+		page->edge_count++;
+	}
+	graph_visit_rows(graph, graph->edge, entries, count, write_edge, page);
+	sort_page_edges(page->edges, page->edge_count);
+}
+
+/* ---------------------------------------------------------------- steps */
+
+/* Indexes into page->edges, grouped by step: those of step i from start[i] to start[i + 1]. */
+typedef struct EdgeLists
+{
+	uint32	   *start;
+	uint32	   *edges;
+} EdgeLists;
+
+static EdgeLists
+list_edges(TracePage *page, bool incoming)
+{
+	Graph	   *graph = page->trace->graph;
+	uint32		count = page->end - page->begin;
+	EdgeLists	lists;
+
+	lists.start = graph_alloc(graph, (Size) (count + 2) * sizeof(uint32));
+	lists.edges = graph_alloc(graph, Max((Size) page->edge_count, 1) * sizeof(uint32));
+	memset(lists.start, 0, (Size) (count + 2) * sizeof(uint32));
+	/* Counted two further than meant, so that after placing start[i] is where i begins. */
+	for (uint32 i = 0; i < page->edge_count; i++)
+	{
+		uint32		node = incoming ? page->edges[i].to : page->edges[i].from;
+
+		if (on_page(page, node))
+			lists.start[node - page->begin + 2]++;
+	}
+	for (uint32 i = 2; i < count + 2; i++)
+		lists.start[i] += lists.start[i - 1];
+	for (uint32 i = 0; i < page->edge_count; i++)
+	{
+		uint32		node = incoming ? page->edges[i].to : page->edges[i].from;
+
+		if (on_page(page, node))
+			lists.edges[lists.start[node - page->begin + 1]++] = i;
+	}
+	return lists;
+}
+
+static void
+append_edge_list(ByteBuffer *out, const TracePage *page, const EdgeLists *lists, uint32 step)
+{
+	buffer_append_char(out, '[');
+	for (uint32 i = lists->start[step]; i < lists->start[step + 1]; i++)
+	{
+		if (i > lists->start[step])
+			buffer_append_char(out, ',');
+		append_piece(out, &page->texts, page->edges[lists->edges[i]].text);
+	}
+	buffer_append_char(out, ']');
+}
+
+static void
+append_steps(ByteBuffer *out, TracePage *page)
+{
+	Trace	   *trace = page->trace;
+	bool	   *cycle = trace_cycles(trace);
+	EdgeLists	incoming = list_edges(page, true);
+	EdgeLists	outgoing = list_edges(page, false);
+	uint32		depth = 0;
+
+	buffer_append_literal(out, ",\"steps\":[");
+	for (uint32 i = page->begin; i < page->end; i++)
+	{
+		uint32		step = i - page->begin;
+
+		CHECK_FOR_INTERRUPTS();
+		while (i >= trace->level[depth + 1])
+			depth++;
+		if (step > 0)
+			buffer_append_char(out, ',');
+		buffer_append_literal(out, "{\"node\":");
+		append_piece(out, &page->texts, page->nodes[step]);
+		buffer_append_literal(out, ",\"depth\":");
+		canonical_write_integer(out, depth);
+		buffer_append_literal(out, ",\"incoming\":");
+		append_edge_list(out, page, &incoming, step);
+		buffer_append_literal(out, ",\"outgoing\":");
+		append_edge_list(out, page, &outgoing, step);
+		buffer_append_literal(out, ",\"cycleDetected\":");
+		canonical_write_boolean(out, cycle[i]);
+		buffer_append_char(out, '}');
+	}
+	buffer_append_char(out, ']');
+}
+
+static void
+append_edges(ByteBuffer *out, const TracePage *page)
+{
+	bool		first = true;
+
+	buffer_append_literal(out, ",\"edges\":[");
+	for (uint32 i = 0; i < page->edge_count; i++)
+	{
+		if (!on_page(page, Max(page->edges[i].from, page->edges[i].to)))
+			continue;
+		if (!first)
+			buffer_append_char(out, ',');
+		first = false;
+		append_piece(out, &page->texts, page->edges[i].text);
+	}
+	buffer_append_char(out, ']');
+}
+
+/* ---------------------------------------------------------------- trace_json() */
+
+/*
+ * trace_json(node, direction, depth, limit, cursor, types, edge_types, min_weight, min_confidence,
+ * as_of, redact, divisions)
+ */
+static const TraceArguments trace_arguments = {
+	.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7, .min_confidence = 8, .as_of = 9, .max_nodes = -1
+};
+#define ARGUMENT_LIMIT 3
+#define ARGUMENT_CURSOR 4
+#define ARGUMENT_REDACT 10
+#define ARGUMENT_DIVISIONS 11
+
+static uint32
+limit_argument(FunctionCallInfo fcinfo)
+{
+	int32		limit;
+
+	if (PG_ARGISNULL(ARGUMENT_LIMIT))
+		return PG_UINT32_MAX;
+	limit = PG_GETARG_INT32(ARGUMENT_LIMIT);
+	if (limit < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("limit must be at least 1")));
+	return limit;
+}
+
+static GraphDivisions
+divisions_argument(FunctionCallInfo fcinfo, int argument, Graph *graph)
+{
+	if (PG_ARGISNULL(argument))
+		return graph_divisions_of_user(graph);
+	return graph_divisions_of_array(PG_GETARG_DATUM(argument));
+}
+
+Datum
+reason_trace_json(PG_FUNCTION_ARGS)
+{
+	GraphDirection direction = trace_direction_argument(fcinfo, 1);
+	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
+	uint32		limit = limit_argument(fcinfo);
+	bool		redact = PG_ARGISNULL(ARGUMENT_REDACT) || PG_GETARG_BOOL(ARGUMENT_REDACT);
+	RecordText	cursor_text = trace_text_argument(fcinfo, ARGUMENT_CURSOR);
+	TraceCursor cursor;
+	Graph	   *graph;
+	GraphDivisions divisions;
+	GraphNode  *start;
+	TracePage		page = {0};
+	ByteBuffer	out;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	graph = graph_open();
+	divisions = divisions_argument(fcinfo, ARGUMENT_DIVISIONS, graph);
+	trace_cursor_begin(&cursor, graph, PG_GETARG_UUID_P(0), direction, &filter, cursor_text);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0}, &filter);
+	graph->horizon = cursor.horizon;
+
+	page.trace = trace_run(graph, start, direction, &filter, TRACE_EDGES, 0);
+	page.json = graph_json_begin(redact);
+	page.begin = Min(cursor.offset, page.trace->node_count);
+	page.end = page.begin + Min(limit, page.trace->node_count - page.begin);
+	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
+	read_nodes(&page);
+	read_edges(&page);
+
+	graph_json_buffer(&out);
+	buffer_append_literal(&out, "{\"startNodeId\":");
+	record_write_uuid(&out, &start->id);
+	if (direction == GRAPH_ANCESTORS)
+		buffer_append_literal(&out, ",\"direction\":\"ancestors\",\"depth\":");
+	else
+		buffer_append_literal(&out, ",\"direction\":\"descendants\",\"depth\":");
+	if (filter.max_depth >= 0)
+		canonical_write_integer(&out, filter.max_depth);
+	else
+		buffer_append_literal(&out, "null");
+	append_steps(&out, &page);
+	append_edges(&out, &page);
+	if (page.end < page.trace->node_count)
+	{
+		buffer_append_literal(&out, ",\"nextCursor\":\"");
+		trace_cursor_write(&cursor, &out, page.end);
+		buffer_append_literal(&out, "\",\"truncated\":true}");
+	}
+	else
+		buffer_append_literal(&out, ",\"truncated\":false}");
+	graph_close(graph);
+	return graph_json_text(&out);
+}
+
+/* ---------------------------------------------------------------- node_json() */
+
+/* The edges at one node, and the numbers of their other ends. */
+typedef struct Neighbours
+{
+	Graph	   *graph;
+	GraphEntry *entries;
+	uint32		count;
+	uint32		capacity;
+	GraphKey   *others;			/* by number */
+	pg_uuid_t  *ids;			/* of the other end, by position of the entry */
+	const pg_uuid_t *self;
+	bool		incoming;
+	GraphJson  *json;
+	ByteBuffer	texts;
+	PageEdge   *edges;
+	int64	   *keys;			/* distinct other ends */
+	uint32	   *first;			/* where the entries of a key begin in others */
+} Neighbours;
+
+static void
+gather_edges(void *argument, const GraphEntry *entries, int count)
+{
+	Neighbours *near = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		graph_reserve(near->graph, near->entries, near->count, near->capacity);
+		near->entries[near->count] = entries[i];
+		near->entries[near->count].position = near->count;
+		near->count++;
+	}
+}
+
+static void
+store_ids(void *argument, const GraphEntry *entries, int count)
+{
+	Neighbours *near = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		for (uint32 k = near->first[entries[i].position]; k < near->first[entries[i].position + 1]; k++)
+			near->ids[near->others[k].index] = entries[i].record.id;
+	}
+}
+
+static void
+write_neighbour(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
+{
+	Neighbours *near = argument;
+	PageEdge   *edge = &near->edges[entry->position];
+	const pg_uuid_t *other = &near->ids[entry->position];
+	bool		isnull;
+
+	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
+	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
+	edge->text.offset = near->texts.length;
+	graph_json_edge(near->json, &near->texts, tuple, desc,
+					near->incoming ? other : near->self, near->incoming ? near->self : other);
+	edge->text.length = near->texts.length - edge->text.offset;
+}
+
+static void
+append_neighbours(ByteBuffer *out, Graph *graph, GraphJson *json, const GraphNode *node, bool incoming)
+{
+	Neighbours	near = {.graph = graph, .json = json, .self = &node->id, .incoming = incoming};
+	GraphKey   *scratch;
+	uint32		distinct = 0;
+
+	graph_walk(graph, incoming ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM, &node->no, 1, NULL, gather_edges, &near);
+	near.others = graph_alloc(graph, Max((Size) near.count, 1) * sizeof(GraphKey));
+	scratch = graph_alloc(graph, Max((Size) near.count, 1) * sizeof(GraphKey));
+	near.ids = graph_alloc(graph, Max((Size) near.count, 1) * sizeof(pg_uuid_t));
+	near.keys = graph_alloc(graph, Max((Size) near.count, 1) * sizeof(int64));
+	near.first = graph_alloc(graph, (Size) (near.count + 1) * sizeof(uint32));
+	near.edges = graph_alloc(graph, Max((Size) near.count, 1) * sizeof(PageEdge));
+	for (uint32 i = 0; i < near.count; i++)
+	{
+		near.others[i].no = near.entries[i].link.other_no;
+		near.others[i].index = i;
+	}
+	graph_sort_keys(near.others, scratch, near.count);
+	for (uint32 i = 0; i < near.count; i++)
+	{
+		if (i == 0 || near.others[i].no != near.others[i - 1].no)
+		{
+			near.keys[distinct] = near.others[i].no;
+			near.first[distinct++] = i;
+		}
+	}
+	near.first[distinct] = near.count;
+	graph_walk(graph, GRAPH_NODES, near.keys, distinct, NULL, store_ids, &near);
+
+	buffer_init(&near.texts, canonical_realloc, CurrentMemoryContext);
+	graph_visit_rows(graph, graph->edge, near.entries, near.count, write_neighbour, &near);
+	sort_page_edges(near.edges, near.count);
+	buffer_append_char(out, '[');
+	for (uint32 i = 0; i < near.count; i++)
+	{
+		if (i > 0)
+			buffer_append_char(out, ',');
+		append_piece(out, &near.texts, near.edges[i].text);
+	}
+	buffer_append_char(out, ']');
+}
+
+typedef struct OneNode
+{
+	GraphJson  *json;
+	ByteBuffer *out;
+} OneNode;
+
+static void
+write_one_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
+{
+	OneNode    *one = argument;
+
+	graph_json_node(one->json, one->out, tuple, desc);
+}
+
+/* node_json(id, divisions, redact) */
+Datum
+reason_node_json(PG_FUNCTION_ARGS)
+{
+	bool		redact = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
+	Graph	   *graph;
+	GraphDivisions divisions;
+	GraphNode  *node;
+	GraphEntry	entry;
+	GraphJson  *json;
+	ByteBuffer	out;
+	OneNode		one;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	graph = graph_open();
+	divisions = divisions_argument(fcinfo, 1, graph);
+	node = graph_find_node(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0});
+	if (node == NULL)
+		graph_report_no_node(PG_GETARG_UUID_P(0));
+
+	json = graph_json_begin(redact);
+	graph_json_buffer(&out);
+	buffer_append_literal(&out, "{\"node\":");
+	entry.position = 0;
+	entry.tid = node->tid;
+	one.json = json;
+	one.out = &out;
+	graph_visit_rows(graph, graph->node, &entry, 1, write_one_node, &one);
+	buffer_append_literal(&out, ",\"incoming\":");
+	append_neighbours(&out, graph, json, node, true);
+	buffer_append_literal(&out, ",\"outgoing\":");
+	append_neighbours(&out, graph, json, node, false);
+	buffer_append_char(&out, '}');
+	graph_close(graph);
+	return graph_json_text(&out);
+}
