@@ -131,7 +131,7 @@ report_out_of_range(void)
 	pg_unreachable();
 }
 
-/* Any number of digits. */
+/* Any number of digits, of any value. */
 static void pg_noinline
 write_long_numeric(ByteBuffer *out, const NumericParts *parts)
 {
@@ -154,69 +154,65 @@ write_long_numeric(ByteBuffer *out, const NumericParts *parts)
 	canonical_write_number(out, parts->negative ? -value : value);
 }
 
+/* Trailing zeros of a number from 1 to 9999 written with four digits. */
+static inline int
+zeros_of_four(unsigned value)
+{
+	return (value % 10 == 0) + (value % 100 == 0) + (value % 1000 == 0);
+}
+
 /*
- * Lays out at most DECIMAL_SAFE_DIGITS digits as they are, in the range that
- * ECMAScript writes without exponent: no conversion is needed (see
- * canonical_number.h).  Returns false for others.
+ * Lays out digits as they are, in the range that ECMAScript writes without
+ * exponent: for at most DECIMAL_SAFE_DIGITS digits no conversion is needed (see
+ * canonical_number.h).  Without branches where lengths vary, which nothing could
+ * predict: four bytes are written, and as many count as do.
  */
-static inline bool
-write_short_numeric(ByteBuffer *out, const NumericParts *parts)
+static inline void
+write_plain_numeric(ByteBuffer *out, const NumericParts *parts, int first_length)
 {
 	const int16 *digits = parts->digits;
 	int			count = parts->count;
-	int			weight = parts->weight;
-	unsigned	first;
-	int			first_length;
-	char	   *p;
 	char	   *start = out->data + out->length;
-	int			i;
+	char	   *p = start;
+	int			i = 0;
 
-	if (count < 1 || weight < -1 || weight > 4)
-		return false;
-	first = digits[0];
-	first_length = 1 + (first >= 10) + (first >= 100) + (first >= 1000);
-	if (first == 0 || digits[count - 1] == 0 || first_length + (count - 1) * 4 > DECIMAL_SAFE_DIGITS)
-		return false;
-
-	p = start;
-	if (parts->negative)
-		*p++ = '-';
-	if (weight >= 0)
+	*p = '-';
+	p += parts->negative;
+	if (parts->weight >= 0)
 	{
-		char		four[4];
+		char		four[8] = {0};
 
-		decimal_write_four(four, first);
-		memcpy(p, four + 4 - first_length, first_length);
+		decimal_write_four(four, digits[0]);
+		memcpy(p, four + 4 - first_length, 4);
 		p += first_length;
-		for (i = 1; i <= weight; i++, p += 4)
+		for (i = 1; i <= parts->weight; i++, p += 4)
 			decimal_write_four(p, i < count ? digits[i] : 0);
 	}
 	else
-	{
 		*p++ = '0';
-		i = 0;
-	}
 	if (i < count)
 	{
 		*p++ = '.';
 		for (; i < count; i++, p += 4)
 			decimal_write_four(p, digits[i]);
-		while (p[-1] == '0')
-			p--;
+		p -= zeros_of_four(digits[count - 1]);
 	}
 	out->length += p - start;
-	return true;
 }
 
 static void
 write_numeric(ByteBuffer *out, const char *datum)
 {
+	static const int powers[] = {1, 10, 100, 1000, 10000};
 	NumericParts parts = numeric_parts(datum);
-	Decimal		decimal = {0};
+	Decimal		decimal;
+	unsigned	last;
+	int			first_length;
+	int			zeros;
 	int			count;
 	double		value;
 
-	if (!buffer_reserve(out, CANONICAL_NUMBER_SIZE) || write_short_numeric(out, &parts))
+	if (!buffer_reserve(out, CANONICAL_NUMBER_SIZE))
 		return;
 	if (parts.count == 0)
 	{
@@ -224,23 +220,34 @@ write_numeric(ByteBuffer *out, const char *datum)
 		buffer_append_char(out, '0');
 		return;
 	}
+	last = parts.digits[parts.count - 1];
+	if (parts.count > 5 || parts.digits[0] == 0 || last == 0)
+	{
+		/* numeric strips zeros at both ends, but nothing depends on it */
+		write_long_numeric(out, &parts);
+		return;
+	}
 
-	/* Four digits of base 10,000 fit a word, and a fifth if the first is small. */
-	if (parts.count > 5 || (parts.count == 5 && parts.digits[0] >= 1000))
+	/* Significant digits, counted without converting anything. */
+	first_length = 1 + (parts.digits[0] >= 10) + (parts.digits[0] >= 100) + (parts.digits[0] >= 1000);
+	zeros = zeros_of_four(last);
+	count = first_length + (parts.count - 1) * 4 - zeros;
+	if (count <= DECIMAL_SAFE_DIGITS && parts.weight >= -1 && parts.weight <= 4)
+	{
+		write_plain_numeric(out, &parts, first_length);
+		return;
+	}
+	if (count > 19)
 	{
 		write_long_numeric(out, &parts);
 		return;
 	}
-	for (int i = 0; i < parts.count; i++)
+
+	decimal.digits = 0;
+	for (int i = 0; i < parts.count - 1; i++)
 		decimal.digits = decimal.digits * 10000 + parts.digits[i];
-	if (decimal.digits == 0)
-	{
-		buffer_append_char(out, '0');
-		return;
-	}
-	decimal.exponent = (parts.weight - parts.count + 1) * 4;
-	decimal_normalize(&decimal);
-	count = decimal_count_digits(decimal.digits);
+	decimal.digits = decimal.digits * powers[4 - zeros] + last / powers[zeros];
+	decimal.exponent = (parts.weight - parts.count + 1) * 4 + zeros;
 	if (count > DECIMAL_SAFE_DIGITS ||
 		decimal.exponent + count - 1 < DECIMAL_SAFE_MIN_MAGNITUDE ||
 		decimal.exponent + count - 1 > DECIMAL_SAFE_MAX_MAGNITUDE)

@@ -76,7 +76,7 @@ has_canonical_form(const Parts *parts, const JsonNumber *number)
 	return false;
 }
 
-/* More digits than a word holds, or a value that needs the slow way. */
+/* More digits than a word holds, or a value that is no normal double. */
 static JsonErrorCode __attribute__((cold))
 convert_slowly(const Parts *parts, JsonNumber *number)
 {
@@ -153,14 +153,26 @@ convert_word(const Parts *parts, uint64_t word, JsonNumber *number)
 		number->canonical = number->end - parts->integer == 1 && !parts->negative;
 		return JSON_OK;
 	}
-	/* The exponent is so near 0 that the number is within the safe range. */
-	if (word >= DECIMAL_SAFE_LIMIT || exponent < -22 || exponent > 22 ||
-		!decimal_to_double(word, (int) exponent, &number->value))
-		return convert_slowly(parts, number);
+	/* With so small an exponent a number of so few digits is within the safe range. */
+	if (word < DECIMAL_SAFE_LIMIT && exponent >= -22 && exponent <= 22)
+	{
+		decimal_to_double(word, (int) exponent, &number->value);
+		number->exact = true;
+	}
+	else
+	{
+		Decimal		decimal = {word, (int) exponent};
+		Decimal		shortest;
+
+		if (!decimal_to_double(word, (int) exponent, &number->value))
+			return convert_slowly(parts, number);
+		decimal_normalize(&decimal);
+		shortest = decimal_shortest(number->value);
+		number->exact = shortest.digits == decimal.digits && shortest.exponent == decimal.exponent;
+	}
 	if (parts->negative)
 		number->value = -number->value;
-	number->exact = true;
-	number->canonical = has_canonical_form(parts, number);
+	number->canonical = number->exact && has_canonical_form(parts, number);
 	return JSON_OK;
 }
 
