@@ -180,10 +180,7 @@ write_plain_numeric(ByteBuffer *out, const NumericParts *parts, int first_length
 	p += parts->negative;
 	if (parts->weight >= 0)
 	{
-		char		four[8] = {0};
-
-		decimal_write_four(four, digits[0]);
-		memcpy(p, four + 4 - first_length, 4);
+		decimal_write_last_of_four(p, digits[0], first_length);
 		p += first_length;
 		for (i = 1; i <= parts->weight; i++, p += 4)
 			decimal_write_four(p, i < count ? digits[i] : 0);

@@ -68,14 +68,43 @@ extern size_t decimal_format_integer(char *text, uint64_t value);
 /* "00" to "99" */
 extern const char decimal_pairs[200];
 
-/* Writes a number below 10,000 with exactly four digits. */
+/* The four digits of a number below 10,000, as they lie in memory. */
+static inline uint32_t
+decimal_four(unsigned value)
+{
+	unsigned	hundreds = value / 100;
+	uint16_t	high,
+				low;
+
+	memcpy(&high, decimal_pairs + hundreds * 2, 2);
+	memcpy(&low, decimal_pairs + (value - hundreds * 100) * 2, 2);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (uint32_t) low << 16 | high;
+#else
+	return (uint32_t) high << 16 | low;
+#endif
+}
+
 static inline void
 decimal_write_four(char *to, unsigned value)
 {
-	unsigned	high = value / 100;
+	uint32_t	four = decimal_four(value);
 
-	memcpy(to, decimal_pairs + high * 2, 2);
-	memcpy(to + 2, decimal_pairs + (value - high * 100) * 2, 2);
+	memcpy(to, &four, 4);
+}
+
+/* Writes four bytes, of which only the last `count` digits count, and these first. */
+static inline void
+decimal_write_last_of_four(char *to, unsigned value, int count)
+{
+	uint32_t	four = decimal_four(value);
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	four >>= 8 * (4 - count);
+#else
+	four <<= 8 * (4 - count);
+#endif
+	memcpy(to, &four, 4);
 }
 
 #endif							/* REASON_CANONICAL_NUMBER_H */
