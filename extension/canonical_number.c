@@ -56,11 +56,10 @@ decimal_count_digits(uint64_t value)
 	return guess + (value >= integer_powers[guess]) + (value == 0);
 }
 
-void
-decimal_normalize(Decimal *decimal)
+Decimal
+decimal_normalize(uint64_t digits, int exponent)
 {
-	uint64_t	digits = decimal->digits;
-	int			exponent = decimal->exponent;
+	Decimal		result;
 
 	while (digits % 100 == 0)
 	{
@@ -72,8 +71,9 @@ decimal_normalize(Decimal *decimal)
 		digits /= 10;
 		exponent++;
 	}
-	decimal->digits = digits;
-	decimal->exponent = exponent;
+	result.digits = digits;
+	result.exponent = exponent;
+	return result;
 }
 
 /* floor(e * log2(10)), for |e| <= 1233 */
@@ -96,7 +96,6 @@ round_to_odd(PowerOfTen g, uint64_t cp)
 Decimal
 decimal_shortest(double value)
 {
-	Decimal		result;
 	uint64_t	bits;
 	uint64_t	fraction;
 	int			biased;
@@ -120,14 +119,9 @@ decimal_shortest(double value)
 	{
 		c = fraction | (UINT64_C(1) << 52);
 		q = biased - 1075;
+		/* An integer up to 2^53: all its digits are needed. */
 		if (q <= 0 && q > -53 && (c & ((UINT64_C(1) << -q) - 1)) == 0)
-		{
-			/* An integer below 2^53: all its digits are needed. */
-			result.digits = c >> -q;
-			result.exponent = 0;
-			decimal_normalize(&result);
-			return result;
-		}
+			return decimal_normalize(c >> -q, 0);
 	}
 	else
 	{
@@ -163,12 +157,7 @@ decimal_shortest(double value)
 		bool		up_inside = 40 * tens + 40 <= upper;
 
 		if (down_inside != up_inside)
-		{
-			result.digits = tens + up_inside;
-			result.exponent = k + 1;
-			decimal_normalize(&result);
-			return result;
-		}
+			return decimal_normalize(tens + up_inside, k + 1);
 	}
 	{
 		bool		down_inside = lower <= 4 * s;
@@ -183,10 +172,7 @@ decimal_shortest(double value)
 			s += vb > middle || (vb == middle && (s & 1) != 0);
 		}
 	}
-	result.digits = s;
-	result.exponent = k;
-	decimal_normalize(&result);
-	return result;
+	return decimal_normalize(s, k);
 }
 
 bool

@@ -34,8 +34,8 @@ typedef struct Decimal
 
 extern int	decimal_count_digits(uint64_t value);
 
-/* Removes trailing zeros from digits, which must not be 0. */
-extern void decimal_normalize(Decimal *decimal);
+/* Without trailing zeros; digits must not be 0. */
+extern Decimal decimal_normalize(uint64_t digits, int exponent);
 
 /*
  * The shortest decimal that rounds to this double; of several the nearest

@@ -161,12 +161,12 @@ convert_word(const Parts *parts, uint64_t word, JsonNumber *number)
 	}
 	else
 	{
-		Decimal		decimal = {word, (int) exponent};
+		Decimal		decimal;
 		Decimal		shortest;
 
 		if (!decimal_to_double(word, (int) exponent, &number->value))
 			return convert_slowly(parts, number);
-		decimal_normalize(&decimal);
+		decimal = decimal_normalize(word, (int) exponent);
 		shortest = decimal_shortest(number->value);
 		number->exact = shortest.digits == decimal.digits && shortest.exponent == decimal.exponent;
 	}
