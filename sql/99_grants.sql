@@ -80,3 +80,30 @@ GRANT EXECUTE ON FUNCTION
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
 GRANT SELECT ON reason.client, reason.division_grant, reason.pii_rule TO reason_admin;
+
+-- ---------------------------------------------------------------- the chain: verified by auditors, kept by the sidecar
+GRANT EXECUTE ON FUNCTION reason.signer_registry() TO reason_reader, reason_sidecar;
+GRANT EXECUTE ON FUNCTION
+    reason.verify_audit(text, bigint, bigint),
+    reason.erasure(text, uuid),
+    reason.ed25519_verify(bytea, bytea, bytea),
+    reason.public_key(text),
+    reason.public_key_spki(bytea),
+    reason.signer_event_fault(json),
+    reason.rfc3339(timestamptz)
+TO reason_auditor;
+GRANT SELECT ON reason.audit_events, reason.sealer_state TO reason_auditor;
+GRANT EXECUTE ON FUNCTION
+    reason.seal_events(bigint, integer),
+    reason.unsigned_seals(integer),
+    reason.record_seal_signatures(bigint, text, text[], bigint[], bytea[])
+TO reason_sidecar;
+
+-- ---------------------------------------------------------------- reason_admin: keys and erasure
+GRANT EXECUTE ON FUNCTION
+    reason.add_signer(text, text, timestamptz, timestamptz),
+    reason.retire_signer(text),
+    reason.revoke_signer(text, text, timestamptz),
+    reason.erase_payload(uuid, text, text),
+    reason.erase_annotation(uuid, text, text)
+TO reason_admin;

@@ -1,0 +1,69 @@
+/*
+ * audit_scan.h
+ *		Reading rows through an index, many times over, without the executor.
+ *
+ * Verification looks up several rows for each event: planning and starting a
+ * query for each would cost more than the check.  One scan is opened and
+ * restarted with new keys; rows are seen with the snapshot that was given.
+ */
+#ifndef REASON_AUDIT_SCAN_H
+#define REASON_AUDIT_SCAN_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "record.h"
+
+#define AUDIT_SCAN_MAX_KEYS 2
+
+typedef struct AuditScan
+{
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;		/* the row found; valid until the next one */
+	int			key_count;
+	ScanKeyData keys[AUDIT_SCAN_MAX_KEYS];
+} AuditScan;
+
+extern void audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
+extern void audit_scan_close(AuditScan *scan);
+
+/* Conditions on the index's columns 0, 1, …; what they point to must stay. */
+extern void audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value);
+extern void audit_scan_text(AuditScan *scan, int column, text *value);
+extern void audit_scan_uuid(AuditScan *scan, int column, const pg_uuid_t *value);
+
+/* Begins again with the present conditions. */
+extern void audit_scan_start(AuditScan *scan);
+extern bool audit_scan_next(AuditScan *scan);
+
+/* Begins again and returns whether there is a row. */
+static inline bool
+audit_scan_find(AuditScan *scan)
+{
+	audit_scan_start(scan);
+	return audit_scan_next(scan);
+}
+
+/* The column's number; raises an error when the table has no such column. */
+extern AttrNumber audit_scan_column(Relation table, const char *name);
+
+/* Values of columns that are never NULL. */
+static inline Datum
+audit_scan_value(TupleTableSlot *slot, AttrNumber column)
+{
+	bool		isnull;
+
+	return slot_getattr(slot, column, &isnull);
+}
+
+extern RecordText audit_scan_text_value(TupleTableSlot *slot, AttrNumber column);	/* absent when NULL */
+
+#endif							/* REASON_AUDIT_SCAN_H */

@@ -1,0 +1,489 @@
+/*
+ * audit_verify.c
+ *		Checks the chain of a division from end to end: verify_audit().
+ *
+ * One pass in the order of the chain.  Memory does not grow with the chain: each
+ * event is checked and forgotten.  The tables are read with one snapshot and
+ * without regard to row security: the right to see the division is decided once.
+ */
+#include "postgres.h"
+
+#include "audit_check.h"
+#include "audit_verify.h"
+#include "canonical_backend.h"
+#include "ed25519.h"
+#include "sha256.h"
+
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(reason_verify_audit);
+
+#define MAX_SIGNER_BYTES 256
+
+typedef struct Signer
+{
+	char		id[MAX_SIGNER_BYTES];	/* key, terminated */
+	uint8		key[ED25519_KEY_LENGTH];
+	TimestampTz valid_to;		/* DT_NOEND: no end */
+	TimestampTz revoked_at;		/* DT_NOEND: not revoked */
+	int64		signed_before_revocation;
+} Signer;
+
+typedef struct Verifier
+{
+	text	   *division;
+	Snapshot	snapshot;
+	AuditScan	seals;			/* in the order of the chain */
+	AuditScan	events;			/* by no */
+	AuditScan	signatures;		/* in the order of the chain, beside the seals */
+	bool		at_signature;	/* signatures.slot holds a row */
+	AttrNumber	seal_seq,
+				seal_event_no,
+				seal_prev_hash,
+				seal_hash,
+				seal_created_at;
+	AttrNumber	event_id,
+				event_division,
+				event_event_type,
+				event_ts,
+				event_payload;
+	AttrNumber	signature_seq,
+				signature_signer_id,
+				signature_signature;
+	HTAB	   *signers;
+	RecordReader reader;
+	AuditChecker checker;
+	ByteBuffer	scratch;
+	MemoryContext event_context;	/* reset after each event */
+
+	/* the event before */
+	int64		seq;			/* -1: none */
+	uint8		hash[SHA256_LENGTH];
+	TimestampTz created_at;
+
+	int64		checked;
+	int64		unsigned_count; /* at the end of the chain */
+	int64		unsigned_first;
+} Verifier;
+
+/* ---------------------------------------------------------------- signers */
+
+static void
+read_signers(Verifier *verifier)
+{
+	HASHCTL		control = {.keysize = MAX_SIGNER_BYTES, .entrysize = sizeof(Signer), .hcxt = CurrentMemoryContext};
+
+	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_to, 'infinity'), coalesce(revoked_at, 'infinity')"
+					" FROM reason.signer", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the signers");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		bool		found;
+		Signer	   *signer = hash_search(verifier->signers, SPI_getvalue(tuple, desc, 1), HASH_ENTER, &found);
+
+		memcpy(signer->key, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), ED25519_KEY_LENGTH);
+		signer->valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		signer->revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->signed_before_revocation = 0;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static Signer *
+signer_of(Verifier *verifier, RecordText id)
+{
+	char		key[MAX_SIGNER_BYTES] = {0};
+
+	if (id.length >= MAX_SIGNER_BYTES)
+		return NULL;
+	memcpy(key, id.data, id.length);
+	return hash_search(verifier->signers, key, HASH_FIND, NULL);
+}
+
+/*
+ * A seal is signed after it is made: a key that had ended by then, or whose
+ * signatures had ceased to count, cannot have signed it.  That a key became
+ * valid later than the event says nothing.
+ */
+static bool
+check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz created_at)
+{
+	AuditChecker *checker = &verifier->checker;
+	TupleTableSlot *slot = verifier->signatures.slot;
+	RecordText	signer_id;
+	Signer	   *signer;
+	bytea	   *signature;
+	int64		signed_seq = verifier->at_signature ? DatumGetInt64(audit_scan_value(slot, verifier->signature_seq)) : 0;
+
+	if (!verifier->at_signature || signed_seq > seq)
+	{
+		if (verifier->unsigned_count++ == 0)
+			verifier->unsigned_first = seq;
+		return true;
+	}
+	if (signed_seq < seq)
+		return audit_fault(checker, "audit_signature: there is a signature of " INT64_FORMAT ", which is not sealed", signed_seq);
+	if (verifier->unsigned_count > 0)
+		return audit_fault(checker, "audit_signature: the signature of " INT64_FORMAT " is missing", verifier->unsigned_first);
+
+	signer_id = audit_scan_text_value(slot, verifier->signature_signer_id);
+	signer = signer_of(verifier, signer_id);
+	if (signer == NULL)
+		return audit_fault(checker, "audit_signature: column signer_id names \"%.*s\", who is not registered",
+						   (int) signer_id.length, signer_id.data);
+	signature = DatumGetByteaPP(audit_scan_value(slot, verifier->signature_signature));
+	if (VARSIZE_ANY_EXHDR(signature) != ED25519_SIGNATURE_LENGTH ||
+		!ed25519_verify(signer->key, hash, SHA256_LENGTH, (uint8 *) VARDATA_ANY(signature)))
+		return audit_fault(checker, "audit_signature: column signature is not that of signer \"%s\" over the hash", signer->id);
+	if (created_at >= signer->revoked_at)
+		return audit_fault(checker, "audit_signature: signer \"%s\" was revoked by then, as of %s", signer->id,
+						   timestamptz_to_str(signer->revoked_at));
+	if (created_at > signer->valid_to)
+		return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
+						   timestamptz_to_str(signer->valid_to));
+	if (signer->revoked_at != DT_NOEND)
+		signer->signed_before_revocation++;
+	verifier->at_signature = audit_scan_next(&verifier->signatures);
+	return true;
+}
+
+/* ---------------------------------------------------------------- one event */
+
+static bool
+same_text(RecordText value, const char *data, size_t length)
+{
+	return value.data && value.length == length && memcmp(value.data, data, length) == 0;
+}
+
+/* A member that repeats a column, as its canonical text. */
+static bool
+check_member(Verifier *verifier, const char *member, const char *column)
+{
+	const JsonDocument *event = &verifier->checker.event;
+	const JsonNode *value = json_member(event, json_root(event), member, strlen(member));
+	const ByteBuffer *expected = &verifier->scratch;
+
+	if (value && json_raw_length(value) == expected->length &&
+		memcmp(json_raw(event, value), expected->data, expected->length) == 0)
+		return true;
+	return audit_fault(&verifier->checker, "audit_event: column %s is not what the payload says", column);
+}
+
+static bool
+check_columns(Verifier *verifier, TupleTableSlot *slot, const pg_uuid_t *id, TimestampTz ts)
+{
+	const JsonDocument *event = &verifier->checker.event;
+	ByteBuffer *scratch = &verifier->scratch;
+
+	scratch->length = 0;
+	record_write_uuid(scratch, id);
+	if (!check_member(verifier, "id", "id"))
+		return false;
+	if (TIMESTAMP_NOT_FINITE(ts))
+		return audit_fault(&verifier->checker, "audit_event: column ts is not what the payload says");
+	scratch->length = 0;
+	record_write_timestamp(scratch, ts);
+	if (!check_member(verifier, "ts", "ts"))
+		return false;
+	if (!same_text(audit_member_text(event, json_root(event), "division"),
+				   VARDATA_ANY(verifier->division), VARSIZE_ANY_EXHDR(verifier->division)))
+		return audit_fault(&verifier->checker, "audit_event: column division is not what the payload says");
+	return true;
+}
+
+static bool
+check_payload(Verifier *verifier, text *payload)
+{
+	AuditChecker *checker = &verifier->checker;
+	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
+	JsonError	error;
+
+	if (!json_read(&checker->event, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), &limits, &error))
+		return audit_fault(checker, "audit_event: column payload is not JSON that can have been recorded: %s", error.message);
+	if (json_root(&checker->event)->kind != JSON_OBJECT || !(json_root(&checker->event)->flags & JSON_CANONICAL))
+		return audit_fault(checker, "audit_event: column payload is not canonical JSON");
+	return true;
+}
+
+static bool
+check_event(Verifier *verifier, int64 no)
+{
+	AuditChecker *checker = &verifier->checker;
+	TupleTableSlot *slot = verifier->events.slot;
+	RecordText	event_type;
+	pg_uuid_t	id;
+	text	   *payload;
+	uint8		hash[SHA256_LENGTH];
+	TimestampTz ts;
+	TimestampTz created_at;
+	TupleTableSlot *seal = verifier->seals.slot;
+	bytea	   *sealed_hash = DatumGetByteaPP(audit_scan_value(seal, verifier->seal_hash));
+	bool		first = verifier->seq < 0;
+
+	audit_scan_int8(&verifier->events, 0, BTEqualStrategyNumber, no);
+	if (!audit_scan_find(&verifier->events))
+		return audit_fault(checker, "audit_event: the event with no " INT64_FORMAT " is missing", no);
+	id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
+	ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
+	event_type = audit_scan_text_value(slot, verifier->event_event_type);
+	payload = DatumGetTextPP(audit_scan_value(slot, verifier->event_payload));
+
+	sha256_of_two(hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), verifier->hash, first ? 0 : SHA256_LENGTH);
+	if (memcmp(hash, VARDATA_ANY(sealed_hash), SHA256_LENGTH) != 0)
+		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&id));
+	if (!check_payload(verifier, payload) || !check_columns(verifier, slot, &id, ts))
+		return false;
+	if (!same_text(audit_member_text(&checker->event, json_root(&checker->event), "eventType"), event_type.data, event_type.length))
+		return audit_fault(checker, "audit_event: column event_type is not what the payload says");
+
+	created_at = first || ts > verifier->created_at ? ts : verifier->created_at + 1;
+	if (DatumGetTimestampTz(audit_scan_value(seal, verifier->seal_created_at)) != created_at)
+		return audit_fault(checker, "audit_seal: column created_at does not follow from the event's time");
+	memcpy(verifier->hash, hash, SHA256_LENGTH);
+	verifier->created_at = created_at;
+	return audit_check_subject(checker, event_type, no, &id);
+}
+
+/* The seal that is next: its place, its predecessor, its event, its signature. */
+static bool
+check_seal(Verifier *verifier)
+{
+	AuditChecker *checker = &verifier->checker;
+	TupleTableSlot *seal = verifier->seals.slot;
+	int64		seq = DatumGetInt64(audit_scan_value(seal, verifier->seal_seq));
+	int64		no = DatumGetInt64(audit_scan_value(seal, verifier->seal_event_no));
+	bool		isnull;
+	Datum		prev_hash = slot_getattr(seal, verifier->seal_prev_hash, &isnull);
+
+	if (seq != verifier->seq + 1)
+		return audit_fault(checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
+	if (isnull != (seq == 0) ||
+		(!isnull && memcmp(VARDATA_ANY(DatumGetByteaPP(prev_hash)), verifier->hash, SHA256_LENGTH) != 0))
+		return audit_fault(checker, "audit_seal: column prev_hash is not the hash of the event before");
+	if (!check_event(verifier, no))
+		return false;
+	if (!check_signature(verifier, seq, verifier->hash, verifier->created_at))
+		return false;
+	verifier->seq = seq;
+	verifier->checked++;
+	return true;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static void
+open_tables(Verifier *verifier, int64 from_seq)
+{
+	Relation	table;
+
+	audit_scan_open(&verifier->seals, "audit_seal", "audit_seal_pkey", 2, verifier->snapshot);
+	audit_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 2, verifier->snapshot);
+	audit_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
+	audit_scan_text(&verifier->seals, 0, verifier->division);
+	audit_scan_text(&verifier->signatures, 0, verifier->division);
+	audit_scan_text(&verifier->events, 1, verifier->division);
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
+	audit_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
+
+	table = verifier->seals.heap;
+	verifier->seal_seq = audit_scan_column(table, "seq");
+	verifier->seal_event_no = audit_scan_column(table, "event_no");
+	verifier->seal_prev_hash = audit_scan_column(table, "prev_hash");
+	verifier->seal_hash = audit_scan_column(table, "hash");
+	verifier->seal_created_at = audit_scan_column(table, "created_at");
+	table = verifier->events.heap;
+	verifier->event_id = audit_scan_column(table, "id");
+	verifier->event_division = audit_scan_column(table, "division");
+	verifier->event_event_type = audit_scan_column(table, "event_type");
+	verifier->event_ts = audit_scan_column(table, "ts");
+	verifier->event_payload = audit_scan_column(table, "payload");
+	table = verifier->signatures.heap;
+	verifier->signature_seq = audit_scan_column(table, "seq");
+	verifier->signature_signer_id = audit_scan_column(table, "signer_id");
+	verifier->signature_signature = audit_scan_column(table, "signature");
+}
+
+/* A range begins where the seal before it left off. */
+static bool
+read_predecessor(Verifier *verifier, int64 from_seq)
+{
+	bytea	   *hash;
+
+	verifier->seq = from_seq - 1;
+	if (from_seq == 0)
+		return true;
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq - 1);
+	if (!audit_scan_find(&verifier->seals) ||
+		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) != from_seq - 1)
+		return audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", from_seq - 1);
+	hash = DatumGetByteaPP(audit_scan_value(verifier->seals.slot, verifier->seal_hash));
+	memcpy(verifier->hash, VARDATA_ANY(hash), SHA256_LENGTH);
+	verifier->created_at = DatumGetTimestampTz(audit_scan_value(verifier->seals.slot, verifier->seal_created_at));
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
+	return true;
+}
+
+static bool
+verify_chain(Verifier *verifier, int64 from_seq, int64 to_seq)
+{
+	bool		good = read_predecessor(verifier, from_seq);
+
+	audit_scan_start(&verifier->signatures);
+	verifier->at_signature = audit_scan_next(&verifier->signatures);
+	audit_scan_start(&verifier->seals);
+	while (good && verifier->seq < to_seq && audit_scan_next(&verifier->seals))
+	{
+		MemoryContext old_context = MemoryContextSwitchTo(verifier->event_context);
+
+		CHECK_FOR_INTERRUPTS();
+		good = check_seal(verifier);
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(verifier->event_context);
+	}
+	if (good && to_seq == PG_INT64_MAX && verifier->at_signature)
+	{
+		verifier->seq++;
+		good = audit_fault(&verifier->checker, "audit_seal: there is a signature of " INT64_FORMAT ", which is not sealed",
+						   DatumGetInt64(audit_scan_value(verifier->signatures.slot, verifier->signature_seq)));
+		verifier->seq--;
+	}
+	if (good && to_seq != PG_INT64_MAX && verifier->seq < to_seq)
+		good = audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
+	return good;
+}
+
+static void
+close_tables(Verifier *verifier)
+{
+	audit_scan_close(&verifier->signatures);
+	audit_scan_close(&verifier->events);
+	audit_scan_close(&verifier->seals);
+	hash_destroy(verifier->signers);
+}
+
+/* ---------------------------------------------------------------- the function */
+
+static void
+check_division_visible(text *division)
+{
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(division);
+	bool		isnull;
+
+	if (SPI_execute_with_args("SELECT reason.division_visible($1)", 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not find out whether the division may be seen");
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("division \"%s\" does not exist or is not granted", text_to_cstring(division))));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* What a reader of the result should know though nothing is wrong. */
+static void
+append_remarks(Verifier *verifier, StringInfo detail)
+{
+	HASH_SEQ_STATUS status;
+	Signer	   *signer;
+
+	if (verifier->unsigned_count > 0)
+		appendStringInfo(detail, INT64_FORMAT " events from " INT64_FORMAT " on are sealed and await their signature",
+						 verifier->unsigned_count, verifier->unsigned_first);
+	hash_seq_init(&status, verifier->signers);
+	while ((signer = hash_seq_search(&status)) != NULL)
+	{
+		if (signer->signed_before_revocation > 0)
+			appendStringInfo(detail, "%s" INT64_FORMAT " signatures are by \"%s\", revoked as of %s", detail->len > 0 ? "; " : "",
+							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->revoked_at));
+	}
+}
+
+/* verify_audit(division, from_seq, to_seq) → (ok, checked, head_seq, head_hash, first_bad_seq, detail) */
+Datum
+reason_verify_audit(PG_FUNCTION_ARGS)
+{
+	Verifier	verifier = {0};
+	int64		from_seq = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
+	int64		to_seq = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2);
+	bool		whole = from_seq == 0 && to_seq == PG_INT64_MAX;
+	bool		good;
+	bool		in_chain = true;
+	TupleDesc	desc;
+	Datum		values[6];
+	bool		nulls[6] = {0};
+	StringInfoData detail;
+	MemoryContext context = CurrentMemoryContext;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	if (from_seq < 0 || to_seq < from_seq)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("from_seq must not be negative, nor to_seq less than from_seq")));
+	verifier.division = DatumGetTextPCopy(PG_GETARG_DATUM(0));
+
+	SPI_connect();
+	check_division_visible(verifier.division);
+	verifier.snapshot = RegisterSnapshot(GetActiveSnapshot());
+	verifier.event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
+	buffer_init(&verifier.scratch, canonical_realloc, CurrentMemoryContext);
+	record_reader_open(&verifier.reader, verifier.snapshot, verifier.division);
+	audit_checker_init(&verifier.checker, &verifier.reader);
+	/* Over a whole chain each node is checked at its own event. */
+	verifier.checker.check_ends = !whole;
+	read_signers(&verifier);
+	open_tables(&verifier, from_seq);
+
+	good = verify_chain(&verifier, from_seq, to_seq);
+	if (good && whole)
+		good = in_chain = audit_check_strays(&verifier.checker, verifier.snapshot, verifier.division);
+
+	MemoryContextSwitchTo(context);
+	initStringInfo(&detail);
+	appendBinaryStringInfo(&detail, verifier.checker.fault->data, verifier.checker.fault->len);
+	if (good)
+		append_remarks(&verifier, &detail);
+	close_tables(&verifier);
+	record_reader_close(&verifier.reader);
+	UnregisterSnapshot(verifier.snapshot);
+
+	values[0] = BoolGetDatum(good);
+	values[1] = Int64GetDatum(verifier.checked);
+	nulls[2] = nulls[3] = verifier.seq < 0 || verifier.seq < from_seq;
+	values[2] = Int64GetDatum(verifier.seq);
+	if (!nulls[3])
+	{
+		ByteBuffer	hex;
+
+		buffer_init(&hex, canonical_realloc, context);
+		record_write_hex(&hex, verifier.hash, SHA256_LENGTH);
+		values[3] = PointerGetDatum(cstring_to_text_with_len(hex.data + 1, hex.length - 2));
+	}
+	/* A row that no event records has no place in the chain. */
+	nulls[4] = good || !in_chain;
+	values[4] = Int64GetDatum(verifier.seq + 1);
+	nulls[5] = detail.len == 0;
+	values[5] = PointerGetDatum(cstring_to_text_with_len(detail.data, detail.len));
+	SPI_finish();
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

@@ -1,0 +1,204 @@
+-- The audit chain: sealing, signing, reading, verifying, erasing.
+
+-- ---------------------------------------------------------------- sealing
+
+CREATE FUNCTION reason.seal_events(lease_token bigint, max_events integer DEFAULT 1000) RETURNS integer
+LANGUAGE c VOLATILE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS 'MODULE_PATHNAME', 'reason_seal_events';
+COMMENT ON FUNCTION reason.seal_events(bigint, integer) IS
+    'Gives committed events their place in the chain of their division; returns how many. Needs the lease of the duty seal. Signing comes after commit: order and hash are durable before anything is signed.';
+
+CREATE FUNCTION reason.advance_sealer(p_decided_no bigint, p_renew boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    last_no bigint;
+    next_xmax xid8;
+BEGIN
+    IF NOT p_renew THEN
+        UPDATE reason.sealer_state SET decided_no = p_decided_no WHERE decided_no <> p_decided_no;
+        RETURN;
+    END IF;
+    -- In this order: whoever drew a number up to last_no has an xid below next_xmax.
+    SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END INTO last_no FROM reason.record_no;
+    next_xmax := pg_snapshot_xmax(pg_current_snapshot());
+    UPDATE reason.sealer_state SET decided_no = p_decided_no, candidate_no = last_no, candidate_xmax = next_xmax
+    WHERE (decided_no, candidate_no) IS DISTINCT FROM (p_decided_no, last_no);
+END
+$$;
+COMMENT ON FUNCTION reason.advance_sealer(bigint, boolean) IS 'Moves the sealer''s mark; with p_renew the next candidate for it is taken.';
+
+-- ---------------------------------------------------------------- signing
+-- The join over division and seq must go through the index however the statistics of a young
+-- table look: hence enable_seqscan.
+
+CREATE FUNCTION reason.unsigned_seals(max integer DEFAULT 1000)
+RETURNS TABLE (division text, seq bigint, hash bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    -- A chain's signatures have no gaps, so the last one says where to go on.
+    RETURN QUERY
+    WITH RECURSIVE chain AS (
+        (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
+        UNION ALL
+        SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
+        FROM chain c WHERE c.division IS NOT NULL
+    )
+    SELECT s.division, s.seq, s.hash
+    FROM chain c,
+         LATERAL (SELECT coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division
+                                   ORDER BY g.seq DESC LIMIT 1), -1) AS seq) signed,
+         LATERAL (SELECT a.division, a.seq, a.hash FROM reason.audit_seal a
+                  WHERE a.division = c.division AND a.seq > signed.seq ORDER BY a.seq LIMIT $1) s
+    WHERE c.division IS NOT NULL
+    LIMIT $1;
+END
+$$;
+COMMENT ON FUNCTION reason.unsigned_seals(integer) IS 'Hashes that are durable and wait for their signature, in the order of each chain.';
+
+CREATE FUNCTION reason.record_seal_signatures(lease_token bigint, signer_id text, divisions text[], seqs bigint[], signatures bytea[])
+RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    key bytea;
+    bad record;
+    recorded integer;
+BEGIN
+    PERFORM reason.check_lease('seal', lease_token);
+    IF cardinality(divisions) <> cardinality(seqs) OR cardinality(seqs) <> cardinality(signatures) THEN
+        RAISE EXCEPTION USING ERRCODE = 'array_subscript_error', MESSAGE = 'divisions, seqs and signatures must have the same length';
+    END IF;
+    key := reason.signing_key($2);
+    SELECT u.division, u.seq, s.hash IS NULL AS missing INTO bad
+    FROM unnest($3, $4, $5) u (division, seq, signature)
+    LEFT JOIN LATERAL (SELECT a.hash FROM reason.audit_seal a WHERE a.division = u.division AND a.seq = u.seq OFFSET 0) s ON true
+    WHERE s.hash IS NULL OR reason.ed25519_verify(key, s.hash, u.signature) IS NOT TRUE
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = CASE WHEN bad.missing THEN format('there is no seal %s in division "%s"', bad.seq, bad.division)
+                           ELSE format('the signature of seal %s in division "%s" is not that of signer "%s"', bad.seq, bad.division, $2) END,
+            HINT = 'Nothing was recorded. Compare the signer''s key with reason.signer_registry().';
+    END IF;
+    INSERT INTO reason.audit_signature (division, seq, signer_id, signature)
+    SELECT u.division, u.seq, $2, u.signature FROM unnest($3, $4, $5) u (division, seq, signature)
+    ON CONFLICT ON CONSTRAINT audit_signature_pkey DO NOTHING;
+    GET DIAGNOSTICS recorded = ROW_COUNT;
+    -- A gap would hide what lies behind it from whoever looks for what is unsigned.
+    SELECT u.division, u.seq INTO bad FROM unnest($3, $4) u (division, seq)
+    WHERE u.seq > 0 AND NOT EXISTS (SELECT FROM reason.audit_signature g WHERE g.division = u.division AND g.seq = u.seq - 1)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('seal %s in division "%s" is signed before the one before it', bad.seq, bad.division);
+    END IF;
+    RETURN recorded;
+END
+$$;
+COMMENT ON FUNCTION reason.record_seal_signatures(bigint, text, text[], bigint[], bytea[]) IS
+    'Records signatures of seals, each verified against the registry first; one that does not verify and nothing is recorded. May be repeated. Returns how many are new.';
+
+-- ---------------------------------------------------------------- reading
+
+CREATE VIEW reason.audit_events WITH (security_invoker = true, security_barrier = true) AS
+SELECT e.id, s.division, s.seq, e.event_type, e.payload,
+       CASE e.event_type
+           WHEN 'node.created' THEN (
+               SELECT jsonb_build_object('payload', n.payload, 'salt', encode(n.salt, 'base64'))
+               FROM reason.node n WHERE n.no = e.no AND n.division = e.division AND n.salt IS NOT NULL)
+           WHEN 'annotation.created' THEN (
+               SELECT jsonb_build_object('payload', a.payload, 'salt', encode(a.salt, 'base64'))
+               FROM reason.annotation a WHERE a.no = e.no AND a.division = e.division AND a.salt IS NOT NULL)
+       END AS content,
+       encode(s.prev_hash, 'hex') AS prev_hash,
+       encode(s.hash, 'hex') AS hash,
+       translate(encode(g.signature, 'base64'), E'\n', '') AS signature,
+       g.signer_id, e.ts, s.created_at, e.payload -> 'request' AS metadata
+FROM reason.audit_seal s
+JOIN reason.audit_event e ON e.no = s.event_no AND e.division = s.division
+JOIN reason.audit_signature g ON g.division = s.division AND g.seq = s.seq;
+COMMENT ON VIEW reason.audit_events IS 'The audit chain: events that have their place, hash and signature. One chain a division, seq from 0 without gaps, created_at strictly increasing.';
+COMMENT ON COLUMN reason.audit_events.payload IS 'The canonical bytes that are hashed: hash = SHA-256(payload || prev_hash).';
+COMMENT ON COLUMN reason.audit_events.content IS 'Payload and salt of the node or annotation, outside the hash; NULL for other events, and once erased.';
+COMMENT ON COLUMN reason.audit_events.signature IS 'Ed25519 over the 32 bytes of hash, base64.';
+COMMENT ON COLUMN reason.audit_events.created_at IS 'greatest(ts, created_at of the event before + 1 microsecond).';
+COMMENT ON COLUMN reason.audit_events.metadata IS 'The request that caused the event: client or role, requestId, traceparent.';
+
+-- ---------------------------------------------------------------- verifying
+
+CREATE FUNCTION reason.verify_audit(division text DEFAULT 'default', from_seq bigint DEFAULT 0, to_seq bigint DEFAULT NULL,
+    OUT ok boolean, OUT checked bigint, OUT head_seq bigint, OUT head_hash text, OUT first_bad_seq bigint, OUT detail text)
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'reason_verify_audit';
+COMMENT ON FUNCTION reason.verify_audit(text, bigint, bigint) IS
+    'Checks a chain: order, hashes, signatures, and that every node, edge and annotation is what its event recorded. detail names the first thing that is wrong. Over a whole chain (no bounds given) rows without an event are found too.';
+
+-- ---------------------------------------------------------------- erasing
+
+CREATE FUNCTION reason.erase_content(kind text, p_id uuid, why text, division text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    granted text[] := reason.visible_divisions_of(reason.calling_role());
+    found_divisions text[];
+    event_id uuid;
+BEGIN
+    IF coalesce(why, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'an erasure needs a reason';
+    END IF;
+    IF kind = 'node' THEN
+        SELECT array_agg(n.division) INTO found_divisions FROM reason.node n
+        WHERE n.id = p_id AND ('*' = ANY (granted) OR n.division = ANY (granted)) AND (n.division = $4 OR $4 IS NULL);
+    ELSE
+        SELECT array_agg(a.division) INTO found_divisions FROM reason.annotation a
+        WHERE a.id = p_id AND ('*' = ANY (granted) OR a.division = ANY (granted)) AND (a.division = $4 OR $4 IS NULL);
+    END IF;
+    IF found_divisions IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('%s "%s" does not exist', kind, p_id);
+    END IF;
+    IF cardinality(found_divisions) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s "%s" exists in several divisions', kind, p_id),
+            HINT = 'Name the division.';
+    END IF;
+    -- One erasure of a record at a time, so that it has one event.
+    PERFORM pg_advisory_xact_lock(hashtextextended(found_divisions[1] || '/' || p_id, 0));
+    event_id := (reason.erasure(found_divisions[1], p_id)).event_id;
+    IF event_id IS NULL THEN
+        event_id := reason.append_event(found_divisions[1], 'payload.erased', jsonb_build_object(
+            'erased', jsonb_build_object('kind', kind, 'id', p_id, 'by', reason.calling_role(), 'reason', why),
+            'request', reason.sql_request()::jsonb));
+    END IF;
+    IF kind = 'node' THEN
+        UPDATE reason.node n SET payload = NULL, salt = NULL
+        WHERE n.id = p_id AND n.division = found_divisions[1] AND n.salt IS NOT NULL;
+    ELSE
+        UPDATE reason.annotation a SET payload = NULL, salt = NULL
+        WHERE a.id = p_id AND a.division = found_divisions[1] AND a.salt IS NOT NULL;
+    END IF;
+    RETURN event_id;
+END
+$$;
+COMMENT ON FUNCTION reason.erase_content(text, uuid, text, text) IS 'Removes payload and salt of a node or annotation, with the event of it.';
+
+CREATE FUNCTION reason.erase_payload(node uuid, reason text, division text DEFAULT NULL) RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT reason.erase_content('node', $1, $2, $3) $$;
+COMMENT ON FUNCTION reason.erase_payload(uuid, text, text) IS
+    'Removes the payload of a node and its salt for good, and records who did it and why. Node, digest, chain and signatures stay valid. Returns the event''s id; may be repeated.';
+
+CREATE FUNCTION reason.erase_annotation(annotation uuid, reason text, division text DEFAULT NULL) RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT reason.erase_content('annotation', $1, $2, $3) $$;
+COMMENT ON FUNCTION reason.erase_annotation(uuid, text, text) IS
+    'Removes the content of an annotation and its salt for good, and records who did it and why. Returns the event''s id; may be repeated.';
