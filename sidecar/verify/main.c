@@ -21,7 +21,7 @@ typedef struct {
     Claims claims;
     bool json;
     bool quiet;
-    bool accept_revoked;
+    bool refuse_revoked;
 } Options;
 
 static const char usage[] =
@@ -35,7 +35,7 @@ static const char usage[] =
     "      --signer-id ID      whose it is,\n"
     "      --signed-at TIME    and when it was made (RFC 3339)\n"
     "  -t, --type TYPE         snapshot, envelope or audit (default: seen from the content)\n"
-    "      --accept-revoked    let signatures count that are dated before the key's revocation\n"
+    "      --refuse-revoked    let no signature of a revoked key count, whenever it was made\n"
     "      --json              print for machines: one JSON document a line and object\n"
     "  -q, --quiet             print only what is wrong, and the verdict\n"
     "  -h, --help              print this\n"
@@ -45,7 +45,7 @@ static const char usage[] =
     "envelope, or segments of the audit archive in order.\n"
     "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
 
-enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_ACCEPT_REVOKED, OPTION_JSON,
+enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_REFUSE_REVOKED, OPTION_JSON,
     OPTION_VERSION };
 
 static const struct option long_options[] = {
@@ -56,7 +56,7 @@ static const struct option long_options[] = {
     {"signer-id", required_argument, NULL, OPTION_SIGNER_ID},
     {"signed-at", required_argument, NULL, OPTION_SIGNED_AT},
     {"type", required_argument, NULL, 't'},
-    {"accept-revoked", no_argument, NULL, OPTION_ACCEPT_REVOKED},
+    {"refuse-revoked", no_argument, NULL, OPTION_REFUSE_REVOKED},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -108,8 +108,8 @@ static void read_options(Options *options, int argc, char **argv)
         case OPTION_SIGNED_AT:
             options->claims.ts = bytes_of(optarg);
             break;
-        case OPTION_ACCEPT_REVOKED:
-            options->accept_revoked = true;
+        case OPTION_REFUSE_REVOKED:
+            options->refuse_revoked = true;
             break;
         case OPTION_JSON:
             options->json = true;
@@ -130,7 +130,7 @@ static void read_options(Options *options, int argc, char **argv)
     if (!options->registry_path || !*options->registry_path)
         give_up("no registry of signers given", "use --signers FILE or set REASON_SIGNERS");
     if (strcmp(options->type, "auto") != 0 && strcmp(options->type, "snapshot") != 0 &&
-        strcmp(options->type, "envelope") != 0)
+        strcmp(options->type, "envelope") != 0 && strcmp(options->type, "audit") != 0)
         give_up("unknown type", options->type);
 }
 
@@ -145,7 +145,7 @@ static void load_registry(Registry *registry, const Options *options)
         buffer_append_char(&error, '\0');
         give_up("cannot use the registry", error.data);
     }
-    registry->accept_revoked = options->accept_revoked;
+    registry->refuse_revoked = options->refuse_revoked;
     input_free(&input);
 }
 
@@ -216,7 +216,13 @@ static void check_snapshot(Report *report, const Registry *registry, const Optio
     free(path);
 }
 
-static Verdict check_object(ByteBuffer *json, const Registry *registry, const Options *options, const char *object)
+static bool is_type(const Options *options, const char *type, bool recognised)
+{
+    return strcmp(options->type, type) == 0 || (strcmp(options->type, "auto") == 0 && recognised);
+}
+
+static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *audit, const Options *options,
+                            const char *object)
 {
     Report report;
     Input input;
@@ -227,8 +233,10 @@ static Verdict check_object(ByteBuffer *json, const Registry *registry, const Op
     report_init(&report, object, "snapshot");
     if (!input_read(&input, object, &error))
         report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int) error.length, error.data);
-    else if (strcmp(options->type, "envelope") == 0 ||
-             (strcmp(options->type, "auto") == 0 && is_envelope(input.bytes.data, input.bytes.length))) {
+    else if (is_type(options, "audit", audit_recognises(input.bytes.data, input.bytes.length))) {
+        report.kind = "audit";
+        audit_verify(audit, &report, input.bytes.data, input.bytes.length);
+    } else if (is_type(options, "envelope", is_envelope(input.bytes.data, input.bytes.length))) {
         report.kind = "envelope";
         verify_envelope(&report, registry, input.bytes.data, input.bytes.length);
     } else
@@ -260,6 +268,7 @@ int main(int argc, char **argv)
 {
     Options options;
     Registry registry;
+    Audit *audit;
     ByteBuffer json;
     Verdict verdict = VERDICT_VERIFIED;
 
@@ -267,10 +276,12 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         give_up("libsodium cannot be used", NULL);
     load_registry(&registry, &options);
+    audit = audit_new(&registry);
     buffer_init(&json, NULL, NULL);
     for (int i = optind; i < argc; i++)
-        verdict = worse(verdict, check_object(&json, &registry, &options, argv[i]));
+        verdict = worse(verdict, check_object(&json, &registry, audit, &options, argv[i]));
     buffer_free(&json);
+    audit_free(audit);
     registry_free(&registry);
     if (fflush(stdout) != 0 || ferror(stdout))
         give_up("cannot write the result", NULL);

@@ -1,5 +1,5 @@
 /*
- * Digests of nodes by id: a hash table with open addressing that only grows.
+ * Digests by id, of nodes or of contents: a hash table with open addressing that only grows.
  */
 #include <sodium.h>
 #include <stdio.h>

@@ -139,22 +139,16 @@ const Signer *registry_find(const Registry *registry, Bytes signer_id)
 
 /*
  * Whether the signature can have been made while the key was good. All that is known is that
- * it was made between two times; nobody vouches for the exact one.
+ * it was made between two times; nobody vouches for the exact one. For a revoked key validTo is
+ * when its signatures ceased to count.
  */
 static const char *window_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
 {
-    if (strcmp(signer->status, "revoked") == 0) {
-        /*
-         * Whoever has the key can date a signature as he likes, so a date before the
-         * revocation says nothing unless the caller knows it from elsewhere.
-         */
-        if (!registry->accept_revoked)
-            return "the signer's key is revoked";
-        if (signer->valid_to == TIME_NONE || latest >= signer->valid_to)
-            return "the signer's key was revoked before it signed";
-    }
+    if (strcmp(signer->status, "revoked") == 0 && (registry->refuse_revoked || signer->valid_to == TIME_NONE))
+        return "the signer's key is revoked";
     if (signer->valid_to != TIME_NONE && earliest > signer->valid_to)
-        return "the signer's key was no longer valid";
+        return strcmp(signer->status, "revoked") == 0 ? "the signer's key was revoked before it signed"
+                                                      : "the signer's key was no longer valid";
     if (signer->valid_from != TIME_NONE && latest < signer->valid_from)
         return "the signer's key was not valid yet";
     return NULL;
@@ -196,6 +190,9 @@ bool registry_check(const Registry *registry, Report *report, Bytes signer_id, c
         report_add(report, FINDING_BAD, "signer", "%s (%s)", refusal, signer->id);
         return false;
     }
-    report_add(report, FINDING_OK, "signer", "%s is %s in the registry, and was valid", signer->id, signer->status);
+    if (strcmp(signer->status, "revoked") == 0)
+        report_add(report, FINDING_NOTE, "signer", "%s was valid at the time stated, and has been revoked since", signer->id);
+    else
+        report_add(report, FINDING_OK, "signer", "%s is %s in the registry, and was valid", signer->id, signer->status);
     return true;
 }

@@ -89,7 +89,7 @@ typedef struct {
 typedef struct {
     Signer *signers;
     size_t count;
-    bool accept_revoked; /* signatures dated before the revocation count */
+    bool refuse_revoked; /* signatures of a revoked key never count, whenever they were made */
 } Registry;
 
 /* False, with the reason in `error`, when the file is no registry. */
@@ -139,6 +139,17 @@ typedef struct {
 
 void verify_snapshot(Report *report, const Registry *registry, const char *text, size_t length, const Claims *claims);
 void verify_envelope(Report *report, const Registry *registry, const char *text, size_t length);
+
+/*
+ * Audit segments, one event a line: chains of divisions go on from one object to the next, and
+ * contents may come in a segment of their own after the events.
+ */
+typedef struct Audit Audit;
+Audit *audit_new(const Registry *registry);
+void audit_free(Audit *audit);
+/* Whether the text begins with an audit event, or the content of one. */
+bool audit_recognises(const char *text, size_t length);
+void audit_verify(Audit *audit, Report *report, const char *text, size_t length);
 
 /* Nodes by id, for edges and annotations that name their digests. */
 typedef struct NodeIndex NodeIndex;

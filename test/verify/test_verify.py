@@ -102,6 +102,52 @@ def make_document():
                         "annotations": [make_annotation(1, nodes[0])]}}
 
 
+def make_event(signer, chain, body, content=None, **more):
+    """Appends an event to a chain, a list of events of one division."""
+    number = len(chain)
+    payload = {"id": f"50000000-0000-7000-8000-{number:012d}", "division": "default",
+               "ts": f"2026-11-23T16:15:27.{number:06d}Z", **body}
+    previous = chain[-1]["hash"] if chain else None
+    digest = sha256(canonical(payload) + (bytes.fromhex(previous) if previous else b""))
+    event = {"id": payload["id"], "eventType": payload["eventType"], "payload": payload, "prevHash": previous,
+             "hash": digest.hex(), "signature": base64.b64encode(signer.sign(digest)).decode(),
+             "signerId": signer.name, "ts": payload["ts"], "division": payload["division"], "seq": number, **more}
+    if content is not None:
+        event["content"] = content
+    chain.append(event)
+    return event
+
+
+def record_of(thing, members):
+    return {m: thing[m] for m in members if m in thing}
+
+
+def make_chain(signer, with_contents=True):
+    document = make_document()
+    chain, contents = [], []
+
+    def append(kind, thing, members):
+        content = {m: thing[m] for m in ("salt", "payload") if m in thing} or None
+        event = make_event(signer, chain, {"eventType": f"{kind}.created", kind: record_of(thing, members)},
+                           content if with_contents else None)
+        if content:
+            contents.append({"id": event["id"], "content": content})
+
+    for node in document["payload"]["nodes"]:
+        append("node", node, NODE_MEMBERS)
+    for edge in document["payload"]["edges"]:
+        append("edge", edge, EDGE_MEMBERS)
+    for annotation in document["payload"]["annotations"]:
+        append("annotation", annotation, ANNOTATION_MEMBERS)
+    make_event(signer, chain, {"eventType": "snapshot.completed", "snapshot": {"id": document["id"]}})
+    return chain, contents
+
+
+def write_lines(path, lines):
+    path.write_bytes(b"".join(canonical(line) + b"\n" for line in lines))
+    return path
+
+
 class World:
     """A directory with a registry, and objects to check."""
 
@@ -270,7 +316,7 @@ def test_the_wrong_key_is_refused(world):
     ({"validFrom": "2026-11-23T16:15:32Z"}, REFUSED),
     ({"validFrom": None}, VERIFIED),
     ({"status": "revoked"}, REFUSED),
-    ({"status": "revoked", "validTo": "2026-11-23T16:15:32Z"}, REFUSED),
+    ({"status": "revoked", "validTo": "2026-11-23T16:15:30.9Z"}, REFUSED),
 ])
 def test_a_signature_counts_only_while_its_key_was_good(world, entry, expected):
     path = world.snapshot(make_document())
@@ -278,12 +324,13 @@ def test_a_signature_counts_only_while_its_key_was_good(world, entry, expected):
     assert wrong(world.check(expected, path)) == ({"signer"} if expected else set())
 
 
-def test_a_revoked_key_counts_for_what_is_known_to_be_older(world):
+def test_a_signature_from_before_the_revocation_is_flagged(world):
     path = world.snapshot(make_document())
     world.registry(world.signer.entry(status="revoked", validTo="2026-11-23T16:15:32Z"))
-    world.check(VERIFIED, "--accept-revoked", path)
-    world.registry(world.signer.entry(status="revoked", validTo="2026-11-23T16:15:30Z"))
-    world.check(REFUSED, "--accept-revoked", path)
+    report = world.check(VERIFIED, path)
+    assert report["signerStatus"] == "revoked"
+    assert [c["check"] for c in report["checks"] if c["result"] == "note"] == ["signer"]
+    assert wrong(world.check(REFUSED, "--refuse-revoked", path)) == {"signer"}
 
 
 def test_metadata_of_another_snapshot_is_refused(world):
@@ -298,6 +345,124 @@ def test_duplicate_names_are_refused(world):
     path.write_bytes(path.read_bytes().replace(b'"audience":"internal",', b'"audience":"x","audience":"internal",', 1))
     report = world.check(REFUSED, path)
     assert any("name appears twice" in c["detail"] for c in report["checks"])
+
+
+def test_audit_segments_are_verified_one_after_another(world):
+    chain, _ = make_chain(world.signer)
+    first = write_lines(world.directory / "0-2.jsonl", chain[:3])
+    second = write_lines(world.directory / "3-6.jsonl", chain[3:])
+    result = world.run("--json", first, second)
+    assert result.returncode == VERIFIED, result.stdout
+    reports = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [r["kind"] for r in reports] == ["audit", "audit"]
+    assert [r["events"] for r in reports] == [3, 4]
+    assert reports[1]["checks"][-1]["detail"] == f'division "default" at seq 6: {chain[-1]["hash"]}'
+    # alone, the second says what it cannot know
+    report = world.check(VERIFIED, second)
+    assert report["checks"][0] == {"check": "chain", "result": "note", "detail":
+                                   'division "default" begins at seq 3: what is before was not given'}
+    # in the wrong order, the chain does not hold
+    assert "chain" in wrong(json.loads(world.run("--json", second, first).stdout.splitlines()[1]))
+
+
+def test_contents_may_come_in_a_segment_of_their_own(world):
+    chain, contents = make_chain(world.signer, with_contents=False)
+    events = write_lines(world.directory / "0-6.jsonl", chain)
+    beside = write_lines(world.directory / "0-6.contents.jsonl", contents)
+    result = world.run("--json", events, beside)
+    assert result.returncode == VERIFIED, result.stdout
+    assert json.loads(result.stdout.splitlines()[1])["checks"] == [
+        {"check": "contents", "detail": "4 payloads match their hash", "result": "ok"}]
+    assert world.run(beside).returncode == UNCHECKED
+    contents[1]["content"]["payload"] = "other"
+    assert world.run(events, write_lines(beside, contents)).returncode == REFUSED
+
+
+def alter_payload(chain):
+    chain[1]["payload"]["node"]["author"] = "someone else"
+
+
+def alter_type(chain):
+    chain[1]["eventType"] = "edge.created"
+
+
+def drop_event(chain):
+    del chain[3]
+
+
+def swap_events(chain):
+    chain[2], chain[3] = chain[3], chain[2]
+
+
+def repeat_event(chain):
+    chain.insert(2, chain[2])
+
+
+def alter_content(chain):
+    chain[0]["content"]["payload"] = {"reading": 21}
+
+
+def alter_signature(chain):
+    chain[2]["signature"] = chain[1]["signature"]
+
+
+def alter_signer(chain):
+    chain[2]["signerId"] = "other"
+
+
+def cut_start(chain):
+    chain[0]["prevHash"] = "0" * 64
+
+
+def alter_time(chain):
+    chain[4]["ts"] = "2026-11-23T16:15:28.000000Z"
+
+
+def alter_division(chain):
+    chain[4]["division"] = "another"
+
+
+@pytest.mark.parametrize("alter", [alter_payload, alter_type, drop_event, swap_events, repeat_event, alter_content,
+                                   alter_signature, alter_signer, cut_start, alter_time, alter_division])
+def test_an_altered_chain_is_refused(world, alter):
+    chain, _ = make_chain(world.signer)
+    alter(chain)
+    assert wrong(world.check(REFUSED, write_lines(world.directory / "0-6.jsonl", chain)))
+
+
+def test_an_edge_over_another_version_of_its_node_is_refused(world):
+    chain, _ = make_chain(world.signer)
+    edge = dict(chain[3]["payload"]["edge"], toDigest="1" * 64)
+    forged = chain[:3]
+    make_event(world.signer, forged, {"eventType": "edge.created", "edge": edge})
+    assert wrong(world.check(REFUSED, write_lines(world.directory / "0-3.jsonl", forged))) >= {"record"}
+
+
+def test_events_of_a_key_that_was_not_good_are_refused(world):
+    chain, _ = make_chain(world.signer)
+    path = write_lines(world.directory / "0-6.jsonl", chain)
+    world.registry(world.signer.entry(status="retired", validTo="2026-11-23T16:15:27.000003Z"))
+    assert wrong(world.check(REFUSED, path)) >= {"signature"}
+    world.registry(world.signer.entry(status="retired", validTo="2026-11-23T16:15:27.000006Z"))
+    world.check(VERIFIED, path)
+
+
+def test_a_snapshot_cannot_pass_for_events_nor_events_for_a_snapshot(world):
+    path = world.snapshot(make_document())
+    world.check(REFUSED, "--type", "audit", path)
+    chain, _ = make_chain(world.signer)
+    events = write_lines(world.directory / "one.jsonl", chain[:1])
+    world.check(REFUSED, "--type", "snapshot", events)
+
+
+def test_broken_lines_and_empty_segments(world):
+    path = world.directory / "empty.jsonl"
+    path.write_text("")
+    world.check(UNCHECKED, "--type", "audit", path)
+    chain, _ = make_chain(world.signer)
+    write_lines(path, chain)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert "event" in wrong(world.check(REFUSED, path))
 
 
 @pytest.mark.parametrize("registry", ["", "{}", '{"signers":[{}]}', '{"signers":[{"signerId":"a"}]}'])
