@@ -1,0 +1,129 @@
+/*
+ * ngx_http_reason.h: what the module's files share.
+ *
+ * A request becomes one call of a SQL function. The way of a call:
+ * handler (arguments) → pool (a free connection, or the queue) → call (bind, send, read) → answer (rows → response).
+ */
+#ifndef NGX_HTTP_REASON_H
+#define NGX_HTTP_REASON_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include <libpq-fe.h>
+
+typedef struct reason_pool_s reason_pool_t;
+typedef struct reason_connection_s reason_connection_t;
+typedef struct reason_context_s reason_context_t;
+
+/* A SQL function and how to call it: one for each distinct reason_call. */
+typedef struct {
+    ngx_str_t   function;
+    ngx_uint_t  argument_count;
+    ngx_uint_t  index;              /* in reason_main_conf_t.statements */
+    char       *name;               /* of the prepared statement */
+    char       *sql;
+} reason_statement_t;
+
+typedef struct {
+    ngx_array_t  statements;        /* reason_statement_t * */
+    ngx_array_t  pools;             /* reason_pool_t * */
+} reason_main_conf_t;
+
+typedef struct {
+    ngx_array_t         *caller;    /* ngx_http_complex_value_t: put before every call's arguments */
+    ngx_array_t         *arguments; /* ngx_http_complex_value_t */
+    ngx_str_t            function;
+    reason_statement_t  *statement;
+    reason_pool_t       *pool;
+    reason_statement_t  *await;     /* called while the answer is 202, with the key it named */
+    ngx_uint_t           methods;   /* NGX_HTTP_… bits */
+} reason_loc_conf_t;
+
+/* Connections of one upstream, in one worker. */
+struct reason_pool_s {
+    ngx_str_t    name;
+    ngx_array_t  servers;           /* char *: conninfo */
+    ngx_uint_t   connection_count;
+    ngx_uint_t   queue_max;
+    ngx_msec_t   connect_timeout;
+    ngx_msec_t   query_timeout;
+
+    reason_main_conf_t   *main;
+    reason_connection_t  *connections;
+    ngx_queue_t  idle;
+    ngx_queue_t  waiting;           /* reason_context_t */
+    ngx_uint_t   waiting_count;
+    ngx_log_t   *log;
+};
+
+struct reason_connection_s {
+    ngx_queue_t        queue;       /* in pool->idle */
+    reason_pool_t     *pool;
+    PGconn            *pg;
+    ngx_connection_t  *c;           /* the socket of pg, as nginx knows it */
+    reason_context_t  *call;        /* being served; NULL while idle or when its client has gone */
+    ngx_event_t        timer;       /* connecting, or waiting to connect again */
+    ngx_event_t        deadline;    /* of the query */
+    ngx_uint_t         next_server;
+    ngx_msec_t         backoff;
+    u_char            *prepared;    /* by statement index */
+    unsigned           connecting:1;
+    unsigned           ready:1;     /* connected */
+    unsigned           idle:1;
+    unsigned           preparing:1;
+};
+
+/* A request on its way. */
+struct reason_context_s {
+    ngx_queue_t           queue;    /* in pool->waiting */
+    ngx_http_request_t   *request;
+    reason_pool_t        *pool;
+    reason_connection_t  *connection;
+    reason_statement_t   *statement;
+    ngx_uint_t            argument_count;
+    const char          **values;
+    ngx_event_t           deadline; /* in the queue */
+    ngx_event_t           poll;     /* until the next reason_await */
+    char                 *await_key;
+    ngx_msec_t            await_until;
+    ngx_msec_t            await_interval;
+    ngx_str_t             body;
+    unsigned              queued:1;
+    unsigned              sent:1;   /* something may have reached the database */
+    unsigned              header_sent:1;
+    unsigned              done:1;
+};
+
+/* reason_pool.c */
+ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
+void reason_pool_submit(reason_context_t *ctx);
+void reason_pool_abandon(reason_context_t *ctx);
+void reason_pool_release(reason_connection_t *connection);
+void reason_pool_broken(reason_connection_t *connection, const char *what);
+
+/* reason_call.c */
+void reason_call_start(reason_connection_t *connection, reason_context_t *ctx);
+void reason_call_event(reason_connection_t *connection);
+
+/* reason_answer.c: the context may be gone when these return */
+ngx_int_t reason_answer_row(reason_context_t *ctx, PGresult *result);
+void reason_answer_end(reason_context_t *ctx);
+void reason_answer_poll(ngx_event_t *event);
+
+/* reason_error.c */
+void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
+    const char *details);
+void reason_error_from_result(reason_context_t *ctx, PGresult *result);
+ngx_int_t reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message,
+    const char *details);
+ngx_int_t reason_error_handler(ngx_http_request_t *r);
+
+/* reason_variable.c */
+ngx_int_t reason_variables_add(ngx_conf_t *cf);
+
+extern ngx_module_t ngx_http_reason_module;
+
+#endif

@@ -1,0 +1,539 @@
+/*
+ * ngx_http_reason_module.c: directives, and the handler that turns a request into one SQL call.
+ *
+ *   reason_upstream name { server conninfo; connections n; queue n; connect_timeout t; query_timeout t; }   http
+ *   reason_pass name                 http, server, location
+ *   reason_caller value …            http, server, location   put before every call's arguments
+ *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
+ *   reason_methods method …          location                 others are answered 405 with Allow
+ *   reason_await function key        location                 asked again while the answer is 202
+ *   reason_error                     location                 the error body for the status that led here
+ */
+#include "ngx_http_reason.h"
+
+#define REASON_METHODS  (NGX_HTTP_GET|NGX_HTTP_HEAD)
+
+static void *reason_create_main_conf(ngx_conf_t *cf);
+static void *reason_create_loc_conf(ngx_conf_t *cf);
+static char *reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static ngx_int_t reason_init_worker(ngx_cycle_t *cycle);
+static char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf);
+static char *reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t reason_handler(ngx_http_request_t *r);
+static void reason_body_ready(ngx_http_request_t *r);
+static void reason_cleanup(void *data);
+
+static ngx_command_t  reason_commands[] = {
+
+    { ngx_string("reason_upstream"), NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1, reason_upstream,
+      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_pass"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_pass,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_caller"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_caller,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_call"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_call, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_methods"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_methods, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_await"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_await, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_error"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_error, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    ngx_null_command
+};
+
+static ngx_http_module_t  reason_module_context = {
+    reason_variables_add, NULL, reason_create_main_conf, NULL, NULL, NULL, reason_create_loc_conf, reason_merge_loc_conf
+};
+
+ngx_module_t  ngx_http_reason_module = {
+    NGX_MODULE_V1, &reason_module_context, reason_commands, NGX_HTTP_MODULE, NULL, NULL, reason_init_worker, NULL, NULL,
+    NULL, NULL, NGX_MODULE_V1_PADDING
+};
+
+
+/* ---------------------------------------------------------------- configuration */
+
+static void *
+reason_create_main_conf(ngx_conf_t *cf)
+{
+    reason_main_conf_t  *conf = ngx_pcalloc(cf->pool, sizeof(reason_main_conf_t));
+
+    if (conf == NULL
+        || ngx_array_init(&conf->statements, cf->pool, 16, sizeof(reason_statement_t *)) != NGX_OK
+        || ngx_array_init(&conf->pools, cf->pool, 2, sizeof(reason_pool_t *)) != NGX_OK)
+    {
+        return NULL;
+    }
+    return conf;
+}
+
+
+static void *
+reason_create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(reason_loc_conf_t));
+}
+
+
+/* The statement for a function called with so many arguments. */
+static reason_statement_t *
+reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
+{
+    u_char               *p;
+    ngx_uint_t            i;
+    reason_statement_t  **slot, *statement;
+    reason_main_conf_t   *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
+
+    slot = main->statements.elts;
+    for (i = 0; i < main->statements.nelts; i++) {
+        if (slot[i]->argument_count == argument_count && slot[i]->function.len == function->len
+            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0)
+        {
+            return slot[i];
+        }
+    }
+
+    statement = ngx_pcalloc(cf->pool, sizeof(reason_statement_t));
+    slot = ngx_array_push(&main->statements);
+    if (statement == NULL || slot == NULL) {
+        return NULL;
+    }
+    *slot = statement;
+    statement->function = *function;
+    statement->argument_count = argument_count;
+    statement->index = main->statements.nelts - 1;
+    statement->name = ngx_pcalloc(cf->pool, 32);
+    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + 12 * argument_count);
+    if (statement->name == NULL || statement->sql == NULL) {
+        return NULL;
+    }
+    ngx_sprintf((u_char *) statement->name, "reason_%ui", statement->index);
+    p = ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
+    for (i = 1; i <= argument_count; i++) {
+        p = ngx_sprintf(p, i == 1 ? "$%ui::text" : ", $%ui::text", i);
+    }
+    *p = ')';
+    return statement;
+}
+
+
+static char *
+reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    reason_loc_conf_t  *prev = parent;
+    reason_loc_conf_t  *conf = child;
+
+    if (conf->pool == NULL) {
+        conf->pool = prev->pool;
+    }
+    if (conf->caller == NULL) {
+        conf->caller = prev->caller;
+    }
+    if (conf->function.len == 0) {
+        return NGX_CONF_OK;
+    }
+    if (conf->pool == NULL) {
+        return "has reason_call but no reason_pass";
+    }
+    if (conf->methods == 0) {
+        conf->methods = REASON_METHODS;
+    }
+    conf->statement = reason_statement(cf, &conf->function,
+                                       (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0));
+    return conf->statement ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    char                *rv;
+    ngx_conf_t           save;
+    ngx_str_t           *value = cf->args->elts;
+    reason_pool_t       *pool, **slot;
+    reason_main_conf_t  *conf = data;
+
+    pool = ngx_pcalloc(cf->pool, sizeof(reason_pool_t));
+    slot = ngx_array_push(&conf->pools);
+    if (pool == NULL || slot == NULL || ngx_array_init(&pool->servers, cf->pool, 2, sizeof(char *)) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+    *slot = pool;
+    pool->main = conf;
+    pool->name = value[1];
+    pool->connection_count = 8;
+    pool->queue_max = 1024;
+    pool->connect_timeout = 5000;
+    pool->query_timeout = 30000;
+
+    save = *cf;
+    cf->handler = reason_upstream_item;
+    cf->handler_conf = (void *) pool;
+    rv = ngx_conf_parse(cf, NULL);
+    *cf = save;
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+    return pool->servers.nelts ? NGX_CONF_OK : "names no server";
+}
+
+
+static char *
+reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+{
+    char          **server;
+    ngx_int_t       number;
+    ngx_msec_t      msec;
+    ngx_str_t      *value = cf->args->elts;
+    reason_pool_t  *pool = cf->handler_conf;
+
+    if (cf->args->nelts != 2) {
+        return "takes one value";
+    }
+    if (ngx_strcmp(value[0].data, "server") == 0) {
+        server = ngx_array_push(&pool->servers);
+        if (server == NULL) {
+            return NGX_CONF_ERROR;
+        }
+        *server = (char *) value[1].data;
+        return NGX_CONF_OK;
+    }
+    if (ngx_strcmp(value[0].data, "connections") == 0 || ngx_strcmp(value[0].data, "queue") == 0) {
+        number = ngx_atoi(value[1].data, value[1].len);
+        if (number == NGX_ERROR || (value[0].data[0] == 'c' && number == 0)) {
+            return "is not a number";
+        }
+        *(value[0].data[0] == 'c' ? &pool->connection_count : &pool->queue_max) = number;
+        return NGX_CONF_OK;
+    }
+    if (ngx_strcmp(value[0].data, "connect_timeout") == 0 || ngx_strcmp(value[0].data, "query_timeout") == 0) {
+        msec = ngx_parse_time(&value[1], 0);
+        if (msec == (ngx_msec_t) NGX_ERROR) {
+            return "is not a time";
+        }
+        *(value[0].data[0] == 'c' ? &pool->connect_timeout : &pool->query_timeout) = msec;
+        return NGX_CONF_OK;
+    }
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown directive \"%V\" in reason_upstream", &value[0]);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_uint_t           i;
+    ngx_str_t           *value = cf->args->elts;
+    reason_pool_t      **pool;
+    reason_loc_conf_t   *conf = data;
+    reason_main_conf_t  *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
+
+    pool = main->pools.elts;
+    for (i = 0; i < main->pools.nelts; i++) {
+        if (pool[i]->name.len == value[1].len && ngx_memcmp(pool[i]->name.data, value[1].data, value[1].len) == 0) {
+            conf->pool = pool[i];
+            return NGX_CONF_OK;
+        }
+    }
+    return "names no reason_upstream defined before";
+}
+
+
+static ngx_array_t *
+reason_values(ngx_conf_t *cf, ngx_uint_t first)
+{
+    ngx_uint_t                         i;
+    ngx_str_t                         *value = cf->args->elts;
+    ngx_array_t                       *values;
+    ngx_http_complex_value_t          *slot;
+    ngx_http_compile_complex_value_t   ccv;
+
+    values = ngx_array_create(cf->pool, 8, sizeof(ngx_http_complex_value_t));
+    for (i = first; values && i < cf->args->nelts; i++) {
+        slot = ngx_array_push(values);
+        ngx_memzero(&ccv, sizeof(ccv));
+        ccv.cf = cf;
+        ccv.value = &value[i];
+        ccv.complex_value = slot;
+        if (slot == NULL || ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NULL;
+        }
+    }
+    return values;
+}
+
+
+static char *
+reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    reason_loc_conf_t  *conf = data;
+
+    conf->caller = reason_values(cf, 1);
+    return conf->caller ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+reason_identifier(ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        u_char  c = name->data[i];
+
+        if (!((c >= 'a' && c <= 'z') || c == '_' || (i > 0 && c >= '0' && c <= '9'))) {
+            return NGX_ERROR;
+        }
+    }
+    return name->len > 0 && name->len < 64 ? NGX_OK : NGX_ERROR;
+}
+
+
+static char *
+reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t                 *value = cf->args->elts;
+    reason_loc_conf_t         *conf = data;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->function.len) {
+        return "is duplicate";
+    }
+    if (reason_identifier(&value[1]) != NGX_OK) {
+        return "names no function: small letters, digits and underscores";
+    }
+    conf->function = value[1];
+    conf->arguments = reason_values(cf, 2);
+    if (conf->arguments == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = reason_handler;
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_uint_t          i;
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_strcmp(value[i].data, "GET") == 0) {
+            conf->methods |= NGX_HTTP_GET|NGX_HTTP_HEAD;
+        } else if (ngx_strcmp(value[i].data, "POST") == 0) {
+            conf->methods |= NGX_HTTP_POST;
+        } else {
+            return "takes GET and POST";
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (reason_identifier(&value[1]) != NGX_OK) {
+        return "names no function";
+    }
+    conf->await = reason_statement(cf, &value[1], 1);
+    return conf->await ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_http_core_loc_conf_t  *clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    clcf->handler = reason_error_handler;
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+reason_init_worker(ngx_cycle_t *cycle)
+{
+    ngx_uint_t           i;
+    reason_pool_t      **pool;
+    reason_main_conf_t  *conf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
+        return NGX_OK;
+    }
+    conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reason_module);
+    if (conf == NULL) {
+        return NGX_OK;
+    }
+    pool = conf->pools.elts;
+    for (i = 0; i < conf->pools.nelts; i++) {
+        if (reason_pool_start(pool[i], cycle) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
+}
+
+
+/* ---------------------------------------------------------------- requests */
+
+static ngx_int_t
+reason_refuse_method(ngx_http_request_t *r, ngx_uint_t methods, ngx_uint_t options)
+{
+    ngx_table_elt_t  *allow = ngx_list_push(&r->headers_out.headers);
+
+    if (allow == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    allow->hash = 1;
+    ngx_str_set(&allow->key, "Allow");
+    if ((methods & NGX_HTTP_POST) && (methods & NGX_HTTP_GET)) {
+        ngx_str_set(&allow->value, "GET, HEAD, POST, OPTIONS");
+    } else if (methods & NGX_HTTP_POST) {
+        ngx_str_set(&allow->value, "POST, OPTIONS");
+    } else {
+        ngx_str_set(&allow->value, "GET, HEAD, OPTIONS");
+    }
+    if (options) {
+        r->headers_out.status = NGX_HTTP_NO_CONTENT;
+        r->header_only = 1;
+        return ngx_http_send_header(r);
+    }
+    return reason_error_send(r, NGX_HTTP_NOT_ALLOWED, "BAD_REQUEST", "this path does not take that method", NULL);
+}
+
+
+static ngx_int_t
+reason_is_json(ngx_http_request_t *r)
+{
+    ngx_str_t  *type;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+    type = &r->headers_in.content_type->value;
+    return type->len >= sizeof("application/json") - 1
+        && ngx_strncasecmp(type->data, (u_char *) "application/json", sizeof("application/json") - 1) == 0
+        && (type->len == sizeof("application/json") - 1 || type->data[sizeof("application/json") - 1] == ';'
+            || type->data[sizeof("application/json") - 1] == ' ');
+}
+
+
+static ngx_int_t
+reason_handler(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    reason_context_t     *ctx;
+    ngx_pool_cleanup_t   *cleanup;
+    reason_loc_conf_t    *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+
+    if (!(r->method & conf->methods)) {
+        rc = ngx_http_discard_request_body(r);
+        return rc != NGX_OK ? rc : reason_refuse_method(r, conf->methods, r->method == NGX_HTTP_OPTIONS);
+    }
+    if (r->method == NGX_HTTP_POST && !reason_is_json(r)) {
+        rc = ngx_http_discard_request_body(r);
+        return rc != NGX_OK ? rc
+            : reason_error_send(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED", "writes take application/json", NULL);
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(reason_context_t));
+    cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    if (ctx == NULL || cleanup == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ctx->request = r;
+    ctx->pool = conf->pool;
+    cleanup->data = ctx;
+    cleanup->handler = reason_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_http_reason_module);
+
+    rc = ngx_http_read_client_request_body(r, reason_body_ready);
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+
+static ngx_int_t
+reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
+{
+    char                      *copy;
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *complex;
+
+    if (values == NULL) {
+        return NGX_OK;
+    }
+    complex = values->elts;
+    for (i = 0; i < values->nelts; i++) {
+        if (ngx_http_complex_value(ctx->request, &complex[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+        if (value.len == 0) {
+            ctx->values[(*count)++] = NULL;
+            continue;
+        }
+        copy = ngx_pnalloc(ctx->request->pool, value.len + 1);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+        ngx_memcpy(copy, value.data, value.len);
+        copy[value.len] = '\0';
+        if (ngx_strlen(copy) != value.len) {
+            return NGX_DECLINED;
+        }
+        ctx->values[(*count)++] = copy;
+    }
+    return NGX_OK;
+}
+
+
+static void
+reason_body_ready(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_uint_t           count = 0;
+    reason_context_t    *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
+    reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+
+    ctx->statement = conf->statement;
+    ctx->argument_count = conf->statement->argument_count;
+    ctx->values = ngx_pcalloc(r->pool, (ctx->argument_count + 1) * sizeof(char *));
+    if (ctx->values == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+    rc = reason_bind(ctx, conf->caller, &count);
+    if (rc == NGX_OK) {
+        rc = reason_bind(ctx, conf->arguments, &count);
+    }
+    if (rc == NGX_DECLINED) {
+        reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the request holds a NUL character", NULL);
+        return;
+    }
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    /* notices a client that goes away while the database works */
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    reason_pool_submit(ctx);
+}
+
+
+static void
+reason_cleanup(void *data)
+{
+    reason_pool_abandon(data);
+}

@@ -1,0 +1,154 @@
+/*
+ * reason_call.c: one call of a SQL function on one connection: prepare once, bind, send, read.
+ *
+ * The statement is SELECT status, headers, body FROM reason.function($1, …), every parameter text.
+ * One statement is one transaction.
+ */
+#include "ngx_http_reason.h"
+
+static void reason_call_deadline(ngx_event_t *event);
+static ngx_int_t reason_call_send(reason_connection_t *connection);
+
+
+void
+reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
+{
+    connection->call = ctx;
+    ctx->connection = connection;
+    ctx->sent = 1;
+    connection->deadline.handler = reason_call_deadline;
+    ngx_add_timer(&connection->deadline, ctx->pool->query_timeout);
+
+    if (reason_call_send(connection) != NGX_OK) {
+        reason_pool_broken(connection, "sending");
+    }
+}
+
+
+static ngx_int_t
+reason_call_send(reason_connection_t *connection)
+{
+    int                  left;
+    reason_context_t    *ctx = connection->call;
+    reason_statement_t  *statement = ctx->statement;
+
+    if (!connection->prepared[statement->index]) {
+        connection->preparing = 1;
+        if (!PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL)) {
+            return NGX_ERROR;
+        }
+    } else {
+        connection->preparing = 0;
+        if (!PQsendQueryPrepared(connection->pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
+            || !PQsetSingleRowMode(connection->pg))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    left = PQflush(connection->pg);
+    if (left < 0) {
+        return NGX_ERROR;
+    }
+    if (left == 1 && !connection->c->write->active) {
+        return ngx_add_event(connection->c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+    }
+    return NGX_OK;
+}
+
+
+/* Something came from the server. */
+void
+reason_call_event(reason_connection_t *connection)
+{
+    PGresult          *result;
+    reason_context_t  *ctx;
+    PGnotify          *notification;
+    ExecStatusType     status;
+
+    while ((notification = PQnotifies(connection->pg)) != NULL) {
+        PQfreemem(notification);
+    }
+
+    while (!PQisBusy(connection->pg)) {
+        result = PQgetResult(connection->pg);
+        ctx = connection->call;
+
+        if (result == NULL) {
+            if (ctx == NULL) {
+                if (PQstatus(connection->pg) == CONNECTION_BAD) {
+                    reason_pool_broken(connection, "idle");
+                }
+                return;
+            }
+            if (connection->preparing) {
+                connection->prepared[ctx->statement->index] = 1;
+                if (reason_call_send(connection) != NGX_OK) {
+                    reason_pool_broken(connection, "sending");
+                    return;
+                }
+                continue;
+            }
+            ctx->connection = NULL;
+            reason_pool_release(connection);
+            reason_answer_end(ctx);
+            return;
+        }
+
+        status = PQresultStatus(result);
+        if (ctx == NULL) {
+            PQclear(result);
+            continue;
+        }
+
+        switch (status) {
+
+        case PGRES_SINGLE_TUPLE:
+            if (reason_answer_row(ctx, result) != NGX_OK) {
+                reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+            }
+            break;
+
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+            break;
+
+        default:
+            /* the answer goes out now; the connection is free when its last result has been read */
+            ctx->connection = NULL;
+            connection->call = NULL;
+            if (connection->deadline.timer_set) {
+                ngx_del_timer(&connection->deadline);
+            }
+            reason_error_from_result(ctx, result);
+            PQclear(result);
+            while (!PQisBusy(connection->pg) && (result = PQgetResult(connection->pg)) != NULL) {
+                PQclear(result);
+            }
+            if (PQstatus(connection->pg) == CONNECTION_BAD) {
+                reason_pool_broken(connection, "reading");
+                return;
+            }
+            reason_pool_release(connection);
+            return;
+        }
+
+        PQclear(result);
+    }
+}
+
+
+static void
+reason_call_deadline(ngx_event_t *event)
+{
+    reason_connection_t  *connection = event->data;
+    reason_context_t     *ctx = connection->call;
+
+    connection->call = NULL;
+    if (ctx != NULL) {
+        ctx->connection = NULL;
+        reason_error_finish(ctx, NGX_HTTP_GATEWAY_TIME_OUT, "DEPENDENCY",
+                            "the database did not answer in time; whether the request took effect is unknown", NULL);
+    }
+    reason_pool_broken(connection, "waiting for an answer");
+}

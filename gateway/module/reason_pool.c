@@ -1,0 +1,376 @@
+/*
+ * reason_pool.c: connections to PostgreSQL, and the queue of requests that wait for one.
+ *
+ * Each worker has its own connections. libpq does the talking; nginx's event loop tells when a
+ * socket is ready. A connection carries one call at a time.
+ *
+ * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
+ * write events only while PQflush() has something left. libpq closes its descriptor by itself when
+ * a connection breaks, so events are then dropped without epoll_ctl: the number may be another's.
+ */
+#include "ngx_http_reason.h"
+
+static void reason_connect(reason_connection_t *connection);
+static void reason_connect_poll(reason_connection_t *connection);
+static void reason_socket_handler(ngx_event_t *event);
+static void reason_timer_handler(ngx_event_t *event);
+static void reason_queue_deadline(ngx_event_t *event);
+
+#define REASON_BACKOFF_MIN  50
+#define REASON_BACKOFF_MAX  2000
+
+
+ngx_int_t
+reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
+{
+    ngx_uint_t            i;
+    reason_connection_t  *connection;
+
+    pool->log = cycle->log;
+    ngx_queue_init(&pool->idle);
+    ngx_queue_init(&pool->waiting);
+
+    pool->connections = ngx_pcalloc(cycle->pool, pool->connection_count * sizeof(reason_connection_t));
+    if (pool->connections == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < pool->connection_count; i++) {
+        connection = &pool->connections[i];
+        connection->pool = pool;
+        connection->backoff = REASON_BACKOFF_MIN;
+        connection->timer.data = connection;
+        connection->timer.handler = reason_timer_handler;
+        connection->timer.log = cycle->log;
+        connection->timer.cancelable = 1;
+        connection->deadline.data = connection;
+        connection->deadline.log = cycle->log;
+        connection->prepared = ngx_pcalloc(cycle->pool, pool->main->statements.nelts + 1);
+        if (connection->prepared == NULL) {
+            return NGX_ERROR;
+        }
+        reason_connect(connection);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Makes the descriptor that libpq uses now known to nginx. */
+static ngx_int_t
+reason_register(reason_connection_t *connection)
+{
+    int                fd;
+    ngx_connection_t  *c;
+
+    fd = PQsocket(connection->pg);
+
+    if (connection->c != NULL) {
+        if (connection->c->fd == fd) {
+            return NGX_OK;
+        }
+        /* libpq has closed the old one */
+        c = connection->c;
+        connection->c = NULL;
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_CLOSE_EVENT);
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLOSE_EVENT);
+        c->fd = (ngx_socket_t) -1;
+        ngx_free_connection(c);
+    }
+
+    if (fd < 0) {
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(fd, connection->pool->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+    c->data = connection;
+    c->read->handler = reason_socket_handler;
+    c->write->handler = reason_socket_handler;
+    c->read->log = connection->pool->log;
+    c->write->log = connection->pool->log;
+    connection->c = c;
+
+    return ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+}
+
+
+static void
+reason_want_write(reason_connection_t *connection, ngx_uint_t wanted)
+{
+    ngx_event_t  *write = connection->c->write;
+
+    if (wanted && !write->active) {
+        (void) ngx_add_event(write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+    } else if (!wanted && write->active) {
+        (void) ngx_del_event(write, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+static void
+reason_connect(reason_connection_t *connection)
+{
+    char  **server;
+
+    ngx_memzero(connection->prepared, connection->pool->main->statements.nelts + 1);
+    server = connection->pool->servers.elts;
+    connection->connecting = 1;
+    connection->ready = 0;
+    connection->pg = PQconnectStart(server[connection->next_server++ % connection->pool->servers.nelts]);
+
+    if (connection->pg == NULL || PQstatus(connection->pg) == CONNECTION_BAD
+        || PQsetnonblocking(connection->pg, 1) != 0 || reason_register(connection) != NGX_OK)
+    {
+        reason_pool_broken(connection, "connecting");
+        return;
+    }
+
+    reason_want_write(connection, 1);
+    ngx_add_timer(&connection->timer, connection->pool->connect_timeout);
+}
+
+
+static void
+reason_connect_poll(reason_connection_t *connection)
+{
+    switch (PQconnectPoll(connection->pg)) {
+
+    case PGRES_POLLING_READING:
+        if (reason_register(connection) != NGX_OK) {
+            break;
+        }
+        reason_want_write(connection, 0);
+        return;
+
+    case PGRES_POLLING_WRITING:
+        if (reason_register(connection) != NGX_OK) {
+            break;
+        }
+        reason_want_write(connection, 1);
+        return;
+
+    case PGRES_POLLING_OK:
+        if (reason_register(connection) != NGX_OK || PQsetnonblocking(connection->pg, 1) != 0) {
+            break;
+        }
+        reason_want_write(connection, 0);
+        ngx_del_timer(&connection->timer);
+        connection->connecting = 0;
+        connection->ready = 1;
+        connection->backoff = REASON_BACKOFF_MIN;
+        reason_pool_release(connection);
+        return;
+
+    default:
+        break;
+    }
+
+    reason_pool_broken(connection, "connecting");
+}
+
+
+static void
+reason_socket_handler(ngx_event_t *event)
+{
+    ngx_connection_t     *c = event->data;
+    reason_connection_t  *connection = c->data;
+
+    if (connection->connecting) {
+        reason_connect_poll(connection);
+        return;
+    }
+
+    if (event->write) {
+        switch (PQflush(connection->pg)) {
+        case 0:
+            reason_want_write(connection, 0);
+            break;
+        case 1:
+            break;
+        default:
+            reason_pool_broken(connection, "sending");
+        }
+        return;
+    }
+
+    if (PQconsumeInput(connection->pg) == 0) {
+        reason_pool_broken(connection, "receiving");
+        return;
+    }
+
+    reason_call_event(connection);
+}
+
+
+static void
+reason_timer_handler(ngx_event_t *event)
+{
+    reason_connection_t  *connection = event->data;
+
+    if (connection->pg != NULL) {
+        reason_pool_broken(connection, "connecting in time");
+        return;
+    }
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+    reason_connect(connection);
+}
+
+
+/* Forgets a connection and tries again later. Whoever waited for its answer is told. */
+void
+reason_pool_broken(reason_connection_t *connection, const char *what)
+{
+    ngx_connection_t  *c;
+    reason_context_t  *ctx;
+
+    if (connection->idle) {
+        ngx_queue_remove(&connection->queue);
+        connection->idle = 0;
+    }
+    if (connection->timer.timer_set) {
+        ngx_del_timer(&connection->timer);
+    }
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+
+    ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: connection to PostgreSQL lost while %s: %s", what,
+                  connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
+
+    c = connection->c;
+    connection->c = NULL;
+    if (c != NULL) {
+        ngx_int_t  flags = connection->pg && PQsocket(connection->pg) == c->fd ? 0 : NGX_CLOSE_EVENT;
+
+        if (c->read->active) {
+            (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+        }
+        if (c->write->active) {
+            (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+        }
+        c->fd = (ngx_socket_t) -1;
+        ngx_free_connection(c);
+    }
+    PQfinish(connection->pg);
+    connection->pg = NULL;
+    connection->connecting = 0;
+    connection->ready = 0;
+    connection->preparing = 0;
+
+    ctx = connection->call;
+    connection->call = NULL;
+
+    if (!ngx_exiting && !ngx_terminate) {
+        ngx_add_timer(&connection->timer, connection->backoff);
+        connection->backoff = ngx_min(connection->backoff * 2, REASON_BACKOFF_MAX);
+    }
+
+    if (ctx != NULL) {
+        ctx->connection = NULL;
+        reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
+                            "the database connection was lost; whether the request took effect is unknown", NULL);
+    }
+}
+
+
+void
+reason_pool_release(reason_connection_t *connection)
+{
+    ngx_queue_t       *q;
+    reason_context_t  *ctx;
+    reason_pool_t     *pool = connection->pool;
+
+    connection->call = NULL;
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+
+    if (ngx_queue_empty(&pool->waiting)) {
+        ngx_queue_insert_head(&pool->idle, &connection->queue);
+        connection->idle = 1;
+        return;
+    }
+
+    q = ngx_queue_head(&pool->waiting);
+    ctx = ngx_queue_data(q, reason_context_t, queue);
+    ngx_queue_remove(q);
+    ctx->queued = 0;
+    pool->waiting_count--;
+    ngx_del_timer(&ctx->deadline);
+    reason_call_start(connection, ctx);
+}
+
+
+void
+reason_pool_submit(reason_context_t *ctx)
+{
+    ngx_queue_t          *q;
+    reason_pool_t        *pool = ctx->pool;
+    reason_connection_t  *connection;
+
+    if (!ngx_queue_empty(&pool->idle)) {
+        q = ngx_queue_head(&pool->idle);
+        ngx_queue_remove(q);
+        connection = ngx_queue_data(q, reason_connection_t, queue);
+        connection->idle = 0;
+        reason_call_start(connection, ctx);
+        return;
+    }
+
+    if (pool->waiting_count >= pool->queue_max) {
+        reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
+        return;
+    }
+
+    ngx_queue_insert_tail(&pool->waiting, &ctx->queue);
+    pool->waiting_count++;
+    ctx->queued = 1;
+    ctx->deadline.handler = reason_queue_deadline;
+    ctx->deadline.data = ctx;
+    ctx->deadline.log = ctx->request->connection->log;
+    ngx_add_timer(&ctx->deadline, pool->connect_timeout);
+}
+
+
+static void
+reason_queue_deadline(ngx_event_t *event)
+{
+    reason_context_t  *ctx = event->data;
+
+    ngx_queue_remove(&ctx->queue);
+    ctx->queued = 0;
+    ctx->pool->waiting_count--;
+    reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
+                        "no database connection became free in time; nothing was done", NULL);
+}
+
+
+/* The request ends before its answer came: the client has gone. */
+void
+reason_pool_abandon(reason_context_t *ctx)
+{
+    reason_connection_t  *connection = ctx->connection;
+
+    if (ctx->queued) {
+        ngx_queue_remove(&ctx->queue);
+        ctx->queued = 0;
+        ctx->pool->waiting_count--;
+    }
+    if (ctx->deadline.timer_set) {
+        ngx_del_timer(&ctx->deadline);
+    }
+    if (ctx->poll.timer_set) {
+        ngx_del_timer(&ctx->poll);
+    }
+    if (connection != NULL) {
+        ctx->connection = NULL;
+        connection->call = NULL;
+        /* the server notices the closed socket and cancels (client_connection_check_interval) */
+        reason_pool_broken(connection, "its client went away");
+    }
+}
