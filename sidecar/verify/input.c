@@ -1,5 +1,5 @@
 /*
- * Reads a file, given by its path or as file:// URL.
+ * Reads a file, given by its path or as file:// URL; others are for input_http.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,12 +45,20 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
     return got == 0;
 }
 
+bool input_is_remote(const char *location)
+{
+    return strncmp(location, "s3://", 5) == 0 || strncmp(location, "https://", 8) == 0 ||
+           strncmp(location, "http://", 7) == 0;
+}
+
 bool input_read(Input *input, const char *location, ByteBuffer *error)
 {
     static const char scheme[] = "file://";
 
     buffer_init(&input->bytes, NULL, NULL);
     buffer_init(&input->metadata, NULL, NULL);
+    if (input_is_remote(location))
+        return input_read_http(input, location, error);
     if (strncmp(location, scheme, sizeof(scheme) - 1) == 0)
         location += sizeof(scheme) - 1;
     return read_file(input, location, error);

@@ -2,6 +2,7 @@
  * reason-verify: checks snapshots and audit records against a registry of signers, without
  * the database that made them and without asking anybody.
  */
+#include <curl/curl.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ static const char usage[] =
     "Checks snapshots and audit records of a reasoning graph against a registry of signers.\n"
     "\n"
     "  -r, --signers FILE      the registry (default: $REASON_SIGNERS)\n"
-    "  -m, --metadata FILE     metadata of the snapshot (default: OBJECT.meta.json, if there)\n"
+    "  -m, --metadata FILE     metadata of the snapshot (default: that of the S3 object, or\n"
+    "                          OBJECT.meta.json, if there)\n"
     "      --hash HEX          the same by hand: SHA-256 of the object,\n"
     "      --signature BASE64  its signature,\n"
     "      --signer-id ID      whose it is,\n"
@@ -41,8 +43,9 @@ static const char usage[] =
     "  -h, --help              print this\n"
     "      --version           print the version\n"
     "\n"
-    "OBJECT is a file, a file:// URL, or - for standard input: the canonical file of a snapshot, an\n"
-    "envelope, or segments of the audit archive in order.\n"
+    "OBJECT is a file, a URL (file, http, https, or s3://BUCKET/KEY[?versionId=ID]), or - for standard\n"
+    "input: the canonical file of a snapshot, an envelope, or segments of the audit archive in order.\n"
+    "S3: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.\n"
     "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
 
 enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_REFUSE_REVOKED, OPTION_JSON,
@@ -185,35 +188,53 @@ static bool is_envelope(const char *text, size_t length)
     return found;
 }
 
+/* Finds the metadata: a file that was named, what came with the object, or the file beside it. */
+static bool read_metadata(ByteBuffer *metadata, Report *report, const Options *options, const char *object,
+                          const Input *input)
+{
+    Input file;
+    ByteBuffer error;
+    char *beside = NULL;
+    bool found;
+
+    if (!options->metadata_path && input_is_remote(object)) {
+        buffer_append(metadata, input->metadata.data, input->metadata.length);
+        return metadata->length > 0;
+    }
+    if (!options->metadata_path && asprintf(&beside, "%s.meta.json", object) < 0)
+        give_up("out of memory", NULL);
+    buffer_init(&error, NULL, NULL);
+    found = input_read(&file, options->metadata_path ? options->metadata_path : beside, &error);
+    if (found)
+        buffer_append(metadata, file.bytes.data, file.bytes.length);
+    else if (options->metadata_path)
+        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int) error.length, error.data);
+    input_free(&file);
+    buffer_free(&error);
+    free(beside);
+    return found;
+}
+
 static void check_snapshot(Report *report, const Registry *registry, const Options *options, const char *object,
                            const Input *input)
 {
     const JsonLimits limits = {.max_depth = 16};
     Claims claims = options->claims;
-    Input metadata;
+    ByteBuffer metadata;
     JsonDocument document;
-    JsonError json_error;
-    ByteBuffer error;
-    char *path = NULL;
-    bool given = options->metadata_path != NULL;
+    JsonError error;
 
-    buffer_init(&error, NULL, NULL);
+    buffer_init(&metadata, NULL, NULL);
     json_document_init(&document, NULL, NULL);
-    if (!given && asprintf(&path, "%s.meta.json", object) < 0)
-        give_up("out of memory", NULL);
-    if (input_read(&metadata, given ? options->metadata_path : path, &error)) {
-        if (!json_read(&document, metadata.bytes.data, metadata.bytes.length, &limits, &json_error))
-            report_add(report, FINDING_UNCHECKED, "metadata", "%s (byte offset %zu)", json_error.message,
-                       json_error.offset);
-        else
+    if (read_metadata(&metadata, report, options, object, input)) {
+        if (json_read(&document, metadata.data, metadata.length, &limits, &error))
             take_claims(&claims, &document);
-    } else if (given)
-        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int) error.length, error.data);
+        else
+            report_add(report, FINDING_UNCHECKED, "metadata", "%s (byte offset %zu)", error.message, error.offset);
+    }
     verify_snapshot(report, registry, input->bytes.data, input->bytes.length, &claims);
     json_document_free(&document);
-    input_free(&metadata);
-    buffer_free(&error);
-    free(path);
+    buffer_free(&metadata);
 }
 
 static bool is_type(const Options *options, const char *type, bool recognised)
@@ -275,6 +296,8 @@ int main(int argc, char **argv)
     read_options(&options, argc, argv);
     if (sodium_init() < 0)
         give_up("libsodium cannot be used", NULL);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+        give_up("libcurl cannot be used", NULL);
     load_registry(&registry, &options);
     audit = audit_new(&registry);
     buffer_init(&json, NULL, NULL);
@@ -283,6 +306,7 @@ int main(int argc, char **argv)
     buffer_free(&json);
     audit_free(audit);
     registry_free(&registry);
+    curl_global_cleanup();
     if (fflush(stdout) != 0 || ferror(stdout))
         give_up("cannot write the result", NULL);
     return verdict;

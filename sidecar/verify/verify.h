@@ -124,6 +124,9 @@ typedef struct {
 
 /* False, with the reason in `error`. */
 bool input_read(Input *input, const char *location, ByteBuffer *error);
+bool input_read_http(Input *input, const char *location, ByteBuffer *error);
+/* http, https or s3 */
+bool input_is_remote(const char *location);
 void input_free(Input *input);
 
 /* ---------------------------------------------------------------- what is verified */

@@ -1,0 +1,111 @@
+"""reason-verify reads objects from a store that speaks S3, and signs its requests as S3 demands.
+
+The store here is a small server that checks AWS Signature Version 4 with code of its own, so that
+a wrong signature is a wrong answer.
+"""
+import hashlib
+import hmac
+import http.server
+import json
+import subprocess
+import threading
+import urllib.parse
+
+import pytest
+from test_verify import PROGRAM, REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, world, write_lines  # noqa: F401
+
+KEY, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-central-1"
+
+
+def expected_signature(request):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html"""
+    fields = dict(part.strip().split("=", 1) for part in request.headers["Authorization"].split(" ", 1)[1].split(","))
+    signed = fields["SignedHeaders"].split(";")
+    path, _, query = request.path.partition("?")
+    query = "&".join(sorted(f"{urllib.parse.quote(k, safe='-_.~')}={urllib.parse.quote(v, safe='-_.~')}"
+                            for k, v in urllib.parse.parse_qsl(query, keep_blank_values=True)))
+    canonical = "\n".join([request.command, path, query,
+                           *(f"{name}:{' '.join(request.headers[name].split())}" for name in signed), "",
+                           ";".join(signed), request.headers["x-amz-content-sha256"]])
+    time = request.headers["x-amz-date"]
+    scope = f"{time[:8]}/{REGION}/s3/aws4_request"
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", time, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = ("AWS4" + SECRET).encode()
+    for part in (time[:8], REGION, "s3", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    assert fields["Credential"] == f"{KEY}/{scope}"
+    return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest(), fields["Signature"]
+
+
+@pytest.fixture
+def store():
+    """Objects by path: (bytes, metadata); only signed requests are answered."""
+    objects = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            expected, got = expected_signature(self) if "Authorization" in self.headers else ("", None)
+            body, metadata = objects.get(self.path, (b"", None))
+            status = 403 if expected != got else 404 if metadata is None else 200
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) if status == 200 else 0))
+            for name, value in (metadata or {}).items():
+                self.send_header(f"X-Amz-Meta-{name}", value)
+            self.end_headers()
+            if status == 200:
+                self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    objects["endpoint"] = f"http://127.0.0.1:{server.server_port}"
+    yield objects
+    server.shutdown()
+
+
+def run(world, store, location, **environment):  # noqa: F811
+    return subprocess.run([PROGRAM, "--json", "--signers", world.directory / "signers.json", *location],
+                          capture_output=True, text=True,
+                          env={"AWS_ENDPOINT_URL": store["endpoint"] + "/", "AWS_REGION": REGION,
+                               "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, **environment})
+
+
+def put(world, store, path, **changes):  # noqa: F811
+    file = world.snapshot(make_document(), **changes)
+    store[path] = (file.read_bytes(), json.loads((world.directory / "snapshot.json.meta.json").read_text()))
+
+
+def test_an_object_carries_its_metadata(world, store):  # noqa: F811
+    put(world, store, "/bucket/snapshots/default/1.json")
+    result = run(world, store, ["s3://bucket/snapshots/default/1.json"])
+    assert result.returncode == VERIFIED, result.stdout
+    put(world, store, "/bucket/snapshots/default/2.json", hash="0" * 64)
+    assert run(world, store, ["s3://bucket/snapshots/default/2.json"]).returncode == REFUSED
+
+
+def test_one_version_of_an_object(world, store):  # noqa: F811
+    put(world, store, "/bucket/1.json?versionId=a-b_c")
+    assert run(world, store, ["s3://bucket/1.json?versionId=a-b_c"]).returncode == VERIFIED
+    assert run(world, store, ["s3://bucket/1.json?versionId=other"]).returncode == UNCHECKED
+
+
+def test_what_the_store_does_not_give_cannot_be_checked(world, store):  # noqa: F811
+    put(world, store, "/bucket/1.json")
+    result = run(world, store, ["s3://bucket/missing.json"])
+    assert result.returncode == UNCHECKED and "the server answered 404" in result.stdout
+    result = run(world, store, ["s3://bucket/1.json"], AWS_SECRET_ACCESS_KEY="wrong")
+    assert result.returncode == UNCHECKED and "the server answered 403" in result.stdout
+    result = run(world, store, ["s3://bucket/1.json"], AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert result.returncode == UNCHECKED
+
+
+def test_audit_segments_from_the_store(world, store):  # noqa: F811
+    chain, _ = make_chain(world.signer)
+    for name, events in (("0-2", chain[:3]), ("3-6", chain[3:])):
+        store[f"/bucket/audit/default/{name}.jsonl"] = (
+            write_lines(world.directory / "segment", events).read_bytes(), {})
+    locations = [f"s3://bucket/audit/default/{name}.jsonl" for name in ("0-2", "3-6")]
+    assert run(world, store, locations).returncode == VERIFIED
+    assert run(world, store, locations[::-1]).returncode == REFUSED
