@@ -64,7 +64,13 @@ record_insert_row(RecordInsert *insert, const Datum *values, const bool *nulls)
 
 	Assert(insert->kept < RECORD_INSERT_BATCH);
 	if (insert->kept == insert->slot_count)
+	{
+		/* It outlives the memory of the row, which the caller resets. */
+		MemoryContext old_context = MemoryContextSwitchTo(insert->estate->es_query_cxt);
+
 		insert->slots[insert->slot_count++] = table_slot_create(insert->table, &insert->estate->es_tupleTable);
+		MemoryContextSwitchTo(old_context);
+	}
 	slot = insert->slots[insert->kept++];
 
 	ExecClearTuple(slot);
