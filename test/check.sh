@@ -179,6 +179,7 @@ suite_pgtap() {
 
 suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
 suite_verify() { run_pytest "$out/verify.log" test/verify; }
+suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
 suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
 suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
 suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
@@ -188,7 +189,7 @@ suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 if [ $# -gt 0 ]; then
     suites=$*
 else
-    suites="lint unit fuzz regress isolation pgtap trace verify gateway sidecar e2e"
+    suites="lint unit fuzz regress isolation pgtap trace verify crossruntime gateway sidecar e2e"
 fi
 start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
 total_passed=0
