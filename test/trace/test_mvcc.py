@@ -1,0 +1,191 @@
+"""A trace sees what a plain query in the same place would see."""
+
+import random
+import threading
+import time
+
+import psycopg
+import pytest
+
+from conftest import connect
+
+CLOSURE = """
+    WITH RECURSIVE closure (no) AS (
+        SELECT no FROM reason.node WHERE id = %(id)s
+        UNION
+        SELECT e.from_no FROM closure c JOIN reason.edge e ON e.to_no = c.no
+    )
+    SELECT n.id FROM closure c JOIN reason.node n USING (no) ORDER BY n.id
+"""
+TRACED = "SELECT node_id FROM reason.trace(%(id)s) ORDER BY node_id"
+ORDERED = "SELECT id FROM reason.ordered_trace(%(id)s) WHERE entity_type = 'node' ORDER BY id"
+
+
+def node(db):
+    return db.execute("SELECT reason.add_node('observation', '{}', 'me')").fetchone()[0]
+
+
+def edge(db, a, b):
+    db.execute("SELECT reason.add_edge(%s, %s, 'causal')", [a, b])
+
+
+def traced(db, start):
+    found = db.execute(TRACED, {"id": start}).fetchall()
+    assert found == db.execute(CLOSURE, {"id": start}).fetchall()
+    assert found == db.execute(ORDERED, {"id": start}).fetchall()
+    assert db.execute("SELECT nodes FROM reason.trace_size(%s)", [start]).fetchone()[0] == len(found)
+    return len(found)
+
+
+@pytest.fixture
+def other(database):
+    with connect(database) as connection:
+        yield connection
+
+
+@pytest.fixture(params=[False, True], ids=["fresh", "all-visible"])
+def start(request, db):
+    effect = node(db)
+    edge(db, node(db), effect)
+    if request.param:
+        db.execute("VACUUM reason.node, reason.edge")
+    return effect
+
+
+def test_own_uncommitted_rows_are_seen_by_oneself_only(db, other, start):
+    with db.transaction():
+        edge(db, node(db), start)
+        assert traced(db, start) == 3
+        assert traced(other, start) == 2
+    assert traced(other, start) == 3
+
+
+def test_aborted_rows_are_never_seen(db, other, start):
+    with db.transaction(force_rollback=True):
+        edge(db, node(db), start)
+        assert traced(db, start) == 3
+    assert traced(db, start) == traced(other, start) == 2
+
+
+def test_savepoints(db, other, start):
+    with db.transaction():
+        with db.transaction(force_rollback=True):
+            edge(db, node(db), start)
+            assert traced(db, start) == 3
+        assert traced(db, start) == 2
+        with db.transaction():
+            edge(db, node(db), start)
+        assert traced(db, start) == 3
+        assert traced(other, start) == 2
+    assert traced(other, start) == 3
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_an_old_snapshot_stays(db, other, start, level):
+    other.execute(f"BEGIN ISOLATION LEVEL {level}")
+    assert traced(other, start) == 2
+    edge(db, node(db), start)
+    db.execute("VACUUM reason.node, reason.edge")
+    assert traced(other, start) == 2
+    other.execute("COMMIT")
+    assert traced(other, start) == 3
+
+
+def test_a_prepared_transaction_is_seen_once_committed(db, other, start):
+    name = f"prepared_{random.getrandbits(40)}"
+    db.execute("BEGIN")
+    edge(db, node(db), start)
+    db.execute(f"PREPARE TRANSACTION '{name}'")
+    assert traced(db, start) == traced(other, start) == 2
+    other.execute(f"COMMIT PREPARED '{name}'")
+    assert traced(db, start) == traced(other, start) == 3
+
+
+def test_a_cursor_keeps_its_snapshot(db, other, start):
+    with db.transaction():
+        db.execute("DECLARE kept CURSOR FOR SELECT count(*) FROM reason.trace(%s)" % f"'{start}'")
+        edge(other, node(other), start)
+        assert db.execute("FETCH kept").fetchone()[0] == 2
+        assert traced(db, start) == 3
+
+
+def test_write_skew_through_traces_is_refused(db, other, start):
+    """Each adds a cause to the other's node after seeing that it has none: one must fail."""
+    a, b = node(db), node(db)
+    cause = node(db)
+    for connection in (db, other):
+        connection.execute("BEGIN ISOLATION LEVEL SERIALIZABLE")
+    assert db.execute("SELECT count(*) FROM reason.trace(%s)", [b]).fetchone()[0] == 1
+    assert other.execute("SELECT count(*) FROM reason.trace(%s)", [a]).fetchone()[0] == 1
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        edge(db, cause, a)
+        edge(other, cause, b)
+        db.execute("COMMIT")
+        other.execute("COMMIT")
+    for connection in (db, other):
+        connection.execute("ROLLBACK")
+
+
+def test_erased_nodes_stay_in_the_trace(db, start):
+    db.execute("SET session_replication_role = replica")
+    for _ in range(3):
+        db.execute("UPDATE reason.node SET payload = NULL, salt = NULL WHERE id = %s", [start])
+    assert traced(db, start) == 2
+    text = db.execute("SELECT reason.node_json(%s, '{*}', false)", [start]).fetchone()[0]
+    assert '"erased":true' in text and '"payload":null' in text
+
+
+def test_concurrent_writers_never_confuse_a_reader(database):
+    """Every trace is compared with a plain query in the same snapshot while others write, abort and vacuum."""
+    with connect(database) as db:
+        known = [node(db) for _ in range(20)]
+    stop = time.monotonic() + 6
+    failures = []
+
+    def write(seed):
+        rng = random.Random(seed)
+        try:
+            write_until_told(rng)
+        except BaseException as error:  # noqa: B902: whatever it was, the test must fail
+            failures.append(error)
+
+    def write_until_told(rng):
+        with connect(database) as db:
+            while time.monotonic() < stop:
+                # Nodes of this transaction may be rolled back: nobody else refers to them.
+                seen = list(known)
+                with db.transaction(force_rollback=rng.random() < 0.3):
+                    for _ in range(rng.randrange(1, 6)):
+                        fresh = node(db)
+                        for _ in range(rng.randrange(1, 4)):
+                            edge(db, *rng.sample([fresh, rng.choice(seen), rng.choice(seen)], 2))
+                        seen.append(fresh)
+
+    def vacuum():
+        with connect(database) as db:
+            while time.monotonic() < stop:
+                db.execute("VACUUM reason.node, reason.edge")
+                time.sleep(0.1)
+
+    def read(seed, level):
+        rng = random.Random(seed)
+        try:
+            with connect(database) as db:
+                while time.monotonic() < stop:
+                    db.execute(f"BEGIN ISOLATION LEVEL {level}")
+                    for _ in range(3):
+                        traced(db, rng.choice(known))
+                    db.execute("COMMIT")
+        except psycopg.errors.SerializationFailure:
+            pass
+        except BaseException as error:  # noqa: B902: whatever it was, the test must fail
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(2)]
+    threads += [threading.Thread(target=vacuum), threading.Thread(target=read, args=(8, "REPEATABLE READ")),
+                threading.Thread(target=read, args=(9, "SERIALIZABLE"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
