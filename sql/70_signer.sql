@@ -122,7 +122,7 @@ $$;
 COMMENT ON FUNCTION reason.signer_registry() IS 'Public keys for verifiers: {"signers": [{signerId, algorithm, publicKey (base64 of the SPKI), status, validFrom, validTo}]}; for a revoked key validTo is when its signatures ceased to count.';
 
 CREATE FUNCTION reason.signing_key(p_signer_id text) RETURNS bytea
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE

@@ -107,3 +107,12 @@ GRANT EXECUTE ON FUNCTION
     reason.erase_payload(uuid, text, text),
     reason.erase_annotation(uuid, text, text)
 TO reason_admin;
+
+-- ---------------------------------------------------------------- reason_sidecar: leases and reports
+GRANT EXECUTE ON FUNCTION
+    reason.acquire_lease(text, text, interval),
+    reason.release_lease(text, bigint),
+    reason.report_sidecar(text, text),
+    reason.doorbell_key(),
+    reason.signing_key(text)
+TO reason_sidecar;

@@ -1,0 +1,91 @@
+/* local.c: a signing key in a file. For development; a key on disk is no production signer. */
+#include "signer.h"
+
+#include "../log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct local_signer {
+    struct signer signer;
+    uint8_t *secret_key;        /* libsodium's form, in guarded memory */
+};
+
+static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+{
+    struct local_signer *local = (struct local_signer *)signer;
+
+    return crypto_sign_detached(signature, NULL, digest, DIGEST_LENGTH, local->secret_key) == 0;
+}
+
+static void close_signer(struct signer *signer)
+{
+    struct local_signer *local = (struct local_signer *)signer;
+
+    sodium_free(local->secret_key);
+    free(local);
+}
+
+/* The 32 bytes that an Ed25519 private key is made from. */
+static bool read_seed(const char *path, uint8_t seed[crypto_sign_SEEDBYTES])
+{
+    struct stat status;
+    FILE *file;
+    EVP_PKEY *key;
+    size_t length = crypto_sign_SEEDBYTES;
+    bool ok;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        log_error("cannot read signing key \"%s\": %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 0177) != 0) {
+        log_error("signing key \"%s\" must be a file of mode 0600 or 0400, not %04o", path, (unsigned)status.st_mode & 07777);
+        close(fd);
+        return false;
+    }
+    file = fdopen(fd, "r");
+    key = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
+    if (file)
+        fclose(file);
+    ok = key && EVP_PKEY_id(key) == EVP_PKEY_ED25519 && EVP_PKEY_get_raw_private_key(key, seed, &length) == 1
+        && length == crypto_sign_SEEDBYTES;
+    EVP_PKEY_free(key);
+    if (!ok)
+        log_error("signing key \"%s\" is no Ed25519 private key in PEM (PKCS#8)", path);
+    return ok;
+}
+
+struct signer *signer_local_open(const char *path)
+{
+    uint8_t seed[crypto_sign_SEEDBYTES];
+    struct local_signer *local = calloc(1, sizeof(*local));
+
+    if (!local || !read_seed(path, seed)) {
+        free(local);
+        return NULL;
+    }
+    local->secret_key = sodium_malloc(crypto_sign_SECRETKEYBYTES);
+    if (!local->secret_key) {
+        free(local);
+        return NULL;
+    }
+    crypto_sign_seed_keypair(local->signer.public_key, local->secret_key, seed);
+    sodium_memzero(seed, sizeof(seed));
+    sodium_mprotect_readonly(local->secret_key);
+    local->signer.sign = sign;
+    local->signer.close = close_signer;
+    log_warning("signing with the key file \"%s\": for development, no production signer", path);
+    return &local->signer;
+}

@@ -1,0 +1,229 @@
+/*
+ * file.c: objects in a directory.
+ *
+ * Bytes go into a file of a temporary name, are synced, and linked to their name, which fails if
+ * that exists: nothing is ever overwritten. The directory is synced before success is told.
+ * The metadata lie beside the object, <object>.meta.json, and are written first, so that an object
+ * is never without them.
+ */
+#include "store.h"
+
+#include "../log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct file_store {
+    struct store store;
+    char *directory;
+};
+
+struct text {
+    const char *bytes;
+    bool done;
+};
+
+static bool next_text(void *context, const void **bytes, size_t *length)
+{
+    struct text *text = context;
+
+    *bytes = text->bytes;
+    *length = text->done ? 0 : strlen(text->bytes);
+    text->done = true;
+    return true;
+}
+
+static bool sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Makes the directories above a file, each synced into its parent. */
+static bool make_directories(char *path)
+{
+    for (char *p = path + 1; (p = strchr(p, '/')); p++) {
+        *p = '\0';
+        if (mkdir(path, 0755) == 0) {
+            char copy[4096];
+
+            snprintf(copy, sizeof(copy), "%s", path);
+            if (!sync_directory(dirname(copy))) {
+                *p = '/';
+                return false;
+            }
+        } else if (errno != EEXIST) {
+            *p = '/';
+            return false;
+        }
+        *p = '/';
+    }
+    return true;
+}
+
+static bool write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t n = write(fd, bytes, length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        bytes += n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+static bool file_has_hash(const char *path, const char *hash)
+{
+    unsigned char buffer[65536], digest[32];
+    char hex[65];
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = fd >= 0 && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+
+    while (ok && (n = read(fd, buffer, sizeof(buffer))) != 0)
+        ok = n > 0 && EVP_DigestUpdate(context, buffer, (size_t)n);
+    ok = ok && EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    if (fd >= 0)
+        close(fd);
+    for (int i = 0; ok && i < 32; i++)
+        sprintf(hex + 2 * i, "%02x", digest[i]);
+    return ok && !strcmp(hex, hash);
+}
+
+/* hash: of what is there already, to be taken for success; NULL: whatever is there is replaced by nothing and fine. */
+static enum store_result write_once(const char *path, const struct object *object, const char *hash, char *reason, size_t reason_size)
+{
+    char temporary[4200], directory[4096];
+    const void *bytes;
+    size_t length;
+    int fd;
+
+    snprintf(directory, sizeof(directory), "%s", path);
+    snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
+    if (fd < 0 && errno == EACCES && unlink(temporary) == 0)
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    if (fd < 0)
+        goto failed;
+    for (;;) {
+        if (!object->next(object->context, &bytes, &length)) {
+            close(fd);
+            unlink(temporary);
+            snprintf(reason, reason_size, "the bytes could not be read from the database");
+            return STORE_RETRY;
+        }
+        if (length == 0)
+            break;
+        if (!write_all(fd, bytes, length)) {
+            close(fd);
+            goto failed_unlink;
+        }
+    }
+    if (fsync(fd) != 0 || fchmod(fd, 0444) != 0) {
+        close(fd);
+        goto failed_unlink;
+    }
+    if (close(fd) != 0)
+        goto failed_unlink;
+    if (hash && !file_has_hash(temporary, hash)) {
+        unlink(temporary);
+        snprintf(reason, reason_size, "what was written to \"%s\" is not what was frozen", path);
+        return STORE_REFUSED;
+    }
+    if (link(temporary, path) != 0) {
+        if (errno != EEXIST)
+            goto failed_unlink;
+        if (hash && !file_has_hash(path, hash)) {
+            unlink(temporary);
+            snprintf(reason, reason_size, "\"%s\" exists with other bytes", path);
+            return STORE_REFUSED;
+        }
+    }
+    unlink(temporary);
+    if (!sync_directory(dirname(directory)))
+        goto failed;
+    return STORE_DONE;
+
+failed_unlink:
+    snprintf(reason, reason_size, "cannot write \"%s\": %s", path, strerror(errno));
+    unlink(temporary);
+    return STORE_RETRY;
+failed:
+    snprintf(reason, reason_size, "cannot write \"%s\": %s", path, strerror(errno));
+    return STORE_RETRY;
+}
+
+static enum store_result put(struct store *store, const struct object *object, char **uri, char **version, char *reason, size_t reason_size)
+{
+    struct file_store *files = (struct file_store *)store;
+    char path[4096], metadata_path[4128];
+    struct text text = {object->metadata, false};
+    struct object metadata = {.next = next_text, .context = &text};
+    enum store_result result;
+
+    if (snprintf(path, sizeof(path), "%s/%s", files->directory, object->key) >= (int)sizeof(path) || strstr(object->key, "..")) {
+        snprintf(reason, reason_size, "the object's name is not acceptable");
+        return STORE_REFUSED;
+    }
+    snprintf(metadata_path, sizeof(metadata_path), "%s.meta.json", path);
+    if (!make_directories(path)) {
+        snprintf(reason, reason_size, "cannot make the directory of \"%s\": %s", path, strerror(errno));
+        return STORE_RETRY;
+    }
+    result = write_once(metadata_path, &metadata, NULL, reason, reason_size);
+    if (result == STORE_DONE)
+        result = write_once(path, object, object->hash, reason, reason_size);
+    if (result != STORE_DONE)
+        return result;
+    *version = NULL;
+    if (asprintf(uri, "file://%s", path) < 0)
+        return STORE_RETRY;
+    return STORE_DONE;
+}
+
+static void close_store(struct store *store)
+{
+    struct file_store *files = (struct file_store *)store;
+
+    free(files->directory);
+    free(files);
+}
+
+struct store *store_open(const char *url)
+{
+    struct file_store *files;
+
+    if (strncmp(url, "file:///", 8) != 0) {
+        log_error("store \"%s\": only file:///directory is supported", url);
+        return NULL;
+    }
+    files = calloc(1, sizeof(*files));
+    if (!files)
+        return NULL;
+    files->directory = strdup(url + 7);
+    files->store.put = put;
+    files->store.close = close_store;
+    if (!files->directory || access(files->directory, W_OK | X_OK) != 0) {
+        log_error("store directory \"%s\" cannot be written: %s", url + 7, strerror(errno));
+        close_store(&files->store);
+        return NULL;
+    }
+    return &files->store;
+}
