@@ -76,11 +76,18 @@ decimal_normalize(uint64_t digits, int exponent)
 	return result;
 }
 
+/* Shifts to the right as if there were no end of bits, negative numbers too; |value| < 2^62. */
+static inline int
+floor_shift(int64_t value, int bits)
+{
+	return (int) ((int64_t) ((uint64_t) (value + (INT64_C(1) << 62)) >> bits) - (INT64_C(1) << (62 - bits)));
+}
+
 /* floor(e * log2(10)), for |e| <= 1233 */
 static inline int
 floor_log2_power(int e)
 {
-	return (e * 1741647) >> 19;
+	return floor_shift((int64_t) e * 1741647, 19);
 }
 
 /* The 65th bit and up of g * cp / 2^63, with the lowest bit set if anything was cut off. */
@@ -134,7 +141,7 @@ decimal_shortest(double value)
 	lower_is_closer = fraction == 0 && biased > 1;
 
 	/* k = floor(log10(2^q)), or of 3/4 of it for the narrower interval below a power of two */
-	k = (q * 1262611 - (lower_is_closer ? 524031 : 0)) >> 22;
+	k = floor_shift((int64_t) q * 1262611 - (lower_is_closer ? 524031 : 0), 22);
 	h = q + floor_log2_power(-k) + 1;
 	assert(-k >= POWERS_FIRST && -k <= POWERS_LAST && h >= 1 && h <= 4);
 	g = powers_of_ten[-k - POWERS_FIRST];
@@ -186,7 +193,6 @@ decimal_to_double(uint64_t digits, int exponent, double *value)
 				low,
 				mantissa,
 				bits;
-	int			top;
 
 	if (digits <= UINT64_C(1) << 53 && exponent >= -22 && exponent <= 22)
 	{
@@ -200,7 +206,7 @@ decimal_to_double(uint64_t digits, int exponent, double *value)
 
 	leading = __builtin_clzll(digits);
 	digits <<= leading;
-	binary_exponent = ((217706 * exponent) >> 16) + 64 + 1023 - leading;
+	binary_exponent = floor_log2_power(exponent) + 64 + 1023 - leading;
 	g = powers_of_ten[exponent - POWERS_FIRST];
 
 	x = (uint128) digits * g.high;
@@ -219,9 +225,13 @@ decimal_to_double(uint64_t digits, int exponent, double *value)
 		low = merged_low;
 	}
 
-	top = (int) (high >> 63);
-	mantissa = high >> (top + 9);
-	binary_exponent -= 1 ^ top;
+	if (high >> 63)
+		mantissa = high >> 10;
+	else
+	{
+		mantissa = high >> 9;
+		binary_exponent--;
+	}
 	/* Exactly half way, as far as can be seen. */
 	if (low == 0 && (high & 0x1FF) == 0 && (mantissa & 3) == 1)
 		return false;

@@ -11,10 +11,6 @@
 
 #include "verify.h"
 
-#ifndef REASON_VERSION
-#error "REASON_VERSION must be defined"
-#endif
-
 typedef struct {
     const char *registry_path;
     const char *metadata_path;

@@ -43,13 +43,13 @@ static bool literal(const char **p, const char *end, const char *allowed)
 
 bool parse_time(Bytes text, int64_t *time)
 {
-    const char *p = text.data;
+    const char *p = text.data ? text.data : "";
     const char *end = p + text.length;
     unsigned year, month, day, hour, minute, second;
     unsigned micro = 0;
     int64_t offset = 0;
 
-    if (!p || !digits(&p, end, 4, &year) || !literal(&p, end, "-") || !digits(&p, end, 2, &month) ||
+    if (!digits(&p, end, 4, &year) || !literal(&p, end, "-") || !digits(&p, end, 2, &month) ||
         !literal(&p, end, "-") || !digits(&p, end, 2, &day) || !literal(&p, end, "Tt ") ||
         !digits(&p, end, 2, &hour) || !literal(&p, end, ":") || !digits(&p, end, 2, &minute) ||
         !literal(&p, end, ":") || !digits(&p, end, 2, &second))
