@@ -36,6 +36,7 @@ audit_checker_init(AuditChecker *checker, RecordReader *reader)
 	checker->reader = reader;
 	checker->fault = makeStringInfo();
 	json_document_init(&checker->event, canonical_realloc, CurrentMemoryContext);
+	json_document_init(&checker->recorded, canonical_realloc, CurrentMemoryContext);
 	json_document_init(&checker->row, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&checker->record, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&checker->content, canonical_realloc, CurrentMemoryContext);
@@ -90,19 +91,22 @@ same_value(const JsonDocument *a, const JsonNode *a_value, const JsonDocument *b
 }
 
 static const char *
-differing_column(AuditChecker *checker, const JsonDocument *document, const JsonNode *record)
+differing_column(AuditChecker *checker, RecordText record)
 {
+	const JsonDocument *recorded = &checker->recorded;
+	const JsonDocument *row = &checker->row;
 	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
 	JsonError	error;
 
-	if (!json_read(&checker->row, checker->record.data, checker->record.length, &limits, &error))
+	if (!json_read(&checker->row, checker->record.data, checker->record.length, &limits, &error) ||
+		!json_read(&checker->recorded, record.data, record.length, &limits, &error))
 		return "metadata";
 	for (int i = 0; i < lengthof(member_columns); i++)
 	{
 		const char *name = member_columns[i].member;
 
-		if (!same_value(document, json_member(document, record, name, strlen(name)),
-						&checker->row, json_member(&checker->row, json_root(&checker->row), name, strlen(name))))
+		if (!same_value(recorded, json_member(recorded, json_root(recorded), name, strlen(name)),
+						row, json_member(row, json_root(row), name, strlen(name))))
 			return member_columns[i].column;
 	}
 	return "(none: the record itself is not as recorded)";
@@ -146,8 +150,7 @@ check_content(AuditChecker *checker, const StoredRecord *stored)
 /* ---------------------------------------------------------------- rows */
 
 bool
-audit_check_record(AuditChecker *checker, const StoredRecord *stored,
-				   const JsonDocument *document, const JsonNode *record, const uint8 *digest)
+audit_check_record(AuditChecker *checker, const StoredRecord *stored, RecordText record, const uint8 *digest)
 {
 	const char *kind = record_kind_names[stored->kind];
 
@@ -156,10 +159,9 @@ audit_check_record(AuditChecker *checker, const StoredRecord *stored,
 						   kind, audit_uuid_text(&stored->id), stored->unreadable);
 	checker->record.length = 0;
 	record_write(&checker->record, stored);
-	if (checker->record.length != json_raw_length(record) ||
-		memcmp(checker->record.data, json_raw(document, record), checker->record.length) != 0)
+	if (checker->record.length != record.length || memcmp(checker->record.data, record.data, record.length) != 0)
 		return audit_fault(checker, "%s \"%s\": column %s is not as recorded",
-						   kind, audit_uuid_text(&stored->id), differing_column(checker, document, record));
+						   kind, audit_uuid_text(&stored->id), differing_column(checker, record));
 	if (memcmp(stored->digest, digest, REASON_DIGEST_LENGTH) != 0)
 		return audit_fault(checker, "%s \"%s\": column digest is not as recorded", kind, audit_uuid_text(&stored->id));
 	return check_content(checker, stored);
@@ -208,6 +210,7 @@ check_created(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t 
 	const char *name = record_kind_names[kind];
 	const JsonNode *record = json_member(event, json_root(event), name, strlen(name));
 	RecordText	id;
+	RecordText	bytes;
 	StoredRecord stored;
 	uint8		digest[SHA256_LENGTH];
 
@@ -217,8 +220,10 @@ check_created(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t 
 	if (!record_read_by_no(checker->reader, kind, no, &stored))
 		return audit_fault(checker, "%s \"%.*s\": its row (no " INT64_FORMAT ") is missing", name, (int) id.length,
 						   id.data ? id.data : "", no);
-	sha256_of(digest, json_raw(event, record), json_raw_length(record));
-	if (!audit_check_record(checker, &stored, event, record, digest))
+	bytes.data = json_raw(event, record);
+	bytes.length = json_raw_length(record);
+	sha256_of(digest, bytes.data, bytes.length);
+	if (!audit_check_record(checker, &stored, bytes, digest))
 		return false;
 	if (memcmp(&stored.audit_event_id, event_id, sizeof(pg_uuid_t)) != 0)
 		return audit_fault(checker, "%s \"%s\": column audit_event_id names another event", name, audit_uuid_text(&stored.id));

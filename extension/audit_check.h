@@ -16,7 +16,8 @@ typedef struct AuditChecker
 {
 	RecordReader *reader;
 	JsonDocument event;			/* the payload of the present event */
-	JsonDocument row;			/* the record made from a row, when it must be told what differs */
+	JsonDocument recorded;		/* a record, and the one made from a row, ... */
+	JsonDocument row;			/* ... when it must be told what differs */
 	ByteBuffer	record;			/* scratch */
 	ByteBuffer	content;		/* scratch */
 	bool		check_ends;		/* recompute the nodes that an edge or annotation refers to, too */
@@ -31,12 +32,8 @@ extern bool audit_fault(AuditChecker *checker, const char *format,...) pg_attrib
 /* Text that a string member holds; absent when there is no such member. */
 extern RecordText audit_member_text(const JsonDocument *document, const JsonNode *object, const char *name);
 
-/*
- * A row against the canonical record (raw bytes) that it must have been made
- * from.  `document` holds the record, `record` its node there.
- */
-extern bool audit_check_record(AuditChecker *checker, const StoredRecord *stored,
-							   const JsonDocument *document, const JsonNode *record, const uint8 *digest);
+/* A row against the canonical record that it must have been made from, and the digest of that. */
+extern bool audit_check_record(AuditChecker *checker, const StoredRecord *stored, RecordText record, const uint8 *digest);
 
 /* The row's own digest and content, without a record to compare with. */
 extern bool audit_check_stored(AuditChecker *checker, const StoredRecord *stored);

@@ -116,3 +116,30 @@ GRANT EXECUTE ON FUNCTION
     reason.doorbell_key(),
     reason.signing_key(text)
 TO reason_sidecar;
+
+-- ---------------------------------------------------------------- snapshots: frozen and verified by auditors, completed by the sidecar
+GRANT EXECUTE ON FUNCTION
+    reason.create_snapshot(uuid[], integer, text, text, text, boolean, text, text, boolean, text),
+    reason.retry_snapshot(uuid),
+    reason.snapshot_of(uuid),
+    reason.snapshot_chunk(uuid, integer),
+    reason.snapshot_document(uuid),
+    reason.snapshot_envelope(uuid),
+    reason.snapshot_diff(uuid, uuid),
+    reason.snapshot_records(bigint, text),
+    reason.verify_snapshot(uuid),
+    reason.verify_snapshot(uuid, text, text),
+    reason.verify_snapshot_document(text, text, text),
+    reason.check_document(bigint, text, text),
+    reason.signature_fault(text, bytea, text, timestamptz, timestamptz),
+    reason.snapshot_state(reason.snapshot),
+    reason.snapshot_row_fault(reason.snapshot, json, bigint, bigint, bigint),
+    reason.snapshot_event_fault(json, text)
+TO reason_auditor;
+GRANT EXECUTE ON FUNCTION
+    reason.claim_snapshots(bigint, integer),
+    reason.snapshot_chunk(uuid, integer),
+    reason.record_snapshot_signature(bigint, uuid, text, bytea),
+    reason.record_snapshot_stored(bigint, uuid, text, text),
+    reason.record_snapshot_failure(bigint, uuid, text, boolean)
+TO reason_sidecar;

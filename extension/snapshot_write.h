@@ -1,0 +1,47 @@
+/*
+ * snapshot_write.h
+ *		The document of a snapshot as it is made: canonical bytes, hashed and cut into chunks.
+ *
+ * Nothing is held but one chunk.  The form of the document is the contract with
+ * every verifier: what is written here is what is signed.
+ */
+#ifndef REASON_SNAPSHOT_WRITE_H
+#define REASON_SNAPSHOT_WRITE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "audit_record.h"
+#include "buffer.h"
+#include "record_insert.h"
+#include "sha256.h"
+
+#define SNAPSHOT_CHUNK_BYTES (1024 * 1024)
+
+typedef struct SnapshotWriter
+{
+	text	   *division;
+	int64		snapshot_no;
+	bool		pii;			/* payloads as they are, with their salts */
+	FmgrInfo	redact;			/* reason.redact() */
+	ByteBuffer	bytes;			/* written, not yet in a chunk */
+	int			chunk_count;
+	int64		size_bytes;
+	Sha256		hash;
+	RecordInsert chunks;
+	MemoryContext context;		/* reset by snapshot_write_end_record() */
+} SnapshotWriter;
+
+extern void snapshot_writer_open(SnapshotWriter *writer, int64 snapshot_no, text *division, bool pii);
+
+/* The rest becomes the last chunk. */
+extern void snapshot_writer_close(SnapshotWriter *writer, uint8 hash[SHA256_LENGTH]);
+
+/* One member of nodes[], edges[] or annotations[]. */
+extern void snapshot_write_record(SnapshotWriter *writer, const StoredRecord *stored);
+
+/* Passes on what is complete; between records. */
+extern void snapshot_write_flush(SnapshotWriter *writer);
+
+#endif							/* REASON_SNAPSHOT_WRITE_H */

@@ -1,0 +1,563 @@
+-- Snapshots: a frozen subgraph, its signature, its object, its proof.
+--
+-- create_snapshot() freezes in one transaction; the sidecar signs, stores and reports back
+-- (pending → signed → complete, or failed). Only complete is complete: signature and object durable.
+
+-- ---------------------------------------------------------------- freezing
+
+CREATE FUNCTION reason.freeze_subgraph(division text, root_nos bigint[], root_ids uuid[], depth integer, direction text, audience text,
+    description text, manifest_signature_id text, include_annotations boolean, pii boolean,
+    OUT no bigint, OUT id uuid, OUT created_at timestamptz, OUT graph_version text, OUT hash text, OUT size_bytes bigint,
+    OUT node_count bigint, OUT edge_count bigint)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_freeze_subgraph';
+COMMENT ON FUNCTION reason.freeze_subgraph(text, bigint[], uuid[], integer, text, text, text, text, boolean, boolean) IS
+    'Writes the canonical document of a subgraph into snapshot_chunk while hashing it. Everything is seen by one MVCC snapshot; memory does not grow with the subgraph.';
+
+CREATE FUNCTION reason.create_snapshot_for(roots uuid[], depth integer, direction text, audience text, description text,
+    include_annotations boolean, division text, manifest_signature_id text, pii boolean, divisions text[],
+    requested_by text, request_id text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    root record;
+    root_ids uuid[];
+    root_nos bigint[];
+    found_division text;
+    missing uuid;
+    frozen record;
+    earlier reason.snapshot;
+BEGIN
+    IF coalesce(cardinality(roots), 0) NOT BETWEEN 1 AND 32 OR array_position(roots, NULL) IS NOT NULL OR array_ndims(roots) <> 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot has 1 to 32 roots';
+    END IF;
+    IF $2 NOT BETWEEN 0 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'depth must be from 0 to 10000';
+    END IF;
+    IF $3 NOT IN ('ancestors', 'descendants') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'direction must be "ancestors" or "descendants"';
+    END IF;
+    IF length($4) NOT BETWEEN 1 AND 255 OR length($5) > 4096 OR length($8) > 255 OR length($12) > 255 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'audience, description, manifest_signature_id or request_id is too long';
+    END IF;
+
+    SELECT array_agg(DISTINCT r ORDER BY r) INTO root_ids FROM unnest(roots) r;
+    -- An id may exist in several divisions; all roots must be found in one.
+    SELECT d.division, d.nos INTO found_division, root_nos
+    FROM (SELECT n.division, array_agg(n.no ORDER BY n.no) AS nos, count(*) OVER () AS candidates
+          FROM reason.node n
+          WHERE n.id = ANY (root_ids) AND ('*' = ANY (divisions) OR n.division = ANY (divisions)) AND ($7 IS NULL OR n.division = $7)
+          GROUP BY n.division
+          HAVING count(*) = cardinality(root_ids)) d
+    WHERE CASE WHEN d.candidates > 1 THEN reason.refuse_ambiguous_roots() IS NULL ELSE true END;
+    IF found_division IS NULL THEN
+        SELECT r INTO missing FROM unnest(root_ids) r
+        WHERE NOT EXISTS (SELECT FROM reason.node n WHERE n.id = r
+                          AND ('*' = ANY (divisions) OR n.division = ANY (divisions)) AND ($7 IS NULL OR n.division = $7))
+        LIMIT 1;
+        IF missing IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('node "%s" does not exist', missing);
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the roots lie in different divisions',
+            HINT = 'Make a snapshot for each division.';
+    END IF;
+
+    IF $12 IS NOT NULL THEN
+        -- The second of two equal requests waits for the first.
+        PERFORM pg_advisory_xact_lock(hashtextextended('reason snapshot ' || $11 || ' ' || $12, 0));
+        SELECT * INTO earlier FROM reason.snapshot s WHERE s.division = found_division AND s.requested_by = $11 AND s.request_id = $12;
+        IF FOUND THEN
+            IF (earlier.root_ids, earlier.depth, earlier.direction, earlier.audience, earlier.description, earlier.include_annotations,
+                earlier.manifest_signature_id, earlier.pii_included)
+               IS DISTINCT FROM (root_ids, $2, $3, $4, $5, $6, $8, $9) THEN
+                RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+                    MESSAGE = format('request "%s" was for another snapshot', $12);
+            END IF;
+            RETURN earlier.id;
+        END IF;
+    END IF;
+
+    SELECT * INTO frozen FROM reason.freeze_subgraph(found_division, root_nos, root_ids, $2, $3, $4, $5, $8, $6, $9);
+    INSERT INTO reason.snapshot (no, id, division, root_ids, depth, direction, audience, description, include_annotations, pii_included,
+        manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count)
+    VALUES (frozen.no, frozen.id, found_division, root_ids, $2, $3, $4, $5, $6, $9,
+        $8, frozen.graph_version, frozen.created_at, $12, $11, frozen.hash, frozen.size_bytes, frozen.node_count, frozen.edge_count);
+    PERFORM reason.ring();
+    RETURN frozen.id;
+END
+$$;
+COMMENT ON FUNCTION reason.create_snapshot_for(uuid[], integer, text, text, text, boolean, text, text, boolean, text[], text, text) IS
+    'create_snapshot() for a caller known by name: divisions that he may see ({*}: all), whether he may see personal data, and his request''s id.';
+
+CREATE FUNCTION reason.refuse_ambiguous_roots() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the roots exist in several divisions', HINT = 'Name the division.';
+END
+$$;
+
+CREATE FUNCTION reason.create_snapshot(roots uuid[], depth integer DEFAULT NULL, direction text DEFAULT 'ancestors',
+    audience text DEFAULT 'internal', description text DEFAULT NULL, include_annotations boolean DEFAULT false,
+    division text DEFAULT NULL, manifest_signature_id text DEFAULT NULL, include_pii boolean DEFAULT true, request_id text DEFAULT NULL)
+RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT reason.create_snapshot_for($1, coalesce($2, 10), $3, $4, $5, coalesce($6, false), $7, $8, coalesce($9, true),
+        reason.visible_divisions_of(reason.calling_role()), reason.calling_role(), $10)
+$$;
+COMMENT ON FUNCTION reason.create_snapshot(uuid[], integer, text, text, text, boolean, text, text, boolean, text) IS
+    'Freezes what led to the roots (ancestors) or what came of them (descendants), up to depth edges away (default 10, at most 10000), as one canonical document; returns the snapshot''s id. The sidecar signs and stores it. The same request_id gives the same snapshot.';
+
+-- ---------------------------------------------------------------- finding and reading
+
+CREATE FUNCTION reason.snapshot_of(p_id uuid) RETURNS reason.snapshot
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot;
+BEGIN
+    SELECT * INTO s FROM reason.snapshot WHERE id = p_id AND reason.division_visible(division);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', p_id);
+    END IF;
+    RETURN s;
+END
+$$;
+COMMENT ON FUNCTION reason.snapshot_of(uuid) IS 'The snapshot, if the current role may see its division; else P0002.';
+
+CREATE FUNCTION reason.snapshot_chunk(id uuid, n integer) RETURNS bytea
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    -- The sidecar stores every division's snapshots; the gateway's functions have asked for the division already.
+    SELECT c.bytes FROM reason.snapshot s JOIN reason.snapshot_chunk c ON c.snapshot_no = s.no AND c.division = s.division
+    WHERE s.id = $1 AND c.chunk = $2
+      AND (pg_has_role(reason.calling_role(), 'reason_sidecar', 'USAGE') OR pg_has_role(reason.calling_role(), 'reason_gateway', 'USAGE')
+           OR ARRAY[s.division, '*'] && reason.visible_divisions_of(reason.calling_role()))
+$$;
+COMMENT ON FUNCTION reason.snapshot_chunk(uuid, integer) IS 'The nth MiB of a snapshot''s document, n from 0; NULL beyond its end.';
+
+CREATE FUNCTION reason.snapshot_document(id uuid) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot := reason.snapshot_of($1);
+BEGIN
+    -- PostgreSQL: a value holds less than 1 GB, and gathering it takes as much again.
+    IF s.size_bytes > 1000000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
+            MESSAGE = format('the document of snapshot "%s" has %s bytes, more than one value can hold', s.id, s.size_bytes),
+            HINT = format('Read it in pieces: reason.snapshot_chunk(id, n), n from 0 to %s.', (s.size_bytes - 1) / 1048576);
+    END IF;
+    RETURN (SELECT convert_from(string_agg(c.bytes, ''::bytea ORDER BY c.chunk), 'UTF8') FROM reason.snapshot_chunk c
+            WHERE c.snapshot_no = s.no AND c.division = s.division);
+END
+$$;
+COMMENT ON FUNCTION reason.snapshot_document(uuid) IS 'The signed bytes of a snapshot: canonical JSON whose SHA-256 is the snapshot''s hash.';
+
+CREATE FUNCTION reason.snapshot_envelope(id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot := reason.snapshot_of($1);
+BEGIN
+    IF s.signature IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('snapshot "%s" is %s, not signed yet', s.id, s.status);
+    END IF;
+    RETURN reason.snapshot_document($1)::jsonb || jsonb_build_object(
+        'snapshot_bytes_canonical_hash', encode(decode(s.hash, 'hex'), 'base64'),
+        'signer_kid', s.signer_id,
+        'signature', translate(encode(s.signature, 'base64'), E'\n', ''));
+END
+$$;
+COMMENT ON FUNCTION reason.snapshot_envelope(uuid) IS 'The document with its hash, signature and signer: all that a verifier needs besides the public key.';
+
+-- ---------------------------------------------------------------- the sidecar's part
+
+CREATE FUNCTION reason.claim_snapshots(lease_token bigint, max integer DEFAULT 1)
+RETURNS TABLE (id uuid, division text, status text, hash text, size_bytes bigint, chunks integer, signer_id text, signature bytea,
+               object_key text, ts text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    PERFORM reason.check_lease('snapshot', lease_token);
+    RETURN QUERY
+    SELECT s.id, s.division, s.status, s.hash, s.size_bytes, ((s.size_bytes + 1048575) / 1048576)::integer, s.signer_id, s.signature,
+           format('snapshots/%s/%s.json', s.division, s.id), reason.rfc3339(coalesce(s.signed_at, s.created_at))
+    FROM reason.snapshot s
+    WHERE s.status IN ('pending', 'signed') AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= clock_timestamp())
+    ORDER BY s.next_attempt_at NULLS FIRST, s.no
+    LIMIT max;
+END
+$$;
+COMMENT ON FUNCTION reason.claim_snapshots(bigint, integer) IS
+    'Snapshots that wait to be signed (pending) or stored (signed), the longest waiting first. ts: when it was signed, or made if it is not signed yet.';
+
+CREATE FUNCTION reason.record_snapshot_signature(lease_token bigint, id uuid, signer_id text, signature bytea) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    key bytea;
+    s reason.snapshot;
+BEGIN
+    PERFORM reason.check_lease('snapshot', lease_token);
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id = $2 FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $2);
+    END IF;
+    IF s.status IN ('signed', 'complete') AND s.signer_id = $3 AND s.signature = $4 THEN
+        RETURN reason.rfc3339(s.signed_at);
+    END IF;
+    IF s.status <> 'pending' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('snapshot "%s" is %s, not pending', $2, s.status);
+    END IF;
+    key := reason.signing_key($3);
+    IF NOT reason.ed25519_verify(key, decode(s.hash, 'hex'), $4) THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('the signature of snapshot "%s" is not that of signer "%s"', $2, $3),
+            HINT = 'Compare the signer''s key with reason.signer_registry().';
+    END IF;
+    UPDATE reason.snapshot x SET status = 'signed', signer_id = $3, signature = $4, signed_at = clock_timestamp(),
+        next_attempt_at = NULL, failure = NULL
+    WHERE x.no = s.no AND x.division = s.division RETURNING * INTO s;
+    RETURN reason.rfc3339(s.signed_at);
+END
+$$;
+COMMENT ON FUNCTION reason.record_snapshot_signature(bigint, uuid, text, bytea) IS
+    'pending → signed, once the signature is verified against the registry. May be repeated. Returns when it was signed.';
+
+CREATE FUNCTION reason.snapshot_state(s reason.snapshot) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+        'id', $1.id, 'no', $1.no::text, 'hash', $1.hash, 'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
+        'requestedBy', $1.requested_by, 'requestId', $1.request_id, 'status', $1.status, 'signerId', $1.signer_id,
+        'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signedAt', reason.rfc3339($1.signed_at),
+        'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'completedAt', reason.rfc3339($1.completed_at),
+        'attempts', $1.attempts, 'failure', $1.failure))
+$$;
+COMMENT ON FUNCTION reason.snapshot_state(reason.snapshot) IS 'What of a snapshot is not in its document, as its events record it.';
+
+CREATE FUNCTION reason.record_snapshot_stored(lease_token bigint, id uuid, object_uri text, object_version text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot;
+BEGIN
+    PERFORM reason.check_lease('snapshot', lease_token);
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id = $2 FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $2);
+    END IF;
+    IF s.status = 'complete' AND s.object_uri = $3 THEN
+        RETURN;
+    END IF;
+    IF s.status <> 'signed' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('snapshot "%s" is %s, not signed', $2, s.status);
+    END IF;
+    -- A key that was revoked in between must not complete anything.
+    PERFORM FROM reason.signer g WHERE g.signer_id = s.signer_id AND (g.revoked_at IS NULL OR g.revoked_at > s.signed_at);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('signer "%s" of snapshot "%s" is revoked', s.signer_id, $2),
+            HINT = 'reason.retry_snapshot() has it signed anew.';
+    END IF;
+    s.status := 'complete';
+    s.object_uri := $3;
+    s.object_version := $4;
+    s.completed_at := clock_timestamp();
+    s.next_attempt_at := NULL;
+    s.failure := NULL;
+    s.audit_event_id := reason.append_event(s.division, 'snapshot.completed', jsonb_build_object('snapshot', reason.snapshot_state(s)));
+    UPDATE reason.snapshot x SET status = s.status, object_uri = s.object_uri, object_version = s.object_version,
+        completed_at = s.completed_at, next_attempt_at = NULL, failure = NULL, audit_event_id = s.audit_event_id
+    WHERE x.no = s.no AND x.division = s.division;
+END
+$$;
+COMMENT ON FUNCTION reason.record_snapshot_stored(bigint, uuid, text, text) IS
+    'signed → complete, with event snapshot.completed: the object with exactly the signed bytes is durable. May be repeated.';
+
+CREATE FUNCTION reason.record_snapshot_failure(lease_token bigint, id uuid, reason text, give_up boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot;
+BEGIN
+    PERFORM reason.check_lease('snapshot', lease_token);
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id = $2 AND x.status IN ('pending', 'signed') FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    s.attempts := s.attempts + 1;
+    s.failure := left($3, 2000);
+    IF give_up THEN
+        s.status := 'failed';
+        s.next_attempt_at := NULL;
+        PERFORM reason.append_event(s.division, 'snapshot.failed', jsonb_build_object('snapshot', reason.snapshot_state(s)));
+    ELSE
+        -- 1, 2, 4 … seconds, five minutes at most
+        s.next_attempt_at := clock_timestamp() + make_interval(secs => least(300, power(2, least(s.attempts - 1, 20))));
+    END IF;
+    UPDATE reason.snapshot x SET status = s.status, attempts = s.attempts, failure = s.failure, next_attempt_at = s.next_attempt_at
+    WHERE x.no = s.no AND x.division = s.division;
+END
+$$;
+COMMENT ON FUNCTION reason.record_snapshot_failure(bigint, uuid, text, boolean) IS
+    'An attempt failed: it is tried again after 1, 2, 4 … 300 seconds, or, when given up, the snapshot is failed, with event snapshot.failed.';
+
+CREATE FUNCTION reason.retry_snapshot(id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    granted text[] := reason.visible_divisions_of(reason.calling_role());
+    s reason.snapshot;
+    still_good boolean;
+BEGIN
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id = $1 AND ('*' = ANY (granted) OR x.division = ANY (granted)) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $1);
+    END IF;
+    IF s.status = 'complete' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('snapshot "%s" is complete', $1);
+    END IF;
+    still_good := EXISTS (SELECT FROM reason.signer g WHERE g.signer_id = s.signer_id AND (g.revoked_at IS NULL OR g.revoked_at > s.signed_at));
+    UPDATE reason.snapshot x SET
+        status = CASE WHEN still_good THEN 'signed' ELSE 'pending' END,
+        signer_id = CASE WHEN still_good THEN x.signer_id END,
+        signature = CASE WHEN still_good THEN x.signature END,
+        signed_at = CASE WHEN still_good THEN x.signed_at END,
+        attempts = 0, next_attempt_at = NULL, failure = NULL
+    WHERE x.no = s.no AND x.division = s.division;
+    PERFORM reason.ring();
+END
+$$;
+COMMENT ON FUNCTION reason.retry_snapshot(uuid) IS 'Has a failed or waiting snapshot tried again at once; signed anew if its signer was revoked meanwhile.';
+
+-- ---------------------------------------------------------------- verifying
+
+CREATE FUNCTION reason.check_document(snapshot_no bigint, division text, document text,
+    OUT hash text, OUT size_bytes bigint, OUT header json, OUT node_count bigint, OUT edge_count bigint, OUT form_fault text, OUT graph_fault text)
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'reason_check_document';
+COMMENT ON FUNCTION reason.check_document(bigint, text, text) IS
+    'Reads a snapshot''s document once, from its chunks (document NULL) or as given: its hash, its members without the records, and what is wrong in it or with the rows it froze.';
+
+CREATE FUNCTION reason.snapshot_records(snapshot_no bigint, division text, OUT kind text, OUT id uuid, OUT digest bytea)
+RETURNS SETOF record
+LANGUAGE c STABLE ROWS 10000
+AS 'MODULE_PATHNAME', 'reason_snapshot_records';
+COMMENT ON FUNCTION reason.snapshot_records(bigint, text) IS 'The records in a snapshot''s document: kind, id, digest.';
+
+CREATE FUNCTION reason.signature_fault(p_signer_id text, p_signature bytea, p_hash text, earliest timestamptz, latest timestamptz,
+    OUT fault text, OUT status text, OUT remark text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.signer;
+BEGIN
+    SELECT * INTO s FROM reason.signer WHERE signer_id = p_signer_id;
+    IF NOT FOUND THEN
+        fault := format('signer "%s" is not registered', p_signer_id);
+        RETURN;
+    END IF;
+    status := s.status;
+    fault := CASE
+        WHEN reason.ed25519_verify(s.public_key, decode(p_hash, 'hex'), p_signature) IS NOT TRUE
+            THEN format('the signature is not that of signer "%s" over the hash', p_signer_id)
+        WHEN latest < s.valid_from THEN format('signer "%s" was not valid before %s', p_signer_id, reason.rfc3339(s.valid_from))
+        WHEN earliest > s.valid_to THEN format('signer "%s" was valid only to %s', p_signer_id, reason.rfc3339(s.valid_to))
+        WHEN latest >= s.revoked_at THEN format('signer "%s" was revoked as of %s, before it signed: %s', p_signer_id,
+            reason.rfc3339(s.revoked_at), s.revocation_reason)
+        END;
+    IF fault IS NULL AND s.revoked_at IS NOT NULL THEN
+        remark := format('signer "%s" was revoked as of %s, after it signed: %s', p_signer_id, reason.rfc3339(s.revoked_at), s.revocation_reason);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.signature_fault(text, bytea, text, timestamptz, timestamptz) IS
+    'Why a signature made between two times does not count (NULL: it does), the signer''s status, and what should be known all the same.';
+
+CREATE FUNCTION reason.snapshot_row_fault(s reason.snapshot, header json, size_bytes bigint, node_count bigint, edge_count bigint) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT format('snapshot "%s": column %s is not what the document says', $1.id, c)
+    FROM (SELECT CASE
+        WHEN $1.id::text IS DISTINCT FROM $2 ->> 'id' THEN 'id'
+        WHEN to_json($1.root_ids)::text IS DISTINCT FROM ($2 -> 'root_ids')::text THEN 'root_ids'
+        WHEN reason.rfc3339($1.created_at) IS DISTINCT FROM $2 ->> 'created_at' THEN 'created_at'
+        WHEN $1.graph_version IS DISTINCT FROM $2 ->> 'reasoning_graph_version' THEN 'graph_version'
+        WHEN $1.manifest_signature_id IS DISTINCT FROM $2 ->> 'manifest_signature_id' THEN 'manifest_signature_id'
+        WHEN $1.depth::text IS DISTINCT FROM $2 -> 'payload' ->> 'depth' THEN 'depth'
+        WHEN $1.direction IS DISTINCT FROM $2 -> 'payload' ->> 'direction' THEN 'direction'
+        WHEN $1.audience IS DISTINCT FROM $2 -> 'payload' ->> 'audience' THEN 'audience'
+        WHEN $1.description IS DISTINCT FROM $2 -> 'payload' ->> 'description' THEN 'description'
+        WHEN $1.include_annotations IS DISTINCT FROM ($2 -> 'payload' -> 'annotations' IS NOT NULL) THEN 'include_annotations'
+        WHEN $1.pii_included::text IS DISTINCT FROM $2 -> 'payload' ->> 'pii_included' THEN 'pii_included'
+        WHEN $1.size_bytes IS DISTINCT FROM $3 THEN 'size_bytes'
+        WHEN $1.node_count IS DISTINCT FROM $4 THEN 'node_count'
+        WHEN $1.edge_count IS DISTINCT FROM $5 THEN 'edge_count' END) f (c)
+    WHERE c IS NOT NULL
+$$;
+COMMENT ON FUNCTION reason.snapshot_row_fault(reason.snapshot, json, bigint, bigint, bigint) IS 'The first column of a snapshot''s row that its document contradicts.';
+
+CREATE FUNCTION reason.snapshot_event_fault(event json, p_division text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    recorded jsonb := event -> 'snapshot';
+    s reason.snapshot;
+    member text;
+BEGIN
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id::text = recorded ->> 'id' AND x.division = p_division;
+    IF NOT FOUND THEN
+        RETURN format('snapshot "%s": its row is missing', recorded ->> 'id');
+    END IF;
+    IF s.audit_event_id::text IS DISTINCT FROM event ->> 'id' THEN
+        RETURN format('snapshot "%s": column audit_event_id names another event', s.id);
+    END IF;
+    SELECT coalesce(a.key, b.key) INTO member
+    FROM jsonb_each(recorded) a FULL JOIN jsonb_each(reason.snapshot_state(s)) b USING (key)
+    WHERE a.value IS DISTINCT FROM b.value LIMIT 1;
+    IF FOUND THEN
+        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', '_\1', 'g')));
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION reason.snapshot_event_fault(json, text) IS 'What in a snapshot''s row does not agree with its event snapshot.completed; NULL when nothing.';
+
+CREATE FUNCTION reason.verify_snapshot(id uuid,
+    OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_id text, OUT signer_status text, OUT graph_ok boolean,
+    OUT stored_hash text, OUT computed_hash text, OUT detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot := reason.snapshot_of($1);
+    d record;
+    g record;
+    row_fault text;
+BEGIN
+    SELECT * INTO d FROM reason.check_document(s.no, s.division, NULL);
+    stored_hash := s.hash;
+    computed_hash := d.hash;
+    hash_ok := s.hash = d.hash;
+    graph_ok := d.graph_fault IS NULL;
+    IF d.header IS NOT NULL THEN
+        row_fault := reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count);
+    END IF;
+    IF row_fault IS NULL AND s.status = 'complete' THEN
+        row_fault := coalesce((SELECT coalesce(reason.snapshot_event_fault(e.payload, s.division), '') FROM reason.audit_event e
+                               WHERE e.id = s.audit_event_id AND e.division = s.division AND e.event_type = 'snapshot.completed'),
+                              format('snapshot "%s": column audit_event_id names no event snapshot.completed', s.id));
+        row_fault := NULLIF(row_fault, '');
+    END IF;
+    signer_id := s.signer_id;
+    IF s.signature IS NULL THEN
+        signature_ok := false;
+        SELECT format('snapshot "%s" is %s, not signed', s.id, s.status) AS fault, NULL::text AS status, NULL::text AS remark INTO g;
+    ELSE
+        SELECT * INTO g FROM reason.signature_fault(s.signer_id, s.signature, d.hash, s.signed_at, s.signed_at);
+        signature_ok := g.fault IS NULL;
+    END IF;
+    signer_status := g.status;
+    ok := hash_ok AND signature_ok AND graph_ok AND row_fault IS NULL AND d.form_fault IS NULL;
+    detail := coalesce(
+        CASE WHEN NOT hash_ok THEN format('snapshot_chunk of snapshot "%s": the bytes do not give the hash%s', s.id, coalesce('; ' || d.form_fault, '')) END,
+        g.fault, d.form_fault, row_fault, d.graph_fault, g.remark);
+END
+$$;
+COMMENT ON FUNCTION reason.verify_snapshot(uuid) IS
+    'Proves a snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same.';
+
+CREATE FUNCTION reason.verify_snapshot_document(document text, signature text, INOUT signer_id text,
+    OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_status text, OUT graph_ok boolean,
+    OUT stored_hash text, OUT computed_hash text, OUT detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    known reason.snapshot;
+    d record;
+    g record;
+    row_fault text;
+    made_at timestamptz;
+    given_signature bytea;
+BEGIN
+    BEGIN
+        SELECT * INTO known FROM reason.snapshot s WHERE s.id = ($1::json ->> 'id')::uuid AND reason.division_visible(s.division);
+        made_at := ($1::json ->> 'created_at')::timestamptz;
+        given_signature := decode($2, 'base64');
+    EXCEPTION WHEN data_exception THEN
+        -- What cannot be read is judged below, by its hash and signature.
+        given_signature := coalesce(given_signature, ''::bytea);
+    END;
+    SELECT * INTO d FROM reason.check_document(NULL, known.division, $1);
+    computed_hash := d.hash;
+    stored_hash := known.hash;
+    hash_ok := known.hash = d.hash;
+    IF known.id IS NOT NULL AND d.header IS NOT NULL THEN
+        row_fault := reason.snapshot_row_fault(known, d.header, d.size_bytes, d.node_count, d.edge_count);
+        graph_ok := d.graph_fault IS NULL;
+    END IF;
+    SELECT * INTO g FROM reason.signature_fault($3, given_signature, d.hash, coalesce(known.signed_at, made_at),
+                                                coalesce(known.signed_at, clock_timestamp()));
+    signature_ok := g.fault IS NULL;
+    signer_status := g.status;
+    ok := signature_ok AND d.form_fault IS NULL AND row_fault IS NULL AND coalesce(hash_ok, true) AND coalesce(graph_ok, true);
+    detail := coalesce(g.fault, d.form_fault,
+        CASE WHEN NOT hash_ok THEN format('snapshot "%s" of this database has another hash', known.id) END,
+        row_fault, d.graph_fault, g.remark,
+        CASE WHEN known.id IS NULL THEN 'this database has no such snapshot; the records were not compared with the graph' END);
+END
+$$;
+COMMENT ON FUNCTION reason.verify_snapshot_document(text, text, text) IS
+    'Proves a document that was brought along: signature (base64) by that signer, and, where the snapshot is known here, its row and the graph. The fields are those of verify_snapshot().';
+
+CREATE FUNCTION reason.verify_snapshot(id uuid, document text, signature text,
+    OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_id text, OUT signer_status text, OUT graph_ok boolean,
+    OUT stored_hash text, OUT computed_hash text, OUT detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT v.ok AND s.hash = v.computed_hash, s.hash = v.computed_hash, v.signature_ok, v.signer_id, v.signer_status, v.graph_ok,
+           s.hash, v.computed_hash,
+           CASE WHEN s.hash <> v.computed_hash THEN format('the document is not that of snapshot "%s"', s.id) ELSE v.detail END
+    FROM reason.snapshot_of($1) s, reason.verify_snapshot_document($2, $3, s.signer_id) v
+$$;
+COMMENT ON FUNCTION reason.verify_snapshot(uuid, text, text) IS 'Proves a document and a signature (base64) that were brought along against the snapshot of that id.';
+
+-- ---------------------------------------------------------------- comparing
+
+CREATE FUNCTION reason.snapshot_diff(a uuid, b uuid, OUT kind text, OUT id uuid, OUT change text, OUT digest_a text, OUT digest_b text)
+RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce(x.kind, y.kind), coalesce(x.id, y.id),
+           CASE WHEN x.id IS NULL THEN 'added' WHEN y.id IS NULL THEN 'missing' ELSE 'changed' END,
+           encode(x.digest, 'hex'), encode(y.digest, 'hex')
+    FROM (SELECT r.* FROM reason.snapshot_of($1) s, reason.snapshot_records(s.no, s.division) r) x
+    FULL JOIN (SELECT r.* FROM reason.snapshot_of($2) s, reason.snapshot_records(s.no, s.division) r) y
+        ON x.kind = y.kind AND x.id = y.id
+    WHERE x.digest IS DISTINCT FROM y.digest
+    ORDER BY 1 DESC, 2
+$$;
+COMMENT ON FUNCTION reason.snapshot_diff(uuid, uuid) IS 'Nodes, edges and annotations that are only in b (added), only in a (missing), or in both with different digests (changed).';

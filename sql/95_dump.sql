@@ -1,0 +1,21 @@
+-- pg_dump: the data of an extension's tables is dumped only when registered here.
+--
+-- Everything is, except what belongs to one cluster (sealer_state: transaction ids) and the rows
+-- that CREATE EXTENSION itself brings along, which are there again after restoring.
+
+DO $$
+DECLARE
+    relation record;
+BEGIN
+    FOR relation IN SELECT c.oid::regclass AS name, c.relname FROM pg_catalog.pg_class c
+                    WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname <> 'sealer_state'
+                    ORDER BY c.relname
+    LOOP
+        PERFORM pg_catalog.pg_extension_config_dump(relation.name, CASE relation.relname
+            WHEN 'division_grant' THEN $filter$WHERE (grantee, division) NOT IN (('reason_reader', 'default'),
+                ('reason_auditor', 'default'), ('reason_auditor', 'system'), ('reason_writer', 'default'), ('reason_admin', '*'))$filter$
+            WHEN 'pii_rule' THEN 'WHERE NOT builtin'
+            ELSE '' END);
+    END LOOP;
+END
+$$;
