@@ -79,7 +79,7 @@ report_unreadable(const WriteInput *input, const JsonError *error)
 	ereport(ERROR,
 			(errcode(error->code == JSON_ERROR_SIZE ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
 					 ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("%s%s", prefix, error->message),
+			 errmsg("%sinvalid JSON: %s", prefix, error->message),
 			 errdetail_internal("%s", place_detail(index, error->offset, error->pointer, strlen(error->pointer))),
 			 error->code == JSON_ERROR_NUMBER_INEXACT ?
 			 errhint("Write the number as a string to keep all its digits.") : 0));

@@ -98,9 +98,10 @@ static enum progress work(struct sidecar *sidecar, char seal_token[24], char sna
     metrics_set(METRIC_LEADING_SEAL, seal_token[0] != '\0');
     if (seal_token[0])
         chain = stage_chain(sidecar, seal_token);
-    if (chain == PROGRESS_FAILED || snapshots == PROGRESS_FAILED)
-        return PROGRESS_FAILED;
-    return chain == PROGRESS_SOME || snapshots == PROGRESS_SOME ? PROGRESS_SOME : PROGRESS_NONE;
+    /* a snapshot that fails waits by itself (next_attempt_at) and must not hold up the chain */
+    if (chain == PROGRESS_SOME || snapshots == PROGRESS_SOME)
+        return PROGRESS_SOME;
+    return chain == PROGRESS_FAILED || snapshots == PROGRESS_FAILED ? PROGRESS_FAILED : PROGRESS_NONE;
 }
 
 static void pause_ms(struct sidecar *sidecar, int ms)

@@ -74,6 +74,7 @@ struct reason_connection_s {
     unsigned           ready:1;     /* connected */
     unsigned           idle:1;
     unsigned           preparing:1;
+    unsigned           draining:1;  /* answered with an error; results are still to be read */
 };
 
 /* A request on its way. */
@@ -99,6 +100,7 @@ struct reason_context_s {
 
 /* reason_pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
+void reason_pool_stop(reason_pool_t *pool);
 void reason_pool_submit(reason_context_t *ctx);
 void reason_pool_abandon(reason_context_t *ctx);
 void reason_pool_release(reason_connection_t *connection);

@@ -17,6 +17,7 @@ static void *reason_create_main_conf(ngx_conf_t *cf);
 static void *reason_create_loc_conf(ngx_conf_t *cf);
 static char *reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t reason_init_worker(ngx_cycle_t *cycle);
+static void reason_exit_worker(ngx_cycle_t *cycle);
 static char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf);
 static char *reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -50,7 +51,7 @@ static ngx_http_module_t  reason_module_context = {
 
 ngx_module_t  ngx_http_reason_module = {
     NGX_MODULE_V1, &reason_module_context, reason_commands, NGX_HTTP_MODULE, NULL, NULL, reason_init_worker, NULL, NULL,
-    NULL, NULL, NGX_MODULE_V1_PADDING
+    reason_exit_worker, NULL, NGX_MODULE_V1_PADDING
 };
 
 
@@ -381,6 +382,20 @@ reason_init_worker(ngx_cycle_t *cycle)
         }
     }
     return NGX_OK;
+}
+
+
+static void
+reason_exit_worker(ngx_cycle_t *cycle)
+{
+    ngx_uint_t            i;
+    reason_pool_t       **pool;
+    reason_main_conf_t   *conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reason_module);
+
+    pool = conf ? conf->pools.elts : NULL;
+    for (i = 0; conf && i < conf->pools.nelts; i++) {
+        reason_pool_stop(pool[i]);
+    }
 }
 
 

@@ -75,9 +75,14 @@ reason_call_event(reason_connection_t *connection)
         ctx = connection->call;
 
         if (result == NULL) {
+            if (PQstatus(connection->pg) == CONNECTION_BAD) {
+                reason_pool_broken(connection, ctx ? "reading" : "idle");
+                return;
+            }
             if (ctx == NULL) {
-                if (PQstatus(connection->pg) == CONNECTION_BAD) {
-                    reason_pool_broken(connection, "idle");
+                if (connection->draining) {
+                    connection->draining = 0;
+                    reason_pool_release(connection);
                 }
                 return;
             }
@@ -114,23 +119,12 @@ reason_call_event(reason_connection_t *connection)
             break;
 
         default:
-            /* the answer goes out now; the connection is free when its last result has been read */
+            /* The answer goes out now; the connection is free when its last result has been read. */
             ctx->connection = NULL;
             connection->call = NULL;
-            if (connection->deadline.timer_set) {
-                ngx_del_timer(&connection->deadline);
-            }
+            connection->draining = 1;
             reason_error_from_result(ctx, result);
-            PQclear(result);
-            while (!PQisBusy(connection->pg) && (result = PQgetResult(connection->pg)) != NULL) {
-                PQclear(result);
-            }
-            if (PQstatus(connection->pg) == CONNECTION_BAD) {
-                reason_pool_broken(connection, "reading");
-                return;
-            }
-            reason_pool_release(connection);
-            return;
+            break;
         }
 
         PQclear(result);

@@ -221,12 +221,12 @@ reason_timer_handler(ngx_event_t *event)
 }
 
 
-/* Forgets a connection and tries again later. Whoever waited for its answer is told. */
-void
-reason_pool_broken(reason_connection_t *connection, const char *what)
+/* Closes a connection; what it was doing is the caller's to know. */
+static void
+reason_close(reason_connection_t *connection)
 {
-    ngx_connection_t  *c;
-    reason_context_t  *ctx;
+    ngx_int_t          flags;
+    ngx_connection_t  *c = connection->c;
 
     if (connection->idle) {
         ngx_queue_remove(&connection->queue);
@@ -239,14 +239,8 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         ngx_del_timer(&connection->deadline);
     }
 
-    ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: connection to PostgreSQL lost while %s: %s", what,
-                  connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
-
-    c = connection->c;
-    connection->c = NULL;
     if (c != NULL) {
-        ngx_int_t  flags = connection->pg && PQsocket(connection->pg) == c->fd ? 0 : NGX_CLOSE_EVENT;
-
+        flags = connection->pg && PQsocket(connection->pg) == c->fd ? 0 : NGX_CLOSE_EVENT;
         if (c->read->active) {
             (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
         }
@@ -255,14 +249,27 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         }
         c->fd = (ngx_socket_t) -1;
         ngx_free_connection(c);
+        connection->c = NULL;
     }
+
     PQfinish(connection->pg);
     connection->pg = NULL;
     connection->connecting = 0;
     connection->ready = 0;
     connection->preparing = 0;
+    connection->draining = 0;
+}
 
-    ctx = connection->call;
+
+/* Forgets a connection and tries again later. Whoever waited for its answer is told. */
+void
+reason_pool_broken(reason_connection_t *connection, const char *what)
+{
+    reason_context_t  *ctx = connection->call;
+
+    ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
+                  connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
+    reason_close(connection);
     connection->call = NULL;
 
     if (!ngx_exiting && !ngx_terminate) {
@@ -274,6 +281,18 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         ctx->connection = NULL;
         reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
                             "the database connection was lost; whether the request took effect is unknown", NULL);
+    }
+}
+
+
+/* The worker ends. */
+void
+reason_pool_stop(reason_pool_t *pool)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; pool->connections && i < pool->connection_count; i++) {
+        reason_close(&pool->connections[i]);
     }
 }
 

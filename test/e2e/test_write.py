@@ -99,7 +99,7 @@ def test_a_node_is_never_overwritten(kernel, refused, new_node):
     (b"{", "JSON"),
     (b"[]", "object"),
     (b"", ""),
-    (b'{"type":"score","author":"a","payload":1,"payload":2}', "payload"),
+    (b'{"type":"score","author":"a","payload":1,"payload":2}', "twice"),
     (b'{"type":"score","author":"a","payload":"\\ud800"}', ""),
     (b'{"type":"score","author":"a","payload":"\\u0000"}', ""),
     (b'{"type":"score","author":"a","payload":9007199254740993}', ""),

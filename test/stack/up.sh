@@ -60,7 +60,7 @@ fi
 postgres_up() {
     "$pg_bin/pg_isready" -q -h 127.0.0.1 -p "$pg_port"
 }
-if ! running "$data/postmaster.pid" "$pg_bin/postgres"; then
+if ! running "$data/postmaster.pid" "-D $data"; then
     rm -f "$data/postmaster.pid"
     as_service "$pg_bin/pg_ctl" -D "$data" -l "$log/postgresql.log" -W start >/dev/null ||
         fail "PostgreSQL did not start, see $log/postgresql.log"
