@@ -79,6 +79,22 @@ audit_member_text(const JsonDocument *document, const JsonNode *object, const ch
 	return result;
 }
 
+void
+audit_require_division(text *division)
+{
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(division);
+	bool		isnull;
+
+	if (SPI_execute_with_args("SELECT reason.division_visible($1)", 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not find out whether the division may be seen");
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("division \"%s\" does not exist or is not granted", text_to_cstring(division))));
+	SPI_freetuptable(SPI_tuptable);
+}
+
 /* ---------------------------------------------------------------- which column differs */
 
 static bool

@@ -26,6 +26,12 @@ typedef struct AuditChecker
 
 extern void audit_checker_init(AuditChecker *checker, RecordReader *reader);
 
+/*
+ * Raises 42501 unless the current role may see the division: what reads tables
+ * without row security asks here first.  SPI must be connected.
+ */
+extern void audit_require_division(text *division);
+
 /* Appends to checker->fault and returns false: `return audit_fault(…)`. */
 extern bool audit_fault(AuditChecker *checker, const char *format,...) pg_attribute_printf(2, 3);
 

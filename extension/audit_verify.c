@@ -380,22 +380,6 @@ close_tables(Verifier *verifier)
 
 /* ---------------------------------------------------------------- the function */
 
-static void
-check_division_visible(text *division)
-{
-	Oid			type = TEXTOID;
-	Datum		value = PointerGetDatum(division);
-	bool		isnull;
-
-	if (SPI_execute_with_args("SELECT reason.division_visible($1)", 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not find out whether the division may be seen");
-	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("division \"%s\" does not exist or is not granted", text_to_cstring(division))));
-	SPI_freetuptable(SPI_tuptable);
-}
-
 /* What a reader of the result should know though nothing is wrong. */
 static void
 append_remarks(Verifier *verifier, StringInfo detail)
@@ -443,7 +427,7 @@ reason_verify_audit(PG_FUNCTION_ARGS)
 	verifier.division = DatumGetTextPCopy(PG_GETARG_DATUM(0));
 
 	SPI_connect();
-	check_division_visible(verifier.division);
+	audit_require_division(verifier.division);
 	verifier.snapshot = RegisterSnapshot(GetActiveSnapshot());
 	verifier.event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
 	buffer_init(&verifier.scratch, canonical_realloc, CurrentMemoryContext);

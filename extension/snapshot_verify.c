@@ -257,6 +257,8 @@ reason_check_document(PG_FUNCTION_ARGS)
 	desc = BlessTupleDesc(desc);
 
 	SPI_connect();
+	if (division)
+		audit_require_division(division);
 	snapshot = RegisterSnapshot(GetActiveSnapshot());
 	check.context = AllocSetContextCreate(CurrentMemoryContext, "snapshot record", ALLOCSET_DEFAULT_SIZES);
 	check.against_graph = division != NULL;
@@ -358,6 +360,9 @@ reason_snapshot_records(PG_FUNCTION_ARGS)
 	list.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
+	SPI_connect();
+	audit_require_division(PG_GETARG_TEXT_PP(1));
+	SPI_finish();
 	list.context = AllocSetContextCreate(CurrentMemoryContext, "snapshot record", ALLOCSET_DEFAULT_SIZES);
 	json_document_init(&list.document, canonical_realloc, CurrentMemoryContext);
 	snapshot_reader_init(&reader, list_record, &list);
