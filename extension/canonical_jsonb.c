@@ -154,11 +154,26 @@ write_long_numeric(ByteBuffer *out, const NumericParts *parts)
 	canonical_write_number(out, parts->negative ? -value : value);
 }
 
-/* Trailing zeros of a number from 1 to 9999 written with four digits. */
+/* Trailing zeros of a number from 1 to 9999 written with four digits: bytes that are '0'. */
 static inline int
 zeros_of_four(unsigned value)
 {
-	return (value % 10 == 0) + (value % 100 == 0) + (value % 1000 == 0);
+	uint32		digits = decimal_four(value) ^ 0x30303030;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_clz(digits) >> 3;
+#else
+	return __builtin_ctz(digits) >> 3;
+#endif
+}
+
+/* value / 10^zeros for a value below 10,000: a division would take longer than all the rest. */
+static inline unsigned
+without_zeros(unsigned value, int zeros)
+{
+	static const uint32 reciprocals[] = {1 << 23, 838861, 83887, 8389};
+
+	return (uint64) value * reciprocals[zeros] >> 23;
 }
 
 /*
@@ -243,7 +258,7 @@ write_numeric(ByteBuffer *out, const char *datum)
 	decimal.digits = 0;
 	for (int i = 0; i < parts.count - 1; i++)
 		decimal.digits = decimal.digits * 10000 + parts.digits[i];
-	decimal.digits = decimal.digits * powers[4 - zeros] + last / powers[zeros];
+	decimal.digits = decimal.digits * powers[4 - zeros] + without_zeros(last, zeros);
 	decimal.exponent = (parts.weight - parts.count + 1) * 4 + zeros;
 	if (count > DECIMAL_SAFE_DIGITS ||
 		decimal.exponent + count - 1 < DECIMAL_SAFE_MIN_MAGNITUDE ||
