@@ -25,7 +25,7 @@ static const char usage[] =
     "Usage: reason-verify [OPTION]... OBJECT...\n"
     "Checks snapshots and audit records of a reasoning graph against a registry of signers.\n"
     "\n"
-    "  -r, --signers FILE      the registry (default: $REASON_SIGNERS)\n"
+    "  -r, --registry FILE     the registry of signers (default: $REASON_SIGNERS)\n"
     "  -m, --metadata FILE     metadata of the snapshot (default: that of the S3 object, or\n"
     "                          OBJECT.meta.json, if there)\n"
     "      --hash HEX          the same by hand: SHA-256 of the object,\n"
@@ -48,7 +48,7 @@ enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, 
     OPTION_VERSION };
 
 static const struct option long_options[] = {
-    {"signers", required_argument, NULL, 'r'},
+    {"registry", required_argument, NULL, 'r'},
     {"metadata", required_argument, NULL, 'm'},
     {"hash", required_argument, NULL, OPTION_HASH},
     {"signature", required_argument, NULL, OPTION_SIGNATURE},
@@ -127,7 +127,7 @@ static void read_options(Options *options, int argc, char **argv)
     if (optind == argc)
         give_up("no object given", "see reason-verify --help");
     if (!options->registry_path || !*options->registry_path)
-        give_up("no registry of signers given", "use --signers FILE or set REASON_SIGNERS");
+        give_up("no registry of signers given", "use --registry FILE or set REASON_SIGNERS");
     if (strcmp(options->type, "auto") != 0 && strcmp(options->type, "snapshot") != 0 &&
         strcmp(options->type, "envelope") != 0 && strcmp(options->type, "audit") != 0)
         give_up("unknown type", options->type);

@@ -66,7 +66,7 @@ def store():
 
 
 def run(world, store, location, **environment):  # noqa: F811
-    return subprocess.run([PROGRAM, "--json", "--signers", world.directory / "signers.json", *location],
+    return subprocess.run([PROGRAM, "--json", "--registry", world.directory / "signers.json", *location],
                           capture_output=True, text=True,
                           env={"AWS_ENDPOINT_URL": store["endpoint"] + "/", "AWS_REGION": REGION,
                                "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, **environment})

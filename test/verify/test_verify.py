@@ -184,7 +184,7 @@ class World:
         return path
 
     def run(self, *arguments):
-        return subprocess.run([PROGRAM, "--signers", self.directory / "signers.json", *arguments],
+        return subprocess.run([PROGRAM, "--registry", self.directory / "signers.json", *arguments],
                               capture_output=True, text=True)
 
     def check(self, expected, *arguments):
