@@ -20,11 +20,10 @@ graph_map_init(GraphMap *map, Graph *graph)
 	map->slot_mask = FIRST_SLOTS - 1;
 }
 
-/* Multiplicative hashing (Knuth, volume 3, 6.4): the upper bits of the product are well mixed. */
 static inline uint32
 slot_of(const GraphMap *map, int64 number)
 {
-	uint32		slot = (uint32) (((uint64) number * UINT64CONST(0x9E3779B97F4A7C15)) >> 32) & map->slot_mask;
+	uint32		slot = graph_map_hash(map, number);
 
 	while (map->slots[slot].values && map->slots[slot].number != number)
 		slot = (slot + 1) & map->slot_mask;

@@ -38,6 +38,29 @@ typedef struct GraphMap
 extern void graph_map_init(GraphMap *map, Graph *graph);
 extern uint32 *graph_map_page(GraphMap *map, int64 number, bool create);
 
+/* Multiplicative hashing (Knuth, volume 3, 6.4): the upper bits of the product are well mixed. */
+static inline uint32
+graph_map_hash(const GraphMap *map, int64 number)
+{
+	return (uint32) (((uint64) number * UINT64CONST(0x9E3779B97F4A7C15)) >> 32) & map->slot_mask;
+}
+
+/* Have the processor fetch what a lookup will touch, first the slot, then the value. */
+static inline void
+graph_map_fetch_slot(const GraphMap *map, int64 no)
+{
+	__builtin_prefetch(&map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)]);
+}
+
+static inline void
+graph_map_fetch_value(const GraphMap *map, int64 no)
+{
+	const GraphMapPage *slot = &map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)];
+
+	if (slot->values)
+		__builtin_prefetch(&slot->values[no & (GRAPH_MAP_PAGE - 1)]);
+}
+
 /* The value of a number, 0 unless it was set; valid until the map is gone. */
 static inline uint32 *
 graph_map_slot(GraphMap *map, int64 no)

@@ -22,10 +22,10 @@
 
 #include "graph.h"
 #include "graph_heap.h"
+#include "graph_leaves.h"
+#include "graph_page.h"
 
 #include "access/genam.h"
-#include "access/itup.h"
-#include "access/nbtree.h"
 #include "access/visibilitymap.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
@@ -41,6 +41,8 @@
 
 /* Rows to be checked in the heap are gathered up to so many, to be visited in order. */
 #define PENDING_ENTRIES 32768
+/* Keys whose pages the processor fetches while the ones before are read. */
+#define FETCH_AHEAD 6
 
 struct GraphIndex
 {
@@ -60,6 +62,8 @@ struct GraphIndex
 	/* The leaf where the last walk ended: pinned, not locked. */
 	Buffer		leaf;
 	int64		leaf_low;
+
+	GraphLeaves *leaves;		/* hints; NULL: none */
 
 	GraphEntry *pending;
 	uint32		pending_count;
@@ -138,6 +142,7 @@ open_index(Graph *graph, GraphIndexKind kind)
 	index->map_buffer = InvalidBuffer;
 	index->leaf = InvalidBuffer;
 	index->fence_count = 0;
+	index->leaves = graph_leaves_of(kind, index->index);
 	index->pending = NULL;
 	index->pending_count = 0;
 	index->pending_capacity = 0;
@@ -157,25 +162,6 @@ graph_index_close(Graph *graph, GraphIndex *index)
 }
 
 /* ---------------------------------------------------------------- descending */
-
-static inline IndexTuple
-tuple_at(Page page, OffsetNumber offset)
-{
-	return (IndexTuple) PageGetItem(page, PageGetItemId(page, offset));
-}
-
-/* The first column, an int8 that is never null, lies right behind the header. */
-static inline int64
-key_of(IndexTuple tuple)
-{
-	return *(const int64 *) ((const char *) tuple + MAXALIGN(sizeof(IndexTupleData)));
-}
-
-static inline int64
-key_at(Page page, OffsetNumber offset)
-{
-	return key_of(tuple_at(page, offset));
-}
 
 static Buffer
 step_right(GraphIndex *index, Buffer buffer, BlockNumber next)
@@ -206,7 +192,7 @@ move_right(GraphIndex *index, Buffer buffer, int64 key, int64 *low)
 
 			if (P_RIGHTMOST(opaque))
 				return buffer;
-			high = key_at(page, P_HIKEY);
+			high = graph_key_at(page, P_HIKEY);
 			if (key <= high)
 				return buffer;
 			*low = high;
@@ -231,7 +217,7 @@ child_for(Page page, BTPageOpaque opaque, int64 key)
 	{
 		OffsetNumber middle = low + (high - low + 1) / 2;
 
-		if (key_at(page, middle) < key)
+		if (graph_key_at(page, middle) < key)
 			low = middle;
 		else
 			high = middle - 1;
@@ -248,14 +234,14 @@ copy_fences(GraphIndex *index, Page page, BTPageOpaque opaque, int64 low)
 	index->fence_count = 0;
 	for (OffsetNumber offset = first; offset <= last; offset++)
 	{
-		IndexTuple	tuple = tuple_at(page, offset);
+		IndexTuple	tuple = graph_tuple_at(page, offset);
 
-		index->fence_key[index->fence_count] = offset == first ? low : key_of(tuple);
+		index->fence_key[index->fence_count] = offset == first ? low : graph_key_of(tuple);
 		index->fence_child[index->fence_count] = BTreeTupleGetDownLink(tuple);
 		index->fence_count++;
 	}
 	index->fence_low = low;
-	index->fence_high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : key_at(page, P_HIKEY);
+	index->fence_high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
 	index->fence_hint = 0;
 }
 
@@ -337,10 +323,10 @@ descend(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 		if (P_ISLEAF(opaque))
 			return buffer;
 		child = child_for(page, opaque, key);
-		tuple = tuple_at(page, child);
+		tuple = graph_tuple_at(page, child);
 		page_low = *low;
 		if (child > P_FIRSTDATAKEY(opaque))
-			*low = key_of(tuple);
+			*low = graph_key_of(tuple);
 		if (opaque->btpo_level == 1)
 		{
 			copy_fences(index, page, opaque, page_low);
@@ -350,7 +336,24 @@ descend(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 	}
 }
 
-/* As descend(), by way of the leaf where the last walk ended when that is the place. */
+/* As descend(), by way of the hints. */
+static Buffer
+find_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
+{
+	Buffer		buffer;
+
+	if (index->leaves)
+	{
+		buffer = graph_leaves_find(index->leaves, index->index, key, low);
+		if (BufferIsValid(buffer))
+			return buffer;
+	}
+	graph_leaves_missed(index->kind, index->index);
+	index->leaves = graph_leaves_of(index->kind, index->index);
+	return descend(graph, index, key, low);
+}
+
+/* As find_leaf(), by way of the leaf where the last walk ended when that is the place. */
 static Buffer
 first_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 {
@@ -359,14 +362,14 @@ first_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 	BTPageOpaque opaque;
 
 	if (!BufferIsValid(buffer))
-		return descend(graph, index, key, low);
+		return find_leaf(graph, index, key, low);
 	index->leaf = InvalidBuffer;
 	if (key > index->leaf_low)
 	{
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
 		opaque = BTPageGetOpaque(page);
-		if (!P_IGNORE(opaque) && (P_RIGHTMOST(opaque) || key <= key_at(page, P_HIKEY)))
+		if (!P_IGNORE(opaque) && (P_RIGHTMOST(opaque) || key <= graph_key_at(page, P_HIKEY)))
 		{
 			*low = index->leaf_low;
 			return buffer;
@@ -374,7 +377,7 @@ first_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	}
 	ReleaseBuffer(buffer);
-	return descend(graph, index, key, low);
+	return find_leaf(graph, index, key, low);
 }
 
 /* ---------------------------------------------------------------- reading a leaf */
@@ -418,19 +421,50 @@ read_record(const Graph *graph, GraphIndexKind kind, IndexTuple tuple, GraphEntr
 static inline OffsetNumber
 skip_to(Page page, OffsetNumber offset, OffsetNumber last, int64 key)
 {
-	OffsetNumber low = offset;	/* everything before is less */
+	int			low = offset;	/* everything before is less */
+	int			high = last + 1;	/* nothing from here on is */
+	int			probe = low;
 	int			step = 1;
 
-	while (low + step - 1 <= last && key_at(page, low + step - 1) < key)
+	if (low > last || graph_key_at(page, low) >= key)
+		return offset;
+	low++;
+	/* Numbers come from a sequence: guess where the key would lie, then search around. */
+	if (last - low > 16)
+	{
+		int64		first_key = graph_key_at(page, offset);
+		int64		last_key = graph_key_at(page, last);
+
+		if (last_key < key)
+			return last + 1;
+		probe = offset + (int) ((double) (last - offset) * ((double) key - (double) first_key) /
+								((double) last_key - (double) first_key));
+		probe = Max(low, Min(probe, (int) last));
+		if (graph_key_at(page, probe) < key)
+			low = probe + 1;
+		else
+		{
+			high = probe;
+			while (high > low && graph_key_at(page, Max(low, high - step)) >= key)
+			{
+				high = Max(low, high - step);
+				step *= 2;
+			}
+			low = Max(low, high - step);
+		}
+	}
+	step = 1;
+	while (low + step - 1 < high && graph_key_at(page, low + step - 1) < key)
 	{
 		low += step;
 		step *= 2;
 	}
-	for (OffsetNumber high = Min(low + step - 1, last + 1); low < high;)
+	high = Min(low + step - 1, high);
+	while (low < high)
 	{
-		OffsetNumber middle = low + (high - low) / 2;
+		int			middle = low + (high - low) / 2;
 
-		if (key_at(page, middle) < key)
+		if (graph_key_at(page, middle) < key)
 			low = middle + 1;
 		else
 			high = middle;
@@ -450,7 +484,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 	OffsetNumber offset = P_FIRSTDATAKEY(opaque);
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
 	bool		rightmost = P_RIGHTMOST(opaque);
-	int64		high = rightmost ? PG_INT64_MAX : key_at(page, P_HIKEY);
+	int64		high = rightmost ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
 	bool		is_link = index->kind == GRAPH_LINKS_TO || index->kind == GRAPH_LINKS_FROM;
 
 	index->found_count = 0;
@@ -467,7 +501,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 			IndexTuple	tuple = (IndexTuple) PageGetItem(page, item);
 			GraphEntry *entry = &index->found[index->found_count];
 
-			if (key_of(tuple) != key)
+			if (graph_key_of(tuple) != key)
 				break;
 			if (walk->graph->ignore_dead && ItemIdIsDead(item))
 				continue;
@@ -586,12 +620,14 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 	GraphIndex *index = open_index(graph, kind);
 	Walk		walk = {graph, index, keys, filter, sink, argument};
 	uint32		next = 0;
+	uint32		ahead = 1;
 	int64		low;
 	Buffer		buffer;
 
 	if (count == 0)
 		return;
 	pgstat_count_index_scan(index->index);
+	index->leaves = graph_leaves_of(kind, index->index);
 	buffer = first_leaf(graph, index, keys[0], &low);
 	while (BufferIsValid(buffer))
 	{
@@ -599,11 +635,16 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 		BTPageOpaque opaque = BTPageGetOpaque(page);
 		BlockNumber right = opaque->btpo_next;
 		bool		goes_on;
-		int64		high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : key_at(page, P_HIKEY);
+		int64		high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
 
 		if (graph->serializable)
 			PredicateLockPage(index->index, BufferGetBlockNumber(buffer), graph->snapshot);
 		goes_on = collect(&walk, page, &next, count);
+		if (index->leaves)
+		{
+			for (ahead = Max(ahead, next); ahead < count && ahead < next + FETCH_AHEAD; ahead++)
+				graph_leaves_fetch_ahead(index->leaves, keys[ahead]);
+		}
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 
 		judge(&walk);
@@ -620,7 +661,7 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 		else if (next < count)
 		{
 			ReleaseBuffer(buffer);
-			buffer = descend(graph, index, keys[next], &low);
+			buffer = find_leaf(graph, index, keys[next], &low);
 		}
 		else
 		{

@@ -184,8 +184,19 @@ follow_edge(Level *level, const GraphEntry *entry)
 static void
 follow_edges(void *argument, const GraphEntry *entries, int count)
 {
+	GraphMap   *map = &((Level *) argument)->trace->map;
+
+	/* The map is larger than the caches: ask for what comes next, in the two steps it takes. */
+	for (int i = 0; i < Min(count, 16); i++)
+		graph_map_fetch_slot(map, entries[i].link.other_no);
 	for (int i = 0; i < count; i++)
+	{
+		if (i + 16 < count)
+			graph_map_fetch_slot(map, entries[i + 16].link.other_no);
+		if (i + 8 < count)
+			graph_map_fetch_value(map, entries[i + 8].link.other_no);
 		follow_edge(argument, &entries[i]);
+	}
 }
 
 static bool

@@ -1,0 +1,39 @@
+/*
+ * graph_leaves.h
+ *		Hints where the leaf pages of an index are, kept from walk to walk.
+ *
+ * A backend remembers, for each index it walks, the lower fence, the block and the
+ * last buffer of every leaf: 16 bytes a leaf, 1/500 of the index.  A hint
+ * may be wrong: pages split, are deleted and used again, buffers change hands.  So a page that
+ * was found by a hint is taken only if it proves itself under its lock: it is a
+ * leaf with an entry less than the key, whose high key is not less than the
+ * key.  As pages are in key order, entries of the key then begin nowhere else.
+ *
+ * What the hints save is the descent, the lookup in the buffer table, and most of
+ * all waiting for memory: pages that are needed next are fetched ahead.
+ */
+#ifndef REASON_GRAPH_LEAVES_H
+#define REASON_GRAPH_LEAVES_H
+
+#include "postgres.h"
+
+#include "graph.h"
+
+typedef struct GraphLeaves GraphLeaves;
+
+/* The hints for an index; NULL while there are none. */
+extern GraphLeaves *graph_leaves_of(GraphIndexKind kind, Relation index);
+
+/* Counts a descent that hints would have saved; enough of them make it worth reading the index's upper levels. */
+extern void graph_leaves_missed(GraphIndexKind kind, Relation index);
+
+/*
+ * The leaf where entries of the key begin, pinned and share-locked, if the hint is right, or
+ * InvalidBuffer.  *low: entries of keys beyond it do not begin further left.
+ */
+extern Buffer graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low);
+
+/* Has the processor fetch what graph_leaves_find() will touch. Keys must ascend. */
+extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, int64 key);
+
+#endif							/* REASON_GRAPH_LEAVES_H */
