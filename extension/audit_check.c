@@ -114,8 +114,9 @@ differing_column(AuditChecker *checker, RecordText record)
 	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
 	JsonError	error;
 
-	if (!json_read(&checker->row, checker->record.data, checker->record.length, &limits, &error) ||
-		!json_read(&checker->recorded, record.data, record.length, &limits, &error))
+	if (!json_read(&checker->recorded, record.data, record.length, &limits, &error))
+		canonical_report(&error);
+	if (!json_read(&checker->row, checker->record.data, checker->record.length, &limits, &error))
 		return "metadata";
 	for (int i = 0; i < lengthof(member_columns); i++)
 	{
@@ -176,8 +177,13 @@ audit_check_record(AuditChecker *checker, const StoredRecord *stored, RecordText
 	checker->record.length = 0;
 	record_write(&checker->record, stored);
 	if (checker->record.length != record.length || memcmp(checker->record.data, record.data, record.length) != 0)
-		return audit_fault(checker, "%s \"%s\": column %s is not as recorded",
-						   kind, audit_uuid_text(&stored->id), differing_column(checker, record));
+	{
+		const char *column = differing_column(checker, record);
+		RecordText	id = audit_member_text(&checker->recorded, json_root(&checker->recorded), "id");
+
+		/* By the id that was recorded: the row's own may be what was altered. */
+		return audit_fault(checker, "%s \"%.*s\": column %s is not as recorded", kind, (int) id.length, id.data ? id.data : "", column);
+	}
 	if (memcmp(stored->digest, digest, REASON_DIGEST_LENGTH) != 0)
 		return audit_fault(checker, "%s \"%s\": column digest is not as recorded", kind, audit_uuid_text(&stored->id));
 	return check_content(checker, stored);

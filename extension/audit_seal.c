@@ -7,10 +7,11 @@
  * every transaction that drew one of them has ended, and what it left is sealed.
  *
  * How a number becomes decided: a transaction draws it only when it has its
- * xid.  So whoever drew a number up to H, the sequence's value at some moment, is
- * below xmax of a snapshot taken after that moment, and has ended once xmin of a
- * later snapshot has come up to that xmax.  H and xmax are kept as candidate
- * until that happens.
+ * xid.  So whoever drew a number up to H, the sequence's value at some moment, has
+ * an xid below X, the next one to be given out after that moment, and has ended
+ * once xmin of a later snapshot has come up to X.  (xmax of a snapshot would not
+ * do for X: it lies behind the last xid that has ended, below ones that run.)
+ * H and X are kept as candidate until that happens.
  *
  * Lock order: the lease's row, then sealer_state's row; the latter keeps two
  * sealers apart even under one token.
@@ -22,6 +23,7 @@
 #include "sha256.h"
 
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -32,8 +34,10 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 PG_FUNCTION_INFO_V1(reason_seal_events);
+PG_FUNCTION_INFO_V1(reason_next_transaction_id);
 
 #define MAX_DIVISION_BYTES 256
 
@@ -332,7 +336,7 @@ read_state(Snapshot snapshot)
 	bool		isnull;
 	SPIPlanPtr	plan = SPI_prepare("SELECT decided_no, candidate_no,"
 								   " coalesce(candidate_xmax <= pg_catalog.pg_snapshot_xmin(s.now), false),"
-								   " coalesce(candidate_xmax > pg_catalog.pg_snapshot_xmax(s.now), true)"
+								   " coalesce(candidate_xmax > reason.next_transaction_id(), true)"
 								   " FROM reason.sealer_state, (SELECT pg_catalog.pg_current_snapshot() AS now) s", 0, NULL);
 
 	if (plan == NULL || SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT ||
@@ -355,6 +359,13 @@ write_state(const SealerState *state)
 
 	if (SPI_execute_with_args("SELECT reason.advance_sealer($1, $2)", lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not write the state of the sealer");
+}
+
+/* next_transaction_id() → xid8: every xid that was given out so far is less */
+Datum
+reason_next_transaction_id(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
 }
 
 /* seal_events(lease_token bigint, max_events integer) → integer */

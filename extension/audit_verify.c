@@ -172,6 +172,17 @@ same_text(RecordText value, const char *data, size_t length)
 	return value.data && value.length == length && memcmp(value.data, data, length) == 0;
 }
 
+/* A column is not what the payload says; the event is named as the payload names it. */
+static bool
+column_fault(Verifier *verifier, const char *column)
+{
+	const JsonDocument *event = &verifier->checker.event;
+	RecordText	id = audit_member_text(event, json_root(event), "id");
+
+	return audit_fault(&verifier->checker, "audit_event \"%.*s\": column %s is not what the payload says",
+					   (int) id.length, id.data ? id.data : "", column);
+}
+
 /* A member that repeats a column, as its canonical text. */
 static bool
 check_member(Verifier *verifier, const char *member, const char *column)
@@ -183,7 +194,7 @@ check_member(Verifier *verifier, const char *member, const char *column)
 	if (value && json_raw_length(value) == expected->length &&
 		memcmp(json_raw(event, value), expected->data, expected->length) == 0)
 		return true;
-	return audit_fault(&verifier->checker, "audit_event: column %s is not what the payload says", column);
+	return column_fault(verifier, column);
 }
 
 static bool
@@ -197,14 +208,14 @@ check_columns(Verifier *verifier, TupleTableSlot *slot, const pg_uuid_t *id, Tim
 	if (!check_member(verifier, "id", "id"))
 		return false;
 	if (TIMESTAMP_NOT_FINITE(ts))
-		return audit_fault(&verifier->checker, "audit_event: column ts is not what the payload says");
+		return column_fault(verifier, "ts");
 	scratch->length = 0;
 	record_write_timestamp(scratch, ts);
 	if (!check_member(verifier, "ts", "ts"))
 		return false;
 	if (!same_text(audit_member_text(event, json_root(event), "division"),
 				   VARDATA_ANY(verifier->division), VARSIZE_ANY_EXHDR(verifier->division)))
-		return audit_fault(&verifier->checker, "audit_event: column division is not what the payload says");
+		return column_fault(verifier, "division");
 	return true;
 }
 
@@ -251,7 +262,7 @@ check_event(Verifier *verifier, int64 no)
 	if (!check_payload(verifier, payload) || !check_columns(verifier, slot, &id, ts))
 		return false;
 	if (!same_text(audit_member_text(&checker->event, json_root(&checker->event), "eventType"), event_type.data, event_type.length))
-		return audit_fault(checker, "audit_event: column event_type is not what the payload says");
+		return column_fault(verifier, "event_type");
 
 	created_at = first || ts > verifier->created_at ? ts : verifier->created_at + 1;
 	if (DatumGetTimestampTz(audit_scan_value(seal, verifier->seal_created_at)) != created_at)

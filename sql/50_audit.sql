@@ -9,6 +9,11 @@ AS 'MODULE_PATHNAME', 'reason_seal_events';
 COMMENT ON FUNCTION reason.seal_events(bigint, integer) IS
     'Gives committed events their place in the chain of their division; returns how many. Needs the lease of the duty seal. Signing comes after commit: order and hash are durable before anything is signed.';
 
+CREATE FUNCTION reason.next_transaction_id() RETURNS xid8
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_next_transaction_id';
+COMMENT ON FUNCTION reason.next_transaction_id() IS 'The transaction id that will be given out next: all that run or have ended are less. (A snapshot''s xmax is not: it lies behind the last one that has ended.)';
+
 CREATE FUNCTION reason.advance_sealer(p_decided_no bigint, p_renew boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
@@ -21,9 +26,9 @@ BEGIN
         UPDATE reason.sealer_state SET decided_no = p_decided_no WHERE decided_no <> p_decided_no;
         RETURN;
     END IF;
-    -- In this order: whoever drew a number up to last_no has an xid below next_xmax.
+    -- In this order: whoever drew a number up to last_no had an xid by then, below next_xmax.
     SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END INTO last_no FROM reason.record_no;
-    next_xmax := pg_snapshot_xmax(pg_current_snapshot());
+    next_xmax := reason.next_transaction_id();
     UPDATE reason.sealer_state SET decided_no = p_decided_no, candidate_no = last_no, candidate_xmax = next_xmax
     WHERE (decided_no, candidate_no) IS DISTINCT FROM (p_decided_no, last_no);
 END
@@ -133,6 +138,11 @@ COMMENT ON COLUMN reason.audit_events.created_at IS 'greatest(ts, created_at of 
 COMMENT ON COLUMN reason.audit_events.metadata IS 'The request that caused the event: client or role, requestId, traceparent.';
 
 -- ---------------------------------------------------------------- verifying
+
+CREATE FUNCTION reason.recorded_time(ts timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT CASE WHEN pg_catalog.isfinite($1) THEN reason.rfc3339($1) ELSE $1::text END $$;
+COMMENT ON FUNCTION reason.recorded_time(timestamptz) IS 'A time as events record it, so that infinity differs from NULL.';
 
 CREATE FUNCTION reason.verify_audit(division text DEFAULT 'default', from_seq bigint DEFAULT 0, to_seq bigint DEFAULT NULL,
     OUT ok boolean, OUT checked bigint, OUT head_seq bigint, OUT head_hash text, OUT first_bad_seq bigint, OUT detail text)

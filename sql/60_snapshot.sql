@@ -243,9 +243,9 @@ AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'id', $1.id, 'no', $1.no::text, 'hash', $1.hash, 'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
         'requestedBy', $1.requested_by, 'requestId', $1.request_id, 'status', $1.status, 'signerId', $1.signer_id,
-        'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signedAt', reason.rfc3339($1.signed_at),
-        'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'completedAt', reason.rfc3339($1.completed_at),
-        'attempts', $1.attempts, 'failure', $1.failure))
+        'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signedAt', reason.recorded_time($1.signed_at),
+        'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'completedAt', reason.recorded_time($1.completed_at),
+        'attempts', $1.attempts, 'nextAttemptAt', reason.recorded_time($1.next_attempt_at), 'failure', $1.failure))
 $$;
 COMMENT ON FUNCTION reason.snapshot_state(reason.snapshot) IS 'What of a snapshot is not in its document, as its events record it.';
 
@@ -400,7 +400,7 @@ AS $$
     FROM (SELECT CASE
         WHEN $1.id::text IS DISTINCT FROM $2 ->> 'id' THEN 'id'
         WHEN to_json($1.root_ids)::text IS DISTINCT FROM ($2 -> 'root_ids')::text THEN 'root_ids'
-        WHEN reason.rfc3339($1.created_at) IS DISTINCT FROM $2 ->> 'created_at' THEN 'created_at'
+        WHEN reason.recorded_time($1.created_at) IS DISTINCT FROM $2 ->> 'created_at' THEN 'created_at'
         WHEN $1.graph_version IS DISTINCT FROM $2 ->> 'reasoning_graph_version' THEN 'graph_version'
         WHEN $1.manifest_signature_id IS DISTINCT FROM $2 ->> 'manifest_signature_id' THEN 'manifest_signature_id'
         WHEN $1.depth::text IS DISTINCT FROM $2 -> 'payload' ->> 'depth' THEN 'depth'
@@ -481,7 +481,7 @@ BEGIN
     ok := hash_ok AND signature_ok AND graph_ok AND row_fault IS NULL AND d.form_fault IS NULL;
     detail := coalesce(
         CASE WHEN NOT hash_ok THEN format('snapshot_chunk of snapshot "%s": the bytes do not give the hash%s', s.id, coalesce('; ' || d.form_fault, '')) END,
-        g.fault, d.form_fault, row_fault, d.graph_fault, g.remark);
+        g.fault, format('snapshot "%s": ', s.id) || d.form_fault, row_fault, d.graph_fault, g.remark);
 END
 $$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid) IS

@@ -26,8 +26,8 @@ AS $$
     SELECT reason.append_event('system', $1, jsonb_build_object(
         'signer', jsonb_build_object('signerId', $2.signer_id, 'algorithm', $2.algorithm,
             'publicKey', reason.public_key_spki($2.public_key), 'status', $2.status,
-            'validFrom', reason.rfc3339($2.valid_from), 'validTo', reason.rfc3339($2.valid_to),
-            'revokedAt', reason.rfc3339($2.revoked_at), 'revocationReason', $2.revocation_reason),
+            'validFrom', reason.recorded_time($2.valid_from), 'validTo', reason.recorded_time($2.valid_to),
+            'revokedAt', reason.recorded_time($2.revoked_at), 'revocationReason', $2.revocation_reason),
         'request', reason.sql_request()::jsonb))
 $$;
 COMMENT ON FUNCTION reason.signer_event(text, reason.signer) IS 'Records a signer as it is from now on.';
@@ -162,11 +162,11 @@ BEGIN
     fault := CASE
         WHEN s.algorithm IS DISTINCT FROM recorded ->> 'algorithm' THEN 'algorithm'
         WHEN reason.public_key_spki(s.public_key) IS DISTINCT FROM recorded ->> 'publicKey' THEN 'public_key'
-        WHEN reason.rfc3339(s.valid_from) IS DISTINCT FROM recorded ->> 'validFrom' THEN 'valid_from'
+        WHEN reason.recorded_time(s.valid_from) IS DISTINCT FROM recorded ->> 'validFrom' THEN 'valid_from'
         WHEN s.status = 'active' AND recorded ->> 'status' <> 'active'
           OR s.status = 'retired' AND recorded ->> 'status' = 'revoked' THEN 'status'
-        WHEN s.status = recorded ->> 'status' AND reason.rfc3339(s.valid_to) IS DISTINCT FROM recorded ->> 'validTo' THEN 'valid_to'
-        WHEN s.status = recorded ->> 'status' AND reason.rfc3339(s.revoked_at) IS DISTINCT FROM recorded ->> 'revokedAt' THEN 'revoked_at'
+        WHEN s.status = recorded ->> 'status' AND reason.recorded_time(s.valid_to) IS DISTINCT FROM recorded ->> 'validTo' THEN 'valid_to'
+        WHEN s.status = recorded ->> 'status' AND reason.recorded_time(s.revoked_at) IS DISTINCT FROM recorded ->> 'revokedAt' THEN 'revoked_at'
         WHEN s.status = recorded ->> 'status' AND s.revocation_reason IS DISTINCT FROM recorded ->> 'revocationReason' THEN 'revocation_reason'
         WHEN s.status <> 'active' AND NOT EXISTS (
             SELECT FROM reason.audit_event e

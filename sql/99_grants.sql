@@ -90,7 +90,8 @@ GRANT EXECUTE ON FUNCTION
     reason.public_key(text),
     reason.public_key_spki(bytea),
     reason.signer_event_fault(json),
-    reason.rfc3339(timestamptz)
+    reason.rfc3339(timestamptz),
+    reason.recorded_time(timestamptz)
 TO reason_auditor;
 GRANT SELECT ON reason.audit_events, reason.sealer_state TO reason_auditor;
 GRANT EXECUTE ON FUNCTION
