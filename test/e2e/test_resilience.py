@@ -45,9 +45,9 @@ def test_a_sidecar_killed_in_the_middle_loses_nothing(stack, kernel, database, n
 def test_a_killed_database_comes_back_and_what_was_acknowledged_is_there(stack, kernel, refused):
     written = kernel.post("/reason/node", {"type": "score", "author": "a", "payload": "durable"})["nodeId"]
     os.kill(stack.pid("pg/postmaster.pid"), signal.SIGKILL)
+    wait_for(lambda: not running_backends(stack))
     status, error = refused(kernel.get, f"/reason/node/{written}")
     assert status in (502, 503, 504), error
-    wait_for(lambda: not running_backends(stack))
     stack.up()
     assert wait_for(lambda: answer_or_none(stack, written))["node"]["payload"] == "durable"
 

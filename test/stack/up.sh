@@ -61,7 +61,8 @@ postgres_up() {
     "$pg_bin/pg_isready" -q -h 127.0.0.1 -p "$pg_port"
 }
 if ! running "$data/postmaster.pid" "-D $data"; then
-    rm -f "$data/postmaster.pid"
+    # Its process is gone, perhaps killed: what it left would only keep a new one from starting.
+    rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$pg_port" "$socket/.s.PGSQL.$pg_port.lock"
     as_service "$pg_bin/pg_ctl" -D "$data" -l "$log/postgresql.log" -W start >/dev/null ||
         fail "PostgreSQL did not start, see $log/postgresql.log"
 fi

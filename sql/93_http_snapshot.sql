@@ -1,0 +1,263 @@
+-- The HTTP API: snapshots and exports.
+
+CREATE FUNCTION reason.http_snapshot(caller reason.client, id text, needs_content boolean) RETURNS reason.snapshot
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    found_snapshot reason.snapshot;
+BEGIN
+    SELECT * INTO found_snapshot FROM reason.snapshot s
+    WHERE s.id = reason.http_uuid($2, 'the id of the snapshot') AND ARRAY[s.division, '*'] && caller.divisions;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $2);
+    END IF;
+    IF needs_content THEN
+        IF found_snapshot.pii_included AND NOT caller.pii THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = 'the snapshot holds personal data, which this client may not see';
+        END IF;
+        IF found_snapshot.status <> 'complete' THEN
+            RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = format('snapshot "%s" is %s, not complete', $2, found_snapshot.status);
+        END IF;
+    END IF;
+    RETURN found_snapshot;
+END
+$$;
+COMMENT ON FUNCTION reason.http_snapshot(reason.client, text, boolean) IS 'A snapshot of the client''s divisions; for its content it must be complete, and the client must be allowed to see personal data if it holds any.';
+
+CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+        'snapshotId', $1.id, 'status', $1.status, 'hash', $1.hash,
+        'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
+        'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
+        'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
+        'audience', $1.audience, 'description', $1.description, 'includeAnnotations', $1.include_annotations,
+        'piiIncluded', $1.pii_included, 'manifestSignatureId', $1.manifest_signature_id, 'reasoningGraphVersion', $1.graph_version,
+        'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
+        'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure))::text
+$$;
+COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot) IS 'What is known of a snapshot, its content left out.';
+
+-- ---------------------------------------------------------------- making one
+
+CREATE FUNCTION reason.http_snapshot_state(p_id uuid) RETURNS reason.http_response
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id), reason.snapshot_metadata(s)
+    FROM reason.snapshot s WHERE s.id = $1
+$$;
+COMMENT ON FUNCTION reason.http_snapshot_state(uuid) IS 'The answer to a request for a snapshot as it stands now: 201 when complete, else 202.';
+
+CREATE FUNCTION reason.http_post_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    request_body text, prefer text, idempotency_key text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'freeze');
+    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/snapshot', request_body);
+    -- RFC 7240; more than half a minute is for those who come back.
+    wait_s integer := least(coalesce((regexp_match(prefer, '\mwait\s*=\s*"?(\d{1,4})\M'))[1]::integer, 5), 30);
+    q jsonb;
+    roots uuid[];
+    member record;
+    snapshot_id uuid;
+BEGIN
+    IF response IS NULL THEN
+        q := reason.canonical_json(request_body::json)::jsonb;
+        IF q IS NULL OR jsonb_typeof(q) <> 'object' THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the body must be a JSON object';
+        END IF;
+        FOR member IN SELECT m.key, jsonb_typeof(m.value) AS kind FROM jsonb_each(jsonb_strip_nulls(q)) m LOOP
+            IF member.kind IS DISTINCT FROM (CASE
+                WHEN member.key = 'rootNodeIds' THEN 'array'
+                WHEN member.key = 'depth' THEN 'number'
+                WHEN member.key = 'includeAnnotations' THEN 'boolean'
+                WHEN member.key IN ('description', 'direction', 'audience', 'division', 'manifestSignatureId') THEN 'string' END)
+            THEN
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('"%s" is unknown or not of the right kind', member.key),
+                    HINT = 'Members are rootNodeIds, description, depth, direction, audience, includeAnnotations, division and manifestSignatureId.';
+            END IF;
+        END LOOP;
+        SELECT array_agg(reason.http_uuid(r, 'each of "rootNodeIds"')) INTO roots
+        FROM jsonb_array_elements_text(coalesce(NULLIF(q -> 'rootNodeIds', 'null'), '[]')) r;
+        IF coalesce(cardinality(roots), 0) NOT BETWEEN 1 AND 32 THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = '"rootNodeIds" must name 1 to 32 nodes';
+        END IF;
+        IF q ->> 'audience' = 'auditor' AND NOT caller.pii THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = 'a snapshot for an auditor holds personal data, which this client may not see';
+        END IF;
+        snapshot_id := reason.create_snapshot_for(roots, coalesce(reason.http_integer(q, 'depth', 10, 0, 10000), 10),
+            coalesce(q ->> 'direction', 'ancestors'), coalesce(q ->> 'audience', 'internal'), q ->> 'description',
+            coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
+            caller.pii, caller.divisions, caller.name, NULL);
+        response := reason.http_snapshot_state(snapshot_id);
+        PERFORM reason.http_remember(caller.name, idempotency_key, response);
+    ELSE
+        -- The snapshot of the first request, as it stands now.
+        snapshot_id := (response.body::jsonb ->> 'snapshotId')::uuid;
+        response := reason.http_snapshot_state(snapshot_id);
+    END IF;
+    IF response.status = 202 AND wait_s > 0 THEN
+        response.headers := response.headers || format(E'X-Reason-Await: %s %s\n', wait_s * 1000, snapshot_id);
+    END IF;
+    RETURN NEXT response;
+END
+$$;
+
+CREATE FUNCTION reason.http_await_snapshot(id text) RETURNS SETOF reason.http_response
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT (reason.http_snapshot_state($1::uuid)).* $$;
+COMMENT ON FUNCTION reason.http_await_snapshot(text) IS 'Asked by the gateway while a request waits for its snapshot (reason_await); the id comes from X-Reason-Await.';
+
+-- ---------------------------------------------------------------- reading one
+
+CREATE FUNCTION reason.http_document(s reason.snapshot, headers text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    bytes bytea;
+    rest bytea := '';
+    whole integer;
+BEGIN
+    FOR bytes IN SELECT c.bytes FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no AND c.division = s.division ORDER BY c.chunk LOOP
+        bytes := rest || bytes;
+        -- A chunk may end within a character: what has not all its bytes goes with the next chunk.
+        whole := length(bytes);
+        WHILE whole > 0 AND get_byte(bytes, whole - 1) & 192 = 128 LOOP
+            whole := whole - 1;
+        END LOOP;
+        IF whole > 0 AND get_byte(bytes, whole - 1) >= 192 THEN
+            whole := whole - 1;
+        ELSE
+            whole := length(bytes);
+        END IF;
+        rest := substr(bytes, whole + 1);
+        RETURN NEXT (200, headers, convert_from(substr(bytes, 1, whole), 'UTF8'))::reason.http_response;
+    END LOOP;
+    IF length(rest) > 0 THEN
+        RETURN NEXT (200, headers, convert_from(rest, 'UTF8'))::reason.http_response;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed bytes of a snapshot, a row for each chunk.';
+
+CREATE FUNCTION reason.snapshot_human(s reason.snapshot) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    WITH document AS (SELECT reason.snapshot_document($1.id)::json AS d)
+    SELECT format(E'Snapshot %s\n%s\ncreated    %s\nhash       %s\nsignature  %s\nsigner     %s\nroots      %s\n\nNodes (%s)\n%s\n\nEdges (%s)\n%s\n',
+        $1.id, coalesce($1.description, ''), reason.rfc3339($1.created_at), $1.hash, translate(encode($1.signature, 'base64'), E'\n', ''),
+        $1.signer_id, array_to_string($1.root_ids, ', '), $1.node_count,
+        (SELECT string_agg(format('  %s  %s  %s  %s', n.value ->> 'id', coalesce(n.value ->> 'ts', n.value ->> 'createdAt'), reason.node_note(n.value),
+                    n.value -> 'payload'), E'\n' ORDER BY n.value ->> 'createdAt', n.value ->> 'id')
+         FROM json_array_elements(document.d #> '{payload,nodes}') n),
+        $1.edge_count,
+        (SELECT string_agg(format('  %s → %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
+                    ORDER BY e.value ->> 'createdAt', e.value ->> 'id')
+         FROM json_array_elements(document.d #> '{payload,edges}') e))
+    FROM document
+$$;
+COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot) IS 'A snapshot as text for a person.';
+
+CREATE FUNCTION reason.http_get_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text, if_none_match text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    format_wanted text := coalesce(reason.http_query(query, '{format}') ->> 'format', 'metadata');
+    s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata');
+    etag text := format('"%s-%s"', s.hash, format_wanted);
+    immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
+BEGIN
+    IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
+            HINT = 'Formats are metadata, canonical, envelope and human.';
+    END IF;
+    IF s.status <> 'complete' THEN
+        RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s))::reason.http_response;
+    ELSIF position(etag IN coalesce(if_none_match, '')) > 0 THEN
+        RETURN NEXT (304, immutable, NULL)::reason.http_response;
+    ELSIF format_wanted = 'metadata' THEN
+        RETURN NEXT (200, immutable, reason.snapshot_metadata(s))::reason.http_response;
+    ELSIF format_wanted = 'canonical' THEN
+        RETURN QUERY SELECT * FROM reason.http_document(s, immutable);
+    ELSIF format_wanted = 'envelope' THEN
+        RETURN NEXT (200, immutable, reason.snapshot_envelope(s.id)::text)::reason.http_response;
+    ELSE
+        RETURN NEXT (200, immutable || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s))::reason.http_response;
+    END IF;
+END
+$$;
+
+CREATE FUNCTION reason.http_get_snapshot_verify(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    s reason.snapshot := reason.http_snapshot(caller, $6, false);
+BEGIN
+    RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(v)::text FROM reason.verify_snapshot(s.id) v;
+END
+$$;
+
+-- ---------------------------------------------------------------- exports
+
+CREATE FUNCTION reason.trace_human(trace json) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT format(E'Trace of %s (%s)\n%s\n', $1 ->> 'startNodeId', $1 ->> 'direction',
+        string_agg(repeat('  ', (s.value ->> 'depth')::integer) || format('%s  %s  %s', coalesce(s.value -> 'node' ->> 'ts', s.value -> 'node' ->> 'createdAt'),
+            reason.node_note(s.value -> 'node'), s.value -> 'node' ->> 'id'), E'\n' ORDER BY s.ordinality))
+    FROM json_array_elements($1 -> 'steps') WITH ORDINALITY s
+$$;
+COMMENT ON FUNCTION reason.trace_human(json) IS 'A trace as text for a person, one line a step, indented by depth.';
+
+CREATE FUNCTION reason.http_get_export(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    format_wanted text := coalesce(reason.http_query(query, '{format}') ->> 'format', 'json');
+    wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
+    plain CONSTANT text := E'Content-Type: text/plain; charset=utf-8\n';
+    trace text;
+BEGIN
+    IF format_wanted NOT IN ('human', 'json', 'canonical') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
+            HINT = 'Formats are human, json and canonical.';
+    END IF;
+    IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions) THEN
+        IF format_wanted = 'human' THEN
+            RETURN NEXT (200, plain, reason.snapshot_human(reason.http_snapshot(caller, $6, true)))::reason.http_response;
+        ELSE
+            -- The document is JSON, and canonical.
+            RETURN QUERY SELECT * FROM reason.http_document(reason.http_snapshot(caller, $6, true), NULL);
+        END IF;
+    ELSE
+        trace := reason.trace_json(node => wanted, direction => 'ancestors', depth => 10000, "limit" => 10000,
+                                   redact => NOT caller.pii, divisions => caller.divisions);
+        RETURN NEXT CASE format_wanted
+            WHEN 'human' THEN (200, plain, reason.trace_human(trace::json))::reason.http_response
+            WHEN 'json' THEN (200, NULL, trace)::reason.http_response
+            ELSE (200, NULL, reason.canonical_json(trace::json))::reason.http_response END;
+    END IF;
+END
+$$;
