@@ -15,6 +15,7 @@
 #include "canonical.h"
 #include "canonical_number.h"
 #include "canonical_order.h"
+#include "canonical_shape.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -24,20 +25,24 @@ typedef struct Frame
 {
 	const JsonbContainer *container;
 	const char *data;			/* what the entries' offsets are relative to */
+	const ObjectShape *shape;	/* objects: NULL if it is not a known one */
 	uint32		count;
 	uint32		done;
 	uint32		offset;			/* arrays: where the next element begins */
-	bool		is_object;
 	uint32		members;		/* objects: index of the first of its members in the walk's */
+	bool		is_object;
 } Frame;
 
-/* A member of an object, in canonical order. */
+/*
+ * A member of an object.  With a shape the members are in jsonb's order and have
+ * but their offset, as the shape knows the rest; without, in canonical order.
+ */
 typedef struct Member
 {
+	uint32		offset;			/* where the value's bytes begin */
+	uint32		entry;			/* index of the value's JEntry */
 	const char *name;
 	uint32		name_length;
-	uint32		entry;			/* index of the value's JEntry */
-	uint32		offset;			/* and of its bytes */
 } Member;
 
 /* Levels and members that need no memory from the context. */
@@ -48,6 +53,7 @@ typedef struct Member
 typedef struct Walk
 {
 	ByteBuffer *out;
+	uint64		number;			/* tells this walk from others */
 	Frame	   *frames;
 	uint32		depth;
 	uint32		frame_capacity;
@@ -316,24 +322,16 @@ grow_frames(Walk *walk)
 	walk->frame_capacity = needed;
 }
 
-/*
- * Puts the members of an object onto the stack, in canonical order.  In jsonb
- * all names lie before all values, in one sequence of entries.
- */
+/* Puts the members in canonical order onto the stack, behind their offsets in jsonb's order. */
 static void
-push_members(Walk *walk, Frame *frame)
+sort_members(Walk *walk, const Frame *frame, const JEntry *entries, Member *members, bool keep)
 {
-	const JEntry *entries = frame->container->children;
 	uint32		count = frame->count;
 	uint32		offset = 0;
 	bool		ordered = true;
-	Member	   *member;
 
-	if (walk->member_count + count > walk->member_capacity)
-		grow_members(walk, walk->member_count + count);
 	if (count > walk->name_capacity)
 		grow_names(walk, count);
-
 	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		start = offset;
@@ -342,27 +340,61 @@ push_members(Walk *walk, Frame *frame)
 		order_name(&walk->names[i], frame->data + start, offset - start, i);
 		if (i > 0 && ordered)
 			ordered = order_compare(&walk->names[i - 1], &walk->names[i]) < 0;
-	}
-	for (uint32 i = 0; i < count; i++)
-	{
-		walk->offsets[i] = offset;
-		JBE_ADVANCE_OFFSET(offset, entries[count + i]);
+		walk->offsets[i] = members[i].offset;
 	}
 	if (!ordered)
 		order_sort(walk->names, count, walk->scratch);
-
-	frame->members = walk->member_count;
-	walk->member_count += count;
-	member = walk->members + frame->members;
-	for (uint32 i = 0; i < count; i++, member++)
+	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		index = walk->names[i].index;
 
-		member->name = walk->names[i].name;
-		member->name_length = walk->names[i].length;
-		member->entry = count + index;
-		member->offset = walk->offsets[index];
+		members[i].name = walk->names[i].name;
+		members[i].name_length = walk->names[i].length;
+		members[i].entry = count + index;
+		members[i].offset = walk->offsets[index];
 	}
+	if (keep)
+	{
+		uint8		order[SHAPE_NAMES];
+
+		for (uint32 i = 0; i < count; i++)
+			order[i] = walk->names[i].index;
+		/* It serves from the next object on. */
+		(void) shape_keep(walk->number, entries, count, frame->data, offset, order);
+	}
+}
+
+/*
+ * Puts the members of an object onto the stack.  In jsonb all names lie before
+ * all values, in one sequence of entries.
+ */
+static void
+push_members(Walk *walk, Frame *frame)
+{
+	const JEntry *entries = frame->container->children;
+	uint32		count = frame->count;
+	uint32		offset = 0;
+	uint32		name_bytes;
+	Member	   *members;
+	bool		wanted;
+
+	if (walk->member_count + count > walk->member_capacity)
+		grow_members(walk, walk->member_count + count);
+	frame->members = walk->member_count;
+	members = walk->members + frame->members;
+	walk->member_count += count;
+
+	for (uint32 i = 0; i < count; i++)
+		JBE_ADVANCE_OFFSET(offset, entries[i]);
+	name_bytes = offset;
+	for (uint32 i = 0; i < count; i++)
+	{
+		members[i].offset = offset;
+		JBE_ADVANCE_OFFSET(offset, entries[count + i]);
+	}
+	frame->shape = shape_find(walk->number, entries, count, frame->data, name_bytes, &wanted);
+	if (!frame->shape)
+		sort_members(walk, frame, entries, members, wanted);
 }
 
 static void
@@ -383,6 +415,7 @@ open_container(Walk *walk, const JsonbContainer *container)
 	frame->done = 0;
 	frame->offset = 0;
 	frame->members = walk->member_count;
+	frame->shape = NULL;
 	frame->is_object = JsonContainerIsObject(container);
 	if (frame->is_object)
 	{
@@ -405,37 +438,101 @@ close_container(Walk *walk, const Frame *frame)
 	walk->depth--;
 }
 
-/* Writes a scalar, or opens the container. */
-static inline void
-begin_value(Walk *walk, JEntry entry, const char *data, uint32 offset, uint32 length)
-{
-	if (JBE_ISSTRING(entry))
-		canonical_write_string(walk->out, data + offset, length);
-	else if (JBE_ISNUMERIC(entry))
-		write_numeric(walk->out, data + INTALIGN(offset));
-	else if (JBE_ISBOOL_TRUE(entry))
-		buffer_append_literal(walk->out, "true");
-	else if (JBE_ISBOOL_FALSE(entry))
-		buffer_append_literal(walk->out, "false");
-	else if (JBE_ISNULL(entry))
-		buffer_append_literal(walk->out, "null");
-	else
-		open_container(walk, (const JsonbContainer *) (data + INTALIGN(offset)));
-}
-
 static inline uint32
 entry_length(JEntry entry, uint32 offset)
 {
 	return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) - offset : JBE_OFFLENFLD(entry);
 }
 
+/* Writes a scalar; false if it is a container. */
+static inline bool
+write_scalar(ByteBuffer *out, JEntry entry, const char *data, uint32 offset)
+{
+	if (JBE_ISSTRING(entry))
+		canonical_write_string(out, data + offset, entry_length(entry, offset));
+	else if (JBE_ISNUMERIC(entry))
+		write_numeric(out, data + INTALIGN(offset));
+	else if (JBE_ISBOOL_TRUE(entry))
+		buffer_append_literal(out, "true");
+	else if (JBE_ISBOOL_FALSE(entry))
+		buffer_append_literal(out, "false");
+	else if (JBE_ISNULL(entry))
+		buffer_append_literal(out, "null");
+	else
+		return false;
+	return true;
+}
+
+/* Writes elements up to the next container, which is returned; NULL at the end of the array. */
+static const JsonbContainer *
+write_elements(ByteBuffer *out, Frame *frame)
+{
+	const JEntry *entries = frame->container->children;
+
+	while (frame->done < frame->count)
+	{
+		JEntry		entry = entries[frame->done];
+		uint32		offset = frame->offset;
+
+		JBE_ADVANCE_OFFSET(frame->offset, entry);
+		if (frame->done++ > 0)
+			buffer_append_char(out, ',');
+		if (!write_scalar(out, entry, frame->data, offset))
+			return (const JsonbContainer *) (frame->data + INTALIGN(offset));
+	}
+	return NULL;
+}
+
+/* The same for members. */
+static const JsonbContainer *
+write_members(ByteBuffer *out, Frame *frame, const Member *members)
+{
+	const JEntry *entries = frame->container->children;
+	const ObjectShape *shape = frame->shape;
+
+	while (frame->done < frame->count)
+	{
+		uint32		place = frame->done++;
+		JEntry		entry;
+		uint32		offset;
+
+		if (shape)
+		{
+			buffer_append(out, shape->text + shape->start[place], shape->start[place + 1] - shape->start[place]);
+			entry = entries[frame->count + shape->order[place]];
+			offset = members[shape->order[place]].offset;
+		}
+		else
+		{
+			if (place > 0)
+				buffer_append_char(out, ',');
+			canonical_write_string(out, members[place].name, members[place].name_length);
+			buffer_append_char(out, ':');
+			entry = entries[members[place].entry];
+			offset = members[place].offset;
+		}
+		if (!write_scalar(out, entry, frame->data, offset))
+			return (const JsonbContainer *) (frame->data + INTALIGN(offset));
+	}
+	return NULL;
+}
+
 void
 canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
 {
-	const JsonbContainer *root = &jsonb->root;
+	static uint64 walks = 0;
+	const JsonbContainer *container = &jsonb->root;
 	Walk		walk;
 
+	if (JsonContainerIsScalar(container))
+	{
+		/* A scalar is kept as an array of one. */
+		(void) write_scalar(out, container->children[0], (const char *) &container->children[1], 0);
+		return;
+	}
+
 	walk.out = out;
+	walk.number = ++walks;
 	walk.frames = walk.frames_at_hand;
 	walk.depth = 0;
 	walk.frame_capacity = FRAMES_AT_HAND;
@@ -447,45 +544,18 @@ canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
 	walk.offsets = walk.offsets_at_hand;
 	walk.name_capacity = NAMES_AT_HAND;
 
-	if (JsonContainerIsScalar(root))
-	{
-		/* A scalar is kept as an array of one. */
-		begin_value(&walk, root->children[0], (const char *) &root->children[1], 0,
-					entry_length(root->children[0], 0));
-		return;
-	}
-
-	open_container(&walk, root);
+	open_container(&walk, container);
 	while (walk.depth > 0)
 	{
 		Frame	   *frame = &walk.frames[walk.depth - 1];
-		JEntry		entry;
-		uint32		offset;
 
-		if (frame->done == frame->count)
-		{
-			close_container(&walk, frame);
-			continue;
-		}
-		if (frame->done > 0)
-			buffer_append_char(out, ',');
 		if (frame->is_object)
-		{
-			const Member *member = &walk.members[frame->members + frame->done];
-
-			canonical_write_string(out, member->name, member->name_length);
-			buffer_append_char(out, ':');
-			entry = frame->container->children[member->entry];
-			offset = member->offset;
-		}
+			container = write_members(out, frame, walk.members + frame->members);
 		else
-		{
-			entry = frame->container->children[frame->done];
-			offset = frame->offset;
-			JBE_ADVANCE_OFFSET(frame->offset, entry);
-		}
-		frame->done++;
-		/* May move the frames. */
-		begin_value(&walk, entry, frame->data, offset, entry_length(entry, offset));
+			container = write_elements(out, frame);
+		if (container)
+			open_container(&walk, container);
+		else
+			close_container(&walk, frame);
 	}
 }
