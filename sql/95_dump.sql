@@ -1,14 +1,16 @@
 -- pg_dump: the data of an extension's tables is dumped only when registered here.
 --
--- Everything is, except what belongs to one cluster (sealer_state: transaction ids) and the rows
--- that CREATE EXTENSION itself brings along, which are there again after restoring.
+-- Everything is, except what belongs to one running database (sealer_state: transaction ids,
+-- cursor_secret: pages of traces that are being read, sidecar_report: who lives), and the rows that
+-- CREATE EXTENSION itself brings along, which are there again after restoring.
 
 DO $$
 DECLARE
     relation record;
 BEGIN
     FOR relation IN SELECT c.oid::regclass AS name, c.relname FROM pg_catalog.pg_class c
-                    WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname <> 'sealer_state'
+                    WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'S')
+                      AND c.relname NOT IN ('sealer_state', 'cursor_secret', 'sidecar_report')
                     ORDER BY c.relname
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation.name, CASE relation.relname

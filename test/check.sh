@@ -31,6 +31,7 @@ port = $server_port
 unix_socket_directories = '$server_dir'
 shared_preload_libraries = 'reasoning_graph'
 max_prepared_transactions = 16
+wal_level = logical
 fsync = off
 CONF
     as_service "$pg_bin/pg_ctl" -D "$server_dir/data" -l "$server_dir/log" -w start >/dev/null
@@ -178,6 +179,7 @@ suite_pgtap() {
 }
 
 suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
+suite_trust() { REASON_TEST_PORT=$server_port REASON_PG_BIN=$pg_bin run_pytest "$out/trust.log" test/trust; }
 suite_verify() { run_pytest "$out/verify.log" test/verify; }
 suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
 suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
@@ -189,7 +191,7 @@ suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 if [ $# -gt 0 ]; then
     suites=$*
 else
-    suites="lint unit fuzz regress isolation pgtap trace verify crossruntime gateway sidecar e2e"
+    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sidecar e2e"
 fi
 start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
 total_passed=0

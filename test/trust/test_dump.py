@@ -1,0 +1,133 @@
+"""pg_dump and back: the same graph, the same chain, the same proofs."""
+import os
+import pathlib
+import subprocess
+import time
+
+import psycopg
+import pytest
+
+from conftest import PORT, SERVER, create_database, drop_database
+
+BIN = pathlib.Path(os.environ.get("REASON_PG_BIN", "/usr/lib/postgresql/15/bin"))
+TABLES = ("node", "edge", "annotation", "audit_event", "audit_seal", "audit_signature", "snapshot", "snapshot_chunk", "signer", "client",
+          "division_grant", "pii_rule", "lease", "idempotency_key")
+CONNECTION = ("-h", "127.0.0.1", "-p", str(PORT), "-U", "postgres")
+
+
+def run(program, *arguments):
+    result = subprocess.run([BIN / program, *CONNECTION, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def contents(db):
+    """A digest of every row of every table, and where the sequence stands."""
+    found = {t: db.one(f"SELECT coalesce(encode(sha256(string_agg(md5(r::text), '' ORDER BY md5(r::text))::bytea), 'hex'), '') FROM reason.{t} r")
+             for t in TABLES}
+    found["record_no"] = db.row("SELECT last_value, is_called FROM reason.record_no")
+    return found
+
+
+@pytest.fixture(scope="module")
+def source(db):
+    nodes = [db.one("SELECT reason.add_node('observation', %s::jsonb, 'ada', metadata => '{\"big\": 1e300, \"ü\": [0.1, -0]}')",
+                    f'{{"n": {n}, "text": "{"x" * 3000}"}}') for n in range(20)]
+    for cause, effect in zip(nodes, nodes[1:]):
+        db("SELECT reason.add_edge(%s, %s, 'causal', 0.1)", cause, effect)
+    db("SELECT reason.annotate(%s, 'note')", nodes[0])
+    db("SELECT reason.add_node('score', '1', 'bob', division => 'tenant-a')")
+    db("SELECT reason.set_client('kernel', 'writer', '{*}')")
+    db("INSERT INTO reason.division_grant VALUES ('reason_reader', 'tenant-a')")
+    snapshot = db.one("SELECT reason.create_snapshot(%s, 100, include_annotations => true)", [nodes[-1]])
+    db.complete(snapshot)
+    db("SELECT reason.erase_payload(%s, 'asked for')", nodes[5])
+    db.settle()
+    db.snapshot = snapshot
+    return db
+
+
+def check_copy(source, copy):
+    copy("SET timezone = 'Asia/Kolkata'")
+    for division in ("default", "tenant-a", "system"):
+        assert copy.verify(division) == source.verify(division)
+        assert copy.verify(division)["ok"]
+    assert copy.verify_snapshot(source.snapshot)["ok"]
+    assert copy.one("SELECT reason.snapshot_document(%s)", source.snapshot) == source.one("SELECT reason.snapshot_document(%s)", source.snapshot)
+    copy("SET timezone = 'UTC'")
+    source("SET timezone = 'UTC'")
+    assert contents(copy) == contents(source)
+
+
+def goes_on(copy):
+    """The copy is a database to work with, and its chain continues."""
+    head = copy.verify()["head_seq"]
+    copy("SELECT reason.add_node('score', '2', 'ada')")
+    copy.settle()
+    found = copy.verify()
+    assert found["ok"] and found["head_seq"] == head + 1
+
+
+@pytest.mark.parametrize("form, jobs", [("plain", 1), ("custom", 1), ("custom", 2), ("directory", 2)])
+def test_a_dump_restores_to_the_same(source, tmp_path, form, jobs):
+    archive = tmp_path / "dump"
+    run("pg_dump", "-F", form, "-f", str(archive), *(("-j", str(jobs)) if form == "directory" else ()), source.name)
+    copy = create_database(f"{source.name}_copy", extension=False)
+    try:
+        if form == "plain":
+            run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(archive), copy.name)
+        else:
+            run("pg_restore", "-e", "-j", str(jobs), "-d", copy.name, str(archive))
+        check_copy(source, copy)
+        goes_on(copy)
+    finally:
+        drop_database(copy)
+
+
+def test_data_alone_into_a_fresh_extension(source, tmp_path):
+    archive = tmp_path / "dump"
+    run("pg_dump", "-F", "custom", "--data-only", "-f", str(archive), source.name)
+    copy = create_database(f"{source.name}_data")
+    try:
+        run("pg_restore", "-e", "--data-only", "-d", copy.name, str(archive))
+        check_copy(source, copy)
+        goes_on(copy)
+    finally:
+        drop_database(copy)
+
+
+def test_a_logical_replica_is_the_same(source):
+    if source.one("SHOW wal_level") != "logical":
+        pytest.skip("the server does not replicate logically")
+    copy = create_database(f"{source.name}_replica")
+    slot = f"{source.name}_slot"
+    try:
+        copy("DELETE FROM reason.division_grant")
+        copy("DELETE FROM reason.pii_rule")
+        source("CREATE PUBLICATION everything FOR TABLES IN SCHEMA reason")
+        source("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", slot)
+        copy(f"CREATE SUBSCRIPTION everything CONNECTION '{SERVER} dbname={source.name}' PUBLICATION everything"
+             f" WITH (create_slot = false, slot_name = '{slot}')")
+        source("SELECT reason.erase_payload((SELECT id FROM reason.node WHERE payload ->> 'n' = '7'), 'replicated')")
+        source.settle()
+        deadline = time.monotonic() + 60
+        while True:
+            here, there = contents(source), contents(copy)
+            here.pop("record_no"), there.pop("record_no")
+            if here == there or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        assert here == there
+        for division in ("default", "tenant-a", "system"):
+            assert copy.verify(division) == source.verify(division)
+        assert copy.verify_snapshot(source.snapshot)["ok"]
+    finally:
+        for statement in ("ALTER SUBSCRIPTION everything DISABLE", "ALTER SUBSCRIPTION everything SET (slot_name = NONE)", "DROP SUBSCRIPTION everything"):
+            try:
+                copy(statement)
+            except psycopg.Error:
+                pass
+        drop_database(copy)
+        time.sleep(0.5)
+        source("SELECT pg_drop_replication_slot(%s)", slot)
+        source("DROP PUBLICATION everything")
