@@ -15,7 +15,7 @@ out=$root/.build/check
 mkdir -p "$out"
 chmod 755 "$root/.build" "$out"
 python=/usr/bin/python3
-prepare_service_user
+prepare_service_user "$out"
 
 # ---------------------------------------------------------------- a server for SQL tests
 

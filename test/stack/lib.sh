@@ -39,9 +39,11 @@ if [ "$(id -u)" -eq 0 ]; then
     service_user=postgres
 fi
 
+# prepare_service_user DIRECTORY: decides how as_service runs things that work in it
 prepare_service_user() {
     [ -n "$service_user" ] || return 0
-    if ! setpriv --reuid="$service_user" --regid="$service_user" --init-groups test -x "$pg_bin/postgres"; then
+    if ! setpriv --reuid="$service_user" --regid="$service_user" --init-groups \
+        sh -c 'test -x "$1" && test -w "$2"' sh "$pg_bin/postgres" "$1"; then
         service_capability=yes
     fi
 }

@@ -66,7 +66,8 @@ RESET reason.max_canonical_depth;
 SHOW reason.max_json_depth;
 
 -- objects and arrays beyond what is kept at hand, and beyond jsonb's offset stride
-SELECT reason.canonical_json(o::jsonb) = reason.canonical_json(o::json) AS same, length(reason.canonical_json(o::jsonb))
+SELECT reason.canonical_json(o::jsonb) = reason.canonical_json(o::json) AS same, length(reason.canonical_json(o::jsonb)),
+       reason.digest(o::jsonb) = sha256(convert_to(reason.canonical_json(o::json), 'UTF8')) AS digest
 FROM (SELECT '{' || string_agg(format('"%s":{"z":[%s,"%s"],"y":%s.5}', md5(i::text), i, repeat('x', i % 50), i), ',') || '}' AS o
       FROM generate_series(1, 3000) i) large;
 SELECT reason.canonical_json(a::jsonb) = reason.canonical_json(a::json) AS same, length(reason.canonical_json(a::jsonb))

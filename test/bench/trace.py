@@ -1,0 +1,336 @@
+"""Measures traces against recursive queries over the same tables.
+
+All systems run in turn in one session, round by round; the table gives the median of the
+wall-clock milliseconds and of the processor milliseconds that the backend used (which other
+work on the machine disturbs less), and the ratio of processor time to the first system of
+the group. Every system must find the same nodes, and trace() the same depths as a plain search
+in Python, or the run fails.
+"""
+
+import argparse
+import gzip
+import math
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+import psycopg
+
+CTE = """
+    WITH RECURSIVE closure (no) AS (
+        SELECT no FROM reason.node WHERE id = %(id)s
+        UNION
+        SELECT e.from_no FROM closure c JOIN reason.edge e ON e.to_no = c.no
+    )
+    SELECT count(*) FROM closure
+"""
+CTE_DEPTH = """
+    WITH RECURSIVE closure (no, depth) AS (
+        SELECT no, 0 FROM reason.node WHERE id = %(id)s
+        UNION
+        SELECT e.from_no, c.depth + 1 FROM closure c JOIN reason.edge e ON e.to_no = c.no WHERE c.depth < %(depth)s
+    )
+    SELECT count(DISTINCT no) FROM closure
+"""
+TRACE = "SELECT count(*) FROM reason.trace(%(id)s, max_depth => %(depth)s)"
+SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s)"
+JSON = "SELECT reason.trace_json(%(id)s, depth => %(depth)s, \"limit\" => 1000, redact => false, divisions => '{*}')"
+JSON_AGG = """
+    WITH RECURSIVE reached (no, depth) AS (
+        SELECT no, 0 FROM reason.node WHERE id = %(id)s
+        UNION
+        SELECT e.from_no, r.depth + 1 FROM reached r JOIN reason.edge e ON e.to_no = r.no WHERE r.depth < %(depth)s
+    ), node AS MATERIALIZED (
+        SELECT n.*, r.depth FROM (SELECT no, min(depth) AS depth FROM reached GROUP BY no) r JOIN reason.node n USING (no)
+        ORDER BY r.depth, n.created_at, n.id LIMIT 1000
+    ), edge AS MATERIALIZED (
+        SELECT e.from_no, e.to_no, json_build_object('auditEventId', e.audit_event_id, 'createdAt', reason.rfc3339(e.created_at),
+            'digest', encode(e.digest, 'hex'), 'division', e.division, 'from', f.id, 'id', e.id, 'metadata', e.metadata,
+            'to', t.id, 'type', e.type, 'weight', e.weight) AS edge
+        FROM reason.edge e JOIN node t ON t.no = e.to_no JOIN node f ON f.no = e.from_no
+    )
+    SELECT json_build_object('startNodeId', %(id)s, 'steps', (
+        SELECT json_agg(json_build_object('depth', n.depth,
+            'node', json_build_object('auditEventId', n.audit_event_id, 'author', n.author,
+                'createdAt', reason.rfc3339(n.created_at), 'digest', encode(n.digest, 'hex'), 'division', n.division,
+                'id', n.id, 'metadata', n.metadata, 'payload', n.payload, 'payloadHash', encode(n.payload_hash, 'hex'),
+                'type', n.type),
+            'incoming', (SELECT coalesce(json_agg(e.edge), '[]') FROM edge e WHERE e.to_no = n.no),
+            'outgoing', (SELECT coalesce(json_agg(e.edge), '[]') FROM edge e WHERE e.from_no = n.no))
+            ORDER BY n.depth, n.created_at, n.id) FROM node n),
+        'edges', (SELECT json_agg(e.edge) FROM edge e))::text
+"""
+
+
+# ---------------------------------------------------------------- data sets
+
+
+def load(db, nodes, edges):
+    """nodes: how many; edges: (cause, effect) by index. Numbers follow the order of the nodes, as when they were written."""
+    by_effect = {}
+    for cause, effect in edges:
+        by_effect.setdefault(effect, []).append(cause)
+    with db.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE n (no bigint); CREATE TEMP TABLE e (no bigint, from_no bigint, to_no bigint)")
+        no = 0
+        numbers = []
+        for i in range(nodes):
+            no += 1 + len(by_effect.get(i, []))
+            numbers.append(no - len(by_effect.get(i, [])))
+        with cursor.copy("COPY n FROM STDIN") as copy:
+            for number in numbers:
+                copy.write(f"{number}\n")
+        with cursor.copy("COPY e FROM STDIN") as copy:
+            for effect, causes in by_effect.items():
+                for k, cause in enumerate(causes):
+                    copy.write(f"{numbers[effect] + 1 + k}\t{numbers[cause]}\t{numbers[effect]}\n")
+    finish_load(db)
+
+
+def load_synthetic(db, nodes):
+    """Every node has three causes, mostly recent ones: the distance is size * u^6."""
+    db.execute("SELECT setseed(0.42)")
+    db.execute("CREATE TEMP TABLE n AS SELECT 4 * i::bigint AS no FROM generate_series(1, %s) i" % nodes)
+    db.execute(
+        "CREATE TEMP TABLE e AS SELECT 4 * i::bigint + k AS no,"
+        " 4 * greatest(1, i - 1 - floor(power(random(), 6) * (i - 1))::bigint) AS from_no, 4 * i::bigint AS to_no"
+        " FROM generate_series(2, %s) i, generate_series(1, 3) k" % nodes
+    )
+    finish_load(db)
+
+
+def finish_load(db):
+    db.execute(
+        """
+        INSERT INTO reason.node (no, id, division, type, author, payload, created_at, salt, payload_hash, digest, audit_event_id)
+        SELECT no, (lpad(to_hex(1767225600000 + no), 12, '0') || '70008000' || lpad(to_hex(no), 12, '0'))::uuid, 'default',
+               'observation', 'bench', '{"note": "as long as the payload of a step is"}',
+               '2026-01-01'::timestamptz + no * interval '1 ms', sha256(''), sha256(''), sha256(''), gen_random_uuid()
+        FROM n ORDER BY no;
+        INSERT INTO reason.edge (no, id, division, from_no, to_no, type, created_at, digest, audit_event_id)
+        SELECT no, (lpad(to_hex(1767225600000 + no), 12, '0') || '70008000' || lpad(to_hex(no), 12, '0'))::uuid, 'default',
+               from_no, to_no, 'causal', '2026-01-01'::timestamptz + no * interval '1 ms', sha256(''), gen_random_uuid()
+        FROM e ORDER BY no;
+        DROP TABLE n, e
+        """
+    )
+    db.execute("VACUUM (ANALYZE) reason.node, reason.edge")
+
+
+def git_history(path):
+    index, edges = {}, []
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            commit, parents, _ = line.rstrip("\n").split("\t")
+            index[commit] = len(index)
+            edges += [(index[parent], index[commit]) for parent in parents.split(",") if parent]
+    return len(index), edges
+
+
+def debian_packages():
+    """What a package depends on is its cause."""
+    index, edges = {}, set()
+    package = None
+
+    def number(name):
+        return index.setdefault(name, len(index))
+
+    dump = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=True).stdout
+    for line in dump.splitlines():
+        name, _, value = line.partition(": ")
+        if name == "Package":
+            package = number(value)
+        elif name in ("Depends", "Pre-Depends", "Recommends"):
+            for choice in value.replace("|", ",").split(","):
+                words = choice.split()
+                if words:
+                    edges.add((number(words[0].split(":")[0]), package))
+    return len(index), sorted(edges, key=lambda edge: (edge[1], edge[0]))
+
+
+# ---------------------------------------------------------------- measuring
+
+
+def processor_ns(pid):
+    with open(f"/proc/{pid}/schedstat") as file:
+        return int(file.read().split()[0])
+
+
+def measure(db, query, arguments):
+    pid = db.info.backend_pid
+    used, began = processor_ns(pid), time.perf_counter_ns()
+    result = db.execute(query, arguments, prepare=True).fetchone()[0]
+    return result, (time.perf_counter_ns() - began) / 1e6, (processor_ns(pid) - used) / 1e6
+
+
+def compare(db, rounds, systems, arguments, budget_s=20):
+    """systems: name → query. Returns name → (result, wall times, processor times), rounds interleaved."""
+    results = {name: (None, [], []) for name in systems}
+    began = time.monotonic()
+    for round_number in range(rounds + 1):
+        for name, query in systems.items():
+            result, wall, processor = measure(db, query, arguments)
+            if round_number > 0:  # the first warms up
+                results[name][1].append(wall)
+                results[name][2].append(processor)
+            results[name] = (result, *results[name][1:])
+        if round_number >= 3 and time.monotonic() - began > budget_s:
+            break
+    return results
+
+
+def show(title, results, nodes):
+    print(f"\n{title}: {nodes:,} nodes")
+    print(f"    {'':22}{'ms':>10}{'min':>10}{'max':>10}{'cpu ms':>10}{'times faster':>14}")
+    first = None
+    for name, (_, wall, processor) in results.items():
+        median = statistics.median(processor)
+        first = first or median
+        print(f"    {name:22}{statistics.median(wall):10.2f}{min(wall):10.2f}{max(wall):10.2f}{median:10.2f}{first / median:14.1f}")
+
+
+def check_depths(db, start, depth):
+    """trace() against a plain breadth-first search over what COPY gives."""
+    causes = {}
+    with db.cursor().copy("COPY reason.edge (from_no, to_no) TO STDOUT") as copy:
+        for row in copy:
+            for line in bytes(row).splitlines():
+                cause, effect = line.split(b"\t")
+                causes.setdefault(int(effect), []).append(int(cause))
+    origin = db.execute("SELECT no FROM reason.node WHERE id = %s", [start]).fetchone()[0]
+    depths, level, reached = {origin: 0}, [origin], 0
+    while level and (depth is None or reached < depth):
+        reached += 1
+        following = []
+        for effect in level:
+            for cause in causes.get(effect, ()):
+                if cause not in depths:
+                    depths[cause] = reached
+                    following.append(cause)
+        level = following
+    traced = dict(db.execute(
+        "SELECT n.no, t.depth FROM reason.trace(%s, max_depth => %s) t JOIN reason.node n ON n.id = t.node_id", [start, depth]
+    ).fetchall())
+    if traced != depths:
+        sys.exit("trace() does not give the nodes and depths that a plain search gives")
+
+
+def run_trace(db, title, start, depth, rounds, points):
+    arguments = {"id": start, "depth": depth}
+    baseline = {"WITH RECURSIVE": CTE} if depth is None else {"WITH RECURSIVE + depth": CTE_DEPTH}
+    results = compare(db, rounds, {**baseline, "trace()": TRACE, "trace_size()": SIZE}, arguments)
+    if len({result for result, _, _ in results.values()}) != 1:
+        sys.exit(f"{title}: the systems disagree: " + str({name: r[0] for name, r in results.items()}))
+    nodes = results["trace()"][0]
+    show(title, results, nodes)
+    for name, (_, wall, _) in results.items():
+        points.setdefault(name, []).append((nodes, statistics.median(wall)))
+
+
+def run_json(db, title, start, depth, rounds):
+    arguments = {"id": start, "depth": depth}
+    results = compare(db, rounds, {"json_agg": JSON_AGG, "trace_json()": JSON}, arguments)
+    show(title, results, min(1000, db.execute(TRACE, arguments).fetchone()[0]))
+
+
+# ---------------------------------------------------------------- the picture
+
+
+def draw(path, points):
+    """Time against size, both logarithmic."""
+    colors = {"WITH RECURSIVE": "#b44", "WITH RECURSIVE + depth": "#d90", "trace()": "#27b", "trace_size()": "#293"}
+    xs = [nodes for line in points.values() for nodes, _ in line]
+    ys = [ms for line in points.values() for _, ms in line]
+    left, right = math.floor(math.log10(min(xs))), math.ceil(math.log10(max(xs)))
+    low, high = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)))
+
+    def x(nodes):
+        return 70 + (math.log10(nodes) - left) / (right - left) * 480
+
+    def y(ms):
+        return 330 - (math.log10(ms) - low) / (high - low) * 300
+
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="720" height="380" font-family="sans-serif" font-size="12">']
+    for power in range(left, right + 1):
+        out.append(f'<line x1="{x(10 ** power):.0f}" x2="{x(10 ** power):.0f}" y1="30" y2="330" stroke="#ddd"/>'
+                   f'<text x="{x(10 ** power):.0f}" y="348" text-anchor="middle">{10 ** power:,}</text>')
+    for power in range(low, high + 1):
+        out.append(f'<line x1="70" x2="550" y1="{y(10 ** power):.0f}" y2="{y(10 ** power):.0f}" stroke="#ddd"/>'
+                   f'<text x="64" y="{y(10 ** power) + 4:.0f}" text-anchor="end">{10 ** power:g} ms</text>')
+    out.append('<text x="310" y="370" text-anchor="middle">nodes in the trace</text>')
+    for i, (name, line) in enumerate(points.items()):
+        line = sorted(line)
+        color = colors[name]
+        out.append('<polyline fill="none" stroke-width="2" stroke="%s" points="%s"/>' % (
+            color, " ".join(f"{x(n):.1f},{y(ms):.1f}" for n, ms in line)))
+        out += [f'<circle cx="{x(n):.1f}" cy="{y(ms):.1f}" r="3" fill="{color}"/>' for n, ms in line]
+        out.append(f'<text x="562" y="{50 + 20 * i}" fill="{color}">{name}</text>')
+    out.append("</svg>")
+    with open(path, "w") as file:
+        file.write("\n".join(out) + "\n")
+
+
+# ---------------------------------------------------------------- the run
+
+
+def database(port, name):
+    with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    db = psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname=name, autocommit=True)
+    db.execute("SET client_min_messages = warning")
+    db.execute("CREATE EXTENSION reasoning_graph")
+    return db
+
+
+def node_at(db, part):
+    """The node at a part of all nodes in order of time."""
+    return db.execute(
+        "SELECT id FROM reason.node WHERE no >= (SELECT min(no) + %s * (max(no) - min(no)) FROM reason.node) ORDER BY no LIMIT 1",
+        [part],
+    ).fetchone()[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--nodes", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--git", required=True)
+    parser.add_argument("--figure")
+    options = parser.parse_args()
+    points = {}
+
+    with database(options.port, "bench_git") as db:
+        load(db, *git_history(options.git))
+        last = db.execute("SELECT id FROM reason.node ORDER BY no DESC LIMIT 1").fetchone()[0]
+        check_depths(db, last, None)
+        run_trace(db, "git's history, all ancestors", last, None, options.rounds, {})
+        run_trace(db, "git's history, a small trace", node_at(db, 0.003), None, options.rounds, {})
+
+    with database(options.port, "bench_debian") as db:
+        load(db, *debian_packages())
+        for package in db.execute(
+            "SELECT n.id FROM reason.node n JOIN reason.edge e ON e.to_no = n.no GROUP BY n.id, n.no ORDER BY count(*) DESC, n.no LIMIT 1"
+        ).fetchall():
+            check_depths(db, package[0], None)
+            run_trace(db, "Debian's packages, with cycles", package[0], None, options.rounds, {})
+
+    with database(options.port, "bench_synthetic") as db:
+        load_synthetic(db, options.nodes)
+        random.seed(1)
+        last = node_at(db, 1.0)
+        check_depths(db, last, None)
+        for part in [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]:
+            run_trace(db, f"synthetic graph, all ancestors of the node at {part:g}", node_at(db, part), None, options.rounds, points)
+        for depth in [4, 6, 8]:
+            run_trace(db, f"synthetic graph, to depth {depth}", last, depth, options.rounds, points)
+        run_json(db, "JSON of a page, depth 6", last, 6, options.rounds)
+        run_json(db, "JSON of a page, a trace that lies together", node_at(db, 0.0011), 10, options.rounds)
+    if options.figure:
+        draw(options.figure, points)
+
+
+if __name__ == "__main__":
+    main()
