@@ -40,4 +40,14 @@ extern JsonLimits canonical_write_limits(void);
  */
 extern void canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb);
 
+/* Takes the bytes that have come together, and sets the buffer's length to 0. */
+typedef void (*CanonicalFlush) (void *context, ByteBuffer *out);
+
+/*
+ * The same, calling flush() whenever the buffer has at least flush_at bytes after
+ * a value; what is left at the end stays in the buffer.
+ */
+extern void canonical_stream_jsonb(ByteBuffer *out, Jsonb *jsonb, size_t flush_at,
+								   CanonicalFlush flush, void *context);
+
 #endif							/* REASON_CANONICAL_BACKEND_H */

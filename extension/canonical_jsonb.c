@@ -53,6 +53,9 @@ typedef struct Member
 typedef struct Walk
 {
 	ByteBuffer *out;
+	size_t		flush_at;
+	CanonicalFlush flush;
+	void	   *flush_context;
 	uint64		number;			/* tells this walk from others */
 	Frame	   *frames;
 	uint32		depth;
@@ -463,10 +466,18 @@ write_scalar(ByteBuffer *out, JEntry entry, const char *data, uint32 offset)
 	return true;
 }
 
+static inline void
+flush_if_full(Walk *walk)
+{
+	if (unlikely(walk->out->length >= walk->flush_at))
+		walk->flush(walk->flush_context, walk->out);
+}
+
 /* Writes elements up to the next container, which is returned; NULL at the end of the array. */
 static const JsonbContainer *
-write_elements(ByteBuffer *out, Frame *frame)
+write_elements(Walk *walk, Frame *frame)
 {
+	ByteBuffer *out = walk->out;
 	const JEntry *entries = frame->container->children;
 
 	while (frame->done < frame->count)
@@ -479,14 +490,17 @@ write_elements(ByteBuffer *out, Frame *frame)
 			buffer_append_char(out, ',');
 		if (!write_scalar(out, entry, frame->data, offset))
 			return (const JsonbContainer *) (frame->data + INTALIGN(offset));
+		flush_if_full(walk);
 	}
 	return NULL;
 }
 
 /* The same for members. */
 static const JsonbContainer *
-write_members(ByteBuffer *out, Frame *frame, const Member *members)
+write_members(Walk *walk, Frame *frame)
 {
+	ByteBuffer *out = walk->out;
+	const Member *members = walk->members + frame->members;
 	const JEntry *entries = frame->container->children;
 	const ObjectShape *shape = frame->shape;
 
@@ -513,12 +527,19 @@ write_members(ByteBuffer *out, Frame *frame, const Member *members)
 		}
 		if (!write_scalar(out, entry, frame->data, offset))
 			return (const JsonbContainer *) (frame->data + INTALIGN(offset));
+		flush_if_full(walk);
 	}
 	return NULL;
 }
 
 void
 canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
+{
+	canonical_stream_jsonb(out, jsonb, SIZE_MAX, NULL, NULL);
+}
+
+void
+canonical_stream_jsonb(ByteBuffer *out, Jsonb *jsonb, size_t flush_at, CanonicalFlush flush, void *context)
 {
 	static uint64 walks = 0;
 	const JsonbContainer *container = &jsonb->root;
@@ -532,6 +553,9 @@ canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
 	}
 
 	walk.out = out;
+	walk.flush_at = flush_at;
+	walk.flush = flush;
+	walk.flush_context = context;
 	walk.number = ++walks;
 	walk.frames = walk.frames_at_hand;
 	walk.depth = 0;
@@ -550,9 +574,9 @@ canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
 		Frame	   *frame = &walk.frames[walk.depth - 1];
 
 		if (frame->is_object)
-			container = write_members(out, frame, walk.members + frame->members);
+			container = write_members(&walk, frame);
 		else
-			container = write_elements(out, frame);
+			container = write_elements(&walk, frame);
 		if (container)
 			open_container(&walk, container);
 		else
