@@ -43,7 +43,7 @@ fi
 prepare_service_user() {
     [ -n "$service_user" ] || return 0
     if ! setpriv --reuid="$service_user" --regid="$service_user" --init-groups \
-        sh -c 'test -x "$1" && test -w "$2"' sh "$pg_bin/postgres" "$1"; then
+        sh -c 'test -x "$1" && test -w "$2"' sh "$pg_bin/postgres" "${1:-/tmp}"; then
         service_capability=yes
     fi
 }
