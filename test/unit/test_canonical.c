@@ -250,6 +250,67 @@ test_scalars(void)
 			   "9007199254740992 -9223372036854776000 -42 truefalse\"\\u0000\\u001f\\\"\\\\\"-1e-9");
 }
 
+/* RFC 8785, section 3.2.2.2, character by character. */
+static size_t
+escape_plainly(char *to, const char *from, size_t length)
+{
+	static const char named[] = "\b\t\n\f\r\"\\";
+	static const char letters[] = "btnfr\"\\";
+	size_t		n = 0;
+
+	to[n++] = '"';
+	for (size_t i = 0; i < length; i++)
+	{
+		const char *found = from[i] ? strchr(named, from[i]) : NULL;
+
+		if (found)
+		{
+			to[n++] = '\\';
+			to[n++] = letters[found - named];
+		}
+		else if ((unsigned char) from[i] < 0x20)
+			n += (size_t) sprintf(to + n, "\\u%04x", (unsigned) from[i]);
+		else
+			to[n++] = from[i];
+	}
+	to[n++] = '"';
+	return n;
+}
+
+/* Strings are copied and looked through many bytes at a time: every length, every place, every byte. */
+static void
+test_every_place(void)
+{
+	static const char fill[] = "abcdefghij klmnopqrstuvwxyz!#[]^_{}~\x7F 0123456789";
+	unsigned	wrong = 0;
+
+	for (size_t length = 1; length <= 50; length++)
+	{
+		for (size_t place = 0; place < length; place++)
+		{
+			for (int c = 1; c < 0x80; c++)
+			{
+				char	   *text = malloc(length);	/* of its exact size, for the sanitizer */
+				char		expected[400];
+				size_t		expected_length;
+
+				memcpy(text, fill, length);
+				text[place] = (char) c;
+				expected_length = escape_plainly(expected, text, length);
+				out.length = 0;
+				canonical_write_string(&out, text, length);
+				wrong += out.length != expected_length || memcmp(out.data, expected, expected_length) != 0;
+				/* and the reader gives the string back */
+				wrong += !canonicalize(expected, expected_length) ||
+					!json_string_is(&document, json_root(&document), text, length) ||
+					!(json_root(&document)->flags & JSON_CANONICAL);
+				free(text);
+			}
+		}
+	}
+	CHECK(wrong == 0);
+}
+
 int
 main(void)
 {
@@ -260,6 +321,7 @@ main(void)
 	test_order();
 	test_large();
 	test_scalars();
+	test_every_place();
 	json_document_free(&document);
 	buffer_free(&out);
 	return check_summary("canonical");
