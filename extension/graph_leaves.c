@@ -34,6 +34,22 @@ typedef struct Leaf
 	Buffer		recent;			/* where the block was last */
 } Leaf;
 
+/*
+ * A page is fetched in three steps, each of which needs what the one before
+ * brought: its header, the item where the key probably lies, the tuple of that item.
+ */
+#define FETCH_RING 32
+#define FETCH_PAGES 24
+#define FETCH_ITEMS 16
+#define FETCH_TUPLES 8
+
+typedef struct Fetch
+{
+	const char *page;			/* NULL: not known */
+	double		part;			/* of the page's keys that are less */
+	uint32		item;
+} Fetch;
+
 struct GraphLeaves
 {
 	MemoryContext context;
@@ -42,9 +58,15 @@ struct GraphLeaves
 	int64	   *low;			/* ascending */
 	Leaf	   *leaves;
 	uint32		hint;			/* where the last search ended */
-	uint32		ahead;			/* the same, for fetching ahead */
 	uint32		missed;			/* descents since the hints were read */
 	uint32		capacity;
+
+	/* Fetching ahead, for keys in the order of the walk. */
+	uint32		ahead;			/* where the last search ended */
+	uint32		pages_fetched;	/* keys that went through the first step */
+	uint32		items_fetched;	/* ... the second */
+	uint32		tuples_fetched; /* ... the third */
+	Fetch		fetch[FETCH_RING];	/* by number of the key */
 };
 
 static GraphLeaves known[GRAPH_INDEX_KINDS];
@@ -106,7 +128,6 @@ load(GraphLeaves *leaves, Relation index)
 
 	leaves->count = 0;
 	leaves->hint = 0;
-	leaves->ahead = 0;
 	leaves->missed = 0;
 	while (BufferIsValid(buffer))
 	{
@@ -152,7 +173,10 @@ graph_leaves_of(GraphIndexKind kind, Relation index)
 	if (leaves->count == 0 || !same_file(leaves->file, file_of(index)))
 		return NULL;
 	leaves->hint = 0;
-	leaves->ahead = 0;
+	leaves->ahead = PG_UINT32_MAX;
+	leaves->pages_fetched = 0;
+	leaves->items_fetched = 0;
+	leaves->tuples_fetched = 0;
 	return leaves;
 }
 
@@ -206,41 +230,90 @@ search(const GraphLeaves *leaves, uint32 hint, int64 key)
 	return low;
 }
 
-void
-graph_leaves_fetch_ahead(GraphLeaves *leaves, int64 key)
+static void
+fetch_page(GraphLeaves *leaves, Fetch *fetch, int64 key)
 {
-	uint32		found = search(leaves, leaves->ahead, key);
+	uint32		found = search(leaves, leaves->ahead == PG_UINT32_MAX ? leaves->hint : leaves->ahead, key);
 	Buffer		buffer = leaves->leaves[found].recent;
-	char	   *page;
 
-	if (found == leaves->ahead && found != 0)
-		return;
-	leaves->ahead = found;
+	fetch->page = NULL;
 	if (!BufferIsValid(buffer))
 		return;
-	page = BufferBlocks + (Size) (buffer - 1) * BLCKSZ;
+	fetch->page = BufferBlocks + (Size) (buffer - 1) * BLCKSZ;
+	fetch->part = found + 1 == leaves->count ? 1.0 :
+		((double) key - (double) leaves->low[found]) /
+		((double) leaves->low[found + 1] - (double) leaves->low[found]);
+	if (found == leaves->ahead)
+		return;					/* on its way already */
+	leaves->ahead = found;
 	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
-	__builtin_prefetch(page);
-	__builtin_prefetch(page + BLCKSZ - sizeof(BTPageOpaqueData));
-	if (found + 1 < leaves->count)
-	{
-		/* Items of a page mostly lie in key order, from its end downwards. */
-		double		part = ((double) key - (double) leaves->low[found]) /
-			((double) leaves->low[found + 1] - (double) leaves->low[found]);
+	__builtin_prefetch(fetch->page);
+	__builtin_prefetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData));
+	__builtin_prefetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData) - 64);
+}
 
-		__builtin_prefetch(page + BLCKSZ - sizeof(BTPageOpaqueData) - 32 -
-						   (Size) (part * (BLCKSZ * 7 / 8)));
-		__builtin_prefetch(page + SizeOfPageHeaderData + (Size) (part * (BLCKSZ / 10)));
+/*
+ * The page is neither pinned nor locked here: what is read may be anything, and
+ * serves only to guess addresses within the page.
+ */
+static void
+fetch_item(Fetch *fetch)
+{
+	int			items;
+
+	if (fetch->page == NULL)
+		return;
+	items = ((int) ((const PageHeaderData *) fetch->page)->pd_lower - (int) SizeOfPageHeaderData) / (int) sizeof(ItemIdData);
+	if (items <= 0 || items > MaxIndexTuplesPerPage)
+	{
+		fetch->page = NULL;
+		return;
+	}
+	fetch->item = fetch->part >= 0 && fetch->part <= 1 ? (uint32) (fetch->part * (items - 1)) : 0;
+	__builtin_prefetch(&((const PageHeaderData *) fetch->page)->pd_linp[fetch->item]);
+}
+
+static void
+fetch_tuple(Fetch *fetch)
+{
+	uint32		offset;
+
+	if (fetch->page == NULL)
+		return;
+	offset = ((const PageHeaderData *) fetch->page)->pd_linp[fetch->item].lp_off;
+	if (offset < BLCKSZ)
+	{
+		__builtin_prefetch(fetch->page + offset);
+		__builtin_prefetch(fetch->page + (offset ^ 64));
 	}
 }
 
-/* Whether entries of the key begin on this share-locked page. */
+void
+graph_leaves_fetch_ahead(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 count)
+{
+	uint32		pages = Min(count, next + FETCH_PAGES);
+	uint32		items = Min(count, next + FETCH_ITEMS);
+	uint32		tuples = Min(count, next + FETCH_TUPLES);
+
+	leaves->pages_fetched = Max(leaves->pages_fetched, next);
+	leaves->items_fetched = Max(leaves->items_fetched, next);
+	leaves->tuples_fetched = Max(leaves->tuples_fetched, next);
+	for (; leaves->pages_fetched < pages; leaves->pages_fetched++)
+		fetch_page(leaves, &leaves->fetch[leaves->pages_fetched % FETCH_RING], keys[leaves->pages_fetched]);
+	for (; leaves->items_fetched < items; leaves->items_fetched++)
+		fetch_item(&leaves->fetch[leaves->items_fetched % FETCH_RING]);
+	for (; leaves->tuples_fetched < tuples; leaves->tuples_fetched++)
+		fetch_tuple(&leaves->fetch[leaves->tuples_fetched % FETCH_RING]);
+}
+
+/* Whether entries of the key begin on this share-locked page; *stale when the hint is to blame if they do not. */
 static bool
-begins_here(Page page, int64 key, int64 *low)
+begins_here(Page page, int64 key, int64 *low, bool *stale)
 {
 	BTPageOpaque opaque;
 	OffsetNumber first;
 
+	*stale = true;
 	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(BTPageOpaqueData)))
 		return false;
 	opaque = BTPageGetOpaque(page);
@@ -256,12 +329,14 @@ begins_here(Page page, int64 key, int64 *low)
 	first = P_FIRSTDATAKEY(opaque);
 	if (PageGetMaxOffsetNumber(page) < first)
 		return false;
+	/* If the page begins with the key, it cannot tell whether the one before has entries of it too. */
 	*low = graph_key_at(page, first);
+	*stale = *low > key;
 	return *low < key;
 }
 
 Buffer
-graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low)
+graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low, bool *stale)
 {
 	Leaf	   *leaf;
 	Buffer		buffer;
@@ -273,7 +348,7 @@ graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low)
 	else
 		buffer = leaf->recent = ReadBuffer(index, leaf->block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	if (likely(begins_here(BufferGetPage(buffer), key, low)))
+	if (likely(begins_here(BufferGetPage(buffer), key, low, stale)))
 		return buffer;
 	UnlockReleaseBuffer(buffer);
 	return InvalidBuffer;

@@ -30,10 +30,14 @@ extern void graph_leaves_missed(GraphIndexKind kind, Relation index);
 /*
  * The leaf where entries of the key begin, pinned and share-locked, if the hint is right, or
  * InvalidBuffer.  *low: entries of keys beyond it do not begin further left.
+ * *stale: reading the hints again would have helped.
  */
-extern Buffer graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low);
+extern Buffer graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low, bool *stale);
 
-/* Has the processor fetch what graph_leaves_find() will touch. Keys must ascend. */
-extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, int64 key);
+/*
+ * Has the processor fetch what graph_leaves_find() and the search within the page will touch
+ * for the keys after the next one.  The keys are those of one walk, from graph_leaves_of() on.
+ */
+extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 count);
 
 #endif							/* REASON_GRAPH_LEAVES_H */

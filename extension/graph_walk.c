@@ -41,8 +41,6 @@
 
 /* Rows to be checked in the heap are gathered up to so many, to be visited in order. */
 #define PENDING_ENTRIES 32768
-/* Keys whose pages the processor fetches while the ones before are read. */
-#define FETCH_AHEAD 6
 
 struct GraphIndex
 {
@@ -340,16 +338,20 @@ descend(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 static Buffer
 find_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 {
-	Buffer		buffer;
+	bool		stale = true;
 
 	if (index->leaves)
 	{
-		buffer = graph_leaves_find(index->leaves, index->index, key, low);
+		Buffer		buffer = graph_leaves_find(index->leaves, index->index, key, low, &stale);
+
 		if (BufferIsValid(buffer))
 			return buffer;
 	}
-	graph_leaves_missed(index->kind, index->index);
-	index->leaves = graph_leaves_of(index->kind, index->index);
+	if (stale)
+	{
+		graph_leaves_missed(index->kind, index->index);
+		index->leaves = graph_leaves_of(index->kind, index->index);
+	}
 	return descend(graph, index, key, low);
 }
 
@@ -417,9 +419,9 @@ read_record(const Graph *graph, GraphIndexKind kind, IndexTuple tuple, GraphEntr
 	return true;
 }
 
-/* The first item from `offset` on whose key is not less than `key`. */
+/* The first item from `offset` on whose key is not less than `key`; no key on the page exceeds `most`. */
 static inline OffsetNumber
-skip_to(Page page, OffsetNumber offset, OffsetNumber last, int64 key)
+skip_to(Page page, OffsetNumber offset, OffsetNumber last, int64 key, int64 most)
 {
 	int			low = offset;	/* everything before is less */
 	int			high = last + 1;	/* nothing from here on is */
@@ -432,13 +434,12 @@ skip_to(Page page, OffsetNumber offset, OffsetNumber last, int64 key)
 	/* Numbers come from a sequence: guess where the key would lie, then search around. */
 	if (last - low > 16)
 	{
-		int64		first_key = graph_key_at(page, offset);
-		int64		last_key = graph_key_at(page, last);
+		int64		least = graph_key_at(page, offset);
 
-		if (last_key < key)
+		if (most < key)
 			return last + 1;
-		probe = offset + (int) ((double) (last - offset) * ((double) key - (double) first_key) /
-								((double) last_key - (double) first_key));
+		probe = offset + (int) ((double) (last - offset) * ((double) key - (double) least) /
+								((double) most - (double) least));
 		probe = Max(low, Min(probe, (int) last));
 		if (graph_key_at(page, probe) < key)
 			low = probe + 1;
@@ -485,6 +486,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
 	bool		rightmost = P_RIGHTMOST(opaque);
 	int64		high = rightmost ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
+	int64		most = rightmost && last >= offset ? graph_key_at(page, last) : high;
 	bool		is_link = index->kind == GRAPH_LINKS_TO || index->kind == GRAPH_LINKS_FROM;
 
 	index->found_count = 0;
@@ -494,7 +496,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 
 		if (!rightmost && key > high)
 			return false;
-		offset = skip_to(page, offset, last, key);
+		offset = skip_to(page, offset, last, key, most);
 		for (; offset <= last; offset++)
 		{
 			ItemId		item = PageGetItemId(page, offset);
@@ -620,7 +622,6 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 	GraphIndex *index = open_index(graph, kind);
 	Walk		walk = {graph, index, keys, filter, sink, argument};
 	uint32		next = 0;
-	uint32		ahead = 1;
 	int64		low;
 	Buffer		buffer;
 
@@ -641,10 +642,7 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 			PredicateLockPage(index->index, BufferGetBlockNumber(buffer), graph->snapshot);
 		goes_on = collect(&walk, page, &next, count);
 		if (index->leaves)
-		{
-			for (ahead = Max(ahead, next); ahead < count && ahead < next + FETCH_AHEAD; ahead++)
-				graph_leaves_fetch_ahead(index->leaves, keys[ahead]);
-		}
+			graph_leaves_fetch_ahead(index->leaves, keys, next, count);
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 
 		judge(&walk);
