@@ -71,13 +71,15 @@ record_reader_open(RecordReader *reader, Snapshot snapshot, text *division)
 	{
 		RecordTable *table = &reader->tables[kind];
 
-		audit_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 2, snapshot);
+		audit_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 1, snapshot);
+		audit_scan_by_number(&table->by_no, "no");
 		audit_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 2, snapshot);
-		audit_scan_text(&table->by_no, 1, division);
 		audit_scan_text(&table->by_id, 1, division);
 		for (int i = 0; i < RECORD_MAX_COLUMNS && column_names[kind][i]; i++)
 			table->columns[i] = audit_scan_column(table->by_no.heap, column_names[kind][i]);
 	}
+	audit_scan_open(&reader->references, "node", "node_pkey", 2, snapshot);
+	audit_scan_text(&reader->references, 1, division);
 }
 
 void
@@ -88,6 +90,7 @@ record_reader_close(RecordReader *reader)
 		audit_scan_close(&reader->tables[kind].by_no);
 		audit_scan_close(&reader->tables[kind].by_id);
 	}
+	audit_scan_close(&reader->references);
 }
 
 bool
@@ -162,13 +165,13 @@ hash_of(uint8 *hash, TupleTableSlot *slot, AttrNumber column)
 static void
 read_reference(RecordReader *reader, int64 no, pg_uuid_t *id, uint8 *digest)
 {
-	RecordTable *nodes = &reader->tables[RECORD_NODE];
+	const AttrNumber *columns = reader->tables[RECORD_NODE].columns;
 
-	audit_scan_int8(&nodes->by_no, 0, BTEqualStrategyNumber, no);
-	if (!audit_scan_find(&nodes->by_no))
+	audit_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
+	if (!audit_scan_find(&reader->references))
 		return;
-	*id = *DatumGetUUIDP(audit_scan_value(nodes->by_no.slot, nodes->columns[COLUMN_ID]));
-	hash_of(digest, nodes->by_no.slot, nodes->columns[COLUMN_DIGEST]);
+	*id = *DatumGetUUIDP(audit_scan_value(reader->references.slot, columns[COLUMN_ID]));
+	hash_of(digest, reader->references.slot, columns[COLUMN_DIGEST]);
 }
 
 static void
@@ -273,8 +276,7 @@ record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord 
 {
 	AuditScan  *scan = &reader->tables[kind].by_no;
 
-	audit_scan_int8(scan, 0, BTEqualStrategyNumber, no);
-	if (!audit_scan_find(scan))
+	if (!audit_scan_seek(scan, no, reader->division))
 		return false;
 	record_read_slot(reader, kind, scan->slot, stored);
 	return true;

@@ -42,6 +42,7 @@ typedef struct RecordReader
 	Snapshot	snapshot;
 	text	   *division;
 	RecordTable tables[RECORD_KINDS];
+	AuditScan	references;		/* nodes by no, for ends and targets */
 } RecordReader;
 
 /*

@@ -7,6 +7,7 @@
 #include "audit_scan.h"
 
 #include "access/relscan.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
@@ -31,6 +32,8 @@ audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_c
 	scan->index = index_open(index_oid, AccessShareLock);
 	scan->slot = table_slot_create(scan->heap, NULL);
 	scan->key_count = key_count;
+	scan->context = CurrentMemoryContext;
+	scan->at_row = false;
 #if PG_VERSION_NUM >= 180000
 	scan->scan = index_beginscan(scan->heap, scan->index, snapshot, NULL, key_count, 0);
 #else
@@ -78,13 +81,62 @@ audit_scan_uuid(AuditScan *scan, int column, const pg_uuid_t *value)
 void
 audit_scan_start(AuditScan *scan)
 {
+	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
+
 	index_rescan(scan->scan, scan->keys, scan->key_count, NULL, 0);
+	MemoryContextSwitchTo(old_context);
 }
 
 bool
 audit_scan_next(AuditScan *scan)
 {
-	return index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
+	/* A B-tree scan allocates on the way (the list of killed items), and keeps it to its end. */
+	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
+	bool		found = index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
+
+	MemoryContextSwitchTo(old_context);
+	return found;
+}
+
+void
+audit_scan_by_number(AuditScan *scan, const char *number_column)
+{
+	Assert(scan->key_count == 1);
+	scan->number_column = audit_scan_column(scan->heap, number_column);
+	scan->division_column = audit_scan_column(scan->heap, "division");
+}
+
+/* Rows of other divisions that are passed over before the tree is descended anew. */
+#define SEEK_STEPS 3
+
+static void
+seek_next(AuditScan *scan)
+{
+	scan->at_row = audit_scan_next(scan);
+	if (scan->at_row)
+		scan->number = DatumGetInt64(audit_scan_value(scan->slot, scan->number_column));
+}
+
+bool
+audit_scan_seek(AuditScan *scan, int64 number, text *division)
+{
+	for (int step = 0; scan->at_row && scan->number < number && step < SEEK_STEPS; step++)
+		seek_next(scan);
+	/* A scan serves one division: rows of the number that lie behind it are others'. */
+	if (!scan->at_row || scan->number != number)
+	{
+		audit_scan_int8(scan, 0, BTGreaterEqualStrategyNumber, number);
+		audit_scan_start(scan);
+		seek_next(scan);
+	}
+	for (; scan->at_row && scan->number == number; seek_next(scan))
+	{
+		RecordText	found = audit_scan_text_value(scan->slot, scan->division_column);
+
+		if (found.length == VARSIZE_ANY_EXHDR(division) && memcmp(found.data, VARDATA_ANY(division), found.length) == 0)
+			return true;
+	}
+	return false;
 }
 
 AttrNumber

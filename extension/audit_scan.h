@@ -28,8 +28,15 @@ typedef struct AuditScan
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;		/* the row found; valid until the next one */
+	MemoryContext context;		/* where the scan lives: the one it was opened in */
 	int			key_count;
 	ScanKeyData keys[AUDIT_SCAN_MAX_KEYS];
+
+	/* audit_scan_seek() */
+	AttrNumber	number_column;
+	AttrNumber	division_column;
+	bool		at_row;
+	int64		number;			/* of the row in the slot */
 } AuditScan;
 
 extern void audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
@@ -51,6 +58,15 @@ audit_scan_find(AuditScan *scan)
 	audit_scan_start(scan);
 	return audit_scan_next(scan);
 }
+
+/*
+ * The row of a number and division, through an index on both, for callers who
+ * mostly ask in ascending order: the scan then goes on where it stands, which
+ * costs a fraction of descending the tree again.  Opened with one key, and the
+ * columns named by audit_scan_by_number().
+ */
+extern void audit_scan_by_number(AuditScan *scan, const char *number_column);
+extern bool audit_scan_seek(AuditScan *scan, int64 number, text *division);
 
 /* The column's number; raises an error when the table has no such column. */
 extern AttrNumber audit_scan_column(Relation table, const char *name);

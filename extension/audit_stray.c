@@ -76,8 +76,7 @@ check_records(AuditChecker *checker, RecordKind kind, AuditScan *events, text *d
 	{
 		RecordText	found = {NULL, 0};
 
-		audit_scan_int8(events, 0, BTEqualStrategyNumber, DatumGetInt64(audit_scan_value(stray.slot, stray.no)));
-		if (audit_scan_find(events))
+		if (audit_scan_seek(events, DatumGetInt64(audit_scan_value(stray.slot, stray.no)), division))
 			found = audit_scan_text_value(events->slot, event_type);
 		if (found.data == NULL || found.length != length || memcmp(found.data, expected, length) != 0)
 			good = audit_fault(checker, "%s \"%s\": no event records it", record_kind_names[kind],
@@ -112,8 +111,7 @@ check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *d
 
 		if (no > decided)
 			continue;
-		audit_scan_int8(seals, 0, BTEqualStrategyNumber, no);
-		if (!audit_scan_find(seals))
+		if (!audit_scan_seek(seals, no, division))
 			good = audit_fault(checker, "audit_event \"%s\": it has no place in the chain",
 							   audit_uuid_text(DatumGetUUIDP(audit_scan_value(stray.slot, stray.id))));
 	}
@@ -128,10 +126,10 @@ audit_check_strays(AuditChecker *checker, Snapshot snapshot, text *division)
 	AuditScan	seals;
 	bool		good = true;
 
-	audit_scan_open(&events, "audit_event", "audit_event_pkey", 2, snapshot);
-	audit_scan_open(&seals, "audit_seal", "audit_seal_event_key", 2, snapshot);
-	audit_scan_text(&events, 1, division);
-	audit_scan_text(&seals, 1, division);
+	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, snapshot);
+	audit_scan_open(&seals, "audit_seal", "audit_seal_event_key", 1, snapshot);
+	audit_scan_by_number(&events, "no");
+	audit_scan_by_number(&seals, "event_no");
 	for (int kind = 0; good && kind < RECORD_KINDS; kind++)
 		good = check_records(checker, kind, &events, division);
 	good = good && check_events(checker, &events, &seals, division);

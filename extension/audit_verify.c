@@ -248,8 +248,7 @@ check_event(Verifier *verifier, int64 no)
 	bytea	   *sealed_hash = DatumGetByteaPP(audit_scan_value(seal, verifier->seal_hash));
 	bool		first = verifier->seq < 0;
 
-	audit_scan_int8(&verifier->events, 0, BTEqualStrategyNumber, no);
-	if (!audit_scan_find(&verifier->events))
+	if (!audit_scan_seek(&verifier->events, no, verifier->division))
 		return audit_fault(checker, "audit_event: the event with no " INT64_FORMAT " is missing", no);
 	id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
 	ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
@@ -305,11 +304,11 @@ open_tables(Verifier *verifier, int64 from_seq)
 	Relation	table;
 
 	audit_scan_open(&verifier->seals, "audit_seal", "audit_seal_pkey", 2, verifier->snapshot);
-	audit_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 2, verifier->snapshot);
+	audit_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
+	audit_scan_by_number(&verifier->events, "no");
 	audit_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
 	audit_scan_text(&verifier->seals, 0, verifier->division);
 	audit_scan_text(&verifier->signatures, 0, verifier->division);
-	audit_scan_text(&verifier->events, 1, verifier->division);
 	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
 	audit_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
 
