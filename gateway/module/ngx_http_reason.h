@@ -56,6 +56,8 @@ struct reason_pool_s {
     ngx_queue_t  idle;
     ngx_queue_t  waiting;           /* reason_context_t */
     ngx_uint_t   waiting_count;
+    ngx_uint_t   idle_count;
+    ngx_uint_t   connected_count;
     ngx_log_t   *log;
 };
 
@@ -91,7 +93,9 @@ struct reason_context_s {
     char                 *await_key;
     ngx_msec_t            await_until;
     ngx_msec_t            await_interval;
-    ngx_str_t             body;
+    ngx_chain_t          *body;     /* pieces, in order */
+    ngx_chain_t         **body_last;
+    off_t                 body_length;
     unsigned              queued:1;
     unsigned              sent:1;   /* something may have reached the database */
     unsigned              header_sent:1;
@@ -122,6 +126,17 @@ void reason_error_from_result(reason_context_t *ctx, PGresult *result);
 ngx_int_t reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message,
     const char *details);
 ngx_int_t reason_error_handler(ngx_http_request_t *r);
+
+/* reason_metrics.c */
+typedef enum {
+    REASON_FAILURE_CONNECTION, REASON_FAILURE_QUEUE_FULL, REASON_FAILURE_QUEUE_DEADLINE, REASON_FAILURE_QUERY_DEADLINE,
+    REASON_FAILURE_CLIENT_GONE, REASON_FAILURE_COUNT
+} reason_failure_e;
+typedef enum { REASON_GAUGE_CONNECTED, REASON_GAUGE_IDLE, REASON_GAUGE_WAITING, REASON_GAUGE_COUNT } reason_gauge_e;
+ngx_int_t reason_metrics_init(ngx_conf_t *cf);
+ngx_int_t reason_metrics_handler(ngx_http_request_t *r);
+void reason_metrics_failure(reason_failure_e failure);
+void reason_metrics_gauge(reason_gauge_e gauge, ngx_uint_t value);
 
 /* reason_variable.c */
 ngx_int_t reason_variables_add(ngx_conf_t *cf);

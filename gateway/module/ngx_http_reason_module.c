@@ -8,6 +8,7 @@
  *   reason_methods method …          location                 others are answered 405 with Allow
  *   reason_await function key        location                 asked again while the answer is 202
  *   reason_error                     location                 the error body for the status that led here
+ *   reason_metrics                   location                 Prometheus text
  */
 #include "ngx_http_reason.h"
 
@@ -26,6 +27,7 @@ static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t reason_handler(ngx_http_request_t *r);
 static void reason_body_ready(ngx_http_request_t *r);
 static void reason_cleanup(void *data);
@@ -42,11 +44,12 @@ static ngx_command_t  reason_commands[] = {
     { ngx_string("reason_methods"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_methods, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_await"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_await, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_error"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_error, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_metrics"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_metrics, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     ngx_null_command
 };
 
 static ngx_http_module_t  reason_module_context = {
-    reason_variables_add, NULL, reason_create_main_conf, NULL, NULL, NULL, reason_create_loc_conf, reason_merge_loc_conf
+    reason_variables_add, reason_metrics_init, reason_create_main_conf, NULL, NULL, NULL, reason_create_loc_conf, reason_merge_loc_conf
 };
 
 ngx_module_t  ngx_http_reason_module = {
@@ -357,6 +360,16 @@ reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     ngx_http_core_loc_conf_t  *clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     clcf->handler = reason_error_handler;
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_http_core_loc_conf_t  *clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    clcf->handler = reason_metrics_handler;
     return NGX_CONF_OK;
 }
 

@@ -110,7 +110,8 @@ ngx_int_t
 reason_answer_row(reason_context_t *ctx, PGresult *result)
 {
     size_t               length;
-    u_char              *body;
+    ngx_buf_t           *b;
+    ngx_chain_t         *link;
     ngx_http_request_t  *r = ctx->request;
 
     if (PQnfields(result) != 3 || PQntuples(result) != 1) {
@@ -134,19 +135,47 @@ reason_answer_row(reason_context_t *ctx, PGresult *result)
 
     length = PQgetisnull(result, 0, 2) ? 0 : PQgetlength(result, 0, 2);
     if (length > 0) {
-        body = ngx_pnalloc(r->pool, ctx->body.len + length);
-        if (body == NULL) {
+        b = ngx_create_temp_buf(r->pool, length);
+        link = ngx_alloc_chain_link(r->pool);
+        if (b == NULL || link == NULL) {
             return NGX_ERROR;
         }
-        ngx_memcpy(body, ctx->body.data, ctx->body.len);
-        ngx_memcpy(body + ctx->body.len, PQgetvalue(result, 0, 2), length);
-        if (ctx->body.data != NULL) {
-            ngx_pfree(r->pool, ctx->body.data);
+        b->last = ngx_cpymem(b->last, PQgetvalue(result, 0, 2), length);
+        link->buf = b;
+        link->next = NULL;
+        if (ctx->body == NULL) {
+            ctx->body_last = &ctx->body;
         }
-        ctx->body.data = body;
-        ctx->body.len += length;
+        *ctx->body_last = link;
+        ctx->body_last = &link->next;
+        ctx->body_length += length;
     }
     return NGX_OK;
+}
+
+
+static ngx_int_t
+reason_answer_body(reason_context_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *link;
+
+    /* ends the body; with an empty one it is all there is */
+    b = ngx_calloc_buf(ctx->request->pool);
+    link = ngx_alloc_chain_link(ctx->request->pool);
+    if (b == NULL || link == NULL) {
+        return NGX_ERROR;
+    }
+    b->last_buf = ctx->request == ctx->request->main;
+    b->last_in_chain = 1;
+    b->sync = !b->last_buf;
+    link->buf = b;
+    link->next = NULL;
+    if (ctx->body == NULL) {
+        ctx->body_last = &ctx->body;
+    }
+    *ctx->body_last = link;
+    return ngx_http_output_filter(ctx->request, ctx->body);
 }
 
 
@@ -154,8 +183,6 @@ static void
 reason_answer_finish(reason_context_t *ctx)
 {
     ngx_int_t            rc;
-    ngx_buf_t           *b;
-    ngx_chain_t          out;
     ngx_connection_t    *c = ctx->request->connection;
     ngx_http_request_t  *r = ctx->request;
 
@@ -164,32 +191,15 @@ reason_answer_finish(reason_context_t *ctx)
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
     }
-    r->headers_out.content_length_n = ctx->body.len;
+    r->headers_out.content_length_n = ctx->body_length;
     if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED || r->headers_out.status == NGX_HTTP_NO_CONTENT) {
         r->header_only = 1;
     }
 
     rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        ngx_http_finalize_request(r, rc);
-        ngx_http_run_posted_requests(c);
-        return;
+    if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
+        rc = reason_answer_body(ctx);
     }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-    b->pos = ctx->body.data;
-    b->last = ctx->body.data + ctx->body.len;
-    b->memory = ctx->body.len > 0;
-    b->last_buf = r == r->main;
-    b->last_in_chain = 1;
-    b->sync = ctx->body.len == 0;
-    out.buf = b;
-    out.next = NULL;
-    rc = ngx_http_output_filter(r, &out);
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }
@@ -236,8 +246,8 @@ reason_answer_poll(ngx_event_t *event)
     ctx->argument_count = 1;
     ctx->values[0] = ctx->await_key;
     ctx->header_sent = 0;
-    ctx->body.len = 0;
-    ctx->body.data = NULL;
+    ctx->body = NULL;
+    ctx->body_length = 0;
     r->headers_out.location = NULL;
     r->headers_out.headers.part.nelts = 0;
     r->headers_out.headers.part.next = NULL;

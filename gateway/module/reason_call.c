@@ -139,6 +139,7 @@ reason_call_deadline(ngx_event_t *event)
     reason_context_t     *ctx = connection->call;
 
     connection->call = NULL;
+    reason_metrics_failure(REASON_FAILURE_QUERY_DEADLINE);
     if (ctx != NULL) {
         ctx->connection = NULL;
         reason_error_finish(ctx, NGX_HTTP_GATEWAY_TIME_OUT, "DEPENDENCY",

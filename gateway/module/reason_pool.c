@@ -11,6 +11,7 @@
 #include "ngx_http_reason.h"
 
 static void reason_connect(reason_connection_t *connection);
+static void reason_gauges(reason_pool_t *pool);
 static void reason_connect_poll(reason_connection_t *connection);
 static void reason_socket_handler(ngx_event_t *event);
 static void reason_timer_handler(ngx_event_t *event);
@@ -160,6 +161,7 @@ reason_connect_poll(reason_connection_t *connection)
         ngx_del_timer(&connection->timer);
         connection->connecting = 0;
         connection->ready = 1;
+        connection->pool->connected_count++;
         connection->backoff = REASON_BACKOFF_MIN;
         reason_pool_release(connection);
         return;
@@ -221,6 +223,15 @@ reason_timer_handler(ngx_event_t *event)
 }
 
 
+static void
+reason_gauges(reason_pool_t *pool)
+{
+    reason_metrics_gauge(REASON_GAUGE_CONNECTED, pool->connected_count);
+    reason_metrics_gauge(REASON_GAUGE_IDLE, pool->idle_count);
+    reason_metrics_gauge(REASON_GAUGE_WAITING, pool->waiting_count);
+}
+
+
 /* Closes a connection; what it was doing is the caller's to know. */
 static void
 reason_close(reason_connection_t *connection)
@@ -231,6 +242,10 @@ reason_close(reason_connection_t *connection)
     if (connection->idle) {
         ngx_queue_remove(&connection->queue);
         connection->idle = 0;
+        connection->pool->idle_count--;
+    }
+    if (connection->ready) {
+        connection->pool->connected_count--;
     }
     if (connection->timer.timer_set) {
         ngx_del_timer(&connection->timer);
@@ -269,7 +284,9 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
 
     ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
                   connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
+    reason_metrics_failure(REASON_FAILURE_CONNECTION);
     reason_close(connection);
+    reason_gauges(connection->pool);
     connection->call = NULL;
 
     if (!ngx_exiting && !ngx_terminate) {
@@ -294,6 +311,7 @@ reason_pool_stop(reason_pool_t *pool)
     for (i = 0; pool->connections && i < pool->connection_count; i++) {
         reason_close(&pool->connections[i]);
     }
+    reason_gauges(pool);
 }
 
 
@@ -312,6 +330,8 @@ reason_pool_release(reason_connection_t *connection)
     if (ngx_queue_empty(&pool->waiting)) {
         ngx_queue_insert_head(&pool->idle, &connection->queue);
         connection->idle = 1;
+        pool->idle_count++;
+        reason_gauges(pool);
         return;
     }
 
@@ -337,17 +357,21 @@ reason_pool_submit(reason_context_t *ctx)
         ngx_queue_remove(q);
         connection = ngx_queue_data(q, reason_connection_t, queue);
         connection->idle = 0;
+        pool->idle_count--;
+        reason_gauges(pool);
         reason_call_start(connection, ctx);
         return;
     }
 
     if (pool->waiting_count >= pool->queue_max) {
+        reason_metrics_failure(REASON_FAILURE_QUEUE_FULL);
         reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
         return;
     }
 
     ngx_queue_insert_tail(&pool->waiting, &ctx->queue);
     pool->waiting_count++;
+    reason_gauges(pool);
     ctx->queued = 1;
     ctx->deadline.handler = reason_queue_deadline;
     ctx->deadline.data = ctx;
@@ -364,6 +388,8 @@ reason_queue_deadline(ngx_event_t *event)
     ngx_queue_remove(&ctx->queue);
     ctx->queued = 0;
     ctx->pool->waiting_count--;
+    reason_metrics_failure(REASON_FAILURE_QUEUE_DEADLINE);
+    reason_gauges(ctx->pool);
     reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
                         "no database connection became free in time; nothing was done", NULL);
 }
@@ -389,6 +415,7 @@ reason_pool_abandon(reason_context_t *ctx)
     if (connection != NULL) {
         ctx->connection = NULL;
         connection->call = NULL;
+        reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
         /* the server notices the closed socket and cancels (client_connection_check_interval) */
         reason_pool_broken(connection, "its client went away");
     }
