@@ -72,14 +72,15 @@ record_reader_open(RecordReader *reader, Snapshot snapshot, text *division)
 		RecordTable *table = &reader->tables[kind];
 
 		audit_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 1, snapshot);
-		audit_scan_by_number(&table->by_no, "no");
-		audit_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 2, snapshot);
-		audit_scan_text(&table->by_id, 1, division);
+		audit_scan_seek_by(&table->by_no, "no");
+		audit_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 1, snapshot);
+		audit_scan_seek_by(&table->by_id, "id");
 		for (int i = 0; i < RECORD_MAX_COLUMNS && column_names[kind][i]; i++)
 			table->columns[i] = audit_scan_column(table->by_no.heap, column_names[kind][i]);
 	}
 	audit_scan_open(&reader->references, "node", "node_pkey", 2, snapshot);
 	audit_scan_text(&reader->references, 1, division);
+	reader->recent = palloc0(REFERENCE_CACHE_SIZE * sizeof(NodeReference));
 }
 
 void
@@ -166,12 +167,19 @@ static void
 read_reference(RecordReader *reader, int64 no, pg_uuid_t *id, uint8 *digest)
 {
 	const AttrNumber *columns = reader->tables[RECORD_NODE].columns;
+	NodeReference *reference = &reader->recent[(uint64) no % REFERENCE_CACHE_SIZE];
 
-	audit_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
-	if (!audit_scan_find(&reader->references))
-		return;
-	*id = *DatumGetUUIDP(audit_scan_value(reader->references.slot, columns[COLUMN_ID]));
-	hash_of(digest, reader->references.slot, columns[COLUMN_DIGEST]);
+	if (reference->no != no || no == 0)
+	{
+		audit_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
+		if (!audit_scan_find(&reader->references))
+			return;
+		reference->no = no;
+		reference->id = *DatumGetUUIDP(audit_scan_value(reader->references.slot, columns[COLUMN_ID]));
+		hash_of(reference->digest, reader->references.slot, columns[COLUMN_DIGEST]);
+	}
+	*id = reference->id;
+	memcpy(digest, reference->digest, REASON_DIGEST_LENGTH);
 }
 
 static void
@@ -287,8 +295,7 @@ record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uuid_t *id, St
 {
 	AuditScan  *scan = &reader->tables[kind].by_id;
 
-	audit_scan_uuid(scan, 0, id);
-	if (!audit_scan_find(scan))
+	if (!audit_scan_seek_id(scan, id, reader->division))
 		return false;
 	record_read_slot(reader, kind, scan->slot, stored);
 	return true;

@@ -37,12 +37,23 @@ typedef struct RecordTable
 	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the enumerations of audit_record.c */
 } RecordTable;
 
+/* What an edge or annotation says of a node. */
+typedef struct NodeReference
+{
+	int64		no;				/* 0: none */
+	pg_uuid_t	id;
+	uint8		digest[REASON_DIGEST_LENGTH];
+} NodeReference;
+
+#define REFERENCE_CACHE_SIZE 8192
+
 typedef struct RecordReader
 {
 	Snapshot	snapshot;
 	text	   *division;
 	RecordTable tables[RECORD_KINDS];
 	AuditScan	references;		/* nodes by no, for ends and targets */
+	NodeReference *recent;		/* nodes referred to lately, by no modulo REFERENCE_CACHE_SIZE */
 } RecordReader;
 
 /*

@@ -73,12 +73,6 @@ audit_scan_text(AuditScan *scan, int column, text *value)
 }
 
 void
-audit_scan_uuid(AuditScan *scan, int column, const pg_uuid_t *value)
-{
-	set_key(scan, column, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(value));
-}
-
-void
 audit_scan_start(AuditScan *scan)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
@@ -99,41 +93,74 @@ audit_scan_next(AuditScan *scan)
 }
 
 void
-audit_scan_by_number(AuditScan *scan, const char *number_column)
+audit_scan_seek_by(AuditScan *scan, const char *key_column)
 {
 	Assert(scan->key_count == 1);
-	scan->number_column = audit_scan_column(scan->heap, number_column);
+	scan->key_column = audit_scan_column(scan->heap, key_column);
 	scan->division_column = audit_scan_column(scan->heap, "division");
 }
 
-/* Rows of other divisions that are passed over before the tree is descended anew. */
+/* Rows that are passed over before the tree is descended anew. */
 #define SEEK_STEPS 3
 
+static bool
+is_of_division(AuditScan *scan, text *division)
+{
+	RecordText	found = audit_scan_text_value(scan->slot, scan->division_column);
+
+	return found.length == VARSIZE_ANY_EXHDR(division) && memcmp(found.data, VARDATA_ANY(division), found.length) == 0;
+}
+
 static void
-seek_next(AuditScan *scan)
+next_number(AuditScan *scan)
 {
 	scan->at_row = audit_scan_next(scan);
 	if (scan->at_row)
-		scan->number = DatumGetInt64(audit_scan_value(scan->slot, scan->number_column));
+		scan->number = DatumGetInt64(audit_scan_value(scan->slot, scan->key_column));
 }
 
 bool
 audit_scan_seek(AuditScan *scan, int64 number, text *division)
 {
 	for (int step = 0; scan->at_row && scan->number < number && step < SEEK_STEPS; step++)
-		seek_next(scan);
-	/* A scan serves one division: rows of the number that lie behind it are others'. */
+		next_number(scan);
+	/* Rows of the number that lie behind are other divisions'. */
 	if (!scan->at_row || scan->number != number)
 	{
 		audit_scan_int8(scan, 0, BTGreaterEqualStrategyNumber, number);
 		audit_scan_start(scan);
-		seek_next(scan);
+		next_number(scan);
 	}
-	for (; scan->at_row && scan->number == number; seek_next(scan))
+	for (; scan->at_row && scan->number == number; next_number(scan))
 	{
-		RecordText	found = audit_scan_text_value(scan->slot, scan->division_column);
+		if (is_of_division(scan, division))
+			return true;
+	}
+	return false;
+}
 
-		if (found.length == VARSIZE_ANY_EXHDR(division) && memcmp(found.data, VARDATA_ANY(division), found.length) == 0)
+static void
+next_id(AuditScan *scan)
+{
+	scan->at_row = audit_scan_next(scan);
+	if (scan->at_row)
+		scan->id = *DatumGetUUIDP(audit_scan_value(scan->slot, scan->key_column));
+}
+
+bool
+audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division)
+{
+	for (int step = 0; scan->at_row && memcmp(&scan->id, id, UUID_LEN) < 0 && step < SEEK_STEPS; step++)
+		next_id(scan);
+	if (!scan->at_row || memcmp(&scan->id, id, UUID_LEN) != 0)
+	{
+		set_key(scan, 0, BTGreaterEqualStrategyNumber, F_UUID_GE, UUIDPGetDatum(id));
+		audit_scan_start(scan);
+		next_id(scan);
+	}
+	for (; scan->at_row && memcmp(&scan->id, id, UUID_LEN) == 0; next_id(scan))
+	{
+		if (is_of_division(scan, division))
 			return true;
 	}
 	return false;

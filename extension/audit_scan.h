@@ -32,11 +32,12 @@ typedef struct AuditScan
 	int			key_count;
 	ScanKeyData keys[AUDIT_SCAN_MAX_KEYS];
 
-	/* audit_scan_seek() */
-	AttrNumber	number_column;
+	/* audit_scan_seek(), audit_scan_seek_id() */
+	AttrNumber	key_column;
 	AttrNumber	division_column;
 	bool		at_row;
-	int64		number;			/* of the row in the slot */
+	int64		number;			/* of the row in the slot, if the key is one */
+	pg_uuid_t	id;				/* the same */
 } AuditScan;
 
 extern void audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
@@ -45,7 +46,6 @@ extern void audit_scan_close(AuditScan *scan);
 /* Conditions on the index's columns 0, 1, …; what they point to must stay. */
 extern void audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value);
 extern void audit_scan_text(AuditScan *scan, int column, text *value);
-extern void audit_scan_uuid(AuditScan *scan, int column, const pg_uuid_t *value);
 
 /* Begins again with the present conditions. */
 extern void audit_scan_start(AuditScan *scan);
@@ -60,13 +60,14 @@ audit_scan_find(AuditScan *scan)
 }
 
 /*
- * The row of a number and division, through an index on both, for callers who
- * mostly ask in ascending order: the scan then goes on where it stands, which
- * costs a fraction of descending the tree again.  Opened with one key, and the
- * columns named by audit_scan_by_number().
+ * The row of a key (a number or an id) and division, through an index on both,
+ * for callers who mostly ask in ascending order: the scan then goes on where it
+ * stands, which costs a fraction of descending the tree again.  Opened with one
+ * key, whose column audit_scan_seek_by() names; a scan serves one division.
  */
-extern void audit_scan_by_number(AuditScan *scan, const char *number_column);
+extern void audit_scan_seek_by(AuditScan *scan, const char *key_column);
 extern bool audit_scan_seek(AuditScan *scan, int64 number, text *division);
+extern bool audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division);
 
 /* The column's number; raises an error when the table has no such column. */
 extern AttrNumber audit_scan_column(Relation table, const char *name);

@@ -128,8 +128,8 @@ audit_check_strays(AuditChecker *checker, Snapshot snapshot, text *division)
 
 	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, snapshot);
 	audit_scan_open(&seals, "audit_seal", "audit_seal_event_key", 1, snapshot);
-	audit_scan_by_number(&events, "no");
-	audit_scan_by_number(&seals, "event_no");
+	audit_scan_seek_by(&events, "no");
+	audit_scan_seek_by(&seals, "event_no");
 	for (int kind = 0; good && kind < RECORD_KINDS; kind++)
 		good = check_records(checker, kind, &events, division);
 	good = good && check_events(checker, &events, &seals, division);

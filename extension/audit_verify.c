@@ -305,7 +305,7 @@ open_tables(Verifier *verifier, int64 from_seq)
 
 	audit_scan_open(&verifier->seals, "audit_seal", "audit_seal_pkey", 2, verifier->snapshot);
 	audit_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
-	audit_scan_by_number(&verifier->events, "no");
+	audit_scan_seek_by(&verifier->events, "no");
 	audit_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
 	audit_scan_text(&verifier->seals, 0, verifier->division);
 	audit_scan_text(&verifier->signatures, 0, verifier->division);
