@@ -205,6 +205,7 @@ reason_error_handler(ngx_http_request_t *r)
     case 429: code = "QUOTA"; message = "too many requests"; break;
     case 502: case 503: case 504: code = "DEPENDENCY"; message = "the service is not available"; break;
     case 500: code = "INTERNAL"; message = "internal error"; break;
+    case 505: code = "BAD_REQUEST"; message = "this version of HTTP is not spoken"; break;
     default: code = status < 500 ? "BAD_REQUEST" : "INTERNAL"; message = "the request cannot be served"; break;
     }
     r->err_status = 0;
