@@ -105,6 +105,7 @@ collect_nodes(Freezer *freezer, const int64 *roots, int root_count, int depth, G
 	}
 	for (int reached = 0; reached < depth && levels[current].count > 0; reached++)
 	{
+		/* cppcheck-suppress autoVariables ; used by the walk below only */
 		freezer->next_level = &levels[1 - current];
 		number_set_init(freezer->next_level);
 		walk_set(freezer, &levels[current], kind, take_neighbours);

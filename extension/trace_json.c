@@ -489,6 +489,7 @@ reason_node_json(PG_FUNCTION_ARGS)
 	graph_json_buffer(&out);
 	buffer_append_literal(&out, "{\"node\":");
 	entry.position = 0;
+	/* cppcheck-suppress nullPointerRedundantCheck ; graph_report_no_node() does not return */
 	entry.tid = node->tid;
 	one.json = json;
 	one.out = &out;

@@ -13,9 +13,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/stack/lib.sh"
 rounds=${1:-5}
 port=${BENCH_PG_PORT:-15680}
-prepare_service_user
 directory=$(mktemp -d /tmp/reason-bench.XXXXXX)
 owned_by_service "$directory"
+prepare_service_user "$directory"
 chmod 755 "$directory"
 finish() {
     as_service "$pg_bin/pg_ctl" -D "$directory/data" -m immediate stop >/dev/null 2>&1 || true

@@ -10,9 +10,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
 port=${BENCH_PG_PORT:-15681}
-prepare_service_user
 directory=$(mktemp -d /tmp/reason-bench.XXXXXX)
 owned_by_service "$directory"
+prepare_service_user "$directory"
 finish() {
     as_service "$pg_bin/pg_ctl" -D "$directory/data" -m immediate stop >/dev/null 2>&1 || true
     rm -rf "$directory"

@@ -42,8 +42,9 @@ fi
 # prepare_service_user DIRECTORY: decides how as_service runs things that work in it
 prepare_service_user() {
     [ -n "$service_user" ] || return 0
+    # shellcheck disable=SC2016  # the inner shell expands it
     if ! setpriv --reuid="$service_user" --regid="$service_user" --init-groups \
-        sh -c 'test -x "$1" && test -w "$2"' sh "$pg_bin/postgres" "${1:-/tmp}"; then
+        sh -c 'test -x "$0" && test -w "$1"' "$pg_bin/postgres" "$1"; then
         service_capability=yes
     fi
 }
