@@ -1,31 +1,78 @@
 /*
  * config.h: the configuration file, "key = value" in [sections], # starts a comment.
  *
- * Every key can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins.
+ * Every key can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins. Keys of
+ * [kafka] that are not listed here go to librdkafka as they are (security.protocol, ssl.ca.location …);
+ * in the environment their dots are written as underscores.
  */
 #ifndef SIDECAR_CONFIG_H
 #define SIDECAR_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+struct setting {
+    char *name;
+    char *value;
+};
 
 struct config {
     /* [database] */
     char *conninfo;
     /* [signer] */
     char *signer_id;
-    char *signer_type;          /* local */
-    char *signer_key_file;
+    char *signer_type;          /* local, pkcs11, proxy, vault, aws-kms */
+    char *signer_key_file;      /* local */
+    char *signer_module;        /* pkcs11: the library */
+    char *signer_token;         /* pkcs11: label of the token */
+    char *signer_key_label;     /* pkcs11 */
+    char *signer_key_id;        /* pkcs11: CKA_ID in hexadecimal; aws-kms: key id or ARN; vault: name of the key */
+    char *signer_pin_file;      /* pkcs11 */
+    char *signer_url;           /* proxy, vault, aws-kms (endpoint) */
+    char *signer_mount;         /* vault */
+    char *signer_region;        /* aws-kms */
+    char *signer_token_file;    /* proxy: bearer token; vault: token */
+    char *signer_ca_file;
+    char *signer_cert_file;     /* client certificate */
+    char *signer_cert_key_file;
+    char *signer_credentials_file;
+    int signer_timeout_ms;
     /* [store] */
-    char *store_url;            /* file:///directory */
+    char *store_url;            /* file:///directory or s3://bucket[/prefix] */
+    char *store_endpoint;
+    char *store_region;
+    char *store_credentials_file;
+    char *store_ca_file;
+    char *store_lock_mode;      /* none, governance, compliance */
+    bool store_path_style;
+    bool store_if_none_match;
+    int store_lock_days;
+    int store_multipart_mb;     /* larger objects are sent in parts */
+    int store_timeout_ms;
+    /* [kafka] */
+    char *kafka_brokers;        /* "": events are not emitted */
+    char *kafka_topic;
+    int kafka_batch_size;
+    int kafka_timeout_ms;
+    struct setting *kafka_settings;
+    size_t kafka_setting_count;
+    /* [archive] */
+    char *archive_url;          /* "": events are not archived */
+    char *archive_lock_mode;
+    int archive_lock_days;
+    int archive_interval_s;     /* a segment is closed when its oldest event is that old … */
+    int archive_events;         /* … or when it has so many */
     /* [metrics] */
     char *metrics_address;
     int metrics_port;
     /* [sidecar] */
     char *log_level;
+    char *log_format;           /* text or json */
     int batch_size;             /* events sealed and signed at a time */
     int lease_ms;
     int poll_busy_ms;
     int poll_idle_ms;
+    int snapshot_attempts;      /* then a snapshot is failed, until somebody retries it */
 };
 
 /* Reads the file, applies environment and defaults; false after having logged what is wrong. */

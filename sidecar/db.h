@@ -1,4 +1,4 @@
-/* db.h: the connection to PostgreSQL: calls with deadlines, notifications. */
+/* db.h: a connection to PostgreSQL: calls with deadlines, notifications. One thread uses one connection. */
 #ifndef SIDECAR_DB_H
 #define SIDECAR_DB_H
 
@@ -7,8 +7,9 @@
 
 struct db {
     const char *conninfo;
+    const char *name;           /* of the work done with it, for the log and pg_stat_activity */
+    bool listen;                /* to the doorbell */
     PGconn *connection;         /* NULL while there is none */
-    unsigned long failures;     /* calls and connections that failed, for the metrics */
 };
 
 /* Connects unless connected; false: not now, logged. */
@@ -21,7 +22,21 @@ void db_close(struct db *db);
  */
 PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6]);
 
-/* Waits for a notification, at most so long, or until *stop. */
-void db_wait(struct db *db, int timeout_ms, const volatile int *stop);
+/* As db_call(), for one value in binary form. */
+PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters);
+
+/* Waits for a notification, at most so long, or until wake_fd can be read. True: something came. */
+bool db_wait(struct db *db, int timeout_ms, int wake_fd);
+
+/* An array literal in the making: {"a","b"}. */
+struct array {
+    char *text;
+    size_t length, capacity;
+};
+
+bool array_add(struct array *array, const char *element);
+/* The literal, "{}" when nothing was added; NULL when out of memory. The array owns it. */
+const char *array_end(struct array *array);
+void array_free(struct array *array);
 
 #endif

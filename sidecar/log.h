@@ -4,7 +4,8 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
-void log_set_level(enum log_level level);
+/* As configured: "debug" … "error", "text" or "json". */
+void log_configure(const char *level, const char *format);
 void log_event(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_event(LOG_LEVEL_DEBUG, __VA_ARGS__)

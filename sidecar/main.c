@@ -1,15 +1,16 @@
 /*
- * main.c: the sidecar's loop: lead, work, sleep.
+ * main.c: the sidecar: one thread a duty, and this one, which keeps the leases and answers signals.
  *
- * All state is in the database. The loop may be ended at any instruction, by SIGKILL too, and started again.
- *
- * Sleeping: the sidecar takes the doorbell's advisory lock exclusively. It gets it only when no transaction is in
- * flight that made work without ringing (writers hold it shared until they commit); from then on writers notify.
- * It looks for work once more, waits, and lets go of the lock. A notification that is lost costs latency only.
+ * All state is in the database. The process may be ended at any instruction, by SIGKILL too, and started again.
+ *   SIGTERM, SIGINT  finish what is being done, give up the leases, end
+ *   SIGHUP           read the configuration again: log level and format; signer and store are opened anew, with the
+ *                    credentials that are in their files now
  */
+#include "doorbell.h"
 #include "log.h"
-#include "sidecar.h"
+#include "stage/stage.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -17,162 +18,222 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile int stop;
+/* How often the sidecar tells of itself and asks how deep the queues are. */
+#define REPORT_S 2
 
-static void on_signal(int number)
+bool sidecar_open_store(struct sidecar *sidecar)
 {
-    (void)number;
-    stop = 1;
-}
+    const struct store_options options = {sidecar->config.store_url, sidecar->config.store_lock_mode, sidecar->config.store_lock_days};
 
-/* The lease's token, "" when another leads the duty. */
-static void lead(struct sidecar *sidecar, const char *duty, char token[24])
-{
-    char ttl[32];
-    const char *parameters[] = {duty, sidecar->holder, ttl};
-    PGresult *result;
-
-    snprintf(ttl, sizeof(ttl), "%d milliseconds", sidecar->config.lease_ms);
-    result = db_call(&sidecar->db, "SELECT reason.acquire_lease($1, $2, $3)", 3, parameters, NULL);
-    snprintf(token, 24, "%s", result && PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "");
-    PQclear(result);
-}
-
-static void release(struct sidecar *sidecar, const char *duty, const char *token)
-{
-    const char *parameters[] = {duty, token};
-
-    if (token[0] && sidecar->db.connection)
-        PQclear(db_call(&sidecar->db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
-}
-
-/* Tells the database, and so /ready, that this sidecar lives and whether it can sign and store. */
-static void report(struct sidecar *sidecar)
-{
-    const char *parameters[] = {sidecar->holder, sidecar->config.signer_id};
-
-    PQclear(db_call(&sidecar->db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
-}
-
-static bool doorbell(struct sidecar *sidecar, const char *statement)
-{
-    PGresult *result = db_call(&sidecar->db, statement, 0, NULL, NULL);
-    bool got = result && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
-
-    PQclear(result);
-    return got;
+    if (!sidecar->store)
+        sidecar->store = store_open(&sidecar->config, &options);
+    atomic_store(&sidecar->store_ready, sidecar->store != NULL);
+    return sidecar->store != NULL;
 }
 
 /* The registered key must be the signer's: a sidecar with another key signs nothing. */
-static bool key_is_registered(struct sidecar *sidecar)
+static bool key_is_registered(struct sidecar *sidecar, struct db *db)
 {
     const char *parameters[] = {sidecar->config.signer_id};
     char hex[2 * PUBLIC_KEY_LENGTH + 1];
     bool ok;
-    PGresult *result = db_call(&sidecar->db, "SELECT encode(reason.signing_key($1), 'hex')", 1, parameters, NULL);
+    PGresult *result = db_call(db, "SELECT encode(reason.signing_key($1), 'hex')", 1, parameters, NULL);
 
     if (!result)
         return false;
     sodium_bin2hex(hex, sizeof(hex), sidecar->signer->public_key, PUBLIC_KEY_LENGTH);
     ok = PQntuples(result) == 1 && !strcmp(PQgetvalue(result, 0, 0), hex);
     PQclear(result);
-    if (!ok)
+    if (!ok) {
         log_error("signer \"%s\" is registered with another key than this sidecar has", sidecar->config.signer_id);
+        metrics_add(METRIC_SIGNATURES_REFUSED, 1);
+    }
     return ok;
 }
 
-/* One turn of all duties. */
-static enum progress work(struct sidecar *sidecar, char seal_token[24], char snapshot_token[24])
+bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
 {
-    enum progress chain = PROGRESS_NONE, snapshots = PROGRESS_NONE;
-
-    lead(sidecar, "snapshot", snapshot_token);
-    metrics_set(METRIC_LEADING_SNAPSHOT, snapshot_token[0] != '\0');
-    if (snapshot_token[0])
-        snapshots = stage_snapshot(sidecar, snapshot_token);
-    lead(sidecar, "seal", seal_token);
-    metrics_set(METRIC_LEADING_SEAL, seal_token[0] != '\0');
-    if (seal_token[0])
-        chain = stage_chain(sidecar, seal_token);
-    /* a snapshot that fails waits by itself (next_attempt_at) and must not hold up the chain */
-    if (chain == PROGRESS_SOME || snapshots == PROGRESS_SOME)
-        return PROGRESS_SOME;
-    return chain == PROGRESS_FAILED || snapshots == PROGRESS_FAILED ? PROGRESS_FAILED : PROGRESS_NONE;
+    if (!sidecar->signer)
+        sidecar->signer = signer_open(&sidecar->config);
+    if (sidecar->signer && !sidecar->signer_registered)
+        sidecar->signer_registered = key_is_registered(sidecar, db);
+    atomic_store(&sidecar->signer_ready, sidecar->signer && sidecar->signer_registered);
+    return sidecar->signer && sidecar->signer_registered;
 }
 
-static void pause_ms(struct sidecar *sidecar, int ms)
+/* Tells the database, and so /ready, that this sidecar can sign and store; asks how deep the queues are. */
+static void report(struct sidecar *sidecar, struct db *db)
 {
-    /* with jitter, so that several sidecars do not knock at the same time */
-    db_wait(&sidecar->db, ms / 2 + (int)randombytes_uniform((uint32_t)ms / 2 + 1), &stop);
+    const char *parameters[] = {sidecar->holder, sidecar->config.signer_id};
+    bool ready;
+    PGresult *result;
+
+    ready = db->connection && atomic_load(&sidecar->signer_ready) && atomic_load(&sidecar->store_ready);
+    if (ready)
+        PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
+    metrics_set(METRIC_READY, ready);
+    result = db_call(db, "SELECT duty, depth, age_s::bigint FROM reason.sidecar_status()", 0, NULL, NULL);
+    for (int i = 0; result && i < PQntuples(result); i++)
+        for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
+            if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {
+                metrics_set(METRIC_QUEUE_SEAL + duty, atol(PQgetvalue(result, i, 1)));
+                metrics_set(METRIC_AGE_SEAL + duty, atol(PQgetvalue(result, i, 2)));
+            }
+    PQclear(result);
 }
 
-static void run(struct sidecar *sidecar)
+static bool has_duty(const struct config *config, enum duty duty)
 {
-    char seal_token[24] = "", snapshot_token[24] = "";
-    int backoff_ms = 100;
-    time_t reported = 0;
-    bool checked = false;
+    return duty == DUTY_SEAL || duty == DUTY_SNAPSHOT || (duty == DUTY_EMIT && config->kafka_brokers[0])
+           || (duty == DUTY_ARCHIVE && config->archive_url[0]);
+}
 
-    while (!stop) {
-        enum progress progress;
+/* What can change while running: the log, and the counterparts with their credentials. */
+static void reload(struct sidecar *sidecar, const char *path)
+{
+    struct config config;
 
-        metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
-        metrics_set(METRIC_DATABASE_FAILURES, (long)sidecar->db.failures);
-        if (!db_connect(&sidecar->db) || (!checked && !key_is_registered(sidecar))) {
-            pause_ms(sidecar, backoff_ms);
-            backoff_ms = backoff_ms < 5000 ? backoff_ms * 2 : 5000;
-            continue;
-        }
-        checked = true;
-        if (time(NULL) - reported >= 2) {
-            report(sidecar);
-            reported = time(NULL);
-        }
-
-        progress = work(sidecar, seal_token, snapshot_token);
-        if (progress == PROGRESS_FAILED) {
-            checked = false;
-            pause_ms(sidecar, backoff_ms);
-            backoff_ms = backoff_ms < 5000 ? backoff_ms * 2 : 5000;
-            continue;
-        }
-        backoff_ms = 100;
-        if (progress == PROGRESS_SOME)
-            continue;
-
-        if (!doorbell(sidecar, "SELECT pg_try_advisory_lock(reason.doorbell_key())")) {
-            /* a writer is in flight, or another sidecar sleeps */
-            pause_ms(sidecar, sidecar->config.poll_busy_ms);
-            continue;
-        }
-        if (work(sidecar, seal_token, snapshot_token) == PROGRESS_NONE)
-            db_wait(&sidecar->db, sidecar->config.lease_ms / 2 < sidecar->config.poll_idle_ms ? sidecar->config.lease_ms / 2 : sidecar->config.poll_idle_ms,
-                    &stop);
-        doorbell(sidecar, "SELECT pg_advisory_unlock(reason.doorbell_key())");
+    if (!config_load(&config, path)) {
+        log_error("the configuration was not reloaded");
+        config_free(&config);
+        return;
     }
-    release(sidecar, "seal", seal_token);
-    release(sidecar, "snapshot", snapshot_token);
+    log_configure(config.log_level, config.log_format);
+    config_free(&config);
+    pthread_mutex_lock(&sidecar->signer_lock);
+    if (sidecar->signer)
+        sidecar->signer->close(sidecar->signer);
+    sidecar->signer = NULL;
+    sidecar->signer_registered = false;
+    atomic_store(&sidecar->signer_ready, false);
+    pthread_mutex_unlock(&sidecar->signer_lock);
+    pthread_mutex_lock(&sidecar->store_lock);
+    if (sidecar->store)
+        sidecar->store->close(sidecar->store);
+    sidecar->store = NULL;
+    atomic_store(&sidecar->store_ready, false);
+    pthread_mutex_unlock(&sidecar->store_lock);
+    doorbell_ring();
+    log_info("reloaded");
+}
+
+static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_COUNT])
+{
+    for (enum duty duty = 0; duty < DUTY_COUNT; duty++) {
+        struct worker *worker = &workers[duty];
+
+        *worker = (struct worker){.sidecar = sidecar, .duty = duty,
+                                  .db = {.conninfo = sidecar->config.conninfo, .name = duty_names[duty], .listen = duty == DUTY_SEAL}};
+        if (!has_duty(&sidecar->config, duty))
+            continue;
+        worker->started = pthread_create(&worker->thread, NULL, duty_run, worker) == 0;
+        if (!worker->started) {
+            log_error("cannot start the thread of duty %s", duty_names[duty]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void stop_workers(struct worker workers[DUTY_COUNT])
+{
+    doorbell_stop();
+    for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
+        if (workers[duty].started)
+            pthread_join(workers[duty].thread, NULL);
+}
+
+/* Keeps the leases until a signal says otherwise. */
+static void run(struct sidecar *sidecar, const char *config_path, const sigset_t *signals)
+{
+    struct db db = {.conninfo = sidecar->config.conninfo, .name = "main"};
+    struct worker workers[DUTY_COUNT] = {0};
+    long turn_ms = sidecar->config.lease_ms / 4;
+    const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
+    time_t reported = 0;
+
+    if (start_workers(sidecar, workers))
+        for (;;) {
+            int signal_number;
+
+            metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
+            if (db_connect(&db)) {
+                for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
+                    if (has_duty(&sidecar->config, duty))
+                        leader_renew(&db, duty, sidecar->holder, sidecar->config.lease_ms);
+                if (time(NULL) - reported >= REPORT_S) {
+                    report(sidecar, &db);
+                    reported = time(NULL);
+                }
+            } else {
+                metrics_set(METRIC_READY, 0);
+            }
+            signal_number = sigtimedwait(signals, NULL, &turn);
+            if (signal_number == SIGHUP)
+                reload(sidecar, config_path);
+            else if (signal_number > 0)
+                break;
+        }
+    stop_workers(workers);
+    leader_release(&db);
+    db_close(&db);
+}
+
+/* --check: every counterpart answers. */
+static bool check_counterparts(struct sidecar *sidecar)
+{
+    struct db db = {.conninfo = sidecar->config.conninfo, .name = "check"};
+    bool database = db_connect(&db), signer, store, archive = true, kafka = true;
+
+    signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config)) != NULL;
+    if (database && signer)
+        signer = key_is_registered(sidecar, &db);
+    store = sidecar_open_store(sidecar) && sidecar->store->check(sidecar->store);
+    if (sidecar->config.archive_url[0]) {
+        const struct store_options options = {sidecar->config.archive_url, sidecar->config.archive_lock_mode, sidecar->config.archive_lock_days};
+        struct store *other = store_open(&sidecar->config, &options);
+
+        archive = other && other->check(other);
+        if (other)
+            other->close(other);
+    }
+    if (sidecar->config.kafka_brokers[0])
+        kafka = emit_check(&sidecar->config);
+    printf("database %s\nsigner %s\nstore %s\n", database ? "ok" : "failed", signer ? "ok" : "failed", store ? "ok" : "failed");
+    if (sidecar->config.archive_url[0])
+        printf("archive %s\n", archive ? "ok" : "failed");
+    if (sidecar->config.kafka_brokers[0])
+        printf("kafka %s\n", kafka ? "ok" : "failed");
+    db_close(&db);
+    return database && signer && store && archive && kafka;
 }
 
 static void usage(FILE *out)
 {
     fprintf(out, "Usage: reason-sidecar [OPTION] CONFIG\n"
-                 "Seals and signs the audit chain, signs and stores snapshots.\n\n"
-                 "  --check      check the configuration and the signing key, then exit\n"
+                 "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
+                 "  --check      check the configuration and reach every counterpart, then exit\n"
                  "  --help       show this help, then exit\n"
                  "  --version    show the version, then exit\n\n"
                  "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
 }
 
+/* What lies on this machine must be there at the start; what is reached over a network may come later. */
+static bool open_local(struct sidecar *sidecar)
+{
+    if (!strcmp(sidecar->config.signer_type, "local") && !(sidecar->signer = signer_open(&sidecar->config)))
+        return false;
+    return strncmp(sidecar->config.store_url, "file://", 7) != 0 || sidecar_open_store(sidecar);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
-    struct sigaction action = {.sa_handler = on_signal};
-    struct sidecar sidecar = {0};
+    struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .store_lock = PTHREAD_MUTEX_INITIALIZER};
+    sigset_t signals;
     bool check = false;
     char host[64] = "localhost";
     int option, status = 1;
@@ -189,48 +250,39 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    if (sodium_init() < 0) {
-        log_error("libsodium could not be initialised");
+    /* threads inherit the mask: signals are for the main thread alone */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !doorbell_open()) {
+        log_error("the libraries could not be initialised");
         return 1;
     }
     if (!config_load(&sidecar.config, argv[optind]))
         goto done;
-    if (!strcmp(sidecar.config.log_level, "debug"))
-        log_set_level(LOG_LEVEL_DEBUG);
-    else if (!strcmp(sidecar.config.log_level, "warning"))
-        log_set_level(LOG_LEVEL_WARNING);
-    if (strcmp(sidecar.config.signer_type, "local") != 0) {
-        log_error("signer.type \"%s\" is unknown", sidecar.config.signer_type);
-        goto done;
-    }
+    log_configure(sidecar.config.log_level, sidecar.config.log_format);
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
-    sidecar.db.conninfo = sidecar.config.conninfo;
-    sidecar.signer = signer_local_open(sidecar.config.signer_key_file);
-    sidecar.store = sidecar.signer ? store_open(sidecar.config.store_url) : NULL;
-    if (!sidecar.store)
-        goto done;
     if (check) {
-        status = db_connect(&sidecar.db) && key_is_registered(&sidecar) ? 0 : 1;
+        status = check_counterparts(&sidecar) ? 0 : 1;
         goto done;
     }
-
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    if (!metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port))
+    if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port))
         goto done;
     log_info("reason-sidecar %s started as %s", REASON_VERSION, sidecar.holder);
-    run(&sidecar);
+    run(&sidecar, argv[optind], &signals);
     log_info("stopped");
     status = 0;
 done:
     metrics_stop();
-    db_close(&sidecar.db);
     if (sidecar.store)
         sidecar.store->close(sidecar.store);
     if (sidecar.signer)
         sidecar.signer->close(sidecar.signer);
     config_free(&sidecar.config);
+    curl_global_cleanup();
     return status;
 }

@@ -1,27 +1,40 @@
-/* sidecar.h: what the stages share. */
+/* sidecar.h: what the threads share. */
 #ifndef SIDECAR_SIDECAR_H
 #define SIDECAR_SIDECAR_H
 
 #include "config.h"
 #include "db.h"
+#include "leader.h"
 #include "metrics.h"
 #include "signer/signer.h"
 #include "store/store.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 struct sidecar {
-    struct config config;
-    struct db db;
-    struct signer *signer;
-    struct store *store;
+    struct config config;       /* what a reload may change is read under the locks below */
+    pthread_mutex_t signer_lock;
+    struct signer *signer;      /* NULL until it could be opened */
+    bool signer_registered;     /* its public key is that of the registry */
+    pthread_mutex_t store_lock;
+    struct store *store;        /* NULL until it could be opened */
+    atomic_bool signer_ready, store_ready;
     char holder[128];           /* of leases: host and process */
 };
 
-/* What a stage did in one turn. */
-enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_FAILED };
+/* A duty's thread. */
+struct worker {
+    struct sidecar *sidecar;
+    enum duty duty;
+    struct db db;
+    pthread_t thread;
+    bool started;
+    void *state;                /* a stage's own, kept between turns */
+};
 
-/* stage/chain.c: seal events, sign the seals. Needs the lease of duty "seal". */
-enum progress stage_chain(struct sidecar *sidecar, const char *token);
-/* stage/snapshot.c: sign, store and complete snapshots. Needs the lease of duty "snapshot". */
-enum progress stage_snapshot(struct sidecar *sidecar, const char *token);
+/* A counterpart is opened when it is first needed, and again after a reload. Under its lock. */
+bool sidecar_open_store(struct sidecar *sidecar);
+bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
 
 #endif

@@ -1,13 +1,15 @@
--- Leadership of the sidecar's duties, and what it tells of itself.
+-- The sidecar's duties: who leads them, what is emitted and archived, and what it tells of itself.
 
 CREATE FUNCTION reason.acquire_lease(duty text, holder text, ttl interval) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET lock_timeout = '1s'
 AS $$
 DECLARE
     held reason.lease;
     at timestamptz := clock_timestamp();
 BEGIN
+    -- A change that is being made holds the lease (check_lease): whoever asks waits for it, but not for long.
     INSERT INTO reason.lease AS l (duty, holder, token, expires_at) VALUES ($1, $2, 1, at + ttl)
     ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE
         SET holder = excluded.holder, expires_at = excluded.expires_at,
@@ -15,6 +17,9 @@ BEGIN
         WHERE l.holder = excluded.holder OR l.expires_at <= at
     RETURNING * INTO held;
     RETURN held.token;
+EXCEPTION WHEN lock_not_available THEN
+    -- The present leader's change is still being made. Its lease holds as long as that takes.
+    RETURN (SELECT l.token FROM reason.lease l WHERE l.duty = $1 AND l.holder = $2);
 END
 $$;
 COMMENT ON FUNCTION reason.acquire_lease(text, text, interval) IS
@@ -61,6 +66,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.report_sidecar(text, text) IS 'A sidecar says that it lives, signs as signer_id, and has its store open.';
 
+CREATE FUNCTION reason.snapshot_attempts(id uuid) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT s.attempts FROM reason.snapshot s WHERE s.id = $1 $$;
+COMMENT ON FUNCTION reason.snapshot_attempts(uuid) IS 'How often a snapshot was tried since it was made or retried.';
+
 CREATE FUNCTION reason.audit_lag() RETURNS interval
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -95,3 +106,280 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: a sidecar reported lately, its signer is active, the store takes objects, and no event waits for a minute.';
+
+CREATE FUNCTION reason.signed_chains() RETURNS TABLE (division text, head_seq bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    -- One index descent a division, however long the chains are.
+    WITH RECURSIVE chain AS (
+        (SELECT g.division FROM reason.audit_signature g ORDER BY g.division LIMIT 1)
+        UNION ALL
+        SELECT (SELECT g.division FROM reason.audit_signature g WHERE g.division > c.division ORDER BY g.division LIMIT 1)
+        FROM chain c WHERE c.division IS NOT NULL
+    )
+    SELECT c.division, (SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1)
+    FROM chain c WHERE c.division IS NOT NULL
+$$;
+COMMENT ON FUNCTION reason.signed_chains() IS 'The chains and their last signed event.';
+
+-- ---------------------------------------------------------------- emitting
+
+CREATE TABLE reason.emission (
+    target   text        NOT NULL,
+    division text        NOT NULL,
+    seq      bigint      NOT NULL,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT emission_pkey PRIMARY KEY (target, division)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE reason.emission IS 'How far each chain was emitted: every event of the division up to seq was acknowledged by the target (a topic), or parked.';
+
+CREATE TABLE reason.emission_parked (
+    target    text        NOT NULL,
+    division  text        NOT NULL,
+    seq       bigint      NOT NULL,
+    reason    text        NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT emission_parked_pkey PRIMARY KEY (target, division, seq)
+);
+COMMENT ON TABLE reason.emission_parked IS 'Events that a target can never take, such as one larger than its limit.';
+
+CREATE FUNCTION reason.events_to_emit(lease_token bigint, target text, max_events integer DEFAULT 1000, max_bytes bigint DEFAULT 16777216)
+RETURNS TABLE (division text, seq bigint, value text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1000
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    PERFORM reason.check_lease('emit', lease_token);
+    RETURN QUERY
+    SELECT w.division, w.seq, w.value
+    FROM (SELECT e.division, e.seq, e.value, sum(octet_length(e.value)) OVER (ORDER BY e.division, e.seq) - octet_length(e.value) AS bytes_before
+          FROM (SELECT v.division, v.seq, reason.canonical_json(json_build_object(
+                           'id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'content', v.content, 'prevHash', v.prev_hash,
+                           'hash', v.hash, 'signature', v.signature, 'signerId', v.signer_id, 'ts', reason.rfc3339(v.ts),
+                           'division', v.division, 'seq', v.seq, 'metadata', v.metadata)) AS value
+                FROM reason.signed_chains() c
+                LEFT JOIN reason.emission m ON m.target = $2 AND m.division = c.division,
+                     LATERAL (SELECT x.* FROM reason.audit_events x
+                              WHERE x.division = c.division AND x.seq > coalesce(m.seq, -1) AND x.seq <= coalesce(m.seq, -1) + $3
+                              ORDER BY x.seq) v
+                WHERE c.head_seq > coalesce(m.seq, -1)
+                LIMIT $3) e) w
+    WHERE w.bytes_before < $4
+    ORDER BY w.division, w.seq;
+END
+$$;
+COMMENT ON FUNCTION reason.events_to_emit(bigint, text, integer, bigint) IS
+    'Signed events that a target has not acknowledged yet, in the order of each chain, with the exact text to send: canonical JSON. At most max_events, and not many more than max_bytes.';
+
+CREATE FUNCTION reason.record_emitted(lease_token bigint, target text, divisions text[], seqs bigint[]) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    moved integer;
+BEGIN
+    PERFORM reason.check_lease('emit', lease_token);
+    INSERT INTO reason.emission AS m (target, division, seq)
+    SELECT $2, u.division, u.seq FROM unnest($3, $4) u (division, seq)
+    ON CONFLICT ON CONSTRAINT emission_pkey DO UPDATE SET seq = excluded.seq, at = excluded.at WHERE m.seq < excluded.seq;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION reason.record_emitted(bigint, text, text[], bigint[]) IS 'Moves the cursors of divisions behind what a target acknowledged; never backwards.';
+
+CREATE FUNCTION reason.park_event(lease_token bigint, target text, division text, seq bigint, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    PERFORM reason.check_lease('emit', lease_token);
+    INSERT INTO reason.emission_parked (target, division, seq, reason) VALUES ($2, $3, $4, left($5, 2000))
+    ON CONFLICT ON CONSTRAINT emission_parked_pkey DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION reason.park_event(bigint, text, text, bigint, text) IS 'Notes that a target can never take an event.';
+
+-- ---------------------------------------------------------------- archiving
+
+CREATE TABLE reason.archive_segment (
+    target           text        NOT NULL,
+    division         text        NOT NULL,
+    first_seq        bigint      NOT NULL,
+    last_seq         bigint      NOT NULL,
+    object_prefix    text        NOT NULL,
+    object_uri       text,
+    object_version   text,
+    object_hash      text,
+    contents_uri     text,
+    contents_version text,
+    archived_at      timestamptz,
+    CONSTRAINT archive_segment_pkey PRIMARY KEY (target, division, first_seq),
+    CONSTRAINT archive_segment_range_check CHECK (first_seq >= 0 AND last_seq >= first_seq),
+    CONSTRAINT archive_segment_stored_check CHECK ((archived_at IS NULL) = (object_uri IS NULL))
+);
+COMMENT ON TABLE reason.archive_segment IS 'Index of the archive: which events lie in which object and version; the event of seq s is line s - first_seq + 1. A segment is planned (archived_at NULL) before it is stored, so that a crash leaves no second one of other bounds.';
+-- serves: the one that was planned and not stored
+CREATE INDEX archive_segment_planned_idx ON reason.archive_segment (target, division) WHERE archived_at IS NULL;
+
+CREATE TABLE reason.archive_rule (
+    division    text    NOT NULL,
+    retain_days integer NOT NULL,
+    legal_hold  boolean NOT NULL DEFAULT false,
+    CONSTRAINT archive_rule_pkey PRIMARY KEY (division),
+    CONSTRAINT archive_rule_days_check CHECK (retain_days BETWEEN 1 AND 36500)
+);
+COMMENT ON TABLE reason.archive_rule IS 'Retention and legal hold of a division''s segments; divisions without a rule follow the sidecar''s configuration.';
+
+CREATE FUNCTION reason.set_archive_rule(division text, retain_days integer, legal_hold boolean DEFAULT false) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    INSERT INTO reason.archive_rule AS r (division, retain_days, legal_hold) VALUES ($1, $2, $3)
+    ON CONFLICT ON CONSTRAINT archive_rule_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold
+$$;
+COMMENT ON FUNCTION reason.set_archive_rule(text, integer, boolean) IS 'How long new segments of a division are locked in the object store, and whether under legal hold.';
+
+CREATE FUNCTION reason.plan_segment(target text, max_events integer, max_age interval, max_bytes bigint) RETURNS reason.archive_segment
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    planned reason.archive_segment;
+    chain record;
+    opened timestamptz;
+BEGIN
+    SELECT * INTO planned FROM reason.archive_segment a WHERE a.target = $1 AND a.archived_at IS NULL ORDER BY a.division LIMIT 1;
+    IF FOUND THEN
+        RETURN planned;
+    END IF;
+    FOR chain IN
+        SELECT c.division, c.head_seq,
+               coalesce((SELECT a.last_seq + 1 FROM reason.archive_segment a WHERE a.target = $1 AND a.division = c.division
+                         ORDER BY a.first_seq DESC LIMIT 1), 0) AS next_seq
+        FROM reason.signed_chains() c
+    LOOP
+        CONTINUE WHEN chain.next_seq > chain.head_seq;
+        SELECT s.created_at INTO opened FROM reason.audit_seal s WHERE s.division = chain.division AND s.seq = chain.next_seq;
+        CONTINUE WHEN chain.head_seq - chain.next_seq + 1 < max_events AND opened > clock_timestamp() - max_age;
+        -- Of one day, and not larger than one value can be.
+        SELECT max(w.seq) INTO planned.last_seq
+        FROM (SELECT s.seq, s.created_at,
+                     sum(octet_length(e.payload::text) + coalesce(octet_length(n.payload::text), 0)) OVER (ORDER BY s.seq)
+                     - octet_length(e.payload::text) - coalesce(octet_length(n.payload::text), 0) AS bytes_before
+              FROM reason.audit_seal s
+              JOIN reason.audit_event e ON e.no = s.event_no AND e.division = s.division
+              LEFT JOIN reason.node n ON n.no = s.event_no AND n.division = s.division
+              WHERE s.division = chain.division AND s.seq BETWEEN chain.next_seq AND least(chain.head_seq, chain.next_seq + max_events - 1)) w
+        WHERE w.bytes_before < max_bytes AND (w.created_at AT TIME ZONE 'UTC')::date = (opened AT TIME ZONE 'UTC')::date;
+        INSERT INTO reason.archive_segment AS a (target, division, first_seq, last_seq, object_prefix)
+        VALUES ($1, chain.division, chain.next_seq, planned.last_seq,
+                format('audit/%s/%s/%s-%s', chain.division, to_char(opened AT TIME ZONE 'UTC', 'YYYY/MM/DD'), chain.next_seq, planned.last_seq))
+        RETURNING * INTO planned;
+        RETURN planned;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION reason.plan_segment(text, integer, interval, bigint) IS
+    'The segment to store next: one that was planned and not stored, else a new one, once a chain has max_events or its oldest is as old as max_age.';
+
+CREATE FUNCTION reason.segment_to_archive(lease_token bigint, target text, max_events integer, max_age interval, max_bytes bigint DEFAULT 67108864)
+RETURNS TABLE (division text, first_seq bigint, last_seq bigint, object_prefix text, events text, contents text,
+               retain_until timestamptz, legal_hold boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    planned reason.archive_segment;
+BEGIN
+    PERFORM reason.check_lease('archive', lease_token);
+    planned := reason.plan_segment(target, max_events, max_age, max_bytes);
+    IF planned.division IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT planned.division, planned.first_seq, planned.last_seq, planned.object_prefix,
+           string_agg(reason.canonical_json(json_build_object(
+               'id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'prevHash', v.prev_hash, 'hash', v.hash,
+               'signature', v.signature, 'signerId', v.signer_id, 'ts', reason.rfc3339(v.ts), 'division', v.division,
+               'seq', v.seq, 'metadata', v.metadata)) || E'\n', '' ORDER BY v.seq),
+           coalesce(string_agg(reason.canonical_json(json_build_object('id', v.id, 'content', v.content)) || E'\n', '' ORDER BY v.seq)
+                    FILTER (WHERE v.content IS NOT NULL), ''),
+           clock_timestamp() + make_interval(days => (SELECT r.retain_days FROM reason.archive_rule r WHERE r.division = planned.division)),
+           coalesce((SELECT r.legal_hold FROM reason.archive_rule r WHERE r.division = planned.division), false)
+    FROM reason.audit_events v
+    WHERE v.division = planned.division AND v.seq BETWEEN planned.first_seq AND planned.last_seq;
+END
+$$;
+COMMENT ON FUNCTION reason.segment_to_archive(bigint, text, integer, interval, bigint) IS
+    'The next segment with its exact text, one canonical event a line, and its contents likewise. Planned in the same transaction: asked again before record_archived(), it is the same segment.';
+
+CREATE FUNCTION reason.record_archived(lease_token bigint, target text, division text, first_seq bigint, last_seq bigint,
+    object_uri text, object_version text, object_hash text, contents_uri text, contents_version text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    PERFORM reason.check_lease('archive', lease_token);
+    UPDATE reason.archive_segment a SET object_uri = $6, object_version = $7, object_hash = $8, contents_uri = $9, contents_version = $10,
+        archived_at = clock_timestamp()
+    WHERE a.target = $2 AND a.division = $3 AND a.first_seq = $4 AND a.last_seq = $5 AND a.archived_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text) IS 'The objects of a planned segment are durable. May be repeated.';
+
+CREATE FUNCTION reason.archived_event(division text, seq bigint)
+RETURNS TABLE (object_uri text, object_version text, line bigint, contents_uri text, contents_version text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT a.object_uri, a.object_version, $2 - a.first_seq + 1, a.contents_uri, a.contents_version
+    FROM reason.archive_segment a
+    WHERE a.division = $1 AND $2 BETWEEN a.first_seq AND a.last_seq AND a.archived_at IS NOT NULL
+      AND ARRAY[a.division, '*'] && reason.visible_divisions_of(reason.calling_role())
+$$;
+COMMENT ON FUNCTION reason.archived_event(text, bigint) IS 'Where an event lies in the archive: object, version, line.';
+
+-- ---------------------------------------------------------------- how much there is to do
+
+CREATE FUNCTION reason.sidecar_status()
+RETURNS TABLE (duty text, holder text, led boolean, depth bigint, age_s double precision)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 4
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT d.duty, l.holder, coalesce(l.expires_at > clock_timestamp(), false), coalesce(d.depth, 0),
+           CASE WHEN d.depth > 0 THEN coalesce(extract(epoch FROM clock_timestamp() - d.oldest), 0) ELSE 0 END::double precision
+    FROM (
+        SELECT 'seal', count(*), min(q.ts)
+        FROM (SELECT e.ts FROM reason.audit_event e
+              WHERE e.no > (SELECT s.decided_no FROM reason.sealer_state s)
+                AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
+              UNION ALL
+              SELECT s.created_at FROM reason.unsigned_seals(100000) u
+              JOIN reason.audit_seal s ON s.division = u.division AND s.seq = u.seq) q
+        UNION ALL
+        SELECT 'snapshot', count(*), min(s.created_at) FROM reason.snapshot s WHERE s.status IN ('pending', 'signed')
+        UNION ALL
+        SELECT 'emit', sum(c.head_seq - m.seq)::bigint, min((SELECT s.created_at FROM reason.audit_seal s WHERE s.division = c.division AND s.seq = m.seq + 1))
+        FROM (SELECT DISTINCT x.target FROM reason.emission x) t
+        CROSS JOIN reason.signed_chains() c
+        CROSS JOIN LATERAL (SELECT coalesce((SELECT x.seq FROM reason.emission x WHERE x.target = t.target AND x.division = c.division), -1) AS seq) m
+        WHERE c.head_seq > m.seq
+        UNION ALL
+        SELECT 'archive', sum(c.head_seq - m.seq)::bigint, min((SELECT s.created_at FROM reason.audit_seal s WHERE s.division = c.division AND s.seq = m.seq + 1))
+        FROM (SELECT DISTINCT x.target FROM reason.archive_segment x) t
+        CROSS JOIN reason.signed_chains() c
+        CROSS JOIN LATERAL (SELECT coalesce((SELECT x.last_seq FROM reason.archive_segment x
+                                             WHERE x.target = t.target AND x.division = c.division AND x.archived_at IS NOT NULL
+                                             ORDER BY x.first_seq DESC LIMIT 1), -1) AS seq) m
+        WHERE c.head_seq > m.seq
+    ) d (duty, depth, oldest)
+    LEFT JOIN reason.lease l ON l.duty = d.duty
+$$;
+COMMENT ON FUNCTION reason.sidecar_status() IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is.';

@@ -109,14 +109,24 @@ GRANT EXECUTE ON FUNCTION
     reason.erase_annotation(uuid, text, text)
 TO reason_admin;
 
--- ---------------------------------------------------------------- reason_sidecar: leases and reports
+-- ---------------------------------------------------------------- reason_sidecar: leases, emitting, archiving, reports
 GRANT EXECUTE ON FUNCTION
     reason.acquire_lease(text, text, interval),
     reason.release_lease(text, bigint),
     reason.report_sidecar(text, text),
+    reason.sidecar_status(),
     reason.doorbell_key(),
-    reason.signing_key(text)
+    reason.signing_key(text),
+    reason.snapshot_attempts(uuid),
+    reason.events_to_emit(bigint, text, integer, bigint),
+    reason.record_emitted(bigint, text, text[], bigint[]),
+    reason.park_event(bigint, text, text, bigint, text),
+    reason.segment_to_archive(bigint, text, integer, interval, bigint),
+    reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text)
 TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.sidecar_status(), reason.set_archive_rule(text, integer, boolean) TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
+GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.archive_rule, reason.lease TO reason_admin;
 
 -- ---------------------------------------------------------------- snapshots: frozen and verified by auditors, completed by the sidecar
 GRANT EXECUTE ON FUNCTION

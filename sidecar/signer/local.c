@@ -55,6 +55,13 @@ static bool read_seed(const char *path, uint8_t seed[crypto_sign_SEEDBYTES])
         close(fd);
         return false;
     }
+    if (status.st_size == crypto_sign_SEEDBYTES) {
+        ok = read(fd, seed, crypto_sign_SEEDBYTES) == crypto_sign_SEEDBYTES;
+        close(fd);
+        if (!ok)
+            log_error("cannot read signing key \"%s\"", path);
+        return ok;
+    }
     file = fdopen(fd, "r");
     key = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
     if (file)
@@ -67,8 +74,9 @@ static bool read_seed(const char *path, uint8_t seed[crypto_sign_SEEDBYTES])
     return ok;
 }
 
-struct signer *signer_local_open(const char *path)
+struct signer *signer_local_open(const struct config *config)
 {
+    const char *path = config->signer_key_file;
     uint8_t seed[crypto_sign_SEEDBYTES];
     struct local_signer *local = calloc(1, sizeof(*local));
 

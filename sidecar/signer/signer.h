@@ -1,12 +1,14 @@
 /*
  * signer.h: whoever holds the private key.
  *
- * A signer signs 32 bytes, a hash, with Ed25519 (RFC 8032, pure): the same bytes give the same
- * signature, so signing again after a crash does no harm. What it returns is verified by the
- * database against the registered public key before it counts.
+ * A signer signs 32 bytes, a hash, with Ed25519 (RFC 8032, pure): the same bytes give the same signature, so signing
+ * again after a crash does no harm. What it returns is verified under its public key here, and by the database against
+ * the registered one before it counts. A signer is used by one thread at a time.
  */
 #ifndef SIDECAR_SIGNER_H
 #define SIDECAR_SIGNER_H
+
+#include "../config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +24,21 @@ struct signer {
     uint8_t public_key[PUBLIC_KEY_LENGTH];
 };
 
-/* A key in a file (PKCS#8 PEM), for development: the file's mode must be 0600 or 0400. NULL after logging why not. */
-struct signer *signer_local_open(const char *path);
+/* Opens the signer that is configured and learns its public key. NULL after logging why not. */
+struct signer *signer_open(const struct config *config);
+
+/* A key in a file (PKCS#8 PEM, or the 32 raw bytes), for development: the file's mode must be 0600 or 0400. */
+struct signer *signer_local_open(const struct config *config);
+/* A key in a hardware security module or its like, through PKCS#11 (CKM_EDDSA). */
+struct signer *signer_pkcs11_open(const struct config *config);
+/* A signing proxy: POST /sign, GET /publicKeys/{signerId}. */
+struct signer *signer_proxy_open(const struct config *config);
+/* HashiCorp Vault's or OpenBao's transit engine, a key of type ed25519. */
+struct signer *signer_vault_open(const struct config *config);
+/* AWS KMS, a key of spec ECC_NIST_EDWARDS25519: ED25519_SHA_512 over the message itself (RAW). */
+struct signer *signer_aws_kms_open(const struct config *config);
+
+/* The raw key in a SubjectPublicKeyInfo (RFC 8410), in base64, PEM, or 32 bytes raw in base64. False: it is none of these. */
+bool signer_parse_public_key(const char *text, uint8_t key[PUBLIC_KEY_LENGTH]);
 
 #endif

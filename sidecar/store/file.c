@@ -26,7 +26,7 @@ struct file_store {
 };
 
 struct text {
-    const char *bytes;
+    char bytes[4096];
     bool done;
 };
 
@@ -170,32 +170,58 @@ failed:
     return STORE_RETRY;
 }
 
-static enum store_result put(struct store *store, const struct object *object, char **uri, char **version, char *reason, size_t reason_size)
+/* The metadata as one JSON object. */
+static bool metadata_text(const struct object *object, struct text *text)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i <= object->metadata_count; i++) {
+        size_t room = sizeof(text->bytes) - length;
+        int n = i == object->metadata_count
+                    ? snprintf(text->bytes + length, room, "%s}\n", i ? "" : "{")
+                    : snprintf(text->bytes + length, room, "%c\"%s\":\"%s\"", i ? ',' : '{', object->metadata[i].name, object->metadata[i].value);
+
+        if (n < 0 || (size_t)n >= room)
+            return false;
+        length += (size_t)n;
+    }
+    return true;
+}
+
+static enum store_result put(struct store *store, const struct object *object, struct stored *stored)
 {
     struct file_store *files = (struct file_store *)store;
-    char path[4096], metadata_path[4128];
-    struct text text = {object->metadata, false};
+    char path[2000], metadata_path[2032];
+    struct text text = {.done = false};
     struct object metadata = {.next = next_text, .context = &text};
     enum store_result result;
 
-    if (snprintf(path, sizeof(path), "%s/%s", files->directory, object->key) >= (int)sizeof(path) || strstr(object->key, "..")) {
-        snprintf(reason, reason_size, "the object's name is not acceptable");
+    if (snprintf(path, sizeof(path), "%s/%s", files->directory, object->key) >= (int)sizeof(path) || strstr(object->key, "..")
+        || !metadata_text(object, &text)) {
+        snprintf(stored->reason, sizeof(stored->reason), "the object's name or metadata are not acceptable");
         return STORE_REFUSED;
     }
     snprintf(metadata_path, sizeof(metadata_path), "%s.meta.json", path);
     if (!make_directories(path)) {
-        snprintf(reason, reason_size, "cannot make the directory of \"%s\": %s", path, strerror(errno));
+        snprintf(stored->reason, sizeof(stored->reason), "cannot make the directory of \"%.300s\": %s", path, strerror(errno));
         return STORE_RETRY;
     }
-    result = write_once(metadata_path, &metadata, NULL, reason, reason_size);
+    result = write_once(metadata_path, &metadata, NULL, stored->reason, sizeof(stored->reason));
     if (result == STORE_DONE)
-        result = write_once(path, object, object->hash, reason, reason_size);
-    if (result != STORE_DONE)
-        return result;
-    *version = NULL;
-    if (asprintf(uri, "file://%s", path) < 0)
-        return STORE_RETRY;
-    return STORE_DONE;
+        result = write_once(path, object, object->hash, stored->reason, sizeof(stored->reason));
+    if (result == STORE_DONE)
+        snprintf(stored->uri, sizeof(stored->uri), "file://%s", path);
+    return result;
+}
+
+static bool check(struct store *store)
+{
+    struct file_store *files = (struct file_store *)store;
+
+    if (faccessat(AT_FDCWD, files->directory, W_OK | X_OK, AT_EACCESS) == 0)
+        return true;
+    log_error("store directory \"%s\" cannot be written: %s", files->directory, strerror(errno));
+    return false;
 }
 
 static void close_store(struct store *store)
@@ -206,22 +232,17 @@ static void close_store(struct store *store)
     free(files);
 }
 
-struct store *store_open(const char *url)
+struct store *store_file_open(const char *directory)
 {
-    struct file_store *files;
+    struct file_store *files = calloc(1, sizeof(*files));
 
-    if (strncmp(url, "file:///", 8) != 0) {
-        log_error("store \"%s\": only file:///directory is supported", url);
-        return NULL;
-    }
-    files = calloc(1, sizeof(*files));
     if (!files)
         return NULL;
-    files->directory = strdup(url + 7);
+    files->directory = strdup(directory);
     files->store.put = put;
+    files->store.check = check;
     files->store.close = close_store;
-    if (!files->directory || access(files->directory, W_OK | X_OK) != 0) {
-        log_error("store directory \"%s\" cannot be written: %s", url + 7, strerror(errno));
+    if (!files->directory || !check(&files->store)) {
         close_store(&files->store);
         return NULL;
     }

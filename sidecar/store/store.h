@@ -1,30 +1,66 @@
 /*
- * store.h: where snapshots go: written once, never changed.
+ * store.h: where snapshots and archive segments go: written once, never changed.
+ *
+ * A store is used by one thread at a time.
  */
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H
 
+#include "../config.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
-struct object {
-    const char *key;            /* snapshots/<division>/<id>.json */
-    const char *metadata;       /* JSON: snapshot-id, hash, signature, signer-id, ts */
-    const char *hash;           /* SHA-256 of the bytes, hex */
-    /* The next piece of the bytes; length 0 at the end. False: could not be read; logged. Memory is the caller's until the next call. */
-    bool (*next)(void *context, const void **bytes, size_t *length);
-    void *context;
+struct pair {
+    const char *name, *value;
 };
 
-enum store_result { STORE_DONE, STORE_RETRY, STORE_REFUSED };
+struct object {
+    const char *key;            /* such as snapshots/<division>/<id>.json */
+    const char *content_type;
+    const struct pair *metadata; /* values are ASCII without quotes or control characters */
+    size_t metadata_count;
+    const char *hash;           /* SHA-256 of the bytes, hex */
+    long long size;
+    /* The next piece of the bytes; length 0 at the end. False: could not be read; logged. Memory is the callee's until the next call. */
+    bool (*next)(void *context, const void **bytes, size_t *length);
+    bool (*rewind)(void *context);
+    void *context;
+    /* 0: as the store is configured */
+    time_t retain_until;
+    bool legal_hold;
+};
+
+struct stored {
+    char uri[2048];
+    char version[1100];         /* S3: version ids have at most 1,024 bytes; "" where there are none */
+    char reason[512];           /* why it was not stored */
+};
+
+enum store_result {
+    STORE_DONE,
+    STORE_RETRY,                /* not now */
+    STORE_REFUSED               /* never: something else is there */
+};
 
 struct store {
-    /* Durable when it returns STORE_DONE; *uri and *version are the caller's to free. Storing the same bytes again is no error. */
-    enum store_result (*put)(struct store *store, const struct object *object, char **uri, char **version, char *reason, size_t reason_size);
+    /* Durable when it returns STORE_DONE. Storing the same bytes again is no error. */
+    enum store_result (*put)(struct store *store, const struct object *object, struct stored *stored);
+    /* Whether the store answers and takes our credentials; logged when not. */
+    bool (*check)(struct store *store);
     void (*close)(struct store *store);
 };
 
-/* file:///directory. NULL after logging why not. */
-struct store *store_open(const char *url);
+struct store_options {
+    const char *url;            /* file:///directory or s3://bucket[/prefix] */
+    const char *lock_mode;
+    int lock_days;
+};
+
+/* NULL after logging why not. */
+struct store *store_open(const struct config *config, const struct store_options *options);
+struct store *store_file_open(const char *directory);
+struct store *store_s3_open(const struct config *config, const struct store_options *options);
 
 #endif

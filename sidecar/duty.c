@@ -1,0 +1,177 @@
+/*
+ * duty.c: the thread of a duty.
+ *
+ * While this sidecar leads the duty, its stages take turns until none finds work. A stage that failed rests for a
+ * while, longer each time and with jitter, and does not hold up the others. The thread of the duty "seal" sleeps at
+ * the doorbell and wakes the others of this process.
+ */
+#include "doorbell.h"
+#include "log.h"
+#include "stage/stage.h"
+
+#include <sodium.h>
+#include <time.h>
+
+#define STAGES_MOST 2
+#define REST_LEAST_MS 100
+#define REST_MOST_MS 10000
+/* A signer or a store that could not be opened is tried again after about so long. */
+#define PREPARE_MS 2000
+/* Other duties look at most this often while the chain is busy. */
+#define LOOK_MS 10
+
+static const struct stage *const stages[DUTY_COUNT][STAGES_MOST] = {
+    [DUTY_SEAL] = {&stage_seal, &stage_sign},
+    [DUTY_SNAPSHOT] = {&stage_upload},
+    [DUTY_EMIT] = {&stage_emit},
+    [DUTY_ARCHIVE] = {&stage_archive},
+};
+
+/* A stage that failed rests until then. */
+struct rest {
+    long until_ms;
+    int ms;
+};
+
+static long now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int jittered(int ms)
+{
+    return ms / 2 + (int)randombytes_uniform((uint32_t)ms / 2 + 1);
+}
+
+/* One turn of every stage; *wait_ms is lowered to when the first that rests may go on. */
+static enum progress work(struct worker *worker, struct rest rests[], int *wait_ms)
+{
+    enum progress progress = PROGRESS_NONE;
+
+    for (int i = 0; i < STAGES_MOST && stages[worker->duty][i]; i++) {
+        const struct stage *stage = stages[worker->duty][i];
+        char token[24];
+        long began = now_us();
+
+        if (rests[i].until_ms > began / 1000) {
+            if (rests[i].until_ms - began / 1000 < *wait_ms)
+                *wait_ms = (int)(rests[i].until_ms - began / 1000);
+            continue;
+        }
+        if (!leader_token(worker->duty, token)[0])
+            return PROGRESS_NONE;
+        switch (stage->turn(worker, token)) {
+        case PROGRESS_SOME:
+            metrics_observe(stage->histogram, (double)(now_us() - began) / 1e6);
+            progress = PROGRESS_SOME;
+            rests[i].ms = 0;
+            break;
+        case PROGRESS_NONE:
+            rests[i].ms = 0;
+            break;
+        case PROGRESS_FAILED:
+            rests[i].ms = rests[i].ms == 0 ? REST_LEAST_MS : rests[i].ms * 2 > REST_MOST_MS ? REST_MOST_MS : rests[i].ms * 2;
+            rests[i].until_ms = now_us() / 1000 + jittered(rests[i].ms);
+            if (rests[i].ms < *wait_ms)
+                *wait_ms = rests[i].ms;
+            break;
+        }
+    }
+    return progress;
+}
+
+/* The thread of snapshots opens signer and store, whether it leads or not, so that readiness tells the truth. */
+static bool prepare(struct worker *worker, struct rest *rest)
+{
+    struct sidecar *sidecar = worker->sidecar;
+
+    if (worker->duty != DUTY_SNAPSHOT || (atomic_load(&sidecar->signer_ready) && atomic_load(&sidecar->store_ready)))
+        return true;
+    if (now_us() / 1000 < rest->until_ms || !db_connect(&worker->db))
+        return false;
+    if (!atomic_load(&sidecar->store_ready)) {
+        pthread_mutex_lock(&sidecar->store_lock);
+        sidecar_open_store(sidecar);
+        pthread_mutex_unlock(&sidecar->store_lock);
+    }
+    if (!atomic_load(&sidecar->signer_ready)) {
+        pthread_mutex_lock(&sidecar->signer_lock);
+        sidecar_open_signer(sidecar, &worker->db);
+        pthread_mutex_unlock(&sidecar->signer_lock);
+    }
+    if (!atomic_load(&sidecar->signer_ready) || !atomic_load(&sidecar->store_ready)) {
+        rest->until_ms = now_us() / 1000 + jittered(PREPARE_MS);
+        return false;
+    }
+    rest->until_ms = 0;
+    doorbell_ring();
+    return true;
+}
+
+/* Nothing to do for the chain: sleep until a writer rings. */
+static void sleep_at_doorbell(struct worker *worker, struct rest rests[], unsigned long *seen)
+{
+    const struct config *config = &worker->sidecar->config;
+    int wait_ms = config->poll_idle_ms;
+
+    doorbell_ring();
+    if (!doorbell_lock(&worker->db)) {
+        doorbell_wait(seen, jittered(config->poll_busy_ms) + 1);
+        return;
+    }
+    /* whatever was committed before the lock was got is seen now, by the other duties too */
+    doorbell_ring();
+    if (work(worker, rests, &wait_ms) == PROGRESS_NONE && worker->db.connection)
+        doorbell_listen(&worker->db, wait_ms);
+    doorbell_unlock(&worker->db);
+    doorbell_ring();
+}
+
+void *duty_run(void *argument)
+{
+    struct worker *worker = argument;
+    const struct config *config = &worker->sidecar->config;
+    struct rest rests[STAGES_MOST] = {0}, preparing = {0};
+    unsigned long seen = 0;
+    int reconnect_ms = REST_LEAST_MS;
+
+    while (!doorbell_stopped()) {
+        char token[24];
+        int wait_ms = leader_token(DUTY_SEAL, token)[0] ? config->poll_idle_ms : config->poll_busy_ms;
+        enum progress progress;
+
+        if (!prepare(worker, &preparing) && wait_ms > PREPARE_MS / 2)
+            wait_ms = PREPARE_MS / 2;
+        if (!leader_token(worker->duty, token)[0]) {
+            doorbell_wait(&seen, 1000);
+            continue;
+        }
+        if (!db_connect(&worker->db)) {
+            unsigned long any = seen;
+
+            doorbell_wait(&any, jittered(reconnect_ms));
+            reconnect_ms = reconnect_ms * 2 > REST_MOST_MS / 2 ? REST_MOST_MS / 2 : reconnect_ms * 2;
+            continue;
+        }
+        reconnect_ms = REST_LEAST_MS;
+        progress = work(worker, rests, &wait_ms);
+        if (progress == PROGRESS_SOME) {
+            if (worker->duty == DUTY_SEAL)
+                doorbell_ring();
+        } else if (worker->duty == DUTY_SEAL) {
+            if (worker->db.connection)
+                sleep_at_doorbell(worker, rests, &seen);
+        } else {
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
+            doorbell_wait(&seen, wait_ms);
+        }
+    }
+    for (int i = 0; i < STAGES_MOST && stages[worker->duty][i]; i++)
+        if (stages[worker->duty][i]->close)
+            stages[worker->duty][i]->close(worker);
+    db_close(&worker->db);
+    return NULL;
+}

@@ -1,0 +1,211 @@
+/* http.c: requests over libcurl. */
+#include "http.h"
+
+#include "log.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct http {
+    CURL *curl;
+    char *ca_file, *cert_file, *key_file;
+};
+
+struct exchange {
+    const struct http_request *request;
+    struct http_answer *answer;
+    CURL *curl;
+};
+
+static char *copy(const char *text)
+{
+    return text && *text ? strdup(text) : NULL;
+}
+
+struct http *http_new(const struct http_tls *tls)
+{
+    struct http *http = calloc(1, sizeof(*http));
+
+    if (!http)
+        return NULL;
+    http->curl = curl_easy_init();
+    if (tls) {
+        http->ca_file = copy(tls->ca_file);
+        http->cert_file = copy(tls->cert_file);
+        http->key_file = copy(tls->key_file);
+    }
+    if (!http->curl) {
+        http_free(http);
+        return NULL;
+    }
+    return http;
+}
+
+void http_free(struct http *http)
+{
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    free(http->ca_file);
+    free(http->cert_file);
+    free(http->key_file);
+    free(http);
+}
+
+static bool append(char **text, size_t *length, const char *bytes, size_t count)
+{
+    char *larger;
+
+    if (*length + count > HTTP_ANSWER_MOST)
+        return false;
+    larger = realloc(*text, *length + count + 1);
+    if (!larger)
+        return false;
+    memcpy(larger + *length, bytes, count);
+    *length += count;
+    larger[*length] = '\0';
+    *text = larger;
+    return true;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *context)
+{
+    struct exchange *exchange = context;
+
+    /* an interim answer (100 Continue) is not the answer */
+    if (size * count > 5 && !strncasecmp(bytes, "HTTP/", 5))
+        exchange->answer->headers_length = 0;
+    return append(&exchange->answer->headers, &exchange->answer->headers_length, bytes, size * count) ? size * count : 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct exchange *exchange = context;
+    long status = 0;
+
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (exchange->request->take && status / 100 == 2)
+        return exchange->request->take(exchange->request->take_context, bytes, size * count) ? size * count : 0;
+    return append(&exchange->answer->body, &exchange->answer->body_length, bytes, size * count) ? size * count : 0;
+}
+
+static size_t on_read(char *buffer, size_t size, size_t count, void *context)
+{
+    struct exchange *exchange = context;
+    long n = exchange->request->read(exchange->request->read_context, buffer, size * count);
+
+    return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
+{
+    char *line = NULL;
+    struct curl_slist *longer = NULL;
+
+    if (asprintf(&line, "%s: %s", name, value) >= 0)
+        longer = curl_slist_append(list, line);
+    free(line);
+    return longer ? longer : list;
+}
+
+bool http_call(struct http *http, const struct http_request *request, struct http_answer *answer)
+{
+    CURL *curl = http->curl;
+    struct exchange exchange = {.request = request, .answer = answer, .curl = curl};
+    char error[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = NULL;
+    CURLcode code;
+
+    memset(answer, 0, sizeof(*answer));
+    for (size_t i = 0; i < request->header_count; i++)
+        headers = add_header(headers, request->headers[i].name, request->headers[i].value);
+    /* libcurl would wait a second for 100 Continue, and invent a type for a body */
+    headers = curl_slist_append(headers, "Expect:");
+    curl_easy_reset(curl);
+    curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, request->timeout_ms < 5000 ? (long)request->timeout_ms : 5000L);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &exchange);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (http->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
+    if (http->cert_file) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, http->cert_file);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, http->key_file ? http->key_file : http->cert_file);
+    }
+    if (!strcmp(request->method, "HEAD")) {
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    } else if (request->read) {
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+        curl_easy_setopt(curl, CURLOPT_READDATA, &exchange);
+        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_size);
+    } else if (request->body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+        headers = curl_slist_append(headers, "Accept:");
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, strcmp(request->method, "HEAD") ? request->method : NULL);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    code = curl_easy_perform(curl);
+    if (code == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    else
+        snprintf(answer->error, sizeof(answer->error), "%s", error[0] ? error : curl_easy_strerror(code));
+    /* the options point into this call's frame */
+    curl_easy_reset(curl);
+    curl_slist_free_all(headers);
+    return code == CURLE_OK && answer->status != 0;
+}
+
+void http_answer_free(struct http_answer *answer)
+{
+    free(answer->body);
+    free(answer->headers);
+    memset(answer, 0, sizeof(*answer));
+}
+
+bool http_answer_header(const struct http_answer *answer, const char *name, char *value, size_t size)
+{
+    size_t length = strlen(name);
+
+    for (const char *line = answer->headers; line && *line;) {
+        const char *end = strstr(line, "\r\n");
+
+        if (!end)
+            end = line + strlen(line);
+        if (!strncasecmp(line, name, length) && line[length] == ':') {
+            line += length + 1;
+            while (line < end && *line == ' ')
+                line++;
+            snprintf(value, size, "%.*s", (int)(end - line), line);
+            return true;
+        }
+        line = *end ? end + 2 : end;
+    }
+    return false;
+}
+
+bool http_read_secret(const char *path, char *secret, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    bool ok = file && fgets(secret, (int)size, file);
+
+    if (ok)
+        secret[strcspn(secret, "\r\n")] = '\0';
+    else
+        log_error("cannot read \"%s\": %s", path, file ? "it is empty" : strerror(errno));
+    if (file)
+        fclose(file);
+    return ok && secret[0];
+}

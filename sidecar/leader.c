@@ -1,0 +1,74 @@
+/* leader.c: leases, renewed by the main thread and read by the working ones. */
+#include "leader.h"
+
+#include "doorbell.h"
+#include "log.h"
+#include "metrics.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+const char *const duty_names[DUTY_COUNT] = {"seal", "snapshot", "emit", "archive"};
+
+static struct {
+    atomic_long token;          /* 0: not led */
+    atomic_long until_ms;       /* by this machine's steady clock */
+} leases[DUTY_COUNT];
+
+static long now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms)
+{
+    char ttl[32];
+    const char *parameters[] = {duty_names[duty], holder, ttl};
+    long asked_ms = now_ms(), token = 0, before = atomic_load(&leases[duty].token);
+    PGresult *result;
+
+    snprintf(ttl, sizeof(ttl), "%d milliseconds", lease_ms);
+    result = db_call(db, "SELECT reason.acquire_lease($1, $2, $3)", 3, parameters, NULL);
+    /* unknown: what is led now is led until it runs out */
+    if (!result)
+        return;
+    if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
+        token = atol(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    /* counted from before the question: never longer than the database counts */
+    atomic_store(&leases[duty].until_ms, asked_ms + lease_ms);
+    atomic_store(&leases[duty].token, token);
+    metrics_set(METRIC_LEADING_SEAL + duty, token != 0);
+    if (token != before) {
+        log_info("duty %s: %s", duty_names[duty], token ? "this sidecar leads" : "another sidecar leads");
+        doorbell_ring();
+    }
+}
+
+void leader_release(struct db *db)
+{
+    for (enum duty duty = 0; duty < DUTY_COUNT; duty++) {
+        char token[24];
+        const char *parameters[] = {duty_names[duty], token};
+
+        if (leader_token(duty, token)[0] && db->connection)
+            PQclear(db_call(db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
+        atomic_store(&leases[duty].token, 0);
+    }
+}
+
+const char *leader_token(enum duty duty, char token[24])
+{
+    long number = atomic_load(&leases[duty].token);
+
+    if (number == 0 || now_ms() >= atomic_load(&leases[duty].until_ms))
+        token[0] = '\0';
+    else
+        snprintf(token, 24, "%ld", number);
+    return token;
+}

@@ -1,0 +1,23 @@
+/*
+ * leader.h: which duties this sidecar leads.
+ *
+ * A lease row in the database says who leads a duty, under a fencing token that every state change names: this
+ * module only decides who tries. leader_renew() runs in the main thread, so that a slow upload loses no lease.
+ */
+#ifndef SIDECAR_LEADER_H
+#define SIDECAR_LEADER_H
+
+#include "db.h"
+
+enum duty { DUTY_SEAL, DUTY_SNAPSHOT, DUTY_EMIT, DUTY_ARCHIVE, DUTY_COUNT };
+
+extern const char *const duty_names[DUTY_COUNT];
+
+/* Takes or renews the lease of a duty. */
+void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms);
+/* Gives up what is led. */
+void leader_release(struct db *db);
+/* The fencing token as text; "" while another leads, or when the lease was not renewed in time. */
+const char *leader_token(enum duty duty, char token[24]);
+
+#endif

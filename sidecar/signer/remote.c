@@ -1,0 +1,94 @@
+/* remote.c: what signers behind an HTTP API share. */
+#include "remote.h"
+
+#include "../log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct remote_signer *remote_new(const struct config *config, const char *what)
+{
+    const struct http_tls tls = {config->signer_ca_file, config->signer_cert_file, config->signer_cert_key_file};
+    struct remote_signer *remote = calloc(1, sizeof(*remote));
+
+    if (!remote)
+        return NULL;
+    remote->what = what;
+    remote->signer.close = remote_close;
+    remote->http = http_new(&tls);
+    remote->url = strdup(config->signer_url);
+    remote->signer_id = strdup(config->signer_id);
+    remote->key = strdup(config->signer_key_id);
+    remote->token_file = strdup(config->signer_token_file);
+    remote->mount = strdup(config->signer_mount);
+    remote->region = strdup(config->signer_region);
+    remote->credentials_file = strdup(config->signer_credentials_file);
+    remote->timeout_ms = config->signer_timeout_ms;
+    if (!remote->http || !remote->url || !remote->signer_id || !remote->key || !remote->token_file || !remote->mount || !remote->region
+        || !remote->credentials_file) {
+        remote_close(&remote->signer);
+        return NULL;
+    }
+    if (remote->url[0] && remote->url[strlen(remote->url) - 1] == '/')
+        remote->url[strlen(remote->url) - 1] = '\0';
+    return remote;
+}
+
+void remote_close(struct signer *signer)
+{
+    struct remote_signer *remote = (struct remote_signer *)signer;
+
+    http_free(remote->http);
+    free(remote->url);
+    free(remote->signer_id);
+    free(remote->key);
+    free(remote->token_file);
+    free(remote->mount);
+    free(remote->region);
+    free(remote->credentials_file);
+    free(remote);
+}
+
+json_t *remote_call(struct remote_signer *remote, const struct http_request *request)
+{
+    struct http_answer answer;
+    json_t *json = NULL;
+
+    if (!http_call(remote->http, request, &answer)) {
+        log_error("%s does not answer: %s", remote->what, answer.error);
+    } else if (answer.status != 200) {
+        log_error("%s answered with status %ld", remote->what, answer.status);
+    } else {
+        json = json_loadb(answer.body ? answer.body : "", answer.body_length, 0, NULL);
+        if (!json_is_object(json)) {
+            log_error("%s answered with something other than a JSON object", remote->what);
+            json_decref(json);
+            json = NULL;
+        }
+    }
+    http_answer_free(&answer);
+    return json;
+}
+
+const char *remote_text(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+bool remote_signature(struct remote_signer *remote, const char *base64, uint8_t signature[SIGNATURE_LENGTH])
+{
+    size_t length = 0;
+
+    if (base64 && sodium_base642bin(signature, SIGNATURE_LENGTH, base64, strlen(base64), NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) == 0
+        && length == SIGNATURE_LENGTH)
+        return true;
+    log_error("%s answered without a signature of 64 bytes", remote->what);
+    return false;
+}
+
+void remote_digest(const uint8_t digest[DIGEST_LENGTH], char base64[64])
+{
+    sodium_bin2base64(base64, 64, digest, DIGEST_LENGTH, sodium_base64_VARIANT_ORIGINAL);
+}

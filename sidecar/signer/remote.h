@@ -1,0 +1,37 @@
+/* remote.h: what signers behind an HTTP API share: JSON there, JSON back, a signature in base64. */
+#ifndef SIDECAR_REMOTE_H
+#define SIDECAR_REMOTE_H
+
+#include "signer.h"
+
+#include "../http.h"
+
+#include <jansson.h>
+
+struct remote_signer {
+    struct signer signer;
+    const char *what;           /* for the log */
+    struct http *http;
+    char *url;                  /* without a slash at the end */
+    char *signer_id;
+    char *key;
+    char *token_file;
+    char *mount;
+    char *region;
+    char *credentials_file;
+    int timeout_ms;
+};
+
+/* Keeps what of the configuration the signers need; NULL after logging why not. */
+struct remote_signer *remote_new(const struct config *config, const char *what);
+void remote_close(struct signer *signer);
+
+/* Sends the request, and gives the JSON object of a 200 answer; NULL otherwise, logged with the answer's status, never its body. */
+json_t *remote_call(struct remote_signer *remote, const struct http_request *request);
+/* The text of a member, or NULL. */
+const char *remote_text(const json_t *object, const char *name);
+bool remote_signature(struct remote_signer *remote, const char *base64, uint8_t signature[SIGNATURE_LENGTH]);
+/* 32 bytes, base64 */
+void remote_digest(const uint8_t digest[DIGEST_LENGTH], char base64[64]);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * archive.c: segments of the chain to the object store, under their retention.
+ *
+ * audit/<division>/<yyyy>/<mm>/<dd>/<first seq>-<last seq>.jsonl holds one canonical event a line; the contents of
+ * these events (payloads and salts, which may have to be erased one day) lie in <first>-<last>.contents.jsonl beside
+ * it, without object lock. The database decides where a segment ends and makes its exact text; the same segment made
+ * again is the same bytes, because what has been signed does not change. Contents can: the contents are taken as they
+ * are when the segment is stored first, and a repeat that finds another text there keeps the older.
+ */
+#include "stage.h"
+
+#include "../log.h"
+
+#include <openssl/evp.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct text {
+    const char *bytes;
+    size_t length;
+    bool done;
+};
+
+static bool next_text(void *context, const void **bytes, size_t *length)
+{
+    struct text *text = context;
+
+    *bytes = text->bytes;
+    *length = text->done ? 0 : text->length;
+    text->done = true;
+    return true;
+}
+
+static bool rewind_text(void *context)
+{
+    ((struct text *)context)->done = false;
+    return true;
+}
+
+/* columns of segments_to_archive() */
+enum { DIVISION, FIRST, LAST, PREFIX, EVENTS, CONTENTS, RETAIN_UNTIL, LEGAL_HOLD };
+
+static PGresult *claim(struct worker *worker, const char *token)
+{
+    const struct config *config = &worker->sidecar->config;
+    char events[16], interval[32];
+    const char *parameters[] = {token, config->archive_url, events, interval};
+
+    snprintf(events, sizeof(events), "%d", config->archive_events);
+    snprintf(interval, sizeof(interval), "%d seconds", config->archive_interval_s);
+    return db_call(&worker->db,
+                   "SELECT division, first_seq, last_seq, object_prefix, events, contents, extract(epoch FROM retain_until)::bigint, legal_hold"
+                   " FROM reason.segment_to_archive($1, $2, $3, $4)",
+                   4, parameters, NULL);
+}
+
+static void hash_text(const char *text, size_t length, char hex[65])
+{
+    unsigned char digest[32];
+
+    EVP_Digest(text, length, digest, NULL, EVP_sha256(), NULL);
+    sodium_bin2hex(hex, 65, digest, sizeof(digest));
+}
+
+static enum store_result put_text(struct store *store, PGresult *claimed, int column, const char *suffix, bool locked, char hash[65], struct stored *stored)
+{
+    char key[1024];
+    struct text text = {.bytes = PQgetvalue(claimed, 0, column), .length = (size_t)PQgetlength(claimed, 0, column)};
+    const struct pair metadata[] = {{"first-seq", PQgetvalue(claimed, 0, FIRST)}, {"hash", hash}, {"last-seq", PQgetvalue(claimed, 0, LAST)}};
+    struct object object = {.key = key, .content_type = "application/jsonl", .metadata = metadata, .metadata_count = 3, .hash = hash,
+                            .size = (long long)text.length, .next = next_text, .rewind = rewind_text, .context = &text};
+
+    snprintf(key, sizeof(key), "%s%s", PQgetvalue(claimed, 0, PREFIX), suffix);
+    hash_text(text.bytes, text.length, hash);
+    if (locked) {
+        object.retain_until = atol(PQgetvalue(claimed, 0, RETAIN_UNTIL));
+        object.legal_hold = PQgetvalue(claimed, 0, LEGAL_HOLD)[0] == 't';
+    }
+    return store->put(store, &object, stored);
+}
+
+struct archive {
+    struct store *events;       /* under object lock */
+    struct store *contents;     /* erasable: never under lock */
+};
+
+static void close_archive(struct worker *worker)
+{
+    struct archive *archive = worker->state;
+
+    if (!archive)
+        return;
+    if (archive->events)
+        archive->events->close(archive->events);
+    if (archive->contents)
+        archive->contents->close(archive->contents);
+    free(archive);
+    worker->state = NULL;
+}
+
+static struct archive *archive_of(struct worker *worker)
+{
+    const struct config *config = &worker->sidecar->config;
+    const struct store_options locked = {config->archive_url, config->archive_lock_mode, config->archive_lock_days};
+    const struct store_options unlocked = {config->archive_url, "none", 0};
+    struct archive *archive = worker->state;
+
+    if (!archive)
+        archive = worker->state = calloc(1, sizeof(*archive));
+    if (!archive)
+        return NULL;
+    if (!archive->events)
+        archive->events = store_open(config, &locked);
+    if (!archive->contents)
+        archive->contents = store_open(config, &unlocked);
+    return archive->events && archive->contents ? archive : NULL;
+}
+
+static bool record(struct worker *worker, const char *token, PGresult *claimed, const struct stored *events, const char *hash,
+                   const struct stored *contents)
+{
+    const char *parameters[] = {token, worker->sidecar->config.archive_url, PQgetvalue(claimed, 0, DIVISION), PQgetvalue(claimed, 0, FIRST),
+                                PQgetvalue(claimed, 0, LAST), events->uri, events->version[0] ? events->version : NULL, hash,
+                                contents->uri[0] ? contents->uri : NULL, contents->version[0] ? contents->version : NULL};
+    PGresult *result = db_call(&worker->db, "SELECT reason.record_archived($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10, parameters, NULL);
+    bool ok = result != NULL;
+
+    PQclear(result);
+    return ok;
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
+    struct archive *archive = archive_of(worker);
+    struct stored events = {0}, contents = {0};
+    enum store_result stored = STORE_DONE;
+    char hash[65], contents_hash[65];
+    enum progress progress = PROGRESS_FAILED;
+    PGresult *claimed = archive ? claim(worker, token) : NULL;
+
+    if (!claimed) {
+        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+        return PROGRESS_FAILED;
+    }
+    if (PQntuples(claimed) == 0) {
+        PQclear(claimed);
+        return PROGRESS_NONE;
+    }
+    if (PQgetlength(claimed, 0, CONTENTS) > 0) {
+        stored = put_text(archive->contents, claimed, CONTENTS, ".contents.jsonl", false, contents_hash, &contents);
+        if (stored == STORE_REFUSED) {
+            log_info("the contents of events %s to %s of division \"%s\" are stored already, from before an erasure", PQgetvalue(claimed, 0, FIRST),
+                     PQgetvalue(claimed, 0, LAST), PQgetvalue(claimed, 0, DIVISION));
+            stored = STORE_DONE;
+        }
+    }
+    if (stored == STORE_DONE)
+        stored = put_text(archive->events, claimed, EVENTS, ".jsonl", true, hash, &events);
+    if (stored != STORE_DONE) {
+        log_error("cannot archive events %s to %s of division \"%s\": %s", PQgetvalue(claimed, 0, FIRST), PQgetvalue(claimed, 0, LAST),
+                  PQgetvalue(claimed, 0, DIVISION), events.reason[0] ? events.reason : contents.reason);
+        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+        /* credentials and certificates may have been replaced */
+        close_archive(worker);
+    } else if (record(worker, token, claimed, &events, hash, &contents)) {
+        metrics_add(METRIC_EVENTS_ARCHIVED, atol(PQgetvalue(claimed, 0, LAST)) - atol(PQgetvalue(claimed, 0, FIRST)) + 1);
+        progress = PROGRESS_SOME;
+    }
+    PQclear(claimed);
+    return progress;
+}
+
+const struct stage stage_archive = {.name = "archive", .histogram = HISTOGRAM_ARCHIVE, .turn = turn, .close = close_archive};

@@ -1,0 +1,126 @@
+/*
+ * sign.c: signatures of seals.
+ *
+ * A crash between signing and recording leaves seals without a signature, which the next turn signs: Ed25519 gives
+ * the same signature again.
+ */
+#include "stage.h"
+
+#include "../log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A slow signer (a KMS over the network) makes small batches: what is signed by then is recorded. */
+#define BATCH_SECONDS 2
+
+bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+{
+    struct sidecar *sidecar = worker->sidecar;
+    bool ok;
+
+    pthread_mutex_lock(&sidecar->signer_lock);
+    ok = sidecar_open_signer(sidecar, &worker->db) && sidecar->signer->sign(sidecar->signer, digest, signature);
+    if (ok && crypto_sign_verify_detached(signature, digest, DIGEST_LENGTH, sidecar->signer->public_key) != 0) {
+        log_error("signer \"%s\": its signature does not verify under its own public key", sidecar->config.signer_id);
+        metrics_add(METRIC_SIGNATURES_REFUSED, 1);
+        ok = false;
+    }
+    if (!ok) {
+        metrics_add(METRIC_SIGNING_FAILURES, 1);
+        sidecar->signer_registered = false;
+        atomic_store(&sidecar->signer_ready, false);
+    }
+    pthread_mutex_unlock(&sidecar->signer_lock);
+    return ok;
+}
+
+void sign_refused(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->sidecar->signer_lock);
+    worker->sidecar->signer_registered = false;
+    atomic_store(&worker->sidecar->signer_ready, false);
+    pthread_mutex_unlock(&worker->sidecar->signer_lock);
+    metrics_add(METRIC_SIGNATURES_REFUSED, 1);
+}
+
+static PGresult *claim(struct worker *worker)
+{
+    char batch[16];
+    const char *parameters[] = {batch};
+
+    snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.batch_size);
+    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex') FROM reason.unsigned_seals($1)", 1, parameters, NULL);
+}
+
+struct signatures {
+    struct array divisions, seqs, signatures;
+    int count;
+};
+
+/* Signs the claimed hashes, as many as time allows; false when there is none to record. */
+static bool sign(struct worker *worker, PGresult *claimed, struct signatures *made)
+{
+    time_t began = time(NULL);
+
+    for (int i = 0; i < PQntuples(claimed) && time(NULL) - began <= BATCH_SECONDS && made->count == i; i++) {
+        uint8_t digest[DIGEST_LENGTH], signature[SIGNATURE_LENGTH];
+        char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
+        size_t length = 0;
+
+        if (sodium_hex2bin(digest, sizeof(digest), PQgetvalue(claimed, i, 2), (size_t)PQgetlength(claimed, i, 2), NULL, &length, NULL) != 0
+            || length != DIGEST_LENGTH || !sign_digest(worker, digest, signature)) {
+            log_error("cannot sign seal %s of division \"%s\"", PQgetvalue(claimed, i, 1), PQgetvalue(claimed, i, 0));
+            break;
+        }
+        sodium_bin2hex(hex + 2, sizeof(hex) - 2, signature, sizeof(signature));
+        if (array_add(&made->divisions, PQgetvalue(claimed, i, 0)) && array_add(&made->seqs, PQgetvalue(claimed, i, 1))
+            && array_add(&made->signatures, hex))
+            made->count++;
+    }
+    return made->count > 0;
+}
+
+static enum progress record(struct worker *worker, const char *token, struct signatures *made)
+{
+    char sqlstate[6];
+    const char *parameters[] = {token, worker->sidecar->config.signer_id, array_end(&made->divisions), array_end(&made->seqs),
+                                array_end(&made->signatures)};
+    PGresult *recorded = NULL;
+
+    if (parameters[2] && parameters[3] && parameters[4])
+        recorded = db_call(&worker->db, "SELECT reason.record_seal_signatures($1, $2, $3::text[], $4::bigint[], $5::bytea[])", 5, parameters, sqlstate);
+    if (!recorded) {
+        sign_refused(worker);
+        return PROGRESS_FAILED;
+    }
+    metrics_add(METRIC_EVENTS_SIGNED, atol(PQgetvalue(recorded, 0, 0)));
+    PQclear(recorded);
+    return PROGRESS_SOME;
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
+    struct signatures made = {0};
+    enum progress progress = PROGRESS_NONE;
+    PGresult *claimed;
+
+    /* the thread of snapshots opens the signer: waiting for one that does not answer must not hold up sealing */
+    if (!atomic_load(&worker->sidecar->signer_ready))
+        return PROGRESS_FAILED;
+    claimed = claim(worker);
+    if (!claimed)
+        return PROGRESS_FAILED;
+    if (PQntuples(claimed) > 0)
+        progress = sign(worker, claimed, &made) ? record(worker, token, &made) : PROGRESS_FAILED;
+    array_free(&made.divisions);
+    array_free(&made.seqs);
+    array_free(&made.signatures);
+    PQclear(claimed);
+    return progress;
+}
+
+const struct stage stage_sign = {.name = "sign", .histogram = HISTOGRAM_SIGN, .turn = turn};

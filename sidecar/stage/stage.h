@@ -1,0 +1,40 @@
+/*
+ * stage.h: one step that work goes through.
+ *
+ * Each stage claims what is next from the tables, does its part outside the database, and records it in one
+ * transaction that names the lease's token. Nothing is kept between turns but connections: a turn that is cut short
+ * anywhere is done again, and doing it again has no further effect.
+ */
+#ifndef SIDECAR_STAGE_H
+#define SIDECAR_STAGE_H
+
+#include "../sidecar.h"
+
+/* What a stage did in one turn. */
+enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_FAILED };
+
+struct stage {
+    const char *name;
+    enum histogram histogram;
+    enum progress (*turn)(struct worker *worker, const char *token);
+    void (*close)(struct worker *worker);       /* of worker->state; NULL: there is none */
+};
+
+extern const struct stage stage_seal;           /* duty seal: order and hash */
+extern const struct stage stage_sign;           /* duty seal: signatures of seals */
+extern const struct stage stage_upload;         /* duty snapshot: sign, store, complete */
+extern const struct stage stage_emit;           /* duty emit: to Kafka */
+extern const struct stage stage_archive;        /* duty archive: segments to the object store */
+
+/* Signs with the one signer there is; opens it and compares its key with the registry first. Logged when false. */
+bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH]);
+/* The registry refused a signature: look again whether the key is the registered one before the next. */
+void sign_refused(struct worker *worker);
+
+/* Whether the brokers answer and know the topic; logged when not. */
+bool emit_check(const struct config *config);
+
+/* The thread of a duty: leads or waits, works or sleeps. */
+void *duty_run(void *worker);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * upload.c: snapshots: pending → signed → stored → complete.
+ *
+ * Each step is recorded before the next begins, and each may be done again: the signature is the same, and the store
+ * takes the same bytes under the same name for success.
+ */
+#include "stage.h"
+
+#include "../log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* columns of claim_snapshots() */
+enum { ID, DIVISION, STATUS, HASH, SIZE, CHUNKS, SIGNER, SIGNATURE, KEY, TS };
+
+struct chunks {
+    struct db *db;
+    const char *id;
+    long next, count;
+    PGresult *result;           /* holds the bytes that were handed out last */
+};
+
+static bool next_chunk(void *context, const void **bytes, size_t *length)
+{
+    struct chunks *chunks = context;
+    char number[24];
+    const char *parameters[] = {chunks->id, number};
+
+    PQclear(chunks->result);
+    chunks->result = NULL;
+    *length = 0;
+    if (chunks->next == chunks->count)
+        return true;
+    snprintf(number, sizeof(number), "%ld", chunks->next++);
+    chunks->result = db_call_binary(chunks->db, "SELECT reason.snapshot_chunk($1, $2)", 2, parameters);
+    if (!chunks->result || PQntuples(chunks->result) != 1 || PQgetisnull(chunks->result, 0, 0))
+        return false;
+    *bytes = PQgetvalue(chunks->result, 0, 0);
+    *length = (size_t)PQgetlength(chunks->result, 0, 0);
+    return *length > 0;
+}
+
+static bool rewind_chunks(void *context)
+{
+    struct chunks *chunks = context;
+
+    chunks->next = 0;
+    return true;
+}
+
+/* An attempt failed. It is tried again later, until it was tried too often or trying again cannot help. */
+static void record_failure(struct worker *worker, const char *token, const char *id, const char *reason, bool for_good)
+{
+    char most[16];
+    const char *parameters[] = {token, id, reason, for_good ? "true" : "false", most};
+
+    snprintf(most, sizeof(most), "%d", worker->sidecar->config.snapshot_attempts);
+    log_error("snapshot %s: %s", id, reason);
+    PGresult *result = db_call(&worker->db,
+                               "SELECT g.up, reason.record_snapshot_failure($1, $2, $3, g.up)"
+                               " FROM (SELECT $4::boolean OR reason.snapshot_attempts($2) + 1 >= $5::integer AS up) g",
+                               5, parameters, NULL);
+
+    if (result && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't')
+        metrics_add(METRIC_SNAPSHOTS_FAILED, 1);
+    PQclear(result);
+}
+
+/* Makes and records the signature; hex of it in `signature`. */
+static bool sign(struct worker *worker, const char *token, const char *id, const char *hash, char signature[2 * SIGNATURE_LENGTH + 3])
+{
+    uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
+    size_t length = 0;
+    PGresult *result;
+    const char *parameters[] = {token, id, worker->sidecar->config.signer_id, signature};
+
+    if (sodium_hex2bin(digest, sizeof(digest), hash, strlen(hash), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH
+        || !sign_digest(worker, digest, bytes)) {
+        record_failure(worker, token, id, "the signer could not sign", false);
+        return false;
+    }
+    strcpy(signature, "\\x");
+    sodium_bin2hex(signature + 2, 2 * SIGNATURE_LENGTH + 1, bytes, sizeof(bytes));
+    result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", 4, parameters, NULL);
+    if (!result) {
+        sign_refused(worker);
+        record_failure(worker, token, id, "the registry refused the signature", false);
+        return false;
+    }
+    PQclear(result);
+    metrics_add(METRIC_SNAPSHOTS_SIGNED, 1);
+    return true;
+}
+
+static enum store_result store(struct worker *worker, const struct object *object, struct stored *stored)
+{
+    struct sidecar *sidecar = worker->sidecar;
+    enum store_result result = STORE_RETRY;
+
+    pthread_mutex_lock(&sidecar->store_lock);
+    if (sidecar_open_store(sidecar))
+        result = sidecar->store->put(sidecar->store, object, stored);
+    else
+        snprintf(stored->reason, sizeof(stored->reason), "the store could not be opened");
+    pthread_mutex_unlock(&sidecar->store_lock);
+    return result;
+}
+
+static bool record(struct worker *worker, const char *token, const char *id, const struct stored *stored)
+{
+    const char *parameters[] = {token, id, stored->uri, stored->version[0] ? stored->version : NULL};
+    PGresult *result = db_call(&worker->db, "SELECT reason.record_snapshot_stored($1, $2, $3, $4)", 4, parameters, NULL);
+
+    if (!result) {
+        /* such as: its signer was revoked meanwhile */
+        record_failure(worker, token, id, "the snapshot could not be completed", false);
+        return false;
+    }
+    PQclear(result);
+    metrics_add(METRIC_SNAPSHOTS_STORED, 1);
+    log_info("snapshot %s is complete", id);
+    return true;
+}
+
+/* Takes one claimed snapshot through what is left of its steps. */
+static bool finish(struct worker *worker, const char *token, PGresult *claimed, int row)
+{
+    const char *id = PQgetvalue(claimed, row, ID);
+    const char *hash = PQgetvalue(claimed, row, HASH);
+    char signature[2 * SIGNATURE_LENGTH + 3], base64[128];
+    const char *signer_id = worker->sidecar->config.signer_id;
+    uint8_t bytes[SIGNATURE_LENGTH];
+    struct chunks chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))};
+    struct stored stored = {0};
+    enum store_result result;
+
+    if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
+        if (!sign(worker, token, id, hash, signature))
+            return false;
+    } else {
+        snprintf(signature, sizeof(signature), "%s", PQgetvalue(claimed, row, SIGNATURE));
+        signer_id = PQgetvalue(claimed, row, SIGNER);
+    }
+    if (sodium_hex2bin(bytes, sizeof(bytes), signature + 2, strlen(signature + 2), NULL, NULL, NULL) != 0)
+        return false;
+    sodium_bin2base64(base64, sizeof(base64), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
+    {
+        const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
+                                        {"ts", PQgetvalue(claimed, row, TS)}};
+        const struct object object = {.key = PQgetvalue(claimed, row, KEY),
+                                      .content_type = "application/json",
+                                      .metadata = metadata,
+                                      .metadata_count = sizeof(metadata) / sizeof(metadata[0]),
+                                      .hash = hash,
+                                      .size = atoll(PQgetvalue(claimed, row, SIZE)),
+                                      .next = next_chunk,
+                                      .rewind = rewind_chunks,
+                                      .context = &chunks};
+
+        result = store(worker, &object, &stored);
+    }
+    PQclear(chunks.result);
+    if (result != STORE_DONE) {
+        metrics_add(METRIC_STORE_FAILURES, 1);
+        record_failure(worker, token, id, stored.reason, result == STORE_REFUSED);
+        return false;
+    }
+    return record(worker, token, id, &stored);
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
+    const char *parameters[] = {token, "8"};
+    enum progress progress = PROGRESS_NONE;
+    PGresult *claimed = db_call(&worker->db,
+                                "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, object_key, ts"
+                                " FROM reason.claim_snapshots($1, $2)",
+                                2, parameters, NULL);
+
+    if (!claimed)
+        return PROGRESS_FAILED;
+    /* one that fails waits by itself (next_attempt_at) and holds up no other */
+    for (int i = 0; i < PQntuples(claimed) && worker->db.connection; i++) {
+        char now[24];
+
+        if (strcmp(leader_token(worker->duty, now), token) != 0)
+            break;
+        finish(worker, token, claimed, i);
+        progress = PROGRESS_SOME;
+    }
+    PQclear(claimed);
+    return progress;
+}
+
+const struct stage stage_upload = {.name = "upload", .histogram = HISTOGRAM_UPLOAD, .turn = turn};

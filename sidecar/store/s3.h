@@ -1,0 +1,50 @@
+/* s3.h: what s3.c and s3_multipart.c share. */
+#ifndef SIDECAR_S3_H
+#define SIDECAR_S3_H
+
+#include "sigv4.h"
+#include "store.h"
+
+#define S3_METADATA_MOST 12
+
+struct s3_store {
+    struct store store;
+    struct http *http;
+    char bucket[64], prefix[512], region[64];
+    char host[400], base_url[512], path_prefix[80];
+    char *credentials_file;
+    char lock_mode[16];         /* "": no object lock */
+    int lock_days;
+    bool if_none_match;
+    int timeout_ms;
+    long long multipart_bytes;
+};
+
+struct s3_request {
+    const char *method;
+    const char *key;            /* NULL: the bucket */
+    const char *query;
+    const char *payload_hash;   /* NULL: no body */
+    const struct http_header *headers;
+    size_t header_count;
+    struct http_request http;   /* the body, and who takes the answer's */
+};
+
+/* Headers that an object gets when it is made, with what they point to. */
+struct s3_object_headers {
+    struct http_header headers[S3_METADATA_MOST + 8];
+    char names[S3_METADATA_MOST][64];
+    char until[32];
+};
+
+/* Signs and sends; true when there was an answer. */
+bool s3_call(struct s3_store *s3, struct s3_request *request, struct http_answer *answer);
+/* STORE_RETRY, with the reason. */
+enum store_result s3_fault(const struct http_answer *answer, const char *what, struct stored *stored);
+/* How many headers were made; there is room for four more. */
+size_t s3_object_headers(const struct s3_store *s3, const struct object *object, struct s3_object_headers *made);
+void s3_base64_of_hex(const char *hex, char base64[64]);
+/* Puts an object in parts. *exists: there is an object of that name. */
+enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists);
+
+#endif

@@ -1,0 +1,149 @@
+"""Sealing, signing, storing: what a healthy sidecar does, and how fast."""
+
+import hashlib
+import json
+import os
+import signal
+import stat
+import statistics
+import subprocess
+import time
+
+from conftest import SIDECAR, VERIFY, wait_for
+
+
+def test_events_are_sealed_and_signed_in_order(database, sidecar):
+    database.nodes(2500)
+    database.settled()
+    assert database.verified()
+    # the latest reads are right too: seq from 0 without gaps
+    assert database.value("SELECT max(seq) + 1 = count(*) FROM reason.audit_events WHERE division = 'default'")
+    assert sidecar.metric("reason_sidecar_events_signed_total") >= 2500
+    assert sidecar.metric('reason_sidecar_leading{duty="seal"}') == 1
+
+
+def test_a_snapshot_becomes_complete_with_exactly_its_signed_bytes(database, sidecar, settings):
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    uri, digest = database.rows("SELECT object_uri, hash FROM reason.snapshot WHERE id = %s", snapshot)[0]
+    path = uri.removeprefix("file://")
+    assert path == f"{settings['store']['url'].removeprefix('file://')}/snapshots/default/{snapshot}.json"
+    with open(path, "rb") as file:
+        assert hashlib.sha256(file.read()).hexdigest() == digest
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o444
+    with open(path + ".meta.json", encoding="utf-8") as file:
+        metadata = json.load(file)
+    assert set(metadata) == {"snapshot-id", "hash", "signature", "signer-id", "ts"}
+    assert (metadata["snapshot-id"], metadata["hash"]) == (str(snapshot), digest)
+    assert database.value("SELECT ok FROM reason.verify_snapshot(%s)", snapshot)
+    database.settled()
+    assert database.verified()
+
+
+def test_an_idle_sidecar_answers_within_milliseconds(database, sidecar):
+    seal, complete = [], []
+    for _ in range(15):
+        time.sleep(0.15)
+        began = time.monotonic()
+        node = database.node()
+        while database.waiting():
+            time.sleep(0.001)
+        seal.append(time.monotonic() - began)
+        time.sleep(0.15)
+        began = time.monotonic()
+        snapshot = database.snapshot(node)
+        while database.status(snapshot) != "complete":
+            time.sleep(0.001)
+        complete.append(time.monotonic() - began)
+        database.settled()
+    assert statistics.median(seal) < 0.05, seal
+    assert statistics.median(complete) < 0.1, complete
+
+
+def test_a_writer_notifies_only_while_the_sidecar_sleeps(database, sidecar):
+    """The doorbell's lock is held while asleep, so writers ring; without a sidecar nobody does."""
+    def asleep():
+        return database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted "
+                              "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+    wait_for(asleep, 5, "the sidecar's sleep")
+    listener = database.connect()
+    listener.execute("LISTEN reason_work")
+    database.node()
+
+    def notified():
+        listener.pgconn.consume_input()
+        return listener.pgconn.notifies()
+    assert wait_for(notified, 5, "the ring").relname == b"reason_work"
+    database.settled()
+    sidecar.stop()
+    assert asleep() == 0
+    database.node()
+    time.sleep(0.2)
+    assert notified() is None
+    listener.close()
+
+
+def test_sigterm_gives_the_leases_up_and_ends_with_success(database, sidecar):
+    wait_for(lambda: database.value("SELECT count(*) FROM reason.lease WHERE expires_at > clock_timestamp()") == 2, 5, "two leases")
+    assert sidecar.stop() == 0
+    assert database.value("SELECT count(*) FROM reason.lease WHERE expires_at > clock_timestamp()") == 0
+
+
+def test_it_goes_on_after_a_restart_of_postgresql(server, database, sidecar):
+    database.node()
+    database.settled()
+    database.connection.close()
+    server.stop("immediate")
+    server.start()
+    database.connection = database.connect()
+    database.node()
+    database.settled(20)
+    assert database.verified()
+    assert sidecar.process.poll() is None
+
+
+def test_check_reaches_every_counterpart(sidecars, settings, tmp_path):
+    one = sidecars(settings)
+    answer = one.check()
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "database ok\nsigner ok\nstore ok\n"
+    broken = sidecars({**settings, "store": {"url": f"file://{tmp_path}/missing"}}).check()
+    assert broken.returncode == 1
+    assert "store failed" in broken.stdout
+
+
+def test_the_environment_overrides_the_file(sidecars, settings):
+    answer = sidecars(settings, {"REASON_SIDECAR_STORE_URL": "ftp://nowhere"}).check()
+    assert answer.returncode == 1
+    assert "neither file:///directory nor s3://bucket" in answer.stderr
+
+
+def test_an_unknown_setting_is_named_with_its_line(sidecars, settings):
+    answer = sidecars({**settings, "sidecar": {"batchsize": 5}}).check()
+    assert answer.returncode == 1
+    assert 'unknown setting "batchsize" in section [sidecar]' in answer.stderr
+
+
+def test_help_and_version():
+    assert "Usage: reason-sidecar" in subprocess.run([SIDECAR, "--help"], check=True, capture_output=True, text=True).stdout
+    assert subprocess.run([SIDECAR, "--version"], check=True, capture_output=True, text=True).stdout.startswith("reason-sidecar 0.")
+
+
+def test_the_log_can_be_json_and_a_reload_changes_its_level(database, sidecars, settings):
+    one = sidecars({**settings, "sidecar": {"log_format": "json"}}).start()
+    for line in one.log().splitlines():
+        assert set(json.loads(line)) == {"ts", "level", "message"}
+    one.path.write_text(one.path.read_text().replace("log_format = json", "log_format = text"))
+    one.signal(signal.SIGHUP)
+    wait_for(lambda: "info reloaded" in one.log(), 5, "the reload")
+    database.completed(database.snapshot(database.node()))
+
+
+def test_the_verifier_accepts_what_was_stored(database, sidecar, tmp_path):
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    registry = tmp_path / "signers.json"
+    registry.write_text(json.dumps(database.value("SELECT reason.signer_registry()")))
+    path = database.value("SELECT object_uri FROM reason.snapshot WHERE id = %s", snapshot).removeprefix("file://")
+    verdict = subprocess.run([VERIFY, path], env={**os.environ, "REASON_SIGNERS": str(registry)}, capture_output=True, text=True, check=False)
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
