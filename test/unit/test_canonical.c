@@ -284,7 +284,7 @@ test_every_place(void)
 	static const char fill[] = "abcdefghij klmnopqrstuvwxyz!#[]^_{}~\x7F 0123456789";
 	unsigned	wrong = 0;
 
-	for (size_t length = 1; length <= 50; length++)
+	for (size_t length = 1; length < sizeof(fill); length++)
 	{
 		for (size_t place = 0; place < length; place++)
 		{
