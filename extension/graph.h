@@ -22,6 +22,9 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #include "record.h"
 

@@ -32,6 +32,13 @@ typedef struct ParallelEdge
 	bool		found;
 } ParallelEdge;
 
+/* Memory for one purpose, used again at every level. */
+typedef struct Room
+{
+	void	   *bytes;
+	Size		size;
+} Room;
+
 /* What a level needs while it is walked. */
 typedef struct Level
 {
@@ -52,7 +59,28 @@ typedef struct Level
 	GraphEntry *rows;			/* entries whose rows a filter must see */
 	uint32		row_count;
 	uint32		row_capacity;
+	Room		start;			/* of order_nodes() */
+	Room		ranks;
+	Room		copy;
+	Room		position;
 } Level;
+
+static void *
+ensure_room(Level *level, Room *room, Size size)
+{
+	if (size > room->size)
+	{
+		Size		larger = Max(size, room->size * 2);
+
+		/* Nothing in it needs to be kept. */
+		graph_grow(level->trace->graph, room->bytes, room->size, 0);
+		room->bytes = NULL;
+		room->size = 0;
+		room->bytes = graph_alloc(level->trace->graph, larger);
+		room->size = larger;
+	}
+	return room->bytes;
+}
 
 static void
 ensure_keys(Level *level, uint32 count)
@@ -414,18 +442,15 @@ static void
 order_nodes(Level *level)
 {
 	Trace	   *trace = level->trace;
-	Graph	   *graph = trace->graph;
 	uint32		count = trace->node_count - level->end;
 	uint32		parents = level->end - level->begin;
 	TraceNode  *fresh = trace->nodes + level->end;
 	Size		start_size = (Size) (parents + 1) * sizeof(uint32);
-	Size		rank_size = (Size) count * sizeof(Rank);
 	Size		copy_size = (Size) count * sizeof(TraceNode);
-	Size		position_size = (Size) count * sizeof(uint32);
-	uint32	   *start = graph_alloc(graph, start_size);
-	Rank	   *ranks = graph_alloc(graph, rank_size);
-	TraceNode  *copy = graph_alloc(graph, copy_size);
-	uint32	   *position = graph_alloc(graph, position_size);
+	uint32	   *start = ensure_room(level, &level->start, start_size);
+	Rank	   *ranks = ensure_room(level, &level->ranks, (Size) count * sizeof(Rank));
+	TraceNode  *copy = ensure_room(level, &level->copy, copy_size);
+	uint32	   *position = ensure_room(level, &level->position, (Size) count * sizeof(uint32));
 	uint32		accepted = 0;
 	uint32		next = 0;
 
@@ -502,11 +527,6 @@ order_nodes(Level *level)
 		}
 		trace->edges_kept = kept;
 	}
-
-	graph_grow(graph, position, position_size, 0);
-	graph_grow(graph, copy, copy_size, 0);
-	graph_grow(graph, ranks, rank_size, 0);
-	graph_grow(graph, start, start_size, 0);
 }
 
 /* ---------------------------------------------------------------- all levels */

@@ -9,9 +9,13 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 RecordText
 trace_text_argument(FunctionCallInfo fcinfo, int argument)
@@ -137,4 +141,19 @@ trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id))),
 						timestamptz_to_str(filter->as_of))));
 	return start;
+}
+
+ReturnSetInfo *
+trace_begin_rows(FunctionCallInfo fcinfo, const Graph *graph)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	Size		left_kb = (graph->limit_bytes - graph->used_bytes) / 1024;
+
+	/* Going through a file costs as much as the trace itself. */
+	tuplestore_end(result->setResult);
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false,
+											  Max(work_mem, (int) Min(left_kb, MAX_KILOBYTES)));
+	MemoryContextSwitchTo(caller);
+	return result;
 }

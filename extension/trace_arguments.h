@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "nodes/execnodes.h"
 
 #include "trace.h"
 
@@ -32,6 +33,12 @@ extern GraphDirection trace_direction_argument(FunctionCallInfo fcinfo, int argu
 /* Finds the start among the divisions; raises P0002 when it is not there, or not yet at filter->as_of. */
 extern GraphNode *trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 							  RecordText division, const TraceFilter *filter);
+
+/*
+ * The result rows, on top of InitMaterializedSRF(): kept in memory as far as the trace may take
+ * memory, or work_mem if that is more.
+ */
+extern ReturnSetInfo *trace_begin_rows(FunctionCallInfo fcinfo, const Graph *graph);
 
 /* The bytes of a text argument; absent when NULL. */
 extern RecordText trace_text_argument(FunctionCallInfo fcinfo, int argument);

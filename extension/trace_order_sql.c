@@ -131,8 +131,9 @@ order_argument(FunctionCallInfo fcinfo, Graph *graph, const GraphDivisions *divi
 /* ---------------------------------------------------------------- ordered_trace() */
 
 static void
-put_entries(ReturnSetInfo *result, TraceOrder *order)
+put_entries(FunctionCallInfo fcinfo, TraceOrder *order)
 {
+	ReturnSetInfo *result = trace_begin_rows(fcinfo, order->trace->graph);
 	Trace	   *trace = order->trace;
 	Graph	   *graph = trace->graph;
 	EntryTypes	types = read_types(trace);
@@ -186,8 +187,7 @@ reason_ordered_trace(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
-	put_entries((ReturnSetInfo *) fcinfo->resultinfo,
-				order_argument(fcinfo, graph, &divisions, trace_text_argument(fcinfo, 1)));
+	put_entries(fcinfo, order_argument(fcinfo, graph, &divisions, trace_text_argument(fcinfo, 1)));
 	graph_close(graph);
 	return (Datum) 0;
 }

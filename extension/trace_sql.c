@@ -17,23 +17,17 @@ PG_FUNCTION_INFO_V1(reason_trace);
 PG_FUNCTION_INFO_V1(reason_trace_size);
 PG_FUNCTION_INFO_V1(reason_causal_path);
 
-static ReturnSetInfo *
-begin_rows(FunctionCallInfo fcinfo)
-{
-	InitMaterializedSRF(fcinfo, 0);
-	return (ReturnSetInfo *) fcinfo->resultinfo;
-}
-
 /* trace(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, max_nodes, division) */
 static const TraceArguments trace_arguments = {
 	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8
 };
 
 static void
-put_trace(ReturnSetInfo *result, Trace *trace)
+put_trace(FunctionCallInfo fcinfo, Trace *trace)
 {
 	pg_uuid_t  *edge_ids = trace_edge_ids(trace);
 	bool	   *cycle = trace_cycles(trace);
+	ReturnSetInfo *result = trace_begin_rows(fcinfo, trace->graph);
 	uint32		depth = 0;
 
 	for (uint32 i = 0; i < trace->node_count; i++)
@@ -60,19 +54,19 @@ put_trace(ReturnSetInfo *result, Trace *trace)
 Datum
 reason_trace(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = begin_rows(fcinfo);
 	GraphDirection direction = trace_direction_argument(fcinfo, 1);
 	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
 	Graph	   *graph;
 	GraphDivisions divisions;
 	GraphNode  *start;
 
+	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
 	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 9), &filter);
-	put_trace(result, trace_run(graph, start, direction, &filter, TRACE_NODES, 0));
+	put_trace(fcinfo, trace_run(graph, start, direction, &filter, TRACE_NODES, 0));
 	graph_close(graph);
 	return (Datum) 0;
 }
@@ -141,7 +135,7 @@ put_path(ReturnSetInfo *result, Trace *trace, uint32 cause)
 Datum
 reason_causal_path(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = begin_rows(fcinfo);
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	TraceFilter filter = trace_filter_of(fcinfo, &path_arguments);
 	RecordText	division = trace_text_argument(fcinfo, 5);
 	Graph	   *graph;
@@ -151,6 +145,7 @@ reason_causal_path(PG_FUNCTION_ARGS)
 	Trace	   *trace;
 	uint32		reached;
 
+	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
 	graph = graph_open();

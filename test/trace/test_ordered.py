@@ -88,6 +88,7 @@ def test_json_says_the_same(db, stored):
         assert answer["metadata"]["length"] == len(rows)
         assert answer["metadata"]["cycleDetected"] == any(row[8] for row in rows)
         on_cycles = {i for c in answer["metadata"]["cycleDetails"] for i in c["nodeIds"] + c["edgeIds"]}
+        assert all(c["nodeIds"] and c["edgeIds"] for c in answer["metadata"]["cycleDetails"])
         assert on_cycles == {str(row[2]) for row in rows if row[8]}
         for entry, row in zip(answer["ordered_path"], rows, strict=True):
             assert (entry["causalIndex"], entry["type"], entry["id"], entry["entityType"]) == (row[0], row[1], str(row[2]), row[3])
