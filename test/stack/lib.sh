@@ -32,7 +32,8 @@ fail() {
 
 # PostgreSQL refuses to run as root: then the stack's servers run as the user postgres.
 # That user may have no way to a checkout under /root; it is given one capability, to
-# pass directories and read files, instead of changing modes that are not ours.
+# pass directories and read files, instead of changing modes that are not ours. (Without
+# no_setuid_fixup access(2), which initdb asks, would not count the capability.)
 service_user=''
 service_capability=''
 if [ "$(id -u)" -eq 0 ]; then
@@ -56,7 +57,7 @@ as_service() {
         setpriv --reuid="$service_user" --regid="$service_user" --init-groups "$@"
     else
         setpriv --reuid="$service_user" --regid="$service_user" --init-groups \
-            --inh-caps=+dac_override --ambient-caps=+dac_override "$@"
+            --securebits=+no_setuid_fixup --inh-caps=+dac_override --ambient-caps=+dac_override "$@"
     fi
 }
 
