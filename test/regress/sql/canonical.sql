@@ -74,6 +74,17 @@ SELECT reason.canonical_json(a::jsonb) = reason.canonical_json(a::json) AS same,
 FROM (SELECT '[' || string_agg(format('%s,"%s",{"b":%s,"a":[null,true]}', i, repeat('é', i % 40), i * 1000003::bigint), ',') || ']' AS a
       FROM generate_series(1, 3000) i) large;
 
+-- objects with the same names, in many orders and again and again; names that differ where it is hard to see, and
+-- names of the same lengths in another order
+SELECT count(*) AS objects, count(*) FILTER (WHERE reason.canonical_json(o::jsonb) = reason.canonical_json(o::json)) AS same
+FROM (SELECT format(CASE i % 5
+        WHEN 0 THEN '{"aaaaaaaaaa%1$sbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb":%2$s,"z":[{"y":1,"x":{"y":%2$s,"x":2}}]}'
+        WHEN 1 THEN '{"ba":%2$s,"ab":{"ba":1,"ab":"%1$s"},"c":[]}'
+        WHEN 2 THEN '{"ab":%2$s,"cd":"%1$s","ba":null}'
+        WHEN 3 THEN '{"\ud83d\ude00":%2$s,"\ufb33":"%1$s","q\"\n":true}'
+        ELSE '{"":{"":{"":%2$s}},"%1$s":1}' END, chr(97 + i / 5 % 26), i) AS o
+      FROM generate_series(1, 2000) i) repeated;
+
 -- random documents: the same bytes from text and from jsonb, and again from the result
 CREATE FUNCTION random_json(depth int) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
