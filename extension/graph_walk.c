@@ -641,7 +641,7 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 		if (graph->serializable)
 			PredicateLockPage(index->index, BufferGetBlockNumber(buffer), graph->snapshot);
 		goes_on = collect(&walk, page, &next, count);
-		if (index->leaves)
+		if (index->leaves && next < count)
 			graph_leaves_fetch_ahead(index->leaves, keys, next, count);
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 
