@@ -212,3 +212,127 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$ SELECT reason.erase_content('annotation', $1, $2, $3) $$;
 COMMENT ON FUNCTION reason.erase_annotation(uuid, text, text) IS
     'Removes the content of an annotation and its salt for good, and records who did it and why. Returns the event''s id; may be repeated.';
+
+-- ---------------------------------------------------------------- rebuilding
+
+CREATE FUNCTION reason.replay(event json) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET "TimeZone" = 'UTC'
+AS $$
+DECLARE
+    canonical text := reason.canonical_json(event -> 'payload');
+    kind text := event ->> 'eventType';
+    record json;
+    record_digest bytea;
+    content json := event -> 'content';
+    event_no bigint;
+    head reason.audit_seal;
+    prev bytea := decode(event ->> 'prevHash', 'hex');
+    hashed bytea := sha256(convert_to(canonical, 'UTF8') || coalesce(prev, ''::bytea));
+    signed bytea := decode(event ->> 'signature', 'base64');
+    event_ts timestamptz := (event #>> '{payload,ts}')::timestamptz;
+BEGIN
+    IF (event #>> '{payload,id}', event #>> '{payload,division}', event #>> '{payload,eventType}', event #>> '{payload,ts}')
+       IS DISTINCT FROM (event ->> 'id', event ->> 'division', kind, event ->> 'ts') OR encode(hashed, 'hex') IS DISTINCT FROM event ->> 'hash' THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('event "%s" does not hold together', event ->> 'id'),
+            DETAIL = 'Its members must be those of its payload, and hash must be SHA-256(payload || prevHash).';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('reason replay', 0));
+    SELECT * INTO head FROM reason.audit_seal s WHERE s.division = event ->> 'division' ORDER BY s.division DESC, s.seq DESC LIMIT 1;
+    IF (event ->> 'seq')::bigint <= head.seq THEN
+        -- Given again; it must be the same.
+        IF EXISTS (SELECT FROM reason.audit_seal s WHERE s.division = event ->> 'division' AND s.seq = (event ->> 'seq')::bigint AND s.hash = hashed) THEN
+            RETURN false;
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+            MESSAGE = format('event %s of division "%s" is another one here', event ->> 'seq', event ->> 'division');
+    END IF;
+    IF (event ->> 'seq')::bigint <> coalesce(head.seq + 1, 0) OR prev IS DISTINCT FROM head.hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('event %s of division "%s" does not follow the last one here', event ->> 'seq', event ->> 'division'),
+            HINT = 'Replay the events of a division in the order of seq.';
+    END IF;
+
+    PERFORM pg_current_xact_id();
+    INSERT INTO reason.audit_event AS e (id, division, event_type, ts, payload)
+    VALUES ((event ->> 'id')::uuid, event ->> 'division', kind, event_ts, canonical::json)
+    RETURNING e.no INTO event_no;
+    INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at)
+    VALUES (event ->> 'division', (event ->> 'seq')::bigint, event_no, prev, hashed, greatest(event_ts, head.created_at + interval '1 microsecond'));
+    INSERT INTO reason.audit_signature (division, seq, signer_id, signature)
+    VALUES (event ->> 'division', (event ->> 'seq')::bigint, event ->> 'signerId', signed);
+
+    record := CASE kind WHEN 'node.created' THEN canonical::json -> 'node' WHEN 'edge.created' THEN canonical::json -> 'edge'
+                        WHEN 'annotation.created' THEN canonical::json -> 'annotation' END;
+    record_digest := sha256(convert_to(reason.canonical_json(record), 'UTF8'));
+    -- A content is taken only if it is what was committed to.
+    IF json_typeof(content) = 'object' AND sha256(decode(content ->> 'salt', 'base64') || convert_to(reason.canonical_json(content -> 'payload'), 'UTF8'))
+       IS DISTINCT FROM decode(record ->> 'payloadHash', 'hex') THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the content of event "%s" is not what its payloadHash says', event ->> 'id');
+    END IF;
+    CASE kind
+        WHEN 'node.created' THEN
+            INSERT INTO reason.node (no, id, division, type, author, payload, metadata, created_at, occurred_at, version,
+                manifest_signature_id, payload_ref, salt, payload_hash, digest, audit_event_id)
+            VALUES (event_no, (record ->> 'id')::uuid, record ->> 'division', record ->> 'type', record ->> 'author',
+                (content -> 'payload')::jsonb, (record -> 'metadata')::jsonb, (record ->> 'createdAt')::timestamptz,
+                (record ->> 'ts')::timestamptz, record ->> 'version', record ->> 'manifestSignatureId', (record -> 'payloadRef')::jsonb,
+                decode(content ->> 'salt', 'base64'), decode(record ->> 'payloadHash', 'hex'), record_digest, (event ->> 'id')::uuid);
+        WHEN 'edge.created' THEN
+            INSERT INTO reason.edge (no, id, division, from_no, to_no, type, weight, metadata, created_at, digest, audit_event_id)
+            SELECT event_no, (record ->> 'id')::uuid, record ->> 'division', f.no, t.no, record ->> 'type',
+                (record ->> 'weight')::double precision, (record -> 'metadata')::jsonb, (record ->> 'createdAt')::timestamptz,
+                record_digest, (event ->> 'id')::uuid
+            FROM (VALUES (1)) one
+            LEFT JOIN reason.node f ON f.id = (record ->> 'from')::uuid AND f.division = record ->> 'division'
+            LEFT JOIN reason.node t ON t.id = (record ->> 'to')::uuid AND t.division = record ->> 'division';
+        WHEN 'annotation.created' THEN
+            INSERT INTO reason.annotation (no, id, division, target_no, type, author, payload, metadata, created_at, salt, payload_hash,
+                digest, audit_event_id)
+            SELECT event_no, (record ->> 'id')::uuid, record ->> 'division', t.no, record ->> 'type', record ->> 'author',
+                (content -> 'payload')::jsonb, (record -> 'metadata')::jsonb, (record ->> 'createdAt')::timestamptz,
+                decode(content ->> 'salt', 'base64'), decode(record ->> 'payloadHash', 'hex'), record_digest, (event ->> 'id')::uuid
+            FROM (VALUES (1)) one
+            LEFT JOIN reason.node t ON t.id = (record ->> 'target')::uuid AND t.division = record ->> 'division';
+        WHEN 'payload.erased' THEN
+            UPDATE reason.node n SET payload = NULL, salt = NULL
+            WHERE n.id::text = canonical::json #>> '{erased,id}' AND n.division = event ->> 'division' AND n.salt IS NOT NULL;
+            UPDATE reason.annotation a SET payload = NULL, salt = NULL
+            WHERE a.id::text = canonical::json #>> '{erased,id}' AND a.division = event ->> 'division' AND a.salt IS NOT NULL;
+        WHEN 'signer.added', 'signer.retired', 'signer.revoked' THEN
+            record := canonical::json -> 'signer';
+            INSERT INTO reason.signer AS s (signer_id, algorithm, public_key, status, valid_from, valid_to, revoked_at, revocation_reason)
+            VALUES (record ->> 'signerId', record ->> 'algorithm', reason.public_key(record ->> 'publicKey'), record ->> 'status',
+                (record ->> 'validFrom')::timestamptz, (record ->> 'validTo')::timestamptz, (record ->> 'revokedAt')::timestamptz,
+                record ->> 'revocationReason')
+            ON CONFLICT ON CONSTRAINT signer_pkey DO UPDATE
+                SET status = excluded.status, valid_to = excluded.valid_to, revoked_at = excluded.revoked_at,
+                    revocation_reason = excluded.revocation_reason
+                WHERE s.status <> excluded.status;
+        WHEN 'client.changed' THEN
+            record := canonical::json -> 'client';
+            INSERT INTO reason.client (name, issuer, san_uri, role, divisions, pii, enabled)
+            VALUES (record ->> 'name', record ->> 'issuer', record ->> 'sanUri', record ->> 'role',
+                ARRAY(SELECT json_array_elements_text(record -> 'divisions')), (record ->> 'pii')::boolean, (record ->> 'enabled')::boolean)
+            ON CONFLICT ON CONSTRAINT client_pkey DO UPDATE
+                SET issuer = excluded.issuer, san_uri = excluded.san_uri, role = excluded.role, divisions = excluded.divisions,
+                    pii = excluded.pii, enabled = excluded.enabled;
+        ELSE
+            NULL;
+    END CASE;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION reason.replay(json) IS
+    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded. False when the event is there already. Run verify_audit() afterwards: signatures are checked there.';
+
+CREATE FUNCTION reason.audit_event_json(e reason.audit_events) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT reason.canonical_json(json_build_object('id', $1.id, 'eventType', $1.event_type, 'payload', $1.payload, 'content', $1.content,
+        'prevHash', $1.prev_hash, 'hash', $1.hash, 'signature', $1.signature, 'signerId', $1.signer_id, 'ts', reason.rfc3339($1.ts),
+        'division', $1.division, 'seq', $1.seq, 'metadata', $1.metadata))
+$$;
+COMMENT ON FUNCTION reason.audit_event_json(reason.audit_events) IS 'An event as it goes to Kafka and into the archive: one line of canonical JSON.';

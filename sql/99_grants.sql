@@ -154,3 +154,5 @@ GRANT EXECUTE ON FUNCTION
     reason.record_snapshot_stored(bigint, uuid, text, text),
     reason.record_snapshot_failure(bigint, uuid, text, boolean)
 TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.audit_event_json(reason.audit_events) TO reason_auditor;
+GRANT EXECUTE ON FUNCTION reason.replay(json) TO reason_admin;
