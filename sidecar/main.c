@@ -64,6 +64,11 @@ bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
     return sidecar->signer && sidecar->signer_registered;
 }
 
+static bool is_ready(struct sidecar *sidecar)
+{
+    return atomic_load(&sidecar->signer_ready) && atomic_load(&sidecar->store_ready);
+}
+
 /* Tells the database, and so /ready, that this sidecar can sign and store; asks how deep the queues are. */
 static void report(struct sidecar *sidecar, struct db *db)
 {
@@ -71,7 +76,7 @@ static void report(struct sidecar *sidecar, struct db *db)
     bool ready;
     PGresult *result;
 
-    ready = db->connection && atomic_load(&sidecar->signer_ready) && atomic_load(&sidecar->store_ready);
+    ready = db->connection && is_ready(sidecar);
     if (ready)
         PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
     metrics_set(METRIC_READY, ready);
@@ -154,6 +159,7 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
     time_t reported = 0;
+    bool was_ready = false;
 
     if (start_workers(sidecar, workers))
         for (;;) {
@@ -164,7 +170,8 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
                 for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
                     if (has_duty(&sidecar->config, duty))
                         leader_renew(&db, duty, sidecar->holder, sidecar->config.lease_ms);
-                if (time(NULL) - reported >= REPORT_S) {
+                if (time(NULL) - reported >= REPORT_S || is_ready(sidecar) != was_ready) {
+                    was_ready = is_ready(sidecar);
                     report(sidecar, &db);
                     reported = time(NULL);
                 }
