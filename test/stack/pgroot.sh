@@ -9,15 +9,18 @@
 set -eu
 dir=$1
 version=${2:-15}
-bin=lib/postgresql/$version/bin
-if [ ! -x "$dir/$bin/pg_config" ]; then
-    rm -rf "$dir.new"
-    mkdir -p "$dir.new/lib/postgresql/$version" "$dir.new/share/postgresql" "$dir.new/include"
-    cp -r "/usr/lib/postgresql/$version/bin" "$dir.new/$bin"
-    cp -rs "/usr/lib/postgresql/$version/lib" "$dir.new/lib/postgresql/$version/lib"
-    cp -rs "/usr/share/postgresql/$version" "$dir.new/share/postgresql/$version"
-    ln -s /usr/include/postgresql "$dir.new/include/postgresql"
+system_lib=/usr/lib/postgresql/$version
+system_share=/usr/share/postgresql/$version
+bin=$dir/lib/postgresql/$version/bin
+
+# A minor upgrade of the system's packages makes the copied programs stale.
+if ! cmp -s "$system_lib/bin/postgres" "$bin/postgres"; then
     rm -rf "$dir"
-    mv "$dir.new" "$dir"
+    mkdir -p "$dir/lib/postgresql/$version/lib" "$dir/share/postgresql/$version" "$dir/include"
+    cp -r "$system_lib/bin" "$bin"
+    ln -s /usr/include/postgresql "$dir/include/postgresql"
 fi
-echo "$dir/$bin/pg_config"
+# Links to what was installed since, too; what stands there already is left alone.
+cp -rsn "$system_lib/lib/." "$dir/lib/postgresql/$version/lib/"
+cp -rsn "$system_share/." "$dir/share/postgresql/$version/"
+echo "$bin/pg_config"
