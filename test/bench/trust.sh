@@ -54,14 +54,7 @@ median() {
 }
 
 echo
-printf '%-8s %18s %18s %8s\n' round 'verify_audit /s' 'libsodium /s' ratio
-for round in $(seq "$rounds"); do
-    taken=$(seconds query -c "SELECT checked FROM reason.verify_audit() WHERE ok")
-    checked=$(cat "$directory/answer")
-    bare=$("$directory/rate" 2)
-    printf '%-8s %18.0f %18.0f %8.2f\n' "$round" "$(echo "$checked / $taken" | bc -l)" "$bare" "$(echo "$checked / $taken / $bare" | bc -l)"
-done | tee "$directory/rounds"
-echo "ratio: median $(awk '{print $4}' "$directory/rounds" | median) (wanted: at least 0.85)"
+/usr/bin/python3 "$root/test/bench/trust_verify.py" "$connection" "$directory/rate" "$rounds"
 
 cat >"$directory/aggregate.sql" <<'SQL'
 WITH RECURSIVE walk AS (

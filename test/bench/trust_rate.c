@@ -1,4 +1,4 @@
-/* How many Ed25519 signatures over 32 bytes libsodium alone verifies a second on one core: trust_rate SECONDS */
+/* How many Ed25519 signatures over 32 bytes libsodium alone verifies in a second of processor time: trust_rate SECONDS */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@ static double now(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
