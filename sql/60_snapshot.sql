@@ -99,6 +99,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the roots exist in several divisions', HINT = 'Name the division.';
 END
 $$;
+COMMENT ON FUNCTION reason.refuse_ambiguous_roots() IS 'Raises 22023.';
 
 CREATE FUNCTION reason.create_snapshot(roots uuid[], depth integer DEFAULT NULL, direction text DEFAULT 'ancestors',
     audience text DEFAULT 'internal', description text DEFAULT NULL, include_annotations boolean DEFAULT false,
