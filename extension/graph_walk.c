@@ -4,14 +4,8 @@
  *
  * A scan for each key would descend the tree, and set itself up, once a key.
  * Here one pass serves a whole frontier: leaf pages are visited in order, each
- * once, and the page above them is copied so that the way to the next leaf is a
- * binary search in private memory.
- *
- * Following a downlink that was read earlier is what every B-tree search does
- * (nbtree/README, "Lehman and Yao Algorithm and Insertions"; the parent is
- * never locked while its child is read), only the time in between is longer.  A page
- * that was split meanwhile is left to the right, one that was deleted still
- * leads right, and is not recycled while our snapshot is held.
+ * once, and the way to the next one is known from hints (graph_leaves.h) or a copy of the page above
+ * (graph_descend.h).
  *
  * Matches are copied while the page is share-locked and judged afterwards.  As
  * in an index-only scan the pin is kept until the visibility map was asked, so
@@ -21,6 +15,7 @@
 #include "postgres.h"
 
 #include "graph.h"
+#include "graph_descend.h"
 #include "graph_heap.h"
 #include "graph_leaves.h"
 #include "graph_page.h"
@@ -49,14 +44,7 @@ struct GraphIndex
 	Relation	index;
 	Buffer		map_buffer;		/* of the visibility map */
 
-	/* A copy of one page of level 1: children and their lower fences. */
-	int			fence_count;
-	int			fence_hint;		/* where the last search ended */
-	int64		fence_low;		/* keys beyond this ... */
-	int64		fence_high;		/* ... up to this are below that page */
-	int64		fence_key[MaxIndexTuplesPerPage];
-	BlockNumber fence_child[MaxIndexTuplesPerPage];
-
+	GraphFences fences;
 	/* The leaf where the last walk ended: pinned, not locked. */
 	Buffer		leaf;
 	int64		leaf_low;
@@ -139,7 +127,7 @@ open_index(Graph *graph, GraphIndexKind kind)
 	check_layout(index->index, layout);
 	index->map_buffer = InvalidBuffer;
 	index->leaf = InvalidBuffer;
-	index->fence_count = 0;
+	index->fences.count = 0;
 	index->leaves = graph_leaves_of(kind, index->index);
 	index->pending = NULL;
 	index->pending_count = 0;
@@ -159,182 +147,9 @@ graph_index_close(Graph *graph, GraphIndex *index)
 	index_close(index->index, AccessShareLock);
 }
 
-/* ---------------------------------------------------------------- descending */
+/* ---------------------------------------------------------------- finding the leaf */
 
-static Buffer
-step_right(GraphIndex *index, Buffer buffer, BlockNumber next)
-{
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	CHECK_FOR_INTERRUPTS();
-	buffer = ReleaseAndReadBuffer(buffer, index->index, next);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	_bt_checkpage(index->index, buffer);
-	return buffer;
-}
-
-/*
- * From a share-locked page to the first page right of it, or itself, whose keys
- * may reach `key`.  Raises *low to the high key of what was passed.
- */
-static Buffer
-move_right(GraphIndex *index, Buffer buffer, int64 key, int64 *low)
-{
-	for (;;)
-	{
-		Page		page = BufferGetPage(buffer);
-		BTPageOpaque opaque = BTPageGetOpaque(page);
-
-		if (!P_IGNORE(opaque))
-		{
-			int64		high;
-
-			if (P_RIGHTMOST(opaque))
-				return buffer;
-			high = graph_key_at(page, P_HIKEY);
-			if (key <= high)
-				return buffer;
-			*low = high;
-		}
-		else if (P_RIGHTMOST(opaque))
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("fell off the end of index \"%s\"", RelationGetRelationName(index->index))));
-		buffer = step_right(index, buffer, opaque->btpo_next);
-	}
-}
-
-/* The last child of an internal page whose lower fence is less than the key. */
-static OffsetNumber
-child_for(Page page, BTPageOpaque opaque, int64 key)
-{
-	/* The first item stands for minus infinity and has no key. */
-	OffsetNumber low = P_FIRSTDATAKEY(opaque);
-	OffsetNumber high = PageGetMaxOffsetNumber(page);
-
-	while (low < high)
-	{
-		OffsetNumber middle = low + (high - low + 1) / 2;
-
-		if (graph_key_at(page, middle) < key)
-			low = middle;
-		else
-			high = middle - 1;
-	}
-	return low;
-}
-
-static void
-copy_fences(GraphIndex *index, Page page, BTPageOpaque opaque, int64 low)
-{
-	OffsetNumber first = P_FIRSTDATAKEY(opaque);
-	OffsetNumber last = PageGetMaxOffsetNumber(page);
-
-	index->fence_count = 0;
-	for (OffsetNumber offset = first; offset <= last; offset++)
-	{
-		IndexTuple	tuple = graph_tuple_at(page, offset);
-
-		index->fence_key[index->fence_count] = offset == first ? low : graph_key_of(tuple);
-		index->fence_child[index->fence_count] = BTreeTupleGetDownLink(tuple);
-		index->fence_count++;
-	}
-	index->fence_low = low;
-	index->fence_high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
-	index->fence_hint = 0;
-}
-
-/* The last fence that is less than the key: near the last one, as keys come sorted. */
-static int
-search_fences(GraphIndex *index, int64 key)
-{
-	int			low = index->fence_hint;
-	int			high;
-	int			step = 1;
-
-	if (index->fence_key[low] >= key)
-		low = 0;
-	high = low + 1;
-	while (high < index->fence_count && index->fence_key[high] < key)
-	{
-		low = high;
-		high += step;
-		step *= 2;
-	}
-	high = Min(high, index->fence_count);
-	/* fence_key[low] < key <= fence_key[high] */
-	while (high - low > 1)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (index->fence_key[middle] < key)
-			low = middle;
-		else
-			high = middle;
-	}
-	index->fence_hint = low;
-	return low;
-}
-
-/*
- * The leaf where entries of the key would begin, share-locked, and in *low a key
- * that all its entries are beyond (or equal to).  Invalid when the index is empty.
- */
-static Buffer
-descend(Graph *graph, GraphIndex *index, int64 key, int64 *low)
-{
-	Buffer		buffer;
-
-	if (index->fence_count > 0 && key > index->fence_low && key <= index->fence_high)
-	{
-		int			fence = search_fences(index, key);
-
-		*low = index->fence_key[fence];
-		buffer = ReadBuffer(index->index, index->fence_child[fence]);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		_bt_checkpage(index->index, buffer);
-		return move_right(index, buffer, key, low);
-	}
-
-#if PG_VERSION_NUM >= 160000
-	buffer = _bt_getroot(index->index, NULL, BT_READ);
-#else
-	buffer = _bt_getroot(index->index, BT_READ);
-#endif
-	if (!BufferIsValid(buffer))
-	{
-		if (graph->serializable)
-			PredicateLockRelation(index->index, graph->snapshot);
-		return InvalidBuffer;
-	}
-	*low = PG_INT64_MIN;
-	for (;;)
-	{
-		Page		page;
-		BTPageOpaque opaque;
-		OffsetNumber child;
-		IndexTuple	tuple;
-		int64		page_low;
-
-		buffer = move_right(index, buffer, key, low);
-		page = BufferGetPage(buffer);
-		opaque = BTPageGetOpaque(page);
-		if (P_ISLEAF(opaque))
-			return buffer;
-		child = child_for(page, opaque, key);
-		tuple = graph_tuple_at(page, child);
-		page_low = *low;
-		if (child > P_FIRSTDATAKEY(opaque))
-			*low = graph_key_of(tuple);
-		if (opaque->btpo_level == 1)
-		{
-			copy_fences(index, page, opaque, page_low);
-			index->fence_hint = child - P_FIRSTDATAKEY(opaque);
-		}
-		buffer = step_right(index, buffer, BTreeTupleGetDownLink(tuple));
-	}
-}
-
-/* As descend(), by way of the hints. */
+/* As graph_descend(), by way of the hints. */
 static Buffer
 find_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 {
@@ -352,7 +167,7 @@ find_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 		graph_leaves_missed(index->kind, index->index);
 		index->leaves = graph_leaves_of(index->kind, index->index);
 	}
-	return descend(graph, index, key, low);
+	return graph_descend(graph, index->index, &index->fences, key, low);
 }
 
 /* As find_leaf(), by way of the leaf where the last walk ended when that is the place. */
@@ -654,7 +469,7 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 			buffer = ReleaseAndReadBuffer(buffer, index->index, right);
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
 			_bt_checkpage(index->index, buffer);
-			buffer = move_right(index, buffer, keys[next], &low);
+			buffer = graph_move_right(index->index, buffer, keys[next], &low);
 		}
 		else if (next < count)
 		{
