@@ -233,6 +233,13 @@ static void check_snapshot(Report *report, const Registry *registry, const Optio
     buffer_free(&metadata);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
 static bool is_type(const Options *options, const char *type, bool recognised)
 {
     return strcmp(options->type, type) == 0 || (strcmp(options->type, "auto") == 0 && recognised);
@@ -250,7 +257,8 @@ static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *a
     report_init(&report, object, "snapshot");
     if (!input_read(&input, object, &error))
         report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int) error.length, error.data);
-    else if (is_type(options, "audit", audit_recognises(input.bytes.data, input.bytes.length))) {
+    else if (is_type(options, "audit",
+                     ends_with(object, ".jsonl") || audit_recognises(input.bytes.data, input.bytes.length))) {
         report.kind = "audit";
         audit_verify(audit, &report, input.bytes.data, input.bytes.length);
     } else if (is_type(options, "envelope", is_envelope(input.bytes.data, input.bytes.length))) {
@@ -273,6 +281,48 @@ static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *a
     return verdict;
 }
 
+/*
+ * Objects are taken as they are given, except that segments of the audit archive, which tell
+ * by their names <first>-<last>.jsonl where they belong, come in the order of their events,
+ * and contents after all events: as a shell lists them they do neither.
+ */
+typedef struct {
+    const char *location;
+    int place; /* among the arguments */
+    int kind;  /* 0: another object, 1: events, 2: contents */
+    unsigned long long first;
+} Object;
+
+static Object object_of(const char *location, int place)
+{
+    Object object = {.location = location, .place = place};
+    const char *slash = strrchr(location, '/');
+    const char *name = slash ? slash + 1 : location;
+    unsigned long long last;
+    int end = 0;
+
+    if (sscanf(name, "%llu-%llu%n", &object.first, &last, &end) == 2 && end > 0) {
+        if (strcmp(name + end, ".jsonl") == 0)
+            object.kind = 1;
+        else if (strcmp(name + end, ".contents.jsonl") == 0)
+            object.kind = 2;
+    }
+    if (object.kind == 0)
+        object.first = 0;
+    return object;
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+    const Object *x = a, *y = b;
+
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    return x->place < y->place ? -1 : 1;
+}
+
 /* Refused says more than unchecked, and unchecked more than verified. */
 static Verdict worse(Verdict a, Verdict b)
 {
@@ -286,6 +336,7 @@ int main(int argc, char **argv)
     Options options;
     Registry registry;
     Audit *audit;
+    Object *objects;
     ByteBuffer json;
     Verdict verdict = VERDICT_VERIFIED;
 
@@ -297,8 +348,15 @@ int main(int argc, char **argv)
     load_registry(&registry, &options);
     audit = audit_new(&registry);
     buffer_init(&json, NULL, NULL);
-    for (int i = optind; i < argc; i++)
-        verdict = worse(verdict, check_object(&json, &registry, audit, &options, argv[i]));
+    objects = calloc((size_t) (argc - optind), sizeof(*objects));
+    if (!objects)
+        give_up("out of memory", NULL);
+    for (int i = 0; i < argc - optind; i++)
+        objects[i] = object_of(argv[optind + i], i);
+    qsort(objects, (size_t) (argc - optind), sizeof(*objects), compare_objects);
+    for (int i = 0; i < argc - optind; i++)
+        verdict = worse(verdict, check_object(&json, &registry, audit, &options, objects[i].location));
+    free(objects);
     buffer_free(&json);
     audit_free(audit);
     registry_free(&registry);

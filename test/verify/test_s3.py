@@ -108,4 +108,6 @@ def test_audit_segments_from_the_store(world, store):  # noqa: F811
             write_lines(world.directory / "segment", events).read_bytes(), {})
     locations = [f"s3://bucket/audit/default/{name}.jsonl" for name in ("0-2", "3-6")]
     assert run(world, store, locations).returncode == VERIFIED
-    assert run(world, store, locations[::-1]).returncode == REFUSED
+    assert run(world, store, locations[::-1]).returncode == VERIFIED
+    store["/bucket/audit/default/3-6.jsonl"] = store["/bucket/audit/default/0-2.jsonl"]
+    assert run(world, store, locations).returncode == REFUSED

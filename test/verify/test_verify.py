@@ -361,8 +361,21 @@ def test_audit_segments_are_verified_one_after_another(world):
     report = world.check(VERIFIED, second)
     assert report["checks"][0] == {"check": "chain", "result": "note", "detail":
                                    'division "default" begins at seq 3: what is before was not given'}
-    # in the wrong order, the chain does not hold
-    assert "chain" in wrong(json.loads(world.run("--json", second, first).stdout.splitlines()[1]))
+
+
+def test_segments_are_taken_in_the_order_of_their_events(world):
+    chain, contents = make_chain(world.signer, with_contents=False)
+    names = ["0-2.contents.jsonl", "0-2.jsonl", "10-12.jsonl", "3-9.jsonl"]     # as a shell lists them
+    for _ in range(6):
+        make_event(world.signer, chain, {"eventType": "safemode.entered"})
+    paths = [world.directory / name for name in names]
+    for path, lines in zip(paths, (contents[:3], chain[:3], chain[10:], chain[3:10])):
+        write_lines(path, lines)
+    assert world.run(*paths).returncode == VERIFIED
+    # other names say nothing, and then the order given has to be right
+    renamed = [write_lines(world.directory / "b.jsonl", chain[3:]), write_lines(world.directory / "a.jsonl", chain[:3])]
+    assert world.run(*renamed).returncode == REFUSED
+    assert world.run(*renamed[::-1]).returncode == VERIFIED
 
 
 def test_contents_may_come_in_a_segment_of_their_own(world):
@@ -458,7 +471,7 @@ def test_a_snapshot_cannot_pass_for_events_nor_events_for_a_snapshot(world):
 def test_broken_lines_and_empty_segments(world):
     path = world.directory / "empty.jsonl"
     path.write_text("")
-    world.check(UNCHECKED, "--type", "audit", path)
+    world.check(UNCHECKED, path)
     chain, _ = make_chain(world.signer)
     write_lines(path, chain)
     path.write_bytes(path.read_bytes()[:-40])
