@@ -52,7 +52,7 @@ class Server:
             postgres = pwd.getpwnam("postgres")
             os.chown(self.directory, postgres.pw_uid, postgres.pw_gid)
             self.user = {"prefix": ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
-                                    "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]}
+                                    "--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]}
         self.run("initdb", "-D", self.directory / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
                  "--locale=C.UTF-8", "--no-sync")
         with open(self.directory / "data" / "postgresql.conf", "a", encoding="utf-8") as settings:
