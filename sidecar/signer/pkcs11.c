@@ -1,7 +1,7 @@
 /*
  * pkcs11.c: a key that never leaves its token.
  *
- * The module is loaded once and stays loaded: modules do not take being initialised twice. Slot numbers change (SoftHSM
+ * The module is loaded once and stays loaded. Slot numbers change (SoftHSM
  * draws them at random), so the token is found by its label, each time a session is opened. A session that is lost, or
  * a token that was removed and came back, is noticed by the failing call: one new login is tried before it counts.
  */
@@ -31,6 +31,8 @@ struct pkcs11_signer {
 };
 
 static CK_FUNCTION_LIST *functions;
+/* Hash of the PIN that the token refused: tokens lock after a few wrong ones, so it is not tried again. */
+static uint8_t refused_pin[crypto_generichash_BYTES];
 
 static bool load(const char *path)
 {
@@ -61,6 +63,18 @@ static bool load(const char *path)
         return false;
     }
     return true;
+}
+
+/*
+ * Some modules look for tokens only when they are initialised (SoftHSM does), and so never see one that came back. Ours
+ * is the module's only session, so nothing else is lost.
+ */
+static void look_again(void)
+{
+    CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK};
+
+    functions->C_Finalize(NULL);
+    functions->C_Initialize(&arguments);
 }
 
 static bool find_slot(const char *token, CK_SLOT_ID *slot)
@@ -135,12 +149,12 @@ static void close_session(struct pkcs11_signer *pkcs11)
     pkcs11->open = false;
 }
 
-static bool open_session(struct pkcs11_signer *pkcs11)
+static bool try_session(struct pkcs11_signer *pkcs11)
 {
     CK_SLOT_ID slot;
     CK_RV rv;
     char pin[256];
-    uint8_t public_key[PUBLIC_KEY_LENGTH];
+    uint8_t pin_hash[crypto_generichash_BYTES], public_key[PUBLIC_KEY_LENGTH];
 
     close_session(pkcs11);
     if (!find_slot(pkcs11->token, &slot)) {
@@ -155,8 +169,16 @@ static bool open_session(struct pkcs11_signer *pkcs11)
     pkcs11->open = true;
     if (!http_read_secret(pkcs11->pin_file, pin, sizeof(pin)))
         goto failed;
+    crypto_generichash(pin_hash, sizeof(pin_hash), (const uint8_t *)pin, strlen(pin), NULL, 0);
+    if (!memcmp(pin_hash, refused_pin, sizeof(pin_hash))) {
+        sodium_memzero(pin, sizeof(pin));
+        log_error("token \"%s\" refused this PIN: it is not tried again until \"%s\" holds another", pkcs11->token, pkcs11->pin_file);
+        goto failed;
+    }
     rv = functions->C_Login(pkcs11->session, CKU_USER, (CK_UTF8CHAR *)pin, strlen(pin));
     sodium_memzero(pin, sizeof(pin));
+    if (rv == CKR_PIN_INCORRECT)
+        memcpy(refused_pin, pin_hash, sizeof(pin_hash));
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) {
         log_error("token \"%s\" refuses the login: 0x%lx", pkcs11->token, rv);
         goto failed;
@@ -173,6 +195,14 @@ static bool open_session(struct pkcs11_signer *pkcs11)
 failed:
     close_session(pkcs11);
     return false;
+}
+
+static bool open_session(struct pkcs11_signer *pkcs11)
+{
+    if (try_session(pkcs11))
+        return true;
+    look_again();
+    return try_session(pkcs11);
 }
 
 static CK_RV sign_once(struct pkcs11_signer *pkcs11, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])

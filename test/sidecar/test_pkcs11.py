@@ -1,0 +1,128 @@
+"""Signing with a key that never leaves its token: PKCS#11, here SoftHSM 2."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import psycopg
+import pytest
+
+from conftest import wait_for
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "4711-pin"
+
+
+class Token:
+    """A token in a directory of its own, with an Ed25519 key."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        (directory / "tokens").mkdir()
+        (directory / "softhsm2.conf").write_text(f"directories.tokendir = {directory}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+        self.environment = {"SOFTHSM2_CONF": str(directory / "softhsm2.conf")}
+        self.shell = {**os.environ, **self.environment}
+        self.run("softhsm2-util", "--init-token", "--free", "--label", "reason", "--pin", PIN, "--so-pin", "so-pin-1")
+        self.tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", "audit", "--id", "a1b2")
+        self.pin_file = directory / "pin"
+        self.pin_file.write_text(PIN + "\n")
+
+    def run(self, *command):
+        return subprocess.run(command, env=self.shell, check=True, capture_output=True, timeout=30).stdout
+
+    def tool(self, *arguments):
+        return self.run("pkcs11-tool", "--module", MODULE, "--token-label", "reason", "--login", "--pin", PIN, *arguments)
+
+    def public_key(self):
+        """Hex of the raw key."""
+        objects = self.tool("--list-objects", "--type", "pubkey").decode()
+        return re.search(r"EC_POINT:\s+0420([0-9a-f]{64})", objects).group(1)
+
+
+@pytest.fixture
+def token(tmp_path):
+    directory = tmp_path / "hsm"
+    directory.mkdir()
+    return Token(directory)
+
+
+@pytest.fixture
+def hsm_settings(database, settings, token):
+    database.value("SELECT reason.add_signer('hsm-1', %s)", token.public_key())
+    return {**settings, "signer": {"id": "hsm-1", "type": "pkcs11", "module": MODULE, "token": "reason", "key_label": "audit",
+                                   "pin_file": token.pin_file, "timeout_ms": 2000}}
+
+
+def test_a_token_signs_events_and_snapshots(database, sidecars, hsm_settings, token):
+    one = sidecars(hsm_settings, token.environment).start()
+    database.nodes(300)
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    database.settled()
+    assert database.verified()
+    assert database.value("SELECT signer_id FROM reason.snapshot WHERE id = %s", snapshot) == "hsm-1"
+    assert database.value("SELECT DISTINCT signer_id FROM reason.audit_signature") == "hsm-1"
+    assert PIN not in one.log()
+
+
+def test_the_key_is_found_by_id_too(database, sidecars, hsm_settings, token):
+    by_id = {key: value for key, value in hsm_settings["signer"].items() if key != "key_label"}
+    sidecars({**hsm_settings, "signer": {**by_id, "key_id": "a1:b2"}}, token.environment).start()
+    database.completed(database.snapshot(database.node()))
+
+
+def test_a_wrong_pin_signs_nothing_until_it_is_put_right(database, sidecars, hsm_settings, token):
+    token.pin_file.write_text("wrong\n")
+    one = sidecars(hsm_settings, token.environment).start(ready=False)
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: "refuses the login" in one.log(), 10)
+    # tokens lock after a few wrong ones
+    wait_for(lambda: "it is not tried again until" in one.log(), 10)
+    assert one.log().count("refuses the login") == 1
+    assert database.status(snapshot) == "pending"
+    assert "wrong" not in one.log()
+    token.pin_file.write_text(PIN + "\n")
+    database.completed(snapshot, 30)
+
+
+def test_a_key_of_another_label_is_not_taken(sidecars, hsm_settings, token):
+    answer = sidecars({**hsm_settings, "signer": {**hsm_settings["signer"], "key_label": "other"}}, token.environment).check()
+    assert answer.returncode == 1
+    assert "signer failed" in answer.stdout
+    assert "has no private key of that label and id" in answer.stderr
+
+
+def test_a_token_that_is_removed_and_comes_back_signs_again(database, sidecars, hsm_settings, token):
+    one = sidecars(hsm_settings, token.environment).start()
+    database.node()
+    database.settled()
+    gone = token.directory / "gone"
+    (token.directory / "tokens").rename(gone)
+    (token.directory / "tokens").mkdir()
+    one.signal(signal.SIGHUP)
+    wait_for(lambda: "reloaded" in one.log(), 5)
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: one.get("/ready")[0] == 503, 10, "noticing that the token is gone")
+    assert database.status(snapshot) == "pending"
+    (token.directory / "tokens").rmdir()
+    gone.rename(token.directory / "tokens")
+    database.completed(snapshot, 30)
+    database.settled(30)
+    assert database.verified()
+
+
+def test_a_signature_of_another_key_is_refused_by_the_database(database, token):
+    """What the sidecar checks is checked again where it counts."""
+    lease = database.value("SELECT reason.acquire_lease('seal', 'me', '30 s')")
+    database.node()
+    database.value("SELECT reason.seal_events(%s)", lease)
+    division, seq, digest = database.rows("SELECT division, seq, hash FROM reason.unsigned_seals(1)")[0]
+    message = token.directory / "message"
+    message.write_bytes(digest)
+    token.tool("--sign", "--mechanism", "EDDSA", "--label", "audit", "--input-file", str(message), "--output-file", str(token.directory / "signature"))
+    signature = pathlib.Path(token.directory / "signature").read_bytes()
+    with pytest.raises(psycopg.errors.DataException, match="is not that of signer"):
+        database.value("SELECT reason.record_seal_signatures(%s, 'test-signer', %s, %s, %s)", lease, [division], [seq], [signature])
+    assert database.value("SELECT count(*) FROM reason.audit_signature") == 0

@@ -1,0 +1,59 @@
+#!/bin/sh
+# A real Kafka broker (KRaft, one node) for the sidecar's tests.
+#
+#   kafka.sh jars DIR                 fetch Kafka's jars from Maven Central into DIR/jars, unless they are there
+#   kafka.sh run DIR DATA PORT        run a broker with its data in DATA (made when missing) on 127.0.0.1:PORT, in the foreground
+#
+# Needs a JDK and Maven. DATA/server.properties is written anew each time.
+set -eu
+version=3.9.1
+command=$1
+dir=$2
+
+case $command in
+jars)
+    [ -e "$dir/jars/kafka_2.13-$version.jar" ] && exit 0
+    mkdir -p "$dir/jars"
+    cat >"$dir/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>reason.test</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+POM
+    mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$(cd "$dir" && pwd)/jars" >"$dir/mvn.log" 2>&1 || {
+        cat "$dir/mvn.log" >&2
+        exit 1
+    }
+    ;;
+run)
+    data=$3
+    port=$4
+    mkdir -p "$data"
+    cat >"$data/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:$((port + 1))
+log.dirs=$data/log
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.partitions=1
+PROPERTIES
+    if [ ! -e "$data/log/meta.properties" ]; then
+        java -Xmx128m -cp "$dir/jars/*" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$data/server.properties" >/dev/null
+    fi
+    exec java -Xmx256m -Xms128m -XX:TieredStopAtLevel=1 -cp "$dir/jars/*" kafka.Kafka "$data/server.properties"
+    ;;
+*)
+    echo "usage: kafka.sh jars DIR | kafka.sh run DIR DATA PORT" >&2
+    exit 2
+    ;;
+esac
