@@ -101,7 +101,7 @@ chmod 644 "$RUN_DIR/signers.json"
 # ---------------------------------------------------------------- the gateway
 
 render() {
-    sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
+    sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@LISTEN@|127.0.0.1|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
         -e "s|@PG_HOST@|$socket|g" -e "s|@PG_PORT@|$pg_port|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|$root/gateway/build/ngx_http_reason_module.so|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"

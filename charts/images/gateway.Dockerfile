@@ -1,0 +1,14 @@
+# docker build -f charts/images/gateway.Dockerfile -t reasoning-graph/gateway:0.1.0 .
+FROM debian:12-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends nginx-dev libpq-dev libssl-dev libpcre2-dev zlib1g-dev gcc libc6-dev make
+COPY gateway /src/gateway
+RUN make -C /src/gateway install DESTDIR=/out
+
+FROM debian:12-slim
+RUN apt-get update && apt-get install -y --no-install-recommends nginx libpq5 ca-certificates && rm -rf /var/lib/apt/lists/*
+COPY --from=build /out/ /
+COPY gateway/openapi.json* /usr/share/reasoning-graph/
+RUN mkdir -p /run/reason/temp && chown -R 10001:10001 /run/reason
+USER 10001:10001
+EXPOSE 8443 8080
+CMD ["nginx", "-p", "/run/reason", "-c", "/etc/reason/gateway/nginx.conf", "-e", "stderr"]

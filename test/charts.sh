@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The chart: every alert has its runbook and names metrics that exist; where helm can be had, it lints and renders.
+#
+# helm comes from the Go module proxy into .build/ when Go is there. Ends with "N passed, N failed".
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+chart=charts/reasoning-graph
+passed=0
+failed=0
+check() {
+    local name=$1
+    shift
+    if "$@"; then passed=$((passed + 1)); else
+        echo "failed: $name"
+        failed=$((failed + 1))
+    fi
+}
+
+runbooks_exist() {
+    local alert ok=0
+    while read -r alert; do
+        [ -f "docs/runbooks/$alert.md" ] || { echo "no runbook for $alert"; ok=1; }
+    done < <(sed -n 's/.*- alert: *//p' $chart/files/alerts.yaml)
+    return $ok
+}
+metrics_exist() {
+    local metric ok=0
+    while read -r metric; do
+        grep -rqF "$metric" gateway/module sidecar --include='*.c' || { echo "no metric $metric"; ok=1; }
+    done < <(grep -Eo 'reason_(gateway|sidecar)_[a-z_]+' $chart/files/alerts.yaml | sort -u)
+    return $ok
+}
+check "every alert has a runbook" runbooks_exist
+check "alerts name metrics that exist" metrics_exist
+
+helm=$(command -v helm || true)
+[ -n "$helm" ] || helm=.build/go/bin/helm
+if [ ! -x "$helm" ] && command -v go >/dev/null; then
+    (cd /tmp && GOFLAGS=-mod=mod GOBIN="$root/.build/go/bin" go install helm.sh/helm/v3/cmd/helm@v3.16.4) >.build/helm.log 2>&1 || true
+fi
+if [ ! -x "$helm" ]; then
+    echo "helm is not here and Go cannot make it: the chart is not rendered"
+    echo "$passed passed, $failed failed"
+    exit $((failed > 0))
+fi
+
+values=(--set sidecar.config.signer.id=s --set sidecar.config.store.url=s3://b/p)
+full=("${values[@]}" --set gateway.autoscaling.enabled=true --set serviceMonitor.enabled=true --set prometheusRule.enabled=true
+    --set 'sidecar.secretMounts[0].name=hsm' --set 'sidecar.secretMounts[0].mountPath=/etc/reason/hsm'
+    --set 'networkPolicy.sidecarEgress[0].port=443')
+rendered=$(mktemp)
+trap 'rm -f "$rendered"' EXIT
+# The links to gateway/ are meant, and helm need not say so each time.
+run_helm() { "$helm" "$@" 2> >(grep -v 'found symbolic link' >&2); }
+lint() { run_helm lint --quiet $chart "${full[@]}"; }
+render() { run_helm template reason $chart --kube-version 1.30.0 "$@" >"$rendered"; }
+refuses() { ! "$helm" template reason $chart --kube-version 1.30.0 "$@" >/dev/null 2>&1; }
+has_no_placeholder() { ! grep -n '@[A-Z_]*@' "$rendered"; }
+check "lint" lint
+check "renders with the least values" render "${values[@]}"
+check "leaves no placeholder" has_no_placeholder
+check "renders with everything on" render "${full[@]}"
+check "every container runs without root, capabilities or a writable root" \
+    test "$(grep -c 'readOnlyRootFilesystem: true' "$rendered")" -eq "$(grep -c 'image: reasoning-graph/' "$rendered")"
+check "every password is a reference to a Secret" test "$(grep -c 'name: PGPASSWORD' "$rendered")" -eq "$(grep -c 'key: password' "$rendered")"
+check "a signer must be named" refuses --set sidecar.config.store.url=s3://b/p
+check "a password in conninfo is refused" refuses "${values[@]}" --set 'database.conninfo=host=db password=x'
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
