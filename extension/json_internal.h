@@ -16,6 +16,64 @@ typedef struct JsonNumber
 	bool		canonical;		/* and it is written as ECMAScript writes it */
 } JsonNumber;
 
+/* No container is open. */
+#define NO_PARENT UINT32_MAX
+
+/* A text that is being read; json_reader.c says how the nodes serve as stack. */
+typedef struct JsonReader
+{
+	JsonDocument *document;
+	const JsonLimits *limits;
+	JsonError  *error;
+	const char *text;
+	const char *end;
+	JsonNode   *nodes;
+	uint32_t	count;
+	uint32_t	capacity;
+	uint32_t	parent;			/* innermost open container */
+	uint32_t	depth;
+	uint32_t	dirty;			/* one past the offset of the last thing that is not canonical */
+} JsonReader;
+
+/*
+ * Sets the reader's error: at a place in the text, within the values that are open.
+ * All return false, for their caller to return.
+ */
+extern bool json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format,...)
+			__attribute__((format(printf, 4, 5), cold));
+extern bool json_fail_memory(JsonReader *reader, const char *at) __attribute__((cold));
+/* Says what stands where something else was expected. */
+extern bool json_fail_expected(JsonReader *reader, const char *at, const char *expected) __attribute__((cold));
+
+extern bool json_grow_nodes(JsonReader *reader);
+
+/* A new node for the value that begins here; NULL when there is no memory. */
+static inline JsonNode *
+json_push_node(JsonReader *reader, JsonKind kind, const char *at)
+{
+	JsonNode   *node;
+
+	if (__builtin_expect(reader->count == reader->capacity, 0) && !json_grow_nodes(reader))
+		return NULL;
+	node = &reader->nodes[reader->count++];
+	node->kind = (uint8_t) kind;
+	node->flags = 0;
+	node->start = (uint32_t) (at - reader->text);
+	node->length = 0;
+	node->after = reader->count;
+	return node;
+}
+
+/* What begins here is not canonical. */
+static inline void
+json_mark_dirty(JsonReader *reader, const char *at)
+{
+	reader->dirty = (uint32_t) (at - reader->text) + 1;
+}
+
+/* Reads the string at p (its quote) into a new node; returns what follows it, NULL after an error. */
+extern const char *json_read_string(JsonReader *reader, const char *p);
+
 /* Reads the number at p, which is before end. */
 extern JsonErrorCode json_read_number(const char *p, const char *end, JsonNumber *number);
 

@@ -1,6 +1,6 @@
 /*
  * json_reader.c
- *		One pass over the text: the grammar, strings, and the order of members.
+ *		One pass over the text: the grammar, and the order of members.
  *
  * There is no recursion.  While a container is open, its node's `after` holds
  * the index of the container around it, so the nodes themselves are the stack;
@@ -18,32 +18,14 @@
 #include <stdio.h>
 
 #include "canonical_order.h"
-#include "canonical_scan.h"
 #include "json_internal.h"
-
-#define NO_PARENT UINT32_MAX
-
-typedef struct Reader
-{
-	JsonDocument *document;
-	const JsonLimits *limits;
-	JsonError  *error;
-	const char *text;
-	const char *end;
-	JsonNode   *nodes;
-	uint32_t	count;
-	uint32_t	capacity;
-	uint32_t	parent;			/* innermost open container */
-	uint32_t	depth;
-	uint32_t	dirty;
-} Reader;
 
 /*
  * Appends the part of the pointer that leads from an open container to the child
  * it is at, as far as that child is known: a name that cannot be read has none.
  */
 static void
-write_open_step(ByteBuffer *out, const Reader *reader, const JsonNode *container)
+write_open_step(ByteBuffer *out, const JsonReader *reader, const JsonNode *container)
 {
 	const JsonNode *nodes = reader->nodes;
 	uint32_t	child = (uint32_t) (container - nodes) + 1;
@@ -61,7 +43,7 @@ write_open_step(ByteBuffer *out, const Reader *reader, const JsonNode *container
 
 /* Innermost open containers come first on the way up: find each level anew, from the outside. */
 static void
-write_open_path(ByteBuffer *out, const Reader *reader)
+write_open_path(ByteBuffer *out, const JsonReader *reader)
 {
 	for (uint32_t level = reader->depth; level > 0; level--)
 	{
@@ -76,11 +58,8 @@ write_open_path(ByteBuffer *out, const Reader *reader)
 	}
 }
 
-static bool fail(Reader *reader, JsonErrorCode code, const char *at, const char *format,...)
-			__attribute__((format(printf, 4, 5), cold));
-
-static bool
-fail(Reader *reader, JsonErrorCode code, const char *at, const char *format,...)
+bool
+json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format,...)
 {
 	JsonError  *error = reader->error;
 	va_list		arguments;
@@ -103,28 +82,28 @@ fail(Reader *reader, JsonErrorCode code, const char *at, const char *format,...)
 	return false;
 }
 
-static bool
-fail_memory(Reader *reader, const char *at)
+bool
+json_fail_memory(JsonReader *reader, const char *at)
 {
-	return fail(reader, JSON_ERROR_MEMORY, at, "out of memory");
+	return json_fail(reader, JSON_ERROR_MEMORY, at, "out of memory");
 }
 
 /* Says what stands where something else was expected. */
-static bool __attribute__((cold))
-fail_expected(Reader *reader, const char *at, const char *expected)
+bool
+json_fail_expected(JsonReader *reader, const char *at, const char *expected)
 {
 	unsigned char c;
 
 	if (at >= reader->end)
-		return fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, but the text ends", expected);
+		return json_fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, but the text ends", expected);
 	c = (unsigned char) *at;
 	if (c > 0x20 && c < 0x7F)
-		return fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, found \"%c\"", expected, c);
-	return fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, found byte 0x%02x", expected, c);
+		return json_fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, found \"%c\"", expected, c);
+	return json_fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, found byte 0x%02x", expected, c);
 }
 
-static bool
-grow_nodes(Reader *reader)
+bool
+json_grow_nodes(JsonReader *reader)
 {
 	ByteBuffer	   *memory = &reader->document->node_memory;
 
@@ -138,30 +117,8 @@ grow_nodes(Reader *reader)
 	return true;
 }
 
-static inline JsonNode *
-push_node(Reader *reader, JsonKind kind, const char *at)
-{
-	JsonNode   *node;
-
-	if (__builtin_expect(reader->count == reader->capacity, 0) && !grow_nodes(reader))
-		return NULL;
-	node = &reader->nodes[reader->count++];
-	node->kind = (uint8_t) kind;
-	node->flags = 0;
-	node->start = (uint32_t) (at - reader->text);
-	node->length = 0;
-	node->after = reader->count;
-	return node;
-}
-
-static inline void
-mark_dirty(Reader *reader, const char *at)
-{
-	reader->dirty = (uint32_t) (at - reader->text) + 1;
-}
-
 static inline const char *
-skip_space(Reader *reader, const char *p)
+skip_space(JsonReader *reader, const char *p)
 {
 	if (__builtin_expect(p < reader->end && (unsigned char) *p <= ' ', 0))
 	{
@@ -170,330 +127,61 @@ skip_space(Reader *reader, const char *p)
 		while (p < reader->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
 			p++;
 		if (p > start)
-			mark_dirty(reader, p - 1);
+			json_mark_dirty(reader, p - 1);
 	}
 	return p;
 }
 
-/* Hexadecimal digits of an escape; -1 if there are not four. */
-static int
-read_hex(const char *p, const char *end, bool *lower_case)
-{
-	int			value = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++)
-	{
-		char		c = p[i];
-
-		value <<= 4;
-		if (c >= '0' && c <= '9')
-			value |= c - '0';
-		else if (c >= 'a' && c <= 'f')
-			value |= c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-		{
-			value |= c - 'A' + 10;
-			*lower_case = false;
-		}
-		else
-			return -1;
-	}
-	return value;
-}
-
-static char *
-put_utf8(char *out, uint32_t c)
-{
-	if (c < 0x80)
-		*out++ = (char) c;
-	else if (c < 0x800)
-	{
-		*out++ = (char) (0xC0 | c >> 6);
-		*out++ = (char) (0x80 | (c & 0x3F));
-	}
-	else if (c < 0x10000)
-	{
-		*out++ = (char) (0xE0 | c >> 12);
-		*out++ = (char) (0x80 | (c >> 6 & 0x3F));
-		*out++ = (char) (0x80 | (c & 0x3F));
-	}
-	else
-	{
-		*out++ = (char) (0xF0 | c >> 18);
-		*out++ = (char) (0x80 | (c >> 12 & 0x3F));
-		*out++ = (char) (0x80 | (c >> 6 & 0x3F));
-		*out++ = (char) (0x80 | (c & 0x3F));
-	}
-	return out;
-}
-
-/*
- * Reads the escape at *p (the backslash), leaves *p behind it and returns what it
- * stands for; UINT32_MAX after an error.  *canonical is cleared if RFC 8785 writes
- * it otherwise.
- */
-static uint32_t
-read_escape(Reader *reader, const char **p, bool *canonical)
-{
-	const char *at = *p;
-	int			unit,
-				second;
-	bool		lower_case = true;
-
-	if (reader->end - at < 2)
-	{
-		fail_expected(reader, reader->end, "an escape");
-		return UINT32_MAX;
-	}
-	*p = at + 2;
-	switch (at[1])
-	{
-		case '"':
-		case '\\':
-			return (uint32_t) at[1];
-		case '/':
-			*canonical = false;
-			return '/';
-		case 'b':
-			return '\b';
-		case 'f':
-			return '\f';
-		case 'n':
-			return '\n';
-		case 'r':
-			return '\r';
-		case 't':
-			return '\t';
-		case 'u':
-			break;
-		default:
-			fail_expected(reader, at + 1, "one of \"\\/bfnrtu after a backslash");
-			return UINT32_MAX;
-	}
-
-	unit = read_hex(at + 2, reader->end, &lower_case);
-	if (unit < 0)
-	{
-		fail(reader, JSON_ERROR_SYNTAX, at, "\\u must be followed by four hexadecimal digits");
-		return UINT32_MAX;
-	}
-	*p = at + 6;
-	if (unit == 0)
-	{
-		fail(reader, JSON_ERROR_NUL, at, "U+0000 cannot be stored");
-		return UINT32_MAX;
-	}
-	if (unit < 0x20)
-	{
-		if (unit == '\b' || unit == '\t' || unit == '\n' || unit == '\f' || unit == '\r' || !lower_case)
-			*canonical = false;
-		return (uint32_t) unit;
-	}
-	*canonical = false;
-	if (unit < 0xD800 || unit > 0xDFFF)
-		return (uint32_t) unit;
-
-	if (unit > 0xDBFF || reader->end - at < 12 || at[6] != '\\' || at[7] != 'u' ||
-		(second = read_hex(at + 8, reader->end, &lower_case)) < 0xDC00 || second > 0xDFFF)
-	{
-		fail(reader, JSON_ERROR_SURROGATE, at, "surrogate U+%04X stands alone", unit);
-		return UINT32_MAX;
-	}
-	*p = at + 12;
-	return 0x10000 + ((uint32_t) (unit - 0xD800) << 10) + (uint32_t) (second - 0xDC00);
-}
-
-/* Length of the UTF-8 sequence at p, whose first byte is not ASCII; 0 if it is not valid. */
-static inline int
-utf8_sequence(const char *text, const char *end)
-{
-	const unsigned char *p = (const unsigned char *) text;
-	ptrdiff_t	left = end - text;
-
-	if (p[0] < 0xC2)
-		return 0;
-	if (p[0] < 0xE0)
-		return left >= 2 && (p[1] & 0xC0) == 0x80 ? 2 : 0;
-	if (p[0] < 0xF0)
-	{
-		if (left < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80)
-			return 0;
-		/* overlong, or a surrogate */
-		if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F))
-			return 0;
-		return 3;
-	}
-	if (p[0] > 0xF4 || left < 4 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (p[3] & 0xC0) != 0x80)
-		return 0;
-	if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-		return 0;
-	return 4;
-}
-
-/* On to the next quote or backslash, over bytes that stand for themselves. */
-static inline const char *
-skip_plain(Reader *reader, const char *p)
-{
-	for (;;)
-	{
-		p = scan_plain(p, reader->end, true);
-		if (p == reader->end)
-		{
-			fail_expected(reader, p, "the end of the string");
-			return NULL;
-		}
-		if (*p == '"' || *p == '\\')
-			return p;
-		if ((unsigned char) *p < 0x20)
-		{
-			fail(reader, JSON_ERROR_SYNTAX, p, "control character 0x%02x must be escaped in a string",
-				 (unsigned char) *p);
-			return NULL;
-		}
-		do
-		{
-			int			length = utf8_sequence(p, reader->end);
-
-			if (length == 0)
-			{
-				fail(reader, JSON_ERROR_ENCODING, p, "byte 0x%02x is not valid UTF-8 here", (unsigned char) *p);
-				return NULL;
-			}
-			p += length;
-		}
-		while (p < reader->end && (unsigned char) *p >= 0x80);
-	}
-}
-
-/*
- * Decodes a string into the document's memory, from its first backslash on;
- * `first` is what stands between the quote and there.  Returns the place of the
- * closing quote.
- */
 static const char *
-decode_string(Reader *reader, const char *first, const char *p, JsonNode *node)
+read_number_node(JsonReader *reader, const char *p)
 {
-	ByteBuffer	   *decoded = &reader->document->decoded_memory;
-	size_t		start = decoded->length;
-	bool		canonical = true;
-
-	buffer_append(decoded, first, (size_t) (p - first));
-	while (*p == '\\')
-	{
-		const char *run;
-		uint32_t	c = read_escape(reader, &p, &canonical);
-
-		if (c == UINT32_MAX)
-			return NULL;
-		if (buffer_reserve(decoded, 4))
-			decoded->length = (size_t) (put_utf8(decoded->data + decoded->length, c) - decoded->data);
-		run = p;
-		p = skip_plain(reader, p);
-		if (!p)
-			return NULL;
-		buffer_append(decoded, run, (size_t) (p - run));
-	}
-	if (decoded->failed)
-	{
-		fail_memory(reader, p);
-		return NULL;
-	}
-	node->flags = JSON_ESCAPED | (canonical ? JSON_CANONICAL : 0);
-	node->length = (uint32_t) (decoded->length - start);
-	node->u.span.extra = (uint32_t) start;
-	return p;
-}
-
-/* Reads the string at p (its quote) into a new node; returns what follows it. */
-static inline const char *
-read_string(Reader *reader, const char *p)
-{
-	const char *first = p + 1;
-	const char *quote = skip_plain(reader, first);
-	JsonNode	node = {0};
-	JsonNode   *pushed;
-
-	if (!quote)
-		return NULL;
-	if (*quote == '"')
-	{
-		node.flags = JSON_CANONICAL;
-		node.length = (uint32_t) (quote - first);
-	}
-	else
-	{
-		quote = decode_string(reader, first, quote, &node);
-		if (!quote)
-			return NULL;
-		if (!(node.flags & JSON_CANONICAL))
-			mark_dirty(reader, p);
-	}
-	/* Only now, so that errors within the string are told of what surrounds it. */
-	pushed = push_node(reader, JSON_STRING, p);
-	if (!pushed)
-	{
-		fail_memory(reader, p);
-		return NULL;
-	}
-	pushed->flags = node.flags;
-	pushed->length = node.length;
-	pushed->u.span.extra = node.u.span.extra;
-	pushed->u.span.end = (uint32_t) (quote + 1 - reader->text);
-	return quote + 1;
-}
-
-static const char *
-read_number_node(Reader *reader, const char *p)
-{
-	JsonNode   *node = push_node(reader, JSON_NUMBER, p);
+	JsonNode   *node = json_push_node(reader, JSON_NUMBER, p);
 	JsonNumber	number;
 	JsonErrorCode code;
 
 	if (!node)
 	{
-		fail_memory(reader, p);
+		json_fail_memory(reader, p);
 		return NULL;
 	}
 	code = json_read_number(p, reader->end, &number);
 	if (code == JSON_ERROR_SYNTAX)
 	{
-		fail_expected(reader, number.end, number.expected);
+		json_fail_expected(reader, number.end, number.expected);
 		return NULL;
 	}
 	if (code == JSON_ERROR_NUMBER_RANGE)
 	{
-		fail(reader, code, p, "number is beyond the range of a double");
+		json_fail(reader, code, p, "number is beyond the range of a double");
 		return NULL;
 	}
 	if (!number.exact && reader->limits->refuse_inexact_numbers)
 	{
-		fail(reader, JSON_ERROR_NUMBER_INEXACT, p, "number cannot be held by a double without changing its value");
+		json_fail(reader, JSON_ERROR_NUMBER_INEXACT, p, "number cannot be held by a double without changing its value");
 		return NULL;
 	}
 	node->flags = (uint8_t) ((number.canonical ? JSON_CANONICAL : 0) | (number.exact ? 0 : JSON_INEXACT));
 	node->length = (uint32_t) (number.end - p);
 	node->u.number = number.value;
 	if (!number.canonical)
-		mark_dirty(reader, p);
+		json_mark_dirty(reader, p);
 	return number.end;
 }
 
 static const char *
-read_word(Reader *reader, const char *p, JsonKind kind, const char *word, size_t length)
+read_word(JsonReader *reader, const char *p, JsonKind kind, const char *word, size_t length)
 {
 	JsonNode   *node;
 
 	if ((size_t) (reader->end - p) < length || memcmp(p, word, length) != 0)
 	{
-		fail_expected(reader, p, "a value");
+		json_fail_expected(reader, p, "a value");
 		return NULL;
 	}
-	node = push_node(reader, kind, p);
+	node = json_push_node(reader, kind, p);
 	if (!node)
 	{
-		fail_memory(reader, p);
+		json_fail_memory(reader, p);
 		return NULL;
 	}
 	node->flags = JSON_CANONICAL;
@@ -507,7 +195,7 @@ read_word(Reader *reader, const char *p, JsonKind kind, const char *word, size_t
  * duplicates, which are neighbours then.
  */
 static bool
-order_members(Reader *reader, JsonNode *object)
+order_members(JsonReader *reader, JsonNode *object)
 {
 	JsonDocument *document = reader->document;
 	JsonNode   *nodes = reader->nodes;
@@ -542,7 +230,7 @@ order_members(Reader *reader, JsonNode *object)
 	scratch->length = 0;
 	if (!buffer_reserve(scratch, (size_t) count * 2 * sizeof(OrderedName)) ||
 		!buffer_reserve(order, (size_t) count * sizeof(uint32_t)))
-		return fail_memory(reader, reader->text + object->start);
+		return json_fail_memory(reader, reader->text + object->start);
 	names = (OrderedName *) scratch->data;
 	index = (uint32_t) (object - nodes) + 1;
 	for (i = 0; i < count; i++)
@@ -570,17 +258,17 @@ order_members(Reader *reader, JsonNode *object)
 		json_write_pointer_name(&path, json_string(document, &nodes[duplicate]), nodes[duplicate].length);
 		json_set_pointer(reader->error, &path);
 		buffer_free(&path);
-		return fail(reader, JSON_ERROR_DUPLICATE, reader->text + nodes[duplicate].start,
+		return json_fail(reader, JSON_ERROR_DUPLICATE, reader->text + nodes[duplicate].start,
 					"name appears twice in one object");
 	}
 	object->flags |= JSON_REORDERED;
-	mark_dirty(reader, reader->text + object->start);
+	json_mark_dirty(reader, reader->text + object->start);
 	return true;
 }
 
 /* Ends the innermost container, whose bracket is at p. */
 static bool
-close_container(Reader *reader, const char *p)
+close_container(JsonReader *reader, const char *p)
 {
 	JsonNode   *node = &reader->nodes[reader->parent];
 
@@ -596,15 +284,15 @@ close_container(Reader *reader, const char *p)
 }
 
 static bool
-open_container(Reader *reader, JsonKind kind, const char *p)
+open_container(JsonReader *reader, JsonKind kind, const char *p)
 {
 	JsonNode   *node;
 
 	if (reader->depth >= reader->limits->max_depth)
-		return fail(reader, JSON_ERROR_DEPTH, p, "nested deeper than %u levels", reader->limits->max_depth);
-	node = push_node(reader, kind, p);
+		return json_fail(reader, JSON_ERROR_DEPTH, p, "nested deeper than %u levels", reader->limits->max_depth);
+	node = json_push_node(reader, kind, p);
 	if (!node)
-		return fail_memory(reader, p);
+		return json_fail_memory(reader, p);
 	node->u.span.extra = 0;
 	node->after = reader->parent;
 	reader->parent = reader->count - 1;
@@ -614,27 +302,27 @@ open_container(Reader *reader, JsonKind kind, const char *p)
 
 /* A name, and the colon after it: leaves p where the member's value must begin. */
 static const char *
-read_name(Reader *reader, const char *p)
+read_name(JsonReader *reader, const char *p)
 {
 	if (p == reader->end || *p != '"')
 	{
-		fail_expected(reader, p, "a name in double quotes");
+		json_fail_expected(reader, p, "a name in double quotes");
 		return NULL;
 	}
-	p = read_string(reader, p);
+	p = json_read_string(reader, p);
 	if (!p)
 		return NULL;
 	p = skip_space(reader, p);
 	if (p == reader->end || *p != ':')
 	{
-		fail_expected(reader, p, "\":\"");
+		json_fail_expected(reader, p, "\":\"");
 		return NULL;
 	}
 	return skip_space(reader, p + 1);
 }
 
 static bool
-read_text(Reader *reader)
+read_text(JsonReader *reader)
 {
 	const char *p = skip_space(reader, reader->text);
 
@@ -646,7 +334,7 @@ read_text(Reader *reader)
 		switch (p < reader->end ? *p : '\0')
 		{
 			case '"':
-				p = read_string(reader, p);
+				p = json_read_string(reader, p);
 				break;
 			case '-':
 			case '0' ... '9':
@@ -684,7 +372,7 @@ read_text(Reader *reader)
 				p = read_word(reader, p, JSON_NULL, "null", 4);
 				break;
 			default:
-				return fail_expected(reader, p, "a value");
+				return json_fail_expected(reader, p, "a value");
 		}
 		if (!p)
 			return false;
@@ -701,7 +389,7 @@ read_text(Reader *reader)
 			if (reader->parent == NO_PARENT)
 			{
 				if (p < reader->end)
-					return fail_expected(reader, p, "the end of the text");
+					return json_fail_expected(reader, p, "the end of the text");
 				return true;
 			}
 			container = &reader->nodes[reader->parent];
@@ -719,7 +407,7 @@ read_text(Reader *reader)
 				break;
 			}
 			if (p == reader->end || *p != (is_object ? '}' : ']'))
-				return fail_expected(reader, p, is_object ? "\",\" or \"}\"" : "\",\" or \"]\"");
+				return json_fail_expected(reader, p, is_object ? "\",\" or \"}\"" : "\",\" or \"]\"");
 			container->length++;
 			if (!close_container(reader, p))
 				return false;
@@ -732,7 +420,7 @@ bool
 json_read(JsonDocument *document, const char *text, size_t length,
 		  const JsonLimits *limits, JsonError *error)
 {
-	Reader		reader = {
+	JsonReader		reader = {
 		.document = document,
 		.limits = limits,
 		.error = error,
@@ -754,7 +442,7 @@ json_read(JsonDocument *document, const char *text, size_t length,
 
 	/* Offsets, and one past them, must fit into 32 bits. */
 	if (length >= UINT32_MAX || (limits->max_bytes && length > limits->max_bytes))
-		return fail(&reader, JSON_ERROR_SIZE, text, "text is longer than %zu bytes",
+		return json_fail(&reader, JSON_ERROR_SIZE, text, "text is longer than %zu bytes",
 					limits->max_bytes ? limits->max_bytes : (size_t) UINT32_MAX - 1);
 	reader.nodes = (JsonNode *) document->node_memory.data;
 	reader.capacity = (uint32_t) (document->node_memory.capacity / sizeof(JsonNode));
