@@ -313,5 +313,4 @@ graph_report_no_node(const pg_uuid_t *id)
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("node \"%s\" does not exist",
 					DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id))))));
-	pg_unreachable();
 }

@@ -151,7 +151,7 @@ extern GraphDivisions graph_divisions_of_array(Datum array);
 extern GraphNode *graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division);
 
 /* Raises P0002. */
-extern void graph_report_no_node(const pg_uuid_t *id) pg_attribute_noreturn();
+extern void graph_report_no_node(const pg_uuid_t *id);
 
 /* ---------------------------------------------------------------- walks */
 
