@@ -562,3 +562,15 @@ AS $$
     ORDER BY 1 DESC, 2
 $$;
 COMMENT ON FUNCTION reason.snapshot_diff(uuid, uuid) IS 'Nodes, edges and annotations that are only in b (added), only in a (missing), or in both with different digests (changed).';
+
+CREATE FUNCTION reason.snapshots_holding(record uuid, OUT id uuid, OUT status text, OUT object_uri text) RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT s.id, s.status, s.object_uri FROM reason.snapshot s
+    WHERE reason.division_visible(s.division)
+      AND EXISTS (SELECT FROM reason.snapshot_records(s.no, s.division) r WHERE r.id = $1)
+    ORDER BY s.no
+$$;
+COMMENT ON FUNCTION reason.snapshots_holding(uuid) IS
+    'Snapshots whose document holds a node, edge or annotation: where a content that is to be erased was frozen. Reads every document.';

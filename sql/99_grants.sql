@@ -138,6 +138,7 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_envelope(uuid),
     reason.snapshot_diff(uuid, uuid),
     reason.snapshot_records(bigint, text),
+    reason.snapshots_holding(uuid),
     reason.verify_snapshot(uuid),
     reason.verify_snapshot(uuid, text, text),
     reason.verify_snapshot_document(text, text, text),

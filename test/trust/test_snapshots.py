@@ -274,6 +274,9 @@ def test_an_erasure_before_and_after(db):
     assert "erased" not in nodes[str(effect)]
     assert db.verify_snapshot(after)["ok"]
     assert db("SELECT * FROM reason.snapshot_diff(%s, %s)", before, after) == []
+    # A signed document cannot be altered: those that hold the content can be found.
+    assert db.verify_snapshot(before)["ok"]
+    assert [r[0] for r in db("SELECT id FROM reason.snapshots_holding(%s)", cause)] == [before, after]
 
 
 def test_differences(db):
