@@ -1,0 +1,250 @@
+"""Objects in a real S3 server with versioning and object lock (Versity S3 Gateway)."""
+
+import base64
+import datetime
+import hashlib
+import hmac
+import os
+import re
+import shutil
+import signal
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from conftest import ROOT, free_port, wait_for
+
+if not (shutil.which("go") or list((ROOT / ".build" / "versitygw").glob("versitygw-v*"))):
+    pytest.skip("building the S3 server needs go", allow_module_level=True)
+
+ACCESS, SECRET, REGION, BUCKET = "test-access", "test-secret-key", "eu-central-1", "reason-test"
+
+
+class Refused(Exception):
+    """The server's status and its error."""
+
+    def __init__(self, status, body):
+        super().__init__(f"{status} {body}")
+        self.status = status
+
+
+class S3:
+    """The server, and a client of our own that shares nothing with the sidecar's."""
+
+    def __init__(self, directory):
+        program = subprocess.run([ROOT / "test" / "stack" / "versitygw.sh", ROOT / ".build" / "versitygw"],
+                                 check=True, capture_output=True, text=True, timeout=570).stdout.strip()
+        self.port = free_port()
+        (directory / "data").mkdir()
+        (directory / "versions").mkdir()
+        self.command = [program, "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--quiet", "--virtual-domain", "s3.localhost",
+                        "posix", "--versioning-dir", directory / "versions", directory / "data"]
+        self.start()
+        self.call("PUT", f"/{BUCKET}", headers={"x-amz-bucket-object-lock-enabled": "true"})
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, env={**os.environ, "ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET},
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def answers():
+            try:
+                self.call("GET", "/")
+                return True
+            except OSError:
+                return False
+        wait_for(answers, 20, "the S3 server's start")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def call(self, method, path, query=None, body=b"", headers=None):
+        """Headers and body of the answer."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        stamp = now.strftime("%Y%m%dT%H%M%SZ")
+        payload = hashlib.sha256(body).hexdigest()
+        query = "&".join(f"{urllib.parse.quote(key, safe='')}={urllib.parse.quote(value, safe='')}" for key, value in sorted((query or {}).items()))
+        signed = {"host": f"127.0.0.1:{self.port}", "x-amz-date": stamp, "x-amz-content-sha256": payload, **(headers or {})}
+        names = ";".join(sorted(signed))
+        request = "\n".join([method, urllib.parse.quote(path), query, *(f"{name}:{signed[name]}" for name in sorted(signed)), "", names, payload])
+        scope = f"{stamp[:8]}/{REGION}/s3/aws4_request"
+        to_sign = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
+        key = ("AWS4" + SECRET).encode()
+        for part in (*scope.split("/"), to_sign):
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        signed["authorization"] = f"AWS4-HMAC-SHA256 Credential={ACCESS}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
+        url = f"{self.endpoint}{urllib.parse.quote(path)}{'?' + query if query else ''}"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, data=body or None, method=method, headers=signed), timeout=30) as answer:
+                return answer.headers, answer.read()
+        except urllib.error.HTTPError as refusal:
+            raise Refused(refusal.code, refusal.read().decode()) from None
+
+    def object(self, uri, version=None):
+        return self.call("GET", "/" + uri.removeprefix("s3://"), {"versionId": version} if version else None)
+
+    def lock(self, uri, version):
+        """Mode, and for how many days from now."""
+        path = "/" + uri.removeprefix("s3://")
+        text = self.call("GET", path, {"retention": "", "versionId": version})[1].decode()
+        until = datetime.datetime.fromisoformat(re.search("<RetainUntilDate>(.*?)</RetainUntilDate>", text).group(1).replace("Z", "+00:00"))
+        return re.search("<Mode>(.*?)</Mode>", text).group(1), (until - datetime.datetime.now(datetime.timezone.utc)).total_seconds() / 86400
+
+    def legal_hold(self, uri, version):
+        return b"<Status>ON</Status>" in self.call("GET", "/" + uri.removeprefix("s3://"), {"legal-hold": "", "versionId": version})[1]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    running = S3(tmp_path_factory.mktemp("s3"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def s3_settings(settings, s3, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.write_text(f"[default]\naws_access_key_id = {ACCESS}\naws_secret_access_key = {SECRET}\n")
+    return {**settings, "store": {"url": f"s3://{BUCKET}/{tmp_path.name}", "endpoint": s3.endpoint, "region": REGION, "path_style": "yes",
+                                  "credentials_file": credentials, "lock_mode": "compliance", "lock_days": 2, "timeout_ms": 20000}}
+
+
+def stored(database, snapshot):
+    return database.rows("SELECT object_uri, object_version, hash FROM reason.snapshot WHERE id = %s", snapshot)[0]
+
+
+def test_a_snapshot_is_stored_locked_with_its_metadata_and_read_by_version(database, sidecars, s3_settings, s3):
+    one = sidecars(s3_settings)
+    assert one.check().returncode == 0
+    one.start()
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    uri, version, digest = stored(database, snapshot)
+    headers, body = s3.object(uri, version)
+    assert version and hashlib.sha256(body).hexdigest() == digest
+    assert headers["x-amz-meta-hash"] == digest and headers["x-amz-meta-snapshot-id"] == str(snapshot)
+    assert headers["x-amz-meta-signer-id"] == "test-signer" and headers["x-amz-meta-signature"] and headers["x-amz-meta-ts"]
+    mode, days = s3.lock(uri, version)
+    assert mode == "COMPLIANCE" and 1.9 < days < 2.1
+    assert SECRET not in one.log()
+
+
+def test_a_locked_version_cannot_be_deleted_and_a_delete_marker_hides_it_only(database, sidecars, s3_settings, s3):
+    sidecars(s3_settings).start()
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    uri, version, digest = stored(database, snapshot)
+    path = "/" + uri.removeprefix("s3://")
+    with pytest.raises(Refused) as refusal:
+        s3.call("DELETE", path, {"versionId": version})
+    assert refusal.value.status in (400, 403)
+    s3.call("DELETE", path)
+    with pytest.raises(Refused):
+        s3.object(uri)
+    assert hashlib.sha256(s3.object(uri, version)[1]).hexdigest() == digest
+
+
+def test_the_store_refuses_bytes_that_are_not_of_their_checksum(s3):
+    wrong = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
+    with pytest.raises(Refused) as refusal:
+        s3.call("PUT", f"/{BUCKET}/wrong", body=b"bytes", headers={"x-amz-checksum-sha256": wrong})
+    assert refusal.value.status == 400
+
+
+def test_the_same_object_put_again_is_success_and_makes_no_second_version(database, sidecars, s3_settings, s3):
+    """As after a death between the store's answer and recording it."""
+    one = sidecars(s3_settings).start()
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    uri, version, _ = stored(database, snapshot)
+    one.stop()
+    database.connection.execute("SET session_replication_role = replica")
+    database.connection.execute("UPDATE reason.snapshot SET status = 'signed', object_uri = NULL, object_version = NULL, completed_at = NULL, "
+                                "audit_event_id = NULL WHERE id = %s", (snapshot,))
+    one.start()
+    database.completed(snapshot)
+    assert stored(database, snapshot)[:2] == (uri, version)
+    prefix = uri.removeprefix(f"s3://{BUCKET}/")
+    assert s3.call("GET", f"/{BUCKET}", {"versions": "", "prefix": prefix})[1].count(b"<Version>") == 1
+
+
+def test_an_object_with_other_bytes_fails_the_snapshot(database, sidecars, s3_settings, s3, tmp_path):
+    snapshot = database.snapshot(database.node())
+    s3.call("PUT", f"/{BUCKET}/{tmp_path.name}/snapshots/default/{snapshot}.json", body=b"something else")
+    sidecars(s3_settings).start()
+    wait_for(lambda: database.status(snapshot) == "failed", 15)
+    assert "exists with other bytes" in database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot)
+
+
+def test_a_large_snapshot_goes_in_parts(database, sidecars, s3_settings, s3):
+    sidecars({**s3_settings, "store": {**s3_settings["store"], "multipart_mb": 5}}).start()
+    root = database.node()
+    for number in range(100):
+        child = database.value("SELECT reason.add_node('observation', jsonb_build_object('n', %s::int, 'text', repeat(md5(%s::text), 7000)), 'tester')",
+                               number, str(number))
+        database.value("SELECT reason.add_edge(%s, %s, 'causal')", root, child)
+        root = child
+    snapshot = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], depth => 200, audience => 'internal')", root)
+    size = database.value("SELECT size_bytes FROM reason.snapshot WHERE id = %s", snapshot)
+    assert size > 17 * 1024 * 1024
+    database.completed(snapshot, 40)
+    uri, version, digest = stored(database, snapshot)
+    _, body = s3.object(uri, version)
+    assert len(body) == size and hashlib.sha256(body).hexdigest() == digest
+    assert s3.lock(uri, version)[0] == "COMPLIANCE"
+
+
+def test_a_store_that_was_away_gets_what_waited(database, sidecars, s3_settings, s3):
+    one = sidecars(s3_settings).start()
+    s3.stop()
+    snapshot = database.snapshot(database.node())
+    database.node()
+    database.settled()
+    wait_for(lambda: database.value("SELECT attempts FROM reason.snapshot WHERE id = %s", snapshot) > 0, 15)
+    assert one.metric('reason_sidecar_failures_total{kind="store"}') > 0
+    s3.start()
+    database.completed(snapshot, 30)
+
+
+def test_credentials_are_reloaded(database, sidecars, s3_settings):
+    path = s3_settings["store"]["credentials_file"]
+    right = path.read_text()
+    path.write_text(right.replace(SECRET, "wrong-secret"))
+    one = sidecars(s3_settings).start()
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: database.value("SELECT attempts FROM reason.snapshot WHERE id = %s", snapshot) > 0, 15)
+    assert "status 403" in database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot)
+    path.write_text(right)
+    one.signal(signal.SIGHUP)
+    database.completed(snapshot, 30)
+
+
+def test_buckets_in_the_host_name(database, sidecars, s3_settings, s3):
+    """Virtual-host style: BUCKET.s3.localhost, which glibc's resolver finds on this machine."""
+    style = {**s3_settings["store"], "path_style": "no", "endpoint": f"http://s3.localhost:{s3.port}"}
+    sidecars({**s3_settings, "store": style}).start()
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+
+
+def test_archive_segments_are_locked_and_their_contents_are_not(database, sidecars, s3_settings, s3, tmp_path):
+    database.value("SELECT reason.set_archive_rule('default', 30, true)")
+    sidecars({**s3_settings, "archive": {"url": f"s3://{BUCKET}/{tmp_path.name}", "interval_s": 1, "lock_mode": "governance", "lock_days": 3}}).start()
+    database.nodes(20)
+    database.settled()
+    row = wait_for(lambda: database.rows("SELECT object_uri, object_version, contents_uri, contents_version, object_hash FROM reason.archive_segment "
+                                         "WHERE division = 'default' AND archived_at IS NOT NULL"), 15)[0]
+    assert hashlib.sha256(s3.object(row[0], row[1])[1]).hexdigest() == row[4]
+    mode, days = s3.lock(row[0], row[1])
+    assert mode == "GOVERNANCE" and 29 < days < 31
+    assert s3.legal_hold(row[0], row[1])
+    with pytest.raises(Refused):
+        s3.call("DELETE", "/" + row[0].removeprefix("s3://"), {"versionId": row[1]})
+    s3.call("DELETE", "/" + row[2].removeprefix("s3://"), {"versionId": row[3]})
