@@ -77,6 +77,7 @@ struct reason_connection_s {
     unsigned           idle:1;
     unsigned           preparing:1;
     unsigned           draining:1;  /* answered with an error; results are still to be read */
+    unsigned           paused:1;    /* not read, for the client does not keep up */
 };
 
 /* A request on its way. */
@@ -93,13 +94,16 @@ struct reason_context_s {
     char                 *await_key;
     ngx_msec_t            await_until;
     ngx_msec_t            await_interval;
-    ngx_chain_t          *body;     /* pieces, in order */
-    ngx_chain_t         **body_last;
+    ngx_chain_t          *body;     /* pieces not yet handed to nginx, in order */
+    ngx_chain_t          *busy;     /* handed over, not yet sent */
+    ngx_chain_t          *free;     /* sent: memory for the next pieces */
     off_t                 body_length;
+    const char           *refusal;  /* why the request cannot be turned into a call */
+    ngx_uint_t            tries;
     unsigned              queued:1;
-    unsigned              sent:1;   /* something may have reached the database */
-    unsigned              header_sent:1;
-    unsigned              done:1;
+    unsigned              executed:1;   /* the call may have reached the database */
+    unsigned              has_status:1;
+    unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
 };
 
 /* reason_pool.c */
@@ -109,15 +113,22 @@ void reason_pool_submit(reason_context_t *ctx);
 void reason_pool_abandon(reason_context_t *ctx);
 void reason_pool_release(reason_connection_t *connection);
 void reason_pool_broken(reason_connection_t *connection, const char *what);
+void reason_pool_discard(reason_connection_t *connection);
 
 /* reason_call.c */
 void reason_call_start(reason_connection_t *connection, reason_context_t *ctx);
 void reason_call_event(reason_connection_t *connection);
+ngx_int_t reason_call_pause(reason_connection_t *connection);
+void reason_call_resume(reason_connection_t *connection);
 
-/* reason_answer.c: the context may be gone when these return */
+/* reason_answer.c */
+/* NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone; NGX_ERROR */
 ngx_int_t reason_answer_row(reason_context_t *ctx, PGresult *result);
+/* the context may be gone when these return */
 void reason_answer_end(reason_context_t *ctx);
 void reason_answer_poll(ngx_event_t *event);
+void reason_answer_abort(reason_context_t *ctx);
+void reason_answer_forget(reason_context_t *ctx);
 
 /* reason_error.c */
 void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
@@ -126,6 +137,10 @@ void reason_error_from_result(reason_context_t *ctx, PGresult *result);
 ngx_int_t reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message,
     const char *details);
 ngx_int_t reason_error_handler(ngx_http_request_t *r);
+
+/* reason_json.c */
+u_char *reason_json_escape(u_char *p, const char *text);
+size_t reason_json_object(const char *text);
 
 /* reason_metrics.c */
 typedef enum {

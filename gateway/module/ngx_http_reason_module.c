@@ -544,6 +544,10 @@ reason_body_ready(ngx_http_request_t *r)
     if (rc == NGX_OK) {
         rc = reason_bind(ctx, conf->arguments, &count);
     }
+    if (ctx->refusal != NULL) {
+        reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", ctx->refusal, NULL);
+        return;
+    }
     if (rc == NGX_DECLINED) {
         reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the request holds a NUL character", NULL);
         return;

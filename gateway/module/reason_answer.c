@@ -1,7 +1,8 @@
 /*
  * reason_answer.c: rows become the response.
  *
- * The first row gives status and header lines; the bodies of all rows make the body. A request
+ * The first row gives status and header lines; the bodies of all rows make the body. A long one is sent as it
+ * comes, and the database is read no faster than the client reads. A request
  * with reason_await that got 202 asks again, without a connection in between, until the answer
  * is another or the time that the header X-Reason-Await named (milliseconds) is over.
  */
@@ -9,6 +10,8 @@
 
 #define REASON_AWAIT_FIRST  3
 #define REASON_AWAIT_LAST   100
+#define REASON_PIECE        65536
+#define REASON_STREAM_FROM  262144  /* a smaller answer is gathered and gets a Content-Length */
 
 static ngx_int_t
 reason_header_add(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
@@ -31,9 +34,6 @@ reason_header_add(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
     header->value = *value;
     if (name->len == sizeof("ETag") - 1 && ngx_strncasecmp(name->data, (u_char *) "ETag", name->len) == 0) {
         r->headers_out.etag = header;
-    }
-    if (name->len == sizeof("Location") - 1 && ngx_strncasecmp(name->data, (u_char *) "Location", name->len) == 0) {
-        r->headers_out.location = header;
     }
     return NGX_OK;
 }
@@ -106,25 +106,176 @@ reason_headers(reason_context_t *ctx, const char *lines, size_t length)
 }
 
 
+/* Memory for a piece of the body; several small rows share one. */
+static ngx_buf_t *
+reason_answer_piece(reason_context_t *ctx, size_t length)
+{
+    size_t         size;
+    ngx_buf_t     *b;
+    ngx_chain_t   *link, **last;
+    ngx_pool_t    *pool = ctx->request->pool;
+
+    for (last = &ctx->body; *last; last = &(*last)->next) {
+        b = (*last)->buf;
+        if ((*last)->next == NULL && (size_t) (b->end - b->last) >= length) {
+            return b;
+        }
+    }
+
+    if (ctx->free != NULL && (size_t) (ctx->free->buf->end - ctx->free->buf->start) >= length) {
+        link = ctx->free;
+        ctx->free = link->next;
+    } else {
+        /* most answers are one row: it gets what it needs */
+        size = ctx->body_length == 0 ? length : ngx_max(length, REASON_PIECE);
+        link = ngx_alloc_chain_link(pool);
+        b = ngx_create_temp_buf(pool, size);
+        if (link == NULL || b == NULL) {
+            return NULL;
+        }
+        b->tag = (ngx_buf_tag_t) &ngx_http_reason_module;
+        link->buf = b;
+    }
+    link->next = NULL;
+    link->buf->flush = 0;
+    *last = link;
+    return link->buf;
+}
+
+
+/* Hands over what there is. NGX_AGAIN: the client has not taken it all yet. */
+static ngx_int_t
+reason_answer_flush(reason_context_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t         *link, **kept;
+    ngx_http_request_t  *r = ctx->request;
+
+    for (link = ctx->body; link; link = link->next) {
+        /* else TLS keeps the rest of it until more comes, and no write event ever does */
+        link->buf->flush = link->next == NULL;
+    }
+    rc = ngx_http_output_filter(r, ctx->body);
+    if (rc == NGX_ERROR || r->connection->error) {
+        return NGX_ABORT;
+    }
+    ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &ctx->body, (ngx_buf_tag_t) &ngx_http_reason_module);
+
+    /* pieces of a size of their own go back to the pool */
+    for (kept = &ctx->free; (link = *kept) != NULL; ) {
+        b = link->buf;
+        if ((size_t) (b->end - b->start) == REASON_PIECE) {
+            kept = &link->next;
+            continue;
+        }
+        *kept = link->next;
+        (void) ngx_pfree(r->pool, b->start);
+        ngx_free_chain(r->pool, link);
+    }
+    return ctx->busy != NULL || r->buffered || r->connection->buffered ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+reason_answer_wait_for_client(reason_context_t *ctx)
+{
+    ngx_event_t               *write = ctx->request->connection->write;
+    ngx_http_core_loc_conf_t  *clcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_core_module);
+
+    if (!write->delayed) {
+        ngx_add_timer(write, clcf->send_timeout);
+    }
+    return ngx_handle_write_event(write, clcf->send_lowat);
+}
+
+
+/* The client has taken something. */
+static void
+reason_answer_writer(ngx_http_request_t *r)
+{
+    ngx_int_t          rc;
+    ngx_event_t       *write = r->connection->write;
+    reason_context_t  *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
+
+    if (write->timedout) {
+        r->connection->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+    rc = reason_answer_flush(ctx);
+    if (rc == NGX_ABORT || (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK)) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+    if (rc == NGX_OK) {
+        if (write->timer_set) {
+            ngx_del_timer(write);
+        }
+        if (ctx->connection != NULL && ctx->connection->paused) {
+            reason_call_resume(ctx->connection);
+        }
+    }
+}
+
+
+static ngx_int_t
+reason_answer_header(reason_context_t *ctx, off_t length)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    if (r->headers_out.content_type.len == 0) {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+    }
+    r->headers_out.content_length_n = length;
+    if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED || r->headers_out.status == NGX_HTTP_NO_CONTENT) {
+        r->header_only = 1;
+    }
+    return ngx_http_send_header(r);
+}
+
+
+/* Too much to gather: the header goes out now, without a length, the body as it comes. */
+static ngx_int_t
+reason_answer_stream(reason_context_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (!ctx->streaming) {
+        ctx->streaming = 1;
+        rc = reason_answer_header(ctx, -1);
+        if (rc == NGX_ERROR || rc > NGX_OK) {
+            return NGX_ABORT;
+        }
+        ctx->request->write_event_handler = reason_answer_writer;
+    }
+    rc = reason_answer_flush(ctx);
+    if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
+        return NGX_ABORT;
+    }
+    return rc;
+}
+
+
 ngx_int_t
 reason_answer_row(reason_context_t *ctx, PGresult *result)
 {
     size_t               length;
+    ngx_int_t            status;
     ngx_buf_t           *b;
-    ngx_chain_t         *link;
     ngx_http_request_t  *r = ctx->request;
 
     if (PQnfields(result) != 3 || PQntuples(result) != 1) {
         return NGX_ERROR;
     }
 
-    if (!ctx->header_sent) {
-        ngx_int_t  status = ngx_atoi((u_char *) PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0));
-
+    if (!ctx->has_status) {
+        status = ngx_atoi((u_char *) PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0));
         if (status < 200 || status > 599) {
             return NGX_ERROR;
         }
-        ctx->header_sent = 1;
+        ctx->has_status = 1;
         r->headers_out.status = status;
         if (!PQgetisnull(result, 0, 1)
             && reason_headers(ctx, PQgetvalue(result, 0, 1), PQgetlength(result, 0, 1)) != NGX_OK)
@@ -134,33 +285,36 @@ reason_answer_row(reason_context_t *ctx, PGresult *result)
     }
 
     length = PQgetisnull(result, 0, 2) ? 0 : PQgetlength(result, 0, 2);
-    if (length > 0) {
-        b = ngx_create_temp_buf(r->pool, length);
-        link = ngx_alloc_chain_link(r->pool);
-        if (b == NULL || link == NULL) {
+    if (length == 0) {
+        return NGX_OK;
+    }
+    if (r->method != NGX_HTTP_HEAD) {
+        b = reason_answer_piece(ctx, length);
+        if (b == NULL) {
             return NGX_ERROR;
         }
         b->last = ngx_cpymem(b->last, PQgetvalue(result, 0, 2), length);
-        link->buf = b;
-        link->next = NULL;
-        if (ctx->body == NULL) {
-            ctx->body_last = &ctx->body;
-        }
-        *ctx->body_last = link;
-        ctx->body_last = &link->next;
-        ctx->body_length += length;
     }
-    return NGX_OK;
+    ctx->body_length += length;
+
+    if (r->method == NGX_HTTP_HEAD || r->headers_out.status == NGX_HTTP_ACCEPTED || ctx->body_length < REASON_STREAM_FROM) {
+        return NGX_OK;
+    }
+    /* the last piece is filled before it goes */
+    if (ctx->streaming && ctx->body->next == NULL && ctx->body->buf->end - ctx->body->buf->last > REASON_PIECE / 2) {
+        return NGX_OK;
+    }
+    return reason_answer_stream(ctx);
 }
 
 
+/* The end of the body; with an empty one it is all there is. */
 static ngx_int_t
-reason_answer_body(reason_context_t *ctx)
+reason_answer_last(reason_context_t *ctx)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *link;
+    ngx_buf_t     *b;
+    ngx_chain_t   *link, **last;
 
-    /* ends the body; with an empty one it is all there is */
     b = ngx_calloc_buf(ctx->request->pool);
     link = ngx_alloc_chain_link(ctx->request->pool);
     if (b == NULL || link == NULL) {
@@ -171,10 +325,8 @@ reason_answer_body(reason_context_t *ctx)
     b->sync = !b->last_buf;
     link->buf = b;
     link->next = NULL;
-    if (ctx->body == NULL) {
-        ctx->body_last = &ctx->body;
-    }
-    *ctx->body_last = link;
+    for (last = &ctx->body; *last; last = &(*last)->next) { /* void */ }
+    *last = link;
     return ngx_http_output_filter(ctx->request, ctx->body);
 }
 
@@ -182,26 +334,50 @@ reason_answer_body(reason_context_t *ctx)
 static void
 reason_answer_finish(reason_context_t *ctx)
 {
-    ngx_int_t            rc;
+    ngx_int_t            rc = NGX_OK;
     ngx_connection_t    *c = ctx->request->connection;
     ngx_http_request_t  *r = ctx->request;
 
-    ctx->done = 1;
-    if (r->headers_out.content_type.len == 0) {
-        ngx_str_set(&r->headers_out.content_type, "application/json");
-        r->headers_out.content_type_len = r->headers_out.content_type.len;
+    if (!ctx->streaming) {
+        rc = reason_answer_header(ctx, ctx->body_length);
+    } else if (c->write->timer_set) {
+        ngx_del_timer(c->write);
     }
-    r->headers_out.content_length_n = ctx->body_length;
-    if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED || r->headers_out.status == NGX_HTTP_NO_CONTENT) {
-        r->header_only = 1;
-    }
-
-    rc = ngx_http_send_header(r);
     if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
-        rc = reason_answer_body(ctx);
+        rc = reason_answer_last(ctx);
     }
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
+}
+
+
+/* Part of the body has gone out, and there will be no more: the client must not take it for the whole. */
+void
+reason_answer_abort(reason_context_t *ctx)
+{
+    ngx_connection_t  *c = ctx->request->connection;
+
+    ngx_http_finalize_request(ctx->request, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* Takes back status, headers and body, as long as nothing has gone out. */
+void
+reason_answer_forget(reason_context_t *ctx)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    ctx->has_status = 0;
+    ctx->body = NULL;
+    ctx->body_length = 0;
+    r->headers_out.location = NULL;
+    r->headers_out.etag = NULL;
+    ngx_str_null(&r->headers_out.content_type);
+    r->headers_out.content_type_len = 0;
+    r->headers_out.headers.part.nelts = 0;
+    r->headers_out.headers.part.next = NULL;
+    r->headers_out.headers.last = &r->headers_out.headers.part;
 }
 
 
@@ -211,7 +387,7 @@ reason_answer_end(reason_context_t *ctx)
     reason_loc_conf_t   *lcf;
     ngx_http_request_t  *r = ctx->request;
 
-    if (!ctx->header_sent) {
+    if (!ctx->has_status) {
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
         return;
     }
@@ -240,17 +416,10 @@ reason_answer_poll(ngx_event_t *event)
 {
     reason_context_t    *ctx = event->data;
     reason_loc_conf_t   *lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
-    ngx_http_request_t  *r = ctx->request;
 
     ctx->statement = lcf->await;
     ctx->argument_count = 1;
     ctx->values[0] = ctx->await_key;
-    ctx->header_sent = 0;
-    ctx->body = NULL;
-    ctx->body_length = 0;
-    r->headers_out.location = NULL;
-    r->headers_out.headers.part.nelts = 0;
-    r->headers_out.headers.part.next = NULL;
-    r->headers_out.headers.last = &r->headers_out.headers.part;
+    reason_answer_forget(ctx);
     reason_pool_submit(ctx);
 }

@@ -15,7 +15,6 @@ reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
 {
     connection->call = ctx;
     ctx->connection = connection;
-    ctx->sent = 1;
     connection->deadline.handler = reason_call_deadline;
     ngx_add_timer(&connection->deadline, ctx->pool->query_timeout);
 
@@ -39,6 +38,7 @@ reason_call_send(reason_connection_t *connection)
         }
     } else {
         connection->preparing = 0;
+        ctx->executed = 1;
         if (!PQsendQueryPrepared(connection->pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
             || !PQsetSingleRowMode(connection->pg))
         {
@@ -70,7 +70,7 @@ reason_call_event(reason_connection_t *connection)
         PQfreemem(notification);
     }
 
-    while (!PQisBusy(connection->pg)) {
+    while (!connection->paused && !PQisBusy(connection->pg)) {
         result = PQgetResult(connection->pg);
         ctx = connection->call;
 
@@ -109,7 +109,24 @@ reason_call_event(reason_connection_t *connection)
         switch (status) {
 
         case PGRES_SINGLE_TUPLE:
-            if (reason_answer_row(ctx, result) != NGX_OK) {
+            switch (reason_answer_row(ctx, result)) {
+            case NGX_OK:
+                break;
+            case NGX_AGAIN:
+                if (reason_call_pause(connection) == NGX_OK) {
+                    break;
+                }
+                /* fall through */
+            case NGX_ABORT:
+                PQclear(result);
+                ctx->connection = NULL;
+                reason_pool_discard(connection);
+                reason_answer_abort(ctx);
+                return;
+            default:
+                ctx->connection = NULL;
+                connection->call = NULL;
+                connection->draining = 1;
                 reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
             }
             break;
@@ -132,18 +149,44 @@ reason_call_event(reason_connection_t *connection)
 }
 
 
+/* Reads no more from the database; it waits in turn when the socket's buffers are full. */
+ngx_int_t
+reason_call_pause(reason_connection_t *connection)
+{
+    connection->paused = 1;
+    /* the time a client takes is not the database's: send_timeout watches it */
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+    return connection->c->read->active ? ngx_del_event(connection->c->read, NGX_READ_EVENT, 0) : NGX_OK;
+}
+
+
+void
+reason_call_resume(reason_connection_t *connection)
+{
+    connection->paused = 0;
+    ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
+    if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
+        reason_pool_broken(connection, "going on");
+        return;
+    }
+    reason_call_event(connection);
+}
+
+
 static void
 reason_call_deadline(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
     reason_context_t     *ctx = connection->call;
 
-    connection->call = NULL;
     reason_metrics_failure(REASON_FAILURE_QUERY_DEADLINE);
+    ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: no answer from PostgreSQL in time");
+    reason_pool_discard(connection);
     if (ctx != NULL) {
         ctx->connection = NULL;
         reason_error_finish(ctx, NGX_HTTP_GATEWAY_TIME_OUT, "DEPENDENCY",
                             "the database did not answer in time; whether the request took effect is unknown", NULL);
     }
-    reason_pool_broken(connection, "waiting for an answer");
 }

@@ -33,29 +33,6 @@ static const reason_sqlstate_t  reason_sqlstates[] = {
 };
 
 
-static u_char *
-reason_json_escape(u_char *p, const char *text)
-{
-    static const char  hex[] = "0123456789abcdef";
-
-    for ( ; *text; text++) {
-        u_char  c = (u_char) *text;
-
-        if (c == '"' || c == '\\') {
-            *p++ = '\\';
-            *p++ = c;
-        } else if (c < 0x20) {
-            p = ngx_cpymem(p, "\\u00", 4);
-            *p++ = hex[c >> 4];
-            *p++ = hex[c & 15];
-        } else {
-            *p++ = c;
-        }
-    }
-    return p;
-}
-
-
 ngx_int_t
 reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message, const char *details)
 {
@@ -115,7 +92,11 @@ reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, 
 {
     ngx_connection_t  *c = ctx->request->connection;
 
-    ctx->done = 1;
+    if (ctx->streaming) {
+        reason_answer_abort(ctx);
+        return;
+    }
+    reason_answer_forget(ctx);
     ngx_http_finalize_request(ctx->request, reason_error_send(ctx->request, status, code, message, details));
     ngx_http_run_posted_requests(c);
 }
@@ -125,10 +106,12 @@ void
 reason_error_from_result(reason_context_t *ctx, PGresult *result)
 {
     u_char                   *p, *details;
-    size_t                    size;
+    size_t                    size, object;
+    ngx_str_t                 name = ngx_string("reason_request_id");
     const char               *sqlstate, *message, *detail, *hint;
     const reason_sqlstate_t  *entry;
     ngx_http_request_t       *r = ctx->request;
+    ngx_http_variable_value_t  *id;
 
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -148,7 +131,8 @@ reason_error_from_result(reason_context_t *ctx, PGresult *result)
     }
 
     if (entry->status >= 500) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "reason: %s: %s", sqlstate, message);
+        id = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "reason: request %v: %s: %s", id, sqlstate, message);
         message = entry->status == 500 ? "internal error" : entry->status == 504
             ? "the database took too long" : "the database is not available";
         detail = hint = NULL;
@@ -161,9 +145,10 @@ reason_error_from_result(reason_context_t *ctx, PGresult *result)
         return;
     }
     p = details;
-    if (detail && detail[0] == '{') {
+    object = detail ? reason_json_object(detail) : 0;
+    if (object > 0) {
         /* JSON already: {"index":3,"pointer":…} */
-        p = ngx_cpymem(p, detail, ngx_strlen(detail) - 1);
+        p = ngx_cpymem(p, detail, object - 1);
     } else if (detail) {
         p = ngx_sprintf(p, "{\"detail\":\"");
         p = reason_json_escape(p, detail);

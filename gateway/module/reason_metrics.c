@@ -7,7 +7,7 @@
 #include "ngx_http_reason.h"
 
 #define REASON_MAX_ROUTES   64
-#define REASON_MAX_WORKERS  256
+#define REASON_MAX_WORKERS  NGX_MAX_PROCESSES   /* a slot each: those of before and after a reload live side by side */
 
 static const ngx_uint_t  reason_statuses[] = { 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 413, 415, 429, 499, 500, 502,
                                                503, 504, 0 };
@@ -127,7 +127,7 @@ void
 reason_metrics_gauge(reason_gauge_e gauge, ngx_uint_t value)
 {
     if (reason_counters != NULL) {
-        reason_counters->gauges[gauge][ngx_worker % REASON_MAX_WORKERS] = value;
+        reason_counters->gauges[gauge][ngx_process_slot % REASON_MAX_WORKERS] = value;
     }
 }
 

@@ -19,6 +19,7 @@ static void reason_queue_deadline(ngx_event_t *event);
 
 #define REASON_BACKOFF_MIN  50
 #define REASON_BACKOFF_MAX  2000
+#define REASON_TRIES        2       /* more, of a call that could not be sent */
 
 
 ngx_int_t
@@ -52,8 +53,33 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
         }
         reason_connect(connection);
     }
+    reason_gauges(pool);
 
     return NGX_OK;
+}
+
+
+/* Forgets the descriptor; NGX_CLOSE_EVENT when libpq has closed it, and epoll has forgotten it too. */
+static void
+reason_unregister(reason_connection_t *connection, ngx_uint_t flags)
+{
+    ngx_connection_t  *c = connection->c;
+
+    connection->c = NULL;
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+    }
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
+    }
+    c->fd = (ngx_socket_t) -1;
+    ngx_free_connection(c);
 }
 
 
@@ -71,12 +97,7 @@ reason_register(reason_connection_t *connection)
             return NGX_OK;
         }
         /* libpq has closed the old one */
-        c = connection->c;
-        connection->c = NULL;
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_CLOSE_EVENT);
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLOSE_EVENT);
-        c->fd = (ngx_socket_t) -1;
-        ngx_free_connection(c);
+        reason_unregister(connection, NGX_CLOSE_EVENT);
     }
 
     if (fd < 0) {
@@ -216,7 +237,7 @@ reason_timer_handler(ngx_event_t *event)
         reason_pool_broken(connection, "connecting in time");
         return;
     }
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
+    if (ngx_terminate || (ngx_exiting && ngx_queue_empty(&connection->pool->waiting))) {
         return;
     }
     reason_connect(connection);
@@ -236,9 +257,6 @@ reason_gauges(reason_pool_t *pool)
 static void
 reason_close(reason_connection_t *connection)
 {
-    ngx_int_t          flags;
-    ngx_connection_t  *c = connection->c;
-
     if (connection->idle) {
         ngx_queue_remove(&connection->queue);
         connection->idle = 0;
@@ -254,17 +272,8 @@ reason_close(reason_connection_t *connection)
         ngx_del_timer(&connection->deadline);
     }
 
-    if (c != NULL) {
-        flags = connection->pg && PQsocket(connection->pg) == c->fd ? 0 : NGX_CLOSE_EVENT;
-        if (c->read->active) {
-            (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
-        }
-        if (c->write->active) {
-            (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
-        }
-        c->fd = (ngx_socket_t) -1;
-        ngx_free_connection(c);
-        connection->c = NULL;
+    if (connection->c != NULL) {
+        reason_unregister(connection, PQsocket(connection->pg) == connection->c->fd ? 0 : NGX_CLOSE_EVENT);
     }
 
     PQfinish(connection->pg);
@@ -273,10 +282,24 @@ reason_close(reason_connection_t *connection)
     connection->ready = 0;
     connection->preparing = 0;
     connection->draining = 0;
+    connection->paused = 0;
 }
 
 
-/* Forgets a connection and tries again later. Whoever waited for its answer is told. */
+static void
+reason_reconnect(reason_connection_t *connection, ngx_msec_t after)
+{
+    /* a worker that is about to end still serves those who wait */
+    if (!ngx_terminate && (!ngx_exiting || !ngx_queue_empty(&connection->pool->waiting))) {
+        ngx_add_timer(&connection->timer, after);
+    }
+}
+
+
+/*
+ * Forgets a connection and tries again later. Whoever waited for its answer is told, unless the call was not sent yet:
+ * then another connection may have it.
+ */
 void
 reason_pool_broken(reason_connection_t *connection, const char *what)
 {
@@ -289,16 +312,33 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
     reason_gauges(connection->pool);
     connection->call = NULL;
 
-    if (!ngx_exiting && !ngx_terminate) {
-        ngx_add_timer(&connection->timer, connection->backoff);
-        connection->backoff = ngx_min(connection->backoff * 2, REASON_BACKOFF_MAX);
-    }
-
     if (ctx != NULL) {
         ctx->connection = NULL;
-        reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
-                            "the database connection was lost; whether the request took effect is unknown", NULL);
+        if (!ctx->executed && ctx->tries++ < REASON_TRIES) {
+            reason_pool_submit(ctx);
+        } else {
+            reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
+                                ctx->executed ? "the database connection was lost; whether the request took effect is unknown"
+                                              : "the database connection was lost; nothing was done", NULL);
+        }
     }
+
+    reason_reconnect(connection, connection->backoff);
+    connection->backoff = ngx_min(connection->backoff * 2, REASON_BACKOFF_MAX);
+}
+
+
+/*
+ * Closes a connection whose answer nobody wants any more, and opens another at once. PostgreSQL notices the closed
+ * socket and cancels (client_connection_check_interval); PQcancel() would block the worker.
+ */
+void
+reason_pool_discard(reason_connection_t *connection)
+{
+    connection->call = NULL;
+    reason_close(connection);
+    reason_gauges(connection->pool);
+    reason_reconnect(connection, 1);
 }
 
 
@@ -414,9 +454,7 @@ reason_pool_abandon(reason_context_t *ctx)
     }
     if (connection != NULL) {
         ctx->connection = NULL;
-        connection->call = NULL;
         reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
-        /* the server notices the closed socket and cancels (client_connection_check_interval) */
-        reason_pool_broken(connection, "its client went away");
+        reason_pool_discard(connection);
     }
 }

@@ -237,7 +237,8 @@ reason_query_string(u_char *out, u_char *in, u_char *end)
 static ngx_int_t
 reason_query(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char  *p, *in, *end, *next, *equals, *start;
+    u_char            *p, *in, *end, *next, *equals, *start;
+    reason_context_t  *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
 
     v->not_found = 1;
     start = p = ngx_pnalloc(r->pool, 6 * r->args.len + 16);
@@ -264,8 +265,10 @@ reason_query(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data
             p = equals ? reason_query_string(p, equals + 1, next) : ngx_cpymem(p, "\"\"", 2);
         }
         if (p == NULL) {
-            /* not decodable: SQL says that it is no query string */
-            return reason_set(r, v, "\"", 1);
+            if (ctx != NULL) {
+                ctx->refusal = "the query string is not valid percent-encoding";
+            }
+            return NGX_OK;
         }
     }
     *p++ = '}';

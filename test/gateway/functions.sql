@@ -1,0 +1,56 @@
+-- What the tests put behind the gateway's routes, in place of the product's functions.
+
+CREATE SCHEMA reason;
+CREATE TABLE reason.done (key text, at timestamptz DEFAULT clock_timestamp());
+
+CREATE FUNCTION reason.http_get_health(text, text, text, text, text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$ SELECT 200, NULL, '{"ok":true}' $$;
+CREATE FUNCTION reason.http_get_ready(text, text, text, text, text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$ SELECT 200, NULL, '{"ok":true}' $$;
+
+CREATE FUNCTION reason.echo(cn text, issuer text, uri text, request_id text, traceparent text, id text, query text, request_body text)
+RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$
+    SELECT 200, E'X-Test: here\nETag: "1"\n', json_build_object('cn', cn, 'issuer', issuer, 'uri', uri, 'requestId', request_id,
+        'traceparent', traceparent, 'id', id, 'query', query::json, 'body', request_body)::text
+$$;
+
+CREATE FUNCTION reason.refuse(text, text, text, text, text, what text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    w jsonb := what;
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = w ->> 'sqlstate', MESSAGE = coalesce(w ->> 'message', 'refused'),
+        DETAIL = coalesce(w ->> 'detail', ''), HINT = coalesce(w ->> 'hint', '');
+END
+$$;
+
+-- The function is SQL and not inlined, so rows come out one by one; the error comes after the last of them.
+CREATE FUNCTION reason.rows(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql VOLATILE AS $$
+    SELECT 200, E'Cache-Control: max-age=1\nETag: "rows"\n',
+           repeat(chr(97 + n % 26), ($6::jsonb ->> 'size')::int / (CASE WHEN n = ($6::jsonb ->> 'fail')::int THEN 0 ELSE 1 END))
+    FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n
+$$;
+
+CREATE FUNCTION reason.sleep(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO reason.done (key) VALUES ($6::jsonb ->> 'key');
+    PERFORM pg_sleep(($6::jsonb ->> 'seconds')::float);
+    RETURN QUERY SELECT 200, NULL, '{}';
+END
+$$;
+
+CREATE FUNCTION reason.begin(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$
+    SELECT 202, format(E'Location: /later\nX-Reason-Await: %s %s\n', $6::jsonb ->> 'wait', $6::jsonb ->> 'key'), '{"status":"pending"}'
+$$;
+CREATE FUNCTION reason.await(key text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$
+    SELECT CASE WHEN done THEN 201 ELSE 202 END, CASE WHEN NOT done THEN E'Location: /later\n' END,
+           format('{"status":"%s"}', CASE WHEN done THEN 'complete' ELSE 'pending' END)
+    FROM (SELECT EXISTS (SELECT FROM reason.done d WHERE d.key = $1) AS done) x
+$$;
+CREATE FUNCTION reason.nothing(text, text, text, text, text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$ SELECT 200, NULL, NULL WHERE false $$;

@@ -1,0 +1,62 @@
+"""PostgreSQL stalls, dies and comes back."""
+
+import os
+import signal
+import threading
+import time
+
+from conftest import wait_for
+
+
+def test_an_idle_connection_that_died_costs_no_request(stack):
+    for _ in range(5):
+        for backend in stack.backends():
+            os.kill(backend, signal.SIGTERM)
+        assert stack.call("GET", "/echo/x")[0] == 200
+    wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
+
+
+def test_a_connection_that_dies_under_a_call_is_503_and_nothing_is_done_twice(stack):
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(stack.json("GET", "/sleep?seconds=2&key=dying")))
+    thread.start()
+
+    def busy():
+        with stack.database() as database:
+            return database.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'reason-gateway' AND state = 'active'").fetchall()
+    for (backend,) in wait_for(busy):
+        os.kill(backend, signal.SIGTERM)
+    thread.join()
+    assert (answers[0][0], answers[0][1]["code"]) == (503, "REASONING_GRAPH_DEPENDENCY")
+    with stack.database() as database:
+        assert database.execute("SELECT count(*) FROM reason.done WHERE key = 'dying'").fetchone() == (0,)
+
+
+def test_a_stalled_database_is_504_in_time_and_then_recovers(stack):
+    stopped = stack.backends()
+    for backend in stopped:
+        os.kill(backend, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        status, error = stack.json("GET", "/echo/x")
+        assert (status, error["code"]) == (504, "REASONING_GRAPH_DEPENDENCY")
+        assert time.monotonic() - began < 4
+    finally:
+        for backend in stopped:
+            os.kill(backend, signal.SIGCONT)
+    wait_for(stack.healthy)
+    wait_for(lambda: len(stack.backends()) == 4)
+
+
+def test_without_a_database_every_request_is_answered_and_it_is_found_again(stack):
+    stack.stop_postgres("immediate")
+    try:
+        began = time.monotonic()
+        status, error = stack.json("GET", "/echo/x")
+        assert (status, error["code"]) == (503, "REASONING_GRAPH_DEPENDENCY")
+        assert time.monotonic() - began < 4
+    finally:
+        stack.start_postgres()
+    began = time.monotonic()
+    wait_for(stack.healthy)
+    assert time.monotonic() - began < 2.5
