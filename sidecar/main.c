@@ -15,9 +15,12 @@
 #include <getopt.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,6 +91,25 @@ static void report(struct sidecar *sidecar, struct db *db)
                 metrics_set(METRIC_AGE_SEAL + duty, atol(PQgetvalue(result, i, 2)));
             }
     PQclear(result);
+}
+
+/* Tells systemd, if it started us (sd_notify(3)): one datagram to a socket. */
+static void notify_systemd(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = path ? strlen(path) : 0;
+    int fd;
+
+    if (length < 2 || length >= sizeof(address.sun_path) || (fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
+        return;
+    memcpy(address.sun_path, path, length);
+    /* an abstract socket */
+    if (address.sun_path[0] == '@')
+        address.sun_path[0] = '\0';
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
+        log_warning("systemd cannot be told \"%s\": %s", state, strerror(errno));
+    close(fd);
 }
 
 static bool has_duty(const struct config *config, enum duty duty)
@@ -280,7 +302,9 @@ int main(int argc, char **argv)
     if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port))
         goto done;
     log_info("reason-sidecar %s started as %s", REASON_VERSION, sidecar.holder);
+    notify_systemd("READY=1");
     run(&sidecar, argv[optind], &signals);
+    notify_systemd("STOPPING=1");
     log_info("stopped");
     status = 0;
 done:

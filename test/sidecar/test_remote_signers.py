@@ -1,0 +1,218 @@
+"""Signers behind an HTTP API: signing proxy, Vault's transit engine, AWS KMS.
+
+None of these servers can be had here, so each is a small server that holds to what its documentation says of the
+requests: what is wrong in a request is refused, and signatures are real ones of a real key.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import subprocess
+import threading
+
+import pytest
+
+from conftest import wait_for
+
+ACCESS, SECRET = "AKIDEXAMPLE", "kms-secret"
+
+
+class Key:
+    """An Ed25519 key that OpenSSL signs with."""
+
+    def __init__(self, directory):
+        self.path = directory / "remote.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path], check=True)
+        self.spki = subprocess.run(["openssl", "pkey", "-in", self.path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+        self.scratch = directory / "to-sign"
+
+    def sign(self, message):
+        self.scratch.write_bytes(message)
+        return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.path, "-in", self.scratch], check=True, capture_output=True).stdout
+
+
+class Service(http.server.ThreadingHTTPServer):
+    """Answers by self.respond(method, path, headers, body) → status, document."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.respond = None
+        self.refused = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        try:
+            status, document = self.server.respond(self.command, self.path, self.headers, body)
+        except (AssertionError, KeyError, ValueError) as fault:
+            self.server.refused.append(repr(fault))
+            status, document = 400, {"error": repr(fault)}
+        text = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = answer
+
+
+@pytest.fixture
+def service():
+    running = Service()
+    yield running
+    running.shutdown()
+
+
+@pytest.fixture
+def key(tmp_path):
+    return Key(tmp_path)
+
+
+@pytest.fixture
+def remote(database, settings, sidecars, service, key, tmp_path):
+    """Starts a sidecar with a remote signer; the key is registered."""
+    database.value("SELECT reason.add_signer('remote-1', %s)", base64.b64encode(key.spki).decode())
+    (tmp_path / "token").write_text("s.token-1\n")
+    (tmp_path / "credentials").write_text(f"aws_access_key_id = {ACCESS}\naws_secret_access_key = {SECRET}\n")
+
+    def start(ready=True, **signer):
+        return sidecars({**settings, "signer": {"id": "remote-1", "url": service.url, "timeout_ms": 2000, **signer}}).start(ready)
+    return start
+
+
+def works(database, service):
+    database.nodes(5)
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot)
+    database.settled()
+    assert service.refused == []
+    assert database.verified()
+    assert database.value("SELECT DISTINCT signer_id FROM reason.audit_signature") == "remote-1"
+
+
+def proxy(key, token="s.token-1"):
+    """{base}/sign and {base}/publicKeys/{signerId}"""
+    def respond(method, path, headers, body):
+        assert headers["Authorization"] == f"Bearer {token}"
+        if method == "GET":
+            assert path == "/publicKeys/remote-1"
+            return 200, {"signerId": "remote-1", "algorithm": "ed25519", "publicKey": base64.b64encode(key.spki).decode()}
+        ask = json.loads(body)
+        assert path == "/sign" and set(ask) == {"signerId", "algorithm", "digest"}
+        assert ask["signerId"] == "remote-1" and ask["algorithm"] == "ed25519"
+        digest = base64.b64decode(ask["digest"], validate=True)
+        assert len(digest) == 32
+        return 200, {"signature": base64.b64encode(key.sign(digest)).decode(), "signerId": "remote-1"}
+    return respond
+
+
+def test_the_signing_proxy_signs(database, remote, service, key, tmp_path):
+    service.respond = proxy(key)
+    one = remote(type="proxy", token_file=tmp_path / "token")
+    works(database, service)
+    assert "s.token-1" not in one.log()
+
+
+def test_a_signature_of_another_key_completes_nothing(database, remote, service, key, tmp_path):
+    directory = tmp_path / "other"
+    directory.mkdir()
+    other = Key(directory)
+    honest = proxy(key)
+
+    def respond(method, path, headers, body):
+        status, answer = honest(method, path, headers, body)
+        if method == "POST":
+            answer["signature"] = base64.b64encode(other.sign(base64.b64decode(json.loads(body)["digest"]))).decode()
+        return status, answer
+    service.respond = respond
+    one = remote(type="proxy", token_file=tmp_path / "token")
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: one.metric('reason_sidecar_failures_total{kind="signature_refused"}') > 0, 10)
+    assert database.status(snapshot) == "pending"
+    assert database.value("SELECT count(*) FROM reason.audit_signature") == 0
+    service.respond = honest
+    database.completed(snapshot, 20)
+    database.settled()
+
+
+def test_a_silent_signer_holds_up_no_sealing(database, remote, service, key, tmp_path):
+    honest = proxy(key)
+    service.respond = honest
+    remote(type="proxy", token_file=tmp_path / "token")
+    database.node()
+    database.settled()
+    silence = threading.Event()
+
+    def respond(*request):
+        silence.wait(20)
+        return honest(*request)
+    service.respond = respond
+    database.nodes(50)
+    wait_for(lambda: database.value("SELECT (SELECT count(*) FROM reason.audit_event) = (SELECT count(*) FROM reason.audit_seal)"), 5, "sealing")
+    assert database.waiting() > 0
+    silence.set()
+    database.settled(30)
+
+
+def test_vault_signs_with_the_pinned_version(database, remote, service, key, tmp_path):
+    """https://developer.hashicorp.com/vault/api-docs/secret/transit"""
+    raw = base64.b64encode(key.spki[-32:]).decode()
+
+    def respond(method, path, headers, body):
+        assert headers["X-Vault-Token"] == "s.token-1"
+        if method == "GET":
+            assert path == "/v1/transit/keys/audit"
+            return 200, {"data": {"type": "ed25519", "latest_version": 3, "keys": {"2": {"public_key": "AAAA"}, "3": {"public_key": raw}}}}
+        ask = json.loads(body)
+        assert path == "/v1/transit/sign/audit" and set(ask) == {"input", "key_version"} and ask["key_version"] == 3
+        signature = key.sign(base64.b64decode(ask["input"], validate=True))
+        return 200, {"data": {"key_version": 3, "signature": "vault:v3:" + base64.b64encode(signature).decode()}}
+    service.respond = respond
+    remote(type="vault", key_id="audit", token_file=tmp_path / "token")
+    works(database, service)
+
+
+def sigv4(headers, body, service_name, region):
+    """What AWS makes of the request: the signature that it must have."""
+    fields = dict(part.strip().split("=", 1) for part in headers["Authorization"].split(" ", 1)[1].split(","))
+    names = fields["SignedHeaders"].split(";")
+    assert {"host", "x-amz-date", "x-amz-target", "content-type"} <= set(names)
+    canonical = "\n".join(["POST", "/", "", *(f"{name}:{headers[name]}" for name in names), "", ";".join(names), hashlib.sha256(body).hexdigest()])
+    scope = f"{headers['x-amz-date'][:8]}/{region}/{service_name}/aws4_request"
+    assert fields["Credential"] == f"{ACCESS}/{scope}"
+    signing = ("AWS4" + SECRET).encode()
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    for part in (*scope.split("/"), to_sign):
+        signing = hmac.new(signing, part.encode(), hashlib.sha256).digest()
+    assert fields["Signature"] == signing.hex()
+
+
+def test_aws_kms_signs_the_message_raw(database, remote, service, key, tmp_path):
+    """https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html"""
+    def respond(method, path, headers, body):
+        sigv4(headers, body, "kms", "eu-west-1")
+        ask = json.loads(body)
+        assert (method, path, headers["content-type"]) == ("POST", "/", "application/x-amz-json-1.1")
+        assert ask.pop("KeyId") == "alias/audit"
+        if headers["x-amz-target"] == "TrentService.GetPublicKey":
+            return 200, {"PublicKey": base64.b64encode(key.spki).decode(), "KeySpec": "ECC_NIST_EDWARDS25519"}
+        assert headers["x-amz-target"] == "TrentService.Sign"
+        message = base64.b64decode(ask.pop("Message"), validate=True)
+        assert ask == {"MessageType": "RAW", "SigningAlgorithm": "ED25519_SHA_512"}
+        return 200, {"Signature": base64.b64encode(key.sign(message)).decode()}
+    service.respond = respond
+    remote(type="aws-kms", key_id="alias/audit", region="eu-west-1", credentials_file=tmp_path / "credentials")
+    works(database, service)
