@@ -58,6 +58,7 @@ struct GraphLeaves
 	int64	   *low;			/* ascending */
 	Leaf	   *leaves;
 	uint32		hint;			/* where the last search ended */
+	BlockNumber last_block;		/* the highest of all */
 	uint32		missed;			/* descents since the hints were read */
 	uint32		capacity;
 
@@ -89,6 +90,7 @@ add_leaf(GraphLeaves *leaves, int64 low, BlockNumber block)
 	leaves->low[leaves->count] = low;
 	leaves->leaves[leaves->count].block = block;
 	leaves->leaves[leaves->count].recent = InvalidBuffer;
+	leaves->last_block = Max(leaves->last_block, block);
 	leaves->count++;
 }
 
@@ -127,6 +129,7 @@ load(GraphLeaves *leaves, Relation index)
 	int64		low = PG_INT64_MIN;
 
 	leaves->count = 0;
+	leaves->last_block = 0;
 	leaves->hint = 0;
 	leaves->missed = 0;
 	while (BufferIsValid(buffer))
@@ -162,6 +165,20 @@ load(GraphLeaves *leaves, Relation index)
 		_bt_checkpage(index, buffer);
 	}
 	if (leaves->count > MAX_LEAVES)
+		leaves->count = 0;
+}
+
+/*
+ * TRUNCATE empties the same file when the table is as young as the transaction:
+ * a hint must not lead beyond its end.
+ */
+void
+graph_leaves_open(GraphIndexKind kind, Relation index)
+{
+	GraphLeaves *leaves = &known[kind];
+
+	if (leaves->count > 0 && same_file(leaves->file, file_of(index)) &&
+		leaves->last_block >= RelationGetNumberOfBlocks(index))
 		leaves->count = 0;
 }
 

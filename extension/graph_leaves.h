@@ -21,6 +21,9 @@
 
 typedef struct GraphLeaves GraphLeaves;
 
+/* To be called when the index was opened. */
+extern void graph_leaves_open(GraphIndexKind kind, Relation index);
+
 /* The hints for an index; NULL while there are none. */
 extern GraphLeaves *graph_leaves_of(GraphIndexKind kind, Relation index);
 

@@ -128,6 +128,7 @@ open_index(Graph *graph, GraphIndexKind kind)
 	index->map_buffer = InvalidBuffer;
 	index->leaf = InvalidBuffer;
 	index->fences.count = 0;
+	graph_leaves_open(kind, index->index);
 	index->leaves = graph_leaves_of(kind, index->index);
 	index->pending = NULL;
 	index->pending_count = 0;
