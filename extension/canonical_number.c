@@ -367,7 +367,7 @@ decimal_format(char *text, bool negative, uint64_t digits, int count, int expone
 		return (size_t) (p + count - text);
 	}
 
-	/* d.ddde+xxx */
+	/* one digit, the point, the others, and the exponent */
 	write_digits(p + 1, digits, count);
 	p[0] = p[1];
 	if (count > 1)
