@@ -7,7 +7,6 @@ RUN make -C /src/gateway install DESTDIR=/out
 FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends nginx libpq5 ca-certificates && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /
-COPY gateway/openapi.json* /usr/share/reasoning-graph/
 RUN mkdir -p /run/reason/temp && chown -R 10001:10001 /run/reason
 USER 10001:10001
 EXPOSE 8443 8080
