@@ -208,7 +208,7 @@ static bool open_session(struct pkcs11_signer *pkcs11)
 static CK_RV sign_once(struct pkcs11_signer *pkcs11, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
 {
     /* no parameters: pure Ed25519; many modules refuse CK_EDDSA_PARAMS */
-    CK_MECHANISM mechanism = {.mechanism = CKM_EDDSA};
+    CK_MECHANISM mechanism = {CKM_EDDSA, NULL, 0};
     CK_ULONG length = SIGNATURE_LENGTH;
     CK_RV rv = functions->C_SignInit(pkcs11->session, &mechanism, pkcs11->private_key);
 

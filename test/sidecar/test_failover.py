@@ -1,5 +1,6 @@
 """Several sidecars, death, pauses, and keys that do not count."""
 
+import os
 import random
 import signal
 import subprocess
@@ -9,6 +10,9 @@ import psycopg
 import pytest
 
 from conftest import SIGNER_ID, wait_for
+
+# A longer storm: REASON_SIDECAR_KILLS=500
+KILLS = int(os.environ.get("REASON_SIDECAR_KILLS", "30"))
 
 
 def leader(database, duty="seal"):
@@ -73,20 +77,25 @@ def test_nobody_takes_over_in_the_middle_of_a_change(database):
     assert database.value("SELECT reason.acquire_lease('seal', 'you', '10 s')") == token + 1
 
 
-def test_kills_at_random_moments_lose_and_double_nothing(database, sidecars, settings):
-    """Some dozens of SIGKILLs while events and snapshots are made."""
+def test_kills_at_random_moments_lose_and_double_nothing(server, database, sidecars, settings):
+    """SIGKILLs while events and snapshots are made, and now and then PostgreSQL is stopped at once, too."""
     random.seed(20261123)
     one = sidecars(settings)
     snapshots = []
-    for _ in range(30):
+    for turn in range(KILLS):
         one.start(ready=False)
         database.nodes(random.randint(1, 60))
         snapshots.append(database.snapshot(database.node()))
         time.sleep(random.uniform(0.0, 0.25))
+        if turn % 10 == 9:
+            database.connection.close()
+            server.stop("immediate")
+            server.start()
+            database.connection = database.connect()
         one.kill()
     # what a killed sidecar leaves behind runs out by itself
     one.start(ready=False)
-    database.settled(30)
+    database.settled(30 + KILLS / 4)
     for snapshot in snapshots:
         database.completed(snapshot, 30)
     assert database.verified()
