@@ -61,6 +61,8 @@ class Stack:
 def stack():
     run_dir = ROOT / ".build" / "check" / "e2e-stack"
     port_base = int(os.environ.get("E2E_PORT_BASE", "15900"))
+    # What an interrupted run left goes first, while its process ids can still be read.
+    subprocess.run([ROOT / "test" / "stack" / "down.sh"], env={**os.environ, "RUN_DIR": str(run_dir)}, check=True, timeout=60)
     subprocess.run(["rm", "-rf", str(run_dir)], check=True)
     run_dir.mkdir(parents=True)
     running = Stack(run_dir, port_base)
