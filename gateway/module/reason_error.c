@@ -176,6 +176,7 @@ reason_error_handler(ngx_http_request_t *r)
 {
     ngx_uint_t   status = r->err_status ? r->err_status : r->headers_out.status;
     const char  *code, *message;
+    ngx_table_elt_t  *allow;
 
     switch (status) {
     case 401: case 495: case 496: case 497:
@@ -192,6 +193,12 @@ reason_error_handler(ngx_http_request_t *r)
     case 500: code = "INTERNAL"; message = "internal error"; break;
     case 505: code = "BAD_REQUEST"; message = "this version of HTTP is not spoken"; break;
     default: code = status < 500 ? "BAD_REQUEST" : "INTERNAL"; message = "the request cannot be served"; break;
+    }
+    if (status == NGX_HTTP_NOT_ALLOWED && (allow = ngx_list_push(&r->headers_out.headers)) != NULL) {
+        /* only nginx's own static files lead here */
+        allow->hash = 1;
+        ngx_str_set(&allow->key, "Allow");
+        ngx_str_set(&allow->value, "GET, HEAD");
     }
     r->err_status = 0;
     return reason_error_send(r, status, code, message, NULL);

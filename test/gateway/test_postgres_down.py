@@ -10,8 +10,11 @@ from conftest import wait_for
 
 def test_an_idle_connection_that_died_costs_no_request(stack):
     for _ in range(5):
-        for backend in stack.backends():
+        backends = stack.backends()
+        for backend in backends:
             os.kill(backend, signal.SIGTERM)
+        # a call that reaches a backend while it dies is 503
+        wait_for(lambda: not any(os.path.exists(f"/proc/{backend}") for backend in backends))  # pylint: disable=cell-var-from-loop
         assert stack.call("GET", "/echo/x")[0] == 200
     wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
 
