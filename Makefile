@@ -25,19 +25,19 @@ all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C sidecar/verify
 
 demo: private
-	test/demo/demo.sh
+	@test/demo/demo.sh
 
 check: packages-check private
-	test/check.sh
+	@test/check.sh
 
 up: private
-	test/stack/up.sh
+	@test/stack/up.sh
 
 down:
-	test/stack/down.sh
+	@test/stack/down.sh
 
 bench: packages-check private
-	test/bench/run.sh
+	@test/bench/run.sh
 
 fuzz: packages-check
 	$(MAKE) -C test/fuzz long
@@ -49,14 +49,14 @@ install: all
 	$(MAKE) -C sidecar/verify install
 
 packages:
-	test/stack/install-packages.sh test/stack/packages
+	@test/stack/install-packages.sh test/stack/packages
 
 packages-check:
-	test/stack/install-packages.sh test/stack/packages test/stack/packages-check
+	@test/stack/install-packages.sh test/stack/packages test/stack/packages-check
 
 # Everything built, and the extension installed into a PostgreSQL tree of our own (.build/pg).
 private: packages
-	test/stack/build.sh
+	@test/stack/build.sh
 
 clean:
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG) clean

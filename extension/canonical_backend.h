@@ -12,6 +12,9 @@
 #include "buffer.h"
 #include "json_reader.h"
 
+/* PostgreSQL 18 has no pg_attribute_noreturn() any more, and 15 has nothing else. */
+#define REASON_NORETURN __attribute__((noreturn))
+
 /* reason.max_json_depth: nesting that the write path accepts. */
 extern int	reason_max_json_depth;
 
@@ -28,7 +31,7 @@ extern void canonical_define_parameters(void);
 extern void *canonical_realloc(void *context, void *old, size_t size);
 
 /* Raises the reader's error with SQLSTATE, and the place as DETAIL. */
-extern void canonical_report(const JsonError *error) pg_attribute_noreturn();
+extern void canonical_report(const JsonError *error) REASON_NORETURN;
 
 /* The limits of the write path: depth by configuration, inexact numbers refused. */
 extern JsonLimits canonical_write_limits(void);

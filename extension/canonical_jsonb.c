@@ -131,7 +131,7 @@ numeric_parts(const char *datum)
 	return parts;
 }
 
-static void pg_attribute_noreturn()
+static void REASON_NORETURN
 report_out_of_range(void)
 {
 	ereport(ERROR,

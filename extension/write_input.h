@@ -15,6 +15,7 @@
 #include "utils/array.h"
 #include "utils/uuid.h"
 
+#include "canonical_backend.h"
 #include "json_reader.h"
 #include "record.h"
 
@@ -66,7 +67,7 @@ extern bool write_division_granted(const WriteInput *input, const char *division
 
 /* Raises an error about a value of the input (NULL: about the record). */
 extern void write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint,
-						 const char *format,...) pg_attribute_printf(5, 6) pg_attribute_noreturn();
+						 const char *format,...) pg_attribute_printf(5, 6) REASON_NORETURN;
 
 /* One of `names` (NULL-terminated), without regard to ASCII case; NULL if none. */
 extern const char *write_choice(const WriteInput *input, const JsonNode *value, const char *const *names);
