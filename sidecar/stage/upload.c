@@ -69,8 +69,12 @@ static void record_failure(struct worker *worker, const char *token, const char 
     PQclear(result);
 }
 
-/* Makes and records the signature; hex of it in `signature`. */
-static bool sign(struct worker *worker, const char *token, const char *id, const char *hash, char signature[2 * SIGNATURE_LENGTH + 3])
+/* RFC 3339, as the database writes it. */
+#define TIME_SIZE 40
+
+/* Makes and records the signature; hex of it in `signature`, the time that the database recorded for it in `ts`. */
+static bool sign(struct worker *worker, const char *token, const char *id, const char *hash, char signature[2 * SIGNATURE_LENGTH + 3],
+                 char ts[TIME_SIZE])
 {
     uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
     size_t length = 0;
@@ -90,6 +94,7 @@ static bool sign(struct worker *worker, const char *token, const char *id, const
         record_failure(worker, token, id, "the registry refused the signature", false);
         return false;
     }
+    snprintf(ts, TIME_SIZE, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
     metrics_add(METRIC_SNAPSHOTS_SIGNED, 1);
     return true;
@@ -130,7 +135,7 @@ static bool finish(struct worker *worker, const char *token, PGresult *claimed, 
 {
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
-    char signature[2 * SIGNATURE_LENGTH + 3], base64[128];
+    char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
     const char *signer_id = worker->sidecar->config.signer_id;
     uint8_t bytes[SIGNATURE_LENGTH];
     struct chunks chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))};
@@ -138,18 +143,19 @@ static bool finish(struct worker *worker, const char *token, PGresult *claimed, 
     enum store_result result;
 
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
-        if (!sign(worker, token, id, hash, signature))
+        if (!sign(worker, token, id, hash, signature, ts))
             return false;
     } else {
         snprintf(signature, sizeof(signature), "%s", PQgetvalue(claimed, row, SIGNATURE));
         signer_id = PQgetvalue(claimed, row, SIGNER);
+        snprintf(ts, sizeof(ts), "%s", PQgetvalue(claimed, row, TS));
     }
     if (sodium_hex2bin(bytes, sizeof(bytes), signature + 2, strlen(signature + 2), NULL, NULL, NULL) != 0)
         return false;
     sodium_bin2base64(base64, sizeof(base64), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
     {
         const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
-                                        {"ts", PQgetvalue(claimed, row, TS)}};
+                                        {"ts", ts}};
         const struct object object = {.key = PQgetvalue(claimed, row, KEY),
                                       .content_type = "application/json",
                                       .metadata = metadata,
