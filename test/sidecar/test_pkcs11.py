@@ -74,7 +74,7 @@ def test_the_key_is_found_by_id_too(database, sidecars, hsm_settings, token):
 
 
 def test_a_wrong_pin_signs_nothing_until_it_is_put_right(database, sidecars, hsm_settings, token):
-    token.pin_file.write_text("wrong\n")
+    token.pin_file.write_text("0815-mistyped\n")
     one = sidecars(hsm_settings, token.environment).start(ready=False)
     snapshot = database.snapshot(database.node())
     wait_for(lambda: "refuses the login" in one.log(), 10)
@@ -82,7 +82,7 @@ def test_a_wrong_pin_signs_nothing_until_it_is_put_right(database, sidecars, hsm
     wait_for(lambda: "it is not tried again until" in one.log(), 10)
     assert one.log().count("refuses the login") == 1
     assert database.status(snapshot) == "pending"
-    assert "wrong" not in one.log()
+    assert "0815-mistyped" not in one.log()
     token.pin_file.write_text(PIN + "\n")
     database.completed(snapshot, 30)
 
