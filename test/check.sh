@@ -182,6 +182,7 @@ suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/t
 suite_trust() { REASON_TEST_PORT=$server_port REASON_PG_BIN=$pg_bin run_pytest "$out/trust.log" test/trust; }
 suite_verify() { run_pytest "$out/verify.log" test/verify; }
 suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
+suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
 suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
 suite_charts() {
     test/charts.sh >"$out/charts.log" 2>&1
@@ -196,7 +197,7 @@ suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 if [ $# -gt 0 ]; then
     suites=$*
 else
-    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime sidecar charts e2e"
+    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sidecar charts e2e"
 fi
 start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
 total_passed=0
