@@ -50,7 +50,8 @@ class Stack:
         self.start_postgres()
         with self.database() as database:
             database.execute((HERE / "functions.sql").read_text())
-        self.service("/usr/sbin/nginx", "-p", run / "gateway", "-c", run / "gateway/nginx.conf", "-e", run / "log/gateway.log")
+        # GATEWAY_PRELOAD: a sanitizer's library, for a module that was built with it
+        self.service("env", f"LD_PRELOAD={os.environ.get('GATEWAY_PRELOAD', '')}", "/usr/sbin/nginx", "-p", run / "gateway", "-c", run / "gateway/nginx.conf", "-e", run / "log/gateway.log")
         wait_for(self.healthy)
 
     def service(self, *command):
