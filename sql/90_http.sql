@@ -175,19 +175,16 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_replay(text, text, text, text) IS 'The first answer to a request that is repeated under its Idempotency-Key; NULL when it is the first. The same key with another body raises 23505.';
 
-CREATE FUNCTION reason.http_remember(client_name text, idempotency_key text, response reason.http_response) RETURNS SETOF reason.http_response
-LANGUAGE plpgsql VOLATILE ROWS 1
+CREATE FUNCTION reason.http_remember(client_name text, idempotency_key text, response reason.http_response) RETURNS void
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
-    IF idempotency_key IS NOT NULL THEN
-        UPDATE reason.idempotency_key k SET status = response.status, headers = response.headers, body = response.body
-        WHERE k.client = client_name AND k.key = $2;
-    END IF;
-    RETURN NEXT response;
+    UPDATE reason.idempotency_key k SET status = response.status, headers = response.headers, body = response.body
+    WHERE k.client = client_name AND k.key = $2;
 END
 $$;
-COMMENT ON FUNCTION reason.http_remember(text, text, reason.http_response) IS 'Keeps the answer for repeats, in the transaction that did the work, and returns it.';
+COMMENT ON FUNCTION reason.http_remember(text, text, reason.http_response) IS 'Keeps the answer for repeats, in the transaction that did the work; without a key there is nothing to keep.';
 
 CREATE FUNCTION reason.expire_idempotency_keys(older_than interval DEFAULT '24 hours') RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER

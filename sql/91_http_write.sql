@@ -1,111 +1,101 @@
 -- The HTTP API: nodes, edges and annotations.
 
-CREATE FUNCTION reason.http_post_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    request_body text, idempotency_key text) RETURNS SETOF reason.http_response
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
+CREATE FUNCTION reason.http_receipt(id_member text, id uuid, audit_event_id uuid, created_at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT '{"' || $1 || '":"' || $2 || '","auditEventId":"' || $3 || '","createdAt":"' || reason.rfc3339($4) || '"}' $$;
+COMMENT ON FUNCTION reason.http_receipt(text, uuid, uuid, timestamptz) IS 'What the client gets for one record.';
+
+CREATE FUNCTION reason.http_written(kind text, single boolean, request_body text, target uuid, divisions text[], request json)
+RETURNS reason.http_response
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    response reason.http_response;
+    written text;
+    count bigint;
+    first_id uuid;
+BEGIN
+    -- A branch for each kind keeps its plan.
+    IF kind = 'node' THEN
+        SELECT string_agg(reason.http_receipt('nodeId', w.id, w.audit_event_id, w.created_at), ','), count(*), min(w.id::text)
+        INTO written, count, first_id
+        FROM reason.insert_nodes(request_body, single, divisions, request) w;
+    ELSIF kind = 'edge' THEN
+        SELECT string_agg(reason.http_receipt('edgeId', w.id, w.audit_event_id, w.created_at), ','), count(*)
+        INTO written, count
+        FROM reason.insert_edges(request_body, single, divisions, request) w;
+    ELSE
+        SELECT reason.http_receipt('annotationId', w.id, w.audit_event_id, w.created_at)
+        INTO written
+        FROM reason.insert_annotation(request_body, target, divisions, request) w;
+    END IF;
+    response.status := 201;
+    IF single THEN
+        response.body := written;
+        IF kind = 'node' THEN
+            response.headers := format(E'Location: /reason/node/%s\n', first_id);
+        END IF;
+    ELSE
+        response.body := format('{"count":%s,"%ss":[%s]}', count, kind, written);
+    END IF;
+    RETURN response;
+END
+$$;
+COMMENT ON FUNCTION reason.http_written(text, boolean, text, uuid, text[], json) IS 'Writes what the body says (kind node, edge or annotation; single or a batch) and makes the answer.';
+
+CREATE FUNCTION reason.http_write(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    kind text, single boolean, target text, request_body text, idempotency_key text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql VOLATILE ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'write');
-    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/node', request_body);
+    response reason.http_response;
 BEGIN
-    IF response IS NULL THEN
-        SELECT 201, format(E'Location: /reason/node/%s\n', n.id),
-               format('{"nodeId":"%s","auditEventId":"%s","createdAt":"%s"}', n.id, n.audit_event_id, reason.rfc3339(n.created_at))
-        INTO response
-        FROM reason.insert_nodes(request_body, true, caller.divisions, reason.http_request(caller.name, request_id, traceparent)) n;
-        RETURN QUERY SELECT * FROM reason.http_remember(caller.name, idempotency_key, response);
-    ELSE
-        RETURN NEXT response;
+    IF idempotency_key IS NOT NULL THEN
+        response := reason.http_replay(caller.name, idempotency_key, concat_ws(' ', 'POST', kind, single, target), request_body);
     END IF;
+    IF response IS NULL THEN
+        response := reason.http_written(kind, single, request_body, CASE WHEN target IS NOT NULL THEN reason.http_uuid(target, 'the id of the node') END, caller.divisions,
+                                        reason.http_request(caller.name, request_id, traceparent));
+        IF idempotency_key IS NOT NULL THEN
+            PERFORM reason.http_remember(caller.name, idempotency_key, response);
+        END IF;
+    END IF;
+    RETURN NEXT response;
 END
 $$;
+COMMENT ON FUNCTION reason.http_write(text, text, text, text, text, text, boolean, text, text, text) IS 'A write: who asks, whether it was asked before, then the work, and what is kept for repeats.';
+
+-- ---------------------------------------------------------------- routes
+
+CREATE FUNCTION reason.http_post_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    request_body text, idempotency_key text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ BEGIN RETURN QUERY SELECT * FROM reason.http_write($1, $2, $3, $4, $5, 'node', true, NULL, $6, $7); END $$;
 
 CREATE FUNCTION reason.http_post_edge(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, idempotency_key text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'write');
-    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/edge', request_body);
-BEGIN
-    IF response IS NULL THEN
-        SELECT 201, NULL,
-               format('{"edgeId":"%s","auditEventId":"%s","createdAt":"%s"}', e.id, e.audit_event_id, reason.rfc3339(e.created_at))
-        INTO response
-        FROM reason.insert_edges(request_body, true, caller.divisions, reason.http_request(caller.name, request_id, traceparent)) e;
-        RETURN QUERY SELECT * FROM reason.http_remember(caller.name, idempotency_key, response);
-    ELSE
-        RETURN NEXT response;
-    END IF;
-END
-$$;
+AS $$ BEGIN RETURN QUERY SELECT * FROM reason.http_write($1, $2, $3, $4, $5, 'edge', true, NULL, $6, $7); END $$;
 
 CREATE FUNCTION reason.http_post_nodes(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, idempotency_key text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'write');
-    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /nodes', request_body);
-BEGIN
-    IF response IS NULL THEN
-        SELECT 201, NULL,
-               format('{"count":%s,"nodes":[%s]}', count(*), string_agg(
-                   '{"nodeId":"' || n.id || '","auditEventId":"' || n.audit_event_id
-                   || '","createdAt":"' || reason.rfc3339(n.created_at) || '"}', ','))
-        INTO response
-        FROM reason.insert_nodes(request_body, false, caller.divisions, reason.http_request(caller.name, request_id, traceparent)) n;
-        RETURN QUERY SELECT * FROM reason.http_remember(caller.name, idempotency_key, response);
-    ELSE
-        RETURN NEXT response;
-    END IF;
-END
-$$;
+AS $$ BEGIN RETURN QUERY SELECT * FROM reason.http_write($1, $2, $3, $4, $5, 'node', false, NULL, $6, $7); END $$;
 
 CREATE FUNCTION reason.http_post_edges(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, idempotency_key text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'write');
-    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /edges', request_body);
-BEGIN
-    IF response IS NULL THEN
-        SELECT 201, NULL,
-               format('{"count":%s,"edges":[%s]}', count(*), string_agg(
-                   '{"edgeId":"' || e.id || '","auditEventId":"' || e.audit_event_id
-                   || '","createdAt":"' || reason.rfc3339(e.created_at) || '"}', ','))
-        INTO response
-        FROM reason.insert_edges(request_body, false, caller.divisions, reason.http_request(caller.name, request_id, traceparent)) e;
-        RETURN QUERY SELECT * FROM reason.http_remember(caller.name, idempotency_key, response);
-    ELSE
-        RETURN NEXT response;
-    END IF;
-END
-$$;
+AS $$ BEGIN RETURN QUERY SELECT * FROM reason.http_write($1, $2, $3, $4, $5, 'edge', false, NULL, $6, $7); END $$;
 
 CREATE FUNCTION reason.http_post_annotation(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     target text, request_body text, idempotency_key text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'write');
-    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/annotate/' || target, request_body);
-BEGIN
-    IF response IS NULL THEN
-        SELECT 201, NULL,
-               format('{"annotationId":"%s","auditEventId":"%s","createdAt":"%s"}', a.id, a.audit_event_id, reason.rfc3339(a.created_at))
-        INTO response
-        FROM reason.insert_annotation(request_body, reason.http_uuid(target, 'the id of the node'), caller.divisions,
-                                      reason.http_request(caller.name, request_id, traceparent)) a;
-        RETURN QUERY SELECT * FROM reason.http_remember(caller.name, idempotency_key, response);
-    ELSE
-        RETURN NEXT response;
-    END IF;
-END
-$$;
+AS $$ BEGIN RETURN QUERY SELECT * FROM reason.http_write($1, $2, $3, $4, $5, 'annotation', true, coalesce($6, ''), $7, $8); END $$;
