@@ -31,7 +31,7 @@ extern void canonical_define_parameters(void);
 extern void *canonical_realloc(void *context, void *old, size_t size);
 
 /* Raises the reader's error with SQLSTATE, and the place as DETAIL. */
-extern void canonical_report(const JsonError *error) REASON_NORETURN;
+extern REASON_NORETURN void canonical_report(const JsonError *error);
 
 /* The limits of the write path: depth by configuration, inexact numbers refused. */
 extern JsonLimits canonical_write_limits(void);

@@ -131,7 +131,7 @@ numeric_parts(const char *datum)
 	return parts;
 }
 
-static void REASON_NORETURN
+static REASON_NORETURN void
 report_out_of_range(void)
 {
 	ereport(ERROR,

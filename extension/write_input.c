@@ -116,12 +116,12 @@ write_input_read(WriteInput *input, text *source, const char *collection)
 						 (int) Min(name->length, 100), json_string(&input->document, name), collection);
 		records = json_value(name);
 	}
-	if (records == NULL || records->kind != JSON_ARRAY)
-		write_refuse(input, records ? records : root, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
-					 "the body must have an array \"%s\"", collection);
-	if (records->length == 0)
+	if (records && records->kind == JSON_ARRAY && records->length > 0)
+		return records;
+	if (records && records->kind == JSON_ARRAY)
 		write_refuse(input, records, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" is empty", collection);
-	return records;
+	write_refuse(input, records ? records : root, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+				 "the body must have an array \"%s\"", collection);
 }
 
 void

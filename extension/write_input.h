@@ -66,8 +66,8 @@ extern void write_division(WriteInput *input, const JsonNode *value, RecordText 
 extern bool write_division_granted(const WriteInput *input, const char *division, size_t length);
 
 /* Raises an error about a value of the input (NULL: about the record). */
-extern void write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint,
-						 const char *format,...) pg_attribute_printf(5, 6) REASON_NORETURN;
+extern REASON_NORETURN void write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint,
+						 const char *format,...) pg_attribute_printf(5, 6);
 
 /* One of `names` (NULL-terminated), without regard to ASCII case; NULL if none. */
 extern const char *write_choice(const WriteInput *input, const JsonNode *value, const char *const *names);
