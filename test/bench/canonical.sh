@@ -11,31 +11,12 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
+# shellcheck source=test/bench/server.sh
+. "$root/test/bench/server.sh"
 rounds=${1:-5}
 port=${BENCH_PG_PORT:-15680}
-directory=$(mktemp -d /tmp/reason-bench.XXXXXX)
-owned_by_service "$directory"
-prepare_service_user "$directory"
-chmod 755 "$directory"
-finish() {
-    as_service "$pg_bin/pg_ctl" -D "$directory/data" -m immediate stop >/dev/null 2>&1 || true
-    rm -rf "$directory"
-}
-trap finish EXIT
-
-as_service "$pg_bin/initdb" -D "$directory/data" -U postgres --auth=trust --locale=C.UTF-8 --encoding=UTF8 --no-sync >/dev/null
-cat >>"$directory/data/postgresql.conf" <<CONF
-listen_addresses = ''
-port = $port
-unix_socket_directories = '$directory'
-shared_preload_libraries = 'reasoning_graph'
-shared_buffers = 512MB
-fsync = off
-jit = off
-max_parallel_workers_per_gather = 0
-CONF
-as_service "$pg_bin/pg_ctl" -D "$directory/data" -l "$directory/log" -w start >/dev/null
-connection="host=$directory port=$port user=postgres dbname=postgres"
+bench_server "$port" "shared_buffers = 512MB" "fsync = off" "jit = off" \
+    "max_parallel_workers_per_gather = 0"
 sql() {
     "$pg_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 "$connection" "$@"
 }

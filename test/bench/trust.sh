@@ -10,30 +10,12 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
+# shellcheck source=test/bench/server.sh
+. "$root/test/bench/server.sh"
 nodes=${1:-30000}
 rounds=${2:-5}
 port=${BENCH_PG_PORT:-15681}
-directory=$(mktemp -d /tmp/reason-bench.XXXXXX)
-owned_by_service "$directory"
-prepare_service_user "$directory"
-finish() {
-    as_service "$pg_bin/pg_ctl" -D "$directory/data" -m immediate stop >/dev/null 2>&1 || true
-    rm -rf "$directory"
-}
-trap finish EXIT
-
-as_service "$pg_bin/initdb" -D "$directory/data" -U postgres --auth=trust --locale=C.UTF-8 --encoding=UTF8 >/dev/null
-cat >>"$directory/data/postgresql.conf" <<CONF
-listen_addresses = ''
-port = $port
-unix_socket_directories = '$directory'
-shared_preload_libraries = 'reasoning_graph'
-shared_buffers = 1GB
-max_wal_size = 8GB
-max_parallel_workers_per_gather = 0
-CONF
-as_service "$pg_bin/pg_ctl" -D "$directory/data" -l "$directory/log" -w start >/dev/null
-connection="host=$directory port=$port user=postgres dbname=postgres"
+bench_server "$port" "shared_buffers = 1GB" "max_wal_size = 8GB" "max_parallel_workers_per_gather = 0"
 query() {
     "$pg_bin/psql" -X -q -At -v ON_ERROR_STOP=1 "$connection" "$@"
 }

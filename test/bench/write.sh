@@ -10,30 +10,13 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
+# shellcheck source=test/bench/server.sh
+. "$root/test/bench/server.sh"
 seconds=${1:-5}
 rounds=${2:-5}
 port=${BENCH_PG_PORT:-15680}
-directory=$(mktemp -d /tmp/reason-bench.XXXXXX)
-owned_by_service "$directory"
-prepare_service_user "$directory"
-finish() {
-    as_service "$pg_bin/pg_ctl" -D "$directory/data" -m immediate stop >/dev/null 2>&1 || true
-    rm -rf "$directory"
-}
-trap finish EXIT
-
-as_service "$pg_bin/initdb" -D "$directory/data" -U postgres --auth=trust --locale=C.UTF-8 --encoding=UTF8 >/dev/null
-cat >>"$directory/data/postgresql.conf" <<CONF
-listen_addresses = ''
-port = $port
-unix_socket_directories = '$directory'
-shared_preload_libraries = 'reasoning_graph'
-shared_buffers = 1GB
-max_wal_size = 8GB
-CONF
-as_service "$pg_bin/pg_ctl" -D "$directory/data" -l "$directory/log" -w start >/dev/null
-connection="host=$directory port=$port user=postgres"
-"$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 "$connection dbname=postgres" <<'SQL'
+bench_server "$port" "shared_buffers = 1GB" "max_wal_size = 8GB"
+"$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 "$connection" <<'SQL'
 SET client_min_messages = warning;
 CREATE EXTENSION reasoning_graph;
 CREATE SCHEMA bare;
@@ -54,11 +37,10 @@ SQL
 cat >"$directory/inserts.sql" <<'SQL'
 SELECT bare.add_node('{"sensor": "rain", "value": 0.25, "unit": "mm", "at": "2026-11-23T12:00:00Z", "place": {"lat": 51.5, "lon": -0.12}}', '{"division":"default","eventType":"node.created","id":"01a20959-fffe-71c0-a3f9-e3f72dab74d3","node":{"author":"bench","createdAt":"2026-11-23T17:00:22.910107Z","division":"default","id":"01a20959-fffe-70ac-8d8b-7e6503d76290","metadata":{},"payloadHash":"fb467ba7b8ab803293a6eb83e5202869d21be7410578d312f29c3e553157c253","type":"observation"},"request":{"role":"postgres"},"ts":"2026-11-23T17:00:22.910107Z"}');
 SQL
-chmod 755 "$directory"
 chmod 644 "$directory"/*.sql
 
 rate() {
-    "$pg_bin/pgbench" -n -M prepared -c 8 -j 2 -T "$seconds" -f "$directory/$1.sql" "$connection dbname=postgres" 2>/dev/null |
+    "$pg_bin/pgbench" -n -M prepared -c 8 -j 2 -T "$seconds" -f "$directory/$1.sql" "$connection" 2>/dev/null |
         sed -n 's/^tps = \([0-9.]*\).*/\1/p'
 }
 rate record >/dev/null
