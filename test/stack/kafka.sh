@@ -24,10 +24,15 @@ jars)
   </dependencies>
 </project>
 POM
-    mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$(cd "$dir" && pwd)/jars" >"$dir/mvn.log" 2>&1 || {
-        cat "$dir/mvn.log" >&2
-        exit 1
-    }
+    jars=$(cd "$dir" && pwd)/jars
+    # A repository that did not answer at once may answer the next time.
+    for attempt in 1 2 3; do
+        mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$jars" >"$dir/mvn.log" 2>&1 && exit 0
+        echo "kafka.sh: attempt $attempt failed" >&2
+        sleep 5
+    done
+    cat "$dir/mvn.log" >&2
+    exit 1
     ;;
 run)
     data=$3

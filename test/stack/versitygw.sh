@@ -15,7 +15,12 @@ if [ ! -x "$dir/versitygw-$version" ]; then
     }
     mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
-    GOPATH=$dir/go GOBIN=$dir GOFLAGS=-modcacherw go install -p 2 "github.com/versity/versitygw/cmd/versitygw@$version" >&2
+    # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
+    for attempt in 1 2 3; do
+        GOPATH=$dir/go GOBIN=$dir GOFLAGS=-modcacherw go install -p 2 "github.com/versity/versitygw/cmd/versitygw@$version" >&2 && break
+        echo "versitygw.sh: attempt $attempt failed" >&2
+        sleep 5
+    done
     mv "$dir/versitygw" "$dir/versitygw-$version"
     rm -rf "$dir/go"
 fi
