@@ -12,6 +12,9 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 PG_FUNCTION_INFO_V1(reason_ed25519_verify);
 PG_FUNCTION_INFO_V1(reason_public_key);
