@@ -193,4 +193,4 @@ AS $$
     WITH expired AS (DELETE FROM reason.idempotency_key WHERE created_at < clock_timestamp() - $1 RETURNING 1)
     SELECT count(*) FROM expired
 $$;
-COMMENT ON FUNCTION reason.expire_idempotency_keys(interval) IS 'Forgets answers older than so long; the sidecar calls it. Returns how many.';
+COMMENT ON FUNCTION reason.expire_idempotency_keys(interval) IS 'Forgets answers older than so long; to be called now and then by a scheduler of yours. Returns how many.';

@@ -6,7 +6,7 @@
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
 #
 # Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
-# and demonstration; docs/operations has the real thing.
+# and demonstration; docs/gateway.md and docs/sidecar.md have the real thing.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
