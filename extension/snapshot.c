@@ -326,10 +326,19 @@ text_argument(FunctionCallInfo fcinfo, int argument)
 	return result;
 }
 
+static void
+put_times(Datum *values, const WorkTime *times)
+{
+	values[0] = TimestampTzGetDatum(times->began);
+	values[1] = TimestampTzGetDatum(times->ended);
+	values[2] = Int64GetDatum((int64) INSTR_TIME_GET_MICROSEC(times->worked));
+}
+
 /*
  * freeze_subgraph(division, root_nos, root_ids, depth, direction, audience, description,
  *				   manifest_signature_id, include_annotations, pii)
- *		→ (no, id, created_at, graph_version, hash, size_bytes, node_count, edge_count)
+ *		→ (no, id, created_at, graph_version, hash, size_bytes, node_count, edge_count,
+ *		   canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us)
  */
 Datum
 reason_freeze_subgraph(PG_FUNCTION_ARGS)
@@ -339,8 +348,8 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	ArrayType  *root_nos = PG_GETARG_ARRAYTYPE_P(1);
 	GraphDirection direction = graph_direction_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
 	TupleDesc	desc;
-	Datum		values[8];
-	bool		nulls[8] = {0};
+	Datum		values[14];
+	bool		nulls[14] = {0};
 	uint8		hash[SHA256_LENGTH];
 	ByteBuffer	hex;
 	Datum		result;
@@ -365,7 +374,6 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	freezer.graph->division.data = VARDATA_ANY(division);
 	freezer.graph->division.length = VARSIZE_ANY_EXHDR(division);
 	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);
-	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));
 	freezer.keys = palloc(WALK_KEYS * sizeof(int64));
 	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);
 	number_set_init(&freezer.nodes);
@@ -375,6 +383,7 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 				  header.depth, direction);
 	/* An edge is inside when both its ends are, whichever way the walk came. */
 	walk_set(&freezer, &freezer.nodes, GRAPH_LINKS_TO, take_inner_edges);
+	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));
 	write_document(&freezer, &header);
 	snapshot_writer_close(&freezer.writer, hash);
 	record_reader_close(&freezer.reader);
@@ -392,6 +401,8 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	values[5] = Int64GetDatum(freezer.writer.size_bytes);
 	values[6] = Int64GetDatum(freezer.nodes.count);
 	values[7] = Int64GetDatum(freezer.edges.count);
+	put_times(&values[8], &freezer.writer.canonicalising);
+	put_times(&values[11], &freezer.writer.hashing);
 	result = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 	SPI_finish();
 	PG_RETURN_DATUM(result);

@@ -25,6 +25,15 @@ static const char *const chunk_columns[] = {"division", "snapshot_no", "chunk", 
 
 /* ---------------------------------------------------------------- chunks */
 
+static void
+add_time_since(instr_time *total, instr_time began)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_ACCUM_DIFF(*total, now, began);
+}
+
 void
 snapshot_writer_open(SnapshotWriter *writer, int64 snapshot_no, text *division, bool pii)
 {
@@ -42,6 +51,8 @@ snapshot_writer_open(SnapshotWriter *writer, int64 snapshot_no, text *division, 
 	sha256_init(&writer->hash);
 	record_insert_begin(&writer->chunks, "snapshot_chunk", chunk_columns, lengthof(chunk_columns), NULL, NULL);
 	writer->context = AllocSetContextCreate(CurrentMemoryContext, "snapshot record", ALLOCSET_DEFAULT_SIZES);
+	writer->canonicalising.began = GetCurrentTimestamp();
+	INSTR_TIME_SET_CURRENT(writer->turn_began);
 }
 
 static void
@@ -51,7 +62,9 @@ insert_chunk(SnapshotWriter *writer, const char *bytes, size_t length)
 	bytea	   *chunk = palloc(VARHDRSZ + length);
 	Datum		values[lengthof(chunk_columns)];
 	bool		nulls[lengthof(chunk_columns)] = {0};
+	instr_time	hash_began;
 
+	add_time_since(&writer->canonicalising.worked, writer->turn_began);
 	SET_VARSIZE(chunk, VARHDRSZ + length);
 	memcpy(VARDATA(chunk), bytes, length);
 	values[0] = PointerGetDatum(writer->division);
@@ -60,10 +73,15 @@ insert_chunk(SnapshotWriter *writer, const char *bytes, size_t length)
 	values[3] = PointerGetDatum(chunk);
 	record_insert_row(&writer->chunks, values, nulls);
 	record_insert_flush(&writer->chunks);
+	if (writer->size_bytes == 0)
+		writer->hashing.began = GetCurrentTimestamp();
+	INSTR_TIME_SET_CURRENT(hash_began);
 	sha256_update(&writer->hash, bytes, length);
+	add_time_since(&writer->hashing.worked, hash_began);
 	writer->size_bytes += length;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(writer->context);
+	INSTR_TIME_SET_CURRENT(writer->turn_began);
 }
 
 void
@@ -88,11 +106,13 @@ snapshot_write_flush(SnapshotWriter *writer)
 void
 snapshot_writer_close(SnapshotWriter *writer, uint8 hash[SHA256_LENGTH])
 {
+	writer->canonicalising.ended = GetCurrentTimestamp();
 	snapshot_write_flush(writer);
 	if (writer->bytes.length > 0)
 		insert_chunk(writer, writer->bytes.data, writer->bytes.length);
-	record_insert_end(&writer->chunks);
 	sha256_final(&writer->hash, hash);
+	writer->hashing.ended = GetCurrentTimestamp();
+	record_insert_end(&writer->chunks);
 	MemoryContextDelete(writer->context);
 }
 

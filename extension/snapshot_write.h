@@ -4,6 +4,10 @@
  *
  * Nothing is held but one chunk.  The form of the document is the contract with
  * every verifier: what is written here is what is signed.
+ *
+ * Canonicalising and hashing take turns, a chunk each, so that neither has one
+ * stretch of time to itself: when each began and ended is noted, and how long it
+ * was really at work.
  */
 #ifndef REASON_SNAPSHOT_WRITE_H
 #define REASON_SNAPSHOT_WRITE_H
@@ -17,7 +21,17 @@
 #include "record_insert.h"
 #include "sha256.h"
 
+#include "datatype/timestamp.h"
+#include "portability/instr_time.h"
+
 #define SNAPSHOT_CHUNK_BYTES (1024 * 1024)
+
+typedef struct WorkTime
+{
+	TimestampTz began;
+	TimestampTz ended;
+	instr_time	worked;			/* of that time, spent on it */
+} WorkTime;
 
 typedef struct SnapshotWriter
 {
@@ -30,6 +44,9 @@ typedef struct SnapshotWriter
 	int64		size_bytes;
 	Sha256		hash;
 	RecordInsert chunks;
+	WorkTime	canonicalising; /* reading records and writing them; complete once closed */
+	WorkTime	hashing;
+	instr_time	turn_began;		/* of canonicalising, which goes on after each chunk */
 	MemoryContext context;		/* reset by snapshot_write_end_record() */
 } SnapshotWriter;
 

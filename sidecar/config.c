@@ -61,6 +61,15 @@ static const struct key {
     {"archive", "lock_days", NUMBER, FIELD(archive_lock_days), "365", 1, 36500, NULL},
     {"archive", "interval_s", NUMBER, FIELD(archive_interval_s), "300", 1, 86400, NULL},
     {"archive", "events", NUMBER, FIELD(archive_events), "10000", 1, 100000, NULL},
+    {"tracing", "endpoint", TEXT, FIELD(tracing_endpoint), "", 0, 0, NULL},
+    {"tracing", "headers", TEXT, FIELD(tracing_headers), "", 0, 0, NULL},
+    {"tracing", "headers_file", TEXT, FIELD(tracing_headers_file), "", 0, 0, NULL},
+    {"tracing", "ca_file", TEXT, FIELD(tracing_ca_file), "", 0, 0, NULL},
+    {"tracing", "service_name", TEXT, FIELD(tracing_service_name), "reason-sidecar", 0, 0, NULL},
+    {"tracing", "sampler", TEXT, FIELD(tracing_sampler), "parentbased_always_on", 0, 0,
+     "|always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio|"},
+    {"tracing", "sampler_arg", TEXT, FIELD(tracing_sampler_arg), "1", 0, 0, NULL},
+    {"tracing", "timeout_ms", NUMBER, FIELD(tracing_timeout_ms), "10000", 100, 60000, NULL},
     {"metrics", "address", TEXT, FIELD(metrics_address), "127.0.0.1", 0, 0, NULL},
     {"metrics", "port", NUMBER, FIELD(metrics_port), "9464", 1, 65535, NULL},
     {"sidecar", "log_level", TEXT, FIELD(log_level), "info", 0, 0, "|debug|info|warning|error|"},
@@ -238,6 +247,32 @@ static bool load_kafka_environment(struct config *config)
     return true;
 }
 
+/* https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/: an empty value means unset. */
+static void load_standard_environment(struct config *config)
+{
+    static const struct {
+        const char *variable, *name;
+    } standard[] = {
+        {"OTEL_EXPORTER_OTLP_ENDPOINT", "endpoint"},
+        {"OTEL_EXPORTER_OTLP_HEADERS", "headers"},
+        {"OTEL_EXPORTER_OTLP_CERTIFICATE", "ca_file"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT", "timeout_ms"},
+        {"OTEL_SERVICE_NAME", "service_name"},
+        {"OTEL_TRACES_SAMPLER", "sampler"},
+        {"OTEL_TRACES_SAMPLER_ARG", "sampler_arg"},
+    };
+
+    for (size_t s = 0; s < sizeof(standard) / sizeof(standard[0]); s++) {
+        const char *value = getenv(standard[s].variable);
+
+        /* these are often set for a whole cluster: what does not suit is no reason not to seal and sign */
+        for (size_t i = 0; value && *value && i < KEY_COUNT; i++)
+            if (!strcmp(keys[i].section, "tracing") && !strcmp(keys[i].name, standard[s].name)
+                && !set(config, &keys[i], value, standard[s].variable))
+                log_warning("%s is ignored", standard[s].variable);
+    }
+}
+
 bool config_load(struct config *config, const char *path)
 {
     bool given[KEY_COUNT] = {false};
@@ -248,6 +283,7 @@ bool config_load(struct config *config, const char *path)
             return false;
     if (!load_file(config, path, given))
         return false;
+    load_standard_environment(config);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         char name[128];
         const char *value;

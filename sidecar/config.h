@@ -3,7 +3,8 @@
  *
  * Every key can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins. Keys of
  * [kafka] that are not listed here go to librdkafka as they are (security.protocol, ssl.ca.location …);
- * in the environment their dots are written as underscores.
+ * in the environment their dots are written as underscores. [tracing] follows OpenTelemetry's own variables too; they
+ * come before the file and after REASON_SIDECAR_TRACING_<KEY>.
  */
 #ifndef SIDECAR_CONFIG_H
 #define SIDECAR_CONFIG_H
@@ -62,6 +63,15 @@ struct config {
     int archive_lock_days;
     int archive_interval_s;     /* a segment is closed when its oldest event is that old … */
     int archive_events;         /* … or when it has so many */
+    /* [tracing] */
+    char *tracing_endpoint;     /* "": no spans are made */
+    char *tracing_headers;      /* name=value,… */
+    char *tracing_headers_file; /* the same in a file, for secrets */
+    char *tracing_ca_file;
+    char *tracing_service_name;
+    char *tracing_sampler;
+    char *tracing_sampler_arg;
+    int tracing_timeout_ms;
     /* [metrics] */
     char *metrics_address;
     int metrics_port;

@@ -101,6 +101,14 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *context)
     return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
+static int on_progress(void *context, curl_off_t down_most, curl_off_t down, curl_off_t up_most, curl_off_t up)
+{
+    const struct exchange *exchange = context;
+
+    (void)down_most, (void)down, (void)up_most, (void)up;
+    return exchange->request->give_up();
+}
+
 static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
 {
     char *line = NULL;
@@ -137,6 +145,11 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (request->give_up) {
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);
+    }
     if (http->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
     if (http->cert_file) {

@@ -35,6 +35,8 @@ struct http_request {
     /* Takes the answer's body if its status is 2xx; false fails the request. */
     bool (*take)(void *context, const void *bytes, size_t length);
     void *take_context;
+    /* NULL, or asked about once a second while waiting: true ends the request without an answer. */
+    bool (*give_up)(void);
     int timeout_ms;
 };
 

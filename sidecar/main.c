@@ -9,6 +9,7 @@
 #include "doorbell.h"
 #include "log.h"
 #include "stage/stage.h"
+#include "tracing/tracing.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -299,7 +300,8 @@ int main(int argc, char **argv)
         status = check_counterparts(&sidecar) ? 0 : 1;
         goto done;
     }
-    if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port))
+    if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port)
+        || !tracing_start(&sidecar.config, sidecar.holder))
         goto done;
     log_info("reason-sidecar %s started as %s", REASON_VERSION, sidecar.holder);
     notify_systemd("READY=1");
@@ -308,6 +310,7 @@ int main(int argc, char **argv)
     log_info("stopped");
     status = 0;
 done:
+    tracing_stop();
     metrics_stop();
     if (sidecar.store)
         sidecar.store->close(sidecar.store);

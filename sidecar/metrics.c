@@ -30,6 +30,8 @@ static const struct {
     [METRIC_EMIT_PARKED] = {FAILURES "{kind=\"emit_parked\"}", "counter", NULL},
     [METRIC_ARCHIVE_FAILURES] = {FAILURES "{kind=\"archive\"}", "counter", NULL},
     [METRIC_DATABASE_FAILURES] = {FAILURES "{kind=\"database\"}", "counter", NULL},
+    [METRIC_SPANS_EXPORTED] = {"reason_sidecar_spans_exported_total", "counter", "Spans that the collector took."},
+    [METRIC_SPANS_DROPPED] = {"reason_sidecar_spans_dropped_total", "counter", "Spans that found no room in the queue, or that the collector did not take."},
     [METRIC_LEADING_SEAL] = {"reason_sidecar_leading{duty=\"seal\"}", "gauge", "1 while this sidecar leads the duty."},
     [METRIC_LEADING_SNAPSHOT] = {"reason_sidecar_leading{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_LEADING_EMIT] = {"reason_sidecar_leading{duty=\"emit\"}", "gauge", NULL},

@@ -207,6 +207,23 @@ COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
 
+CREATE TABLE reason.snapshot_request (
+    snapshot_no        bigint      NOT NULL,
+    division           text        NOT NULL,
+    request            json        NOT NULL,
+    canonicalise_began timestamptz NOT NULL,
+    canonicalise_ended timestamptz NOT NULL,
+    canonicalise_us    bigint      NOT NULL,
+    hash_began         timestamptz NOT NULL,
+    hash_ended         timestamptz NOT NULL,
+    hash_us            bigint      NOT NULL,
+    CONSTRAINT snapshot_request_pkey PRIMARY KEY (snapshot_no, division)
+);
+COMMENT ON TABLE reason.snapshot_request IS 'Who asked for a snapshot, and how long freezing it took: for its events and for tracing, no part of what is signed.';
+COMMENT ON COLUMN reason.snapshot_request.request IS 'Client or role, requestId, traceparent.';
+COMMENT ON COLUMN reason.snapshot_request.canonicalise_us IS 'Microseconds spent on reading records and writing them as canonical JSON. It takes turns with hashing, a chunk each, so it is less than the time from beginning to end.';
+COMMENT ON COLUMN reason.snapshot_request.hash_us IS 'Microseconds spent on SHA-256.';
+
 CREATE TABLE reason.snapshot_chunk (
     division    text    NOT NULL,
     snapshot_no bigint  NOT NULL,

@@ -8,7 +8,8 @@
 CREATE FUNCTION reason.freeze_subgraph(division text, root_nos bigint[], root_ids uuid[], depth integer, direction text, audience text,
     description text, manifest_signature_id text, include_annotations boolean, pii boolean,
     OUT no bigint, OUT id uuid, OUT created_at timestamptz, OUT graph_version text, OUT hash text, OUT size_bytes bigint,
-    OUT node_count bigint, OUT edge_count bigint)
+    OUT node_count bigint, OUT edge_count bigint, OUT canonicalise_began timestamptz, OUT canonicalise_ended timestamptz,
+    OUT canonicalise_us bigint, OUT hash_began timestamptz, OUT hash_ended timestamptz, OUT hash_us bigint)
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'reason_freeze_subgraph';
 COMMENT ON FUNCTION reason.freeze_subgraph(text, bigint[], uuid[], integer, text, text, text, text, boolean, boolean) IS
@@ -16,7 +17,7 @@ COMMENT ON FUNCTION reason.freeze_subgraph(text, bigint[], uuid[], integer, text
 
 CREATE FUNCTION reason.create_snapshot_for(roots uuid[], depth integer, direction text, audience text, description text,
     include_annotations boolean, division text, manifest_signature_id text, pii boolean, divisions text[],
-    requested_by text, request_id text) RETURNS uuid
+    requested_by text, request_id text, request json) RETURNS uuid
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -84,12 +85,16 @@ BEGIN
         manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count)
     VALUES (frozen.no, frozen.id, found_division, root_ids, $2, $3, $4, $5, $6, $9,
         $8, frozen.graph_version, frozen.created_at, $12, $11, frozen.hash, frozen.size_bytes, frozen.node_count, frozen.edge_count);
+    INSERT INTO reason.snapshot_request (snapshot_no, division, request, canonicalise_began, canonicalise_ended, canonicalise_us,
+        hash_began, hash_ended, hash_us)
+    VALUES (frozen.no, found_division, $13, frozen.canonicalise_began, frozen.canonicalise_ended, frozen.canonicalise_us,
+        frozen.hash_began, frozen.hash_ended, frozen.hash_us);
     PERFORM reason.ring();
     RETURN frozen.id;
 END
 $$;
-COMMENT ON FUNCTION reason.create_snapshot_for(uuid[], integer, text, text, text, boolean, text, text, boolean, text[], text, text) IS
-    'create_snapshot() for a caller known by name: divisions that he may see ({*}: all), whether he may see personal data, and his request''s id.';
+COMMENT ON FUNCTION reason.create_snapshot_for(uuid[], integer, text, text, text, boolean, text, text, boolean, text[], text, text, json) IS
+    'create_snapshot() for a caller known by name: divisions that he may see ({*}: all), whether he may see personal data, his request''s id, and the request as events record it.';
 
 CREATE FUNCTION reason.refuse_ambiguous_roots() RETURNS void
 LANGUAGE plpgsql
@@ -109,7 +114,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT reason.create_snapshot_for($1, coalesce($2, 10), $3, $4, $5, coalesce($6, false), $7, $8, coalesce($9, true),
-        reason.visible_divisions_of(reason.calling_role()), reason.calling_role(), $10)
+        reason.visible_divisions_of(reason.calling_role()), reason.calling_role(), $10, reason.sql_request())
 $$;
 COMMENT ON FUNCTION reason.create_snapshot(uuid[], integer, text, text, text, boolean, text, text, boolean, text) IS
     'Freezes what led to the roots (ancestors) or what came of them (descendants), up to depth edges away (default 10, at most 10000), as one canonical document; returns the snapshot''s id. The sidecar signs and stores it. The same request_id gives the same snapshot.';
@@ -250,6 +255,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.snapshot_state(reason.snapshot) IS 'What of a snapshot is not in its document, as its events record it.';
 
+CREATE FUNCTION reason.snapshot_event(s reason.snapshot) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT jsonb_build_object('snapshot', reason.snapshot_state($1))
+           || coalesce((SELECT jsonb_build_object('request', q.request) FROM reason.snapshot_request q
+                        WHERE q.snapshot_no = $1.no AND q.division = $1.division), '{}')
+$$;
+COMMENT ON FUNCTION reason.snapshot_event(reason.snapshot) IS 'What the events of a snapshot say: its state, and the request that made it.';
+
 CREATE FUNCTION reason.record_snapshot_stored(lease_token bigint, id uuid, object_uri text, object_version text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -281,7 +296,7 @@ BEGIN
     s.completed_at := clock_timestamp();
     s.next_attempt_at := NULL;
     s.failure := NULL;
-    s.audit_event_id := reason.append_event(s.division, 'snapshot.completed', jsonb_build_object('snapshot', reason.snapshot_state(s)));
+    s.audit_event_id := reason.append_event(s.division, 'snapshot.completed', reason.snapshot_event(s));
     UPDATE reason.snapshot x SET status = s.status, object_uri = s.object_uri, object_version = s.object_version,
         completed_at = s.completed_at, next_attempt_at = NULL, failure = NULL, audit_event_id = s.audit_event_id
     WHERE x.no = s.no AND x.division = s.division;
@@ -307,7 +322,7 @@ BEGIN
     IF give_up THEN
         s.status := 'failed';
         s.next_attempt_at := NULL;
-        PERFORM reason.append_event(s.division, 'snapshot.failed', jsonb_build_object('snapshot', reason.snapshot_state(s)));
+        PERFORM reason.append_event(s.division, 'snapshot.failed', reason.snapshot_event(s));
     ELSE
         -- 1, 2, 4 … seconds, five minutes at most
         s.next_attempt_at := clock_timestamp() + make_interval(secs => least(300, power(2, least(s.attempts - 1, 20))));

@@ -97,7 +97,7 @@ BEGIN
         snapshot_id := reason.create_snapshot_for(roots, coalesce(reason.http_integer(q, 'depth', 10, 0, 10000), 10),
             coalesce(q ->> 'direction', 'ancestors'), coalesce(q ->> 'audience', 'internal'), q ->> 'description',
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
-            caller.pii, caller.divisions, caller.name, NULL);
+            caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
         response := reason.http_snapshot_state(snapshot_id);
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE

@@ -153,7 +153,10 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_chunk(uuid, integer),
     reason.record_snapshot_signature(bigint, uuid, text, bytea),
     reason.record_snapshot_stored(bigint, uuid, text, text),
-    reason.record_snapshot_failure(bigint, uuid, text, boolean)
+    reason.record_snapshot_failure(bigint, uuid, text, boolean),
+    reason.snapshot_spans(uuid),
+    reason.seal_events_traced(bigint, integer),
+    reason.traced_events(text[], bigint[])
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.audit_event_json(reason.audit_events) TO reason_auditor;
 GRANT EXECUTE ON FUNCTION reason.replay(json) TO reason_admin;

@@ -12,6 +12,7 @@
 #include "stage.h"
 
 #include "../log.h"
+#include "traced.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@
 struct message {
     bool delivered;
     bool failed;
+    bool recorded;              /* the cursor has passed it */
+    struct work_time time;      /* from handing it over to its report */
 };
 
 struct emitter {
@@ -37,6 +40,7 @@ static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, vo
     (void)producer;
     message->delivered = report->err == RD_KAFKA_RESP_ERR_NO_ERROR;
     message->failed = !message->delivered;
+    message->time.ended_us = tracing_now();
     if (message->failed)
         log_warning("Kafka did not take an event: %s", rd_kafka_err2str(report->err));
     emitter->waiting--;
@@ -153,6 +157,7 @@ static bool produce(struct worker *worker, const char *token, struct emitter *em
     for (int i = 0; i < rows; i++) {
         rd_kafka_resp_err_t error;
 
+        messages[i].time.began_us = tracing_now();
         while ((error = rd_kafka_producev(emitter->producer, RD_KAFKA_V_TOPIC(worker->sidecar->config.kafka_topic),
                                           RD_KAFKA_V_KEY(PQgetvalue(claimed, i, DIVISION), (size_t)PQgetlength(claimed, i, DIVISION)),
                                           RD_KAFKA_V_VALUE(PQgetvalue(claimed, i, VALUE), (size_t)PQgetlength(claimed, i, VALUE)),
@@ -178,7 +183,7 @@ static bool produce(struct worker *worker, const char *token, struct emitter *em
 }
 
 /* Moves each division's cursor behind what was delivered without a gap. -1 when that failed, else how many events. */
-static long record(struct worker *worker, const char *token, PGresult *claimed, const struct message *messages)
+static long record(struct worker *worker, const char *token, PGresult *claimed, struct message *messages)
 {
     struct array divisions = {0}, seqs = {0};
     long count = 0;
@@ -192,7 +197,7 @@ static long record(struct worker *worker, const char *token, PGresult *claimed, 
         while (next < rows && !strcmp(PQgetvalue(claimed, next, DIVISION), PQgetvalue(claimed, i, DIVISION)))
             next++;
         while (end < next && messages[end].delivered)
-            end++;
+            messages[end++].recorded = true;
         if (end > i && array_add(&divisions, PQgetvalue(claimed, i, DIVISION)) && array_add(&seqs, PQgetvalue(claimed, end - 1, SEQ)))
             count += end - i;
         i = next;
@@ -209,6 +214,21 @@ static long record(struct worker *worker, const char *token, PGresult *claimed, 
     array_free(&divisions);
     array_free(&seqs);
     return count;
+}
+
+static void trace(struct worker *worker, PGresult *claimed, const struct message *messages)
+{
+    /* https://opentelemetry.io/docs/specs/semconv/messaging/kafka/ */
+    const struct traced_attribute attributes[] = {{"messaging.system", "kafka"}, {"messaging.destination.name", worker->sidecar->config.kafka_topic}, {NULL, NULL}};
+    const struct traced_batch batch = {.name = "emit", .kind = SPAN_PRODUCER, .attributes = attributes, .events = claimed, .count = PQntuples(claimed)};
+    struct work_time *times = calloc((size_t)batch.count + 1, sizeof(*times));
+
+    for (int i = 0; times && i < batch.count; i++)
+        if (messages[i].recorded)
+            times[i] = messages[i].time;
+    if (times)
+        trace_events(worker, &batch, times);
+    free(times);
 }
 
 static enum progress turn(struct worker *worker, const char *token)
@@ -235,6 +255,8 @@ static enum progress turn(struct worker *worker, const char *token)
     if (!produce(worker, token, emitter, claimed, messages))
         drop_producer(emitter);
     count = record(worker, token, claimed, messages);
+    if (count > 0 && tracing_on())
+        trace(worker, claimed, messages);
     free(messages);
     PQclear(claimed);
     if (count > 0)

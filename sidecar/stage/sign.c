@@ -6,6 +6,8 @@
  */
 #include "stage.h"
 
+#include "traced.h"
+
 #include "../log.h"
 
 #include <sodium.h>
@@ -59,6 +61,7 @@ static PGresult *claim(struct worker *worker)
 struct signatures {
     struct array divisions, seqs, signatures;
     int count;
+    struct work_time *times;    /* of each; NULL: they are not asked for */
 };
 
 /* Signs the claimed hashes, as many as time allows; false when there is none to record. */
@@ -70,12 +73,15 @@ static bool sign(struct worker *worker, PGresult *claimed, struct signatures *ma
         uint8_t digest[DIGEST_LENGTH], signature[SIGNATURE_LENGTH];
         char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
         size_t length = 0;
+        long began_us = tracing_now();
 
         if (sodium_hex2bin(digest, sizeof(digest), PQgetvalue(claimed, i, 2), (size_t)PQgetlength(claimed, i, 2), NULL, &length, NULL) != 0
             || length != DIGEST_LENGTH || !sign_digest(worker, digest, signature)) {
             log_error("cannot sign seal %s of division \"%s\"", PQgetvalue(claimed, i, 1), PQgetvalue(claimed, i, 0));
             break;
         }
+        if (made->times)
+            made->times[i] = (struct work_time){began_us, tracing_now()};
         sodium_bin2hex(hex + 2, sizeof(hex) - 2, signature, sizeof(signature));
         if (array_add(&made->divisions, PQgetvalue(claimed, i, 0)) && array_add(&made->seqs, PQgetvalue(claimed, i, 1))
             && array_add(&made->signatures, hex))
@@ -102,6 +108,15 @@ static enum progress record(struct worker *worker, const char *token, struct sig
     return PROGRESS_SOME;
 }
 
+static void trace(struct worker *worker, PGresult *claimed, const struct signatures *made)
+{
+    const struct traced_attribute attributes[] = {{"reason.signer.id", worker->sidecar->config.signer_id}, {NULL, NULL}};
+    const struct traced_batch batch = {.name = "sign", .kind = SPAN_CLIENT, .attributes = attributes, .events = claimed, .count = made->count};
+
+    if (made->times)
+        trace_events(worker, &batch, made->times);
+}
+
 static enum progress turn(struct worker *worker, const char *token)
 {
     struct signatures made = {0};
@@ -114,8 +129,13 @@ static enum progress turn(struct worker *worker, const char *token)
     claimed = claim(worker);
     if (!claimed)
         return PROGRESS_FAILED;
+    if (tracing_on())
+        made.times = calloc((size_t)PQntuples(claimed) + 1, sizeof(*made.times));
     if (PQntuples(claimed) > 0)
         progress = sign(worker, claimed, &made) ? record(worker, token, &made) : PROGRESS_FAILED;
+    if (progress == PROGRESS_SOME)
+        trace(worker, claimed, &made);
+    free(made.times);
     array_free(&made.divisions);
     array_free(&made.seqs);
     array_free(&made.signatures);

@@ -7,6 +7,7 @@
 #include "stage.h"
 
 #include "../log.h"
+#include "../tracing/tracing.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -51,6 +52,78 @@ static bool rewind_chunks(void *context)
     return true;
 }
 
+/* ---------------------------------------------------------------- spans */
+
+/* Of one snapshot. */
+struct trace {
+    bool traced;                /* else no span is made */
+    struct trace_context context;
+    const char *id, *division;
+    PGresult *times;            /* of snapshot_spans() */
+};
+
+/* columns of snapshot_spans() */
+enum { TRACEPARENT, CANONICALISE_BEGAN, CANONICALISE_ENDED, CANONICALISE_US, HASH_BEGAN, HASH_ENDED, HASH_US };
+
+static struct trace trace_of(struct worker *worker, const char *id, const char *division)
+{
+    struct trace trace = {.id = id, .division = division};
+    const char *parameters[] = {id};
+
+    if (!tracing_on())
+        return trace;
+    trace.times = db_call(&worker->db,
+                          "SELECT traceparent, canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us"
+                          " FROM reason.snapshot_spans($1)",
+                          1, parameters, NULL);
+    trace.traced = trace.times && PQntuples(trace.times) == 1 && tracing_context(PQgetvalue(trace.times, 0, TRACEPARENT), &trace.context);
+    return trace;
+}
+
+static void begin(const struct trace *trace, struct span *span, const char *name, enum span_kind kind, long began_us)
+{
+    span_begin(span, &trace->context, name, kind, began_us);
+    span_text(span, "reason.division", trace->division);
+    span_text(span, "reason.snapshot.id", trace->id);
+}
+
+/* What the database did takes turns with other work of the same pass, so the time at work is told beside the span's. */
+static void trace_freezing(const struct trace *trace, const char *name, int began, int ended, int worked)
+{
+    struct span span;
+
+    if (!trace->traced)
+        return;
+    begin(trace, &span, name, SPAN_INTERNAL, atol(PQgetvalue(trace->times, 0, began)));
+    span_number(&span, "reason.worked_us", atol(PQgetvalue(trace->times, 0, worked)));
+    span_end(&span, atol(PQgetvalue(trace->times, 0, ended)), NULL);
+}
+
+static void trace_signing(const struct trace *trace, const char *signer_id, long began_us, const char *failure)
+{
+    struct span span;
+
+    if (!trace->traced)
+        return;
+    begin(trace, &span, "sign", SPAN_CLIENT, began_us);
+    span_text(&span, "reason.signer.id", signer_id);
+    span_end(&span, tracing_now(), failure);
+}
+
+static void trace_upload(const struct trace *trace, const struct object *object, long began_us, const char *failure)
+{
+    struct span span;
+
+    if (!trace->traced)
+        return;
+    begin(trace, &span, "upload", SPAN_CLIENT, began_us);
+    span_text(&span, "reason.object.key", object->key);
+    span_number(&span, "reason.object.size", (long)object->size);
+    span_end(&span, tracing_now(), failure);
+}
+
+/* ---------------------------------------------------------------- steps */
+
 /* An attempt failed. It is tried again later, until it was tried too often or trying again cannot help. */
 static void record_failure(struct worker *worker, const char *token, const char *id, const char *reason, bool for_good)
 {
@@ -73,9 +146,10 @@ static void record_failure(struct worker *worker, const char *token, const char 
 #define TIME_SIZE 40
 
 /* Makes and records the signature; hex of it in `signature`, the time that the database recorded for it in `ts`. */
-static bool sign(struct worker *worker, const char *token, const char *id, const char *hash, char signature[2 * SIGNATURE_LENGTH + 3],
-                 char ts[TIME_SIZE])
+static bool sign(struct worker *worker, const char *token, const struct trace *trace, const char *id, const char *hash,
+                 char signature[2 * SIGNATURE_LENGTH + 3], char ts[TIME_SIZE])
 {
+    long began_us = tracing_now();
     uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
     size_t length = 0;
     PGresult *result;
@@ -83,12 +157,14 @@ static bool sign(struct worker *worker, const char *token, const char *id, const
 
     if (sodium_hex2bin(digest, sizeof(digest), hash, strlen(hash), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH
         || !sign_digest(worker, digest, bytes)) {
+        trace_signing(trace, parameters[2], began_us, "the signer could not sign");
         record_failure(worker, token, id, "the signer could not sign", false);
         return false;
     }
     strcpy(signature, "\\x");
     sodium_bin2hex(signature + 2, 2 * SIGNATURE_LENGTH + 1, bytes, sizeof(bytes));
     result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", 4, parameters, NULL);
+    trace_signing(trace, parameters[2], began_us, result ? NULL : "the registry refused the signature");
     if (!result) {
         sign_refused(worker);
         record_failure(worker, token, id, "the registry refused the signature", false);
@@ -97,6 +173,9 @@ static bool sign(struct worker *worker, const char *token, const char *id, const
     snprintf(ts, TIME_SIZE, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
     metrics_add(METRIC_SNAPSHOTS_SIGNED, 1);
+    /* told once, when the snapshot leaves this state for good */
+    trace_freezing(trace, "canonicalise", CANONICALISE_BEGAN, CANONICALISE_ENDED, CANONICALISE_US);
+    trace_freezing(trace, "hash", HASH_BEGAN, HASH_ENDED, HASH_US);
     return true;
 }
 
@@ -131,7 +210,7 @@ static bool record(struct worker *worker, const char *token, const char *id, con
 }
 
 /* Takes one claimed snapshot through what is left of its steps. */
-static bool finish(struct worker *worker, const char *token, PGresult *claimed, int row)
+static bool finish(struct worker *worker, const char *token, const struct trace *trace, PGresult *claimed, int row)
 {
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
@@ -143,7 +222,7 @@ static bool finish(struct worker *worker, const char *token, PGresult *claimed, 
     enum store_result result;
 
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
-        if (!sign(worker, token, id, hash, signature, ts))
+        if (!sign(worker, token, trace, id, hash, signature, ts))
             return false;
     } else {
         snprintf(signature, sizeof(signature), "%s", PQgetvalue(claimed, row, SIGNATURE));
@@ -165,8 +244,10 @@ static bool finish(struct worker *worker, const char *token, PGresult *claimed, 
                                       .next = next_chunk,
                                       .rewind = rewind_chunks,
                                       .context = &chunks};
+        long began_us = tracing_now();
 
         result = store(worker, &object, &stored);
+        trace_upload(trace, &object, began_us, result == STORE_DONE ? NULL : stored.reason);
     }
     PQclear(chunks.result);
     if (result != STORE_DONE) {
@@ -191,10 +272,13 @@ static enum progress turn(struct worker *worker, const char *token)
     /* one that fails waits by itself (next_attempt_at) and holds up no other */
     for (int i = 0; i < PQntuples(claimed) && worker->db.connection; i++) {
         char now[24];
+        struct trace trace;
 
         if (strcmp(leader_token(worker->duty, now), token) != 0)
             break;
-        finish(worker, token, claimed, i);
+        trace = trace_of(worker, PQgetvalue(claimed, i, ID), PQgetvalue(claimed, i, DIVISION));
+        finish(worker, token, &trace, claimed, i);
+        PQclear(trace.times);
         progress = PROGRESS_SOME;
     }
     PQclear(claimed);

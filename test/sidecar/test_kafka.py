@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 import shutil
 import subprocess
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from conftest import ROOT, free_port, wait_for
+from otlp import Receiver
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
 if not (shutil.which("java") and shutil.which("mvn")):
@@ -177,3 +179,24 @@ def test_kills_of_sidecar_and_broker_lose_and_reorder_nothing(database, sidecars
     wait_for(lambda: emitted(database, topic), 60, "emitting")
     assert without_repeats(broker.messages(topic)) == heads(database)
     assert heads(database)["default"] >= 4800
+
+
+def test_an_emitted_event_is_a_span_of_the_request_that_caused_it(database, sidecars, emitting, broker, topic):
+    broker.make_topic(topic)
+    taker = Receiver()
+    one = sidecars({**emitting, "tracing": {"endpoint": taker.endpoint}}).start()
+    database.value("SELECT reason.set_client('tracer', 'writer')")
+    trace_id, body = secrets.token_hex(16), '{"type":"observation","payload":{},"author":"tester"}'
+    database.nodes(3)
+    before = time.time_ns()
+    database.value("SELECT status FROM reason.http_post_node('tracer', NULL, NULL, 'r', %s, %s, NULL)", f"00-{trace_id}-b7ad6b7169203331-01", body)
+    database.nodes(3)
+    emit, = wait_for(lambda: [span for span in taker.spans() if span["name"] == "emit"], 20, "the span")
+    assert (emit["traceId"], emit["parentSpanId"], emit["kind"]) == (trace_id, "b7ad6b7169203331", 4)
+    assert before < int(emit["startTimeUnixNano"]) < int(emit["endTimeUnixNano"]) < time.time_ns()
+    attributes = {attribute["key"]: attribute["value"] for attribute in emit["attributes"]}
+    assert attributes["messaging.destination.name"] == {"stringValue": topic}
+    value = next(json.loads(value) for _, value in broker.messages(topic) if trace_id in value)
+    assert attributes["reason.event.seq"] == {"intValue": str(value["seq"])}
+    one.stop()
+    taker.stop()
