@@ -58,14 +58,14 @@ log_timezone = 'UTC'
 CONF
 fi
 postgres_up() {
+    if ! running "$data/postmaster.pid" "-D $data"; then
+        # Its process is gone, perhaps killed: what it left would only keep a new one from starting. So do
+        # backends of it, for the moment until they notice: then this is tried again.
+        rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$pg_port" "$socket/.s.PGSQL.$pg_port.lock"
+        as_service "$pg_bin/pg_ctl" -D "$data" -l "$log/postgresql.log" -w -t 5 start
+    fi
     "$pg_bin/pg_isready" -q -h 127.0.0.1 -p "$pg_port"
 }
-if ! running "$data/postmaster.pid" "-D $data"; then
-    # Its process is gone, perhaps killed: what it left would only keep a new one from starting.
-    rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$pg_port" "$socket/.s.PGSQL.$pg_port.lock"
-    as_service "$pg_bin/pg_ctl" -D "$data" -l "$log/postgresql.log" -W start >/dev/null ||
-        fail "PostgreSQL did not start, see $log/postgresql.log"
-fi
 wait_until 60 "PostgreSQL (see $log/postgresql.log)" postgres_up
 
 if [ -z "$(echo "SELECT 1 FROM pg_database WHERE datname = 'reason'" | sql postgres)" ]; then
