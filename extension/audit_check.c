@@ -252,6 +252,19 @@ check_created(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t 
 	return !checker->check_ends || check_ends(checker, &stored);
 }
 
+/* Whether the event put its record into quarantine. */
+static bool
+is_quarantined(AuditChecker *checker)
+{
+	const JsonDocument *event = &checker->event;
+	const JsonNode *policy = json_member_literal(event, json_root(event), "policy");
+	RecordText	decision = {NULL, 0};
+
+	if (policy && policy->kind == JSON_OBJECT)
+		decision = audit_member_text(event, policy, "decision");
+	return decision.length == strlen("quarantine") && memcmp(decision.data, "quarantine", decision.length) == 0;
+}
+
 /* What was erased must be gone: a backup may have brought it back. */
 static bool
 check_erased(AuditChecker *checker)
@@ -281,7 +294,7 @@ check_erased(AuditChecker *checker)
 }
 
 /*
- * Events of signers and snapshots describe a row of another table: the function
+ * Events of signers, snapshots and the quarantine describe a row of another table: the function
  * of that name in SQL says what does not agree, NULL when all does.
  */
 static bool
@@ -311,15 +324,25 @@ is_type(RecordText event_type, const char *name)
 	return event_type.length == strlen(name) && memcmp(event_type.data, name, event_type.length) == 0;
 }
 
+/* A record, and whether it is in quarantine as its event says. */
+static bool
+check_written(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t *event_id)
+{
+	return check_created(checker, kind, no, event_id) &&
+		(!is_quarantined(checker) || check_in_sql(checker, "SELECT reason.quarantine_event_fault($1, $2)"));
+}
+
 bool
 audit_check_subject(AuditChecker *checker, RecordText event_type, int64 no, const pg_uuid_t *event_id)
 {
 	if (is_type(event_type, "node.created"))
-		return check_created(checker, RECORD_NODE, no, event_id);
+		return check_written(checker, RECORD_NODE, no, event_id);
 	if (is_type(event_type, "edge.created"))
-		return check_created(checker, RECORD_EDGE, no, event_id);
+		return check_written(checker, RECORD_EDGE, no, event_id);
 	if (is_type(event_type, "annotation.created"))
-		return check_created(checker, RECORD_ANNOTATION, no, event_id);
+		return check_written(checker, RECORD_ANNOTATION, no, event_id);
+	if (is_type(event_type, "quarantine.released"))
+		return check_in_sql(checker, "SELECT reason.quarantine_event_fault($1, $2)");
 	if (is_type(event_type, "payload.erased"))
 		return check_erased(checker);
 	if (is_type(event_type, "snapshot.completed"))

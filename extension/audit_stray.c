@@ -12,6 +12,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -119,6 +120,24 @@ check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *d
 	return good;
 }
 
+/* The quarantine's tables must hold nothing that no event explains: a release would show what is to be hidden. */
+static bool
+check_quarantine(AuditChecker *checker, text *division)
+{
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(division);
+	bool		good;
+
+	if (SPI_execute_with_args("SELECT fault FROM reason.quarantine_stray_fault($1) fault WHERE fault IS NOT NULL", 1, &type, &value,
+							  NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the quarantine");
+	good = SPI_processed == 0;
+	if (!good)
+		audit_fault(checker, "%s", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	SPI_freetuptable(SPI_tuptable);
+	return good;
+}
+
 bool
 audit_check_strays(AuditChecker *checker, Snapshot snapshot, text *division)
 {
@@ -133,6 +152,7 @@ audit_check_strays(AuditChecker *checker, Snapshot snapshot, text *division)
 	for (int kind = 0; good && kind < RECORD_KINDS; kind++)
 		good = check_records(checker, kind, &events, division);
 	good = good && check_events(checker, &events, &seals, division);
+	good = good && check_quarantine(checker, division);
 	audit_scan_close(&seals);
 	audit_scan_close(&events);
 	return good;

@@ -27,6 +27,7 @@ PG_FUNCTION_INFO_V1(reason_calling_role);
 PG_FUNCTION_INFO_V1(reason_sql_request);
 PG_FUNCTION_INFO_V1(reason_http_request);
 PG_FUNCTION_INFO_V1(reason_visible_divisions_of);
+PG_FUNCTION_INFO_V1(reason_sees_quarantined);
 
 static bool
 is_owner(Oid role, Oid schema)
@@ -82,6 +83,19 @@ Datum
 reason_visible_divisions_of(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_ARRAYTYPE_P(caller_visible_divisions(get_role_oid(NameStr(*PG_GETARG_NAME(0)), false)));
+}
+
+bool
+caller_sees_quarantined(Oid role)
+{
+	return superuser_arg(role) || is_owner(role, get_namespace_oid("reason", false)) ||
+		has_privs_of_role(role, get_role_oid("reason_auditor", false));
+}
+
+Datum
+reason_sees_quarantined(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(caller_sees_quarantined(GetUserId()));
 }
 
 /* SET ROLE counts, SECURITY DEFINER does not. */

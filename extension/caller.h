@@ -16,4 +16,7 @@
  */
 extern ArrayType *caller_visible_divisions(Oid role);
 
+/* Whether a role sees records in quarantine: superusers, the owner and members of reason_auditor. */
+extern bool caller_sees_quarantined(Oid role);
+
 #endif							/* REASON_CALLER_H */

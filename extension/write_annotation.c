@@ -143,6 +143,7 @@ reason_insert_annotation(PG_FUNCTION_ARGS)
 	annotation.target = *PG_GETARG_UUID_P(1);
 	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
 	input.request = row_text_argument(fcinfo, 3);
+	input.policy = row_text_argument(fcinfo, 4);
 	object = write_input_read(&input, PG_GETARG_TEXT_PP(0), NULL);
 	write_members(&input, object, members, slots, MEMBER_COUNT, MEMBER_CONTENT);
 
@@ -190,6 +191,7 @@ reason_insert_annotation(PG_FUNCTION_ARGS)
 	event.ts = annotation.created_at;
 	event.record = canonical_text_bytes(&record_bytes);
 	event.request = input.request;
+	event.policy = input.policy;
 
 	write_rows_begin(&rows, fcinfo, &input, "annotation", columns, COLUMN_COUNT);
 	values[COLUMN_ID] = row_uuid(&annotation.id);

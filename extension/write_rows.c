@@ -74,7 +74,7 @@ write_rows_add(WriteRows *rows, Datum *values, const bool *nulls, const WriteEve
 {
 	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
 	Datum		event_values[EVENT_COLUMN_COUNT];
-	Datum		result_values[3];
+	Datum		result_values[4];
 	RecordText	payload;
 
 	scratch->length = 0;
@@ -95,6 +95,7 @@ write_rows_add(WriteRows *rows, Datum *values, const bool *nulls, const WriteEve
 	result_values[0] = values[1];
 	result_values[1] = event_values[1];
 	result_values[2] = event_values[4];
+	result_values[3] = values[0];
 	tuplestore_putvalues(rows->results->setResult, rows->results->setDesc, result_values, event_nulls);
 
 	if (rows->records.kept == RECORD_INSERT_BATCH)

@@ -20,10 +20,10 @@ typedef struct WriteRows
 	RecordInsert records;
 	RecordInsert events;
 	MemoryContext context;		/* holds the values of rows kept back */
-	ReturnSetInfo *results;		/* id, audit_event_id, created_at of each record */
+	ReturnSetInfo *results;		/* id, audit_event_id, created_at, no of each record */
 } WriteRows;
 
-/* The function must return SETOF (id uuid, audit_event_id uuid, created_at timestamptz). */
+/* The function must return SETOF (id uuid, audit_event_id uuid, created_at timestamptz, no bigint). */
 extern void write_rows_begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, const char *kind,
 							 const char *const *columns, int column_count);
 

@@ -59,7 +59,7 @@ COMMENT ON FUNCTION reason.append_event(text, text, jsonb) IS 'Appends an event 
 -- ---------------------------------------------------------------- records from JSON text
 
 CREATE FUNCTION reason.insert_nodes(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
-    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1000
 AS 'MODULE_PATHNAME', 'reason_insert_nodes';
@@ -67,19 +67,19 @@ COMMENT ON FUNCTION reason.insert_nodes(text, boolean, text[], json, json) IS
     'Writes one node (single) or {"nodes": […]}, with their events, all or none. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
 
 CREATE FUNCTION reason.insert_edges(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
-    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1000
 AS 'MODULE_PATHNAME', 'reason_insert_edges';
 COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS
     'Writes one edge (single) or {"edges": […]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
 
-CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json,
-    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz)
+CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json, policy json DEFAULT NULL,
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1
 AS 'MODULE_PATHNAME', 'reason_insert_annotation';
-COMMENT ON FUNCTION reason.insert_annotation(text, uuid, text[], json) IS 'Writes an annotation of a node, with its event.';
+COMMENT ON FUNCTION reason.insert_annotation(text, uuid, text[], json, json) IS 'Writes an annotation of a node, with its event.';
 
 -- ---------------------------------------------------------------- for SQL users
 
@@ -95,12 +95,13 @@ RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT i.id FROM reason.insert_nodes(
+    WITH written AS MATERIALIZED (SELECT i.id, i.no FROM reason.insert_nodes(
         (jsonb_strip_nulls(jsonb_build_object('type', $1, 'author', $3, 'division', $4, 'id', $6,
              'ts', reason.rfc3339($7), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
          || jsonb_build_object('payload', $2, 'metadata', coalesce($5, '{}'))
          || CASE WHEN $10 IS NULL THEN '{}' ELSE jsonb_build_object('payloadRef', $10) END)::text,
-        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i)
+    SELECT w.id FROM written w, reason.policy_uphold('node', ARRAY[w.no])
 $$;
 COMMENT ON FUNCTION reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid) IS
     'Writes a node and its event; returns the node''s id. Types: observation, recommendation, decision, action, hypothesis, policyCheck, score, correction, annotation.';
@@ -111,11 +112,12 @@ RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT i.id FROM reason.insert_edges(
+    WITH written AS MATERIALIZED (SELECT i.id, i.no FROM reason.insert_edges(
         (jsonb_strip_nulls(jsonb_build_object('from', $1, 'to', $2, 'type', $3, 'weight', $4, 'id', $6,
              'division', $7, 'auditEventId', $8))
          || jsonb_build_object('metadata', coalesce($5, '{}')))::text,
-        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i)
+    SELECT w.id FROM written w, reason.policy_uphold('edge', ARRAY[w.no])
 $$;
 COMMENT ON FUNCTION reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid) IS
     'Writes an edge from cause to effect and its event; returns the edge''s id. Types: causal, supports, contradicts, derivedFrom, influencedBy, corrects.';
@@ -126,11 +128,12 @@ RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT i.id FROM reason.insert_annotation(
+    WITH written AS MATERIALIZED (SELECT i.id, i.no FROM reason.insert_annotation(
         (jsonb_strip_nulls(jsonb_build_object('note', $2, 'author', coalesce($4, reason.calling_role()), 'type', $5))
          || CASE WHEN $3 IS NULL THEN '{}' ELSE jsonb_build_object('payload', $3) END
          || jsonb_build_object('metadata', coalesce($6, '{}')))::text,
-        $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+        $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i)
+    SELECT w.id FROM written w, reason.policy_uphold('annotation', ARRAY[w.no])
 $$;
 COMMENT ON FUNCTION reason.annotate(uuid, text, jsonb, text, text, jsonb) IS
     'Adds a remark to a node: a note, or any JSON payload. Returns the annotation''s id.';
@@ -139,7 +142,10 @@ CREATE FUNCTION reason.add_nodes(nodes json) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT i.id FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+    WITH written AS MATERIALIZED (
+        SELECT i.id, i.no FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+    )
+    SELECT w.id FROM written w, (SELECT reason.policy_uphold('node', array_agg(a.no)) FROM written a) upheld
 $$;
 COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, …}]}, all or nothing; returns ids in order.';
 
@@ -147,6 +153,9 @@ CREATE FUNCTION reason.add_edges(edges json) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT i.id FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+    WITH written AS MATERIALIZED (
+        SELECT i.id, i.no FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
+    )
+    SELECT w.id FROM written w, (SELECT reason.policy_uphold('edge', array_agg(a.no)) FROM written a) upheld
 $$;
 COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, …}]}, all or nothing; returns ids in order.';

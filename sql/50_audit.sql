@@ -295,6 +295,20 @@ BEGIN
                 decode(content ->> 'salt', 'base64'), decode(record ->> 'payloadHash', 'hex'), record_digest, (event ->> 'id')::uuid
             FROM (VALUES (1)) one
             LEFT JOIN reason.node t ON t.id = (record ->> 'target')::uuid AND t.division = record ->> 'division';
+        WHEN 'quarantine.released' THEN
+            record := canonical::json -> 'released';
+            INSERT INTO reason.quarantine_release (division, record_no, event_no)
+            SELECT q.division, q.record_no, event_no FROM reason.quarantine q
+            WHERE q.division = event ->> 'division' AND q.kind = record ->> 'kind' AND q.record_id = (record ->> 'id')::uuid;
+        WHEN 'policy.changed' THEN
+            record := canonical::json -> 'rule';
+            INSERT INTO reason.policy_rule (name, actions, types, division_pattern, path, on_silence, enabled)
+            VALUES (record ->> 'name', ARRAY(SELECT json_array_elements_text(record -> 'actions')),
+                CASE json_typeof(record -> 'types') WHEN 'array' THEN ARRAY(SELECT json_array_elements_text(record -> 'types')) END,
+                record ->> 'divisionPattern', (record ->> 'path')::jsonpath, record ->> 'onSilence', (record ->> 'enabled')::boolean)
+            ON CONFLICT ON CONSTRAINT policy_rule_pkey DO UPDATE
+                SET actions = excluded.actions, types = excluded.types, division_pattern = excluded.division_pattern,
+                    path = excluded.path, on_silence = excluded.on_silence, enabled = excluded.enabled;
         WHEN 'payload.erased' THEN
             UPDATE reason.node n SET payload = NULL, salt = NULL
             WHERE n.id::text = canonical::json #>> '{erased,id}' AND n.division = event ->> 'division' AND n.salt IS NOT NULL;
@@ -321,6 +335,11 @@ BEGIN
         ELSE
             NULL;
     END CASE;
+    IF kind IN ('node.created', 'edge.created', 'annotation.created') AND canonical::json #>> '{policy,decision}' = 'quarantine' THEN
+        INSERT INTO reason.quarantine (division, record_no, kind, record_id, policy_check_id)
+        VALUES (event ->> 'division', event_no, split_part(kind, '.', 1), (record ->> 'id')::uuid,
+            (canonical::json #>> '{policy,policyCheckId}')::uuid);
+    END IF;
     RETURN true;
 END
 $$;

@@ -81,6 +81,16 @@ TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
 GRANT SELECT ON reason.client, reason.division_grant, reason.pii_rule TO reason_admin;
 
+-- ---------------------------------------------------------------- policy rules and quarantine
+GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.quarantined_numbers() TO reason_reader;
+GRANT SELECT ON reason.quarantine, reason.quarantine_release TO reason_auditor;
+GRANT EXECUTE ON FUNCTION reason.quarantine_event_fault(json, text), reason.quarantine_stray_fault(text) TO reason_auditor;
+GRANT EXECUTE ON FUNCTION
+    reason.set_policy_rule(text, text[], text[], text, jsonpath, text, boolean),
+    reason.release_quarantine(uuid, text, text)
+TO reason_admin;
+GRANT SELECT ON reason.policy_rule TO reason_admin;
+
 -- ---------------------------------------------------------------- the chain: verified by auditors, kept by the sidecar
 GRANT EXECUTE ON FUNCTION reason.signer_registry() TO reason_reader, reason_sidecar;
 GRANT EXECUTE ON FUNCTION

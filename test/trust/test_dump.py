@@ -1,4 +1,5 @@
 """pg_dump and back: the same graph, the same chain, the same proofs."""
+import json
 import os
 import pathlib
 import subprocess
@@ -11,7 +12,7 @@ from conftest import PORT, SERVER, create_database, drop_database
 
 BIN = pathlib.Path(os.environ.get("REASON_PG_BIN", "/usr/lib/postgresql/15/bin"))
 TABLES = ("node", "edge", "annotation", "audit_event", "audit_seal", "audit_signature", "snapshot", "snapshot_chunk", "signer", "client",
-          "division_grant", "pii_rule", "lease", "idempotency_key")
+          "division_grant", "pii_rule", "lease", "idempotency_key", "policy_rule", "quarantine", "quarantine_release")
 CONNECTION = ("-h", "127.0.0.1", "-p", str(PORT), "-U", "postgres")
 
 
@@ -38,6 +39,12 @@ def source(db):
     db("SELECT reason.annotate(%s, 'note')", nodes[0])
     db("SELECT reason.add_node('score', '1', 'bob', division => 'tenant-a')")
     db("SELECT reason.set_client('kernel', 'writer', '{*}')")
+    db("SELECT reason.set_policy_rule('edges', '{edge.create}', path => '$.metadata.x ? (@ > 1)')")
+    held = json.dumps({"decision": "quarantine", "reason": "r", "rationale": "because", "policy_id": "p", "policy_version": "1"})
+    for author in ("released", "held"):
+        db("SELECT * FROM reason.http_post_node('kernel', NULL, NULL, 'r', NULL, %s, NULL, '200', %s)",
+           json.dumps({"type": "action", "author": author, "payload": 1}), held)
+    db("SELECT reason.release_quarantine((SELECT id FROM reason.node WHERE author = 'released'), 'looked at')")
     db("INSERT INTO reason.division_grant VALUES ('reason_reader', 'tenant-a')")
     snapshot = db.one("SELECT reason.create_snapshot(%s, 100, include_annotations => true)", [nodes[-1]])
     db.complete(snapshot)

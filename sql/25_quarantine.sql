@@ -1,0 +1,78 @@
+-- Quarantine: records that a policy check let in, but kept from ordinary readers.
+--
+-- A record is quarantined by the write that makes it, never afterwards: its event says so (policy.decision),
+-- and a row here beside it. An administrator releases it, which is an event and a row as well. Both tables are
+-- only ever inserted into, so that the pages of a trace can tell what their first page saw.
+
+CREATE TABLE reason.quarantine (
+    division        text   NOT NULL,
+    record_no       bigint NOT NULL,
+    kind            text   NOT NULL,
+    record_id       uuid   NOT NULL,
+    policy_check_id uuid   NOT NULL,
+    CONSTRAINT quarantine_pkey PRIMARY KEY (division, record_no),
+    CONSTRAINT quarantine_kind_check CHECK (kind IN ('node', 'edge', 'annotation'))
+);
+COMMENT ON TABLE reason.quarantine IS 'Records that were written into quarantine. Auditors and administrators see them; others do not, until they are released.';
+COMMENT ON COLUMN reason.quarantine.record_no IS 'no of the node, edge or annotation, and of its event.';
+COMMENT ON COLUMN reason.quarantine.policy_check_id IS 'Node of type policyCheck that holds the rationale; quarantined itself.';
+-- serves releasing by the id of a record or of a policy check
+CREATE INDEX quarantine_record_idx ON reason.quarantine (record_id);
+CREATE INDEX quarantine_policy_check_idx ON reason.quarantine (policy_check_id);
+
+CREATE TABLE reason.quarantine_release (
+    division  text   NOT NULL,
+    record_no bigint NOT NULL,
+    event_no  bigint NOT NULL,
+    CONSTRAINT quarantine_release_pkey PRIMARY KEY (division, record_no)
+);
+COMMENT ON TABLE reason.quarantine_release IS 'Records that were released from quarantine: from then on they are like any other.';
+COMMENT ON COLUMN reason.quarantine_release.event_no IS 'no of the event quarantine.released.';
+
+DO $$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY ARRAY['quarantine', 'quarantine_release'] LOOP
+        EXECUTE pg_catalog.format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reason.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION reason.refuse_change()', table_name);
+        EXECUTE pg_catalog.format('CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON reason.%I
+            FOR EACH ROW EXECUTE FUNCTION reason.refuse_change()', table_name);
+        EXECUTE pg_catalog.format('ALTER TABLE reason.%I ENABLE ROW LEVEL SECURITY', table_name);
+        EXECUTE pg_catalog.format($policy$
+            CREATE POLICY %1$s_division ON reason.%1$s FOR SELECT
+            USING (division = ANY ((SELECT reason.visible_divisions())::text[])
+                   OR '*' = ANY ((SELECT reason.visible_divisions())::text[]))
+        $policy$, table_name);
+    END LOOP;
+END
+$$;
+
+-- ---------------------------------------------------------------- who sees them
+
+CREATE FUNCTION reason.sees_quarantined() RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_sees_quarantined';
+COMMENT ON FUNCTION reason.sees_quarantined() IS 'Whether the current role sees quarantined records: superusers, the owner and members of reason_auditor do.';
+
+CREATE FUNCTION reason.quarantined_numbers() RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT q.record_no FROM reason.quarantine q
+    WHERE NOT EXISTS (SELECT FROM reason.quarantine_release r WHERE r.division = q.division AND r.record_no = q.record_no)
+$$;
+COMMENT ON FUNCTION reason.quarantined_numbers() IS 'Numbers of the records that are in quarantine now. Row security evaluates it once a query.';
+
+-- An edge goes with its ends, an annotation with its node.
+CREATE POLICY node_quarantine ON reason.node AS RESTRICTIVE FOR SELECT
+    USING ((SELECT reason.sees_quarantined()) OR no NOT IN (SELECT q FROM reason.quarantined_numbers() q));
+CREATE POLICY edge_quarantine ON reason.edge AS RESTRICTIVE FOR SELECT
+    USING ((SELECT reason.sees_quarantined())
+           OR no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
+              AND from_no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
+              AND to_no NOT IN (SELECT q FROM reason.quarantined_numbers() q));
+CREATE POLICY annotation_quarantine ON reason.annotation AS RESTRICTIVE FOR SELECT
+    USING ((SELECT reason.sees_quarantined())
+           OR no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
+              AND target_no NOT IN (SELECT q FROM reason.quarantined_numbers() q));
