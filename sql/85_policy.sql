@@ -157,6 +157,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
+    max_bytes CONSTANT integer := 65536;
     said jsonb;
     fault text;
 BEGIN
@@ -166,12 +167,12 @@ BEGIN
     IF status <> '200' THEN
         fault := CASE WHEN status ~ '^[1-9][0-9][0-9]$' THEN format('the policy service answered with status %s', status)
                       ELSE 'the policy service did not answer' END;
-    ELSIF octet_length(answer) > 65536 THEN
+    ELSIF octet_length(answer) > (max_bytes + 2) / 3 * 4 THEN
         fault := 'the answer of the policy service is too long';
     ELSE
         BEGIN
             -- Read strictly: of a member given twice nobody knows which was meant.
-            said := reason.canonical_json(answer::json)::jsonb;
+            said := reason.canonical_json(convert_from(decode(answer, 'base64'), 'UTF8')::json)::jsonb;
         EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
             fault := 'the answer of the policy service is not JSON';
         END;
@@ -197,7 +198,7 @@ BEGIN
     RETURN ROW(said ->> 'decision', said ->> 'reason', said -> 'rationale', said ->> 'policy_id', said ->> 'policy_version')::reason.policy_verdict;
 END
 $$;
-COMMENT ON FUNCTION reason.policy_verdict_of(text, text, text) IS 'An answer of SentinelNet (HTTP status and body), read strictly: whatever is not exactly a decision is no answer.';
+COMMENT ON FUNCTION reason.policy_verdict_of(text, text, text) IS 'An answer of SentinelNet (HTTP status, and body in base64, for it may be anything), read strictly: whatever is not exactly a decision is no answer.';
 
 CREATE FUNCTION reason.policy_record(verdict reason.policy_verdict, policy_check_id uuid) RETURNS json
 LANGUAGE sql IMMUTABLE

@@ -74,7 +74,7 @@ $$;
 COMMENT ON FUNCTION reason.http_write(text, text, text, text, text, text, boolean, text, text, text, text, text) IS 'A write: who asks, whether it was asked before, then the work, and what is kept for repeats.';
 
 -- ---------------------------------------------------------------- routes
--- policy_status and policy_answer are the gateway's, never a client's: what SentinelNet answered, NULL before it is asked.
+-- policy_status and policy_answer are the gateway's, never a client's: what SentinelNet answered (base64), NULL before it is asked.
 
 CREATE FUNCTION reason.http_post_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, idempotency_key text, policy_status text, policy_answer text) RETURNS SETOF reason.http_response

@@ -48,7 +48,8 @@ fi
 values=(--set sidecar.config.signer.id=s --set sidecar.config.store.url=s3://b/p)
 full=("${values[@]}" --set gateway.autoscaling.enabled=true --set serviceMonitor.enabled=true --set prometheusRule.enabled=true
     --set 'sidecar.secretMounts[0].name=hsm' --set 'sidecar.secretMounts[0].mountPath=/etc/reason/hsm'
-    --set 'networkPolicy.sidecarEgress[0].port=443')
+    --set 'networkPolicy.sidecarEgress[0].port=443'
+    --set gateway.sentinelNet.server=policy.example:8443 --set gateway.sentinelNet.tlsSecret=policy)
 rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
 # The links to gateway/ are meant, and helm need not say so each time.
@@ -61,10 +62,13 @@ check "lint" lint
 check "renders with the least values" render "${values[@]}"
 check "leaves no placeholder" has_no_placeholder
 check "renders with everything on" render "${full[@]}"
+check "leaves no placeholder then either" has_no_placeholder
+check "asks the policy service under the name it was given" grep -q 'proxy_ssl_name policy.example;' "$rendered"
 check "every container runs without root, capabilities or a writable root" \
     test "$(grep -c 'readOnlyRootFilesystem: true' "$rendered")" -eq "$(grep -c 'image: reasoning-graph/' "$rendered")"
 check "every password is a reference to a Secret" test "$(grep -c 'name: PGPASSWORD' "$rendered")" -eq "$(grep -c 'key: password' "$rendered")"
 check "a signer must be named" refuses --set sidecar.config.store.url=s3://b/p
+check "a policy service needs a certificate to be shown" refuses "${values[@]}" --set gateway.sentinelNet.server=policy.example:8443
 check "a password in conninfo is refused" refuses "${values[@]}" --set 'database.conninfo=host=db password=x'
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,7 +1,7 @@
 /*
  * ngx_http_reason.h: what the module's files share.
  *
- * A request becomes one call of a SQL function. The way of a call:
+ * A request becomes one call of a SQL function, or two with a question to the policy service in between. The way of a call:
  * handler (arguments) → pool (a free connection, or the queue) → call (bind, send, read) → answer (rows → response).
  */
 #ifndef NGX_HTTP_REASON_H
@@ -40,6 +40,8 @@ typedef struct {
     reason_pool_t       *pool;
     reason_statement_t  *await;     /* called while the answer is 202, with the key it named */
     ngx_uint_t           methods;   /* NGX_HTTP_… bits */
+    ngx_str_t            policy_uri;        /* asked before a write that needs it */
+    ngx_msec_t           policy_deadline;
 } reason_loc_conf_t;
 
 /* Connections of one upstream, in one worker. */
@@ -90,7 +92,7 @@ struct reason_context_s {
     ngx_uint_t            argument_count;
     const char          **values;
     ngx_event_t           deadline; /* in the queue */
-    ngx_event_t           poll;     /* until the next reason_await */
+    ngx_event_t           poll;     /* until the next reason_await; deadline of a policy check */
     char                 *await_key;
     ngx_msec_t            await_until;
     ngx_msec_t            await_interval;
@@ -98,13 +100,21 @@ struct reason_context_s {
     ngx_chain_t          *busy;     /* handed over, not yet sent */
     ngx_chain_t          *free;     /* sent: memory for the next pieces */
     off_t                 body_length;
+    ngx_http_request_t   *policy_request;   /* that asks; NULL when none is on its way */
+    ngx_str_t             policy_question;
+    ngx_str_t             policy_status;    /* of the answer; 000 when there was none */
+    ngx_str_t             policy_answer;    /* base64 */
     const char           *refusal;  /* why the request cannot be turned into a call */
     ngx_uint_t            tries;
     unsigned              queued:1;
     unsigned              executed:1;   /* the call may have reached the database */
     unsigned              has_status:1;
+    unsigned              asks:1;       /* the answer is a question to the policy service */
     unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
 };
+
+/* ngx_http_reason_module.c */
+void reason_bind_and_call(reason_context_t *ctx);
 
 /* reason_pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
@@ -130,6 +140,12 @@ void reason_answer_poll(ngx_event_t *event);
 void reason_answer_abort(reason_context_t *ctx);
 void reason_answer_forget(reason_context_t *ctx);
 
+/* reason_policy.c */
+/* the answer of the call is a question: asks it, then calls again */
+void reason_policy_ask(reason_context_t *ctx);
+enum { REASON_POLICY_QUESTION, REASON_POLICY_STATUS, REASON_POLICY_ANSWER };
+ngx_int_t reason_policy_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which);
+
 /* reason_error.c */
 void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
     const char *details);
@@ -145,7 +161,7 @@ size_t reason_json_object(const char *text);
 /* reason_metrics.c */
 typedef enum {
     REASON_FAILURE_CONNECTION, REASON_FAILURE_QUEUE_FULL, REASON_FAILURE_QUEUE_DEADLINE, REASON_FAILURE_QUERY_DEADLINE,
-    REASON_FAILURE_CLIENT_GONE, REASON_FAILURE_COUNT
+    REASON_FAILURE_CLIENT_GONE, REASON_FAILURE_POLICY_UNANSWERED, REASON_FAILURE_COUNT
 } reason_failure_e;
 typedef enum { REASON_GAUGE_CONNECTED, REASON_GAUGE_IDLE, REASON_GAUGE_WAITING, REASON_GAUGE_COUNT } reason_gauge_e;
 ngx_int_t reason_metrics_init(ngx_conf_t *cf);

@@ -7,6 +7,7 @@
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
  *   reason_methods method …          location                 others are answered 405 with Allow
  *   reason_await function key        location                 asked again while the answer is 202
+ *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (reason_policy.c)
  *   reason_error                     location                 the error body for the status that led here
  *   reason_metrics                   location                 Prometheus text
  */
@@ -26,6 +27,7 @@ static char *reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_policy_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t reason_handler(ngx_http_request_t *r);
@@ -43,6 +45,8 @@ static ngx_command_t  reason_commands[] = {
     { ngx_string("reason_call"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_call, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_methods"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_methods, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_await"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_await, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_policy_check"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12, reason_policy_check,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_error"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_error, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_metrics"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_metrics, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     ngx_null_command
@@ -135,6 +139,10 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
     if (conf->caller == NULL) {
         conf->caller = prev->caller;
+    }
+    if (conf->policy_uri.len == 0) {
+        conf->policy_uri = prev->policy_uri;
+        conf->policy_deadline = prev->policy_deadline;
     }
     if (conf->function.len == 0) {
         return NGX_CONF_OK;
@@ -355,6 +363,31 @@ reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 
 
 static char *
+reason_policy_check(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_int_t           msec = 2000;
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (conf->policy_uri.len) {
+        return "is duplicate";
+    }
+    if (value[1].len == 0 || value[1].data[0] != '/') {
+        return "names no location";
+    }
+    if (cf->args->nelts == 3) {
+        msec = ngx_parse_time(&value[2], 0);
+    }
+    if (msec == NGX_ERROR || msec == 0) {
+        return "has no deadline that can be kept";
+    }
+    conf->policy_uri = value[1];
+    conf->policy_deadline = msec;
+    return NGX_CONF_OK;
+}
+
+
+static char *
 reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
     ngx_http_core_loc_conf_t  *clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -490,6 +523,7 @@ reason_handler(ngx_http_request_t *r)
 }
 
 
+/* What was bound by an earlier call stays as it was; only what had no value then is looked at again. */
 static ngx_int_t
 reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
 {
@@ -502,12 +536,14 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
         return NGX_OK;
     }
     complex = values->elts;
-    for (i = 0; i < values->nelts; i++) {
+    for (i = 0; i < values->nelts; i++, (*count)++) {
+        if (ctx->values[*count] != NULL) {
+            continue;
+        }
         if (ngx_http_complex_value(ctx->request, &complex[i], &value) != NGX_OK) {
             return NGX_ERROR;
         }
         if (value.len == 0) {
-            ctx->values[(*count)++] = NULL;
             continue;
         }
         copy = ngx_pnalloc(ctx->request->pool, value.len + 1);
@@ -519,27 +555,20 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
         if (ngx_strlen(copy) != value.len) {
             return NGX_DECLINED;
         }
-        ctx->values[(*count)++] = copy;
+        ctx->values[*count] = copy;
     }
     return NGX_OK;
 }
 
 
-static void
-reason_body_ready(ngx_http_request_t *r)
+/* Binds what can be bound, and calls. */
+void
+reason_bind_and_call(reason_context_t *ctx)
 {
     ngx_int_t            rc;
     ngx_uint_t           count = 0;
-    reason_context_t    *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
-    reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+    reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
 
-    ctx->statement = conf->statement;
-    ctx->argument_count = conf->statement->argument_count;
-    ctx->values = ngx_pcalloc(r->pool, (ctx->argument_count + 1) * sizeof(char *));
-    if (ctx->values == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
     rc = reason_bind(ctx, conf->caller, &count);
     if (rc == NGX_OK) {
         rc = reason_bind(ctx, conf->arguments, &count);
@@ -553,14 +582,32 @@ reason_body_ready(ngx_http_request_t *r)
         return;
     }
     if (rc != NGX_OK) {
+        reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+        return;
+    }
+    ctx->executed = 0;
+    ctx->tries = 0;
+    reason_pool_submit(ctx);
+}
+
+
+static void
+reason_body_ready(ngx_http_request_t *r)
+{
+    reason_context_t    *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
+    reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+
+    ctx->statement = conf->statement;
+    ctx->argument_count = conf->statement->argument_count;
+    ctx->values = ngx_pcalloc(r->pool, (ctx->argument_count + 1) * sizeof(char *));
+    if (ctx->values == NULL) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
-
     /* notices a client that goes away while the database works */
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
-    reason_pool_submit(ctx);
+    reason_bind_and_call(ctx);
 }
 
 

@@ -4,7 +4,8 @@
  * The first row gives status and header lines; the bodies of all rows make the body. A long one is sent as it
  * comes, and the database is read no faster than the client reads. A request
  * with reason_await that got 202 asks again, without a connection in between, until the answer
- * is another or the time that the header X-Reason-Await named (milliseconds) is over.
+ * is another or the time that the header X-Reason-Await named (milliseconds) is over. A 202 with the header
+ * X-Reason-Policy is no answer for the client either: see reason_policy.c.
  */
 #include "ngx_http_reason.h"
 
@@ -89,7 +90,11 @@ reason_headers(reason_context_t *ctx, const char *lines, size_t length)
                 value.data++;
             }
             value.len = line_end - value.data;
-            if (name.len == sizeof("X-Reason-Await") - 1
+            if (name.len == sizeof("X-Reason-Policy") - 1
+                && ngx_strncasecmp(name.data, (u_char *) "X-Reason-Policy", name.len) == 0)
+            {
+                ctx->asks = 1;
+            } else if (name.len == sizeof("X-Reason-Await") - 1
                 && ngx_strncasecmp(name.data, (u_char *) "X-Reason-Await", name.len) == 0)
             {
                 /* milliseconds, then what to ask for */
@@ -389,6 +394,11 @@ reason_answer_end(reason_context_t *ctx)
 
     if (!ctx->has_status) {
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+        return;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_ACCEPTED && ctx->asks) {
+        reason_policy_ask(ctx);
         return;
     }
 

@@ -452,6 +452,9 @@ reason_pool_abandon(reason_context_t *ctx)
     if (ctx->poll.timer_set) {
         ngx_del_timer(&ctx->poll);
     }
+    if (ctx->poll.posted) {
+        ngx_delete_posted_event(&ctx->poll);
+    }
     if (connection != NULL) {
         ctx->connection = NULL;
         reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);

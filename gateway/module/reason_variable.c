@@ -5,6 +5,7 @@
  *   $reason_request_id   the caller's X-Request-Id if it is sane, else a new one
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
+ *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see reason_policy.c
  *
  * A variable that is not found becomes NULL in SQL.
  */
@@ -287,6 +288,9 @@ static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_request_id"), NULL, reason_request_id, 0, 0, 0 },
     { ngx_string("reason_query"), NULL, reason_query, 0, 0, 0 },
     { ngx_string("reason_body"), NULL, reason_body, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("reason_policy_question"), NULL, reason_policy_variable, REASON_POLICY_QUESTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("reason_policy_status"), NULL, reason_policy_variable, REASON_POLICY_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("reason_policy_answer"), NULL, reason_policy_variable, REASON_POLICY_ANSWER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     ngx_http_null_variable
 };
 

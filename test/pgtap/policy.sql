@@ -13,7 +13,8 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT status, headers, body::jsonb FROM reason.http_post_%s(%L, NULL, NULL, %L, NULL, %s$1, $2, $3, $4)', kind, 'kernel', 'req-1',
                    CASE WHEN kind = 'annotation' THEN quote_literal(request::jsonb ->> 'target') || ', ' END)
-    INTO response USING CASE WHEN kind = 'annotation' THEN (request::jsonb - 'target')::text ELSE request END, key, policy_status, policy_answer;
+    INTO response USING CASE WHEN kind = 'annotation' THEN (request::jsonb - 'target')::text ELSE request END,
+        key, policy_status, translate(encode(convert_to(policy_answer, 'UTF8'), 'base64'), E'\n', '');
     RETURN response;
 END
 $$;
@@ -127,6 +128,7 @@ FROM (VALUES ('000', NULL), ('504', NULL), ('500', answer('allow')), ('201', ans
     ('200', answer('deny', 'null')), ('200', answer('quarantine', 'null')), ('200', replace(answer('allow'), '{', '{"requestId": "req-2", ')),
     ('200', answer('allow') || repeat(' ', 65536)), ('200', answer('allow', repeat('[', 10000))), ('200', answer('allow', '"\ud800"')),
     ('200', answer('allow') || answer('allow'))) v (status, answer);
+SELECT is((reason.policy_verdict_of('200', a, 'req-1')).decision, 'unanswered', 'no text: ' || a) FROM (VALUES ('gIA='), ('AAAA'), ('%'), ('A')) v (a);
 SELECT is(counts(), (SELECT counts FROM before), 'without an answer nothing is written, nor kept for repeats');
 SELECT is((SELECT status FROM ask('node', payment(), '200', answer('allow'), 'k3')), 201, 'so a repeat may succeed');
 SELECT is((SELECT status FROM ask('node', payment(), '200', replace(answer('allow'), '{', '{"requestId": "req-1", "more": 1, '))), 201, 'further members do no harm');

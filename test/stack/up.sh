@@ -3,6 +3,8 @@
 # already is left alone, whatever does not is started; make down stops it.
 #
 #   RUN_DIR=…     where it lives (default .run)
+#   SENTINELNET=… HOST:PORT of a policy service for writes that a policy rule names; none by default
+#   SENTINELNET_NAME=…  name in its certificate (default HOST)
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
 #
 # Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
@@ -11,6 +13,9 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
+
+SENTINELNET=${SENTINELNET:-}
+SENTINELNET_NAME=${SENTINELNET_NAME:-${SENTINELNET%:*}}
 
 umask 077
 mkdir -p "$RUN_DIR"
@@ -24,8 +29,8 @@ prepare_service_user "$RUN_DIR"
 
 # ---------------------------------------------------------------- certificates and keys
 
-"$root/test/stack/certificates.sh" "$RUN_DIR/tls" kernel reader
-owned_by_service "$RUN_DIR/tls" "$RUN_DIR/tls/server.key" "$RUN_DIR/tls/server.crt" "$RUN_DIR/tls/ca.crt"
+"$root/test/stack/certificates.sh" "$RUN_DIR/tls" kernel reader gateway
+owned_by_service "$RUN_DIR/tls" "$RUN_DIR/tls/server.key" "$RUN_DIR/tls/server.crt" "$RUN_DIR/tls/ca.crt" "$RUN_DIR/tls/gateway.key" "$RUN_DIR/tls/gateway.crt"
 
 signer_id=local-development
 signer_key=$RUN_DIR/keys/signer.pem
@@ -104,6 +109,7 @@ render() {
     sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@LISTEN@|127.0.0.1|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
         -e "s|@PG_HOST@|$socket|g" -e "s|@PG_PORT@|$pg_port|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|$root/gateway/build/ngx_http_reason_module.so|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
+        -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
 }
 render "$root/gateway/nginx.conf.in" >"$RUN_DIR/gateway/nginx.conf"
@@ -112,6 +118,13 @@ for template in "$root"/gateway/conf.d/*; do
     mkdir -p "$RUN_DIR/gateway/conf.d"
     render "$template" >"$RUN_DIR/gateway/conf.d/$name"
 done
+rm -rf "$RUN_DIR/gateway/sentinelnet"
+if [ -n "$SENTINELNET" ]; then
+    mkdir "$RUN_DIR/gateway/sentinelnet"
+    for template in "$root"/gateway/sentinelnet/*; do
+        render "$template" >"$RUN_DIR/gateway/sentinelnet/$(basename "$template" .in)"
+    done
+fi
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
     as_service setsid -f /usr/sbin/nginx -p "$RUN_DIR/gateway" -c "$RUN_DIR/gateway/nginx.conf" \

@@ -1,4 +1,5 @@
 """pg_dump and back: the same graph, the same chain, the same proofs."""
+import base64
 import json
 import os
 import pathlib
@@ -40,7 +41,7 @@ def source(db):
     db("SELECT reason.add_node('score', '1', 'bob', division => 'tenant-a')")
     db("SELECT reason.set_client('kernel', 'writer', '{*}')")
     db("SELECT reason.set_policy_rule('edges', '{edge.create}', path => '$.metadata.x ? (@ > 1)')")
-    held = json.dumps({"decision": "quarantine", "reason": "r", "rationale": "because", "policy_id": "p", "policy_version": "1"})
+    held = base64.b64encode(b'{"decision": "quarantine", "reason": "r", "rationale": "because", "policy_id": "p", "policy_version": "1"}').decode()
     for author in ("released", "held"):
         db("SELECT * FROM reason.http_post_node('kernel', NULL, NULL, 'r', NULL, %s, NULL, '200', %s)",
            json.dumps({"type": "action", "author": author, "payload": 1}), held)

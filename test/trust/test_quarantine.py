@@ -1,4 +1,5 @@
 """The chain tells what is in quarantine: tampering is found, and a rebuilt database hides the same."""
+import base64
 import json
 
 import psycopg
@@ -20,7 +21,7 @@ def contents(db):
 def write(db, route, body, decision):
     answer = {"decision": decision, "reason": "r", "rationale": "because", "policy_id": "p", "policy_version": 1}
     status, body = db.row(f"SELECT status, body::json FROM reason.http_post_{route}('kernel', NULL, NULL, 'r-1', NULL, %s, NULL, '200', %s)",
-                          json.dumps(body), json.dumps(answer))
+                          json.dumps(body), base64.b64encode(json.dumps(answer).encode()).decode())
     assert status == (403 if decision == "deny" else 201)
     return body
 
