@@ -3,6 +3,7 @@
 #   make demo     start a private stack, do the main job on real input, show each step
 #   make check    build with warnings as errors, run every test
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
+#   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
 #   make bench    benchmarks, each against a baseline measured in the same run
 #   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
 
@@ -16,7 +17,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check up down bench fuzz install clean packages packages-check private
+.PHONY: all demo check check-kubernetes up down bench fuzz install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -29,6 +30,11 @@ demo: private
 
 check: packages-check private
 	@test/check.sh
+
+# Apart from check, because building kube-apiserver takes minutes. The chart's Role is what it is tested with.
+check-kubernetes: packages-check private
+	@test/charts.sh
+	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_lease.py
 
 up: private
 	@test/stack/up.sh

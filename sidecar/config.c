@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Where the kubelet puts what a pod may use of the Kubernetes API. */
+#define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
+
 enum kind { TEXT, NUMBER, FLAG };
 
 static const struct key {
@@ -70,6 +73,13 @@ static const struct key {
      "|always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio|"},
     {"tracing", "sampler_arg", TEXT, FIELD(tracing_sampler_arg), "1", 0, 0, NULL},
     {"tracing", "timeout_ms", NUMBER, FIELD(tracing_timeout_ms), "10000", 100, 60000, NULL},
+    {"kubernetes", "lease", TEXT, FIELD(kubernetes_lease), "", 0, 0, NULL},
+    {"kubernetes", "namespace", TEXT, FIELD(kubernetes_namespace), "", 0, 0, NULL},
+    {"kubernetes", "namespace_file", TEXT, FIELD(kubernetes_namespace_file), SERVICE_ACCOUNT "namespace", 0, 0, NULL},
+    {"kubernetes", "url", TEXT, FIELD(kubernetes_url), "", 0, 0, NULL},
+    {"kubernetes", "token_file", TEXT, FIELD(kubernetes_token_file), SERVICE_ACCOUNT "token", 0, 0, NULL},
+    {"kubernetes", "ca_file", TEXT, FIELD(kubernetes_ca_file), SERVICE_ACCOUNT "ca.crt", 0, 0, NULL},
+    {"kubernetes", "lease_s", NUMBER, FIELD(kubernetes_lease_s), "15", 3, 3600, NULL},
     {"metrics", "address", TEXT, FIELD(metrics_address), "127.0.0.1", 0, 0, NULL},
     {"metrics", "port", NUMBER, FIELD(metrics_port), "9464", 1, 65535, NULL},
     {"sidecar", "log_level", TEXT, FIELD(log_level), "info", 0, 0, "|debug|info|warning|error|"},

@@ -72,6 +72,14 @@ struct config {
     char *tracing_sampler;
     char *tracing_sampler_arg;
     int tracing_timeout_ms;
+    /* [kubernetes] */
+    char *kubernetes_lease;     /* name of a Lease; "": the database alone decides who leads */
+    char *kubernetes_namespace; /* "": the pod's */
+    char *kubernetes_namespace_file;
+    char *kubernetes_url;       /* "": from KUBERNETES_SERVICE_HOST and _PORT */
+    char *kubernetes_token_file;
+    char *kubernetes_ca_file;
+    int kubernetes_lease_s;
     /* [metrics] */
     char *metrics_address;
     int metrics_port;

@@ -59,6 +59,7 @@ void leader_release(struct db *db)
         if (leader_token(duty, token)[0] && db->connection)
             PQclear(db_call(db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
         atomic_store(&leases[duty].token, 0);
+        metrics_set(METRIC_LEADING_SEAL + duty, 0);
     }
 }
 

@@ -7,6 +7,7 @@
  *                    credentials that are in their files now
  */
 #include "doorbell.h"
+#include "kubernetes/lease.h"
 #include "log.h"
 #include "stage/stage.h"
 #include "tracing/tracing.h"
@@ -174,6 +175,19 @@ static void stop_workers(struct worker workers[DUTY_COUNT])
             pthread_join(workers[duty].thread, NULL);
 }
 
+/* Takes or renews the leases of the database, if this sidecar is to try. */
+static void lead(struct sidecar *sidecar, struct db *db)
+{
+    kube_lease_able();
+    if (!kube_lease_permits()) {
+        leader_release(db);
+        return;
+    }
+    for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
+        if (has_duty(&sidecar->config, duty))
+            leader_renew(db, duty, sidecar->holder, sidecar->config.lease_ms);
+}
+
 /* Keeps the leases until a signal says otherwise. */
 static void run(struct sidecar *sidecar, const char *config_path, const sigset_t *signals)
 {
@@ -190,9 +204,7 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
 
             metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
             if (db_connect(&db)) {
-                for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
-                    if (has_duty(&sidecar->config, duty))
-                        leader_renew(&db, duty, sidecar->holder, sidecar->config.lease_ms);
+                lead(sidecar, &db);
                 if (time(NULL) - reported >= REPORT_S || is_ready(sidecar) != was_ready) {
                     was_ready = is_ready(sidecar);
                     report(sidecar, &db);
@@ -210,13 +222,14 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
     stop_workers(workers);
     leader_release(&db);
     db_close(&db);
+    kube_lease_stop();
 }
 
 /* --check: every counterpart answers. */
 static bool check_counterparts(struct sidecar *sidecar)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "check"};
-    bool database = db_connect(&db), signer, store, archive = true, kafka = true;
+    bool database = db_connect(&db), signer, store, archive = true, kafka = true, kubernetes = true;
 
     signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config)) != NULL;
     if (database && signer)
@@ -232,13 +245,17 @@ static bool check_counterparts(struct sidecar *sidecar)
     }
     if (sidecar->config.kafka_brokers[0])
         kafka = emit_check(&sidecar->config);
+    if (sidecar->config.kubernetes_lease[0])
+        kubernetes = kube_lease_check(&sidecar->config);
     printf("database %s\nsigner %s\nstore %s\n", database ? "ok" : "failed", signer ? "ok" : "failed", store ? "ok" : "failed");
     if (sidecar->config.archive_url[0])
         printf("archive %s\n", archive ? "ok" : "failed");
     if (sidecar->config.kafka_brokers[0])
         printf("kafka %s\n", kafka ? "ok" : "failed");
+    if (sidecar->config.kubernetes_lease[0])
+        printf("kubernetes %s\n", kubernetes ? "ok" : "failed");
     db_close(&db);
-    return database && signer && store && archive && kafka;
+    return database && signer && store && archive && kafka && kubernetes;
 }
 
 static void usage(FILE *out)
@@ -301,7 +318,7 @@ int main(int argc, char **argv)
         goto done;
     }
     if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port)
-        || !tracing_start(&sidecar.config, sidecar.holder))
+        || !tracing_start(&sidecar.config, sidecar.holder) || !kube_lease_start(&sidecar.config, sidecar.holder))
         goto done;
     log_info("reason-sidecar %s started as %s", REASON_VERSION, sidecar.holder);
     notify_systemd("READY=1");

@@ -30,6 +30,7 @@ static const struct {
     [METRIC_EMIT_PARKED] = {FAILURES "{kind=\"emit_parked\"}", "counter", NULL},
     [METRIC_ARCHIVE_FAILURES] = {FAILURES "{kind=\"archive\"}", "counter", NULL},
     [METRIC_DATABASE_FAILURES] = {FAILURES "{kind=\"database\"}", "counter", NULL},
+    [METRIC_KUBERNETES_FAILURES] = {FAILURES "{kind=\"kubernetes\"}", "counter", NULL},
     [METRIC_SPANS_EXPORTED] = {"reason_sidecar_spans_exported_total", "counter", "Spans that the collector took."},
     [METRIC_SPANS_DROPPED] = {"reason_sidecar_spans_dropped_total", "counter", "Spans that found no room in the queue, or that the collector did not take."},
     [METRIC_LEADING_SEAL] = {"reason_sidecar_leading{duty=\"seal\"}", "gauge", "1 while this sidecar leads the duty."},
@@ -44,6 +45,7 @@ static const struct {
     [METRIC_AGE_SNAPSHOT] = {"reason_sidecar_queue_age_seconds{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_AGE_EMIT] = {"reason_sidecar_queue_age_seconds{duty=\"emit\"}", "gauge", NULL},
     [METRIC_AGE_ARCHIVE] = {"reason_sidecar_queue_age_seconds{duty=\"archive\"}", "gauge", NULL},
+    [METRIC_KUBERNETES_LEASE] = {"reason_sidecar_kubernetes_lease", "gauge", "1 while this sidecar holds the Kubernetes Lease, if one is configured."},
     [METRIC_READY] = {"reason_sidecar_ready", "gauge", "1 while database, signer and store are open and the signer is registered."},
     [METRIC_LAST_TURN_SECONDS] = {"reason_sidecar_last_turn_timestamp_seconds", "gauge", "When the main loop last went round."},
 };

@@ -48,7 +48,7 @@ fi
 values=(--set sidecar.config.signer.id=s --set sidecar.config.store.url=s3://b/p)
 full=("${values[@]}" --set gateway.autoscaling.enabled=true --set serviceMonitor.enabled=true --set prometheusRule.enabled=true
     --set 'sidecar.secretMounts[0].name=hsm' --set 'sidecar.secretMounts[0].mountPath=/etc/reason/hsm'
-    --set 'networkPolicy.sidecarEgress[0].port=443'
+    --set 'networkPolicy.sidecarEgress[0].port=443' --set sidecar.lease.enabled=true
     --set gateway.sentinelNet.server=policy.example:8443 --set gateway.sentinelNet.tlsSecret=policy)
 rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
@@ -67,6 +67,10 @@ check "asks the policy service under the name it was given" grep -q 'proxy_ssl_n
 check "every container runs without root, capabilities or a writable root" \
     test "$(grep -c 'readOnlyRootFilesystem: true' "$rendered")" -eq "$(grep -c 'image: reasoning-graph/' "$rendered")"
 check "every password is a reference to a Secret" test "$(grep -c 'name: PGPASSWORD' "$rendered")" -eq "$(grep -c 'key: password' "$rendered")"
+check "with a Lease comes the token of an account that may only use it" \
+    test "$(grep -c -e 'automountServiceAccountToken: true' -e 'serviceAccountName: reason-sidecar' -e 'verbs: \[get, update\]' "$rendered")" -eq 3
+check "renders without a Lease" render "${values[@]}"
+check "without a Lease no pod has a token" test "$(grep -c -e 'automountServiceAccountToken: true' -e 'kind: Role' "$rendered")" -eq 0
 check "a signer must be named" refuses --set sidecar.config.store.url=s3://b/p
 check "a policy service needs a certificate to be shown" refuses "${values[@]}" --set gateway.sentinelNet.server=policy.example:8443
 check "a password in conninfo is refused" refuses "${values[@]}" --set 'database.conninfo=host=db password=x'
