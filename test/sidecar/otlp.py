@@ -11,6 +11,14 @@ import time
 from conftest import ROOT, free_port, wait_for
 
 
+def traced_request(database, function, traceparent, body, **more):
+    """Calls a function of the HTTP API as the gateway does for client tracer; the answer's body."""
+    given = {"client_cn": "tracer", "request_id": "r-1", "traceparent": traceparent, "request_body": json.dumps(body), **more}
+    names = database.value("SELECT proargnames[1:pronargs] FROM pg_proc WHERE oid = %s::regproc", f"reason.{function}")
+    marks = ", ".join(f"{name} => %s" for name in names)
+    return json.loads(database.value(f"SELECT body FROM reason.{function}({marks})", *(given.get(name) for name in names)))
+
+
 class Collector:
     """The real one; it prints what it has understood."""
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import ROOT, free_port, wait_for
-from otlp import Receiver
+from otlp import Receiver, traced_request
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
 if not (shutil.which("java") and shutil.which("mvn")):
@@ -186,10 +186,10 @@ def test_an_emitted_event_is_a_span_of_the_request_that_caused_it(database, side
     taker = Receiver()
     one = sidecars({**emitting, "tracing": {"endpoint": taker.endpoint}}).start()
     database.value("SELECT reason.set_client('tracer', 'writer')")
-    trace_id, body = secrets.token_hex(16), '{"type":"observation","payload":{},"author":"tester"}'
+    trace_id = secrets.token_hex(16)
     database.nodes(3)
     before = time.time_ns()
-    database.value("SELECT status FROM reason.http_post_node('tracer', NULL, NULL, 'r', %s, %s, NULL)", f"00-{trace_id}-b7ad6b7169203331-01", body)
+    traced_request(database, "http_post_node", f"00-{trace_id}-b7ad6b7169203331-01", {"type": "observation", "payload": {}, "author": "tester"})
     database.nodes(3)
     emit, = wait_for(lambda: [span for span in taker.spans() if span["name"] == "emit"], 20, "the span")
     assert (emit["traceId"], emit["parentSpanId"], emit["kind"]) == (trace_id, "b7ad6b7169203331", 4)

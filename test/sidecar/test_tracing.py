@@ -1,6 +1,5 @@
 """Spans of the sidecar's work, as children of the requests that caused it."""
 
-import json
 import secrets
 import shutil
 import signal
@@ -9,7 +8,7 @@ import time
 import pytest
 
 from conftest import ROOT, wait_for
-from otlp import Collector, Receiver
+from otlp import Collector, Receiver, traced_request
 
 PARENT = "b7ad6b7169203331"
 
@@ -23,17 +22,17 @@ class Request:
         self.traceparent = f"00-{self.trace_id}-{PARENT}-{flags}"
         database.value("SELECT reason.set_client('tracer', 'admin', '{*}', true)")
 
-    def _call(self, function, body, *rest):
-        marks = ", ".join(["%s"] * len(rest))
-        answer = self.database.value(f"SELECT body FROM reason.{function}('tracer', NULL, NULL, 'r-1', %s, %s{', ' if rest else ''}{marks})",
-                                     self.traceparent, json.dumps(body), *rest)
-        return json.loads(answer)
+    def _call(self, function, body, **more):
+        return traced_request(self.database, function, self.traceparent, body, **more)
 
     def node(self):
-        return self._call("http_post_node", {"type": "observation", "payload": {"text": "it rains"}, "author": "tester"}, None)["nodeId"]
+        return self._call("http_post_node", {"type": "observation", "payload": {"text": "it rains"}, "author": "tester"})["nodeId"]
+
+    def nodes(self, count):
+        self._call("http_post_nodes", {"nodes": [{"type": "observation", "payload": {"n": n}, "author": "tester"} for n in range(count)]})
 
     def snapshot(self, *roots):
-        return self._call("http_post_snapshot", {"rootNodeIds": roots}, "wait=0", None)["snapshotId"]
+        return self._call("http_post_snapshot", {"rootNodeIds": roots}, prefer="wait=0")["snapshotId"]
 
 
 @pytest.fixture
@@ -201,10 +200,8 @@ def test_a_collector_that_hangs_holds_nothing_up(database, sidecars, settings, r
     taker = receiver(delay=60)
     one = sidecars(traced(settings, taker.endpoint)).start()
     request = Request(database)
-    bodies = json.dumps([{"type": "observation", "payload": {"n": n}, "author": "tester"} for n in range(500)])
     for _ in range(6):
-        database.value("SELECT body FROM reason.http_post_nodes('tracer', NULL, NULL, 'r-1', %s, %s, NULL)",
-                       request.traceparent, '{"nodes": %s}' % bodies)
+        request.nodes(500)
     database.settled(20)
     database.completed(request.snapshot(str(database.node())), 10)
     assert one.metric("reason_sidecar_spans_dropped_total") > 0
