@@ -1,9 +1,10 @@
-"""Objects in a real S3 server with versioning and object lock (Versity S3 Gateway)."""
+"""Objects in a real S3 server with versioning and object lock (Versity S3 Gateway), behind what else AWS refuses (s3_front)."""
 
 import base64
 import datetime
 import hashlib
 import hmac
+import http.client
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import urllib.request
 import pytest
 
 from conftest import ROOT, free_port, wait_for
+from s3_front import Front
 
 if not (shutil.which("go") or list((ROOT / ".build" / "versitygw").glob("versitygw-v*"))):
     pytest.skip("building the S3 server needs go", allow_module_level=True)
@@ -37,10 +39,11 @@ class S3:
     def __init__(self, directory):
         program = subprocess.run([ROOT / "test" / "stack" / "versitygw.sh", ROOT / ".build" / "versitygw"],
                                  check=True, capture_output=True, text=True, timeout=570).stdout.strip()
-        self.port = free_port()
+        self.port, self.port_behind = free_port(), free_port()
         (directory / "data").mkdir()
         (directory / "versions").mkdir()
-        self.command = [program, "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--quiet", "--virtual-domain", "s3.localhost",
+        self.front = Front(self.port, self.port_behind)
+        self.command = [program, "--port", f"127.0.0.1:{self.port_behind}", "--region", REGION, "--quiet", "--virtual-domain", "s3.localhost",
                         "posix", "--versioning-dir", directory / "versions", directory / "data"]
         self.start()
         self.call("PUT", f"/{BUCKET}", headers={"x-amz-bucket-object-lock-enabled": "true"})
@@ -57,13 +60,18 @@ class S3:
             try:
                 self.call("GET", "/")
                 return True
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 return False
         wait_for(answers, 20, "the S3 server's start")
 
     def stop(self):
         self.process.kill()
         self.process.wait(10)
+
+    def close(self):
+        self.stop()
+        self.front.shutdown()
+        self.front.server_close()
 
     def call(self, method, path, query=None, body=b"", headers=None):
         """Headers and body of the answer."""
@@ -105,7 +113,7 @@ class S3:
 def s3(tmp_path_factory):
     running = S3(tmp_path_factory.mktemp("s3"))
     yield running
-    running.stop()
+    running.close()
 
 
 @pytest.fixture
@@ -133,6 +141,8 @@ def test_a_snapshot_is_stored_locked_with_its_metadata_and_read_by_version(datab
     assert headers["x-amz-meta-signer-id"] == "test-signer" and headers["x-amz-meta-signature"] and headers["x-amz-meta-ts"]
     mode, days = s3.lock(uri, version)
     assert mode == "COMPLIANCE" and 1.9 < days < 2.1
+    kind, headers = s3.front.uploads[-1]
+    assert kind == "object" and "x-amz-checksum-sha256" in headers
     assert SECRET not in one.log()
 
 
@@ -156,6 +166,33 @@ def test_the_store_refuses_bytes_that_are_not_of_their_checksum(s3):
     with pytest.raises(Refused) as refusal:
         s3.call("PUT", f"/{BUCKET}/wrong", body=b"bytes", headers={"x-amz-checksum-sha256": wrong})
     assert refusal.value.status == 400
+
+
+def lock_headers():
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    return {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+@pytest.mark.parametrize("locks", [lock_headers(), {"x-amz-object-lock-legal-hold": "ON"}])
+def test_a_locked_object_without_a_checksum_is_refused_as_aws_does(s3, locks):
+    """Else the tests below would prove nothing of our own checksums."""
+    with pytest.raises(Refused) as refusal:
+        s3.call("PUT", f"/{BUCKET}/bare", body=b"bytes", headers=locks)
+    assert refusal.value.status == 400 and "<Code>InvalidRequest</Code>" in str(refusal.value)
+    digest = base64.b64encode(hashlib.sha256(b"bytes").digest()).decode()
+    assert s3.call("PUT", f"/{BUCKET}/checked", body=b"bytes", headers={**locks, "x-amz-checksum-sha256": digest})[0]["x-amz-version-id"]
+    assert s3.call("PUT", f"/{BUCKET}/checked", body=b"bytes", headers={**locks, "content-md5": base64.b64encode(hashlib.md5(b"bytes").digest()).decode()})
+    s3.call("PUT", f"/{BUCKET}/unlocked", body=b"bytes")
+
+
+def test_a_part_of_a_locked_object_without_a_checksum_is_refused_as_aws_does(s3):
+    upload = re.search(b"<UploadId>(.*?)</UploadId>", s3.call("POST", f"/{BUCKET}/parts", {"uploads": ""}, headers=lock_headers())[1]).group(1).decode()
+    with pytest.raises(Refused) as refusal:
+        s3.call("PUT", f"/{BUCKET}/parts", {"partNumber": "1", "uploadId": upload}, body=b"bytes")
+    assert refusal.value.status == 400 and "<Code>InvalidRequest</Code>" in str(refusal.value)
+    digest = base64.b64encode(hashlib.sha256(b"bytes").digest()).decode()
+    assert s3.call("PUT", f"/{BUCKET}/parts", {"partNumber": "1", "uploadId": upload}, body=b"bytes", headers={"x-amz-checksum-sha256": digest})[0]["ETag"]
+    s3.call("DELETE", f"/{BUCKET}/parts", {"uploadId": upload})
 
 
 def test_the_same_object_put_again_is_success_and_makes_no_second_version(database, sidecars, s3_settings, s3):
@@ -199,6 +236,8 @@ def test_a_large_snapshot_goes_in_parts(database, sidecars, s3_settings, s3):
     _, body = s3.object(uri, version)
     assert len(body) == size and hashlib.sha256(body).hexdigest() == digest
     assert s3.lock(uri, version)[0] == "COMPLIANCE"
+    parts = [headers for kind, headers in s3.front.uploads if kind == "part"]
+    assert len(parts) >= 2 and all("x-amz-checksum-sha256" in headers for headers in parts)
 
 
 def test_a_store_that_was_away_gets_what_waited(database, sidecars, s3_settings, s3):

@@ -1,0 +1,88 @@
+"""What AWS refuses and other S3 servers take: stands in front of the server that the tests use.
+
+"The Content-MD5 or x-amz-sdk-checksum-algorithm header is required for any request to upload an object with a retention
+period configured using Amazon S3 Object Lock" (API reference, PutObject), for parts: "This parameter is required if
+object lock parameters are specified" (UploadPart, Content-MD5). Such a request without one is answered as AWS answers it;
+everything else is passed on as it is. Whether a checksum is that of the bytes, the server behind decides.
+"""
+
+import http.client
+import http.server
+import re
+import threading
+import urllib.parse
+
+LOCK_HEADERS = ("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold")
+CHECKSUM = re.compile(r"content-md5|x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)")
+HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
+
+
+class Front(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, port, behind):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.behind = behind
+        self.locked_uploads = set()     # ids of multipart uploads that were begun with a lock
+        self.uploads = []               # (kind, names of the headers) of what was taken under a lock
+        self.refused = 0
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def kind(self, query):
+        """What of a locked object this request uploads: object, part, or nothing."""
+        if self.command != "PUT" or query.keys() - {"partNumber", "uploadId"}:
+            return None
+        if "uploadId" in query:
+            return "part" if query["uploadId"][0] in self.server.locked_uploads else None
+        return "object" if any(name in self.headers for name in LOCK_HEADERS) else None
+
+    def serve(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query, keep_blank_values=True)
+        kind = self.kind(query)
+        names = {name.lower() for name in self.headers}
+        if kind:
+            if not any(CHECKSUM.fullmatch(name) for name in names):
+                self.server.refused += 1
+                self.answer(400, [("Content-Type", "application/xml")],
+                            b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP '
+                            b"header is required for Put Object requests with Object Lock parameters</Message></Error>")
+                return
+            self.server.uploads.append((kind, names))
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
+            # the host that was signed is that of the one in front
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() != "connection":
+                    connection.putheader(name, value)
+            connection.endheaders(body or None)
+            answer = connection.getresponse()
+            text = answer.read()
+        except OSError:
+            # as if there were nobody in front
+            self.close_connection = True
+            return
+        if self.command == "POST" and "uploads" in query and answer.status == 200 and any(name in names for name in LOCK_HEADERS):
+            self.server.locked_uploads.add(re.search(rb"<UploadId>(.*?)</UploadId>", text).group(1).decode())
+        self.answer(answer.status, [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP], text,
+                    answer.getheader("Content-Length") if self.command == "HEAD" else None)
+        connection.close()
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = serve
+
+    def answer(self, status, headers, body, length=None):
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", length or str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
