@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "caller.h"
 #include "graph.h"
 
 #include "access/genam.h"
@@ -135,6 +136,7 @@ graph_open(void)
 	/* On a standby the marks may come from the primary, whose snapshots are not ours. */
 	graph->ignore_dead = !TransactionStartedDuringRecovery();
 	graph->schema = get_namespace_oid("reason", false);
+	graph->hides_quarantined = !caller_sees_quarantined(GetUserId());
 	graph->node = open_table(graph->schema, "node", NODE_COLUMNS);
 	graph->edge = open_table(graph->schema, "edge", EDGE_COLUMNS);
 	return graph;

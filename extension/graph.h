@@ -100,6 +100,10 @@ typedef struct Graph
 	Oid			schema;
 	GraphIndex *index[GRAPH_INDEX_KINDS];	/* opened when first used */
 	RecordText	division;		/* of the start node; others are never entered */
+	bool		hides_quarantined;	/* from this caller: see quarantine.h */
+	int64	   *quarantine;		/* numbers of records, ascending */
+	uint32		quarantine_count;
+	uint32		quarantine_capacity;
 } Graph;
 
 extern Graph *graph_open(void);

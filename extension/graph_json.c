@@ -7,6 +7,7 @@
 #include "canonical.h"
 #include "canonical_backend.h"
 #include "graph_json.h"
+#include "quarantine.h"
 #include "record.h"
 
 #include "access/htup_details.h"
@@ -21,10 +22,11 @@
 #include "utils/varlena.h"
 
 GraphJson *
-graph_json_begin(bool redact)
+graph_json_begin(const Graph *graph, bool redact)
 {
 	GraphJson  *json = palloc0(sizeof(GraphJson));
 
+	json->graph = graph;
 	json->scratch = AllocSetContextCreate(CurrentMemoryContext, "reasoning graph JSON", ALLOCSET_DEFAULT_SIZES);
 	if (redact)
 	{
@@ -126,6 +128,8 @@ graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 		buffer_append_literal(out, ",\"payloadRef\":");
 		canonical_write_jsonb(out, DatumGetJsonbP(value_of(NODE_PAYLOAD_REF)));
 	}
+	if (quarantine_contains(json->graph, DatumGetInt64(value_of(NODE_NO))))
+		buffer_append_literal(out, ",\"quarantined\":true");
 	if (!is_null(NODE_OCCURRED_AT))
 	{
 		buffer_append_literal(out, ",\"ts\":");

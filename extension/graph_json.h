@@ -20,10 +20,11 @@ typedef struct GraphJson
 {
 	MemoryContext scratch;		/* reset after each row */
 	FmgrInfo   *redact;			/* reason.redact(jsonb); NULL shows payloads as they are */
+	const Graph *graph;			/* tells which nodes are in quarantine */
 } GraphJson;
 
 /* Lives in CurrentMemoryContext. */
-extern GraphJson *graph_json_begin(bool redact);
+extern GraphJson *graph_json_begin(const Graph *graph, bool redact);
 
 /* A buffer in CurrentMemoryContext, with room in front for the header of a text value. */
 extern void graph_json_buffer(ByteBuffer *out);

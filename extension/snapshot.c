@@ -11,6 +11,7 @@
 
 #include "canonical.h"
 #include "graph.h"
+#include "quarantine.h"
 #include "snapshot_set.h"
 #include "snapshot_write.h"
 #include "uuid.h"
@@ -58,6 +59,8 @@ take_neighbours(void *argument, const GraphEntry *entries, int count)
 
 	for (int i = 0; i < count; i++)
 	{
+		if (quarantine_hides(freezer->graph, entries[i].link.edge_no) || quarantine_hides(freezer->graph, entries[i].link.other_no))
+			continue;
 		if (number_set_add(&freezer->nodes, entries[i].link.other_no))
 			number_set_add(freezer->next_level, entries[i].link.other_no);
 	}
@@ -70,7 +73,7 @@ take_inner_edges(void *argument, const GraphEntry *entries, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (number_set_contains(&freezer->nodes, entries[i].link.other_no))
+		if (number_set_contains(&freezer->nodes, entries[i].link.other_no) && !quarantine_hides(freezer->graph, entries[i].link.edge_no))
 			number_set_add(&freezer->edges, entries[i].link.edge_no);
 	}
 }
@@ -157,10 +160,12 @@ sort_annotations(Freezer *freezer)
 {
 	AuditScan	scan;
 	AttrNumber	id;
+	AttrNumber	no;
 	int			count;
 
 	audit_scan_open(&scan, "annotation", "annotation_target_idx", 1, freezer->graph->snapshot);
 	id = audit_scan_column(scan.heap, "id");
+	no = audit_scan_column(scan.heap, "no");
 	number_set_rewind(&freezer->nodes);
 	while ((count = number_set_next(&freezer->nodes, freezer->keys, WALK_KEYS)) > 0)
 	{
@@ -170,7 +175,11 @@ sort_annotations(Freezer *freezer)
 			audit_scan_int8(&scan, 0, BTEqualStrategyNumber, freezer->keys[i]);
 			audit_scan_start(&scan);
 			while (audit_scan_next(&scan))
+			{
+				if (quarantine_hides(freezer->graph, DatumGetInt64(audit_scan_value(scan.slot, no))))
+					continue;
 				put_sort(freezer, DatumGetUUIDP(audit_scan_value(scan.slot, id)), &scan.slot->tts_tid);
+			}
 		}
 	}
 	audit_scan_close(&scan);
@@ -373,6 +382,9 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	freezer.graph = graph_open();
 	freezer.graph->division.data = VARDATA_ANY(division);
 	freezer.graph->division.length = VARSIZE_ANY_EXHDR(division);
+	/* Whoever asks for it, others will read it. */
+	freezer.graph->hides_quarantined = true;
+	quarantine_load(freezer.graph);
 	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);
 	freezer.keys = palloc(WALK_KEYS * sizeof(int64));
 	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "quarantine.h"
 #include "trace.h"
 
 #include "graph_sort.h"
@@ -165,6 +166,8 @@ follow_edge(Level *level, const GraphEntry *entry)
 	uint32		reached;
 	uint32		target;
 
+	if (quarantine_hides(trace->graph, entry->link.edge_no) || quarantine_hides(trace->graph, entry->link.other_no))
+		return;
 	if (level->grows)
 	{
 		uint32	   *slot = graph_map_slot(&trace->map, entry->link.other_no);

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "quarantine.h"
 #include "trace_arguments.h"
 
 #include <math.h>
@@ -133,6 +134,9 @@ trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 	GraphNode  *start = graph_find_node(graph, id, divisions, division);
 
 	if (start == NULL)
+		graph_report_no_node(id);
+	quarantine_load(graph);
+	if (quarantine_hides(graph, start->no))
 		graph_report_no_node(id);
 	if (filter->has_as_of && start->created_at > filter->as_of)
 		ereport(ERROR,

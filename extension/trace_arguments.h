@@ -30,7 +30,10 @@ extern TraceFilter trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments
 /* NULL stands for ancestors. */
 extern GraphDirection trace_direction_argument(FunctionCallInfo fcinfo, int argument);
 
-/* Finds the start among the divisions; raises P0002 when it is not there, or not yet at filter->as_of. */
+/*
+ * Finds the start among the divisions; raises P0002 when it is not there, hidden by quarantine, or not yet there
+ * at filter->as_of. Loads what is in quarantine in its division.
+ */
 extern GraphNode *trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 							  RecordText division, const TraceFilter *filter);
 

@@ -184,7 +184,7 @@ add_names(ByteBuffer *bytes, int count, const RecordText *names)
 
 static void
 hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], const pg_uuid_t *start, GraphDirection direction,
-				const TraceFilter *filter)
+				const TraceFilter *filter, bool hides_quarantined)
 {
 	ByteBuffer	bytes;
 	uint8		digest[SHA256_LENGTH];
@@ -204,6 +204,7 @@ hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], const pg_uuid_t *start, Graph
 	if (filter->has_as_of)
 		add_bytes(&bytes, &filter->as_of, sizeof(TimestampTz));
 	add_bytes(&bytes, &filter->has_as_of, sizeof(bool));
+	add_bytes(&bytes, &hides_quarantined, sizeof(bool));
 	if (bytes.failed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
@@ -348,7 +349,7 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 	cursor->graph = graph;
 	cursor->offset = 0;
 	cursor->horizon = NULL;
-	hash_parameters(cursor->parameters, start, direction, filter);
+	hash_parameters(cursor->parameters, start, direction, filter, graph->hides_quarantined);
 	if (encoded.data == NULL)
 		return;
 

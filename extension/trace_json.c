@@ -13,6 +13,7 @@
 #include "canonical_backend.h"
 #include "graph_json.h"
 #include "graph_sort.h"
+#include "quarantine.h"
 #include "trace.h"
 #include "trace_arguments.h"
 #include "trace_cursor.h"
@@ -255,7 +256,7 @@ append_edges(ByteBuffer *out, const TracePage *page)
 
 /*
  * trace_json(node, direction, depth, limit, cursor, types, edge_types, min_weight, min_confidence,
- * as_of, redact, divisions)
+ * as_of, redact, divisions, quarantined)
  */
 static const TraceArguments trace_arguments = {
 	.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7, .min_confidence = 8, .as_of = 9, .max_nodes = -1
@@ -264,6 +265,7 @@ static const TraceArguments trace_arguments = {
 #define ARGUMENT_CURSOR 4
 #define ARGUMENT_REDACT 10
 #define ARGUMENT_DIVISIONS 11
+#define ARGUMENT_QUARANTINED 12
 
 static uint32
 limit_argument(FunctionCallInfo fcinfo)
@@ -307,12 +309,17 @@ reason_trace_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	graph = graph_open();
 	divisions = divisions_argument(fcinfo, ARGUMENT_DIVISIONS, graph);
+	quarantine_argument(fcinfo, ARGUMENT_QUARANTINED, graph);
 	trace_cursor_begin(&cursor, graph, PG_GETARG_UUID_P(0), direction, &filter, cursor_text);
 	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0}, &filter);
-	graph->horizon = cursor.horizon;
+	if (cursor.horizon)
+	{
+		graph->horizon = cursor.horizon;
+		quarantine_load(graph);
+	}
 
 	page.trace = trace_run(graph, start, direction, &filter, TRACE_EDGES, 0);
-	page.json = graph_json_begin(redact);
+	page.json = graph_json_begin(graph, redact);
 	page.begin = Min(cursor.offset, page.trace->node_count);
 	page.end = page.begin + Min(limit, page.trace->node_count - page.begin);
 	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
@@ -371,6 +378,8 @@ gather_edges(void *argument, const GraphEntry *entries, int count)
 
 	for (int i = 0; i < count; i++)
 	{
+		if (quarantine_hides(near->graph, entries[i].link.edge_no) || quarantine_hides(near->graph, entries[i].link.other_no))
+			continue;
 		graph_reserve(near->graph, near->entries, near->count, near->capacity);
 		near->entries[near->count] = entries[i];
 		near->entries[near->count].position = near->count;
@@ -464,11 +473,12 @@ write_one_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc des
 	graph_json_node(one->json, one->out, tuple, desc);
 }
 
-/* node_json(id, divisions, redact) */
+/* node_json(id, divisions, redact, quarantined) */
 Datum
 reason_node_json(PG_FUNCTION_ARGS)
 {
 	bool		redact = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
+	TraceFilter all;
 	Graph	   *graph;
 	GraphDivisions divisions;
 	GraphNode  *node;
@@ -479,17 +489,15 @@ reason_node_json(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
+	trace_filter_init(&all);
 	graph = graph_open();
 	divisions = divisions_argument(fcinfo, 1, graph);
-	node = graph_find_node(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0});
-	if (node == NULL)
-		graph_report_no_node(PG_GETARG_UUID_P(0));
-
-	json = graph_json_begin(redact);
+	quarantine_argument(fcinfo, 3, graph);
+	node = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0}, &all);
+	json = graph_json_begin(graph, redact);
 	graph_json_buffer(&out);
 	buffer_append_literal(&out, "{\"node\":");
 	entry.position = 0;
-	/* cppcheck-suppress nullPointerRedundantCheck ; graph_report_no_node() does not return */
 	entry.tid = node->tid;
 	one.json = json;
 	one.out = &out;

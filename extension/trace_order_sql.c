@@ -7,6 +7,7 @@
 #include "canonical.h"
 #include "canonical_backend.h"
 #include "graph_json.h"
+#include "quarantine.h"
 #include "trace_arguments.h"
 #include "trace_order.h"
 
@@ -304,7 +305,7 @@ read_annotations(Attachments *annotations, const TraceOrder *order, GraphJson *j
 	buffer_init(out, canonical_realloc, caller);
 	annotations->count = 0;
 	SPI_connect();
-	query("SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id FROM reason.annotation"
+	query("SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
 		  " WHERE target_no = ANY ($1) AND division = $2 ORDER BY target_no, created_at, id",
 		  numbers_of(order, false), order->trace->graph->division);
 	annotations->items = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * sizeof(Attached));
@@ -316,6 +317,8 @@ read_annotations(Attachments *annotations, const TraceOrder *order, GraphJson *j
 		Datum		payload;
 
 		CHECK_FOR_INTERRUPTS();
+		if (quarantine_hides(order->trace->graph, DatumGetInt64(column(row, 9, &isnull))))
+			continue;
 		if (item == NULL || item->no != target)
 		{
 			item = &annotations->items[annotations->count++];
@@ -565,7 +568,7 @@ append_cycles(ByteBuffer *out, const TraceOrder *order)
 	buffer_append_char(out, ']');
 }
 
-/* ordered_trace_json(node, divisions, redact) */
+/* ordered_trace_json(node, divisions, redact, quarantined) */
 Datum
 reason_ordered_trace_json(PG_FUNCTION_ARGS)
 {
@@ -580,6 +583,7 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	graph = graph_open();
 	divisions = PG_ARGISNULL(1) ? graph_divisions_of_user(graph) : graph_divisions_of_array(PG_GETARG_DATUM(1));
+	quarantine_argument(fcinfo, 3, graph);
 	order = order_argument(fcinfo, graph, &divisions, (RecordText) {NULL, 0});
 	start = &order->trace->nodes[0];
 
@@ -595,7 +599,7 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 	buffer_append_literal(&out, ",\"traceId\":");
 	record_write_uuid(&out, &start->id);
 	buffer_append_literal(&out, "},\"ordered_path\":");
-	append_path(&out, order, graph_json_begin(redact));
+	append_path(&out, order, graph_json_begin(graph, redact));
 	buffer_append_literal(&out, ",\"trace_id\":");
 	record_write_uuid(&out, &start->id);
 	buffer_append_char(&out, '}');

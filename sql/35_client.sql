@@ -59,7 +59,8 @@ AS $$
     SELECT CASE $2
         WHEN 'read' THEN true
         WHEN 'write' THEN ($1).role IN ('writer', 'admin')
+        WHEN 'inspect' THEN ($1).role IN ('auditor', 'admin')
         WHEN 'freeze' THEN ($1).role IN ('writer', 'auditor', 'admin')
         ELSE false END
 $$;
-COMMENT ON FUNCTION reason.client_may(reason.client, text) IS 'What a client''s role allows: read (traces, nodes, verification), write (nodes, edges, annotations), freeze (snapshots).';
+COMMENT ON FUNCTION reason.client_may(reason.client, text) IS 'What a client''s role allows: read (traces, nodes, verification), write (nodes, edges, annotations), inspect (what is in quarantine), freeze (snapshots).';

@@ -3,7 +3,7 @@
 -- C walks the covering indexes with the snapshot of the calling query (extension/graph_walk.c,
 -- trace.c). The functions run with the caller's rights: the start decides, as an edge and both
 -- its ends live in one division, and a node of a division that the caller may not see is
--- reported as one that does not exist.
+-- reported as one that does not exist. So is one in quarantine, for those who do not see it.
 
 CREATE FUNCTION reason.trace(node uuid, direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
@@ -61,19 +61,19 @@ VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', 
 CREATE FUNCTION reason.trace_json(node uuid, direction text DEFAULT 'ancestors', depth integer DEFAULT 10,
     "limit" integer DEFAULT 1000, cursor text DEFAULT NULL, types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL,
     min_weight double precision DEFAULT NULL, min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL,
-    redact boolean DEFAULT true, divisions text[] DEFAULT NULL) RETURNS text
+    redact boolean DEFAULT true, divisions text[] DEFAULT NULL, quarantined boolean DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_trace_json';
-COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[]) IS
-    'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role.';
+COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[], boolean) IS
+    'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role. quarantined: whether to show what is in quarantine, NULL: if the current role sees it.';
 
-CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true) RETURNS text
+CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 1000
 AS 'MODULE_PATHNAME', 'reason_node_json';
-COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean) IS 'A node with its edges: {node, incoming, outgoing}.';
+COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean, boolean) IS 'A node with its edges: {node, incoming, outgoing}.';
 
-CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true) RETURNS text
+CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_ordered_trace_json';
-COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean) IS
+COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean) IS
     'The ordered causal path to a node: {trace_id, ordered_path, metadata}, annotations and audit references included.';

@@ -50,13 +50,15 @@ BEGIN
     FROM (SELECT n.division, array_agg(n.no ORDER BY n.no) AS nos, count(*) OVER () AS candidates
           FROM reason.node n
           WHERE n.id = ANY (root_ids) AND ('*' = ANY (divisions) OR n.division = ANY (divisions)) AND ($7 IS NULL OR n.division = $7)
+            AND n.no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
           GROUP BY n.division
           HAVING count(*) = cardinality(root_ids)) d
     WHERE CASE WHEN d.candidates > 1 THEN reason.refuse_ambiguous_roots() IS NULL ELSE true END;
     IF found_division IS NULL THEN
         SELECT r INTO missing FROM unnest(root_ids) r
         WHERE NOT EXISTS (SELECT FROM reason.node n WHERE n.id = r
-                          AND ('*' = ANY (divisions) OR n.division = ANY (divisions)) AND ($7 IS NULL OR n.division = $7))
+                          AND ('*' = ANY (divisions) OR n.division = ANY (divisions)) AND ($7 IS NULL OR n.division = $7)
+                          AND n.no NOT IN (SELECT q FROM reason.quarantined_numbers() q))
         LIMIT 1;
         IF missing IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('node "%s" does not exist', missing);

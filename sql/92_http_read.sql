@@ -9,7 +9,7 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text,
-        reason.node_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii);
+        reason.node_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'));
 END
 $$;
 
@@ -35,7 +35,8 @@ BEGIN
         min_confidence => reason.http_number(q, 'minConfidence'),
         as_of => reason.http_timestamp(q, 'asOf'),
         redact => NOT caller.pii,
-        divisions => caller.divisions);
+        divisions => caller.divisions,
+        quarantined => reason.client_may(caller, 'inspect'));
 END
 $$;
 
@@ -49,7 +50,7 @@ DECLARE
 BEGIN
     PERFORM reason.http_query(query, '{}');
     RETURN QUERY SELECT 200, NULL::text,
-        reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii);
+        reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'));
 END
 $$;
 
@@ -64,7 +65,8 @@ DECLARE
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors',
         depth => reason.http_integer(q, 'depth', 10, 0, 10000), "limit" => reason.http_integer(q, 'limit', 1000, 1, 10000),
-        redact => NOT caller.pii, divisions => caller.divisions)::json;
+        redact => NOT caller.pii, divisions => caller.divisions,
+        quarantined => reason.client_may(caller, 'inspect'))::json;
 BEGIN
     RETURN QUERY
     SELECT 200, NULL::text, json_build_object(
@@ -94,7 +96,7 @@ COMMENT ON FUNCTION reason.node_note(json) IS 'One line for a person: type, auth
 
 -- ---------------------------------------------------------------- query
 
-CREATE FUNCTION reason.query_nodes(filters jsonb, divisions text[], page_limit integer, before_no bigint,
+CREATE FUNCTION reason.query_nodes(filters jsonb, divisions text[], quarantined boolean, page_limit integer, before_no bigint,
     OUT no bigint, OUT id uuid) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
@@ -106,6 +108,7 @@ BEGIN
     SELECT n.no, n.id FROM reason.node n
     WHERE (before_no IS NULL OR n.no < before_no)
       AND ('*' = ANY (divisions) OR n.division = ANY (divisions))
+      AND (quarantined OR n.no NOT IN (SELECT q FROM reason.quarantined_numbers() q))
       AND (filters ->> 'division' IS NULL OR n.division = filters ->> 'division')
       AND (filters -> 'types' IS NULL OR n.type = ANY (ARRAY(SELECT jsonb_array_elements_text(filters -> 'types'))))
       AND (filters -> 'authors' IS NULL OR n.author = ANY (ARRAY(SELECT jsonb_array_elements_text(filters -> 'authors'))))
@@ -119,7 +122,7 @@ BEGIN
     LIMIT page_limit;
 END
 $$;
-COMMENT ON FUNCTION reason.query_nodes(jsonb, text[], integer, bigint) IS 'Nodes that match all filters, newest first.';
+COMMENT ON FUNCTION reason.query_nodes(jsonb, text[], boolean, integer, bigint) IS 'Nodes that match all filters, newest first.';
 
 CREATE FUNCTION reason.http_post_query(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text) RETURNS SETOF reason.http_response
@@ -175,12 +178,12 @@ BEGIN
 
     RETURN QUERY
     WITH page AS MATERIALIZED (
-        SELECT f.no, f.id FROM reason.query_nodes(filters, caller.divisions, page_limit + 1, before_no) f
+        SELECT f.no, f.id FROM reason.query_nodes(filters, caller.divisions, reason.client_may(caller, 'inspect'), page_limit + 1, before_no) f
     ), shown AS (
         SELECT p.no, p.id FROM page p ORDER BY p.no DESC LIMIT page_limit
     )
     SELECT 200, NULL::text,
-        '{"nodes":[' || coalesce((SELECT string_agg((reason.node_json(s.id, caller.divisions, NOT caller.pii)::json -> 'node')::text, ',' ORDER BY s.no DESC) FROM shown s), '') || ']'
+        '{"nodes":[' || coalesce((SELECT string_agg((reason.node_json(s.id, caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'))::json -> 'node')::text, ',' ORDER BY s.no DESC) FROM shown s), '') || ']'
         || CASE WHEN (SELECT count(*) FROM page) > page_limit
                 THEN ',"nextCursor":"' || to_hex((SELECT min(s.no) FROM shown s)) || '"' ELSE '' END
         || '}';
@@ -198,7 +201,8 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors', depth => 10, "limit" => 1000,
-        redact => NOT caller.pii, divisions => caller.divisions)::json;
+        redact => NOT caller.pii, divisions => caller.divisions,
+        quarantined => reason.client_may(caller, 'inspect'))::json;
     subject json := found_trace -> 'steps' -> 0 -> 'node';
 BEGIN
     RETURN QUERY

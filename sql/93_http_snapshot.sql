@@ -253,7 +253,8 @@ BEGIN
         END IF;
     ELSE
         trace := reason.trace_json(node => wanted, direction => 'ancestors', depth => 10000, "limit" => 10000,
-                                   redact => NOT caller.pii, divisions => caller.divisions);
+                                   redact => NOT caller.pii, divisions => caller.divisions,
+                                   quarantined => reason.client_may(caller, 'inspect'));
         RETURN NEXT CASE format_wanted
             WHEN 'human' THEN (200, plain, reason.trace_human(trace::json))::reason.http_response
             WHEN 'json' THEN (200, NULL, trace)::reason.http_response

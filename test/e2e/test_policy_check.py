@@ -205,12 +205,70 @@ def test_a_repeated_request_gets_the_first_answer_and_nobody_is_asked_again(serv
 # ---------------------------------------------------------------- quarantine
 
 
-def test_a_quarantined_write_says_so(service, kernel, database):
+@pytest.fixture
+def auditor(stack, database):
+    stack.certificate("auditor")
+    database.execute("SELECT reason.set_client('auditor', 'auditor', '{*}', pii => true)")
+    return stack.client("auditor")
+
+
+def shown(client, node_id):
+    """Every way to come across a node: its ids and payload must be in none of the answers, or in all."""
+    return {
+        "node": client.get(f"/reason/node/{node_id}"),
+        "trace": client.get(f"/reason/trace/{node_id}"),
+        "traces": client.get(f"/reason/traces/{node_id}"),
+        "reason": client.get(f"/reason/{node_id}"),
+        "explain": client.get(f"/reason/node/{node_id}/explain"),
+        "export": client.get(f"/reason/export/{node_id}?format=canonical"),
+    }
+
+
+def test_a_quarantined_write_is_hidden_until_it_is_released(service, kernel, auditor, refused, database, random_id):
+    effect = kernel.post("/reason/node", node(metadata={"unchecked": True}))["nodeId"]
     service.behave = service.answering(decision="quarantine", rationale="strange")
-    written = kernel.post("/reason/node", node())
+    tag = random_id()
+    written = kernel.post("/reason/node", node(payload={"secret": tag}))
+    held = written["nodeId"]
     assert written["quarantined"] is True
     assert database.execute("SELECT kind, record_id::text FROM reason.quarantine WHERE policy_check_id = %s ORDER BY record_no",
-                            (written["policyCheckId"],)).fetchall() == [("node", written["nodeId"]), ("node", written["policyCheckId"])]
+                            (written["policyCheckId"],)).fetchall() == [("node", held), ("node", written["policyCheckId"])]
+    service.behave = service.answering()
+    kernel.post("/reason/edge", {"from": held, "to": effect, "type": "causal"})
+    kernel.post(f"/reason/annotate/{held}", {"note": tag})
+
+    for path in (f"/reason/node/{held}", f"/reason/trace/{held}", f"/reason/traces/{held}", f"/reason/{held}", f"/reason/node/{held}/explain",
+                 f"/reason/export/{held}", f"/reason/node/{written['policyCheckId']}"):
+        assert refused(kernel.get, path)[0] == 404, path
+    assert refused(kernel.post, "/reason/snapshot", {"rootNodeIds": [held]})[0] == 404
+    query = {"filters": {"text": tag}}
+    for what, answer in {**shown(kernel, effect), "query": kernel.post("/reason/query", query)}.items():
+        assert held not in json.dumps(answer) and tag not in json.dumps(answer), what
+    for what, answer in {**shown(auditor, effect), "query": auditor.post("/reason/query", query)}.items():
+        assert held in json.dumps(answer), what
+    assert auditor.get(f"/reason/node/{held}")["node"]["quarantined"] is True
+    snapshot = auditor.post("/reason/snapshot", {"rootNodeIds": [effect]}, Prefer="wait=20")["snapshotId"]
+    assert held not in json.dumps(auditor.get(f"/reason/snapshot/{snapshot}?format=canonical"))
+
+    assert database.execute("SELECT reason.release_quarantine(%s, 'looked at')", (written["policyCheckId"],)).fetchone() == (2,)
+    for what, answer in {**shown(kernel, effect), "query": kernel.post("/reason/query", query)}.items():
+        assert held in json.dumps(answer), what
+    assert "quarantined" not in kernel.get(f"/reason/node/{held}")["node"]
+    assert kernel.get(f"/reason/node/{written['policyCheckId']}")["node"]["payload"]["rationale"] == "strange"
+    assert auditor.get(f"/reason/snapshot/{snapshot}/verify")["ok"] is True
+
+
+def test_a_quarantined_edge_or_annotation_is_hidden_alone(service, kernel, auditor):
+    cause, effect = [kernel.post("/reason/node", node(metadata={"unchecked": True}))["nodeId"] for _ in range(2)]
+    service.behave = service.answering(decision="quarantine", rationale="strange")
+    edge = kernel.post("/reason/edge", {"from": cause, "to": effect, "type": "causal"})
+    note = kernel.post(f"/reason/annotate/{effect}", {"note": "n"})
+    assert edge["quarantined"] and note["quarantined"]
+    assert kernel.get(f"/reason/node/{effect}")["incoming"] == []
+    assert len(kernel.get(f"/reason/trace/{effect}")["steps"]) == 1
+    assert [e["annotations"] for e in kernel.get(f"/reason/traces/{effect}")["ordered_path"]] == [[]]
+    assert [e["id"] for e in auditor.get(f"/reason/node/{effect}")["incoming"]] == [edge["edgeId"]]
+    assert [a["id"] for e in auditor.get(f"/reason/traces/{effect}")["ordered_path"] for a in e["annotations"]] == [note["annotationId"]]
 
 
 # ---------------------------------------------------------------- no valid answer
