@@ -136,6 +136,7 @@ trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 	if (start == NULL)
 		graph_report_no_node(id);
 	quarantine_load(graph);
+	/* cppcheck-suppress nullPointerRedundantCheck ; graph_report_no_node() does not return */
 	if (quarantine_hides(graph, start->no))
 		graph_report_no_node(id);
 	if (filter->has_as_of && start->created_at > filter->as_of)
