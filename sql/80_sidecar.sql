@@ -216,31 +216,17 @@ CREATE TABLE reason.archive_segment (
     contents_uri     text,
     contents_version text,
     archived_at      timestamptz,
+    retain_until     timestamptz,
+    legal_hold       boolean,
     CONSTRAINT archive_segment_pkey PRIMARY KEY (target, division, first_seq),
     CONSTRAINT archive_segment_range_check CHECK (first_seq >= 0 AND last_seq >= first_seq),
     CONSTRAINT archive_segment_stored_check CHECK ((archived_at IS NULL) = (object_uri IS NULL))
 );
 COMMENT ON TABLE reason.archive_segment IS 'Index of the archive: which events lie in which object and version; the event of seq s is line s - first_seq + 1. A segment is planned (archived_at NULL) before it is stored, so that a crash leaves no second one of other bounds.';
+COMMENT ON COLUMN reason.archive_segment.retain_until IS 'Until when the object of the events is locked; NULL: not, or not known.';
+COMMENT ON COLUMN reason.archive_segment.legal_hold IS 'Whether the object of the events is under legal hold; NULL: not known.';
 -- serves: the one that was planned and not stored
 CREATE INDEX archive_segment_planned_idx ON reason.archive_segment (target, division) WHERE archived_at IS NULL;
-
-CREATE TABLE reason.archive_rule (
-    division    text    NOT NULL,
-    retain_days integer NOT NULL,
-    legal_hold  boolean NOT NULL DEFAULT false,
-    CONSTRAINT archive_rule_pkey PRIMARY KEY (division),
-    CONSTRAINT archive_rule_days_check CHECK (retain_days BETWEEN 1 AND 36500)
-);
-COMMENT ON TABLE reason.archive_rule IS 'Retention and legal hold of a division''s segments; divisions without a rule follow the sidecar''s configuration.';
-
-CREATE FUNCTION reason.set_archive_rule(division text, retain_days integer, legal_hold boolean DEFAULT false) RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    INSERT INTO reason.archive_rule AS r (division, retain_days, legal_hold) VALUES ($1, $2, $3)
-    ON CONFLICT ON CONSTRAINT archive_rule_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold
-$$;
-COMMENT ON FUNCTION reason.set_archive_rule(text, integer, boolean) IS 'How long new segments of a division are locked in the object store, and whether under legal hold.';
 
 CREATE FUNCTION reason.plan_segment(target text, max_events integer, max_age interval, max_bytes bigint) RETURNS reason.archive_segment
 LANGUAGE plpgsql VOLATILE
@@ -320,18 +306,23 @@ COMMENT ON FUNCTION reason.segment_to_archive(bigint, text, integer, interval, b
     'The next segment with its exact text, one canonical event a line, and its contents likewise. Planned in the same transaction: asked again before record_archived(), it is the same segment.';
 
 CREATE FUNCTION reason.record_archived(lease_token bigint, target text, division text, first_seq bigint, last_seq bigint,
-    object_uri text, object_version text, object_hash text, contents_uri text, contents_version text) RETURNS void
+    object_uri text, object_version text, object_hash text, contents_uri text, contents_version text,
+    retain_until timestamptz, legal_hold boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
     PERFORM reason.check_lease('archive', lease_token);
     UPDATE reason.archive_segment a SET object_uri = $6, object_version = $7, object_hash = $8, contents_uri = $9, contents_version = $10,
-        archived_at = clock_timestamp()
+        archived_at = clock_timestamp(), retain_until = $11, legal_hold = $12
     WHERE a.target = $2 AND a.division = $3 AND a.first_seq = $4 AND a.last_seq = $5 AND a.archived_at IS NULL;
+    -- The rule may have changed since the segment was asked for: then all are looked at once more.
+    DELETE FROM reason.archive_rule_applied p USING reason.archive_rule r
+    WHERE p.target = $2 AND p.division = $3 AND r.division = $3
+      AND (r.legal_hold IS DISTINCT FROM $12 OR coalesce($11 + interval '1 hour' < clock_timestamp() + make_interval(days => r.retain_days), true));
 END
 $$;
-COMMENT ON FUNCTION reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text) IS 'The objects of a planned segment are durable. May be repeated.';
+COMMENT ON FUNCTION reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text, timestamptz, boolean) IS 'The objects of a planned segment are durable. May be repeated.';
 
 CREATE FUNCTION reason.archived_event(division text, seq bigint)
 RETURNS TABLE (object_uri text, object_version text, line bigint, contents_uri text, contents_version text)

@@ -132,7 +132,9 @@ GRANT EXECUTE ON FUNCTION
     reason.record_emitted(bigint, text, text[], bigint[]),
     reason.park_event(bigint, text, text, bigint, text),
     reason.segment_to_archive(bigint, text, integer, interval, bigint),
-    reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text)
+    reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text, timestamptz, boolean),
+    reason.segments_to_protect(bigint, text, integer),
+    reason.record_protected(bigint, text, text, bigint, timestamptz, boolean)
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.sidecar_status(), reason.set_archive_rule(text, integer, boolean) TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;

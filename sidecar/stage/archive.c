@@ -6,6 +6,8 @@
  * it, without object lock. The database decides where a segment ends and makes its exact text; the same segment made
  * again is the same bytes, because what has been signed does not change. Contents can: the contents are taken as they
  * are when the segment is stored first, and a repeat that finds another text there keeps the older.
+ *
+ * When nothing is to be archived, segments that are there are brought under the rule that their division has now.
  */
 #include "stage.h"
 
@@ -64,20 +66,28 @@ static void hash_text(const char *text, size_t length, char hex[65])
     sodium_bin2hex(hex, 65, digest, sizeof(digest));
 }
 
-static enum store_result put_text(struct store *store, PGresult *claimed, int column, const char *suffix, bool locked, char hash[65], struct stored *stored)
+/* Until when the events of a segment are to be locked; 0: not. */
+static time_t retention(const struct worker *worker, PGresult *claimed)
+{
+    const struct config *config = &worker->sidecar->config;
+
+    if (!PQgetisnull(claimed, 0, RETAIN_UNTIL))
+        return (time_t)atol(PQgetvalue(claimed, 0, RETAIN_UNTIL));
+    return !strcmp(config->archive_lock_mode, "none") ? 0 : time(NULL) + (time_t)config->archive_lock_days * 86400;
+}
+
+static enum store_result put_text(struct store *store, PGresult *claimed, int column, const char *suffix, time_t retain_until, bool legal_hold,
+                                  char hash[65], struct stored *stored)
 {
     char key[1024];
     struct text text = {.bytes = PQgetvalue(claimed, 0, column), .length = (size_t)PQgetlength(claimed, 0, column)};
     const struct pair metadata[] = {{"first-seq", PQgetvalue(claimed, 0, FIRST)}, {"hash", hash}, {"last-seq", PQgetvalue(claimed, 0, LAST)}};
     struct object object = {.key = key, .content_type = "application/jsonl", .metadata = metadata, .metadata_count = 3, .hash = hash,
-                            .size = (long long)text.length, .next = next_text, .rewind = rewind_text, .context = &text};
+                            .size = (long long)text.length, .next = next_text, .rewind = rewind_text, .context = &text,
+                            .retain_until = retain_until, .legal_hold = legal_hold};
 
     snprintf(key, sizeof(key), "%s%s", PQgetvalue(claimed, 0, PREFIX), suffix);
     hash_text(text.bytes, text.length, hash);
-    if (locked) {
-        object.retain_until = atol(PQgetvalue(claimed, 0, RETAIN_UNTIL));
-        object.legal_hold = PQgetvalue(claimed, 0, LEGAL_HOLD)[0] == 't';
-    }
     return store->put(store, &object, stored);
 }
 
@@ -118,18 +128,77 @@ static struct archive *archive_of(struct worker *worker)
     return archive->events && archive->contents ? archive : NULL;
 }
 
-static bool record(struct worker *worker, const char *token, PGresult *claimed, const struct stored *events, const char *hash,
-                   const struct stored *contents)
+static bool record(struct worker *worker, const char *token, PGresult *claimed, const struct stored *events, time_t retain_until,
+                   const char *hash, const struct stored *contents)
 {
+    char until[24];
     const char *parameters[] = {token, worker->sidecar->config.archive_url, PQgetvalue(claimed, 0, DIVISION), PQgetvalue(claimed, 0, FIRST),
                                 PQgetvalue(claimed, 0, LAST), events->uri, events->version[0] ? events->version : NULL, hash,
-                                contents->uri[0] ? contents->uri : NULL, contents->version[0] ? contents->version : NULL};
-    PGresult *result = db_call(&worker->db, "SELECT reason.record_archived($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10, parameters, NULL);
-    bool ok = result != NULL;
+                                contents->uri[0] ? contents->uri : NULL, contents->version[0] ? contents->version : NULL,
+                                retain_until && !events->existed ? until : NULL, events->existed ? NULL : PQgetvalue(claimed, 0, LEGAL_HOLD)};
+    PGresult *result;
+    bool ok;
 
+    snprintf(until, sizeof(until), "%lld", (long long)retain_until);
+    result = db_call(&worker->db,
+                     "SELECT reason.record_archived($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, to_timestamp($11::bigint), $12::boolean)", 12,
+                     parameters, NULL);
+    ok = result != NULL;
     PQclear(result);
     return ok;
 }
+
+/* ---------------------------------------------------------------- what is there already */
+
+/* columns of segments_to_protect() */
+enum { P_DIVISION, P_FIRST, P_PREFIX, P_VERSION, P_UNTIL, P_HOLD };
+
+static bool protect(struct worker *worker, const char *token, struct store *store, PGresult *segments, int row)
+{
+    const bool as_it_is = PQgetisnull(segments, row, P_HOLD);
+    const struct protection protection = {
+        .retain_until = (time_t)atol(PQgetvalue(segments, row, P_UNTIL)),
+        .legal_hold = as_it_is ? HOLD_AS_IT_IS : PQgetvalue(segments, row, P_HOLD)[0] == 't' ? HOLD_ON : HOLD_OFF};
+    const char *parameters[] = {token, worker->sidecar->config.archive_url, PQgetvalue(segments, row, P_DIVISION), PQgetvalue(segments, row, P_FIRST),
+                                protection.retain_until ? PQgetvalue(segments, row, P_UNTIL) : NULL, as_it_is ? NULL : PQgetvalue(segments, row, P_HOLD)};
+    struct stored stored = {0};
+    char key[1024];
+    PGresult *result;
+    bool ok;
+
+    snprintf(key, sizeof(key), "%s.jsonl", PQgetvalue(segments, row, P_PREFIX));
+    if (store->protect(store, key, PQgetvalue(segments, row, P_VERSION), &protection, &stored) != STORE_DONE) {
+        log_error("cannot bring \"%s\" under the rule of division \"%s\": %s", key, parameters[2], stored.reason);
+        return false;
+    }
+    result = db_call(&worker->db, "SELECT reason.record_protected($1, $2, $3, $4, to_timestamp($5::bigint), $6::boolean)", 6, parameters, NULL);
+    ok = result != NULL;
+    PQclear(result);
+    return ok;
+}
+
+static enum progress protect_segments(struct worker *worker, const char *token, struct archive *archive)
+{
+    const char *parameters[] = {token, worker->sidecar->config.archive_url};
+    PGresult *segments = db_call(&worker->db,
+                                 "SELECT division, first_seq, object_prefix, object_version, extract(epoch FROM retain_until)::bigint, legal_hold"
+                                 " FROM reason.segments_to_protect($1, $2)",
+                                 2, parameters, NULL);
+    enum progress progress = segments ? PROGRESS_NONE : PROGRESS_FAILED;
+
+    if (segments && PQntuples(segments) > 0 && !archive->events->locks) {
+        log_error("division \"%s\" has an archive rule, but archive.lock_mode is none, or the store cannot lock", PQgetvalue(segments, 0, P_DIVISION));
+        progress = PROGRESS_FAILED;
+    }
+    for (int row = 0; progress != PROGRESS_FAILED && row < PQntuples(segments); row++)
+        progress = protect(worker, token, archive->events, segments, row) ? PROGRESS_SOME : PROGRESS_FAILED;
+    if (progress == PROGRESS_FAILED)
+        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+    PQclear(segments);
+    return progress;
+}
+
+/* ---------------------------------------------------------------- turns */
 
 static enum progress turn(struct worker *worker, const char *token)
 {
@@ -139,6 +208,7 @@ static enum progress turn(struct worker *worker, const char *token)
     char hash[65], contents_hash[65];
     enum progress progress = PROGRESS_FAILED;
     PGresult *claimed = archive ? claim(worker, token) : NULL;
+    time_t retain_until;
 
     if (!claimed) {
         metrics_add(METRIC_ARCHIVE_FAILURES, 1);
@@ -146,10 +216,18 @@ static enum progress turn(struct worker *worker, const char *token)
     }
     if (PQntuples(claimed) == 0) {
         PQclear(claimed);
-        return PROGRESS_NONE;
+        return protect_segments(worker, token, archive);
     }
+    if (!PQgetisnull(claimed, 0, RETAIN_UNTIL) && !archive->events->locks) {
+        log_error("division \"%s\" has an archive rule, but archive.lock_mode is none, or the store cannot lock: its events are not archived",
+                  PQgetvalue(claimed, 0, DIVISION));
+        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+        PQclear(claimed);
+        return PROGRESS_FAILED;
+    }
+    retain_until = retention(worker, claimed);
     if (PQgetlength(claimed, 0, CONTENTS) > 0) {
-        stored = put_text(archive->contents, claimed, CONTENTS, ".contents.jsonl", false, contents_hash, &contents);
+        stored = put_text(archive->contents, claimed, CONTENTS, ".contents.jsonl", 0, false, contents_hash, &contents);
         if (stored == STORE_REFUSED) {
             log_info("the contents of events %s to %s of division \"%s\" are stored already, from before an erasure", PQgetvalue(claimed, 0, FIRST),
                      PQgetvalue(claimed, 0, LAST), PQgetvalue(claimed, 0, DIVISION));
@@ -157,14 +235,14 @@ static enum progress turn(struct worker *worker, const char *token)
         }
     }
     if (stored == STORE_DONE)
-        stored = put_text(archive->events, claimed, EVENTS, ".jsonl", true, hash, &events);
+        stored = put_text(archive->events, claimed, EVENTS, ".jsonl", retain_until, PQgetvalue(claimed, 0, LEGAL_HOLD)[0] == 't', hash, &events);
     if (stored != STORE_DONE) {
         log_error("cannot archive events %s to %s of division \"%s\": %s", PQgetvalue(claimed, 0, FIRST), PQgetvalue(claimed, 0, LAST),
                   PQgetvalue(claimed, 0, DIVISION), events.reason[0] ? events.reason : contents.reason);
         metrics_add(METRIC_ARCHIVE_FAILURES, 1);
         /* credentials and certificates may have been replaced */
         close_archive(worker);
-    } else if (record(worker, token, claimed, &events, hash, &contents)) {
+    } else if (record(worker, token, claimed, &events, retain_until, hash, &contents)) {
         metrics_add(METRIC_EVENTS_ARCHIVED, atol(PQgetvalue(claimed, 0, LAST)) - atol(PQgetvalue(claimed, 0, FIRST)) + 1);
         progress = PROGRESS_SOME;
     }

@@ -118,6 +118,14 @@ enum store_result s3_fault(const struct http_answer *answer, const char *what, s
     return STORE_RETRY;
 }
 
+void s3_time(time_t time, char text[32])
+{
+    struct tm utc;
+
+    gmtime_r(&time, &utc);
+    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
 size_t s3_object_headers(const struct s3_store *s3, const struct object *object, struct s3_object_headers *made)
 {
     time_t until = object->retain_until;
@@ -131,10 +139,7 @@ size_t s3_object_headers(const struct s3_store *s3, const struct object *object,
         made->headers[count++] = (struct http_header){made->names[i], object->metadata[i].value};
     }
     if (s3->lock_mode[0]) {
-        struct tm utc;
-
-        gmtime_r(&until, &utc);
-        strftime(made->until, sizeof(made->until), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        s3_time(until, made->until);
         made->headers[count++] = (struct http_header){"x-amz-object-lock-mode", s3->lock_mode};
         made->headers[count++] = (struct http_header){"x-amz-object-lock-retain-until-date", made->until};
     }
@@ -184,6 +189,7 @@ static enum store_result compare(struct s3_store *s3, const struct object *objec
         if (!strcmp(hex, object->hash) && hashing.size == object->size) {
             if (!http_answer_header(&answer, "x-amz-version-id", stored->version, sizeof(stored->version)))
                 stored->version[0] = '\0';
+            stored->existed = true;
             result = STORE_DONE;
         } else {
             snprintf(stored->reason, sizeof(stored->reason), "object \"%.300s\" exists with other bytes", object->key);
@@ -314,6 +320,7 @@ struct store *store_s3_open(const struct config *config, const struct store_opti
     if (!s3)
         return NULL;
     s3->store.put = put;
+    s3->store.protect = s3_protect;
     s3->store.check = check;
     s3->store.close = close_store;
     s3->if_none_match = config->store_if_none_match;
@@ -325,6 +332,7 @@ struct store *store_s3_open(const struct config *config, const struct store_opti
     if (strcmp(options->lock_mode, "none") != 0) {
         snprintf(s3->lock_mode, sizeof(s3->lock_mode), "%s", !strcmp(options->lock_mode, "compliance") ? "COMPLIANCE" : "GOVERNANCE");
         s3->lock_days = options->lock_days;
+        s3->store.locks = true;
     }
     if (!s3->http || !s3->credentials_file || !split_url(s3, options->url, config->store_endpoint, config->store_path_style)) {
         log_error("store \"%s\": the URL or the endpoint is not acceptable", options->url);

@@ -44,6 +44,10 @@ enum store_result s3_fault(const struct http_answer *answer, const char *what, s
 /* How many headers were made; there is room for four more. */
 size_t s3_object_headers(const struct s3_store *s3, const struct object *object, struct s3_object_headers *made);
 void s3_base64_of_hex(const char *hex, char base64[64]);
+/* RFC 3339, to the second. */
+void s3_time(time_t time, char text[32]);
+enum store_result s3_protect(struct store *store, const char *key, const char *version, const struct protection *protection,
+                             struct stored *stored);
 /* Puts an object in parts. *exists: there is an object of that name. */
 enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists);
 

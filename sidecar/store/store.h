@@ -35,6 +35,7 @@ struct object {
 struct stored {
     char uri[2048];
     char version[1100];         /* S3: version ids have at most 1,024 bytes; "" where there are none */
+    bool existed;               /* it was there already, under whatever lock it got then */
     char reason[512];           /* why it was not stored */
 };
 
@@ -44,9 +45,19 @@ enum store_result {
     STORE_REFUSED               /* never: something else is there */
 };
 
+/* What more protects an object that is there. */
+struct protection {
+    time_t retain_until;        /* 0: as it is; a lock is never shortened */
+    enum { HOLD_AS_IT_IS, HOLD_ON, HOLD_OFF } legal_hold;
+};
+
 struct store {
+    bool locks;                 /* it keeps retention and legal hold */
     /* Durable when it returns STORE_DONE. Storing the same bytes again is no error. */
     enum store_result (*put)(struct store *store, const struct object *object, struct stored *stored);
+    /* Locks a version for longer, puts it under legal hold, or ends that. NULL where nothing can be locked. */
+    enum store_result (*protect)(struct store *store, const char *key, const char *version, const struct protection *protection,
+                                 struct stored *stored);
     /* Whether the store answers and takes our credentials; logged when not. */
     bool (*check)(struct store *store);
     void (*close)(struct store *store);

@@ -2,8 +2,9 @@
 
 "The Content-MD5 or x-amz-sdk-checksum-algorithm header is required for any request to upload an object with a retention
 period configured using Amazon S3 Object Lock" (API reference, PutObject), for parts: "This parameter is required if
-object lock parameters are specified" (UploadPart, Content-MD5). Such a request without one is answered as AWS answers it;
-everything else is passed on as it is. Whether a checksum is that of the bytes, the server behind decides.
+object lock parameters are specified" (UploadPart, Content-MD5). Likewise "Missing required header" for
+PutObjectRetention and PutObjectLegalHold. Such a request without one is answered as AWS answers it; everything else is passed
+on as it is. Whether a checksum is that of the bytes, the server behind decides.
 """
 
 import http.client
@@ -36,9 +37,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def kind(self, query):
-        """What of a locked object this request uploads: object, part, or nothing."""
-        if self.command != "PUT" or query.keys() - {"partNumber", "uploadId"}:
+        """What of a locked object this request sends: object, part, retention, legal-hold, or nothing."""
+        if self.command != "PUT":
             return None
+        for lock in query.keys() & {"retention", "legal-hold"}:
+            return lock
         if "uploadId" in query:
             return "part" if query["uploadId"][0] in self.server.locked_uploads else None
         return "object" if any(name in self.headers for name in LOCK_HEADERS) else None

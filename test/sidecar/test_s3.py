@@ -105,8 +105,13 @@ class S3:
         until = datetime.datetime.fromisoformat(re.search("<RetainUntilDate>(.*?)</RetainUntilDate>", text).group(1).replace("Z", "+00:00"))
         return re.search("<Mode>(.*?)</Mode>", text).group(1), (until - datetime.datetime.now(datetime.timezone.utc)).total_seconds() / 86400
 
-    def legal_hold(self, uri, version):
-        return b"<Status>ON</Status>" in self.call("GET", "/" + uri.removeprefix("s3://"), {"legal-hold": "", "versionId": version})[1]
+    def held(self, uri, version):
+        """Whether the version is under legal hold."""
+        try:
+            return b"<Status>ON</Status>" in self.call("GET", "/" + uri.removeprefix("s3://"), {"legal-hold": "", "versionId": version})[1]
+        except Refused as refusal:
+            assert "NoSuchObjectLockConfiguration" in str(refusal), refusal
+            return False
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +288,80 @@ def test_archive_segments_are_locked_and_their_contents_are_not(database, sideca
     assert hashlib.sha256(s3.object(row[0], row[1])[1]).hexdigest() == row[4]
     mode, days = s3.lock(row[0], row[1])
     assert mode == "GOVERNANCE" and 29 < days < 31
-    assert s3.legal_hold(row[0], row[1])
+    assert s3.held(row[0], row[1])
     with pytest.raises(Refused):
         s3.call("DELETE", "/" + row[0].removeprefix("s3://"), {"versionId": row[1]})
     s3.call("DELETE", "/" + row[2].removeprefix("s3://"), {"versionId": row[3]})
+
+
+@pytest.fixture
+def archiving(s3_settings, tmp_path):
+    return {**s3_settings, "archive": {"url": f"s3://{BUCKET}/{tmp_path.name}", "interval_s": 1, "lock_mode": "governance", "lock_days": 3}}
+
+
+def first_segment(database, division):
+    """URI and version of the first stored segment."""
+    return wait_for(lambda: database.rows("SELECT object_uri, object_version FROM reason.archive_segment WHERE division = %s AND archived_at IS NOT NULL "
+                                          "ORDER BY first_seq LIMIT 1", division), 20, f"a segment of division {division}")[0]
+
+
+def test_each_division_has_its_own_retention_and_hold(database, sidecars, archiving, s3):
+    database.value("SELECT reason.set_archive_rule('held', 10, true)")
+    database.value("SELECT reason.set_archive_rule('long', 40, false)")
+    sidecars(archiving).start()
+    for division in ("held", "long", "plain"):
+        database.nodes(3, division)
+    for division, days, hold in (("held", 10, True), ("long", 40, False), ("plain", 3, False)):
+        segment = first_segment(database, division)
+        mode, locked = s3.lock(*segment)
+        assert mode == "GOVERNANCE" and days - 0.1 < locked <= days
+        assert (division, s3.held(*segment)) == (division, hold)
+    # who changed what is on record
+    assert database.rows("SELECT payload #>> '{archiveRule,division}', payload #>> '{archiveRule,retainDays}', payload #>> '{archiveRule,legalHold}' "
+                         "FROM reason.audit_event WHERE event_type = 'archiveRule.changed' ORDER BY no") == [("held", "10", "true"), ("long", "40", "false")]
+
+
+def test_a_rule_reaches_what_is_archived_already(database, sidecars, archiving, s3):
+    one = sidecars(archiving).start()
+    database.nodes(3)
+    segment = first_segment(database, "default")
+    assert not s3.held(*segment)
+    # a delete marker on the name does not keep the hold from the version
+    s3.call("DELETE", "/" + segment[0].removeprefix("s3://"))
+    database.value("SELECT reason.set_archive_rule('default', 20, true)")
+    wait_for(lambda: s3.held(*segment), 20, "the legal hold")
+    assert 19 < s3.lock(*segment)[1] <= 20.1
+    wait_for(lambda: database.rows("SELECT legal_hold, retain_until > now() + interval '19 days' FROM reason.archive_segment WHERE object_version = %s",
+                                   segment[1]) == [(True, True)], 5)
+    assert {"retention", "legal-hold"} <= {kind for kind, _ in s3.front.uploads}
+    # a shorter retention shortens nothing, and ends the hold
+    database.value("SELECT reason.set_archive_rule('default', 1, false)")
+    wait_for(lambda: not s3.held(*segment), 20, "the end of the hold")
+    assert 19 < s3.lock(*segment)[1]
+    # nothing is asked again of what follows its rule
+    wait_for(lambda: database.value("SELECT (retain_days, legal_hold) = (1, false) FROM reason.archive_rule_applied WHERE division = 'default'"), 10)
+    assert "under the rule" not in one.log()
+
+
+def test_a_rule_that_the_store_cannot_keep_stops_the_archive_and_says_so(database, sidecars, archiving):
+    database.value("SELECT reason.set_archive_rule('default', 20, true)")
+    one = sidecars({**archiving, "archive": {**archiving["archive"], "lock_mode": "none"}}).start()
+    database.nodes(3)
+    wait_for(lambda: 'division "default" has an archive rule, but archive.lock_mode is none' in one.log(), 15)
+    assert one.metric('reason_sidecar_failures_total{kind="archive"}') > 0
+    assert database.value("SELECT count(*) FROM reason.archive_segment WHERE division = 'default' AND archived_at IS NOT NULL") == 0
+
+
+def test_a_segment_that_was_stored_before_a_crash_gets_the_rule_of_now(database, sidecars, archiving, s3):
+    """Under which lock it was stored then is not known: it is brought under the rule, not only recorded as if it were."""
+    one = sidecars(archiving).start()
+    database.nodes(3)
+    segment = first_segment(database, "default")
+    one.stop()
+    database.connection.execute("UPDATE reason.archive_segment SET object_uri = NULL, object_version = NULL, archived_at = NULL, legal_hold = NULL, "
+                                "retain_until = NULL WHERE division = 'default'")
+    database.value("SELECT reason.set_archive_rule('default', 20, true)")
+    one.start()
+    wait_for(lambda: s3.held(*segment), 20, "the legal hold")
+    assert first_segment(database, "default") == segment
+    assert 19 < s3.lock(*segment)[1]

@@ -1,0 +1,90 @@
+-- How long a division's segments are locked in the object store, and whether they are under legal hold.
+--
+-- A rule is for the segments to come and for those that are there: the sidecar changes these afterwards. It never
+-- shortens a lock.
+
+CREATE TABLE reason.archive_rule (
+    division    text    NOT NULL,
+    retain_days integer NOT NULL,
+    legal_hold  boolean NOT NULL DEFAULT false,
+    CONSTRAINT archive_rule_pkey PRIMARY KEY (division),
+    CONSTRAINT archive_rule_days_check CHECK (retain_days BETWEEN 1 AND 36500)
+);
+COMMENT ON TABLE reason.archive_rule IS 'Retention and legal hold of a division''s segments; divisions without a rule follow the sidecar''s configuration. Changes are events of division system.';
+
+CREATE TABLE reason.archive_rule_applied (
+    target      text    NOT NULL,
+    division    text    NOT NULL,
+    retain_days integer NOT NULL,
+    legal_hold  boolean NOT NULL,
+    CONSTRAINT archive_rule_applied_pkey PRIMARY KEY (target, division)
+);
+COMMENT ON TABLE reason.archive_rule_applied IS 'The rule that all stored segments of a division in a target were last found to follow. Losing a row costs looking at them once more.';
+
+CREATE FUNCTION reason.set_archive_rule(division text, retain_days integer, legal_hold boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    INSERT INTO reason.archive_rule AS r (division, retain_days, legal_hold) VALUES ($1, $2, $3)
+    ON CONFLICT ON CONSTRAINT archive_rule_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold
+        WHERE (r.retain_days, r.legal_hold) IS DISTINCT FROM (excluded.retain_days, excluded.legal_hold);
+    IF FOUND THEN
+        PERFORM reason.append_event('system', 'archiveRule.changed', jsonb_build_object(
+            'archiveRule', jsonb_build_object('division', $1, 'retainDays', $2, 'legalHold', $3), 'request', reason.sql_request()::jsonb));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.set_archive_rule(text, integer, boolean) IS
+    'How long the segments of a division are locked in the object store from when they were stored, and whether they are under legal hold: those to come, and those that are there. A lock is never shortened.';
+
+CREATE FUNCTION reason.segments_to_protect(lease_token bigint, target text, max integer DEFAULT 100)
+RETURNS TABLE (division text, first_seq bigint, object_prefix text, object_version text, retain_until timestamptz, legal_hold boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    rule reason.archive_rule;
+BEGIN
+    PERFORM reason.check_lease('archive', lease_token);
+    FOR rule IN
+        SELECT r.* FROM reason.archive_rule r
+        LEFT JOIN reason.archive_rule_applied p ON p.target = $2 AND p.division = r.division
+        WHERE (p.retain_days, p.legal_hold) IS DISTINCT FROM (r.retain_days, r.legal_hold)
+        ORDER BY r.division
+    LOOP
+        -- An object locked a little shorter is not worth a request: retention counts days.
+        RETURN QUERY
+        SELECT a.division, a.first_seq, a.object_prefix, a.object_version,
+               CASE WHEN w.short THEN w.until END, CASE WHEN a.legal_hold IS DISTINCT FROM rule.legal_hold THEN rule.legal_hold END
+        FROM reason.archive_segment a,
+             LATERAL (SELECT a.archived_at + make_interval(days => rule.retain_days) AS until,
+                             coalesce(a.retain_until + interval '1 hour' < a.archived_at + make_interval(days => rule.retain_days), true) AS short) w
+        WHERE a.target = $2 AND a.division = rule.division AND a.archived_at IS NOT NULL AND (w.short OR a.legal_hold IS DISTINCT FROM rule.legal_hold)
+        ORDER BY a.first_seq
+        LIMIT $3;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+        INSERT INTO reason.archive_rule_applied AS p (target, division, retain_days, legal_hold)
+        VALUES ($2, rule.division, rule.retain_days, rule.legal_hold)
+        ON CONFLICT ON CONSTRAINT archive_rule_applied_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION reason.segments_to_protect(bigint, text, integer) IS
+    'Stored segments that do not follow their division''s rule: until when the object is to be locked (NULL: long enough), and whether to be under legal hold (NULL: as it is).';
+
+CREATE FUNCTION reason.record_protected(lease_token bigint, target text, division text, first_seq bigint,
+    retain_until timestamptz, legal_hold boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    PERFORM reason.check_lease('archive', lease_token);
+    UPDATE reason.archive_segment a SET retain_until = coalesce($5, a.retain_until), legal_hold = coalesce($6, a.legal_hold)
+    WHERE a.target = $2 AND a.division = $3 AND a.first_seq = $4;
+END
+$$;
+COMMENT ON FUNCTION reason.record_protected(bigint, text, text, bigint, timestamptz, boolean) IS 'A stored segment''s object is now locked until then, or under legal hold or no more; NULL: as before.';
