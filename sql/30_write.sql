@@ -95,13 +95,12 @@ RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    WITH written AS MATERIALIZED (SELECT i.id, i.no FROM reason.insert_nodes(
+    SELECT CASE WHEN reason.policy_applies('node') THEN (reason.policy_uphold('node', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_nodes(
         (jsonb_strip_nulls(jsonb_build_object('type', $1, 'author', $3, 'division', $4, 'id', $6,
              'ts', reason.rfc3339($7), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
          || jsonb_build_object('payload', $2, 'metadata', coalesce($5, '{}'))
          || CASE WHEN $10 IS NULL THEN '{}' ELSE jsonb_build_object('payloadRef', $10) END)::text,
-        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i)
-    SELECT w.id FROM written w, reason.policy_uphold('node', ARRAY[w.no])
+        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
 COMMENT ON FUNCTION reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid) IS
     'Writes a node and its event; returns the node''s id. Types: observation, recommendation, decision, action, hypothesis, policyCheck, score, correction, annotation.';
@@ -112,12 +111,11 @@ RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    WITH written AS MATERIALIZED (SELECT i.id, i.no FROM reason.insert_edges(
+    SELECT CASE WHEN reason.policy_applies('edge') THEN (reason.policy_uphold('edge', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_edges(
         (jsonb_strip_nulls(jsonb_build_object('from', $1, 'to', $2, 'type', $3, 'weight', $4, 'id', $6,
              'division', $7, 'auditEventId', $8))
          || jsonb_build_object('metadata', coalesce($5, '{}')))::text,
-        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i)
-    SELECT w.id FROM written w, reason.policy_uphold('edge', ARRAY[w.no])
+        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
 COMMENT ON FUNCTION reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid) IS
     'Writes an edge from cause to effect and its event; returns the edge''s id. Types: causal, supports, contradicts, derivedFrom, influencedBy, corrects.';
@@ -128,12 +126,11 @@ RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    WITH written AS MATERIALIZED (SELECT i.id, i.no FROM reason.insert_annotation(
+    SELECT CASE WHEN reason.policy_applies('annotation') THEN (reason.policy_uphold('annotation', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_annotation(
         (jsonb_strip_nulls(jsonb_build_object('note', $2, 'author', coalesce($4, reason.calling_role()), 'type', $5))
          || CASE WHEN $3 IS NULL THEN '{}' ELSE jsonb_build_object('payload', $3) END
          || jsonb_build_object('metadata', coalesce($6, '{}')))::text,
-        $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i)
-    SELECT w.id FROM written w, reason.policy_uphold('annotation', ARRAY[w.no])
+        $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
 COMMENT ON FUNCTION reason.annotate(uuid, text, jsonb, text, text, jsonb) IS
     'Adds a remark to a node: a note, or any JSON payload. Returns the annotation''s id.';
@@ -142,10 +139,9 @@ CREATE FUNCTION reason.add_nodes(nodes json) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    WITH written AS MATERIALIZED (
-        SELECT i.id, i.no FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
-    )
-    SELECT w.id FROM written w, (SELECT reason.policy_uphold('node', array_agg(a.no)) FROM written a) upheld
+    -- All at once: a caller who takes only the first of the ids has written the others as well.
+    SELECT unnest(CASE WHEN reason.policy_applies('node') THEN reason.policy_uphold('node', array_agg(i.no), array_agg(i.id)) ELSE array_agg(i.id) END)
+    FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
 COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, …}]}, all or nothing; returns ids in order.';
 
@@ -153,9 +149,8 @@ CREATE FUNCTION reason.add_edges(edges json) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    WITH written AS MATERIALIZED (
-        SELECT i.id, i.no FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
-    )
-    SELECT w.id FROM written w, (SELECT reason.policy_uphold('edge', array_agg(a.no)) FROM written a) upheld
+    -- All at once: a caller who takes only the first of the ids has written the others as well.
+    SELECT unnest(CASE WHEN reason.policy_applies('edge') THEN reason.policy_uphold('edge', array_agg(i.no), array_agg(i.id)) ELSE array_agg(i.id) END)
+    FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
 COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, …}]}, all or nothing; returns ids in order.';

@@ -54,9 +54,8 @@ COMMENT ON FUNCTION reason.set_policy_rule(text, text[], text[], text, jsonpath,
 -- ---------------------------------------------------------------- what matches
 
 CREATE FUNCTION reason.policy_applies(kind text) RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM reason.policy_rule r WHERE r.enabled AND $1 || '.create' = ANY (r.actions)) $$;
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'reason_policy_applies';
 COMMENT ON FUNCTION reason.policy_applies(text) IS 'Whether any rule is about records of the kind (node, edge, annotation): if not, nothing needs to be looked at.';
 
 CREATE FUNCTION reason.policy_path_matches(record jsonb, path jsonpath) RETURNS boolean
@@ -295,19 +294,20 @@ COMMENT ON FUNCTION reason.release_quarantine(uuid, text, text) IS
 
 -- ---------------------------------------------------------------- writes in SQL
 
-CREATE FUNCTION reason.policy_uphold(kind text, numbers bigint[]) RETURNS void
+CREATE FUNCTION reason.policy_uphold(kind text, numbers bigint[], ids uuid[]) RETURNS uuid[]
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
-    IF reason.policy_applies(kind) AND (reason.policy_matches(kind, numbers)).silence_denies THEN
+    IF (reason.policy_matches(kind, numbers)).silence_denies THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('this %s needs a policy check, and nobody can be asked from within SQL', kind),
             HINT = 'Write it through the gateway. Rules are in reason.policy_rule.';
     END IF;
+    RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION reason.policy_uphold(text, bigint[]) IS 'Refuses a write made in SQL that matches a rule, unless the rule allows what nobody answers for: SQL is no way around a check.';
+COMMENT ON FUNCTION reason.policy_uphold(text, bigint[], uuid[]) IS 'The ids of records just written in SQL; refuses what matches a rule, unless the rule allows what nobody answers for: SQL is no way around a check.';
 
 -- ---------------------------------------------------------------- what the chain says of it
 

@@ -171,6 +171,8 @@ SELECT throws_ok($$SELECT reason.set_policy_rule('mine', '{node.create}')$$, '42
 SELECT throws_like($$SELECT reason.add_node('score', '1', 'robot-2')$$, '%nobody can be asked from within SQL%', 'SQL is no way around a check');
 SELECT throws_like($$SELECT * FROM reason.add_nodes('{"nodes": [{"type": "score", "author": "x", "payload": 1}, {"type": "score", "author": "robot", "payload": 1}]}')$$,
     '%nobody can be asked from within SQL%', 'nor is a batch');
+SELECT throws_like($$SELECT reason.add_nodes('{"nodes": [{"type": "score", "author": "x", "payload": 1}, {"type": "score", "author": "robot", "payload": 1}]}') LIMIT 1$$,
+    '%nobody can be asked from within SQL%', 'of which only the first is looked at');
 SELECT throws_like(format($$SELECT reason.add_edge(%L, %L, 'causal', metadata => '{"checked": 1}')$$, id_of('cause'), id_of('effect')), '%nobody can be asked%', 'nor an edge');
 SELECT throws_like(format($$SELECT reason.annotate(%L, 'x', metadata => '{"checked": 1}')$$, id_of('cause')), '%nobody can be asked%', 'nor an annotation');
 SELECT lives_ok($$SELECT reason.add_node('action', '{"amount": 9000}', 'ada')$$, 'unless the rule allows silence');
