@@ -74,7 +74,7 @@ COMMENT ON FUNCTION reason.policy_path_matches(jsonb, jsonpath) IS 'Whether the 
 
 CREATE FUNCTION reason.policy_records(kind text, numbers bigint[])
 RETURNS TABLE (no bigint, division text, type text, record jsonb, ends bigint[])
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
