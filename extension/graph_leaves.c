@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "graph_leaves.h"
+#include "graph_file.h"
 #include "graph_page.h"
 
 #include "miscadmin.h"
@@ -17,16 +18,6 @@
 #define MAX_LEAVES (512 * 1024)
 /* Descents after which reading the upper levels pays. */
 #define FIRST_LOAD_AFTER 8
-
-#if PG_VERSION_NUM >= 160000
-typedef RelFileLocator FileIdentity;
-#define file_of(relation) ((relation)->rd_locator)
-#define same_file(a, b) RelFileLocatorEquals(a, b)
-#else
-typedef RelFileNode FileIdentity;
-#define file_of(relation) ((relation)->rd_node)
-#define same_file(a, b) RelFileNodeEquals(a, b)
-#endif
 
 typedef struct Leaf
 {
@@ -53,7 +44,7 @@ typedef struct Fetch
 struct GraphLeaves
 {
 	MemoryContext context;
-	FileIdentity file;
+	GraphFile file;
 	uint32		count;			/* 0: not loaded */
 	int64	   *low;			/* ascending */
 	Leaf	   *leaves;
@@ -177,7 +168,7 @@ graph_leaves_open(GraphIndexKind kind, Relation index)
 {
 	GraphLeaves *leaves = &known[kind];
 
-	if (leaves->count > 0 && same_file(leaves->file, file_of(index)) &&
+	if (leaves->count > 0 && graph_file_equals(leaves->file, graph_file_of(index)) &&
 		leaves->last_block >= RelationGetNumberOfBlocks(index))
 		leaves->count = 0;
 }
@@ -187,7 +178,7 @@ graph_leaves_of(GraphIndexKind kind, Relation index)
 {
 	GraphLeaves *leaves = &known[kind];
 
-	if (leaves->count == 0 || !same_file(leaves->file, file_of(index)))
+	if (leaves->count == 0 || !graph_file_equals(leaves->file, graph_file_of(index)))
 		return NULL;
 	leaves->hint = 0;
 	leaves->ahead = PG_UINT32_MAX;
@@ -202,10 +193,10 @@ graph_leaves_missed(GraphIndexKind kind, Relation index)
 {
 	GraphLeaves *leaves = &known[kind];
 
-	if (!same_file(leaves->file, file_of(index)))
+	if (!graph_file_equals(leaves->file, graph_file_of(index)))
 	{
 		/* Another database's, or the index was rebuilt. */
-		leaves->file = file_of(index);
+		leaves->file = graph_file_of(index);
 		leaves->count = 0;
 		leaves->missed = 0;
 	}
@@ -360,7 +351,7 @@ graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low, bo
 
 	leaves->hint = search(leaves, leaves->hint, key);
 	leaf = &leaves->leaves[leaves->hint];
-	if (BufferIsValid(leaf->recent) && ReadRecentBuffer(file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
+	if (BufferIsValid(leaf->recent) && ReadRecentBuffer(graph_file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
 		buffer = leaf->recent;
 	else
 		buffer = leaf->recent = ReadBuffer(index, leaf->block);

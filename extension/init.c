@@ -9,6 +9,7 @@
 
 #include "canonical_backend.h"
 #include "graph.h"
+#include "graph_cache.h"
 #include "trace_cursor.h"
 #include "write_input.h"
 
@@ -25,6 +26,7 @@ _PG_init(void)
 	canonical_define_parameters();
 	graph_define_parameters();
 	trace_define_parameters();
+	graph_cache_define_parameters();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

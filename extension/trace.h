@@ -63,6 +63,8 @@ typedef enum TraceDetail
 	TRACE_EDGES					/* nodes, and all edges inside the trace */
 } TraceDetail;
 
+struct TraceSearch;
+
 typedef struct Trace
 {
 	Graph	   *graph;
@@ -71,7 +73,7 @@ typedef struct Trace
 	TraceFilter filter;
 	int64		until_no;		/* stop when this node was reached; 0: never */
 
-	TraceNode  *nodes;			/* in the order of the trace */
+	TraceNode  *nodes;			/* in the order of the trace; from the cache only with TRACE_EDGES */
 	uint32		node_count;
 	uint32		node_capacity;
 	uint32	   *level;			/* where levels begin; level[level_count] == node_count */
@@ -81,7 +83,11 @@ typedef struct Trace
 	uint32		edges_kept;
 	uint32		edge_capacity;
 	uint64		edge_count;		/* edges inside the trace */
-	GraphMap	map;			/* no → position + 1 */
+	uint32		until_position;	/* of the node until_no; TRACE_NO_PARENT: not reached */
+	pg_uuid_t  *edge_ids;		/* of tree edges, by position; see trace_rows_begin() */
+	GraphMap	map;			/* no → position + 1; of trace_walk.c alone */
+	struct TraceSearch *search; /* of trace_cached.c alone; NULL: the indexes were walked */
+	uint32	   *parents;		/* positions; of trace_cached.c, see trace_parent() */
 
 	/* Edges that may lead back to an ancestor on the path. */
 	struct
@@ -99,14 +105,34 @@ extern bool trace_filter_needs_node_rows(const TraceFilter *filter);
 extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
 extern bool trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
 
-/* Everything lives in the graph's memory. */
+/*
+ * Runs a trace by whichever way is faster: along the covering indexes, or in the adjacency
+ * cache.  Everything lives in the graph's memory.
+ */
 extern Trace *trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const TraceFilter *filter,
 						TraceDetail detail, int64 until_no);
 
 /* For each node, in the graph's memory: an edge leads from it to itself or back to an ancestor on its path. */
 extern bool *trace_cycles(Trace *trace);
 
-/* Ids of the tree edges, by position of the node; that of the start is not set. */
-extern pg_uuid_t *trace_edge_ids(Trace *trace);
+/* What is shown of a node; edge_id and parent_id are NULL for the start. */
+typedef struct TraceRow
+{
+	const pg_uuid_t *node_id;
+	const pg_uuid_t *edge_id;
+	const pg_uuid_t *parent_id;
+} TraceRow;
+
+/* To be called before the first trace_row(). */
+extern void trace_rows_begin(Trace *trace);
+
+/* The row of a position; its members live as long as the trace. */
+extern TraceRow trace_row(Trace *trace, uint32 position);
+
+static inline uint32
+trace_parent(const Trace *trace, uint32 position)
+{
+	return trace->parents ? trace->parents[position] : trace->nodes[position].parent;
+}
 
 #endif							/* REASON_TRACE_H */

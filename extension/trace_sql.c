@@ -6,6 +6,7 @@
 
 #include "trace.h"
 #include "trace_arguments.h"
+#include "trace_rows.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
@@ -22,35 +23,6 @@ static const TraceArguments trace_arguments = {
 	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8
 };
 
-static void
-put_trace(FunctionCallInfo fcinfo, Trace *trace)
-{
-	pg_uuid_t  *edge_ids = trace_edge_ids(trace);
-	bool	   *cycle = trace_cycles(trace);
-	ReturnSetInfo *result = trace_begin_rows(fcinfo, trace->graph);
-	uint32		depth = 0;
-
-	for (uint32 i = 0; i < trace->node_count; i++)
-	{
-		TraceNode  *node = &trace->nodes[i];
-		bool		is_start = node->parent == TRACE_NO_PARENT;
-		Datum		values[6];
-		bool		nulls[6] = {false, false, false, is_start, is_start, false};
-
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		while (i >= trace->level[depth + 1])
-			depth++;
-		values[0] = Int32GetDatum((int32) i);
-		values[1] = Int32GetDatum((int32) depth);
-		values[2] = UUIDPGetDatum(&node->id);
-		values[3] = UUIDPGetDatum(&edge_ids[i]);
-		values[4] = is_start ? (Datum) 0 : UUIDPGetDatum(&trace->nodes[node->parent].id);
-		values[5] = BoolGetDatum(cycle[i]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-}
-
 Datum
 reason_trace(PG_FUNCTION_ARGS)
 {
@@ -66,7 +38,7 @@ reason_trace(PG_FUNCTION_ARGS)
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
 	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 9), &filter);
-	put_trace(fcinfo, trace_run(graph, start, direction, &filter, TRACE_NODES, 0));
+	trace_put_rows(trace_begin_rows(fcinfo, graph), trace_run(graph, start, direction, &filter, TRACE_NODES, 0));
 	graph_close(graph);
 	return (Datum) 0;
 }
@@ -114,20 +86,20 @@ static const TraceArguments path_arguments = {
 static void
 put_path(ReturnSetInfo *result, Trace *trace, uint32 cause)
 {
-	pg_uuid_t  *edge_ids = trace_edge_ids(trace);
 	int32		step = 0;
 	uint32		previous = TRACE_NO_PARENT;
 
+	trace_rows_begin(trace);
 	/* From the cause along the parents to the start of the search, the effect. */
-	for (uint32 i = cause; i != TRACE_NO_PARENT; previous = i, i = trace->nodes[i].parent)
+	for (uint32 i = cause; i != TRACE_NO_PARENT; previous = i, i = trace_parent(trace, i))
 	{
 		Datum		values[3];
 		bool		nulls[3] = {false, false, previous == TRACE_NO_PARENT};
 
 		CHECK_FOR_INTERRUPTS();
 		values[0] = Int32GetDatum(step++);
-		values[1] = UUIDPGetDatum(&trace->nodes[i].id);
-		values[2] = previous == TRACE_NO_PARENT ? (Datum) 0 : UUIDPGetDatum(&edge_ids[previous]);
+		values[1] = UUIDPGetDatum(trace_row(trace, i).node_id);
+		values[2] = previous == TRACE_NO_PARENT ? (Datum) 0 : UUIDPGetDatum(trace_row(trace, previous).edge_id);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }
@@ -143,7 +115,6 @@ reason_causal_path(PG_FUNCTION_ARGS)
 	GraphNode  *effect;
 	GraphNode  *cause;
 	Trace	   *trace;
-	uint32		reached;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -156,9 +127,8 @@ reason_causal_path(PG_FUNCTION_ARGS)
 		memcmp(cause->division.data, effect->division.data, cause->division.length) == 0)
 	{
 		trace = trace_run(graph, effect, GRAPH_ANCESTORS, &filter, TRACE_NODES, cause->no);
-		reached = graph_map_get(&trace->map, cause->no);
-		if (reached != 0)
-			put_path(result, trace, reached - 1);
+		if (trace->until_position != TRACE_NO_PARENT)
+			put_path(result, trace, trace->until_position);
 	}
 	graph_close(graph);
 	return (Datum) 0;

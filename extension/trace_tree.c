@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "trace.h"
+#include "trace_engine.h"
 
 #include "graph_sort.h"
 
@@ -35,12 +35,12 @@ trace_cycles(Trace *trace)
 	for (uint32 i = 0; i < count; i++)
 		size[i] = 1;
 	for (uint32 i = count - 1; i > 0; i--)
-		size[trace->nodes[i].parent] += size[i];
+		size[trace_parent(trace, i)] += size[i];
 	entered[0] = 0;
 	next[0] = 1;
 	for (uint32 i = 1; i < count; i++)
 	{
-		uint32		parent = trace->nodes[i].parent;
+		uint32		parent = trace_parent(trace, i);
 
 		entered[i] = next[parent];
 		next[parent] += size[i];
@@ -60,7 +60,7 @@ trace_cycles(Trace *trace)
 	return cycle;
 }
 
-/* ---------------------------------------------------------------- edge ids */
+/* ---------------------------------------------------------------- rows */
 
 typedef struct EdgeIds
 {
@@ -79,8 +79,9 @@ store_edge_ids(void *argument, const GraphEntry *entries, int count)
 	edge_ids->found += count;
 }
 
-pg_uuid_t *
-trace_edge_ids(Trace *trace)
+/* Ids of the tree edges, by position of the node; that of the start is not set. */
+static pg_uuid_t *
+find_edge_ids(Trace *trace)
 {
 	Graph	   *graph = trace->graph;
 	uint32		count = trace->node_count - 1;
@@ -107,4 +108,30 @@ trace_edge_ids(Trace *trace)
 	graph_grow(graph, sorted, sort_size, 0);
 	graph_grow(graph, keys, key_size, 0);
 	return ids;
+}
+
+void
+trace_rows_begin(Trace *trace)
+{
+	/* The cache has them at hand. */
+	if (!trace->search)
+		trace->edge_ids = find_edge_ids(trace);
+}
+
+TraceRow
+trace_row(Trace *trace, uint32 position)
+{
+	const TraceNode *node;
+	TraceRow	row = {0};
+
+	if (trace->search)
+		return trace_cached_row(trace, position);
+	node = &trace->nodes[position];
+	row.node_id = &node->id;
+	if (node->parent != TRACE_NO_PARENT)
+	{
+		row.edge_id = &trace->edge_ids[position];
+		row.parent_id = &trace->nodes[node->parent].id;
+	}
+	return row;
 }

@@ -73,6 +73,9 @@ BEGIN
 END
 $$;
 
+-- ---------------------------------------------------------------- reason_admin: the adjacency cache
+GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache_status() TO reason_admin;
+
 -- ---------------------------------------------------------------- reason_admin: clients
 GRANT EXECUTE ON FUNCTION
     reason.set_client(text, text, text[], boolean, text, text, boolean),

@@ -1,0 +1,188 @@
+/*
+ * graph_cache.h
+ *		The adjacency of the whole graph in shared memory, as it was at one moment.
+ *
+ * A generation is built in one pass over the tables, never changed, and replaced as a
+ * whole.  It holds only rows of blocks that the visibility map calls all-visible,
+ * so every snapshot sees them.  What changed since is found by comparing
+ * visibility maps (graph_cache_check.h), and is read from the tables
+ * (graph_cache_overlay.h): nothing has to be told to the cache, so it is
+ * right under replication, on a standby, after a restore, and when a superuser goes behind the
+ * extension's back.  It may vanish at any moment without changing an answer.
+ *
+ * Nodes are numbered by (created_at, id), the order of siblings in a trace, and
+ * the links of a node are sorted by the number of the other end, then by
+ * (created_at, id) of the edge: a breadth-first search that takes them as they come
+ * finds the nodes of a trace in their final order.
+ *
+ * The form is that of compressed sparse rows: links of node n are
+ * links[start[n]] to links[start[n + 1] - 1].
+ */
+#ifndef REASON_GRAPH_CACHE_H
+#define REASON_GRAPH_CACHE_H
+
+#include "postgres.h"
+
+#include "access/xlogdefs.h"
+#include "storage/bufpage.h"
+#include "storage/lwlock.h"
+
+#include "graph.h"
+#include "graph_file.h"
+
+/* ---------------------------------------------------------------- what a generation holds */
+
+typedef struct GraphCacheNode
+{
+	int64		no;
+	TimestampTz created_at;
+	pg_uuid_t	id;
+	ItemPointerData tid;
+	uint16		division;		/* its place among the names */
+} GraphCacheNode;
+
+typedef struct GraphCacheEdge
+{
+	int64		no;
+	pg_uuid_t	id;
+	ItemPointerData tid;
+} GraphCacheEdge;
+
+typedef struct GraphCacheLink
+{
+	uint32		node;			/* the other end */
+	uint32		edge;
+} GraphCacheLink;
+
+typedef enum GraphCacheTableKind
+{
+	GRAPH_CACHE_NODE,
+	GRAPH_CACHE_EDGE
+} GraphCacheTableKind;
+
+#define GRAPH_CACHE_TABLES 2
+
+/* A page of a visibility map has so many bytes, of two bits a block (visibilitymap.c). */
+#define GRAPH_CACHE_MAP_BYTES ((int) (BLCKSZ - MAXALIGN(SizeOfPageHeaderData)))
+#define GRAPH_CACHE_BLOCKS_PER_BYTE 4
+#define GRAPH_CACHE_BLOCKS_PER_MAP (GRAPH_CACHE_MAP_BYTES * GRAPH_CACHE_BLOCKS_PER_BYTE)
+#define GRAPH_CACHE_ALL_VISIBLE_BITS 0x55
+
+typedef struct GraphCacheMap
+{
+	XLogRecPtr	lsn;			/* of the map's page: moves when a bit is set, not when one is cleared */
+	uint8		held[GRAPH_CACHE_MAP_BYTES];	/* blocks whose rows the generation has, as all-visible bits */
+	uint8		covered[GRAPH_CACHE_MAP_BYTES]; /* those of them that are not known to have changed */
+} GraphCacheMap;
+
+typedef struct GraphCacheTable
+{
+	Oid			relation;
+	GraphFile	file;
+	BlockNumber blocks;			/* none from here on are covered */
+	uint32		map_count;
+	Size		maps;			/* GraphCacheMap; guarded by graph_cache_lock() */
+	Size		lsns;			/* XLogRecPtr of each block */
+} GraphCacheTable;
+
+/* The beginning of a generation; members of type Size are places, counted from here. */
+typedef struct GraphCacheGeneration
+{
+	Size		size;
+	GraphCacheTable table[GRAPH_CACHE_TABLES];
+	uint32		node_count;
+	uint32		edge_count;
+	uint32		division_count;
+	int64		last_no;		/* the highest number of a node or edge */
+	Size		nodes;			/* GraphCacheNode, by (created_at, id) */
+	Size		by_no;			/* uint32: nodes by number */
+	Size		by_tid;			/* uint32: nodes by place in the heap */
+	Size		edges;			/* GraphCacheEdge, by place in the heap */
+	Size		first_edge;		/* uint32: of each block of the heap, and one more */
+	Size		start[2];		/* uint32, by GraphDirection */
+	Size		links[2];		/* GraphCacheLink */
+	Size		divisions;		/* each a uint32 length and as many bytes, in order */
+} GraphCacheGeneration;
+
+#define graph_cache_at(generation, type, place) ((type *) ((char *) (generation) + (place)))
+
+/* ---------------------------------------------------------------- shared memory */
+
+/* reason.adjacency_cache: whether this session uses it. */
+typedef enum GraphCacheUse
+{
+	GRAPH_CACHE_OFF,
+	GRAPH_CACHE_ON,				/* where it is faster */
+	GRAPH_CACHE_ALWAYS			/* wherever it can be: for tests */
+} GraphCacheUse;
+
+extern int	reason_adjacency_cache;
+
+/* Called by _PG_init(). */
+extern void graph_cache_define_parameters(void);
+
+/* Whether there is shared memory for it. */
+extern bool graph_cache_exists(void);
+
+/* Guards everything shared but the generations; held shortly. */
+extern LWLock *graph_cache_lock(void);
+
+/* The generation of this database, kept until the memory context goes; NULL: there is none. */
+extern GraphCacheGeneration *graph_cache_pin(MemoryContext owner);
+
+typedef enum GraphCacheOutcome
+{
+	GRAPH_CACHE_NEVER,			/* not tried yet */
+	GRAPH_CACHE_BUILT,
+	GRAPH_CACHE_FAILED,			/* the server's log has the error */
+	GRAPH_CACHE_TOO_SMALL,		/* reason.adjacency_cache_size is */
+	GRAPH_CACHE_IRREGULAR		/* the graph breaks a rule that the cache relies on */
+} GraphCacheOutcome;
+
+/* Room for a generation that is being built. */
+typedef struct GraphCacheRoom
+{
+	int			extent;
+	char	   *begin;
+	Size		size;
+} GraphCacheRoom;
+
+/*
+ * Takes the largest free room, giving up the old generation where both would not fit; waits
+ * for its readers, a minute at most.  False: somebody else is building.
+ */
+extern bool graph_cache_reserve(GraphCacheRoom *room);
+
+/* The room becomes the generation of this database; the one before goes when its last reader has. */
+extern void graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms);
+
+extern void graph_cache_abandon(const GraphCacheRoom *room, GraphCacheOutcome outcome);
+
+typedef struct GraphCacheStatus
+{
+	bool		is_building;
+	GraphCacheGeneration *generation;	/* NULL: none; only for its size to be read under graph_cache_lock() */
+	Size		size;
+	TimestampTz built_at;
+	int			build_ms;
+	uint32		pins;
+	Size		free;
+	TimestampTz tried_at;
+	GraphCacheOutcome outcome;
+} GraphCacheStatus;
+
+/* Under graph_cache_lock(), for this database. */
+extern void graph_cache_read_status(GraphCacheStatus *status);
+
+/* ---------------------------------------------------------------- building */
+
+/* Builds a generation for this database in the present transaction and publishes it. */
+extern void graph_cache_build(const GraphCacheRoom *room);
+
+/* Asks for a generation to be built in the background, unless that was tried lately. */
+extern void graph_cache_request(void);
+
+/* graph_cache_shared.c's part in it: true once for each attempt that is due. */
+extern bool graph_cache_is_due(void);
+
+#endif							/* REASON_GRAPH_CACHE_H */

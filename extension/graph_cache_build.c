@@ -1,0 +1,526 @@
+/*
+ * graph_cache_build.c
+ *		Builds a generation of the adjacency cache.
+ *
+ * Both tables are read once, block by block, and what is all-visible is written straight
+ * into shared memory: nodes, then edges, then the links in both directions by
+ * three counting sorts.  A block is left out, to be read by each trace, when it is
+ * not all-visible, or has an edge whose ends are not both among the nodes: nodes
+ * may have been vacuumed less far than edges.
+ *
+ * Visibility maps are copied first.  A block whose bit was set when it was read, and is set when a
+ * trace looks, has not changed in between if no bit of its map page was set in
+ * between, which the map page's LSN tells.
+ */
+#include "postgres.h"
+
+#include "graph_block.h"
+#include "graph_cache.h"
+#include "graph_cache_map.h"
+#include "graph_map.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#define MAX_DIVISIONS 65535
+/* Nothing but a superuser's hand gives two nodes the same number, or needs more of anything than this. */
+#define MAX_RECORDS (PG_UINT32_MAX / 2)
+
+/* What is known of an edge besides what the generation keeps. */
+typedef struct EdgeEnds
+{
+	uint32		from;
+	uint32		to;
+	TimestampTz created_at;
+} EdgeEnds;
+
+typedef struct Build
+{
+	GraphCacheGeneration *generation;
+	Size		used;
+	Size		room;
+	MemoryContext context;
+	Graph	   *graph;
+
+	/* While a table is read */
+	GraphCacheNode *nodes;
+	GraphCacheEdge *edges;
+	bool		unresolved;		/* an edge of this block has an end that is not known */
+
+	GraphMap	numbers;		/* node number → place + 1 */
+	EdgeEnds   *ends;			/* of each edge */
+	uint32		ends_capacity;
+
+	RecordText *divisions;		/* in order of appearance */
+	uint32		division_count;
+	uint32		division_capacity;
+	uint32		last_division;
+} Build;
+
+/* ---------------------------------------------------------------- room */
+
+static void
+ensure_fits(const Build *build, Size size)
+{
+	if (size > build->room - build->used)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the adjacency of the graph does not fit into reason.adjacency_cache_size"),
+				 errdetail("%zu MB were free.", build->room / (1024 * 1024)),
+				 errhint("Raise reason.adjacency_cache_size: about 50 bytes an edge and 60 a node. Until then traces walk the indexes.")));
+}
+
+static Size
+take(Build *build, Size size)
+{
+	Size		place = build->used;
+
+	ensure_fits(build, MAXALIGN(size));
+	build->used += MAXALIGN(size);
+	return place;
+}
+
+static void
+report_irregular(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("cannot cache the adjacency of this graph: %s", what)));
+}
+
+/* ---------------------------------------------------------------- divisions */
+
+static uint16
+division_index(Build *build, Datum value)
+{
+	const char *name = VARDATA_ANY(DatumGetPointer(value));
+	size_t		length = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
+	RecordText *division;
+
+	/* Rows of one division mostly lie together. */
+	for (uint32 i = 0; i < build->division_count; i++)
+	{
+		uint32		candidate = (build->last_division + i) % build->division_count;
+
+		division = &build->divisions[candidate];
+		if (division->length == length && memcmp(division->data, name, length) == 0)
+		{
+			build->last_division = candidate;
+			return (uint16) candidate;
+		}
+	}
+	if (build->division_count >= MAX_DIVISIONS)
+		report_irregular("it has too many divisions");
+	graph_reserve(build->graph, build->divisions, build->division_count, build->division_capacity);
+	division = &build->divisions[build->division_count];
+	division->data = memcpy(MemoryContextAlloc(build->context, length + 1), name, length);
+	division->length = length;
+	build->last_division = build->division_count;
+	return (uint16) build->division_count++;
+}
+
+/* Compressed or moved out of the row: no name that the write functions accept is so long. */
+static void
+check_division(Datum value)
+{
+	if (VARATT_IS_EXTENDED(DatumGetPointer(value)) && !VARATT_IS_SHORT(DatumGetPointer(value)))
+		report_irregular("the name of a division is too long");
+}
+
+static void
+write_divisions(Build *build)
+{
+	GraphCacheGeneration *generation = build->generation;
+
+	generation->division_count = build->division_count;
+	generation->divisions = build->used;
+	for (uint32 i = 0; i < build->division_count; i++)
+	{
+		uint32		length = build->divisions[i].length;
+		Size		place = take(build, sizeof(uint32) + length);
+
+		*graph_cache_at(generation, uint32, place) = length;
+		memcpy(graph_cache_at(generation, char, place + sizeof(uint32)), build->divisions[i].data, length);
+	}
+}
+
+/* ---------------------------------------------------------------- tables */
+
+static inline bool
+is_held(const GraphCacheMap *maps, BlockNumber block)
+{
+	return graph_cache_bit(maps[block / GRAPH_CACHE_BLOCKS_PER_MAP].held, block % GRAPH_CACHE_BLOCKS_PER_MAP);
+}
+
+static inline void
+leave_out(GraphCacheMap *maps, BlockNumber block)
+{
+	graph_cache_clear_bit(maps[block / GRAPH_CACHE_BLOCKS_PER_MAP].held, block % GRAPH_CACHE_BLOCKS_PER_MAP);
+}
+
+static void
+begin_table(Build *build, GraphCacheTableKind kind, Relation heap)
+{
+	GraphCacheTable *table = &build->generation->table[kind];
+	GraphCacheMap *maps;
+
+	table->relation = RelationGetRelid(heap);
+	table->file = graph_file_of(heap);
+	table->blocks = RelationGetNumberOfBlocks(heap);
+	table->map_count = (table->blocks + GRAPH_CACHE_BLOCKS_PER_MAP - 1) / GRAPH_CACHE_BLOCKS_PER_MAP;
+	table->maps = take(build, table->map_count * sizeof(GraphCacheMap));
+	table->lsns = take(build, table->blocks * sizeof(XLogRecPtr));
+	maps = graph_cache_at(build->generation, GraphCacheMap, table->maps);
+	for (uint32 i = 0; i < table->map_count; i++)
+		maps[i].lsn = graph_cache_read_map(heap, i, maps[i].held);
+	/* The table may have grown since its blocks were counted. */
+	for (BlockNumber block = table->blocks; block < table->map_count * GRAPH_CACHE_BLOCKS_PER_MAP; block++)
+		leave_out(maps, block);
+}
+
+static void
+end_table(Build *build, GraphCacheTableKind kind)
+{
+	GraphCacheTable *table = &build->generation->table[kind];
+	GraphCacheMap *maps = graph_cache_at(build->generation, GraphCacheMap, table->maps);
+
+	for (uint32 i = 0; i < table->map_count; i++)
+		memcpy(maps[i].covered, maps[i].held, GRAPH_CACHE_MAP_BYTES);
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+static void
+add_node(void *argument, HeapTuple tuple, const Datum *values)
+{
+	Build	   *build = argument;
+	GraphCacheGeneration *generation = build->generation;
+	GraphCacheNode *node = &build->nodes[generation->node_count];
+
+	ensure_fits(build, ((Size) generation->node_count + 1) * sizeof(GraphCacheNode));
+	if (generation->node_count >= MAX_RECORDS)
+		report_irregular("it has too many nodes");
+	check_division(values[NODE_DIVISION - 1]);
+	node->no = DatumGetInt64(values[NODE_NO - 1]);
+	node->created_at = DatumGetTimestampTz(values[NODE_CREATED_AT - 1]);
+	node->id = *DatumGetUUIDP(values[NODE_ID - 1]);
+	node->tid = tuple->t_self;
+	node->division = division_index(build, values[NODE_DIVISION - 1]);
+	generation->last_no = Max(generation->last_no, node->no);
+	generation->node_count++;
+}
+
+static inline int
+compare_nodes(const GraphCacheNode *a, const GraphCacheNode *b)
+{
+	if (a->created_at != b->created_at)
+		return a->created_at < b->created_at ? -1 : 1;
+	return memcmp(&a->id, &b->id, UUID_LEN);
+}
+
+#define ST_SORT sort_nodes
+#define ST_ELEMENT_TYPE GraphCacheNode
+#define ST_COMPARE(a, b) compare_nodes(a, b)
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_by_no
+#define ST_ELEMENT_TYPE uint32
+#define ST_COMPARE(a, b, nodes) (nodes[*(a)].no < nodes[*(b)].no ? -1 : nodes[*(a)].no > nodes[*(b)].no)
+#define ST_COMPARE_ARG_TYPE const GraphCacheNode
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_by_tid
+#define ST_ELEMENT_TYPE uint32
+#define ST_COMPARE(a, b, nodes) ItemPointerCompare((ItemPointer) &nodes[*(a)].tid, (ItemPointer) &nodes[*(b)].tid)
+#define ST_COMPARE_ARG_TYPE const GraphCacheNode
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+static void
+read_nodes(Build *build, BufferAccessStrategy strategy)
+{
+	GraphCacheGeneration *generation = build->generation;
+	GraphCacheTable *table = &generation->table[GRAPH_CACHE_NODE];
+	GraphCacheMap *maps = graph_cache_at(generation, GraphCacheMap, table->maps);
+	XLogRecPtr *lsns = graph_cache_at(generation, XLogRecPtr, table->lsns);
+	GraphBlockReader reader;
+	uint32	   *by_no;
+	uint32	   *by_tid;
+
+	build->nodes = graph_cache_at(generation, GraphCacheNode, build->used);
+	generation->nodes = build->used;
+	graph_block_begin(&reader, build->graph->node, strategy, add_node, build);
+	for (BlockNumber block = 0; block < table->blocks; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_held(maps, block) && !graph_block_visit_all_visible(&reader, block, &lsns[block]))
+			leave_out(maps, block);
+	}
+	graph_block_end(&reader);
+	end_table(build, GRAPH_CACHE_NODE);
+	take(build, (Size) generation->node_count * sizeof(GraphCacheNode));
+	sort_nodes(build->nodes, generation->node_count);
+
+	generation->by_no = take(build, (Size) generation->node_count * sizeof(uint32));
+	generation->by_tid = take(build, (Size) generation->node_count * sizeof(uint32));
+	by_no = graph_cache_at(generation, uint32, generation->by_no);
+	by_tid = graph_cache_at(generation, uint32, generation->by_tid);
+	for (uint32 i = 0; i < generation->node_count; i++)
+		by_no[i] = by_tid[i] = i;
+	sort_by_no(by_no, generation->node_count, build->nodes);
+	sort_by_tid(by_tid, generation->node_count, build->nodes);
+	graph_map_init(&build->numbers, build->graph);
+	for (uint32 i = 0; i < generation->node_count; i++)
+	{
+		uint32	   *slot = graph_map_slot(&build->numbers, build->nodes[by_no[i]].no);
+
+		if (*slot != 0)
+			report_irregular("two nodes have the same number");
+		*slot = by_no[i] + 1;
+		if (i % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ---------------------------------------------------------------- edges */
+
+static void
+add_edge(void *argument, HeapTuple tuple, const Datum *values)
+{
+	Build	   *build = argument;
+	GraphCacheGeneration *generation = build->generation;
+	uint32		count = generation->edge_count;
+	GraphCacheEdge *edge = &build->edges[count];
+	uint32		from = graph_map_get(&build->numbers, DatumGetInt64(values[EDGE_FROM_NO - 1]));
+	uint32		to = graph_map_get(&build->numbers, DatumGetInt64(values[EDGE_TO_NO - 1]));
+	uint16		division;
+
+	ensure_fits(build, ((Size) count + 1) * sizeof(GraphCacheEdge));
+	if (count >= MAX_RECORDS)
+		report_irregular("it has too many edges");
+	check_division(values[EDGE_DIVISION - 1]);
+	division = division_index(build, values[EDGE_DIVISION - 1]);
+	if (from == 0 || to == 0 || build->nodes[from - 1].division != division || build->nodes[to - 1].division != division)
+	{
+		build->unresolved = true;
+		return;
+	}
+	edge->no = DatumGetInt64(values[EDGE_NO - 1]);
+	edge->id = *DatumGetUUIDP(values[EDGE_ID - 1]);
+	edge->tid = tuple->t_self;
+	graph_reserve(build->graph, build->ends, count, build->ends_capacity);
+	build->ends[count].from = from - 1;
+	build->ends[count].to = to - 1;
+	build->ends[count].created_at = DatumGetTimestampTz(values[EDGE_CREATED_AT - 1]);
+	generation->last_no = Max(generation->last_no, edge->no);
+	generation->edge_count++;
+}
+
+static void
+read_edges(Build *build, BufferAccessStrategy strategy)
+{
+	GraphCacheGeneration *generation = build->generation;
+	GraphCacheTable *table = &generation->table[GRAPH_CACHE_EDGE];
+	GraphCacheMap *maps = graph_cache_at(generation, GraphCacheMap, table->maps);
+	XLogRecPtr *lsns = graph_cache_at(generation, XLogRecPtr, table->lsns);
+	GraphBlockReader reader;
+	uint32	   *first_edge;
+
+	generation->first_edge = take(build, ((Size) table->blocks + 1) * sizeof(uint32));
+	first_edge = graph_cache_at(generation, uint32, generation->first_edge);
+	build->edges = graph_cache_at(generation, GraphCacheEdge, build->used);
+	generation->edges = build->used;
+	graph_block_begin(&reader, build->graph->edge, strategy, add_edge, build);
+	for (BlockNumber block = 0; block < table->blocks; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		first_edge[block] = generation->edge_count;
+		if (!is_held(maps, block))
+			continue;
+		build->unresolved = false;
+		if (!graph_block_visit_all_visible(&reader, block, &lsns[block]) || build->unresolved)
+		{
+			leave_out(maps, block);
+			generation->edge_count = first_edge[block];
+		}
+	}
+	first_edge[table->blocks] = generation->edge_count;
+	graph_block_end(&reader);
+	end_table(build, GRAPH_CACHE_EDGE);
+	take(build, (Size) generation->edge_count * sizeof(GraphCacheEdge));
+}
+
+/* ---------------------------------------------------------------- links */
+
+/* Makes counts of nodes n at start[n + 1] into places where their links begin. */
+static void
+sum_up(uint32 *start, uint32 node_count)
+{
+	for (uint32 i = 0; i < node_count; i++)
+		start[i + 1] += start[i];
+}
+
+/* After links were placed with start[n]++, start[n] is where those of n end: moves all by one. */
+static void
+shift_back(uint32 *start, uint32 node_count)
+{
+	memmove(start + 1, start, (Size) node_count * sizeof(uint32));
+	start[0] = 0;
+}
+
+static inline int
+compare_parallel(const GraphCacheLink *a, const GraphCacheLink *b, const Build *build)
+{
+	const EdgeEnds *ends = build->ends;
+
+	if (ends[a->edge].created_at != ends[b->edge].created_at)
+		return ends[a->edge].created_at < ends[b->edge].created_at ? -1 : 1;
+	return memcmp(&build->edges[a->edge].id, &build->edges[b->edge].id, UUID_LEN);
+}
+
+#define ST_SORT sort_parallel
+#define ST_ELEMENT_TYPE GraphCacheLink
+#define ST_COMPARE(a, b, build) compare_parallel(a, b, build)
+#define ST_COMPARE_ARG_TYPE const Build
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Edges between the same two nodes, by (created_at, id). */
+static void
+order_parallel(Build *build, GraphDirection direction)
+{
+	GraphCacheGeneration *generation = build->generation;
+	const uint32 *start = graph_cache_at(generation, uint32, generation->start[direction]);
+	GraphCacheLink *links = graph_cache_at(generation, GraphCacheLink, generation->links[direction]);
+
+	for (uint32 node = 0; node < generation->node_count; node++)
+	{
+		if (node % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (uint32 i = start[node], end; i < start[node + 1]; i = end)
+		{
+			for (end = i + 1; end < start[node + 1] && links[end].node == links[i].node;)
+				end++;
+			if (end - i > 1)
+				sort_parallel(links + i, end - i, build);
+		}
+	}
+}
+
+/*
+ * Three stable counting sorts: edges by their cause; those by their effect, which gives the
+ * links of each effect by cause; those by cause again, which gives the links of each cause by effect.
+ */
+static void
+make_links(Build *build)
+{
+	GraphCacheGeneration *generation = build->generation;
+	Size		node_count = generation->node_count;
+	Size		edge_count = generation->edge_count;
+	Size		start_size = (node_count + 1) * sizeof(uint32);
+	const EdgeEnds *ends = build->ends;
+	uint32	   *by_from = graph_alloc(build->graph, Max(edge_count, 1) * sizeof(uint32));
+	uint32	   *from_start;
+	uint32	   *to_start;
+	GraphCacheLink *to_links;
+	GraphCacheLink *from_links;
+
+	for (int direction = 0; direction < 2; direction++)
+	{
+		generation->start[direction] = take(build, start_size);
+		memset(graph_cache_at(generation, char, generation->start[direction]), 0, start_size);
+		generation->links[direction] = take(build, edge_count * sizeof(GraphCacheLink));
+	}
+	to_start = graph_cache_at(generation, uint32, generation->start[GRAPH_ANCESTORS]);
+	from_start = graph_cache_at(generation, uint32, generation->start[GRAPH_DESCENDANTS]);
+	to_links = graph_cache_at(generation, GraphCacheLink, generation->links[GRAPH_ANCESTORS]);
+	from_links = graph_cache_at(generation, GraphCacheLink, generation->links[GRAPH_DESCENDANTS]);
+
+	for (uint32 edge = 0; edge < edge_count; edge++)
+	{
+		from_start[ends[edge].from + 1]++;
+		to_start[ends[edge].to + 1]++;
+	}
+	sum_up(from_start, node_count);
+	sum_up(to_start, node_count);
+	CHECK_FOR_INTERRUPTS();
+	for (uint32 edge = 0; edge < edge_count; edge++)
+		by_from[from_start[ends[edge].from]++] = edge;
+	shift_back(from_start, node_count);
+	CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 0; i < edge_count; i++)
+	{
+		uint32		edge = by_from[i];
+		GraphCacheLink *link = &to_links[to_start[ends[edge].to]++];
+
+		link->node = ends[edge].from;
+		link->edge = edge;
+	}
+	shift_back(to_start, node_count);
+	CHECK_FOR_INTERRUPTS();
+	for (uint32 to = 0; to < node_count; to++)
+	{
+		for (uint32 i = to_start[to]; i < to_start[to + 1]; i++)
+		{
+			GraphCacheLink *link = &from_links[from_start[to_links[i].node]++];
+
+			link->node = to;
+			link->edge = to_links[i].edge;
+		}
+	}
+	shift_back(from_start, node_count);
+	order_parallel(build, GRAPH_ANCESTORS);
+	order_parallel(build, GRAPH_DESCENDANTS);
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+void
+graph_cache_build(const GraphCacheRoom *room)
+{
+	TimestampTz began = GetCurrentTimestamp();
+	MemoryContext caller = CurrentMemoryContext;
+	Build		build = {0};
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+
+	build.graph = graph_open();
+	/* What a build takes besides the room is in proportion to it. */
+	build.graph->limit_bytes = SIZE_MAX;
+	build.context = build.graph->context;
+	build.generation = (GraphCacheGeneration *) room->begin;
+	build.room = room->size;
+	MemoryContextSwitchTo(build.context);
+
+	if (!graph_cache_is_logged(build.graph))
+		report_irregular("its tables are not logged");
+	take(&build, sizeof(GraphCacheGeneration));
+	memset(build.generation, 0, sizeof(GraphCacheGeneration));
+	begin_table(&build, GRAPH_CACHE_NODE, build.graph->node);
+	begin_table(&build, GRAPH_CACHE_EDGE, build.graph->edge);
+	read_nodes(&build, strategy);
+	read_edges(&build, strategy);
+	make_links(&build);
+	write_divisions(&build);
+	build.generation->size = build.used;
+	graph_cache_publish(room, build.used, TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()));
+
+	MemoryContextSwitchTo(caller);
+	FreeAccessStrategy(strategy);
+	graph_close(build.graph);
+}

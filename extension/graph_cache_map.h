@@ -1,0 +1,31 @@
+/*
+ * graph_cache_map.h
+ *		Reading visibility maps page by page, for the adjacency cache.
+ */
+#ifndef REASON_GRAPH_CACHE_MAP_H
+#define REASON_GRAPH_CACHE_MAP_H
+
+#include "postgres.h"
+
+#include "graph_cache.h"
+
+/* Copies the all-visible bits of a page of the map into bits[], and gives its LSN; no bits where there is no such page. */
+extern XLogRecPtr graph_cache_read_map(Relation heap, uint32 number, uint8 *bits);
+
+/* The bit of a block, counted from the map's first. */
+static inline bool
+graph_cache_bit(const uint8 *bits, uint32 block)
+{
+	return (bits[block / GRAPH_CACHE_BLOCKS_PER_BYTE] >> (block % GRAPH_CACHE_BLOCKS_PER_BYTE * 2)) & 1;
+}
+
+static inline void
+graph_cache_clear_bit(uint8 *bits, uint32 block)
+{
+	bits[block / GRAPH_CACHE_BLOCKS_PER_BYTE] &= ~(1 << (block % GRAPH_CACHE_BLOCKS_PER_BYTE * 2));
+}
+
+/* Whether changes of both tables are logged, so that LSNs tell of them. */
+extern bool graph_cache_is_logged(const Graph *graph);
+
+#endif							/* REASON_GRAPH_CACHE_MAP_H */

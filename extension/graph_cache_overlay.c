@@ -1,0 +1,579 @@
+/*
+ * graph_cache_overlay.c
+ *		What the generation of the adjacency cache does not have, or has no more, read from the tables.
+ */
+#include "postgres.h"
+
+#include "graph_block.h"
+#include "graph_cache_map.h"
+#include "graph_cache_view.h"
+#include "graph_heap.h"
+#include "graph_sort.h"
+#include "quarantine.h"
+
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lwlock.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#define BIT_WORDS(count) (((Size) (count) + 63) / 64)
+
+static inline bool
+bit_is_set(const uint64 *bits, uint32 i)
+{
+	return (bits[i / 64] >> (i % 64)) & 1;
+}
+
+static inline void
+set_bit(uint64 *bits, uint32 i)
+{
+	bits[i / 64] |= UINT64CONST(1) << (i % 64);
+}
+
+static uint64 *
+make_bits(Graph *graph, uint32 count)
+{
+	Size		size = BIT_WORDS(Max(count, 1)) * sizeof(uint64);
+
+	return memset(graph_alloc(graph, size), 0, size);
+}
+
+/* ---------------------------------------------------------------- doubts */
+
+static XLogRecPtr
+lsn_of_block(Relation heap, BlockNumber block)
+{
+	Buffer		buffer = ReadBuffer(heap, block);
+	XLogRecPtr	lsn;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	lsn = PageGetLSN(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	return lsn;
+}
+
+/* Tells all readers what was found out about a page of a map. */
+static void
+publish_doubt(const GraphCacheView *view, const GraphCacheDoubt *doubt)
+{
+	const GraphCacheTable *table = &view->generation->table[doubt->kind];
+	GraphCacheMap *shared = graph_cache_at(view->generation, GraphCacheMap, table->maps) + doubt->number;
+
+	LWLockAcquire(graph_cache_lock(), LW_EXCLUSIVE);
+	/* What somebody else saw later is better. */
+	if (shared->lsn < doubt->lsn)
+	{
+		shared->lsn = doubt->lsn;
+		for (int i = 0; i < GRAPH_CACHE_MAP_BYTES; i++)
+			shared->covered[i] &= doubt->covered[i];
+	}
+	LWLockRelease(graph_cache_lock());
+}
+
+static void
+settle_doubt(GraphCacheView *view, const GraphCacheDoubt *doubt)
+{
+	const GraphCacheTable *table = &view->generation->table[doubt->kind];
+	const XLogRecPtr *lsns = graph_cache_at(view->generation, XLogRecPtr, table->lsns);
+	Relation	heap = doubt->kind == GRAPH_CACHE_NODE ? view->graph->node : view->graph->edge;
+	BlockNumber first = doubt->number * GRAPH_CACHE_BLOCKS_PER_MAP;
+	BlockNumber end = Min(first + GRAPH_CACHE_BLOCKS_PER_MAP, table->blocks);
+
+	for (BlockNumber block = first; block < end; block++)
+	{
+		if (!graph_cache_bit(doubt->covered, block - first))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		if (lsn_of_block(heap, block) == lsns[block])
+			continue;
+		graph_cache_clear_bit(doubt->covered, block - first);
+		graph_cache_add_block(view, &view->lost[doubt->kind], block);
+		if (doubt->kind == GRAPH_CACHE_EDGE)
+			graph_cache_add_block(view, &view->fresh, block);
+		view->blocks_coverable++;
+	}
+	publish_doubt(view, doubt);
+}
+
+/* ---------------------------------------------------------------- nodes that may have changed */
+
+typedef struct Recheck
+{
+	GraphCacheView *view;
+	const GraphKey *keys;
+	uint32		same;
+} Recheck;
+
+static void
+compare_nodes(void *argument, const GraphEntry *entries, int count)
+{
+	Recheck    *recheck = argument;
+	GraphCacheView *view = recheck->view;
+
+	for (int i = 0; i < count; i++)
+	{
+		uint32		node = recheck->keys[entries[i].position].index;
+
+		if (entries[i].record.created_at != view->nodes[node].created_at ||
+			memcmp(&entries[i].record.id, &view->nodes[node].id, UUID_LEN) != 0)
+			continue;
+		recheck->same++;
+		/* Counted by graph_cache_overlay(), which made room for all. */
+		view->moved[view->moved_count].node = node;
+		view->moved[view->moved_count].tid = entries[i].tid;
+		view->moved_count++;
+	}
+}
+
+/* The first of the nodes by place in the heap that is not before the block. */
+static uint32
+first_node_of(const GraphCacheView *view, BlockNumber block)
+{
+	const uint32 *by_tid = graph_cache_at(view->generation, uint32, view->generation->by_tid);
+	uint32		low = 0;
+	uint32		high = view->node_count;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (ItemPointerGetBlockNumber(&view->nodes[by_tid[middle]].tid) < block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+#define ST_SORT sort_moved
+#define ST_ELEMENT_TYPE GraphCacheMoved
+#define ST_COMPARE(a, b) ((a)->node < (b)->node ? -1 : (a)->node > (b)->node)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Erasing a payload changes a row, but nothing of what is kept here except its place; false: something else did change. */
+static bool
+recheck_nodes(GraphCacheView *view)
+{
+	const GraphCacheBlocks *lost = &view->lost[GRAPH_CACHE_NODE];
+	const uint32 *by_tid = graph_cache_at(view->generation, uint32, view->generation->by_tid);
+	GraphKey   *keys = NULL;
+	GraphKey   *scratch;
+	int64	   *numbers;
+	uint32		count = 0;
+	uint32		capacity = 0;
+	Recheck		recheck = {view};
+
+	for (uint32 i = 0; i < lost->count; i++)
+	{
+		for (uint32 j = first_node_of(view, lost->blocks[i]); j < view->node_count; j++)
+		{
+			const GraphCacheNode *node = &view->nodes[by_tid[j]];
+
+			if (ItemPointerGetBlockNumber(&node->tid) != lost->blocks[i])
+				break;
+			if (node->division != view->division)
+				continue;
+			graph_reserve(view->graph, keys, count, capacity);
+			keys[count].no = node->no;
+			keys[count++].index = by_tid[j];
+		}
+	}
+	if (count == 0)
+		return true;
+	scratch = graph_alloc(view->graph, count * sizeof(GraphKey));
+	graph_sort_keys(keys, scratch, count);
+	numbers = graph_alloc(view->graph, count * sizeof(int64));
+	for (uint32 i = 0; i < count; i++)
+		numbers[i] = keys[i].no;
+	recheck.keys = keys;
+	view->moved = graph_alloc(view->graph, count * sizeof(GraphCacheMoved));
+	graph_walk(view->graph, GRAPH_NODES, numbers, count, NULL, compare_nodes, &recheck);
+	if (recheck.same != count)
+		return false;
+	sort_moved(view->moved, view->moved_count);
+	return true;
+}
+
+/* ---------------------------------------------------------------- quarantine */
+
+/* The edge at that place in the heap; there is one. */
+static uint32
+edge_at(const GraphCacheView *view, const ItemPointerData *tid)
+{
+	const GraphCacheTable *table = &view->generation->table[GRAPH_CACHE_EDGE];
+	const uint32 *first_edge = graph_cache_at(view->generation, uint32, view->generation->first_edge);
+	BlockNumber block = ItemPointerGetBlockNumber(tid);
+
+	if (block < table->blocks)
+	{
+		for (uint32 edge = first_edge[block]; edge < first_edge[block + 1]; edge++)
+		{
+			if (ItemPointerEquals((ItemPointer) &view->edges[edge].tid, (ItemPointer) tid))
+				return edge;
+		}
+	}
+	return PG_UINT32_MAX;
+}
+
+static void
+hide_edges_of_entries(void *argument, const GraphEntry *entries, int count)
+{
+	GraphCacheView *view = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		uint32		edge = edge_at(view, &entries[i].tid);
+
+		/* Others are extra edges, or will not be read: see add_extra_edge(). */
+		if (edge != PG_UINT32_MAX)
+			set_bit(view->hidden, edge);
+	}
+}
+
+static void
+hide_quarantined(GraphCacheView *view)
+{
+	Graph	   *graph = view->graph;
+
+	if (!graph->hides_quarantined || graph->quarantine_count == 0)
+		return;
+	view->hidden_nodes = make_bits(graph, view->node_count);
+	for (uint32 i = 0; i < graph->quarantine_count; i++)
+	{
+		uint32		node = graph_cache_find(view, graph->quarantine[i]);
+
+		if (node != GRAPH_CACHE_NO_NODE)
+			set_bit(view->hidden_nodes, node);
+	}
+	view->hidden = make_bits(graph, view->edge_count);
+	graph_walk(graph, GRAPH_EDGES, graph->quarantine, graph->quarantine_count, NULL, hide_edges_of_entries, view);
+}
+
+/* ---------------------------------------------------------------- edges that the generation does not have */
+
+static void
+hide_edges(GraphCacheView *view)
+{
+	const GraphCacheBlocks *lost = &view->lost[GRAPH_CACHE_EDGE];
+	const uint32 *first_edge = graph_cache_at(view->generation, uint32, view->generation->first_edge);
+
+	if (lost->count == 0)
+		return;
+	if (!view->hidden)
+		view->hidden = make_bits(view->graph, view->edge_count);
+	for (uint32 i = 0; i < lost->count; i++)
+	{
+		for (uint32 edge = first_edge[lost->blocks[i]]; edge < first_edge[lost->blocks[i] + 1]; edge++)
+			set_bit(view->hidden, edge);
+	}
+}
+
+static void
+add_extra_edge(void *argument, HeapTuple tuple, const Datum *values)
+{
+	GraphCacheView *view = argument;
+	Graph	   *graph = view->graph;
+	const char *division = DatumGetPointer(values[EDGE_DIVISION - 1]);
+	GraphCacheExtraEdge *extra;
+
+	if (graph->horizon &&
+		!graph_horizon_sees(graph, graph->edge, DatumGetInt64(values[EDGE_NO - 1]), tuple))
+		return;
+	if (quarantine_hides(graph, DatumGetInt64(values[EDGE_NO - 1])) ||
+		quarantine_hides(graph, DatumGetInt64(values[EDGE_FROM_NO - 1])) ||
+		quarantine_hides(graph, DatumGetInt64(values[EDGE_TO_NO - 1])))
+		return;
+	graph_reserve(graph, view->extra_edges, view->extra_edge_count, view->extra_edge_capacity);
+	extra = &view->extra_edges[view->extra_edge_count++];
+	extra->edge.no = DatumGetInt64(values[EDGE_NO - 1]);
+	extra->edge.id = *DatumGetUUIDP(values[EDGE_ID - 1]);
+	extra->edge.tid = tuple->t_self;
+	extra->created_at = DatumGetTimestampTz(values[EDGE_CREATED_AT - 1]);
+	extra->from_no = DatumGetInt64(values[EDGE_FROM_NO - 1]);
+	extra->to_no = DatumGetInt64(values[EDGE_TO_NO - 1]);
+	extra->from = extra->to = GRAPH_CACHE_NO_NODE;
+	extra->is_foreign = (VARATT_IS_EXTENDED(division) && !VARATT_IS_SHORT(division)) ||
+		VARSIZE_ANY_EXHDR(division) != graph->division.length ||
+		memcmp(VARDATA_ANY(division), graph->division.data, graph->division.length) != 0;
+}
+
+static void
+read_fresh_blocks(GraphCacheView *view)
+{
+	GraphBlockReader reader;
+
+	graph_block_begin(&reader, view->graph->edge, NULL, add_extra_edge, view);
+	for (uint32 i = 0; i < view->fresh.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		graph_block_visit(&reader, view->fresh.blocks[i], view->graph->snapshot);
+	}
+	graph_block_end(&reader);
+}
+
+/* ---------------------------------------------------------------- their ends */
+
+typedef struct Unknown
+{
+	GraphCacheView *view;
+	const int64 *numbers;		/* of nodes that the generation does not have */
+	uint32	   *places;			/* of each; GRAPH_CACHE_NO_NODE: there is none */
+} Unknown;
+
+static void
+add_extra_nodes(void *argument, const GraphEntry *entries, int count)
+{
+	Unknown    *unknown = argument;
+	GraphCacheView *view = unknown->view;
+
+	for (int i = 0; i < count; i++)
+	{
+		GraphCacheNode *node = &view->extra_nodes[view->extra_node_count];
+
+		/* graph_cache_overlay() made room for all. */
+		node->no = unknown->numbers[entries[i].position];
+		node->created_at = entries[i].record.created_at;
+		node->id = entries[i].record.id;
+		node->tid = entries[i].tid;
+		node->division = view->division;
+		unknown->places[entries[i].position] = view->node_count + view->extra_node_count++;
+	}
+}
+
+/* The place among by_no of the first number that is not less, from `from` on. */
+static uint32
+gallop(const GraphCacheView *view, const uint32 *by_no, uint32 from, int64 no)
+{
+	uint32		low = from;
+	uint32		high = from;
+	uint32		step = 1;
+
+	while (high < view->node_count && view->nodes[by_no[high]].no < no)
+	{
+		low = high + 1;
+		high = step < view->node_count - high ? high + step : view->node_count;
+		step *= 2;
+	}
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (view->nodes[by_no[middle]].no < no)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void
+set_end(GraphCacheView *view, const GraphKey *key, uint32 node)
+{
+	GraphCacheExtraEdge *extra = &view->extra_edges[key->index / 2];
+
+	if (key->index % 2 == 0)
+		extra->from = node;
+	else
+		extra->to = node;
+}
+
+/*
+ * Finds the ends of all extra edges: in one pass along the generation's nodes, then what is left in
+ * one walk of the index.
+ */
+static void
+find_ends(GraphCacheView *view)
+{
+	Graph	   *graph = view->graph;
+	const uint32 *by_no = graph_cache_at(view->generation, uint32, view->generation->by_no);
+	uint32		count = view->extra_edge_count * 2;
+	GraphKey   *keys = graph_alloc(graph, count * sizeof(GraphKey));
+	GraphKey   *scratch = graph_alloc(graph, count * sizeof(GraphKey));
+	int64	   *numbers = graph_alloc(graph, count * sizeof(int64));
+	uint32	   *places;
+	uint32		left = 0;		/* keys that the generation does not have, in front */
+	uint32		number_count = 0;
+	uint32		at = 0;
+	Unknown		unknown = {view, numbers};
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		const GraphCacheExtraEdge *extra = &view->extra_edges[i / 2];
+
+		keys[i].no = i % 2 == 0 ? extra->from_no : extra->to_no;
+		keys[i].index = i;
+	}
+	graph_sort_keys(keys, scratch, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		at = gallop(view, by_no, at, keys[i].no);
+		if (at < view->node_count && view->nodes[by_no[at]].no == keys[i].no)
+		{
+			if (view->nodes[by_no[at]].division == view->division)
+				set_end(view, &keys[i], by_no[at]);
+			continue;
+		}
+		if (number_count == 0 || numbers[number_count - 1] != keys[i].no)
+			numbers[number_count++] = keys[i].no;
+		keys[left++] = keys[i];
+	}
+	graph_grow(graph, scratch, count * sizeof(GraphKey), 0);
+	if (left == 0)
+		return;
+
+	places = graph_alloc(graph, number_count * sizeof(uint32));
+	for (uint32 i = 0; i < number_count; i++)
+		places[i] = GRAPH_CACHE_NO_NODE;
+	unknown.places = places;
+	/* One more, for the start. */
+	view->extra_nodes = graph_alloc(graph, ((Size) number_count + 1) * sizeof(GraphCacheNode));
+	graph_walk(graph, GRAPH_NODES, numbers, number_count, NULL, add_extra_nodes, &unknown);
+	for (uint32 i = 0, n = 0; i < left; i++)
+	{
+		while (numbers[n] != keys[i].no)
+			n++;
+		set_end(view, &keys[i], places[n]);
+	}
+}
+
+/* ---------------------------------------------------------------- their order */
+
+int
+graph_cache_compare(const GraphCacheView *view, uint32 a, uint32 b)
+{
+	const GraphCacheNode *node_a;
+	const GraphCacheNode *node_b;
+
+	if (a == b)
+		return 0;
+	if (a < view->node_count && b < view->node_count)
+		return a < b ? -1 : 1;
+	node_a = graph_cache_node(view, a);
+	node_b = graph_cache_node(view, b);
+	if (node_a->created_at != node_b->created_at)
+		return node_a->created_at < node_b->created_at ? -1 : 1;
+	return memcmp(&node_a->id, &node_b->id, UUID_LEN);
+}
+
+static int
+compare_extra_links(const GraphCacheExtraLink *a, const GraphCacheExtraLink *b, const GraphCacheView *view)
+{
+	const GraphCacheExtraEdge *edge_a = &view->extra_edges[a->link.edge - view->edge_count];
+	const GraphCacheExtraEdge *edge_b = &view->extra_edges[b->link.edge - view->edge_count];
+
+	if (a->source != b->source)
+		return a->source < b->source ? -1 : 1;
+	if (a->link.node != b->link.node)
+		return graph_cache_compare(view, a->link.node, b->link.node);
+	if (edge_a->created_at != edge_b->created_at)
+		return edge_a->created_at < edge_b->created_at ? -1 : 1;
+	return memcmp(&edge_a->edge.id, &edge_b->edge.id, UUID_LEN);
+}
+
+#define ST_SORT sort_extra_links
+#define ST_ELEMENT_TYPE GraphCacheExtraLink
+#define ST_COMPARE(a, b, view) compare_extra_links(a, b, view)
+#define ST_COMPARE_ARG_TYPE const GraphCacheView
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* False: an edge of another division leads here, which only a superuser's hand can have made. */
+static bool
+link_extra_edges(GraphCacheView *view)
+{
+	view->extra_links = graph_alloc(view->graph, view->extra_edge_count * sizeof(GraphCacheExtraLink));
+	view->has_extra = make_bits(view->graph, view->node_count + view->extra_node_count + 1);
+	for (uint32 i = 0; i < view->extra_edge_count; i++)
+	{
+		const GraphCacheExtraEdge *extra = &view->extra_edges[i];
+		GraphCacheExtraLink *link = &view->extra_links[view->extra_link_count];
+		bool		has_from = extra->from != GRAPH_CACHE_NO_NODE;
+		bool		has_to = extra->to != GRAPH_CACHE_NO_NODE;
+
+		if (extra->is_foreign && (has_from || has_to))
+			return false;
+		/* Nobody comes from, or goes to, a node that is not there. */
+		if (!has_from || !has_to)
+			continue;
+		link->source = view->direction == GRAPH_ANCESTORS ? extra->to : extra->from;
+		link->link.node = view->direction == GRAPH_ANCESTORS ? extra->from : extra->to;
+		link->link.edge = view->edge_count + i;
+		set_bit(view->has_extra, link->source);
+		view->extra_link_count++;
+	}
+	sort_extra_links(view->extra_links, view->extra_link_count, view);
+	return true;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+bool
+graph_cache_overlay(GraphCacheView *view)
+{
+	for (uint32 i = 0; i < view->doubt_count; i++)
+		settle_doubt(view, &view->doubts[i]);
+	if (!recheck_nodes(view))
+		return false;
+	hide_quarantined(view);
+	hide_edges(view);
+	read_fresh_blocks(view);
+	if (view->extra_edge_count >= PG_INT32_MAX / 2)
+		return false;
+	if (view->extra_edge_count > 0)
+	{
+		find_ends(view);
+		if (!link_extra_edges(view))
+			return false;
+	}
+	view->is_plain = !view->hidden && !view->hidden_nodes && view->extra_link_count == 0 && !view->ask_horizon;
+	return true;
+}
+
+uint32
+graph_cache_find(GraphCacheView *view, int64 no)
+{
+	const uint32 *by_no = graph_cache_at(view->generation, uint32, view->generation->by_no);
+	uint32		low = 0;
+	uint32		high = view->node_count;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (view->nodes[by_no[middle]].no < no)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < view->node_count && view->nodes[by_no[low]].no == no)
+		return view->nodes[by_no[low]].division == view->division ? by_no[low] : GRAPH_CACHE_NO_NODE;
+	for (uint32 i = 0; i < view->extra_node_count; i++)
+	{
+		if (view->extra_nodes[i].no == no)
+			return view->node_count + i;
+	}
+	return GRAPH_CACHE_NO_NODE;
+}
+
+uint32
+graph_cache_add(GraphCacheView *view, const GraphNode *node)
+{
+	GraphCacheNode *extra;
+
+	if (!view->extra_nodes)
+		view->extra_nodes = graph_alloc(view->graph, sizeof(GraphCacheNode));
+	extra = &view->extra_nodes[view->extra_node_count];
+	extra->no = node->no;
+	extra->created_at = node->created_at;
+	extra->id = node->id;
+	extra->tid = node->tid;
+	extra->division = view->division;
+	/* It has no links, and no place among those that do. */
+	view->is_plain = false;
+	return view->node_count + view->extra_node_count++;
+}

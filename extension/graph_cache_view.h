@@ -1,0 +1,148 @@
+/*
+ * graph_cache_view.h
+ *		The adjacency cache as one trace sees it: a generation, and what changed since.
+ *
+ * First graph_cache_view() finds out what changed, which costs next to nothing;
+ * whether using it pays, the caller can tell from `blocks_to_read`.  Then
+ * graph_cache_overlay() reads that much.  From then on nodes are numbered: those of the generation
+ * from 0, others from node_count on; edges likewise.
+ */
+#ifndef REASON_GRAPH_CACHE_VIEW_H
+#define REASON_GRAPH_CACHE_VIEW_H
+
+#include "postgres.h"
+
+#include "graph_cache.h"
+
+#define GRAPH_CACHE_NO_NODE PG_UINT32_MAX
+
+/* An edge that the generation does not have. */
+typedef struct GraphCacheExtraEdge
+{
+	GraphCacheEdge edge;
+	TimestampTz created_at;
+	int64		from_no;
+	int64		to_no;
+	uint32		from;			/* GRAPH_CACHE_NO_NODE: not a node that this trace may enter */
+	uint32		to;
+	bool		is_foreign;		/* of another division */
+} GraphCacheExtraEdge;
+
+typedef struct GraphCacheExtraLink
+{
+	uint32		source;
+	GraphCacheLink link;
+} GraphCacheExtraLink;
+
+/* A node whose row has moved. */
+typedef struct GraphCacheMoved
+{
+	uint32		node;
+	ItemPointerData tid;
+} GraphCacheMoved;
+
+/* A page of a map on which bits were set since: what is covered may have changed in between. */
+typedef struct GraphCacheDoubt
+{
+	GraphCacheTableKind kind;
+	uint32		number;
+	XLogRecPtr	lsn;			/* as it is now */
+	uint8	   *covered;		/* blocks that were covered then and are all-visible now */
+} GraphCacheDoubt;
+
+typedef struct GraphCacheBlocks
+{
+	BlockNumber *blocks;
+	uint32		count;
+	uint32		capacity;
+} GraphCacheBlocks;
+
+typedef struct GraphCacheView
+{
+	Graph	   *graph;
+	GraphDirection direction;
+	GraphCacheGeneration *generation;
+	const GraphCacheNode *nodes;
+	const GraphCacheEdge *edges;
+	const uint32 *start;		/* of the direction */
+	const GraphCacheLink *links;
+	uint32		node_count;
+	uint32		edge_count;
+	uint16		division;
+
+	uint32		blocks_to_read;
+	uint32		blocks_coverable;	/* of these, such as the next generation will have */
+	GraphCacheBlocks fresh;		/* of edges: not covered */
+	GraphCacheBlocks lost[GRAPH_CACHE_TABLES];	/* covered, but changed since */
+	GraphCacheDoubt *doubts;
+	uint32		doubt_count;
+	uint32		doubt_capacity;
+
+	/* Set by graph_cache_overlay(). */
+	bool		is_plain;		/* links can be taken as they are */
+	bool		ask_horizon;
+	uint64	   *hidden;			/* bits of edges that are not to be used; NULL: none */
+	uint64	   *hidden_nodes;	/* bits of nodes that are not to be entered; NULL: none */
+	GraphCacheNode *extra_nodes;
+	uint32		extra_node_count;
+	GraphCacheExtraEdge *extra_edges;
+	uint32		extra_edge_count;
+	uint32		extra_edge_capacity;
+	GraphCacheExtraLink *extra_links;	/* by source and, for each, in the order of links */
+	uint32		extra_link_count;
+	uint64	   *has_extra;		/* bits of nodes with extra links */
+	GraphCacheMoved *moved;		/* by node */
+	uint32		moved_count;
+
+	GraphCacheLink *scratch;
+	uint32		scratch_capacity;
+} GraphCacheView;
+
+static inline void
+graph_cache_add_block(GraphCacheView *view, GraphCacheBlocks *blocks, BlockNumber block)
+{
+	graph_reserve(view->graph, blocks->blocks, blocks->count, blocks->capacity);
+	blocks->blocks[blocks->count++] = block;
+}
+
+/* NULL: there is no cache, or none that serves; one may have been asked for. */
+extern GraphCacheView *graph_cache_view(Graph *graph, GraphDirection direction);
+
+/* Reads what changed.  False: something is irregular, walk the indexes. */
+extern bool graph_cache_overlay(GraphCacheView *view);
+
+/* The place of a node by its number; GRAPH_CACHE_NO_NODE if neither generation nor overlay has it. */
+extern uint32 graph_cache_find(GraphCacheView *view, int64 no);
+
+/* Adds a node that graph_cache_find() does not find. */
+extern uint32 graph_cache_add(GraphCacheView *view, const GraphNode *node);
+
+static inline const GraphCacheNode *
+graph_cache_node(const GraphCacheView *view, uint32 node)
+{
+	return likely(node < view->node_count) ? &view->nodes[node] : &view->extra_nodes[node - view->node_count];
+}
+
+static inline const GraphCacheEdge *
+graph_cache_edge(const GraphCacheView *view, uint32 edge)
+{
+	return likely(edge < view->edge_count) ? &view->edges[edge] : &view->extra_edges[edge - view->edge_count].edge;
+}
+
+/* Whether a comes before b by (created_at, id): less than, equal to or greater than 0. */
+extern int	graph_cache_compare(const GraphCacheView *view, uint32 a, uint32 b);
+
+/* As graph_cache_links(), when there are changes to mind. */
+extern const GraphCacheLink *graph_cache_merged_links(GraphCacheView *view, uint32 node, uint32 *count);
+
+/* The links of a node in order; valid until the next call. */
+static inline const GraphCacheLink *
+graph_cache_links(GraphCacheView *view, uint32 node, uint32 *count)
+{
+	if (unlikely(!view->is_plain))
+		return graph_cache_merged_links(view, node, count);
+	*count = view->start[node + 1] - view->start[node];
+	return &view->links[view->start[node]];
+}
+
+#endif							/* REASON_GRAPH_CACHE_VIEW_H */

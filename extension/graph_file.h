@@ -1,0 +1,22 @@
+/*
+ * graph_file.h
+ *		Which file a relation is in: changes when the relation is rewritten or truncated.
+ */
+#ifndef REASON_GRAPH_FILE_H
+#define REASON_GRAPH_FILE_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+
+#if PG_VERSION_NUM >= 160000
+typedef RelFileLocator GraphFile;
+#define graph_file_of(relation) ((relation)->rd_locator)
+#define graph_file_equals(a, b) RelFileLocatorEquals(a, b)
+#else
+typedef RelFileNode GraphFile;
+#define graph_file_of(relation) ((relation)->rd_node)
+#define graph_file_equals(a, b) RelFileNodeEquals(a, b)
+#endif
+
+#endif							/* REASON_GRAPH_FILE_H */

@@ -1,0 +1,400 @@
+/*
+ * trace_cached.c
+ *		Breadth-first search in the adjacency cache.
+ *
+ * Links come in the order of a trace, so that a node's position is known when it is first
+ * reached, its first link is its tree edge, and nothing is sorted.
+ *
+ * What such a search waits for is memory.  Which nodes were reached is therefore kept as one
+ * bit each, which stay in the processor's caches; their positions are written down
+ * afterwards, and only where edges are asked for, or may close a cycle.
+ */
+#include "postgres.h"
+
+#include "trace_engine.h"
+
+#include "graph_bits.h"
+#include "miscadmin.h"
+
+#define MOST_NODES (PG_UINT32_MAX - 2)
+/* How far ahead the processor is asked for what is needed next. */
+#define FETCH_STARTS 64
+#define FETCH_LINKS 32
+#define FETCH_RECORDS 32
+
+typedef struct TraceSearch
+{
+	Trace	   *trace;
+	GraphCacheView *view;
+	GraphBits	reached;
+	GraphMap	positions;		/* node → position + 1, once it was made */
+	uint32	   *nodes;			/* by position, as the parents in the trace */
+	uint32	   *edges;			/* tree edges, by position */
+	uint32		capacity;
+	bool		may_return;		/* a tree edge leads against the order of time */
+} TraceSearch;
+
+/* ---------------------------------------------------------------- the search */
+
+/* Against time: an effect that was recorded before its cause, or at once with it. */
+static inline bool
+is_against_time(const TraceSearch *search, uint32 source, uint32 target)
+{
+	const GraphCacheView *view = search->view;
+	int			order;
+
+	if (likely(source < view->node_count && target < view->node_count))
+		return view->direction == GRAPH_ANCESTORS ? target >= source : target <= source;
+	order = graph_cache_compare(view, source, target);
+	return view->direction == GRAPH_ANCESTORS ? order <= 0 : order >= 0;
+}
+
+static pg_noinline void
+grow_reached(TraceSearch *search)
+{
+	Trace	   *trace = search->trace;
+	Graph	   *graph = trace->graph;
+	Size		old_size = (Size) search->capacity * sizeof(uint32);
+	Size		size = Max(old_size * 2, 256 * sizeof(uint32));
+
+	search->nodes = graph_grow(graph, search->nodes, old_size, size);
+	if (trace->detail != TRACE_COUNT)
+	{
+		trace->parents = graph_grow(graph, trace->parents, old_size, size);
+		search->edges = graph_grow(graph, search->edges, old_size, size);
+	}
+	search->capacity = size / sizeof(uint32);
+}
+
+static inline void
+add_reached(TraceSearch *search, uint32 node, uint32 parent, uint32 edge)
+{
+	Trace	   *trace = search->trace;
+	uint32		position = trace->node_count++;
+
+	if (unlikely(position == search->capacity))
+		grow_reached(search);
+	search->nodes[position] = node;
+	if (trace->detail != TRACE_COUNT)
+	{
+		trace->parents[position] = parent;
+		search->edges[position] = edge;
+	}
+}
+
+static void
+add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
+{
+	Trace	   *trace = search->trace;
+	const GraphCacheEdge *record = graph_cache_edge(search->view, edge);
+	TraceEdge  *added;
+
+	graph_reserve(trace->graph, trace->edges, trace->edges_kept, trace->edge_capacity);
+	added = &trace->edges[trace->edges_kept++];
+	added->no = record->no;
+	added->source = source;
+	added->target = target;
+	added->tid = record->tid;
+}
+
+/* For the time being the target is the node's number: see place_returns(). */
+static inline void
+add_return(TraceSearch *search, uint32 source, uint32 target)
+{
+	if (search->trace->detail != TRACE_COUNT)
+		trace_add_return(search->trace, source, target);
+}
+
+/* The second step needs what the first has brought: where the links begin, then the links. */
+static inline void
+fetch_ahead(const TraceSearch *search, uint32 position)
+{
+	const GraphCacheView *view = search->view;
+	uint32		node;
+
+	if (position + FETCH_STARTS >= search->trace->node_count)
+		return;
+	node = search->nodes[position + FETCH_STARTS];
+	if (likely(node < view->node_count))
+		__builtin_prefetch(&view->start[node]);
+	node = search->nodes[position + FETCH_LINKS];
+	if (likely(node < view->node_count))
+		__builtin_prefetch(&view->links[view->start[node]]);
+}
+
+/* Follows the links of the node at a position. */
+static inline void
+expand(TraceSearch *search, uint32 position, bool grows)
+{
+	Trace	   *trace = search->trace;
+	uint32		source = search->nodes[position];
+	int64		most = trace->filter.max_nodes < 0 ? MOST_NODES : trace->filter.max_nodes;
+	uint32		count;
+	const GraphCacheLink *links = graph_cache_links(search->view, source, &count);
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		target = links[i].node;
+		bool		against_time = is_against_time(search, source, target);
+
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
+		if (grows && trace->node_count < most)
+		{
+			if (graph_bits_add(&search->reached, target))
+			{
+				add_reached(search, target, position, links[i].edge);
+				search->may_return |= against_time;
+			}
+			else if (against_time)
+				add_return(search, position, target);
+		}
+		else if (!graph_bits_has(&search->reached, target))
+			continue;
+		else if (against_time)
+			add_return(search, position, target);
+		trace->edge_count++;
+		/* For the time being the target is the node's number: see place_edges(). */
+		if (trace->detail == TRACE_EDGES)
+			add_edge(search, links[i].edge, position, target);
+	}
+}
+
+static void
+run_levels(TraceSearch *search)
+{
+	Trace	   *trace = search->trace;
+	const TraceFilter *filter = &trace->filter;
+	uint32		until = trace->until_no == 0 ? GRAPH_CACHE_NO_NODE : graph_cache_find(search->view, trace->until_no);
+	uint32		begin = 0;
+	uint32		depth = 0;
+
+	while (begin < trace->node_count)
+	{
+		uint32		end = trace->node_count;
+		bool		grows = (filter->max_depth < 0 || depth < (uint32) filter->max_depth) &&
+			(filter->max_nodes < 0 || (int64) end < filter->max_nodes);
+
+		CHECK_FOR_INTERRUPTS();
+		trace_begin_level(trace, begin);
+		for (uint32 position = begin; position < end; position++)
+		{
+			if (position % 1024 == 1023)
+				CHECK_FOR_INTERRUPTS();
+			fetch_ahead(search, position);
+			expand(search, position, grows);
+		}
+		begin = end;
+		depth++;
+		if (until != GRAPH_CACHE_NO_NODE && graph_bits_has(&search->reached, until))
+			break;
+	}
+	trace_end_levels(trace, begin);
+}
+
+/* ---------------------------------------------------------------- positions */
+
+static void
+make_positions(TraceSearch *search)
+{
+	graph_map_init(&search->positions, search->trace->graph);
+	for (uint32 i = 0; i < search->trace->node_count; i++)
+	{
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
+		*graph_map_slot(&search->positions, search->nodes[i]) = i + 1;
+	}
+}
+
+static void
+place_edges(TraceSearch *search)
+{
+	Trace	   *trace = search->trace;
+
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
+		trace->edges[i].target = graph_map_get(&search->positions, trace->edges[i].target) - 1;
+	}
+}
+
+/* Keeps of the edges against time those that lead to an earlier level, or to the node itself. */
+static void
+place_returns(TraceSearch *search)
+{
+	Trace	   *trace = search->trace;
+	uint32		level = 0;
+	uint32		kept = 0;
+
+	for (uint32 i = 0; i < trace->return_count; i++)
+	{
+		uint32		source = trace->returns[i].source;
+		uint32		target = graph_map_get(&search->positions, trace->returns[i].target) - 1;
+
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
+		/* Sources come in order. */
+		while (source >= trace->level[level + 1])
+			level++;
+		if (target >= trace->level[level] && target != source)
+			continue;
+		trace->returns[kept].source = source;
+		trace->returns[kept].target = target;
+		kept++;
+	}
+	trace->return_count = kept;
+}
+
+/* All edges that lead to an earlier level, or to the node itself. */
+static void
+collect_returns(TraceSearch *search)
+{
+	Trace	   *trace = search->trace;
+
+	trace->return_count = 0;
+	for (uint32 level = 0; level < trace->level_count; level++)
+	{
+		for (uint32 position = trace->level[level]; position < trace->level[level + 1]; position++)
+		{
+			uint32		count;
+			const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
+
+			if (position % 1024 == 1023)
+				CHECK_FOR_INTERRUPTS();
+			for (uint32 i = 0; i < count; i++)
+			{
+				uint32		target = graph_map_get(&search->positions, links[i].node) - 1;
+
+				if (i % 4096 == 4095)
+					CHECK_FOR_INTERRUPTS();
+				if (target < trace->level[level] || target == position)
+					trace_add_return(trace, position, target);
+			}
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- the result */
+
+static void
+move_nodes(TraceSearch *search)
+{
+	const GraphCacheView *view = search->view;
+
+	for (uint32 i = 0; i < view->moved_count; i++)
+	{
+		uint32		position = graph_map_get(&search->positions, view->moved[i].node);
+
+		if (position != 0)
+			search->trace->nodes[position - 1].tid = view->moved[i].tid;
+	}
+}
+
+static void
+write_nodes(TraceSearch *search)
+{
+	Trace	   *trace = search->trace;
+
+	trace->nodes = graph_alloc(trace->graph, (Size) trace->node_count * sizeof(TraceNode));
+	trace->node_capacity = trace->node_count;
+	for (uint32 i = 0; i < trace->node_count; i++)
+	{
+		const GraphCacheNode *record = graph_cache_node(search->view, search->nodes[i]);
+		TraceNode  *node = &trace->nodes[i];
+
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
+		node->no = record->no;
+		node->created_at = record->created_at;
+		node->id = record->id;
+		node->tid = record->tid;
+		node->parent = trace->parents[i];
+		node->edge_count = 0;
+		node->edge_no = 0;
+		ItemPointerSetInvalid(&node->edge_tid);
+		if (node->parent != TRACE_NO_PARENT)
+		{
+			const GraphCacheEdge *edge = graph_cache_edge(search->view, search->edges[i]);
+
+			node->edge_no = edge->no;
+			node->edge_tid = edge->tid;
+		}
+	}
+	move_nodes(search);
+}
+
+TraceRow
+trace_cached_row(Trace *trace, uint32 position)
+{
+	TraceSearch *search = trace->search;
+	const GraphCacheView *view = search->view;
+	uint32		parent = trace->parents[position];
+	TraceRow	row = {0};
+
+	if (position + FETCH_RECORDS < trace->node_count)
+	{
+		uint32		ahead = position + FETCH_RECORDS;
+
+		__builtin_prefetch(&graph_cache_node(view, search->nodes[ahead])->id);
+		__builtin_prefetch(&graph_cache_edge(view, search->edges[ahead])->id);
+		if (trace->parents[ahead] != trace->parents[ahead - 1])
+			__builtin_prefetch(&graph_cache_node(view, search->nodes[trace->parents[ahead]])->id);
+	}
+	row.node_id = &graph_cache_node(view, search->nodes[position])->id;
+	if (parent != TRACE_NO_PARENT)
+	{
+		row.edge_id = &graph_cache_edge(view, search->edges[position])->id;
+		row.parent_id = &graph_cache_node(view, search->nodes[parent])->id;
+	}
+	return row;
+}
+
+void
+trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
+{
+	TraceSearch *search = graph_alloc(trace->graph, sizeof(TraceSearch));
+	uint32		first = graph_cache_find(view, start->no);
+
+	memset(search, 0, sizeof(TraceSearch));
+	search->trace = trace;
+	search->view = view;
+	trace->search = search;
+	if (first == GRAPH_CACHE_NO_NODE)
+		first = graph_cache_add(view, start);
+	if (trace->detail == TRACE_COUNT && trace->filter.max_depth < 0 && trace->filter.max_nodes < 0)
+	{
+		trace_closure(trace, first, view);
+		return;
+	}
+	/* One more: the start, if it has no links. */
+	graph_bits_init(&search->reached, trace->graph, view->node_count + view->extra_node_count + 1);
+	add_reached(search, first, TRACE_NO_PARENT, 0);
+	graph_bits_add(&search->reached, first);
+	run_levels(search);
+	if (trace->detail == TRACE_COUNT)
+		return;
+	if (trace->return_count > 0 || search->may_return || trace->detail == TRACE_EDGES || trace->until_no != 0)
+		make_positions(search);
+
+	/*
+	 * While every tree edge leads back in time, only an edge that leads forward can come to an
+	 * ancestor on the path.  Once one does not, any edge to an earlier level may.
+	 */
+	if (search->may_return)
+		collect_returns(search);
+	else
+		place_returns(search);
+	if (trace->detail == TRACE_EDGES)
+	{
+		place_edges(search);
+		write_nodes(search);
+	}
+	if (trace->until_no != 0)
+	{
+		uint32		until = graph_cache_find(view, trace->until_no);
+
+		if (until != GRAPH_CACHE_NO_NODE)
+			trace->until_position = graph_map_get(&search->positions, until) - 1;
+	}
+}

@@ -1,0 +1,37 @@
+/*
+ * trace_engine.h
+ *		The two ways to run a trace, which give the same.
+ */
+#ifndef REASON_TRACE_ENGINE_H
+#define REASON_TRACE_ENGINE_H
+
+#include "postgres.h"
+
+#include "graph_cache_view.h"
+#include "trace.h"
+
+/*
+ * Along the covering indexes.  False: it has more than most_nodes nodes, and what was found
+ * so far is to be thrown away.
+ */
+extern bool trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes);
+
+/* In the adjacency cache, after graph_cache_overlay(); for filters that need no rows. */
+extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view);
+
+/* Its part for TRACE_COUNT without limits. */
+extern void trace_closure(Trace *trace, uint32 start, GraphCacheView *view);
+
+/* trace_row() of a trace that trace_cached() ran. */
+extern TraceRow trace_cached_row(Trace *trace, uint32 position);
+
+/* Notes where a level begins. */
+extern void trace_begin_level(Trace *trace, uint32 position);
+
+/* After the last level that was expanded; nodes from `position` on, if any, are a level more. */
+extern void trace_end_levels(Trace *trace, uint32 position);
+
+/* Notes an edge that may lead back to an ancestor on the path. */
+extern void trace_add_return(Trace *trace, uint32 source, uint32 target);
+
+#endif							/* REASON_TRACE_ENGINE_H */
