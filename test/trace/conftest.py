@@ -1,6 +1,7 @@
 """A database with the extension, on the server that REASON_TEST_PORT names."""
 
 import os
+import time
 import uuid
 
 import psycopg
@@ -11,7 +12,17 @@ PORT = int(os.environ.get("REASON_TEST_PORT", "15690"))
 
 
 def connect(dbname, **options):
+    """Once a cache was built, such a session uses it wherever it can, be it slower."""
+    options.setdefault("options", "-c reason.adjacency_cache=always")
     return psycopg.connect(host=HOST, port=PORT, user="postgres", dbname=dbname, autocommit=True, **options)
+
+
+def build_cache(db):
+    """Of what is all-visible."""
+    deadline = time.monotonic() + 30
+    while not db.execute("SELECT reason.build_adjacency_cache()").fetchone()[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 import graphs
-from conftest import connect
+from conftest import build_cache, connect
 
 
 def chain(db, rng, length):
@@ -37,11 +37,16 @@ def test_pages_split_under_a_session(db, database):
 
 @pytest.mark.parametrize("change", ["TRUNCATE reason.node, reason.edge, reason.audit_event", "REINDEX TABLE reason.edge",
                                     "VACUUM FULL reason.edge", "CLUSTER reason.node USING node_id_key"])
-def test_tables_are_rebuilt_under_a_session(database, change):
+@pytest.mark.parametrize("cached", [False, True], ids=["walked", "cached"])
+def test_tables_are_rebuilt_under_a_session(database, change, cached):
     rng = random.Random(change)
     with connect(database) as db, connect(database) as other:
         nodes = chain(db, rng, 3000)
         check(db, nodes, rng)
+        if cached:
+            db.execute("VACUUM reason.node, reason.edge")
+            build_cache(db)
+            check(db, nodes, rng)
         other.execute("SET session_replication_role = replica")
         other.execute(change)
         if change.startswith("TRUNCATE"):

@@ -1,4 +1,7 @@
-"""Shapes that break traversals: they cost what their size says, stop when told, and leak nothing."""
+"""Shapes that break traversals: they cost what their size says, stop when told, and leak nothing.
+
+All with the indexes walked, and in the adjacency cache.
+"""
 
 import threading
 import time
@@ -7,9 +10,24 @@ import uuid
 import psycopg
 import pytest
 
-from conftest import connect
+from conftest import build_cache, connect
 
 SIZE = 200_000
+
+
+@pytest.fixture(scope="module", params=["off", "always"], ids=["walked", "cached"])
+def use(request):
+    return request.param
+
+
+def connect_using(use, database):
+    return connect(database, options=f"-c reason.adjacency_cache={use}")
+
+
+@pytest.fixture
+def db(database, use):
+    with connect_using(use, database) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +59,7 @@ def shapes(database):
         make("bundle", 2, f"SELECT 1, 0 FROM generate_series(1, {SIZE}) i")
         make("ring", SIZE, f"SELECT (i + 1) % {SIZE}, i FROM generate_series(0, {SIZE - 1}) i")
         db.execute("VACUUM ANALYZE reason.node, reason.edge")
+        build_cache(db)
     return starts
 
 
@@ -79,8 +98,8 @@ def test_ordered_trace_of_every_shape(db, shapes):
 
 def test_memory_is_bounded(db, shapes):
     db.execute("SET reason.trace_memory_limit = '2MB'")
-    for query in ["SELECT count(*) FROM reason.trace(%s)", "SELECT reason.trace_size(%s)",
-                  "SELECT count(*) FROM reason.ordered_trace(%s)", "SELECT reason.trace_json(%s, depth => NULL, divisions => '{*}')"]:
+    for query in ["SELECT count(*) FROM reason.trace(%s)", "SELECT count(*) FROM reason.ordered_trace(%s)",
+                  "SELECT reason.trace_json(%s, depth => NULL, divisions => '{*}')"]:
         for shape in ["path", "star", "ring"]:
             with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="trace_memory_limit") as caught:
                 db.execute(query, [shapes[shape]])
@@ -94,8 +113,8 @@ def test_memory_is_bounded(db, shapes):
     "SELECT length(reason.ordered_trace_json(%s, '{*}'))", "SELECT length(reason.node_json(%s, '{*}'))",
 ])
 @pytest.mark.parametrize("shape", ["path", "star", "clique"])
-def test_a_cancel_ends_it_at_once(database, shapes, shape, call):
-    with connect(database) as db, connect(database) as watcher:
+def test_a_cancel_ends_it_at_once(database, use, shapes, shape, call):
+    with connect_using(use, database) as db, connect(database) as watcher:
         for delay in [0.01, 0.03, 0.07]:
             canceled = []
             done = threading.Event()
@@ -120,6 +139,12 @@ def test_a_cancel_ends_it_at_once(database, shapes, shape, call):
             assert took < 0.25, took
             pinned = watcher.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND relation IS NOT NULL", [db.info.backend_pid])
             assert pinned.fetchone()[0] == 0
+
+
+def test_a_size_takes_next_to_no_memory_in_the_cache(database, shapes):
+    with connect_using("always", database) as db:
+        db.execute("SET reason.trace_memory_limit = '3MB'")
+        assert db.execute("SELECT * FROM reason.trace_size(%s)", [shapes["star"]]).fetchone() == SIZES["star"]
 
 
 def test_repeated_calls_leak_nothing(db, shapes):

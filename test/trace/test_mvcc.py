@@ -7,7 +7,7 @@ import time
 import psycopg
 import pytest
 
-from conftest import connect
+from conftest import build_cache, connect
 
 CLOSURE = """
     WITH RECURSIVE closure (no) AS (
@@ -43,12 +43,17 @@ def other(database):
         yield connection
 
 
-@pytest.fixture(params=[False, True], ids=["fresh", "all-visible"])
-def start(request, db):
+@pytest.fixture(params=["fresh", "all-visible", "cached", "cached and off"])
+def start(request, db, other):
     effect = node(db)
     edge(db, node(db), effect)
-    if request.param:
+    if request.param != "fresh":
         db.execute("VACUUM reason.node, reason.edge")
+    if request.param.startswith("cached"):
+        build_cache(db)
+    if request.param.endswith("off"):
+        for connection in (db, other):
+            connection.execute("SET reason.adjacency_cache = off")
     return effect
 
 
@@ -134,7 +139,7 @@ def test_erased_nodes_stay_in_the_trace(db, start):
 
 
 def test_concurrent_writers_never_confuse_a_reader(database):
-    """Every trace is compared with a plain query in the same snapshot while others write, abort and vacuum."""
+    """Every trace is compared with a plain query in the same snapshot while others write, abort, vacuum and build the cache."""
     with connect(database) as db:
         known = [node(db) for _ in range(20)]
     stop = time.monotonic() + 6
@@ -165,6 +170,12 @@ def test_concurrent_writers_never_confuse_a_reader(database):
                 db.execute("VACUUM reason.node, reason.edge")
                 time.sleep(0.1)
 
+    def cache():
+        with connect(database) as db:
+            while time.monotonic() < stop:
+                build_cache(db)
+                time.sleep(0.3)
+
     def read(seed, level):
         rng = random.Random(seed)
         try:
@@ -180,7 +191,7 @@ def test_concurrent_writers_never_confuse_a_reader(database):
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=(i,)) for i in range(2)]
-    threads += [threading.Thread(target=vacuum), threading.Thread(target=read, args=(8, "REPEATABLE READ")),
+    threads += [threading.Thread(target=vacuum), threading.Thread(target=cache), threading.Thread(target=read, args=(8, "REPEATABLE READ")),
                 threading.Thread(target=read, args=(9, "SERIALIZABLE"))]
     for thread in threads:
         thread.start()

@@ -36,15 +36,17 @@ def release(db, record):
                " FROM (SELECT pg_current_xact_id()) x", [record.no])
 
 
-@pytest.fixture(scope="module")
-def stored(database, roles):
-    from conftest import connect
+@pytest.fixture(scope="module", params=["walked", "cached"])
+def stored(request, database, roles):
+    from conftest import build_cache, connect
 
     rng = random.Random("quarantine")
     made = [graphs.make(rng, shape) for _ in range(ROUNDS) for shape in graphs.SHAPES]
     with connect(database) as db:
         graphs.store(db, made, rng)
         db.execute("VACUUM reason.node, reason.edge")
+        if request.param == "cached":
+            build_cache(db)
         for graph in made:
             graph.hidden_nodes = [n for n in graph.nodes if rng.random() < 0.2]
             graph.hidden_edges = [e for e in graph.edges if rng.random() < 0.1]

@@ -1,26 +1,53 @@
 """Traces of random graphs against the plain reference: every shape, every filter."""
 
+import os
 import random
 
 import pytest
 
 import graphs
+from conftest import build_cache, connect
 
-ROUNDS = 250
+ROUNDS = int(os.environ.get("REASON_TRACE_ROUNDS", "120"))
 
 
-@pytest.fixture(scope="module", params=["fresh", "vacuumed"])
+def split(graph, rng):
+    """What comes first, and what is added later: nodes, and edges between old, new and both."""
+    early = [node for node in graph.nodes if rng.random() < 0.6]
+    ids = {node.id for node in early}
+    edges = [e for e in graph.edges if e.source.id in ids and e.target.id in ids and rng.random() < 0.6]
+    kept = {e.id for e in edges}
+    return (graphs.Graph(early, edges),
+            graphs.Graph([n for n in graph.nodes if n.id not in ids], [e for e in graph.edges if e.id not in kept]))
+
+
+def store(db, made, rng):
+    for i in range(0, len(made), 300):
+        graphs.store(db, made[i:i + 300], rng)
+
+
+def vacuum(db):
+    db.execute("VACUUM reason.node, reason.edge")
+
+
+@pytest.fixture(scope="module", params=["fresh", "vacuumed", "cached", "cached and changed", "cached, changed and vacuumed"])
 def stored(request, database):
     """Graphs side by side in one database, so that walks pass by each other's entries."""
-    from conftest import connect
-
     rng = random.Random(request.param)
     made = [graphs.make(rng, shape) for _ in range(ROUNDS) for shape in graphs.SHAPES]
     with connect(database) as db:
-        for i in range(0, len(made), 300):
-            graphs.store(db, made[i:i + 300], rng)
-        if request.param == "vacuumed":
-            db.execute("VACUUM reason.node, reason.edge")
+        if request.param in ("fresh", "vacuumed", "cached"):
+            store(db, made, rng)
+        else:
+            parts = [split(graph, rng) for graph in made]
+            store(db, [early for early, _ in parts], rng)
+            vacuum(db)
+            build_cache(db)
+            store(db, [late for _, late in parts], rng)
+        if request.param in ("vacuumed", "cached", "cached, changed and vacuumed"):
+            vacuum(db)
+        if request.param == "cached":
+            build_cache(db)
     return made
 
 

@@ -1,0 +1,273 @@
+"""The adjacency cache: found out when anything changed, gone without trace, never wrong."""
+
+import random
+import time
+import uuid
+
+import psycopg
+import pytest
+
+import graphs
+from conftest import build_cache, connect
+
+TRACED = "SELECT node_id, depth, edge_id, parent_id, cycle FROM reason.trace(%s, %s) ORDER BY step"
+SIZE = "SELECT nodes, edges FROM reason.trace_size(%s, %s)"
+JSON = "SELECT reason.trace_json(%s, %s, depth => NULL, \"limit\" => NULL, divisions => '{*}')"
+
+
+@pytest.fixture
+def own():
+    """A database of the test's own."""
+    name = f"cache_{uuid.uuid4().hex[:12]}"
+    with connect("postgres") as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    with connect(name) as db:
+        db.execute("CREATE EXTENSION reasoning_graph")
+    yield name
+    with connect("postgres") as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def db(own):
+    with connect(own) as connection:
+        yield connection
+
+
+def random_graph(rng, size, edges=3):
+    """Large enough for many blocks; times collide."""
+    nodes = [graphs.Node(uuid.UUID(int=rng.getrandbits(128)), graphs.EPOCH.replace(microsecond=rng.randrange(1000)))
+             for _ in range(size)]
+    pairs = [(rng.randrange(size), rng.randrange(size)) for _ in range(size * edges)]
+    return graphs.Graph(nodes, [graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), nodes[a], nodes[b], graphs.EPOCH)
+                                for a, b in pairs])
+
+
+def vacuum(db):
+    db.execute("VACUUM reason.node, reason.edge")
+
+
+def status(db):
+    cursor = db.execute("SELECT * FROM reason.adjacency_cache_status()")
+    return dict(zip([column.name for column in cursor.description], cursor.fetchone()))
+
+
+def uses_cache(db):
+    """Whether a trace now runs in the cache."""
+    said = []
+    handler = lambda diagnostic: said.append(diagnostic.message_primary)  # noqa: E731: to be removed again
+    db.add_notice_handler(handler)
+    db.execute("SET client_min_messages = debug1")
+    db.execute("SELECT reason.trace_size(id) FROM reason.node LIMIT 1")
+    db.execute("RESET client_min_messages")
+    db.remove_notice_handler(handler)
+    return any("ran in the adjacency cache" in message for message in said)
+
+
+def both_ways(db, query, arguments):
+    """The answer, which must be the same with and without the cache."""
+    cached = db.execute(query, arguments).fetchall()
+    db.execute("SET reason.adjacency_cache = off")
+    walked = db.execute(query, arguments).fetchall()
+    db.execute("SET reason.adjacency_cache = always")
+    assert cached == walked
+    return cached
+
+
+def compare(db, nodes, rng, count=6):
+    for node in rng.sample(nodes, min(count, len(nodes))):
+        for direction in ["ancestors", "descendants"]:
+            for query in [TRACED, SIZE, JSON]:
+                both_ways(db, query, [node.id, direction])
+
+
+@pytest.fixture
+def graph(db):
+    rng = random.Random(1)
+    made = random_graph(rng, 1500)
+    graphs.store(db, [made], rng)
+    vacuum(db)
+    build_cache(db)
+    return made
+
+
+def superuser(db):
+    db.execute("SET session_replication_role = replica")
+
+
+def test_it_holds_the_whole_graph(db, graph):
+    found = status(db)
+    assert (found["state"], found["nodes"], found["edges"]) == ("ready", len(graph.nodes), len(graph.edges))
+    assert found["last_outcome"] == "built" and found["readers"] == 0
+    assert uses_cache(db)
+    compare(db, graph.nodes, random.Random(2))
+
+
+@pytest.mark.parametrize("change", [
+    "DELETE FROM reason.edge WHERE no % 7 = 0",
+    "DELETE FROM reason.node WHERE no % 11 = 0",
+    "UPDATE reason.edge SET from_no = to_no, to_no = from_no WHERE no % 5 = 0",
+    "UPDATE reason.node SET created_at = created_at - interval '1 hour' WHERE no % 13 = 0",
+    "UPDATE reason.edge SET division = 'other' WHERE no % 400 = 0 AND from_no = -1",
+    "INSERT INTO reason.edge (id, division, from_no, to_no, type, created_at, digest, audit_event_id)"
+    " SELECT gen_random_uuid(), division, from_no, to_no, type, created_at, digest, audit_event_id FROM reason.edge",
+])
+@pytest.mark.parametrize("afterwards", ["nothing", "vacuumed", "rebuilt"])
+def test_what_a_superuser_does_shows_at_once(db, graph, change, afterwards):
+    superuser(db)
+    db.execute(change)
+    if afterwards != "nothing":
+        vacuum(db)
+    if afterwards == "rebuilt":
+        build_cache(db)
+    left = {row[0] for row in db.execute("SELECT id FROM reason.node").fetchall()}
+    # What nodes are named by is not expected to change: while that is so, and known, there is no cache.
+    assert uses_cache(db) or ("reason.node" in change and afterwards != "rebuilt")
+    compare(db, [node for node in graph.nodes if node.id in left], random.Random(3))
+
+
+def test_an_erased_payload_changes_nothing_but_the_payload(db, graph):
+    """Erasing writes a new version of the row; once a block is full, in another."""
+    together = sorted(graph.nodes, key=lambda node: node.no)[:80]
+    with db.transaction():  # so that no version can be pruned before the next needs room
+        for node in together:
+            db.execute("SELECT reason.erase_payload(%s, 'asked for')", [node.id])
+    last = db.execute("SELECT max((ctid::text::point)[0]) FROM reason.node WHERE payload IS NULL").fetchone()[0]
+    assert last > 10
+    compare(db, graph.nodes, random.Random(4))
+    text = db.execute(JSON, [together[0].id, "ancestors"]).fetchone()[0]
+    assert '"erased":true' in text
+    vacuum(db)
+    compare(db, graph.nodes, random.Random(4))
+
+
+def test_an_edge_between_divisions_is_left_to_the_indexes(db, graph):
+    superuser(db)
+    db.execute("UPDATE reason.node SET division = 'elsewhere' WHERE no % 50 = 0")
+    vacuum(db)
+    build_cache(db)
+    left = {row[0] for row in db.execute("SELECT id FROM reason.node WHERE division = 'default'").fetchall()}
+    compare(db, [node for node in graph.nodes if node.id in left], random.Random(5))
+
+
+def test_nodes_of_one_number_make_the_graph_irregular(db, graph):
+    superuser(db)
+    db.execute("UPDATE reason.node SET no = (SELECT min(no) FROM reason.node), division = 'other' WHERE no = (SELECT max(no) FROM reason.node)")
+    vacuum(db)
+    with pytest.raises(psycopg.errors.DataCorrupted, match="same number"):
+        build_cache(db)
+    assert status(db)["last_outcome"] == "irregular"
+    compare(db, [n for n in graph.nodes if n.no != max(m.no for m in graph.nodes)], random.Random(6))
+
+
+def test_uncommitted_and_aborted_changes(db, own, graph):
+    with connect(own) as other:
+        rng = random.Random(7)
+        for end in ["ROLLBACK", "COMMIT"]:
+            db.execute("BEGIN")
+            superuser(db)
+            db.execute("DELETE FROM reason.edge WHERE no % 3 = 0")
+            graphs.store(db, [graphs.Graph([], [
+                graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), *rng.sample(graph.nodes, 2), graphs.EPOCH) for _ in range(300)
+            ])], rng)
+            compare(db, graph.nodes, rng, 3)
+            compare(other, graph.nodes, rng, 3)
+            db.execute(end)
+            compare(db, graph.nodes, rng, 3)
+            compare(other, graph.nodes, rng, 3)
+
+
+def test_pages_of_a_trace_stay_those_of_the_first(db, own, graph):
+    """The first page walked or cached, those after it the other way, and a cache that knows more than the first page saw."""
+    rng = random.Random(8)
+    page = ("SELECT reason.trace_json(%s, 'descendants', depth => NULL, \"limit\" => 400, cursor => %s, divisions => '{*}')::json")
+
+    def pages(first, later, between):
+        found, cursor = [], None
+        for _ in range(100):
+            db.execute(f"SET reason.adjacency_cache = {first if cursor is None else later}")
+            answer = db.execute(page, [start.id, cursor]).fetchone()[0]
+            found += [step["node"]["id"] for step in answer["steps"]]
+            if cursor is None:
+                between()
+            cursor = answer.get("nextCursor")
+            if not cursor:
+                return found
+        raise AssertionError("pages do not end")
+
+    def write():
+        graphs.store(db, [random_graph(rng, 50), graphs.Graph([], [
+            graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), *rng.sample(graph.nodes, 2), graphs.EPOCH) for _ in range(200)
+        ])], rng)
+
+    def write_and_build():
+        write()
+        vacuum(db)
+        build_cache(db)
+
+    start = graph.nodes[0]
+    for first, later in [("always", "always"), ("off", "always"), ("always", "off")]:
+        for between in [write, write_and_build]:
+            db.execute("SET reason.adjacency_cache = off")
+            expected = [str(row[0]) for row in db.execute(TRACED, [start.id, "descendants"]).fetchall()]
+            assert pages(first, later, between) == expected
+
+
+def test_a_large_trace_has_it_built_in_the_background(own):
+    with connect(own, options="-c reason.adjacency_cache=on") as db:
+        rng = random.Random(9)
+        made = random_graph(rng, 3000)
+        graphs.store(db, [made], rng)
+        vacuum(db)
+        assert status(db)["state"] == "empty"
+        deadline = time.monotonic() + 30
+        while status(db)["state"] != "ready":
+            assert time.monotonic() < deadline
+            db.execute("SELECT reason.trace_size(%s)", [rng.choice(made.nodes).id])
+            time.sleep(0.1)
+        assert status(db)["nodes"] == 3000
+
+
+def test_it_is_built_anew_once_much_is_new(own):
+    with connect(own, options="-c reason.adjacency_cache=on") as db:
+        rng = random.Random(10)
+        made = random_graph(rng, 1500)
+        graphs.store(db, [made], rng)
+        vacuum(db)
+        build_cache(db)
+        more = random_graph(rng, 6000)
+        graphs.store(db, [more], rng)
+        vacuum(db)
+        deadline = time.monotonic() + 30
+        while status(db)["nodes"] != 7500:
+            assert time.monotonic() < deadline
+            db.execute("SELECT reason.trace_size(%s)", [rng.choice(more.nodes).id])
+            time.sleep(0.2)
+
+
+def test_a_reader_may_not_build_or_look(db, graph):
+    db.execute("SET ROLE reason_reader")
+    for call in ["build_adjacency_cache", "adjacency_cache_status"]:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute(f"SELECT reason.{call}()")
+
+
+def test_databases_have_their_own(db, own, graph):
+    with connect("postgres") as admin:
+        other = f"cache_{uuid.uuid4().hex[:12]}"
+        admin.execute(f"CREATE DATABASE {other} TEMPLATE template0")
+    try:
+        with connect(other) as second:
+            second.execute("CREATE EXTENSION reasoning_graph")
+            rng = random.Random(11)
+            made = random_graph(rng, 100)
+            graphs.store(second, [made], rng)
+            vacuum(second)
+            build_cache(second)
+            assert status(second)["nodes"] == 100
+            assert status(db)["nodes"] == 1500
+            compare(second, made.nodes, rng)
+            compare(db, graph.nodes, rng)
+    finally:
+        with connect("postgres") as admin:
+            admin.execute(f"DROP DATABASE {other} WITH (FORCE)")

@@ -1,0 +1,219 @@
+"""The adjacency cache through the life of a server: restart, crash, standby, promotion, too little room."""
+
+import contextlib
+import os
+import pathlib
+import pwd
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import psycopg
+import pytest
+
+import graphs
+from test_cache import build_cache, compare, random_graph, status, uses_cache, vacuum
+
+PG_BIN = pathlib.Path(__file__).resolve().parents[2] / ".build/pg/lib/postgresql/15/bin"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """PostgreSQL in a directory of its own; root may not run it, so it becomes postgres."""
+
+    def __init__(self, parent, name, settings="", primary=None):
+        self.directory = parent / name
+        self.data = self.directory / "data"
+        self.directory.mkdir()
+        self.port = free_port()
+        self.prefix = []
+        if os.getuid() == 0:
+            postgres = pwd.getpwnam("postgres")
+            for path in (parent, self.directory):
+                os.chown(path, postgres.pw_uid, postgres.pw_gid)
+            self.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
+                           "--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        if primary:
+            self.run("pg_basebackup", "-D", self.data, "-R", "-X", "stream", "-c", "fast", "-h", "127.0.0.1",
+                     "-p", primary.port, "-U", "postgres")
+        else:
+            self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:
+            file.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n"
+                       f"shared_preload_libraries = 'reasoning_graph'\nfsync = off\n{settings}\n")
+        self.start()
+
+    def run(self, program, *arguments):
+        subprocess.run([*self.prefix, str(PG_BIN / program), *map(str, arguments)], check=True, timeout=60,
+                       cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self):
+        self.run("pg_ctl", "-D", self.data, "-l", self.directory / "log", "-w", "start")
+
+    def stop(self, mode="fast"):
+        self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
+
+    def connect(self):
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True,
+                               options="-c reason.adjacency_cache=always")
+
+
+@contextlib.contextmanager
+def servers():
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="reason-trace-test."))
+    running = []
+
+    def make(name, settings="", primary=None):
+        running.append(Server(parent, name, settings, primary))
+        return running[-1]
+
+    try:
+        yield make
+    finally:
+        for server in running:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                server.stop("immediate")
+        shutil.rmtree(parent)
+
+
+def fill(server, rng, size=1500):
+    made = random_graph(rng, size)
+    with server.connect() as db:
+        db.execute("CREATE EXTENSION IF NOT EXISTS reasoning_graph")
+        graphs.store(db, [made], rng)
+        vacuum(db)
+    return made
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_it_is_empty_after_a_restart_and_right_once_built(mode):
+    rng = random.Random(mode)
+    with servers() as make:
+        server = make("alone")
+        made = fill(server, rng)
+        with server.connect() as db:
+            build_cache(db)
+            graphs.store(db, [random_graph(rng, 100)], rng)
+        server.stop(mode)
+        server.start()
+        with server.connect() as db:
+            assert status(db)["state"] == "empty"
+            build_cache(db)
+            compare(db, made.nodes, rng)
+
+
+def caught_up(standby, primary):
+    with primary.connect() as db:
+        target = db.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
+    deadline = time.monotonic() + 30
+    while True:
+        with standby.connect() as db:
+            if db.execute("SELECT pg_last_wal_replay_lsn() >= %s", [target]).fetchone()[0]:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_standby_has_its_own_and_keeps_it_when_promoted():
+    rng = random.Random(12)
+    with servers() as make:
+        primary = make("primary", "wal_level = replica\nmax_wal_senders = 4\nwal_log_hints = on")
+        made = fill(primary, rng)
+        standby = make("standby", "hot_standby = on", primary)
+        caught_up(standby, primary)
+        with standby.connect() as db:
+            build_cache(db)
+            assert status(db)["nodes"] == len(made.nodes)
+            compare(db, made.nodes, rng)
+
+        # What the primary does later shows as soon as it is replayed.
+        for change in ["DELETE FROM reason.edge WHERE no % 9 = 0", "UPDATE reason.edge SET weight = 0.5 WHERE no % 4 = 0",
+                       "VACUUM reason.node, reason.edge"]:
+            with primary.connect() as db:
+                db.execute("SET session_replication_role = replica")
+                db.execute(change)
+                graphs.store(db, [random_graph(rng, 60), graphs.Graph([], [
+                    graphs.Edge(graphs.uuid.UUID(int=rng.getrandbits(128)), *rng.sample(made.nodes, 2), graphs.EPOCH)
+                    for _ in range(100)])], rng)
+            caught_up(standby, primary)
+            with standby.connect() as db:
+                assert uses_cache(db)
+                compare(db, made.nodes, rng, 3)
+
+        primary.stop("immediate")
+        standby.run("pg_ctl", "-D", standby.data, "-w", "promote")
+        with standby.connect() as db:
+            assert status(db)["state"] == "ready" and uses_cache(db)
+            compare(db, made.nodes, rng, 3)
+            graphs.store(db, [random_graph(rng, 200)], rng)
+            vacuum(db)
+            compare(db, made.nodes, rng, 3)
+            build_cache(db)
+            compare(db, made.nodes, rng, 3)
+
+
+def test_a_graph_that_does_not_fit_is_walked():
+    rng = random.Random(13)
+    with servers() as make:
+        server = make("small", "reason.adjacency_cache_size = 1MB")
+        made = fill(server, rng, 6000)
+        with server.connect() as db:
+            with pytest.raises(psycopg.errors.ConfigurationLimitExceeded, match="does not fit") as caught:
+                build_cache(db)
+            assert "adjacency_cache_size" in caught.value.diag.message_hint
+            found = status(db)
+            assert (found["state"], found["last_outcome"]) == ("empty", "too small")
+            assert found["free_bytes"] == 1024 * 1024
+            compare(db, made.nodes, rng)
+
+
+def test_the_old_one_goes_first_when_both_do_not_fit():
+    rng = random.Random(14)
+    with servers() as make:
+        server = make("tight", "reason.adjacency_cache_size = 2MB")
+        made = fill(server, rng, 5500)
+        with server.connect() as db:
+            for _ in range(3):
+                build_cache(db)
+                found = status(db)
+                assert found["state"] == "ready" and found["size_bytes"] > 1024 * 1024
+                compare(db, made.nodes, rng, 2)
+
+
+def test_without_shared_memory_there_is_none():
+    rng = random.Random(15)
+    with servers() as make:
+        server = make("none", "reason.adjacency_cache_size = 0")
+        made = fill(server, rng, 200)
+        with server.connect() as db:
+            assert status(db)["state"] == "none"
+            with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="no adjacency cache"):
+                db.execute("SELECT reason.build_adjacency_cache()")
+            compare(db, made.nodes, rng)
+
+
+def test_a_builder_that_is_killed_blocks_nobody():
+    """Terminated in the middle of a build, the room is given back."""
+    rng = random.Random(16)
+    with servers() as make:
+        server = make("alone")
+        made = fill(server, rng, 30000)
+        with server.connect() as db, server.connect() as killer:
+            for delay in [0.005, 0.02, 0.05]:
+                victim = server.connect()
+                thread_pid = victim.info.backend_pid
+                victim.pgconn.send_query(b"SELECT reason.build_adjacency_cache()")
+                time.sleep(delay)
+                killer.execute("SELECT pg_terminate_backend(%s, 10000)", [thread_pid])
+                victim.close()
+            build_cache(db)
+            assert status(db)["state"] == "ready"
+            compare(db, made.nodes, rng, 2)
