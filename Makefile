@@ -4,7 +4,7 @@
 #   make check    build with warnings as errors, run every test
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
 #   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
-#   make valgrind the extension under memcheck, inside a server
+#   make valgrind           the extension under memcheck, inside a server: minutes
 #   make bench    benchmarks, each against a baseline measured in the same run
 #   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
 
@@ -18,8 +18,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-kubernetes up down bench fuzz install clean packages packages-check private
-.PHONY: all demo check up down bench fuzz valgrind install clean packages packages-check private
+.PHONY: all demo check check-kubernetes up down bench fuzz valgrind install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)

@@ -12,7 +12,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/bench/server.sh
 . "$root/test/bench/server.sh"
 port=${BENCH_PG_PORT:-15681}
-bench_server "$port" "shared_buffers = 3GB" "work_mem = 256MB" "max_wal_size = 16GB" "fsync = off"
+bench_server "$port" "shared_buffers = 3GB" "work_mem = 256MB" "max_wal_size = 16GB" "fsync = off" \
+    "reason.adjacency_cache_size = 1GB"
 mkdir -p "$root/.build/bench"
 /usr/bin/python3 "$root/test/bench/trace.py" --port "$port" --nodes "${1:-1000000}" --rounds "${2:-7}" \
     --git "$root/test/data/git-history.tsv.gz" --figure "$root/.build/bench/trace.svg"
