@@ -40,7 +40,7 @@ def release(db, record):
 def stored(request, database, roles):
     from conftest import build_cache, connect
 
-    rng = random.Random("quarantine")
+    rng = random.Random(request.param)
     made = [graphs.make(rng, shape) for _ in range(ROUNDS) for shape in graphs.SHAPES]
     with connect(database) as db:
         graphs.store(db, made, rng)
