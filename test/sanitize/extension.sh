@@ -18,6 +18,7 @@ chmod 755 "$directory"
 owned_by_service "$directory"
 prepare_service_user "$directory"
 server=
+# shellcheck disable=SC2317  # called by the trap
 stop() {
     [ -z "$server" ] || kill -QUIT "$server" 2>/dev/null || true
     [ -z "$server" ] || wait "$server" 2>/dev/null || true
