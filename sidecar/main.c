@@ -3,8 +3,8 @@
  *
  * All state is in the database. The process may be ended at any instruction, by SIGKILL too, and started again.
  *   SIGTERM, SIGINT  finish what is being done, give up the leases, end
- *   SIGHUP           read the configuration again: log level and format; signer and store are opened anew, with the
- *                    credentials that are in their files now
+ *   SIGHUP           read the configuration again: log level and format; signer, stores and Kafka's producer are opened
+ *                    anew, with the credentials that are in their files now
  */
 #include "doorbell.h"
 #include "kubernetes/lease.h"
@@ -145,6 +145,7 @@ static void reload(struct sidecar *sidecar, const char *path)
     sidecar->store = NULL;
     atomic_store(&sidecar->store_ready, false);
     pthread_mutex_unlock(&sidecar->store_lock);
+    atomic_fetch_add(&sidecar->reloads, 1);
     doorbell_ring();
     log_info("reloaded");
 }

@@ -343,6 +343,7 @@ RETURNS TABLE (duty text, holder text, led boolean, depth bigint, age_s double p
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 4
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
+SET jit = off
 AS $$
     SELECT d.duty, l.holder, coalesce(l.expires_at > clock_timestamp(), false), coalesce(d.depth, 0),
            CASE WHEN d.depth > 0 THEN coalesce(extract(epoch FROM clock_timestamp() - d.oldest), 0) ELSE 0 END::double precision

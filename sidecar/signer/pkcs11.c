@@ -34,6 +34,18 @@ static CK_FUNCTION_LIST *functions;
 /* Hash of the PIN that the token refused: tokens lock after a few wrong ones, so it is not tried again. */
 static uint8_t refused_pin[crypto_generichash_BYTES];
 
+/*
+ * Some modules look at tokens only when they are initialised (SoftHSM does), and so never see one that came back, nor a
+ * PIN that was changed. Ours is the module's only session, so nothing else is lost.
+ */
+static void look_again(void)
+{
+    CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK};
+
+    functions->C_Finalize(NULL);
+    functions->C_Initialize(&arguments);
+}
+
 static bool load(const char *path)
 {
     CK_C_GetFunctionList get;
@@ -63,18 +75,6 @@ static bool load(const char *path)
         return false;
     }
     return true;
-}
-
-/*
- * Some modules look for tokens only when they are initialised (SoftHSM does), and so never see one that came back. Ours
- * is the module's only session, so nothing else is lost.
- */
-static void look_again(void)
-{
-    CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK};
-
-    functions->C_Finalize(NULL);
-    functions->C_Initialize(&arguments);
 }
 
 static bool find_slot(const char *token, CK_SLOT_ID *slot)
@@ -156,7 +156,6 @@ static bool try_session(struct pkcs11_signer *pkcs11)
     char pin[256];
     uint8_t pin_hash[crypto_generichash_BYTES], public_key[PUBLIC_KEY_LENGTH];
 
-    close_session(pkcs11);
     if (!find_slot(pkcs11->token, &slot)) {
         log_error("there is no token \"%s\"", pkcs11->token);
         return false;
@@ -197,10 +196,10 @@ failed:
     return false;
 }
 
+/* As after a start, so that a PIN that is refused is refused by what the token is now. */
 static bool open_session(struct pkcs11_signer *pkcs11)
 {
-    if (try_session(pkcs11))
-        return true;
+    close_session(pkcs11);
     look_again();
     return try_session(pkcs11);
 }

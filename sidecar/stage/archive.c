@@ -94,6 +94,7 @@ static enum store_result put_text(struct store *store, PGresult *claimed, int co
 struct archive {
     struct store *events;       /* under object lock */
     struct store *contents;     /* erasable: never under lock */
+    int reloads;                /* when they were opened */
 };
 
 static void close_archive(struct worker *worker)
@@ -116,11 +117,17 @@ static struct archive *archive_of(struct worker *worker)
     const struct store_options locked = {config->archive_url, config->archive_lock_mode, config->archive_lock_days};
     const struct store_options unlocked = {config->archive_url, "none", 0};
     struct archive *archive = worker->state;
+    int reloads = atomic_load(&worker->sidecar->reloads);
 
+    if (archive && archive->reloads != reloads) {
+        close_archive(worker);
+        archive = NULL;
+    }
     if (!archive)
         archive = worker->state = calloc(1, sizeof(*archive));
     if (!archive)
         return NULL;
+    archive->reloads = reloads;
     if (!archive->events)
         archive->events = store_open(config, &locked);
     if (!archive->contents)

@@ -7,14 +7,19 @@
  * (division, seq). With enable.gapless.guarantee a message that fails makes the producer fail as a whole, so that none
  * after it can overtake it; the producer is then made anew.
  *
+ * Passwords come from files, as <setting>.file. They are read when the producer is made: at the start, after SIGHUP, and
+ * after a batch that was not delivered.
+ *
  * An event that the brokers' limits can never take is parked, with the reason, and its chain goes on.
  */
 #include "stage.h"
 
+#include "../http.h"
 #include "../log.h"
 #include "traced.h"
 
 #include <librdkafka/rdkafka.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +27,6 @@
 
 struct message {
     bool delivered;
-    bool failed;
     bool recorded;              /* the cursor has passed it */
     struct work_time time;      /* from handing it over to its report */
 };
@@ -30,7 +34,11 @@ struct message {
 struct emitter {
     rd_kafka_t *producer;
     int waiting;                /* reports to come */
+    int reloads;                /* when the producer was made */
 };
+
+/* Settings of librdkafka whose values are secrets. */
+static const char *const secrets[] = {"sasl.password", "ssl.key.password", "ssl.keystore.password", "sasl.oauthbearer.client.secret"};
 
 static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, void *context)
 {
@@ -39,9 +47,8 @@ static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, vo
 
     (void)producer;
     message->delivered = report->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-    message->failed = !message->delivered;
     message->time.ended_us = tracing_now();
-    if (message->failed)
+    if (!message->delivered)
         log_warning("Kafka did not take an event: %s", rd_kafka_err2str(report->err));
     emitter->waiting--;
 }
@@ -71,6 +78,24 @@ static bool set(rd_kafka_conf_t *settings, const char *name, const char *value)
     return false;
 }
 
+/* A setting of the configuration: as it is, or from the file that it names. */
+static bool set_configured(rd_kafka_conf_t *settings, const struct setting *setting)
+{
+    char secret[4096];
+    bool ok;
+
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        size_t length = strlen(secrets[i]);
+
+        if (strncmp(setting->name, secrets[i], length) != 0 || strcmp(setting->name + length, ".file") != 0)
+            continue;
+        ok = http_read_secret(setting->value, secret, sizeof(secret)) && set(settings, secrets[i], secret);
+        sodium_memzero(secret, sizeof(secret));
+        return ok;
+    }
+    return set(settings, setting->name, setting->value);
+}
+
 static rd_kafka_t *make_producer(const struct config *config, struct emitter *emitter)
 {
     rd_kafka_conf_t *settings = rd_kafka_conf_new();
@@ -81,7 +106,7 @@ static rd_kafka_t *make_producer(const struct config *config, struct emitter *em
     snprintf(timeout, sizeof(timeout), "%d", config->kafka_timeout_ms);
     ok = set(settings, "client.id", "reason-sidecar") && set(settings, "linger.ms", "5") && set(settings, "compression.type", "lz4");
     for (size_t i = 0; i < config->kafka_setting_count; i++)
-        ok = ok && set(settings, config->kafka_settings[i].name, config->kafka_settings[i].value);
+        ok = ok && set_configured(settings, &config->kafka_settings[i]);
     /* what order and delivery rest on is not for configuration */
     ok = ok && set(settings, "bootstrap.servers", config->kafka_brokers) && set(settings, "enable.idempotence", "true")
          && set(settings, "enable.gapless.guarantee", "true") && set(settings, "acks", "all") && set(settings, "message.timeout.ms", timeout)
@@ -118,11 +143,17 @@ static void drop_producer(struct emitter *emitter)
 static struct emitter *emitter_of(struct worker *worker)
 {
     struct emitter *emitter = worker->state;
+    int reloads = atomic_load(&worker->sidecar->reloads);
 
     if (!emitter)
         emitter = worker->state = calloc(1, sizeof(*emitter));
-    if (emitter && !emitter->producer)
+    /* between batches: nothing is in flight */
+    if (emitter && emitter->reloads != reloads)
+        drop_producer(emitter);
+    if (emitter && !emitter->producer) {
+        emitter->reloads = reloads;
         emitter->producer = make_producer(&worker->sidecar->config, emitter);
+    }
     return emitter && emitter->producer ? emitter : NULL;
 }
 
@@ -148,11 +179,12 @@ static void park(struct worker *worker, const char *token, PGresult *claimed, in
     PQclear(db_call(&worker->db, "SELECT reason.park_event($1, $2, $3, $4, $5)", 5, parameters, NULL));
 }
 
-/* Produces the batch and waits for its reports. False: the producer is of no use any more. */
+/* Produces the batch and waits for its reports, or for a reload. False: with the producer, or with its credentials, something is wrong. */
 static bool produce(struct worker *worker, const char *token, struct emitter *emitter, PGresult *claimed, struct message *messages)
 {
     int rows = PQntuples(claimed);
     time_t until = time(NULL) + worker->sidecar->config.kafka_timeout_ms / 1000 + 5;
+    bool ok = true;
 
     for (int i = 0; i < rows; i++) {
         rd_kafka_resp_err_t error;
@@ -177,9 +209,11 @@ static bool produce(struct worker *worker, const char *token, struct emitter *em
         }
         emitter->waiting++;
     }
-    while (emitter->waiting > 0 && time(NULL) < until)
+    while (emitter->waiting > 0 && time(NULL) < until && atomic_load(&worker->sidecar->reloads) == emitter->reloads)
         rd_kafka_poll(emitter->producer, 100);
-    return emitter->waiting == 0 && rd_kafka_fatal_error(emitter->producer, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; i < rows; i++)
+        ok = ok && messages[i].delivered;
+    return ok && rd_kafka_fatal_error(emitter->producer, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /* Moves each division's cursor behind what was delivered without a gap. -1 when that failed, else how many events. */

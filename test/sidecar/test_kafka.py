@@ -2,8 +2,10 @@
 
 import json
 import random
+import re
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 
@@ -82,8 +84,7 @@ def broker(tmp_path_factory):
 
 @pytest.fixture
 def topic(request, broker):
-    name = "audit-" + request.node.name.replace("_", "-")[:60] + str(time.monotonic_ns())
-    return name
+    return "audit-" + re.sub(r"[^a-z0-9]", "-", request.node.name)[:60] + str(time.monotonic_ns())
 
 
 @pytest.fixture
@@ -179,6 +180,25 @@ def test_kills_of_sidecar_and_broker_lose_and_reorder_nothing(database, sidecars
     wait_for(lambda: emitted(database, topic), 60, "emitting")
     assert without_repeats(broker.messages(topic)) == heads(database)
     assert heads(database)["default"] >= 4800
+
+
+@pytest.mark.parametrize("hang_up", [True, False])
+def test_a_password_in_a_file_is_read_again(database, sidecars, emitting, broker, topic, tmp_path, hang_up):
+    """After SIGHUP at once; without it, once the brokers have not taken a batch."""
+    broker.make_topic(topic)
+    password = tmp_path / "kafka-password"
+    password.write_text("mistyped-4711\n")
+    one = sidecars({**emitting, "kafka": {**emitting["kafka"], "brokers": f"127.0.0.1:{broker.port + 2}", "timeout_ms": 60000 if hang_up else 5000,
+                                          "security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "sidecar",
+                                          "sasl.password.file": password}}).start()
+    database.nodes(5)
+    wait_for(lambda: "Authentication failed" in one.log(), 20)
+    assert not emitted(database, topic)
+    password.write_text("kafka-password\n")
+    if hang_up:
+        one.signal(signal.SIGHUP)
+    wait_for(lambda: emitted(database, topic), 40, "emission")
+    assert "mistyped-4711" not in one.log() and "kafka-password\n" not in one.log()
 
 
 def test_an_emitted_event_is_a_span_of_the_request_that_caused_it(database, sidecars, emitting, broker, topic):

@@ -87,6 +87,19 @@ def test_a_wrong_pin_signs_nothing_until_it_is_put_right(database, sidecars, hsm
     database.completed(snapshot, 30)
 
 
+def test_a_pin_that_was_changed_counts_after_sighup(database, sidecars, hsm_settings, token):
+    one = sidecars(hsm_settings, token.environment).start()
+    database.completed(database.snapshot(database.node()))
+    token.tool("--change-pin", "--new-pin", "0815-other")
+    one.signal(signal.SIGHUP)
+    # it does log in again
+    wait_for(lambda: "refuses the login" in one.log(), 10)
+    snapshot = database.snapshot(database.node())
+    token.pin_file.write_text("0815-other\n")
+    database.completed(snapshot, 30)
+    assert PIN not in one.log() and "0815-other" not in one.log()
+
+
 def test_a_key_of_another_label_is_not_taken(sidecars, hsm_settings, token):
     answer = sidecars({**hsm_settings, "signer": {**hsm_settings["signer"], "key_label": "other"}}, token.environment).check()
     assert answer.returncode == 1

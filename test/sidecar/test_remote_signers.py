@@ -126,6 +126,20 @@ def test_the_signing_proxy_signs(database, remote, service, key, tmp_path):
     assert "s.token-1" not in one.log()
 
 
+def test_a_token_that_was_replaced_counts_at_once(database, remote, service, key, tmp_path):
+    service.respond = proxy(key)
+    one = remote(type="proxy", token_file=tmp_path / "token")
+    works(database, service)
+    service.respond = proxy(key, token="s.token-2")
+    database.node()
+    wait_for(lambda: "answered with status 400" in one.log(), 10)
+    (tmp_path / "token").write_text("s.token-2\n")
+    service.refused.clear()
+    database.settled(20)
+    database.completed(database.snapshot(database.node()), 20)
+    assert "s.token-2" not in one.log()
+
+
 def test_a_signature_of_another_key_completes_nothing(database, remote, service, key, tmp_path):
     directory = tmp_path / "other"
     directory.mkdir()

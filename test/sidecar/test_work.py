@@ -139,6 +139,24 @@ def test_the_log_can_be_json_and_a_reload_changes_its_level(database, sidecars, 
     database.completed(database.snapshot(database.node()))
 
 
+def test_the_key_file_is_read_again_after_sighup_and_another_key_signs_nothing(database, sidecars, settings, keys, tmp_path):
+    key = tmp_path / "signer.pem"
+    key.write_bytes(keys[0].read_bytes())
+    key.chmod(0o600)
+    one = sidecars({**settings, "signer": {**settings["signer"], "key_file": key}}).start()
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    database.completed(database.snapshot(database.node()))
+    one.signal(signal.SIGHUP)
+    wait_for(lambda: "registered with another key" in one.log(), 10)
+    snapshot = database.snapshot(database.node())
+    time.sleep(1)
+    assert database.status(snapshot) == "pending"
+    key.write_bytes(keys[0].read_bytes())
+    one.signal(signal.SIGHUP)
+    database.completed(snapshot, 30)
+    database.settled()
+
+
 def test_the_verifier_accepts_what_was_stored(database, sidecar, tmp_path):
     snapshot = database.snapshot(database.node())
     database.completed(snapshot)
