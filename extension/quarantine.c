@@ -8,6 +8,7 @@
 #include "graph_heap.h"
 #include "quarantine.h"
 
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -32,60 +33,88 @@ sees_release(Graph *graph, AuditScan *released, AttrNumber event_no)
 {
 	int64		no = DatumGetInt64(audit_scan_value(released->slot, event_no));
 	bool		should_free;
-	HeapTuple	tuple;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(released->slot, false, &should_free);
 	bool		result;
 
-	if (graph->horizon == NULL)
-		return true;
-	tuple = ExecFetchSlotHeapTuple(released->slot, false, &should_free);
 	result = graph_horizon_sees(graph, released->heap, no, tuple);
 	if (should_free)
 		heap_freetuple(tuple);
 	return result;
 }
 
+static void
+add_number(Graph *graph, int64 no)
+{
+	graph_reserve(graph, graph->quarantine, graph->quarantine_count, graph->quarantine_capacity);
+	graph->quarantine[graph->quarantine_count++] = no;
+}
+
+static void
+add_held(Graph *graph, text *division)
+{
+	AuditScan	held;
+	AttrNumber	record_no;
+
+	/* A partial index: what was released is not in it. */
+	audit_scan_open(&held, "quarantine", "quarantine_held_idx", 1, graph->snapshot);
+	record_no = audit_scan_column(held.heap, "record_no");
+	audit_scan_text(&held, 0, division);
+	audit_scan_start(&held);
+	while (audit_scan_next(&held))
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_number(graph, DatumGetInt64(audit_scan_value(held.slot, record_no)));
+	}
+	audit_scan_close(&held);
+}
+
+/* What was held back on the first page of a trace still is on the others. */
+static void
+add_released_since(Graph *graph, text *division)
+{
+	AuditScan	released;
+	AttrNumber	record_no;
+	AttrNumber	event_no;
+
+	audit_scan_open(&released, "quarantine_release", "quarantine_release_event_idx", 2, graph->snapshot);
+	record_no = audit_scan_column(released.heap, "record_no");
+	event_no = audit_scan_column(released.heap, "event_no");
+	audit_scan_text(&released, 0, division);
+	audit_scan_int8(&released, 1, BTGreaterStrategyNumber, graph->horizon->decided_no);
+	audit_scan_start(&released);
+	while (audit_scan_next(&released))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!sees_release(graph, &released, event_no))
+			add_number(graph, DatumGetInt64(audit_scan_value(released.slot, record_no)));
+	}
+	audit_scan_close(&released);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
 void
 quarantine_load(Graph *graph)
 {
-	AuditScan	held;
-	AuditScan	released;
-	AttrNumber	held_no;
-	AttrNumber	released_no;
-	AttrNumber	event_no;
 	text	   *division;
-	bool		at_release;
 
 	graph->quarantine_count = 0;
 	if (nothing_was_ever_quarantined(graph))
 		return;
-
-	/* Both in the order of numbers: side by side. */
 	division = cstring_to_text_with_len(graph->division.data, graph->division.length);
-	audit_scan_open(&held, "quarantine", "quarantine_pkey", 1, graph->snapshot);
-	audit_scan_open(&released, "quarantine_release", "quarantine_release_pkey", 1, graph->snapshot);
-	held_no = audit_scan_column(held.heap, "record_no");
-	released_no = audit_scan_column(released.heap, "record_no");
-	event_no = audit_scan_column(released.heap, "event_no");
-	audit_scan_text(&held, 0, division);
-	audit_scan_text(&released, 0, division);
-	audit_scan_start(&held);
-	audit_scan_start(&released);
-	at_release = audit_scan_next(&released);
-	while (audit_scan_next(&held))
+	add_held(graph, division);
+	if (graph->horizon)
 	{
-		int64		no = DatumGetInt64(audit_scan_value(held.slot, held_no));
-
-		CHECK_FOR_INTERRUPTS();
-		while (at_release && DatumGetInt64(audit_scan_value(released.slot, released_no)) < no)
-			at_release = audit_scan_next(&released);
-		if (at_release && DatumGetInt64(audit_scan_value(released.slot, released_no)) == no &&
-			sees_release(graph, &released, event_no))
-			continue;
-		graph_reserve(graph, graph->quarantine, graph->quarantine_count, graph->quarantine_capacity);
-		graph->quarantine[graph->quarantine_count++] = no;
+		add_released_since(graph, division);
+		qsort(graph->quarantine, graph->quarantine_count, sizeof(int64), compare_numbers);
 	}
-	audit_scan_close(&released);
-	audit_scan_close(&held);
 	pfree(division);
 }
 

@@ -300,6 +300,8 @@ BEGIN
             INSERT INTO reason.quarantine_release (division, record_no, event_no)
             SELECT q.division, q.record_no, event_no FROM reason.quarantine q
             WHERE q.division = event ->> 'division' AND q.kind = record ->> 'kind' AND q.record_id = (record ->> 'id')::uuid;
+            UPDATE reason.quarantine q SET released = true
+            WHERE q.division = event ->> 'division' AND q.kind = record ->> 'kind' AND q.record_id = (record ->> 'id')::uuid;
         WHEN 'policy.changed' THEN
             record := canonical::json -> 'rule';
             INSERT INTO reason.policy_rule (name, actions, types, division_pattern, path, on_silence, enabled)

@@ -275,12 +275,13 @@ BEGIN
                   AND ('*' = ANY (granted) OR q.division = ANY (granted))
                 ORDER BY q.record_no
     LOOP
-        CONTINUE WHEN EXISTS (SELECT FROM reason.quarantine_release r WHERE r.division = held.division AND r.record_no = held.record_no);
+        CONTINUE WHEN held.released;
         event_id := reason.append_event(held.division, 'quarantine.released', jsonb_build_object(
             'released', jsonb_build_object('kind', held.kind, 'id', held.record_id, 'by', reason.calling_role(), 'reason', $2),
             'request', reason.sql_request()::jsonb));
         INSERT INTO reason.quarantine_release (division, record_no, event_no)
         SELECT held.division, held.record_no, e.no FROM reason.audit_event e WHERE e.division = held.division AND e.id = event_id;
+        UPDATE reason.quarantine q SET released = true WHERE q.division = held.division AND q.record_no = held.record_no;
         released := released + 1;
     END LOOP;
     IF NOT FOUND THEN
@@ -325,7 +326,8 @@ BEGIN
         RETURN (SELECT format('quarantine: the row of %s "%s" is missing, or not as recorded', subject, subject_id)
                 WHERE NOT EXISTS (SELECT FROM reason.quarantine q
                     WHERE q.division = p_division AND q.record_no = subject_event AND q.kind = subject AND q.record_id::text = subject_id
-                      AND q.policy_check_id::text = event #>> '{policy,policyCheckId}'));
+                      AND q.policy_check_id::text = event #>> '{policy,policyCheckId}'
+                      AND q.released = EXISTS (SELECT FROM reason.quarantine_release r WHERE r.division = q.division AND r.record_no = q.record_no)));
     END IF;
     RETURN (SELECT format('quarantine_release: the row of %s "%s" is missing, or not as recorded', subject, subject_id)
             WHERE NOT EXISTS (SELECT FROM reason.quarantine q

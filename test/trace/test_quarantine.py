@@ -32,8 +32,10 @@ def hold(db, kind, records):
 
 def release(db, record):
     """As release_quarantine() does it: the event's number comes from the same sequence, in the same transaction."""
-    db.execute("INSERT INTO reason.quarantine_release SELECT 'default', %s, nextval('reason.record_no')"
-               " FROM (SELECT pg_current_xact_id()) x", [record.no])
+    with db.transaction():
+        db.execute("INSERT INTO reason.quarantine_release SELECT 'default', %s, nextval('reason.record_no')"
+                   " FROM (SELECT pg_current_xact_id()) x", [record.no])
+        db.execute("UPDATE reason.quarantine SET released = true WHERE record_no = %s", [record.no])
 
 
 @pytest.fixture(scope="module", params=["walked", "cached"])

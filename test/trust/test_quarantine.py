@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 STATE = {
-    "quarantine": "division, kind, record_id, policy_check_id,"
+    "quarantine": "division, kind, record_id, policy_check_id, released,"
                   " (SELECT e.id FROM reason.audit_event e WHERE e.no = record_no)",
     "quarantine_release": "division, (SELECT q.record_id FROM reason.quarantine q WHERE q.record_no = quarantine_release.record_no),"
                           " (SELECT e.id FROM reason.audit_event e WHERE e.no = event_no)",
@@ -66,9 +66,13 @@ def test_a_rebuilt_database_hides_the_same(source, make_database):
     ("UPDATE reason.quarantine SET policy_check_id = gen_random_uuid() WHERE record_id = %(held)s", "not as recorded"),
     ("UPDATE reason.quarantine SET division = 'other' WHERE record_id = %(held)s", "not as recorded"),
     ("INSERT INTO reason.quarantine SELECT division, no, 'node', id, id FROM reason.node WHERE type = 'observation'", "no event puts"),
-    ("INSERT INTO reason.quarantine_release SELECT division, record_no, record_no FROM reason.quarantine WHERE record_id = %(held)s", "no event releases"),
-    ("INSERT INTO reason.quarantine_release SELECT q.division, q.record_no, r.event_no FROM reason.quarantine q, reason.quarantine_release r"
-     " WHERE q.record_id = %(held)s", "no event releases"),
+    ("UPDATE reason.quarantine SET released = true WHERE record_id = %(held)s", "not as recorded"),
+    ("UPDATE reason.quarantine SET released = false WHERE released", "not as recorded"),
+    ("INSERT INTO reason.quarantine_release SELECT division, record_no, record_no FROM reason.quarantine WHERE record_id = %(held)s", "not as recorded"),
+    ("WITH mark AS (UPDATE reason.quarantine SET released = true WHERE record_id = %(held)s RETURNING division, record_no)"
+     " INSERT INTO reason.quarantine_release SELECT division, record_no, record_no FROM mark", "no event releases"),
+    ("WITH mark AS (UPDATE reason.quarantine SET released = true WHERE record_id = %(held)s RETURNING division, record_no)"
+     " INSERT INTO reason.quarantine_release SELECT m.division, m.record_no, r.event_no FROM mark m, reason.quarantine_release r", "no event releases"),
     ("DELETE FROM reason.quarantine_release", "is missing"),
     ("UPDATE reason.quarantine_release SET event_no = event_no - 1", "not as recorded"),
     ("UPDATE reason.quarantine_release SET record_no = (SELECT record_no FROM reason.quarantine WHERE record_id = %(held)s)", "not as recorded"),
@@ -86,3 +90,5 @@ def test_rows_are_neither_updated_nor_removed(source):
         for statement in (f"DELETE FROM reason.{table}", f"UPDATE reason.{table} SET division = division", f"TRUNCATE reason.{table}"):
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="never changed"):
                 source(statement)
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="never changed"):
+        source("UPDATE reason.quarantine SET released = true")
