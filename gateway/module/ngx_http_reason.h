@@ -2,7 +2,7 @@
  * ngx_http_reason.h: what the module's files share.
  *
  * A request becomes one call of a SQL function, or two with a question to the policy service in between. The way of a call:
- * handler (arguments) → pool (a free connection, or the queue) → call (bind, send, read) → answer (rows → response).
+ * request (arguments) → pool (a free connection, or the queue) → call (bind, send, read) → answer (rows → response).
  */
 #ifndef NGX_HTTP_REASON_H
 #define NGX_HTTP_REASON_H
@@ -113,8 +113,9 @@ struct reason_context_s {
     unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
 };
 
-/* ngx_http_reason_module.c */
-void reason_bind_and_call(reason_context_t *ctx);
+/* reason_request.c */
+ngx_int_t reason_request_handler(ngx_http_request_t *r);
+void reason_request_call(reason_context_t *ctx);
 
 /* reason_pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);

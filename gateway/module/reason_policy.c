@@ -169,7 +169,7 @@ reason_policy_continue(ngx_event_t *event)
     if (ctx->policy_status.len != 3 || ngx_strncmp(ctx->policy_status.data, "200", 3) != 0) {
         reason_metrics_failure(REASON_FAILURE_POLICY_UNANSWERED);
     }
-    reason_bind_and_call(ctx);
+    reason_request_call(ctx);
 }
 
 
