@@ -28,6 +28,9 @@ BEGIN
         INTO written, numbers
         FROM reason.insert_annotation(request_body, target, divisions, request, policy) w;
     END IF;
+    IF kind <> 'annotation' AND EXISTS (SELECT FROM reason.quota q WHERE q.client = request ->> 'client') THEN
+        PERFORM reason.charge_quota(request ->> 'client', kind, numbers);
+    END IF;
     response.status := 201;
     IF single THEN
         response.body := written;

@@ -79,10 +79,12 @@ GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache
 -- ---------------------------------------------------------------- reason_admin: clients
 GRANT EXECUTE ON FUNCTION
     reason.set_client(text, text, text[], boolean, text, text, boolean),
+    reason.set_quota(text, text, bigint, bigint),
+    reason.quota_today(text),
     reason.expire_idempotency_keys(interval)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
-GRANT SELECT ON reason.client, reason.division_grant, reason.pii_rule TO reason_admin;
+GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.pii_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- policy rules and quarantine
 GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.quarantined_numbers() TO reason_reader;

@@ -33,6 +33,28 @@ static const reason_sqlstate_t  reason_sqlstates[] = {
 };
 
 
+/* Seconds: what the database's details say, else 1. */
+static ngx_str_t
+reason_retry_after(const char *details)
+{
+    ngx_str_t          value = ngx_string("1");
+    const char        *p;
+    static const char  member[] = "\"retryAfter\":";
+
+    p = details ? strstr(details, member) : NULL;
+    if (p == NULL) {
+        return value;
+    }
+    p += sizeof(member) - 1;
+    p += strspn(p, " ");
+    if (*p >= '0' && *p <= '9') {
+        value.data = (u_char *) p;
+        value.len = strspn(p, "0123456789");
+    }
+    return value;
+}
+
+
 ngx_int_t
 reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message, const char *details)
 {
@@ -74,7 +96,7 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
         if (retry != NULL) {
             retry->hash = 1;
             ngx_str_set(&retry->key, "Retry-After");
-            ngx_str_set(&retry->value, "1");
+            retry->value = reason_retry_after(details);
         }
     }
     rc = ngx_http_send_header(r);
