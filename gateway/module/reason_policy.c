@@ -113,6 +113,22 @@ reason_policy_take_answer(reason_context_t *ctx, ngx_http_request_t *sr)
 }
 
 
+/*
+ * Whether all of the body has come: of one that breaks off nginx tells its log, not the result. A body that only the end
+ * of the connection delimits may have been cut anywhere, and is none.
+ */
+static ngx_int_t
+reason_policy_is_whole(ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t  *u = sr->upstream;
+
+    if (u == NULL) {
+        return 1;
+    }
+    return u->buffering ? u->pipe != NULL && u->pipe->length == 0 : u->length == 0;
+}
+
+
 /* The subrequest has ended, one way or another; it is still on the stack. */
 static ngx_int_t
 reason_policy_answered(ngx_http_request_t *sr, void *data, ngx_int_t rc)
@@ -123,7 +139,7 @@ reason_policy_answered(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     if (ctx->policy_request == sr) {
         ctx->policy_request = NULL;
         /* an answer that broke off, or is too long, is none */
-        if (rc == NGX_OK && reason_policy_take_answer(ctx, sr) != NGX_OK) {
+        if (rc == NGX_OK && reason_policy_is_whole(sr) && reason_policy_take_answer(ctx, sr) != NGX_OK) {
             ngx_str_set(&ctx->policy_status, "000");
         }
         if (ctx->poll.timer_set) {

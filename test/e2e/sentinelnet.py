@@ -118,9 +118,39 @@ class SentinelNet:
 
     @classmethod
     def breaking_off(cls):
+        """What arrives reads like a whole answer, but more was announced."""
         def behave(handler, question):
             text = json.dumps(ANSWER).encode()
-            cls.send(handler, text[:20], length=len(text))
+            cls.send(handler, text, length=len(text) + 20)
+            handler.close_connection = True
+        return behave
+
+    @staticmethod
+    def chunked(last=True):
+        """In chunks; without the last one it breaks off."""
+        def behave(handler, question):
+            text = json.dumps(ANSWER).encode()
+            handler.send_response(200)
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            for piece in (text[:30], text[30:]):
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                handler.wfile.flush()
+                time.sleep(0.05)
+            if last:
+                handler.wfile.write(b"0\r\n\r\n")
+            else:
+                handler.close_connection = True
+        return behave
+
+    @staticmethod
+    def without_length():
+        """Only the end of the connection says that it was all."""
+        def behave(handler, question):
+            handler.send_response(200)
+            handler.send_header("Connection", "close")
+            handler.end_headers()
+            handler.wfile.write(json.dumps(ANSWER).encode())
             handler.close_connection = True
         return behave
 

@@ -124,6 +124,24 @@ def test_a_connection_that_was_closed_meanwhile_is_no_silence(service, kernel):
         kernel.post("/reason/node", node())
 
 
+def test_an_answer_may_come_in_chunks(service, kernel):
+    service.behave = service.chunked()
+    for _ in range(3):
+        assert kernel.post("/reason/node", node())["nodeId"]
+
+
+def test_the_service_does_not_command_nginx(service, kernel):
+    def behave(handler, question):
+        handler.send_response(200)
+        for name, value in {"X-Accel-Redirect": "/health", "X-Accel-Buffering": "no", "Content-Length": len(json.dumps(ANSWER))}.items():
+            handler.send_header(name, str(value))
+        handler.end_headers()
+        handler.wfile.write(json.dumps(ANSWER).encode())
+
+    service.behave = behave
+    assert kernel.post("/reason/node", node())["nodeId"]
+
+
 def test_many_are_asked_about_at_the_same_time(service, stack):
     service.behave = service.sleeping(0.5)
     began = time.monotonic()
@@ -297,6 +315,8 @@ BEHAVIOURS = {
     "a redirection": SentinelNet.saying(ANSWER, 302),
     "a refusal": SentinelNet.saying({"error": "who are you"}, 401),
     "an answer that breaks off": SentinelNet.breaking_off(),
+    "chunks that break off": SentinelNet.chunked(last=False),
+    "an answer of unknown length": SentinelNet.without_length(),
     "a closed connection": SentinelNet.hanging_up(),
 }
 
