@@ -16,6 +16,9 @@
 
 #define MAX_DIVISION_LENGTH 63
 
+/* Read by reason.http_replay() alone. */
+static int	idempotency_key_lifetime_s = 24 * 60 * 60;
+
 int			reason_max_payload_kb = 256;
 
 void
@@ -26,6 +29,11 @@ write_define_parameters(void)
 							"Measured on the canonical form. Larger content belongs into the object store, referred to by payloadRef.",
 							&reason_max_payload_kb, 256, 1, 256 * 1024,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("reason.idempotency_key_lifetime",
+							"Sets how long the answer to a write is kept for repeats under its Idempotency-Key.",
+							"After that the key is as good as new.",
+							&idempotency_key_lifetime_s, 24 * 60 * 60, 1, PG_INT32_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 /* DETAIL for the gateway: {"index":3,"offset":117,"pointer":"/nodes/3/type"}; what is negative is left out. */

@@ -151,6 +151,7 @@ AS $$
 DECLARE
     request_digest bytea := sha256(convert_to(route || E'\n' || request_body, 'UTF8'));
     first reason.idempotency_key;
+    expired_before timestamptz;
 BEGIN
     IF idempotency_key IS NULL THEN
         RETURN NULL;
@@ -158,6 +159,11 @@ BEGIN
     IF length(idempotency_key) NOT BETWEEN 1 AND 255 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'Idempotency-Key must have 1 to 255 characters';
     END IF;
+    -- Every key that comes makes room for itself: more are forgotten than are kept, until none is left that is too old.
+    expired_before := clock_timestamp() - current_setting('reason.idempotency_key_lifetime')::interval;
+    DELETE FROM reason.idempotency_key k
+    WHERE k.ctid = ANY (ARRAY(SELECT old.ctid FROM reason.idempotency_key old WHERE old.created_at < expired_before
+                              ORDER BY old.created_at LIMIT 4 FOR UPDATE SKIP LOCKED));
     -- A second request with the key waits here until the first has committed or failed.
     INSERT INTO reason.idempotency_key (client, key, request_hash) VALUES (client_name, $2, request_digest)
     ON CONFLICT ON CONSTRAINT idempotency_key_pkey DO NOTHING;
@@ -165,6 +171,15 @@ BEGIN
         RETURN NULL;
     END IF;
     SELECT * INTO first FROM reason.idempotency_key k WHERE k.client = client_name AND k.key = $2;
+    IF first.created_at < expired_before THEN
+        UPDATE reason.idempotency_key k
+        SET request_hash = request_digest, status = NULL, headers = NULL, body = NULL, created_at = clock_timestamp()
+        WHERE k.client = client_name AND k.key = $2 AND k.created_at < expired_before;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+        SELECT * INTO first FROM reason.idempotency_key k WHERE k.client = client_name AND k.key = $2;
+    END IF;
     IF first.request_hash <> request_digest THEN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation',
             MESSAGE = 'this Idempotency-Key was used for another request',
@@ -173,7 +188,7 @@ BEGIN
     RETURN (first.status, first.headers, first.body);
 END
 $$;
-COMMENT ON FUNCTION reason.http_replay(text, text, text, text) IS 'The first answer to a request that is repeated under its Idempotency-Key; NULL when it is the first. The same key with another body raises 23505.';
+COMMENT ON FUNCTION reason.http_replay(text, text, text, text) IS 'The first answer to a request that is repeated under its Idempotency-Key; NULL when it is the first, or the first is longer ago than reason.idempotency_key_lifetime. The same key with another body raises 23505.';
 
 CREATE FUNCTION reason.http_remember(client_name text, idempotency_key text, response reason.http_response) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -193,4 +208,4 @@ AS $$
     WITH expired AS (DELETE FROM reason.idempotency_key WHERE created_at < clock_timestamp() - $1 RETURNING 1)
     SELECT count(*) FROM expired
 $$;
-COMMENT ON FUNCTION reason.expire_idempotency_keys(interval) IS 'Forgets answers older than so long; to be called now and then by a scheduler of yours. Returns how many.';
+COMMENT ON FUNCTION reason.expire_idempotency_keys(interval) IS 'Forgets answers older than so long, now and all of them; by themselves they go as new ones come, after reason.idempotency_key_lifetime. Returns how many.';

@@ -58,13 +58,15 @@ def request(rng):
         headers.append(b"Content-Length: %d" % len(body))
     rng.shuffle(headers)
     sent = bytearray(b" ".join([method, path, version]) + b"\r\n" + b"\r\n".join(headers) + b"\r\n\r\n" + body)
-    for _ in range(rng.choice([0, 0, 0, 1, 3, 20])):
-        place = rng.randrange(len(sent))
+    for _ in range(rng.choice([0, 0, 0, 1, 3, 12])):
+        if len(sent) < 16:
+            break
+        place = rng.randrange(len(sent) - 8)
         if rng.random() < 0.5:
             sent[place] = rng.randrange(256)
         else:
             del sent[place:place + rng.randrange(1, 8)]
-    return bytes(sent[:rng.randrange(1, len(sent) + 1)] if rng.random() < 0.15 else sent)
+    return bytes(sent[:rng.randrange(1, len(sent))] if rng.random() < 0.15 else sent)
 
 
 async def send(stack, tls, rng, answers):
