@@ -48,6 +48,16 @@ def test_a_snapshot_is_complete_signed_and_stored(stack, kernel, database, decis
                             " AND payload::text LIKE %s", (f"%{snapshot['snapshotId']}%",)).fetchone() == (1,)
 
 
+def test_the_completing_event_names_the_request_that_asked(kernel, database, decision):
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    made = kernel.call("POST", "/reason/snapshot", {"rootNodeIds": [decision[1]]},
+                       {"X-Request-Id": "req-43", "traceparent": traceparent, "Prefer": "wait=20"})
+    request, = database.execute("SELECT payload -> 'request' FROM reason.audit_event WHERE event_type = 'snapshot.completed'"
+                                " AND payload #>> '{snapshot,id}' = %s", (made["snapshotId"],)).fetchone()
+    assert request == {"client": "kernel", "requestId": "req-43", "traceparent": traceparent}
+    assert database.execute("SELECT traceparent FROM reason.snapshot_spans(%s)", (made["snapshotId"],)).fetchone() == (traceparent,)
+
+
 def test_formats_of_a_snapshot(kernel, stack, snapshot):
     path = f"/reason/snapshot/{snapshot['snapshotId']}"
     metadata = kernel.get(path)
