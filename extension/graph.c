@@ -1,6 +1,6 @@
 /*
  * graph.c
- *		Opening the graph, counting its memory, finding where a walk starts.
+ *		Opening the graph, finding where a walk starts.
  */
 #include "postgres.h"
 
@@ -54,47 +54,6 @@ graph_direction_of(const char *name)
 			 errmsg("direction must be \"ancestors\" or \"descendants\", not \"%s\"", name)));
 }
 
-/* ---------------------------------------------------------------- memory */
-
-static void
-count_memory(Graph *graph, Size more)
-{
-	if (graph->used_bytes + more > graph->limit_bytes)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("trace needs more memory than reason.trace_memory_limit (%d kB)",
-						reason_trace_memory_limit_kb),
-				 errhint("Limit the trace with max_depth, max_nodes or filters, or raise reason.trace_memory_limit.")));
-	graph->used_bytes += more;
-}
-
-void *
-graph_alloc(Graph *graph, Size size)
-{
-	count_memory(graph, size);
-	return MemoryContextAllocHuge(graph->context, size);
-}
-
-void *
-graph_grow(Graph *graph, void *old, Size old_size, Size new_size)
-{
-	if (new_size == 0)
-	{
-		if (old)
-			pfree(old);
-		graph->used_bytes -= old_size;
-		return NULL;
-	}
-	/* Old and new exist side by side while the bytes are copied. */
-	count_memory(graph, new_size);
-	if (old)
-		old = repalloc_huge(old, new_size);
-	else
-		old = MemoryContextAllocHuge(graph->context, new_size);
-	graph->used_bytes -= old_size;
-	return old;
-}
-
 /* ---------------------------------------------------------------- tables */
 
 static Relation
@@ -130,6 +89,7 @@ graph_open(void)
 
 	graph->context = context;
 	graph->limit_bytes = (Size) reason_trace_memory_limit_kb * 1024;
+	graph_memory_begin(graph);
 	graph->snapshot = GetActiveSnapshot();
 	Assert(IsMVCCSnapshot(graph->snapshot));
 	graph->serializable = IsolationIsSerializable();
@@ -143,7 +103,7 @@ graph_open(void)
 }
 
 void
-graph_close(Graph *graph)
+graph_close_tables(Graph *graph)
 {
 	for (int kind = 0; kind < GRAPH_INDEX_KINDS; kind++)
 	{
@@ -152,6 +112,12 @@ graph_close(Graph *graph)
 	}
 	table_close(graph->edge, AccessShareLock);
 	table_close(graph->node, AccessShareLock);
+}
+
+void
+graph_close(Graph *graph)
+{
+	graph_close_tables(graph);
 	MemoryContextDelete(graph->context);
 }
 

@@ -91,6 +91,7 @@ typedef struct Graph
 	MemoryContext context;		/* of everything below */
 	Size		used_bytes;
 	Size		limit_bytes;
+	bool		has_kept_memory;	/* see graph_memory.c */
 	Snapshot	snapshot;
 	bool		serializable;	/* reads must leave predicate locks */
 	bool		ignore_dead;	/* index entries marked dead are dead for us too */
@@ -108,6 +109,8 @@ typedef struct Graph
 
 extern Graph *graph_open(void);
 extern void graph_close(Graph *graph);
+/* Its first half: nothing can be read any more, but what was read is still there, until graph->context goes. */
+extern void graph_close_tables(Graph *graph);
 
 extern void *graph_alloc(Graph *graph, Size size);
 /* Frees as well: new_size 0. */
@@ -123,6 +126,9 @@ extern void *graph_grow(Graph *graph, void *old, Size old_size, Size new_size);
 			(capacity) = new_capacity; \
 		} \
 	} while (0)
+
+/* graph_memory.c's part of opening. */
+extern void graph_memory_begin(Graph *graph);
 
 /* ---------------------------------------------------------------- the start */
 
