@@ -298,15 +298,25 @@ retire_own(void)
 		own->state = EXTENT_RETIRED;
 }
 
-static bool
-has_retired(void)
+/* Room that a retired generation of this database will leave, were its readers gone; 0: there is none. */
+static Size
+retired_size(void)
 {
+	Size		size = 0;
+
 	for (int i = 0; i < EXTENTS; i++)
 	{
 		if (control->extents[i].state == EXTENT_RETIRED && control->extents[i].database == MyDatabaseId)
-			return true;
+			size = Max(size, control->extents[i].size);
 	}
-	return false;
+	return size;
+}
+
+/* The next generation is a bit larger than the last. */
+static bool
+fits_next(Size room, Size last)
+{
+	return room >= last + last / 4;
 }
 
 bool
@@ -334,14 +344,14 @@ graph_cache_reserve(GraphCacheRoom *room)
 		own = ready_extent(MyDatabaseId);
 		room->extent = free_extent();
 		largest_gap(&begin, &size);
-		/* The next generation is a bit larger than the last: does it fit beside it? */
-		if (own && size < own->size + own->size / 4)
+		if (own && !fits_next(size, own->size))
 		{
 			retire_own();
 			reclaim();
 			largest_gap(&begin, &size);
 		}
-		wait = (room->extent < 0 || has_retired()) &&
+		/* A cursor may read a retired one for as long as its transaction lasts. */
+		wait = (room->extent < 0 || !fits_next(size, retired_size())) &&
 			!TimestampDifferenceExceeds(began, GetCurrentTimestamp(), WAIT_FOR_READERS_MS);
 		if (!wait && room->extent >= 0 && size > 0)
 		{

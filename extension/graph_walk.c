@@ -395,6 +395,8 @@ judge(Walk *walk)
 	Graph	   *graph = walk->graph;
 	GraphIndex *index = walk->index;
 	const GraphHorizon *horizon = graph->horizon;
+	BlockNumber known = InvalidBlockNumber;
+	bool		known_visible = false;
 	int			visible = 0;
 
 	for (int i = 0; i < index->found_count; i++)
@@ -411,7 +413,13 @@ judge(Walk *walk)
 				continue;
 			look_up |= no > horizon->decided_no;
 		}
-		if (!look_up && VM_ALL_VISIBLE(index->heap, block, &index->map_buffer))
+		/* Records that were written together lie together. */
+		if (block != known)
+		{
+			known = block;
+			known_visible = VM_ALL_VISIBLE(index->heap, block, &index->map_buffer);
+		}
+		if (!look_up && known_visible)
 		{
 			if (graph->serializable)
 				PredicateLockPage(index->heap, block, graph->snapshot);

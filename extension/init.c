@@ -11,6 +11,7 @@
 #include "graph.h"
 #include "graph_cache.h"
 #include "trace_cursor.h"
+#include "trace_scan.h"
 #include "write_input.h"
 
 #include "fmgr.h"
@@ -26,6 +27,7 @@ _PG_init(void)
 	canonical_define_parameters();
 	graph_define_parameters();
 	trace_define_parameters();
+	trace_path_define();
 	graph_cache_define_parameters();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");

@@ -53,40 +53,73 @@ make_trace(Graph *graph, GraphDirection direction, const TraceFilter *filter, Tr
 	return trace;
 }
 
+/* Of the same question, for another attempt. */
+static Trace *
+again(const Trace *trace)
+{
+	return make_trace(trace->graph, trace->direction, &trace->filter, trace->detail, trace->until_no);
+}
+
+/* Along the indexes; NULL: it has more nodes than that. */
+static Trace *
+walk(const Trace *question, const GraphNode *start, uint32 most_nodes)
+{
+	Trace	   *trace = again(question);
+	TraceOutcome outcome = trace_walk(trace, start, most_nodes, true);
+
+	if (outcome == TRACE_NODE_MISSING)
+	{
+		trace = again(question);
+		outcome = trace_walk(trace, start, most_nodes, false);
+	}
+	return outcome == TRACE_DONE ? trace : NULL;
+}
+
+/* In the cache; NULL: what changed is irregular. */
+static Trace *
+search(const Trace *question, const GraphNode *start, GraphCacheView *view)
+{
+	Trace	   *trace;
+
+	if (!graph_cache_overlay(view))
+		return NULL;
+	trace = again(question);
+	trace_cached(trace, start, view);
+	ereport(DEBUG1,
+			(errmsg_internal("trace of %u nodes ran in the adjacency cache, %u blocks read first",
+							 trace->node_count, view->blocks_to_read)));
+	return trace;
+}
+
+static GraphCacheView *
+view_for(const Trace *question)
+{
+	if (!graph_cache_exists() || trace_filter_needs_edge_rows(&question->filter) ||
+		trace_filter_needs_node_rows(&question->filter))
+		return NULL;
+	return graph_cache_view(question->graph, question->direction);
+}
+
 Trace *
 trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const TraceFilter *filter,
 		  TraceDetail detail, int64 until_no)
 {
-	Trace	   *trace = make_trace(graph, direction, filter, detail, until_no);
-	GraphCacheView *view = NULL;
+	Trace	   *question = make_trace(graph, direction, filter, detail, until_no);
+	GraphCacheView *view = view_for(question);
+	Trace	   *trace = NULL;
 
-	if (graph_cache_exists() && !trace_filter_needs_edge_rows(filter) && !trace_filter_needs_node_rows(filter))
-		view = graph_cache_view(graph, direction);
-	if (!view)
-	{
-		trace_walk(trace, start, PG_UINT32_MAX);
-		if (trace->node_count >= WORTH_A_CACHE)
-			graph_cache_request();
-		return trace;
-	}
-
-	if (view->blocks_coverable >= WORTH_A_GENERATION)
+	if (view && view->blocks_coverable >= WORTH_A_GENERATION)
 		graph_cache_request();
 	/* What changed has to be read first: a small trace is done sooner without. */
-	if (view->blocks_to_read > 0 && reason_adjacency_cache != GRAPH_CACHE_ALWAYS)
+	if (view && view->blocks_to_read > 0 && reason_adjacency_cache != GRAPH_CACHE_ALWAYS)
+		trace = walk(question, start, view->blocks_to_read * NODES_PER_BLOCK);
+	if (!trace && view)
+		trace = search(question, start, view);
+	if (!trace)
 	{
-		if (trace_walk(trace, start, view->blocks_to_read * NODES_PER_BLOCK))
-			return trace;
-		trace = make_trace(graph, direction, filter, detail, until_no);
+		trace = walk(question, start, PG_UINT32_MAX);
+		if (!view && trace->node_count >= WORTH_A_CACHE)
+			graph_cache_request();
 	}
-	if (graph_cache_overlay(view))
-	{
-		trace_cached(trace, start, view);
-		ereport(DEBUG1,
-				(errmsg_internal("trace of %u nodes ran in the adjacency cache, %u blocks read first",
-								 trace->node_count, view->blocks_to_read)));
-	}
-	else
-		trace_walk(trace, start, PG_UINT32_MAX);
 	return trace;
 }

@@ -59,8 +59,10 @@ typedef struct TraceFilter
 typedef enum TraceDetail
 {
 	TRACE_COUNT,				/* numbers of nodes and edges; nodes are in no order and have no ids */
-	TRACE_NODES,
-	TRACE_EDGES					/* nodes, and all edges inside the trace */
+	TRACE_DEPTHS,				/* nodes and their parents in order, no edge_count */
+	TRACE_TREE,					/* and their tree edges */
+	TRACE_NODES,				/* and edge_count, and what trace_cycles() needs */
+	TRACE_EDGES					/* and all edges inside the trace */
 } TraceDetail;
 
 struct TraceSearch;
@@ -123,11 +125,14 @@ typedef struct TraceRow
 	const pg_uuid_t *parent_id;
 } TraceRow;
 
-/* To be called before the first trace_row(). */
+/* To be called before the first trace_row() whose edge_id is looked at. */
 extern void trace_rows_begin(Trace *trace);
 
 /* The row of a position; its members live as long as the trace. */
 extern TraceRow trace_row(Trace *trace, uint32 position);
+
+/* Its first member alone. */
+extern const pg_uuid_t *trace_node_id(const Trace *trace, uint32 position);
 
 static inline uint32
 trace_parent(const Trace *trace, uint32 position)

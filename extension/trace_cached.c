@@ -101,7 +101,7 @@ add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
 static inline void
 add_return(TraceSearch *search, uint32 source, uint32 target)
 {
-	if (search->trace->detail != TRACE_COUNT)
+	if (search->trace->detail >= TRACE_NODES)
 		trace_add_return(search->trace, source, target);
 }
 
@@ -176,6 +176,9 @@ run_levels(TraceSearch *search)
 			(filter->max_nodes < 0 || (int64) end < filter->max_nodes);
 
 		CHECK_FOR_INTERRUPTS();
+		/* What else the links of the last level tell is not asked for. */
+		if (!grows && (trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE))
+			break;
 		trace_begin_level(trace, begin);
 		for (uint32 position = begin; position < end; position++)
 		{
@@ -350,6 +353,16 @@ trace_cached_row(Trace *trace, uint32 position)
 	return row;
 }
 
+const pg_uuid_t *
+trace_cached_node_id(const Trace *trace, uint32 position)
+{
+	const TraceSearch *search = trace->search;
+
+	if (position + FETCH_RECORDS < trace->node_count)
+		__builtin_prefetch(&graph_cache_node(search->view, search->nodes[position + FETCH_RECORDS])->id);
+	return &graph_cache_node(search->view, search->nodes[position])->id;
+}
+
 void
 trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 {
@@ -374,17 +387,21 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 	run_levels(search);
 	if (trace->detail == TRACE_COUNT)
 		return;
-	if (trace->return_count > 0 || search->may_return || trace->detail == TRACE_EDGES || trace->until_no != 0)
+	if (trace->return_count > 0 || (trace->detail >= TRACE_NODES && search->may_return) ||
+		trace->detail == TRACE_EDGES || trace->until_no != 0)
 		make_positions(search);
 
 	/*
 	 * While every tree edge leads back in time, only an edge that leads forward can come to an
 	 * ancestor on the path.  Once one does not, any edge to an earlier level may.
 	 */
-	if (search->may_return)
-		collect_returns(search);
-	else
-		place_returns(search);
+	if (trace->detail >= TRACE_NODES)
+	{
+		if (search->may_return)
+			collect_returns(search);
+		else
+			place_returns(search);
+	}
 	if (trace->detail == TRACE_EDGES)
 	{
 		place_edges(search);

@@ -10,11 +10,16 @@
 #include "graph_cache_view.h"
 #include "trace.h"
 
-/*
- * Along the covering indexes.  False: it has more than most_nodes nodes, and what was found
- * so far is to be thrown away.
- */
-extern bool trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes);
+/* How a walk ended.  If it is not done, the trace is of no use. */
+typedef enum TraceOutcome
+{
+	TRACE_DONE,
+	TRACE_TOO_LARGE,			/* it has more than most_nodes nodes */
+	TRACE_NODE_MISSING			/* an edge leads to a node that is not there, and the walk was optimistic */
+} TraceOutcome;
+
+/* Along the covering indexes.  Optimistic: faster, while every edge leads to a node. */
+extern TraceOutcome trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimistic);
 
 /* In the adjacency cache, after graph_cache_overlay(); for filters that need no rows. */
 extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view);
@@ -24,6 +29,7 @@ extern void trace_closure(Trace *trace, uint32 start, GraphCacheView *view);
 
 /* trace_row() of a trace that trace_cached() ran. */
 extern TraceRow trace_cached_row(Trace *trace, uint32 position);
+extern const pg_uuid_t *trace_cached_node_id(const Trace *trace, uint32 position);
 
 /* Notes where a level begins. */
 extern void trace_begin_level(Trace *trace, uint32 position);

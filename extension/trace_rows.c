@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "trace_rows.h"
+#include "trace_scan.h"
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
@@ -16,19 +17,17 @@
 #include "miscadmin.h"
 #include "utils/tuplestore.h"
 
-#define COLUMNS 6
-
 typedef struct RowForm
 {
 	TupleTableSlot *slot;		/* holds the tuple */
-	char	   *column[COLUMNS];
+	char	   *column[TRACE_COLUMNS];
 } RowForm;
 
 static void
 put_first(ReturnSetInfo *result, Trace *trace, bool cycle)
 {
-	Datum		values[COLUMNS] = {0};
-	bool		nulls[COLUMNS] = {false, false, false, true, true, false};
+	Datum		values[TRACE_COLUMNS] = {0};
+	bool		nulls[TRACE_COLUMNS] = {false, false, false, true, true, false};
 
 	values[0] = Int32GetDatum(0);
 	values[1] = Int32GetDatum(0);
@@ -41,17 +40,17 @@ put_first(ReturnSetInfo *result, Trace *trace, bool cycle)
 static void
 make_form(RowForm *form, TupleDesc desc)
 {
-	static const int16 widths[COLUMNS] = {sizeof(int32), sizeof(int32), UUID_LEN, UUID_LEN, UUID_LEN, sizeof(bool)};
+	static const int16 widths[TRACE_COLUMNS] = {sizeof(int32), sizeof(int32), UUID_LEN, UUID_LEN, UUID_LEN, sizeof(bool)};
 	pg_uuid_t	any = {{0}};
-	Datum		values[COLUMNS] = {0, 0, UUIDPGetDatum(&any), UUIDPGetDatum(&any), UUIDPGetDatum(&any), 0};
-	bool		nulls[COLUMNS] = {false};
+	Datum		values[TRACE_COLUMNS] = {0, 0, UUIDPGetDatum(&any), UUIDPGetDatum(&any), UUIDPGetDatum(&any), 0};
+	bool		nulls[TRACE_COLUMNS] = {false};
 	MinimalTuple tuple = heap_form_minimal_tuple(desc, values, nulls);
 	char	   *data = (char *) tuple - MINIMAL_TUPLE_OFFSET + tuple->t_hoff;
 	uintptr_t	offset = 0;
 
-	if (desc->natts != COLUMNS)
-		elog(ERROR, "trace() has %d columns instead of %d", desc->natts, COLUMNS);
-	for (int i = 0; i < COLUMNS; i++)
+	if (desc->natts != TRACE_COLUMNS)
+		elog(ERROR, "trace() has %d columns instead of %d", desc->natts, TRACE_COLUMNS);
+	for (int i = 0; i < TRACE_COLUMNS; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 

@@ -7,6 +7,7 @@
 #include "trace.h"
 #include "trace_arguments.h"
 #include "trace_rows.h"
+#include "trace_scan.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
@@ -23,8 +24,8 @@ static const TraceArguments trace_arguments = {
 	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8
 };
 
-Datum
-reason_trace(PG_FUNCTION_ARGS)
+Trace *
+trace_call(FunctionCallInfo fcinfo, TraceDetail detail)
 {
 	GraphDirection direction = trace_direction_argument(fcinfo, 1);
 	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
@@ -32,14 +33,27 @@ reason_trace(PG_FUNCTION_ARGS)
 	GraphDivisions divisions;
 	GraphNode  *start;
 
-	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0))
-		return (Datum) 0;
+		return NULL;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
 	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 9), &filter);
-	trace_put_rows(trace_begin_rows(fcinfo, graph), trace_run(graph, start, direction, &filter, TRACE_NODES, 0));
-	graph_close(graph);
+	return trace_run(graph, start, direction, &filter, detail, 0);
+}
+
+/* Where a plan node of its own cannot do it: see trace_path.c. */
+Datum
+reason_trace(PG_FUNCTION_ARGS)
+{
+	Trace	   *trace;
+
+	InitMaterializedSRF(fcinfo, 0);
+	trace = trace_call(fcinfo, TRACE_NODES);
+	if (trace)
+	{
+		trace_put_rows(trace_begin_rows(fcinfo, trace->graph), trace);
+		graph_close(trace->graph);
+	}
 	return (Datum) 0;
 }
 
@@ -126,7 +140,7 @@ reason_causal_path(PG_FUNCTION_ARGS)
 	if (cause->division.length == effect->division.length &&
 		memcmp(cause->division.data, effect->division.data, cause->division.length) == 0)
 	{
-		trace = trace_run(graph, effect, GRAPH_ANCESTORS, &filter, TRACE_NODES, cause->no);
+		trace = trace_run(graph, effect, GRAPH_ANCESTORS, &filter, TRACE_TREE, cause->no);
 		if (trace->until_position != TRACE_NO_PARENT)
 			put_path(result, trace, trace->until_position);
 	}

@@ -118,6 +118,12 @@ trace_rows_begin(Trace *trace)
 		trace->edge_ids = find_edge_ids(trace);
 }
 
+const pg_uuid_t *
+trace_node_id(const Trace *trace, uint32 position)
+{
+	return trace->search ? trace_cached_node_id(trace, position) : &trace->nodes[position].id;
+}
+
 TraceRow
 trace_row(Trace *trace, uint32 position)
 {
@@ -130,7 +136,7 @@ trace_row(Trace *trace, uint32 position)
 	row.node_id = &node->id;
 	if (node->parent != TRACE_NO_PARENT)
 	{
-		row.edge_id = &trace->edge_ids[position];
+		row.edge_id = trace->edge_ids ? &trace->edge_ids[position] : NULL;
 		row.parent_id = &trace->nodes[node->parent].id;
 	}
 	return row;

@@ -5,13 +5,18 @@
 -- its ends live in one division, and a node of a division that the caller may not see is
 -- reported as one that does not exist. So is one in quarantine, for those who do not see it.
 
+CREATE FUNCTION reason.trace_support(internal) RETURNS internal
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'reason_trace_support';
+COMMENT ON FUNCTION reason.trace_support(internal) IS 'How many rows the planner is to expect of trace().';
+
 CREATE FUNCTION reason.trace(node uuid, direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
     min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, max_nodes integer DEFAULT NULL,
     division text DEFAULT NULL,
     OUT step integer, OUT depth integer, OUT node_id uuid, OUT edge_id uuid, OUT parent_id uuid, OUT cycle boolean)
 RETURNS SETOF record
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 SUPPORT reason.trace_support
 AS 'MODULE_PATHNAME', 'reason_trace';
 COMMENT ON FUNCTION reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text) IS
     'Breadth first from a node: each node once, at its smallest depth, siblings by (created_at, id). direction: ancestors (causes) or descendants (effects). Nodes that fail types or min_confidence, and edges that fail edge_types or min_weight, are neither shown nor walked through; the start is always shown. as_of: nodes and edges recorded by then. cycle: an edge leads from the node back to itself or to an ancestor on its path.';

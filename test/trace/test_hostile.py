@@ -3,6 +3,7 @@
 All with the indexes walked, and in the adjacency cache.
 """
 
+import os
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ import pytest
 
 from conftest import build_cache, connect
 
-SIZE = 200_000
+SIZE = int(os.environ.get("REASON_HOSTILE_SIZE", "200000"))
 
 
 @pytest.fixture(scope="module", params=["off", "always"], ids=["walked", "cached"])
@@ -121,6 +122,12 @@ def test_a_cancel_ends_a_node_with_many_edges_at_once(database, use, shapes):
     cancel_ends_it(database, use, shapes["star"], "SELECT length(reason.node_json(%s, '{*}'))")
 
 
+def processor_seconds(pid):
+    """What other work on the machine takes does not count."""
+    with open(f"/proc/{pid}/schedstat") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
 def cancel_ends_it(database, use, start, call):
     with connect_using(use, database) as db, connect(database) as watcher:
         for delay in [0.01, 0.05]:
@@ -130,7 +137,7 @@ def cancel_ends_it(database, use, start, call):
             def cancel():
                 # Again if it came between two calls.
                 while not done.wait(delay if not canceled else 0.3):
-                    canceled.append(time.monotonic())
+                    canceled.append((processor_seconds(db.info.backend_pid), time.monotonic()))
                     db.cancel()
 
             thread = threading.Thread(target=cancel)
@@ -139,12 +146,12 @@ def cancel_ends_it(database, use, start, call):
                 while True:
                     db.execute(call, [start])
             except psycopg.errors.QueryCanceled:
-                took = time.monotonic() - canceled[-1]
+                used, took = processor_seconds(db.info.backend_pid) - canceled[-1][0], time.monotonic() - canceled[-1][1]
             finally:
                 done.set()
                 thread.join()
-            # 100 ms, and what a busy machine of two cores adds
-            assert took < 0.25, took
+            assert used < 0.1, used
+            assert took < 1, took
             pinned = watcher.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND relation IS NOT NULL", [db.info.backend_pid])
             assert pinned.fetchone()[0] == 0
 

@@ -1,0 +1,95 @@
+/*
+ * trace_level.h
+ *		One level of a breadth-first search along the covering indexes.
+ *
+ * It goes through four steps: walk the edges of its nodes (trace_walk.c); settle which of several
+ * parallel edges is the tree edge (trace_parallel.c); look the new nodes up, and put them in
+ * order (trace_place.c).  Nothing recurses, and memory is what the trace holds.
+ */
+#ifndef REASON_TRACE_LEVEL_H
+#define REASON_TRACE_LEVEL_H
+
+#include "postgres.h"
+
+#include "graph_sort.h"
+#include "trace.h"
+
+/* In the map: reached, but not part of the trace. */
+#define TRACE_LEFT_OUT PG_UINT32_MAX
+
+/* One of several edges between a node and the same parent. */
+typedef struct ParallelEdge
+{
+	uint32		node;
+	uint32		source;
+	int64		edge_no;
+	TimestampTz created_at;
+	pg_uuid_t	id;
+	ItemPointerData tid;
+	bool		found;
+} ParallelEdge;
+
+/* Memory for one purpose, used again at every level. */
+typedef struct TraceRoom
+{
+	void	   *bytes;
+	Size		size;
+} TraceRoom;
+
+typedef struct TraceLevel
+{
+	Trace	   *trace;
+	uint32		begin;			/* positions of the nodes being expanded */
+	uint32		end;			/* = where the new ones begin */
+	uint32		depth;			/* of the nodes being expanded */
+	bool		grows;			/* new nodes are wanted */
+	bool		optimistic;		/* nodes that have no siblings are looked up when the trace is done */
+	uint32		most_nodes;		/* give up beyond */
+	bool		gave_up;
+	uint32		edges_begin;	/* edges of this level */
+	GraphKey   *frontier;		/* the nodes being expanded, by number */
+	ParallelEdge *parallel;
+	uint32		parallel_count;
+	uint32		parallel_capacity;
+	int64	   *keys;			/* scratch: numbers for a walk */
+	GraphKey   *sorted;			/* the new nodes, by number */
+	GraphKey   *scratch;
+	Size		key_capacity;
+	GraphEntry *rows;			/* entries whose rows a filter must see */
+	uint32		row_count;
+	uint32		row_capacity;
+	TraceRoom	children;		/* of trace_place.c */
+	TraceRoom	start;
+	TraceRoom	ranks;
+	TraceRoom	copy;
+	TraceRoom	position;
+} TraceLevel;
+
+/* Room for so many keys in frontier, keys, sorted and scratch; what the first holds is kept. */
+extern void trace_level_reserve(TraceLevel *level, uint32 keys);
+
+/* Nothing of what was in it is kept. */
+extern void *trace_level_room(TraceLevel *level, TraceRoom *room, Size size);
+
+/* Of edges between the same two nodes the first by (created_at, id) becomes the tree edge. */
+extern void trace_level_settle(TraceLevel *level);
+
+/*
+ * Looks the new nodes up as far as that cannot wait, leaves out those that are not accepted, puts the
+ * others into the order of the trace, and sets the frontier of the next level.  False: a node is not
+ * there that an edge leads to, and the level is optimistic.
+ */
+extern bool trace_level_place(TraceLevel *level);
+
+/* What could wait.  False: a node is not there. */
+extern bool trace_level_look_up_rest(TraceLevel *level);
+
+static inline int
+trace_compare(TimestampTz a_time, const pg_uuid_t *a_id, TimestampTz b_time, const pg_uuid_t *b_id)
+{
+	if (a_time != b_time)
+		return a_time < b_time ? -1 : 1;
+	return memcmp(a_id, b_id, UUID_LEN);
+}
+
+#endif							/* REASON_TRACE_LEVEL_H */
