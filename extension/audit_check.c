@@ -294,7 +294,7 @@ check_erased(AuditChecker *checker)
 }
 
 /*
- * Events of signers, snapshots and the quarantine describe a row of another table: the function
+ * Events of signers, snapshots, erasures and the quarantine describe rows of other tables: the function
  * of that name in SQL says what does not agree, NULL when all does.
  */
 static bool
@@ -344,7 +344,7 @@ audit_check_subject(AuditChecker *checker, RecordText event_type, int64 no, cons
 	if (is_type(event_type, "quarantine.released"))
 		return check_in_sql(checker, "SELECT reason.quarantine_event_fault($1, $2)");
 	if (is_type(event_type, "payload.erased"))
-		return check_erased(checker);
+		return check_erased(checker) && check_in_sql(checker, "SELECT reason.erasure_event_fault($1, $2)");
 	if (is_type(event_type, "snapshot.completed"))
 		return check_in_sql(checker, "SELECT reason.snapshot_event_fault($1, $2)");
 	if (is_type(event_type, "signer.added") || is_type(event_type, "signer.retired") || is_type(event_type, "signer.revoked"))

@@ -191,6 +191,7 @@ CREATE TABLE reason.snapshot (
     next_attempt_at       timestamptz,
     failure               text,
     audit_event_id        uuid,
+    erased_event_id       uuid,
     CONSTRAINT snapshot_pkey PRIMARY KEY (no, division),
     CONSTRAINT snapshot_id_key UNIQUE (id, division),
     CONSTRAINT snapshot_request_key UNIQUE (division, requested_by, request_id),
@@ -203,6 +204,7 @@ CREATE TABLE reason.snapshot (
 );
 COMMENT ON TABLE reason.snapshot IS 'A frozen subgraph. Complete only when its signature and its object are both durable.';
 COMMENT ON COLUMN reason.snapshot.hash IS 'SHA-256 of the canonical document, hex.';
+COMMENT ON COLUMN reason.snapshot.erased_event_id IS 'The event payload.erased that removed the document, as it held what was erased. Hash, signature and object stay.';
 COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
@@ -234,6 +236,14 @@ CREATE TABLE reason.snapshot_chunk (
 -- Read by ranges and sent on as it is: compressing it would only cost time.
 ALTER TABLE reason.snapshot_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 COMMENT ON TABLE reason.snapshot_chunk IS 'The signed bytes of a snapshot, in pieces of 1 MiB, in order.';
+
+-- What freezes a content locks the row of the division against whatever erases one, and the other way round.
+CREATE TABLE reason.erasure_fence (
+    division text   NOT NULL,
+    erasures bigint NOT NULL DEFAULT 0,
+    CONSTRAINT erasure_fence_pkey PRIMARY KEY (division)
+);
+COMMENT ON TABLE reason.erasure_fence IS 'Held by snapshots while they are frozen (FOR SHARE), and by erasures (FOR UPDATE), so that no content is frozen while it is being erased. Not dumped.';
 
 -- ---------------------------------------------------------------- who may sign, who may call
 
@@ -282,6 +292,14 @@ CREATE TABLE reason.division_grant (
     CONSTRAINT division_grant_pkey PRIMARY KEY (grantee, division)
 );
 COMMENT ON TABLE reason.division_grant IS 'Which divisions the members of a database role may see in SQL; ''*'' stands for all.';
+
+CREATE TABLE reason.division_grant_withdrawn (
+    grantee  name NOT NULL,
+    division text NOT NULL,
+    CONSTRAINT division_grant_withdrawn_pkey PRIMARY KEY (grantee, division)
+);
+COMMENT ON TABLE reason.division_grant_withdrawn IS
+    'Grants that CREATE EXTENSION brings and that were deleted from division_grant since. Kept by triggers, so that a dump that is restored deletes them again.';
 
 -- ---------------------------------------------------------------- queues and fences
 

@@ -2,7 +2,8 @@
 --
 -- Two things are allowed all the same. A payload may be erased: payload and salt become NULL,
 -- nothing else changes, and only when the chain has an event payload.erased that names the
--- record. A snapshot moves through its states until it is complete.
+-- record; with it go the documents of the snapshots that the event names. A snapshot moves through
+-- its states until it is complete.
 --
 -- The triggers fire for ordinary sessions (ENABLE, not ENABLE ALWAYS): a logical replica applies
 -- what the publisher's triggers have let pass, and it must not be asked twice.
@@ -65,6 +66,32 @@ END
 $$;
 COMMENT ON FUNCTION reason.allow_only_erasure() IS 'Trigger: lets payload and salt become NULL when the chain has the event of it; refuses any other update.';
 
+CREATE FUNCTION reason.erases_document(event_id uuid, division text, snapshot_id uuid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM reason.audit_event e
+                   WHERE e.id = $1 AND e.division = $2 AND e.event_type = 'payload.erased'
+                     AND (e.payload #> '{erased,snapshots}')::jsonb ? $3::text)
+$$;
+COMMENT ON FUNCTION reason.erases_document(uuid, text, uuid) IS 'Whether that is an event payload.erased that says that it removed the document of a snapshot.';
+
+CREATE FUNCTION reason.allow_only_erased_document() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM reason.snapshot s WHERE s.no = OLD.snapshot_no AND s.division = OLD.division
+               AND reason.erases_document(s.erased_event_id, s.division, s.id)) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+        MESSAGE = 'cannot delete table "snapshot_chunk": what is recorded is never changed',
+        HINT = 'Personal content is removed with reason.erase_payload().';
+END
+$$;
+COMMENT ON FUNCTION reason.allow_only_erased_document() IS 'Trigger: lets the document of a snapshot go when the chain has the event of it.';
+
 -- ---------------------------------------------------------------- snapshots
 
 CREATE FUNCTION reason.allow_only_progress() RETURNS trigger
@@ -73,8 +100,20 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     fixed record := NEW;
+    kept record := OLD;
     allowed boolean;
 BEGIN
+    kept.erased_event_id := NEW.erased_event_id;
+    IF OLD.erased_event_id IS NULL AND reason.erases_document(NEW.erased_event_id, OLD.division, OLD.id) THEN
+        -- Complete it stays as it is; otherwise it has failed.
+        IF OLD.status = 'complete' AND NEW *= kept THEN
+            RETURN NEW;
+        END IF;
+        allowed := NEW.status = 'failed';
+        fixed.erased_event_id := NULL;
+    ELSE
+        allowed := OLD.erased_event_id IS NULL;
+    END IF;
     -- Only these describe the state; the rest says what was frozen.
     fixed.status := OLD.status;
     fixed.signer_id := OLD.signer_id;
@@ -87,11 +126,11 @@ BEGIN
     fixed.next_attempt_at := OLD.next_attempt_at;
     fixed.failure := OLD.failure;
     fixed.audit_event_id := OLD.audit_event_id;
-    allowed := fixed *= OLD AND CASE OLD.status
+    allowed := allowed AND fixed *= OLD AND CASE OLD.status
         WHEN 'pending' THEN NEW.status IN ('pending', 'signed', 'failed')
         -- back to pending: its signer may not sign any more
         WHEN 'signed' THEN NEW.status IN ('signed', 'complete', 'failed', 'pending')
-        WHEN 'failed' THEN NEW.status IN ('pending', 'signed')
+        WHEN 'failed' THEN NEW.status IN ('pending', 'signed') OR NEW.erased_event_id IS NOT NULL
         ELSE false END;
     IF allowed THEN
         RETURN NEW;
@@ -102,7 +141,7 @@ BEGIN
         HINT = 'Make a new snapshot with reason.create_snapshot().';
 END
 $$;
-COMMENT ON FUNCTION reason.allow_only_progress() IS 'Trigger: lets a snapshot move from pending over signed to complete, or to failed and back; a complete one stays as it is.';
+COMMENT ON FUNCTION reason.allow_only_progress() IS 'Trigger: lets a snapshot move from pending over signed to complete, or to failed and back; a complete one stays as it is. Its document may be erased, once.';
 
 -- ---------------------------------------------------------------- signers
 
@@ -135,7 +174,8 @@ BEGIN
         EXECUTE pg_catalog.format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reason.%I
             FOR EACH STATEMENT EXECUTE FUNCTION reason.refuse_change()', table_name);
         EXECUTE pg_catalog.format('CREATE TRIGGER refuse_delete BEFORE DELETE ON reason.%I
-            FOR EACH ROW EXECUTE FUNCTION reason.refuse_change()', table_name);
+            FOR EACH ROW EXECUTE FUNCTION reason.%I()', table_name,
+            CASE table_name WHEN 'snapshot_chunk' THEN 'allow_only_erased_document' ELSE 'refuse_change' END);
         EXECUTE pg_catalog.format('CREATE TRIGGER refuse_update BEFORE UPDATE ON reason.%I
             FOR EACH ROW EXECUTE FUNCTION reason.%I()', table_name,
             CASE table_name WHEN 'node' THEN 'allow_only_erasure'

@@ -17,11 +17,57 @@ BEGIN
 END
 $$;
 
-INSERT INTO reason.division_grant (grantee, division) VALUES
-    ('reason_reader', 'default'),
-    ('reason_auditor', 'default'), ('reason_auditor', 'system'),
-    ('reason_writer', 'default'),
-    ('reason_admin', '*');
+-- ---------------------------------------------------------------- divisions of the roles
+
+CREATE FUNCTION reason.initial_division_grants() RETURNS TABLE (grantee name, division text)
+LANGUAGE sql IMMUTABLE
+AS $$
+    VALUES ('reason_reader'::name, 'default'),
+           ('reason_auditor', 'default'), ('reason_auditor', 'system'),
+           ('reason_writer', 'default'),
+           ('reason_admin', '*')
+$$;
+COMMENT ON FUNCTION reason.initial_division_grants() IS 'What division_grant holds after CREATE EXTENSION.';
+
+INSERT INTO reason.division_grant SELECT * FROM reason.initial_division_grants();
+
+-- A dump has neither the initial grants, which CREATE EXTENSION brings along, nor a trace of one that
+-- was deleted, but for what these triggers write down.
+
+CREATE FUNCTION reason.note_withdrawn_grant() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF TG_OP IN ('DELETE', 'UPDATE') THEN
+        INSERT INTO reason.division_grant_withdrawn SELECT * FROM reason.initial_division_grants() g
+        WHERE (g.grantee, g.division) = (OLD.grantee, OLD.division)
+        ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        DELETE FROM reason.division_grant_withdrawn w WHERE (w.grantee, w.division) = (NEW.grantee, NEW.division);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION reason.note_withdrawn_grant() IS 'Trigger: notes an initial grant that is deleted, until it is made again.';
+
+CREATE TRIGGER note_withdrawn AFTER INSERT OR UPDATE OR DELETE ON reason.division_grant
+    FOR EACH ROW EXECUTE FUNCTION reason.note_withdrawn_grant();
+
+CREATE FUNCTION reason.withdraw_grant() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    DELETE FROM reason.division_grant g WHERE (g.grantee, g.division) = (NEW.grantee, NEW.division);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION reason.withdraw_grant() IS 'Trigger: deletes a grant that is noted as withdrawn, as when a dump is restored.';
+
+CREATE TRIGGER withdraw AFTER INSERT ON reason.division_grant_withdrawn
+    FOR EACH ROW EXECUTE FUNCTION reason.withdraw_grant();
 
 -- ---------------------------------------------------------------- what a caller sees
 

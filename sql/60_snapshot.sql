@@ -82,6 +82,7 @@ BEGIN
         END IF;
     END IF;
 
+    PERFORM reason.fence_freezing(found_division);
     SELECT * INTO frozen FROM reason.freeze_subgraph(found_division, root_nos, root_ids, $2, $3, $4, $5, $8, $6, $9);
     INSERT INTO reason.snapshot (no, id, division, root_ids, depth, direction, audience, description, include_annotations, pii_included,
         manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count)
@@ -139,6 +140,19 @@ END
 $$;
 COMMENT ON FUNCTION reason.snapshot_of(uuid) IS 'The snapshot, if the current role may see its division; else P0002.';
 
+CREATE FUNCTION reason.snapshot_with_document(p_id uuid) RETURNS reason.snapshot
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot := reason.snapshot_of(p_id);
+BEGIN
+    PERFORM reason.require_document(s);
+    RETURN s;
+END
+$$;
+COMMENT ON FUNCTION reason.snapshot_with_document(uuid) IS 'As snapshot_of(); P0002 as well when the document was erased.';
+
 CREATE FUNCTION reason.snapshot_chunk(id uuid, n integer) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -156,7 +170,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    s reason.snapshot := reason.snapshot_of($1);
+    s reason.snapshot := reason.snapshot_with_document($1);
 BEGIN
     -- PostgreSQL: a value holds less than 1 GB, and gathering it takes as much again.
     IF s.size_bytes > 1000000000 THEN
@@ -352,6 +366,7 @@ BEGIN
     IF s.status = 'complete' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('snapshot "%s" is complete', $1);
     END IF;
+    PERFORM reason.require_document(s);
     still_good := EXISTS (SELECT FROM reason.signer g WHERE g.signer_id = s.signer_id AND (g.revoked_at IS NULL OR g.revoked_at > s.signed_at));
     UPDATE reason.snapshot x SET
         status = CASE WHEN still_good THEN 'signed' ELSE 'pending' END,
@@ -471,15 +486,26 @@ DECLARE
     s reason.snapshot := reason.snapshot_of($1);
     d record;
     g record;
+    form_fault text;
+    graph_fault text;
     row_fault text;
+    document_remark text;
 BEGIN
-    SELECT * INTO d FROM reason.check_document(s.no, s.division, NULL);
     stored_hash := s.hash;
-    computed_hash := d.hash;
-    hash_ok := s.hash = d.hash;
-    graph_ok := d.graph_fault IS NULL;
-    IF d.header IS NOT NULL THEN
-        row_fault := reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count);
+    IF s.erased_event_id IS NULL THEN
+        SELECT * INTO d FROM reason.check_document(s.no, s.division, NULL);
+        computed_hash := d.hash;
+        hash_ok := s.hash = d.hash;
+        graph_ok := d.graph_fault IS NULL;
+        form_fault := d.form_fault;
+        graph_fault := d.graph_fault;
+        IF d.header IS NOT NULL THEN
+            row_fault := reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count);
+        END IF;
+    ELSE
+        -- Of a document that was erased, its hash can still be proved: signed, and recorded in the chain.
+        document_remark := reason.erased_document_remark(s);
+        row_fault := reason.erased_document_fault(s);
     END IF;
     IF row_fault IS NULL AND s.status = 'complete' THEN
         row_fault := coalesce((SELECT coalesce(reason.snapshot_event_fault(e.payload, s.division), '') FROM reason.audit_event e
@@ -492,18 +518,19 @@ BEGIN
         signature_ok := false;
         SELECT format('snapshot "%s" is %s, not signed', s.id, s.status) AS fault, NULL::text AS status, NULL::text AS remark INTO g;
     ELSE
-        SELECT * INTO g FROM reason.signature_fault(s.signer_id, s.signature, d.hash, s.signed_at, s.signed_at);
+        SELECT * INTO g FROM reason.signature_fault(s.signer_id, s.signature, coalesce(computed_hash, s.hash), s.signed_at, s.signed_at);
         signature_ok := g.fault IS NULL;
     END IF;
     signer_status := g.status;
-    ok := hash_ok AND signature_ok AND graph_ok AND row_fault IS NULL AND d.form_fault IS NULL;
+    ok := hash_ok IS NOT FALSE AND signature_ok AND graph_ok IS NOT FALSE AND row_fault IS NULL AND form_fault IS NULL;
     detail := coalesce(
-        CASE WHEN NOT hash_ok THEN format('snapshot_chunk of snapshot "%s": the bytes do not give the hash%s', s.id, coalesce('; ' || d.form_fault, '')) END,
-        g.fault, format('snapshot "%s": ', s.id) || d.form_fault, row_fault, d.graph_fault, g.remark);
+        CASE WHEN NOT hash_ok THEN format('snapshot_chunk of snapshot "%s": the bytes do not give the hash%s', s.id, coalesce('; ' || form_fault, '')) END,
+        g.fault, format('snapshot "%s": ', s.id) || form_fault, row_fault, graph_fault, concat_ws('; ', g.remark, document_remark));
+    detail := NULLIF(detail, '');
 END
 $$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid) IS
-    'Proves a snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same.';
+    'Proves a snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
 
 CREATE FUNCTION reason.verify_snapshot_document(document text, signature text, INOUT signer_id text,
     OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_status text, OUT graph_ok boolean,
@@ -572,8 +599,8 @@ AS $$
     SELECT coalesce(x.kind, y.kind), coalesce(x.id, y.id),
            CASE WHEN x.id IS NULL THEN 'added' WHEN y.id IS NULL THEN 'missing' ELSE 'changed' END,
            encode(x.digest, 'hex'), encode(y.digest, 'hex')
-    FROM (SELECT r.* FROM reason.snapshot_of($1) s, reason.snapshot_records(s.no, s.division) r) x
-    FULL JOIN (SELECT r.* FROM reason.snapshot_of($2) s, reason.snapshot_records(s.no, s.division) r) y
+    FROM (SELECT r.* FROM reason.snapshot_with_document($1) s, reason.snapshot_records(s.no, s.division) r) x
+    FULL JOIN (SELECT r.* FROM reason.snapshot_with_document($2) s, reason.snapshot_records(s.no, s.division) r) y
         ON x.kind = y.kind AND x.id = y.id
     WHERE x.digest IS DISTINCT FROM y.digest
     ORDER BY 1 DESC, 2

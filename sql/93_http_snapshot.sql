@@ -21,6 +21,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                 MESSAGE = format('snapshot "%s" is %s, not complete', $2, found_snapshot.status);
         END IF;
+        PERFORM reason.require_document(found_snapshot);
     END IF;
     RETURN found_snapshot;
 END
@@ -39,7 +40,8 @@ AS $$
         'audience', $1.audience, 'description', $1.description, 'includeAnnotations', $1.include_annotations,
         'piiIncluded', $1.pii_included, 'manifestSignatureId', $1.manifest_signature_id, 'reasoningGraphVersion', $1.graph_version,
         'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
-        'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure))::text
+        'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
+        'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
 $$;
 COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot) IS 'What is known of a snapshot, its content left out.';
 
@@ -179,7 +181,7 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     format_wanted text := coalesce(reason.http_query(query, '{format}') ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata');
-    etag text := format('"%s-%s"', s.hash, format_wanted);
+    etag text := format('"%s-%s%s"', s.hash, format_wanted, CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END);
     immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN

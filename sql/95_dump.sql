@@ -1,7 +1,7 @@
 -- pg_dump: the data of an extension's tables is dumped only when registered here.
 --
 -- Everything is, except what belongs to one running database (sealer_state: transaction ids,
--- cursor_secret: pages of traces that are being read, sidecar_report: who lives), and the rows that
+-- cursor_secret: pages of traces that are being read, sidecar_report: who lives, erasure_fence: a lock), and the rows that
 -- CREATE EXTENSION itself brings along, which are there again after restoring.
 
 DO $$
@@ -10,12 +10,11 @@ DECLARE
 BEGIN
     FOR relation IN SELECT c.oid::regclass AS name, c.relname FROM pg_catalog.pg_class c
                     WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'S')
-                      AND c.relname NOT IN ('sealer_state', 'cursor_secret', 'sidecar_report')
+                      AND c.relname NOT IN ('sealer_state', 'cursor_secret', 'sidecar_report', 'erasure_fence')
                     ORDER BY c.relname
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation.name, CASE relation.relname
-            WHEN 'division_grant' THEN $filter$WHERE (grantee, division) NOT IN (('reason_reader', 'default'),
-                ('reason_auditor', 'default'), ('reason_auditor', 'system'), ('reason_writer', 'default'), ('reason_admin', '*'))$filter$
+            WHEN 'division_grant' THEN 'WHERE (grantee, division) NOT IN (SELECT * FROM reason.initial_division_grants())'
             WHEN 'pii_rule' THEN 'WHERE NOT builtin'
             ELSE '' END);
     END LOOP;

@@ -35,7 +35,7 @@ GRANT SELECT (no, id, division, target_no, type, author, metadata, created_at, p
     ON reason.annotation TO reason_reader;
 GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations,
               pii_included, manifest_signature_id, graph_version, created_at, hash, size_bytes, node_count,
-              edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id)
+              edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id)
     ON reason.snapshot TO reason_reader;
 
 GRANT EXECUTE ON FUNCTION
@@ -156,6 +156,13 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_diff(uuid, uuid),
     reason.snapshot_records(bigint, text),
     reason.snapshots_holding(uuid),
+    reason.snapshot_with_document(uuid),
+    reason.require_document(reason.snapshot),
+    reason.erases_document(uuid, text, uuid),
+    reason.snapshot_form_digest(reason.snapshot),
+    reason.erased_document_fault(reason.snapshot),
+    reason.erased_document_remark(reason.snapshot),
+    reason.erasure_event_fault(json, text),
     reason.verify_snapshot(uuid),
     reason.verify_snapshot(uuid, text, text),
     reason.verify_snapshot_document(text, text, text),

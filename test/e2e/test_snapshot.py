@@ -149,3 +149,21 @@ def test_exports(kernel, decision, snapshot):
         assert decision[0] in json.dumps(as_json)
         kernel.connection.request("GET", f"/reason/export/{identifier}?format=human")
         assert b"umbrella" in kernel.connection.getresponse().read()
+
+
+def test_a_document_that_was_erased_is_not_served(stack, kernel, database, refused, decision, snapshot):
+    path = f"/reason/snapshot/{snapshot['snapshotId']}"
+    kernel.connection.request("GET", path + "?format=canonical")
+    kept = kernel.connection.getresponse()
+    etag, document = kept.headers["ETag"], kept.read()
+    database.execute("SELECT reason.erase_payload(%s, 'asked for')", (decision[0],))
+    for query in ("?format=canonical", "?format=envelope", "?format=human"):
+        status, body = refused(kernel.call, "GET", path + query, None, {"If-None-Match": etag})
+        assert (status, body["code"]) == (404, "REASONING_GRAPH_NOT_FOUND") and "was erased" in body["error"]
+    assert refused(kernel.get, f"/reason/export/{snapshot['snapshotId']}?format=json")[0] == 404
+    metadata = kernel.get(path)
+    assert (metadata["status"], metadata["hash"]) == ("complete", snapshot["hash"]) and metadata["documentErasedAt"].endswith("Z")
+    verified = kernel.get(path + "/verify")
+    assert (verified["ok"], verified["hash_ok"], verified["signature_ok"]) == (True, None, True) and "was erased" in verified["detail"]
+    # The object stays in the store, as long as it is kept there.
+    assert stored_file(stack, snapshot).read_bytes() == document

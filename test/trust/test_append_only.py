@@ -50,7 +50,9 @@ def test_an_erasure_leaves_everything_else_provable(db, graph):
     assert db.row("SELECT payload, salt FROM reason.node WHERE id = %s", node) == (None, None)
     assert db.row("SELECT digest, payload_hash FROM reason.node WHERE id = %s", node) == before
     erased = db.one("SELECT payload -> 'erased' FROM reason.audit_event WHERE id = %s", event)
+    frozen = erased.pop("snapshots", {})
     assert erased == {"kind": "node", "id": str(node), "by": "postgres", "reason": "asked for"}
+    assert all(len(digest) == 64 for digest in frozen.values())
     db.settle()
     assert db.verify()["ok"]
     assert db.one("SELECT count(*) FROM reason.audit_events WHERE event_type = 'node.created' AND content IS NULL") == 1

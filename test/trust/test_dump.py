@@ -13,7 +13,7 @@ from conftest import PORT, SERVER, create_database, drop_database
 
 BIN = pathlib.Path(os.environ.get("REASON_PG_BIN", "/usr/lib/postgresql/15/bin"))
 TABLES = ("node", "edge", "annotation", "audit_event", "audit_seal", "audit_signature", "snapshot", "snapshot_chunk", "signer", "client",
-          "division_grant", "pii_rule", "lease", "idempotency_key", "policy_rule", "quarantine", "quarantine_release")
+          "division_grant", "division_grant_withdrawn", "pii_rule", "lease", "idempotency_key", "policy_rule", "quarantine", "quarantine_release")
 CONNECTION = ("-h", "127.0.0.1", "-p", str(PORT), "-U", "postgres")
 
 
@@ -47,11 +47,14 @@ def source(db):
            json.dumps({"type": "action", "author": author, "payload": 1}), held)
     db("SELECT reason.release_quarantine((SELECT id FROM reason.node WHERE author = 'released'), 'looked at')")
     db("INSERT INTO reason.division_grant VALUES ('reason_reader', 'tenant-a')")
-    snapshot = db.one("SELECT reason.create_snapshot(%s, 100, include_annotations => true)", [nodes[-1]])
-    db.complete(snapshot)
+    db("DELETE FROM reason.division_grant WHERE (grantee, division) = ('reason_writer', 'default')")
+    make = "SELECT reason.create_snapshot(%s, 100, include_annotations => true)"
+    db.without_document = db.one(make, [nodes[-1]])
+    db.complete(db.without_document)
     db("SELECT reason.erase_payload(%s, 'asked for')", nodes[5])
+    db.snapshot = db.one(make, [nodes[-1]])
+    db.complete(db.snapshot)
     db.settle()
-    db.snapshot = snapshot
     return db
 
 
@@ -61,6 +64,7 @@ def check_copy(source, copy):
         assert copy.verify(division) == source.verify(division)
         assert copy.verify(division)["ok"]
     assert copy.verify_snapshot(source.snapshot)["ok"]
+    assert copy.verify_snapshot(source.without_document) == source.verify_snapshot(source.without_document)
     assert copy.one("SELECT reason.snapshot_document(%s)", source.snapshot) == source.one("SELECT reason.snapshot_document(%s)", source.snapshot)
     copy("SET timezone = 'UTC'")
     source("SET timezone = 'UTC'")
@@ -111,6 +115,7 @@ def test_a_logical_replica_is_the_same(source):
     slot = f"{source.name}_slot"
     try:
         copy("DELETE FROM reason.division_grant")
+        copy("DELETE FROM reason.division_grant_withdrawn")
         copy("DELETE FROM reason.pii_rule")
         source("CREATE PUBLICATION everything FOR TABLES IN SCHEMA reason")
         source("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", slot)
