@@ -27,6 +27,7 @@ static const struct key {
 } keys[] = {
 #define FIELD(name) offsetof(struct config, name)
     {"database", "conninfo", TEXT, FIELD(conninfo), NULL, 0, 0, NULL},
+    {"database", "timeout_ms", NUMBER, FIELD(database_timeout_ms), "60000", 1000, 3600000, NULL},
     {"signer", "id", TEXT, FIELD(signer_id), NULL, 0, 0, NULL},
     {"signer", "type", TEXT, FIELD(signer_type), "local", 0, 0, "|local|pkcs11|proxy|vault|aws-kms|"},
     {"signer", "key_file", TEXT, FIELD(signer_key_file), "", 0, 0, NULL},

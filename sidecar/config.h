@@ -20,6 +20,7 @@ struct setting {
 struct config {
     /* [database] */
     char *conninfo;
+    int database_timeout_ms;
     /* [signer] */
     char *signer_id;
     char *signer_type;          /* local, pkcs11, proxy, vault, aws-kms */

@@ -8,6 +8,8 @@
 struct db {
     const char *conninfo;
     const char *name;           /* of the work done with it, for the log and pg_stat_activity */
+    int timeout_ms;             /* of a statement, at the server; what does not answer by then, and a little, is given up */
+    int idle_ms;                /* the server ends a session that asks nothing for so long; 0: never */
     bool listen;                /* to the doorbell */
     PGconn *connection;         /* NULL while there is none */
 };
@@ -15,6 +17,9 @@ struct db {
 /* Connects unless connected; false: not now, logged. */
 bool db_connect(struct db *db);
 void db_close(struct db *db);
+
+/* From now on an answer that does not come within a few seconds is given up: the process is to end. */
+void db_hurry(void);
 
 /*
  * Runs one statement with text parameters. NULL when it failed, which has been logged; a broken connection is closed.

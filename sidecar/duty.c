@@ -146,6 +146,9 @@ void *duty_run(void *argument)
         if (!prepare(worker, &preparing) && wait_ms > PREPARE_MS / 2)
             wait_ms = PREPARE_MS / 2;
         if (!leader_token(worker->duty, token)[0]) {
+            /* the server would end it */
+            if (worker->db.idle_ms)
+                db_close(&worker->db);
             doorbell_wait(&seen, 1000);
             continue;
         }

@@ -28,6 +28,8 @@
 
 /* How often the sidecar tells of itself and asks how deep the queues are. */
 #define REPORT_S 2
+/* The server ends a session that sleeps for so much longer than it was to. */
+#define OVERSLEPT_MS 10000
 
 bool sidecar_open_store(struct sidecar *sidecar)
 {
@@ -156,7 +158,13 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_CO
         struct worker *worker = &workers[duty];
 
         *worker = (struct worker){.sidecar = sidecar, .duty = duty,
-                                  .db = {.conninfo = sidecar->config.conninfo, .name = duty_names[duty], .listen = duty == DUTY_SEAL}};
+                                  .db = {.conninfo = sidecar->config.conninfo, .name = duty_names[duty],
+                                         .timeout_ms = sidecar->config.database_timeout_ms}};
+        /* its lock, which it holds while it sleeps, is not to outlive it, should the server not hear of its end */
+        if (duty == DUTY_SEAL) {
+            worker->db.listen = true;
+            worker->db.idle_ms = sidecar->config.poll_idle_ms + OVERSLEPT_MS;
+        }
         if (!has_duty(&sidecar->config, duty))
             continue;
         worker->started = pthread_create(&worker->thread, NULL, duty_run, worker) == 0;
@@ -171,6 +179,7 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_CO
 static void stop_workers(struct worker workers[DUTY_COUNT])
 {
     doorbell_stop();
+    db_hurry();
     for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
         if (workers[duty].started)
             pthread_join(workers[duty].thread, NULL);
@@ -189,10 +198,18 @@ static void lead(struct sidecar *sidecar, struct db *db)
             leader_renew(db, duty, sidecar->holder, sidecar->config.lease_ms);
 }
 
+/* A renewal that takes longer than the lease lasts is of no use. */
+static int main_timeout_ms(const struct config *config)
+{
+    int most_ms = 2 * config->lease_ms;
+
+    return config->database_timeout_ms < most_ms ? config->database_timeout_ms : most_ms;
+}
+
 /* Keeps the leases until a signal says otherwise. */
 static void run(struct sidecar *sidecar, const char *config_path, const sigset_t *signals)
 {
-    struct db db = {.conninfo = sidecar->config.conninfo, .name = "main"};
+    struct db db = {.conninfo = sidecar->config.conninfo, .name = "main", .timeout_ms = main_timeout_ms(&sidecar->config)};
     struct worker workers[DUTY_COUNT] = {0};
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
@@ -229,7 +246,7 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
 /* --check: every counterpart answers. */
 static bool check_counterparts(struct sidecar *sidecar)
 {
-    struct db db = {.conninfo = sidecar->config.conninfo, .name = "check"};
+    struct db db = {.conninfo = sidecar->config.conninfo, .name = "check", .timeout_ms = sidecar->config.database_timeout_ms};
     bool database = db_connect(&db), signer, store, archive = true, kafka = true, kubernetes = true;
 
     signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config)) != NULL;

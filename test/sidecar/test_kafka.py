@@ -5,78 +5,17 @@ import os
 import random
 import re
 import secrets
-import shutil
 import signal
-import subprocess
 import time
 
 import pytest
 
-from conftest import ROOT, free_port, wait_for
+from conftest import wait_for
+from kafka_broker import Broker, emitted, heads, without_repeats
 from otlp import Receiver, traced_request
-
-confluent_kafka = pytest.importorskip("confluent_kafka")
-if not (shutil.which("java") and shutil.which("mvn")):
-    pytest.skip("a Kafka broker needs a JDK and Maven", allow_module_level=True)
-
-from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
-
-SCRIPT = ROOT / "test" / "stack" / "kafka.sh"
-HOME = ROOT / ".build" / "kafka"
 
 # Of the test with kills: REASON_KAFKA_EVENTS=100000 for a longer one
 EVENTS = int(os.environ.get("REASON_KAFKA_EVENTS", "6000"))
-
-
-class Broker:
-    def __init__(self, directory):
-        self.directory = directory
-        self.port = free_port()
-        self.process = None
-        subprocess.run([SCRIPT, "jars", HOME], check=True, timeout=300)
-        self.start()
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def start(self):
-        self.process = subprocess.Popen([SCRIPT, "run", HOME, self.directory, str(self.port)],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-        def answers():
-            try:
-                AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=2)
-                return True
-            except confluent_kafka.KafkaException:
-                return False
-        wait_for(answers, 60, "the broker's start")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-    def make_topic(self, topic, **settings):
-        admin = AdminClient({"bootstrap.servers": self.address})
-        admin.create_topics([NewTopic(topic, 3, 1, config=settings)])[topic].result(20)
-
-    def messages(self, topic):
-        """Every message, by partition and offset."""
-        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.address, "group.id": "test", "enable.auto.commit": False})
-        got = []
-        for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-            partition = confluent_kafka.TopicPartition(topic, number, 0)
-            _, end = consumer.get_watermark_offsets(partition, timeout=10)
-            consumer.assign([partition])
-            offset = 0
-            while offset < end:
-                message = consumer.poll(10)
-                assert message is not None, f"partition {number} ends at {offset}, not {end}"
-                assert message.error() is None
-                got.append((message.key().decode(), message.value().decode()))
-                offset = message.offset() + 1
-        consumer.close()
-        return got
 
 
 @pytest.fixture(scope="module")
@@ -94,28 +33,6 @@ def topic(request, broker):
 @pytest.fixture
 def emitting(settings, broker, topic):
     return {**settings, "kafka": {"brokers": broker.address, "topic": topic, "timeout_ms": 5000}}
-
-
-def emitted(database, topic):
-    return database.value("SELECT bool_and(coalesce(m.seq, -1) = c.head_seq) FROM reason.signed_chains() c "
-                          "LEFT JOIN reason.emission m ON m.division = c.division AND m.target = %s", topic)
-
-
-def without_repeats(messages):
-    """What a consumer sees that drops repeats by (division, seq): it must be each chain in order."""
-    seen = {}
-    for key, value in messages:
-        event = json.loads(value)
-        assert event["division"] == key
-        expected = seen.get(key, 0)
-        assert event["seq"] <= expected, f"division {key}: {event['seq']} after {expected - 1}"
-        if event["seq"] == expected:
-            seen[key] = expected + 1
-    return seen
-
-
-def heads(database):
-    return {division: head + 1 for division, head in database.rows("SELECT * FROM reason.signed_chains()")}
 
 
 def test_every_event_arrives_in_order_as_canonical_json(database, sidecars, emitting, broker, topic):

@@ -1,45 +1,13 @@
 """Signing with a key that never leaves its token: PKCS#11, here SoftHSM 2."""
 
-import os
 import pathlib
-import re
 import signal
-import subprocess
 
 import psycopg
 import pytest
 
 from conftest import wait_for
-
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
-PIN = "4711-pin"
-
-
-class Token:
-    """A token in a directory of its own, with an Ed25519 key."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        (directory / "tokens").mkdir()
-        (directory / "softhsm2.conf").write_text(f"directories.tokendir = {directory}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
-        self.environment = {"SOFTHSM2_CONF": str(directory / "softhsm2.conf")}
-        self.shell = {**os.environ, **self.environment}
-        self.run("softhsm2-util", "--init-token", "--free", "--label", "reason", "--pin", PIN, "--so-pin", "so-pin-1")
-        self.tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", "audit", "--id", "a1b2")
-        self.pin_file = directory / "pin"
-        self.pin_file.write_text(PIN + "\n")
-
-    def run(self, *command):
-        return subprocess.run(command, env=self.shell, check=True, capture_output=True, timeout=30).stdout
-
-    def tool(self, *arguments):
-        return self.run("pkcs11-tool", "--module", MODULE, "--token-label", "reason", "--login", "--pin", PIN, *arguments)
-
-    def public_key(self):
-        """Hex of the raw key."""
-        objects = self.tool("--list-objects", "--type", "pubkey").decode()
-        return re.search(r"EC_POINT:\s+0420([0-9a-f]{64})", objects).group(1)
-
+from softhsm import MODULE, PIN, Token
 
 @pytest.fixture
 def token(tmp_path):

@@ -1,9 +1,10 @@
 #!/bin/sh
 # A real Kafka broker (KRaft, one node) for the sidecar's tests.
 #
-#   kafka.sh jars DIR                 fetch Kafka's jars from Maven Central into DIR/jars, unless they are there
-#   kafka.sh run DIR DATA PORT        run a broker with its data in DATA (made when missing) on 127.0.0.1:PORT, in the foreground;
-#                                     PORT + 2 asks for SASL/PLAIN, user sidecar, password kafka-password
+#   kafka.sh jars DIR                   fetch Kafka's jars from Maven Central into DIR/jars, unless they are there
+#   kafka.sh run DIR DATA PORT [FRONT]  run a broker with its data in DATA (made when missing) on 127.0.0.1:PORT, in the foreground;
+#                                       PORT + 2 asks for SASL/PLAIN, user sidecar, password kafka-password; PORT + 3 tells its
+#                                       clients to come to port FRONT, where something stands in front of it
 #
 # Needs a JDK and Maven. DATA/server.properties is written anew each time.
 set -eu
@@ -38,12 +39,14 @@ POM
 run)
     data=$3
     port=$4
+    front=${5:-$((port + 3))}
     mkdir -p "$data"
     cat >"$data/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL_PLAINTEXT://127.0.0.1:$((port + 2))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL_PLAINTEXT://127.0.0.1:$((port + 2)),FRONTED://127.0.0.1:$((port + 3))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_PLAINTEXT://127.0.0.1:$((port + 2)),FRONTED://127.0.0.1:$front
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,FRONTED:PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_sidecar="kafka-password";
 controller.listener.names=CONTROLLER
