@@ -46,7 +46,7 @@ bool doorbell_stopped(void)
     return atomic_load(&stopped);
 }
 
-void doorbell_wait(unsigned long *seen, int timeout_ms)
+static struct timespec in_ms(int timeout_ms)
 {
     struct timespec until;
 
@@ -57,11 +57,29 @@ void doorbell_wait(unsigned long *seen, int timeout_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
     }
+    return until;
+}
+
+void doorbell_wait(unsigned long *seen, int timeout_ms)
+{
+    const struct timespec until = in_ms(timeout_ms);
+
     pthread_mutex_lock(&mutex);
     while (rings == *seen && !atomic_load(&stopped))
         if (pthread_cond_timedwait(&rung, &mutex, &until) != 0)
             break;
     *seen = rings;
+    pthread_mutex_unlock(&mutex);
+}
+
+void doorbell_rest(int timeout_ms)
+{
+    const struct timespec until = in_ms(timeout_ms);
+
+    pthread_mutex_lock(&mutex);
+    while (!atomic_load(&stopped))
+        if (pthread_cond_timedwait(&rung, &mutex, &until) != 0)
+            break;
     pthread_mutex_unlock(&mutex);
 }
 

@@ -22,6 +22,9 @@ bool doorbell_stopped(void);
 /* Waits until a ring newer than *seen, or so long. */
 void doorbell_wait(unsigned long *seen, int timeout_ms);
 
+/* Waits for so long, whoever rings. */
+void doorbell_rest(int timeout_ms);
+
 /* Takes the lock: from now on writers notify. False: a writer is in flight, or another sidecar sleeps. */
 bool doorbell_lock(struct db *db);
 /* Waits for a notification, at most so long. */

@@ -153,9 +153,7 @@ void *duty_run(void *argument)
             continue;
         }
         if (!db_connect(&worker->db)) {
-            unsigned long any = seen;
-
-            doorbell_wait(&any, jittered(reconnect_ms));
+            doorbell_rest(jittered(reconnect_ms));
             reconnect_ms = reconnect_ms * 2 > REST_MOST_MS / 2 ? REST_MOST_MS / 2 : reconnect_ms * 2;
             continue;
         }

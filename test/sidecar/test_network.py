@@ -74,3 +74,16 @@ def test_the_server_ends_a_session_that_sleeps_for_ever_at_the_doorbell(database
     time.sleep(1)
     assert sessions(database) > 0 and database.value(locks) == 1
     wait_for(lambda: database.value(locks) == 0, IDLE_MS / 1000 + 15, "the end of the session")
+
+
+def test_a_database_that_refuses_is_asked_seldom(database, sidecars, behind, proxy):
+    one = sidecars(behind).start()
+    database.node()
+    database.settled()
+    time.sleep(0.5)
+    proxy.set("reset")
+    time.sleep(3)
+    # 100 ms at first, and twice as long each time
+    assert 0 < one.log().count("seal: cannot connect") < 15
+    proxy.set("pass")
+    database.settled()
