@@ -1,8 +1,8 @@
 /*
  * file.c: objects in a directory.
  *
- * Bytes go into a file of a temporary name, are synced, and linked to their name, which fails if
- * that exists: nothing is ever overwritten. The directory is synced before success is told.
+ * Bytes go into a file without a name, are synced, and linked to their name, which fails if that
+ * exists: nothing is ever overwritten. The directory is synced before success is told.
  * The metadata lie beside the object, <object>.meta.json, and are written first, so that an object
  * is never without them.
  */
@@ -107,67 +107,95 @@ static bool file_has_hash(const char *path, const char *hash)
     return ok && !strcmp(hex, hash);
 }
 
-/* hash: of what is there already, to be taken for success; NULL: whatever is there is replaced by nothing and fine. */
-static enum store_result write_once(const char *path, const struct object *object, const char *hash, char *reason, size_t reason_size)
+/* A file in the making: without a name, so that a process that dies leaves nothing behind, where the file system can. */
+struct draft {
+    int fd;
+    bool named;
+    char name[4200];            /* by which it can be read and linked */
+};
+
+static bool begin(struct draft *draft, const char *path, const char *directory)
 {
-    char temporary[4200], directory[4096];
+    draft->named = false;
+    draft->fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0444);
+    snprintf(draft->name, sizeof(draft->name), "/proc/self/fd/%d", draft->fd);
+    /* EISDIR: a kernel, EOPNOTSUPP: a file system (NFS) that has none; or there is no /proc to link it by */
+    if (draft->fd >= 0 ? access(draft->name, F_OK) == 0 : errno != EISDIR && errno != EOPNOTSUPP)
+        return draft->fd >= 0;
+    if (draft->fd >= 0)
+        close(draft->fd);
+    draft->named = true;
+    snprintf(draft->name, sizeof(draft->name), "%s.%ld.tmp", path, (long)getpid());
+    if (unlink(draft->name) != 0 && errno != ENOENT)
+        return false;
+    draft->fd = open(draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    return draft->fd >= 0;
+}
+
+static void end(struct draft *draft)
+{
+    if (draft->fd < 0)
+        return;
+    close(draft->fd);
+    if (draft->named)
+        unlink(draft->name);
+}
+
+static enum store_result write_draft(struct draft *draft, const char *path, const struct object *object, const char *hash, char *reason,
+                                     size_t reason_size)
+{
     const void *bytes;
     size_t length;
-    int fd;
 
-    snprintf(directory, sizeof(directory), "%s", path);
-    snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
-    if (fd < 0 && errno == EACCES && unlink(temporary) == 0)
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-    if (fd < 0)
-        goto failed;
-    for (;;) {
+    do {
         if (!object->next(object->context, &bytes, &length)) {
-            close(fd);
-            unlink(temporary);
             snprintf(reason, reason_size, "the bytes could not be read from the database");
             return STORE_RETRY;
         }
-        if (length == 0)
-            break;
-        if (!write_all(fd, bytes, length)) {
-            close(fd);
-            goto failed_unlink;
-        }
-    }
-    if (fsync(fd) != 0 || fchmod(fd, 0444) != 0) {
-        close(fd);
-        goto failed_unlink;
-    }
-    if (close(fd) != 0)
-        goto failed_unlink;
-    if (hash && !file_has_hash(temporary, hash)) {
-        unlink(temporary);
+        if (!write_all(draft->fd, bytes, length))
+            goto failed;
+    } while (length > 0);
+    if (fsync(draft->fd) != 0 || fchmod(draft->fd, 0444) != 0)
+        goto failed;
+    if (hash && !file_has_hash(draft->name, hash)) {
         snprintf(reason, reason_size, "what was written to \"%s\" is not what was frozen", path);
         return STORE_REFUSED;
     }
-    if (link(temporary, path) != 0) {
-        if (errno != EEXIST)
-            goto failed_unlink;
-        if (hash && !file_has_hash(path, hash)) {
-            unlink(temporary);
-            snprintf(reason, reason_size, "\"%s\" exists with other bytes", path);
-            return STORE_REFUSED;
-        }
-    }
-    unlink(temporary);
-    if (!sync_directory(dirname(directory)))
+    if (linkat(AT_FDCWD, draft->name, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+        return STORE_DONE;
+    if (errno != EEXIST)
         goto failed;
+    if (hash && !file_has_hash(path, hash)) {
+        snprintf(reason, reason_size, "\"%s\" exists with other bytes", path);
+        return STORE_REFUSED;
+    }
     return STORE_DONE;
 
-failed_unlink:
-    snprintf(reason, reason_size, "cannot write \"%s\": %s", path, strerror(errno));
-    unlink(temporary);
-    return STORE_RETRY;
 failed:
     snprintf(reason, reason_size, "cannot write \"%s\": %s", path, strerror(errno));
     return STORE_RETRY;
+}
+
+/* hash: of what is there already, to be taken for success; NULL: whatever is there is replaced by nothing and fine. */
+static enum store_result write_once(const char *path, const struct object *object, const char *hash, char *reason, size_t reason_size)
+{
+    char copy[4096];
+    const char *directory;
+    struct draft draft;
+    enum store_result result = STORE_RETRY;
+
+    snprintf(copy, sizeof(copy), "%s", path);
+    directory = dirname(copy);
+    if (begin(&draft, path, directory))
+        result = write_draft(&draft, path, object, hash, reason, reason_size);
+    else
+        snprintf(reason, reason_size, "cannot write \"%s\": %s", path, strerror(errno));
+    end(&draft);
+    if (result == STORE_DONE && !sync_directory(directory)) {
+        snprintf(reason, reason_size, "cannot sync \"%s\": %s", directory, strerror(errno));
+        result = STORE_RETRY;
+    }
+    return result;
 }
 
 /* The metadata as one JSON object. */

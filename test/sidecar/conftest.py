@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PG_ROOT = pathlib.Path(os.environ.get("REASON_PG_ROOT", ROOT / ".build" / "pg"))
 PG_BIN = PG_ROOT / "lib" / "postgresql" / "15" / "bin"
 SIDECAR = pathlib.Path(os.environ.get("REASON_SIDECAR", ROOT / "sidecar" / "reason-sidecar"))
-VERIFY = ROOT / "sidecar" / "verify" / "reason-verify"
+VERIFY = pathlib.Path(os.environ.get("REASON_VERIFY", ROOT / "sidecar" / "verify" / "reason-verify"))
 SIGNER_ID = "test-signer"
 
 
@@ -140,10 +140,11 @@ class Sidecar:
         self.path.write_text("\n".join(f"[{section}]\n" + "\n".join(f"{key} = {value}" for key, value in keys.items())
                                        for section, keys in settings.items()) + "\n")
         self.process = None
+        self.prefix = []            # of the command
 
     def start(self, ready=True):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([SIDECAR, self.path], stdout=log, stderr=log, env=self.environment)
+            self.process = subprocess.Popen([*self.prefix, SIDECAR, self.path], stdout=log, stderr=log, env=self.environment)
         if ready:
             wait_for(lambda: self.get("/ready")[0] == 200, 15, f"readiness of the sidecar: {self.log()[-2000:]}")
         return self

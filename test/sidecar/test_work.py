@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
+import pathlib
+import random
 import signal
 import stat
 import statistics
 import subprocess
 import time
+
+import pytest
 
 from conftest import SIDECAR, VERIFY, wait_for
 
@@ -38,6 +42,38 @@ def test_a_snapshot_becomes_complete_with_exactly_its_signed_bytes(database, sid
     assert database.value("SELECT ok FROM reason.verify_snapshot(%s)", snapshot)
     database.settled()
     assert database.verified()
+
+
+def test_a_death_while_storing_leaves_nothing_in_the_store_but_objects(database, sidecars, settings):
+    one = sidecars({**settings, "sidecar": {"lease_ms": 500}})
+    store = pathlib.Path(settings["store"]["url"].removeprefix("file://"))
+    # of 7 MB, which takes a while to write
+    roots = [database.node(f"{number}" + "x" * 240000) for number in range(30)]
+    for _ in range(6):
+        snapshot = database.value("SELECT reason.create_snapshot(%s::uuid[], audience => 'internal')", [str(root) for root in roots])
+        one.start(ready=False)
+        wait_for(lambda: database.status(snapshot) != "pending", 10)
+        time.sleep(random.uniform(0, 0.03))
+        one.kill()
+    one.start()
+    wait_for(lambda: database.value("SELECT count(*) FROM reason.snapshot WHERE status <> 'complete'") == 0, 30, "completing snapshots")
+    known = {uri.removeprefix("file://") for uri, in database.rows("SELECT object_uri FROM reason.snapshot")}
+    assert {str(path).removesuffix(".meta.json") for path in store.rglob("*") if path.is_file()} == known
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="hiding /proc needs root")
+def test_a_file_that_cannot_be_without_a_name_gets_a_temporary_one(database, sidecars, settings):
+    """As on NFS; here because there is no /proc to link it by."""
+    one = sidecars(settings)
+    one.prefix = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$0" "$@"']
+    one.start()
+    snapshots = [database.snapshot(database.node()) for _ in range(3)]
+    for snapshot in snapshots:
+        database.completed(snapshot)
+        assert database.value("SELECT ok FROM reason.verify_snapshot(%s)", snapshot)
+    store = pathlib.Path(settings["store"]["url"].removeprefix("file://"))
+    assert sorted(path.name for path in store.rglob("*") if path.is_file()) == sorted(
+        name for snapshot in snapshots for name in (f"{snapshot}.json", f"{snapshot}.json.meta.json"))
 
 
 def test_an_idle_sidecar_answers_within_milliseconds(database, sidecar):
