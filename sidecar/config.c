@@ -36,6 +36,7 @@ static const struct key {
     {"signer", "key_label", TEXT, FIELD(signer_key_label), "", 0, 0, NULL},
     {"signer", "key_id", TEXT, FIELD(signer_key_id), "", 0, 0, NULL},
     {"signer", "pin_file", TEXT, FIELD(signer_pin_file), "", 0, 0, NULL},
+    {"signer", "key_version", NUMBER, FIELD(signer_key_version), "0", 0, 1000000, NULL},
     {"signer", "url", TEXT, FIELD(signer_url), "", 0, 0, NULL},
     {"signer", "mount", TEXT, FIELD(signer_mount), "transit", 0, 0, NULL},
     {"signer", "region", TEXT, FIELD(signer_region), "us-east-1", 0, 0, NULL},

@@ -29,6 +29,7 @@ struct config {
     char *signer_token;         /* pkcs11: label of the token */
     char *signer_key_label;     /* pkcs11 */
     char *signer_key_id;        /* pkcs11: CKA_ID in hexadecimal; aws-kms: key id or ARN; vault: name of the key */
+    int signer_key_version;     /* vault; 0: the latest when it is opened */
     char *signer_pin_file;      /* pkcs11 */
     char *signer_url;           /* proxy, vault, aws-kms (endpoint) */
     char *signer_mount;         /* vault */

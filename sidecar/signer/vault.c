@@ -4,7 +4,7 @@
  * POST /v1/{mount}/sign/{key} {"input": base64} → data.signature "vault:v<version>:<base64>": pure Ed25519 over the
  * input; the engine ignores or refuses prehashed for this type, so it is not sent.
  * GET /v1/{mount}/keys/{key} → data.keys.<version>.public_key (base64 of the 32 bytes), data.latest_version.
- * The version is pinned when the signer is opened: a rotation takes effect once the new key is registered.
+ * The version is that of the configuration, or the latest when the signer is opened; a rotation does not change it.
  */
 #include "remote.h"
 
@@ -70,13 +70,14 @@ static bool learn_key(struct vault_signer *vault)
     if (!answer)
         return false;
     data = json_object_get(answer, "data");
-    vault->version = (long)json_integer_value(json_object_get(data, "latest_version"));
+    if (!vault->version)
+        vault->version = (long)json_integer_value(json_object_get(data, "latest_version"));
     snprintf(version, sizeof(version), "%ld", vault->version);
     type = remote_text(data, "type");
     key = remote_text(json_object_get(json_object_get(data, "keys"), version), "public_key");
     ok = type && !strcmp(type, "ed25519") && key && signer_parse_public_key(key, vault->remote.signer.public_key);
     if (!ok)
-        log_error("%s: key \"%s\" is not of type ed25519", vault->remote.what, vault->remote.key);
+        log_error("%s: key \"%s\" has no version %ld, or is not of type ed25519", vault->remote.what, vault->remote.key, vault->version);
     json_decref(answer);
     return ok;
 }
@@ -91,6 +92,7 @@ struct signer *signer_vault_open(const struct config *config)
     if (larger) {
         remote = larger;
         remote->signer.sign = sign;
+        ((struct vault_signer *)remote)->version = config->signer_key_version;
         if (!remote->url[0] || !remote->key[0] || !remote->token_file[0])
             log_error("signer.type vault needs url, key_id and token_file");
         else if (learn_key((struct vault_signer *)remote))

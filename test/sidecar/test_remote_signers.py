@@ -1,7 +1,7 @@
 """Signers behind an HTTP API: signing proxy, Vault's transit engine, AWS KMS.
 
-None of these servers can be had here, so each is a small server that holds to what its documentation says of the
-requests: what is wrong in a request is refused, and signatures are real ones of a real key.
+Each is a small server that holds to what its documentation says of the requests: what is wrong in a request is
+refused, and signatures are real ones of a real key. A real Vault is in test_vault.py; the others cannot be had.
 """
 
 import base64

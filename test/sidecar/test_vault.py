@@ -1,0 +1,182 @@
+"""The transit engine of a real Vault. It is built first, which takes minutes: REASON_VAULT=real (make check-vault)."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from conftest import ROOT, free_port, wait_for
+
+if os.environ.get("REASON_VAULT") != "real":
+    pytest.skip("the test with a real Vault is asked for by REASON_VAULT=real", allow_module_level=True)
+
+# What the documentation tells an operator to allow
+POLICY = """
+path "transit/keys/audit" { capabilities = ["read"] }
+path "transit/sign/audit" { capabilities = ["update"] }
+"""
+
+
+class Vault:
+    def __init__(self):
+        program = subprocess.run([ROOT / "test" / "stack" / "vault.sh", ROOT / ".build" / "vault"], check=True, capture_output=True, text=True,
+                                 timeout=3600).stdout.strip()
+        self.port = free_port()
+        self.process = subprocess.Popen([program, f"127.0.0.1:{self.port}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.root, self.unseal_key = self.process.stdout.readline().split()
+        self.call("POST", "sys/mounts/transit", {"type": "transit"})
+        self.call("PUT", "sys/policies/acl/sidecar", {"policy": POLICY})
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def call(self, method, path, document=None, token=None):
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self.url}/v1/{path}", data=body, method=method, headers={"X-Vault-Token": token or self.root})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def token(self, ttl="1h"):
+        return self.call("POST", "auth/token/create", {"policies": ["sidecar"], "ttl": ttl, "no_default_policy": False})["auth"]["client_token"]
+
+    def key(self, version):
+        """The raw key in base64, as reason.add_signer() takes it."""
+        return self.call("GET", "transit/keys/audit")["data"]["keys"][str(version)]["public_key"]
+
+
+@pytest.fixture(scope="module")
+def vault():
+    running = Vault()
+    yield running
+    running.process.kill()
+
+
+@pytest.fixture(autouse=True)
+def a_fresh_key(vault):
+    vault.call("POST", "transit/keys/audit", {"type": "ed25519"})
+    yield
+    vault.call("POST", "transit/keys/audit/config", {"deletion_allowed": True})
+    vault.call("DELETE", "transit/keys/audit")
+
+
+@pytest.fixture
+def transit(database, settings, sidecars, vault, tmp_path):
+    """Starts a sidecar that signs with the key in Vault; its first version is registered."""
+    database.value("SELECT reason.add_signer('vault-1', %s)", vault.key(1))
+    path = tmp_path / "token"
+    path.write_text(vault.token() + "\n")
+
+    def start(ready=True, **signer):
+        return sidecars({**settings, "signer": {"id": "vault-1", "type": "vault", "url": vault.url, "key_id": "audit", "token_file": path,
+                                                "timeout_ms": 2000, **signer}}).start(ready)
+    start.token_file = path
+    return start
+
+
+def works(database, signer, seconds=20):
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot, seconds)
+    database.settled(seconds)
+    assert database.verified()
+    assert database.value("SELECT signer_id FROM reason.snapshot WHERE id = %s", snapshot) == signer
+    assert database.value("SELECT ok FROM reason.verify_snapshot(%s)", snapshot)
+    return snapshot
+
+
+def test_it_signs_with_a_token_that_may_do_nothing_else(database, transit, vault):
+    one = transit()
+    database.nodes(100)
+    snapshot = works(database, "vault-1")
+    assert vault.root not in one.log() and transit.token_file.read_text().strip() not in one.log()
+    # Vault itself says that the signature is of its key
+    digest, signature = database.rows("SELECT decode(hash, 'hex'), signature FROM reason.snapshot WHERE id = %s", snapshot)[0]
+    answer = vault.call("POST", "transit/verify/audit", {"input": base64.b64encode(digest).decode(),
+                                                         "signature": "vault:v1:" + base64.b64encode(signature).decode()})
+    assert answer["data"]["valid"] is True
+
+
+def test_a_rotation_changes_nothing_until_the_new_key_is_asked_for(database, transit, vault):
+    one = transit(key_version=1)
+    works(database, "vault-1")
+    vault.call("POST", "transit/keys/audit/rotate", {})
+    works(database, "vault-1")
+    one.stop()
+    one.start()
+    works(database, "vault-1")
+    one.stop()
+    # what the runbook says
+    database.value("SELECT reason.add_signer('vault-2', %s)", vault.key(2))
+    transit(id="vault-2", key_version=2)
+    database.value("SELECT reason.retire_signer('vault-1')")
+    works(database, "vault-2")
+
+
+def test_the_latest_version_is_pinned_when_the_signer_is_opened(database, transit, vault):
+    one = transit()
+    works(database, "vault-1")
+    vault.call("POST", "transit/keys/audit/rotate", {})
+    # it goes on with the version that it found
+    works(database, "vault-1")
+    one.stop()
+    other = transit(ready=False)
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: "registered with another key" in other.log(), 10)
+    assert database.status(snapshot) == "pending" and other.get("/ready")[0] == 503
+
+
+def test_a_version_that_vault_no_longer_signs_with_signs_nothing(database, transit, vault):
+    one = transit(key_version=1)
+    works(database, "vault-1")
+    vault.call("POST", "transit/keys/audit/rotate", {})
+    vault.call("POST", "transit/keys/audit/config", {"min_encryption_version": 2})
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: "Vault answered with status" in one.log(), 10)
+    assert database.status(snapshot) == "pending"
+    vault.call("POST", "transit/keys/audit/config", {"min_encryption_version": 1})
+    database.completed(snapshot, 30)
+
+
+def test_a_token_that_is_renewed_by_another_goes_on_and_one_that_expires_is_exchanged(database, transit, vault):
+    token = vault.token(ttl="4s")
+    transit.token_file.write_text(token + "\n")
+    one = transit()
+    for _ in range(4):
+        # as Vault's agent does it
+        vault.call("POST", "auth/token/renew-self", {"increment": "4s"}, token)
+        works(database, "vault-1")
+        time.sleep(1.5)
+    time.sleep(4)
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: "Vault answered with status 403" in one.log(), 10)
+    wait_for(lambda: one.get("/ready")[0] == 503, 10)
+    assert database.status(snapshot) == "pending"
+    transit.token_file.write_text(vault.token() + "\n")
+    database.completed(snapshot, 30)
+    works(database, "vault-1")
+
+
+def test_a_sealed_vault_signs_when_it_is_unsealed(database, transit, vault):
+    one = transit()
+    works(database, "vault-1")
+    vault.call("PUT", "sys/seal")
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: "Vault answered with status 503" in one.log(), 10)
+    assert database.status(snapshot) == "pending"
+    vault.call("PUT", "sys/unseal", {"key": vault.unseal_key})
+    database.completed(snapshot, 30)
+    works(database, "vault-1")
+
+
+def test_a_key_of_another_type_is_refused(sidecars, settings, vault, tmp_path):
+    vault.call("POST", "transit/keys/other", {"type": "ecdsa-p256"})
+    (tmp_path / "token").write_text(vault.root + "\n")
+    answer = sidecars({**settings, "signer": {"id": "vault-1", "type": "vault", "url": vault.url, "key_id": "other", "token_file": tmp_path / "token"}}).check()
+    assert answer.returncode == 1
+    assert re.search('key "other" .*is not of type ed25519', answer.stderr), answer.stderr
