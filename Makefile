@@ -4,7 +4,9 @@
 #   make check    build with warnings as errors, run every test
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
 #   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
+#   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make valgrind           the extension under memcheck, inside a server: minutes
+#   make sanitize           the sidecar under AddressSanitizer, UBSan and ThreadSanitizer: a quarter of an hour
 #   make bench    benchmarks, each against a baseline measured in the same run
 #   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
 
@@ -18,7 +20,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-kubernetes up down bench fuzz valgrind install clean packages packages-check private
+.PHONY: all demo check check-kubernetes check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -37,6 +39,9 @@ check-kubernetes: packages-check private
 	@test/charts.sh
 	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_lease.py
 
+check-vault: packages-check private
+	@REASON_VAULT=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_vault.py
+
 up: private
 	@test/stack/up.sh
 
@@ -51,6 +56,9 @@ fuzz: packages-check
 
 valgrind: packages-check private ## The extension under memcheck, inside a server: takes minutes
 	test/sanitize/extension.sh
+
+sanitize: packages-check private ## The sidecar and the verifier, each sanitizer in turn
+	test/sanitize/sidecar.sh
 
 install: all
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG) install
