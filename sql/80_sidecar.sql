@@ -159,12 +159,15 @@ BEGIN
                            'id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'content', v.content, 'prevHash', v.prev_hash,
                            'hash', v.hash, 'signature', v.signature, 'signerId', v.signer_id, 'ts', reason.rfc3339(v.ts),
                            'division', v.division, 'seq', v.seq, 'metadata', v.metadata)) AS value
-                FROM reason.signed_chains() c
-                LEFT JOIN reason.emission m ON m.target = $2 AND m.division = c.division,
+                -- The view is a barrier: it is asked by index for plain values only, not for expressions such as coalesce(). OFFSET 0 keeps them values.
+                FROM (SELECT c.division, c.head_seq, coalesce(m.seq, -1) AS done, coalesce(m.seq, -1) + $3 AS most
+                      FROM reason.signed_chains() c
+                      LEFT JOIN reason.emission m ON m.target = $2 AND m.division = c.division
+                      OFFSET 0) t,
                      LATERAL (SELECT x.* FROM reason.audit_events x
-                              WHERE x.division = c.division AND x.seq > coalesce(m.seq, -1) AND x.seq <= coalesce(m.seq, -1) + $3
+                              WHERE x.division = t.division AND x.seq > t.done AND x.seq <= t.most
                               ORDER BY x.seq) v
-                WHERE c.head_seq > coalesce(m.seq, -1)
+                WHERE t.head_seq > t.done
                 LIMIT $3) e) w
     WHERE w.bytes_before < $4
     ORDER BY w.division, w.seq;

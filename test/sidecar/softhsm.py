@@ -32,3 +32,11 @@ class Token:
         """Hex of the raw key."""
         objects = self.tool("--list-objects", "--type", "pubkey").decode()
         return re.search(r"EC_POINT:\s+0420([0-9a-f]{64})", objects).group(1)
+
+    def take_away(self):
+        (self.directory / "tokens").rename(self.directory / "gone")
+        (self.directory / "tokens").mkdir()
+
+    def put_back(self):
+        (self.directory / "tokens").rmdir()
+        (self.directory / "gone").rename(self.directory / "tokens")

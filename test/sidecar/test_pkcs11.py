@@ -79,16 +79,13 @@ def test_a_token_that_is_removed_and_comes_back_signs_again(database, sidecars, 
     one = sidecars(hsm_settings, token.environment).start()
     database.node()
     database.settled()
-    gone = token.directory / "gone"
-    (token.directory / "tokens").rename(gone)
-    (token.directory / "tokens").mkdir()
+    token.take_away()
     one.signal(signal.SIGHUP)
     wait_for(lambda: "reloaded" in one.log(), 5)
     snapshot = database.snapshot(database.node())
     wait_for(lambda: one.get("/ready")[0] == 503, 10, "noticing that the token is gone")
     assert database.status(snapshot) == "pending"
-    (token.directory / "tokens").rmdir()
-    gone.rename(token.directory / "tokens")
+    token.put_back()
     database.completed(snapshot, 30)
     database.settled(30)
     assert database.verified()
