@@ -2,7 +2,7 @@
  * doorbell.h: how work wakes those who do it.
  *
  * Between processes: writers end with reason.ring(), which notifies only if the sidecar sleeps, that is, if it holds
- * the doorbell's advisory lock. doorbell_sleep() takes that lock. It gets it only when no transaction is in flight
+ * the doorbell's advisory lock. doorbell_lock() takes that lock. It gets it only when no transaction is in flight
  * that made work without ringing (writers hold it shared until they commit); from then on writers notify. The caller
  * looks for work once more, waits, and lets go of the lock. A notification that is lost costs latency only.
  *

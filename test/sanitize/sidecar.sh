@@ -3,8 +3,8 @@
 #
 #   sidecar.sh [address|thread] [PYTEST ARGUMENT…]     default: both, and all tests but those that measure time
 #
-# Each is built in a directory of its own, .build/sanitize/NAME. Whatever a sanitizer reports is a failure, whichever test
-# it was that brought it about.
+# Each is built in .build/sanitize/NAME, with clang, whose sanitizers all write where they are told to. Whatever one of
+# them reports is a failure, whichever test it was that brought it about.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -28,8 +28,8 @@ build() {
     cp extension/*.[ch] extension/*.control "$directory/extension/"
     make -s -C "$directory/sidecar" clean
     make -s -C "$directory/sidecar/verify" clean
-    make -s -C "$directory/sidecar" CFLAGS="-O1 -g -fno-omit-frame-pointer $2" LDFLAGS="$2"
-    make -s -C "$directory/sidecar/verify" CFLAGS="-O1 -g -fno-omit-frame-pointer $2" LDFLAGS="$2"
+    make -s -C "$directory/sidecar" CC=clang-14 CFLAGS="-O1 -g -fno-omit-frame-pointer $2" LDFLAGS="$2"
+    make -s -C "$directory/sidecar/verify" CC=clang-14 CFLAGS="-O1 -g -fno-omit-frame-pointer $2" LDFLAGS="$2"
 }
 
 # run KIND: the tests, and then what was reported

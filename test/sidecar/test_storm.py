@@ -17,6 +17,7 @@ from storm_world import Disk, World, Writer
 
 # A longer one, in each of the two worlds: REASON_STORM_FAULTS=250
 FAULTS = int(os.environ.get("REASON_STORM_FAULTS", "12"))
+AT_ONCE = 4
 # After so many faults all is healed, awaited and checked
 BETWEEN_CHECKS = 25
 SEED = int(os.environ.get("REASON_STORM_SEED", "20261124"))
@@ -59,7 +60,7 @@ def strike(world, dice, most):
     """One fault, or several that overlap: of different counterparts, and the sidecar may be killed in the midst of them."""
     struck = []
     with contextlib.ExitStack() as over:
-        while len(struck) < most:
+        while len(struck) < min(most, AT_ONCE):
             free = [fault for fault in faults(world) if fault.subject not in [other.subject for other in struck]]
             fault = dice.choices(free, [fault.weight for fault in free])[0]
             over.enter_context(fault.context(world))

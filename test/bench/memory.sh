@@ -1,0 +1,6 @@
+#!/bin/sh
+# The sidecar's memory over a million events.
+#
+#   memory.sh [EVENTS]     default 1000000
+set -eu
+exec /usr/bin/python3 "$(dirname "$0")/memory.py" "$@"
