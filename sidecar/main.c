@@ -15,6 +15,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 #define REPORT_S 2
 /* The server ends a session that sleeps for so much longer than it was to. */
 #define OVERSLEPT_MS 10000
+#define MMAP_BYTES (128 * 1024)
 
 bool sidecar_open_store(struct sidecar *sidecar)
 {
@@ -315,6 +317,11 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
+    /*
+     * Batches are of many sizes. glibc would learn to take the larger ones from the heap, where what is left of them stays
+     * with the process: so they go back to the system.
+     */
+    mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
     /* threads inherit the mask: signals are for the main thread alone */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

@@ -49,13 +49,14 @@ def objects(world, uris):
     root = uris[0][:uris[0].index(folder) + len(folder)]
     if root.startswith("file://"):
         return [f"file://{path}" for path in pathlib.Path(root.removeprefix("file://")).rglob("*") if path.is_file()]
-    found, marker = [], {}
+    # by version: this server begins a page with the last of the page before
+    found, marker = {}, {}
     while True:
         text = world.s3.call("GET", f"/{BUCKET}", {"versions": "", "prefix": root.removeprefix(f"s3://{BUCKET}/"), **marker})[1].decode()
         page = [part.split("</Version>")[0] for part in text.split("<Version>")[1:]]
-        found += [f"s3://{BUCKET}/" + part.split("<Key>")[1].split("</Key>")[0] for part in page]
+        found |= {part.split("<VersionId>")[1].split("</")[0]: f"s3://{BUCKET}/" + part.split("<Key>")[1].split("</")[0] for part in page}
         if "<IsTruncated>true" not in text:
-            return found
+            return list(found.values())
         marker = {"key-marker": text.split("<NextKeyMarker>")[1].split("</")[0], "version-id-marker": text.split("<NextVersionIdMarker>")[1].split("</")[0]}
 
 

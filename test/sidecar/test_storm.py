@@ -7,13 +7,15 @@ import time
 
 import pytest
 
-import storm_checks
-from kafka_broker import Broker
-from proxy import Proxy
-from s3_server import S3
-from softhsm import Token
-from storm_faults import faults
-from storm_world import Disk, World, Writer
+pytest.register_assert_rewrite("storm_checks")
+
+import storm_checks  # noqa: E402
+from kafka_broker import Broker  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from s3_server import S3  # noqa: E402
+from softhsm import Token  # noqa: E402
+from storm_faults import faults  # noqa: E402
+from storm_world import Disk, World, Writer  # noqa: E402
 
 # A longer one, in each of the two worlds: REASON_STORM_FAULTS=250
 FAULTS = int(os.environ.get("REASON_STORM_FAULTS", "12"))
