@@ -44,14 +44,24 @@ typedef struct {
     ngx_msec_t           policy_deadline;
 } reason_loc_conf_t;
 
+/* One address of PostgreSQL. What is NULL stands in the connection string. */
+typedef struct {
+    char        *conninfo;
+    char        *host;
+    char        *hostaddr;
+    char        *port;
+    const char  *session_attrs;
+} reason_server_t;
+
 /* Connections of one upstream, in one worker. */
 struct reason_pool_s {
     ngx_str_t    name;
-    ngx_array_t  servers;           /* char *: conninfo */
+    ngx_array_t  servers;           /* reason_server_t, in the order they are tried in */
     ngx_uint_t   connection_count;
     ngx_uint_t   queue_max;
     ngx_msec_t   connect_timeout;
     ngx_msec_t   query_timeout;
+    ngx_msec_t   lifetime;          /* of a connection, at most; from half of it on they are renewed */
 
     reason_main_conf_t   *main;
     reason_connection_t  *connections;
@@ -71,7 +81,8 @@ struct reason_connection_s {
     reason_context_t  *call;        /* being served; NULL while idle or when its client has gone */
     ngx_event_t        timer;       /* connecting, or waiting to connect again */
     ngx_event_t        deadline;    /* of the query */
-    ngx_uint_t         next_server;
+    ngx_uint_t         next_server; /* 0: a round begins */
+    ngx_msec_t         expires_at;
     ngx_msec_t         backoff;
     u_char            *prepared;    /* by statement index */
     unsigned           connecting:1;
@@ -117,6 +128,11 @@ struct reason_context_s {
 ngx_int_t reason_request_handler(ngx_http_request_t *r);
 void reason_request_call(reason_context_t *ctx);
 
+/* reason_server.c */
+/* the servers that a connection string names; what is returned is nginx's (NGX_CONF_OK, …) */
+char *reason_server_add(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo);
+PGconn *reason_server_connect(const reason_server_t *server);
+
 /* reason_pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
 void reason_pool_stop(reason_pool_t *pool);
@@ -125,6 +141,8 @@ void reason_pool_abandon(reason_context_t *ctx);
 void reason_pool_release(reason_connection_t *connection);
 void reason_pool_broken(reason_connection_t *connection, const char *what);
 void reason_pool_discard(reason_connection_t *connection);
+/* the server takes no writes (25006), and has undone the call: it goes to another */
+void reason_pool_read_only(reason_connection_t *connection);
 
 /* reason_call.c */
 void reason_call_start(reason_connection_t *connection, reason_context_t *ctx);

@@ -167,7 +167,7 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 
     pool = ngx_pcalloc(cf->pool, sizeof(reason_pool_t));
     slot = ngx_array_push(&conf->pools);
-    if (pool == NULL || slot == NULL || ngx_array_init(&pool->servers, cf->pool, 2, sizeof(char *)) != NGX_OK) {
+    if (pool == NULL || slot == NULL || ngx_array_init(&pool->servers, cf->pool, 2, sizeof(reason_server_t)) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
     *slot = pool;
@@ -177,6 +177,7 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     pool->queue_max = 1024;
     pool->connect_timeout = 5000;
     pool->query_timeout = 30000;
+    pool->lifetime = 3600000;
 
     save = *cf;
     cf->handler = reason_upstream_item;
@@ -193,7 +194,6 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static char *
 reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
-    char          **server;
     ngx_int_t       number;
     ngx_msec_t      msec;
     ngx_str_t      *value = cf->args->elts;
@@ -203,12 +203,7 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return "takes one value";
     }
     if (ngx_strcmp(value[0].data, "server") == 0) {
-        server = ngx_array_push(&pool->servers);
-        if (server == NULL) {
-            return NGX_CONF_ERROR;
-        }
-        *server = (char *) value[1].data;
-        return NGX_CONF_OK;
+        return reason_server_add(cf, pool, (char *) value[1].data);
     }
     if (ngx_strcmp(value[0].data, "connections") == 0 || ngx_strcmp(value[0].data, "queue") == 0) {
         number = ngx_atoi(value[1].data, value[1].len);
@@ -218,12 +213,14 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         *(value[0].data[0] == 'c' ? &pool->connection_count : &pool->queue_max) = number;
         return NGX_CONF_OK;
     }
-    if (ngx_strcmp(value[0].data, "connect_timeout") == 0 || ngx_strcmp(value[0].data, "query_timeout") == 0) {
+    if (ngx_strcmp(value[0].data, "connect_timeout") == 0 || ngx_strcmp(value[0].data, "query_timeout") == 0
+        || ngx_strcmp(value[0].data, "lifetime") == 0)
+    {
         msec = ngx_parse_time(&value[1], 0);
-        if (msec == (ngx_msec_t) NGX_ERROR) {
+        if (msec == (ngx_msec_t) NGX_ERROR || msec == 0) {
             return "is not a time";
         }
-        *(value[0].data[0] == 'c' ? &pool->connect_timeout : &pool->query_timeout) = msec;
+        *(value[0].data[0] == 'c' ? &pool->connect_timeout : value[0].data[0] == 'q' ? &pool->query_timeout : &pool->lifetime) = msec;
         return NGX_CONF_OK;
     }
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown directive \"%V\" in reason_upstream", &value[0]);

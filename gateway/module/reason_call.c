@@ -57,6 +57,16 @@ reason_call_send(reason_connection_t *connection)
 }
 
 
+/* read_only_sql_transaction: nothing was done, and another server may take it */
+static ngx_uint_t
+reason_call_met_read_only(PGresult *result)
+{
+    const char  *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return sqlstate != NULL && ngx_strcmp(sqlstate, "25006") == 0;
+}
+
+
 /* Something came from the server. */
 void
 reason_call_event(reason_connection_t *connection)
@@ -136,6 +146,11 @@ reason_call_event(reason_connection_t *connection)
             break;
 
         default:
+            if (!ctx->has_status && reason_call_met_read_only(result)) {
+                PQclear(result);
+                reason_pool_read_only(connection);
+                return;
+            }
             /* The answer goes out now; the connection is free when its last result has been read. */
             ctx->connection = NULL;
             connection->call = NULL;

@@ -18,7 +18,7 @@ static void reason_timer_handler(ngx_event_t *event);
 static void reason_queue_deadline(ngx_event_t *event);
 
 #define REASON_BACKOFF_MIN  50
-#define REASON_BACKOFF_MAX  2000
+#define REASON_BACKOFF_MAX  1000
 #define REASON_TRIES        2       /* more, of a call that could not be sent */
 
 
@@ -135,13 +135,14 @@ reason_want_write(reason_connection_t *connection, ngx_uint_t wanted)
 static void
 reason_connect(reason_connection_t *connection)
 {
-    char  **server;
+    reason_server_t  *server;
 
     ngx_memzero(connection->prepared, connection->pool->main->statements.nelts + 1);
     server = connection->pool->servers.elts;
     connection->connecting = 1;
     connection->ready = 0;
-    connection->pg = PQconnectStart(server[connection->next_server++ % connection->pool->servers.nelts]);
+    connection->pg = reason_server_connect(&server[connection->next_server]);
+    connection->next_server = (connection->next_server + 1) % connection->pool->servers.nelts;
 
     if (connection->pg == NULL || PQstatus(connection->pg) == CONNECTION_BAD
         || PQsetnonblocking(connection->pg, 1) != 0 || reason_register(connection) != NGX_OK)
@@ -151,7 +152,8 @@ reason_connect(reason_connection_t *connection)
     }
 
     reason_want_write(connection, 1);
-    ngx_add_timer(&connection->timer, connection->pool->connect_timeout);
+    /* each has its share: one that is silent must not use up the time of those who wait in the queue */
+    ngx_add_timer(&connection->timer, connection->pool->connect_timeout / connection->pool->servers.nelts + 1);
 }
 
 
@@ -184,6 +186,9 @@ reason_connect_poll(reason_connection_t *connection)
         connection->ready = 1;
         connection->pool->connected_count++;
         connection->backoff = REASON_BACKOFF_MIN;
+        connection->next_server = 0;
+        connection->expires_at = ngx_current_msec + connection->pool->lifetime / 2
+                                 + (ngx_msec_t) ngx_random() % (connection->pool->lifetime / 2 + 1);
         reason_pool_release(connection);
         return;
 
@@ -244,12 +249,21 @@ reason_timer_handler(ngx_event_t *event)
 }
 
 
+/* Of all pools of this worker. */
 static void
 reason_gauges(reason_pool_t *pool)
 {
-    reason_metrics_gauge(REASON_GAUGE_CONNECTED, pool->connected_count);
-    reason_metrics_gauge(REASON_GAUGE_IDLE, pool->idle_count);
-    reason_metrics_gauge(REASON_GAUGE_WAITING, pool->waiting_count);
+    ngx_uint_t       i, connected = 0, idle = 0, waiting = 0;
+    reason_pool_t  **pools = pool->main->pools.elts;
+
+    for (i = 0; i < pool->main->pools.nelts; i++) {
+        connected += pools[i]->connected_count;
+        idle += pools[i]->idle_count;
+        waiting += pools[i]->waiting_count;
+    }
+    reason_metrics_gauge(REASON_GAUGE_CONNECTED, connected);
+    reason_metrics_gauge(REASON_GAUGE_IDLE, idle);
+    reason_metrics_gauge(REASON_GAUGE_WAITING, waiting);
 }
 
 
@@ -323,8 +337,28 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         }
     }
 
+    if (connection->next_server != 0) {
+        /* there is another to be tried at once */
+        reason_reconnect(connection, 1);
+        return;
+    }
     reason_reconnect(connection, connection->backoff);
     connection->backoff = ngx_min(connection->backoff * 2, REASON_BACKOFF_MAX);
+}
+
+
+/* One server has become another's standby, or takes no writes for another reason: idle connections stand on the same. */
+void
+reason_pool_read_only(reason_connection_t *connection)
+{
+    reason_pool_t  *pool = connection->pool;
+
+    while (!ngx_queue_empty(&pool->idle)) {
+        reason_pool_discard(ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue));
+    }
+    /* the error has undone it */
+    connection->call->executed = 0;
+    reason_pool_broken(connection, "the server takes no writes");
 }
 
 
@@ -368,6 +402,10 @@ reason_pool_release(reason_connection_t *connection)
     }
 
     if (ngx_queue_empty(&pool->waiting)) {
+        if (!ngx_exiting && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) > 0) {
+            reason_pool_discard(connection);
+            return;
+        }
         ngx_queue_insert_head(&pool->idle, &connection->queue);
         connection->idle = 1;
         pool->idle_count++;
