@@ -68,7 +68,7 @@ class Stack:
             text, count = re.subn(old, new, text)
             assert count == 1, old
         for name, value in {"RUN_DIR": self.run, "LISTEN": "127.0.0.1", "PORT": self.port, "OPS_PORT": self.ops_port, "PG_HOST": self.run, "PG_PORT": self.pg_port,
-                            "PG_DATABASE": "postgres", "PG_USER": "postgres", "MODULE": self.run / "module.so",
+                            "READS": "reason", "PG_DATABASE": "postgres", "PG_USER": "postgres", "MODULE": self.run / "module.so",
                             "CONF_DIR": self.run / "gateway", "OPENAPI": ROOT / "gateway/openapi.json"}.items():
             text = text.replace(f"@{name}@", str(value))
         (self.run / "gateway/nginx.conf").write_text(text)

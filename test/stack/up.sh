@@ -5,6 +5,7 @@
 #   RUN_DIR=…     where it lives (default .run)
 #   SENTINELNET=… HOST:PORT of a policy service for writes that a policy rule names; none by default
 #   SENTINELNET_NAME=…  name in its certificate (default HOST)
+#   STANDBY=…     HOST:PORT of a standby of its PostgreSQL, to read from and to write to once it was promoted; none by default
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
 #
 # Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
@@ -15,6 +16,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/stack/lib.sh"
 
 SENTINELNET=${SENTINELNET:-}
+STANDBY=${STANDBY:-}
 SENTINELNET_NAME=${SENTINELNET_NAME:-${SENTINELNET%:*}}
 
 umask 077
@@ -105,9 +107,15 @@ chmod 644 "$RUN_DIR/signers.json"
 
 # ---------------------------------------------------------------- the gateway
 
+if [ -n "$STANDBY" ]; then
+    hosts=$socket,${STANDBY%:*} ports=$pg_port,${STANDBY##*:} reads=reads
+else
+    hosts=$socket ports=$pg_port reads=reason
+fi
 render() {
     sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@LISTEN@|127.0.0.1|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
-        -e "s|@PG_HOST@|$socket|g" -e "s|@PG_PORT@|$pg_port|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
+        -e "s|@PG_HOST@|$hosts|g" -e "s|@PG_PORT@|$ports|g" \
+        -e "s|@READS@|$reads|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|$root/gateway/build/ngx_http_reason_module.so|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
         -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
@@ -118,13 +126,17 @@ for template in "$root"/gateway/conf.d/*; do
     mkdir -p "$RUN_DIR/gateway/conf.d"
     render "$template" >"$RUN_DIR/gateway/conf.d/$name"
 done
-rm -rf "$RUN_DIR/gateway/sentinelnet"
-if [ -n "$SENTINELNET" ]; then
-    mkdir "$RUN_DIR/gateway/sentinelnet"
-    for template in "$root"/gateway/sentinelnet/*; do
-        render "$template" >"$RUN_DIR/gateway/sentinelnet/$(basename "$template" .in)"
+# optional NAME WANTED: the files of gateway/NAME, or none of them
+optional() {
+    rm -rf "$RUN_DIR/gateway/$1"
+    [ -n "$2" ] || return 0
+    mkdir "$RUN_DIR/gateway/$1"
+    for template in "$root/gateway/$1"/*; do
+        render "$template" >"$RUN_DIR/gateway/$1/$(basename "$template" .in)"
     done
-fi
+}
+optional sentinelnet "$SENTINELNET"
+optional reads "$STANDBY"
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
     as_service setsid -f /usr/sbin/nginx -p "$RUN_DIR/gateway" -c "$RUN_DIR/gateway/nginx.conf" \
