@@ -227,10 +227,10 @@ BEGIN
         WHERE s.ordinality > 1 AND NOT EXISTS (SELECT FROM edge e WHERE e.edge ->> 'to' = s.node ->> 'id')
     )
     SELECT 200, NULL::text, json_build_object('explain', json_build_object(
-        'summary', format('%s, recorded %s; %s direct %s, %s nodes of reasoning, resting on %s %s of evidence',
+        'summary', format('%s, recorded %s; %s direct %s, %s %s of reasoning, resting on %s %s of evidence',
             reason.node_note(subject), subject ->> 'createdAt',
             (SELECT count(*) FROM component), CASE WHEN (SELECT count(*) FROM component) = 1 THEN 'cause' ELSE 'causes' END,
-            (SELECT count(*) - 1 FROM step),
+            (SELECT count(*) - 1 FROM step), CASE WHEN (SELECT count(*) FROM step) = 2 THEN 'node' ELSE 'nodes' END,
             (SELECT count(*) FROM evidence), CASE WHEN (SELECT count(*) FROM evidence) = 1 THEN 'piece' ELSE 'pieces' END),
         'components', (SELECT coalesce(json_agg(c.component ORDER BY c.weight DESC, c.ordinality), '[]') FROM component c),
         'evidence', (SELECT coalesce(json_agg(e.evidence ORDER BY e.ordinality), '[]') FROM evidence e)))::text;
