@@ -96,7 +96,7 @@ typedef struct NumericParts
 	const int16 *digits;
 } NumericParts;
 
-static NumericParts
+static pg_attribute_always_inline NumericParts
 numeric_parts(const char *datum)
 {
 	NumericParts parts;
@@ -142,25 +142,25 @@ report_out_of_range(void)
 
 /* Any number of digits, of any value. */
 static void pg_noinline
-write_long_numeric(ByteBuffer *out, const NumericParts *parts)
+write_long_numeric(ByteBuffer *out, NumericParts parts)
 {
-	char	   *digits = palloc(parts->count * 4);
+	char	   *digits = palloc(parts.count * 4);
 	double		value;
 
-	for (int i = 0; i < parts->count; i++)
+	for (int i = 0; i < parts.count; i++)
 	{
-		int			digit = parts->digits[i];
+		int			digit = parts.digits[i];
 
 		digits[i * 4] = '0' + digit / 1000;
 		digits[i * 4 + 1] = '0' + digit / 100 % 10;
 		digits[i * 4 + 2] = '0' + digit / 10 % 10;
 		digits[i * 4 + 3] = '0' + digit % 10;
 	}
-	value = decimal_text_to_double(digits, parts->count * 4, (parts->weight - parts->count + 1) * 4);
+	value = decimal_text_to_double(digits, parts.count * 4, (parts.weight - parts.count + 1) * 4);
 	pfree(digits);
 	if (isinf(value))
 		report_out_of_range();
-	canonical_write_number(out, parts->negative ? -value : value);
+	canonical_write_number(out, parts.negative ? -value : value);
 }
 
 /* Trailing zeros of a number from 1 to 9999 written with four digits: bytes that are '0'. */
@@ -187,51 +187,95 @@ without_zeros(unsigned value, int zeros)
 
 /*
  * Lays out digits as they are, in the range that ECMAScript writes without
- * exponent: for at most DECIMAL_SAFE_DIGITS digits no conversion is needed (see
- * canonical_number.h).  Without branches where lengths vary, which nothing could
+ * exponent: where they are known to be those of ECMAScript no conversion is needed
+ * (see canonical_number.h).  Without branches where lengths vary, which nothing could
  * predict: four bytes are written, and as many count as do.
  */
-static inline void
-write_plain_numeric(ByteBuffer *out, const NumericParts *parts, int first_length)
+static pg_attribute_always_inline void
+write_plain_numeric(ByteBuffer *out, NumericParts parts, int first_length, int zeros)
 {
-	const int16 *digits = parts->digits;
-	int			count = parts->count;
+	const int16 *digits = parts.digits;
+	int			count = parts.count;
 	char	   *start = out->data + out->length;
 	char	   *p = start;
 	int			i = 0;
 
 	*p = '-';
-	p += parts->negative;
-	if (parts->weight >= 0)
+	p += parts.negative;
+	if (parts.weight >= 0)
 	{
 		decimal_write_last_of_four(p, digits[0], first_length);
 		p += first_length;
-		for (i = 1; i <= parts->weight; i++, p += 4)
+		for (i = 1; i <= parts.weight; i++, p += 4)
 			decimal_write_four(p, i < count ? digits[i] : 0);
 	}
 	else
 		*p++ = '0';
 	if (i < count)
 	{
+		int			left = count - i;
+
 		*p++ = '.';
-		for (; i < count; i++, p += 4)
-			decimal_write_four(p, digits[i]);
-		p -= zeros_of_four(digits[count - 1]);
+		decimal_write_four(p, digits[i]);
+		if (left > 2)
+		{
+			/* Doubles have three to five: what is written too much does not count. */
+			decimal_write_four(p + 4, digits[i + 1]);
+			decimal_write_four(p + 8, digits[i + 2]);
+			decimal_write_four(p + 12, digits[Min(i + 3, count - 1)]);
+			decimal_write_four(p + 16, digits[count - 1]);
+		}
+		else if (left > 1)
+			decimal_write_four(p + 4, digits[i + 1]);
+		p += left * 4 - zeros;
 	}
 	out->length += p - start;
+}
+
+/* Up to 19 digits that are not laid out as they are: by way of a double, or with an exponent. */
+static void pg_noinline
+write_decimal(ByteBuffer *out, NumericParts parts, Decimal decimal, bool shortest)
+{
+	double		value;
+
+	if (!shortest)
+	{
+		if (!decimal_to_double(decimal.digits, decimal.exponent, &value))
+		{
+			write_long_numeric(out, parts);
+			return;
+		}
+		decimal = decimal_shortest(value);
+	}
+	out->length += decimal_format(out->data + out->length, parts.negative,
+								  decimal.digits, decimal_count_digits(decimal.digits), decimal.exponent);
+}
+
+/* The digits of a numeric as one number; the last four end in so many zeros, which do not count. */
+static pg_attribute_always_inline Decimal
+numeric_decimal(NumericParts parts, int zeros)
+{
+	static const int powers[] = {1, 10, 100, 1000, 10000};
+	Decimal		decimal = {0, (parts.weight - parts.count + 1) * 4 + zeros};
+
+	for (int i = 0; i < Min(parts.count - 1, 3); i++)
+		decimal.digits = decimal.digits * 10000 + parts.digits[i];
+	decimal.digits = parts.count > 4 ? decimal.digits * 10000 + parts.digits[3] : decimal.digits;
+	decimal.digits = decimal.digits * powers[4 - zeros] + without_zeros(parts.digits[parts.count - 1], zeros);
+	return decimal;
 }
 
 static void
 write_numeric(ByteBuffer *out, const char *datum)
 {
-	static const int powers[] = {1, 10, 100, 1000, 10000};
 	NumericParts parts = numeric_parts(datum);
 	Decimal		decimal;
 	unsigned	last;
 	int			first_length;
 	int			zeros;
 	int			count;
-	double		value;
+	bool		plain;
+	bool		shortest;
 
 	if (!buffer_reserve(out, CANONICAL_NUMBER_SIZE))
 		return;
@@ -245,7 +289,7 @@ write_numeric(ByteBuffer *out, const char *datum)
 	if (parts.count > 5 || parts.digits[0] == 0 || last == 0)
 	{
 		/* numeric strips zeros at both ends, but nothing depends on it */
-		write_long_numeric(out, &parts);
+		write_long_numeric(out, parts);
 		return;
 	}
 
@@ -253,36 +297,23 @@ write_numeric(ByteBuffer *out, const char *datum)
 	first_length = 1 + (parts.digits[0] >= 10) + (parts.digits[0] >= 100) + (parts.digits[0] >= 1000);
 	zeros = zeros_of_four(last);
 	count = first_length + (parts.count - 1) * 4 - zeros;
-	if (count <= DECIMAL_SAFE_DIGITS && parts.weight >= -1 && parts.weight <= 4)
+	plain = parts.weight >= -1 && parts.weight <= 4;
+	if (count <= DECIMAL_SAFE_DIGITS && plain)
 	{
-		write_plain_numeric(out, &parts, first_length);
+		write_plain_numeric(out, parts, first_length, zeros);
 		return;
 	}
 	if (count > 19)
 	{
-		write_long_numeric(out, &parts);
+		write_long_numeric(out, parts);
 		return;
 	}
-
-	decimal.digits = 0;
-	for (int i = 0; i < parts.count - 1; i++)
-		decimal.digits = decimal.digits * 10000 + parts.digits[i];
-	decimal.digits = decimal.digits * powers[4 - zeros] + without_zeros(last, zeros);
-	decimal.exponent = (parts.weight - parts.count + 1) * 4 + zeros;
-	if (count > DECIMAL_SAFE_DIGITS ||
-		decimal.exponent + count - 1 < DECIMAL_SAFE_MIN_MAGNITUDE ||
-		decimal.exponent + count - 1 > DECIMAL_SAFE_MAX_MAGNITUDE)
-	{
-		if (!decimal_to_double(decimal.digits, decimal.exponent, &value))
-		{
-			write_long_numeric(out, &parts);
-			return;
-		}
-		decimal = decimal_shortest(value);
-		count = decimal_count_digits(decimal.digits);
-	}
-	out->length += decimal_format(out->data + out->length, parts.negative,
-								  decimal.digits, count, decimal.exponent);
+	decimal = numeric_decimal(parts, zeros);
+	shortest = decimal_is_shortest(decimal.digits, decimal.exponent);
+	if (shortest && plain)
+		write_plain_numeric(out, parts, first_length, zeros);
+	else
+		write_decimal(out, parts, decimal, shortest);
 }
 
 /* Makes room for `needed` items; the first ones may have been part of the walk. */

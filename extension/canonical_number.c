@@ -249,6 +249,59 @@ decimal_to_double(uint64_t digits, int exponent, double *value)
 	return true;
 }
 
+bool
+decimal_is_shortest(uint64_t digits, int exponent)
+{
+	int			leading;
+	int			bits;
+	int64_t		half,
+				last,
+				unit,
+				above,
+				distance;
+	uint64_t	product;
+	PowerOfTen	g;
+
+	/* With 17 digits and less all of these are normal doubles. */
+	if (exponent < -DECIMAL_SAFE_MAX_MAGNITUDE || exponent > DECIMAL_SAFE_MAX_MAGNITUDE - 17)
+		return false;
+	if (digits < integer_powers[15])
+		return true;
+	/* 18 digits never are. */
+	if (digits >= integer_powers[17])
+		return false;
+
+	/*
+	 * Places on the scale of the product's upper word, where doubles are 2 * half
+	 * apart: the decimal lies `above` its double, by up to 2 more, and is a
+	 * multiple of unit, by up to 1 more.
+	 */
+	leading = __builtin_clzll(digits);
+	g = powers_of_ten[exponent - POWERS_FIRST];
+	product = (uint64_t) ((uint128) (digits << leading) * g.high >> 64);
+	bits = 9 + (int) (product >> 63);
+	half = INT64_C(1) << bits;
+	unit = (int64_t) (g.high >> (64 - leading));
+	above = (int64_t) (product & (uint64_t) (2 * half - 1));
+	above -= (above > half) * 2 * half;
+	distance = above < 0 ? -above : above;
+	last = (int64_t) (digits % 10);
+
+	/*
+	 * Certain are digits below the limit.  Others are when the double is no power
+	 * of two, whose interval is narrower below, when no other decimal of as many
+	 * digits lies nearer to it, and when both neighbours that end in 0 are outside
+	 * its interval.  In the middle between two doubles it does not matter which
+	 * one is meant: there the second condition wants a unit larger than an
+	 * interval.  No branches: nothing could predict them.
+	 */
+	return (digits < DECIMAL_SAFE_LIMIT) |
+		(((product + (uint64_t) half) << (11 - bits) >> 12 != 0) &
+		 (2 * (distance + 2) < unit) &
+		 (last * unit > half + above + 2) &
+		 ((10 - last) * unit > half - above));
+}
+
 /* No double has more significant digits than 767; one more says that some were cut off. */
 #define SIGNIFICANT_DIGITS 768
 

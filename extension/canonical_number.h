@@ -16,13 +16,14 @@
 #include "canonical.h"
 
 /*
- * Every decimal of at most 15 digits in this range of magnitudes (that of its
- * first digit) goes through a double unchanged, and is then also the shortest
- * that names this double: it need not be converted at all to be written.
- * (DBL_DIG of the C standard: 15 for IEEE 754 binary64, normal numbers.)
+ * Every decimal with digits below this limit, in this range of magnitudes (that
+ * of its first digit), is the shortest that names its double: it need not be
+ * converted to be written.  Such digits are fewer than the 2^52 and more steps
+ * between a power of two and the next, so of decimals with this exponent no two
+ * lie in one double's interval.  All of 15 digits are below it.
  */
+#define DECIMAL_SAFE_LIMIT (UINT64_C(1) << 52)
 #define DECIMAL_SAFE_DIGITS 15
-#define DECIMAL_SAFE_LIMIT UINT64_C(1000000000000000)
 #define DECIMAL_SAFE_MIN_MAGNITUDE (-307)
 #define DECIMAL_SAFE_MAX_MAGNITUDE 307
 
@@ -55,6 +56,12 @@ extern double decimal_text_to_double(const char *digits, size_t count, int64_t e
  * all digits, or not a normal number: decimal_text_to_double() knows.
  */
 extern bool decimal_to_double(uint64_t digits, int exponent, double *value);
+
+/*
+ * Whether a normal decimal is the shortest that names its double, told without
+ * making that double.  False also when it is not certain (about one in 300).
+ */
+extern bool decimal_is_shortest(uint64_t digits, int exponent);
 
 /*
  * Writes a normal decimal as ECMAScript does; `count` is decimal_count_digits().

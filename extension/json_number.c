@@ -167,8 +167,12 @@ convert_word(const Parts *parts, uint64_t word, JsonNumber *number)
 		if (!decimal_to_double(word, (int) exponent, &number->value))
 			return convert_slowly(parts, number);
 		decimal = decimal_normalize(word, (int) exponent);
-		shortest = decimal_shortest(number->value);
-		number->exact = shortest.digits == decimal.digits && shortest.exponent == decimal.exponent;
+		number->exact = decimal_is_shortest(decimal.digits, decimal.exponent);
+		if (!number->exact)
+		{
+			shortest = decimal_shortest(number->value);
+			number->exact = shortest.digits == decimal.digits && shortest.exponent == decimal.exponent;
+		}
 	}
 	if (parts->negative)
 		number->value = -number->value;

@@ -281,6 +281,79 @@ test_hard_decimals(void)
 	CHECK(wrong == 0);
 }
 
+/* What is told without a conversion, against the conversion; returns what was told. */
+static bool
+check_shortest(uint64_t digits, int exponent)
+{
+	static char text[32];
+	Decimal		decimal = decimal_normalize(digits, exponent);
+	bool		told = decimal_is_shortest(decimal.digits, decimal.exponent);
+
+	if (told)
+	{
+		size_t		length = decimal_format_integer(text, decimal.digits);
+		double		value = decimal_text_to_double(text, length, decimal.exponent);
+		Decimal		shortest = value > 0 && isfinite(value) ? decimal_shortest(value) : (Decimal) {0, 0};
+
+		if (!CHECK(shortest.digits == decimal.digits && shortest.exponent == decimal.exponent))
+			fprintf(stderr, "  %" PRIu64 "e%d is not the shortest\n", decimal.digits, decimal.exponent);
+	}
+	return told;
+}
+
+/* Decimals that are the shortest, and those beside them, where it hardly shows. */
+static void
+test_shortest(unsigned count)
+{
+	uint64_t	random = 88172645463325252u;
+	unsigned	long_ones = 0;
+	unsigned	told = 0;
+
+	for (unsigned i = 0; i < count; i++)
+	{
+		static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000};
+		Decimal		decimal;
+		uint64_t	bits;
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		bits = random & UINT64_C(0x7FFFFFFFFFFFFFFF);
+		if (i % 3 == 0)			/* where most numbers of documents lie */
+			bits = (bits & ((UINT64_C(1) << 52) - 1)) | (UINT64_C(1023) - random % 32 + random / 32 % 32) << 52;
+		else if (i % 3 == 1)	/* near powers of two */
+			bits = (bits & ~((UINT64_C(1) << 52) - 1)) + random % 5 - 2;
+		if (bits == 0 || bits >> 52 >= 0x7FF)
+			continue;
+		decimal = decimal_shortest(from_bits(bits));
+		if (decimal_count_digits(decimal.digits) >= 16)
+		{
+			bool		known = check_shortest(decimal.digits, decimal.exponent);
+
+			if (i % 3 == 0)
+			{
+				long_ones++;
+				told += known;
+			}
+		}
+		if (decimal.digits < UINT64_C(1000000000000000000))
+		{
+			check_shortest(decimal.digits * 10 + random % 10, decimal.exponent - 1);
+			check_shortest(decimal.digits + 1, decimal.exponent);
+			if (decimal.digits > 1)
+				check_shortest(decimal.digits - 1, decimal.exponent);
+		}
+		check_shortest(1 + (random >> 7), (int) (random % 640) - 330);
+		check_shortest(1 + (random >> 11), (int) (random % 640) - 330);
+		/* around powers of ten */
+		check_shortest(UINT64_C(10000000000000000) + random % 200 * powers[random % 6], (int) (random % 640) - 330);
+		check_shortest(UINT64_C(100000000000000000) - 1 - random % 200 * powers[random % 6], (int) (random % 640) - 330);
+		check_shortest((UINT64_C(1) << 52) + random % 5 - 2, (int) (random % 640) - 330);
+	}
+	CHECK(told > long_ones / 100 * 98);
+	printf("%u of %u decimals with 16 digits and more known for the shortest\n", told, long_ones);
+}
+
 static void
 test_digit_counts(void)
 {
@@ -299,12 +372,15 @@ test_digit_counts(void)
 int
 main(int argc, char **argv)
 {
+	unsigned	count = argc > 1 ? (unsigned) strtoul(argv[1], NULL, 10) : 1000000;
+
 	read_listed(VECTORS "/numbers/first.txt");
 	test_format();
 	test_exactness();
 	test_hard_decimals();
+	test_shortest(count);
 	test_digit_counts();
-	test_sequence(argc > 1 ? (unsigned) strtoul(argv[1], NULL, 10) : 1000000);
+	test_sequence(count);
 	free(listed);
 	return check_summary("numbers");
 }

@@ -129,6 +129,10 @@ FROM (SELECT (CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END * (random()::numeric * 10::
              / 10::numeric ^ (i % 61) AS n
       FROM generate_series(1, 20000) i) AS r;
 
+-- and doubles, most with 16 or 17 digits
+SELECT count(*) AS doubles, count(*) FILTER (WHERE reason.canonical_json(f::text::json) = reason.canonical_json(to_jsonb(f))) AS same
+FROM (SELECT (random() - 0.5) * 10.0::float8 ^ (i % 60 - 30) AS f FROM generate_series(1, 60000) i) AS r;
+
 -- as planners and indexes see them
 SELECT proname, pg_get_function_arguments(oid) AS arguments, provolatile, proisstrict, proparallel
 FROM pg_proc WHERE pronamespace = 'reason'::regnamespace AND proname IN ('canonical_json', 'digest') ORDER BY 1, 2;
