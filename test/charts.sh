@@ -50,7 +50,7 @@ full=("${values[@]}" --set gateway.autoscaling.enabled=true --set serviceMonitor
     --set 'sidecar.secretMounts[0].name=hsm' --set 'sidecar.secretMounts[0].mountPath=/etc/reason/hsm'
     --set 'networkPolicy.sidecarEgress[0].port=443' --set sidecar.lease.enabled=true
     --set 'database.readConninfo=host=reason-db-ro dbname=reason'
-    --set gateway.sentinelNet.server=policy.example:8443 --set gateway.sentinelNet.tlsSecret=policy)
+    --set gateway.revocationList=true --set gateway.sentinelNet.server=policy.example:8443 --set gateway.sentinelNet.tlsSecret=policy)
 rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
 # The links to gateway/ are meant, and helm need not say so each time.
@@ -66,6 +66,7 @@ check "without standbys the primary answers all" test "$(grep -c 'reason_pass re
 check "renders with everything on" render "${full[@]}"
 check "leaves no placeholder then either" has_no_placeholder
 check "reads go to standbys that are named" test "$(grep -c -e 'reason_pass reads;' -e 'server "host=reason-db-ro dbname=reason target_session_attrs=prefer-standby' "$rendered")" -eq 13
+check "revoked certificates are looked up" grep -q 'ssl_crl /etc/reason/tls/crl.pem;' "$rendered"
 check "asks the policy service under the name it was given" grep -q 'proxy_ssl_name policy.example;' "$rendered"
 check "every container runs without root, capabilities or a writable root" \
     test "$(grep -c 'readOnlyRootFilesystem: true' "$rendered")" -eq "$(grep -c 'image: reasoning-graph/' "$rendered")"

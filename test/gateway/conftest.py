@@ -42,7 +42,8 @@ class Stack:
         (run / "gateway" / "conf.d").mkdir()
         (run / "log").mkdir()
         subprocess.run([ROOT / "test/stack/certificates.sh", run / "tls", "kernel"], check=True, timeout=60)
-        shutil.copy(ROOT / "gateway/build/ngx_http_reason_module.so", run / "module.so")
+        # GATEWAY_MODULE and GATEWAY_PRELOAD: the module built with a sanitizer, and the sanitizer's library
+        shutil.copy(os.environ.get("GATEWAY_MODULE", ROOT / "gateway/build/ngx_http_reason_module.so"), run / "module.so")
         self.configure()
         if os.getuid() == 0:
             subprocess.run(["chown", "-R", "postgres:", run], check=True)
@@ -50,7 +51,6 @@ class Stack:
         self.start_postgres()
         with self.database() as database:
             database.execute((HERE / "functions.sql").read_text())
-        # GATEWAY_PRELOAD: a sanitizer's library, for a module that was built with it
         self.service("env", f"LD_PRELOAD={os.environ.get('GATEWAY_PRELOAD', '')}", "/usr/sbin/nginx", "-p", run / "gateway", "-c", run / "gateway/nginx.conf", "-e", run / "log/gateway.log")
         wait_for(self.healthy)
 
@@ -67,12 +67,25 @@ class Stack:
                          (r"query_timeout 35s;", "query_timeout 3s;"), (r"client_max_body_size 32m;", "client_max_body_size 1m;")):
             text, count = re.subn(old, new, text)
             assert count == 1, old
+        (self.run / "gateway/nginx.conf").write_text(self.filled(text))
+        shutil.copy(HERE / "routes.conf", self.run / "gateway/conf.d/routes.conf")
+
+    def filled(self, text):
         for name, value in {"RUN_DIR": self.run, "LISTEN": "127.0.0.1", "PORT": self.port, "OPS_PORT": self.ops_port, "PG_HOST": self.run, "PG_PORT": self.pg_port,
                             "READS": "reason", "PG_DATABASE": "postgres", "PG_USER": "postgres", "MODULE": self.run / "module.so",
                             "CONF_DIR": self.run / "gateway", "OPENAPI": ROOT / "gateway/openapi.json"}.items():
             text = text.replace(f"@{name}@", str(value))
-        (self.run / "gateway/nginx.conf").write_text(text)
-        shutil.copy(HERE / "routes.conf", self.run / "gateway/conf.d/routes.conf")
+        return text
+
+    def template(self, path):
+        """A file of gateway/ with its placeholders filled in."""
+        return self.filled((ROOT / "gateway" / path).read_text())
+
+    def reload(self):
+        """Reads the configuration again, and waits until nobody works by the old one."""
+        old = self.worker()
+        os.kill(self.master(), signal.SIGHUP)
+        wait_for(lambda: not os.path.exists(f"/proc/{old}"))
 
     def start_postgres(self):
         self.service(PG_BIN / "pg_ctl", "-D", self.run / "pg", "-l", self.run / "log/postgresql.log", "-w", "-o",

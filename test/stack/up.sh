@@ -8,6 +8,8 @@
 #   STANDBY=…     HOST:PORT of a standby of its PostgreSQL, to read from and to write to once it was promoted; none by default
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
 #
+# Certificates revoked by RUN_DIR/tls/crl.pem, if it is there, are refused.
+#
 # Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
 # and demonstration; docs/gateway.md and docs/sidecar.md have the real thing.
 set -eu
@@ -116,7 +118,7 @@ render() {
     sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@LISTEN@|127.0.0.1|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
         -e "s|@PG_HOST@|$hosts|g" -e "s|@PG_PORT@|$ports|g" \
         -e "s|@READS@|$reads|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
-        -e "s|@MODULE@|$root/gateway/build/ngx_http_reason_module.so|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
+        -e "s|@MODULE@|${GATEWAY_MODULE:-$root/gateway/build/ngx_http_reason_module.so}|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
         -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
 }
@@ -137,9 +139,10 @@ optional() {
 }
 optional sentinelnet "$SENTINELNET"
 optional reads "$STANDBY"
+optional revocation "$([ ! -f "$RUN_DIR/tls/crl.pem" ] || echo yes)"
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
-    as_service setsid -f /usr/sbin/nginx -p "$RUN_DIR/gateway" -c "$RUN_DIR/gateway/nginx.conf" \
+    as_service setsid -f env LD_PRELOAD="${GATEWAY_PRELOAD:-}" /usr/sbin/nginx -p "$RUN_DIR/gateway" -c "$RUN_DIR/gateway/nginx.conf" \
         -e "$log/gateway.log" >>"$log/gateway.out" 2>&1 </dev/null
 fi
 
