@@ -41,7 +41,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'direction must be "ancestors" or "descendants"';
     END IF;
     IF length($4) NOT BETWEEN 1 AND 255 OR length($5) > 4096 OR length($8) > 255 OR length($12) > 255 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'audience, description, manifest_signature_id or request_id is too long';
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'audience is empty, or audience, description, manifest_signature_id or request_id is too long';
     END IF;
 
     SELECT array_agg(DISTINCT r ORDER BY r) INTO root_ids FROM unnest(roots) r;

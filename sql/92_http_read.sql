@@ -142,6 +142,12 @@ BEGIN
     IF jsonb_typeof(q) <> 'object' OR jsonb_typeof(filters) <> 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the body must be a JSON object with "filters"';
     END IF;
+    IF q ? 'filters' AND q - '{filters,limit,cursor}'::text[] <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'beside "filters" there may be "limit" and "cursor"';
+    END IF;
+    IF jsonb_typeof(q -> 'limit') NOT IN ('number', 'null') OR jsonb_typeof(q -> 'cursor') NOT IN ('string', 'null') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = '"limit" must be a number, "cursor" a string';
+    END IF;
     -- {"created": {"from", "to"}} and {"confidence": {"min", "max"}} are the ranges' other spelling.
     IF jsonb_typeof(filters -> 'created') = 'object' THEN
         filters := filters - 'created' || jsonb_strip_nulls(jsonb_build_object(

@@ -139,3 +139,10 @@ def test_query_pages_through_what_matches(kernel, new_node):
     rest = kernel.post("/reason/query", {"filters": filters, "limit": 3, "cursor": first["nextCursor"]})
     assert [n["id"] for n in rest["nodes"]] == [ids[1]]
     assert "nextCursor" not in rest
+
+
+@pytest.mark.parametrize("body", [{"filters": {}, "limit": "5"}, {"filters": {}, "cursor": 0}, {"filters": {}, "colour": "red"}, {"filters": None}, {"filters": []},
+                                  {"colour": "red"}, {"filters": {"types": "decision"}}, {"filters": {}, "limit": 0}, {"filters": {}, "cursor": "x"}])
+def test_a_query_is_read_strictly(kernel, refused, body):
+    status, error = refused(kernel.post, "/reason/query", body)
+    assert (status, error["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")

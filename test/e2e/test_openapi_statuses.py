@@ -1,0 +1,218 @@
+"""Every status that the OpenAPI document names for an operation, brought about, and its body held against the document."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import ssl
+import threading
+import uuid
+
+import pytest
+
+from test_gateway import context, port
+from test_openapi import check, resolve
+from test_resilience import wait_for
+
+WITHOUT_CALLER = {("get", "/health"), ("get", "/ready")}
+
+
+class Met:
+    """Calls operations, checks the answers, and remembers which statuses each has given."""
+
+    def __init__(self, stack, document):
+        self.stack, self.document, self.statuses, self.trouble = stack, document, {}, []
+
+    def operations(self):
+        return [(method, template) for template, operations in self.document["paths"].items() for method in operations]
+
+    def call(self, operation, path, body=None, headers=None, tls=None):
+        method, template = operation
+        described = self.document["paths"][template][method]["responses"]
+        connection = http.client.HTTPSConnection("localhost", port(self.stack), context=tls or context(self.stack), timeout=60)
+        with contextlib.closing(connection):
+            sent = {"Content-Type": "application/json", **(headers or {})} if method == "post" else dict(headers or {})
+            connection.request(method.upper(), path, body if body is None or isinstance(body, bytes) else json.dumps(body), sent)
+            response = connection.getresponse()
+            text = response.read()
+        status = str(response.status)
+        assert status in described, (operation, status, text)
+        assert response.headers["X-Request-Id"]
+        content = resolve(self.document, described[status]).get("content")
+        if content:
+            kind = response.headers["Content-Type"].split(";")[0]
+            assert kind in content, (operation, kind)
+            if kind == "application/json":
+                text = json.loads(text)
+                check(self.document, content[kind]["schema"], text)
+            if status in ("429", "503") and template != "/ready":
+                assert int(response.headers["Retry-After"]) >= 1
+        self.statuses.setdefault(operation, set()).add(status)
+        return response.status, text
+
+    def call_all(self, request, expected, **more):
+        """Every operation at once, each a valid request; who must answer `expected`, does."""
+        def one(operation):
+            try:
+                status, _ = self.call(operation, *request(operation), **more)
+                assert status == expected, (operation, status)
+            except BaseException as error:  # noqa: B902: told below
+                self.trouble.append((operation, error))
+
+        threads = [threading.Thread(target=one, args=(operation,)) for operation in self.operations()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        trouble, self.trouble = self.trouble, []
+        assert not trouble
+
+
+@pytest.fixture
+def met(stack, kernel):
+    return Met(stack, kernel.get("/reason/openapi.json"))
+
+
+@contextlib.contextmanager
+def gateway_configured(stack, **replacements):
+    path = stack.run_dir / "gateway/nginx.conf"
+    text = path.read_text()
+    changed = text
+    for old, new in replacements.values():
+        assert old in changed, old
+        changed = changed.replace(old, new)
+
+    def use(content):
+        path.write_text(content)
+        master = stack.pid("gateway/nginx.pid")
+        children = f"/proc/{master}/task/{master}/children"
+        old = set(open(children).read().split())
+        os.kill(master, signal.SIGHUP)
+        wait_for(lambda: (now := set(open(children).read().split())) and not now & old)
+
+    use(changed)
+    try:
+        yield
+    finally:
+        use(text)
+
+
+def gateway_backends(database):
+    return [row[0] for row in database.execute("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway'")]
+
+
+def test_every_documented_status_is_met(stack, kernel, database, met, new_node, new_edge):  # noqa: PLR0915: a list
+    cause, effect = new_node(), new_node("decision")
+    edge = new_edge(cause, effect)
+    snapshot = kernel.post("/reason/snapshot", {"rootNodeIds": [effect]}, Prefer="wait=20")["snapshotId"]
+    writes = {
+        "/reason/node": lambda: {"type": "score", "author": "a", "payload": 1},
+        "/nodes": lambda: {"nodes": [{"type": "score", "actor": "a", "payload": 1}]},
+        "/reason/edge": lambda: {"from": cause, "to": effect, "type": "causal"},
+        "/edges": lambda: {"edges": [{"from": cause, "to": effect, "type": "causal"}]},
+        "/reason/annotate/{id}": lambda: {"note": "n"},
+        "/reason/query": lambda: {"filters": {"types": ["decision"]}, "limit": 1},
+        "/reason/snapshot": lambda: {"rootNodeIds": [effect]},
+    }
+
+    def path_of(template, identifier=None):
+        return template.replace("{id}", identifier or (snapshot if "/snapshot/" in template else effect))
+
+    def good(operation):
+        method, template = operation
+        return path_of(template), writes[template]() if method == "post" else None
+
+    posts = [operation for operation in met.operations() if operation[0] == "post"]
+
+    # 200, 201, 202, 304
+    for operation in met.operations():
+        assert met.call(operation, *good(operation))[0] in (200, 201)
+    assert met.call(("post", "/reason/snapshot"), "/reason/snapshot", writes["/reason/snapshot"](), {"Prefer": "wait=0"})[0] == 202
+    assert met.call(("get", "/reason/snapshot/{id}"), path_of("/reason/snapshot/{id}"), None, {
+        "If-None-Match": f'"{kernel.get(path_of("/reason/snapshot/{id}"))["hash"]}-metadata"'})[0] == 304
+
+    # 400, 404
+    for method, template in met.operations():
+        if "{id}" in template:
+            assert met.call((method, template), path_of(template, "none"), writes[template]() if method == "post" else None)[0] == 400
+            assert met.call((method, template), path_of(template, str(uuid.uuid4())), writes[template]() if method == "post" else None)[0] == 404
+        elif method == "post":
+            assert met.call((method, template), template, [])[0] == 400
+    absent = str(uuid.uuid4())
+    for template, body in {"/reason/edge": {"from": absent, "to": effect, "type": "causal"}, "/edges": {"edges": [{"from": absent, "to": effect, "type": "causal"}]},
+                           "/reason/snapshot": {"rootNodeIds": [absent]}}.items():
+        assert met.call(("post", template), template, body)[0] == 404
+
+    # 401, 403
+    met.call_all(good, 401, tls=ssl.create_default_context(cafile=stack.env["REASON_CA"]))
+    stack.certificate("stranger")
+    for operation in set(met.operations()) - WITHOUT_CALLER:
+        assert met.call(operation, *good(operation), tls=context(stack, "stranger"))[0] == 403
+
+    # 409
+    for template, body in {"/reason/node": {**writes["/reason/node"](), "id": cause}, "/nodes": {"nodes": [{"id": cause, "type": "score", "actor": "a", "payload": 1}]},
+                           "/reason/edge": {**writes["/reason/edge"](), "id": edge}, "/edges": {"edges": [{**writes["/reason/edge"](), "id": edge}]}}.items():
+        assert met.call(("post", template), template, body)[0] == 409
+    for template, other in {"/reason/annotate/{id}": {"note": "other"}, "/reason/snapshot": {"rootNodeIds": [cause]}}.items():
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        met.call(("post", template), path_of(template), writes[template](), key)
+        assert met.call(("post", template), path_of(template), other, key)[0] == 409
+    os.kill(stack.pid("sidecar.pid"), signal.SIGSTOP)
+    try:
+        pending = kernel.post("/reason/snapshot", writes["/reason/snapshot"](), Prefer="wait=0")["snapshotId"]
+        assert met.call(("get", "/reason/snapshot/{id}"), f"/reason/snapshot/{pending}?format=canonical")[0] == 409
+        assert met.call(("get", "/reason/export/{id}"), f"/reason/export/{pending}")[0] == 409
+    finally:
+        os.kill(stack.pid("sidecar.pid"), signal.SIGCONT)
+
+    # 413, 415: nginx looks at the length that is announced
+    for operation in posts:
+        path, body = good(operation)
+        assert met.call(operation, path, b"{", {"Content-Length": str(40 * 1024 * 1024)})[0] == 413
+        assert met.call(operation, path, body, {"Content-Type": "text/plain"})[0] == 415
+
+    # 500: what the functions rest upon is gone
+    names = ("http_client", "rfc3339")
+    for name in names:
+        database.execute(f"ALTER ROUTINE reason.{name} RENAME TO {name}_gone")
+    try:
+        met.call_all(good, 500)
+    finally:
+        for name in names:
+            database.execute(f"ALTER ROUTINE reason.{name}_gone RENAME TO {name}")
+
+    # 503: nobody lets the gateway in
+    database.execute("ALTER ROLE gateway NOLOGIN")
+    try:
+        for pid in gateway_backends(database):
+            os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not gateway_backends(database))
+        met.call_all(good, 503)
+    finally:
+        database.execute("ALTER ROLE gateway LOGIN")
+    wait_for(lambda: len(gateway_backends(database)) >= 8)
+
+    # 504: PostgreSQL takes longer than the gateway waits
+    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;")):
+        wait_for(lambda: len(gateway_backends(database)) >= 24)
+        stopped = [stack.pid("pg/postmaster.pid"), *gateway_backends(database)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            met.call_all(good, 504)
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    # 429: one request a minute
+    with gateway_configured(stack, rate=("rate=20000r/s", "rate=1r/m"), burst=(" burst=20000 nodelay", "")):
+        kernel.connection.close()
+        met.call(("get", "/health"), "/health")
+        for operation in met.operations():
+            assert met.call(operation, *good(operation))[0] == 429
+    wait_for(lambda: met.call(("get", "/health"), "/health")[0] == 200)
+
+    documented = {operation: set(met.document["paths"][operation[1]][operation[0]]["responses"]) for operation in met.operations()}
+    assert met.statuses == documented
