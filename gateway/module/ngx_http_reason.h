@@ -127,6 +127,8 @@ struct reason_context_s {
 /* reason_request.c */
 ngx_int_t reason_request_handler(ngx_http_request_t *r);
 void reason_request_call(reason_context_t *ctx);
+/* after a request was finalized from an event that nginx does not know to be its own */
+void reason_request_run_posted(ngx_connection_t *c);
 
 /* reason_server.c */
 /* the servers that a connection string names; what is returned is nginx's (NGX_CONF_OK, …) */

@@ -352,7 +352,7 @@ reason_answer_finish(reason_context_t *ctx)
         rc = reason_answer_last(ctx);
     }
     ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
+    reason_request_run_posted(c);
 }
 
 
@@ -363,7 +363,7 @@ reason_answer_abort(reason_context_t *ctx)
     ngx_connection_t  *c = ctx->request->connection;
 
     ngx_http_finalize_request(ctx->request, NGX_ERROR);
-    ngx_http_run_posted_requests(c);
+    reason_request_run_posted(c);
 }
 
 

@@ -120,7 +120,7 @@ reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, 
     }
     reason_answer_forget(ctx);
     ngx_http_finalize_request(ctx->request, reason_error_send(ctx->request, status, code, message, details));
-    ngx_http_run_posted_requests(c);
+    reason_request_run_posted(c);
 }
 
 

@@ -84,7 +84,7 @@ reason_policy_ask(reason_context_t *ctx)
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
         return;
     }
-    ngx_http_run_posted_requests(c);
+    reason_request_run_posted(c);
 }
 
 

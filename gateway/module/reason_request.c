@@ -6,6 +6,9 @@
 static void reason_body_ready(ngx_http_request_t *r);
 static void reason_cleanup(void *data);
 
+/* nginx is on the stack, still holds the request, and will run what is posted itself: doing it here could free the request */
+static ngx_uint_t  reason_in_handler;
+
 
 static ngx_int_t
 reason_refuse_method(ngx_http_request_t *r, ngx_uint_t methods, ngx_uint_t options)
@@ -167,7 +170,18 @@ reason_body_ready(ngx_http_request_t *r)
     /* notices a client that goes away while the database works */
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
+    reason_in_handler = 1;
     reason_request_call(ctx);
+    reason_in_handler = 0;
+}
+
+
+void
+reason_request_run_posted(ngx_connection_t *c)
+{
+    if (!reason_in_handler) {
+        ngx_http_run_posted_requests(c);
+    }
 }
 
 

@@ -185,7 +185,7 @@ reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
                 return NGX_ERROR;
             }
             p += n;
-        } else {
+        } else if (link->buf->last > link->buf->pos) {
             p = ngx_cpymem(p, link->buf->pos, link->buf->last - link->buf->pos);
         }
     }
@@ -247,7 +247,7 @@ reason_query(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data
         return NGX_ERROR;
     }
     *p++ = '{';
-    end = r->args.data + r->args.len;
+    end = r->args.len ? r->args.data + r->args.len : r->args.data;
     for (in = r->args.data; in < end; in = next + 1) {
         next = ngx_strlchr(in, end, '&');
         if (next == NULL) {
