@@ -6,7 +6,7 @@
 #   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make valgrind           the extension under memcheck, inside a server: minutes
-#   make sanitize           the sidecar under AddressSanitizer, UBSan and ThreadSanitizer: a quarter of an hour
+#   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
 #   make bench    benchmarks, each against a baseline measured in the same run
 #   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
 
@@ -57,7 +57,8 @@ fuzz: packages-check
 valgrind: packages-check private ## The extension under memcheck, inside a server: takes minutes
 	test/sanitize/extension.sh
 
-sanitize: packages-check private ## The sidecar and the verifier, each sanitizer in turn
+sanitize: packages-check private ## The gateway's module; the sidecar and the verifier, each sanitizer in turn
+	test/sanitize/gateway.sh
 	test/sanitize/sidecar.sh
 
 install: all

@@ -183,6 +183,12 @@ suite_trust() { REASON_TEST_PORT=$server_port REASON_PG_BIN=$pg_bin run_pytest "
 suite_verify() { run_pytest "$out/verify.log" test/verify; }
 suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
 suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
+suite_sanitize() {
+    if test/sanitize/gateway.sh short >"$out/sanitize.log" 2>&1; then count 1 0; else
+        count 0 1
+        return 1
+    fi
+}
 suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
 suite_charts() {
     test/charts.sh >"$out/charts.log" 2>&1
@@ -197,7 +203,7 @@ suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 if [ $# -gt 0 ]; then
     suites=$*
 else
-    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sidecar charts e2e"
+    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sanitize sidecar charts e2e"
 fi
 start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
 total_passed=0
