@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "doorbell.h"
+#include "safe_mode.h"
 #include "write_row.h"
 #include "write_rows.h"
 
@@ -52,6 +53,7 @@ void
 write_rows_begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, const char *kind,
 				 const char *const *columns, int column_count)
 {
+	refuse_write_in_safe_mode();
 	InitMaterializedSRF(fcinfo, 0);
 	rows->results = (ReturnSetInfo *) fcinfo->resultinfo;
 	rows->input = input;

@@ -149,6 +149,7 @@ bool db_connect(struct db *db)
         db_close(db);
         return false;
     }
+    db->connections++;
     log_info("%s: connected to database \"%s\"", db->name, PQdb(db->connection));
     return true;
 }

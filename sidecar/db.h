@@ -12,6 +12,7 @@ struct db {
     int idle_ms;                /* the server ends a session that asks nothing for so long; 0: never */
     bool listen;                /* to the doorbell */
     PGconn *connection;         /* NULL while there is none */
+    unsigned connections;       /* made so far */
 };
 
 /* Connects unless connected; false: not now, logged. */

@@ -12,7 +12,7 @@
 #include <sodium.h>
 #include <time.h>
 
-#define STAGES_MOST 2
+#define STAGES_MOST 3
 #define REST_LEAST_MS 100
 #define REST_MOST_MS 10000
 /* A signer or a store that could not be opened is tried again after about so long. */
@@ -21,7 +21,7 @@
 #define LOOK_MS 10
 
 static const struct stage *const stages[DUTY_COUNT][STAGES_MOST] = {
-    [DUTY_SEAL] = {&stage_seal, &stage_sign},
+    [DUTY_SEAL] = {&stage_guard, &stage_seal, &stage_sign},
     [DUTY_SNAPSHOT] = {&stage_upload},
     [DUTY_EMIT] = {&stage_emit},
     [DUTY_ARCHIVE] = {&stage_archive},
@@ -59,6 +59,8 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
         if (rests[i].until_ms > began / 1000) {
             if (rests[i].until_ms - began / 1000 < *wait_ms)
                 *wait_ms = (int)(rests[i].until_ms - began / 1000);
+            if (stage->gate)
+                return progress;
             continue;
         }
         if (!leader_token(worker->duty, token)[0])
@@ -77,6 +79,9 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
             rests[i].until_ms = now_us() / 1000 + jittered(rests[i].ms);
             if (rests[i].ms < *wait_ms)
                 *wait_ms = rests[i].ms;
+            worker->compared = 0;
+            if (stage->gate)
+                return progress;
             break;
         }
     }

@@ -9,6 +9,7 @@
 #include "doorbell.h"
 #include "kubernetes/lease.h"
 #include "log.h"
+#include "recover.h"
 #include "stage/stage.h"
 #include "tracing/tracing.h"
 
@@ -283,6 +284,7 @@ static void usage(FILE *out)
     fprintf(out, "Usage: reason-sidecar [OPTION] CONFIG\n"
                  "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
                  "  --check      check the configuration and reach every counterpart, then exit\n"
+                 "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
                  "  --help       show this help, then exit\n"
                  "  --version    show the version, then exit\n\n"
                  "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
@@ -298,16 +300,17 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .store_lock = PTHREAD_MUTEX_INITIALIZER};
     sigset_t signals;
-    bool check = false;
+    bool check = false, recovers = false;
     char host[64] = "localhost";
     int option, status = 1;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c': check = true; break;
+        case 'r': recovers = true; break;
         case 'h': usage(stdout); return 0;
         case 'v': puts("reason-sidecar " REASON_VERSION); return 0;
         default: usage(stderr); return 2;
@@ -338,8 +341,8 @@ int main(int argc, char **argv)
     log_configure(sidecar.config.log_level, sidecar.config.log_format);
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
-    if (check) {
-        status = check_counterparts(&sidecar) ? 0 : 1;
+    if (check || recovers) {
+        status = (check ? check_counterparts(&sidecar) : recover(&sidecar)) ? 0 : 1;
         goto done;
     }
     if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port)

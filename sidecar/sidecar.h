@@ -31,6 +31,7 @@ struct worker {
     struct db db;
     pthread_t thread;
     bool started;
+    unsigned compared;          /* the connection on which the chains were compared (stage/guard.c); 0: none */
     void *state;                /* a stage's own, kept between turns */
 };
 

@@ -168,6 +168,7 @@ DECLARE
     head reason.audit_seal;
     prev bytea := decode(event ->> 'prevHash', 'hex');
     hashed bytea := sha256(convert_to(canonical, 'UTF8') || coalesce(prev, ''::bytea));
+    unsealed reason.audit_event;
     signed bytea := decode(event ->> 'signature', 'base64');
     event_ts timestamptz := (event #>> '{payload,ts}')::timestamptz;
 BEGIN
@@ -192,14 +193,24 @@ BEGIN
             HINT = 'Replay the events of a division in the order of seq.';
     END IF;
 
+    -- Written before a restore's target, and sealed after it: the event and what it recorded are here, its place is not.
+    SELECT * INTO unsealed FROM reason.audit_event e WHERE e.id = (event ->> 'id')::uuid AND e.division = event ->> 'division';
+    event_no := unsealed.no;
     PERFORM pg_current_xact_id();
-    INSERT INTO reason.audit_event AS e (id, division, event_type, ts, payload)
-    VALUES ((event ->> 'id')::uuid, event ->> 'division', kind, event_ts, canonical::json)
-    RETURNING e.no INTO event_no;
+    IF event_no IS NULL THEN
+        INSERT INTO reason.audit_event AS e (id, division, event_type, ts, payload)
+        VALUES ((event ->> 'id')::uuid, event ->> 'division', kind, event_ts, canonical::json)
+        RETURNING e.no INTO event_no;
+    ELSIF unsealed.payload::text <> canonical THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('event "%s" is another one here', event ->> 'id');
+    END IF;
     INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at)
     VALUES (event ->> 'division', (event ->> 'seq')::bigint, event_no, prev, hashed, greatest(event_ts, head.created_at + interval '1 microsecond'));
     INSERT INTO reason.audit_signature (division, seq, signer_id, signature)
     VALUES (event ->> 'division', (event ->> 'seq')::bigint, event ->> 'signerId', signed);
+    IF unsealed.no IS NOT NULL THEN
+        RETURN true;
+    END IF;
 
     record := CASE kind WHEN 'node.created' THEN canonical::json -> 'node' WHEN 'edge.created' THEN canonical::json -> 'edge'
                         WHEN 'annotation.created' THEN canonical::json -> 'annotation' END;
@@ -254,6 +265,9 @@ BEGIN
             WHERE n.id::text = canonical::json #>> '{erased,id}' AND n.division = event ->> 'division' AND n.salt IS NOT NULL;
             UPDATE reason.annotation a SET payload = NULL, salt = NULL
             WHERE a.id::text = canonical::json #>> '{erased,id}' AND a.division = event ->> 'division' AND a.salt IS NOT NULL;
+            PERFORM reason.replay_erased_documents(canonical::json -> 'erased', event ->> 'division', (event ->> 'id')::uuid);
+        WHEN 'snapshot.completed', 'snapshot.failed' THEN
+            PERFORM reason.replay_snapshot(canonical::json -> 'snapshot', event ->> 'division', (event ->> 'id')::uuid);
         WHEN 'signer.added', 'signer.retired', 'signer.revoked' THEN
             record := canonical::json -> 'signer';
             INSERT INTO reason.signer AS s (signer_id, algorithm, public_key, status, valid_from, valid_to, revoked_at, revocation_reason)

@@ -34,6 +34,7 @@ BEGIN
     IF coalesce(cardinality(roots), 0) NOT BETWEEN 1 AND 32 OR array_position(roots, NULL) IS NOT NULL OR array_ndims(roots) <> 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot has 1 to 32 roots';
     END IF;
+    PERFORM reason.refuse_in_safe_mode(reason.safe_mode_fault());
     IF $2 NOT BETWEEN 0 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'depth must be from 0 to 10000';
     END IF;

@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION reason.acquire_lease(text, text, interval) IS
     'Takes or renews the lease of a duty; returns its fencing token, NULL while another holds it. A lease that ran out gets a new token, even for the same holder.';
 
-CREATE FUNCTION reason.check_lease(duty text, lease_token bigint) RETURNS void
+CREATE FUNCTION reason.hold_lease(duty text, lease_token bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -38,7 +38,18 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION reason.check_lease(text, bigint) IS 'Raises 55000 unless the token is that of the duty''s present leader; holds the lease until the transaction ends.';
+COMMENT ON FUNCTION reason.hold_lease(text, bigint) IS 'Raises 55000 unless the token is that of the duty''s present leader; holds the lease until the transaction ends.';
+
+CREATE FUNCTION reason.check_lease(duty text, lease_token bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    PERFORM reason.hold_lease($1, $2);
+    PERFORM reason.refuse_in_safe_mode(reason.sealing_fault());
+END
+$$;
+COMMENT ON FUNCTION reason.check_lease(text, bigint) IS 'hold_lease(), and nothing is done in safe mode (57P03): every change that a sidecar makes begins with it.';
 
 CREATE FUNCTION reason.release_lease(duty text, lease_token bigint) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER

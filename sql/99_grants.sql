@@ -141,6 +141,22 @@ GRANT EXECUTE ON FUNCTION
     reason.segments_to_protect(bigint, text, integer),
     reason.record_protected(bigint, text, text, bigint, timestamptz, boolean)
 TO reason_sidecar;
+
+-- ---------------------------------------------------------------- safe mode
+GRANT EXECUTE ON FUNCTION
+    reason.compared(),
+    reason.archive_mark(text, text),
+    reason.unknown_segments(text, text[]),
+    reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text),
+    reason.chain_heads(),
+    reason.recover_event(json),
+    reason.recover_segment(text, text, text, text, text, text, text, text),
+    reason.forgotten_snapshots(),
+    reason.restore_snapshot(uuid, text, bytea)
+TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.leave_safe_mode(text) TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO reason_reader, reason_sidecar;
+GRANT SELECT ON reason.safe_mode TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.sidecar_status(), reason.set_archive_rule(text, integer, boolean) TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
 GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.archive_rule, reason.lease TO reason_admin;

@@ -7,19 +7,16 @@
  * (division, seq). With enable.gapless.guarantee a message that fails makes the producer fail as a whole, so that none
  * after it can overtake it; the producer is then made anew.
  *
- * Passwords come from files, as <setting>.file. They are read when the producer is made: at the start, after SIGHUP, and
- * after a batch that was not delivered.
+ * Passwords are read when the producer is made: at the start, after SIGHUP, and after a batch that was not delivered.
  *
  * An event that the brokers' limits can never take is parked, with the reason, and its chain goes on.
  */
 #include "stage.h"
 
-#include "../http.h"
+#include "../kafka.h"
 #include "../log.h"
 #include "traced.h"
 
-#include <librdkafka/rdkafka.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +34,6 @@ struct emitter {
     int reloads;                /* when the producer was made */
 };
 
-/* Settings of librdkafka whose values are secrets. */
-static const char *const secrets[] = {"sasl.password", "ssl.key.password", "ssl.keystore.password", "sasl.oauthbearer.client.secret"};
-
 static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, void *context)
 {
     struct emitter *emitter = context;
@@ -53,71 +47,21 @@ static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, vo
     emitter->waiting--;
 }
 
-static void on_error(rd_kafka_t *producer, int error, const char *reason, void *context)
-{
-    (void)producer, (void)context;
-    log_warning("Kafka: %s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
-}
-
-static void on_log(const rd_kafka_t *producer, int level, const char *facility, const char *text)
-{
-    (void)producer;
-    /* syslog's levels; errors come through on_error, too */
-    if (level <= 4)
-        log_debug("librdkafka: %s: %s", facility, text);
-}
-
-static bool set(rd_kafka_conf_t *settings, const char *name, const char *value)
-{
-    char reason[256];
-
-    if (rd_kafka_conf_set(settings, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
-        return true;
-    /* the value may be a password: the reason may repeat it */
-    log_error("kafka.%s is not acceptable to librdkafka", name);
-    return false;
-}
-
-/* A setting of the configuration: as it is, or from the file that it names. */
-static bool set_configured(rd_kafka_conf_t *settings, const struct setting *setting)
-{
-    char secret[4096];
-    bool ok;
-
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        size_t length = strlen(secrets[i]);
-
-        if (strncmp(setting->name, secrets[i], length) != 0 || strcmp(setting->name + length, ".file") != 0)
-            continue;
-        ok = http_read_secret(setting->value, secret, sizeof(secret)) && set(settings, secrets[i], secret);
-        sodium_memzero(secret, sizeof(secret));
-        return ok;
-    }
-    return set(settings, setting->name, setting->value);
-}
-
 static rd_kafka_t *make_producer(const struct config *config, struct emitter *emitter)
 {
-    rd_kafka_conf_t *settings = rd_kafka_conf_new();
+    static const struct pair defaults[] = {{"linger.ms", "5"}, {"compression.type", "lz4"}};
     char reason[256], timeout[16];
-    bool ok;
+    /* what order and delivery rest on is not for configuration */
+    const struct pair fixed[] = {{"enable.idempotence", "true"}, {"enable.gapless.guarantee", "true"}, {"acks", "all"},
+                                 {"message.timeout.ms", timeout}, {"partitioner", "murmur2_random"}};
+    rd_kafka_conf_t *settings;
     rd_kafka_t *producer;
 
     snprintf(timeout, sizeof(timeout), "%d", config->kafka_timeout_ms);
-    ok = set(settings, "client.id", "reason-sidecar") && set(settings, "linger.ms", "5") && set(settings, "compression.type", "lz4");
-    for (size_t i = 0; i < config->kafka_setting_count; i++)
-        ok = ok && set_configured(settings, &config->kafka_settings[i]);
-    /* what order and delivery rest on is not for configuration */
-    ok = ok && set(settings, "bootstrap.servers", config->kafka_brokers) && set(settings, "enable.idempotence", "true")
-         && set(settings, "enable.gapless.guarantee", "true") && set(settings, "acks", "all") && set(settings, "message.timeout.ms", timeout)
-         && set(settings, "partitioner", "murmur2_random");
-    if (!ok) {
-        rd_kafka_conf_destroy(settings);
+    settings = kafka_settings(config, defaults, sizeof(defaults) / sizeof(defaults[0]), fixed, sizeof(fixed) / sizeof(fixed[0]));
+    if (!settings)
         return NULL;
-    }
     rd_kafka_conf_set_dr_msg_cb(settings, on_report);
-    rd_kafka_conf_set_error_cb(settings, on_error);
-    rd_kafka_conf_set_log_cb(settings, on_log);
     rd_kafka_conf_set_opaque(settings, emitter);
     producer = rd_kafka_new(RD_KAFKA_PRODUCER, settings, reason, sizeof(reason));
     if (!producer) {

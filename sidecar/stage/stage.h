@@ -18,8 +18,10 @@ struct stage {
     enum histogram histogram;
     enum progress (*turn)(struct worker *worker, const char *token);
     void (*close)(struct worker *worker);       /* of worker->state; NULL: there is none */
+    bool gate;                                  /* those after it wait while it fails */
 };
 
+extern const struct stage stage_guard;          /* duty seal: compares the chains with what is known outside */
 extern const struct stage stage_seal;           /* duty seal: order and hash */
 extern const struct stage stage_sign;           /* duty seal: signatures of seals */
 extern const struct stage stage_upload;         /* duty snapshot: sign, store, complete */

@@ -6,7 +6,7 @@
  * The metadata lie beside the object, <object>.meta.json, and are written first, so that an object
  * is never without them.
  */
-#include "store.h"
+#include "file.h"
 
 #include "../log.h"
 
@@ -19,11 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct file_store {
-    struct store store;
-    char *directory;
-};
 
 struct text {
     char bytes[4096];
@@ -268,6 +263,8 @@ struct store *store_file_open(const char *directory)
         return NULL;
     files->directory = strdup(directory);
     files->store.put = put;
+    files->store.list = file_list;
+    files->store.read = file_read;
     files->store.check = check;
     files->store.close = close_store;
     if (!files->directory || !check(&files->store)) {

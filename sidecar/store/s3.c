@@ -321,6 +321,8 @@ struct store *store_s3_open(const struct config *config, const struct store_opti
         return NULL;
     s3->store.put = put;
     s3->store.protect = s3_protect;
+    s3->store.list = s3_list;
+    s3->store.read = s3_read;
     s3->store.check = check;
     s3->store.close = close_store;
     s3->if_none_match = config->store_if_none_match;

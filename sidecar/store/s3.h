@@ -48,6 +48,8 @@ void s3_base64_of_hex(const char *hex, char base64[64]);
 void s3_time(time_t time, char text[32]);
 enum store_result s3_protect(struct store *store, const char *key, const char *version, const struct protection *protection,
                              struct stored *stored);
+bool s3_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context);
+char *s3_read(struct store *store, const char *key, const char *version, size_t *length);
 /* Puts an object in parts. *exists: there is an object of that name. */
 enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists);
 

@@ -51,6 +51,9 @@ struct protection {
     enum { HOLD_AS_IT_IS, HOLD_ON, HOLD_OFF } legal_hold;
 };
 
+/* Takes one version of an object ("": it has none); false: no more are wanted. */
+typedef bool object_taker(void *context, const char *key, const char *version);
+
 struct store {
     bool locks;                 /* it keeps retention and legal hold */
     /* Durable when it returns STORE_DONE. Storing the same bytes again is no error. */
@@ -58,6 +61,13 @@ struct store {
     /* Locks a version for longer, puts it under legal hold, or ends that. NULL where nothing can be locked. */
     enum store_result (*protect)(struct store *store, const char *key, const char *version, const struct protection *protection,
                                  struct stored *stored);
+    /*
+     * Gives the objects whose keys begin with prefix and come after `after` (NULL: all), in the order of the keys, every
+     * version, the newest first; those too that a delete marker hides. False after logging why not.
+     */
+    bool (*list)(struct store *store, const char *prefix, const char *after, object_taker *take, void *context);
+    /* The bytes of a version ("": the newest), terminated; the caller frees. NULL after logging why not. */
+    char *(*read)(struct store *store, const char *key, const char *version, size_t *length);
     /* Whether the store answers and takes our credentials; logged when not. */
     bool (*check)(struct store *store);
     void (*close)(struct store *store);

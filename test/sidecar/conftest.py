@@ -44,7 +44,7 @@ def wait_for(condition, seconds=10, what="what was waited for"):
 class Server:
     """PostgreSQL in a directory of its own; root may not run it, so it becomes postgres."""
 
-    def __init__(self, durable=False):
+    def __init__(self, durable=False, settings_more=""):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="reason-sidecar-test."))
         self.port = free_port()
         self.user = {}
@@ -57,7 +57,7 @@ class Server:
                  "--locale=C.UTF-8", "--no-sync")
         with open(self.directory / "data" / "postgresql.conf", "a", encoding="utf-8") as settings:
             settings.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n"
-                           f"shared_preload_libraries = 'reasoning_graph'\nfsync = {'on' if durable else 'off'}\nmax_connections = 60\n")
+                           f"shared_preload_libraries = 'reasoning_graph'\nfsync = {'on' if durable else 'off'}\nmax_connections = 60\n{settings_more}")
         self.start()
 
     def run(self, program, *arguments):

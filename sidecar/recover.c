@@ -1,0 +1,212 @@
+/*
+ * recover.c: replays what archive, Kafka and store hold and a restored database has forgotten.
+ *
+ * Only in safe mode, which the running sidecar leaves by itself once nothing is missing any more. The database verifies
+ * every signature, and that each event follows the one before it, so nothing but the chain as it was can come back.
+ */
+#include "recover.h"
+
+#include "log.h"
+#include "witness/witness.h"
+
+#include <jansson.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KAFKA_MS 30000
+
+/* ---------------------------------------------------------------- the archive */
+
+static const struct segment *find_segment(const struct segments *segments, const char *prefix)
+{
+    size_t i = 0;
+
+    while (strcmp(segments->list[i].prefix, prefix) != 0)
+        i++;
+    return &segments->list[i];
+}
+
+/* How many events of a segment came back; -1 when it could not be read or does not hold together. */
+static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment)
+{
+    char key[1100], contents_key[1100], uri[2200], contents_uri[2200] = "";
+    size_t length;
+    long count = -1;
+    char *events, *contents = NULL;
+
+    snprintf(key, sizeof(key), "%s.jsonl", segment->prefix);
+    snprintf(contents_key, sizeof(contents_key), "%s.contents.jsonl", segment->prefix);
+    snprintf(uri, sizeof(uri), "%s/%s", target, key);
+    if (segment->has_contents)
+        snprintf(contents_uri, sizeof(contents_uri), "%s/%s", target, contents_key);
+    events = store->read(store, key, segment->version, &length);
+    if (events && segment->has_contents)
+        contents = store->read(store, contents_key, segment->contents_version, &length);
+    if (events && (contents || !segment->has_contents)) {
+        const char *parameters[] = {target, segment->prefix, uri, segment->version, contents_uri, segment->contents_version, events,
+                                    contents ? contents : ""};
+        PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8)", 8, parameters, NULL);
+
+        if (result)
+            count = atol(PQgetvalue(result, 0, 0));
+        PQclear(result);
+    }
+    free(events);
+    free(contents);
+    return count;
+}
+
+static bool recover_archive(struct sidecar *sidecar, struct db *db)
+{
+    const char *target = sidecar->config.archive_url;
+    const struct store_options options = {target, "none", 0};
+    struct store *store = store_open(&sidecar->config, &options);
+    struct segments found = {0};
+    struct array prefixes = {0};
+    const char *parameters[] = {target, NULL};
+    PGresult *unknown = NULL;
+    long events = 0, segments = 0;
+    bool ok = store && witness_archive(store, db, target, &found);
+
+    for (size_t i = 0; ok && i < found.count; i++)
+        ok = array_add(&prefixes, found.list[i].prefix);
+    parameters[1] = array_end(&prefixes);
+    if (ok && parameters[1])
+        unknown = db_call(db, "SELECT object_prefix FROM reason.unknown_segments($1, $2::text[])", 2, parameters, NULL);
+    ok = unknown != NULL;
+    for (int row = 0; ok && row < PQntuples(unknown); row++) {
+        long count = recover_segment(db, store, target, find_segment(&found, PQgetvalue(unknown, row, 0)));
+
+        ok = count >= 0;
+        events += ok ? count : 0;
+        segments += ok;
+    }
+    printf("archive %s: %ld events from %ld segments\n", ok ? "ok" : "failed", events, segments);
+    PQclear(unknown);
+    array_free(&prefixes);
+    segments_free(&found);
+    if (store)
+        store->close(store);
+    return ok;
+}
+
+/* ---------------------------------------------------------------- Kafka */
+
+struct replaying {
+    struct db *db;
+    PGresult *heads;            /* chain_heads(): what need not be asked about */
+    bool system;                /* this time those of division system, which registers signers; or all others */
+    long count;
+    bool failed;
+};
+
+static bool is_known(const struct replaying *replaying, const char *division, const char *event)
+{
+    json_t *json = json_loads(event, 0, NULL);
+    long seq = (long)json_integer_value(json_object_get(json, "seq"));
+    bool known = false;
+
+    for (int row = 0; !known && row < PQntuples(replaying->heads); row++)
+        known = !strcmp(PQgetvalue(replaying->heads, row, 0), division) && seq <= atol(PQgetvalue(replaying->heads, row, 1));
+    json_decref(json);
+    return known;
+}
+
+static bool replay(void *context, const char *division, const char *event)
+{
+    struct replaying *replaying = context;
+    const char *parameters[] = {event};
+    PGresult *result;
+
+    if (!strcmp(division, "system") != replaying->system || is_known(replaying, division, event))
+        return true;
+    result = db_call(replaying->db, "SELECT reason.recover_event($1)", 1, parameters, NULL);
+    replaying->failed = !result;
+    if (result)
+        replaying->count += PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return !replaying->failed;
+}
+
+static bool recover_kafka(struct sidecar *sidecar, struct db *db)
+{
+    struct replaying replaying = {.db = db, .system = true};
+    bool ok;
+
+    replaying.heads = db_call(db, "SELECT division, head_seq FROM reason.chain_heads()", 0, NULL, NULL);
+    ok = replaying.heads != NULL;
+    for (int pass = 0; ok && pass < 2; pass++) {
+        replaying.system = pass == 0;
+        ok = witness_kafka(&sidecar->config, 0, KAFKA_MS, replay, &replaying) && !replaying.failed;
+    }
+    PQclear(replaying.heads);
+    printf("kafka %s: %ld events\n", ok ? "ok" : "failed", replaying.count);
+    return ok;
+}
+
+/* ---------------------------------------------------------------- snapshots */
+
+static bool restore_snapshot(struct db *db, struct store *store, PGresult *forgotten, int row)
+{
+    size_t length, hex_size;
+    char *bytes = store->read(store, PQgetvalue(forgotten, row, 2), PQgetvalue(forgotten, row, 3), &length), *hex = NULL;
+    PGresult *result = NULL;
+
+    hex_size = 2 * length + 3;
+    if (bytes)
+        hex = malloc(hex_size);
+    if (hex) {
+        const char *parameters[] = {PQgetvalue(forgotten, row, 0), PQgetvalue(forgotten, row, 1), hex};
+
+        memcpy(hex, "\\x", 2);
+        sodium_bin2hex(hex + 2, hex_size - 2, (const unsigned char *)bytes, length);
+        result = db_call(db, "SELECT reason.restore_snapshot($1, $2, $3)", 3, parameters, NULL);
+    }
+    free(hex);
+    free(bytes);
+    PQclear(result);
+    return result != NULL;
+}
+
+static bool recover_snapshots(struct sidecar *sidecar, struct db *db)
+{
+    bool ok = sidecar_open_store(sidecar);
+    PGresult *forgotten = NULL;
+    int row = 0;
+
+    if (ok)
+        forgotten = db_call(db, "SELECT event_id, division, object_key, object_version FROM reason.forgotten_snapshots()", 0, NULL, NULL);
+    ok = forgotten != NULL;
+    while (ok && row < PQntuples(forgotten) && (ok = restore_snapshot(db, sidecar->store, forgotten, row)))
+        row++;
+    printf("snapshots %s: %d\n", ok ? "ok" : "failed", row);
+    PQclear(forgotten);
+    return ok;
+}
+
+bool recover(struct sidecar *sidecar)
+{
+    struct db db = {.conninfo = sidecar->config.conninfo, .name = "recover", .timeout_ms = 0x7fffffff / 2};
+    PGresult *state;
+    bool restored, ok;
+
+    if (!db_connect(&db))
+        return false;
+    state = db_call(&db, "SELECT reason.compared()", 0, NULL, NULL);
+    restored = state && !strcmp(PQgetvalue(state, 0, 0), "safe mode");
+    ok = state != NULL;
+    PQclear(state);
+    if (restored) {
+        if (sidecar->config.archive_url[0])
+            ok = recover_archive(sidecar, &db);
+        if (ok && sidecar->config.kafka_brokers[0])
+            ok = recover_kafka(sidecar, &db);
+        ok = ok && recover_snapshots(sidecar, &db);
+    } else if (ok) {
+        printf("there is no safe mode: nothing is recovered\n");
+    }
+    db_close(&db);
+    return ok;
+}

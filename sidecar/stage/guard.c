@@ -1,0 +1,157 @@
+/*
+ * guard.c: before anything is sealed, the chains are compared with what is known of them outside.
+ *
+ * A database that was restored to an earlier state has forgotten events that archive and Kafka hold; to seal others in
+ * their places would fork the chains. So this comes first whenever the connection is a new one, and again after a
+ * failure. Where a restore or a promotion can be told (system identifier, timeline), nothing is sealed until every
+ * witness has answered; where nothing points to one, those who do not answer at once hold nothing up.
+ */
+#include "stage.h"
+
+#include "../log.h"
+#include "../witness/witness.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUICK_MS 500
+#define NEW_MS 3000
+#define PATIENT_MS 10000
+
+struct head {
+    char division[256];
+    long seq;
+    char hash[65];
+};
+
+struct evidence {
+    struct segments segments;
+    struct head *heads;         /* the last event of each division that Kafka holds */
+    size_t head_count;
+    int asked;
+    char silent[32];            /* who did not answer */
+};
+
+static bool take_head(void *context, const char *division, const char *event)
+{
+    struct evidence *evidence = context;
+    json_t *json = json_loads(event, 0, NULL);
+    const char *hash = json_string_value(json_object_get(json, "hash"));
+    long seq = (long)json_integer_value(json_object_get(json, "seq"));
+    size_t i = 0;
+
+    while (i < evidence->head_count && strcmp(evidence->heads[i].division, division) != 0)
+        i++;
+    if (hash && strlen(division) < sizeof(evidence->heads[i].division)) {
+        if (i == evidence->head_count) {
+            struct head *larger = realloc(evidence->heads, (i + 1) * sizeof(*larger));
+
+            if (!larger) {
+                json_decref(json);
+                return false;
+            }
+            evidence->heads = larger;
+            evidence->head_count++;
+            evidence->heads[i].seq = -1;
+            snprintf(evidence->heads[i].division, sizeof(evidence->heads[i].division), "%s", division);
+        }
+        if (seq > evidence->heads[i].seq) {
+            evidence->heads[i].seq = seq;
+            snprintf(evidence->heads[i].hash, sizeof(evidence->heads[i].hash), "%s", hash);
+        }
+    }
+    json_decref(json);
+    return true;
+}
+
+static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence)
+{
+    struct config config = worker->sidecar->config;
+
+    if (config.archive_url[0]) {
+        const struct store_options options = {config.archive_url, "none", 0};
+        struct store *store;
+
+        if (config.store_timeout_ms > timeout_ms)
+            config.store_timeout_ms = timeout_ms;
+        store = store_open(&config, &options);
+        evidence->asked++;
+        if (!store || !witness_archive(store, &worker->db, config.archive_url, &evidence->segments))
+            snprintf(evidence->silent, sizeof(evidence->silent), "the archive");
+        if (store)
+            store->close(store);
+    }
+    if (config.kafka_brokers[0]) {
+        evidence->asked++;
+        if (!witness_kafka(&config, config.kafka_batch_size, timeout_ms, take_head, evidence))
+            snprintf(evidence->silent, sizeof(evidence->silent), "Kafka");
+    }
+}
+
+/* What the database says to that: "" that all is well, else why not. NULL when it could not be asked. */
+static PGresult *compare(struct worker *worker, const char *token, const struct evidence *evidence)
+{
+    struct array segments = {0}, divisions = {0}, seqs = {0}, hashes = {0};
+    char seq[24];
+    const char *parameters[] = {token, worker->sidecar->config.archive_url, NULL, NULL, NULL, NULL, evidence->silent};
+    bool ok = true;
+    PGresult *result = NULL;
+
+    for (size_t i = 0; ok && i < evidence->segments.count; i++)
+        ok = array_add(&segments, evidence->segments.list[i].prefix);
+    for (size_t i = 0; ok && i < evidence->head_count; i++) {
+        snprintf(seq, sizeof(seq), "%ld", evidence->heads[i].seq);
+        ok = array_add(&divisions, evidence->heads[i].division) && array_add(&seqs, seq) && array_add(&hashes, evidence->heads[i].hash);
+    }
+    parameters[2] = array_end(&segments);
+    parameters[3] = array_end(&divisions);
+    parameters[4] = array_end(&seqs);
+    parameters[5] = array_end(&hashes);
+    if (ok && parameters[2] && parameters[3] && parameters[4] && parameters[5])
+        result = db_call(&worker->db, "SELECT coalesce(reason.compare_chains($1, $2, $3::text[], $4::text[], $5::bigint[], $6::text[], $7), '')",
+                         7, parameters, NULL);
+    array_free(&segments);
+    array_free(&divisions);
+    array_free(&seqs);
+    array_free(&hashes);
+    return result;
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
+    struct evidence evidence = {0};
+    PGresult *result;
+    enum progress progress = PROGRESS_FAILED;
+    bool restored, is_new;
+
+    if (worker->compared == worker->db.connections)
+        return PROGRESS_NONE;
+    result = db_call(&worker->db, "SELECT reason.compared()", 0, NULL, NULL);
+    if (!result)
+        return PROGRESS_FAILED;
+    is_new = !strcmp(PQgetvalue(result, 0, 0), "new");
+    restored = !is_new && strcmp(PQgetvalue(result, 0, 0), "here") != 0;
+    if (strcmp(PQgetvalue(result, 0, 0), "accepted") != 0)
+        ask(worker, restored ? PATIENT_MS : is_new ? NEW_MS : QUICK_MS, &evidence);
+    PQclear(result);
+    result = compare(worker, token, &evidence);
+    if (result && !PQgetvalue(result, 0, 0)[0]) {
+        if (restored && evidence.asked == 0)
+            log_warning("the database was restored or promoted; without archive and Kafka nothing tells what it may have forgotten");
+        if (evidence.silent[0])
+            log_warning("the chains were not compared with what %s knows, which did not answer", evidence.silent);
+        worker->compared = worker->db.connections;
+        progress = PROGRESS_NONE;
+    } else if (result) {
+        log_error("safe mode, nothing is sealed or signed: %s", PQgetvalue(result, 0, 0));
+    }
+    metrics_set(METRIC_SAFE_MODE, result && progress == PROGRESS_FAILED);
+    PQclear(result);
+    segments_free(&evidence.segments);
+    free(evidence.heads);
+    return progress;
+}
+
+const struct stage stage_guard = {.name = "guard", .histogram = HISTOGRAM_SEAL, .turn = turn, .gate = true};

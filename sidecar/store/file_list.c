@@ -1,0 +1,108 @@
+/* file_list.c: what a directory holds, in the order of the objects' names, and its bytes. */
+#include "file.h"
+
+#include "../log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PATH_SIZE 4096
+
+struct walk {
+    const char *root, *prefix, *after;
+    object_taker *take;
+    void *context;
+    bool stopped;
+};
+
+/* In the order of the keys, in which a directory's name is followed by a slash. */
+static int in_key_order(const struct dirent **a, const struct dirent **b)
+{
+    char left[260], right[260];
+
+    snprintf(left, sizeof(left), "%s/", (*a)->d_name);
+    snprintf(right, sizeof(right), "%s/", (*b)->d_name);
+    return strcmp(left, right);
+}
+
+/* Whether a directory may hold keys that are asked for: its own key ends with a slash. */
+static bool may_hold(const struct walk *walk, const char *key)
+{
+    size_t length = strlen(key), prefix_length = strlen(walk->prefix);
+
+    if (strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length) != 0)
+        return false;
+    return !walk->after || strncmp(key, walk->after, length) >= 0;
+}
+
+static bool visit(struct walk *walk, const char *directory)
+{
+    char path[PATH_SIZE];
+    struct dirent **entries;
+    int count;
+    bool ok = true;
+
+    if (snprintf(path, sizeof(path), "%s/%s", walk->root, directory) >= (int)sizeof(path))
+        return false;
+    count = scandir(path, &entries, NULL, in_key_order);
+    if (count < 0) {
+        if (errno == ENOENT)
+            return true;
+        log_warning("directory \"%s\" cannot be listed: %s", path, strerror(errno));
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        char key[PATH_SIZE], object[PATH_SIZE];
+        struct stat status;
+
+        if (ok && !walk->stopped && name[0] != '.'
+            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1
+            && snprintf(object, sizeof(object), "%s/%s", walk->root, key) < (int)sizeof(object) && stat(object, &status) == 0) {
+            if (S_ISDIR(status.st_mode)) {
+                strcat(key, "/");
+                if (may_hold(walk, key))
+                    ok = visit(walk, key);
+            } else if (!strncmp(key, walk->prefix, strlen(walk->prefix)) && (!walk->after || strcmp(key, walk->after) > 0)) {
+                walk->stopped = !walk->take(walk->context, key, "");
+            }
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return ok;
+}
+
+bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context)
+{
+    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .take = take, .context = context};
+
+    return visit(&walk, "");
+}
+
+char *file_read(struct store *store, const char *key, const char *version, size_t *length)
+{
+    char path[PATH_SIZE], *text = NULL;
+    struct stat status;
+    FILE *file = NULL;
+
+    (void)version;
+    *length = 0;
+    if (snprintf(path, sizeof(path), "%s/%s", ((struct file_store *)store)->directory, key) < (int)sizeof(path))
+        file = fopen(path, "re");
+    if (file && fstat(fileno(file), &status) == 0)
+        text = malloc((size_t)status.st_size + 1);
+    if (text) {
+        *length = fread(text, 1, (size_t)status.st_size, file);
+        text[*length] = '\0';
+    } else {
+        log_error("object \"%s\" cannot be read: %s", path, strerror(errno));
+    }
+    if (file)
+        fclose(file);
+    return text;
+}

@@ -1,0 +1,352 @@
+-- Safe mode: a database that was restored to an earlier state seals and signs nothing.
+--
+-- After a recovery to an earlier point the archive and Kafka know events that the database has forgotten. Sealing others
+-- in their places would fork the chains. So the leader of duty seal compares the chains with what is known outside
+-- whenever it has connected anew, and lets nothing be sealed before. Where something is missing, safe mode is entered; it
+-- is left once everything is there again: recover_event() and recover_segment() bring it.
+
+CREATE TABLE reason.safe_mode (
+    only_row    boolean     NOT NULL DEFAULT true,
+    incarnation text,
+    accepted    boolean     NOT NULL DEFAULT false,
+    since       timestamptz,
+    reason      text,
+    CONSTRAINT safe_mode_pkey PRIMARY KEY (only_row),
+    CONSTRAINT safe_mode_only_row_check CHECK (only_row),
+    CONSTRAINT safe_mode_reason_check CHECK ((since IS NULL) = (reason IS NULL))
+);
+COMMENT ON TABLE reason.safe_mode IS 'Whether this database may have forgotten events that are known outside. Belongs to one running database: not dumped.';
+COMMENT ON COLUMN reason.safe_mode.incarnation IS 'System identifier and timeline in which the chains were last found to be whole.';
+COMMENT ON COLUMN reason.safe_mode.accepted IS 'An administrator has ended safe mode: in this incarnation nothing is compared any more.';
+COMMENT ON COLUMN reason.safe_mode.since IS 'When safe mode was entered; NULL outside of it.';
+
+CREATE FUNCTION reason.incarnation() RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_incarnation';
+COMMENT ON FUNCTION reason.incarnation() IS 'System identifier and timeline of this server: another one after a recovery to an earlier point, a promotion, or a copy. NULL on a standby.';
+
+CREATE FUNCTION reason.announce_safe_mode() RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_announce_safe_mode';
+COMMENT ON FUNCTION reason.announce_safe_mode() IS 'Has all sessions look at table safe_mode again before they write.';
+
+CREATE FUNCTION reason.safe_mode_fault() RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT m.reason FROM (VALUES (1)) one LEFT JOIN reason.safe_mode m ON m.since IS NOT NULL
+$$;
+COMMENT ON FUNCTION reason.safe_mode_fault() IS 'What is missing here and known outside, in safe mode; else NULL.';
+
+CREATE FUNCTION reason.sealing_fault() RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce(m.reason, CASE WHEN m.incarnation <> reason.incarnation() THEN
+        'this database was restored or promoted, and has not been compared yet with the events that are known outside' END)
+    FROM (VALUES (1)) one LEFT JOIN reason.safe_mode m ON true
+$$;
+COMMENT ON FUNCTION reason.sealing_fault() IS 'Why nothing may be sealed, signed or sent now: safe mode, or the chains were not compared since a restore or a promotion. NULL when it may.';
+
+CREATE FUNCTION reason.refuse_in_safe_mode(fault text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'cannot_connect_now', MESSAGE = format('safe mode: %s', fault), HINT = 'See the runbook ReasonSafeMode.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.refuse_in_safe_mode(text) IS 'Raises 57P03 when there is a fault.';
+
+-- ---------------------------------------------------------------- comparing
+
+CREATE FUNCTION reason.compared() RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT CASE
+        WHEN m.since IS NOT NULL THEN 'safe mode'
+        WHEN m.incarnation = reason.incarnation() THEN CASE WHEN m.accepted THEN 'accepted' ELSE 'here' END
+        WHEN m.only_row IS NULL AND NOT EXISTS (SELECT FROM reason.audit_seal) THEN 'new'
+        ELSE 'elsewhere' END
+    FROM (VALUES (1)) one LEFT JOIN reason.safe_mode m ON true
+$$;
+COMMENT ON FUNCTION reason.compared() IS
+    'Where the chains were compared last: here, new (there is none yet), accepted (an administrator wants no comparison), elsewhere (before a restore, a promotion, a dump), or safe mode.';
+
+CREATE FUNCTION reason.archive_mark(target text, division text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce((SELECT regexp_replace(a.object_prefix, '[^/]*$', '') FROM reason.archive_segment a
+                     WHERE a.target = $1 AND a.division = $2 ORDER BY a.first_seq DESC LIMIT 1),
+                    format('audit/%s/', $2))
+$$;
+COMMENT ON FUNCTION reason.archive_mark(text, text) IS 'Objects of the archive whose names come before this one are in its index.';
+
+CREATE FUNCTION reason.unknown_segments(target text, segments text[]) RETURNS TABLE (object_prefix text, division text, first_seq bigint, last_seq bigint)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT s.object_prefix, s.part[1], s.part[2]::bigint, s.part[3]::bigint
+    FROM (SELECT p AS object_prefix, regexp_match(p, '^audit/([^/]+)/\d{4}/\d\d/\d\d/(\d{1,18})-(\d{1,18})$') AS part FROM unnest($2) p) s
+    WHERE s.part IS NOT NULL AND NOT EXISTS (SELECT FROM reason.archive_segment a WHERE a.target = $1 AND a.object_prefix = s.object_prefix)
+    -- Signers that others need are in division system.
+    ORDER BY s.part[1] <> 'system', s.part[1], s.part[2]::bigint
+$$;
+COMMENT ON FUNCTION reason.unknown_segments(text, text[]) IS 'Which segments that the archive holds are not in its index, not even planned; in the order in which they can be recovered.';
+
+CREATE FUNCTION reason.chain_fault(target text, segments text[], divisions text[], seqs bigint[], hashes text[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT coalesce(
+        (SELECT format('the archive holds events %s to %s of division "%s", which this database does not know of', u.first_seq, u.last_seq, u.division)
+         FROM reason.unknown_segments($1, $2) u LIMIT 1),
+        (SELECT CASE WHEN s.hash IS NULL THEN format('Kafka holds event %s of division "%s", which is not in this database', k.seq, k.division)
+                     ELSE format('event %s of division "%s" is another one here than in Kafka: the chain has forked', k.seq, k.division) END
+         FROM unnest($3, $4, $5) k (division, seq, hash)
+         LEFT JOIN LATERAL (SELECT a.hash FROM reason.audit_seal a WHERE a.division = k.division AND a.seq = k.seq OFFSET 0) s ON true
+         WHERE encode(s.hash, 'hex') IS DISTINCT FROM k.hash LIMIT 1))
+$$;
+COMMENT ON FUNCTION reason.chain_fault(text, text[], text[], bigint[], text[]) IS
+    'What is known outside (segments of the archive, and events of Kafka) and is missing here, or is another one; NULL when everything is here.';
+
+CREATE FUNCTION reason.change_safe_mode(fault text, accepted boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    m reason.safe_mode;
+BEGIN
+    INSERT INTO reason.safe_mode DEFAULT VALUES ON CONFLICT DO NOTHING;
+    SELECT * INTO m FROM reason.safe_mode FOR UPDATE;
+    IF fault IS NOT NULL AND m.since IS NULL THEN
+        PERFORM reason.append_event('system', 'safemode.entered', jsonb_build_object('safeMode',
+            jsonb_build_object('reason', fault, 'incarnation', reason.incarnation()), 'request', reason.sql_request()::jsonb));
+    ELSIF fault IS NULL AND m.since IS NOT NULL THEN
+        PERFORM reason.append_event('system', 'safemode.left', jsonb_build_object('safeMode',
+            jsonb_build_object('reason', m.reason, 'since', reason.rfc3339(m.since), 'incarnation', reason.incarnation(), 'accepted', $2),
+            'request', reason.sql_request()::jsonb));
+    END IF;
+    UPDATE reason.safe_mode s SET
+        since = CASE WHEN fault IS NOT NULL THEN coalesce(s.since, clock_timestamp()) END,
+        reason = fault,
+        accepted = $2,
+        incarnation = CASE WHEN fault IS NULL THEN reason.incarnation() ELSE s.incarnation END
+    WHERE (s.reason, s.accepted, s.incarnation) IS DISTINCT FROM (fault, $2, CASE WHEN fault IS NULL THEN reason.incarnation() ELSE s.incarnation END);
+    IF FOUND THEN
+        PERFORM reason.announce_safe_mode();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.change_safe_mode(text, boolean) IS 'Enters safe mode with a fault, leaves it without; each with its event in division system.';
+
+CREATE FUNCTION reason.compare_chains(lease_token bigint, target text, segments text[], divisions text[], seqs bigint[], hashes text[],
+    silent text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    before text := reason.compared();
+    fault text := reason.chain_fault(target, segments, divisions, seqs, hashes);
+BEGIN
+    PERFORM reason.hold_lease('seal', lease_token);
+    IF before = 'accepted' THEN
+        RETURN NULL;
+    END IF;
+    -- Where nothing points to a restore, those who do not answer hold nothing up.
+    IF fault IS NULL AND before NOT IN ('here', 'new') THEN
+        fault := CASE WHEN silent <> '' THEN format('the database was restored or promoted, and what is known outside cannot be asked: %s', silent)
+                      ELSE (SELECT format('according to the chain the store holds "%s", which this database does not know of', f.object_key)
+                            FROM reason.forgotten_snapshots() f LIMIT 1) END;
+    END IF;
+    PERFORM reason.change_safe_mode(fault);
+    RETURN fault;
+END
+$$;
+COMMENT ON FUNCTION reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text) IS
+    'Compares the chains with what the witnesses (archive, Kafka) know; enters safe mode and says why when something is missing, leaves it when nothing is. silent: who did not answer. Needs the lease of duty seal.';
+
+CREATE FUNCTION reason.leave_safe_mode(reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF coalesce($1, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'leaving safe mode needs a reason';
+    END IF;
+    IF reason.safe_mode_fault() IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'there is no safe mode to leave';
+    END IF;
+    PERFORM reason.append_event('system', 'safemode.accepted', jsonb_build_object('safeMode', jsonb_build_object('reason', $1),
+        'request', reason.sql_request()::jsonb));
+    PERFORM reason.change_safe_mode(NULL, true);
+END
+$$;
+COMMENT ON FUNCTION reason.leave_safe_mode(text) IS
+    'Goes on with the chains as they are, and compares them no more until the next restore. What is known outside and missing here is lost for this database, and the chains fork where they were cut off: for what cannot be recovered only.';
+
+-- ---------------------------------------------------------------- recovering what was forgotten
+
+CREATE FUNCTION reason.replay_snapshot(recorded json, division text, event_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    s reason.snapshot;
+BEGIN
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id::text = recorded ->> 'id' AND x.division = $2 FOR UPDATE;
+    -- One that was made later comes back with its document: restore_snapshot().
+    IF NOT FOUND OR s.status = 'complete' OR s.erased_event_id IS NOT NULL THEN
+        RETURN;
+    END IF;
+    IF s.hash IS DISTINCT FROM recorded ->> 'hash' THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('snapshot "%s" is another one here', s.id);
+    END IF;
+    UPDATE reason.snapshot x SET status = CASE recorded ->> 'status' WHEN 'complete' THEN 'signed' ELSE 'failed' END,
+        signer_id = recorded ->> 'signerId', signature = decode(recorded ->> 'signature', 'base64'),
+        signed_at = (recorded ->> 'signedAt')::timestamptz, attempts = (recorded ->> 'attempts')::integer,
+        failure = recorded ->> 'failure', next_attempt_at = NULL
+    WHERE x.no = s.no AND x.division = s.division AND x.status <> 'failed';
+    UPDATE reason.snapshot x SET status = 'signed' WHERE x.no = s.no AND x.division = s.division AND x.status = 'failed' AND recorded ->> 'status' = 'complete';
+    UPDATE reason.snapshot x SET status = 'complete', signer_id = recorded ->> 'signerId', signature = decode(recorded ->> 'signature', 'base64'),
+        signed_at = (recorded ->> 'signedAt')::timestamptz, attempts = (recorded ->> 'attempts')::integer, failure = recorded ->> 'failure',
+        object_uri = recorded ->> 'objectUri', object_version = recorded ->> 'objectVersion',
+        completed_at = (recorded ->> 'completedAt')::timestamptz, audit_event_id = event_id
+    WHERE x.no = s.no AND x.division = s.division AND recorded ->> 'status' = 'complete';
+END
+$$;
+COMMENT ON FUNCTION reason.replay_snapshot(json, text, uuid) IS 'For replay(): brings a snapshot that is here into the state that an event snapshot.completed or snapshot.failed recorded.';
+
+CREATE FUNCTION reason.replay_erased_documents(erased json, division text, event_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    UPDATE reason.snapshot s SET erased_event_id = $3, status = CASE s.status WHEN 'complete' THEN 'complete' ELSE 'failed' END, next_attempt_at = NULL
+    WHERE s.division = $2 AND s.erased_event_id IS NULL AND (erased -> 'snapshots')::jsonb ? s.id::text;
+    DELETE FROM reason.snapshot_chunk c USING reason.snapshot s
+    WHERE s.erased_event_id = $3 AND s.division = $2 AND c.snapshot_no = s.no AND c.division = s.division;
+END
+$$;
+COMMENT ON FUNCTION reason.replay_erased_documents(json, text, uuid) IS 'For replay(): removes the documents that an event payload.erased removed.';
+
+CREATE FUNCTION reason.recover_event(event json) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    key bytea := (SELECT s.public_key FROM reason.signer s WHERE s.signer_id = event ->> 'signerId');
+BEGIN
+    IF reason.safe_mode_fault() IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'events are recovered in safe mode only';
+    END IF;
+    -- The first of all registers the key that it is signed with.
+    IF key IS NULL AND event ->> 'division' = 'system' AND event ->> 'eventType' = 'signer.added' THEN
+        key := reason.public_key(event #>> '{payload,signer,publicKey}');
+    END IF;
+    IF reason.ed25519_verify(key, decode(event ->> 'hash', 'hex'), decode(event ->> 'signature', 'base64')) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('event %s of division "%s" is not signed by "%s"', event ->> 'seq', event ->> 'division', event ->> 'signerId');
+    END IF;
+    RETURN reason.replay(event);
+END
+$$;
+COMMENT ON FUNCTION reason.recover_event(json) IS 'In safe mode: replays an event that the database has forgotten, once its signature is verified. False when it is here.';
+
+CREATE FUNCTION reason.recover_segment(target text, object_prefix text, object_uri text, object_version text, contents_uri text, contents_version text,
+    events text, contents text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    segment record;
+    recovered bigint;
+BEGIN
+    SELECT u.division, u.first_seq, u.last_seq INTO segment FROM reason.unknown_segments($1, ARRAY[$2]) u;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    SELECT count(*) FILTER (WHERE reason.recover_event(w.event)) INTO recovered
+    FROM (SELECT ('{"content":' || coalesce((c.line::json -> 'content')::text, 'null') || ',' || substr(e.line, 2))::json AS event
+          FROM unnest(string_to_array(rtrim($7, E'\n'), E'\n')) WITH ORDINALITY e (line, place)
+          LEFT JOIN unnest(string_to_array(rtrim($8, E'\n'), E'\n')) c (line) ON c.line::json ->> 'id' = e.line::json ->> 'id'
+          ORDER BY e.place OFFSET 0) w;
+    IF NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.division = segment.division AND s.seq = segment.last_seq) THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('"%s.jsonl" does not hold what its name says', $2);
+    END IF;
+    INSERT INTO reason.archive_segment AS a (target, division, first_seq, last_seq, object_prefix, object_uri, object_version, object_hash,
+        contents_uri, contents_version, archived_at)
+    VALUES ($1, segment.division, segment.first_seq, segment.last_seq, $2, $3, nullif($4, ''), encode(sha256(convert_to($7, 'UTF8')), 'hex'),
+        nullif($5, ''), nullif($6, ''), clock_timestamp());
+    RETURN recovered;
+END
+$$;
+COMMENT ON FUNCTION reason.recover_segment(text, text, text, text, text, text, text, text) IS
+    'In safe mode: replays the events of a segment that the archive holds and its index has forgotten, and enters it there. Returns how many events were missing.';
+
+CREATE FUNCTION reason.chain_heads() RETURNS TABLE (division text, head_seq bigint)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$ SELECT c.division, c.head_seq FROM reason.signed_chains() c $$;
+COMMENT ON FUNCTION reason.chain_heads() IS 'signed_chains() for the sidecar: which events need not be recovered.';
+
+CREATE FUNCTION reason.forgotten_snapshots() RETURNS TABLE (event_id uuid, division text, object_key text, object_version text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT e.id, e.division, format('snapshots/%s/%s.json', e.division, e.payload #>> '{snapshot,id}'), coalesce(e.payload #>> '{snapshot,objectVersion}', '')
+    FROM reason.audit_event e
+    WHERE e.event_type = 'snapshot.completed'
+      AND NOT EXISTS (SELECT FROM reason.snapshot s WHERE s.id = (e.payload #>> '{snapshot,id}')::uuid AND s.division = e.division)
+    ORDER BY e.no
+$$;
+COMMENT ON FUNCTION reason.forgotten_snapshots() IS 'Snapshots that were complete according to the chain and are not here: their objects have them.';
+
+CREATE FUNCTION reason.restore_snapshot(event_id uuid, division text, document bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    recorded json;
+    d json := convert_from(document, 'UTF8')::json;
+    erased uuid;
+    made reason.snapshot;
+BEGIN
+    IF reason.safe_mode_fault() IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'snapshots are recovered in safe mode only';
+    END IF;
+    SELECT e.payload -> 'snapshot' INTO recorded FROM reason.audit_event e
+    WHERE e.id = $1 AND e.division = $2 AND e.event_type = 'snapshot.completed';
+    IF encode(sha256(document), 'hex') IS DISTINCT FROM recorded ->> 'hash' THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the document of snapshot "%s" is not what its event recorded', recorded ->> 'id');
+    END IF;
+    SELECT e.id INTO erased FROM reason.audit_event e
+    WHERE e.division = $2 AND e.event_type = 'payload.erased' AND (e.payload #> '{erased,snapshots}')::jsonb ? (recorded ->> 'id');
+    INSERT INTO reason.snapshot (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations, pii_included,
+        manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count, signer_id,
+        signature, signed_at, object_uri, object_version, completed_at, attempts, failure, audit_event_id, erased_event_id)
+    VALUES ((recorded ->> 'no')::bigint, (recorded ->> 'id')::uuid, $2, 'complete', ARRAY(SELECT json_array_elements_text(d -> 'root_ids')::uuid),
+        (d #>> '{payload,depth}')::integer, d #>> '{payload,direction}', d #>> '{payload,audience}', d #>> '{payload,description}',
+        d #> '{payload,annotations}' IS NOT NULL, (d #>> '{payload,pii_included}')::boolean, d ->> 'manifest_signature_id',
+        d ->> 'reasoning_graph_version', (d ->> 'created_at')::timestamptz, recorded ->> 'requestId', recorded ->> 'requestedBy',
+        recorded ->> 'hash', (recorded ->> 'sizeBytes')::bigint, (recorded ->> 'nodeCount')::bigint, (recorded ->> 'edgeCount')::bigint,
+        recorded ->> 'signerId', decode(recorded ->> 'signature', 'base64'), (recorded ->> 'signedAt')::timestamptz, recorded ->> 'objectUri',
+        recorded ->> 'objectVersion', (recorded ->> 'completedAt')::timestamptz, (recorded ->> 'attempts')::integer, recorded ->> 'failure',
+        $1, erased)
+    RETURNING * INTO made;
+    INSERT INTO reason.snapshot_chunk (division, snapshot_no, chunk, bytes)
+    SELECT $2, made.no, n, substring(document FROM n * 1048576 + 1 FOR 1048576)
+    FROM generate_series(0, ((made.size_bytes - 1) / 1048576)::integer) n
+    WHERE erased IS NULL;
+    -- Its number must not be given out again.
+    PERFORM setval('reason.record_no', made.no) FROM reason.record_no q WHERE q.last_value < made.no;
+END
+$$;
+COMMENT ON FUNCTION reason.restore_snapshot(uuid, text, bytea) IS
+    'In safe mode: brings back a complete snapshot that the database has forgotten, from the event that recorded it and the bytes that the object store holds.';

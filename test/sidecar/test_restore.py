@@ -1,0 +1,264 @@
+"""A database that was restored has forgotten events that are known outside: no chain is forked, and everything comes back."""
+
+import json
+import re
+import shutil
+import subprocess
+import uuid
+
+import psycopg
+import pytest
+
+from conftest import Database, SIDECAR, wait_for
+from restored import RestorableServer, mark_target
+from test_archive import verify
+
+SAFE_MODE = "reason_sidecar_safe_mode"
+
+
+@pytest.fixture
+def server():
+    running = RestorableServer()
+    yield running
+    running.stop("immediate")
+    shutil.rmtree(running.directory, ignore_errors=True)
+
+
+@pytest.fixture
+def database(server, keys):
+    made = Database(server, "restored", keys[1])
+    yield made
+    made.connection.close()
+
+
+@pytest.fixture
+def archiving(settings, tmp_path):
+    (tmp_path / "archive").mkdir()
+    return {**settings, "archive": {"url": f"file://{tmp_path}/archive", "interval_s": 1}}
+
+
+@pytest.fixture
+def in_s3(settings, tmp_path):
+    s3_server = pytest.importorskip("s3_server")
+    (tmp_path / "s3").mkdir()
+    s3 = s3_server.S3(tmp_path / "s3")
+    credentials = tmp_path / "credentials"
+    credentials.write_text(f"aws_access_key_id = {s3_server.ACCESS}\naws_secret_access_key = {s3_server.SECRET}\n")
+    bucket = f"s3://{s3_server.BUCKET}"
+    yield {**settings, "store": {"url": f"{bucket}/snapshots", "endpoint": s3.endpoint, "region": s3_server.REGION, "path_style": "yes",
+                                 "credentials_file": credentials},
+           "archive": {"url": f"{bucket}/archive", "lock_mode": "governance", "lock_days": 1, "interval_s": 1}}
+    s3.close()
+
+
+@pytest.fixture
+def in_kafka(archiving, tmp_path):
+    """The archive has only the older ones, in segments of seven."""
+    kafka_broker = pytest.importorskip("kafka_broker")
+    (tmp_path / "kafka").mkdir()
+    broker = kafka_broker.Broker(tmp_path / "kafka")
+    topic = f"audit-{uuid.uuid4().hex[:8]}"
+    broker.make_topic(topic)
+    yield {**archiving, "archive": {**archiving["archive"], "interval_s": 3600, "events": 7},
+           "kafka": {"brokers": broker.address, "topic": topic, "timeout_ms": 5000}}
+    broker.kill()
+
+
+def chain(database):
+    """Every event as it is known outside, by place."""
+    return {(division, seq): text for division, seq, text in database.rows(
+        "SELECT division, seq, reason.audit_event_json(e) FROM reason.audit_events e ORDER BY division, seq")}
+
+
+def outside(database, settings):
+    """Whether everything that is signed is known outside."""
+    query = "SELECT coalesce(bool_and(coalesce(x.seq, -1) = c.head_seq), false) FROM reason.signed_chains() c LEFT JOIN "
+    if "kafka" in settings:
+        return database.value(query + "reason.emission x ON x.division = c.division")
+    return database.value(query + "(SELECT division, max(last_seq) AS seq FROM reason.archive_segment WHERE archived_at IS NOT NULL GROUP BY 1) x"
+                                  " ON x.division = c.division")
+
+
+def settle(database, settings):
+    database.settled()
+    wait_for(lambda: outside(database, settings), 30, "archiving or emitting")
+
+
+def in_safe_mode(sidecar, value):
+    return f"\n{SAFE_MODE} {value}\n" in sidecar.get("/metrics")[1]
+
+
+def recover(sidecar):
+    return subprocess.run([SIDECAR, "--recover", sidecar.path], capture_output=True, text=True, timeout=60, check=False)
+
+
+def reconnect(database):
+    database.connection.close()
+    database.connection = database.connect()
+
+
+def live_a_little(database, sidecars, settings, keys):
+    """Before the point of the restore, and after it. Returns the sidecar, stopped, and what must come back."""
+    one = sidecars(settings).start()
+    database.nodes(30)
+    database.nodes(10, "other")
+    early = database.node("early")
+    database.completed(database.snapshot(early))
+    settle(database, settings)
+    database.server.back_up()
+    database.nodes(5)
+    settle(database, settings)
+    one.stop()
+    # The restored database has these, unsealed and pending.
+    late = database.node("late")
+    pending = database.snapshot(late)
+    erased_from = database.snapshot(early)
+    mark_target(database)
+    one.start()
+    database.completed(pending)
+    database.completed(erased_from)
+    after = database.node("after")
+    database.value("SELECT reason.add_edge(%s, %s, 'causal')", late, after)
+    database.value("SELECT reason.annotate(%s, 'a remark')", late)
+    database.nodes(20)
+    forgotten = database.snapshot(after)
+    database.completed(forgotten)
+    database.value("SELECT reason.add_signer('next', %s)", keys[1])
+    database.value("SELECT reason.erase_payload(%s, 'asked for')", early)
+    settle(database, settings)
+    assert one.stop() == 0
+    return one, {"chain": chain(database), "nodes": database.rows("SELECT id, type, author, payload, digest FROM reason.node ORDER BY id"),
+                 "snapshots": database.rows("SELECT id, status, hash, signature, object_uri, completed_at FROM reason.snapshot ORDER BY id")}
+
+
+@pytest.mark.parametrize("world", ["archiving", "in_s3", "in_kafka"])
+def test_nothing_is_sealed_until_what_was_forgotten_is_back(request, server, database, sidecars, keys, tmp_path, world):
+    settings = request.getfixturevalue(world)
+    one, known = live_a_little(database, sidecars, settings, keys)
+    server.restore(database)
+    reconnect(database)
+    sealed = database.value("SELECT count(*) FROM reason.audit_seal")
+    assert len(known["chain"]) > sealed + 20
+    # The database refuses by itself, before any sidecar has looked.
+    token = database.value("SELECT reason.acquire_lease('seal', 'somebody', '1 millisecond')")
+    with pytest.raises(psycopg.errors.CannotConnectNow, match="restored or promoted"):
+        database.value("SELECT reason.seal_events(%s)", token)
+
+    one.start(ready=False)
+    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    reason = database.value("SELECT reason FROM reason.safe_mode WHERE since IS NOT NULL")
+    assert "the archive holds events" in reason
+    with pytest.raises(psycopg.errors.CannotConnectNow, match="nothing is written in safe mode"):
+        database.node("too early")
+    with pytest.raises(psycopg.errors.CannotConnectNow, match="safe mode"):
+        database.snapshot(known["nodes"][0][0])
+    assert database.value("SELECT count(*) FROM reason.audit_seal") == sealed
+    assert database.value("SELECT count(*) FROM reason.snapshot WHERE status = 'pending'") == 2
+
+    done = recover(one)
+    assert done.returncode == 0, done.stdout + done.stderr
+    wait_for(lambda: in_safe_mode(one, 0), 30, f"the end of safe mode: {one.log()[-1000:]}")
+    database.node("it goes on")
+    settle(database, settings)
+    now = chain(database)
+    assert {place: now.get(place) for place in known["chain"]} == known["chain"]
+    new = [json.loads(now[place])["eventType"] for place in sorted(set(now) - set(known["chain"]))]
+    assert sorted(new) == ["node.created", "safemode.entered", "safemode.left"]
+    assert [row for row in database.rows("SELECT id, type, author, payload, digest FROM reason.node ORDER BY id")
+            if row[0] in {node[0] for node in known["nodes"]}] == known["nodes"]
+    assert database.rows("SELECT id, status, hash, signature, object_uri, completed_at FROM reason.snapshot ORDER BY id") == known["snapshots"]
+    for division in ("default", "other", "system"):
+        assert database.verified(division)
+    for snapshot in known["snapshots"]:
+        assert database.rows("SELECT ok, detail FROM reason.verify_snapshot(%s)", snapshot[0])[0][0]
+    if world == "archiving":
+        uris = database.rows("SELECT object_uri, contents_uri FROM reason.archive_segment ORDER BY division = 'default' DESC, division, first_seq")
+        verdict = verify(database, tmp_path, *[row[0] for row in uris], *[row[1] for row in uris if row[1]])
+        assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+        assert len(uris) == len([path for path in (tmp_path / "archive").rglob("*.jsonl") if not path.name.endswith(".contents.jsonl")])
+
+
+def test_a_volume_that_was_put_back_is_found_out_too(server, database, sidecars, archiving):
+    """Same system, same timeline: only the archive tells."""
+    one = sidecars(archiving).start()
+    database.nodes(5)
+    settle(database, archiving)
+    one.stop()
+    server.copy_files()
+    reconnect(database)
+    one.start()
+    database.nodes(5)
+    settle(database, archiving)
+    known = chain(database)
+    server.put_back_files()
+    reconnect(database)
+    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    assert recover(one).returncode == 0
+    wait_for(lambda: in_safe_mode(one, 0), 30, "the end of safe mode")
+    database.settled()
+    now = chain(database)
+    assert {place: now.get(place) for place in known} == known
+    assert database.verified() and database.verified("system")
+
+
+def test_a_restored_database_waits_for_a_witness_that_is_away(server, database, sidecars, archiving, keys, tmp_path):
+    one, _ = live_a_little(database, sidecars, archiving, keys)
+    (tmp_path / "archive").rename(tmp_path / "away")
+    server.restore(database)
+    reconnect(database)
+    one.start(ready=False)
+    wait_for(lambda: database.value("SELECT reason FROM reason.safe_mode WHERE since IS NOT NULL"), 15, "safe mode")
+    assert "cannot be asked: the archive" in database.value("SELECT reason FROM reason.safe_mode")
+    (tmp_path / "away").rename(tmp_path / "archive")
+    wait_for(lambda: "the archive holds events" in database.value("SELECT reason FROM reason.safe_mode"), 30, "the archive's word")
+
+
+def test_a_promotion_that_lost_nothing_needs_nobody(server, database, sidecars, archiving):
+    """A failover: another timeline, and everything that is known outside is there."""
+    one = sidecars(archiving).start()
+    server.back_up()
+    database.nodes(5)
+    settle(database, archiving)
+    mark_target(database)
+    server.restore(database)
+    reconnect(database)
+    database.node("not sealed before the comparison")
+    database.settled(30)
+    assert database.value("SELECT reason.sealing_fault()") is None
+    assert database.value("SELECT count(*) FROM reason.audit_event WHERE starts_with(event_type, 'safemode')") == 0
+    assert one.metric(SAFE_MODE) == 0
+
+
+def test_where_the_witness_is_lost_an_administrator_decides(server, database, sidecars, archiving, keys, tmp_path):
+    one, _ = live_a_little(database, sidecars, archiving, keys)
+    shutil.rmtree(tmp_path / "archive")
+    server.restore(database)
+    reconnect(database)
+    one.start(ready=False)
+    wait_for(lambda: in_safe_mode(one, 1), 20, "safe mode")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="needs a reason"):
+        database.value("SELECT reason.leave_safe_mode('')")
+    database.value("SELECT reason.leave_safe_mode('the archive burnt down')")
+    wait_for(lambda: in_safe_mode(one, 0), 20, "the end of safe mode")
+    database.node()
+    database.settled()
+    assert database.verified() and database.verified("system")
+    assert [row[0] for row in database.rows("SELECT event_type FROM reason.audit_events WHERE starts_with(event_type, 'safemode') ORDER BY seq")] == [
+        "safemode.entered", "safemode.accepted", "safemode.left"]
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="there is no safe mode"):
+        database.value("SELECT reason.leave_safe_mode('again')")
+
+
+def test_a_database_that_began_anew_does_not_continue_under_an_old_topic(server, database, sidecars, in_kafka, keys):
+    one = sidecars(in_kafka).start()
+    database.nodes(5)
+    settle(database, {"kafka": True})
+    one.stop()
+    other = Database(server, "another", keys[1])
+    other.nodes(9)
+    two = sidecars({**in_kafka, "database": {"conninfo": server.conninfo("another", "sidecar")}}).start(ready=False)
+    wait_for(lambda: in_safe_mode(two, 1), 15, "safe mode")
+    assert re.search("Kafka|the archive holds events", other.value("SELECT reason FROM reason.safe_mode"))
+    assert other.value("SELECT count(*) FROM reason.audit_seal") == 0
+    other.connection.close()
+
