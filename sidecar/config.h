@@ -65,6 +65,7 @@ struct config {
     int archive_lock_days;
     int archive_interval_s;     /* a segment is closed when its oldest event is that old … */
     int archive_events;         /* … or when it has so many */
+    int archive_attempts;       /* then a segment is parked */
     /* [tracing] */
     char *tracing_endpoint;     /* "": no spans are made */
     char *tracing_headers;      /* name=value,… */

@@ -83,6 +83,7 @@ static bool is_ready(struct sidecar *sidecar)
 static void report(struct sidecar *sidecar, struct db *db)
 {
     const char *parameters[] = {sidecar->holder, sidecar->config.signer_id};
+    const char *targets[] = {sidecar->config.kafka_brokers[0] ? sidecar->config.kafka_topic : "", sidecar->config.archive_url};
     bool ready;
     PGresult *result;
 
@@ -90,7 +91,7 @@ static void report(struct sidecar *sidecar, struct db *db)
     if (ready)
         PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
     metrics_set(METRIC_READY, ready);
-    result = db_call(db, "SELECT duty, depth, age_s::bigint FROM reason.sidecar_status()", 0, NULL, NULL);
+    result = db_call(db, "SELECT duty, depth, age_s::bigint FROM reason.sidecar_status($1, $2)", 2, targets, NULL);
     for (int i = 0; result && i < PQntuples(result); i++)
         for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
             if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {

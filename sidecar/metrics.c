@@ -29,6 +29,7 @@ static const struct {
     [METRIC_EMIT_FAILURES] = {FAILURES "{kind=\"emit\"}", "counter", NULL},
     [METRIC_EMIT_PARKED] = {FAILURES "{kind=\"emit_parked\"}", "counter", NULL},
     [METRIC_ARCHIVE_FAILURES] = {FAILURES "{kind=\"archive\"}", "counter", NULL},
+    [METRIC_ARCHIVE_PARKED] = {FAILURES "{kind=\"archive_parked\"}", "counter", NULL},
     [METRIC_DATABASE_FAILURES] = {FAILURES "{kind=\"database\"}", "counter", NULL},
     [METRIC_KUBERNETES_FAILURES] = {FAILURES "{kind=\"kubernetes\"}", "counter", NULL},
     [METRIC_SPANS_EXPORTED] = {"reason_sidecar_spans_exported_total", "counter", "Spans that the collector took."},

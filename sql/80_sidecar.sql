@@ -232,6 +232,10 @@ CREATE TABLE reason.archive_segment (
     archived_at      timestamptz,
     retain_until     timestamptz,
     legal_hold       boolean,
+    attempts         integer     NOT NULL DEFAULT 0,
+    next_attempt_at  timestamptz,
+    failure          text,
+    parked_at        timestamptz,
     CONSTRAINT archive_segment_pkey PRIMARY KEY (target, division, first_seq),
     CONSTRAINT archive_segment_range_check CHECK (first_seq >= 0 AND last_seq >= first_seq),
     CONSTRAINT archive_segment_stored_check CHECK ((archived_at IS NULL) = (object_uri IS NULL))
@@ -239,7 +243,8 @@ CREATE TABLE reason.archive_segment (
 COMMENT ON TABLE reason.archive_segment IS 'Index of the archive: which events lie in which object and version; the event of seq s is line s - first_seq + 1. A segment is planned (archived_at NULL) before it is stored, so that a crash leaves no second one of other bounds.';
 COMMENT ON COLUMN reason.archive_segment.retain_until IS 'Until when the object of the events is locked; NULL: not, or not known.';
 COMMENT ON COLUMN reason.archive_segment.legal_hold IS 'Whether the object of the events is under legal hold; NULL: not known.';
--- serves: the one that was planned and not stored
+COMMENT ON COLUMN reason.archive_segment.parked_at IS 'When it was given up (failure says why), until reason.retry_segment().';
+-- serves: those that were planned and not stored
 CREATE INDEX archive_segment_planned_idx ON reason.archive_segment (target, division) WHERE archived_at IS NULL;
 
 CREATE FUNCTION reason.plan_segment(target text, max_events integer, max_age interval, max_bytes bigint) RETURNS reason.archive_segment
@@ -252,7 +257,9 @@ DECLARE
     chain record;
     opened timestamptz;
 BEGIN
-    SELECT * INTO planned FROM reason.archive_segment a WHERE a.target = $1 AND a.archived_at IS NULL ORDER BY a.division LIMIT 1;
+    SELECT * INTO planned FROM reason.archive_segment a
+    WHERE a.target = $1 AND a.archived_at IS NULL AND a.parked_at IS NULL AND coalesce(a.next_attempt_at <= clock_timestamp(), true)
+    ORDER BY a.next_attempt_at NULLS FIRST, a.division LIMIT 1;
     IF FOUND THEN
         RETURN planned;
     END IF;
@@ -263,6 +270,9 @@ BEGIN
         FROM reason.signed_chains() c
     LOOP
         CONTINUE WHEN chain.next_seq > chain.head_seq;
+        -- One that waits for its next attempt is followed by none.
+        CONTINUE WHEN EXISTS (SELECT FROM reason.archive_segment a
+                              WHERE a.target = $1 AND a.division = chain.division AND a.archived_at IS NULL AND a.parked_at IS NULL);
         SELECT s.created_at INTO opened FROM reason.audit_seal s WHERE s.division = chain.division AND s.seq = chain.next_seq;
         CONTINUE WHEN chain.head_seq - chain.next_seq + 1 < max_events AND opened > clock_timestamp() - max_age;
         -- Of one day, and not larger than one value can be.
@@ -328,7 +338,7 @@ AS $$
 BEGIN
     PERFORM reason.check_lease('archive', lease_token);
     UPDATE reason.archive_segment a SET object_uri = $6, object_version = $7, object_hash = $8, contents_uri = $9, contents_version = $10,
-        archived_at = clock_timestamp(), retain_until = $11, legal_hold = $12
+        archived_at = clock_timestamp(), retain_until = $11, legal_hold = $12, next_attempt_at = NULL, failure = NULL
     WHERE a.target = $2 AND a.division = $3 AND a.first_seq = $4 AND a.last_seq = $5 AND a.archived_at IS NULL;
     -- The rule may have changed since the segment was asked for: then all are looked at once more.
     DELETE FROM reason.archive_rule_applied p USING reason.archive_rule r
@@ -352,7 +362,7 @@ COMMENT ON FUNCTION reason.archived_event(text, bigint) IS 'Where an event lies 
 
 -- ---------------------------------------------------------------- how much there is to do
 
-CREATE FUNCTION reason.sidecar_status()
+CREATE FUNCTION reason.sidecar_status(topic text DEFAULT NULL, archive text DEFAULT NULL)
 RETURNS TABLE (duty text, holder text, led boolean, depth bigint, age_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 4
 SET search_path = pg_catalog, reason, pg_temp
@@ -373,13 +383,13 @@ AS $$
         SELECT 'snapshot', count(*), min(s.created_at) FROM reason.snapshot s WHERE s.status IN ('pending', 'signed')
         UNION ALL
         SELECT 'emit', sum(c.head_seq - m.seq)::bigint, min((SELECT s.created_at FROM reason.audit_seal s WHERE s.division = c.division AND s.seq = m.seq + 1))
-        FROM (SELECT DISTINCT x.target FROM reason.emission x) t
+        FROM (SELECT $1 WHERE $1 <> '' UNION SELECT x.target FROM reason.emission x WHERE $1 IS NULL) t (target)
         CROSS JOIN reason.signed_chains() c
         CROSS JOIN LATERAL (SELECT coalesce((SELECT x.seq FROM reason.emission x WHERE x.target = t.target AND x.division = c.division), -1) AS seq) m
         WHERE c.head_seq > m.seq
         UNION ALL
         SELECT 'archive', sum(c.head_seq - m.seq)::bigint, min((SELECT s.created_at FROM reason.audit_seal s WHERE s.division = c.division AND s.seq = m.seq + 1))
-        FROM (SELECT DISTINCT x.target FROM reason.archive_segment x) t
+        FROM (SELECT $2 WHERE $2 <> '' UNION SELECT x.target FROM reason.archive_segment x WHERE $2 IS NULL) t (target)
         CROSS JOIN reason.signed_chains() c
         CROSS JOIN LATERAL (SELECT coalesce((SELECT x.last_seq FROM reason.archive_segment x
                                              WHERE x.target = t.target AND x.division = c.division AND x.archived_at IS NOT NULL
@@ -388,4 +398,4 @@ AS $$
     ) d (duty, depth, oldest)
     LEFT JOIN reason.lease l ON l.duty = d.duty
 $$;
-COMMENT ON FUNCTION reason.sidecar_status() IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is.';
+COMMENT ON FUNCTION reason.sidecar_status(text, text) IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is. topic and archive: for these alone, even if nothing has reached them yet; NULL: for all that something has.';

@@ -129,7 +129,8 @@ GRANT EXECUTE ON FUNCTION
     reason.acquire_lease(text, text, interval),
     reason.release_lease(text, bigint),
     reason.report_sidecar(text, text),
-    reason.sidecar_status(),
+    reason.sidecar_status(text, text),
+    reason.record_archive_failure(bigint, text, text, bigint, text, integer),
     reason.doorbell_key(),
     reason.signing_key(text),
     reason.snapshot_attempts(uuid),
@@ -157,9 +158,14 @@ TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.leave_safe_mode(text) TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO reason_reader, reason_sidecar;
 GRANT SELECT ON reason.safe_mode TO reason_admin;
-GRANT EXECUTE ON FUNCTION reason.sidecar_status(), reason.set_archive_rule(text, integer, boolean) TO reason_admin;
+GRANT EXECUTE ON FUNCTION
+    reason.sidecar_status(text, text),
+    reason.set_archive_rule(text, integer, boolean),
+    reason.retry_emission(text, text),
+    reason.retry_segment(text, text, bigint)
+TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
-GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.archive_rule, reason.lease TO reason_admin;
+GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.archive_rule, reason.lease TO reason_admin;
 
 -- ---------------------------------------------------------------- snapshots: frozen and verified by auditors, completed by the sidecar
 GRANT EXECUTE ON FUNCTION

@@ -155,6 +155,26 @@ static bool record(struct worker *worker, const char *token, PGresult *claimed, 
     return ok;
 }
 
+/* An attempt failed. It is tried again later, until it was tried too often or trying again cannot help. False: that could not be recorded. */
+static bool record_failure(struct worker *worker, const char *token, PGresult *claimed, const char *reason, bool for_good)
+{
+    char most[16];
+    const char *parameters[] = {token, worker->sidecar->config.archive_url, PQgetvalue(claimed, 0, DIVISION), PQgetvalue(claimed, 0, FIRST), reason, most};
+    PGresult *result;
+    bool ok;
+
+    log_error("cannot archive events %s to %s of division \"%s\": %s", PQgetvalue(claimed, 0, FIRST), PQgetvalue(claimed, 0, LAST),
+              PQgetvalue(claimed, 0, DIVISION), reason);
+    metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+    snprintf(most, sizeof(most), "%d", for_good ? 0 : worker->sidecar->config.archive_attempts);
+    result = db_call(&worker->db, "SELECT reason.record_archive_failure($1, $2, $3, $4, $5, $6)", 6, parameters, NULL);
+    ok = result != NULL;
+    if (ok && PQgetvalue(result, 0, 0)[0] == 't')
+        metrics_add(METRIC_ARCHIVE_PARKED, 1);
+    PQclear(result);
+    return ok;
+}
+
 /* ---------------------------------------------------------------- what is there already */
 
 /* columns of segments_to_protect() */
@@ -225,15 +245,12 @@ static enum progress turn(struct worker *worker, const char *token)
         PQclear(claimed);
         return protect_segments(worker, token, archive);
     }
-    if (!PQgetisnull(claimed, 0, RETAIN_UNTIL) && !archive->events->locks) {
-        log_error("division \"%s\" has an archive rule, but archive.lock_mode is none, or the store cannot lock: its events are not archived",
-                  PQgetvalue(claimed, 0, DIVISION));
-        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
-        PQclear(claimed);
-        return PROGRESS_FAILED;
-    }
     retain_until = retention(worker, claimed);
-    if (PQgetlength(claimed, 0, CONTENTS) > 0) {
+    if (!PQgetisnull(claimed, 0, RETAIN_UNTIL) && !archive->events->locks) {
+        snprintf(events.reason, sizeof(events.reason), "the division has an archive rule, but archive.lock_mode is none, or the store cannot lock");
+        stored = STORE_RETRY;
+    }
+    if (stored == STORE_DONE && PQgetlength(claimed, 0, CONTENTS) > 0) {
         stored = put_text(archive->contents, claimed, CONTENTS, ".contents.jsonl", 0, false, contents_hash, &contents);
         if (stored == STORE_REFUSED) {
             log_info("the contents of events %s to %s of division \"%s\" are stored already, from before an erasure", PQgetvalue(claimed, 0, FIRST),
@@ -244,9 +261,9 @@ static enum progress turn(struct worker *worker, const char *token)
     if (stored == STORE_DONE)
         stored = put_text(archive->events, claimed, EVENTS, ".jsonl", retain_until, PQgetvalue(claimed, 0, LEGAL_HOLD)[0] == 't', hash, &events);
     if (stored != STORE_DONE) {
-        log_error("cannot archive events %s to %s of division \"%s\": %s", PQgetvalue(claimed, 0, FIRST), PQgetvalue(claimed, 0, LAST),
-                  PQgetvalue(claimed, 0, DIVISION), events.reason[0] ? events.reason : contents.reason);
-        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+        /* it waits by itself (next_attempt_at) and holds up no other */
+        if (record_failure(worker, token, claimed, events.reason[0] ? events.reason : contents.reason, stored == STORE_REFUSED))
+            progress = PROGRESS_SOME;
         /* credentials and certificates may have been replaced */
         close_archive(worker);
     } else if (record(worker, token, claimed, &events, retain_until, hash, &contents)) {

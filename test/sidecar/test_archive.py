@@ -101,3 +101,38 @@ def test_erasing_a_payload_leaves_the_archive_of_the_chain_valid(database, sidec
         if contents:
             pathlib.Path(contents.removeprefix("file://")).unlink()
     assert verify(database, tmp_path, *[part[2] for part in segments(database)]).returncode == 0
+
+
+def test_a_segment_that_cannot_be_stored_is_parked_and_holds_up_no_other(database, sidecars, archive_settings, tmp_path):
+    one = sidecars({**archive_settings, "archive": {**archive_settings["archive"], "attempts": 2, "events": 5}})
+    (tmp_path / "archive" / "audit").mkdir()
+    (tmp_path / "archive" / "audit" / "blocked").write_text("a file where the directory should be")
+    one.start()
+    database.nodes(5, "blocked")
+    database.nodes(5)
+    database.settled()
+    wait_for(lambda: archived(database), 15, "archiving the others")
+    duty, target, division, item, reason, retry = wait_for(lambda: database.rows("SELECT * FROM reason.parked"), 20, "parking")[0]
+    assert (duty, target, division, item) == ("archive", archive_settings["archive"]["url"], "blocked", "0-4")
+    assert "cannot make the directory" in reason
+    assert one.metric('reason_sidecar_failures_total{kind="archive_parked"}') == 1
+    assert one.metric('reason_sidecar_failures_total{kind="archive"}') == 2
+    assert wait_for(lambda: one.metric('reason_sidecar_queue_depth{duty="archive"}') == 5, 10)
+    (tmp_path / "archive" / "audit" / "blocked").unlink()
+    database.connection.execute(retry)
+    wait_for(lambda: archived(database, "blocked"), 15, "archiving")
+    assert database.rows("SELECT * FROM reason.parked") == []
+
+
+def test_a_segment_whose_name_is_taken_is_parked_at_once(database, sidecars, archive_settings, tmp_path):
+    one = sidecars({**archive_settings, "archive": {**archive_settings["archive"], "events": 5, "interval_s": 3600}})
+    day = database.value("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY/MM/DD')")
+    taken = tmp_path / "archive" / "audit" / "default" / day / "5-9.jsonl"
+    one.start()
+    database.nodes(5)
+    wait_for(lambda: len(segments(database)) == 1 and segments(database)[0][2], 15, "the first segment")
+    taken.write_text("something else")
+    database.nodes(10)
+    reason = wait_for(lambda: database.value("SELECT reason FROM reason.parked"), 15, "parking")
+    assert "exists with other bytes" in reason and taken.read_text() == "something else"
+    wait_for(lambda: [part[0] for part in segments(database) if part[2]] == [0, 10], 15, "the segment behind it")

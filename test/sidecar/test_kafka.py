@@ -82,6 +82,27 @@ def test_an_event_larger_than_the_limit_is_parked_and_its_chain_goes_on(database
     assert len(broker.messages(topic)) == sum(heads(database).values()) - 1
 
 
+def test_a_parked_event_is_sent_in_its_place_when_it_is_asked_for_again(database, sidecars, emitting, broker, topic):
+    broker.make_topic(topic)
+    small = sidecars({**emitting, "kafka": {**emitting["kafka"], "message.max.bytes": 20000}}).start()
+    database.node("small")
+    database.node("x" * 50000)
+    database.node("small again")
+    database.settled()
+    wait_for(lambda: emitted(database, topic), 20, "emitting")
+    duty, target, division, item, reason, retry = database.rows("SELECT * FROM reason.parked")[0]
+    assert (duty, target, division, item) == ("emit", topic, "default", "1") and "too large" in reason
+    assert small.metric('reason_sidecar_failures_total{kind="emit_parked"}') == 1
+    small.stop()
+    database.connection.execute(retry)
+    assert not emitted(database, topic)
+    sidecars(emitting).start()
+    wait_for(lambda: emitted(database, topic), 20, "emitting")
+    seqs = [json.loads(value)["seq"] for key, value in broker.messages(topic) if key == "default"]
+    assert seqs == [0, 2, 1, 2]
+    assert database.rows("SELECT * FROM reason.parked") == []
+
+
 def test_kills_of_sidecar_and_broker_lose_and_reorder_nothing(database, sidecars, emitting, broker, topic):
     random.seed(1)
     broker.make_topic(topic)

@@ -263,11 +263,13 @@ def test_a_rule_reaches_what_is_archived_already(database, sidecars, archiving, 
     assert "under the rule" not in one.log()
 
 
-def test_a_rule_that_the_store_cannot_keep_stops_the_archive_and_says_so(database, sidecars, archiving):
+def test_a_rule_that_the_store_cannot_keep_stops_the_divisions_archive_and_says_so(database, sidecars, archiving):
     database.value("SELECT reason.set_archive_rule('default', 20, true)")
     one = sidecars({**archiving, "archive": {**archiving["archive"], "lock_mode": "none"}}).start()
     database.nodes(3)
-    wait_for(lambda: 'division "default" has an archive rule, but archive.lock_mode is none' in one.log(), 15)
+    database.nodes(3, "other")
+    wait_for(lambda: "the division has an archive rule, but archive.lock_mode is none" in one.log(), 15)
+    first_segment(database, "other")
     assert one.metric('reason_sidecar_failures_total{kind="archive"}') > 0
     assert database.value("SELECT count(*) FROM reason.archive_segment WHERE division = 'default' AND archived_at IS NOT NULL") == 0
 

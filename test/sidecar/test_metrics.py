@@ -1,0 +1,66 @@
+"""Metrics: those that the documentation and the alerts name are there, and say what is so."""
+
+import re
+
+from conftest import ROOT, wait_for
+
+STAGES = ("seal", "sign", "upload", "emit", "archive")
+
+
+def names(text):
+    return set(re.findall(r"^(reason_sidecar_\w+)", text, re.MULTILINE))
+
+
+def documented():
+    """Names in the table of the documentation, with what "…_x" stands for."""
+    table = (ROOT / "docs" / "sidecar.md").read_text().split("## Metrics")[1].split("Alert on")[0]
+    found = set()
+    for row in re.findall(r"^\| (.*?) \|", table, re.MULTILINE)[1:]:
+        for name in re.findall(r"`([^`]+)`", row):
+            name = re.sub(r"\{.*", "", name)
+            prefix = "reason_sidecar_snapshots" if "snapshots_" in row else "reason_sidecar_events"
+            found.add(name.replace("…", prefix, 1))
+    return found
+
+
+def test_every_metric_is_documented_and_every_documented_one_is_there(database, sidecar):
+    database.completed(database.snapshot(database.node()))
+    there = {re.sub(r"_(bucket|sum|count)$", "", name) if "duration" in name else name for name in names(sidecar.get("/metrics")[1])}
+    assert there == documented()
+
+
+def test_what_alerts_ask_for_is_there(sidecar):
+    there = sidecar.get("/metrics")[1]
+    alerts = (ROOT / "charts" / "reasoning-graph" / "files" / "alerts.yaml").read_text()
+    asked = re.findall(r"(reason_sidecar_\w+)(\{.*?\})?", alerts)
+    assert len(asked) >= 5
+    for name, labels in asked:
+        label, _, values = labels.strip("{}").partition("=")
+        for value in values.strip('~"').split("|") if values else [None]:
+            series = name if value is None else f'{name}{{{label}="{value}"}}'
+            assert f"\n{series} " in there, series
+
+
+def test_each_stage_has_a_histogram_that_adds_up(database, sidecars, settings, tmp_path):
+    (tmp_path / "archive").mkdir()
+    one = sidecars({**settings, "archive": {"url": f"file://{tmp_path}/archive", "interval_s": 1}}).start()
+    database.completed(database.snapshot(database.node()))
+    wait_for(lambda: one.metric("reason_sidecar_events_archived_total") > 0, 15, "archiving")
+    text = one.get("/metrics")[1]
+    for stage in STAGES:
+        buckets = [int(n) for n in re.findall(rf'duration_seconds_bucket{{stage="{stage}",le="[^"]+"}} (\d+)', text)]
+        count = one.metric(f'reason_sidecar_stage_duration_seconds_count{{stage="{stage}"}}')
+        assert len(buckets) == 13 and buckets == sorted(buckets) and buckets[-1] <= count
+        assert (count > 0) == (stage != "emit")
+
+
+def test_what_waits_for_kafka_and_the_archive_is_told_before_anything_has_reached_them(database, sidecars, settings, tmp_path):
+    (tmp_path / "archive").mkdir()
+    one = sidecars({**settings, "archive": {"url": f"file://{tmp_path}/archive", "interval_s": 3600},
+                    "kafka": {"brokers": "127.0.0.1:1", "topic": "away", "timeout_ms": 1000}}).start()
+    database.nodes(7)
+    database.settled(30)
+    head = database.value("SELECT sum(head_seq + 1) FROM reason.signed_chains()")
+    for duty in ("emit", "archive"):
+        wait_for(lambda duty=duty: one.metric(f'reason_sidecar_queue_depth{{duty="{duty}"}}') == head, 15, duty)
+        wait_for(lambda duty=duty: one.metric(f'reason_sidecar_queue_age_seconds{{duty="{duty}"}}') > 0, 15, duty)
