@@ -76,7 +76,7 @@ bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
 
 static bool is_ready(struct sidecar *sidecar)
 {
-    return atomic_load(&sidecar->signer_ready) && atomic_load(&sidecar->store_ready);
+    return atomic_load(&sidecar->signer_ready) && !atomic_load(&sidecar->signer_failing) && atomic_load(&sidecar->store_ready);
 }
 
 /* Tells the database, and so /ready, that this sidecar can sign and store; asks how deep the queues are. */
@@ -143,6 +143,7 @@ static void reload(struct sidecar *sidecar, const char *path)
         sidecar->signer->close(sidecar->signer);
     sidecar->signer = NULL;
     sidecar->signer_registered = false;
+    atomic_store(&sidecar->signer_failing, false);
     atomic_store(&sidecar->signer_ready, false);
     pthread_mutex_unlock(&sidecar->signer_lock);
     pthread_mutex_lock(&sidecar->store_lock);

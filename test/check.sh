@@ -95,6 +95,34 @@ suite_lint() {
         --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' \
         extension sidecar gateway/module
     check python "$python" -m compileall -q test
+    command -v man >/dev/null && check "manual pages" manual_pages
+    command -v systemd-analyze >/dev/null && check "systemd unit" systemd_unit
+    return 0
+}
+
+# What groff says of them.
+manual_pages() {
+    local page said bad=0
+    for page in sidecar/reason-sidecar.8 sidecar/verify/reason-verify.1; do
+        said=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$page" 2>&1 >/dev/null)
+        [ -z "$said" ] || {
+            echo "$page: $said"
+            bad=1
+        }
+    done
+    return $bad
+}
+
+# The unit is one that systemd takes, and exposes little (it counts from 0 to 100).
+systemd_unit() {
+    local directory unit status
+    directory=$(mktemp -d)
+    unit=$directory/reason-sidecar.service
+    sed -e "s|@bindir@|/bin|" -e "s|@sysconfdir@|/etc|" -e "s|/bin/reason-sidecar|/bin/true|" sidecar/reason-sidecar.service.in >"$unit"
+    systemd-analyze verify --man=no "$unit" && systemd-analyze security --offline=true --threshold=25 --no-pager "$unit"
+    status=$?
+    rm -rf "$directory"
+    return $status
 }
 
 suite_unit() {

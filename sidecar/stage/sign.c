@@ -31,6 +31,8 @@ bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uin
         metrics_add(METRIC_SIGNATURES_REFUSED, 1);
         ok = false;
     }
+    /* what was not signed is tried until it is: that tells when the signer is back */
+    atomic_store(&sidecar->signer_failing, !ok);
     if (!ok) {
         metrics_add(METRIC_SIGNING_FAILURES, 1);
         sidecar->signer_registered = false;

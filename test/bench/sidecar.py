@@ -8,6 +8,9 @@ Rounds in turn, and of each the ratio, so that what else the machine does falls 
     attached   a sidecar that works, and is woken by the doorbell
     ringing    the sidecar is stopped in its sleep: every commit notifies
 
+Before that, how long an idle sidecar takes from commit to signature (to be below 50 ms), and from asking for a small snapshot to
+its completion in a directory (below 100 ms).
+
 attached/polling is what the notifications cost, and is to be at least 0.95. attached/alone adds the processor time that sealing
 and signing take from the writers, where both share the machine. ringing/alone is the worst that the doorbell can do, until the
 server ends the sleeper's session.
@@ -26,10 +29,32 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sidecar"))
 import conftest  # noqa: E402  pylint: disable=wrong-import-position
 
 SECONDS, ROUNDS = (int(argument) for argument in (sys.argv[1:] + ["4", "5"][len(sys.argv) - 1:])[:2])
+LATENCIES = 50
 SCRIPT = "SELECT reason.add_node('observation', '{\"text\": \"it rains\"}', 'bench');\n"
 DOORBELL = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted"
 WAYS = ("alone", "polling", "attached", "ringing")
 RATIOS = (("attached", "polling"), ("attached", "alone"), ("ringing", "alone"))
+
+
+def milliseconds(begin, done):
+    """How long it takes until done(what begin() returned), when the sidecar has been idle for a while."""
+    times = []
+    for _ in range(LATENCIES):
+        time.sleep(0.1)
+        began = time.monotonic()
+        made = begin()
+        while not done(made):
+            time.sleep(0.0005)
+        times.append((time.monotonic() - began) * 1000)
+    return sorted(times)
+
+
+def print_latencies(database):
+    node = database.node()
+    database.settled()
+    for what, times in (("commit to signature", milliseconds(database.node, lambda _: database.waiting() == 0)),
+                        ("request to complete snapshot", milliseconds(lambda: database.snapshot(node), lambda made: database.status(made) == "complete"))):
+        print(f"Idle, {what}: median {statistics.median(times):.1f} ms, 9 of 10 within {times[len(times) * 9 // 10]:.1f} ms, of {LATENCIES}", flush=True)
 
 
 def writes_a_second(database, script, clients):
@@ -106,6 +131,7 @@ def main():
         sidecar = conftest.Sidecar(directory, {
             "database": {"conninfo": server.conninfo("bench", "sidecar")},
             "signer": {"id": conftest.SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"}}).start()
+        print_latencies(database)
         print(f"Node writes a second, {ROUNDS} rounds of {SECONDS} s each; ratios: median (least-most)")
         print("clients " + " ".join(f"{way:>9}" for way in WAYS) + "  " + " ".join(f"{one + '/' + other:<18}" for one, other in RATIOS))
         bench = Bench(database, sidecar, script)

@@ -46,7 +46,7 @@ class Broker:
                 return True
             except confluent_kafka.KafkaException:
                 return False
-        wait_for(answers, 60, "the broker's start")
+        wait_for(answers, 120, "the broker's start")
 
     def kill(self):
         self.process.kill()

@@ -21,12 +21,15 @@ HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 class Front(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, port, behind):
+    def __init__(self, port, behind, tls=None):
         super().__init__(("127.0.0.1", port), Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.behind = behind
         self.locked_uploads = set()     # ids of multipart uploads that were begun with a lock
         self.uploads = []               # (kind, names of the headers) of what was taken under a lock
         self.refused = 0
+        self.last_headers = {}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
 
@@ -51,6 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query, keep_blank_values=True)
         kind = self.kind(query)
         names = {name.lower() for name in self.headers}
+        self.server.last_headers = dict(self.headers)
         if kind:
             if not any(CHECKSUM.fullmatch(name) for name in names):
                 self.server.refused += 1

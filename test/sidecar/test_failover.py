@@ -55,6 +55,52 @@ def test_a_leader_that_was_paused_beyond_its_lease_can_do_nothing(database, side
     assert database.verified()
 
 
+DUTIES = ("seal", "snapshot", "emit", "archive")
+
+
+@pytest.fixture
+def all_duties(settings, tmp_path):
+    """A broker is not needed to lead."""
+    (tmp_path / "archive").mkdir()
+    return {**settings, "archive": {"url": f"file://{tmp_path}/archive", "interval_s": 1}, "kafka": {"brokers": "127.0.0.1:1", "timeout_ms": 1000}}
+
+
+@pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
+def test_each_duty_has_another_leader_within_five_seconds(database, sidecars, all_duties, fate):
+    old = sidecars(all_duties).start()
+    wait_for(lambda: all(pid_of(leader(database, duty)) == old.process.pid for duty in DUTIES), 5)
+    new = sidecars(all_duties).start()
+    tokens = dict(database.rows("SELECT duty, token FROM reason.lease"))
+    old.signal(fate)
+    began = time.monotonic()
+    wait_for(lambda: all(pid_of(leader(database, duty)) == new.process.pid for duty in DUTIES), 5, "taking over")
+    snapshot = database.snapshot(database.node())
+    database.completed(snapshot, 5)
+    assert time.monotonic() - began < 10
+    if fate == signal.SIGSTOP:
+        old.signal(signal.SIGCONT)
+        database.nodes(100)
+        for duty in DUTIES:
+            wait_for(lambda duty=duty: old.metric(f'reason_sidecar_leading{{duty="{duty}"}}') == 0, 5)
+            assert pid_of(leader(database, duty)) == new.process.pid
+    database.settled()
+    assert all(token > tokens[duty] for duty, token in database.rows("SELECT duty, token FROM reason.lease"))
+    assert database.verified()
+
+
+def test_no_change_is_made_with_a_token_that_has_passed_to_another(database):
+    """Every function that takes a token, whatever else it is given."""
+    functions = database.rows("SELECT p.oid::regprocedure::text, p.proargnames, p.pronargs FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace "
+                              "AND p.proargnames[1] = 'lease_token' ORDER BY 1")
+    assert len(functions) >= 16
+    for signature, _, count in functions:
+        name = signature.split("(")[0]
+        types = signature[len(name) + 1:-1].split(",")
+        values = ", ".join(["-1::bigint", *(f"{'1' if kind == 'integer' else 'NULL'}::{kind}" for kind in types[1:count])])
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="has passed to another"):
+            database.rows(f"SELECT {name}({values})")
+
+
 def test_a_lease_that_ran_out_gets_a_new_token_even_for_the_same_holder(database):
     first = database.value("SELECT reason.acquire_lease('seal', 'me', '100 ms')")
     assert database.value("SELECT reason.acquire_lease('seal', 'me', '100 ms')") == first

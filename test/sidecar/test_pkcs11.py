@@ -1,7 +1,9 @@
 """Signing with a key that never leaves its token: PKCS#11, here SoftHSM 2."""
 
 import pathlib
+import shlex
 import signal
+import subprocess
 
 import psycopg
 import pytest
@@ -86,6 +88,46 @@ def test_a_token_that_is_removed_and_comes_back_signs_again(database, sidecars, 
     wait_for(lambda: one.get("/ready")[0] == 503, 10, "noticing that the token is gone")
     assert database.status(snapshot) == "pending"
     token.put_back()
+    database.completed(snapshot, 30)
+    database.settled(30)
+    assert database.verified()
+
+
+@pytest.fixture
+def losing(hsm_settings, token, tmp_path):
+    """Settings and environment with a module that loses what the third says."""
+    flags = shlex.split(subprocess.run(["pkg-config", "--cflags", "p11-kit-1"], check=True, capture_output=True, text=True).stdout)
+    module = tmp_path / "losing_token.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", *flags, "-o", module, pathlib.Path(__file__).with_name("losing_token.c")], check=True)
+    fault = tmp_path / "fault"
+    return ({**hsm_settings, "signer": {**hsm_settings["signer"], "module": module}},
+            {**token.environment, "REASON_TOKEN_MODULE": MODULE, "REASON_TOKEN_FAULT": str(fault)}, fault)
+
+
+@pytest.mark.parametrize("what", ["session", "login"])
+def test_a_session_that_is_lost_is_opened_again_at_once(database, sidecars, losing, what):
+    one = sidecars(*losing[:2]).start()
+    database.node()
+    database.settled()
+    losing[2].write_text(what)
+    database.node()
+    database.settled(5)
+    assert not losing[2].exists()
+    assert "logging in again" in one.log()
+    assert one.metric('reason_sidecar_failures_total{kind="signer"}') == 0
+    assert database.verified()
+
+
+def test_a_token_that_is_removed_while_running_is_found_again_when_it_is_back(database, sidecars, losing):
+    one = sidecars(*losing[:2]).start()
+    database.node()
+    database.settled()
+    losing[2].write_text("removed")
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: one.get("/ready")[0] == 503, 10, "noticing that the token is gone")
+    assert database.status(snapshot) == "pending" and database.waiting() > 0
+    assert one.metric('reason_sidecar_failures_total{kind="signer"}') > 0
+    losing[2].unlink()
     database.completed(snapshot, 30)
     database.settled(30)
     assert database.verified()

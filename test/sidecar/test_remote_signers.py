@@ -152,10 +152,11 @@ def test_a_signature_of_another_key_completes_nothing(database, remote, service,
             answer["signature"] = base64.b64encode(other.sign(base64.b64decode(json.loads(body)["digest"]))).decode()
         return status, answer
     service.respond = respond
-    one = remote(type="proxy", token_file=tmp_path / "token")
+    one = remote(False, type="proxy", token_file=tmp_path / "token")
+    wait_for(lambda: one.get("/health")[0] == 200, 10)
     snapshot = database.snapshot(database.node())
     wait_for(lambda: one.metric('reason_sidecar_failures_total{kind="signature_refused"}') > 0, 10)
-    assert database.status(snapshot) == "pending"
+    assert database.status(snapshot) == "pending" and one.get("/ready")[0] == 503
     assert database.value("SELECT count(*) FROM reason.audit_signature") == 0
     service.respond = honest
     database.completed(snapshot, 20)

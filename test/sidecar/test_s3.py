@@ -5,10 +5,13 @@ import datetime
 import hashlib
 import re
 import signal
+import ssl
+import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import free_port, wait_for
+from s3_front import Front
 from s3_server import ACCESS, BUCKET, REGION, S3, SECRET, Refused
 
 
@@ -196,6 +199,46 @@ def test_buckets_in_the_host_name(database, sidecars, s3_settings, s3):
     sidecars({**s3_settings, "store": style}).start()
     snapshot = database.snapshot(database.node())
     database.completed(snapshot)
+
+
+def test_credentials_come_from_the_environment_where_no_file_is_named(database, sidecars, s3_settings):
+    store = {key: value for key, value in s3_settings["store"].items() if key != "credentials_file"}
+    assert "store failed" in sidecars({**s3_settings, "store": store}, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}).check().stdout
+    sidecars({**s3_settings, "store": store}, {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET}).start()
+    database.completed(database.snapshot(database.node()))
+
+
+def test_a_session_token_is_sent_and_signed(database, sidecars, s3_settings, s3):
+    """The server issues none, and says so."""
+    path = s3_settings["store"]["credentials_file"]
+    path.write_text(path.read_text() + "aws_session_token = a-token/with+signs==\n")
+    sidecars(s3_settings).start()
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: "InvalidToken" in (database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot) or ""), 15)
+    headers = {name.lower(): value for name, value in s3.front.last_headers.items()}
+    assert headers["x-amz-security-token"] == "a-token/with+signs=="
+    assert "x-amz-security-token" in re.search("SignedHeaders=([^,]*)", headers["authorization"]).group(1).split(";")
+
+
+def test_another_region_is_refused(sidecars, s3_settings):
+    answer = sidecars({**s3_settings, "store": {**s3_settings["store"], "region": "us-west-2"}}).check()
+    assert answer.returncode == 1 and "store failed" in answer.stdout
+
+
+def test_a_server_of_an_authority_of_ones_own(database, sidecars, s3_settings, s3, tmp_path):
+    certificate, key = tmp_path / "s3.pem", tmp_path / "s3.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=s3",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    front = Front(free_port(), s3.port_behind, tls)
+    store = {**s3_settings["store"], "endpoint": f"https://127.0.0.1:{front.server_port}"}
+    stranger = sidecars({**s3_settings, "store": store}).check()
+    assert stranger.returncode == 1 and "store failed" in stranger.stdout
+    sidecars({**s3_settings, "store": {**store, "ca_file": certificate}}).start()
+    database.completed(database.snapshot(database.node()))
+    front.shutdown()
+    front.server_close()
 
 
 def test_archive_segments_are_locked_and_their_contents_are_not(database, sidecars, s3_settings, s3, tmp_path):

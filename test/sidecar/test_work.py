@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import stat
 import statistics
 import subprocess
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import SIDECAR, VERIFY, wait_for
+from conftest import SIDECAR, SIGNER_ID, VERIFY, wait_for
 
 
 def test_events_are_sealed_and_signed_in_order(database, sidecar):
@@ -125,6 +126,16 @@ def test_sigterm_gives_the_leases_up_and_ends_with_success(database, sidecar):
     assert database.value("SELECT count(*) FROM reason.lease WHERE expires_at > clock_timestamp()") == 0
 
 
+def test_systemd_is_told_when_it_is_there_and_when_it_ends(sidecars, settings, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(10)
+        one = sidecars(settings, {"NOTIFY_SOCKET": str(tmp_path / "notify")}).start(ready=False)
+        assert systemd.recv(100) == b"READY=1"
+        assert one.stop() == 0
+        assert systemd.recv(100) == b"STOPPING=1"
+
+
 def test_it_goes_on_after_a_restart_of_postgresql(server, database, sidecar):
     database.node()
     database.settled()
@@ -146,6 +157,25 @@ def test_check_reaches_every_counterpart(sidecars, settings, tmp_path):
     broken = sidecars({**settings, "store": {"url": f"file://{tmp_path}/missing"}}).check()
     assert broken.returncode == 1
     assert "store failed" in broken.stdout
+
+
+@pytest.mark.parametrize("counterpart, change", [
+    ("database", {"database": {"conninfo": "host=127.0.0.1 port=1 dbname=x user=x"}}),
+    ("signer", {"signer": {"id": SIGNER_ID, "key_file": "/nowhere/key.pem"}}),
+    ("signer", {"signer": {"id": "never-registered"}}),
+    ("store", {"store": {"url": "file:///nowhere"}}),
+    ("store", {"store": {"url": "s3://bucket", "endpoint": "http://127.0.0.1:1", "timeout_ms": 1000}}),
+    ("archive", {"archive": {"url": "file:///nowhere"}}),
+    ("kafka", {"kafka": {"brokers": "127.0.0.1:1", "timeout_ms": 1000}}),
+    ("kubernetes", {"kubernetes": {"lease": "reason", "url": "http://127.0.0.1:1", "namespace": "x", "token_file": "/dev/null"}})])
+def test_check_says_which_counterpart_is_not_reached(sidecars, settings, counterpart, change):
+    section, = change
+    answer = sidecars({**settings, section: {**settings.get(section, {}), **change[section]}}).check()
+    lines = dict(line.split() for line in answer.stdout.splitlines())
+    assert answer.returncode == 1 and answer.stderr
+    # without a database the registry cannot be asked
+    others = {name: state for name, state in lines.items() if name != counterpart}
+    assert lines[counterpart] == "failed" and set(others.values()) == {"ok"}, answer.stdout
 
 
 def test_the_environment_overrides_the_file(sidecars, settings):
