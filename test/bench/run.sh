@@ -9,7 +9,7 @@ if [ $# -gt 0 ]; then
 else
     benchmarks=()
     for file in *.sh; do
-        [ "$file" = run.sh ] || [ "$file" = server.sh ] || benchmarks+=("$file")
+        [ "$file" = run.sh ] || [ "$file" = server.sh ] || [ "$file" = gateway_listener.sh ] || benchmarks+=("$file")
     done
 fi
 for benchmark in "${benchmarks[@]}"; do
