@@ -454,28 +454,35 @@ make_links(Build *build)
 
 	for (uint32 edge = 0; edge < edge_count; edge++)
 	{
+		if (edge % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
 		from_start[ends[edge].from + 1]++;
 		to_start[ends[edge].to + 1]++;
 	}
 	sum_up(from_start, node_count);
 	sum_up(to_start, node_count);
-	CHECK_FOR_INTERRUPTS();
 	for (uint32 edge = 0; edge < edge_count; edge++)
+	{
+		if (edge % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
 		by_from[from_start[ends[edge].from]++] = edge;
+	}
 	shift_back(from_start, node_count);
-	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < edge_count; i++)
 	{
 		uint32		edge = by_from[i];
 		GraphCacheLink *link = &to_links[to_start[ends[edge].to]++];
 
+		if (i % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
 		link->node = ends[edge].from;
 		link->edge = edge;
 	}
 	shift_back(to_start, node_count);
-	CHECK_FOR_INTERRUPTS();
 	for (uint32 to = 0; to < node_count; to++)
 	{
+		if (to % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
 		for (uint32 i = to_start[to]; i < to_start[to + 1]; i++)
 		{
 			GraphCacheLink *link = &from_links[from_start[to_links[i].node]++];

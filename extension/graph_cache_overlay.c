@@ -149,6 +149,7 @@ first_node_of(const GraphCacheView *view, BlockNumber block)
 #define ST_SORT sort_moved
 #define ST_ELEMENT_TYPE GraphCacheMoved
 #define ST_COMPARE(a, b) ((a)->node < (b)->node ? -1 : (a)->node > (b)->node)
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
@@ -168,6 +169,7 @@ recheck_nodes(GraphCacheView *view)
 
 	for (uint32 i = 0; i < lost->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (uint32 j = first_node_of(view, lost->blocks[i]); j < view->node_count; j++)
 		{
 			const GraphCacheNode *node = &view->nodes[by_tid[j]];
@@ -266,6 +268,7 @@ hide_edges(GraphCacheView *view)
 		view->hidden = make_bits(view->graph, view->edge_count);
 	for (uint32 i = 0; i < lost->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (uint32 edge = first_edge[lost->blocks[i]]; edge < first_edge[lost->blocks[i] + 1]; edge++)
 			set_bit(view->hidden, edge);
 	}
@@ -403,12 +406,16 @@ find_ends(GraphCacheView *view)
 	{
 		const GraphCacheExtraEdge *extra = &view->extra_edges[i / 2];
 
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		keys[i].no = i % 2 == 0 ? extra->from_no : extra->to_no;
 		keys[i].index = i;
 	}
 	graph_sort_keys(keys, scratch, count);
 	for (uint32 i = 0; i < count; i++)
 	{
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		at = gallop(view, by_no, at, keys[i].no);
 		if (at < view->node_count && view->nodes[by_no[at]].no == keys[i].no)
 		{

@@ -36,6 +36,7 @@ tid_order(const ItemPointerData *tid)
 #define ST_SORT sort_by_tid
 #define ST_ELEMENT_TYPE GraphEntry
 #define ST_COMPARE(a, b) (tid_order(&(a)->tid) < tid_order(&(b)->tid) ? -1 : tid_order(&(a)->tid) > tid_order(&(b)->tid))
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"

@@ -6,6 +6,8 @@
 
 #include "graph_sort.h"
 
+#include "miscadmin.h"
+
 #define RADIX_BITS 11
 #define RADIX_BUCKETS (1 << RADIX_BITS)
 /* Below this counting the buckets costs more than comparing. */
@@ -48,6 +50,7 @@ graph_sort_keys(GraphKey *keys, GraphKey *scratch, uint32 count)
 		uint32		start[RADIX_BUCKETS] = {0};
 		uint32		sum = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		for (uint32 i = 0; i < count; i++)
 			start[((uint64) from[i].no - (uint64) least) >> shift & (RADIX_BUCKETS - 1)]++;
 		for (int bucket = 0; bucket < RADIX_BUCKETS; bucket++)
@@ -58,7 +61,11 @@ graph_sort_keys(GraphKey *keys, GraphKey *scratch, uint32 count)
 			sum += size;
 		}
 		for (uint32 i = 0; i < count; i++)
+		{
+			if (i % 65536 == 65535)
+				CHECK_FOR_INTERRUPTS();
 			into[start[((uint64) from[i].no - (uint64) least) >> shift & (RADIX_BUCKETS - 1)]++] = from[i];
+		}
 		from = into;
 		into = from == keys ? scratch : keys;
 	}

@@ -105,8 +105,7 @@ trace_closure(Trace *trace, uint32 start, GraphCacheView *view)
 	closure.sweeps = false;
 	while (closure.behind_count > 0)
 	{
-		if (closure.behind_count % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		expand(&closure, closure.behind[--closure.behind_count]);
 	}
 }

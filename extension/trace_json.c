@@ -54,6 +54,7 @@ typedef struct PageEdge
 #define ST_SORT sort_page_edges
 #define ST_ELEMENT_TYPE PageEdge
 #define ST_COMPARE(a, b) ((a)->created_at != (b)->created_at ? ((a)->created_at < (b)->created_at ? -1 : 1) : memcmp(&(a)->id, &(b)->id, UUID_LEN))
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
@@ -193,6 +194,7 @@ append_edge_list(ByteBuffer *out, const TracePage *page, const EdgeLists *lists,
 	buffer_append_char(out, '[');
 	for (uint32 i = lists->start[step]; i < lists->start[step + 1]; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (i > lists->start[step])
 			buffer_append_char(out, ',');
 		append_piece(out, &page->texts, page->edges[lists->edges[i]].text);
@@ -242,6 +244,7 @@ append_edges(ByteBuffer *out, const TracePage *page)
 	buffer_append_literal(out, ",\"edges\":[");
 	for (uint32 i = 0; i < page->edge_count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!on_page(page, Max(page->edges[i].from, page->edges[i].to)))
 			continue;
 		if (!first)
@@ -452,6 +455,7 @@ append_neighbours(ByteBuffer *out, Graph *graph, GraphJson *json, const GraphNod
 	buffer_append_char(out, '[');
 	for (uint32 i = 0; i < near.count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			buffer_append_char(out, ',');
 		append_piece(out, &near.texts, near.edges[i].text);

@@ -128,20 +128,27 @@ group_edges(Trace *trace, bool by_effect, uint32 **start, uint32 **edges)
 	memset(*start, 0, (nodes + 2) * sizeof(uint32));
 	/* Counted two further than meant, so that after placing start[i] is where i begins. */
 	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		(*start)[(by_effect ? trace->edges[i].source : trace->edges[i].target) + 2]++;
+	}
 	for (Size i = 2; i < nodes + 2; i++)
 		(*start)[i] += (*start)[i - 1];
 	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		(*edges)[(*start)[(by_effect ? trace->edges[i].source : trace->edges[i].target) + 1]++] = i;
+	}
 }
 
-static int
-compare_edge_order(const void *a, const void *b, void *edges)
-{
-	const OrderEntry *entries = edges;
-
-	return compare_entries(&entries[*(const uint32 *) a], &entries[*(const uint32 *) b]);
-}
+#define ST_SORT sort_edge_order
+#define ST_ELEMENT_TYPE uint32
+#define ST_COMPARE(a, b, edges) compare_entries(&edges[*(a)], &edges[*(b)])
+#define ST_COMPARE_ARG_TYPE const OrderEntry
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* ---------------------------------------------------------------- cycles */
 
@@ -177,9 +184,9 @@ find_components(TraceOrder *order, const uint32 *outgoing_start, const uint32 *o
 		{
 			uint32		node = path[depth - 1];
 
+			CHECK_FOR_INTERRUPTS();
 			if (found[node] == 0)
 			{
-				CHECK_FOR_INTERRUPTS();
 				found[node] = low[node] = ++clock;
 				next[node] = outgoing_start[node];
 				open[open_count++] = node;
@@ -265,8 +272,9 @@ trace_order(Graph *graph, const GraphNode *start)
 	{
 		uint32		count = order->incoming_start[i + 1] - order->incoming_start[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (count > 1)
-			qsort_arg(order->incoming + order->incoming_start[i], count, sizeof(uint32), compare_edge_order, edges);
+			sort_edge_order(order->incoming + order->incoming_start[i], count, edges);
 	}
 
 	total = (Size) trace->node_count + trace->edges_kept;
@@ -278,6 +286,7 @@ trace_order(Graph *graph, const GraphNode *start)
 	order->component = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 	for (uint32 i = 0; i < trace->node_count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		order->component[i] = ORDER_NO_CYCLE;
 		waiting[i] = order->incoming_start[i + 1] - order->incoming_start[i];
 		if (waiting[i] == 0)
@@ -301,7 +310,10 @@ trace_order(Graph *graph, const GraphNode *start)
 		else
 		{
 			for (uint32 k = outgoing_start[entry.index]; k < outgoing_start[entry.index + 1]; k++)
+			{
+				CHECK_FOR_INTERRUPTS();
 				push(&ready, edges[outgoing[k]]);
+			}
 		}
 	}
 	order->acyclic_count = order->count;
@@ -309,11 +321,13 @@ trace_order(Graph *graph, const GraphNode *start)
 	{
 		for (uint32 i = 0; i < trace->node_count; i++)
 		{
+			CHECK_FOR_INTERRUPTS();
 			if (waiting[i] > 0)
 				order->entries[order->count++] = node_entry(trace, i);
 		}
 		for (uint32 i = 0; i < trace->edges_kept; i++)
 		{
+			CHECK_FOR_INTERRUPTS();
 			if (!edge_done[i])
 				order->entries[order->count++] = edges[i];
 		}

@@ -9,11 +9,11 @@
 #include "graph_json.h"
 #include "quarantine.h"
 #include "trace_arguments.h"
+#include "trace_attached.h"
 #include "trace_order.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -113,6 +113,7 @@ parents_of(const TraceOrder *order, const OrderEntry *entry, uint32 *parents, ui
 	{
 		uint32		cause = trace->edges[order->incoming[k]].target;
 
+		CHECK_FOR_INTERRUPTS();
 		if (seen[cause] != entry->index + 1)
 			parents[count++] = cause;
 		seen[cause] = entry->index + 1;
@@ -195,160 +196,6 @@ reason_ordered_trace(PG_FUNCTION_ARGS)
 
 /* ---------------------------------------------------------------- ordered_trace_json() */
 
-/* What belongs to entries, found by their number: text in one buffer, by number ascending. */
-typedef struct Attached
-{
-	int64		no;
-	size_t		offset;
-	size_t		length;
-} Attached;
-
-typedef struct Attachments
-{
-	ByteBuffer	texts;
-	Attached   *items;
-	uint64		count;
-} Attachments;
-
-static int
-compare_attached(const void *key, const void *item)
-{
-	int64		a = *(const int64 *) key;
-	int64		b = ((const Attached *) item)->no;
-
-	return a < b ? -1 : a > b;
-}
-
-static void
-append_attached(ByteBuffer *out, const Attachments *attachments, int64 no, const char *otherwise)
-{
-	Attached   *item = attachments->count == 0 ? NULL :
-		bsearch(&no, attachments->items, attachments->count, sizeof(Attached), compare_attached);
-
-	if (item)
-		buffer_append(out, attachments->texts.data + item->offset, item->length);
-	else
-		buffer_append(out, otherwise, strlen(otherwise));
-}
-
-static Datum
-numbers_of(const TraceOrder *order, bool with_edges)
-{
-	Trace	   *trace = order->trace;
-	uint32		count = trace->node_count + (with_edges ? trace->edges_kept : 0);
-	Datum	   *numbers = graph_alloc(trace->graph, (Size) count * sizeof(Datum));
-
-	for (uint32 i = 0; i < trace->node_count; i++)
-		numbers[i] = Int64GetDatum(trace->nodes[i].no);
-	for (uint32 i = trace->node_count; i < count; i++)
-		numbers[i] = Int64GetDatum(trace->edges[i - trace->node_count].no);
-	return PointerGetDatum(construct_array(numbers, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static void
-query(const char *sql, Datum numbers, RecordText division)
-{
-	Oid			types[] = {INT8ARRAYOID, TEXTOID};
-	Datum		values[] = {numbers, PointerGetDatum(cstring_to_text_with_len(division.data, division.length))};
-
-	if (SPI_execute_with_args(sql, 2, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "query failed: %s", sql);
-}
-
-static Datum
-column(uint64 row, int number, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
-}
-
-/* The rest of auditRef: ,"hash":…,"prevHash":… */
-static void
-read_seals(Attachments *seals, const TraceOrder *order)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
-	buffer_init(&seals->texts, canonical_realloc, caller);
-	seals->count = 0;
-	SPI_connect();
-	query("SELECT event_no, hash, prev_hash FROM reason.audit_seal"
-		  " WHERE event_no = ANY ($1) AND division = $2 ORDER BY event_no",
-		  numbers_of(order, true), order->trace->graph->division);
-	seals->items = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * sizeof(Attached));
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		Attached   *item = &seals->items[seals->count++];
-		bool		isnull;
-		Datum		hash;
-
-		item->no = DatumGetInt64(column(row, 1, &isnull));
-		item->offset = seals->texts.length;
-		buffer_append_literal(&seals->texts, ",\"hash\":");
-		graph_json_hex(&seals->texts, column(row, 2, &isnull));
-		buffer_append_literal(&seals->texts, ",\"prevHash\":");
-		hash = column(row, 3, &isnull);
-		if (isnull)
-			buffer_append_literal(&seals->texts, "null");
-		else
-			graph_json_hex(&seals->texts, hash);
-		item->length = seals->texts.length - item->offset;
-	}
-	SPI_finish();
-}
-
-/* Annotations of each node as one JSON array. */
-static void
-read_annotations(Attachments *annotations, const TraceOrder *order, GraphJson *json)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ByteBuffer *out = &annotations->texts;
-
-	buffer_init(out, canonical_realloc, caller);
-	annotations->count = 0;
-	SPI_connect();
-	query("SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
-		  " WHERE target_no = ANY ($1) AND division = $2 ORDER BY target_no, created_at, id",
-		  numbers_of(order, false), order->trace->graph->division);
-	annotations->items = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * sizeof(Attached));
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		bool		isnull;
-		int64		target = DatumGetInt64(column(row, 1, &isnull));
-		Attached   *item = annotations->count == 0 ? NULL : &annotations->items[annotations->count - 1];
-		Datum		payload;
-
-		CHECK_FOR_INTERRUPTS();
-		if (quarantine_hides(order->trace->graph, DatumGetInt64(column(row, 9, &isnull))))
-			continue;
-		if (item == NULL || item->no != target)
-		{
-			item = &annotations->items[annotations->count++];
-			item->no = target;
-			item->offset = out->length;
-			buffer_append_char(out, '[');
-		}
-		else
-			out->data[out->length - 1] = ',';	/* where the array was closed */
-		buffer_append_literal(out, "{\"auditEventId\":");
-		record_write_uuid(out, DatumGetUUIDP(column(row, 8, &isnull)));
-		buffer_append_literal(out, ",\"author\":");
-		graph_json_text_member(out, column(row, 4, &isnull));
-		buffer_append_literal(out, ",\"createdAt\":");
-		record_write_timestamp(out, DatumGetTimestampTz(column(row, 7, &isnull)));
-		buffer_append_literal(out, ",\"id\":");
-		record_write_uuid(out, DatumGetUUIDP(column(row, 2, &isnull)));
-		buffer_append_literal(out, ",\"metadata\":");
-		canonical_write_jsonb(out, DatumGetJsonbP(column(row, 5, &isnull)));
-		buffer_append_literal(out, ",\"payload\":");
-		payload = column(row, 6, &isnull);
-		graph_json_payload(json, out, payload, isnull);
-		buffer_append_literal(out, ",\"type\":");
-		graph_json_text_member(out, column(row, 3, &isnull));
-		buffer_append_literal(out, "}]");
-		item->length = out->length - item->offset;
-	}
-	SPI_finish();
-}
-
 /* What of a row goes into its entry. */
 typedef struct EntryText
 {
@@ -426,6 +273,7 @@ append_ids(ByteBuffer *out, const Trace *trace, const uint32 *nodes, uint32 coun
 	buffer_append_char(out, '[');
 	for (uint32 i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			buffer_append_char(out, ',');
 		record_write_uuid(out, &trace->nodes[nodes[i]].id);
@@ -440,14 +288,14 @@ append_path(ByteBuffer *out, TraceOrder *order, GraphJson *json)
 	Graph	   *graph = trace->graph;
 	EntryTypes	types = read_types(trace);
 	EntryTexts	texts = {.json = json};
-	Attachments seals;
-	Attachments annotations;
+	TraceAttached seals;
+	TraceAttached annotations;
 	uint32	   *parents = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 	uint32	   *seen = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 
 	read_rows(&texts, trace);
-	read_seals(&seals, order);
-	read_annotations(&annotations, order, json);
+	trace_attached_seals(&seals, order);
+	trace_attached_annotations(&annotations, order, json);
 	memset(seen, 0, (Size) trace->node_count * sizeof(uint32));
 	buffer_append_char(out, '[');
 	for (uint32 i = 0; i < order->count; i++)
@@ -460,11 +308,11 @@ append_path(ByteBuffer *out, TraceOrder *order, GraphJson *json)
 		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			buffer_append_char(out, ',');
-		buffer_append_literal(out, "{\"annotations\":");
-		append_attached(out, &annotations, entry->is_edge ? 0 : no, "[]");
-		buffer_append_literal(out, ",\"auditRef\":{\"eventId\":");
+		buffer_append_literal(out, "{\"annotations\":[");
+		trace_attached_write(out, &annotations, entry->is_edge ? 0 : no, "");
+		buffer_append_literal(out, "],\"auditRef\":{\"eventId\":");
 		record_write_uuid(out, &row->audit_event_id);
-		append_attached(out, &seals, no, ",\"hash\":null,\"prevHash\":null");
+		trace_attached_write(out, &seals, no, ",\"hash\":null,\"prevHash\":null");
 		buffer_append_literal(out, "},\"causalIndex\":");
 		canonical_write_integer(out, i);
 		buffer_append_literal(out, ",\"entityType\":");
@@ -534,6 +382,7 @@ append_entry_ids(ByteBuffer *out, const TraceOrder *order, const uint32 *entries
 	{
 		const OrderEntry *entry = &order->entries[entries[i]];
 
+		CHECK_FOR_INTERRUPTS();
 		if (entry->is_edge != edges)
 			continue;
 		if (!first)

@@ -7,6 +7,7 @@
 #include "trace_level.h"
 
 #include "access/htup_details.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 static void
@@ -32,6 +33,7 @@ compare_parallel(const ParallelEdge *a, const ParallelEdge *b)
 #define ST_SORT sort_parallel
 #define ST_ELEMENT_TYPE ParallelEdge
 #define ST_COMPARE(a, b) compare_parallel(a, b)
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"

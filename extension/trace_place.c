@@ -201,6 +201,8 @@ order_nodes(TraceLevel *level)
 	memset(start, 0, start_size);
 	for (uint32 i = 0; i < count; i++)
 	{
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
 		position[i] = TRACE_LEFT_OUT;
 		if (is_accepted(level, &fresh[i]))
 		{
@@ -232,9 +234,12 @@ order_nodes(TraceLevel *level)
 	if (trace->filter.max_nodes >= 0 && (int64) level->end + accepted > trace->filter.max_nodes)
 		accepted = trace->filter.max_nodes - level->end;
 
+	CHECK_FOR_INTERRUPTS();
 	memcpy(copy, fresh, copy_size);
 	for (uint32 i = 0; i < accepted; i++)
 	{
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
 		fresh[i] = copy[ranks[i].index];
 		position[ranks[i].index] = level->end + i;
 		trace->edge_count += fresh[i].edge_count;
@@ -245,6 +250,8 @@ order_nodes(TraceLevel *level)
 	{
 		uint32		where = position[level->sorted[i].index - level->end];
 
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
 		*graph_map_slot(&trace->map, level->sorted[i].no) = where == TRACE_LEFT_OUT ? TRACE_LEFT_OUT : where + 1;
 		if (where == TRACE_LEFT_OUT)
 			continue;
@@ -261,6 +268,8 @@ order_nodes(TraceLevel *level)
 		{
 			TraceEdge	edge = trace->edges[i];
 
+			if (i % 4096 == 4095)
+				CHECK_FOR_INTERRUPTS();
 			if (edge.target >= level->end)
 			{
 				edge.target = position[edge.target - level->end];

@@ -7,6 +7,7 @@
 #include "trace_engine.h"
 
 #include "graph_sort.h"
+#include "miscadmin.h"
 
 /* ---------------------------------------------------------------- cycles */
 
@@ -35,13 +36,19 @@ trace_cycles(Trace *trace)
 	for (uint32 i = 0; i < count; i++)
 		size[i] = 1;
 	for (uint32 i = count - 1; i > 0; i--)
+	{
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		size[trace_parent(trace, i)] += size[i];
+	}
 	entered[0] = 0;
 	next[0] = 1;
 	for (uint32 i = 1; i < count; i++)
 	{
 		uint32		parent = trace_parent(trace, i);
 
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		entered[i] = next[parent];
 		next[parent] += size[i];
 		next[i] = entered[i] + 1;
@@ -51,6 +58,8 @@ trace_cycles(Trace *trace)
 		uint32		source = trace->returns[i].source;
 		uint32		target = trace->returns[i].target;
 
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (entered[source] - entered[target] < size[target])
 			cycle[source] = true;
 	}
@@ -95,6 +104,8 @@ find_edge_ids(Trace *trace)
 
 	for (uint32 i = 0; i < count; i++)
 	{
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		sorted[i].no = trace->nodes[i + 1].edge_no;
 		sorted[i].index = i + 1;
 	}

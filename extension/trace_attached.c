@@ -1,0 +1,203 @@
+/*
+ * trace_attached.c
+ *		Seals and annotations of the entries of an ordered trace, read through SPI.
+ */
+#include "postgres.h"
+
+#include "trace_attached.h"
+
+#include "canonical.h"
+#include "canonical_backend.h"
+#include "graph_sort.h"
+#include "quarantine.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* So many numbers are asked for at once: a query sorts them, and does not stop when told while it does. */
+#define NUMBERS_A_QUERY 10000
+
+struct TraceAttachedItem
+{
+	int64		no;
+	size_t		offset;
+	size_t		length;
+};
+
+/* Of nodes and, if asked for, edges: ascending. */
+static GraphKey *
+numbers_of(const TraceOrder *order, bool with_edges, uint32 *count)
+{
+	Trace	   *trace = order->trace;
+	Size		size;
+	GraphKey   *numbers;
+	GraphKey   *scratch;
+
+	*count = trace->node_count + (with_edges ? trace->edges_kept : 0);
+	size = (Size) *count * sizeof(GraphKey);
+	numbers = graph_alloc(trace->graph, size);
+	scratch = graph_alloc(trace->graph, size);
+	for (uint32 i = 0; i < trace->node_count; i++)
+		numbers[i].no = trace->nodes[i].no;
+	for (uint32 i = trace->node_count; i < *count; i++)
+		numbers[i].no = trace->edges[i - trace->node_count].no;
+	graph_sort_keys(numbers, scratch, *count);
+	graph_grow(trace->graph, scratch, size, 0);
+	return numbers;
+}
+
+static void
+query(const char *sql, const GraphKey *numbers, uint32 count, RecordText division)
+{
+	Datum	   *elements = palloc(count * sizeof(Datum));
+	Oid			types[] = {INT8ARRAYOID, TEXTOID};
+	Datum		values[2];
+
+	for (uint32 i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(numbers[i].no);
+	values[0] = PointerGetDatum(construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[1] = PointerGetDatum(cstring_to_text_with_len(division.data, division.length));
+	if (SPI_execute_with_args(sql, 2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "query failed: %s", sql);
+	pfree(DatumGetPointer(values[1]));
+	pfree(DatumGetPointer(values[0]));
+	pfree(elements);
+}
+
+static Datum
+column(uint64 row, int number, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
+}
+
+/* Makes text of a row. */
+typedef void (*RowWriter) (ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint64 row);
+
+/* The query gives the number of the entry first, and in that order. */
+static void
+read_attached(TraceAttached *attached, const TraceOrder *order, GraphJson *json, bool with_edges,
+			  const char *sql, RowWriter write)
+{
+	Graph	   *graph = order->trace->graph;
+	uint32		capacity = 0;
+	uint32		count;
+	GraphKey   *numbers = numbers_of(order, with_edges, &count);
+
+	memset(attached, 0, sizeof(*attached));
+	buffer_init(&attached->texts, canonical_realloc, CurrentMemoryContext);
+	SPI_connect();
+	for (uint32 begin = 0; begin < count; begin += NUMBERS_A_QUERY)
+	{
+		query(sql, numbers + begin, Min(NUMBERS_A_QUERY, count - begin), graph->division);
+		for (uint64 row = 0; row < SPI_processed; row++)
+		{
+			bool		isnull;
+			int64		no = DatumGetInt64(column(row, 1, &isnull));
+			size_t		offset = attached->texts.length;
+			TraceAttachedItem *item;
+
+			CHECK_FOR_INTERRUPTS();
+			write(&attached->texts, order, json, row);
+			if (attached->texts.length == offset)
+				continue;
+			item = attached->count == 0 ? NULL : &attached->items[attached->count - 1];
+			if (!item || item->no != no)
+			{
+				graph_reserve(graph, attached->items, attached->count, capacity);
+				item = &attached->items[attached->count++];
+				item->no = no;
+				item->offset = offset;
+			}
+			item->length = attached->texts.length - item->offset;
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_finish();
+	graph_grow(graph, numbers, (Size) count * sizeof(GraphKey), 0);
+}
+
+/* The rest of auditRef: ,"hash":…,"prevHash":… */
+static void
+write_seal(ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint64 row)
+{
+	bool		isnull;
+	Datum		hash;
+
+	buffer_append_literal(out, ",\"hash\":");
+	graph_json_hex(out, column(row, 2, &isnull));
+	buffer_append_literal(out, ",\"prevHash\":");
+	hash = column(row, 3, &isnull);
+	if (isnull)
+		buffer_append_literal(out, "null");
+	else
+		graph_json_hex(out, hash);
+}
+
+/* After a comma. */
+static void
+write_annotation(ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint64 row)
+{
+	bool		isnull;
+	Datum		payload;
+
+	if (quarantine_hides(order->trace->graph, DatumGetInt64(column(row, 9, &isnull))))
+		return;
+	buffer_append_literal(out, ",{\"auditEventId\":");
+	record_write_uuid(out, DatumGetUUIDP(column(row, 8, &isnull)));
+	buffer_append_literal(out, ",\"author\":");
+	graph_json_text_member(out, column(row, 4, &isnull));
+	buffer_append_literal(out, ",\"createdAt\":");
+	record_write_timestamp(out, DatumGetTimestampTz(column(row, 7, &isnull)));
+	buffer_append_literal(out, ",\"id\":");
+	record_write_uuid(out, DatumGetUUIDP(column(row, 2, &isnull)));
+	buffer_append_literal(out, ",\"metadata\":");
+	canonical_write_jsonb(out, DatumGetJsonbP(column(row, 5, &isnull)));
+	buffer_append_literal(out, ",\"payload\":");
+	payload = column(row, 6, &isnull);
+	graph_json_payload(json, out, payload, isnull);
+	buffer_append_literal(out, ",\"type\":");
+	graph_json_text_member(out, column(row, 3, &isnull));
+	buffer_append_char(out, '}');
+}
+
+void
+trace_attached_seals(TraceAttached *seals, const TraceOrder *order)
+{
+	read_attached(seals, order, NULL, true,
+				  "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
+				  " WHERE event_no = ANY ($1) AND division = $2 ORDER BY event_no", write_seal);
+}
+
+void
+trace_attached_annotations(TraceAttached *annotations, const TraceOrder *order, GraphJson *json)
+{
+	read_attached(annotations, order, json, false,
+				  "SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
+				  " WHERE target_no = ANY ($1) AND division = $2 ORDER BY target_no, created_at, id", write_annotation);
+	annotations->skip = 1;
+}
+
+static int
+compare_item(const void *key, const void *item)
+{
+	int64		a = *(const int64 *) key;
+	int64		b = ((const TraceAttachedItem *) item)->no;
+
+	return a < b ? -1 : a > b;
+}
+
+void
+trace_attached_write(ByteBuffer *out, const TraceAttached *attached, int64 no, const char *otherwise)
+{
+	TraceAttachedItem *item = attached->count == 0 ? NULL :
+		bsearch(&no, attached->items, attached->count, sizeof(TraceAttachedItem), compare_item);
+
+	if (item)
+		buffer_append(out, attached->texts.data + item->offset + attached->skip, item->length - attached->skip);
+	else
+		buffer_append(out, otherwise, strlen(otherwise));
+}
