@@ -1,8 +1,6 @@
 """A trace sees what a plain query in the same place would see."""
 
 import random
-import threading
-import time
 
 import psycopg
 import pytest
@@ -136,65 +134,3 @@ def test_erased_nodes_stay_in_the_trace(db, start):
     assert traced(db, start) == 2
     text = db.execute("SELECT reason.node_json(%s, '{*}', false)", [start]).fetchone()[0]
     assert '"erased":true' in text and '"payload":null' in text
-
-
-def test_concurrent_writers_never_confuse_a_reader(database):
-    """Every trace is compared with a plain query in the same snapshot while others write, abort, vacuum and build the cache."""
-    with connect(database) as db:
-        known = [node(db) for _ in range(20)]
-    stop = time.monotonic() + 6
-    failures = []
-
-    def write(seed):
-        rng = random.Random(seed)
-        try:
-            write_until_told(rng)
-        except BaseException as error:  # noqa: B902: whatever it was, the test must fail
-            failures.append(error)
-
-    def write_until_told(rng):
-        with connect(database) as db:
-            while time.monotonic() < stop:
-                # Nodes of this transaction may be rolled back: nobody else refers to them.
-                seen = list(known)
-                with db.transaction(force_rollback=rng.random() < 0.3):
-                    for _ in range(rng.randrange(1, 6)):
-                        fresh = node(db)
-                        for _ in range(rng.randrange(1, 4)):
-                            edge(db, *rng.sample([fresh, rng.choice(seen), rng.choice(seen)], 2))
-                        seen.append(fresh)
-
-    def vacuum():
-        with connect(database) as db:
-            while time.monotonic() < stop:
-                db.execute("VACUUM reason.node, reason.edge")
-                time.sleep(0.1)
-
-    def cache():
-        with connect(database) as db:
-            while time.monotonic() < stop:
-                build_cache(db)
-                time.sleep(0.3)
-
-    def read(seed, level):
-        rng = random.Random(seed)
-        try:
-            with connect(database) as db:
-                while time.monotonic() < stop:
-                    db.execute(f"BEGIN ISOLATION LEVEL {level}")
-                    for _ in range(3):
-                        traced(db, rng.choice(known))
-                    db.execute("COMMIT")
-        except psycopg.errors.SerializationFailure:
-            pass
-        except BaseException as error:  # noqa: B902: whatever it was, the test must fail
-            failures.append(error)
-
-    threads = [threading.Thread(target=write, args=(i,)) for i in range(2)]
-    threads += [threading.Thread(target=vacuum), threading.Thread(target=cache), threading.Thread(target=read, args=(8, "REPEATABLE READ")),
-                threading.Thread(target=read, args=(9, "SERIALIZABLE"))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
