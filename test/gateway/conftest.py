@@ -51,8 +51,7 @@ class Stack:
         self.start_postgres()
         with self.database() as database:
             database.execute((HERE / "functions.sql").read_text())
-        self.service("env", f"LD_PRELOAD={os.environ.get('GATEWAY_PRELOAD', '')}", "/usr/sbin/nginx", "-p", run / "gateway", "-c", run / "gateway/nginx.conf", "-e", run / "log/gateway.log")
-        wait_for(self.healthy)
+        self.start_gateway()
 
     def service(self, *command):
         with open(self.run / "log/service.log", "a") as log:
@@ -86,6 +85,11 @@ class Stack:
         old = self.worker()
         os.kill(self.master(), signal.SIGHUP)
         wait_for(lambda: not os.path.exists(f"/proc/{old}"))
+
+    def start_gateway(self):
+        self.service("env", f"LD_PRELOAD={os.environ.get('GATEWAY_PRELOAD', '')}", "/usr/sbin/nginx", "-p", self.run / "gateway", "-c", self.run / "gateway/nginx.conf",
+                     "-e", self.run / "log/gateway.log")
+        wait_for(self.healthy)
 
     def start_postgres(self):
         self.service(PG_BIN / "pg_ctl", "-D", self.run / "pg", "-l", self.run / "log/postgresql.log", "-w", "-o",

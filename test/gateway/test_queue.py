@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 
+import pytest
+
 from conftest import wait_for
 
 
@@ -64,3 +66,21 @@ def test_a_reload_finishes_what_was_begun(stack):
     wait_for(lambda: not os.path.exists(f"/proc/{old}"))
     wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
     assert len(stack.backends()) == 4
+
+
+def test_a_shutdown_finishes_what_was_begun_and_takes_no_more(stack):
+    threads, answers = at_once(stack, 6, "/sleep?seconds=1")
+    # four at work, two that wait
+    wait_for(lambda: stack.metric("reason_gateway_queue_depth") == 2)
+    master = stack.master()
+    try:
+        os.kill(master, signal.SIGQUIT)
+        for thread in threads:
+            thread.join()
+        assert [answer[0] for answer in answers] == [200] * 6
+        wait_for(lambda: not os.path.exists(f"/proc/{master}"))
+        with pytest.raises(ConnectionRefusedError):
+            stack.call("GET", "/echo/x")
+        wait_for(lambda: stack.backends() == [])
+    finally:
+        stack.start_gateway()
