@@ -142,6 +142,11 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_query(text, text[]) IS 'The query string as the gateway decoded it, if it has no other parameters than those allowed.';
 
+CREATE FUNCTION reason.http_body(request_body text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_canonical_json';
+COMMENT ON FUNCTION reason.http_body(text) IS 'A body read strictly, in canonical form. A cast to json would put what it cannot read into the server''s log.';
+
 -- ---------------------------------------------------------------- idempotent writes
 
 CREATE FUNCTION reason.http_replay(client_name text, idempotency_key text, route text, request_body text) RETURNS reason.http_response

@@ -132,14 +132,14 @@ AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     -- Read strictly, as every body is.
-    q jsonb := reason.canonical_json(request_body::json)::jsonb;
+    q jsonb := reason.http_body(request_body)::jsonb;
     filters jsonb := coalesce(q -> 'filters', q - 'limit' - 'cursor');
     page_limit integer;
     before_no bigint;
     problem text;
     member record;
 BEGIN
-    IF jsonb_typeof(q) <> 'object' OR jsonb_typeof(filters) <> 'object' THEN
+    IF q IS NULL OR jsonb_typeof(q) <> 'object' OR jsonb_typeof(filters) <> 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the body must be a JSON object with "filters"';
     END IF;
     IF q ? 'filters' AND q - '{filters,limit,cursor}'::text[] <> '{}' THEN

@@ -72,7 +72,7 @@ DECLARE
     snapshot_id uuid;
 BEGIN
     IF response IS NULL THEN
-        q := reason.canonical_json(request_body::json)::jsonb;
+        q := reason.http_body(request_body)::jsonb;
         IF q IS NULL OR jsonb_typeof(q) <> 'object' THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the body must be a JSON object';
         END IF;

@@ -141,7 +141,7 @@ def test_query_pages_through_what_matches(kernel, new_node):
     assert "nextCursor" not in rest
 
 
-@pytest.mark.parametrize("body", [{"filters": {}, "limit": "5"}, {"filters": {}, "cursor": 0}, {"filters": {}, "colour": "red"}, {"filters": None}, {"filters": []},
+@pytest.mark.parametrize("body", [b"", b"{", b'{"filters":{},"filters":{}}', {"filters": {}, "limit": "5"}, {"filters": {}, "cursor": 0}, {"filters": {}, "colour": "red"}, {"filters": None}, {"filters": []},
                                   {"colour": "red"}, {"filters": {"types": "decision"}}, {"filters": {}, "limit": 0}, {"filters": {}, "cursor": "x"}])
 def test_a_query_is_read_strictly(kernel, refused, body):
     status, error = refused(kernel.post, "/reason/query", body)
