@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import pathlib
 import signal
 import threading
 import time
@@ -12,7 +11,7 @@ import psycopg
 import pytest
 
 from client import Refused
-from test_resilience import running_backends, wait_for
+from test_resilience import processes, running_backends, wait_for
 
 WRITERS = 8
 # query_timeout of the gateway's configuration, and a little
@@ -66,13 +65,6 @@ class Writers:
         self.stopping.set()
         for thread in self.threads:
             thread.join(DEADLINE_S + 10)
-
-
-def processes(stack):
-    """The postmaster and all its children."""
-    postmaster = stack.pid("pg/postmaster.pid")
-    children = pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return [postmaster, *map(int, children)]
 
 
 def backend_is_killed(stack):
