@@ -44,7 +44,11 @@ make_form(RowForm *form, TupleDesc desc)
 	pg_uuid_t	any = {{0}};
 	Datum		values[TRACE_COLUMNS] = {0, 0, UUIDPGetDatum(&any), UUIDPGetDatum(&any), UUIDPGetDatum(&any), 0};
 	bool		nulls[TRACE_COLUMNS] = {false};
+#if PG_VERSION_NUM >= 180000
+	MinimalTuple tuple = heap_form_minimal_tuple(desc, values, nulls, 0);
+#else
 	MinimalTuple tuple = heap_form_minimal_tuple(desc, values, nulls);
+#endif
 	char	   *data = (char *) tuple - MINIMAL_TUPLE_OFFSET + tuple->t_hoff;
 	uintptr_t	offset = 0;
 
