@@ -92,6 +92,13 @@ audit_scan_next(AuditScan *scan)
 	return found;
 }
 
+bool
+audit_scan_find_last(AuditScan *scan)
+{
+	audit_scan_start(scan);
+	return index_getnext_slot(scan->scan, BackwardScanDirection, scan->slot);
+}
+
 void
 audit_scan_seek_by(AuditScan *scan, const char *key_column)
 {

@@ -59,6 +59,9 @@ audit_scan_find(AuditScan *scan)
 	return audit_scan_next(scan);
 }
 
+/* Begins again at the other end and returns whether there is a row; for one row only. */
+extern bool audit_scan_find_last(AuditScan *scan);
+
 /*
  * The row of a key (a number or an id) and division, through an index on both,
  * for callers who mostly ask in ascending order: the scan then goes on where it

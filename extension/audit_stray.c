@@ -139,21 +139,26 @@ check_quarantine(AuditChecker *checker, text *division)
 }
 
 bool
-audit_check_strays(AuditChecker *checker, Snapshot snapshot, text *division)
+audit_check_strays(Verifier *verifier, int part)
 {
+	AuditChecker *checker = &verifier->checker;
+	text	   *division = verifier->division;
 	AuditScan	events;
 	AuditScan	seals;
-	bool		good = true;
+	bool		good;
 
-	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, snapshot);
-	audit_scan_open(&seals, "audit_seal", "audit_seal_event_key", 1, snapshot);
+	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
+	audit_scan_open(&seals, "audit_seal", "audit_seal_event_key", 1, verifier->snapshot);
 	audit_scan_seek_by(&events, "no");
 	audit_scan_seek_by(&seals, "event_no");
-	for (int kind = 0; good && kind < RECORD_KINDS; kind++)
-		good = check_records(checker, kind, &events, division);
-	good = good && check_events(checker, &events, &seals, division);
-	good = good && check_quarantine(checker, division);
+	if (part < RECORD_KINDS)
+		good = check_records(checker, part, &events, division);
+	else if (part == RECORD_KINDS)
+		good = check_events(checker, &events, &seals, division);
+	else
+		good = check_quarantine(checker, division);
 	audit_scan_close(&seals);
 	audit_scan_close(&events);
+	verifier->stray = !good;
 	return good;
 }

@@ -1,6 +1,6 @@
 /*
  * audit_verify.c
- *		Checks the chain of a division from end to end: verify_audit().
+ *		Checks a range of a chain, event by event.
  *
  * One pass in the order of the chain.  Memory does not grow with the chain: each
  * event is checked and forgotten.  The tables are read with one snapshot and
@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "audit_check.h"
 #include "audit_verify.h"
 #include "canonical_backend.h"
 #include "ed25519.h"
@@ -17,67 +16,12 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/tableam.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-PG_FUNCTION_INFO_V1(reason_verify_audit);
-
-#define MAX_SIGNER_BYTES 256
-
-typedef struct Signer
-{
-	char		id[MAX_SIGNER_BYTES];	/* key, terminated */
-	uint8		key[ED25519_KEY_LENGTH];
-	TimestampTz valid_to;		/* DT_NOEND: no end */
-	TimestampTz revoked_at;		/* DT_NOEND: not revoked */
-	int64		signed_before_revocation;
-} Signer;
-
-typedef struct Verifier
-{
-	text	   *division;
-	Snapshot	snapshot;
-	AuditScan	seals;			/* in the order of the chain */
-	AuditScan	events;			/* by no */
-	AuditScan	signatures;		/* in the order of the chain, beside the seals */
-	bool		at_signature;	/* signatures.slot holds a row */
-	AttrNumber	seal_seq,
-				seal_event_no,
-				seal_prev_hash,
-				seal_hash,
-				seal_created_at;
-	AttrNumber	event_id,
-				event_division,
-				event_event_type,
-				event_ts,
-				event_payload;
-	AttrNumber	signature_seq,
-				signature_signer_id,
-				signature_signature;
-	HTAB	   *signers;
-	RecordReader reader;
-	AuditChecker checker;
-	ByteBuffer	scratch;
-	MemoryContext event_context;	/* reset after each event */
-
-	/* the event before */
-	int64		seq;			/* -1: none */
-	uint8		hash[SHA256_LENGTH];
-	TimestampTz created_at;
-
-	int64		checked;
-	int64		unsigned_count; /* at the end of the chain */
-	int64		unsigned_first;
-} Verifier;
 
 /* ---------------------------------------------------------------- signers */
 
@@ -88,7 +32,7 @@ read_signers(Verifier *verifier)
 
 	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_to, 'infinity'), coalesce(revoked_at, 'infinity')"
-					" FROM reason.signer", true, 0) != SPI_OK_SELECT)
+					" FROM reason.signer ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the signers");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -101,6 +45,7 @@ read_signers(Verifier *verifier)
 		memcpy(signer->key, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), ED25519_KEY_LENGTH);
 		signer->valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
 		signer->revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->number = (int) i;
 		signer->signed_before_revocation = 0;
 	}
 	SPI_freetuptable(SPI_tuptable);
@@ -158,6 +103,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 	if (created_at > signer->valid_to)
 		return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
 						   timestamptz_to_str(signer->valid_to));
+	verifier->signed_any = true;
 	if (signer->revoked_at != DT_NOEND)
 		signer->signed_before_revocation++;
 	verifier->at_signature = audit_scan_next(&verifier->signatures);
@@ -292,14 +238,13 @@ check_seal(Verifier *verifier)
 	if (!check_signature(verifier, seq, verifier->hash, verifier->created_at))
 		return false;
 	verifier->seq = seq;
-	verifier->checked++;
 	return true;
 }
 
 /* ---------------------------------------------------------------- opening */
 
 static void
-open_tables(Verifier *verifier, int64 from_seq)
+open_tables(Verifier *verifier)
 {
 	Relation	table;
 
@@ -309,8 +254,7 @@ open_tables(Verifier *verifier, int64 from_seq)
 	audit_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
 	audit_scan_text(&verifier->seals, 0, verifier->division);
 	audit_scan_text(&verifier->signatures, 0, verifier->division);
-	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
-	audit_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
 
 	table = verifier->seals.heap;
 	verifier->seal_seq = audit_scan_column(table, "seq");
@@ -330,6 +274,8 @@ open_tables(Verifier *verifier, int64 from_seq)
 	verifier->signature_signature = audit_scan_column(table, "signature");
 }
 
+/* ---------------------------------------------------------------- a range */
+
 /* A range begins where the seal before it left off. */
 static bool
 read_predecessor(Verifier *verifier, int64 from_seq)
@@ -346,15 +292,16 @@ read_predecessor(Verifier *verifier, int64 from_seq)
 	hash = DatumGetByteaPP(audit_scan_value(verifier->seals.slot, verifier->seal_hash));
 	memcpy(verifier->hash, VARDATA_ANY(hash), SHA256_LENGTH);
 	verifier->created_at = DatumGetTimestampTz(audit_scan_value(verifier->seals.slot, verifier->seal_created_at));
-	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
 	return true;
 }
 
-static bool
-verify_chain(Verifier *verifier, int64 from_seq, int64 to_seq)
+bool
+audit_verify_range(Verifier *verifier, int64 from_seq, int64 to_seq)
 {
 	bool		good = read_predecessor(verifier, from_seq);
 
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
+	audit_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
 	audit_scan_start(&verifier->signatures);
 	verifier->at_signature = audit_scan_next(&verifier->signatures);
 	audit_scan_start(&verifier->seals);
@@ -379,105 +326,39 @@ verify_chain(Verifier *verifier, int64 from_seq, int64 to_seq)
 	return good;
 }
 
-static void
-close_tables(Verifier *verifier)
+/* ---------------------------------------------------------------- a verifier */
+
+void
+audit_verifier_open(Verifier *verifier, text *division, bool whole)
+{
+	memset(verifier, 0, sizeof(*verifier));
+	verifier->division = division;
+	verifier->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	verifier->event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
+	buffer_init(&verifier->scratch, canonical_realloc, CurrentMemoryContext);
+	record_reader_open(&verifier->reader, verifier->snapshot, division);
+	audit_checker_init(&verifier->checker, &verifier->reader);
+	/* Over a whole chain each node is checked at its own event. */
+	verifier->checker.check_ends = !whole;
+	read_signers(verifier);
+	open_tables(verifier);
+}
+
+void
+audit_verifier_close(Verifier *verifier)
 {
 	audit_scan_close(&verifier->signatures);
 	audit_scan_close(&verifier->events);
 	audit_scan_close(&verifier->seals);
 	hash_destroy(verifier->signers);
+	record_reader_close(&verifier->reader);
+	UnregisterSnapshot(verifier->snapshot);
 }
 
-/* ---------------------------------------------------------------- the function */
-
-/* What a reader of the result should know though nothing is wrong. */
-static void
-append_remarks(Verifier *verifier, StringInfo detail)
+int64
+audit_last_sealed(Verifier *verifier)
 {
-	HASH_SEQ_STATUS status;
-	Signer	   *signer;
-
-	if (verifier->unsigned_count > 0)
-		appendStringInfo(detail, INT64_FORMAT " events from " INT64_FORMAT " on are sealed and await their signature",
-						 verifier->unsigned_count, verifier->unsigned_first);
-	hash_seq_init(&status, verifier->signers);
-	while ((signer = hash_seq_search(&status)) != NULL)
-	{
-		if (signer->signed_before_revocation > 0)
-			appendStringInfo(detail, "%s" INT64_FORMAT " signatures are by \"%s\", revoked as of %s", detail->len > 0 ? "; " : "",
-							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->revoked_at));
-	}
-}
-
-/* verify_audit(division, from_seq, to_seq) → (ok, checked, head_seq, head_hash, first_bad_seq, detail) */
-Datum
-reason_verify_audit(PG_FUNCTION_ARGS)
-{
-	Verifier	verifier = {0};
-	int64		from_seq = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
-	int64		to_seq = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2);
-	bool		whole = from_seq == 0 && to_seq == PG_INT64_MAX;
-	bool		good;
-	bool		in_chain = true;
-	TupleDesc	desc;
-	Datum		values[6];
-	bool		nulls[6] = {0};
-	StringInfoData detail;
-	MemoryContext context = CurrentMemoryContext;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	desc = BlessTupleDesc(desc);
-	if (from_seq < 0 || to_seq < from_seq)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("from_seq must not be negative, nor to_seq less than from_seq")));
-	verifier.division = DatumGetTextPCopy(PG_GETARG_DATUM(0));
-
-	SPI_connect();
-	audit_require_division(verifier.division);
-	verifier.snapshot = RegisterSnapshot(GetActiveSnapshot());
-	verifier.event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
-	buffer_init(&verifier.scratch, canonical_realloc, CurrentMemoryContext);
-	record_reader_open(&verifier.reader, verifier.snapshot, verifier.division);
-	audit_checker_init(&verifier.checker, &verifier.reader);
-	/* Over a whole chain each node is checked at its own event. */
-	verifier.checker.check_ends = !whole;
-	read_signers(&verifier);
-	open_tables(&verifier, from_seq);
-
-	good = verify_chain(&verifier, from_seq, to_seq);
-	if (good && whole)
-		good = in_chain = audit_check_strays(&verifier.checker, verifier.snapshot, verifier.division);
-
-	MemoryContextSwitchTo(context);
-	initStringInfo(&detail);
-	appendBinaryStringInfo(&detail, verifier.checker.fault->data, verifier.checker.fault->len);
-	if (good)
-		append_remarks(&verifier, &detail);
-	close_tables(&verifier);
-	record_reader_close(&verifier.reader);
-	UnregisterSnapshot(verifier.snapshot);
-
-	values[0] = BoolGetDatum(good);
-	values[1] = Int64GetDatum(verifier.checked);
-	nulls[2] = nulls[3] = verifier.seq < 0 || verifier.seq < from_seq;
-	values[2] = Int64GetDatum(verifier.seq);
-	if (!nulls[3])
-	{
-		ByteBuffer	hex;
-
-		buffer_init(&hex, canonical_realloc, context);
-		record_write_hex(&hex, verifier.hash, SHA256_LENGTH);
-		values[3] = PointerGetDatum(cstring_to_text_with_len(hex.data + 1, hex.length - 2));
-	}
-	/* A row that no event records has no place in the chain. */
-	nulls[4] = good || !in_chain;
-	values[4] = Int64GetDatum(verifier.seq + 1);
-	nulls[5] = detail.len == 0;
-	values[5] = PointerGetDatum(cstring_to_text_with_len(detail.data, detail.len));
-	SPI_finish();
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
+	return audit_scan_find_last(&verifier->seals) ?
+		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) : -1;
 }
