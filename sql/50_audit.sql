@@ -153,7 +153,7 @@ COMMENT ON FUNCTION reason.verify_audit(text, bigint, bigint) IS
 
 -- ---------------------------------------------------------------- rebuilding
 
-CREATE FUNCTION reason.replay(event json) RETURNS boolean
+CREATE FUNCTION reason.replay(event json, registry json DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 SET "TimeZone" = 'UTC'
@@ -170,6 +170,7 @@ DECLARE
     hashed bytea := sha256(convert_to(canonical, 'UTF8') || coalesce(prev, ''::bytea));
     unsealed reason.audit_event;
     signed bytea := decode(event ->> 'signature', 'base64');
+    key bytea;
     event_ts timestamptz := (event #>> '{payload,ts}')::timestamptz;
 BEGIN
     IF (event #>> '{payload,id}', event #>> '{payload,division}', event #>> '{payload,eventType}', event #>> '{payload,ts}')
@@ -191,6 +192,22 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('event %s of division "%s" does not follow the last one here', event ->> 'seq', event ->> 'division'),
             HINT = 'Replay the events of a division in the order of seq.';
+    END IF;
+    IF registry IS NULL THEN
+        SELECT s.public_key INTO key FROM reason.signer s WHERE s.signer_id = event ->> 'signerId';
+    ELSE
+        SELECT reason.public_key(r ->> 'publicKey') INTO key FROM json_array_elements(registry -> 'signers') r
+        WHERE r ->> 'signerId' = event ->> 'signerId';
+    END IF;
+    -- What is signed by a key that the chain itself has yet to name is checked when it does.
+    IF key IS NULL AND (registry IS NOT NULL OR event ->> 'division' <> 'system') THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('event %s of division "%s" is signed by "%s", who is not registered', event ->> 'seq', event ->> 'division', event ->> 'signerId'),
+            HINT = 'Replay division system before the others: it names the signers.';
+    ELSIF key IS NOT NULL AND reason.ed25519_verify(key, hashed, signed) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('the signature of event %s of division "%s" is not that of signer "%s"', event ->> 'seq', event ->> 'division', event ->> 'signerId'),
+            DETAIL = 'The chain was altered from here on, or another key has this name.';
     END IF;
 
     -- Written before a restore's target, and sealed after it: the event and what it recorded are here, its place is not.
@@ -278,6 +295,12 @@ BEGIN
                 SET status = excluded.status, valid_to = excluded.valid_to, revoked_at = excluded.revoked_at,
                     revocation_reason = excluded.revocation_reason
                 WHERE s.status <> excluded.status;
+            IF EXISTS (SELECT FROM reason.audit_signature g JOIN reason.audit_seal s ON (s.division, s.seq) = (g.division, g.seq)
+                       WHERE g.division = 'system' AND g.signer_id = record ->> 'signerId' AND kind = 'signer.added'
+                         AND reason.ed25519_verify(reason.public_key(record ->> 'publicKey'), s.hash, g.signature) IS NOT TRUE) THEN
+                RAISE EXCEPTION USING ERRCODE = 'data_exception',
+                    MESSAGE = format('signatures up to event %s of division "system" are not those of signer "%s"', event ->> 'seq', record ->> 'signerId');
+            END IF;
         WHEN 'client.changed' THEN
             record := canonical::json -> 'client';
             INSERT INTO reason.client (name, issuer, san_uri, role, divisions, pii, enabled)
@@ -297,8 +320,8 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION reason.replay(json) IS
-    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded. False when the event is there already. Run verify_audit() afterwards: signatures are checked there.';
+COMMENT ON FUNCTION reason.replay(json, json) IS
+    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded. False when the event is there already. An event whose hash or signature does not verify is refused; keys are those of registry (what signer_registry() gives), or else those that division system has named so far. Run verify_audit() afterwards: it also says which signatures do not count, as their key was revoked.';
 
 CREATE FUNCTION reason.audit_event_json(e reason.audit_events) RETURNS text
 LANGUAGE sql STABLE

@@ -205,4 +205,4 @@ GRANT EXECUTE ON FUNCTION
     reason.traced_events(text[], bigint[])
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.audit_event_json(reason.audit_events) TO reason_auditor;
-GRANT EXECUTE ON FUNCTION reason.replay(json) TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.replay(json, json) TO reason_admin;

@@ -1,8 +1,12 @@
 """The chain alone holds all that is needed to rebuild the graph."""
+import base64
+import hashlib
 import json
 
 import psycopg
 import pytest
+
+from conftest import Signer
 
 DIGESTS = {
     "node": "id, division, type, author, payload, metadata, created_at, occurred_at, version, manifest_signature_id, payload_ref, salt,"
@@ -44,7 +48,8 @@ def source(db):
 
 
 def events(db):
-    return [json.loads(line) for line, in db("SELECT reason.audit_event_json(e) FROM reason.audit_events e ORDER BY division, seq")]
+    """All, those of division system first: they name the signers."""
+    return [json.loads(line) for line, in db("SELECT reason.audit_event_json(e) FROM reason.audit_events e ORDER BY division <> 'system', division, seq")]
 
 
 def test_a_rebuilt_database_is_equal(source, make_database):
@@ -76,8 +81,88 @@ def test_contents_may_be_missing(source, make_database):
     assert copy.one("SELECT count(*) FROM reason.annotation WHERE payload IS NULL") == 2
 
 
+def replay_system(source, copy):
+    for event in events(source):
+        if event["division"] == "system":
+            copy("SELECT reason.replay(%s::json)", json.dumps(event))
+
+
+def forged(db, chain, place, sign, **changes):
+    """The chain from an event on, with that one altered and every hash made anew; sign(hash) → (signer, signature)."""
+    previous = chain[place]["prevHash"]
+    made = []
+    for event in chain[place:]:
+        event = json.loads(json.dumps(event))
+        if not made:
+            event["payload"]["node"].update(changes)
+        body = db.one("SELECT reason.canonical_json(%s::json)", json.dumps(event["payload"])).encode()
+        event["prevHash"], event["hash"] = previous, hashlib.sha256(body + bytes.fromhex(previous or "")).hexdigest()
+        event["signerId"], signature = sign(event)
+        event["signature"] = base64.b64encode(signature).decode()
+        previous = event["hash"]
+        made.append(event)
+    return made
+
+
+def test_a_forged_segment_is_refused(source, make_database):
+    """Hashes can be made by anybody, signatures cannot: by whatever key they are, it ends at the first altered event."""
+    copy = make_database("trust_forged")
+    registry = source.one("SELECT reason.signer_registry()::text")
+    chain = [e for e in events(source) if e["division"] == "default"]
+    replay = "SELECT reason.replay(%s::json, %s::json)"
+    with pytest.raises(psycopg.errors.DataException, match='signed by "key-1", who is not registered'):
+        copy(replay, json.dumps(chain[0]), None)
+    replay_system(source, copy)
+    for event in chain[:3]:
+        assert copy.one(replay, json.dumps(event), registry)
+    name, eve = source.signer.name, Signer("eve", b"e")
+    for sign, refusal in (
+            (lambda event: (name, base64.b64decode(event["signature"])), "the signature of event 3"),
+            (lambda event: (name, eve.sign(bytes.fromhex(event["hash"]))), "the signature of event 3"),
+            (lambda event: ("eve", eve.sign(bytes.fromhex(event["hash"]))), "who is not registered")):
+        for event in forged(source, chain, 3, sign, author="eve")[:2]:
+            for trusted in (None, registry):
+                with pytest.raises(psycopg.errors.DataException if event["seq"] == 3 else psycopg.errors.ObjectNotInPrerequisiteState,
+                                   match=refusal if event["seq"] == 3 else "does not follow"):
+                    copy(replay, json.dumps(event), trusted)
+    # The same segment, altered in nothing and signed by who may, is taken: it was the signatures that were missing.
+    for event in forged(source, chain, 3, lambda event: (name, source.signer.sign(bytes.fromhex(event["hash"]))), author="ada"):
+        assert copy.one(replay, json.dumps(event), None)
+    assert copy.verify()["ok"]
+
+
+def test_a_chain_with_signers_of_its_own_is_refused_by_the_registry(source, make_database):
+    """Whoever makes a whole chain names his own keys in it; only what verifiers hold themselves tells."""
+    eve = Signer("key-1", b"e")
+    other = make_database("trust_other")
+    other.signer = eve
+    other("SELECT reason.add_signer(%s, %s)", eve.name, eve.public.raw.hex())
+    other.settle()
+    copy = make_database("trust_other_copy")
+    event = json.dumps(events(other)[0])
+    with pytest.raises(psycopg.errors.DataException, match="not that of signer"):
+        copy("SELECT reason.replay(%s::json, %s::json)", event, source.one("SELECT reason.signer_registry()::text"))
+    assert copy.one("SELECT reason.replay(%s::json)", event)
+
+
+def test_what_was_signed_before_the_chain_named_the_key_is_checked_when_it_does(make_database):
+    late = make_database("trust_late")
+    late("SELECT reason.set_client('kernel', 'writer', '{*}')")
+    late("SELECT reason.add_signer(%s, %s)", late.signer.name, late.signer.public.raw.hex())
+    late.settle()
+    first, second = events(late)
+    copy = make_database("trust_late_copy")
+    assert copy.one("SELECT reason.replay(%s::json)", json.dumps(dict(first, signature=second["signature"])))
+    with pytest.raises(psycopg.errors.DataException, match="signatures up to event 1"):
+        copy("SELECT reason.replay(%s::json)", json.dumps(second))
+    copy = make_database("trust_late_copy")
+    assert all(copy.one("SELECT reason.replay(%s::json)", json.dumps(event)) for event in (first, second))
+
+
 def test_what_does_not_hold_together_is_refused(source, make_database):
     copy = make_database("trust_refused")
+    replay_system(source, copy)
+    before = copy.one("SELECT count(*) FROM reason.audit_event")
     first, second, *_ = [e for e in events(source) if e["division"] == "default"]
     replay = "SELECT reason.replay(%s::json)"
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="does not follow"):
@@ -88,4 +173,4 @@ def test_what_does_not_hold_together_is_refused(source, make_database):
             copy(replay, json.dumps(dict(first, **change)))
     with pytest.raises(psycopg.errors.DataException, match="not what its payloadHash says"):
         copy(replay, json.dumps(dict(first, content={"salt": first["content"]["salt"], "payload": {"n": 99}})))
-    assert copy.one("SELECT count(*) FROM reason.audit_event") == 0
+    assert copy.one("SELECT count(*) FROM reason.audit_event") == before
