@@ -411,6 +411,7 @@ BEGIN
     END IF;
     status := s.status;
     fault := CASE
+        WHEN p_hash !~ '^[0-9a-f]{64}$' THEN 'the hash is none that SHA-256 gives'
         WHEN reason.ed25519_verify(s.public_key, decode(p_hash, 'hex'), p_signature) IS NOT TRUE
             THEN format('the signature is not that of signer "%s" over the hash', p_signer_id)
         WHEN latest < s.valid_from THEN format('signer "%s" was not valid before %s', p_signer_id, reason.rfc3339(s.valid_from))
