@@ -214,6 +214,28 @@ uses_whole_row(const RelOptInfo *rel, const ParamPathInfo *param_info)
 
 /* ---------------------------------------------------------------- the plan */
 
+/*
+ * Adds the columns that the output is made of, in its order, unless there is more to it: then rows
+ * need no projection.
+ */
+static List *
+columns_of_output(const RelOptInfo *rel, List *tlist)
+{
+	List	   *columns = NIL;
+	ListCell   *cell;
+
+	foreach(cell, tlist)
+	{
+		Var		   *column = (Var *) ((TargetEntry *) lfirst(cell))->expr;
+
+		if (!IsA(column, Var) || column->varno != rel->relid || column->varlevelsup != 0 ||
+			column->varattno <= 0 || list_member_int(columns, column->varattno - 1))
+			return NIL;
+		columns = lappend_int(columns, column->varattno - 1);
+	}
+	return columns;
+}
+
 static Plan *
 plan_trace(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses, List *custom_plans)
 {
@@ -221,16 +243,22 @@ plan_trace(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Li
 	CustomScan *scan = makeNode(CustomScan);
 	List	   *quals = extract_actual_clauses(clauses, false);
 	Bitmapset  *attributes = attributes_used(rel, quals);
+	List	   *columns = columns_of_output(rel, tlist);
+	ListCell   *cell;
 
-	for (AttrNumber attribute = 1; attribute <= TRACE_COLUMNS; attribute++)
+	for (int column = 0; column < TRACE_COLUMNS; column++)
 	{
-		Var		   *column = makeVar(rel->relid, attribute, column_types[attribute - 1], -1, InvalidOid, 0);
+		if (bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, attributes))
+			columns = list_append_unique_int(columns, column);
+	}
+	foreach(cell, columns)
+	{
+		Var		   *column = makeVar(rel->relid, lfirst_int(cell) + 1, column_types[lfirst_int(cell)], -1, InvalidOid, 0);
 
 		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
-										  makeTargetEntry((Expr *) column, attribute, NULL, false));
-		if (bms_is_member(attribute - FirstLowInvalidHeapAttributeNumber, attributes))
-			scan->custom_private = lappend_int(scan->custom_private, attribute - 1);
+										  makeTargetEntry((Expr *) column, list_length(scan->custom_scan_tlist) + 1, NULL, false));
 	}
+	scan->custom_private = columns;
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = quals;
 	scan->scan.scanrelid = 0;

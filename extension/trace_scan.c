@@ -24,6 +24,8 @@
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
 
+#define NOT_WANTED (-1)
+
 typedef struct TraceScan
 {
 	CustomScanState custom;
@@ -32,9 +34,8 @@ typedef struct TraceScan
 	FunctionCallInfo call;
 	Bitmapset  *parameters;		/* that the arguments depend on */
 	bool		any_parameter;	/* may be one of them */
-	bool		unwanted[TRACE_COLUMNS];	/* nobody looks at them: shown as NULL */
-
-	bool		wants_path;		/* edge or parent */
+	int			place[TRACE_COLUMNS];	/* in the scan's tuple; NOT_WANTED: nobody looks at it */
+	bool		is_plain;		/* rows are given as they are, without conditions or projection */
 
 	MemoryContext context;		/* of one run */
 	bool		has_run;
@@ -91,12 +92,18 @@ evaluate_arguments(TraceScan *scan)
 
 /* ---------------------------------------------------------------- running */
 
+static inline bool
+is_wanted(const TraceScan *scan, TraceColumn column)
+{
+	return scan->place[column] != NOT_WANTED;
+}
+
 static TraceDetail
 detail_wanted(const TraceScan *scan)
 {
-	if (!scan->unwanted[TRACE_CYCLE])
+	if (is_wanted(scan, TRACE_CYCLE))
 		return TRACE_NODES;
-	return scan->unwanted[TRACE_EDGE_ID] ? TRACE_DEPTHS : TRACE_TREE;
+	return is_wanted(scan, TRACE_EDGE_ID) ? TRACE_TREE : TRACE_DEPTHS;
 }
 
 static void
@@ -112,9 +119,9 @@ run_trace(TraceScan *scan)
 	scan->trace = trace_call(scan->call, detail_wanted(scan));
 	if (scan->trace)
 	{
-		if (!scan->unwanted[TRACE_CYCLE])
+		if (is_wanted(scan, TRACE_CYCLE))
 			scan->cycle = trace_cycles(scan->trace);
-		if (!scan->unwanted[TRACE_EDGE_ID])
+		if (is_wanted(scan, TRACE_EDGE_ID))
 			trace_rows_begin(scan->trace);
 		graph_close_tables(scan->trace->graph);
 		scan->row_count = scan->trace->node_count;
@@ -138,34 +145,48 @@ forget_trace(TraceScan *scan)
 
 /* ---------------------------------------------------------------- rows */
 
+static inline void
+put_value(const TraceScan *scan, TupleTableSlot *slot, TraceColumn column, Datum value)
+{
+	slot->tts_values[scan->place[column]] = value;
+}
+
+/* ExecStoreVirtualTuple(), without what it does for slots of other kinds. */
 static TupleTableSlot *
 put_row(TraceScan *scan, TupleTableSlot *slot)
 {
 	uint32		position = (uint32) scan->position;
-	const Trace *trace = scan->trace;
+	Trace	   *trace = scan->trace;
 
 	while (position >= trace->level[scan->depth + 1])
 		scan->depth++;
 	while (position < trace->level[scan->depth])
 		scan->depth--;
-	slot->tts_values[TRACE_STEP] = Int32GetDatum((int32) position);
-	slot->tts_values[TRACE_DEPTH] = Int32GetDatum(scan->depth);
-	if (scan->wants_path)
+	if (is_wanted(scan, TRACE_STEP))
+		put_value(scan, slot, TRACE_STEP, Int32GetDatum((int32) position));
+	if (is_wanted(scan, TRACE_DEPTH))
+		put_value(scan, slot, TRACE_DEPTH, Int32GetDatum(scan->depth));
+	if (is_wanted(scan, TRACE_CYCLE))
+		put_value(scan, slot, TRACE_CYCLE, BoolGetDatum(scan->cycle[position]));
+	if (is_wanted(scan, TRACE_EDGE_ID) || is_wanted(scan, TRACE_PARENT_ID))
 	{
-		TraceRow	row = trace_row(scan->trace, position);
+		TraceRow	row = trace_row(trace, position);
 
-		slot->tts_values[TRACE_NODE_ID] = UUIDPGetDatum(row.node_id);
-		slot->tts_values[TRACE_EDGE_ID] = UUIDPGetDatum(row.edge_id);
-		slot->tts_values[TRACE_PARENT_ID] = UUIDPGetDatum(row.parent_id);
+		if (is_wanted(scan, TRACE_NODE_ID))
+			put_value(scan, slot, TRACE_NODE_ID, UUIDPGetDatum(row.node_id));
+		for (TraceColumn column = TRACE_EDGE_ID; column <= TRACE_PARENT_ID; column++)
+		{
+			if (!is_wanted(scan, column))
+				continue;
+			put_value(scan, slot, column, UUIDPGetDatum(column == TRACE_EDGE_ID ? row.edge_id : row.parent_id));
+			slot->tts_isnull[scan->place[column]] = position == 0;
+		}
 	}
-	else if (!scan->unwanted[TRACE_NODE_ID])
-		slot->tts_values[TRACE_NODE_ID] = UUIDPGetDatum(trace_node_id(trace, position));
-	if (scan->cycle)
-		slot->tts_values[TRACE_CYCLE] = BoolGetDatum(scan->cycle[position]);
-	memcpy(slot->tts_isnull, scan->unwanted, sizeof(scan->unwanted));
-	if (position == 0)
-		slot->tts_isnull[TRACE_EDGE_ID] = slot->tts_isnull[TRACE_PARENT_ID] = true;
-	return ExecStoreVirtualTuple(slot);
+	else if (is_wanted(scan, TRACE_NODE_ID))
+		put_value(scan, slot, TRACE_NODE_ID, UUIDPGetDatum(trace_node_id(trace, position)));
+	slot->tts_flags &= ~TTS_FLAG_EMPTY;
+	slot->tts_nvalid = slot->tts_tupleDescriptor->natts;
+	return slot;
 }
 
 static TupleTableSlot *
@@ -176,7 +197,6 @@ next_row(ScanState *state)
 
 	if (unlikely(!scan->has_run))
 		run_trace(scan);
-	ExecClearTuple(slot);
 	if (likely(ScanDirectionIsForward(state->ps.state->es_direction)))
 	{
 		if (scan->position < scan->row_count)
@@ -184,8 +204,11 @@ next_row(ScanState *state)
 	}
 	else if (scan->position >= 0)
 		scan->position--;
-	if (scan->position < 0 || scan->position >= scan->row_count)
-		return slot;
+	if (unlikely(scan->position < 0 || scan->position >= scan->row_count))
+		return ExecClearTuple(slot);
+	/* Somebody has had the last row copied. */
+	if (unlikely(TTS_SHOULDFREE(slot)))
+		ExecClearTuple(slot);
 	return put_row(scan, slot);
 }
 
@@ -203,6 +226,7 @@ begin_scan(CustomScanState *custom, EState *estate, int flags)
 	TraceScan  *scan = (TraceScan *) custom;
 	CustomScan *plan = (CustomScan *) custom->ss.ps.plan;
 	FuncExpr   *call = linitial_node(FuncExpr, plan->custom_exprs);
+	int			place = 0;
 	ListCell   *cell;
 
 	check_permission(call->funcid);
@@ -212,17 +236,21 @@ begin_scan(CustomScanState *custom, EState *estate, int flags)
 	InitFunctionCallInfoData(*scan->call, &scan->function, list_length(call->args), call->inputcollid, NULL, NULL);
 	scan->arguments = ExecInitExprList(call->args, &custom->ss.ps);
 	collect_parameters((Node *) call, scan);
-	memset(scan->unwanted, true, sizeof(scan->unwanted));
+	for (int column = 0; column < TRACE_COLUMNS; column++)
+		scan->place[column] = NOT_WANTED;
 	foreach(cell, plan->custom_private)
-		scan->unwanted[lfirst_int(cell)] = false;
-	scan->wants_path = !(scan->unwanted[TRACE_EDGE_ID] && scan->unwanted[TRACE_PARENT_ID]);
+		scan->place[lfirst_int(cell)] = place++;
+	scan->is_plain = !custom->ss.ps.qual && !custom->ss.ps.ps_ProjInfo && !estate->es_epq_active;
 	scan->position = -1;
 }
 
 static TupleTableSlot *
 exec_scan(CustomScanState *custom)
 {
-	return ExecScan(&custom->ss, next_row, recheck_row);
+	TraceScan  *scan = (TraceScan *) custom;
+
+	/* What is left of ExecScan() then takes as long as the rest of a row. */
+	return likely(scan->is_plain) ? next_row(&custom->ss) : ExecScan(&custom->ss, next_row, recheck_row);
 }
 
 static void

@@ -35,7 +35,7 @@ extern Trace *trace_call(FunctionCallInfo fcinfo, TraceDetail detail);
 
 /*
  * The plan: custom_exprs holds the call, a FuncExpr; custom_private the numbers of the columns
- * that the query looks at, a list of int; custom_scan_tlist all columns.
+ * that the query looks at, a list of int; custom_scan_tlist these columns.
  */
 extern const CustomScanMethods trace_scan_methods;
 
