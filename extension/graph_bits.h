@@ -38,14 +38,14 @@ graph_bits_add(GraphBits *bits, uint32 number)
 	uint64	   *page = bits->pages[number >> GRAPH_BITS_PAGE_BITS];
 	uint64		bit = UINT64CONST(1) << (number % 64);
 	uint64	   *word;
+	bool		was_there;
 
 	if (unlikely(page == NULL))
 		page = graph_bits_page(bits, number >> GRAPH_BITS_PAGE_BITS);
 	word = &page[number / 64 % GRAPH_BITS_WORDS];
-	if (*word & bit)
-		return false;
+	was_there = (*word & bit) != 0;
 	*word |= bit;
-	return true;
+	return !was_there;
 }
 
 static inline void

@@ -21,6 +21,7 @@
 #define FETCH_STARTS 64
 #define FETCH_LINKS 32
 #define FETCH_RECORDS 32
+#define REACH_AT_ONCE 1024
 
 typedef struct TraceSearch
 {
@@ -31,6 +32,8 @@ typedef struct TraceSearch
 	uint32	   *nodes;			/* by position, as the parents in the trace */
 	uint32	   *edges;			/* tree edges, by position */
 	uint32		capacity;
+	uint32		starts_fetched; /* positions whose places of links were fetched ahead */
+	uint32		links_fetched;	/* ... and their links */
 	bool		may_return;		/* a tree edge leads against the order of time */
 } TraceSearch;
 
@@ -49,14 +52,17 @@ is_against_time(const TraceSearch *search, uint32 source, uint32 target)
 	return view->direction == GRAPH_ANCESTORS ? order <= 0 : order >= 0;
 }
 
+/* Room for so many more. */
 static pg_noinline void
-grow_reached(TraceSearch *search)
+grow_reached(TraceSearch *search, uint32 more)
 {
 	Trace	   *trace = search->trace;
 	Graph	   *graph = trace->graph;
 	Size		old_size = (Size) search->capacity * sizeof(uint32);
-	Size		size = Max(old_size * 2, 256 * sizeof(uint32));
+	Size		size = Max(old_size, 256 * sizeof(uint32));
 
+	while (size < ((Size) trace->node_count + more) * sizeof(uint32))
+		size *= 2;
 	search->nodes = graph_grow(graph, search->nodes, old_size, size);
 	if (trace->detail != TRACE_COUNT)
 	{
@@ -73,7 +79,7 @@ add_reached(TraceSearch *search, uint32 node, uint32 parent, uint32 edge)
 	uint32		position = trace->node_count++;
 
 	if (unlikely(position == search->capacity))
-		grow_reached(search);
+		grow_reached(search, 1);
 	search->nodes[position] = node;
 	if (trace->detail != TRACE_COUNT)
 	{
@@ -107,19 +113,63 @@ add_return(TraceSearch *search, uint32 source, uint32 target)
 
 /* The second step needs what the first has brought: where the links begin, then the links. */
 static inline void
-fetch_ahead(const TraceSearch *search, uint32 position)
+fetch_ahead(TraceSearch *search, uint32 position)
 {
 	const GraphCacheView *view = search->view;
-	uint32		node;
+	uint32		node_count = search->trace->node_count;
 
-	if (position + FETCH_STARTS >= search->trace->node_count)
-		return;
-	node = search->nodes[position + FETCH_STARTS];
-	if (likely(node < view->node_count))
-		__builtin_prefetch(&view->start[node]);
-	node = search->nodes[position + FETCH_LINKS];
-	if (likely(node < view->node_count))
-		__builtin_prefetch(&view->links[view->start[node]]);
+	for (; search->starts_fetched < Min(position + FETCH_STARTS, node_count); search->starts_fetched++)
+	{
+		uint32		node = search->nodes[search->starts_fetched];
+
+		if (likely(node < view->node_count))
+			__builtin_prefetch(&view->start[node]);
+	}
+	for (; search->links_fetched < Min(position + FETCH_LINKS, node_count); search->links_fetched++)
+	{
+		uint32		node = search->nodes[search->links_fetched];
+
+		if (likely(node < view->node_count))
+			__builtin_prefetch(&view->links[view->start[node]]);
+	}
+}
+
+/*
+ * Adds what links lead to, where all of it is wanted and no edge is noted: whether a node was reached
+ * before can hardly be foretold, so nothing depends on it.
+ */
+static inline void
+reach(TraceSearch *search, const GraphCacheLink *links, uint32 count, uint32 position)
+{
+	Trace	   *trace = search->trace;
+	uint32		at = trace->node_count;
+
+	if (unlikely(at + count > search->capacity))
+		grow_reached(search, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		target = links[i].node;
+
+		search->nodes[at] = target;
+		trace->parents[at] = position;
+		search->edges[at] = links[i].edge;
+		at += graph_bits_add(&search->reached, target);
+	}
+	trace->node_count = at;
+}
+
+static void
+reach_all(TraceSearch *search, uint32 position)
+{
+	uint32		count;
+	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
+
+	for (; unlikely(count > REACH_AT_ONCE); links += REACH_AT_ONCE, count -= REACH_AT_ONCE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		reach(search, links, REACH_AT_ONCE, position);
+	}
+	reach(search, links, count, position);
 }
 
 /* Follows the links of the node at a position. */
@@ -166,6 +216,7 @@ run_levels(TraceSearch *search)
 	Trace	   *trace = search->trace;
 	const TraceFilter *filter = &trace->filter;
 	uint32		until = trace->until_no == 0 ? GRAPH_CACHE_NO_NODE : graph_cache_find(search->view, trace->until_no);
+	bool		reaches = (trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE) && filter->max_nodes < 0;
 	uint32		begin = 0;
 	uint32		depth = 0;
 
@@ -185,7 +236,10 @@ run_levels(TraceSearch *search)
 			if (position % 1024 == 1023)
 				CHECK_FOR_INTERRUPTS();
 			fetch_ahead(search, position);
-			expand(search, position, grows);
+			if (reaches)
+				reach_all(search, position);
+			else
+				expand(search, position, grows);
 		}
 		begin = end;
 		depth++;
