@@ -20,7 +20,7 @@ struct sidecar {
     pthread_mutex_t store_lock;
     struct store *store;        /* NULL until it could be opened */
     atomic_bool signer_ready, store_ready;
-    atomic_bool signer_failing; /* it is open, and did not sign what it was asked for last */
+    atomic_bool signer_failing; /* it is open, and did not sign what it was asked for last, or not rightly */
     atomic_int reloads;         /* stages open anew what they opened before the last */
     char holder[128];           /* of leases: host and process */
 };

@@ -30,6 +30,8 @@ extern const struct stage stage_archive;        /* duty archive: segments to the
 
 /* Signs with the one signer there is; opens it and compares its key with the registry first. Logged when false. */
 bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH]);
+/* The registry took a signature: the signer is good. */
+void sign_accepted(struct worker *worker);
 /* The registry refused a signature: look again whether the key is the registered one before the next. */
 void sign_refused(struct worker *worker);
 

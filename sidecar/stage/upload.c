@@ -172,6 +172,7 @@ static bool sign(struct worker *worker, const char *token, const struct trace *t
     }
     snprintf(ts, TIME_SIZE, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
+    sign_accepted(worker);
     metrics_add(METRIC_SNAPSHOTS_SIGNED, 1);
     /* told once, when the snapshot leaves this state for good */
     trace_freezing(trace, "canonicalise", CANONICALISE_BEGAN, CANONICALISE_ENDED, CANONICALISE_US);

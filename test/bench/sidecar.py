@@ -29,6 +29,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sidecar"))
 import conftest  # noqa: E402  pylint: disable=wrong-import-position
 
 SECONDS, ROUNDS = (int(argument) for argument in (sys.argv[1:] + ["4", "5"][len(sys.argv) - 1:])[:2])
+CLIENTS = [int(argument) for argument in sys.argv[3:]] or [8, 32]
 LATENCIES = 50
 SCRIPT = "SELECT reason.add_node('observation', '{\"text\": \"it rains\"}', 'bench');\n"
 DOORBELL = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted"
@@ -136,7 +137,7 @@ def main():
         print("clients " + " ".join(f"{way:>9}" for way in WAYS) + "  " + " ".join(f"{one + '/' + other:<18}" for one, other in RATIOS))
         bench = Bench(database, sidecar, script)
         writes_a_second(database, script, 8)
-        for clients in (8, 32):
+        for clients in CLIENTS:
             bench.measure(clients)
         sidecar.stop()
         database.connection.close()

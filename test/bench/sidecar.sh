@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a sidecar and its doorbell cost writers.
 #
-#   sidecar.sh [SECONDS [ROUNDS]]     default 4 and 5
+#   sidecar.sh [SECONDS [ROUNDS [CLIENTS…]]]     default 4, 5, and 8 and 32 clients
 set -eu
 exec /usr/bin/python3 "$(dirname "$0")/sidecar.py" "$@"

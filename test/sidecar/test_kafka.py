@@ -144,6 +144,21 @@ def test_a_password_in_a_file_is_read_again(database, sidecars, emitting, broker
     assert "mistyped-4711" not in one.log() and "kafka-password\n" not in one.log()
 
 
+def test_tls_with_a_certificate_of_ones_own(database, sidecars, emitting, broker, topic, tmp_path):
+    """The broker takes nobody without one; the key's password comes from a file."""
+    broker.make_topic(topic)
+    password = tmp_path / "kafka-password"
+    password.write_text("kafka-password\n")
+    tls = {"brokers": f"127.0.0.1:{broker.port + 4}", "security.protocol": "ssl", "ssl.ca.location": broker.directory / "ca.pem"}
+    assert "kafka failed" in sidecars({**emitting, "kafka": {**emitting["kafka"], **tls}}).check().stdout
+    one = sidecars({**emitting, "kafka": {**emitting["kafka"], **tls, "ssl.certificate.location": broker.directory / "client.pem",
+                                          "ssl.key.location": broker.directory / "client.key", "ssl.key.password.file": password}}).start()
+    database.nodes(5)
+    wait_for(lambda: emitted(database, topic), 20, "emitting")
+    assert without_repeats(broker.messages(topic)) == heads(database)
+    assert "kafka-password\n" not in one.log()
+
+
 def test_an_emitted_event_is_a_span_of_the_request_that_caused_it(database, sidecars, emitting, broker, topic):
     broker.make_topic(topic)
     taker = Receiver()

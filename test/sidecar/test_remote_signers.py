@@ -156,7 +156,8 @@ def test_a_signature_of_another_key_completes_nothing(database, remote, service,
     wait_for(lambda: one.get("/health")[0] == 200, 10)
     snapshot = database.snapshot(database.node())
     wait_for(lambda: one.metric('reason_sidecar_failures_total{kind="signature_refused"}') > 0, 10)
-    assert database.status(snapshot) == "pending" and one.get("/ready")[0] == 503
+    wait_for(lambda: one.get("/ready")[0] == 503, 5, "the end of readiness")
+    assert database.status(snapshot) == "pending"
     assert database.value("SELECT count(*) FROM reason.audit_signature") == 0
     service.respond = honest
     database.completed(snapshot, 20)
