@@ -332,6 +332,31 @@ horizon_of(Graph *graph, const CursorBody *body)
 	return horizon;
 }
 
+/* Whether one of these is still running, though it had ended for the first page. */
+static bool
+had_ended(const TransactionId *xids, int count, const CursorBody *body)
+{
+	for (int i = 0; i < count; i++)
+	{
+		bool		ran = !TransactionIdPrecedes(xids[i], body->xmax);
+
+		for (int k = 0; !ran && k < body->running_count; k++)
+			ran = xids[i] == body->xids[k];
+		if (!ran)
+			return true;
+	}
+	return false;
+}
+
+/* Transactions do not end in the order of their ids, so the bounds alone do not tell. */
+static bool
+sees_less(Snapshot snapshot, const CursorBody *body)
+{
+	return TransactionIdPrecedes(snapshot->xmax, body->xmax) ||
+		had_ended(snapshot->xip, snapshot->xcnt, body) ||
+		had_ended(snapshot->subxip, snapshot->subxcnt, body);
+}
+
 /* ---------------------------------------------------------------- reading and writing */
 
 void
@@ -368,7 +393,7 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 	if (memcmp(read.body.parameters, cursor->parameters, TRACE_PARAMETERS_HASH) != 0)
 		report_invalid("belongs to a trace with other parameters");
 	/* A standby behind the server of the first page, or a transaction older than it. */
-	if (TransactionIdPrecedes(graph->snapshot->xmax, read.body.xmax))
+	if (sees_less(graph->snapshot, &read.body))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("this transaction sees less than the first page of the trace did"),
