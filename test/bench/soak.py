@@ -93,14 +93,14 @@ class Soak:
         master = int((self.run_dir / "gateway/nginx.pid").read_text())
         return sorted(map(int, pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split()))
 
-    @staticmethod
-    def backends():
-        """Of the gateway; their titles say so."""
+    def backends(self):
+        """Of the gateway; their titles say so, and they are children of this stack's PostgreSQL."""
+        postmaster = (self.run_dir / "pg/postmaster.pid").read_text().split()[0]
         found = []
-        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        for pid in map(int, pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()):
             try:
-                if path.read_bytes().startswith(b"postgres: gateway "):
-                    found.append(int(path.parent.name))
+                if pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"postgres: gateway "):
+                    found.append(pid)
             except OSError:
                 pass
         return found
