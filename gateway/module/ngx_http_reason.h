@@ -2,7 +2,7 @@
  * ngx_http_reason.h: what the module's files share.
  *
  * A request becomes one call of a SQL function, or two with a question to the policy service in between. The way of a call:
- * request (arguments) → pool (a free connection, or the queue) → call (bind, send, read) → answer (rows → response).
+ * request (arguments) → pool (a connection, or the queue) → call (bind, send, read) → answer (rows → response).
  */
 #ifndef NGX_HTTP_REASON_H
 #define NGX_HTTP_REASON_H
@@ -25,6 +25,7 @@ typedef struct {
     ngx_uint_t  index;              /* in reason_main_conf_t.statements */
     char       *name;               /* of the prepared statement */
     char       *sql;
+    ngx_uint_t  cost;               /* of a call, microseconds, as it was of late in this worker */
 } reason_statement_t;
 
 typedef struct {
@@ -40,6 +41,7 @@ typedef struct {
     reason_pool_t       *pool;
     reason_statement_t  *await;     /* called while the answer is 202, with the key it named */
     ngx_uint_t           methods;   /* NGX_HTTP_… bits */
+    ngx_flag_t           pipeline;  /* calls may be sent behind others, and be sent again: they are quick and only read */
     ngx_str_t            policy_uri;        /* asked before a write that needs it */
     ngx_msec_t           policy_deadline;
 } reason_loc_conf_t;
@@ -58,6 +60,8 @@ struct reason_pool_s {
     ngx_str_t    name;
     ngx_array_t  servers;           /* reason_server_t, in the order they are tried in */
     ngx_uint_t   connection_count;
+    ngx_uint_t   pipeline;          /* calls that may share a connection */
+    ngx_uint_t   spread;            /* connections they use before they share */
     ngx_uint_t   queue_max;
     ngx_msec_t   connect_timeout;
     ngx_msec_t   query_timeout;
@@ -73,14 +77,29 @@ struct reason_pool_s {
     ngx_log_t   *log;
 };
 
+/* A call on a connection. It outlives its request, for what was sent will be answered. */
+typedef struct {
+    reason_context_t    *ctx;       /* NULL: nobody waits for the answer any more */
+    reason_statement_t  *statement;
+    ngx_uint_t           cost;      /* as it was expected */
+    unsigned             preparing:1;   /* the statement is being prepared, the call not sent yet */
+    unsigned             pipeline:1;    /* others may be sent behind it */
+} reason_call_t;
+
 struct reason_connection_s {
     ngx_queue_t        queue;       /* in pool->idle */
     reason_pool_t     *pool;
     PGconn            *pg;
     ngx_connection_t  *c;           /* the socket of pg, as nginx knows it */
-    reason_context_t  *call;        /* being served; NULL while idle or when its client has gone */
+    reason_call_t     *calls;       /* a ring of pool->pipeline; PostgreSQL answers them one after the other */
+    ngx_uint_t         first;
+    ngx_uint_t         count;
+    ngx_uint_t         cost;        /* of all of them */
+    ngx_msec_t         since;       /* when the first call's turn came */
+    ngx_uint_t         began;       /* the same, by a finer clock */
     ngx_event_t        timer;       /* connecting, or waiting to connect again */
-    ngx_event_t        deadline;    /* of the query */
+    ngx_event_t        deadline;    /* of the first call */
+    ngx_event_t        stall;       /* the first call keeps others waiting */
     ngx_uint_t         next_server; /* 0: a round begins */
     ngx_msec_t         expires_at;
     ngx_msec_t         backoff;
@@ -88,8 +107,6 @@ struct reason_connection_s {
     unsigned           connecting:1;
     unsigned           ready:1;     /* connected */
     unsigned           idle:1;
-    unsigned           preparing:1;
-    unsigned           draining:1;  /* answered with an error; results are still to be read */
     unsigned           paused:1;    /* not read, for the client does not keep up */
 };
 
@@ -118,6 +135,7 @@ struct reason_context_s {
     const char           *refusal;  /* why the request cannot be turned into a call */
     ngx_uint_t            tries;
     unsigned              queued:1;
+    unsigned              pipeline:1;   /* may be sent behind others; not again once it has been kept waiting */
     unsigned              executed:1;   /* the call may have reached the database */
     unsigned              has_status:1;
     unsigned              asks:1;       /* the answer is a question to the policy service */
@@ -140,15 +158,35 @@ ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
 void reason_pool_stop(reason_pool_t *pool);
 void reason_pool_submit(reason_context_t *ctx);
 void reason_pool_abandon(reason_context_t *ctx);
-void reason_pool_release(reason_connection_t *connection);
+void reason_pool_feed(reason_connection_t *connection);
 void reason_pool_broken(reason_connection_t *connection, const char *what);
 void reason_pool_discard(reason_connection_t *connection);
-/* the server takes no writes (25006), and has undone the call: it goes to another */
-void reason_pool_read_only(reason_connection_t *connection);
+/* the server has done nothing, or nothing that counts: the first call goes to another */
+void reason_pool_elsewhere(reason_connection_t *connection);
+void reason_pool_wait(reason_context_t *ctx, ngx_queue_t *behind);
+/* free connections take those who wait; a context that waits may be gone when this returns */
+void reason_pool_serve(reason_pool_t *pool);
+
+/* reason_pipeline.c */
+/* by place, the first being served */
+reason_call_t *reason_pipeline_call(reason_connection_t *connection, ngx_uint_t place);
+reason_call_t *reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx);
+void reason_pipeline_pop(reason_connection_t *connection);
+/* the time of the first call begins (again) */
+void reason_pipeline_turn(reason_connection_t *connection);
+/* nobody waits for this answer any more; false: nor for any other on the connection */
+ngx_uint_t reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx);
+ngx_uint_t reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx);
+/* a connection to share; NULL if one that is free is better, or none will do */
+reason_connection_t *reason_pipeline_find(reason_context_t *ctx);
+/* those behind the first call wait for another connection */
+void reason_pipeline_leave(reason_connection_t *connection);
+void reason_pipeline_stalled(ngx_event_t *event);
 
 /* reason_call.c */
 void reason_call_start(reason_connection_t *connection, reason_context_t *ctx);
 void reason_call_event(reason_connection_t *connection);
+void reason_call_deadline(ngx_event_t *event);
 ngx_int_t reason_call_pause(reason_connection_t *connection);
 void reason_call_resume(reason_connection_t *connection);
 
@@ -182,7 +220,7 @@ size_t reason_json_object(const char *text);
 /* reason_metrics.c */
 typedef enum {
     REASON_FAILURE_CONNECTION, REASON_FAILURE_QUEUE_FULL, REASON_FAILURE_QUEUE_DEADLINE, REASON_FAILURE_QUERY_DEADLINE,
-    REASON_FAILURE_CLIENT_GONE, REASON_FAILURE_POLICY_UNANSWERED, REASON_FAILURE_COUNT
+    REASON_FAILURE_CLIENT_GONE, REASON_FAILURE_HELD_UP, REASON_FAILURE_POLICY_UNANSWERED, REASON_FAILURE_COUNT
 } reason_failure_e;
 typedef enum { REASON_GAUGE_CONNECTED, REASON_GAUGE_IDLE, REASON_GAUGE_WAITING, REASON_GAUGE_COUNT } reason_gauge_e;
 ngx_int_t reason_metrics_init(ngx_conf_t *cf);

@@ -1,11 +1,12 @@
 /*
  * ngx_http_reason_module.c: directives, and what they stand for.
  *
- *   reason_upstream name { server conninfo; connections n; queue n; connect_timeout t; query_timeout t; }   http
+ *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; }   http
  *   reason_pass name                 http, server, location
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
  *   reason_methods method …          location                 others are answered 405 with Allow
+ *   reason_pipeline on|off           location                 calls may share a connection (reason_pipeline.c)
  *   reason_await function key        location                 asked again while the answer is 202
  *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (reason_policy.c)
  *   reason_error                     location                 the error body for the status that led here
@@ -41,6 +42,8 @@ static ngx_command_t  reason_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_call"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_call, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_methods"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_methods, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_pipeline"), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG, ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(reason_loc_conf_t, pipeline), NULL },
     { ngx_string("reason_await"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_await, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_policy_check"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12, reason_policy_check,
       NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
@@ -79,7 +82,12 @@ reason_create_main_conf(ngx_conf_t *cf)
 static void *
 reason_create_loc_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(reason_loc_conf_t));
+    reason_loc_conf_t  *conf = ngx_pcalloc(cf->pool, sizeof(reason_loc_conf_t));
+
+    if (conf != NULL) {
+        conf->pipeline = NGX_CONF_UNSET;
+    }
+    return conf;
 }
 
 
@@ -150,6 +158,12 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->methods == 0) {
         conf->methods = REASON_METHODS;
     }
+    if (conf->pipeline == NGX_CONF_UNSET) {
+        conf->pipeline = 0;
+    }
+    if (conf->pipeline && (conf->methods & NGX_HTTP_POST)) {
+        return "has reason_pipeline and takes POST: only what reads may be done twice";
+    }
     conf->statement = reason_statement(cf, &conf->function,
                                        (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0));
     return conf->statement ? NGX_CONF_OK : NGX_CONF_ERROR;
@@ -174,6 +188,8 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     pool->main = conf;
     pool->name = value[1];
     pool->connection_count = 8;
+    pool->pipeline = 16;
+    pool->spread = 2;
     pool->queue_max = 1024;
     pool->connect_timeout = 5000;
     pool->query_timeout = 30000;
@@ -198,6 +214,13 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     ngx_msec_t      msec;
     ngx_str_t      *value = cf->args->elts;
     reason_pool_t  *pool = cf->handler_conf;
+    static const struct { const char *name; size_t offset; ngx_int_t least; }  counts[] = {
+        { "connections", offsetof(reason_pool_t, connection_count), 1 },
+        { "pipeline", offsetof(reason_pool_t, pipeline), 1 },
+        { "spread", offsetof(reason_pool_t, spread), 1 },
+        { "queue", offsetof(reason_pool_t, queue_max), 0 },
+        { NULL, 0, 0 }
+    }, *count;
 
     if (cf->args->nelts != 2) {
         return "takes one value";
@@ -205,13 +228,15 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     if (ngx_strcmp(value[0].data, "server") == 0) {
         return reason_server_add(cf, pool, (char *) value[1].data);
     }
-    if (ngx_strcmp(value[0].data, "connections") == 0 || ngx_strcmp(value[0].data, "queue") == 0) {
-        number = ngx_atoi(value[1].data, value[1].len);
-        if (number == NGX_ERROR || (value[0].data[0] == 'c' && number == 0)) {
-            return "is not a number";
+    for (count = counts; count->name; count++) {
+        if (ngx_strcmp(value[0].data, count->name) == 0) {
+            number = ngx_atoi(value[1].data, value[1].len);
+            if (number < count->least) {
+                return "is not a number that can be";
+            }
+            *(ngx_uint_t *) ((char *) pool + count->offset) = number;
+            return NGX_CONF_OK;
         }
-        *(value[0].data[0] == 'c' ? &pool->connection_count : &pool->queue_max) = number;
-        return NGX_CONF_OK;
     }
     if (ngx_strcmp(value[0].data, "connect_timeout") == 0 || ngx_strcmp(value[0].data, "query_timeout") == 0
         || ngx_strcmp(value[0].data, "lifetime") == 0)

@@ -1,52 +1,49 @@
 /*
- * reason_call.c: one call of a SQL function on one connection: prepare once, bind, send, read.
+ * reason_call.c: calls of SQL functions on one connection: prepare once, bind, send, read.
  *
  * The statement is SELECT status, headers, body FROM reason.function($1, …), every parameter text.
- * One statement is one transaction.
+ * One statement is one transaction. libpq is in pipeline mode always: after each statement comes a Sync, and after its
+ * results PGRES_PIPELINE_SYNC.
  */
 #include "ngx_http_reason.h"
 
-static void reason_call_deadline(ngx_event_t *event);
-static ngx_int_t reason_call_send(reason_connection_t *connection);
+static ngx_int_t reason_call_send(reason_connection_t *connection, reason_call_t *call);
+static void reason_call_answered(reason_connection_t *connection);
 
 
 void
 reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
 {
-    connection->call = ctx;
-    ctx->connection = connection;
-    connection->deadline.handler = reason_call_deadline;
-    ngx_add_timer(&connection->deadline, ctx->pool->query_timeout);
-
-    if (reason_call_send(connection) != NGX_OK) {
+    if (reason_call_send(connection, reason_pipeline_push(connection, ctx)) != NGX_OK) {
         reason_pool_broken(connection, "sending");
     }
 }
 
 
 static ngx_int_t
-reason_call_send(reason_connection_t *connection)
+reason_call_send(reason_connection_t *connection, reason_call_t *call)
 {
     int                  left;
-    reason_context_t    *ctx = connection->call;
-    reason_statement_t  *statement = ctx->statement;
+    PGconn              *pg = connection->pg;
+    reason_context_t    *ctx = call->ctx;
+    reason_statement_t  *statement = call->statement;
 
-    if (!connection->prepared[statement->index]) {
-        connection->preparing = 1;
-        if (!PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL)) {
+    call->preparing = !connection->prepared[statement->index];
+    if (call->preparing) {
+        if (!PQsendPrepare(pg, statement->name, statement->sql, 0, NULL) || !PQpipelineSync(pg)) {
             return NGX_ERROR;
         }
     } else {
-        connection->preparing = 0;
         ctx->executed = 1;
-        if (!PQsendQueryPrepared(connection->pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
-            || !PQsetSingleRowMode(connection->pg))
+        if (!PQsendQueryPrepared(pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
+            || (connection->count == 1 && !PQsetSingleRowMode(pg))
+            || !PQpipelineSync(pg))
         {
             return NGX_ERROR;
         }
     }
 
-    left = PQflush(connection->pg);
+    left = PQflush(pg);
     if (left < 0) {
         return NGX_ERROR;
     }
@@ -57,13 +54,17 @@ reason_call_send(reason_connection_t *connection)
 }
 
 
-/* read_only_sql_transaction: nothing was done, and another server may take it */
+/*
+ * Another server may take the call: this one takes no writes (25006, which has undone it), or ends (57P01) and what was
+ * asked of it may be done twice.
+ */
 static ngx_uint_t
-reason_call_met_read_only(PGresult *result)
+reason_call_is_for_another(reason_call_t *call, PGresult *result)
 {
     const char  *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-    return sqlstate != NULL && ngx_strcmp(sqlstate, "25006") == 0;
+    return sqlstate != NULL
+        && (ngx_strcmp(sqlstate, "25006") == 0 || (call->pipeline && ngx_strcmp(sqlstate, "57P01") == 0));
 }
 
 
@@ -72,54 +73,46 @@ void
 reason_call_event(reason_connection_t *connection)
 {
     PGresult          *result;
+    reason_call_t     *call;
     reason_context_t  *ctx;
     PGnotify          *notification;
-    ExecStatusType     status;
 
     while ((notification = PQnotifies(connection->pg)) != NULL) {
         PQfreemem(notification);
     }
 
-    while (!connection->paused && !PQisBusy(connection->pg)) {
+    while (connection->ready && !connection->paused && !PQisBusy(connection->pg)) {
         result = PQgetResult(connection->pg);
-        ctx = connection->call;
-
-        if (result == NULL) {
-            if (PQstatus(connection->pg) == CONNECTION_BAD) {
-                reason_pool_broken(connection, ctx ? "reading" : "idle");
-                return;
-            }
-            if (ctx == NULL) {
-                if (connection->draining) {
-                    connection->draining = 0;
-                    reason_pool_release(connection);
-                }
-                return;
-            }
-            if (connection->preparing) {
-                connection->prepared[ctx->statement->index] = 1;
-                if (reason_call_send(connection) != NGX_OK) {
-                    reason_pool_broken(connection, "sending");
-                    return;
-                }
-                continue;
-            }
-            ctx->connection = NULL;
-            reason_pool_release(connection);
-            reason_answer_end(ctx);
+        if (PQstatus(connection->pg) == CONNECTION_BAD && result == NULL) {
+            reason_pool_broken(connection, connection->count > 0 ? "reading" : "idle");
             return;
         }
-
-        status = PQresultStatus(result);
-        if (ctx == NULL) {
+        if (connection->count == 0) {
             PQclear(result);
-            continue;
+            return;
         }
+        if (result == NULL) {
+            continue;   /* the end of a statement; its Sync follows */
+        }
+        call = reason_pipeline_call(connection, 0);
+        ctx = call->ctx;
 
-        switch (status) {
+        switch (PQresultStatus(result)) {
+
+        case PGRES_PIPELINE_SYNC:
+            PQclear(result);
+            reason_call_answered(connection);
+            continue;
+
+        case PGRES_COMMAND_OK:
+            connection->prepared[call->statement->index] = 1;
+            break;
+
+        case PGRES_TUPLES_OK:
+            break;
 
         case PGRES_SINGLE_TUPLE:
-            switch (reason_answer_row(ctx, result)) {
+            switch (ctx != NULL ? reason_answer_row(ctx, result) : NGX_OK) {
             case NGX_OK:
                 break;
             case NGX_AGAIN:
@@ -132,34 +125,59 @@ reason_call_event(reason_connection_t *connection)
                 ctx->connection = NULL;
                 reason_pool_discard(connection);
                 reason_answer_abort(ctx);
+                reason_pool_serve(connection->pool);
                 return;
             default:
+                call->ctx = NULL;
                 ctx->connection = NULL;
-                connection->call = NULL;
-                connection->draining = 1;
                 reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
             }
             break;
 
-        case PGRES_TUPLES_OK:
-        case PGRES_COMMAND_OK:
-            break;
-
         default:
-            if (!ctx->has_status && reason_call_met_read_only(result)) {
+            if (ctx == NULL) {
+                break;
+            }
+            if (!ctx->has_status && reason_call_is_for_another(call, result)) {
                 PQclear(result);
-                reason_pool_read_only(connection);
+                reason_pool_elsewhere(connection);
                 return;
             }
             /* The answer goes out now; the connection is free when its last result has been read. */
+            call->ctx = NULL;
             ctx->connection = NULL;
-            connection->call = NULL;
-            connection->draining = 1;
             reason_error_from_result(ctx, result);
-            break;
         }
 
         PQclear(result);
+    }
+}
+
+
+/* All results of the first call have been read, or those of its statement's preparation. */
+static void
+reason_call_answered(reason_connection_t *connection)
+{
+    reason_call_t     *call = reason_pipeline_call(connection, 0);
+    reason_context_t  *ctx = call->ctx;
+
+    if (call->preparing && ctx != NULL) {
+        if (reason_call_send(connection, call) != NGX_OK) {
+            reason_pool_broken(connection, "sending");
+        }
+        return;
+    }
+
+    /* libpq has gone on to the next call, if it has been sent */
+    if (connection->count > 1 && !PQsetSingleRowMode(connection->pg)) {
+        reason_pool_broken(connection, "reading");
+        return;
+    }
+    reason_pipeline_pop(connection);
+    reason_pool_feed(connection);
+    if (ctx != NULL) {
+        ctx->connection = NULL;
+        reason_answer_end(ctx);
     }
 }
 
@@ -169,6 +187,8 @@ ngx_int_t
 reason_call_pause(reason_connection_t *connection)
 {
     connection->paused = 1;
+    reason_pipeline_leave(connection);
+    reason_pool_serve(connection->pool);
     /* the time a client takes is not the database's: send_timeout watches it */
     if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
@@ -181,7 +201,7 @@ void
 reason_call_resume(reason_connection_t *connection)
 {
     connection->paused = 0;
-    ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
+    reason_pipeline_turn(connection);
     if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
         reason_pool_broken(connection, "going on");
         return;
@@ -190,18 +210,28 @@ reason_call_resume(reason_connection_t *connection)
 }
 
 
-static void
+/* Of the first call; the time of those behind it begins when it is their turn. */
+void
 reason_call_deadline(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
-    reason_context_t     *ctx = connection->call;
+    reason_pool_t        *pool = connection->pool;
+    reason_context_t     *ctx = reason_pipeline_call(connection, 0)->ctx;
+    ngx_msec_t            running = ngx_current_msec - connection->since;
+
+    /* nginx leaves a timer as it is that is set anew a little later */
+    if (running < pool->query_timeout) {
+        ngx_add_timer(event, pool->query_timeout - running);
+        return;
+    }
 
     reason_metrics_failure(REASON_FAILURE_QUERY_DEADLINE);
-    ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: no answer from PostgreSQL in time");
+    ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: no answer from PostgreSQL in time");
     reason_pool_discard(connection);
     if (ctx != NULL) {
         ctx->connection = NULL;
         reason_error_finish(ctx, NGX_HTTP_GATEWAY_TIME_OUT, "DEPENDENCY",
                             "the database did not answer in time; whether the request took effect is unknown", NULL);
     }
+    reason_pool_serve(pool);
 }

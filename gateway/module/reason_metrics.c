@@ -22,6 +22,7 @@ static const char *const  reason_failures[REASON_FAILURE_COUNT] = {
     [REASON_FAILURE_QUEUE_DEADLINE] = "queue_deadline",
     [REASON_FAILURE_QUERY_DEADLINE] = "query_deadline",
     [REASON_FAILURE_CLIENT_GONE] = "client_gone",
+    [REASON_FAILURE_HELD_UP] = "held_up",
     [REASON_FAILURE_POLICY_UNANSWERED] = "policy_unanswered",
 };
 

@@ -2,7 +2,8 @@
  * reason_pool.c: connections to PostgreSQL, and the queue of requests that wait for one.
  *
  * Each worker has its own connections. libpq does the talking; nginx's event loop tells when a
- * socket is ready. A connection carries one call at a time.
+ * socket is ready. Who waits is served in order; a connection takes one call at a time, or several
+ * (reason_pipeline.c).
  *
  * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
  * write events only while PQflush() has something left. libpq closes its descriptor by itself when
@@ -15,6 +16,7 @@ static void reason_gauges(reason_pool_t *pool);
 static void reason_connect_poll(reason_connection_t *connection);
 static void reason_socket_handler(ngx_event_t *event);
 static void reason_timer_handler(ngx_event_t *event);
+static void reason_unqueue(reason_context_t *ctx);
 static void reason_queue_deadline(ngx_event_t *event);
 
 #define REASON_BACKOFF_MIN  50
@@ -46,9 +48,15 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
         connection->timer.log = cycle->log;
         connection->timer.cancelable = 1;
         connection->deadline.data = connection;
+        connection->deadline.handler = reason_call_deadline;
         connection->deadline.log = cycle->log;
+        connection->stall.data = connection;
+        connection->stall.handler = reason_pipeline_stalled;
+        connection->stall.log = cycle->log;
+        connection->stall.cancelable = 1;
+        connection->calls = ngx_pcalloc(cycle->pool, pool->pipeline * sizeof(reason_call_t));
         connection->prepared = ngx_pcalloc(cycle->pool, pool->main->statements.nelts + 1);
-        if (connection->prepared == NULL) {
+        if (connection->calls == NULL || connection->prepared == NULL) {
             return NGX_ERROR;
         }
         reason_connect(connection);
@@ -177,7 +185,9 @@ reason_connect_poll(reason_connection_t *connection)
         return;
 
     case PGRES_POLLING_OK:
-        if (reason_register(connection) != NGX_OK || PQsetnonblocking(connection->pg, 1) != 0) {
+        if (reason_register(connection) != NGX_OK || PQsetnonblocking(connection->pg, 1) != 0
+            || !PQenterPipelineMode(connection->pg))
+        {
             break;
         }
         reason_want_write(connection, 0);
@@ -189,7 +199,7 @@ reason_connect_poll(reason_connection_t *connection)
         connection->next_server = 0;
         connection->expires_at = ngx_current_msec + connection->pool->lifetime / 2
                                  + (ngx_msec_t) ngx_random() % (connection->pool->lifetime / 2 + 1);
-        reason_pool_release(connection);
+        reason_pool_feed(connection);
         return;
 
     default:
@@ -285,6 +295,9 @@ reason_close(reason_connection_t *connection)
     if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
     }
+    if (connection->stall.timer_set) {
+        ngx_del_timer(&connection->stall);
+    }
 
     if (connection->c != NULL) {
         reason_unregister(connection, PQsocket(connection->pg) == connection->c->fd ? 0 : NGX_CLOSE_EVENT);
@@ -294,9 +307,9 @@ reason_close(reason_connection_t *connection)
     connection->pg = NULL;
     connection->connecting = 0;
     connection->ready = 0;
-    connection->preparing = 0;
-    connection->draining = 0;
     connection->paused = 0;
+    connection->count = 0;
+    connection->cost = 0;
 }
 
 
@@ -312,19 +325,20 @@ reason_reconnect(reason_connection_t *connection, ngx_msec_t after)
 
 /*
  * Forgets a connection and tries again later. Whoever waited for its answer is told, unless the call was not sent yet:
- * then another connection may have it.
+ * then another connection may have it; as it may have those that were behind it.
  */
 void
 reason_pool_broken(reason_connection_t *connection, const char *what)
 {
-    reason_context_t  *ctx = connection->call;
+    reason_pool_t     *pool = connection->pool;
+    reason_context_t  *ctx = connection->count > 0 ? reason_pipeline_call(connection, 0)->ctx : NULL;
 
-    ngx_log_error(NGX_LOG_WARN, connection->pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
+    ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
                   connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
     reason_metrics_failure(REASON_FAILURE_CONNECTION);
+    reason_pipeline_leave(connection);
     reason_close(connection);
-    reason_gauges(connection->pool);
-    connection->call = NULL;
+    reason_gauges(pool);
 
     if (ctx != NULL) {
         ctx->connection = NULL;
@@ -336,6 +350,7 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
                                               : "the database connection was lost; nothing was done", NULL);
         }
     }
+    reason_pool_serve(pool);
 
     if (connection->next_server != 0) {
         /* there is another to be tried at once */
@@ -347,29 +362,29 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
 }
 
 
-/* One server has become another's standby, or takes no writes for another reason: idle connections stand on the same. */
+/* A server has become another's standby, or ends: idle connections stand on the same. */
 void
-reason_pool_read_only(reason_connection_t *connection)
+reason_pool_elsewhere(reason_connection_t *connection)
 {
     reason_pool_t  *pool = connection->pool;
 
     while (!ngx_queue_empty(&pool->idle)) {
         reason_pool_discard(ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue));
     }
-    /* the error has undone it */
-    connection->call->executed = 0;
-    reason_pool_broken(connection, "the server takes no writes");
+    reason_pipeline_call(connection, 0)->ctx->executed = 0;
+    reason_pool_broken(connection, "the server takes no such calls");
 }
 
 
 /*
- * Closes a connection whose answer nobody wants any more, and opens another at once. PostgreSQL notices the closed
- * socket and cancels (client_connection_check_interval); PQcancel() would block the worker.
+ * Closes a connection whose first call's answer nobody wants any more, and opens another at once. PostgreSQL notices
+ * the closed socket and cancels (client_connection_check_interval); PQcancel() would block the worker. Calls behind the
+ * first wait for another connection: reason_pool_serve() is the caller's to call.
  */
 void
 reason_pool_discard(reason_connection_t *connection)
 {
-    connection->call = NULL;
+    reason_pipeline_leave(connection);
     reason_close(connection);
     reason_gauges(connection->pool);
     reason_reconnect(connection, 1);
@@ -389,19 +404,22 @@ reason_pool_stop(reason_pool_t *pool)
 }
 
 
+/* Sends what waits, as much as the connection takes; it is idle when it has nothing to do. */
 void
-reason_pool_release(reason_connection_t *connection)
+reason_pool_feed(reason_connection_t *connection)
 {
-    ngx_queue_t       *q;
     reason_context_t  *ctx;
     reason_pool_t     *pool = connection->pool;
 
-    connection->call = NULL;
-    if (connection->deadline.timer_set) {
-        ngx_del_timer(&connection->deadline);
+    while (connection->ready && !ngx_queue_empty(&pool->waiting)) {
+        ctx = ngx_queue_data(ngx_queue_head(&pool->waiting), reason_context_t, queue);
+        if (connection->count > 0 && !reason_pipeline_takes(connection, ctx)) {
+            return;
+        }
+        reason_unqueue(ctx);
+        reason_call_start(connection, ctx);
     }
-
-    if (ngx_queue_empty(&pool->waiting)) {
+    if (connection->ready && connection->count == 0) {
         if (!ngx_exiting && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) > 0) {
             reason_pool_discard(connection);
             return;
@@ -409,34 +427,73 @@ reason_pool_release(reason_connection_t *connection)
         ngx_queue_insert_head(&pool->idle, &connection->queue);
         connection->idle = 1;
         pool->idle_count++;
-        reason_gauges(pool);
-        return;
     }
+    reason_gauges(pool);
+}
 
-    q = ngx_queue_head(&pool->waiting);
-    ctx = ngx_queue_data(q, reason_context_t, queue);
-    ngx_queue_remove(q);
+
+static reason_connection_t *
+reason_take_idle(reason_pool_t *pool)
+{
+    reason_connection_t  *connection = ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue);
+
+    ngx_queue_remove(&connection->queue);
+    connection->idle = 0;
+    pool->idle_count--;
+    return connection;
+}
+
+
+void
+reason_pool_serve(reason_pool_t *pool)
+{
+    while (!ngx_queue_empty(&pool->waiting) && !ngx_queue_empty(&pool->idle)) {
+        reason_pool_feed(reason_take_idle(pool));
+    }
+}
+
+
+void
+reason_pool_wait(reason_context_t *ctx, ngx_queue_t *behind)
+{
+    ngx_queue_insert_after(behind, &ctx->queue);
+    ctx->pool->waiting_count++;
+    reason_gauges(ctx->pool);
+    ctx->queued = 1;
+    ctx->deadline.handler = reason_queue_deadline;
+    ctx->deadline.data = ctx;
+    ctx->deadline.log = ctx->request->connection->log;
+    ngx_add_timer(&ctx->deadline, ctx->pool->connect_timeout);
+}
+
+
+static void
+reason_unqueue(reason_context_t *ctx)
+{
+    ngx_queue_remove(&ctx->queue);
     ctx->queued = 0;
-    pool->waiting_count--;
-    ngx_del_timer(&ctx->deadline);
-    reason_call_start(connection, ctx);
+    ctx->pool->waiting_count--;
+    if (ctx->deadline.timer_set) {
+        ngx_del_timer(&ctx->deadline);
+    }
 }
 
 
 void
 reason_pool_submit(reason_context_t *ctx)
 {
-    ngx_queue_t          *q;
     reason_pool_t        *pool = ctx->pool;
-    reason_connection_t  *connection;
+    reason_connection_t  *connection = NULL;
 
-    if (!ngx_queue_empty(&pool->idle)) {
-        q = ngx_queue_head(&pool->idle);
-        ngx_queue_remove(q);
-        connection = ngx_queue_data(q, reason_connection_t, queue);
-        connection->idle = 0;
-        pool->idle_count--;
+    if (ngx_queue_empty(&pool->waiting)) {
+        /* nobody overtakes those who wait: a call that cannot share would wait for ever */
+        connection = reason_pipeline_find(ctx);
+    }
+    if (connection == NULL && !ngx_queue_empty(&pool->idle)) {
+        connection = reason_take_idle(pool);
         reason_gauges(pool);
+    }
+    if (connection != NULL) {
         reason_call_start(connection, ctx);
         return;
     }
@@ -446,15 +503,7 @@ reason_pool_submit(reason_context_t *ctx)
         reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
         return;
     }
-
-    ngx_queue_insert_tail(&pool->waiting, &ctx->queue);
-    pool->waiting_count++;
-    reason_gauges(pool);
-    ctx->queued = 1;
-    ctx->deadline.handler = reason_queue_deadline;
-    ctx->deadline.data = ctx;
-    ctx->deadline.log = ctx->request->connection->log;
-    ngx_add_timer(&ctx->deadline, pool->connect_timeout);
+    reason_pool_wait(ctx, ngx_queue_last(&pool->waiting));
 }
 
 
@@ -463,9 +512,7 @@ reason_queue_deadline(ngx_event_t *event)
 {
     reason_context_t  *ctx = event->data;
 
-    ngx_queue_remove(&ctx->queue);
-    ctx->queued = 0;
-    ctx->pool->waiting_count--;
+    reason_unqueue(ctx);
     reason_metrics_failure(REASON_FAILURE_QUEUE_DEADLINE);
     reason_gauges(ctx->pool);
     reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
@@ -480,12 +527,7 @@ reason_pool_abandon(reason_context_t *ctx)
     reason_connection_t  *connection = ctx->connection;
 
     if (ctx->queued) {
-        ngx_queue_remove(&ctx->queue);
-        ctx->queued = 0;
-        ctx->pool->waiting_count--;
-    }
-    if (ctx->deadline.timer_set) {
-        ngx_del_timer(&ctx->deadline);
+        reason_unqueue(ctx);
     }
     if (ctx->poll.timer_set) {
         ngx_del_timer(&ctx->poll);
@@ -494,8 +536,9 @@ reason_pool_abandon(reason_context_t *ctx)
         ngx_delete_posted_event(&ctx->poll);
     }
     if (connection != NULL) {
-        ctx->connection = NULL;
         reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
-        reason_pool_discard(connection);
+        if (!reason_pipeline_drop(connection, ctx)) {
+            reason_pool_discard(connection);
+        }
     }
 }

@@ -6,8 +6,8 @@
 static void reason_body_ready(ngx_http_request_t *r);
 static void reason_cleanup(void *data);
 
-/* nginx is on the stack, still holds the request, and will run what is posted itself: doing it here could free the request */
-static ngx_uint_t  reason_in_handler;
+/* nginx is on the stack, still holds a request of this connection, and will run what is posted itself: doing it here could free it */
+static ngx_connection_t  *reason_in_handler;
 
 
 static ngx_int_t
@@ -77,6 +77,7 @@ reason_request_handler(ngx_http_request_t *r)
     }
     ctx->request = r;
     ctx->pool = conf->pool;
+    ctx->pipeline = conf->pipeline;
     cleanup->data = ctx;
     cleanup->handler = reason_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_http_reason_module);
@@ -170,16 +171,16 @@ reason_body_ready(ngx_http_request_t *r)
     /* notices a client that goes away while the database works */
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
-    reason_in_handler = 1;
+    reason_in_handler = r->connection;
     reason_request_call(ctx);
-    reason_in_handler = 0;
+    reason_in_handler = NULL;
 }
 
 
 void
 reason_request_run_posted(ngx_connection_t *c)
 {
-    if (!reason_in_handler) {
+    if (c != reason_in_handler) {
         ngx_http_run_posted_requests(c);
     }
 }

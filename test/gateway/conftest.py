@@ -62,7 +62,7 @@ class Stack:
         """The product's nginx.conf with small limits, so that tests reach them."""
         text = (ROOT / "gateway/nginx.conf.in").read_text()
         for old, new in ((r"worker_processes \w+;", "worker_processes 1;"), (r"connections 8;", "connections 4;"),
-                         (r"queue 1024;", "queue 8;"), (r"connect_timeout 5s;", "connect_timeout 2s;"),
+                         (r"pipeline 16;", "pipeline 4;"), (r"spread 2;", "spread 1;"), (r"queue 1024;", "queue 8;"), (r"connect_timeout 5s;", "connect_timeout 2s;"),
                          (r"query_timeout 35s;", "query_timeout 3s;"), (r"client_max_body_size 32m;", "client_max_body_size 1m;")):
             text, count = re.subn(old, new, text)
             assert count == 1, old

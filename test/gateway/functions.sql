@@ -54,3 +54,21 @@ LANGUAGE sql AS $$
 $$;
 CREATE FUNCTION reason.nothing(text, text, text, text, text) RETURNS TABLE (status int, headers text, body text)
 LANGUAGE sql AS $$ SELECT 200, NULL, NULL WHERE false $$;
+
+-- What shares connections. It writes, so that the tests see how often it was done.
+CREATE FUNCTION reason.look(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    q jsonb := $6;
+BEGIN
+    PERFORM pg_sleep(coalesce((q ->> 'seconds')::float, 0));
+    IF q ? 'sqlstate' THEN
+        RAISE EXCEPTION USING ERRCODE = q ->> 'sqlstate', MESSAGE = q ->> 'key';
+    ELSIF q ? 'die' THEN
+        PERFORM pg_terminate_backend(pg_backend_pid());
+    ELSIF q ? 'note' THEN
+        INSERT INTO reason.done (key) VALUES (q ->> 'key');
+    END IF;
+    RETURN QUERY SELECT 200, NULL, json_build_object('key', q ->> 'key', 'pid', pg_backend_pid())::text;
+END
+$$;

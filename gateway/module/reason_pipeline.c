@@ -1,0 +1,177 @@
+/*
+ * reason_pipeline.c: several calls on one connection.
+ *
+ * A backend that finds its next call in the socket need not sleep and be woken, and few backends that are busy find what
+ * they need in the processor's caches: together that is worth as much as a small call. Each call is a transaction of its
+ * own (it has its own Sync): an error ends none but itself.
+ *
+ * Only calls of locations with reason_pipeline share a connection: they are quick and only read. What keeps them from
+ * waiting for long: a call goes behind others only if those will take no longer than REASON_WAIT, as calls of their
+ * kind did of late, and none has been running for REASON_STALL. If one runs for longer, or its client does not keep up,
+ * those behind it leave: they are called again on a connection of their own, and what this one answers is dropped. That
+ * is why they must only read: they may be done twice.
+ */
+#include "ngx_http_reason.h"
+
+#define REASON_WAIT   10000     /* microseconds */
+#define REASON_STALL  30        /* milliseconds */
+#define REASON_SLOW   64000     /* microseconds; a call that took longer says no more than this of its kind */
+
+
+reason_call_t *
+reason_pipeline_call(reason_connection_t *connection, ngx_uint_t place)
+{
+    return &connection->calls[(connection->first + place) % connection->pool->pipeline];
+}
+
+
+static ngx_uint_t
+reason_microseconds(void)
+{
+    struct timespec  now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+    return (ngx_uint_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+
+void
+reason_pipeline_turn(reason_connection_t *connection)
+{
+    connection->since = ngx_current_msec;
+    connection->began = reason_microseconds();
+    ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
+}
+
+
+reason_call_t *
+reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
+{
+    reason_call_t  *call = reason_pipeline_call(connection, connection->count++);
+
+    ngx_memzero(call, sizeof(reason_call_t));
+    call->ctx = ctx;
+    call->statement = ctx->statement;
+    call->cost = ctx->statement->cost;
+    call->pipeline = ctx->pipeline;
+    ctx->connection = connection;
+    connection->cost += call->cost;
+    if (connection->count == 1) {
+        reason_pipeline_turn(connection);
+    } else if (!connection->stall.timer_set) {
+        ngx_add_timer(&connection->stall, REASON_STALL);
+    }
+    return call;
+}
+
+
+void
+reason_pipeline_pop(reason_connection_t *connection)
+{
+    reason_call_t       *call = reason_pipeline_call(connection, 0);
+    reason_statement_t  *statement = call->statement;
+    ngx_uint_t           took = reason_microseconds() - connection->began;
+
+    statement->cost = (15 * statement->cost + ngx_min(took, REASON_SLOW)) / 16;
+    connection->cost -= call->cost;
+    connection->first = (connection->first + 1) % connection->pool->pipeline;
+    if (--connection->count > 0) {
+        reason_pipeline_turn(connection);
+    } else if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+}
+
+
+ngx_uint_t
+reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx)
+{
+    ngx_uint_t      place, wanted = 0;
+    reason_call_t  *call;
+
+    ctx->connection = NULL;
+    for (place = 0; place < connection->count; place++) {
+        call = reason_pipeline_call(connection, place);
+        if (call->ctx == ctx) {
+            call->ctx = NULL;
+        }
+        wanted |= call->ctx != NULL;
+    }
+    return wanted;
+}
+
+
+/* May this call be sent behind what the connection is doing? */
+ngx_uint_t
+reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx)
+{
+    reason_call_t  *first = reason_pipeline_call(connection, 0);
+
+    return ctx->pipeline && first->pipeline && !first->preparing && connection->prepared[ctx->statement->index]
+        && connection->ready && !connection->paused
+        && connection->count < connection->pool->pipeline && connection->cost <= REASON_WAIT
+        && ngx_current_msec - connection->since < REASON_STALL
+        && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) < 0;
+}
+
+
+reason_connection_t *
+reason_pipeline_find(reason_context_t *ctx)
+{
+    ngx_uint_t            i, sharing = 0;
+    reason_pool_t        *pool = ctx->pool;
+    reason_connection_t  *connection, *best = NULL;
+
+    for (i = 0; ctx->pipeline && i < pool->connection_count; i++) {
+        connection = &pool->connections[i];
+        if (connection->count > 0 && reason_pipeline_takes(connection, ctx)) {
+            sharing++;
+            if (best == NULL || connection->count < best->count) {
+                best = connection;
+            }
+        }
+    }
+    return sharing >= pool->spread || ngx_queue_empty(&pool->idle) ? best : NULL;
+}
+
+
+void
+reason_pipeline_leave(reason_connection_t *connection)
+{
+    ngx_uint_t         place;
+    reason_call_t     *call;
+    reason_context_t  *ctx;
+
+    for (place = connection->count; place-- > 1; ) {
+        call = reason_pipeline_call(connection, place);
+        ctx = call->ctx;
+        if (ctx != NULL) {
+            call->ctx = NULL;
+            ctx->connection = NULL;
+            ctx->pipeline = 0;
+            reason_metrics_failure(REASON_FAILURE_HELD_UP);
+            reason_pool_wait(ctx, &connection->pool->waiting);
+        }
+    }
+}
+
+
+void
+reason_pipeline_stalled(ngx_event_t *event)
+{
+    reason_connection_t  *connection = event->data;
+    ngx_msec_t            running = ngx_current_msec - connection->since;
+
+    if (connection->count < 2) {
+        return;
+    }
+    if (running < REASON_STALL) {
+        ngx_add_timer(&connection->stall, REASON_STALL - running);
+        return;
+    }
+    reason_pipeline_leave(connection);
+    if (reason_pipeline_call(connection, 0)->ctx == NULL) {
+        reason_pool_discard(connection);
+    }
+    reason_pool_serve(connection->pool);
+}
