@@ -30,8 +30,14 @@ graph_cache_read_map(Relation heap, uint32 number, uint8 *bits)
 	page = BufferGetPage(buffer);
 	lsn = PageGetLSN(page);
 	contents = (const uint8 *) PageGetContents(page);
-	for (int i = 0; i < GRAPH_CACHE_MAP_BYTES; i++)
-		bits[i] = contents[i] & GRAPH_CACHE_ALL_VISIBLE_BITS;
+	for (int i = 0; i < GRAPH_CACHE_MAP_BYTES; i += sizeof(uint64))
+	{
+		uint64		word;
+
+		memcpy(&word, contents + i, sizeof(word));
+		word &= GRAPH_CACHE_ALL_VISIBLE_WORD;
+		memcpy(bits + i, &word, sizeof(word));
+	}
 	UnlockReleaseBuffer(buffer);
 	return lsn;
 }

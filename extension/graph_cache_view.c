@@ -26,7 +26,7 @@
 #define MOST_UNDECIDED 100000
 
 #define BLOCKS_PER_WORD ((int) sizeof(uint64) * GRAPH_CACHE_BLOCKS_PER_BYTE)
-#define ALL_BLOCKS UINT64CONST(0x5555555555555555)
+#define ALL_BLOCKS GRAPH_CACHE_ALL_VISIBLE_WORD
 
 /* ---------------------------------------------------------------- whether it is of this graph */
 
@@ -107,16 +107,17 @@ add_doubt(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogRec
 
 /*
  * Compares a page of the map, of LSN `lsn` and with these all-visible bits, with
- * what is known; leaves in bits[] what is covered.
+ * what is known of a table of `known_blocks`; leaves in bits[] what is covered.
  */
 static void
 compare_map(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogRecPtr lsn, uint8 *bits,
-			const GraphCacheMap *known, BlockNumber blocks)
+			const GraphCacheMap *known, BlockNumber known_blocks, BlockNumber blocks)
 {
 	BlockNumber first = number * GRAPH_CACHE_BLOCKS_PER_MAP;
+	BlockNumber end = Max(known_blocks, blocks);
 	uint32		kept = 0;
 
-	for (int word = 0; word < GRAPH_CACHE_MAP_BYTES / (int) sizeof(uint64); word++, first += BLOCKS_PER_WORD)
+	for (int word = 0; word < GRAPH_CACHE_MAP_BYTES / (int) sizeof(uint64) && first < end; word++, first += BLOCKS_PER_WORD)
 	{
 		uint64		existing = first < blocks ? first_blocks(blocks - first) : 0;
 		uint64		visible = word_of(bits, word);
@@ -173,7 +174,7 @@ compare_table(GraphCacheView *view, GraphCacheTableKind kind)
 			*known = maps[number];
 			LWLockRelease(graph_cache_lock());
 		}
-		compare_map(view, kind, number, lsn, bits, was_there ? known : NULL, blocks);
+		compare_map(view, kind, number, lsn, bits, was_there ? known : NULL, table->blocks, blocks);
 		if (view->fresh.count + view->lost[kind].count > MOST_BLOCKS)
 			return false;
 	}
