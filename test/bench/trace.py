@@ -4,12 +4,13 @@ All systems run in turn in one session, round by round; the table gives the medi
 wall-clock milliseconds and of the processor milliseconds that the backend used (which other
 work on the machine disturbs less), and the ratio of processor time to the first system of
 the group. Every system must find the same nodes, and trace() the same depths as a plain search
-in Python, or the run fails. "Depths" looks at node_id and depth, which is still more than the
-recursive query gives; "rows" at all columns.
+in Python, or the run fails. "Nodes" looks at the column that the recursive query gives, the node, and
+where that query carries a depth, at the depth as well; "rows" looks at all columns.
 """
 
 import argparse
 import gzip
+import json
 import math
 import random
 import statistics
@@ -35,6 +36,7 @@ CTE_DEPTH = """
     )
     SELECT count(DISTINCT no) FROM closure
 """
+NODES = "SELECT count(node_id) FROM reason.trace(%(id)s, max_depth => %(depth)s)"
 DEPTHS = "SELECT count(node_id), max(depth) FROM reason.trace(%(id)s, max_depth => %(depth)s)"
 ROWS = """
     SELECT count(node_id), count(step), max(depth), count(edge_id), count(parent_id), bool_or(cycle)
@@ -42,6 +44,8 @@ ROWS = """
 """
 SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s)"
 JSON = "SELECT reason.trace_json(%(id)s, depth => %(depth)s, \"limit\" => 1000, redact => false, divisions => '{*}')"
+JSON_LATER = ("SELECT reason.trace_json(%(id)s, depth => %(depth)s, \"limit\" => 1000, cursor => %(cursor)s, redact => false,"
+              " divisions => '{*}')")
 JSON_AGG = """
     WITH RECURSIVE reached (no, depth) AS (
         SELECT no, 0 FROM reason.node WHERE id = %(id)s
@@ -118,7 +122,9 @@ def finish_load(db):
         SELECT no, (lpad(to_hex(1767225600000 + no), 12, '0') || '70008000' || lpad(to_hex(no), 12, '0'))::uuid, 'default',
                from_no, to_no, 'causal', '2026-01-01'::timestamptz + no * interval '1 ms', sha256(''), gen_random_uuid()
         FROM e ORDER BY no;
-        DROP TABLE n, e
+        DROP TABLE n, e;
+        SELECT setval('reason.record_no', (SELECT max(no) FROM (SELECT no FROM reason.node UNION ALL SELECT no FROM reason.edge) r));
+        INSERT INTO reason.sealer_state (decided_no) VALUES ((SELECT last_value FROM reason.record_no))
         """
     )
     db.execute("VACUUM (ANALYZE) reason.node, reason.edge")
@@ -240,8 +246,10 @@ def check_depths_once(db, start, depth):
 
 def run_trace(db, title, start, depth, rounds, points):
     arguments = {"id": start, "depth": depth}
-    baseline = {"WITH RECURSIVE": (CTE, "off")} if depth is None else {"WITH RECURSIVE + depth": (CTE_DEPTH, "off")}
-    systems = {**baseline, "trace() depths, indexes": (DEPTHS, "off"), "trace() depths, cache": (DEPTHS, "on"),
+    baseline, nodes = ("WITH RECURSIVE", CTE), NODES
+    if depth is not None:
+        baseline, nodes = ("WITH RECURSIVE + depth", CTE_DEPTH), DEPTHS
+    systems = {baseline[0]: (baseline[1], "off"), "trace() nodes, indexes": (nodes, "off"), "trace() nodes, cache": (nodes, "on"),
                "trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
                "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")}
     results = compare(db, rounds, systems, arguments)
@@ -260,13 +268,61 @@ def run_json(db, title, start, depth, rounds):
     show(title, results, min(1000, db.execute(DEPTHS, arguments).fetchone()[0]))
 
 
+def run_pages(db, title, start, rounds):
+    """A later page walks as the first one does."""
+    arguments = {"id": start, "depth": None, "cursor": None}
+    for use in ("off", "on"):
+        db.execute(f"SET reason.adjacency_cache = {use}")
+        arguments["cursor"] = json.loads(db.execute(JSON, arguments).fetchone()[0]).get("nextCursor")
+        if not arguments["cursor"]:
+            return
+        where = "indexes" if use == "off" else "cache"
+        show(f"{title}, {where}", compare(db, rounds, {"first page": (JSON, use), "second page": (JSON_LATER, use)}, arguments), 1000)
+
+
+# ---------------------------------------------------------------- hostile shapes
+
+
+def hostile(size):
+    """Name → nodes, and edges as SQL that gives cause and effect by index; the trace starts at node 0."""
+    few = math.isqrt(size)
+    return {
+        "path": (size, f"SELECT i + 1, i FROM generate_series(0, {size - 2}) i"),
+        "star": (size, f"SELECT i, 0 FROM generate_series(1, {size - 1}) i"),
+        "clique": (few, f"SELECT i, j FROM generate_series(0, {few - 1}) i, generate_series(0, {few - 1}) j WHERE i <> j"),
+        "parallel edges": (2, f"SELECT 1, 0 FROM generate_series(1, {size})"),
+        "self loops": (1, f"SELECT 0, 0 FROM generate_series(1, {size})"),
+        "ring": (size, f"SELECT (i + 1) % {size}, i FROM generate_series(0, {size - 1}) i"),
+    }
+
+
+def run_hostile(port, size, rounds):
+    """Each in a database of its own."""
+    for name, (nodes, edges) in hostile(size).items():
+        with database(port, "bench_" + name.replace(" ", "_")) as db:
+            db.execute("CREATE TEMP TABLE n AS SELECT i + 1::bigint AS no FROM generate_series(0, %s) i" % (nodes - 1))
+            db.execute("CREATE TEMP TABLE e AS SELECT %s + row_number() OVER () AS no, 1 + a::bigint AS from_no, 1 + b::bigint AS to_no"
+                       " FROM (%s) e (a, b)" % (nodes, edges))
+            finish_load(db)
+            db.execute("SELECT reason.build_adjacency_cache()")
+            start = db.execute("SELECT id FROM reason.node WHERE no = 1").fetchone()[0]
+            count = db.execute("SELECT nodes, edges FROM reason.trace_size(%s)", [start]).fetchone()
+            results = compare(db, rounds, {"trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
+                                           "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")},
+                              {"id": start, "depth": None})
+            print(f"{name:16}{count[0]:12,} nodes {count[1]:12,} edges   nanoseconds a node and edge: " + "  ".join(
+                f"{system} {statistics.median(processor) * 1e6 / sum(count):.0f}" for system, (_, _, processor) in results.items()))
+        with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True) as admin:
+            admin.execute("DROP DATABASE bench_%s WITH (FORCE)" % name.replace(" ", "_"))
+
+
 # ---------------------------------------------------------------- the picture
 
 
 def draw(path, points):
     """Time against size, both logarithmic."""
-    colors = {"WITH RECURSIVE": "#b44", "WITH RECURSIVE + depth": "#d90", "trace() depths, indexes": "#8bd",
-              "trace() depths, cache": "#159", "trace() rows, indexes": "#bad", "trace() rows, cache": "#639",
+    colors = {"WITH RECURSIVE": "#b44", "WITH RECURSIVE + depth": "#d90", "trace() nodes, indexes": "#8bd",
+              "trace() nodes, cache": "#159", "trace() rows, indexes": "#bad", "trace() rows, cache": "#639",
               "trace_size(), indexes": "#8c9", "trace_size(), cache": "#162"}
     xs = [nodes for line in points.values() for nodes, _ in line]
     ys = [ms for line in points.values() for _, ms in line]
@@ -358,6 +414,9 @@ def main():
             run_trace(db, f"synthetic graph, to depth {depth}", last, depth, options.rounds, points)
         run_json(db, "JSON of a page, depth 6", last, 6, options.rounds)
         run_json(db, "JSON of a page, a trace that lies together", node_at(db, 0.0011), 10, options.rounds)
+        run_pages(db, "JSON, pages of a larger trace", node_at(db, 0.03), options.rounds)
+    print()
+    run_hostile(options.port, options.nodes, options.rounds)
     if options.figure:
         draw(options.figure, points)
 
