@@ -281,6 +281,8 @@ test_hard_decimals(void)
 	CHECK(wrong == 0);
 }
 
+static unsigned wrongly_shortest;
+
 /* What is told without a conversion, against the conversion; returns what was told. */
 static bool
 check_shortest(uint64_t digits, int exponent)
@@ -295,8 +297,8 @@ check_shortest(uint64_t digits, int exponent)
 		double		value = decimal_text_to_double(text, length, decimal.exponent);
 		Decimal		shortest = value > 0 && isfinite(value) ? decimal_shortest(value) : (Decimal) {0, 0};
 
-		if (!CHECK(shortest.digits == decimal.digits && shortest.exponent == decimal.exponent))
-			fprintf(stderr, "  %" PRIu64 "e%d is not the shortest\n", decimal.digits, decimal.exponent);
+		if ((shortest.digits != decimal.digits || shortest.exponent != decimal.exponent) && wrongly_shortest++ < 10)
+			fprintf(stderr, "%" PRIu64 "e%d is not the shortest\n", decimal.digits, decimal.exponent);
 	}
 	return told;
 }
@@ -350,6 +352,7 @@ test_shortest(unsigned count)
 		check_shortest(UINT64_C(100000000000000000) - 1 - random % 200 * powers[random % 6], (int) (random % 640) - 330);
 		check_shortest((UINT64_C(1) << 52) + random % 5 - 2, (int) (random % 640) - 330);
 	}
+	CHECK(wrongly_shortest == 0);
 	CHECK(told > long_ones / 100 * 98);
 	printf("%u of %u decimals with 16 digits and more known for the shortest\n", told, long_ones);
 }
