@@ -3,7 +3,7 @@
 #
 #   trust.sh [NODES [ROUNDS]]     default 30000 and 5
 #
-# verify_audit() is compared with libsodium verifying as many signatures and doing nothing else;
+# verify_audit() is compared with libsodium verifying signatures on one core and doing nothing else;
 # create_snapshot() with the same document built by jsonb aggregation and hashed in SQL. Both sides
 # run in turn, round by round.
 set -euo pipefail
@@ -69,6 +69,9 @@ for round in $(seq "$rounds"); do
     printf '%-8s %18.2f %18.2f %8.2f\n' "$round" "$frozen" "$aggregated" "$(echo "$aggregated / $frozen" | bc -l)"
 done | tee "$directory/rounds"
 echo "ratio: median $(awk '{print $4}' "$directory/rounds" | median) (wanted: at least 5)"
+
+echo "memory: $(/usr/bin/python3 "$root/test/bench/trust_memory.py" "$connection" \
+    "SELECT reason.create_snapshot(ARRAY[id], 10000, 'descendants') FROM place WHERE i = 1") (wanted: less than 64 MB and work_mem)"
 
 megabytes=$(query -c "SELECT size_bytes / 1e6 FROM reason.snapshot ORDER BY no DESC LIMIT 1")
 for round in $(seq "$rounds"); do

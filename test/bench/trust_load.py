@@ -31,7 +31,7 @@ db.execute("ANALYZE place")
 db.execute("""
     SELECT count(*) FROM (SELECT reason.add_edges(json_build_object('edges', json_agg(json_build_object('from', a.id, 'to', b.id,
         'type', 'causal')))) FROM generate_series(2, %s) g (i), place a, place b
-        WHERE b.i = g.i AND a.i = greatest(1, g.i - 1 - g.i * 7919 %% 100) GROUP BY g.i / 2000) s""", (nodes,))
+        WHERE b.i = g.i AND a.i = greatest(1, g.i - 1 - g.i::bigint * 7919 %% 100) GROUP BY g.i / 2000) s""", (nodes,))
 token, = db.execute("SELECT reason.acquire_lease('seal', 'bench', '1 hour')").fetchone()
 
 began, sealed = time.monotonic(), 0
