@@ -193,11 +193,26 @@ PGresult *db_call_binary(struct db *db, const char *statement, int count, const 
     return call(db, statement, count, parameters, NULL, 1);
 }
 
+/* Whether a notification was read; all that were are taken. */
+static bool take_notifications(struct db *db)
+{
+    PGnotify *notification;
+    bool any = false;
+
+    while (db->connection && (notification = PQnotifies(db->connection))) {
+        PQfreemem(notification);
+        any = true;
+    }
+    return any;
+}
+
 bool db_wait(struct db *db, int timeout_ms, int wake_fd)
 {
     struct pollfd fds[2] = {{.fd = wake_fd, .events = POLLIN}, {.fd = db->connection ? PQsocket(db->connection) : -1, .events = POLLIN}};
-    PGnotify *notification;
 
+    /* one that came with the answer to the last call is no longer to be seen at the socket */
+    if (take_notifications(db))
+        return true;
     if (poll(fds, 2, timeout_ms) <= 0)
         return false;
     if (fds[1].revents) {
@@ -207,8 +222,7 @@ bool db_wait(struct db *db, int timeout_ms, int wake_fd)
             db_close(db);
             return true;
         }
-        while ((notification = PQnotifies(db->connection)))
-            PQfreemem(notification);
+        take_notifications(db);
     }
     return true;
 }

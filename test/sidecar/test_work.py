@@ -120,6 +120,25 @@ def test_a_writer_notifies_only_while_the_sidecar_sleeps(database, sidecar):
     listener.close()
 
 
+def test_a_ring_that_comes_with_the_answer_to_a_question_is_heard(database, sidecar):
+    """A writer rings after the sidecar has looked for events, and before it sleeps: while it asks what is unsigned, slowly here."""
+    database.connection.execute("ALTER FUNCTION reason.unsigned_seals(integer) RENAME TO unsigned_seals_at_once")
+    database.connection.execute("CREATE FUNCTION reason.unsigned_seals(max integer) RETURNS TABLE (division text, seq bigint, hash bytea) "
+                                "LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN PERFORM pg_sleep(0.5); "
+                                "RETURN QUERY SELECT * FROM reason.unsigned_seals_at_once(max); END $$")
+    database.connection.execute("GRANT EXECUTE ON FUNCTION reason.unsigned_seals(integer) TO reason_sidecar")
+    asks_before_sleep = ("SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' "
+                         "AND l.mode = 'ExclusiveLock' WHERE a.datname = current_database() AND a.state = 'active' "
+                         "AND a.query LIKE '%%unsigned_seals%%' AND clock_timestamp() < a.query_start + interval '0.2 s'")
+    for _ in range(3):
+        database.node()
+        wait_for(lambda: database.connection.execute(asks_before_sleep, ()).fetchone()[0], 15, "the last question before sleep")
+        database.node()
+        began = time.monotonic()
+        database.settled(10)
+        assert time.monotonic() - began < 3
+
+
 def test_sigterm_gives_the_leases_up_and_ends_with_success(database, sidecar):
     wait_for(lambda: database.value("SELECT count(*) FROM reason.lease WHERE expires_at > clock_timestamp()") == 2, 5, "two leases")
     assert sidecar.stop() == 0
