@@ -25,6 +25,7 @@ build() {
     rm -rf "$directory"
     mkdir -p "$directory/extension"
     cp -r sidecar "$directory/"
+    cp test/sanitize/thrd_create.c "$directory/sidecar/"
     cp extension/*.[ch] extension/*.control "$directory/extension/"
     make -s -C "$directory/sidecar" clean
     make -s -C "$directory/sidecar/verify" clean
