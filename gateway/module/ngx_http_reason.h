@@ -172,8 +172,6 @@ void reason_pool_serve(reason_pool_t *pool);
 reason_call_t *reason_pipeline_call(reason_connection_t *connection, ngx_uint_t place);
 reason_call_t *reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx);
 void reason_pipeline_pop(reason_connection_t *connection);
-/* the time of the first call begins (again) */
-void reason_pipeline_turn(reason_connection_t *connection);
 /* nobody waits for this answer any more; false: nor for any other on the connection */
 ngx_uint_t reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx);
 ngx_uint_t reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx);

@@ -187,8 +187,6 @@ ngx_int_t
 reason_call_pause(reason_connection_t *connection)
 {
     connection->paused = 1;
-    reason_pipeline_leave(connection);
-    reason_pool_serve(connection->pool);
     /* the time a client takes is not the database's: send_timeout watches it */
     if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
@@ -201,7 +199,7 @@ void
 reason_call_resume(reason_connection_t *connection)
 {
     connection->paused = 0;
-    reason_pipeline_turn(connection);
+    ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
     if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
         reason_pool_broken(connection, "going on");
         return;

@@ -13,9 +13,9 @@
  */
 #include "ngx_http_reason.h"
 
-#define REASON_WAIT   10000     /* microseconds */
-#define REASON_STALL  30        /* milliseconds */
-#define REASON_SLOW   64000     /* microseconds; a call that took longer says no more than this of its kind */
+#define REASON_WAIT   50000     /* microseconds */
+#define REASON_STALL  50        /* milliseconds */
+#define REASON_SLOW   200000    /* microseconds; a call that took longer says no more than this of its kind */
 
 
 reason_call_t *
@@ -35,7 +35,7 @@ reason_microseconds(void)
 }
 
 
-void
+static void
 reason_pipeline_turn(reason_connection_t *connection)
 {
     connection->since = ngx_current_msec;
