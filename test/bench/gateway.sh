@@ -1,68 +1,91 @@
 #!/usr/bin/env bash
-# What the gateway costs: GET /reason/node/{id} through TLS keep-alive, against pgbench calling the same SQL function
-# over the local socket with as many database connections.
+# What the gateway costs: requests through TLS keep-alive, against pgbench calling the same SQL functions over the local
+# socket, with as many database connections, the same arguments and the same options of the connection.
 #
-#   gateway.sh [SECONDS [ROUNDS]]     default 4 and 3
+#   gateway.sh [SECONDS [ROUNDS]]     default 3 and 3
 #
-# Both sides run in turn. wrk has no client certificates, so the listener measured asks for none and names the caller
-# itself; over keep-alive connections all else is the same.
+# Three workloads: GET of a node, GET of a trace of 63 nodes, POST of a node with durable commits. Both sides run in turn,
+# round by round. wrk has no client certificates, so the listener measured asks for none and names the caller itself; over
+# keep-alive connections all else is the same. The sidecar is stopped, so that it does not seal during whatever comes next.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-seconds=${1:-4}
+seconds=${1:-3}
 rounds=${2:-3}
 RUN_DIR=$(mktemp -d /tmp/reason-bench.XXXXXX)
 PORT_BASE=${BENCH_PORT_BASE:-15660}
 export RUN_DIR PORT_BASE
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
+# shellcheck source=test/bench/gateway_listener.sh
+. "$root/test/bench/gateway_listener.sh"
 port=$((PORT_BASE + 8))
-finish() {
-    stop_process "$RUN_DIR/bench/nginx.pid" nginx TERM
-    QUIET=yes "$root/test/stack/down.sh" || true
-    rm -rf "$RUN_DIR"
-}
-trap finish EXIT
-QUIET=yes "$root/test/stack/up.sh"
-prepare_service_user "$RUN_DIR"
+trap stop_listener EXIT
+start_listener "$port"
+stop_process "$RUN_DIR/sidecar.pid" reason-sidecar TERM
+stop_process "$RUN_DIR/gateway/nginx.pid" nginx TERM
+connections=$((8 * $(nproc)))
+PGOPTIONS=$(sed -n "s/.*options='\(.*\)'.*/\1/p" "$RUN_DIR/bench/nginx.conf")
+export PGOPTIONS
 
-mkdir -p "$RUN_DIR/bench/temp"
-# shellcheck disable=SC2016  # nginx expands its variables
-sed -e "s|:$https_port ssl|:$port ssl|" -e "s|:$ops_port;|:$((port + 1));|" -e 's|ssl_verify_client on|ssl_verify_client off|' \
-    -e 's|access_log .*;|access_log off;|' -e 's|limit_req zone.*;||' -e 's|\$reason_client_cn \$reason_client_issuer \$reason_client_uri|kernel "" ""|' \
-    "$RUN_DIR/gateway/nginx.conf" >"$RUN_DIR/bench/nginx.conf"
-owned_by_service "$RUN_DIR/bench" "$RUN_DIR/bench/temp"
-as_service /usr/sbin/nginx -p "$RUN_DIR/bench" -c "$RUN_DIR/bench/nginx.conf" -e "$RUN_DIR/log/bench.log"
-workers=$(nproc)
-connections=$((8 * workers))
+# ---------------------------------------------------------------- what is asked for
 
+# A full tree, its root the effect of all others; every node of it has a payload like those of the other workloads.
+body='{"type": "observation", "author": "bench", "payload": {"sensor": "rain", "value": 0.25, "unit": "mm", "place": {"lat": 51.5, "lon": -0.12}}}'
 # shellcheck disable=SC2119  # the default database
-node=$(echo "SELECT reason.add_node(type => 'observation', author => 'bench', payload => '{\"text\": \"it rains\"}')" | sql)
-url=https://localhost:$port/reason/node/$node
-wait_until 10 "the gateway" curl -fsS --cacert "$RUN_DIR/tls/ca.crt" -o /dev/null "$url"
-cat >"$RUN_DIR/call.sql" <<SQL
-SELECT status, headers, body FROM reason.http_get_node('kernel', NULL, NULL, 'bench', NULL, '$node');
+node=$(sql <<SQL
+CREATE TEMPORARY TABLE tree AS SELECT n, reason.add_node(type => 'observation', author => 'bench', payload => '$body'::jsonb -> 'payload') AS id
+    FROM generate_series(1, 63) n;
+SELECT count(reason.add_edge(f.id, t.id, 'causal')) FROM tree f JOIN tree t ON t.n = f.n / 2 \\g /dev/null
+SELECT id FROM tree WHERE n = 1;
 SQL
-chmod 644 "$RUN_DIR/call.sql"
+)
+declare -A url call
+url[node]=/reason/node/$node
+url[trace]=/reason/trace/$node
+url[write]=/reason/node
+call[node]="http_get_node(:caller, NULL, NULL, :request, NULL, :node)"
+call[trace]="http_get_trace(:caller, NULL, NULL, :request, NULL, :node, :query)"
+call[write]="http_post_node(:caller, NULL, NULL, :request, NULL, :body, NULL, NULL, NULL)"
+for workload in "${!call[@]}"; do
+    echo "SELECT status, headers, body FROM reason.${call[$workload]};" >"$RUN_DIR/$workload.sql"
+done
+printf 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[%s]]\n' "$body" >"$RUN_DIR/write.lua"
+echo "-- a plain GET" | tee "$RUN_DIR/node.lua" >"$RUN_DIR/trace.lua"
+chmod 644 "$RUN_DIR"/*.sql
+wait_until 10 "the gateway" curl -fsS --cacert "$RUN_DIR/tls/ca.crt" -o /dev/null "https://localhost:$port${url[node]}"
 
-# direct CLIENTS: calls a second, and the mean of their milliseconds
+# ---------------------------------------------------------------- measuring
+
+# direct WORKLOAD CLIENTS: calls a second, and their median milliseconds
 direct() {
-    as_service "$pg_bin/pgbench" -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$RUN_DIR/call.sql" -h "$(socket_directory)" -p "$pg_port" -U gateway reason |
-        awk '/^tps/ {tps = $3} /^latency average/ {ms = $4} END {print tps, ms}'
+    rm -f "$RUN_DIR/bench/temp"/calls*
+    as_service "$pg_bin/pgbench" -n -M prepared -c "$2" -j 2 -T "$seconds" -f "$RUN_DIR/$1.sql" -l --log-prefix="$RUN_DIR/bench/temp/calls" \
+        -D caller=kernel -D request=811165514129d0e81bf2741bc4144c5c -D node="$node" -D query='{}' -D body="$body" \
+        -h "$(socket_directory)" -p "$pg_port" -U gateway reason | awk '/^tps/ {printf "%s ", $3}'
+    sort -n -k 3,3 "$RUN_DIR/bench/temp"/calls* | awk '{us[NR] = $3} END {print us[int((NR + 1) / 2)] / 1000}'
 }
-# through CONNECTIONS: calls a second, median milliseconds, answers that were not 2xx
+# through WORKLOAD CLIENTS: the same, and the number of answers that were not 2xx
 through() {
-    wrk -t $(($1 < 2 ? 1 : 2)) -c "$1" -d "${seconds}s" --latency "$url" |
+    wrk -t $(($2 < 2 ? 1 : 2)) -c "$2" -d "${seconds}s" --latency -s "$RUN_DIR/$1.lua" "https://localhost:$port${url[$1]}" |
         awk '/^Requests\/sec/ {rate = $2} / 50%/ {ms = $2 ~ /us$/ ? $2 / 1000 : $2 + 0} /Non-2xx/ {bad = $NF} END {print rate, ms, bad + 0}'
 }
 
-printf '%6s %16s %16s %8s %14s %14s %10s\n' round pgbench/s gateway/s ratio "pgbench ms" "gateway ms" added
-for round in $(seq "$rounds"); do
-    read -r direct_rate _ < <(direct "$connections")
-    read -r gateway_rate _ bad < <(through 64)
-    [ "$bad" -eq 0 ] || fail "$bad answers were errors"
-    read -r _ direct_ms < <(direct 1)
-    read -r _ gateway_ms _ < <(through 1)
-    awk -v r="$round" -v d="$direct_rate" -v g="$gateway_rate" -v dm="$direct_ms" -v gm="$gateway_ms" \
-        'BEGIN {printf "%6d %16.0f %16.0f %8.2f %14.3f %14.3f %10.3f\n", r, d, g, g / d, dm, gm, gm - dm}'
+printf '%-8s %6s %10s %10s %7s %12s %12s %8s\n' workload round pgbench/s gateway/s ratio "pgbench ms" "gateway ms" added
+for workload in node trace write; do
+    for round in $(seq "$rounds"); do
+        read -r direct_rate _ < <(direct "$workload" "$connections")
+        read -r gateway_rate _ bad < <(through "$workload" 64)
+        [ "$bad" -eq 0 ] || fail "$bad answers were errors"
+        read -r _ direct_ms < <(direct "$workload" 1)
+        read -r _ gateway_ms _ < <(through "$workload" 1)
+        awk -v w="$workload" -v r="$round" -v d="$direct_rate" -v g="$gateway_rate" -v dm="$direct_ms" -v gm="$gateway_ms" \
+            'BEGIN {printf "%-8s %6d %10.0f %10.0f %7.2f %12.3f %12.3f %8.3f\n", w, r, d, g, g / d, dm, gm, gm - dm}'
+    done
+done | tee "$RUN_DIR/rounds"
+median() {
+    awk -v w="$1" -v column="$2" '$1 == w {print $column}' "$RUN_DIR/rounds" | sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'
+}
+for workload in node trace write; do
+    echo "$workload: median ratio $(median "$workload" 5) (wanted: at least $([ $workload = write ] && echo 0.8 || echo 0.7)), added $(median "$workload" 8) ms (wanted: under 0.3)"
 done
-echo "pgbench with $connections connections, gateway with 64 clients on $connections; milliseconds with one client (mean, median)"
+echo "pgbench with $connections connections, gateway with 64 clients on $connections; milliseconds are medians with one client"
