@@ -127,10 +127,10 @@ class Tampering:
         self.database("ROLLBACK")
 
 
-def create_database(name, extension=True):
+def create_database(name, extension=True, options=""):
     with psycopg.connect(f"{SERVER} dbname=postgres", autocommit=True) as server:
         server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        server.execute(f'CREATE DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" {options}')
     database = Database(name)
     if extension:
         database("SET client_min_messages = warning")

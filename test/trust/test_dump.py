@@ -116,6 +116,32 @@ def test_data_alone_into_a_fresh_extension(source, tmp_path):
         drop_database(copy)
 
 
+def payload_bytes(db):
+    """Of a snapshot made now: what is signed but for its id, time and version."""
+    roots = db.one("SELECT root_ids FROM reason.snapshot WHERE status = 'complete' ORDER BY no LIMIT 1")
+    made = db.one("SELECT reason.create_snapshot(%s, 100, include_annotations => true)", roots)
+    text = b"".join(c for c, in db("SELECT c.bytes FROM reason.snapshot_chunk c JOIN reason.snapshot s ON s.no = c.snapshot_no"
+                                   " WHERE s.id = %s ORDER BY c.chunk", made)).decode()
+    return text[text.index(',"payload":'):text.index('},"reasoning_graph_version"')]
+
+
+def test_another_locale_freezes_the_same_bytes(source, tmp_path):
+    if not source("SELECT FROM pg_collation WHERE collprovider = 'i' LIMIT 1"):
+        pytest.skip("this PostgreSQL was built without ICU")
+    archive = tmp_path / "dump"
+    run("pg_dump", "-F", "custom", "-f", str(archive), source.name)
+    copy = create_database(f"{source.name}_locale", False, "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE-u-co-phonebk-kf-upper'")
+    try:
+        run("pg_restore", "-e", "-d", copy.name, str(archive))
+        check_copy(source, copy)
+        copy("SET timezone = 'America/St_Johns'")
+        copy("SET datestyle = 'sql, dmy'")
+        assert copy.one("SELECT 'a' < 'B'") != source.one("SELECT 'a' < 'B'")
+        assert payload_bytes(copy) == payload_bytes(source)
+    finally:
+        drop_database(copy)
+
+
 def test_a_logical_replica_is_the_same(source):
     if source.one("SHOW wal_level") != "logical":
         pytest.skip("the server does not replicate logically")
