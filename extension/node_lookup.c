@@ -63,12 +63,19 @@ node_lookup_end(NodeLookup *lookup)
 	table_close(lookup->heap, AccessShareLock);
 }
 
-NodeLookupResult
-node_lookup(NodeLookup *lookup, const WriteInput *input, const pg_uuid_t *id, RecordText division, FoundNode *found)
+static const char *
+uuid_text(const pg_uuid_t *id)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}
+
+void
+node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id, RecordText division,
+			const char *hint, FoundNode *found)
 {
 	ScanKeyData key;
-	NodeLookupResult result = NODE_ABSENT;
 
+	found->division.data = NULL;
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
 	index_rescan(lookup->scan, &key, 1, NULL, 0);
 	while (index_getnext_slot(lookup->scan, ForwardScanDirection, lookup->slot))
@@ -82,14 +89,15 @@ node_lookup(NodeLookup *lookup, const WriteInput *input, const pg_uuid_t *id, Re
 		if (division.data ? division.length != length || memcmp(division.data, name, length) != 0
 			: !write_division_granted(input, name, length))
 			continue;
-		if (result == NODE_FOUND)
-			return NODE_AMBIGUOUS;
-		result = NODE_FOUND;
+		if (found->division.data)
+			write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, "Name the division.",
+						 "node \"%s\" exists in several divisions", uuid_text(id));
 		found->no = DatumGetInt64(slot_getattr(lookup->slot, ATTNUM_NO, &isnull));
 		found->division.data = pnstrdup(name, length);
 		found->division.length = length;
 		digest = DatumGetByteaPP(slot_getattr(lookup->slot, ATTNUM_DIGEST, &isnull));
 		memcpy(found->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
 	}
-	return result;
+	if (found->division.data == NULL)
+		write_refuse(input, value, ERRCODE_NO_DATA_FOUND, hint, "node \"%s\" does not exist", uuid_text(id));
 }

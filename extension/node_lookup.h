@@ -30,22 +30,16 @@ typedef struct FoundNode
 	uint8		digest[REASON_DIGEST_LENGTH];
 } FoundNode;
 
-typedef enum NodeLookupResult
-{
-	NODE_ABSENT,
-	NODE_FOUND,
-	NODE_AMBIGUOUS				/* the same id in several divisions of the caller */
-} NodeLookupResult;
-
 /* Opens the tables; what the active snapshot sees is found. */
 extern void node_lookup_begin(NodeLookup *lookup);
 extern void node_lookup_end(NodeLookup *lookup);
 
 /*
- * The node of that id in the division, or, when division->data is NULL, in any
- * that input->divisions grants.
+ * The node of that id in the division, or, when division.data is NULL, in any
+ * that input->divisions grants.  Raises an error about `value` (NULL: about the
+ * record) if there is none, with `hint`, or if several divisions have one.
  */
-extern NodeLookupResult node_lookup(NodeLookup *lookup, const WriteInput *input, const pg_uuid_t *id,
-									RecordText division, FoundNode *found);
+extern void node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id,
+						RecordText division, const char *hint, FoundNode *found);
 
 #endif							/* REASON_NODE_LOOKUP_H */

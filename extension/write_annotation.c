@@ -8,9 +8,6 @@
 #include "canonical_backend.h"
 #include "node_lookup.h"
 #include "record.h"
-#include "sha256.h"
-#include "uuid.h"
-#include "write_event.h"
 #include "write_input.h"
 #include "write_row.h"
 #include "write_rows.h"
@@ -109,59 +106,60 @@ requester(RecordText request)
 	return result;
 }
 
+/* What is annotated with: the payload, or a note, which is the short form of a payload that is a string. */
+static const JsonNode *
+annotation_content(WriteInput *input, const JsonNode *object, const JsonNode *const *slots)
+{
+	if ((slots[MEMBER_NOTE] == NULL) == (slots[MEMBER_CONTENT] == NULL))
+		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					 "give one of \"note\", \"text\" and \"payload\"");
+	if (slots[MEMBER_NOTE] == NULL)
+		return slots[MEMBER_CONTENT];
+	(void) write_text(input, slots[MEMBER_NOTE], "note", (size_t) reason_max_payload_kb * 1024);
+	return slots[MEMBER_NOTE];
+}
+
+static void
+find_target(WriteInput *input, const JsonNode *named_division, AnnotationRecord *annotation, FoundNode *target)
+{
+	NodeLookup	lookup;
+	RecordText	division = {NULL, 0};
+
+	if (named_division)
+		write_division(input, named_division, &division);
+	node_lookup_begin(&lookup);
+	node_lookup(&lookup, input, NULL, &annotation->target, division, NULL, target);
+	node_lookup_end(&lookup);
+	annotation->division = target->division;
+	memcpy(annotation->target_digest, target->digest, REASON_DIGEST_LENGTH);
+}
+
 Datum
 reason_insert_annotation(PG_FUNCTION_ARGS)
 {
 	WriteInput	input = {0};
 	WriteRows	rows;
-	NodeLookup	lookup;
 	FoundNode	target;
-	RecordText	division = {NULL, 0};
+	AnnotationRecord annotation = {0};
 	const JsonNode *object;
 	const JsonNode *slots[MEMBER_COUNT];
 	Datum		values[COLUMN_COUNT];
 	bool		nulls[COLUMN_COUNT] = {0};
 	uint8		salt[REASON_SALT_LENGTH];
-	uint8		digest[REASON_DIGEST_LENGTH];
-	AnnotationRecord annotation = {0};
-	WriteEvent	event = {0};
-	NodeLookupResult lookup_result;
 	CanonicalText payload;
 	CanonicalText metadata;
-	CanonicalText record_bytes;
-	CanonicalText event_bytes;
+	CanonicalText bytes;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("input, target and divisions must not be null")));
+	write_input_arguments(&input, fcinfo);
 	canonical_text_init(&payload);
 	canonical_text_init(&metadata);
-	canonical_text_init(&record_bytes);
-	canonical_text_init(&event_bytes);
+	canonical_text_init(&bytes);
 
 	annotation.target = *PG_GETARG_UUID_P(1);
-	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
-	input.request = row_text_argument(fcinfo, 3);
-	input.policy = row_text_argument(fcinfo, 4);
 	object = write_input_read(&input, PG_GETARG_TEXT_PP(0), NULL);
 	write_members(&input, object, members, slots, MEMBER_COUNT, MEMBER_CONTENT);
-
-	if (slots[MEMBER_DIVISION])
-		write_division(&input, slots[MEMBER_DIVISION], &division);
-	node_lookup_begin(&lookup);
-	lookup_result = node_lookup(&lookup, &input, &annotation.target, division, &target);
-	node_lookup_end(&lookup);
-	if (lookup_result != NODE_FOUND)
-		write_refuse(&input, NULL, lookup_result == NODE_ABSENT ? ERRCODE_NO_DATA_FOUND : ERRCODE_INVALID_PARAMETER_VALUE,
-					 lookup_result == NODE_ABSENT ? NULL : "Name the division.",
-					 lookup_result == NODE_ABSENT ? "node \"%s\" does not exist" : "node \"%s\" exists in several divisions",
-					 DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&annotation.target))));
-	annotation.division = target.division;
-	memcpy(annotation.target_digest, target.digest, REASON_DIGEST_LENGTH);
-
-	if (!write_uuid(&input, slots[MEMBER_ID], "id", &annotation.id))
-		uuid_generate_v7(&annotation.id);
+	find_target(&input, slots[MEMBER_DIVISION], &annotation, &target);
+	write_own_or_new_uuid(&input, slots[MEMBER_ID], "id", &annotation.id);
 	annotation.author = write_text(&input, slots[MEMBER_AUTHOR], "author", 1024);
 	if (annotation.author.data == NULL)
 		annotation.author = requester(input.request);
@@ -169,29 +167,9 @@ reason_insert_annotation(PG_FUNCTION_ARGS)
 	if (annotation.type.data == NULL)
 		annotation.type = row_literal("note");
 	annotation.metadata = row_metadata(&input, slots[MEMBER_METADATA], &metadata);
-
-	/* note and text are the short form of a payload that is a string. */
-	if ((slots[MEMBER_NOTE] == NULL) == (slots[MEMBER_CONTENT] == NULL))
-		write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
-					 "give one of \"note\", \"text\" and \"payload\"");
-	if (slots[MEMBER_NOTE])
-	{
-		(void) write_text(&input, slots[MEMBER_NOTE], "note", (size_t) reason_max_payload_kb * 1024);
-		slots[MEMBER_CONTENT] = slots[MEMBER_NOTE];
-	}
-	row_commit_payload(&input, slots[MEMBER_CONTENT], &payload, salt, annotation.payload_hash);
+	row_commit_payload(&input, annotation_content(&input, object, slots), &payload, salt, annotation.payload_hash);
 	annotation.created_at = next_record_time(0);
-	record_write_annotation(&record_bytes.buffer, &annotation);
-	sha256_of(digest, record_bytes.buffer.data, record_bytes.buffer.length);
-
-	event.subject = EVENT_ANNOTATION;
-	if (!write_uuid(&input, slots[MEMBER_AUDIT_EVENT_ID], "auditEventId", &event.id))
-		uuid_generate_v7(&event.id);
-	event.division = annotation.division;
-	event.ts = annotation.created_at;
-	event.record = canonical_text_bytes(&record_bytes);
-	event.request = input.request;
-	event.policy = input.policy;
+	record_write_annotation(&bytes.buffer, &annotation);
 
 	write_rows_begin(&rows, fcinfo, &input, "annotation", columns, COLUMN_COUNT);
 	values[COLUMN_ID] = row_uuid(&annotation.id);
@@ -204,9 +182,8 @@ reason_insert_annotation(PG_FUNCTION_ARGS)
 	values[COLUMN_CREATED_AT] = TimestampTzGetDatum(annotation.created_at);
 	values[COLUMN_SALT] = row_bytes(salt, sizeof(salt));
 	values[COLUMN_PAYLOAD_HASH] = row_bytes(annotation.payload_hash, REASON_DIGEST_LENGTH);
-	values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
-	values[COLUMN_AUDIT_EVENT_ID] = row_uuid(&event.id);
-	write_rows_add(&rows, values, nulls, &event, &event_bytes.buffer);
+	write_rows_add(&rows, EVENT_ANNOTATION, annotation.division, annotation.created_at, &bytes.buffer,
+				   slots[MEMBER_AUDIT_EVENT_ID], values, nulls);
 	write_rows_end(&rows);
 	return (Datum) 0;
 }

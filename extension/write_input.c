@@ -6,12 +6,16 @@
 
 #include "canonical.h"
 #include "canonical_backend.h"
+#include "uuid.h"
 #include "write_input.h"
+#include "write_row.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #define MAX_DIVISION_LENGTH 63
@@ -91,6 +95,21 @@ report_unreadable(const WriteInput *input, const JsonError *error)
 			 errdetail_internal("%s", place_detail(index, error->offset, error->pointer, strlen(error->pointer))),
 			 error->code == JSON_ERROR_NUMBER_INEXACT ?
 			 errhint("Write the number as a string to keep all its digits.") : 0));
+}
+
+void
+write_input_arguments(WriteInput *input, FunctionCallInfo fcinfo)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %d of %s() must not be null", i + 1, get_func_name(fcinfo->flinfo->fn_oid))));
+	}
+	input->divisions = PG_GETARG_ARRAYTYPE_P(2);
+	input->request = row_text_argument(fcinfo, 3);
+	input->policy = row_text_argument(fcinfo, 4);
 }
 
 const JsonNode *
@@ -173,6 +192,16 @@ write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char 
 			 errdetail_internal("%s", place_detail(in_batch ? input->index : -1, value ? (int64) value->start : -1,
 												   pointer.data, pointer.length)) : 0,
 			 hint ? errhint("%s", hint) : 0));
+}
+
+const JsonNode *
+write_input_next(WriteInput *input, const JsonNode *records, const JsonNode *previous)
+{
+	CHECK_FOR_INTERRUPTS();
+	input->index++;
+	if (input->collection == NULL)
+		return previous ? NULL : records;
+	return previous ? json_next(&input->document, records, previous) : json_first(&input->document, records);
 }
 
 void
@@ -269,6 +298,13 @@ write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t
 
 refuse:
 	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" must be a UUID", name);
+}
+
+void
+write_own_or_new_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid)
+{
+	if (!write_uuid(input, value, name, uuid))
+		uuid_generate_v7(uuid);
 }
 
 /* `width` digits as a number, -1 if there are others. */
@@ -408,16 +444,30 @@ write_division(WriteInput *input, const JsonNode *value, RecordText *division)
 					 "division \"%.*s\" does not exist or is not granted", (int) division->length, division->data);
 }
 
-const char *
-write_choice(const WriteInput *input, const JsonNode *value, const char *const *names)
+/* "a, b and c" */
+static const char *
+enumerate(const char *const *words)
 {
-	if (value->kind != JSON_STRING)
-		return NULL;
-	for (; *names; names++)
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; words[i]; i++)
+		appendStringInfo(&list, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " and ", words[i]);
+	return list.data;
+}
+
+RecordText
+write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, const char *kind, const char *const *types)
+{
+	for (int i = 0; value && value->kind == JSON_STRING && types[i]; i++)
 	{
-		if (strlen(*names) == value->length &&
-			pg_strncasecmp(*names, json_string(&input->document, value), value->length) == 0)
-			return *names;
+		RecordText	type = {types[i], strlen(types[i])};
+
+		if (type.length == value->length && pg_strncasecmp(type.data, json_string(&input->document, value), type.length) == 0)
+			return type;
 	}
-	return NULL;
+	if (value == NULL)
+		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
+	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, psprintf("Types are %s.", enumerate(types)),
+				 "unknown %s type", kind);
 }

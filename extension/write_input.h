@@ -41,11 +41,20 @@ typedef struct WriteInput
 	RecordText	policy;			/* canonical, or absent */
 } WriteInput;
 
+/* What (input text, …, divisions text[], request json, policy json) says besides the input; none of the first three may be NULL. */
+extern void write_input_arguments(WriteInput *input, FunctionCallInfo fcinfo);
+
 /*
  * Reads `text`, which must stay where it is.  collection == NULL: the root is
  * the record.  Returns the container of the records, or the one record.
  */
 extern const JsonNode *write_input_read(WriteInput *input, text *source, const char *collection);
+
+/*
+ * The record after `previous` of what write_input_read() returned, the first
+ * after NULL; NULL after the last.  Messages are about this record from now on.
+ */
+extern const JsonNode *write_input_next(WriteInput *input, const JsonNode *records, const JsonNode *previous);
 
 /*
  * Spreads an object's members over slots[]: absent members stay NULL, and so
@@ -59,6 +68,8 @@ extern void write_members(WriteInput *input, const JsonNode *object, const Write
 /* Readers of one member; `name` is for messages.  All raise errors that name the place. */
 extern RecordText write_text(WriteInput *input, const JsonNode *value, const char *name, size_t max_bytes);
 extern bool write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid);
+/* A new UUID of version 7 if none is given. */
+extern void write_own_or_new_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid);
 extern TimestampTz write_timestamp(WriteInput *input, const JsonNode *value, const char *name);
 extern void write_division(WriteInput *input, const JsonNode *value, RecordText *division);
 
@@ -69,7 +80,11 @@ extern bool write_division_granted(const WriteInput *input, const char *division
 extern REASON_NORETURN void write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint,
 						 const char *format,...) pg_attribute_printf(5, 6);
 
-/* One of `names` (NULL-terminated), without regard to ASCII case; NULL if none. */
-extern const char *write_choice(const WriteInput *input, const JsonNode *value, const char *const *names);
+/*
+ * The type of a record of some kind ("node", "edge"): one of `types` (NULL-terminated), as it stands there, matched
+ * without regard to ASCII case.
+ */
+extern RecordText write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, const char *kind,
+							 const char *const *types);
 
 #endif							/* REASON_WRITE_INPUT_H */

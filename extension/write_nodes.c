@@ -10,14 +10,11 @@
 #include "canonical_backend.h"
 #include "record.h"
 #include "sha256.h"
-#include "uuid.h"
-#include "write_event.h"
 #include "write_input.h"
 #include "write_row.h"
 #include "write_rows.h"
 
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -143,123 +140,106 @@ version_text(WriteInput *input, const JsonNode *value)
 	return write_text(input, value, "version", 255);
 }
 
+/* What a node is made of, in buffers that are used again for the next. */
+typedef struct NodeWrite
+{
+	const JsonNode *slots[MEMBER_COUNT];
+	NodeRecord	record;
+	uint8		salt[REASON_SALT_LENGTH];
+	CanonicalText payload;
+	CanonicalText metadata;
+	CanonicalText payload_ref;
+	CanonicalText bytes;		/* of the record */
+} NodeWrite;
+
+static void
+read_node(WriteInput *input, const JsonNode *object, NodeWrite *write)
+{
+	const JsonNode **slots = write->slots;
+	NodeRecord *node = &write->record;
+
+	memset(node, 0, sizeof(NodeRecord));
+	write_members(input, object, members, slots, MEMBER_COUNT, MEMBER_PAYLOAD);
+	node->type = write_type(input, object, slots[MEMBER_TYPE], "node", node_types);
+	node->author = write_text(input, slots[MEMBER_AUTHOR], "author", 1024);
+	if (node->author.data == NULL)
+		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"author\" is missing");
+	write_division(input, slots[MEMBER_DIVISION], &node->division);
+	write_own_or_new_uuid(input, slots[MEMBER_ID], "id", &node->id);
+	if (slots[MEMBER_TS])
+	{
+		node->has_occurred_at = true;
+		node->occurred_at = write_timestamp(input, slots[MEMBER_TS], "ts");
+	}
+	node->version = version_text(input, slots[MEMBER_VERSION]);
+	node->manifest_signature_id = write_text(input, slots[MEMBER_MANIFEST_SIGNATURE_ID], "manifestSignatureId", 255);
+	node->metadata = row_metadata(input, slots[MEMBER_METADATA], &write->metadata);
+	if (slots[MEMBER_PAYLOAD_REF])
+	{
+		check_payload_ref(input, slots[MEMBER_PAYLOAD_REF]);
+		node->payload_ref = canonical_text_of(&write->payload_ref, &input->document, slots[MEMBER_PAYLOAD_REF]);
+	}
+	else if (slots[MEMBER_PAYLOAD] == NULL)
+		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE,
+					 "Give the payload, or payloadRef with the place where it is kept.", "\"payload\" is missing");
+	row_commit_payload(input, slots[MEMBER_PAYLOAD], &write->payload, write->salt, node->payload_hash);
+}
+
+static void
+add_node(WriteRows *rows, NodeWrite *write)
+{
+	const NodeRecord *node = &write->record;
+	Datum		values[COLUMN_COUNT];
+	bool		nulls[COLUMN_COUNT] = {0};
+
+	write->bytes.buffer.length = 0;
+	record_write_node(&write->bytes.buffer, node);
+
+	values[COLUMN_ID] = row_uuid(&node->id);
+	values[COLUMN_DIVISION] = row_text(node->division);
+	values[COLUMN_TYPE] = row_text(node->type);
+	values[COLUMN_AUTHOR] = row_text(node->author);
+	values[COLUMN_PAYLOAD] = row_jsonb(canonical_text_bytes(&write->payload));
+	values[COLUMN_METADATA] = row_jsonb(node->metadata);
+	values[COLUMN_CREATED_AT] = TimestampTzGetDatum(node->created_at);
+	nulls[COLUMN_OCCURRED_AT] = !node->has_occurred_at;
+	values[COLUMN_OCCURRED_AT] = TimestampTzGetDatum(node->occurred_at);
+	nulls[COLUMN_VERSION] = node->version.data == NULL;
+	values[COLUMN_VERSION] = row_text(node->version);
+	nulls[COLUMN_MANIFEST_SIGNATURE_ID] = node->manifest_signature_id.data == NULL;
+	values[COLUMN_MANIFEST_SIGNATURE_ID] = row_text(node->manifest_signature_id);
+	nulls[COLUMN_PAYLOAD_REF] = node->payload_ref.data == NULL;
+	values[COLUMN_PAYLOAD_REF] = node->payload_ref.data ? row_jsonb(node->payload_ref) : (Datum) 0;
+	values[COLUMN_SALT] = row_bytes(write->salt, REASON_SALT_LENGTH);
+	values[COLUMN_PAYLOAD_HASH] = row_bytes(node->payload_hash, REASON_DIGEST_LENGTH);
+	write_rows_add(rows, EVENT_NODE, node->division, node->created_at, &write->bytes.buffer,
+				   write->slots[MEMBER_AUDIT_EVENT_ID], values, nulls);
+}
+
 Datum
 reason_insert_nodes(PG_FUNCTION_ARGS)
 {
 	WriteInput	input = {0};
-	bool		single;
-	const JsonNode *records;
-	const JsonNode *object;
 	WriteRows	rows;
+	NodeWrite	write;
 	TimestampTz created_at = 0;
-	CanonicalText payload;
-	CanonicalText metadata;
-	CanonicalText payload_ref;
-	CanonicalText record_bytes;
-	CanonicalText event_bytes;
+	const JsonNode *records;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("input, single and divisions must not be null")));
-
-	single = PG_GETARG_BOOL(1);
-	input.divisions = PG_GETARG_ARRAYTYPE_P(2);
-	input.request = row_text_argument(fcinfo, 3);
-	input.policy = row_text_argument(fcinfo, 4);
-	records = write_input_read(&input, PG_GETARG_TEXT_PP(0), single ? NULL : "nodes");
-
-	canonical_text_init(&payload);
-	canonical_text_init(&metadata);
-	canonical_text_init(&payload_ref);
-	canonical_text_init(&record_bytes);
-	canonical_text_init(&event_bytes);
+	write_input_arguments(&input, fcinfo);
+	records = write_input_read(&input, PG_GETARG_TEXT_PP(0), PG_GETARG_BOOL(1) ? NULL : "nodes");
+	canonical_text_init(&write.payload);
+	canonical_text_init(&write.metadata);
+	canonical_text_init(&write.payload_ref);
+	canonical_text_init(&write.bytes);
 	write_rows_begin(&rows, fcinfo, &input, "node", columns, COLUMN_COUNT);
 
-	for (object = single ? records : json_first(&input.document, records); object;
-		 object = single ? NULL : json_next(&input.document, records, object))
+	for (const JsonNode *object = NULL; (object = write_input_next(&input, records, object)) != NULL;)
 	{
-		const JsonNode *slots[MEMBER_COUNT];
-		Datum		values[COLUMN_COUNT];
-		bool		nulls[COLUMN_COUNT] = {0};
-		uint8		salt[REASON_SALT_LENGTH];
-		uint8		digest[REASON_DIGEST_LENGTH];
-		const char *type;
-		NodeRecord	node = {0};
-		WriteEvent	event = {0};
 		MemoryContext old_context = MemoryContextSwitchTo(rows.context);
 
-		CHECK_FOR_INTERRUPTS();
-		input.index++;
-		write_members(&input, object, members, slots, MEMBER_COUNT, MEMBER_PAYLOAD);
-
-		if (slots[MEMBER_TYPE] == NULL)
-			write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
-		type = write_choice(&input, slots[MEMBER_TYPE], node_types);
-		if (type == NULL)
-			write_refuse(&input, slots[MEMBER_TYPE], ERRCODE_INVALID_PARAMETER_VALUE,
-						 "Types are observation, recommendation, decision, action, hypothesis, policyCheck, score, correction and annotation.",
-						 "unknown node type");
-		node.type = row_literal(type);
-		node.author = write_text(&input, slots[MEMBER_AUTHOR], "author", 1024);
-		if (node.author.data == NULL)
-			write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"author\" is missing");
-		write_division(&input, slots[MEMBER_DIVISION], &node.division);
-		if (!write_uuid(&input, slots[MEMBER_ID], "id", &node.id))
-			uuid_generate_v7(&node.id);
-		if (slots[MEMBER_TS])
-		{
-			node.has_occurred_at = true;
-			node.occurred_at = write_timestamp(&input, slots[MEMBER_TS], "ts");
-		}
-		node.version = version_text(&input, slots[MEMBER_VERSION]);
-		node.manifest_signature_id = write_text(&input, slots[MEMBER_MANIFEST_SIGNATURE_ID], "manifestSignatureId", 255);
-		node.metadata = row_metadata(&input, slots[MEMBER_METADATA], &metadata);
-		if (slots[MEMBER_PAYLOAD_REF])
-		{
-			check_payload_ref(&input, slots[MEMBER_PAYLOAD_REF]);
-			node.payload_ref = canonical_text_of(&payload_ref, &input.document, slots[MEMBER_PAYLOAD_REF]);
-		}
-		else if (slots[MEMBER_PAYLOAD] == NULL)
-			write_refuse(&input, object, ERRCODE_INVALID_PARAMETER_VALUE,
-						 "Give the payload, or payloadRef with the place where it is kept.", "\"payload\" is missing");
-
-		row_commit_payload(&input, slots[MEMBER_PAYLOAD], &payload, salt, node.payload_hash);
-		node.created_at = created_at = next_record_time(created_at);
-		record_bytes.buffer.length = 0;
-		record_write_node(&record_bytes.buffer, &node);
-		sha256_of(digest, record_bytes.buffer.data, record_bytes.buffer.length);
-
-		event.subject = EVENT_NODE;
-		if (!write_uuid(&input, slots[MEMBER_AUDIT_EVENT_ID], "auditEventId", &event.id))
-			uuid_generate_v7(&event.id);
-		event.division = node.division;
-		event.ts = created_at;
-		event.record = canonical_text_bytes(&record_bytes);
-		event.request = input.request;
-		event.policy = input.policy;
-
-		values[COLUMN_ID] = row_uuid(&node.id);
-		values[COLUMN_DIVISION] = row_text(node.division);
-		values[COLUMN_TYPE] = row_text(node.type);
-		values[COLUMN_AUTHOR] = row_text(node.author);
-		values[COLUMN_PAYLOAD] = row_jsonb(canonical_text_bytes(&payload));
-		values[COLUMN_METADATA] = row_jsonb(node.metadata);
-		values[COLUMN_CREATED_AT] = TimestampTzGetDatum(created_at);
-		nulls[COLUMN_OCCURRED_AT] = !node.has_occurred_at;
-		values[COLUMN_OCCURRED_AT] = TimestampTzGetDatum(node.occurred_at);
-		nulls[COLUMN_VERSION] = node.version.data == NULL;
-		values[COLUMN_VERSION] = row_text(node.version);
-		nulls[COLUMN_MANIFEST_SIGNATURE_ID] = node.manifest_signature_id.data == NULL;
-		values[COLUMN_MANIFEST_SIGNATURE_ID] = row_text(node.manifest_signature_id);
-		nulls[COLUMN_PAYLOAD_REF] = node.payload_ref.data == NULL;
-		values[COLUMN_PAYLOAD_REF] = node.payload_ref.data ? row_jsonb(node.payload_ref) : (Datum) 0;
-		values[COLUMN_SALT] = row_bytes(salt, sizeof(salt));
-		values[COLUMN_PAYLOAD_HASH] = row_bytes(node.payload_hash, REASON_DIGEST_LENGTH);
-		values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
-		values[COLUMN_AUDIT_EVENT_ID] = row_uuid(&event.id);
-		write_rows_add(&rows, values, nulls, &event, &event_bytes.buffer);
-
+		read_node(&input, object, &write);
+		write.record.created_at = created_at = next_record_time(created_at);
+		add_node(&rows, &write);
 		MemoryContextSwitchTo(old_context);
 	}
 	write_rows_end(&rows);

@@ -6,6 +6,7 @@
 
 #include "doorbell.h"
 #include "safe_mode.h"
+#include "sha256.h"
 #include "write_row.h"
 #include "write_rows.h"
 
@@ -58,6 +59,8 @@ write_rows_begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, co
 	rows->results = (ReturnSetInfo *) fcinfo->resultinfo;
 	rows->input = input;
 	rows->kind = kind;
+	rows->column_count = column_count;
+	buffer_init(&rows->event_payload, canonical_realloc, CurrentMemoryContext);
 	rows->context = AllocSetContextCreate(CurrentMemoryContext, "reason rows", ALLOCSET_DEFAULT_SIZES);
 	record_insert_begin(&rows->records, kind, columns, column_count, duplicate_record, rows);
 	record_insert_begin(&rows->events, "audit_event", event_columns, EVENT_COLUMN_COUNT, duplicate_event, rows);
@@ -72,25 +75,41 @@ flush(WriteRows *rows)
 }
 
 void
-write_rows_add(WriteRows *rows, Datum *values, const bool *nulls, const WriteEvent *event, ByteBuffer *scratch)
+write_rows_add(WriteRows *rows, EventSubject subject, RecordText division, TimestampTz created_at,
+			   const ByteBuffer *record, const JsonNode *event_id, Datum *values, const bool *nulls)
 {
+	WriteInput *input = rows->input;
+	WriteEvent	event = {
+		.subject = subject,
+		.division = division,
+		.ts = created_at,
+		.record = {record->data, record->length},
+		.request = input->request,
+		.policy = input->policy
+	};
+	uint8		digest[REASON_DIGEST_LENGTH];
 	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
 	Datum		event_values[EVENT_COLUMN_COUNT];
 	Datum		result_values[4];
 	RecordText	payload;
 
-	scratch->length = 0;
-	event_write(scratch, event);
-	payload.data = scratch->data;
-	payload.length = scratch->length;
+	write_own_or_new_uuid(input, event_id, "auditEventId", &event.id);
+	rows->event_payload.length = 0;
+	event_write(&rows->event_payload, &event);
+	payload.data = rows->event_payload.data;
+	payload.length = rows->event_payload.length;
 
-	values[0] = Int64GetDatum(next_record_no());
-	event_values[0] = values[0];
-	event_values[1] = row_uuid(&event->id);
-	event_values[2] = row_text(event->division);
-	event_values[3] = row_text(row_literal(event_type_of(event->subject)));
-	event_values[4] = TimestampTzGetDatum(event->ts);
+	event_values[0] = Int64GetDatum(next_record_no());
+	event_values[1] = row_uuid(&event.id);
+	event_values[2] = row_text(division);
+	event_values[3] = row_text(row_literal(event_type_of(subject)));
+	event_values[4] = TimestampTzGetDatum(created_at);
 	event_values[5] = row_text(payload);
+
+	sha256_of(digest, record->data, record->length);
+	values[0] = event_values[0];
+	values[rows->column_count - 2] = row_bytes(digest, REASON_DIGEST_LENGTH);
+	values[rows->column_count - 1] = event_values[1];
 	record_insert_row(&rows->records, values, nulls);
 	record_insert_row(&rows->events, event_values, event_nulls);
 
