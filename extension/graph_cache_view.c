@@ -85,13 +85,6 @@ word_of(const uint8 *bits, int word)
 	return result;
 }
 
-/* The bits of the first `count` blocks of a word. */
-static inline uint64
-first_blocks(BlockNumber count)
-{
-	return count >= BLOCKS_PER_WORD ? ALL_BLOCKS : ALL_BLOCKS & ((UINT64CONST(1) << (count * 2)) - 1);
-}
-
 static void
 add_doubt(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogRecPtr lsn, const uint8 *covered)
 {
@@ -119,7 +112,7 @@ compare_map(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogR
 
 	for (int word = 0; word < GRAPH_CACHE_MAP_BYTES / (int) sizeof(uint64) && first < end; word++, first += BLOCKS_PER_WORD)
 	{
-		uint64		existing = first < blocks ? first_blocks(blocks - first) : 0;
+		uint64		existing = first < blocks ? graph_cache_first_blocks(blocks - first) : 0;
 		uint64		visible = word_of(bits, word);
 		uint64		held = known ? word_of(known->held, word) : 0;
 		uint64		covered = known ? word_of(known->covered, word) & visible : 0;
@@ -155,8 +148,8 @@ compare_table(GraphCacheView *view, GraphCacheTableKind kind)
 	Relation	heap = heap_of(view->graph, kind);
 	BlockNumber blocks = RelationGetNumberOfBlocks(heap);
 	uint32		count = Max(table->map_count, (blocks + GRAPH_CACHE_BLOCKS_PER_MAP - 1) / GRAPH_CACHE_BLOCKS_PER_MAP);
-	GraphCacheMap *known = graph_alloc(view->graph, sizeof(GraphCacheMap));
-	uint8	   *bits = graph_alloc(view->graph, GRAPH_CACHE_MAP_BYTES);
+	GraphCacheMap *known = NULL;
+	uint8	   *bits = NULL;
 
 	for (uint32 number = 0; number < count; number++)
 	{
@@ -167,6 +160,15 @@ compare_table(GraphCacheView *view, GraphCacheTableKind kind)
 		if (kind == GRAPH_CACHE_NODE && !was_there)
 			break;
 		CHECK_FOR_INTERRUPTS();
+		if (was_there && blocks >= table->blocks &&
+			graph_cache_map_stands(heap, number, &maps[number],
+								   Min(blocks - number * GRAPH_CACHE_BLOCKS_PER_MAP, GRAPH_CACHE_BLOCKS_PER_MAP)))
+			continue;
+		if (!known)
+		{
+			known = graph_alloc(view->graph, sizeof(GraphCacheMap));
+			bits = graph_alloc(view->graph, GRAPH_CACHE_MAP_BYTES);
+		}
 		lsn = graph_cache_read_map(heap, number, bits);
 		if (was_there)
 		{
@@ -179,8 +181,8 @@ compare_table(GraphCacheView *view, GraphCacheTableKind kind)
 			return false;
 	}
 	view->blocks_to_read += view->lost[kind].count;
-	graph_grow(view->graph, bits, GRAPH_CACHE_MAP_BYTES, 0);
-	graph_grow(view->graph, known, sizeof(GraphCacheMap), 0);
+	graph_grow(view->graph, bits, bits ? GRAPH_CACHE_MAP_BYTES : 0, 0);
+	graph_grow(view->graph, known, known ? sizeof(GraphCacheMap) : 0, 0);
 	return true;
 }
 
