@@ -101,6 +101,8 @@ typedef struct GraphCacheGeneration
 	Size		first_edge;		/* uint32: of each block of the heap, and one more */
 	Size		start[2];		/* uint32, by GraphDirection */
 	Size		links[2];		/* GraphCacheLink */
+	uint32		against_time;	/* edges whose cause does not come before their effect */
+	Size		knots;			/* uint64, bits of nodes that lie on a cycle; 0: none does */
 	Size		divisions;		/* each a uint32 length and as many bytes, in order */
 } GraphCacheGeneration;
 

@@ -16,6 +16,7 @@
 
 #include "graph_block.h"
 #include "graph_cache.h"
+#include "graph_cache_knots.h"
 #include "graph_cache_map.h"
 #include "graph_map.h"
 
@@ -458,6 +459,7 @@ make_links(Build *build)
 			CHECK_FOR_INTERRUPTS();
 		from_start[ends[edge].from + 1]++;
 		to_start[ends[edge].to + 1]++;
+		generation->against_time += ends[edge].from >= ends[edge].to;
 	}
 	sum_up(from_start, node_count);
 	sum_up(to_start, node_count);
@@ -496,6 +498,22 @@ make_links(Build *build)
 	order_parallel(build, GRAPH_DESCENDANTS);
 }
 
+static void
+make_knots(Build *build)
+{
+	GraphCacheGeneration *generation = build->generation;
+	Size		size = ((Size) generation->node_count + 63) / 64 * sizeof(uint64);
+	Size		place;
+
+	/* Every cycle has such an edge. */
+	if (generation->against_time == 0)
+		return;
+	place = take(build, size);
+	memset(graph_cache_at(generation, char, place), 0, size);
+	if (graph_cache_find_knots(build->graph, generation, graph_cache_at(generation, uint64, place)))
+		generation->knots = place;
+}
+
 /* ---------------------------------------------------------------- all of it */
 
 void
@@ -523,6 +541,7 @@ graph_cache_build(const GraphCacheRoom *room)
 	read_nodes(&build, strategy);
 	read_edges(&build, strategy);
 	make_links(&build);
+	make_knots(&build);
 	write_divisions(&build);
 	build.generation->size = build.used;
 	graph_cache_publish(room, build.used, TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()));

@@ -511,6 +511,7 @@ link_extra_edges(GraphCacheView *view)
 		link->link.node = view->direction == GRAPH_ANCESTORS ? extra->from : extra->to;
 		link->link.edge = view->edge_count + i;
 		set_bit(view->has_extra, link->source);
+		view->extra_against_time |= graph_cache_compare(view, extra->from, extra->to) >= 0;
 		view->extra_link_count++;
 	}
 	sort_extra_links(view->extra_links, view->extra_link_count, view);
@@ -518,6 +519,17 @@ link_extra_edges(GraphCacheView *view)
 }
 
 /* ---------------------------------------------------------------- all of it */
+
+/* What the generation has of cycles, an edge less cannot add to; an edge more can. */
+static GraphCacheCycles
+where_cycles_may_be(const GraphCacheView *view)
+{
+	const GraphCacheGeneration *generation = view->generation;
+
+	if (view->extra_link_count > 0 && (view->extra_against_time || generation->against_time > 0))
+		return GRAPH_CACHE_CYCLES;
+	return generation->knots != 0 ? GRAPH_CACHE_KNOTS : GRAPH_CACHE_NO_CYCLES;
+}
 
 bool
 graph_cache_overlay(GraphCacheView *view)
@@ -537,6 +549,9 @@ graph_cache_overlay(GraphCacheView *view)
 		if (!link_extra_edges(view))
 			return false;
 	}
+	view->cycles = where_cycles_may_be(view);
+	if (view->cycles == GRAPH_CACHE_KNOTS)
+		view->knots = graph_cache_at(view->generation, uint64, view->generation->knots);
 	view->is_plain = !view->hidden && !view->hidden_nodes && view->extra_link_count == 0 && !view->ask_horizon;
 	return true;
 }

@@ -50,6 +50,14 @@ typedef struct GraphCacheDoubt
 	uint8	   *covered;		/* blocks that were covered then and are all-visible now */
 } GraphCacheDoubt;
 
+/* Where edges may lead back to an ancestor on the path. */
+typedef enum GraphCacheCycles
+{
+	GRAPH_CACHE_NO_CYCLES,
+	GRAPH_CACHE_KNOTS,			/* between nodes of the generation that lie on a cycle */
+	GRAPH_CACHE_CYCLES			/* anywhere */
+} GraphCacheCycles;
+
 typedef struct GraphCacheBlocks
 {
 	BlockNumber *blocks;
@@ -91,6 +99,9 @@ typedef struct GraphCacheView
 	GraphCacheExtraLink *extra_links;	/* by source and, for each, in the order of links */
 	uint32		extra_link_count;
 	uint64	   *has_extra;		/* bits of nodes with extra links */
+	bool		extra_against_time;	/* one of them leads from a cause to an effect that does not come after it */
+	GraphCacheCycles cycles;
+	const uint64 *knots;
 	GraphCacheMoved *moved;		/* by node */
 	uint32		moved_count;
 

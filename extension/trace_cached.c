@@ -7,7 +7,8 @@
  *
  * What such a search waits for is memory.  Which nodes were reached is therefore kept as one
  * bit each, which stay in the processor's caches; their positions are written down
- * afterwards, and only where edges are asked for, or may close a cycle.
+ * afterwards, and only where edges are asked for, or may close a cycle: what the generation
+ * knows of cycles says of most nodes that theirs do not.
  */
 #include "postgres.h"
 
@@ -34,23 +35,9 @@ typedef struct TraceSearch
 	uint32		capacity;
 	uint32		starts_fetched; /* positions whose places of links were fetched ahead */
 	uint32		links_fetched;	/* ... and their links */
-	bool		may_return;		/* a tree edge leads against the order of time */
 } TraceSearch;
 
 /* ---------------------------------------------------------------- the search */
-
-/* Against time: an effect that was recorded before its cause, or at once with it. */
-static inline bool
-is_against_time(const TraceSearch *search, uint32 source, uint32 target)
-{
-	const GraphCacheView *view = search->view;
-	int			order;
-
-	if (likely(source < view->node_count && target < view->node_count))
-		return view->direction == GRAPH_ANCESTORS ? target >= source : target <= source;
-	order = graph_cache_compare(view, source, target);
-	return view->direction == GRAPH_ANCESTORS ? order <= 0 : order >= 0;
-}
 
 /* Room for so many more. */
 static pg_noinline void
@@ -103,63 +90,67 @@ add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
 	added->tid = record->tid;
 }
 
-/* For the time being the target is the node's number: see place_returns(). */
-static inline void
-add_return(TraceSearch *search, uint32 source, uint32 target)
-{
-	if (search->trace->detail >= TRACE_NODES)
-		trace_add_return(search->trace, source, target);
-}
-
 /* The second step needs what the first has brought: where the links begin, then the links. */
 static inline void
 fetch_ahead(TraceSearch *search, uint32 position)
 {
 	const GraphCacheView *view = search->view;
+	const uint32 *nodes = search->nodes;
 	uint32		node_count = search->trace->node_count;
+	uint32		fetched = search->starts_fetched;
 
-	for (; search->starts_fetched < Min(position + FETCH_STARTS, node_count); search->starts_fetched++)
+	for (uint32 end = Min(position + FETCH_STARTS, node_count); fetched < end; fetched++)
 	{
-		uint32		node = search->nodes[search->starts_fetched];
-
-		if (likely(node < view->node_count))
-			__builtin_prefetch(&view->start[node]);
+		if (likely(nodes[fetched] < view->node_count))
+			__builtin_prefetch(&view->start[nodes[fetched]]);
 	}
-	for (; search->links_fetched < Min(position + FETCH_LINKS, node_count); search->links_fetched++)
+	search->starts_fetched = fetched;
+	fetched = search->links_fetched;
+	for (uint32 end = Min(position + FETCH_LINKS, node_count); fetched < end; fetched++)
 	{
-		uint32		node = search->nodes[search->links_fetched];
-
-		if (likely(node < view->node_count))
-			__builtin_prefetch(&view->links[view->start[node]]);
+		if (likely(nodes[fetched] < view->node_count))
+			__builtin_prefetch(&view->links[view->start[nodes[fetched]]]);
 	}
+	search->links_fetched = fetched;
 }
 
 /*
  * Adds what links lead to, where all of it is wanted and no edge is noted: whether a node was reached
  * before can hardly be foretold, so nothing depends on it.
  */
-static inline void
-reach(TraceSearch *search, const GraphCacheLink *links, uint32 count, uint32 position)
+static pg_attribute_always_inline void
+reach(TraceSearch *search, const GraphCacheLink *links, uint32 count, uint32 position, bool with_tree)
 {
 	Trace	   *trace = search->trace;
+	GraphBits	reached = search->reached;
 	uint32		at = trace->node_count;
+	uint32	   *nodes;
+	uint32	   *parents;
+	uint32	   *edges;
 
 	if (unlikely(at + count > search->capacity))
 		grow_reached(search, count);
+	nodes = search->nodes;
+	parents = trace->parents;
+	edges = search->edges;
 	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		target = links[i].node;
 
-		search->nodes[at] = target;
-		trace->parents[at] = position;
-		search->edges[at] = links[i].edge;
-		at += graph_bits_add(&search->reached, target);
+		nodes[at] = target;
+		if (with_tree)
+		{
+			parents[at] = position;
+			edges[at] = links[i].edge;
+		}
+		at += graph_bits_add(&reached, target);
 	}
 	trace->node_count = at;
+	trace->edge_count += count;
 }
 
-static void
-reach_all(TraceSearch *search, uint32 position)
+static pg_attribute_always_inline void
+reach_all(TraceSearch *search, uint32 position, bool with_tree)
 {
 	uint32		count;
 	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
@@ -167,46 +158,57 @@ reach_all(TraceSearch *search, uint32 position)
 	for (; unlikely(count > REACH_AT_ONCE); links += REACH_AT_ONCE, count -= REACH_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
-		reach(search, links, REACH_AT_ONCE, position);
+		reach(search, links, REACH_AT_ONCE, position, with_tree);
 	}
-	reach(search, links, count, position);
+	reach(search, links, count, position, with_tree);
 }
 
-/* Follows the links of the node at a position. */
-static inline void
+/* Follows the links of the node at a position, one by one. */
+static void
 expand(TraceSearch *search, uint32 position, bool grows)
 {
 	Trace	   *trace = search->trace;
-	uint32		source = search->nodes[position];
 	int64		most = trace->filter.max_nodes < 0 ? MOST_NODES : trace->filter.max_nodes;
 	uint32		count;
-	const GraphCacheLink *links = graph_cache_links(search->view, source, &count);
+	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
 
 	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		target = links[i].node;
-		bool		against_time = is_against_time(search, source, target);
 
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
 		if (grows && trace->node_count < most)
 		{
 			if (graph_bits_add(&search->reached, target))
-			{
 				add_reached(search, target, position, links[i].edge);
-				search->may_return |= against_time;
-			}
-			else if (against_time)
-				add_return(search, position, target);
 		}
 		else if (!graph_bits_has(&search->reached, target))
 			continue;
-		else if (against_time)
-			add_return(search, position, target);
 		trace->edge_count++;
 		/* For the time being the target is the node's number: see place_edges(). */
 		if (trace->detail == TRACE_EDGES)
 			add_edge(search, links[i].edge, position, target);
+	}
+}
+
+static void
+expand_level(TraceSearch *search, uint32 begin, uint32 end, bool grows)
+{
+	TraceDetail detail = search->trace->detail;
+	bool		reaches = grows && detail != TRACE_EDGES && search->trace->filter.max_nodes < 0;
+
+	for (uint32 position = begin; position < end; position++)
+	{
+		if (position % 1024 == 1023)
+			CHECK_FOR_INTERRUPTS();
+		fetch_ahead(search, position);
+		if (!reaches)
+			expand(search, position, grows);
+		else if (detail == TRACE_COUNT)
+			reach_all(search, position, false);
+		else
+			reach_all(search, position, true);
 	}
 }
 
@@ -216,7 +218,6 @@ run_levels(TraceSearch *search)
 	Trace	   *trace = search->trace;
 	const TraceFilter *filter = &trace->filter;
 	uint32		until = trace->until_no == 0 ? GRAPH_CACHE_NO_NODE : graph_cache_find(search->view, trace->until_no);
-	bool		reaches = (trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE) && filter->max_nodes < 0;
 	uint32		begin = 0;
 	uint32		depth = 0;
 
@@ -227,20 +228,11 @@ run_levels(TraceSearch *search)
 			(filter->max_nodes < 0 || (int64) end < filter->max_nodes);
 
 		CHECK_FOR_INTERRUPTS();
-		/* What else the links of the last level tell is not asked for. */
-		if (!grows && (trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE))
+		/* What the links of the last level tell is not asked for, or found out afterwards. */
+		if (!grows && trace->detail != TRACE_COUNT && trace->detail != TRACE_EDGES)
 			break;
 		trace_begin_level(trace, begin);
-		for (uint32 position = begin; position < end; position++)
-		{
-			if (position % 1024 == 1023)
-				CHECK_FOR_INTERRUPTS();
-			fetch_ahead(search, position);
-			if (reaches)
-				reach_all(search, position);
-			else
-				expand(search, position, grows);
-		}
+		expand_level(search, begin, end, grows);
 		begin = end;
 		depth++;
 		if (until != GRAPH_CACHE_NO_NODE && graph_bits_has(&search->reached, until))
@@ -251,15 +243,25 @@ run_levels(TraceSearch *search)
 
 /* ---------------------------------------------------------------- positions */
 
+static inline bool
+is_in_knot(const GraphCacheView *view, uint32 node)
+{
+	if (view->cycles == GRAPH_CACHE_CYCLES)
+		return true;
+	return node < view->node_count && ((view->knots[node / 64] >> (node % 64)) & 1) != 0;
+}
+
+/* Of nodes in knots alone, unless all are asked for. */
 static void
-make_positions(TraceSearch *search)
+make_positions(TraceSearch *search, bool all)
 {
 	graph_map_init(&search->positions, search->trace->graph);
 	for (uint32 i = 0; i < search->trace->node_count; i++)
 	{
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
-		*graph_map_slot(&search->positions, search->nodes[i]) = i + 1;
+		if (all || is_in_knot(search->view, search->nodes[i]))
+			*graph_map_slot(&search->positions, search->nodes[i]) = i + 1;
 	}
 }
 
@@ -276,60 +278,60 @@ place_edges(TraceSearch *search)
 	}
 }
 
-/* Keeps of the edges against time those that lead to an earlier level, or to the node itself. */
+/* Of the node at a position, the edges that lead to an earlier level, or to the node itself. */
 static void
-place_returns(TraceSearch *search)
+collect_returns_of(TraceSearch *search, uint32 position, uint32 level_begin)
 {
-	Trace	   *trace = search->trace;
-	uint32		level = 0;
-	uint32		kept = 0;
+	const GraphCacheView *view = search->view;
+	uint32		count;
+	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
 
-	for (uint32 i = 0; i < trace->return_count; i++)
+	for (uint32 i = 0; i < count; i++)
 	{
-		uint32		source = trace->returns[i].source;
-		uint32		target = graph_map_get(&search->positions, trace->returns[i].target) - 1;
+		uint32		target;
 
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
-		/* Sources come in order. */
-		while (source >= trace->level[level + 1])
-			level++;
-		if (target >= trace->level[level] && target != source)
+		if (!is_in_knot(view, links[i].node))
 			continue;
-		trace->returns[kept].source = source;
-		trace->returns[kept].target = target;
-		kept++;
+		/* The greatest number, if it was not reached. */
+		target = graph_map_get(&search->positions, links[i].node) - 1;
+		if (target < level_begin || target == position)
+			trace_add_return(search->trace, position, target);
 	}
-	trace->return_count = kept;
 }
 
-/* All edges that lead to an earlier level, or to the node itself. */
 static void
 collect_returns(TraceSearch *search)
 {
 	Trace	   *trace = search->trace;
 
-	trace->return_count = 0;
 	for (uint32 level = 0; level < trace->level_count; level++)
 	{
 		for (uint32 position = trace->level[level]; position < trace->level[level + 1]; position++)
 		{
-			uint32		count;
-			const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
-
 			if (position % 1024 == 1023)
 				CHECK_FOR_INTERRUPTS();
-			for (uint32 i = 0; i < count; i++)
-			{
-				uint32		target = graph_map_get(&search->positions, links[i].node) - 1;
-
-				if (i % 4096 == 4095)
-					CHECK_FOR_INTERRUPTS();
-				if (target < trace->level[level] || target == position)
-					trace_add_return(trace, position, target);
-			}
+			if (is_in_knot(search->view, search->nodes[position]))
+				collect_returns_of(search, position, trace->level[level]);
 		}
 	}
+}
+
+static uint32
+position_of(const TraceSearch *search, int64 no)
+{
+	uint32		node = graph_cache_find(search->view, no);
+
+	/* Where the search stopped because of it, it is in the last level. */
+	for (uint32 i = search->trace->node_count; i > 0; i--)
+	{
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (search->nodes[i - 1] == node)
+			return i - 1;
+	}
+	return TRACE_NO_PARENT;
 }
 
 /* ---------------------------------------------------------------- the result */
@@ -422,6 +424,7 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 {
 	TraceSearch *search = graph_alloc(trace->graph, sizeof(TraceSearch));
 	uint32		first = graph_cache_find(view, start->no);
+	bool		returns;
 
 	memset(search, 0, sizeof(TraceSearch));
 	search->trace = trace;
@@ -429,7 +432,8 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 	trace->search = search;
 	if (first == GRAPH_CACHE_NO_NODE)
 		first = graph_cache_add(view, start);
-	if (trace->detail == TRACE_COUNT && trace->filter.max_depth < 0 && trace->filter.max_nodes < 0)
+	if (trace->detail == TRACE_COUNT && trace->filter.max_depth < 0 && trace->filter.max_nodes < 0 &&
+		trace_closure_pays(view))
 	{
 		trace_closure(trace, first, view);
 		return;
@@ -439,33 +443,16 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 	add_reached(search, first, TRACE_NO_PARENT, 0);
 	graph_bits_add(&search->reached, first);
 	run_levels(search);
-	if (trace->detail == TRACE_COUNT)
-		return;
-	if (trace->return_count > 0 || (trace->detail >= TRACE_NODES && search->may_return) ||
-		trace->detail == TRACE_EDGES || trace->until_no != 0)
-		make_positions(search);
-
-	/*
-	 * While every tree edge leads back in time, only an edge that leads forward can come to an
-	 * ancestor on the path.  Once one does not, any edge to an earlier level may.
-	 */
-	if (trace->detail >= TRACE_NODES)
-	{
-		if (search->may_return)
-			collect_returns(search);
-		else
-			place_returns(search);
-	}
+	returns = trace->detail >= TRACE_NODES && view->cycles != GRAPH_CACHE_NO_CYCLES;
+	if (trace->detail == TRACE_EDGES || returns)
+		make_positions(search, trace->detail == TRACE_EDGES);
+	if (returns)
+		collect_returns(search);
 	if (trace->detail == TRACE_EDGES)
 	{
 		place_edges(search);
 		write_nodes(search);
 	}
 	if (trace->until_no != 0)
-	{
-		uint32		until = graph_cache_find(view, trace->until_no);
-
-		if (until != GRAPH_CACHE_NO_NODE)
-			trace->until_position = graph_map_get(&search->positions, until) - 1;
-	}
+		trace->until_position = position_of(search, trace->until_no);
 }

@@ -15,56 +15,90 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
+#define REACH_AT_ONCE 1024
+/* Beyond one edge of so many that leads against that order, a search that fetches ahead is faster. */
+#define IN_ORDER 8
+
 typedef struct Closure
 {
 	Trace	   *trace;
 	GraphCacheView *view;
 	GraphBits	reached;
-	GraphBits	ahead;			/* reached, and to be expanded by the sweep */
+	GraphBits	ahead;			/* reached, and to be expanded by the sweep; has the pages that `reached` has */
 	uint32	   *behind;			/* reached, where the sweep has been */
 	uint32		behind_count;
 	uint32		behind_capacity;
+	bool		back;			/* the sweep goes from later nodes to earlier ones */
 	bool		sweeps;
 } Closure;
+
+bool
+trace_closure_pays(const GraphCacheView *view)
+{
+	return view->generation->against_time <= view->edge_count / IN_ORDER;
+}
+
+static pg_noinline void
+grow_behind(Closure *closure, uint32 more)
+{
+	uint32		capacity = Max(closure->behind_capacity * 2, closure->behind_count + more);
+
+	closure->behind = graph_grow(closure->trace->graph, closure->behind, (Size) closure->behind_capacity * sizeof(uint32),
+								 (Size) capacity * sizeof(uint32));
+	closure->behind_capacity = capacity;
+}
+
+/* Whether a node was reached before, and where, can hardly be foretold, so nothing depends on it. */
+static inline void
+reach(Closure *closure, uint32 source, const GraphCacheLink *links, uint32 count)
+{
+	uint32		fresh_count = 0;
+
+	if (unlikely(closure->behind_count + count > closure->behind_capacity))
+		grow_behind(closure, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		target = links[i].node;
+		uint32		page = target >> GRAPH_BITS_PAGE_BITS;
+		uint32		word = target / 64 % GRAPH_BITS_WORDS;
+		bool		fresh = graph_bits_add(&closure->reached, target);
+		bool		is_ahead = closure->sweeps & (closure->back ? target < source : target > source);
+
+		if (unlikely(closure->ahead.pages[page] == NULL))
+			graph_bits_page(&closure->ahead, page);
+		closure->ahead.pages[page][word] |= (uint64) (fresh & is_ahead) << (target % 64);
+		closure->behind[closure->behind_count] = target;
+		closure->behind_count += fresh & !is_ahead;
+		fresh_count += fresh;
+	}
+	closure->trace->node_count += fresh_count;
+	closure->trace->edge_count += count;
+}
 
 static void
 expand(Closure *closure, uint32 source)
 {
 	uint32		count;
 	const GraphCacheLink *links = graph_cache_links(closure->view, source, &count);
-	bool		back = closure->view->direction == GRAPH_ANCESTORS;
 
-	for (uint32 i = 0; i < count; i++)
+	for (; unlikely(count > REACH_AT_ONCE); links += REACH_AT_ONCE, count -= REACH_AT_ONCE)
 	{
-		uint32		target = links[i].node;
-
-		if (i % 4096 == 4095)
-			CHECK_FOR_INTERRUPTS();
-		if (!graph_bits_add(&closure->reached, target))
-			continue;
-		closure->trace->node_count++;
-		if (closure->sweeps && (back ? target < source : target > source))
-			graph_bits_add(&closure->ahead, target);
-		else
-		{
-			graph_reserve(closure->trace->graph, closure->behind, closure->behind_count, closure->behind_capacity);
-			closure->behind[closure->behind_count++] = target;
-		}
+		CHECK_FOR_INTERRUPTS();
+		reach(closure, source, links, REACH_AT_ONCE);
 	}
-	closure->trace->edge_count += count;
+	reach(closure, source, links, count);
 }
 
 /* Expands what is to be expanded in a word of 64 nodes, until nothing is. */
-static void
+static inline void
 expand_word(Closure *closure, uint32 page, uint32 word)
 {
 	uint64	   *ahead = &closure->ahead.pages[page][word];
 	uint32		first = (page << GRAPH_BITS_PAGE_BITS) + word * 64;
-	bool		back = closure->view->direction == GRAPH_ANCESTORS;
 
 	while (*ahead != 0)
 	{
-		int			bit = back ? pg_leftmost_one_pos64(*ahead) : pg_rightmost_one_pos64(*ahead);
+		int			bit = closure->back ? pg_leftmost_one_pos64(*ahead) : pg_rightmost_one_pos64(*ahead);
 
 		*ahead &= ~(UINT64CONST(1) << bit);
 		expand(closure, first + bit);
@@ -75,24 +109,23 @@ static void
 sweep(Closure *closure)
 {
 	uint32		pages = closure->ahead.page_count;
-	bool		back = closure->view->direction == GRAPH_ANCESTORS;
 
 	for (uint32 i = 0; i < pages; i++)
 	{
-		uint32		page = back ? pages - 1 - i : i;
+		uint32		page = closure->back ? pages - 1 - i : i;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!closure->ahead.pages[page])
 			continue;
 		for (uint32 j = 0; j < GRAPH_BITS_WORDS; j++)
-			expand_word(closure, page, back ? GRAPH_BITS_WORDS - 1 - j : j);
+			expand_word(closure, page, closure->back ? GRAPH_BITS_WORDS - 1 - j : j);
 	}
 }
 
 void
 trace_closure(Trace *trace, uint32 start, GraphCacheView *view)
 {
-	Closure		closure = {.trace = trace, .view = view};
+	Closure		closure = {.trace = trace, .view = view, .back = view->direction == GRAPH_ANCESTORS};
 	uint32		count = view->node_count + view->extra_node_count + 1;
 
 	graph_bits_init(&closure.reached, trace->graph, count);

@@ -24,7 +24,8 @@ extern TraceOutcome trace_walk(Trace *trace, const GraphNode *start, uint32 most
 /* In the adjacency cache, after graph_cache_overlay(); for filters that need no rows. */
 extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view);
 
-/* Its part for TRACE_COUNT without limits. */
+/* Its part for TRACE_COUNT without limits, where causes mostly come before effects. */
+extern bool trace_closure_pays(const GraphCacheView *view);
 extern void trace_closure(Trace *trace, uint32 start, GraphCacheView *view);
 
 /* trace_row() of a trace that trace_cached() ran. */
