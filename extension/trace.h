@@ -125,14 +125,20 @@ typedef struct TraceRow
 	const pg_uuid_t *parent_id;
 } TraceRow;
 
-/* To be called before the first trace_row() whose edge_id is looked at. */
+/* To be called before rows are read whose edge_id is looked at. */
 extern void trace_rows_begin(Trace *trace);
 
-/* The row of a position; its members live as long as the trace. */
-extern TraceRow trace_row(Trace *trace, uint32 position);
+/* The rows from a position on; their members live as long as the trace. Not whole: of each the node_id alone. */
+extern void trace_rows_read(const Trace *trace, uint32 first, uint32 count, TraceRow *rows, bool whole);
 
-/* Its first member alone. */
-extern const pg_uuid_t *trace_node_id(const Trace *trace, uint32 position);
+static inline TraceRow
+trace_row(const Trace *trace, uint32 position)
+{
+	TraceRow	row;
+
+	trace_rows_read(trace, position, 1, &row, true);
+	return row;
+}
 
 static inline uint32
 trace_parent(const Trace *trace, uint32 position)

@@ -383,40 +383,34 @@ write_nodes(TraceSearch *search)
 	move_nodes(search);
 }
 
-TraceRow
-trace_cached_row(Trace *trace, uint32 position)
-{
-	TraceSearch *search = trace->search;
-	const GraphCacheView *view = search->view;
-	uint32		parent = trace->parents[position];
-	TraceRow	row = {0};
-
-	if (position + FETCH_RECORDS < trace->node_count)
-	{
-		uint32		ahead = position + FETCH_RECORDS;
-
-		__builtin_prefetch(&graph_cache_node(view, search->nodes[ahead])->id);
-		__builtin_prefetch(&graph_cache_edge(view, search->edges[ahead])->id);
-		if (trace->parents[ahead] != trace->parents[ahead - 1])
-			__builtin_prefetch(&graph_cache_node(view, search->nodes[trace->parents[ahead]])->id);
-	}
-	row.node_id = &graph_cache_node(view, search->nodes[position])->id;
-	if (parent != TRACE_NO_PARENT)
-	{
-		row.edge_id = &graph_cache_edge(view, search->edges[position])->id;
-		row.parent_id = &graph_cache_node(view, search->nodes[parent])->id;
-	}
-	return row;
-}
-
-const pg_uuid_t *
-trace_cached_node_id(const Trace *trace, uint32 position)
+void
+trace_cached_rows(const Trace *trace, uint32 first, uint32 count, TraceRow *rows, bool whole)
 {
 	const TraceSearch *search = trace->search;
+	const GraphCacheView *view = search->view;
 
-	if (position + FETCH_RECORDS < trace->node_count)
-		__builtin_prefetch(&graph_cache_node(search->view, search->nodes[position + FETCH_RECORDS])->id);
-	return &graph_cache_node(search->view, search->nodes[position])->id;
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		position = first + i;
+		uint32		ahead = position + FETCH_RECORDS;
+		uint32		parent = trace->parents[position];
+		bool		fetches = ahead < trace->node_count;
+
+		if (likely(fetches))
+			__builtin_prefetch(&graph_cache_node(view, search->nodes[ahead])->id);
+		rows[i].node_id = &graph_cache_node(view, search->nodes[position])->id;
+		if (!whole)
+			continue;
+		if (likely(fetches))
+			__builtin_prefetch(&graph_cache_edge(view, search->edges[ahead])->id);
+		rows[i].edge_id = rows[i].parent_id = NULL;
+		if (likely(parent != TRACE_NO_PARENT))
+		{
+			rows[i].edge_id = &graph_cache_edge(view, search->edges[position])->id;
+			/* It came as a node before. */
+			rows[i].parent_id = &graph_cache_node(view, search->nodes[parent])->id;
+		}
+	}
 }
 
 void

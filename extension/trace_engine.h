@@ -28,9 +28,8 @@ extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *v
 extern bool trace_closure_pays(const GraphCacheView *view);
 extern void trace_closure(Trace *trace, uint32 start, GraphCacheView *view);
 
-/* trace_row() of a trace that trace_cached() ran. */
-extern TraceRow trace_cached_row(Trace *trace, uint32 position);
-extern const pg_uuid_t *trace_cached_node_id(const Trace *trace, uint32 position);
+/* trace_rows_read() of a trace that trace_cached() ran. */
+extern void trace_cached_rows(const Trace *trace, uint32 first, uint32 count, TraceRow *rows, bool whole);
 
 /* Notes where a level begins. */
 extern void trace_begin_level(Trace *trace, uint32 position);

@@ -25,6 +25,7 @@
 #include "utils/ruleutils.h"
 
 #define NOT_WANTED (-1)
+#define ROWS_AT_ONCE 64
 
 typedef struct TraceScan
 {
@@ -44,6 +45,11 @@ typedef struct TraceScan
 	int64		row_count;
 	int64		position;		/* of the row given last: -1 before the first, row_count after the last */
 	int32		depth;			/* of the level that row is in */
+	bool		wants_ids;
+	bool		wants_whole_rows;	/* not the ids of nodes alone */
+	uint32		rows_begin;
+	uint32		rows_read;
+	TraceRow	rows[ROWS_AT_ONCE];
 } TraceScan;
 
 /* ---------------------------------------------------------------- arguments */
@@ -141,6 +147,7 @@ forget_trace(TraceScan *scan)
 	scan->trace = NULL;
 	scan->cycle = NULL;
 	scan->row_count = 0;
+	scan->rows_read = 0;
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -149,6 +156,37 @@ static inline void
 put_value(const TraceScan *scan, TupleTableSlot *slot, TraceColumn column, Datum value)
 {
 	slot->tts_values[scan->place[column]] = value;
+}
+
+static inline const TraceRow *
+row_at(TraceScan *scan, uint32 position)
+{
+	if (unlikely(position - scan->rows_begin >= scan->rows_read))
+	{
+		scan->rows_begin = position / ROWS_AT_ONCE * ROWS_AT_ONCE;
+		scan->rows_read = Min(ROWS_AT_ONCE, scan->trace->node_count - scan->rows_begin);
+		trace_rows_read(scan->trace, scan->rows_begin, scan->rows_read, scan->rows, scan->wants_whole_rows);
+	}
+	return &scan->rows[position - scan->rows_begin];
+}
+
+static inline void
+put_ids(TraceScan *scan, TupleTableSlot *slot, uint32 position)
+{
+	const TraceRow *row = row_at(scan, position);
+
+	if (is_wanted(scan, TRACE_NODE_ID))
+		put_value(scan, slot, TRACE_NODE_ID, UUIDPGetDatum(row->node_id));
+	if (is_wanted(scan, TRACE_EDGE_ID))
+	{
+		put_value(scan, slot, TRACE_EDGE_ID, UUIDPGetDatum(row->edge_id));
+		slot->tts_isnull[scan->place[TRACE_EDGE_ID]] = position == 0;
+	}
+	if (is_wanted(scan, TRACE_PARENT_ID))
+	{
+		put_value(scan, slot, TRACE_PARENT_ID, UUIDPGetDatum(row->parent_id));
+		slot->tts_isnull[scan->place[TRACE_PARENT_ID]] = position == 0;
+	}
 }
 
 /* ExecStoreVirtualTuple(), without what it does for slots of other kinds. */
@@ -168,22 +206,8 @@ put_row(TraceScan *scan, TupleTableSlot *slot)
 		put_value(scan, slot, TRACE_DEPTH, Int32GetDatum(scan->depth));
 	if (is_wanted(scan, TRACE_CYCLE))
 		put_value(scan, slot, TRACE_CYCLE, BoolGetDatum(scan->cycle[position]));
-	if (is_wanted(scan, TRACE_EDGE_ID) || is_wanted(scan, TRACE_PARENT_ID))
-	{
-		TraceRow	row = trace_row(trace, position);
-
-		if (is_wanted(scan, TRACE_NODE_ID))
-			put_value(scan, slot, TRACE_NODE_ID, UUIDPGetDatum(row.node_id));
-		for (TraceColumn column = TRACE_EDGE_ID; column <= TRACE_PARENT_ID; column++)
-		{
-			if (!is_wanted(scan, column))
-				continue;
-			put_value(scan, slot, column, UUIDPGetDatum(column == TRACE_EDGE_ID ? row.edge_id : row.parent_id));
-			slot->tts_isnull[scan->place[column]] = position == 0;
-		}
-	}
-	else if (is_wanted(scan, TRACE_NODE_ID))
-		put_value(scan, slot, TRACE_NODE_ID, UUIDPGetDatum(trace_node_id(trace, position)));
+	if (scan->wants_ids)
+		put_ids(scan, slot, position);
 	slot->tts_flags &= ~TTS_FLAG_EMPTY;
 	slot->tts_nvalid = slot->tts_tupleDescriptor->natts;
 	return slot;
@@ -240,6 +264,8 @@ begin_scan(CustomScanState *custom, EState *estate, int flags)
 		scan->place[column] = NOT_WANTED;
 	foreach(cell, plan->custom_private)
 		scan->place[lfirst_int(cell)] = place++;
+	scan->wants_whole_rows = is_wanted(scan, TRACE_EDGE_ID) || is_wanted(scan, TRACE_PARENT_ID);
+	scan->wants_ids = scan->wants_whole_rows || is_wanted(scan, TRACE_NODE_ID);
 	scan->is_plain = !custom->ss.ps.qual && !custom->ss.ps.ps_ProjInfo && !estate->es_epq_active;
 	scan->position = -1;
 }

@@ -129,26 +129,21 @@ trace_rows_begin(Trace *trace)
 		trace->edge_ids = find_edge_ids(trace);
 }
 
-const pg_uuid_t *
-trace_node_id(const Trace *trace, uint32 position)
+void
+trace_rows_read(const Trace *trace, uint32 first, uint32 count, TraceRow *rows, bool whole)
 {
-	return trace->search ? trace_cached_node_id(trace, position) : &trace->nodes[position].id;
-}
-
-TraceRow
-trace_row(Trace *trace, uint32 position)
-{
-	const TraceNode *node;
-	TraceRow	row = {0};
-
 	if (trace->search)
-		return trace_cached_row(trace, position);
-	node = &trace->nodes[position];
-	row.node_id = &node->id;
-	if (node->parent != TRACE_NO_PARENT)
 	{
-		row.edge_id = trace->edge_ids ? &trace->edge_ids[position] : NULL;
-		row.parent_id = &trace->nodes[node->parent].id;
+		trace_cached_rows(trace, first, count, rows, whole);
+		return;
 	}
-	return row;
+	for (uint32 i = 0; i < count; i++)
+	{
+		const TraceNode *node = &trace->nodes[first + i];
+		bool		is_start = node->parent == TRACE_NO_PARENT;
+
+		rows[i].node_id = &node->id;
+		rows[i].edge_id = is_start || !trace->edge_ids ? NULL : &trace->edge_ids[first + i];
+		rows[i].parent_id = is_start ? NULL : &trace->nodes[node->parent].id;
+	}
 }
