@@ -128,6 +128,7 @@ extern void *graph_grow(Graph *graph, void *old, Size old_size, Size new_size);
 	} while (0)
 
 /* graph_memory.c's part of opening. */
+extern void graph_memory_define_parameters(void);
 extern void graph_memory_begin(Graph *graph);
 
 /* ---------------------------------------------------------------- the start */

@@ -26,6 +26,7 @@ _PG_init(void)
 {
 	canonical_define_parameters();
 	graph_define_parameters();
+	graph_memory_define_parameters();
 	trace_define_parameters();
 	trace_path_define();
 	graph_cache_define_parameters();
