@@ -127,6 +127,7 @@ struct reason_context_s {
     ngx_chain_t          *body;     /* pieces not yet handed to nginx, in order */
     ngx_chain_t          *busy;     /* handed over, not yet sent */
     ngx_chain_t          *free;     /* sent: memory for the next pieces */
+    ngx_chain_t          *bare;     /* sent, and their memory given back */
     off_t                 body_length;
     ngx_http_request_t   *policy_request;   /* that asks; NULL when none is on its way */
     ngx_str_t             policy_question;
@@ -189,13 +190,27 @@ ngx_int_t reason_call_pause(reason_connection_t *connection);
 void reason_call_resume(reason_connection_t *connection);
 
 /* reason_answer.c */
-/* NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone; NGX_ERROR */
-ngx_int_t reason_answer_row(reason_context_t *ctx, PGresult *result);
+/*
+ * NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone; NGX_ERROR.
+ * What it keeps of the rows it sets to NULL.
+ */
+ngx_int_t reason_answer_row(reason_context_t *ctx, PGresult **row);
 /* the context may be gone when these return */
 void reason_answer_end(reason_context_t *ctx);
 void reason_answer_poll(ngx_event_t *event);
 void reason_answer_abort(reason_context_t *ctx);
 void reason_answer_forget(reason_context_t *ctx);
+
+/* reason_body.c */
+/* a row's value becomes part of the body; a row that is kept for it is set to NULL */
+ngx_int_t reason_body_add(reason_context_t *ctx, PGresult **row, int column);
+/* enough for it to be worth sending */
+ngx_uint_t reason_body_suffices(reason_context_t *ctx);
+/* hands over what there is. NGX_OK; NGX_AGAIN: the client has not taken it all yet; NGX_ABORT: it is gone */
+ngx_int_t reason_body_send(reason_context_t *ctx);
+/* the same, with the end of the body; with an empty one it is all there is. What nginx says of it */
+ngx_int_t reason_body_end(reason_context_t *ctx);
+void reason_body_forget(reason_context_t *ctx);
 
 /* reason_policy.c */
 /* the answer of the call is a question: asks it, then calls again */

@@ -11,7 +11,6 @@
 
 #define REASON_AWAIT_FIRST  3
 #define REASON_AWAIT_LAST   100
-#define REASON_PIECE        65536
 #define REASON_STREAM_FROM  262144  /* a smaller answer is gathered and gets a Content-Length */
 
 static ngx_int_t
@@ -111,77 +110,6 @@ reason_headers(reason_context_t *ctx, const char *lines, size_t length)
 }
 
 
-/* Memory for a piece of the body; several small rows share one. */
-static ngx_buf_t *
-reason_answer_piece(reason_context_t *ctx, size_t length)
-{
-    size_t         size;
-    ngx_buf_t     *b;
-    ngx_chain_t   *link, **last;
-    ngx_pool_t    *pool = ctx->request->pool;
-
-    for (last = &ctx->body; *last; last = &(*last)->next) {
-        b = (*last)->buf;
-        if ((*last)->next == NULL && (size_t) (b->end - b->last) >= length) {
-            return b;
-        }
-    }
-
-    if (ctx->free != NULL && (size_t) (ctx->free->buf->end - ctx->free->buf->start) >= length) {
-        link = ctx->free;
-        ctx->free = link->next;
-    } else {
-        /* most answers are one row: it gets what it needs */
-        size = ctx->body_length == 0 ? length : ngx_max(length, REASON_PIECE);
-        link = ngx_alloc_chain_link(pool);
-        b = ngx_create_temp_buf(pool, size);
-        if (link == NULL || b == NULL) {
-            return NULL;
-        }
-        b->tag = (ngx_buf_tag_t) &ngx_http_reason_module;
-        link->buf = b;
-    }
-    link->next = NULL;
-    link->buf->flush = 0;
-    *last = link;
-    return link->buf;
-}
-
-
-/* Hands over what there is. NGX_AGAIN: the client has not taken it all yet. */
-static ngx_int_t
-reason_answer_flush(reason_context_t *ctx)
-{
-    ngx_int_t            rc;
-    ngx_buf_t           *b;
-    ngx_chain_t         *link, **kept;
-    ngx_http_request_t  *r = ctx->request;
-
-    for (link = ctx->body; link; link = link->next) {
-        /* else TLS keeps the rest of it until more comes, and no write event ever does */
-        link->buf->flush = link->next == NULL;
-    }
-    rc = ngx_http_output_filter(r, ctx->body);
-    if (rc == NGX_ERROR || r->connection->error) {
-        return NGX_ABORT;
-    }
-    ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &ctx->body, (ngx_buf_tag_t) &ngx_http_reason_module);
-
-    /* pieces of a size of their own go back to the pool */
-    for (kept = &ctx->free; (link = *kept) != NULL; ) {
-        b = link->buf;
-        if ((size_t) (b->end - b->start) == REASON_PIECE) {
-            kept = &link->next;
-            continue;
-        }
-        *kept = link->next;
-        (void) ngx_pfree(r->pool, b->start);
-        ngx_free_chain(r->pool, link);
-    }
-    return ctx->busy != NULL || r->buffered || r->connection->buffered ? NGX_AGAIN : NGX_OK;
-}
-
-
 static ngx_int_t
 reason_answer_wait_for_client(reason_context_t *ctx)
 {
@@ -208,7 +136,7 @@ reason_answer_writer(ngx_http_request_t *r)
         ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
         return;
     }
-    rc = reason_answer_flush(ctx);
+    rc = reason_body_send(ctx);
     if (rc == NGX_ABORT || (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK)) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
@@ -255,7 +183,7 @@ reason_answer_stream(reason_context_t *ctx)
         }
         ctx->request->write_event_handler = reason_answer_writer;
     }
-    rc = reason_answer_flush(ctx);
+    rc = reason_body_send(ctx);
     if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
         return NGX_ABORT;
     }
@@ -264,11 +192,11 @@ reason_answer_stream(reason_context_t *ctx)
 
 
 ngx_int_t
-reason_answer_row(reason_context_t *ctx, PGresult *result)
+reason_answer_row(reason_context_t *ctx, PGresult **row)
 {
     size_t               length;
+    PGresult            *result = *row;
     ngx_int_t            status;
-    ngx_buf_t           *b;
     ngx_http_request_t  *r = ctx->request;
 
     if (PQnfields(result) != 3 || PQntuples(result) != 1) {
@@ -293,46 +221,20 @@ reason_answer_row(reason_context_t *ctx, PGresult *result)
     if (length == 0) {
         return NGX_OK;
     }
-    if (r->method != NGX_HTTP_HEAD) {
-        b = reason_answer_piece(ctx, length);
-        if (b == NULL) {
-            return NGX_ERROR;
-        }
-        b->last = ngx_cpymem(b->last, PQgetvalue(result, 0, 2), length);
-    }
-    ctx->body_length += length;
-
-    if (r->method == NGX_HTTP_HEAD || r->headers_out.status == NGX_HTTP_ACCEPTED || ctx->body_length < REASON_STREAM_FROM) {
+    if (r->method == NGX_HTTP_HEAD) {
+        ctx->body_length += length;
         return NGX_OK;
     }
-    /* the last piece is filled before it goes */
-    if (ctx->streaming && ctx->body->next == NULL && ctx->body->buf->end - ctx->body->buf->last > REASON_PIECE / 2) {
+    if (reason_body_add(ctx, row, 2) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_ACCEPTED || ctx->body_length < REASON_STREAM_FROM
+        || (ctx->streaming && !reason_body_suffices(ctx)))
+    {
         return NGX_OK;
     }
     return reason_answer_stream(ctx);
-}
-
-
-/* The end of the body; with an empty one it is all there is. */
-static ngx_int_t
-reason_answer_last(reason_context_t *ctx)
-{
-    ngx_buf_t     *b;
-    ngx_chain_t   *link, **last;
-
-    b = ngx_calloc_buf(ctx->request->pool);
-    link = ngx_alloc_chain_link(ctx->request->pool);
-    if (b == NULL || link == NULL) {
-        return NGX_ERROR;
-    }
-    b->last_buf = ctx->request == ctx->request->main;
-    b->last_in_chain = 1;
-    b->sync = !b->last_buf;
-    link->buf = b;
-    link->next = NULL;
-    for (last = &ctx->body; *last; last = &(*last)->next) { /* void */ }
-    *last = link;
-    return ngx_http_output_filter(ctx->request, ctx->body);
 }
 
 
@@ -349,7 +251,7 @@ reason_answer_finish(reason_context_t *ctx)
         ngx_del_timer(c->write);
     }
     if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
-        rc = reason_answer_last(ctx);
+        rc = reason_body_end(ctx);
     }
     ngx_http_finalize_request(r, rc);
     reason_request_run_posted(c);
@@ -374,8 +276,7 @@ reason_answer_forget(reason_context_t *ctx)
     ngx_http_request_t  *r = ctx->request;
 
     ctx->has_status = 0;
-    ctx->body = NULL;
-    ctx->body_length = 0;
+    reason_body_forget(ctx);
     r->headers_out.location = NULL;
     r->headers_out.etag = NULL;
     ngx_str_null(&r->headers_out.content_type);

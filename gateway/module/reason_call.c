@@ -112,7 +112,7 @@ reason_call_event(reason_connection_t *connection)
             break;
 
         case PGRES_SINGLE_TUPLE:
-            switch (ctx != NULL ? reason_answer_row(ctx, result) : NGX_OK) {
+            switch (ctx != NULL ? reason_answer_row(ctx, &result) : NGX_OK) {
             case NGX_OK:
                 break;
             case NGX_AGAIN:

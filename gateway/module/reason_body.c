@@ -1,0 +1,247 @@
+/*
+ * reason_body.c: the body of an answer: pieces of memory, and handing them to nginx.
+ *
+ * A long row stays where libpq has put it, until the client has it; short ones are copied together. Pieces that have been
+ * sent are used again.
+ */
+#include "ngx_http_reason.h"
+
+#define REASON_PIECE   65536
+#define REASON_LONG    16384    /* of a row; and what TLS puts into one record */
+
+typedef struct {
+    ngx_buf_t   buf;            /* the first member: nginx hands back this */
+    PGresult   *result;         /* that the memory belongs to; NULL: it is the request's */
+} reason_piece_t;
+
+
+static ngx_chain_t **
+reason_body_last(ngx_chain_t **link)
+{
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+
+/* A piece without memory, at the end of the body. */
+static reason_piece_t *
+reason_body_piece(reason_context_t *ctx)
+{
+    ngx_chain_t     *link = ctx->bare;
+    reason_piece_t  *piece;
+
+    if (link != NULL) {
+        ctx->bare = link->next;
+        piece = (reason_piece_t *) link->buf;
+    } else {
+        link = ngx_alloc_chain_link(ctx->request->pool);
+        piece = ngx_palloc(ctx->request->pool, sizeof(reason_piece_t));
+        if (link == NULL || piece == NULL) {
+            return NULL;
+        }
+    }
+    ngx_memzero(piece, sizeof(reason_piece_t));
+    piece->buf.tag = (ngx_buf_tag_t) &ngx_http_reason_module;
+    link->buf = &piece->buf;
+    link->next = NULL;
+    *reason_body_last(&ctx->body) = link;
+    return piece;
+}
+
+
+static void
+reason_body_memory(ngx_buf_t *b, u_char *start, size_t size)
+{
+    b->start = b->pos = b->last = start;
+    b->end = start + size;
+}
+
+
+/* Room for a short row. */
+static ngx_buf_t *
+reason_body_room(reason_context_t *ctx, size_t length)
+{
+    size_t           size;
+    u_char          *start;
+    ngx_chain_t     *link;
+    reason_piece_t  *piece;
+
+    for (link = ctx->body; link; link = link->next) {
+        if (link->next == NULL && (size_t) (link->buf->end - link->buf->last) >= length) {
+            return link->buf;
+        }
+    }
+    if (ctx->free != NULL) {
+        link = ctx->free;
+        ctx->free = link->next;
+        link->next = NULL;
+        link->buf->flush = 0;
+        *reason_body_last(&ctx->body) = link;
+        return link->buf;
+    }
+
+    /* most answers are one row: it gets what it needs */
+    size = ctx->body_length == 0 ? length : REASON_PIECE;
+    start = ngx_palloc(ctx->request->pool, size);
+    piece = start != NULL ? reason_body_piece(ctx) : NULL;
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->buf.temporary = 1;
+    reason_body_memory(&piece->buf, start, size);
+    return &piece->buf;
+}
+
+
+ngx_int_t
+reason_body_add(reason_context_t *ctx, PGresult **row, int column)
+{
+    u_char          *value = (u_char *) PQgetvalue(*row, 0, column);
+    size_t           length = PQgetlength(*row, 0, column);
+    ngx_buf_t       *b;
+    reason_piece_t  *piece;
+
+    if (length < REASON_LONG) {
+        b = reason_body_room(ctx, length);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+        b->last = ngx_cpymem(b->last, value, length);
+    } else {
+        piece = reason_body_piece(ctx);
+        if (piece == NULL) {
+            return NGX_ERROR;
+        }
+        piece->buf.memory = 1;
+        reason_body_memory(&piece->buf, value, length);
+        piece->buf.last = piece->buf.end;
+        piece->result = *row;
+        *row = NULL;
+    }
+    ctx->body_length += length;
+    return NGX_OK;
+}
+
+
+static size_t
+reason_body_ready(reason_context_t *ctx)
+{
+    size_t        ready = 0;
+    ngx_chain_t  *link;
+
+    for (link = ctx->body; link; link = link->next) {
+        ready += ngx_buf_size(link->buf);
+    }
+    return ready;
+}
+
+
+ngx_uint_t
+reason_body_suffices(reason_context_t *ctx)
+{
+    return reason_body_ready(ctx) >= REASON_PIECE / 2;
+}
+
+
+/* TLS writes record by record: the kernel is to send them together. */
+static ngx_int_t
+reason_body_output(reason_context_t *ctx)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c = ctx->request->connection;
+    ngx_uint_t         records = c->ssl != NULL && reason_body_ready(ctx) > REASON_LONG && ngx_tcp_nopush(c->fd) == 0;
+
+    rc = ngx_http_output_filter(ctx->request, ctx->body);
+    if (records) {
+        (void) ngx_tcp_push(c->fd);
+    }
+    return rc;
+}
+
+
+/* Memory that is no use for short rows goes back. */
+static void
+reason_body_release(reason_context_t *ctx, reason_piece_t *piece)
+{
+    if (piece->result != NULL) {
+        PQclear(piece->result);
+        piece->result = NULL;
+    } else {
+        (void) ngx_pfree(ctx->request->pool, piece->buf.start);
+    }
+}
+
+
+ngx_int_t
+reason_body_send(reason_context_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_chain_t         *link, **kept;
+    ngx_http_request_t  *r = ctx->request;
+
+    for (link = ctx->body; link; link = link->next) {
+        /* else TLS keeps the rest of it until more comes, and no write event ever does */
+        link->buf->flush = link->next == NULL;
+    }
+    rc = reason_body_output(ctx);
+    if (rc == NGX_ERROR || r->connection->error) {
+        return NGX_ABORT;
+    }
+    ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &ctx->body, (ngx_buf_tag_t) &ngx_http_reason_module);
+
+    for (kept = &ctx->free; (link = *kept) != NULL; ) {
+        if (link->buf->temporary && link->buf->end - link->buf->start == REASON_PIECE) {
+            kept = &link->next;
+            continue;
+        }
+        *kept = link->next;
+        reason_body_release(ctx, (reason_piece_t *) link->buf);
+        link->next = ctx->bare;
+        ctx->bare = link;
+    }
+    return ctx->busy != NULL || r->buffered || r->connection->buffered ? NGX_AGAIN : NGX_OK;
+}
+
+
+ngx_int_t
+reason_body_end(reason_context_t *ctx)
+{
+    ngx_buf_t    *b = ngx_calloc_buf(ctx->request->pool);
+    ngx_chain_t  *link = ngx_alloc_chain_link(ctx->request->pool);
+
+    if (b == NULL || link == NULL) {
+        return NGX_ERROR;
+    }
+    b->last_buf = ctx->request == ctx->request->main;
+    b->last_in_chain = 1;
+    b->sync = !b->last_buf;
+    link->buf = b;
+    link->next = NULL;
+    *reason_body_last(&ctx->body) = link;
+    return reason_body_output(ctx);
+}
+
+
+static void
+reason_body_clear(ngx_chain_t **pieces)
+{
+    ngx_chain_t  *link;
+
+    for (link = *pieces; link; link = link->next) {
+        if (link->buf->tag == (ngx_buf_tag_t) &ngx_http_reason_module) {
+            PQclear(((reason_piece_t *) link->buf)->result);
+        }
+    }
+    *pieces = NULL;
+}
+
+
+void
+reason_body_forget(reason_context_t *ctx)
+{
+    reason_body_clear(&ctx->body);
+    reason_body_clear(&ctx->busy);
+    ctx->body_length = 0;
+}
