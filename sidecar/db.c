@@ -68,15 +68,23 @@ static PGconn *connect_within(const char *conninfo, int timeout_ms)
     return connection;
 }
 
-/* The statement's result, as PQexecParams() gives it; NULL when there was none in time. */
-static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, int format)
+/* How a result comes: in one piece, or row by row as they arrive. */
+struct form {
+    int format;                 /* libpq's: 0 text, 1 binary */
+    row_taker *take;            /* NULL: in one piece */
+    void *context;
+};
+
+/* The statement's result, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time. */
+static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form)
 {
     PGconn *connection = db->connection;
     PGresult *result = NULL, *next;
     long began_ms = now_ms();
     int timeout_ms = db->timeout_ms + GRACE_MS, unsent;
 
-    if (!PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, format))
+    if (!PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format)
+        || (form->take && !PQsetSingleRowMode(connection)))
         return PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
     /* the server may want to be read before it takes more */
     while ((unsent = PQflush(connection)) > 0) {
@@ -97,6 +105,11 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
         next = PQgetResult(connection);
         if (!next)
             return result;
+        if (PQresultStatus(next) == PGRES_SINGLE_TUPLE) {
+            form->take(form->context, next);
+            PQclear(next);
+            continue;
+        }
         PQclear(result);
         result = next;
     }
@@ -160,7 +173,7 @@ void db_close(struct db *db)
     db->connection = NULL;
 }
 
-static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], int format)
+static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
 {
     PGresult *result;
     ExecStatusType status;
@@ -169,7 +182,7 @@ static PGresult *call(struct db *db, const char *statement, int count, const cha
         sqlstate[0] = '\0';
     if (!db->connection)
         return NULL;
-    result = execute(db, statement, count, parameters, format);
+    result = execute(db, statement, count, parameters, form);
     status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;
@@ -185,12 +198,20 @@ static PGresult *call(struct db *db, const char *statement, int count, const cha
 
 PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6])
 {
-    return call(db, statement, count, parameters, sqlstate, 0);
+    return call(db, statement, count, parameters, sqlstate, &(struct form){0});
 }
 
 PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters)
 {
-    return call(db, statement, count, parameters, NULL, 1);
+    return call(db, statement, count, parameters, NULL, &(struct form){.format = 1});
+}
+
+bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context)
+{
+    PGresult *result = call(db, statement, count, parameters, NULL, &(struct form){.take = take, .context = context});
+
+    PQclear(result);
+    return result != NULL;
 }
 
 /* Whether a notification was read; all that were are taken. */

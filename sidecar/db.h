@@ -31,6 +31,13 @@ PGresult *db_call(struct db *db, const char *statement, int count, const char *c
 /* As db_call(), for one value in binary form. */
 PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters);
 
+/*
+ * As db_call(), and takes each row as it comes: libpq's buffer, which never shrinks, grows to the largest row, not to the
+ * whole. The row is freed afterwards. False: it failed, perhaps after some rows.
+ */
+typedef void row_taker(void *context, const PGresult *row);
+bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context);
+
 /* Waits for a notification, at most so long, or until wake_fd can be read. True: something came. */
 bool db_wait(struct db *db, int timeout_ms, int wake_fd);
 

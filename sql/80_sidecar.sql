@@ -298,8 +298,7 @@ COMMENT ON FUNCTION reason.plan_segment(text, integer, interval, bigint) IS
     'The segment to store next: one that was planned and not stored, else a new one, once a chain has max_events or its oldest is as old as max_age.';
 
 CREATE FUNCTION reason.segment_to_archive(lease_token bigint, target text, max_events integer, max_age interval, max_bytes bigint DEFAULT 67108864)
-RETURNS TABLE (division text, first_seq bigint, last_seq bigint, object_prefix text, events text, contents text,
-               retain_until timestamptz, legal_hold boolean)
+RETURNS TABLE (division text, first_seq bigint, last_seq bigint, object_prefix text, retain_until timestamptz, legal_hold boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
@@ -314,20 +313,33 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT planned.division, planned.first_seq, planned.last_seq, planned.object_prefix,
-           string_agg(reason.canonical_json(json_build_object(
-               'id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'prevHash', v.prev_hash, 'hash', v.hash,
-               'signature', v.signature, 'signerId', v.signer_id, 'ts', reason.rfc3339(v.ts), 'division', v.division,
-               'seq', v.seq, 'metadata', v.metadata)) || E'\n', '' ORDER BY v.seq),
-           coalesce(string_agg(reason.canonical_json(json_build_object('id', v.id, 'content', v.content)) || E'\n', '' ORDER BY v.seq)
-                    FILTER (WHERE v.content IS NOT NULL), ''),
            clock_timestamp() + make_interval(days => (SELECT r.retain_days FROM reason.archive_rule r WHERE r.division = planned.division)),
-           coalesce((SELECT r.legal_hold FROM reason.archive_rule r WHERE r.division = planned.division), false)
-    FROM reason.audit_events v
-    WHERE v.division = planned.division AND v.seq BETWEEN planned.first_seq AND planned.last_seq;
+           coalesce((SELECT r.legal_hold FROM reason.archive_rule r WHERE r.division = planned.division), false);
 END
 $$;
 COMMENT ON FUNCTION reason.segment_to_archive(bigint, text, integer, interval, bigint) IS
-    'The next segment with its exact text, one canonical event a line, and its contents likewise. Planned in the same transaction: asked again before record_archived(), it is the same segment.';
+    'The next segment. It is planned: asked again before record_archived(), it is the same.';
+
+CREATE FUNCTION reason.segment_lines(lease_token bigint, division text, first_seq bigint, last_seq bigint) RETURNS TABLE (event text, content text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    PERFORM reason.check_lease('archive', lease_token);
+    RETURN QUERY
+    SELECT reason.canonical_json(json_build_object(
+               'id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'prevHash', v.prev_hash, 'hash', v.hash,
+               'signature', v.signature, 'signerId', v.signer_id, 'ts', reason.rfc3339(v.ts), 'division', v.division,
+               'seq', v.seq, 'metadata', v.metadata)) || E'\n',
+           CASE WHEN v.content IS NOT NULL THEN reason.canonical_json(json_build_object('id', v.id, 'content', v.content)) || E'\n' END
+    FROM reason.audit_events v
+    WHERE v.division = $2 AND v.seq BETWEEN $3 AND $4
+    ORDER BY v.seq;
+END
+$$;
+COMMENT ON FUNCTION reason.segment_lines(bigint, text, bigint, bigint) IS
+    'The exact text of a segment: each event as a line of canonical JSON, and its content, if it has one, likewise.';
 
 CREATE FUNCTION reason.record_archived(lease_token bigint, target text, division text, first_seq bigint, last_seq bigint,
     object_uri text, object_version text, object_hash text, contents_uri text, contents_version text,

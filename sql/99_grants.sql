@@ -138,6 +138,7 @@ GRANT EXECUTE ON FUNCTION
     reason.record_emitted(bigint, text, text[], bigint[]),
     reason.park_event(bigint, text, text, bigint, text),
     reason.segment_to_archive(bigint, text, integer, interval, bigint),
+    reason.segment_lines(bigint, text, bigint, bigint),
     reason.record_archived(bigint, text, text, bigint, bigint, text, text, text, text, text, timestamptz, boolean),
     reason.segments_to_protect(bigint, text, integer),
     reason.record_protected(bigint, text, text, bigint, timestamptz, boolean)

@@ -19,11 +19,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In the making, and then on its way. */
 struct text {
-    const char *bytes;
-    size_t length;
+    char *bytes;
+    size_t length, capacity;
     bool done;
 };
+
+/* Of one segment. */
+struct segment_text {
+    struct text events, contents;
+    bool failed;                /* out of memory */
+};
+
+static bool add(struct text *text, const char *bytes, size_t length)
+{
+    if (length > text->capacity - text->length) {
+        size_t capacity = 2 * (text->capacity + length);
+        char *larger = realloc(text->bytes, capacity);
+
+        if (!larger)
+            return false;
+        text->bytes = larger;
+        text->capacity = capacity;
+    }
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    return true;
+}
+
+static void take_line(void *context, const PGresult *row)
+{
+    struct segment_text *text = context;
+
+    if (!add(&text->events, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0))
+        || (!PQgetisnull(row, 0, 1) && !add(&text->contents, PQgetvalue(row, 0, 1), (size_t)PQgetlength(row, 0, 1))))
+        text->failed = true;
+}
 
 static bool next_text(void *context, const void **bytes, size_t *length)
 {
@@ -42,7 +74,7 @@ static bool rewind_text(void *context)
 }
 
 /* columns of segments_to_archive() */
-enum { DIVISION, FIRST, LAST, PREFIX, EVENTS, CONTENTS, RETAIN_UNTIL, LEGAL_HOLD };
+enum { DIVISION, FIRST, LAST, PREFIX, RETAIN_UNTIL, LEGAL_HOLD };
 
 static PGresult *claim(struct worker *worker, const char *token)
 {
@@ -53,9 +85,17 @@ static PGresult *claim(struct worker *worker, const char *token)
     snprintf(events, sizeof(events), "%d", config->archive_events);
     snprintf(interval, sizeof(interval), "%d seconds", config->archive_interval_s);
     return db_call(&worker->db,
-                   "SELECT division, first_seq, last_seq, object_prefix, events, contents, extract(epoch FROM retain_until)::bigint, legal_hold"
+                   "SELECT division, first_seq, last_seq, object_prefix, extract(epoch FROM retain_until)::bigint, legal_hold"
                    " FROM reason.segment_to_archive($1, $2, $3, $4)",
                    4, parameters, NULL);
+}
+
+static bool read_text(struct worker *worker, const char *token, PGresult *claimed, struct segment_text *text)
+{
+    const char *parameters[] = {token, PQgetvalue(claimed, 0, DIVISION), PQgetvalue(claimed, 0, FIRST), PQgetvalue(claimed, 0, LAST)};
+
+    return db_each(&worker->db, "SELECT event, content FROM reason.segment_lines($1, $2, $3, $4)", 4, parameters, take_line, text) && !text->failed
+           && text->events.length > 0;
 }
 
 static void hash_text(const char *text, size_t length, char hex[65])
@@ -76,18 +116,17 @@ static time_t retention(const struct worker *worker, PGresult *claimed)
     return !strcmp(config->archive_lock_mode, "none") ? 0 : time(NULL) + (time_t)config->archive_lock_days * 86400;
 }
 
-static enum store_result put_text(struct store *store, PGresult *claimed, int column, const char *suffix, time_t retain_until, bool legal_hold,
-                                  char hash[65], struct stored *stored)
+static enum store_result put_text(struct store *store, PGresult *claimed, struct text *text, const char *suffix, time_t retain_until,
+                                  bool legal_hold, char hash[65], struct stored *stored)
 {
     char key[1024];
-    struct text text = {.bytes = PQgetvalue(claimed, 0, column), .length = (size_t)PQgetlength(claimed, 0, column)};
     const struct pair metadata[] = {{"first-seq", PQgetvalue(claimed, 0, FIRST)}, {"hash", hash}, {"last-seq", PQgetvalue(claimed, 0, LAST)}};
     struct object object = {.key = key, .content_type = "application/jsonl", .metadata = metadata, .metadata_count = 3, .hash = hash,
-                            .size = (long long)text.length, .next = next_text, .rewind = rewind_text, .context = &text,
+                            .size = (long long)text->length, .next = next_text, .rewind = rewind_text, .context = text,
                             .retain_until = retain_until, .legal_hold = legal_hold};
 
     snprintf(key, sizeof(key), "%s%s", PQgetvalue(claimed, 0, PREFIX), suffix);
-    hash_text(text.bytes, text.length, hash);
+    hash_text(text->bytes, text->length, hash);
     return store->put(store, &object, stored);
 }
 
@@ -227,31 +266,20 @@ static enum progress protect_segments(struct worker *worker, const char *token, 
 
 /* ---------------------------------------------------------------- turns */
 
-static enum progress turn(struct worker *worker, const char *token)
+/* Stores a segment and records it, or records why not. */
+static enum progress store_segment(struct worker *worker, const char *token, struct archive *archive, PGresult *claimed, struct segment_text *text)
 {
-    struct archive *archive = archive_of(worker);
     struct stored events = {0}, contents = {0};
     enum store_result stored = STORE_DONE;
     char hash[65], contents_hash[65];
-    enum progress progress = PROGRESS_FAILED;
-    PGresult *claimed = archive ? claim(worker, token) : NULL;
-    time_t retain_until;
+    time_t retain_until = retention(worker, claimed);
 
-    if (!claimed) {
-        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
-        return PROGRESS_FAILED;
-    }
-    if (PQntuples(claimed) == 0) {
-        PQclear(claimed);
-        return protect_segments(worker, token, archive);
-    }
-    retain_until = retention(worker, claimed);
     if (!PQgetisnull(claimed, 0, RETAIN_UNTIL) && !archive->events->locks) {
         snprintf(events.reason, sizeof(events.reason), "the division has an archive rule, but archive.lock_mode is none, or the store cannot lock");
         stored = STORE_RETRY;
     }
-    if (stored == STORE_DONE && PQgetlength(claimed, 0, CONTENTS) > 0) {
-        stored = put_text(archive->contents, claimed, CONTENTS, ".contents.jsonl", 0, false, contents_hash, &contents);
+    if (stored == STORE_DONE && text->contents.length > 0) {
+        stored = put_text(archive->contents, claimed, &text->contents, ".contents.jsonl", 0, false, contents_hash, &contents);
         if (stored == STORE_REFUSED) {
             log_info("the contents of events %s to %s of division \"%s\" are stored already, from before an erasure", PQgetvalue(claimed, 0, FIRST),
                      PQgetvalue(claimed, 0, LAST), PQgetvalue(claimed, 0, DIVISION));
@@ -259,17 +287,38 @@ static enum progress turn(struct worker *worker, const char *token)
         }
     }
     if (stored == STORE_DONE)
-        stored = put_text(archive->events, claimed, EVENTS, ".jsonl", retain_until, PQgetvalue(claimed, 0, LEGAL_HOLD)[0] == 't', hash, &events);
+        stored = put_text(archive->events, claimed, &text->events, ".jsonl", retain_until, PQgetvalue(claimed, 0, LEGAL_HOLD)[0] == 't', hash, &events);
     if (stored != STORE_DONE) {
-        /* it waits by itself (next_attempt_at) and holds up no other */
-        if (record_failure(worker, token, claimed, events.reason[0] ? events.reason : contents.reason, stored == STORE_REFUSED))
-            progress = PROGRESS_SOME;
+        bool recorded = record_failure(worker, token, claimed, events.reason[0] ? events.reason : contents.reason, stored == STORE_REFUSED);
+
         /* credentials and certificates may have been replaced */
         close_archive(worker);
-    } else if (record(worker, token, claimed, &events, retain_until, hash, &contents)) {
-        metrics_add(METRIC_EVENTS_ARCHIVED, atol(PQgetvalue(claimed, 0, LAST)) - atol(PQgetvalue(claimed, 0, FIRST)) + 1);
-        progress = PROGRESS_SOME;
+        /* it waits by itself (next_attempt_at) and holds up no other */
+        return recorded ? PROGRESS_SOME : PROGRESS_FAILED;
     }
+    if (!record(worker, token, claimed, &events, retain_until, hash, &contents))
+        return PROGRESS_FAILED;
+    metrics_add(METRIC_EVENTS_ARCHIVED, atol(PQgetvalue(claimed, 0, LAST)) - atol(PQgetvalue(claimed, 0, FIRST)) + 1);
+    return PROGRESS_SOME;
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
+    struct archive *archive = archive_of(worker);
+    struct segment_text text = {0};
+    enum progress progress = PROGRESS_FAILED;
+    PGresult *claimed = archive ? claim(worker, token) : NULL;
+
+    if (claimed && PQntuples(claimed) == 0) {
+        PQclear(claimed);
+        return protect_segments(worker, token, archive);
+    }
+    if (claimed && read_text(worker, token, claimed, &text))
+        progress = store_segment(worker, token, archive, claimed, &text);
+    else
+        metrics_add(METRIC_ARCHIVE_FAILURES, 1);
+    free(text.events.bytes);
+    free(text.contents.bytes);
     PQclear(claimed);
     return progress;
 }
