@@ -16,6 +16,8 @@
 #include <string.h>
 
 #define KAFKA_MS 30000
+/* What reason.snapshot_chunk() gives. */
+#define CHUNK_BYTES (1024 * 1024)
 
 /* ---------------------------------------------------------------- the archive */
 
@@ -32,7 +34,6 @@ static const struct segment *find_segment(const struct segments *segments, const
 static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment)
 {
     char key[1100], contents_key[1100], uri[2200], contents_uri[2200] = "";
-    size_t length;
     long count = -1;
     char *events, *contents = NULL;
 
@@ -41,9 +42,9 @@ static long recover_segment(struct db *db, struct store *store, const char *targ
     snprintf(uri, sizeof(uri), "%s/%s", target, key);
     if (segment->has_contents)
         snprintf(contents_uri, sizeof(contents_uri), "%s/%s", target, contents_key);
-    events = store->read(store, key, segment->version, &length);
+    events = store_read_text(store, key, segment->version);
     if (events && segment->has_contents)
-        contents = store->read(store, contents_key, segment->contents_version, &length);
+        contents = store_read_text(store, contents_key, segment->contents_version);
     if (events && (contents || !segment->has_contents)) {
         const char *parameters[] = {target, segment->prefix, uri, segment->version, contents_uri, segment->contents_version, events,
                                     contents ? contents : ""};
@@ -148,26 +149,76 @@ static bool recover_kafka(struct sidecar *sidecar, struct db *db)
 
 /* ---------------------------------------------------------------- snapshots */
 
-static bool restore_snapshot(struct db *db, struct store *store, PGresult *forgotten, int row)
+/* A document on its way from the store into the database, in pieces of the size that it had there. */
+struct document {
+    struct db *db;
+    const char *event_id, *division;
+    long next;                  /* the number of the chunk in the making */
+    size_t length;              /* of it */
+    unsigned char chunk[CHUNK_BYTES];
+    char hex[2 * CHUNK_BYTES + 3];
+};
+
+static bool send_chunk(struct document *document)
 {
-    size_t length, hex_size;
-    char *bytes = store->read(store, PQgetvalue(forgotten, row, 2), PQgetvalue(forgotten, row, 3), &length), *hex = NULL;
-    PGresult *result = NULL;
+    char number[24];
+    const char *parameters[] = {document->event_id, document->division, number, document->hex};
+    PGresult *result;
 
-    hex_size = 2 * length + 3;
-    if (bytes)
-        hex = malloc(hex_size);
-    if (hex) {
-        const char *parameters[] = {PQgetvalue(forgotten, row, 0), PQgetvalue(forgotten, row, 1), hex};
-
-        memcpy(hex, "\\x", 2);
-        sodium_bin2hex(hex + 2, hex_size - 2, (const unsigned char *)bytes, length);
-        result = db_call(db, "SELECT reason.restore_snapshot($1, $2, $3)", 3, parameters, NULL);
-    }
-    free(hex);
-    free(bytes);
+    snprintf(number, sizeof(number), "%ld", document->next++);
+    memcpy(document->hex, "\\x", 2);
+    sodium_bin2hex(document->hex + 2, sizeof(document->hex) - 2, document->chunk, document->length);
+    document->length = 0;
+    result = db_call(document->db, "SELECT reason.restore_snapshot_chunk($1, $2, $3, $4)", 4, parameters, NULL);
     PQclear(result);
     return result != NULL;
+}
+
+static bool take_bytes(void *context, const void *bytes, size_t length)
+{
+    struct document *document = context;
+    const unsigned char *from = bytes;
+
+    while (length > 0) {
+        size_t n = CHUNK_BYTES - document->length < length ? CHUNK_BYTES - document->length : length;
+
+        memcpy(document->chunk + document->length, from, n);
+        document->length += n;
+        from += n;
+        length -= n;
+        if (document->length == CHUNK_BYTES && !send_chunk(document))
+            return false;
+    }
+    return true;
+}
+
+static bool run(struct db *db, const char *statement)
+{
+    PGresult *result = db_call(db, statement, 0, NULL, NULL);
+
+    PQclear(result);
+    return result != NULL;
+}
+
+/* All in one transaction: until the whole was proved against the chain, nothing of it is there. */
+static bool restore_snapshot(struct db *db, struct store *store, PGresult *forgotten, int row)
+{
+    const char *parameters[] = {PQgetvalue(forgotten, row, 0), PQgetvalue(forgotten, row, 1)};
+    struct document *document = calloc(1, sizeof(*document));
+    PGresult *result = NULL;
+    bool ok = document && run(db, "BEGIN");
+
+    if (ok) {
+        *document = (struct document){.db = db, .event_id = parameters[0], .division = parameters[1]};
+        ok = store->read(store, PQgetvalue(forgotten, row, 2), PQgetvalue(forgotten, row, 3), take_bytes, document)
+             && (document->length == 0 || send_chunk(document));
+    }
+    if (ok)
+        result = db_call(db, "SELECT reason.restore_snapshot($1, $2)", 2, parameters, NULL);
+    ok = result && run(db, "COMMIT");
+    PQclear(result);
+    free(document);
+    return ok;
 }
 
 static bool recover_snapshots(struct sidecar *sidecar, struct db *db)

@@ -304,24 +304,53 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.forgotten_snapshots() IS 'Snapshots that were complete according to the chain and are not here: their objects have them.';
 
-CREATE FUNCTION reason.restore_snapshot(event_id uuid, division text, document bytea) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION reason.forgotten_snapshot(event_id uuid, division text) RETURNS json
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    recorded json;
-    d json := convert_from(document, 'UTF8')::json;
-    erased uuid;
-    made reason.snapshot;
+    recorded json := (SELECT e.payload -> 'snapshot' FROM reason.audit_event e
+                      WHERE e.id = $1 AND e.division = $2 AND e.event_type = 'snapshot.completed');
 BEGIN
     IF reason.safe_mode_fault() IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'snapshots are recovered in safe mode only';
     END IF;
-    SELECT e.payload -> 'snapshot' INTO recorded FROM reason.audit_event e
-    WHERE e.id = $1 AND e.division = $2 AND e.event_type = 'snapshot.completed';
-    IF encode(sha256(document), 'hex') IS DISTINCT FROM recorded ->> 'hash' THEN
+    IF recorded IS NULL OR EXISTS (SELECT FROM reason.snapshot s WHERE s.id::text = recorded ->> 'id' AND s.division = $2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('event "%s" of division "%s" completed no snapshot that is not here', $1, $2);
+    END IF;
+    RETURN recorded;
+END
+$$;
+COMMENT ON FUNCTION reason.forgotten_snapshot(uuid, text) IS 'What the event recorded of a snapshot that the database has forgotten. Raises 55000 outside of safe mode, P0002 when there is no such event, or the snapshot is here.';
+
+CREATE FUNCTION reason.restore_snapshot_chunk(event_id uuid, division text, n integer, bytes bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    INSERT INTO reason.snapshot_chunk (division, snapshot_no, chunk, bytes)
+    VALUES ($2, (reason.forgotten_snapshot($1, $2) ->> 'no')::bigint, $3, $4);
+END
+$$;
+COMMENT ON FUNCTION reason.restore_snapshot_chunk(uuid, text, integer, bytea) IS
+    'In safe mode: the nth MiB, n from 0, of the document of a snapshot that the database has forgotten. Before restore_snapshot(), in the same transaction.';
+
+CREATE FUNCTION reason.restore_snapshot(event_id uuid, division text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    recorded json := reason.forgotten_snapshot($1, $2);
+    document record;
+    d json;
+    erased uuid;
+    made reason.snapshot;
+BEGIN
+    SELECT c.hash, c.header INTO document FROM reason.check_document((recorded ->> 'no')::bigint, $2, NULL) c;
+    IF document.hash IS DISTINCT FROM recorded ->> 'hash' THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the document of snapshot "%s" is not what its event recorded', recorded ->> 'id');
     END IF;
+    d := document.header;
     SELECT e.id INTO erased FROM reason.audit_event e
     WHERE e.division = $2 AND e.event_type = 'payload.erased' AND (e.payload #> '{erased,snapshots}')::jsonb ? (recorded ->> 'id');
     INSERT INTO reason.snapshot (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations, pii_included,
@@ -336,13 +365,10 @@ BEGIN
         recorded ->> 'objectVersion', (recorded ->> 'completedAt')::timestamptz, (recorded ->> 'attempts')::integer, recorded ->> 'failure',
         $1, erased)
     RETURNING * INTO made;
-    INSERT INTO reason.snapshot_chunk (division, snapshot_no, chunk, bytes)
-    SELECT $2, made.no, n, substring(document FROM n * 1048576 + 1 FOR 1048576)
-    FROM generate_series(0, ((made.size_bytes - 1) / 1048576)::integer) n
-    WHERE erased IS NULL;
+    DELETE FROM reason.snapshot_chunk c WHERE erased IS NOT NULL AND c.snapshot_no = made.no AND c.division = $2;
     -- Its number must not be given out again.
     PERFORM setval('reason.record_no', made.no) FROM reason.record_no q WHERE q.last_value < made.no;
 END
 $$;
-COMMENT ON FUNCTION reason.restore_snapshot(uuid, text, bytea) IS
-    'In safe mode: brings back a complete snapshot that the database has forgotten, from the event that recorded it and the bytes that the object store holds.';
+COMMENT ON FUNCTION reason.restore_snapshot(uuid, text) IS
+    'In safe mode: brings back a complete snapshot that the database has forgotten, from the event that recorded it and the bytes that the object store holds, once restore_snapshot_chunk() has brought these.';

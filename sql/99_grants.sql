@@ -154,7 +154,8 @@ GRANT EXECUTE ON FUNCTION
     reason.recover_event(json),
     reason.recover_segment(text, text, text, text, text, text, text, text),
     reason.forgotten_snapshots(),
-    reason.restore_snapshot(uuid, text, bytea)
+    reason.restore_snapshot_chunk(uuid, text, integer, bytea),
+    reason.restore_snapshot(uuid, text)
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.leave_safe_mode(text) TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO reason_reader, reason_sidecar;

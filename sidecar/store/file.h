@@ -10,6 +10,6 @@ struct file_store {
 };
 
 bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context);
-char *file_read(struct store *store, const char *key, const char *version, size_t *length);
+bool file_read(struct store *store, const char *key, const char *version, piece_taker *take, void *context);
 
 #endif

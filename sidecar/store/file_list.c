@@ -84,25 +84,23 @@ bool file_list(struct store *store, const char *prefix, const char *after, objec
     return visit(&walk, "");
 }
 
-char *file_read(struct store *store, const char *key, const char *version, size_t *length)
+bool file_read(struct store *store, const char *key, const char *version, piece_taker *take, void *context)
 {
-    char path[PATH_SIZE], *text = NULL;
-    struct stat status;
+    char path[PATH_SIZE], piece[65536];
     FILE *file = NULL;
+    size_t length = 0;
+    bool ok;
 
     (void)version;
-    *length = 0;
     if (snprintf(path, sizeof(path), "%s/%s", ((struct file_store *)store)->directory, key) < (int)sizeof(path))
         file = fopen(path, "re");
-    if (file && fstat(fileno(file), &status) == 0)
-        text = malloc((size_t)status.st_size + 1);
-    if (text) {
-        *length = fread(text, 1, (size_t)status.st_size, file);
-        text[*length] = '\0';
-    } else {
-        log_error("object \"%s\" cannot be read: %s", path, strerror(errno));
-    }
+    ok = file != NULL;
+    while (ok && (length = fread(piece, 1, sizeof(piece), file)) > 0)
+        ok = take(context, piece, length);
+    ok = ok && !ferror(file);
+    if (!ok)
+        log_error("object \"%s\" cannot be read: %s", path, length ? "it is not wanted any more" : strerror(errno));
     if (file)
         fclose(file);
-    return text;
+    return ok;
 }

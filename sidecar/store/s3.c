@@ -165,36 +165,29 @@ static bool hash_piece(void *context, const void *bytes, size_t length)
 static enum store_result compare(struct s3_store *s3, const struct object *object, struct stored *stored, bool *missing)
 {
     struct hashing hashing = {.context = EVP_MD_CTX_new()};
-    struct s3_request request = {.method = "GET", .key = object->key, .http = {.take = hash_piece, .take_context = &hashing}};
-    struct http_answer answer;
+    struct http_answer answer = {0};
     enum store_result result;
     unsigned char digest[32];
     char hex[65] = "";
 
     *missing = false;
+    stored->version[0] = '\0';
     if (!hashing.context || EVP_DigestInit_ex(hashing.context, EVP_sha256(), NULL) != 1) {
-        EVP_MD_CTX_free(hashing.context);
         snprintf(stored->reason, sizeof(stored->reason), "out of memory");
-        return STORE_RETRY;
-    }
-    if (!s3_call(s3, &request, &answer) || (answer.status != 200 && answer.status != 404)) {
-        result = s3_fault(&answer, "GET", stored);
+        result = STORE_RETRY;
+    } else if (s3_read_ranges(s3, object->key, stored->version, hash_piece, &hashing, &answer)) {
+        EVP_DigestFinal_ex(hashing.context, digest, NULL);
+        sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+        stored->existed = !strcmp(hex, object->hash) && hashing.size == object->size;
+        result = stored->existed ? STORE_DONE : STORE_REFUSED;
+        if (!stored->existed)
+            snprintf(stored->reason, sizeof(stored->reason), "object \"%.300s\" exists with other bytes", object->key);
     } else if (answer.status == 404) {
         *missing = true;
         snprintf(stored->reason, sizeof(stored->reason), "the object is hidden by a delete marker or was removed");
         result = STORE_RETRY;
     } else {
-        EVP_DigestFinal_ex(hashing.context, digest, NULL);
-        sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
-        if (!strcmp(hex, object->hash) && hashing.size == object->size) {
-            if (!http_answer_header(&answer, "x-amz-version-id", stored->version, sizeof(stored->version)))
-                stored->version[0] = '\0';
-            stored->existed = true;
-            result = STORE_DONE;
-        } else {
-            snprintf(stored->reason, sizeof(stored->reason), "object \"%.300s\" exists with other bytes", object->key);
-            result = STORE_REFUSED;
-        }
+        result = s3_fault(&answer, "GET", stored);
     }
     EVP_MD_CTX_free(hashing.context);
     http_answer_free(&answer);

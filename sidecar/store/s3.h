@@ -1,4 +1,4 @@
-/* s3.h: what s3.c and s3_multipart.c share. */
+/* s3.h: what the files s3*.c share. */
 #ifndef SIDECAR_S3_H
 #define SIDECAR_S3_H
 
@@ -6,6 +6,8 @@
 #include "store.h"
 
 #define S3_METADATA_MOST 12
+/* S3: version ids have at most 1,024 bytes. */
+#define S3_VERSION_SIZE sizeof(((struct stored *)0)->version)
 
 struct s3_store {
     struct store store;
@@ -49,7 +51,12 @@ void s3_time(time_t time, char text[32]);
 enum store_result s3_protect(struct store *store, const char *key, const char *version, const struct protection *protection,
                              struct stored *stored);
 bool s3_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context);
-char *s3_read(struct store *store, const char *key, const char *version, size_t *length);
+bool s3_read(struct store *store, const char *key, const char *version, piece_taker *take, void *context);
+/*
+ * Reads an object; a version "" is the newest, and gets the id of the one that was read, if it has one. False: answer
+ * says why not; some may have been taken. The caller frees answer in either case.
+ */
+bool s3_read_ranges(struct s3_store *s3, const char *key, char version[S3_VERSION_SIZE], piece_taker *take, void *context, struct http_answer *answer);
 /* Puts an object in parts. *exists: there is an object of that name. */
 enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists);
 

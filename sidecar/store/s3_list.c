@@ -1,5 +1,5 @@
 /*
- * s3_list.c: what a bucket holds, and its bytes (ListObjectVersions, GetObject).
+ * s3_list.c: what a bucket holds (ListObjectVersions).
  *
  * Versions are listed, not objects: a delete marker hides an object from a listing of objects without removing it.
  */
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define KEY_SIZE 1100
-#define VERSION_SIZE 1100
 
 /* The text of the first element of that name before end; "" when there is none, or it is too long. */
 static void element(const char *begin, const char *end, const char *name, char *text, size_t size)
@@ -51,7 +50,7 @@ static void percent_decode(char *text)
 }
 
 struct page {
-    char key_marker[KEY_SIZE], version_marker[VERSION_SIZE];
+    char key_marker[KEY_SIZE], version_marker[S3_VERSION_SIZE];
     bool more, stopped;
 };
 
@@ -64,7 +63,7 @@ static void take_page(const struct s3_store *s3, const char *body, struct page *
 
     while (!page->stopped && (next = strstr(next, "<Version>"))) {
         const char *stop = strstr(next, "</Version>");
-        char key[KEY_SIZE], version[VERSION_SIZE];
+        char key[KEY_SIZE], version[S3_VERSION_SIZE];
 
         element(next, stop ? stop : end, "Key", key, sizeof(key));
         element(next, stop ? stop : end, "VersionId", version, sizeof(version));
@@ -95,7 +94,7 @@ bool s3_list(struct store *store, const char *prefix, const char *after, object_
     if (after && after[0])
         snprintf(page.key_marker, sizeof(page.key_marker), "%s%s", s3->prefix, after);
     while (ok && page.more && !page.stopped) {
-        char whole[KEY_SIZE], encoded_prefix[3 * KEY_SIZE], encoded_key[3 * KEY_SIZE], encoded_version[3 * VERSION_SIZE], query[10 * KEY_SIZE];
+        char whole[KEY_SIZE], encoded_prefix[3 * KEY_SIZE], encoded_key[3 * KEY_SIZE], encoded_version[3 * S3_VERSION_SIZE], query[10 * KEY_SIZE];
         struct s3_request request = {.method = "GET", .query = query};
         struct http_answer answer;
 
@@ -116,45 +115,4 @@ bool s3_list(struct store *store, const char *prefix, const char *after, object_
         http_answer_free(&answer);
     }
     return ok;
-}
-
-struct bytes {
-    char *text;
-    size_t length;
-};
-
-static bool keep(void *context, const void *bytes, size_t length)
-{
-    struct bytes *kept = context;
-    char *larger = realloc(kept->text, kept->length + length + 1);
-
-    if (!larger)
-        return false;
-    kept->text = larger;
-    memcpy(kept->text + kept->length, bytes, length);
-    kept->length += length;
-    kept->text[kept->length] = '\0';
-    return true;
-}
-
-char *s3_read(struct store *store, const char *key, const char *version, size_t *length)
-{
-    struct s3_store *s3 = (struct s3_store *)store;
-    struct bytes kept = {0};
-    char query[3 * VERSION_SIZE + 20] = "", encoded[3 * VERSION_SIZE];
-    struct s3_request request = {.method = "GET", .key = key, .query = query, .http = {.take = keep, .take_context = &kept}};
-    struct http_answer answer = {0};
-    bool ok = !version[0] || sigv4_encode(version, false, encoded, sizeof(encoded));
-
-    if (ok && version[0])
-        snprintf(query, sizeof(query), "versionId=%s", encoded);
-    ok = ok && s3_call(s3, &request, &answer) && answer.status == 200;
-    if (!ok) {
-        log_error("object \"%s\" of bucket \"%s\" cannot be read: %s (status %ld)", key, s3->bucket, answer.error[0] ? answer.error : "refused", answer.status);
-        free(kept.text);
-        kept.text = NULL;
-    }
-    http_answer_free(&answer);
-    *length = kept.length;
-    return ok && !kept.text ? calloc(1, 1) : kept.text;
 }

@@ -1,8 +1,9 @@
-/* store.c: which store a URL names. */
+/* store.c: which store a URL names, and what all of them do alike. */
 #include "store.h"
 
 #include "../log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct store *store_open(const struct config *config, const struct store_options *options)
@@ -12,5 +13,34 @@ struct store *store_open(const struct config *config, const struct store_options
     if (!strncmp(options->url, "s3://", 5))
         return store_s3_open(config, options);
     log_error("store \"%s\" is neither file:///directory nor s3://bucket", options->url);
+    return NULL;
+}
+
+struct text {
+    char *bytes;
+    size_t length;
+};
+
+static bool add(void *context, const void *bytes, size_t length)
+{
+    struct text *text = context;
+    char *larger = realloc(text->bytes, text->length + length + 1);
+
+    if (!larger)
+        return false;
+    text->bytes = larger;
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    text->bytes[text->length] = '\0';
+    return true;
+}
+
+char *store_read_text(struct store *store, const char *key, const char *version)
+{
+    struct text text = {.bytes = calloc(1, 1)};
+
+    if (text.bytes && store->read(store, key, version, add, &text))
+        return text.bytes;
+    free(text.bytes);
     return NULL;
 }

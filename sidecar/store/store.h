@@ -54,6 +54,9 @@ struct protection {
 /* Takes one version of an object ("": it has none); false: no more are wanted. */
 typedef bool object_taker(void *context, const char *key, const char *version);
 
+/* Takes the next piece of an object's bytes; false: it cannot, and no more are wanted. */
+typedef bool piece_taker(void *context, const void *bytes, size_t length);
+
 struct store {
     bool locks;                 /* it keeps retention and legal hold */
     /* Durable when it returns STORE_DONE. Storing the same bytes again is no error. */
@@ -66,8 +69,8 @@ struct store {
      * version, the newest first; those too that a delete marker hides. False after logging why not.
      */
     bool (*list)(struct store *store, const char *prefix, const char *after, object_taker *take, void *context);
-    /* The bytes of a version ("": the newest), terminated; the caller frees. NULL after logging why not. */
-    char *(*read)(struct store *store, const char *key, const char *version, size_t *length);
+    /* Gives the bytes of a version ("": the newest) in order. False after logging why not, perhaps after some of them. */
+    bool (*read)(struct store *store, const char *key, const char *version, piece_taker *take, void *context);
     /* Whether the store answers and takes our credentials; logged when not. */
     bool (*check)(struct store *store);
     void (*close)(struct store *store);
@@ -78,6 +81,9 @@ struct store_options {
     const char *lock_mode;
     int lock_days;
 };
+
+/* The bytes of a version as a text, terminated; the caller frees. NULL after logging why not. */
+char *store_read_text(struct store *store, const char *key, const char *version);
 
 /* NULL after logging why not. */
 struct store *store_open(const struct config *config, const struct store_options *options);

@@ -106,6 +106,17 @@ class Database:
         self.value("SELECT count(reason.add_node('observation', jsonb_build_object('n', n), 'tester', %s)) "
                    "FROM generate_series(1, %s) n", division, count)
 
+    def large_snapshot(self, megabytes):
+        """Of a chain of nodes as large as they may be; a little more than so many MiB."""
+        root = self.value("SELECT reason.add_node('observation', jsonb_build_object('text', repeat('it rains ', 28000)), 'tester')")
+        for _ in range(megabytes * 1024 // 243 + 1):
+            child = self.value("SELECT reason.add_node('observation', jsonb_build_object('text', repeat(%s, 7800)), 'tester')", uuid.uuid4().hex)
+            self.value("SELECT reason.add_edge(%s, %s, 'causal')", root, child)
+            root = child
+        snapshot = self.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], depth => 10000, audience => 'internal')", root)
+        assert self.value("SELECT size_bytes FROM reason.snapshot WHERE id = %s", snapshot) > megabytes * 1024 * 1024
+        return snapshot
+
     def snapshot(self, *roots):
         return self.value("SELECT reason.create_snapshot(%s::uuid[])", [str(root) for root in roots])
 

@@ -1,6 +1,7 @@
 """A database that was restored has forgotten events that are known outside: no chain is forked, and everything comes back."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -95,7 +96,7 @@ def in_safe_mode(sidecar, value):
 
 
 def recover(sidecar):
-    return subprocess.run([SIDECAR, "--recover", sidecar.path], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([SIDECAR, "--recover", sidecar.path], capture_output=True, text=True, timeout=600, check=False)
 
 
 def reconnect(database):
@@ -186,6 +187,64 @@ def test_nothing_is_sealed_until_what_was_forgotten_is_back(request, server, dat
         verdict = verify(database, tmp_path, *[row[0] for row in uris], *[row[1] for row in uris if row[1]])
         assert verdict.returncode == 0, verdict.stdout + verdict.stderr
         assert len(uris) == len([path for path in (tmp_path / "archive").rglob("*.jsonl") if not path.name.endswith(".contents.jsonl")])
+
+
+@pytest.mark.parametrize("world", ["archiving", "in_s3"])
+def test_a_snapshot_of_many_pieces_comes_back(request, server, database, sidecars, world):
+    """From S3 in ranges of 16 MiB. REASON_RECOVERED_MB=1100 takes one that is larger than any value in PostgreSQL."""
+    megabytes = int(os.environ.get("REASON_RECOVERED_MB", "17"))
+    settings = request.getfixturevalue(world)
+    one = sidecars(settings).start()
+    database.node()
+    settle(database, settings)
+    server.back_up()
+    mark_target(database)
+    snapshot = database.large_snapshot(megabytes)
+    database.completed(snapshot, 15 + megabytes / 4)
+    settle(database, settings)
+    query = "SELECT s.*::text, (SELECT count(*) FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no) FROM reason.snapshot s"
+    known = database.rows(query)
+    assert one.stop() == 0
+    server.restore(database)
+    reconnect(database)
+    one.start(ready=False)
+    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    assert database.value("SELECT count(*) FROM reason.snapshot") == 0
+    done = recover(one)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "snapshots ok: 1" in done.stdout
+    assert database.rows(query) == known
+    assert database.rows("SELECT ok, detail FROM reason.verify_snapshot(%s)", snapshot) == [(True, None)]
+    wait_for(lambda: in_safe_mode(one, 0), 30, "the end of safe mode")
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="in safe mode only"):
+        database.value("SELECT reason.restore_snapshot(audit_event_id, division) FROM reason.snapshot")
+
+
+def test_a_document_that_is_not_what_was_signed_does_not_come_back(server, database, sidecars, archiving, tmp_path):
+    one = sidecars(archiving).start()
+    database.node()
+    settle(database, archiving)
+    server.back_up()
+    mark_target(database)
+    snapshot = database.large_snapshot(2)
+    database.completed(snapshot)
+    settle(database, archiving)
+    one.stop()
+    server.restore(database)
+    reconnect(database)
+    path = next((tmp_path / "store").rglob(f"{snapshot}.json"))
+    whole = path.read_bytes()
+    one.start(ready=False)
+    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    for bytes_ in (whole.replace(b"a", b"b", 1), whole[:-1], whole + b" ", whole[:1024 * 1024]):
+        path.chmod(0o644)
+        path.write_bytes(bytes_)
+        done = recover(one)
+        assert done.returncode == 1 and "is not what its event recorded" in done.stdout + done.stderr
+        assert database.value("SELECT (SELECT count(*) FROM reason.snapshot) + (SELECT count(*) FROM reason.snapshot_chunk)") == 0
+    path.write_bytes(whole)
+    assert recover(one).returncode == 0
+    assert database.rows("SELECT ok, detail FROM reason.verify_snapshot(%s)", snapshot) == [(True, None)]
 
 
 def test_a_volume_that_was_put_back_is_found_out_too(server, database, sidecars, archiving):
