@@ -175,6 +175,7 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
     else
         snprintf(answer->error, sizeof(answer->error), "%s", error[0] ? error : curl_easy_strerror(code));
+    answer->cut = code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
     /* the options point into this call's frame */
     curl_easy_reset(curl);
     curl_slist_free_all(headers);

@@ -42,6 +42,7 @@ struct http_request {
 
 struct http_answer {
     long status;                /* 0: no answer; error says why */
+    bool cut;                   /* no answer, as the other side ended the connection: the request may have been carried out */
     char *body;                 /* terminated */
     size_t body_length;
     char *headers;              /* lines */

@@ -226,7 +226,13 @@ void s3_base64_of_hex(const char *hex, char base64[64])
     sodium_bin2base64(base64, 64, digest, sizeof(digest), sodium_base64_VARIANT_ORIGINAL);
 }
 
-static enum store_result put_whole(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists)
+enum presence s3_presence(const struct http_answer *answer)
+{
+    /* who refuses early may end the connection while the bytes are still on their way, and the refusal is lost */
+    return answer->status == 412 ? PRESENCE_YES : answer->cut ? PRESENCE_MAYBE : PRESENCE_NO;
+}
+
+static enum store_result put_whole(struct s3_store *s3, const struct object *object, struct stored *stored, enum presence *presence)
 {
     struct s3_object_headers made;
     struct sending sending = {.object = object};
@@ -246,7 +252,7 @@ static enum store_result put_whole(struct s3_store *s3, const struct object *obj
         made.headers[request.header_count++] = (struct http_header){"if-none-match", "*"};
     if (!s3_call(s3, &request, &answer) || answer.status != 200) {
         result = s3_fault(&answer, "PUT", stored);
-        *exists = answer.status == 412;
+        *presence = s3_presence(&answer);
     } else if (http_answer_header(&answer, "x-amz-checksum-sha256", answered, sizeof(answered)) && strcmp(answered, checksum) != 0) {
         snprintf(stored->reason, sizeof(stored->reason), "the object store has another checksum");
         result = STORE_RETRY;
@@ -260,18 +266,27 @@ static enum store_result put_whole(struct s3_store *s3, const struct object *obj
 static enum store_result put(struct store *store, const struct object *object, struct stored *stored)
 {
     struct s3_store *s3 = (struct s3_store *)store;
-    bool exists = false, missing = false;
+    enum presence presence = PRESENCE_NO;
+    bool missing = false;
     enum store_result result = STORE_RETRY;
 
     if (!s3->if_none_match) {
         /* the server would overwrite: look first */
         result = compare(s3, object, stored, &missing);
-        exists = !missing;
+        presence = missing ? PRESENCE_NO : PRESENCE_YES;
     }
-    if (!exists) {
-        result = object->size > s3->multipart_bytes ? s3_put_parts(s3, object, stored, &exists) : put_whole(s3, object, stored, &exists);
-        if (exists)
-            result = compare(s3, object, stored, &missing);
+    if (presence == PRESENCE_NO) {
+        struct stored there = {0};
+        enum store_result compared;
+
+        result = object->size > s3->multipart_bytes ? s3_put_parts(s3, object, stored, &presence) : put_whole(s3, object, stored, &presence);
+        if (result != STORE_DONE && presence != PRESENCE_NO) {
+            compared = compare(s3, object, &there, &missing);
+            if (presence == PRESENCE_YES || compared != STORE_RETRY) {
+                result = compared;
+                *stored = there;
+            }
+        }
     }
     if (result == STORE_DONE && s3->lock_mode[0] && (!stored->version[0] || !strcmp(stored->version, "null"))) {
         snprintf(stored->reason, sizeof(stored->reason), "bucket \"%s\" gives no version ids: it is not versioned, so object lock protects nothing",

@@ -8,6 +8,7 @@
 #define S3_METADATA_MOST 12
 /* S3: version ids have at most 1,024 bytes. */
 #define S3_VERSION_SIZE sizeof(((struct stored *)0)->version)
+#define S3_UPLOAD_SIZE 512
 
 struct s3_store {
     struct store store;
@@ -32,6 +33,9 @@ struct s3_request {
     struct http_request http;   /* the body, and who takes the answer's */
 };
 
+/* Whether there is an object of that name now, when it was not put. */
+enum presence { PRESENCE_NO, PRESENCE_MAYBE, PRESENCE_YES };
+
 /* Headers that an object gets when it is made, with what they point to. */
 struct s3_object_headers {
     struct http_header headers[S3_METADATA_MOST + 8];
@@ -41,6 +45,8 @@ struct s3_object_headers {
 
 /* Signs and sends; true when there was an answer. */
 bool s3_call(struct s3_store *s3, struct s3_request *request, struct http_answer *answer);
+/* After a request that would have made the object. */
+enum presence s3_presence(const struct http_answer *answer);
 /* STORE_RETRY, with the reason. */
 enum store_result s3_fault(const struct http_answer *answer, const char *what, struct stored *stored);
 /* How many headers were made; there is room for four more. */
@@ -57,7 +63,9 @@ bool s3_read(struct store *store, const char *key, const char *version, piece_ta
  * says why not; some may have been taken. The caller frees answer in either case.
  */
 bool s3_read_ranges(struct s3_store *s3, const char *key, char version[S3_VERSION_SIZE], piece_taker *take, void *context, struct http_answer *answer);
-/* Puts an object in parts. *exists: there is an object of that name. */
-enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists);
+/* The ids of uploads in parts that were begun for an object and not ended. False after logging why they are not known. */
+bool s3_list_uploads(struct s3_store *s3, const char *key, char (*ids)[S3_UPLOAD_SIZE], size_t most, size_t *count);
+/* Puts an object in parts. */
+enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, enum presence *presence);
 
 #endif

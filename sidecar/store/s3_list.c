@@ -1,5 +1,5 @@
 /*
- * s3_list.c: what a bucket holds (ListObjectVersions).
+ * s3_list.c: what a bucket holds (ListObjectVersions), and what was begun in it (ListMultipartUploads).
  *
  * Versions are listed, not objects: a delete marker hides an object from a listing of objects without removing it.
  */
@@ -114,5 +114,35 @@ bool s3_list(struct store *store, const char *prefix, const char *after, object_
             log_warning("bucket \"%s\" cannot be listed: %s (status %ld)", s3->bucket, answer.error[0] ? answer.error : "refused", answer.status);
         http_answer_free(&answer);
     }
+    return ok;
+}
+
+bool s3_list_uploads(struct s3_store *s3, const char *key, char (*ids)[S3_UPLOAD_SIZE], size_t most, size_t *count)
+{
+    char whole[KEY_SIZE], encoded_prefix[3 * KEY_SIZE], query[4 * KEY_SIZE];
+    struct s3_request request = {.method = "GET", .query = query};
+    struct http_answer answer;
+    bool ok;
+
+    *count = 0;
+    snprintf(whole, sizeof(whole), "%s%s", s3->prefix, key);
+    if (!sigv4_encode(whole, false, encoded_prefix, sizeof(encoded_prefix)))
+        return false;
+    snprintf(query, sizeof(query), "encoding-type=url&prefix=%s&uploads=", encoded_prefix);
+    ok = s3_call(s3, &request, &answer) && answer.status == 200 && answer.body;
+    for (const char *next = ok ? strstr(answer.body, "<Upload>") : NULL; next && *count < most; next = strstr(next + 1, "<Upload>")) {
+        const char *stop = strstr(next, "</Upload>");
+        char found[KEY_SIZE];
+
+        if (!stop)
+            break;
+        element(next, stop, "Key", found, sizeof(found));
+        element(next, stop, "UploadId", ids[*count], S3_UPLOAD_SIZE);
+        percent_decode(found);
+        *count += !strcmp(found, whole) && ids[*count][0];
+    }
+    if (!ok)
+        log_warning("unfinished uploads to bucket \"%s\" cannot be listed: %s (status %ld)", s3->bucket, answer.error[0] ? answer.error : "refused", answer.status);
+    http_answer_free(&answer);
     return ok;
 }

@@ -16,6 +16,8 @@
 
 #define PART_LEAST (16LL * 1024 * 1024)
 #define PARTS_MOST 10000
+/* Each was left by a death; more wait for the next attempt. */
+#define EARLIER_MOST 16
 
 struct upload {
     struct s3_store *s3;
@@ -57,6 +59,32 @@ static long fill(struct upload *upload)
     return (long)length;
 }
 
+/* id: encoded */
+static void abandon(struct upload *upload, const char *id)
+{
+    char query[1100];
+    struct s3_request request = {.method = "DELETE", .key = upload->object->key, .query = query};
+    struct http_answer answer;
+
+    snprintf(query, sizeof(query), "uploadId=%s", id);
+    if (!s3_call(upload->s3, &request, &answer) || answer.status / 100 != 2)
+        log_warning("the parts of \"%s\" could not be removed (status %ld)", upload->object->key, answer.status);
+    http_answer_free(&answer);
+}
+
+/* Parts that were sent and never made an object, as when the sidecar was killed: the store would keep them for ever. */
+static void abandon_earlier(struct upload *upload)
+{
+    char ids[EARLIER_MOST][S3_UPLOAD_SIZE], encoded[1024];
+    size_t count;
+
+    if (!s3_list_uploads(upload->s3, upload->object->key, ids, EARLIER_MOST, &count))
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (sigv4_encode(ids[i], false, encoded, sizeof(encoded)))
+            abandon(upload, encoded);
+}
+
 static bool begin(struct upload *upload, struct stored *stored)
 {
     struct s3_object_headers made;
@@ -72,7 +100,7 @@ static bool begin(struct upload *upload, struct stored *stored)
 
     made.headers[request.header_count++] = (struct http_header){"x-amz-checksum-algorithm", "SHA256"};
     if (s3_call(upload->s3, &request, &answer) && answer.status == 200 && answer.body && (id = strstr(answer.body, "<UploadId>"))) {
-        char plain[512];
+        char plain[S3_UPLOAD_SIZE];
 
         snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(id + 10, "<"), id + 10);
         ok = sigv4_encode(plain, false, upload->id, sizeof(upload->id));
@@ -112,7 +140,7 @@ static bool send_part(struct upload *upload, int number, size_t length, struct s
     return ok;
 }
 
-static enum store_result complete(struct upload *upload, struct stored *stored, bool *exists)
+static enum store_result complete(struct upload *upload, struct stored *stored, enum presence *presence)
 {
     unsigned char digest[32];
     char hash[65], query[1100];
@@ -136,7 +164,7 @@ static enum store_result complete(struct upload *upload, struct stored *stored, 
     /* S3 may answer 200 and tell of a failure in the body */
     if (!s3_call(upload->s3, &request, &answer) || answer.status != 200 || (answer.body && strstr(answer.body, "<Error>"))) {
         result = s3_fault(&answer, "CompleteMultipartUpload", stored);
-        *exists = answer.status == 412;
+        *presence = s3_presence(&answer);
     } else if (!http_answer_header(&answer, "x-amz-version-id", stored->version, sizeof(stored->version))) {
         stored->version[0] = '\0';
     }
@@ -144,19 +172,7 @@ static enum store_result complete(struct upload *upload, struct stored *stored, 
     return result;
 }
 
-static void abandon(struct upload *upload)
-{
-    char query[1100];
-    struct s3_request request = {.method = "DELETE", .key = upload->object->key, .query = query};
-    struct http_answer answer;
-
-    snprintf(query, sizeof(query), "uploadId=%s", upload->id);
-    if (!s3_call(upload->s3, &request, &answer) || answer.status / 100 != 2)
-        log_warning("the parts of \"%s\" could not be removed (status %ld)", upload->object->key, answer.status);
-    http_answer_free(&answer);
-}
-
-static enum store_result send_parts(struct upload *upload, struct stored *stored, bool *exists)
+static enum store_result send_parts(struct upload *upload, struct stored *stored, enum presence *presence)
 {
     unsigned char digest[32];
     char hash[65];
@@ -177,10 +193,10 @@ static enum store_result send_parts(struct upload *upload, struct stored *stored
         snprintf(stored->reason, sizeof(stored->reason), "the bytes of \"%.300s\" are not what was frozen", upload->object->key);
         return STORE_REFUSED;
     }
-    return complete(upload, stored, exists);
+    return complete(upload, stored, presence);
 }
 
-enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, bool *exists)
+enum store_result s3_put_parts(struct s3_store *s3, const struct object *object, struct stored *stored, enum presence *presence)
 {
     struct upload upload = {.s3 = s3, .object = object, .part_size = PART_LEAST};
     enum store_result result = STORE_RETRY;
@@ -192,10 +208,13 @@ enum store_result s3_put_parts(struct s3_store *s3, const struct object *object,
     upload.list = open_memstream(&upload.list_text, &upload.list_length);
     if (!upload.part || !upload.whole || !upload.list || EVP_DigestInit_ex(upload.whole, EVP_sha256(), NULL) != 1) {
         snprintf(stored->reason, sizeof(stored->reason), "out of memory");
-    } else if (object->rewind(object->context) && begin(&upload, stored)) {
-        result = send_parts(&upload, stored, exists);
-        if (result != STORE_DONE)
-            abandon(&upload);
+    } else if (object->rewind(object->context)) {
+        abandon_earlier(&upload);
+        if (begin(&upload, stored)) {
+            result = send_parts(&upload, stored, presence);
+            if (result != STORE_DONE)
+                abandon(&upload, upload.id);
+        }
     }
     if (upload.list)
         fclose(upload.list);

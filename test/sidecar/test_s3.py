@@ -101,18 +101,19 @@ def test_a_part_of_a_locked_object_without_a_checksum_is_refused_as_aws_does(s3)
     s3.call("DELETE", f"/{BUCKET}/parts", {"uploadId": upload})
 
 
-def test_the_same_object_put_again_is_success_and_makes_no_second_version(database, sidecars, s3_settings, s3):
-    """As after a death between the store's answer and recording it."""
+@pytest.mark.parametrize("large", [False, True])
+def test_the_same_object_put_again_is_success_and_makes_no_second_version(database, sidecars, s3_settings, s3, large):
+    """As after a death between the store's answer and recording it. A large one is read back in ranges."""
     one = sidecars(s3_settings).start()
-    snapshot = database.snapshot(database.node())
-    database.completed(snapshot)
+    snapshot = database.large_snapshot(33) if large else database.snapshot(database.node())
+    database.completed(snapshot, 30)
     uri, version, _ = stored(database, snapshot)
     one.stop()
     database.connection.execute("SET session_replication_role = replica")
     database.connection.execute("UPDATE reason.snapshot SET status = 'signed', object_uri = NULL, object_version = NULL, completed_at = NULL, "
                                 "audit_event_id = NULL WHERE id = %s", (snapshot,))
     one.start()
-    database.completed(snapshot)
+    database.completed(snapshot, 30)
     assert stored(database, snapshot)[:2] == (uri, version)
     prefix = uri.removeprefix(f"s3://{BUCKET}/")
     assert s3.call("GET", f"/{BUCKET}", {"versions": "", "prefix": prefix})[1].count(b"<Version>") == 1
@@ -127,23 +128,40 @@ def test_an_object_with_other_bytes_fails_the_snapshot(database, sidecars, s3_se
 
 
 def test_a_large_snapshot_goes_in_parts(database, sidecars, s3_settings, s3):
+    s3.front.uploads.clear()
     sidecars({**s3_settings, "store": {**s3_settings["store"], "multipart_mb": 5}}).start()
-    root = database.node()
-    for number in range(100):
-        child = database.value("SELECT reason.add_node('observation', jsonb_build_object('n', %s::int, 'text', repeat(md5(%s::text), 7000)), 'tester')",
-                               number, str(number))
-        database.value("SELECT reason.add_edge(%s, %s, 'causal')", root, child)
-        root = child
-    snapshot = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], depth => 200, audience => 'internal')", root)
-    size = database.value("SELECT size_bytes FROM reason.snapshot WHERE id = %s", snapshot)
-    assert size > 17 * 1024 * 1024
+    snapshot = database.large_snapshot(17)
     database.completed(snapshot, 40)
     uri, version, digest = stored(database, snapshot)
     _, body = s3.object(uri, version)
-    assert len(body) == size and hashlib.sha256(body).hexdigest() == digest
+    assert hashlib.sha256(body).hexdigest() == digest
     assert s3.lock(uri, version)[0] == "COMPLIANCE"
     parts = [headers for kind, headers in s3.front.uploads if kind == "part"]
-    assert len(parts) >= 2 and all("x-amz-checksum-sha256" in headers for headers in parts)
+    assert len(parts) == 2 and all("x-amz-checksum-sha256" in headers for headers in parts)
+
+
+def unfinished(s3):
+    return s3.call("GET", f"/{BUCKET}", {"uploads": ""})[1].count(b"<Upload>")
+
+
+def test_what_a_kill_left_of_an_object_above_64_mb_is_removed_and_the_object_made_once(database, sidecars, s3_settings, s3):
+    """With the threshold as it is by default."""
+    snapshot = database.large_snapshot(65)
+    database.node()
+    s3.front.uploads.clear()
+    one = sidecars(s3_settings).start()
+    wait_for(lambda: len(s3.front.uploads) >= 2, 30, "the second part")
+    one.kill()
+    assert database.status(snapshot) != "complete" and unfinished(s3) == 1
+    one.start()
+    database.completed(snapshot, 60)
+    uri, version, digest = stored(database, snapshot)
+    _, body = s3.object(uri, version)
+    assert len(body) > 65 * 1024 * 1024 and hashlib.sha256(body).hexdigest() == digest
+    assert s3.lock(uri, version)[0] == "COMPLIANCE"
+    assert unfinished(s3) == 0
+    assert s3.call("GET", f"/{BUCKET}", {"versions": "", "prefix": uri.removeprefix(f"s3://{BUCKET}/")})[1].count(b"<Version>") == 1
+    assert {kind for kind, _ in s3.front.uploads} == {"part"} and all("x-amz-checksum-sha256" in headers for _, headers in s3.front.uploads)
 
 
 def test_a_store_that_was_away_gets_what_waited(database, sidecars, s3_settings, s3):
