@@ -1,5 +1,6 @@
 """A private PostgreSQL, and real sidecars with a configuration of the test's own."""
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -23,10 +24,19 @@ VERIFY = pathlib.Path(os.environ.get("REASON_VERIFY", ROOT / "sidecar" / "verify
 SIGNER_ID = "test-signer"
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def free_port(count=1):
+    """The first of so many that are free, one after the other."""
+    while True:
+        with contextlib.ExitStack() as listeners:
+            first = 0
+            try:
+                for number in range(count):
+                    listener = listeners.enter_context(socket.socket())
+                    listener.bind(("127.0.0.1", first + number if first else 0))
+                    first = first or listener.getsockname()[1]
+                return first
+            except (OSError, OverflowError):
+                continue
 
 
 def wait_for(condition, seconds=10, what="what was waited for"):

@@ -23,7 +23,7 @@ class Broker:
 
     def __init__(self, directory, proxy=None):
         self.directory = directory
-        self.port = free_port()
+        self.port = free_port(5)
         self.process = None
         self.front = []
         if proxy:
