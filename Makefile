@@ -5,6 +5,7 @@
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
 #   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
+#   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
@@ -21,7 +22,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-kubernetes check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all demo check check-kubernetes check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -42,6 +43,9 @@ check-kubernetes: packages-check private
 
 check-vault: packages-check private
 	@REASON_VAULT=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_vault.py
+
+check-sts: packages-check private
+	@REASON_STS=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_sts.py
 
 check-upgrade: packages-check private
 	@test/upgrade.sh

@@ -1,34 +1,22 @@
 """A real S3 server with versioning and object lock (Versity S3 Gateway), behind what else AWS refuses (s3_front)."""
 
 import datetime
-import hashlib
-import hmac
 import http.client
 import os
 import re
 import shutil
 import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 
 import pytest
 
 from conftest import ROOT, free_port, wait_for
+from s3_client import Credentials, Refused, signed_call
 from s3_front import Front
 
 if not (shutil.which("go") or list((ROOT / ".build" / "versitygw").glob("versitygw-v*"))):
     pytest.skip("building the S3 server needs go", allow_module_level=True)
 
 ACCESS, SECRET, REGION, BUCKET = "test-access", "test-secret-key", "eu-central-1", "reason-test"
-
-
-class Refused(Exception):
-    """The server's status and its error."""
-
-    def __init__(self, status, body):
-        super().__init__(f"{status} {body}")
-        self.status = status
 
 
 class S3:
@@ -73,25 +61,7 @@ class S3:
 
     def call(self, method, path, query=None, body=b"", headers=None):
         """Headers and body of the answer."""
-        now = datetime.datetime.now(datetime.timezone.utc)
-        stamp = now.strftime("%Y%m%dT%H%M%SZ")
-        payload = hashlib.sha256(body).hexdigest()
-        query = "&".join(f"{urllib.parse.quote(key, safe='')}={urllib.parse.quote(value, safe='')}" for key, value in sorted((query or {}).items()))
-        signed = {"host": f"127.0.0.1:{self.port}", "x-amz-date": stamp, "x-amz-content-sha256": payload, **(headers or {})}
-        names = ";".join(sorted(signed))
-        request = "\n".join([method, urllib.parse.quote(path), query, *(f"{name}:{signed[name]}" for name in sorted(signed)), "", names, payload])
-        scope = f"{stamp[:8]}/{REGION}/s3/aws4_request"
-        to_sign = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
-        key = ("AWS4" + SECRET).encode()
-        for part in (*scope.split("/"), to_sign):
-            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        signed["authorization"] = f"AWS4-HMAC-SHA256 Credential={ACCESS}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
-        url = f"{self.endpoint}{urllib.parse.quote(path)}{'?' + query if query else ''}"
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, data=body or None, method=method, headers=signed), timeout=30) as answer:
-                return answer.headers, answer.read()
-        except urllib.error.HTTPError as refusal:
-            raise Refused(refusal.code, refusal.read().decode()) from None
+        return signed_call(self.endpoint, Credentials(ACCESS, SECRET), REGION, method, path, query, body, headers)
 
     def object(self, uri, version=None):
         return self.call("GET", "/" + uri.removeprefix("s3://"), {"versionId": version} if version else None)

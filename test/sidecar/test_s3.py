@@ -11,8 +11,9 @@ import subprocess
 import pytest
 
 from conftest import free_port, wait_for
+from s3_client import Refused
 from s3_front import Front
-from s3_server import ACCESS, BUCKET, REGION, S3, SECRET, Refused
+from s3_server import ACCESS, BUCKET, REGION, S3, SECRET
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +228,7 @@ def test_credentials_come_from_the_environment_where_no_file_is_named(database, 
 
 
 def test_a_session_token_is_sent_and_signed(database, sidecars, s3_settings, s3):
-    """The server issues none, and says so."""
+    """The server issues none, and says so; test_sts.py has one that does."""
     path = s3_settings["store"]["credentials_file"]
     path.write_text(path.read_text() + "aws_session_token = a-token/with+signs==\n")
     sidecars(s3_settings).start()
