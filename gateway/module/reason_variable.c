@@ -3,6 +3,7 @@
  *
  *   $reason_client_cn, $reason_client_issuer, $reason_client_uri   the verified client certificate's
  *   $reason_request_id   the caller's X-Request-Id if it is sane, else a new one
+ *   $reason_path, $reason_traceparent   for logs: what was asked for, without the query string, and the header; UTF-8 in any case
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
  *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see reason_policy.c
@@ -157,6 +158,85 @@ reason_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
 }
 
 
+/* How many bytes the first character has; 0 if it is none. Unicode, table 3-7; ngx_utf8_decode() takes more. */
+static size_t
+reason_utf8_character(const u_char *p, const u_char *end)
+{
+    size_t  i, length;
+    u_char  low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80, high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
+
+    if (*p < 0x80) {
+        return 1;
+    }
+    if (*p < 0xc2 || *p > 0xf4) {
+        return 0;
+    }
+    length = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+    if ((size_t) (end - p) < length || p[1] < low || p[1] > high) {
+        return 0;
+    }
+    for (i = 2; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+
+/* What is not UTF-8 becomes U+FFFD, byte by byte. */
+static ngx_int_t
+reason_set_utf8(ngx_http_request_t *r, ngx_http_variable_value_t *v, const u_char *in, size_t length)
+{
+    size_t         character;
+    u_char        *out = ngx_pnalloc(r->pool, 3 * length);
+    const u_char  *end = in + length;
+
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+    v->data = out;
+    for ( ; in < end; in += character ? character : 1) {
+        character = reason_utf8_character(in, end);
+        out = character ? ngx_cpymem(out, in, character) : ngx_cpymem(out, "\xef\xbf\xbd", 3);
+    }
+    v->len = out - v->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+reason_path(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char     *query;
+    ngx_str_t  *uri = &r->main->unparsed_uri;
+
+    if (uri->len == 0) {
+        v->not_found = 1;   /* a request line that nobody understands */
+        return NGX_OK;
+    }
+    query = ngx_strlchr(uri->data, uri->data + uri->len, '?');
+    return reason_set_utf8(r, v, uri->data, query != NULL ? (size_t) (query - uri->data) : uri->len);
+}
+
+
+static ngx_int_t
+reason_traceparent(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                   header = ngx_string("http_traceparent");
+    ngx_http_variable_value_t  *value = ngx_http_get_variable(r, &header, ngx_hash_key(header.data, header.len));
+
+    if (value == NULL || value->not_found || value->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+    return reason_set_utf8(r, v, value->data, value->len);
+}
+
+
 static ngx_int_t
 reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -286,6 +366,8 @@ static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_client_issuer"), NULL, reason_client, REASON_CLIENT_ISSUER, 0, 0 },
     { ngx_string("reason_client_uri"), NULL, reason_client, REASON_CLIENT_URI, 0, 0 },
     { ngx_string("reason_request_id"), NULL, reason_request_id, 0, 0, 0 },
+    { ngx_string("reason_path"), NULL, reason_path, 0, 0, 0 },
+    { ngx_string("reason_traceparent"), NULL, reason_traceparent, 0, 0, 0 },
     { ngx_string("reason_query"), NULL, reason_query, 0, 0, 0 },
     { ngx_string("reason_body"), NULL, reason_body, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("reason_policy_question"), NULL, reason_policy_variable, REASON_POLICY_QUESTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },

@@ -2,18 +2,20 @@
 
 import json
 import re
+import socket
+import ssl
 import uuid
 
 from client import Refused
+from test_gateway import port
 from test_resilience import wait_for
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def access_lines(stack, request_id):
-    # Others may have sent bytes that are no UTF-8.
-    lines = (stack.run_dir / "log/access.log").read_text(errors="replace").splitlines()
-    return [json.loads(line) for line in lines if request_id in line]
+    lines = (stack.run_dir / "log/access.log").read_bytes().splitlines()
+    return [json.loads(line.decode()) for line in lines if request_id.encode() in line]
 
 
 def test_a_line_of_json_tells_of_each_request(stack, kernel, new_node):
@@ -30,6 +32,23 @@ def test_hostile_headers_stay_within_their_line(stack, kernel):
     kernel.call("GET", "/reason/signers", None, {"X-Request-Id": request_id, "traceparent": 'a","status":500,"x":"\\'})
     line, = wait_for(lambda: access_lines(stack, request_id))
     assert line["status"] == 200 and line["traceparent"] == 'a","status":500,"x":"\\'
+
+
+def test_what_is_not_utf8_is_replaced(stack):
+    request_id = f"log-{uuid.uuid4()}"
+    connection = ssl.create_default_context(cafile=stack.run_dir / "tls/ca.crt")
+    connection.load_cert_chain(stack.run_dir / "tls/kernel.crt", stack.run_dir / "tls/kernel.key")
+    # a lone byte, a surrogate, an overlong slash, a lead byte too high, a character cut off; then two that are right
+    wrong, right = b"\xff\xed\xa0\x80\xc0\xaf\xf8\x90\x80\x80\xf0\x9f", "\u00e4\U0001f600".encode()
+    with socket.create_connection(("localhost", port(stack))) as plain, connection.wrap_socket(plain, server_hostname="localhost") as tls:
+        tls.sendall(b"GET /reason/%s%s?q=%s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: %s\r\ntraceparent: %s%s\r\nConnection: close\r\n\r\n"
+                    % (wrong, right, wrong, request_id.encode(), wrong, right))
+        assert tls.recv(12).startswith(b"HTTP/1.1 4")
+    line, = wait_for(lambda: access_lines(stack, request_id))
+    assert (line["path"], line["traceparent"]) == ("/reason/" + 12 * "\ufffd" + right.decode(), 12 * "\ufffd" + right.decode())
+    # and what others did in the meantime
+    for any_line in (stack.run_dir / "log/access.log").read_bytes().splitlines():
+        json.loads(any_line.decode())
 
 
 def test_no_payload_and_no_key_is_written_anywhere(stack, kernel, new_node):
