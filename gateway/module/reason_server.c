@@ -8,6 +8,8 @@
  */
 #include "ngx_http_reason.h"
 
+#include <netdb.h>
+
 
 static const char *
 reason_option(const PQconninfoOption *options, const char *keyword)
@@ -60,6 +62,28 @@ reason_item(ngx_conf_t *cf, const char *list, ngx_uint_t index, char **item)
 }
 
 
+/*
+ * libpq looks names up when it connects, and the worker waits for that. Whether they can be looked up at all is found
+ * out here, where nobody waits; the database may come later.
+ */
+static void
+reason_server_check_name(ngx_conf_t *cf, const reason_server_t *server)
+{
+    int               error;
+    struct addrinfo  *addresses = NULL;
+
+    if (server->host == NULL || server->host[0] == '/' || server->host[0] == '@' || server->hostaddr != NULL) {
+        return;
+    }
+    error = getaddrinfo(server->host, NULL, NULL, &addresses);
+    if (error == 0) {
+        freeaddrinfo(addresses);
+        return;
+    }
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "reason: host \"%s\" cannot be looked up: %s", server->host, gai_strerror(error));
+}
+
+
 static ngx_int_t
 reason_server_push(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo, const PQconninfoOption *options, ngx_uint_t index,
     const char *session_attrs)
@@ -77,6 +101,7 @@ reason_server_push(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo, const PQ
     {
         return NGX_ERROR;
     }
+    reason_server_check_name(cf, server);
     return NGX_OK;
 }
 

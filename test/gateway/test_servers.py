@@ -97,13 +97,23 @@ def test_gauges_are_of_all_upstreams(stack):
         wait_for(lambda: stack.metric("reason_gateway_connections") == stack.metric("reason_gateway_connections_idle") == 7)
 
 
+def tried(stack, directory, server):
+    """What nginx -t says of the configuration with another address."""
+    path = directory / "nginx.conf"
+    path.write_text((stack.run / "gateway/nginx.conf").read_text().replace(f"host={stack.run} port={stack.pg_port}", server))
+    return subprocess.run(["/usr/sbin/nginx", "-t", "-p", stack.run / "gateway", "-c", path, "-e", "stderr"], capture_output=True, text=True,
+                          env={**os.environ, "LD_PRELOAD": os.environ.get("GATEWAY_PRELOAD", "")}, check=False)
+
+
 @pytest.mark.parametrize(("server", "words"), [
     ("host=a,b port=1,2,3", "names one port, or one for each host"), ("host=a,b hostaddr=127.0.0.1", "names as many hosts as hostaddrs"),
     ("host=a colour=red", 'invalid connection option "colour"'), ("host", 'missing "="')])
 def test_what_is_no_address_is_refused_before_anything_starts(stack, tmp_path, server, words):
-    text = (stack.run / "gateway/nginx.conf").read_text()
-    path = tmp_path / "nginx.conf"
-    path.write_text(text.replace(f"host={stack.run} port={stack.pg_port}", server))
-    tested = subprocess.run(["/usr/sbin/nginx", "-t", "-p", stack.run / "gateway", "-c", path, "-e", "stderr"], capture_output=True, text=True,
-                            env={**os.environ, "LD_PRELOAD": os.environ.get("GATEWAY_PRELOAD", "")}, check=False)
+    tested = tried(stack, tmp_path, server)
     assert tested.returncode != 0 and words in tested.stderr
+
+
+def test_a_name_that_nobody_knows_is_told_before_anything_starts(stack, tmp_path):
+    tested = tried(stack, tmp_path, f"host=localhost,nowhere.invalid,127.0.0.1,{stack.run} port={stack.pg_port}")
+    assert tested.returncode == 0
+    assert [line.split('"')[1] for line in tested.stderr.splitlines() if "cannot be looked up" in line] == ["nowhere.invalid"]
