@@ -2,7 +2,7 @@
 # What the gateway costs: requests through TLS keep-alive, against pgbench calling the same SQL functions over the local
 # socket, with as many database connections, the same arguments and the same options of the connection.
 #
-#   gateway.sh [SECONDS [ROUNDS]]     default 3 and 3
+#   gateway.sh [SECONDS [ROUNDS [CONNECTIONS]]]     default 3, 3, and the gateway's own: 8 for each of its workers
 #
 # Three workloads: GET of a node, GET of a trace of 63 nodes, POST of a node with durable commits. Both sides run in turn,
 # round by round. wrk has no client certificates, so the listener measured asks for none and names the caller itself; over
@@ -11,6 +11,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 seconds=${1:-3}
 rounds=${2:-3}
+connections=${3:-$((8 * $(nproc)))}
 RUN_DIR=$(mktemp -d /tmp/reason-bench.XXXXXX)
 PORT_BASE=${BENCH_PORT_BASE:-15660}
 export RUN_DIR PORT_BASE
@@ -20,10 +21,9 @@ export RUN_DIR PORT_BASE
 . "$root/test/bench/gateway_listener.sh"
 port=$((PORT_BASE + 8))
 trap stop_listener EXIT
-start_listener "$port"
+start_listener "$port" "$connections"
 stop_process "$RUN_DIR/sidecar.pid" reason-sidecar TERM
 stop_process "$RUN_DIR/gateway/nginx.pid" nginx TERM
-connections=$((8 * $(nproc)))
 PGOPTIONS=$(sed -n "s/.*options='\(.*\)'.*/\1/p" "$RUN_DIR/bench/nginx.conf")
 export PGOPTIONS
 
