@@ -9,6 +9,7 @@
 
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -225,6 +226,7 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 	TupleTableSlot *slot;
 	IndexScanDesc scan;
 	ScanKeyData key;
+	bool		has_moved = false;
 
 	if (!OidIsValid(index_oid))
 		ereport(ERROR,
@@ -259,6 +261,8 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 		found->no = DatumGetInt64(slot_getattr(slot, NODE_NO, &isnull));
 		found->id = *id;
 		found->created_at = DatumGetTimestampTz(slot_getattr(slot, NODE_CREATED_AT, &isnull));
+		found->tid = slot->tts_tid;
+		has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(slot, false, NULL));
 		found->division.data = memcpy(MemoryContextAlloc(graph->context, length + 1), name, length);
 		found->division.length = length;
 	}
@@ -269,7 +273,8 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 	{
 		graph->division = found->division;
 		/* Rows are visited by the tid that an index gives; the slot has that of the version. */
-		graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
+		if (has_moved)
+			graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
 	}
 	return found;
 }
