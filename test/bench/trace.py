@@ -24,7 +24,7 @@ CTE = """
     WITH RECURSIVE closure (no) AS (
         SELECT no FROM reason.node WHERE id = %(id)s
         UNION
-        SELECT e.from_no FROM closure c JOIN reason.edge e ON e.to_no = c.no
+        SELECT e.from_no FROM closure c JOIN reason.edge e ON e.to_no = c.no {join}
     )
     SELECT count(*) FROM closure
 """
@@ -32,17 +32,29 @@ CTE_DEPTH = """
     WITH RECURSIVE closure (no, depth) AS (
         SELECT no, 0 FROM reason.node WHERE id = %(id)s
         UNION
-        SELECT e.from_no, c.depth + 1 FROM closure c JOIN reason.edge e ON e.to_no = c.no WHERE c.depth < %(depth)s
+        SELECT e.from_no, c.depth + 1 FROM closure c JOIN reason.edge e ON e.to_no = c.no {join} WHERE c.depth < %(depth)s
     )
     SELECT count(DISTINCT no) FROM closure
 """
-NODES = "SELECT count(node_id) FROM reason.trace(%(id)s, max_depth => %(depth)s)"
+NODES = "SELECT count(node_id) FROM reason.trace(%(id)s, max_depth => %(depth)s{filter})"
 DEPTHS = "SELECT count(node_id), max(depth) FROM reason.trace(%(id)s, max_depth => %(depth)s)"
 ROWS = """
     SELECT count(node_id), count(step), max(depth), count(edge_id), count(parent_id), bool_or(cycle)
-    FROM reason.trace(%(id)s, max_depth => %(depth)s)
+    FROM reason.trace(%(id)s, max_depth => %(depth)s{filter})
 """
-SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s)"
+SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s{filter})"
+# Name → what the recursive query joins, and the arguments that say the same.
+NO_FILTER = {"join": "", "filter": ""}
+FILTERS = {
+    "along edges of one type": {"join": "AND e.type = 'causal'", "filter": ", edge_types => '{causal}'"},
+    "through nodes of three types": {
+        "join": "JOIN reason.node n ON n.no = e.from_no AND n.type IN ('observation', 'decision', 'action')",
+        "filter": ", types => '{observation,decision,action}'"},
+    "along edges of some weight": {"join": "AND e.weight >= 0.25", "filter": ", min_weight => 0.25"},
+    "as of a time": {
+        "join": "AND e.created_at <= %(as_of)s JOIN reason.node n ON n.no = e.from_no AND n.created_at <= %(as_of)s",
+        "filter": ", as_of => %(as_of)s"},
+}
 JSON = "SELECT reason.trace_json(%(id)s, depth => %(depth)s, \"limit\" => 1000, redact => false, divisions => '{*}')"
 JSON_LATER = ("SELECT reason.trace_json(%(id)s, depth => %(depth)s, \"limit\" => 1000, cursor => %(cursor)s, redact => false,"
               " divisions => '{*}')")
@@ -115,12 +127,14 @@ def finish_load(db):
         """
         INSERT INTO reason.node (no, id, division, type, author, payload, created_at, salt, payload_hash, digest, audit_event_id)
         SELECT no, (lpad(to_hex(1767225600000 + no), 12, '0') || '70008000' || lpad(to_hex(no), 12, '0'))::uuid, 'default',
-               'observation', 'bench', '{"note": "as long as the payload of a step is"}',
+               (ARRAY['observation', 'decision', 'action', 'score'])[1 + no / 4 % 4], 'bench',
+               '{"note": "as long as the payload of a step is"}',
                '2026-01-01'::timestamptz + no * interval '1 ms', sha256(''), sha256(''), sha256(''), gen_random_uuid()
         FROM n ORDER BY no;
-        INSERT INTO reason.edge (no, id, division, from_no, to_no, type, created_at, digest, audit_event_id)
+        INSERT INTO reason.edge (no, id, division, from_no, to_no, type, weight, created_at, digest, audit_event_id)
         SELECT no, (lpad(to_hex(1767225600000 + no), 12, '0') || '70008000' || lpad(to_hex(no), 12, '0'))::uuid, 'default',
-               from_no, to_no, 'causal', '2026-01-01'::timestamptz + no * interval '1 ms', sha256(''), gen_random_uuid()
+               from_no, to_no, CASE WHEN no % 5 = 0 THEN 'contradicts' ELSE 'causal' END, no % 10 / 10.0,
+               '2026-01-01'::timestamptz + no * interval '1 ms', sha256(''), gen_random_uuid()
         FROM e ORDER BY no;
         DROP TABLE n, e;
         SELECT setval('reason.record_no', (SELECT max(no) FROM (SELECT no FROM reason.node UNION ALL SELECT no FROM reason.edge) r));
@@ -244,15 +258,21 @@ def check_depths_once(db, start, depth):
         sys.exit("trace() does not give the nodes and depths that a plain search gives")
 
 
-def run_trace(db, title, start, depth, rounds, points):
-    arguments = {"id": start, "depth": depth}
+def filtered(systems, conditions=NO_FILTER):
+    """Their queries with the places for conditions filled in."""
+    return {name: (query.replace("{join}", conditions["join"]).replace("{filter}", conditions["filter"]), use)
+            for name, (query, use) in systems.items()}
+
+
+def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_of=None):
+    arguments = {"id": start, "depth": depth, "as_of": as_of}
     baseline, nodes = ("WITH RECURSIVE", CTE), NODES
     if depth is not None:
         baseline, nodes = ("WITH RECURSIVE + depth", CTE_DEPTH), DEPTHS
     systems = {baseline[0]: (baseline[1], "off"), "trace() nodes, indexes": (nodes, "off"), "trace() nodes, cache": (nodes, "on"),
                "trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
                "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")}
-    results = compare(db, rounds, systems, arguments)
+    results = compare(db, rounds, filtered(systems, conditions), arguments)
     if len({result for result, _, _ in results.values()}) != 1:
         sys.exit(f"{title}: the systems disagree: " + str({name: r[0] for name, r in results.items()}))
     nodes = results["trace() rows, indexes"][0]
@@ -307,9 +327,9 @@ def run_hostile(port, size, rounds):
             db.execute("SELECT reason.build_adjacency_cache()")
             start = db.execute("SELECT id FROM reason.node WHERE no = 1").fetchone()[0]
             count = db.execute("SELECT nodes, edges FROM reason.trace_size(%s)", [start]).fetchone()
-            results = compare(db, rounds, {"trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
-                                           "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")},
-                              {"id": start, "depth": None})
+            systems = {"trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
+                       "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")}
+            results = compare(db, rounds, filtered(systems), {"id": start, "depth": None})
             print(f"{name:16}{count[0]:12,} nodes {count[1]:12,} edges   nanoseconds a node and edge: " + "  ".join(
                 f"{system} {statistics.median(processor) * 1e6 / sum(count):.0f}" for system, (_, _, processor) in results.items()))
         with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True) as admin:
@@ -412,6 +432,10 @@ def main():
             run_trace(db, f"synthetic graph, all ancestors of the node at {part:g}", node_at(db, part), None, options.rounds, points)
         for depth in [4, 6, 8]:
             run_trace(db, f"synthetic graph, to depth {depth}", last, depth, options.rounds, points)
+        start = node_at(db, 0.03)
+        as_of = db.execute("SELECT created_at + interval '1 s' FROM reason.node WHERE id = %s", [start]).fetchone()[0]
+        for name, conditions in FILTERS.items():
+            run_trace(db, f"synthetic graph, {name}", start, None, options.rounds, {}, conditions, as_of)
         run_json(db, "JSON of a page, depth 6", last, 6, options.rounds)
         run_json(db, "JSON of a page, a trace that lies together", node_at(db, 0.0011), 10, options.rounds)
         run_pages(db, "JSON, pages of a larger trace", node_at(db, 0.03), options.rounds)
