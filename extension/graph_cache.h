@@ -54,6 +54,28 @@ typedef struct GraphCacheLink
 	uint32		edge;
 } GraphCacheLink;
 
+/* What filters ask of a node or edge: see graph_cache_traits.h. */
+typedef struct GraphCacheTrait
+{
+	uint8		type;			/* its place among the names, or GRAPH_CACHE_OTHER */
+	uint8		number;			/* that of its confidence or weight among the values, or ... */
+} GraphCacheTrait;
+
+#define GRAPH_CACHE_OTHER 255	/* the row has it */
+#define GRAPH_CACHE_NO_NUMBER 254	/* it states no confidence */
+#define GRAPH_CACHE_TRAIT_VALUES 254
+
+typedef struct GraphCacheTraits
+{
+	Size		traits;			/* GraphCacheTrait of each node or edge */
+	uint32		type_count;
+	Size		types;			/* each a uint32 length and as many bytes */
+	uint32		value_count;
+	Size		values;			/* double */
+	uint32		other_types;	/* records of which the row has it */
+	uint32		other_numbers;
+} GraphCacheTraits;
+
 typedef enum GraphCacheTableKind
 {
 	GRAPH_CACHE_NODE,
@@ -99,6 +121,9 @@ typedef struct GraphCacheGeneration
 	Size		by_tid;			/* uint32: nodes by place in the heap */
 	Size		edges;			/* GraphCacheEdge, by place in the heap */
 	Size		first_edge;		/* uint32: of each block of the heap, and one more */
+	Size		latest;			/* TimestampTz of each block: no edge of it, or of one before, was recorded later */
+	Size		earliest;		/* ... no edge of it, or of one behind, was recorded earlier */
+	GraphCacheTraits traits[GRAPH_CACHE_TABLES];
 	Size		start[2];		/* uint32, by GraphDirection */
 	Size		links[2];		/* GraphCacheLink */
 	uint32		against_time;	/* edges whose cause does not come before their effect */

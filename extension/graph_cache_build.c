@@ -18,6 +18,7 @@
 #include "graph_cache.h"
 #include "graph_cache_knots.h"
 #include "graph_cache_map.h"
+#include "graph_cache_traits.h"
 #include "graph_map.h"
 
 #include "access/heapam.h"
@@ -58,10 +59,14 @@ typedef struct Build
 	EdgeEnds   *ends;			/* of each edge */
 	uint32		ends_capacity;
 
-	RecordText *divisions;		/* in order of appearance */
-	uint32		division_count;
-	uint32		division_capacity;
-	uint32		last_division;
+	GraphCacheNames divisions;
+	GraphCacheTraitSet trait_set[GRAPH_CACHE_TABLES];
+	GraphCachePlacedTrait *node_traits;
+	uint32		node_traits_capacity;
+	GraphCacheTrait *edge_traits;
+	uint32		edge_traits_capacity;
+	TimestampTz latest;			/* of the edges of this block */
+	TimestampTz earliest;
 } Build;
 
 /* ---------------------------------------------------------------- room */
@@ -95,60 +100,49 @@ report_irregular(const char *what)
 			 errmsg("cannot cache the adjacency of this graph: %s", what)));
 }
 
-/* ---------------------------------------------------------------- divisions */
+/* ---------------------------------------------------------------- divisions and traits */
 
 static uint16
-division_index(Build *build, Datum value)
+division_index(Build *build, Datum name)
 {
-	const char *name = VARDATA_ANY(DatumGetPointer(value));
-	size_t		length = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
-	RecordText *division;
+	uint32		place = graph_cache_place_of_name(build->graph, &build->divisions, name, MAX_DIVISIONS);
 
-	/* Rows of one division mostly lie together. */
-	for (uint32 i = 0; i < build->division_count; i++)
-	{
-		uint32		candidate = (build->last_division + i) % build->division_count;
-
-		division = &build->divisions[candidate];
-		if (division->length == length && memcmp(division->data, name, length) == 0)
-		{
-			build->last_division = candidate;
-			return (uint16) candidate;
-		}
-	}
-	if (build->division_count >= MAX_DIVISIONS)
-		report_irregular("it has too many divisions");
-	graph_reserve(build->graph, build->divisions, build->division_count, build->division_capacity);
-	division = &build->divisions[build->division_count];
-	division->data = memcpy(MemoryContextAlloc(build->context, length + 1), name, length);
-	division->length = length;
-	build->last_division = build->division_count;
-	return (uint16) build->division_count++;
+	/* No name that the write functions accept is so long that it would be compressed. */
+	if (place == MAX_DIVISIONS)
+		report_irregular("it has too many divisions, or the name of one is too long");
+	return (uint16) place;
 }
 
-/* Compressed or moved out of the row: no name that the write functions accept is so long. */
-static void
-check_division(Datum value)
+static Size
+write_names(Build *build, const GraphCacheNames *names)
 {
-	if (VARATT_IS_EXTENDED(DatumGetPointer(value)) && !VARATT_IS_SHORT(DatumGetPointer(value)))
-		report_irregular("the name of a division is too long");
+	Size		place = take(build, graph_cache_names_size(names));
+
+	graph_cache_write_names(names, graph_cache_at(build->generation, char, place));
+	return place;
 }
 
 static void
 write_divisions(Build *build)
 {
-	GraphCacheGeneration *generation = build->generation;
+	build->generation->division_count = build->divisions.count;
+	build->generation->divisions = write_names(build, &build->divisions);
+}
 
-	generation->division_count = build->division_count;
-	generation->divisions = build->used;
-	for (uint32 i = 0; i < build->division_count; i++)
-	{
-		uint32		length = build->divisions[i].length;
-		Size		place = take(build, sizeof(uint32) + length);
+/* The traits themselves are there. */
+static void
+write_traits(Build *build, GraphCacheTableKind kind)
+{
+	GraphCacheTraits *traits = &build->generation->traits[kind];
+	const GraphCacheTraitSet *set = &build->trait_set[kind];
 
-		*graph_cache_at(generation, uint32, place) = length;
-		memcpy(graph_cache_at(generation, char, place + sizeof(uint32)), build->divisions[i].data, length);
-	}
+	traits->type_count = set->types.count;
+	traits->types = write_names(build, &set->types);
+	traits->value_count = set->value_count;
+	traits->values = take(build, set->value_count * sizeof(double));
+	memcpy(graph_cache_at(build->generation, double, traits->values), set->values, set->value_count * sizeof(double));
+	traits->other_types = set->other_types;
+	traits->other_numbers = set->other_numbers;
 }
 
 /* ---------------------------------------------------------------- tables */
@@ -207,12 +201,15 @@ add_node(void *argument, HeapTuple tuple, const Datum *values)
 	ensure_fits(build, ((Size) generation->node_count + 1) * sizeof(GraphCacheNode));
 	if (generation->node_count >= MAX_RECORDS)
 		report_irregular("it has too many nodes");
-	check_division(values[NODE_DIVISION - 1]);
 	node->no = DatumGetInt64(values[NODE_NO - 1]);
 	node->created_at = DatumGetTimestampTz(values[NODE_CREATED_AT - 1]);
 	node->id = *DatumGetUUIDP(values[NODE_ID - 1]);
 	node->tid = tuple->t_self;
 	node->division = division_index(build, values[NODE_DIVISION - 1]);
+	graph_reserve(build->graph, build->node_traits, generation->node_count, build->node_traits_capacity);
+	build->node_traits[generation->node_count].tid = tuple->t_self;
+	build->node_traits[generation->node_count].trait =
+		graph_cache_trait_of_node(build->graph, &build->trait_set[GRAPH_CACHE_NODE], values);
 	generation->last_no = Max(generation->last_no, node->no);
 	generation->node_count++;
 }
@@ -284,6 +281,9 @@ read_nodes(Build *build, BufferAccessStrategy strategy)
 		by_no[i] = by_tid[i] = i;
 	sort_by_no(by_no, generation->node_count, build->nodes);
 	sort_by_tid(by_tid, generation->node_count, build->nodes);
+	generation->traits[GRAPH_CACHE_NODE].traits = take(build, (Size) generation->node_count * sizeof(GraphCacheTrait));
+	graph_cache_place_traits(build->node_traits, generation->node_count, by_tid,
+							 graph_cache_at(generation, GraphCacheTrait, generation->traits[GRAPH_CACHE_NODE].traits));
 	graph_map_init(&build->numbers, build->graph);
 	for (uint32 i = 0; i < generation->node_count; i++)
 	{
@@ -313,7 +313,6 @@ add_edge(void *argument, HeapTuple tuple, const Datum *values)
 	ensure_fits(build, ((Size) count + 1) * sizeof(GraphCacheEdge));
 	if (count >= MAX_RECORDS)
 		report_irregular("it has too many edges");
-	check_division(values[EDGE_DIVISION - 1]);
 	division = division_index(build, values[EDGE_DIVISION - 1]);
 	if (from == 0 || to == 0 || build->nodes[from - 1].division != division || build->nodes[to - 1].division != division)
 	{
@@ -327,6 +326,10 @@ add_edge(void *argument, HeapTuple tuple, const Datum *values)
 	build->ends[count].from = from - 1;
 	build->ends[count].to = to - 1;
 	build->ends[count].created_at = DatumGetTimestampTz(values[EDGE_CREATED_AT - 1]);
+	build->latest = Max(build->latest, build->ends[count].created_at);
+	build->earliest = Min(build->earliest, build->ends[count].created_at);
+	graph_reserve(build->graph, build->edge_traits, count, build->edge_traits_capacity);
+	build->edge_traits[count] = graph_cache_trait_of_edge(build->graph, &build->trait_set[GRAPH_CACHE_EDGE], values);
 	generation->last_no = Max(generation->last_no, edge->no);
 	generation->edge_count++;
 }
@@ -340,7 +343,14 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	XLogRecPtr *lsns = graph_cache_at(generation, XLogRecPtr, table->lsns);
 	GraphBlockReader reader;
 	uint32	   *first_edge;
+	TimestampTz *latest;
+	TimestampTz *earliest;
+	Size		traits_size;
 
+	generation->latest = take(build, table->blocks * sizeof(TimestampTz));
+	generation->earliest = take(build, table->blocks * sizeof(TimestampTz));
+	latest = graph_cache_at(generation, TimestampTz, generation->latest);
+	earliest = graph_cache_at(generation, TimestampTz, generation->earliest);
 	generation->first_edge = take(build, ((Size) table->blocks + 1) * sizeof(uint32));
 	first_edge = graph_cache_at(generation, uint32, generation->first_edge);
 	build->edges = graph_cache_at(generation, GraphCacheEdge, build->used);
@@ -350,19 +360,37 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	{
 		CHECK_FOR_INTERRUPTS();
 		first_edge[block] = generation->edge_count;
+		latest[block] = PG_INT64_MIN;
+		earliest[block] = PG_INT64_MAX;
 		if (!is_held(maps, block))
 			continue;
 		build->unresolved = false;
+		build->latest = PG_INT64_MIN;
+		build->earliest = PG_INT64_MAX;
 		if (!graph_block_visit_all_visible(&reader, block, &lsns[block]) || build->unresolved)
 		{
 			leave_out(maps, block);
 			generation->edge_count = first_edge[block];
+			continue;
 		}
+		latest[block] = build->latest;
+		earliest[block] = build->earliest;
+	}
+	for (BlockNumber block = 1; block < table->blocks; block++)
+	{
+		BlockNumber mirrored = table->blocks - 1 - block;
+
+		latest[block] = Max(latest[block], latest[block - 1]);
+		earliest[mirrored] = Min(earliest[mirrored], earliest[mirrored + 1]);
 	}
 	first_edge[table->blocks] = generation->edge_count;
 	graph_block_end(&reader);
 	end_table(build, GRAPH_CACHE_EDGE);
 	take(build, (Size) generation->edge_count * sizeof(GraphCacheEdge));
+	traits_size = (Size) generation->edge_count * sizeof(GraphCacheTrait);
+	generation->traits[GRAPH_CACHE_EDGE].traits = take(build, traits_size);
+	if (traits_size > 0)
+		memcpy(graph_cache_at(generation, char, generation->traits[GRAPH_CACHE_EDGE].traits), build->edge_traits, traits_size);
 }
 
 /* ---------------------------------------------------------------- links */
@@ -543,6 +571,8 @@ graph_cache_build(const GraphCacheRoom *room)
 	make_links(&build);
 	make_knots(&build);
 	write_divisions(&build);
+	write_traits(&build, GRAPH_CACHE_NODE);
+	write_traits(&build, GRAPH_CACHE_EDGE);
 	build.generation->size = build.used;
 	graph_cache_publish(room, build.used, TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()));
 

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "graph_cache_view.h"
+#include "graph_cache_filter.h"
 #include "graph_heap.h"
 
 #include "access/htup_details.h"
@@ -130,7 +130,7 @@ graph_cache_merged_links(GraphCacheView *view, uint32 node, uint32 *count)
 		for (last = next; last < view->extra_link_count && view->extra_links[last].source == node;)
 			last++;
 	}
-	else if (!view->hidden && !view->hidden_nodes && !view->ask_horizon)
+	else if (!view->hidden && !view->hidden_nodes && !view->filter && !view->ask_horizon)
 	{
 		*count = end - link;
 		return link;
@@ -141,6 +141,8 @@ graph_cache_merged_links(GraphCacheView *view, uint32 node, uint32 *count)
 		if (view->hidden && bit_is_set(view->hidden, link->edge))
 			continue;
 		if (view->hidden_nodes && bit_is_set(view->hidden_nodes, link->node))
+			continue;
+		if (view->filter && !graph_cache_accepts(view, link))
 			continue;
 		if (view->ask_horizon && !is_within_horizon(view, link))
 			continue;

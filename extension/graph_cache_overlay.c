@@ -5,12 +5,14 @@
 #include "postgres.h"
 
 #include "graph_block.h"
+#include "graph_cache_filter.h"
 #include "graph_cache_map.h"
-#include "graph_cache_view.h"
+#include "graph_cache_moved.h"
 #include "graph_heap.h"
 #include "graph_sort.h"
 #include "quarantine.h"
 
+#include "access/htup_details.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lwlock.h"
@@ -94,109 +96,6 @@ settle_doubt(GraphCacheView *view, const GraphCacheDoubt *doubt)
 		view->blocks_coverable++;
 	}
 	publish_doubt(view, doubt);
-}
-
-/* ---------------------------------------------------------------- nodes that may have changed */
-
-typedef struct Recheck
-{
-	GraphCacheView *view;
-	const GraphKey *keys;
-	uint32		same;
-} Recheck;
-
-static void
-compare_nodes(void *argument, const GraphEntry *entries, int count)
-{
-	Recheck    *recheck = argument;
-	GraphCacheView *view = recheck->view;
-
-	for (int i = 0; i < count; i++)
-	{
-		uint32		node = recheck->keys[entries[i].position].index;
-
-		if (entries[i].record.created_at != view->nodes[node].created_at ||
-			memcmp(&entries[i].record.id, &view->nodes[node].id, UUID_LEN) != 0)
-			continue;
-		recheck->same++;
-		/* Counted by graph_cache_overlay(), which made room for all. */
-		view->moved[view->moved_count].node = node;
-		view->moved[view->moved_count].tid = entries[i].tid;
-		view->moved_count++;
-	}
-}
-
-/* The first of the nodes by place in the heap that is not before the block. */
-static uint32
-first_node_of(const GraphCacheView *view, BlockNumber block)
-{
-	const uint32 *by_tid = graph_cache_at(view->generation, uint32, view->generation->by_tid);
-	uint32		low = 0;
-	uint32		high = view->node_count;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (ItemPointerGetBlockNumber(&view->nodes[by_tid[middle]].tid) < block)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-#define ST_SORT sort_moved
-#define ST_ELEMENT_TYPE GraphCacheMoved
-#define ST_COMPARE(a, b) ((a)->node < (b)->node ? -1 : (a)->node > (b)->node)
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-/* Erasing a payload changes a row, but nothing of what is kept here except its place; false: something else did change. */
-static bool
-recheck_nodes(GraphCacheView *view)
-{
-	const GraphCacheBlocks *lost = &view->lost[GRAPH_CACHE_NODE];
-	const uint32 *by_tid = graph_cache_at(view->generation, uint32, view->generation->by_tid);
-	GraphKey   *keys = NULL;
-	GraphKey   *scratch;
-	int64	   *numbers;
-	uint32		count = 0;
-	uint32		capacity = 0;
-	Recheck		recheck = {view};
-
-	for (uint32 i = 0; i < lost->count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (uint32 j = first_node_of(view, lost->blocks[i]); j < view->node_count; j++)
-		{
-			const GraphCacheNode *node = &view->nodes[by_tid[j]];
-
-			if (ItemPointerGetBlockNumber(&node->tid) != lost->blocks[i])
-				break;
-			if (node->division != view->division)
-				continue;
-			graph_reserve(view->graph, keys, count, capacity);
-			keys[count].no = node->no;
-			keys[count++].index = by_tid[j];
-		}
-	}
-	if (count == 0)
-		return true;
-	scratch = graph_alloc(view->graph, count * sizeof(GraphKey));
-	graph_sort_keys(keys, scratch, count);
-	numbers = graph_alloc(view->graph, count * sizeof(int64));
-	for (uint32 i = 0; i < count; i++)
-		numbers[i] = keys[i].no;
-	recheck.keys = keys;
-	view->moved = graph_alloc(view->graph, count * sizeof(GraphCacheMoved));
-	graph_walk(view->graph, GRAPH_NODES, numbers, count, NULL, compare_nodes, &recheck);
-	if (recheck.same != count)
-		return false;
-	sort_moved(view->moved, view->moved_count);
-	return true;
 }
 
 /* ---------------------------------------------------------------- quarantine */
@@ -289,6 +188,8 @@ add_extra_edge(void *argument, HeapTuple tuple, const Datum *values)
 		quarantine_hides(graph, DatumGetInt64(values[EDGE_FROM_NO - 1])) ||
 		quarantine_hides(graph, DatumGetInt64(values[EDGE_TO_NO - 1])))
 		return;
+	if (view->filter && !trace_accepts_edge(view->filter->asked, tuple, RelationGetDescr(graph->edge)))
+		return;
 	graph_reserve(graph, view->extra_edges, view->extra_edge_count, view->extra_edge_capacity);
 	extra = &view->extra_edges[view->extra_edge_count++];
 	extra->edge.no = DatumGetInt64(values[EDGE_NO - 1]);
@@ -336,6 +237,8 @@ add_extra_nodes(void *argument, const GraphEntry *entries, int count)
 	{
 		GraphCacheNode *node = &view->extra_nodes[view->extra_node_count];
 
+		if (view->filter && view->filter->asked->has_as_of && entries[i].record.created_at > view->filter->asked->as_of)
+			continue;
 		/* graph_cache_overlay() made room for all. */
 		node->no = unknown->numbers[entries[i].position];
 		node->created_at = entries[i].record.created_at;
@@ -344,6 +247,16 @@ add_extra_nodes(void *argument, const GraphEntry *entries, int count)
 		node->division = view->division;
 		unknown->places[entries[i].position] = view->node_count + view->extra_node_count++;
 	}
+}
+
+static bool
+accept_extra_node(void *argument, HeapTuple tuple, TupleDesc desc)
+{
+	const GraphCacheFilter *filter = ((Unknown *) argument)->view->filter;
+	bool		isnull;
+
+	return DatumGetInt64(heap_getattr(tuple, NODE_NO, desc, &isnull)) == filter->start_no ||
+		trace_accepts_node(filter->asked, tuple, desc);
 }
 
 /* The place among by_no of the first number that is not less, from `from` on. */
@@ -437,7 +350,8 @@ find_ends(GraphCacheView *view)
 	unknown.places = places;
 	/* One more, for the start. */
 	view->extra_nodes = graph_alloc(graph, ((Size) number_count + 1) * sizeof(GraphCacheNode));
-	graph_walk(graph, GRAPH_NODES, numbers, number_count, NULL, add_extra_nodes, &unknown);
+	graph_walk(graph, GRAPH_NODES, numbers, number_count, graph_cache_filters_nodes(view) ? accept_extra_node : NULL,
+			   add_extra_nodes, &unknown);
 	for (uint32 i = 0, n = 0; i < left; i++)
 	{
 		while (numbers[n] != keys[i].no)
@@ -509,6 +423,8 @@ link_extra_edges(GraphCacheView *view)
 			continue;
 		link->source = view->direction == GRAPH_ANCESTORS ? extra->to : extra->from;
 		link->link.node = view->direction == GRAPH_ANCESTORS ? extra->from : extra->to;
+		if (view->filter && link->link.node < view->node_count && !graph_cache_accepts_node(view, link->link.node))
+			continue;
 		link->link.edge = view->edge_count + i;
 		set_bit(view->has_extra, link->source);
 		view->extra_against_time |= graph_cache_compare(view, extra->from, extra->to) >= 0;
@@ -536,7 +452,7 @@ graph_cache_overlay(GraphCacheView *view)
 {
 	for (uint32 i = 0; i < view->doubt_count; i++)
 		settle_doubt(view, &view->doubts[i]);
-	if (!recheck_nodes(view))
+	if (!graph_cache_recheck_nodes(view))
 		return false;
 	hide_quarantined(view);
 	hide_edges(view);
@@ -552,7 +468,7 @@ graph_cache_overlay(GraphCacheView *view)
 	view->cycles = where_cycles_may_be(view);
 	if (view->cycles == GRAPH_CACHE_KNOTS)
 		view->knots = graph_cache_at(view->generation, uint64, view->generation->knots);
-	view->is_plain = !view->hidden && !view->hidden_nodes && view->extra_link_count == 0 && !view->ask_horizon;
+	view->is_plain = !view->hidden && !view->hidden_nodes && !view->filter && view->extra_link_count == 0 && !view->ask_horizon;
 	return true;
 }
 

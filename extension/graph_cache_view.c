@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "graph_cache_map.h"
+#include "graph_cache_traits.h"
 #include "graph_cache_view.h"
 
 #include "miscadmin.h"
@@ -54,15 +55,13 @@ find_division(GraphCacheView *view)
 
 	for (uint32 i = 0; i < generation->division_count; i++)
 	{
-		uint32		length = *graph_cache_at(generation, uint32, place);
+		RecordText	name = graph_cache_next_name(generation, &place);
 
-		if (length == wanted->length &&
-			memcmp(graph_cache_at(generation, char, place + sizeof(uint32)), wanted->data, length) == 0)
+		if (name.length == wanted->length && memcmp(name.data, wanted->data, name.length) == 0)
 		{
 			view->division = (uint16) i;
 			return true;
 		}
-		place += MAXALIGN(sizeof(uint32) + length);
 	}
 	return false;
 }

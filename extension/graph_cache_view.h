@@ -65,6 +65,8 @@ typedef struct GraphCacheBlocks
 	uint32		capacity;
 } GraphCacheBlocks;
 
+typedef struct GraphCacheFilter GraphCacheFilter;	/* graph_cache_filter.h */
+
 typedef struct GraphCacheView
 {
 	Graph	   *graph;
@@ -77,6 +79,7 @@ typedef struct GraphCacheView
 	uint32		node_count;
 	uint32		edge_count;
 	uint16		division;
+	const GraphCacheFilter *filter; /* NULL: all of it */
 
 	uint32		blocks_to_read;
 	uint32		blocks_coverable;	/* of these, such as the next generation will have */

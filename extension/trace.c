@@ -6,6 +6,8 @@
 
 #include "trace_engine.h"
 
+#include "graph_cache_filter.h"
+
 /* A trace of so many nodes is worth a cache: asked for once it was walked without. */
 #define WORTH_A_CACHE 1000
 /* Walking the indexes from so many nodes takes as long as reading the rows of a block. */
@@ -91,23 +93,17 @@ search(const Trace *question, const GraphNode *start, GraphCacheView *view)
 	return trace;
 }
 
-static GraphCacheView *
-view_for(const Trace *question)
-{
-	if (!graph_cache_exists() || trace_filter_needs_edge_rows(&question->filter) ||
-		trace_filter_needs_node_rows(&question->filter))
-		return NULL;
-	return graph_cache_view(question->graph, question->direction);
-}
-
 Trace *
 trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const TraceFilter *filter,
 		  TraceDetail detail, int64 until_no)
 {
 	Trace	   *question = make_trace(graph, direction, filter, detail, until_no);
-	GraphCacheView *view = view_for(question);
+	GraphCacheView *view = graph_cache_exists() ? graph_cache_view(graph, direction) : NULL;
+	bool		lacks_cache = view == NULL;
 	Trace	   *trace = NULL;
 
+	if (view && !graph_cache_filter_begin(view, &question->filter, start->no))
+		view = NULL;
 	if (view && view->blocks_coverable >= WORTH_A_GENERATION)
 		graph_cache_request();
 	/* What changed has to be read first: a small trace is done sooner without. */
@@ -118,7 +114,7 @@ trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const 
 	if (!trace)
 	{
 		trace = walk(question, start, PG_UINT32_MAX);
-		if (!view && trace->node_count >= WORTH_A_CACHE)
+		if (lacks_cache && trace->node_count >= WORTH_A_CACHE)
 			graph_cache_request();
 	}
 	return trace;

@@ -106,6 +106,10 @@ extern bool trace_filter_needs_edge_rows(const TraceFilter *filter);
 extern bool trace_filter_needs_node_rows(const TraceFilter *filter);
 extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
 extern bool trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
+extern bool trace_accepts_name(RecordText name, int count, const RecordText *names);
+
+/* What a node's metadata state as its confidence, if they do. */
+extern bool trace_confidence(Datum metadata, double *confidence);
 
 /*
  * Runs a trace by whichever way is faster: along the covering indexes, or in the adjacency

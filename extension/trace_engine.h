@@ -21,7 +21,7 @@ typedef enum TraceOutcome
 /* Along the covering indexes.  Optimistic: faster, while every edge leads to a node. */
 extern TraceOutcome trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimistic);
 
-/* In the adjacency cache, after graph_cache_overlay(); for filters that need no rows. */
+/* In the adjacency cache, after graph_cache_overlay(). */
 extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view);
 
 /* Its part for TRACE_COUNT without limits, where causes mostly come before effects. */

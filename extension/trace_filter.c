@@ -34,18 +34,23 @@ trace_filter_needs_node_rows(const TraceFilter *filter)
 	return filter->type_count >= 0 || filter->has_min_confidence;
 }
 
+bool
+trace_accepts_name(RecordText name, int count, const RecordText *names)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (names[i].length == name.length && memcmp(names[i].data, name.data, name.length) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_among(Datum value, int count, const RecordText *names)
 {
 	text	   *name = DatumGetTextPP(value);
-	size_t		length = VARSIZE_ANY_EXHDR(name);
 
-	for (int i = 0; i < count; i++)
-	{
-		if (names[i].length == length && memcmp(names[i].data, VARDATA_ANY(name), length) == 0)
-			return true;
-	}
-	return false;
+	return trace_accepts_name((RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)}, count, names);
 }
 
 bool
@@ -65,23 +70,31 @@ trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc)
 	return true;
 }
 
-/* metadata->confidence; a node that states none passes no limit. */
-static bool
-is_confident(Datum metadata, double least)
+bool
+trace_confidence(Datum metadata, double *confidence)
 {
 	Jsonb	   *jsonb = DatumGetJsonbP(metadata);
 	JsonbValue	buffer;
 	JsonbValue *value = NULL;
-	bool		result = false;
+	bool		result;
 
 	if (JB_ROOT_IS_OBJECT(jsonb))
 		value = getKeyJsonValueFromContainer(&jsonb->root, "confidence", strlen("confidence"), &buffer);
-	if (value && value->type == jbvNumeric)
-		result = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-													NumericGetDatum(value->val.numeric))) >= least;
+	result = value && value->type == jbvNumeric;
+	if (result)
+		*confidence = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
 	if ((Pointer) jsonb != DatumGetPointer(metadata))
 		pfree(jsonb);
 	return result;
+}
+
+/* A node that states none passes no limit. */
+static bool
+is_confident(Datum metadata, double least)
+{
+	double		confidence;
+
+	return trace_confidence(metadata, &confidence) && confidence >= least;
 }
 
 bool

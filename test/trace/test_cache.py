@@ -22,6 +22,12 @@ PLAIN = """
     SELECT id FROM reached
 """
 JSON = "SELECT reason.trace_json(%s, %s, depth => NULL, \"limit\" => NULL, divisions => '{*}')"
+FILTERS = [
+    "types => '{observation,decision,action}'", "edge_types => '{causal,supports,corrects}'", "min_weight => 0.5",
+    "min_confidence => 0.5", "as_of => %(at)s",
+    "types => '{score,hypothesis,decision,action}', edge_types => '{causal,supports,derivedFrom,corrects}', as_of => %(at)s",
+    "max_depth => 3, min_weight => 0.25, min_confidence => 0.1",
+]
 
 
 @pytest.fixture
@@ -45,11 +51,16 @@ def db(own):
 
 def random_graph(rng, size, edges=3):
     """Large enough for many blocks; times collide."""
-    nodes = [graphs.Node(uuid.UUID(int=rng.getrandbits(128)), graphs.EPOCH.replace(microsecond=rng.randrange(1000)))
+    nodes = [graphs.Node(uuid.UUID(int=rng.getrandbits(128)), graphs.EPOCH.replace(microsecond=rng.randrange(1000)),
+                         rng.choice(graphs.NODE_TYPES), rng.choice([None, 0.1, 0.5, 0.9]))
              for _ in range(size)]
-    pairs = [(rng.randrange(size), rng.randrange(size)) for _ in range(size * edges)]
-    return graphs.Graph(nodes, [graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), nodes[a], nodes[b], graphs.EPOCH)
-                                for a, b in pairs])
+    return graphs.Graph(nodes, random_edges(rng, nodes, size * edges))
+
+
+def random_edges(rng, nodes, count):
+    return [graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), rng.choice(nodes), rng.choice(nodes),
+                        graphs.EPOCH.replace(microsecond=rng.randrange(1000)), rng.choice(graphs.EDGE_TYPES),
+                        rng.choice([0.0, 0.25, 0.5, 1.0])) for _ in range(count)]
 
 
 def vacuum(db):
@@ -61,13 +72,13 @@ def status(db):
     return dict(zip([column.name for column in cursor.description], cursor.fetchone()))
 
 
-def uses_cache(db):
+def uses_cache(db, conditions="max_depth => NULL"):
     """Whether a trace now runs in the cache."""
     said = []
     handler = lambda diagnostic: said.append(diagnostic.message_primary)  # noqa: E731: to be removed again
     db.add_notice_handler(handler)
     db.execute("SET client_min_messages = debug1")
-    db.execute("SELECT reason.trace_size(id) FROM reason.node LIMIT 1")
+    db.execute(f"SELECT reason.trace_size(id, {conditions}) FROM reason.node ORDER BY created_at LIMIT 1")
     db.execute("RESET client_min_messages")
     db.remove_notice_handler(handler)
     return any("ran in the adjacency cache" in message for message in said)
@@ -90,6 +101,14 @@ def compare(db, nodes, rng, count=6):
             traced, _, _ = (both_ways(db, query, [node.id, direction]) for query in [TRACED, SIZE, JSON])
             plain = db.execute(PLAIN % (("to_no", "from_no") if direction == "ancestors" else ("from_no", "to_no")), {"id": node.id})
             assert {row[0] for row in traced} == {row[0] for row in plain}
+            compare_filters(db, node, direction)
+
+
+def compare_filters(db, node, direction):
+    arguments = {"node": node.id, "direction": direction, "at": node.created_at}
+    for conditions in FILTERS:
+        both_ways(db, f"SELECT * FROM reason.trace(%(node)s, %(direction)s, {conditions})", arguments)
+        both_ways(db, f"SELECT * FROM reason.trace_size(%(node)s, %(direction)s, {conditions})", arguments)
 
 
 @pytest.fixture
@@ -114,11 +133,56 @@ def test_it_holds_the_whole_graph(db, graph):
     compare(db, graph.nodes, random.Random(2))
 
 
+def test_filters_are_answered_by_the_cache(db, graph):
+    db.execute("SET reason.adjacency_cache = on")
+    for conditions in FILTERS:
+        assert uses_cache(db, conditions.replace("%(at)s", "now()"))
+    # Edges that lie in no order of time would have to be looked at one by one, which the indexes do faster.
+    assert not uses_cache(db, "as_of => '2026-01-01 00:00:00.0005+00'")
+
+
+def test_a_time_is_a_bound_among_edges(db, graph):
+    """Of edges in the order of time, as they are written, only those of a block or two have to be looked at."""
+    rng = random.Random(12)
+    later = random_edges(rng, graph.nodes, 4000)
+    for edge in later:
+        edge.created_at = edge.created_at.replace(day=3)
+    graphs.store(db, [graphs.Graph([], later)], rng)
+    vacuum(db)
+    build_cache(db)
+    counts = []
+    for day in ["2026-01-01", "2026-01-02", "2026-01-04"]:
+        size = f"SELECT nodes, edges FROM reason.trace_size(%s, %s, as_of => '{day} 01:00+00')"
+        db.execute("SET reason.adjacency_cache = on")
+        assert uses_cache(db, f"as_of => '{day} 01:00+00'")
+        counts.append(both_ways(db, size, [graph.nodes[0].id, "ancestors"])[0])
+    assert counts[0] == counts[1] and counts[1][1] + 3000 < counts[2][1]
+
+
+def test_of_too_many_weights_and_types_rows_are_asked(db, own, graph):
+    rng = random.Random(13)
+    superuser(db)
+    db.execute("ALTER TABLE reason.edge DROP CONSTRAINT edge_type_check; ALTER TABLE reason.node DROP CONSTRAINT node_type_check")
+    db.execute("UPDATE reason.edge SET weight = no % 600 / 600.0, type = CASE WHEN no % 3 = 0 THEN type ELSE 'type' || no % 400 END")
+    db.execute("UPDATE reason.node SET metadata = jsonb_build_object('confidence', no % 500 / 500.0, 'note', repeat('x', CASE WHEN no % 7 = 0"
+               " THEN 9000 ELSE 1 END)), type = CASE WHEN no % 3 <> 0 THEN type ELSE 'type' || no % 400 END")
+    vacuum(db)
+    build_cache(db)
+    compare(db, graph.nodes, rng)
+    for conditions in ["types => '{type399,observation,decision}'", "edge_types => '{type398,causal,supports,corrects}'"]:
+        for node in rng.sample(graph.nodes, 5):
+            both_ways(db, f"SELECT * FROM reason.trace(%s, {conditions})", [node.id])
+    with connect(own, options="-c reason.adjacency_cache=on") as second:
+        assert uses_cache(second) and not any(uses_cache(second, f) for f in ["min_weight => 0.5", "min_confidence => 0.5"])
+
+
 @pytest.mark.parametrize("change", [
     "DELETE FROM reason.edge WHERE no % 7 = 0",
     "DELETE FROM reason.node WHERE no % 11 = 0",
     "UPDATE reason.edge SET from_no = to_no, to_no = from_no WHERE no % 5 = 0",
     "UPDATE reason.node SET created_at = created_at - interval '1 hour' WHERE no % 13 = 0",
+    "UPDATE reason.node SET type = 'score', metadata = '{\"confidence\": 0.9}' WHERE no % 13 = 0",
+    "UPDATE reason.edge SET type = 'corrects', weight = 0.3, created_at = created_at + interval '1 hour' WHERE no % 5 = 0",
     "UPDATE reason.edge SET division = 'other' WHERE no % 400 = 0 AND from_no = -1",
     "INSERT INTO reason.edge (id, division, from_no, to_no, type, created_at, digest, audit_event_id)"
     " SELECT gen_random_uuid(), division, from_no, to_no, type, created_at, digest, audit_event_id FROM reason.edge",
@@ -178,9 +242,7 @@ def test_uncommitted_and_aborted_changes(db, own, graph):
             db.execute("BEGIN")
             superuser(db)
             db.execute("DELETE FROM reason.edge WHERE no % 3 = 0")
-            graphs.store(db, [graphs.Graph([], [
-                graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), *rng.sample(graph.nodes, 2), graphs.EPOCH) for _ in range(300)
-            ])], rng)
+            graphs.store(db, [graphs.Graph([], random_edges(rng, graph.nodes, 300))], rng)
             compare(db, graph.nodes, rng, 3)
             compare(other, graph.nodes, rng, 3)
             db.execute(end)
@@ -207,9 +269,7 @@ def test_pages_of_a_trace_stay_those_of_the_first(db, own, graph):
         raise AssertionError("pages do not end")
 
     def write():
-        graphs.store(db, [random_graph(rng, 50), graphs.Graph([], [
-            graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), *rng.sample(graph.nodes, 2), graphs.EPOCH) for _ in range(200)
-        ])], rng)
+        graphs.store(db, [random_graph(rng, 50), graphs.Graph([], random_edges(rng, graph.nodes, 200))], rng)
 
     def write_and_build():
         write()

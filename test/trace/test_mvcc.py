@@ -16,6 +16,8 @@ CLOSURE = """
     SELECT n.id FROM closure c JOIN reason.node n USING (no) ORDER BY n.id
 """
 TRACED = "SELECT node_id FROM reason.trace(%(id)s) ORDER BY node_id"
+ALL_MEET = "types => '{observation}', edge_types => '{causal}', min_weight => 0.5, as_of => 'infinity'"
+FILTERED = f"SELECT node_id FROM reason.trace(%(id)s, {ALL_MEET}) ORDER BY node_id"
 ORDERED = "SELECT id FROM reason.ordered_trace(%(id)s) WHERE entity_type = 'node' ORDER BY id"
 
 
@@ -32,6 +34,9 @@ def traced(db, start):
     assert found == db.execute(CLOSURE, {"id": start}).fetchall()
     assert found == db.execute(ORDERED, {"id": start}).fetchall()
     assert db.execute("SELECT nodes FROM reason.trace_size(%s)", [start]).fetchone()[0] == len(found)
+    # Conditions that all meet, and one that no edge does.
+    assert found == db.execute(FILTERED, {"id": start}).fetchall()
+    assert db.execute("SELECT nodes, edges FROM reason.trace_size(%s, edge_types => '{supports}')", [start]).fetchone() == (1, 0)
     return len(found)
 
 
