@@ -25,12 +25,23 @@ reason_body_last(ngx_chain_t **link)
 }
 
 
+static void
+reason_piece_cleanup(void *data)
+{
+    reason_piece_t  *piece = data;
+
+    PQclear(piece->result);
+    piece->result = NULL;
+}
+
+
 /* A piece without memory, at the end of the body. */
 static reason_piece_t *
 reason_body_piece(reason_context_t *ctx)
 {
-    ngx_chain_t     *link = ctx->bare;
-    reason_piece_t  *piece;
+    ngx_chain_t         *link = ctx->bare;
+    reason_piece_t      *piece;
+    ngx_pool_cleanup_t  *cleanup;
 
     if (link != NULL) {
         ctx->bare = link->next;
@@ -38,9 +49,12 @@ reason_body_piece(reason_context_t *ctx)
     } else {
         link = ngx_alloc_chain_link(ctx->request->pool);
         piece = ngx_palloc(ctx->request->pool, sizeof(reason_piece_t));
-        if (link == NULL || piece == NULL) {
+        cleanup = piece != NULL ? ngx_pool_cleanup_add(ctx->request->pool, 0) : NULL;
+        if (link == NULL || cleanup == NULL) {
             return NULL;
         }
+        cleanup->data = piece;
+        cleanup->handler = reason_piece_cleanup;
     }
     ngx_memzero(piece, sizeof(reason_piece_t));
     piece->buf.tag = (ngx_buf_tag_t) &ngx_http_reason_module;
@@ -166,8 +180,7 @@ static void
 reason_body_release(reason_context_t *ctx, reason_piece_t *piece)
 {
     if (piece->result != NULL) {
-        PQclear(piece->result);
-        piece->result = NULL;
+        reason_piece_cleanup(piece);
     } else {
         (void) ngx_pfree(ctx->request->pool, piece->buf.start);
     }
@@ -224,24 +237,9 @@ reason_body_end(reason_context_t *ctx)
 }
 
 
-static void
-reason_body_clear(ngx_chain_t **pieces)
-{
-    ngx_chain_t  *link;
-
-    for (link = *pieces; link; link = link->next) {
-        if (link->buf->tag == (ngx_buf_tag_t) &ngx_http_reason_module) {
-            PQclear(((reason_piece_t *) link->buf)->result);
-        }
-    }
-    *pieces = NULL;
-}
-
-
 void
 reason_body_forget(reason_context_t *ctx)
 {
-    reason_body_clear(&ctx->body);
-    reason_body_clear(&ctx->busy);
+    ctx->body = NULL;
     ctx->body_length = 0;
 }

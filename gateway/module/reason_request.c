@@ -190,5 +190,4 @@ static void
 reason_cleanup(void *data)
 {
     reason_pool_abandon(data);
-    reason_body_forget(data);
 }
