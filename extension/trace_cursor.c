@@ -6,18 +6,16 @@
 
 #include "sha256.h"
 #include "trace_cursor.h"
+#include "trace_decided.h"
 
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "commands/sequence.h"
 #include "common/cryptohash.h"
 #include "common/hmac.h"
 #include "executor/tuptable.h"
-#include "storage/bufmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -216,42 +214,6 @@ hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], const pg_uuid_t *start, Graph
 
 /* ---------------------------------------------------------------- what the first page saw */
 
-/* The last number that was drawn; whatever our snapshot sees has none beyond it. */
-static int64
-read_last_no(Graph *graph)
-{
-	Relation	sequence = relation_open(get_relname_relid("record_no", graph->schema), AccessShareLock);
-	Buffer		buffer = ReadBuffer(sequence, 0);
-	Page		page;
-	HeapTupleHeader tuple;
-	int64		last_no;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	tuple = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, FirstOffsetNumber));
-	last_no = ((Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff))->last_value;
-	UnlockReleaseBuffer(buffer);
-	relation_close(sequence, AccessShareLock);
-	return last_no;
-}
-
-static int64
-read_decided_no(Graph *graph)
-{
-	Relation	table = table_open(get_relname_relid("sealer_state", graph->schema), AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	TableScanDesc scan = table_beginscan(table, graph->snapshot, 0, NULL);
-	int64		decided_no = 0;
-	bool		isnull;
-
-	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-		decided_no = DatumGetInt64(slot_getattr(slot, 2, &isnull));
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(table, AccessShareLock);
-	return decided_no;
-}
-
 static void
 add_xids(CursorBody *body, const TransactionId *xids, int count, bool own)
 {
@@ -283,8 +245,7 @@ describe_snapshot(Graph *graph, CursorBody *body)
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("too many subtransactions are running to divide the trace into pages"),
 				 errhint("Try again, or raise limit so that the trace fits one page.")));
-	body->last_no = read_last_no(graph);
-	body->decided_no = read_decided_no(graph);
+	body->last_no = trace_last_no(graph, &body->decided_no);
 	body->xmin = snapshot->xmin;
 	body->xmax = snapshot->xmax;
 	add_xids(body, snapshot->xip, snapshot->xcnt, false);

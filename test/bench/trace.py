@@ -288,16 +288,25 @@ def run_json(db, title, start, depth, rounds):
     show(title, results, min(1000, db.execute(DEPTHS, arguments).fetchone()[0]))
 
 
+def buffers(db, query, arguments):
+    plan = db.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query, arguments).fetchone()[0][0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
 def run_pages(db, title, start, rounds):
-    """A later page walks as the first one does."""
+    """A later page walks as the first one does, whether or not a sealer has passed the records."""
     arguments = {"id": start, "depth": None, "cursor": None}
-    for use in ("off", "on"):
+    decided = db.execute("SELECT decided_no FROM reason.sealer_state").fetchone()[0]
+    for use, mark in [("off", decided), ("on", decided), ("off", 0), ("on", 0)]:
         db.execute(f"SET reason.adjacency_cache = {use}")
+        db.execute("UPDATE reason.sealer_state SET decided_no = %s", [mark])
         arguments["cursor"] = json.loads(db.execute(JSON, arguments).fetchone()[0]).get("nextCursor")
         if not arguments["cursor"]:
             return
-        where = "indexes" if use == "off" else "cache"
+        where = f"{'indexes' if use == 'off' else 'cache'}, {'sealed' if mark else 'no sealer'}"
         show(f"{title}, {where}", compare(db, rounds, {"first page": (JSON, use), "second page": (JSON_LATER, use)}, arguments), 1000)
+        print("    buffers: first page {:,}, second page {:,}".format(buffers(db, JSON, arguments), buffers(db, JSON_LATER, arguments)))
+    db.execute("UPDATE reason.sealer_state SET decided_no = %s", [decided])
 
 
 # ---------------------------------------------------------------- hostile shapes
