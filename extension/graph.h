@@ -127,6 +127,13 @@ extern void *graph_grow(Graph *graph, void *old, Size old_size, Size new_size);
 		} \
 	} while (0)
 
+/* For round `i` of a loop that does little in each; wants miscadmin.h. */
+#define GRAPH_CHECK_NOW_AND_THEN(i) \
+	do { \
+		if (unlikely((i) % 4096 == 4095)) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
 /* graph_memory.c's part of opening. */
 extern void graph_memory_define_parameters(void);
 extern void graph_memory_begin(Graph *graph);

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "graph.h"
 #include "graph_sort.h"
 
 #include "miscadmin.h"
@@ -34,6 +35,7 @@ graph_sort_keys(GraphKey *keys, GraphKey *scratch, uint32 count)
 	least = most = keys[0].no;
 	for (uint32 i = 1; i < count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		sorted &= keys[i - 1].no <= keys[i].no;
 		least = Min(least, keys[i].no);
 		most = Max(most, keys[i].no);
@@ -50,9 +52,11 @@ graph_sort_keys(GraphKey *keys, GraphKey *scratch, uint32 count)
 		uint32		start[RADIX_BUCKETS] = {0};
 		uint32		sum = 0;
 
-		CHECK_FOR_INTERRUPTS();
 		for (uint32 i = 0; i < count; i++)
+		{
+			GRAPH_CHECK_NOW_AND_THEN(i);
 			start[((uint64) from[i].no - (uint64) least) >> shift & (RADIX_BUCKETS - 1)]++;
+		}
 		for (int bucket = 0; bucket < RADIX_BUCKETS; bucket++)
 		{
 			uint32		size = start[bucket];
@@ -62,13 +66,17 @@ graph_sort_keys(GraphKey *keys, GraphKey *scratch, uint32 count)
 		}
 		for (uint32 i = 0; i < count; i++)
 		{
-			if (i % 65536 == 65535)
-				CHECK_FOR_INTERRUPTS();
+			GRAPH_CHECK_NOW_AND_THEN(i);
 			into[start[((uint64) from[i].no - (uint64) least) >> shift & (RADIX_BUCKETS - 1)]++] = from[i];
 		}
 		from = into;
 		into = from == keys ? scratch : keys;
 	}
-	if (from != keys)
-		memcpy(keys, from, count * sizeof(GraphKey));
+	if (from == keys)
+		return;
+	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		keys[i] = from[i];
+	}
 }

@@ -41,10 +41,11 @@ numbers_of(const TraceOrder *order, bool with_edges, uint32 *count)
 	size = (Size) *count * sizeof(GraphKey);
 	numbers = graph_alloc(trace->graph, size);
 	scratch = graph_alloc(trace->graph, size);
-	for (uint32 i = 0; i < trace->node_count; i++)
-		numbers[i].no = trace->nodes[i].no;
-	for (uint32 i = trace->node_count; i < *count; i++)
-		numbers[i].no = trace->edges[i - trace->node_count].no;
+	for (uint32 i = 0; i < *count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		numbers[i].no = i < trace->node_count ? trace->nodes[i].no : trace->edges[i - trace->node_count].no;
+	}
 	graph_sort_keys(numbers, scratch, *count);
 	graph_grow(trace->graph, scratch, size, 0);
 	return numbers;

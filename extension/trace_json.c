@@ -114,6 +114,7 @@ read_nodes(TracePage *page)
 	memset(page->nodes, 0, Max((Size) count, 1) * sizeof(Piece));
 	for (uint32 i = 0; i < count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entries[i].position = i;
 		entries[i].tid = page->trace->nodes[page->begin + i].tid;
 	}
@@ -130,13 +131,17 @@ read_edges(TracePage *page)
 	uint32		count = 0;
 
 	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		count += on_page(page, trace->edges[i].source) || on_page(page, trace->edges[i].target);
+	}
 	entries = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphEntry));
 	page->edges = graph_alloc(graph, Max((Size) count, 1) * sizeof(PageEdge));
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
 		TraceEdge  *edge = &trace->edges[i];
 
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (!on_page(page, edge->source) && !on_page(page, edge->target))
 			continue;
 		entries[page->edge_count].position = page->edge_count;
@@ -173,6 +178,7 @@ list_edges(TracePage *page, bool incoming)
 	{
 		uint32		node = incoming ? page->edges[i].to : page->edges[i].from;
 
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (on_page(page, node))
 			lists.start[node - page->begin + 2]++;
 	}
@@ -182,6 +188,7 @@ list_edges(TracePage *page, bool incoming)
 	{
 		uint32		node = incoming ? page->edges[i].to : page->edges[i].from;
 
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (on_page(page, node))
 			lists.edges[lists.start[node - page->begin + 1]++] = i;
 	}

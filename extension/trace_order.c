@@ -109,6 +109,7 @@ read_edges(Trace *trace)
 
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entries[i].position = i;
 		entries[i].tid = trace->edges[i].tid;
 	}
@@ -133,7 +134,10 @@ group_edges(Trace *trace, bool by_effect, uint32 **start, uint32 **edges)
 		(*start)[(by_effect ? trace->edges[i].source : trace->edges[i].target) + 2]++;
 	}
 	for (Size i = 2; i < nodes + 2; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		(*start)[i] += (*start)[i - 1];
+	}
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -247,28 +251,22 @@ node_entry(const Trace *trace, uint32 index)
 	return entry;
 }
 
-TraceOrder *
-trace_order(Graph *graph, const GraphNode *start)
+/* What Kahn's algorithm works with. */
+typedef struct Sorting
 {
-	TraceOrder *order = graph_alloc(graph, sizeof(TraceOrder));
-	TraceFilter all;
-	Trace	   *trace;
+	TraceOrder *order;
 	OrderEntry *edges;
 	uint32	   *outgoing_start;
 	uint32	   *outgoing;
 	uint32	   *waiting;		/* edges into a node that are not out yet */
 	bool	   *edge_done;
-	Queue		ready = {NULL, 0};
-	Size		total;
+	Queue		ready;
+} Sorting;
 
-	trace_filter_init(&all);
-	trace = trace_run(graph, start, GRAPH_ANCESTORS, &all, TRACE_EDGES, 0);
-	edges = read_edges(trace);
-	memset(order, 0, sizeof(*order));
-	order->trace = trace;
-	group_edges(trace, false, &outgoing_start, &outgoing);
-	group_edges(trace, true, &order->incoming_start, &order->incoming);
-	for (uint32 i = 0; i < trace->node_count; i++)
+static void
+sort_incoming(TraceOrder *order, const OrderEntry *edges)
+{
+	for (uint32 i = 0; i < order->trace->node_count; i++)
 	{
 		uint32		count = order->incoming_start[i + 1] - order->incoming_start[i];
 
@@ -276,26 +274,43 @@ trace_order(Graph *graph, const GraphNode *start)
 		if (count > 1)
 			sort_edge_order(order->incoming + order->incoming_start[i], count, edges);
 	}
+}
 
-	total = (Size) trace->node_count + trace->edges_kept;
+/* Nodes that wait for no edge are ready. */
+static void
+begin_sorting(Sorting *sorting)
+{
+	TraceOrder *order = sorting->order;
+	Trace	   *trace = order->trace;
+	Graph	   *graph = trace->graph;
+	Size		total = (Size) trace->node_count + trace->edges_kept;
+
 	order->entries = graph_alloc(graph, total * sizeof(OrderEntry));
-	ready.entries = graph_alloc(graph, total * sizeof(OrderEntry));
-	waiting = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
-	edge_done = graph_alloc(graph, Max((Size) trace->edges_kept, 1) * sizeof(bool));
-	memset(edge_done, 0, (Size) trace->edges_kept * sizeof(bool));
+	sorting->ready.entries = graph_alloc(graph, total * sizeof(OrderEntry));
+	sorting->waiting = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
+	sorting->edge_done = graph_alloc(graph, Max((Size) trace->edges_kept, 1) * sizeof(bool));
+	memset(sorting->edge_done, 0, (Size) trace->edges_kept * sizeof(bool));
 	order->component = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 	for (uint32 i = 0; i < trace->node_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		order->component[i] = ORDER_NO_CYCLE;
-		waiting[i] = order->incoming_start[i + 1] - order->incoming_start[i];
-		if (waiting[i] == 0)
-			push(&ready, node_entry(trace, i));
+		sorting->waiting[i] = order->incoming_start[i + 1] - order->incoming_start[i];
+		if (sorting->waiting[i] == 0)
+			push(&sorting->ready, node_entry(trace, i));
 	}
+}
 
-	while (ready.count > 0)
+/* Of what is ready the earliest is next; it makes others ready. */
+static void
+put_acyclic(Sorting *sorting)
+{
+	TraceOrder *order = sorting->order;
+	Trace	   *trace = order->trace;
+
+	while (sorting->ready.count > 0)
 	{
-		OrderEntry	entry = pop(&ready);
+		OrderEntry	entry = pop(&sorting->ready);
 
 		CHECK_FOR_INTERRUPTS();
 		order->entries[order->count++] = entry;
@@ -303,37 +318,66 @@ trace_order(Graph *graph, const GraphNode *start)
 		{
 			uint32		effect = trace->edges[entry.index].source;
 
-			edge_done[entry.index] = true;
-			if (--waiting[effect] == 0)
-				push(&ready, node_entry(trace, effect));
+			sorting->edge_done[entry.index] = true;
+			if (--sorting->waiting[effect] == 0)
+				push(&sorting->ready, node_entry(trace, effect));
+			continue;
 		}
-		else
+		for (uint32 k = sorting->outgoing_start[entry.index]; k < sorting->outgoing_start[entry.index + 1]; k++)
 		{
-			for (uint32 k = outgoing_start[entry.index]; k < outgoing_start[entry.index + 1]; k++)
-			{
-				CHECK_FOR_INTERRUPTS();
-				push(&ready, edges[outgoing[k]]);
-			}
+			CHECK_FOR_INTERRUPTS();
+			push(&sorting->ready, sorting->edges[sorting->outgoing[k]]);
 		}
 	}
 	order->acyclic_count = order->count;
-	if (order->count < total)
+}
+
+/* What lies on a cycle or behind one, by time. */
+static void
+put_rest(Sorting *sorting)
+{
+	TraceOrder *order = sorting->order;
+	Trace	   *trace = order->trace;
+
+	for (uint32 i = 0; i < trace->node_count; i++)
 	{
-		for (uint32 i = 0; i < trace->node_count; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (waiting[i] > 0)
-				order->entries[order->count++] = node_entry(trace, i);
-		}
-		for (uint32 i = 0; i < trace->edges_kept; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (!edge_done[i])
-				order->entries[order->count++] = edges[i];
-		}
-		sort_entries(order->entries + order->acyclic_count, order->count - order->acyclic_count);
-		find_components(order, outgoing_start, outgoing, waiting);
+		CHECK_FOR_INTERRUPTS();
+		if (sorting->waiting[i] > 0)
+			order->entries[order->count++] = node_entry(trace, i);
 	}
-	Assert(order->count == total);
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!sorting->edge_done[i])
+			order->entries[order->count++] = sorting->edges[i];
+	}
+	sort_entries(order->entries + order->acyclic_count, order->count - order->acyclic_count);
+}
+
+TraceOrder *
+trace_order(Graph *graph, const GraphNode *start)
+{
+	TraceOrder *order = graph_alloc(graph, sizeof(TraceOrder));
+	Sorting		sorting = {.order = order};
+	TraceFilter all;
+	Trace	   *trace;
+
+	trace_filter_init(&all);
+	trace = trace_run(graph, start, GRAPH_ANCESTORS, &all, TRACE_EDGES, 0);
+	memset(order, 0, sizeof(*order));
+	order->trace = trace;
+	sorting.edges = read_edges(trace);
+	group_edges(trace, false, &sorting.outgoing_start, &sorting.outgoing);
+	group_edges(trace, true, &order->incoming_start, &order->incoming);
+	sort_incoming(order, sorting.edges);
+
+	begin_sorting(&sorting);
+	put_acyclic(&sorting);
+	if (order->count < (Size) trace->node_count + trace->edges_kept)
+	{
+		put_rest(&sorting);
+		find_components(order, sorting.outgoing_start, sorting.outgoing, sorting.waiting);
+	}
+	Assert(order->count == (Size) trace->node_count + trace->edges_kept);
 	return order;
 }

@@ -76,6 +76,7 @@ read_types(Trace *trace)
 	types.edges = graph_alloc(graph, Max((Size) trace->edges_kept, 1) * sizeof(Datum));
 	for (uint32 i = 0; i < trace->node_count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entries[i].position = i;
 		entries[i].tid = trace->nodes[i].tid;
 	}
@@ -84,6 +85,7 @@ read_types(Trace *trace)
 	graph_visit_rows(graph, graph->node, entries, trace->node_count, read_type, &types);
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entries[i].position = i;
 		entries[i].tid = trace->edges[i].tid;
 	}
@@ -254,12 +256,14 @@ read_rows(EntryTexts *texts, Trace *trace)
 	buffer_init(&texts->payloads, canonical_realloc, CurrentMemoryContext);
 	for (uint32 i = 0; i < trace->node_count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entries[i].position = i;
 		entries[i].tid = trace->nodes[i].tid;
 	}
 	graph_visit_rows(graph, graph->node, entries, trace->node_count, read_node_row, texts);
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entries[i].position = i;
 		entries[i].tid = trace->edges[i].tid;
 	}
@@ -360,6 +364,7 @@ group_by_cycle(const TraceOrder *order, uint32 *start)
 	/* Counted two further than meant, so that after placing start[i] is where i begins. */
 	for (uint32 i = order->acyclic_count; i < order->count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (trace_order_in_cycle(order, &order->entries[i]))
 			start[component_of(order, &order->entries[i]) + 2]++;
 	}
@@ -367,6 +372,7 @@ group_by_cycle(const TraceOrder *order, uint32 *start)
 		start[i] += start[i - 1];
 	for (uint32 i = order->acyclic_count; i < order->count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (trace_order_in_cycle(order, &order->entries[i]))
 			grouped[start[component_of(order, &order->entries[i]) + 1]++] = i;
 	}

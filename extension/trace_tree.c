@@ -34,11 +34,13 @@ trace_cycles(Trace *trace)
 	entered = graph_alloc(graph, array_size);
 	next = graph_alloc(graph, array_size);
 	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		size[i] = 1;
+	}
 	for (uint32 i = count - 1; i > 0; i--)
 	{
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		size[trace_parent(trace, i)] += size[i];
 	}
 	entered[0] = 0;
@@ -47,8 +49,7 @@ trace_cycles(Trace *trace)
 	{
 		uint32		parent = trace_parent(trace, i);
 
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		entered[i] = next[parent];
 		next[parent] += size[i];
 		next[i] = entered[i] + 1;
@@ -58,8 +59,7 @@ trace_cycles(Trace *trace)
 		uint32		source = trace->returns[i].source;
 		uint32		target = trace->returns[i].target;
 
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (entered[source] - entered[target] < size[target])
 			cycle[source] = true;
 	}
@@ -104,14 +104,16 @@ find_edge_ids(Trace *trace)
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		sorted[i].no = trace->nodes[i + 1].edge_no;
 		sorted[i].index = i + 1;
 	}
 	graph_sort_keys(sorted, scratch, count);
 	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		keys[i] = sorted[i].no;
+	}
 	graph_walk(graph, GRAPH_EDGES, keys, count, NULL, store_edge_ids, &edge_ids);
 	if (edge_ids.found != count)
 		elog(ERROR, "found %u of %u edges", edge_ids.found, count);

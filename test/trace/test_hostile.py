@@ -128,7 +128,8 @@ CALLS = {
     "size": "SELECT reason.trace_size(%(start)s)",
     "ordered": "SELECT count(*) FROM reason.ordered_trace(%(start)s)",
     "path": "SELECT count(*) FROM reason.causal_path(%(end)s, %(start)s)",
-    "json": "SELECT octet_length(reason.trace_json(%(start)s, depth => NULL, \"limit\" => NULL, divisions => '{*}'))",
+    # Of a million steps the text would be larger than a value may be.
+    "json": "SELECT octet_length(reason.trace_json(%(start)s, depth => NULL, \"limit\" => 400000, divisions => '{*}'))",
     "ordered json": "SELECT octet_length(reason.ordered_trace_json(%(start)s, '{*}'))",
     "node json": "SELECT octet_length(reason.node_json(%(start)s, '{*}'))",
     "build": "SELECT reason.build_adjacency_cache()",
@@ -139,6 +140,12 @@ CALLS = {
 @pytest.mark.parametrize("shape", ["path", "star", "clique"])
 def test_a_cancel_ends_it_at_once(database, use, shapes, shape, call):
     cancel_ends_it(database, use, shapes[shape], CALLS[call])
+
+
+@pytest.mark.parametrize("call", ["ordered", "ordered json"])
+def test_a_cancel_ends_the_sorting_of_what_lies_on_cycles_at_once(database, use, shapes, call):
+    """Nothing but the sort takes long there: it is looked for at more places."""
+    cancel_ends_it(database, use, shapes["ring"], CALLS[call], places=max(CANCELS, 12))
 
 
 @pytest.mark.parametrize("call", ["trace as a function", "node json"])
@@ -183,18 +190,23 @@ def cancel(db, watcher, call, arguments, delay):
     return used, took
 
 
-def cancel_ends_it(database, use, shape, call):
+def is_late(used, took):
+    """In processor time there is no excuse; the clock also shows what others on the machine took."""
+    return used >= 0.05 or took >= 0.1
+
+
+def cancel_ends_it(database, use, shape, call, places=CANCELS):
     """In each part of the call. The machine may be busy: of some attempts the best counts."""
     arguments = {"start": shape.start, "end": shape.end}
     with connect_using(use, database) as db, connect(database) as watcher:
         began = time.monotonic()
         db.execute(call, arguments)
         took = time.monotonic() - began
-        for part in range(CANCELS):
+        for part in range(places):
             attempts = []
-            while not attempts or (max(attempts[-1]) >= 0.1 and len(attempts) < 5):
-                attempts.append(cancel(db, watcher, call, arguments, took * (part + 0.5) / CANCELS))
-            assert max(attempts[-1]) < 0.1, (part, attempts)
+            while not attempts or (is_late(*attempts[-1]) and len(attempts) < 5):
+                attempts.append(cancel(db, watcher, call, arguments, took * (part + 0.5) / places))
+            assert not is_late(*attempts[-1]), (part, attempts)
             assert held_by(watcher, db) == (0, 0, 0)
 
 
@@ -228,12 +240,13 @@ def test_many_cancels_leak_nothing(database, use, shapes):
 
 def test_a_size_takes_next_to_no_memory_in_the_cache(database, shapes):
     with connect_using("always", database) as db:
-        db.execute("SET reason.trace_memory_limit = '3MB'")
+        db.execute(f"SET reason.trace_memory_limit = '{max(3, SIZE // 100_000)}MB'")
         assert db.execute("SELECT * FROM reason.trace_size(%s)", [shapes["star"].start]).fetchone() == SIZES["star"]
 
 
 def test_repeated_calls_leak_nothing(db, shapes):
-    for _ in range(3):
+    # What a backend keeps, hints where the leaves of the indexes are among it, is there after some calls.
+    for _ in range(20):
         db.execute("SELECT count(*) FROM reason.trace(%s)", [shapes["clique"].start])
     before = memory_of(db)
     for _ in range(20):
