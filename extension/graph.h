@@ -42,13 +42,15 @@ extern GraphDirection graph_direction_of(const char *name);
 
 /*
  * What an index entry holds besides its key: for edges by one end (edge_to_idx,
- * edge_from_idx) the other end and the edge's number; for nodes by number
- * (node_pkey) id and created_at; for edges by number (edge_pkey) id.
+ * edge_from_idx; of back edges alone, whose cause has no smaller number than the effect, edge_back_to_idx,
+ * edge_back_from_idx) the other end and the edge's number; for records by number
+ * (node_pkey, edge_pkey) id and created_at.
  */
 typedef struct GraphEntry
 {
 	uint32		position;		/* of the key in the array that was asked for */
 	ItemPointerData tid;
+	bool		all_visible;	/* its block, as the walk knows; of graph_walk.c alone */
 	union
 	{
 		struct
@@ -59,7 +61,7 @@ typedef struct GraphEntry
 		struct
 		{
 			pg_uuid_t	id;
-			TimestampTz created_at; /* nodes only */
+			TimestampTz created_at;
 		}			record;
 	};
 } GraphEntry;
@@ -68,11 +70,13 @@ typedef enum GraphIndexKind
 {
 	GRAPH_LINKS_TO,				/* edge_to_idx */
 	GRAPH_LINKS_FROM,			/* edge_from_idx */
+	GRAPH_BACK_LINKS_TO,		/* edge_back_to_idx */
+	GRAPH_BACK_LINKS_FROM,		/* edge_back_from_idx */
 	GRAPH_NODES,				/* node_pkey */
 	GRAPH_EDGES					/* edge_pkey */
 } GraphIndexKind;
 
-#define GRAPH_INDEX_KINDS 4
+#define GRAPH_INDEX_KINDS 6
 
 typedef struct GraphIndex GraphIndex;
 
@@ -189,7 +193,7 @@ typedef bool (*GraphFilter) (void *argument, HeapTuple tuple, TupleDesc desc);
 extern void graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 					   GraphFilter filter, GraphSink sink, void *argument);
 
-/* graph_walk.c's part of opening and closing. */
+/* graph_index.c's part of closing. */
 extern void graph_index_close(Graph *graph, GraphIndex *index);
 
 /* ---------------------------------------------------------------- rows */

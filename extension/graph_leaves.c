@@ -6,6 +6,7 @@
 
 #include "graph_leaves.h"
 #include "graph_file.h"
+#include "graph_kept.h"
 #include "graph_page.h"
 
 #include "miscadmin.h"
@@ -19,12 +20,6 @@
 /* Descents after which reading the upper levels pays. */
 #define FIRST_LOAD_AFTER 8
 
-typedef struct Leaf
-{
-	BlockNumber block;
-	Buffer		recent;			/* where the block was last */
-} Leaf;
-
 /*
  * A page is fetched in three steps, each of which needs what the one before
  * brought: its header, the item where the key probably lies, the tuple of that item.
@@ -36,6 +31,7 @@ typedef struct Leaf
 
 typedef struct Fetch
 {
+	uint32		leaf;
 	const char *page;			/* NULL: not known */
 	double		part;			/* of the page's keys that are less */
 	uint32		item;
@@ -47,7 +43,7 @@ struct GraphLeaves
 	GraphFile file;
 	uint32		count;			/* 0: not loaded */
 	int64	   *low;			/* ascending */
-	Leaf	   *leaves;
+	GraphLeaf  *leaves;
 	uint32		hint;			/* where the last search ended */
 	BlockNumber last_block;		/* the highest of all */
 	uint32		missed;			/* descents since the hints were read */
@@ -74,13 +70,14 @@ add_leaf(GraphLeaves *leaves, int64 low, BlockNumber block)
 
 		leaves->low = leaves->low ? repalloc_huge(leaves->low, capacity * sizeof(int64)) :
 			MemoryContextAllocHuge(leaves->context, capacity * sizeof(int64));
-		leaves->leaves = leaves->leaves ? repalloc_huge(leaves->leaves, capacity * sizeof(Leaf)) :
-			MemoryContextAllocHuge(leaves->context, capacity * sizeof(Leaf));
+		leaves->leaves = leaves->leaves ? repalloc_huge(leaves->leaves, capacity * sizeof(GraphLeaf)) :
+			MemoryContextAllocHuge(leaves->context, capacity * sizeof(GraphLeaf));
 		leaves->capacity = capacity;
 	}
 	leaves->low[leaves->count] = low;
 	leaves->leaves[leaves->count].block = block;
 	leaves->leaves[leaves->count].recent = InvalidBuffer;
+	leaves->leaves[leaves->count].call = 0;
 	leaves->last_block = Max(leaves->last_block, block);
 	leaves->count++;
 }
@@ -239,13 +236,15 @@ search(const GraphLeaves *leaves, uint32 hint, int64 key)
 }
 
 static void
-fetch_page(GraphLeaves *leaves, Fetch *fetch, int64 key)
+fetch_page(GraphLeaves *leaves, uint32 call, Fetch *fetch, int64 key)
 {
 	uint32		found = search(leaves, leaves->ahead == PG_UINT32_MAX ? leaves->hint : leaves->ahead, key);
-	Buffer		buffer = leaves->leaves[found].recent;
+	const GraphLeaf *leaf = &leaves->leaves[found];
+	Buffer		buffer = leaf->recent;
 
+	fetch->leaf = found;
 	fetch->page = NULL;
-	if (!BufferIsValid(buffer))
+	if (!BufferIsValid(buffer) || (leaf->call == call && leaf->note >= GRAPH_KEPT_FIRST))
 		return;
 	fetch->page = BufferBlocks + (Size) (buffer - 1) * BLCKSZ;
 	fetch->part = found + 1 == leaves->count ? 1.0 :
@@ -297,7 +296,7 @@ fetch_tuple(Fetch *fetch)
 }
 
 void
-graph_leaves_fetch_ahead(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 count)
+graph_leaves_fetch_ahead(GraphLeaves *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count)
 {
 	uint32		pages = Min(count, next + FETCH_PAGES);
 	uint32		items = Min(count, next + FETCH_ITEMS);
@@ -307,7 +306,7 @@ graph_leaves_fetch_ahead(GraphLeaves *leaves, const int64 *keys, uint32 next, ui
 	leaves->items_fetched = Max(leaves->items_fetched, next);
 	leaves->tuples_fetched = Max(leaves->tuples_fetched, next);
 	for (; leaves->pages_fetched < pages; leaves->pages_fetched++)
-		fetch_page(leaves, &leaves->fetch[leaves->pages_fetched % FETCH_RING], keys[leaves->pages_fetched]);
+		fetch_page(leaves, call, &leaves->fetch[leaves->pages_fetched % FETCH_RING], keys[leaves->pages_fetched]);
 	for (; leaves->items_fetched < items; leaves->items_fetched++)
 		fetch_item(&leaves->fetch[leaves->items_fetched % FETCH_RING]);
 	for (; leaves->tuples_fetched < tuples; leaves->tuples_fetched++)
@@ -343,18 +342,47 @@ begins_here(Page page, int64 key, int64 *low, bool *stale)
 	return *low < key;
 }
 
-Buffer
-graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low, bool *stale)
+static inline GraphLeaf *
+for_call(GraphLeaf *leaf, uint32 call)
 {
-	Leaf	   *leaf;
-	Buffer		buffer;
+	if (leaf->call != call)
+	{
+		leaf->call = call;
+		leaf->note = 0;
+	}
+	return leaf;
+}
 
-	leaves->hint = search(leaves, leaves->hint, key);
-	leaf = &leaves->leaves[leaves->hint];
-	if (BufferIsValid(leaf->recent) && ReadRecentBuffer(graph_file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
-		buffer = leaf->recent;
+GraphLeaf *
+graph_leaves_at(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 call)
+{
+	/* Often it was looked for already, to be fetched ahead. */
+	if (next < leaves->pages_fetched && next + FETCH_PAGES >= leaves->pages_fetched)
+		leaves->hint = leaves->fetch[next % FETCH_RING].leaf;
 	else
-		buffer = leaf->recent = ReadBuffer(index, leaf->block);
+		leaves->hint = search(leaves, leaves->hint, keys[next]);
+	return for_call(&leaves->leaves[leaves->hint], call);
+}
+
+GraphLeaf *
+graph_leaves_after(GraphLeaves *leaves, GraphLeaf *leaf, uint32 call)
+{
+	return leaf + 1 < leaves->leaves + leaves->count ? for_call(leaf + 1, call) : NULL;
+}
+
+Buffer
+graph_leaves_pin(Relation index, GraphLeaf *leaf)
+{
+	if (!BufferIsValid(leaf->recent) || !ReadRecentBuffer(graph_file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
+		leaf->recent = ReadBuffer(index, leaf->block);
+	return leaf->recent;
+}
+
+Buffer
+graph_leaves_read(Relation index, GraphLeaf *leaf, int64 key, int64 *low, bool *stale)
+{
+	Buffer		buffer = graph_leaves_pin(index, leaf);
+
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (likely(begins_here(BufferGetPage(buffer), key, low, stale)))
 		return buffer;

@@ -3,7 +3,7 @@
  *		Hints where the leaf pages of an index are, kept from walk to walk.
  *
  * A backend remembers, for each index it walks, the lower fence, the block and the
- * last buffer of every leaf: 16 bytes a leaf, 1/500 of the index.  A hint
+ * last buffer of every leaf, and what the present call has to do with it: 24 bytes a leaf, 1/300 of the index.  A hint
  * may be wrong: pages split, are deleted and used again, buffers change hands.  So a page that
  * was found by a hint is taken only if it proves itself under its lock: it is a
  * leaf with an entry less than the key, whose high key is not less than the
@@ -21,6 +21,14 @@
 
 typedef struct GraphLeaves GraphLeaves;
 
+typedef struct GraphLeaf
+{
+	BlockNumber block;
+	Buffer		recent;			/* where the block was last */
+	uint32		call;			/* whose note it is */
+	uint32		note;			/* 0 at first: see graph_kept.h */
+} GraphLeaf;
+
 /* To be called when the index was opened. */
 extern void graph_leaves_open(GraphIndexKind kind, Relation index);
 
@@ -31,16 +39,27 @@ extern GraphLeaves *graph_leaves_of(GraphIndexKind kind, Relation index);
 extern void graph_leaves_missed(GraphIndexKind kind, Relation index);
 
 /*
+ * The hint for the leaf where entries of the walk's key `next` begin, and the one after it (NULL: there is none),
+ * with the note of that call.  Calls have different numbers.  Good until graph_leaves_missed().
+ */
+extern GraphLeaf *graph_leaves_at(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 call);
+extern GraphLeaf *graph_leaves_after(GraphLeaves *leaves, GraphLeaf *leaf, uint32 call);
+
+/* The page where the hint says, pinned. */
+extern Buffer graph_leaves_pin(Relation index, GraphLeaf *leaf);
+
+/*
  * The leaf where entries of the key begin, pinned and share-locked, if the hint is right, or
  * InvalidBuffer.  *low: entries of keys beyond it do not begin further left.
  * *stale: reading the hints again would have helped.
  */
-extern Buffer graph_leaves_find(GraphLeaves *leaves, Relation index, int64 key, int64 *low, bool *stale);
+extern Buffer graph_leaves_read(Relation index, GraphLeaf *leaf, int64 key, int64 *low, bool *stale);
 
 /*
  * Has the processor fetch what graph_leaves_find() and the search within the page will touch
- * for the keys after the next one.  The keys are those of one walk, from graph_leaves_of() on.
+ * for the keys after the next one, of pages that the call has not kept.  The keys are those of one walk, from
+ * graph_leaves_of() on.
  */
-extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 count);
+extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count);
 
 #endif							/* REASON_GRAPH_LEAVES_H */

@@ -17,6 +17,9 @@
 
 #include "graph.h"
 
+#include <sys/mman.h>
+
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -32,16 +35,30 @@ static int	kept_heap_kb;
 
 /* 0, for tools that watch over allocations: all memory comes from contexts. */
 #ifndef GRAPH_KEPT_BYTES
-#define GRAPH_KEPT_BYTES (4 * 1024 * 1024)
+#define GRAPH_KEPT_BYTES (8 * 1024 * 1024)
 #endif
 
 static const Size kept_bytes = GRAPH_KEPT_BYTES;
+#define HUGE_PAGE (2 * 1024 * 1024)
+#define COPY_BYTES (1024 * 1024)
+
+/* What was given back of the region, larger than this, may be taken again. */
+#define LEAST_FREE 2048
+#define MOST_FREE 16
+
+typedef struct FreePart
+{
+	char	   *begin;
+	Size		size;
+} FreePart;
 
 static struct
 {
 	char	   *begin;			/* NULL: not needed yet */
 	Size		used;
 	bool		taken;
+	FreePart	free[MOST_FREE];
+	int			free_count;
 }			kept;
 
 void
@@ -71,6 +88,34 @@ leave_kept(void *argument)
 {
 	kept.taken = false;
 	kept.used = 0;
+	kept.free_count = 0;
+}
+
+/*
+ * A trace goes to and fro in what it has, and gives it back all at once: both are slow page by page.  If
+ * there are no huge pages to be had, it is only slower.
+ */
+static void
+prefer_huge_pages(char *bytes, Size size)
+{
+#ifdef MADV_HUGEPAGE
+	char	   *begin = (char *) TYPEALIGN(HUGE_PAGE, bytes);
+	char	   *end = (char *) TYPEALIGN_DOWN(HUGE_PAGE, bytes + size);
+
+	if (begin < end)
+		(void) madvise(begin, end - begin, MADV_HUGEPAGE);
+#endif
+}
+
+/* Of what is never touched, no memory is taken. */
+static char *
+make_region(void)
+{
+	char	   *begin = MemoryContextAlloc(TopMemoryContext, kept_bytes + HUGE_PAGE);
+
+	begin = (char *) TYPEALIGN(HUGE_PAGE, begin);
+	prefer_huge_pages(begin, kept_bytes);
+	return begin;
 }
 
 void
@@ -83,7 +128,7 @@ graph_memory_begin(Graph *graph)
 	callback = MemoryContextAlloc(graph->context, sizeof(MemoryContextCallback));
 	if (!kept.begin)
 	{
-		kept.begin = MemoryContextAlloc(TopMemoryContext, kept_bytes);
+		kept.begin = make_region();
 		keep_heap();
 	}
 	callback->func = leave_kept;
@@ -111,13 +156,49 @@ is_kept(const void *bytes)
 	return kept.begin && (const char *) bytes >= kept.begin && (const char *) bytes < kept.begin + kept_bytes;
 }
 
+/* From the smallest part that is large enough; NULL: there is none. */
+static void *
+take_free(Size size)
+{
+	int			best = -1;
+	char	   *result;
+
+	for (int i = 0; i < kept.free_count; i++)
+	{
+		if (kept.free[i].size >= size && (best < 0 || kept.free[i].size < kept.free[best].size))
+			best = i;
+	}
+	if (best < 0)
+		return NULL;
+	result = kept.free[best].begin;
+	kept.free[best].begin += size;
+	kept.free[best].size -= size;
+	if (kept.free[best].size < LEAST_FREE)
+		kept.free[best] = kept.free[--kept.free_count];
+	return result;
+}
+
+static void *
+take_from_context(Graph *graph, Size size)
+{
+	char	   *result = MemoryContextAllocHuge(graph->context, size);
+
+	if (size >= 2 * HUGE_PAGE)
+		prefer_huge_pages(result, size);
+	return result;
+}
+
 static void *
 take(Graph *graph, Size size)
 {
 	void	   *result;
 
-	if (!graph->has_kept_memory || size > kept_bytes - kept.used)
-		return MemoryContextAllocHuge(graph->context, size);
+	if (!graph->has_kept_memory)
+		return take_from_context(graph, size);
+	if (kept.free_count > 0 && (result = take_free(MAXALIGN(size))) != NULL)
+		return result;
+	if (size > kept_bytes - kept.used)
+		return take_from_context(graph, size);
 	result = kept.begin + kept.used;
 	kept.used = Min(kept.used + MAXALIGN(size), kept_bytes);
 	return result;
@@ -130,29 +211,37 @@ is_last(const void *bytes, Size size)
 	return is_kept(bytes) && (const char *) bytes + MAXALIGN(size) == kept.begin + kept.used;
 }
 
-/* What was not taken last waits for the end of the walk. */
+/* What is small, and what was not taken last when there are many parts already, waits for the end of the walk. */
 static void
 give_back(void *bytes, Size size)
 {
-	if (is_last(bytes, size))
-		kept.used -= MAXALIGN(size);
-	else if (!is_kept(bytes))
+	if (!is_kept(bytes))
 		pfree(bytes);
+	else if (is_last(bytes, size))
+		kept.used -= MAXALIGN(size);
+	else if (MAXALIGN(size) >= LEAST_FREE && kept.free_count < MOST_FREE)
+		kept.free[kept.free_count++] = (FreePart) {bytes, MAXALIGN(size)};
 }
 
 /* To another place, unless there is room behind it. */
 static void *
 move(Graph *graph, void *old, Size old_size, Size new_size)
 {
-	void	   *result;
+	char	   *result;
 
-	if (!is_kept(old))
-		return repalloc_huge(old, new_size);
-	if (is_last(old, old_size))
-		kept.used -= MAXALIGN(old_size);
+	if (is_last(old, old_size) && new_size <= kept_bytes - (kept.used - MAXALIGN(old_size)))
+	{
+		kept.used += MAXALIGN(new_size) - MAXALIGN(old_size);
+		return old;
+	}
 	result = take(graph, new_size);
-	if (result != old)
-		memcpy(result, old, Min(old_size, new_size));
+	/* If this is interrupted, the old bytes are still there. */
+	for (Size done = 0, most = Min(old_size, new_size); done < most; done += COPY_BYTES)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memcpy(result + done, (const char *) old + done, Min(most - done, COPY_BYTES));
+	}
+	give_back(old, old_size);
 	return result;
 }
 

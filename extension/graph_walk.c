@@ -14,50 +14,22 @@
  */
 #include "postgres.h"
 
-#include "graph.h"
-#include "graph_descend.h"
 #include "graph_heap.h"
-#include "graph_leaves.h"
+#include "graph_index.h"
 #include "graph_page.h"
+#include "graph_search.h"
 
-#include "access/genam.h"
 #include "access/visibilitymap.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_opfamily.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
 /* Rows to be checked in the heap are gathered up to so many, to be visited in order. */
 #define PENDING_ENTRIES 32768
-
-struct GraphIndex
-{
-	GraphIndexKind kind;
-	Relation	heap;
-	Relation	index;
-	Buffer		map_buffer;		/* of the visibility map */
-
-	GraphFences fences;
-	/* The leaf where the last walk ended: pinned, not locked. */
-	Buffer		leaf;
-	int64		leaf_low;
-
-	GraphLeaves *leaves;		/* hints; NULL: none */
-
-	GraphEntry *pending;
-	uint32		pending_count;
-	uint32		pending_capacity;
-
-	int			found_count;
-	GraphEntry	found[MaxIndexTuplesPerPage];
-};
+/* Within a page. */
+#define KEYS_AHEAD 4
 
 typedef struct Walk
 {
@@ -69,124 +41,23 @@ typedef struct Walk
 	void	   *argument;
 } Walk;
 
-/* ---------------------------------------------------------------- opening */
-
-typedef struct IndexLayout
-{
-	const char *name;
-	bool		on_node;
-	int			key_columns;
-	int			columns;
-	AttrNumber	attnums[4];
-} IndexLayout;
-
-static const IndexLayout layouts[GRAPH_INDEX_KINDS] = {
-	[GRAPH_LINKS_TO] = {"edge_to_idx", false, 1, 3, {EDGE_TO_NO, EDGE_FROM_NO, EDGE_NO}},
-	[GRAPH_LINKS_FROM] = {"edge_from_idx", false, 1, 3, {EDGE_FROM_NO, EDGE_TO_NO, EDGE_NO}},
-	[GRAPH_NODES] = {"node_pkey", true, 2, 4, {NODE_NO, NODE_DIVISION, NODE_ID, NODE_CREATED_AT}},
-	[GRAPH_EDGES] = {"edge_pkey", false, 2, 3, {EDGE_NO, EDGE_DIVISION, EDGE_ID}},
-};
-
-/* The walk reads keys and included columns without asking the catalog each time. */
-static void
-check_layout(Relation index, const IndexLayout *layout)
-{
-	Form_pg_index form = index->rd_index;
-	bool		fits = index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
-		form->indnatts == layout->columns && form->indnkeyatts == layout->key_columns &&
-		index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID && index->rd_opcintype[0] == INT8OID &&
-		(index->rd_indoption[0] & INDOPTION_DESC) == 0 &&
-		RelationGetIndexPredicate(index) == NIL;
-
-	for (int i = 0; fits && i < layout->columns; i++)
-		fits = form->indkey.values[i] == layout->attnums[i];
-	if (!fits)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index reason.%s is not as this version of the library expects it", layout->name),
-				 errhint("Recreate the index as the extension's script defines it.")));
-}
-
-static GraphIndex *
-open_index(Graph *graph, GraphIndexKind kind)
-{
-	const IndexLayout *layout = &layouts[kind];
-	Oid			oid = get_relname_relid(layout->name, graph->schema);
-	GraphIndex *index = graph->index[kind];
-
-	if (index)
-		return index;
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index reason.%s does not exist", layout->name)));
-	index = graph_alloc(graph, sizeof(GraphIndex));
-	index->kind = kind;
-	index->heap = layout->on_node ? graph->node : graph->edge;
-	index->index = index_open(oid, AccessShareLock);
-	check_layout(index->index, layout);
-	index->map_buffer = InvalidBuffer;
-	index->leaf = InvalidBuffer;
-	index->fences.count = 0;
-	graph_leaves_open(kind, index->index);
-	index->leaves = graph_leaves_of(kind, index->index);
-	index->pending = NULL;
-	index->pending_count = 0;
-	index->pending_capacity = 0;
-	index->found_count = 0;
-	graph->index[kind] = index;
-	return index;
-}
-
-void
-graph_index_close(Graph *graph, GraphIndex *index)
-{
-	if (BufferIsValid(index->leaf))
-		ReleaseBuffer(index->leaf);
-	if (BufferIsValid(index->map_buffer))
-		ReleaseBuffer(index->map_buffer);
-	index_close(index->index, AccessShareLock);
-}
-
 /* ---------------------------------------------------------------- finding the leaf */
 
-/* As graph_descend(), by way of the hints. */
+/* The leaf where the last walk ended, when entries of the key begin there; its pin is given up otherwise. */
 static Buffer
-find_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
-{
-	bool		stale = true;
-
-	if (index->leaves)
-	{
-		Buffer		buffer = graph_leaves_find(index->leaves, index->index, key, low, &stale);
-
-		if (BufferIsValid(buffer))
-			return buffer;
-	}
-	if (stale)
-	{
-		graph_leaves_missed(index->kind, index->index);
-		index->leaves = graph_leaves_of(index->kind, index->index);
-	}
-	return graph_descend(graph, index->index, &index->fences, key, low);
-}
-
-/* As find_leaf(), by way of the leaf where the last walk ended when that is the place. */
-static Buffer
-first_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
+last_leaf(GraphIndex *index, int64 key, int64 *low)
 {
 	Buffer		buffer = index->leaf;
-	Page		page;
-	BTPageOpaque opaque;
 
 	if (!BufferIsValid(buffer))
-		return find_leaf(graph, index, key, low);
+		return InvalidBuffer;
 	index->leaf = InvalidBuffer;
 	if (key > index->leaf_low)
 	{
+		Page		page = BufferGetPage(buffer);
+		BTPageOpaque opaque = BTPageGetOpaque(page);
+
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		page = BufferGetPage(buffer);
-		opaque = BTPageGetOpaque(page);
 		if (!P_IGNORE(opaque) && (P_RIGHTMOST(opaque) || key <= graph_key_at(page, P_HIKEY)))
 		{
 			*low = index->leaf_low;
@@ -195,7 +66,38 @@ first_leaf(Graph *graph, GraphIndex *index, int64 key, int64 *low)
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	}
 	ReleaseBuffer(buffer);
-	return find_leaf(graph, index, key, low);
+	return InvalidBuffer;
+}
+
+/*
+ * As graph_descend(), by way of the last leaf or the hint, if there is one.  *hint is NULL
+ * afterwards unless it led there.
+ */
+static Buffer
+find_leaf(Graph *graph, GraphIndex *index, GraphLeaf **hint, int64 key, int64 *low)
+{
+	bool		stale = true;
+	Buffer		buffer = last_leaf(index, key, low);
+
+	if (BufferIsValid(buffer))
+	{
+		if (*hint && (*hint)->block != BufferGetBlockNumber(buffer))
+			*hint = NULL;
+		return buffer;
+	}
+	if (*hint)
+	{
+		buffer = graph_leaves_read(index->index, *hint, key, low, &stale);
+		if (BufferIsValid(buffer))
+			return buffer;
+	}
+	*hint = NULL;
+	if (stale)
+	{
+		graph_leaves_missed(index->kind, index->index);
+		index->leaves = graph_leaves_of(index->kind, index->index);
+	}
+	return graph_descend(graph, index->index, &index->fences, key, low);
 }
 
 /* ---------------------------------------------------------------- reading a leaf */
@@ -210,9 +112,9 @@ read_link(IndexTuple tuple, GraphEntry *entry)
 	return true;
 }
 
-/* Key, division, id and, for nodes, created_at.  False for a record of another division. */
+/* Key, division, id and created_at.  False for a record of another division. */
 static inline bool
-read_record(const Graph *graph, GraphIndexKind kind, IndexTuple tuple, GraphEntry *entry)
+read_record(const Graph *graph, IndexTuple tuple, GraphEntry *entry)
 {
 	const char *start = (const char *) tuple + MAXALIGN(sizeof(IndexTupleData));
 	uintptr_t	offset = sizeof(int64);
@@ -227,66 +129,39 @@ read_record(const Graph *graph, GraphIndexKind kind, IndexTuple tuple, GraphEntr
 	offset += VARSIZE_ANY(division);
 	memcpy(&entry->record.id, start + offset, UUID_LEN);
 	offset += UUID_LEN;
-	if (kind == GRAPH_NODES)
-	{
-		offset = TYPEALIGN(ALIGNOF_DOUBLE, offset);
-		entry->record.created_at = *(const TimestampTz *) (start + offset);
-	}
+	offset = TYPEALIGN(ALIGNOF_DOUBLE, offset);
+	entry->record.created_at = *(const TimestampTz *) (start + offset);
 	return true;
 }
 
-/* The first item from `offset` on whose key is not less than `key`; no key on the page exceeds `most`. */
-static inline OffsetNumber
-skip_to(Page page, OffsetNumber offset, OffsetNumber last, int64 key, int64 most)
+static inline int64
+key_on_page(const void *page, int offset)
 {
-	int			low = offset;	/* everything before is less */
-	int			high = last + 1;	/* nothing from here on is */
-	int			probe = low;
-	int			step = 1;
+	return graph_key_at((Page) page, offset);
+}
 
-	if (low > last || graph_key_at(page, low) >= key)
-		return offset;
-	low++;
-	/* Numbers come from a sequence: guess where the key would lie, then search around. */
-	if (last - low > 16)
-	{
-		int64		least = graph_key_at(page, offset);
+static pg_attribute_always_inline bool
+read_entry(const Walk *walk, IndexTuple tuple, GraphEntry *entry)
+{
+	const GraphIndex *index = walk->index;
 
-		if (most < key)
-			return last + 1;
-		probe = offset + (int) ((double) (last - offset) * ((double) key - (double) least) /
-								((double) most - (double) least));
-		probe = Max(low, Min(probe, (int) last));
-		if (graph_key_at(page, probe) < key)
-			low = probe + 1;
-		else
-		{
-			high = probe;
-			while (high > low && graph_key_at(page, Max(low, high - step)) >= key)
-			{
-				high = Max(low, high - step);
-				step *= 2;
-			}
-			low = Max(low, high - step);
-		}
-	}
-	step = 1;
-	while (low + step - 1 < high && graph_key_at(page, low + step - 1) < key)
-	{
-		low += step;
-		step *= 2;
-	}
-	high = Min(low + step - 1, high);
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
+	if (unlikely(BTreeTupleIsPosting(tuple)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has a posting list, although it has included columns",
+						RelationGetRelationName(index->index))));
+	if (!(graph_index_has_links(index) ? read_link(tuple, entry) : read_record(walk->graph, tuple, entry)))
+		return false;
+	entry->tid = tuple->t_tid;
+	return true;
+}
 
-		if (graph_key_at(page, middle) < key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+/* Pages are fetched ahead for the first keys on them (graph_leaves.h); this is for those after them. */
+static inline void
+fetch_item(Page page, OffsetNumber last, double guess)
+{
+	if (guess <= last)
+		__builtin_prefetch(graph_tuple_at(page, (OffsetNumber) guess));
 }
 
 /*
@@ -303,16 +178,19 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 	bool		rightmost = P_RIGHTMOST(opaque);
 	int64		high = rightmost ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
 	int64		most = rightmost && last >= offset ? graph_key_at(page, last) : high;
-	bool		is_link = index->kind == GRAPH_LINKS_TO || index->kind == GRAPH_LINKS_FROM;
+	int64		previous = walk->keys[*next];	/* whose item is at `offset`, or after it */
+	double		items_a_key = last > offset ? (last - offset) / ((double) most - (double) graph_key_at(page, offset) + 1) : 0;
 
-	index->found_count = 0;
 	while (*next < count)
 	{
 		int64		key = walk->keys[*next];
 
 		if (!rightmost && key > high)
 			return false;
-		offset = skip_to(page, offset, last, key, most);
+		if (count - *next > KEYS_AHEAD)
+			fetch_item(page, last, offset + items_a_key * ((double) walk->keys[*next + KEYS_AHEAD] - (double) previous));
+		previous = key;
+		offset = graph_search(page, key_on_page, offset, last, key, most);
 		for (; offset <= last; offset++)
 		{
 			ItemId		item = PageGetItemId(page, offset);
@@ -323,15 +201,9 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 				break;
 			if (walk->graph->ignore_dead && ItemIdIsDead(item))
 				continue;
-			if (unlikely(BTreeTupleIsPosting(tuple)))
-				ereport(ERROR,
-						(errcode(ERRCODE_INDEX_CORRUPTED),
-						 errmsg("index \"%s\" has a posting list, although it has included columns",
-								RelationGetRelationName(index->index))));
-			if (is_link ? read_link(tuple, entry) : read_record(walk->graph, index->kind, tuple, entry))
+			if (read_entry(walk, tuple, entry))
 			{
 				entry->position = *next;
-				entry->tid = tuple->t_tid;
 				index->found_count++;
 			}
 		}
@@ -351,12 +223,99 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 	return false;
 }
 
+/* Reads all of a page. */
+static void
+read_page(Walk *walk, Page page)
+{
+	GraphIndex *index = walk->index;
+	BTPageOpaque opaque = BTPageGetOpaque(page);
+	OffsetNumber first = P_FIRSTDATAKEY(opaque);
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	index->page_count = 0;
+	index->page_right = opaque->btpo_next;
+	/* If the page begins with a key, it cannot tell whether the one before has entries of it too. */
+	index->page_low = P_LEFTMOST(opaque) || last < first ? PG_INT64_MIN : graph_key_at(page, first);
+	index->page_high = P_RIGHTMOST(opaque) ? (last < first ? PG_INT64_MIN : graph_key_at(page, last)) : graph_key_at(page, P_HIKEY);
+	for (OffsetNumber offset = first; offset <= last; offset++)
+	{
+		ItemId		item = PageGetItemId(page, offset);
+		IndexTuple	tuple = (IndexTuple) PageGetItem(page, item);
+
+		if (walk->graph->ignore_dead && ItemIdIsDead(item))
+			continue;
+		if (!read_entry(walk, tuple, &index->page[index->page_count]))
+			continue;
+		index->page_keys[index->page_count++] = graph_key_of(tuple);
+	}
+}
+
+/* ---------------------------------------------------------------- reading a copy */
+
+static inline int64
+key_in_copy(const void *keys, int i)
+{
+	return ((const int64 *) keys)[i];
+}
+
+/* Copies the entries of key *next from item `at` of a leaf on; where they end. */
+static pg_attribute_always_inline int
+take_kept(Walk *walk, const GraphKeptLeaf *leaf, int at, uint32 next)
+{
+	GraphIndex *index = walk->index;
+	int64		key = walk->keys[next];
+
+	at = graph_search(leaf->keys, key_in_copy, at, leaf->count - 1, key, leaf->high);
+	for (; at < leaf->count && leaf->keys[at] == key; at++)
+	{
+		GraphEntry *entry = &index->found[index->found_count++];
+
+		graph_kept_read(leaf, at, entry);
+		entry->position = next;
+	}
+	return at;
+}
+
+/*
+ * Copies the entries of the keys from *next on as far as they are in copies of the leaf or of that
+ * and the one after it, and moves *next on.  False: those of key *next are not.
+ */
+static bool
+collect_kept(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
+{
+	GraphIndex *index = walk->index;
+	uint32		begin = *next;
+	const GraphKeptLeaf *leaf = graph_kept_leaf(&index->kept, hint->note);
+	const GraphKeptLeaf *right;
+	int			at = 0;
+
+	if (!leaf || walk->keys[begin] <= leaf->low)
+		return false;
+	while (*next < count && (walk->keys[*next] < leaf->high || leaf->is_last))
+	{
+		at = take_kept(walk, leaf, at, *next);
+		(*next)++;
+	}
+	if (*next < count && walk->keys[*next] == leaf->high)
+	{
+		hint = graph_leaves_after(index->leaves, hint, index->call);
+		right = hint ? graph_kept_leaf(&index->kept, hint->note) : NULL;
+		if (right && right->block == leaf->right && (walk->keys[*next] < right->high || right->is_last))
+		{
+			take_kept(walk, leaf, at, *next);
+			take_kept(walk, right, 0, *next);
+			(*next)++;
+		}
+	}
+	return *next > begin;
+}
+
 /* ---------------------------------------------------------------- visibility */
 
 static inline int64
 number_of(const Walk *walk, const GraphEntry *entry)
 {
-	if (walk->index->kind == GRAPH_LINKS_TO || walk->index->kind == GRAPH_LINKS_FROM)
+	if (graph_index_has_links(walk->index))
 		return entry->link.edge_no;
 	return walk->keys[entry->position];
 }
@@ -385,25 +344,40 @@ check_pending(Walk *walk)
 	index->pending_count = 0;
 }
 
-/*
- * Hands on what was found on a page and is visible to everybody, and sets aside what must
- * be looked up.  The page must still be pinned.
- */
+/* The page that the entries are from must still be pinned. */
+static void
+ask_map(GraphIndex *index, GraphEntry *entries, int count)
+{
+	BlockNumber known = InvalidBlockNumber;
+	bool		known_visible = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(&entries[i].tid);
+
+		/* Records that were written together lie together. */
+		if (block != known)
+		{
+			known = block;
+			known_visible = VM_ALL_VISIBLE(index->heap, block, &index->map_buffer);
+		}
+		entries[i].all_visible = known_visible;
+	}
+}
+
+/* Hands on what was found and is visible to everybody, and sets aside what must be looked up. */
 static void
 judge(Walk *walk)
 {
 	Graph	   *graph = walk->graph;
 	GraphIndex *index = walk->index;
 	const GraphHorizon *horizon = graph->horizon;
-	BlockNumber known = InvalidBlockNumber;
-	bool		known_visible = false;
 	int			visible = 0;
 
 	for (int i = 0; i < index->found_count; i++)
 	{
 		GraphEntry *entry = &index->found[i];
-		BlockNumber block = ItemPointerGetBlockNumber(&entry->tid);
-		bool		look_up = walk->filter != NULL;
+		bool		look_up = walk->filter != NULL || !entry->all_visible;
 
 		if (horizon)
 		{
@@ -413,16 +387,10 @@ judge(Walk *walk)
 				continue;
 			look_up |= no > horizon->decided_no;
 		}
-		/* Records that were written together lie together. */
-		if (block != known)
-		{
-			known = block;
-			known_visible = VM_ALL_VISIBLE(index->heap, block, &index->map_buffer);
-		}
-		if (!look_up && known_visible)
+		if (!look_up)
 		{
 			if (graph->serializable)
-				PredicateLockPage(index->heap, block, graph->snapshot);
+				PredicateLockPage(index->heap, ItemPointerGetBlockNumber(&entry->tid), graph->snapshot);
 			if (visible < i)
 				index->found[visible] = *entry;
 			visible++;
@@ -431,6 +399,7 @@ judge(Walk *walk)
 		graph_reserve(graph, index->pending, index->pending_count, index->pending_capacity);
 		index->pending[index->pending_count++] = *entry;
 	}
+	index->found_count = 0;
 	if (visible > 0)
 		walk->sink(walk->argument, index->found, visible);
 	if (index->pending_count >= PENDING_ENTRIES)
@@ -439,58 +408,116 @@ judge(Walk *walk)
 
 /* ---------------------------------------------------------------- the walk */
 
-void
-graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-		   GraphFilter filter, GraphSink sink, void *argument)
+/* What read_page() read of the page, which is pinned and not locked. */
+static void
+keep_page(GraphIndex *index, GraphLeaf *hint)
 {
-	GraphIndex *index = open_index(graph, kind);
-	Walk		walk = {graph, index, keys, filter, sink, argument};
-	uint32		next = 0;
-	int64		low;
-	Buffer		buffer;
+	GraphKeptLeaf *leaf;
 
-	if (count == 0)
+	ask_map(index, index->page, index->page_count);
+	leaf = graph_kept_add(&index->kept, &hint->note, index->page_keys, index->page, index->page_count);
+	leaf->block = hint->block;
+	leaf->right = index->page_right;
+	leaf->low = index->page_low;
+	leaf->high = index->page_high;
+	leaf->is_last = index->page_right == P_NONE;
+}
+
+/* Collects from the share-locked page of a hint, if one led there, and unlocks it; as collect(). */
+static bool
+visit_page(Walk *walk, Buffer buffer, GraphLeaf *hint, uint32 *next, uint32 count)
+{
+	GraphIndex *index = walk->index;
+	Page		page = BufferGetPage(buffer);
+	int			begin = index->found_count;
+	bool		is_kept = hint && !graph_kept_leaf(&index->kept, hint->note) && graph_kept_visit(&index->kept, &hint->note);
+	bool		goes_on;
+
+	if (walk->graph->serializable)
+		PredicateLockPage(index->index, BufferGetBlockNumber(buffer), walk->graph->snapshot);
+	goes_on = collect(walk, page, next, count);
+	if (is_kept)
+		read_page(walk, page);
+	if (index->leaves && *next < count)
+		graph_leaves_fetch_ahead(index->leaves, index->call, walk->keys, *next, count);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+
+	ask_map(index, index->found + begin, index->found_count - begin);
+	if (is_kept)
+		keep_page(index, hint);
+	if (index->found_count >= FOUND_ENOUGH)
+		judge(walk);
+	CHECK_FOR_INTERRUPTS();
+	return goes_on;
+}
+
+/*
+ * Collects the entries of the keys from *next on from the page where those of the first begin, and
+ * from pages right of it as far as entries of one key fill them.  Moves *next on.
+ */
+static void
+collect_pages(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
+{
+	GraphIndex *index = walk->index;
+	int64		low;
+	Buffer		buffer = find_leaf(walk->graph, index, &hint, walk->keys[*next], &low);
+
+	if (!BufferIsValid(buffer))
+	{
+		/* The index is empty. */
+		*next = count;
 		return;
-	pgstat_count_index_scan(index->index);
-	index->leaves = graph_leaves_of(kind, index->index);
-	buffer = first_leaf(graph, index, keys[0], &low);
-	while (BufferIsValid(buffer))
+	}
+	for (;;)
 	{
 		Page		page = BufferGetPage(buffer);
 		BTPageOpaque opaque = BTPageGetOpaque(page);
 		BlockNumber right = opaque->btpo_next;
-		bool		goes_on;
 		int64		high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
 
-		if (graph->serializable)
-			PredicateLockPage(index->index, BufferGetBlockNumber(buffer), graph->snapshot);
-		goes_on = collect(&walk, page, &next, count);
-		if (index->leaves && next < count)
-			graph_leaves_fetch_ahead(index->leaves, keys, next, count);
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-
-		judge(&walk);
-		CHECK_FOR_INTERRUPTS();
-		if (goes_on)
-		{
-			/* Entries of one key may fill many pages. */
-			low = high;
-			buffer = ReleaseAndReadBuffer(buffer, index->index, right);
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-			_bt_checkpage(index->index, buffer);
-			buffer = graph_move_right(index->index, buffer, keys[next], &low);
-		}
-		else if (next < count)
-		{
-			ReleaseBuffer(buffer);
-			buffer = find_leaf(graph, index, keys[next], &low);
-		}
-		else
-		{
-			index->leaf = buffer;
-			index->leaf_low = low;
+		if (!visit_page(walk, buffer, hint, next, count))
 			break;
-		}
+		low = high;
+		hint = hint ? graph_leaves_after(index->leaves, hint, index->call) : NULL;
+		if (hint && hint->block != right)
+			hint = NULL;
+		ReleaseBuffer(buffer);
+		buffer = hint ? graph_leaves_pin(index->index, hint) : ReadBuffer(index->index, right);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		_bt_checkpage(index->index, buffer);
+		buffer = graph_move_right(index->index, buffer, walk->keys[*next], &low);
+		if (hint && hint->block != BufferGetBlockNumber(buffer))
+			hint = NULL;
 	}
+	index->leaf = buffer;
+	index->leaf_low = low;
+}
+
+void
+graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
+		   GraphFilter filter, GraphSink sink, void *argument)
+{
+	GraphIndex *index;
+	Walk		walk;
+	uint32		next = 0;
+
+	if (count == 0)
+		return;
+	index = graph_index_open(graph, kind);
+	walk = (Walk) {graph, index, keys, filter, sink, argument};
+	pgstat_count_index_scan(index->index);
+	index->leaves = graph_leaves_of(kind, index->index);
+	index->found_count = 0;
+	while (next < count)
+	{
+		GraphLeaf  *hint = index->leaves ? graph_leaves_at(index->leaves, keys, next, index->call) : NULL;
+
+		if (!hint || !collect_kept(&walk, hint, &next, count))
+			collect_pages(&walk, hint, &next, count);
+		else if (index->found_count >= FOUND_ENOUGH)
+			judge(&walk);
+		CHECK_FOR_INTERRUPTS();
+	}
+	judge(&walk);
 	check_pending(&walk);
 }

@@ -27,6 +27,7 @@ typedef struct TraceNode
 	int64		edge_no;		/* tree edge; 0 for the start */
 	uint32		parent;			/* position; TRACE_NO_PARENT for the start */
 	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
+	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph.h; of trace_walk.c alone */
 	ItemPointerData tid;
 	ItemPointerData edge_tid;
 } TraceNode;
@@ -61,8 +62,8 @@ typedef enum TraceDetail
 	TRACE_COUNT,				/* numbers of nodes and edges; nodes are in no order and have no ids */
 	TRACE_DEPTHS,				/* nodes and their parents in order, no edge_count */
 	TRACE_TREE,					/* and their tree edges */
-	TRACE_NODES,				/* and edge_count, and what trace_cycles() needs */
-	TRACE_EDGES					/* and all edges inside the trace */
+	TRACE_NODES,				/* and what trace_cycles() needs */
+	TRACE_EDGES					/* and edge_count, and all edges inside the trace */
 } TraceDetail;
 
 struct TraceSearch;

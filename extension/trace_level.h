@@ -2,9 +2,10 @@
  * trace_level.h
  *		One level of a breadth-first search along the covering indexes.
  *
- * It goes through four steps: walk the edges of its nodes (trace_walk.c); settle which of several
- * parallel edges is the tree edge (trace_parallel.c); look the new nodes up, and put them in
- * order (trace_place.c).  Nothing recurses, and memory is what the trace holds.
+ * It goes through three steps: walk the edges of its nodes (trace_walk.c); look the new nodes up, as
+ * far as that cannot wait, and put them in order (trace_place.c).  What waits until all levels are
+ * done is who the others are, and which of several parallel edges is the tree edge
+ * (trace_parallel.c).  Nothing recurses, and memory is what the trace holds.
  */
 #ifndef REASON_TRACE_LEVEL_H
 #define REASON_TRACE_LEVEL_H
@@ -26,7 +27,6 @@ typedef struct ParallelEdge
 	TimestampTz created_at;
 	pg_uuid_t	id;
 	ItemPointerData tid;
-	bool		found;
 } ParallelEdge;
 
 /* Memory for one purpose, used again at every level. */
@@ -49,6 +49,7 @@ typedef struct TraceLevel
 	uint32		edges_begin;	/* edges of this level */
 	GraphKey   *frontier;		/* the nodes being expanded, by number */
 	ParallelEdge *parallel;
+	uint32		parallel_begin; /* of this level */
 	uint32		parallel_count;
 	uint32		parallel_capacity;
 	int64	   *keys;			/* scratch: numbers for a walk */
@@ -59,7 +60,6 @@ typedef struct TraceLevel
 	uint32		row_count;
 	uint32		row_capacity;
 	TraceRoom	children;		/* of trace_place.c */
-	TraceRoom	start;
 	TraceRoom	ranks;
 	TraceRoom	copy;
 	TraceRoom	position;
@@ -71,7 +71,13 @@ extern void trace_level_reserve(TraceLevel *level, uint32 keys);
 /* Nothing of what was in it is kept. */
 extern void *trace_level_room(TraceLevel *level, TraceRoom *room, Size size);
 
-/* Of edges between the same two nodes the first by (created_at, id) becomes the tree edge. */
+/* The parallel edges of the level lead to where its new nodes went, or are of no interest any more. */
+extern void trace_level_renumber_parallel(TraceLevel *level, const uint32 *position);
+
+/*
+ * Of edges between the same two nodes the first by (created_at, id) becomes the tree edge.  Their records are
+ * looked up for all levels at once.
+ */
 extern void trace_level_settle(TraceLevel *level);
 
 /*
@@ -83,6 +89,13 @@ extern bool trace_level_place(TraceLevel *level);
 
 /* What could wait.  False: a node is not there. */
 extern bool trace_level_look_up_rest(TraceLevel *level);
+
+/* Whether the cause has no smaller number than the effect, of an edge that leads from the one node to the other. */
+static inline bool
+trace_is_back_edge(const Trace *trace, int64 from_no, int64 to_no)
+{
+	return trace->direction == GRAPH_ANCESTORS ? to_no >= from_no : from_no >= to_no;
+}
 
 static inline int
 trace_compare(TimestampTz a_time, const pg_uuid_t *a_id, TimestampTz b_time, const pg_uuid_t *b_id)

@@ -6,20 +6,59 @@
 
 #include "trace_level.h"
 
-#include "access/htup_details.h"
 #include "miscadmin.h"
-#include "utils/timestamp.h"
+
+/* Finds the edges by number; `sorted` says which of them a position is. */
+typedef struct Search
+{
+	ParallelEdge *edges;
+	const GraphKey *sorted;
+	uint32		found;
+} Search;
 
 static void
-read_parallel(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
+take_records(void *argument, const GraphEntry *entries, int count)
 {
-	TraceLevel *level = argument;
-	ParallelEdge *edge = &level->parallel[entry->position];
-	bool		isnull;
+	Search	   *search = argument;
 
-	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
-	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
-	edge->found = true;
+	for (int i = 0; i < count; i++)
+	{
+		ParallelEdge *edge = &search->edges[search->sorted[entries[i].position].index];
+
+		edge->created_at = entries[i].record.created_at;
+		edge->id = entries[i].record.id;
+	}
+	search->found += count;
+}
+
+static void
+find_records(TraceLevel *level)
+{
+	Graph	   *graph = level->trace->graph;
+	uint32		count = level->parallel_count;
+	Size		sort_size = (Size) count * sizeof(GraphKey);
+	GraphKey   *sorted = graph_alloc(graph, sort_size);
+	GraphKey   *scratch = graph_alloc(graph, sort_size);
+	Search		search = {level->parallel, sorted, 0};
+
+	trace_level_reserve(level, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		sorted[i].no = level->parallel[i].edge_no;
+		sorted[i].index = i;
+	}
+	graph_sort_keys(sorted, scratch, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		level->keys[i] = sorted[i].no;
+	}
+	graph_walk(graph, GRAPH_EDGES, level->keys, count, NULL, take_records, &search);
+	if (search.found != count)
+		elog(ERROR, "found %u of %u edges", search.found, count);
+	graph_grow(graph, scratch, sort_size, 0);
+	graph_grow(graph, sorted, sort_size, 0);
 }
 
 static inline int
@@ -39,27 +78,39 @@ compare_parallel(const ParallelEdge *a, const ParallelEdge *b)
 #include "lib/sort_template.h"
 
 void
+trace_level_renumber_parallel(TraceLevel *level, const uint32 *position)
+{
+	uint32		kept = level->parallel_begin;
+
+	for (uint32 i = level->parallel_begin; i < level->parallel_count; i++)
+	{
+		ParallelEdge edge = level->parallel[i];
+
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		edge.node = position[edge.node - level->end];
+		/* An earlier parent may have turned up since. */
+		if (edge.node != TRACE_LEFT_OUT && edge.source == level->trace->nodes[edge.node].parent)
+			level->parallel[kept++] = edge;
+	}
+	level->parallel_count = kept;
+	level->parallel_begin = kept;
+}
+
+void
 trace_level_settle(TraceLevel *level)
 {
 	Trace	   *trace = level->trace;
 	Graph	   *graph = trace->graph;
-	GraphEntry *entries;
-	uint32		kept = 0;
+	uint32		kept = level->parallel_count;
 	uint32		pairs;
 
-	/* An earlier parent may have turned up since. */
-	for (uint32 i = 0; i < level->parallel_count; i++)
-	{
-		if (level->parallel[i].source == trace->nodes[level->parallel[i].node].parent)
-			level->parallel[kept++] = level->parallel[i];
-	}
-	level->parallel_count = kept;
 	if (kept == 0)
 		return;
 	for (uint32 i = 0; i < kept; i++)
 	{
 		TraceNode  *node = &trace->nodes[level->parallel[i].node];
 
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		/* The edge that was found first takes part, once. */
 		if (node->edge_no != 0)
 		{
@@ -72,24 +123,15 @@ trace_level_settle(TraceLevel *level)
 		}
 	}
 
+	find_records(level);
 	pairs = level->parallel_count;
-	entries = graph_alloc(graph, pairs * sizeof(GraphEntry));
-	for (uint32 i = 0; i < pairs; i++)
-	{
-		entries[i].position = i;
-		entries[i].tid = level->parallel[i].tid;
-	}
-	graph_visit_rows(graph, graph->edge, entries, pairs, read_parallel, level);
-	graph_grow(graph, entries, pairs * sizeof(GraphEntry), 0);
-
 	sort_parallel(level->parallel, pairs);
 	for (uint32 i = 0; i < pairs; i++)
 	{
 		ParallelEdge *edge = &level->parallel[i];
 		TraceNode  *node = &trace->nodes[edge->node];
 
-		if (!edge->found)
-			elog(ERROR, "row of edge " INT64_FORMAT " vanished", edge->edge_no);
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (node->edge_no == 0)
 		{
 			node->edge_no = edge->edge_no;

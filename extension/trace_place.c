@@ -73,50 +73,15 @@ look_up_nodes(TraceLevel *level, const GraphKey *nodes, uint32 count)
 	LookUp		look_up = {level, nodes, 0};
 
 	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		level->keys[i] = nodes[i].no;
+	}
 	level->row_count = 0;
 	graph_walk(graph, GRAPH_NODES, level->keys, count, NULL, accept_nodes, &look_up);
 	if (level->row_count > 0)
 		graph_visit_rows(graph, graph->node, level->rows, level->row_count, filter_node, &look_up);
 	return look_up.found == count;
-}
-
-static void
-sort_new_nodes(TraceLevel *level)
-{
-	Trace	   *trace = level->trace;
-	uint32		count = trace->node_count - level->end;
-
-	trace_level_reserve(level, count);
-	for (uint32 i = 0; i < count; i++)
-	{
-		level->sorted[i].no = trace->nodes[level->end + i].no;
-		level->sorted[i].index = level->end + i;
-	}
-	graph_sort_keys(level->sorted, level->scratch, count);
-}
-
-/* The new nodes that share their parent with others, by number, in level->scratch. */
-static uint32
-find_siblings(TraceLevel *level)
-{
-	Trace	   *trace = level->trace;
-	uint32		count = trace->node_count - level->end;
-	Size		size = (Size) (level->end - level->begin) * sizeof(uint32);
-	uint32	   *children;
-	uint32		found = 0;
-
-	if (trace->detail == TRACE_COUNT)
-		return 0;
-	children = memset(trace_level_room(level, &level->children, size), 0, size);
-	for (uint32 i = level->end; i < trace->node_count; i++)
-		children[trace->nodes[i].parent - level->begin]++;
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (children[trace->nodes[level->sorted[i].index].parent - level->begin] > 1)
-			level->scratch[found++] = level->sorted[i];
-	}
-	return found;
 }
 
 bool
@@ -131,7 +96,10 @@ trace_level_look_up_rest(TraceLevel *level)
 	bool		found;
 
 	for (uint32 i = 0; i < trace->node_count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		count += !ItemPointerIsValid(&trace->nodes[i].tid);
+	}
 	if (count == 0)
 		return true;
 	size = (Size) count * sizeof(GraphKey);
@@ -139,6 +107,7 @@ trace_level_look_up_rest(TraceLevel *level)
 	scratch = graph_alloc(graph, size);
 	for (uint32 i = 0, n = 0; i < trace->node_count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (ItemPointerIsValid(&trace->nodes[i].tid))
 			continue;
 		nodes[n].no = trace->nodes[i].no;
@@ -153,6 +122,64 @@ trace_level_look_up_rest(TraceLevel *level)
 }
 
 /* ---------------------------------------------------------------- order */
+
+static inline bool
+is_accepted(const TraceLevel *level, const TraceNode *node)
+{
+	return level->optimistic || ItemPointerIsValid(&node->tid);
+}
+
+static void
+sort_new_nodes(TraceLevel *level)
+{
+	Trace	   *trace = level->trace;
+	uint32		count = trace->node_count - level->end;
+
+	trace_level_reserve(level, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		level->sorted[i].no = trace->nodes[level->end + i].no;
+		level->sorted[i].index = level->end + i;
+	}
+	graph_sort_keys(level->sorted, level->scratch, count);
+}
+
+/* Children of each parent that are accepted; one further than meant, so that they can be summed up in place. */
+static uint32 *
+count_children(TraceLevel *level)
+{
+	Trace	   *trace = level->trace;
+	Size		size = (Size) (level->end - level->begin + 1) * sizeof(uint32);
+	uint32	   *children = memset(trace_level_room(level, &level->children, size), 0, size);
+
+	for (uint32 i = level->end; i < trace->node_count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (is_accepted(level, &trace->nodes[i]))
+			children[trace->nodes[i].parent - level->begin + 1]++;
+	}
+	return children;
+}
+
+/* The new nodes that share their parent with others, by number, in level->scratch. */
+static uint32
+find_siblings(TraceLevel *level, const uint32 *children)
+{
+	Trace	   *trace = level->trace;
+	uint32		count = trace->node_count - level->end;
+	uint32		found = 0;
+
+	if (trace->detail == TRACE_COUNT)
+		return 0;
+	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (children[trace->nodes[level->sorted[i].index].parent - level->begin + 1] > 1)
+			level->scratch[found++] = level->sorted[i];
+	}
+	return found;
+}
 
 typedef struct Rank
 {
@@ -175,126 +202,142 @@ compare_ranks(const Rank *a, const Rank *b, const TraceNode *nodes)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-static inline bool
-is_accepted(const TraceLevel *level, const TraceNode *node)
-{
-	return level->optimistic || ItemPointerIsValid(&node->tid);
-}
-
-/* Counted by parent, sorted among the children of one. */
-static void
-order_nodes(TraceLevel *level)
+/*
+ * The accepted ones among the new nodes in the order of the trace: by parent, which is counted, and
+ * sorted among the children of one.  `children` is used up.
+ */
+static const Rank *
+rank_nodes(TraceLevel *level, uint32 *children, uint32 *accepted)
 {
 	Trace	   *trace = level->trace;
 	uint32		count = trace->node_count - level->end;
 	uint32		parents = level->end - level->begin;
-	TraceNode  *fresh = trace->nodes + level->end;
-	Size		start_size = (Size) (parents + 1) * sizeof(uint32);
-	Size		copy_size = (Size) count * sizeof(TraceNode);
-	uint32	   *start = trace_level_room(level, &level->start, start_size);
+	const TraceNode *fresh = trace->nodes + level->end;
 	Rank	   *ranks = trace_level_room(level, &level->ranks, (Size) count * sizeof(Rank));
-	TraceNode  *copy = trace_level_room(level, &level->copy, copy_size);
-	uint32	   *position = trace_level_room(level, &level->position, (Size) count * sizeof(uint32));
-	uint32		accepted = 0;
-	uint32		next = 0;
 
-	memset(start, 0, start_size);
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (i % 4096 == 4095)
-			CHECK_FOR_INTERRUPTS();
-		position[i] = TRACE_LEFT_OUT;
-		if (is_accepted(level, &fresh[i]))
-		{
-			start[fresh[i].parent - level->begin + 1]++;
-			accepted++;
-		}
-	}
 	for (uint32 i = 0; i < parents; i++)
-		start[i + 1] += start[i];
+		children[i + 1] += children[i];
+	*accepted = children[parents];
 	for (uint32 i = 0; i < count; i++)
 	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
 		if (is_accepted(level, &fresh[i]))
 		{
-			Rank	   *rank = &ranks[start[fresh[i].parent - level->begin]++];
+			Rank	   *rank = &ranks[children[fresh[i].parent - level->begin]++];
 
 			rank->created_at = fresh[i].created_at;
 			rank->index = i;
 		}
 	}
-	/* start[p] is now where the children of p end. */
-	if (trace->detail != TRACE_COUNT)
+	if (trace->detail == TRACE_COUNT)
+		return ranks;
+	/* children[p] is now where those of p end. */
+	for (uint32 i = 0, begin = 0; i < parents; begin = children[i], i++)
 	{
-		for (uint32 i = 0, begin = 0; i < parents; begin = start[i], i++)
-		{
-			if (start[i] - begin > 1)
-				sort_ranks(ranks + begin, start[i] - begin, fresh);
-		}
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (children[i] - begin > 1)
+			sort_ranks(ranks + begin, children[i] - begin, fresh);
 	}
-	if (trace->filter.max_nodes >= 0 && (int64) level->end + accepted > trace->filter.max_nodes)
-		accepted = trace->filter.max_nodes - level->end;
+	return ranks;
+}
 
-	CHECK_FOR_INTERRUPTS();
-	memcpy(copy, fresh, copy_size);
+/* Puts the first `accepted` of the ranks into their places, and drops all others; where each of the new nodes went. */
+static const uint32 *
+move_nodes(TraceLevel *level, const Rank *ranks, uint32 accepted)
+{
+	Trace	   *trace = level->trace;
+	uint32		count = trace->node_count - level->end;
+	TraceNode  *fresh = trace->nodes + level->end;
+	TraceNode  *copy = trace_level_room(level, &level->copy, (Size) accepted * sizeof(TraceNode));
+	uint32	   *position = trace_level_room(level, &level->position, (Size) count * sizeof(uint32));
+
+	memset(position, 0xFF, (Size) count * sizeof(uint32));
+	StaticAssertStmt(TRACE_LEFT_OUT == PG_UINT32_MAX, "all bits are set in it");
 	for (uint32 i = 0; i < accepted; i++)
 	{
-		if (i % 4096 == 4095)
-			CHECK_FOR_INTERRUPTS();
-		fresh[i] = copy[ranks[i].index];
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		copy[i] = fresh[ranks[i].index];
 		position[ranks[i].index] = level->end + i;
-		trace->edge_count += fresh[i].edge_count;
+		trace->edge_count += copy[i].edge_count;
+	}
+	for (uint32 i = 0; i < accepted; i++)
+	{
+		const TraceNode *parent = &trace->nodes[copy[i].parent];
+
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		fresh[i] = copy[i];
+		fresh[i].is_behind_back_edge = parent->is_behind_back_edge || trace_is_back_edge(trace, parent->no, copy[i].no);
 	}
 	trace->node_count = level->end + accepted;
+	return position;
+}
+
+/* Says in the map where the new nodes went, and makes those that stay the next frontier. */
+static void
+set_frontier(TraceLevel *level, const uint32 *position, uint32 count)
+{
+	uint32		next = 0;
 
 	for (uint32 i = 0; i < count; i++)
 	{
+		int64		no = level->sorted[i].no;
 		uint32		where = position[level->sorted[i].index - level->end];
 
-		if (i % 4096 == 4095)
-			CHECK_FOR_INTERRUPTS();
-		*graph_map_slot(&trace->map, level->sorted[i].no) = where == TRACE_LEFT_OUT ? TRACE_LEFT_OUT : where + 1;
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		*graph_map_slot(&level->trace->map, no) = where == TRACE_LEFT_OUT ? TRACE_LEFT_OUT : where + 1;
 		if (where == TRACE_LEFT_OUT)
 			continue;
-		level->frontier[next].no = level->sorted[i].no;
+		level->frontier[next].no = no;
 		level->frontier[next].index = where;
 		next++;
 	}
+}
 
-	if (trace->detail == TRACE_EDGES)
+/* The edges of the level lead to where its new nodes went, or are gone. */
+static void
+renumber_edges(TraceLevel *level, const uint32 *position)
+{
+	Trace	   *trace = level->trace;
+	uint32		kept = level->edges_begin;
+
+	for (uint32 i = level->edges_begin; i < trace->edges_kept; i++)
 	{
-		uint32		kept = level->edges_begin;
+		TraceEdge	edge = trace->edges[i];
 
-		for (uint32 i = level->edges_begin; i < trace->edges_kept; i++)
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (edge.target >= level->end)
 		{
-			TraceEdge	edge = trace->edges[i];
-
-			if (i % 4096 == 4095)
-				CHECK_FOR_INTERRUPTS();
-			if (edge.target >= level->end)
-			{
-				edge.target = position[edge.target - level->end];
-				if (edge.target == TRACE_LEFT_OUT)
-					continue;
-			}
-			trace->edges[kept++] = edge;
+			edge.target = position[edge.target - level->end];
+			if (edge.target == TRACE_LEFT_OUT)
+				continue;
 		}
-		trace->edges_kept = kept;
+		trace->edges[kept++] = edge;
 	}
+	trace->edges_kept = kept;
 }
 
 bool
 trace_level_place(TraceLevel *level)
 {
-	uint32		count = level->trace->node_count - level->end;
+	Trace	   *trace = level->trace;
+	uint32		count = trace->node_count - level->end;
+	uint32		accepted;
+	uint32	   *children;
+	const Rank *ranks;
+	const uint32 *position;
 
 	sort_new_nodes(level);
-	if (level->optimistic)
-	{
-		if (!look_up_nodes(level, level->scratch, find_siblings(level)))
-			return false;
-	}
-	else
+	if (!level->optimistic)
 		look_up_nodes(level, level->sorted, count);
-	order_nodes(level);
+	children = count_children(level);
+	if (level->optimistic && !look_up_nodes(level, level->scratch, find_siblings(level, children)))
+		return false;
+	ranks = rank_nodes(level, children, &accepted);
+	if (trace->filter.max_nodes >= 0 && (int64) level->end + accepted > trace->filter.max_nodes)
+		accepted = trace->filter.max_nodes - level->end;
+	position = move_nodes(level, ranks, accepted);
+	set_frontier(level, position, count);
+	renumber_edges(level, position);
+	trace_level_renumber_parallel(level, position);
 	return true;
 }

@@ -60,7 +60,6 @@ add_parallel(TraceLevel *level, uint32 node, uint32 source, int64 edge_no, ItemP
 	edge->source = source;
 	edge->edge_no = edge_no;
 	edge->tid = tid;
-	edge->found = false;
 }
 
 static inline void
@@ -148,7 +147,9 @@ follow_edge(TraceLevel *level, const GraphEntry *entry)
 	else
 	{
 		trace->edge_count++;
-		if (trace->detail >= TRACE_NODES && (target < level->begin || target == source))
+		if (trace->detail >= TRACE_NODES && (target < level->begin || target == source) &&
+			(trace->nodes[source].is_behind_back_edge ||
+			 trace_is_back_edge(trace, level->frontier[entry->position].no, entry->link.other_no)))
 			trace_add_return(trace, source, target);
 	}
 	if (trace->detail == TRACE_EDGES)
@@ -182,16 +183,50 @@ filter_edge(void *argument, HeapTuple tuple, TupleDesc desc)
 }
 
 static void
-walk_edges(TraceLevel *level)
+walk_edges(TraceLevel *level, GraphIndexKind kind, uint32 count)
+{
+	Trace	   *trace = level->trace;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		level->keys[i] = level->frontier[i].no;
+	}
+	graph_walk(trace->graph, kind, level->keys, count,
+			   trace_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
+}
+
+static void
+walk_level(TraceLevel *level)
+{
+	walk_edges(level, level->trace->direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM,
+			   level->end - level->begin);
+}
+
+/*
+ * Of the last level nothing is asked but which nodes lead back to an ancestor.  A node does so along a back
+ * edge, unless there is one on its path already: all its other edges lead to nodes with smaller numbers
+ * (among ancestors; larger ones among descendants), and its ancestors have larger ones (smaller ones).
+ */
+static void
+walk_last_level(TraceLevel *level)
 {
 	Trace	   *trace = level->trace;
 	uint32		count = level->end - level->begin;
+	uint32		straight = 0;
+	uint32		others = 0;
 
 	for (uint32 i = 0; i < count; i++)
-		level->keys[i] = level->frontier[i].no;
-	graph_walk(trace->graph, trace->direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM,
-			   level->keys, count,
-			   trace_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (trace->nodes[level->frontier[i].index].is_behind_back_edge)
+			level->scratch[others++] = level->frontier[i];
+		else
+			level->frontier[straight++] = level->frontier[i];
+	}
+	walk_edges(level, trace->direction == GRAPH_ANCESTORS ? GRAPH_BACK_LINKS_TO : GRAPH_BACK_LINKS_FROM, straight);
+	memcpy(level->frontier, level->scratch, others * sizeof(GraphKey));
+	walk_edges(level, trace->direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM, others);
 }
 
 /* ---------------------------------------------------------------- all levels */
@@ -248,20 +283,20 @@ trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimis
 		if (!level.grows && (trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE))
 			break;
 		trace_begin_level(trace, level.begin);
-		walk_edges(&level);
+		if (level.grows || trace->detail != TRACE_NODES)
+			walk_level(&level);
+		else
+			walk_last_level(&level);
 		if (level.gave_up)
 			return TRACE_TOO_LARGE;
-		if (trace->node_count > level.end)
-		{
-			trace_level_settle(&level);
-			if (!trace_level_place(&level))
-				return TRACE_NODE_MISSING;
-		}
+		if (trace->node_count > level.end && !trace_level_place(&level))
+			return TRACE_NODE_MISSING;
 		level.begin = level.end;
 		level.depth++;
 		if (has_arrived(trace))
 			break;
 	}
 	trace_end_levels(trace, level.begin);
+	trace_level_settle(&level);
 	return !level.optimistic || trace_level_look_up_rest(&level) ? TRACE_DONE : TRACE_NODE_MISSING;
 }

@@ -62,7 +62,7 @@ CREATE TABLE reason.edge (
     created_at     timestamptz      NOT NULL,
     digest         bytea            NOT NULL,
     audit_event_id uuid             NOT NULL,
-    CONSTRAINT edge_pkey PRIMARY KEY (no, division) INCLUDE (id),
+    CONSTRAINT edge_pkey PRIMARY KEY (no, division) INCLUDE (id, created_at),
     CONSTRAINT edge_id_key UNIQUE (id, division),
     CONSTRAINT edge_type_check CHECK (type IN ('causal', 'supports', 'contradicts', 'derivedFrom',
         'influencedBy', 'corrects')),
@@ -78,6 +78,10 @@ COMMENT ON COLUMN reason.edge.to_no IS 'node.no of the effect.';
 -- INCLUDE keeps equal keys in heap order and rules out posting lists, which the walk relies on.
 CREATE INDEX edge_to_idx ON reason.edge (to_no) INCLUDE (from_no, no);
 CREATE INDEX edge_from_idx ON reason.edge (from_no) INCLUDE (to_no, no);
+-- The same of edges whose cause was recorded after the effect, or is it: few, and every cycle has one.
+-- A trace that ends at a depth reads them to say which of its last nodes lead back to an ancestor.
+CREATE INDEX edge_back_to_idx ON reason.edge (to_no) INCLUDE (from_no, no) WHERE from_no >= to_no;
+CREATE INDEX edge_back_from_idx ON reason.edge (from_no) INCLUDE (to_no, no) WHERE from_no >= to_no;
 
 CREATE TABLE reason.annotation (
     no             bigint      NOT NULL DEFAULT nextval('reason.record_no'),

@@ -1,0 +1,103 @@
+/*
+ * graph_kept.h
+ *		Copies of the leaf pages that one call comes back to again and again.
+ *
+ * A deep trace wants few entries of a page, but of the same pages at level after level, and pinning,
+ * locking and searching a page takes longer than reading them.  So a leaf that was visited often
+ * enough is copied, entries and what the visibility map says of their blocks, and
+ * the copy serves the rest of the call.  All of a call reads with one snapshot: entries that come
+ * later are not visible to it, and those that go were not either.
+ */
+#ifndef REASON_GRAPH_KEPT_H
+#define REASON_GRAPH_KEPT_H
+
+#include "postgres.h"
+
+#include "graph.h"
+
+/* What of a GraphEntry is kept, as narrow as can be: the copies should stay in the processor's caches. */
+typedef struct GraphKeptLink
+{
+	int64		other_no;
+	int64		edge_no;
+	ItemPointerData tid;
+	bool		all_visible;
+} GraphKeptLink;
+
+typedef struct GraphKeptRecord
+{
+	pg_uuid_t	id;
+	TimestampTz created_at;
+	ItemPointerData tid;
+	bool		all_visible;
+} GraphKeptRecord;
+
+typedef struct GraphKeptLeaf
+{
+	BlockNumber block;
+	BlockNumber right;			/* where entries of `high` go on */
+	int64		low;			/* entries of keys beyond this ... */
+	int64		high;			/* ... and less than this are all here */
+	bool		is_last;		/* so are those of all others */
+	int			count;
+	int64	   *keys;			/* ascending */
+	GraphKeptLink *links;		/* of an index of links ... */
+	GraphKeptRecord *records;	/* ... or of records */
+} GraphKeptLeaf;
+
+typedef struct GraphKept
+{
+	Graph	   *graph;
+	bool		has_links;
+	GraphKeptLeaf **leaves;
+	uint32		leaf_count;
+	uint32		leaf_capacity;
+	Size		bytes;
+} GraphKept;
+
+/*
+ * What is noted of a place (graph_leaves.h) is how often it was visited, or from GRAPH_KEPT_FIRST on which
+ * copy it has.  A copy says itself which keys it serves, so a note that is wrong costs time and no more.
+ */
+#define GRAPH_KEPT_FIRST 64
+
+extern void graph_kept_init(GraphKept *kept, Graph *graph, bool has_links);
+
+/* Counts a visit of a page that is not kept; true: it is worth a copy, and there is room for one. */
+extern bool graph_kept_visit(GraphKept *kept, uint32 *note);
+
+/* A copy for these entries, ascending by key; what else it says is left to the caller. */
+extern GraphKeptLeaf *graph_kept_add(GraphKept *kept, uint32 *note, const int64 *keys, const GraphEntry *entries, int count);
+
+/* Item `i` of a copy, but for `position`. */
+static inline void
+graph_kept_read(const GraphKeptLeaf *leaf, int i, GraphEntry *entry)
+{
+	if (leaf->links)
+	{
+		const GraphKeptLink *link = &leaf->links[i];
+
+		entry->tid = link->tid;
+		entry->all_visible = link->all_visible;
+		entry->link.other_no = link->other_no;
+		entry->link.edge_no = link->edge_no;
+	}
+	else
+	{
+		const GraphKeptRecord *record = &leaf->records[i];
+
+		entry->tid = record->tid;
+		entry->all_visible = record->all_visible;
+		entry->record.id = record->id;
+		entry->record.created_at = record->created_at;
+	}
+}
+
+/* NULL: not kept. */
+static inline const GraphKeptLeaf *
+graph_kept_leaf(const GraphKept *kept, uint32 note)
+{
+	return note >= GRAPH_KEPT_FIRST && note - GRAPH_KEPT_FIRST < kept->leaf_count ? kept->leaves[note - GRAPH_KEPT_FIRST] : NULL;
+}
+
+#endif							/* REASON_GRAPH_KEPT_H */
