@@ -42,6 +42,7 @@ ROWS = """
     SELECT count(node_id), count(step), max(depth), count(edge_id), count(parent_id), bool_or(cycle)
     FROM reason.trace(%(id)s, max_depth => %(depth)s{filter})
 """
+NODE = "SELECT created_at FROM reason.node WHERE id = %(id)s"
 SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s{filter})"
 # Name → what the recursive query joins, and the arguments that say the same.
 NO_FILTER = {"join": "", "filter": ""}
@@ -281,6 +282,18 @@ def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_
         points.setdefault(name, []).append((nodes, statistics.median(wall)))
 
 
+def run_small(db, start, calls=2000):
+    """What of a small trace any statement costs."""
+    queries = filtered({"nothing: SELECT 1": ("SELECT 1", "on"), "a node by its id": (NODE, "on"),
+                        "trace_size(), cache": (SIZE, "on"), "trace() nodes, cache": (NODES, "on"), "trace() rows, cache": (ROWS, "on")})
+    arguments = {"id": start, "depth": None}
+    db.execute("SET reason.adjacency_cache = on")
+    print(f"\na trace of {db.execute(queries['trace() nodes, cache'][0], arguments).fetchone()[0]} nodes, {calls} calls,"
+          " processor microseconds: " + "  ".join(
+              f"{name} {statistics.median(measure(db, query, arguments)[2] for _ in range(calls)) * 1e3:.0f}"
+              for name, (query, _) in queries.items()))
+
+
 def run_json(db, title, start, depth, rounds):
     arguments = {"id": start, "depth": depth}
     results = compare(db, rounds, {"json_agg": (JSON_AGG, "off"), "trace_json(), indexes": (JSON, "off"),
@@ -439,6 +452,7 @@ def main():
         check_depths(db, last, None)
         for part in [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]:
             run_trace(db, f"synthetic graph, all ancestors of the node at {part:g}", node_at(db, part), None, options.rounds, points)
+        run_small(db, node_at(db, 0.0001))
         for depth in [4, 6, 8]:
             run_trace(db, f"synthetic graph, to depth {depth}", last, depth, options.rounds, points)
         start = node_at(db, 0.03)
