@@ -11,6 +11,8 @@
  * in an index-only scan the pin is kept until the visibility map was asked, so
  * that VACUUM cannot give a heap slot to another row in between.  Where the map
  * does not vouch for the page, rows are checked in the heap, block by block.
+ *
+ * Of pages that a call comes back to, copies are read instead (graph_kept.h).
  */
 #include "postgres.h"
 
@@ -234,8 +236,14 @@ read_page(Walk *walk, Page page)
 
 	index->page_count = 0;
 	index->page_right = opaque->btpo_next;
-	/* If the page begins with a key, it cannot tell whether the one before has entries of it too. */
-	index->page_low = P_LEFTMOST(opaque) || last < first ? PG_INT64_MIN : graph_key_at(page, first);
+	/*
+	 * If the page begins with a key, it cannot tell whether the one before has entries of it too; an
+	 * empty one cannot tell anything.
+	 */
+	if (P_LEFTMOST(opaque))
+		index->page_low = PG_INT64_MIN;
+	else
+		index->page_low = last < first ? PG_INT64_MAX : graph_key_at(page, first);
 	index->page_high = P_RIGHTMOST(opaque) ? (last < first ? PG_INT64_MIN : graph_key_at(page, last)) : graph_key_at(page, P_HIKEY);
 	for (OffsetNumber offset = first; offset <= last; offset++)
 	{
