@@ -86,9 +86,9 @@ def outside(database, settings):
                                   " ON x.division = c.division")
 
 
-def settle(database, settings):
-    database.settled()
-    wait_for(lambda: outside(database, settings), 30, "archiving or emitting")
+def settle(database, settings, seconds=30):
+    database.settled(seconds)
+    wait_for(lambda: outside(database, settings), seconds, "archiving or emitting")
 
 
 def in_safe_mode(sidecar, value):
@@ -201,7 +201,7 @@ def test_a_snapshot_of_many_pieces_comes_back(request, server, database, sidecar
     mark_target(database)
     snapshot = database.large_snapshot(megabytes)
     database.completed(snapshot, 15 + megabytes / 4)
-    settle(database, settings)
+    settle(database, settings, 30 + megabytes / 4)
     query = "SELECT s.*::text, (SELECT count(*) FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no) FROM reason.snapshot s"
     known = database.rows(query)
     assert one.stop() == 0
