@@ -19,6 +19,8 @@
 #define PREPARE_MS 2000
 /* Other duties look at most this often while the chain is busy. */
 #define LOOK_MS 10
+/* A turn for one event costs not much less than one for a hundred: while the chain is busy, they gather for so long. */
+#define GATHER_MS 25
 
 static const struct stage *const stages[DUTY_COUNT][STAGES_MOST] = {
     [DUTY_SEAL] = {&stage_guard, &stage_seal, &stage_sign},
@@ -147,6 +149,7 @@ void *duty_run(void *argument)
         char token[24];
         int wait_ms = leader_token(DUTY_SEAL, token)[0] ? config->poll_idle_ms : config->poll_busy_ms;
         enum progress progress;
+        long began_ms;
 
         if (!prepare(worker, &preparing) && wait_ms > PREPARE_MS / 2)
             wait_ms = PREPARE_MS / 2;
@@ -163,10 +166,14 @@ void *duty_run(void *argument)
             continue;
         }
         reconnect_ms = REST_LEAST_MS;
+        began_ms = now_us() / 1000;
         progress = work(worker, rests, &wait_ms);
         if (progress == PROGRESS_SOME) {
-            if (worker->duty == DUTY_SEAL)
+            if (worker->duty == DUTY_SEAL) {
                 doorbell_ring();
+                if (now_us() / 1000 < began_ms + GATHER_MS)
+                    doorbell_rest((int)(began_ms + GATHER_MS - now_us() / 1000));
+            }
         } else if (worker->duty == DUTY_SEAL) {
             if (worker->db.connection)
                 sleep_at_doorbell(worker, rests, &seen);

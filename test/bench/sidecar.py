@@ -11,11 +11,15 @@ Rounds in turn, and of each the ratio, so that what else the machine does falls 
 Before that, how long an idle sidecar takes from commit to signature (to be below 50 ms), and from asking for a small snapshot to
 its completion in a directory (below 100 ms).
 
+Of attached, the processor time that the sidecar and its sessions take for an event, and how many events a turn of the sealer has:
+these say more than rates on a machine that does other things.
+
 attached/polling is what the notifications cost, and is to be at least 0.95. attached/alone adds the processor time that sealing
 and signing take from the writers, where both share the machine. ringing/alone is the worst that the doorbell can do, until the
 server ends the sleeper's session.
 """
 
+import os
 import pathlib
 import signal
 import statistics
@@ -65,9 +69,15 @@ def writes_a_second(database, script, clients):
     return float(next(line.split("=")[1].split()[0] for line in output.splitlines() if line.startswith("tps")))
 
 
+def processor_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Bench:
     def __init__(self, database, sidecar, script):
         self.database, self.sidecar, self.script = database, sidecar, script
+        self.costs = []             # of each run attached: microseconds an event, events a turn
 
     def settle(self):
         self.database.settled(300)
@@ -84,7 +94,18 @@ class Bench:
             return writes_a_second(self.database, self.script, clients)
 
     def attached(self, clients):
-        return writes_a_second(self.database, self.script, clients)
+        before = self.work()
+        rate = writes_a_second(self.database, self.script, clients)
+        seconds, events, turns = (after - one for one, after in zip(before, self.work()))
+        self.costs.append((seconds / events * 1e6, events / turns))
+        return rate
+
+    def work(self):
+        """Processor seconds of the sidecar and its sessions, events that it signed, turns of its sealer."""
+        sessions = [pid for pid, in self.database.rows("SELECT pid FROM pg_stat_activity WHERE usename = 'sidecar'")]
+        return (sum(processor_seconds(pid) for pid in [self.sidecar.process.pid, *sessions]),
+                self.sidecar.metric("reason_sidecar_events_signed_total"),
+                self.sidecar.metric('reason_sidecar_stage_duration_seconds_count{stage="seal"}'))
 
     def ringing(self, clients):
         self.sleep()
@@ -106,6 +127,7 @@ class Bench:
 
     def measure(self, clients):
         rates = {way: [] for way in WAYS}
+        self.costs.clear()
         for _ in range(ROUNDS):
             for way in WAYS:
                 self.settle()
@@ -114,7 +136,7 @@ class Bench:
         for one, other in RATIOS:
             ratios = [a / b for a, b in zip(rates[one], rates[other])]
             print(f"{statistics.median(ratios):>6.2f} ({min(ratios):.2f}-{max(ratios):.2f})", end=" ")
-        print(flush=True)
+        print(" ".join(f"{statistics.median(cost):>9.0f}" for cost in zip(*self.costs)), flush=True)
 
 
 def main():
@@ -134,7 +156,7 @@ def main():
             "signer": {"id": conftest.SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"}}).start()
         print_latencies(database)
         print(f"Node writes a second, {ROUNDS} rounds of {SECONDS} s each; ratios: median (least-most)")
-        print("clients " + " ".join(f"{way:>9}" for way in WAYS) + "  " + " ".join(f"{one + '/' + other:<18}" for one, other in RATIOS))
+        print("clients " + " ".join(f"{way:>9}" for way in WAYS) + "  " + " ".join(f"{one + '/' + other:<18}" for one, other in RATIOS) + "  µs/event events/turn")
         bench = Bench(database, sidecar, script)
         writes_a_second(database, script, 8)
         for clients in CLIENTS:
