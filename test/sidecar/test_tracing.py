@@ -207,7 +207,7 @@ def test_a_collector_that_hangs_holds_nothing_up(database, sidecars, settings, r
     assert one.metric("reason_sidecar_spans_dropped_total") > 0
     began = time.monotonic()
     assert one.stop() == 0
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 9
     assert database.verified()
 
 
