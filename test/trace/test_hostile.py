@@ -172,8 +172,8 @@ def cancel(db, watcher, call, arguments, delay):
     done = threading.Event()
 
     def cancel_it():
-        # Again if it came between two calls.
-        while not done.wait(delay if not canceled else 0.3):
+        # Again if it came between two calls; not so soon that one which is slow to end would count from the second.
+        while not done.wait(delay if not canceled else 2):
             canceled.append((processor_seconds(pid), time.monotonic()))
             watcher.execute("SELECT pg_cancel_backend(%s)", [pid])
 
@@ -190,13 +190,11 @@ def cancel(db, watcher, call, arguments, delay):
     return used, took
 
 
-def is_late(used, took):
-    """In processor time there is no excuse; the clock also shows what others on the machine took."""
-    return used >= 0.05 or took >= 0.1
-
-
 def cancel_ends_it(database, use, shape, call, places=CANCELS):
-    """In each part of the call. The machine may be busy: of some attempts the best counts."""
+    """
+    In each part of the call. The machine may be busy, so of the time that went by the best of some attempts
+    counts; for processor time there is no such excuse, and another attempt might miss the part that takes long.
+    """
     arguments = {"start": shape.start, "end": shape.end}
     with connect_using(use, database) as db, connect(database) as watcher:
         began = time.monotonic()
@@ -204,9 +202,9 @@ def cancel_ends_it(database, use, shape, call, places=CANCELS):
         took = time.monotonic() - began
         for part in range(places):
             attempts = []
-            while not attempts or (is_late(*attempts[-1]) and len(attempts) < 5):
+            while not attempts or (attempts[-1][1] >= 0.1 and len(attempts) < 5):
                 attempts.append(cancel(db, watcher, call, arguments, took * (part + 0.5) / places))
-            assert not is_late(*attempts[-1]), (part, attempts)
+            assert max(used for used, _ in attempts) < 0.08 and attempts[-1][1] < 0.1, (part, attempts)
             assert held_by(watcher, db) == (0, 0, 0)
 
 
