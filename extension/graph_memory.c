@@ -67,8 +67,8 @@ graph_memory_define_parameters(void)
 	DefineCustomIntVariable("reason.kept_memory",
 							"Sets how much freed memory a session that reads the graph keeps for its next call.",
 							"It counts from the session's first trace on; 0 leaves all to the C library.",
-							&kept_heap_kb, 16 * 1024, 0, MAX_KEPT_HEAP_KB,
-							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+							&kept_heap_kb, 0, 0, MAX_KEPT_HEAP_KB,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
 static void

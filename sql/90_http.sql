@@ -44,16 +44,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reason.http_integer(query jsonb, name text, default_value integer, minimum integer, maximum integer) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE
+-- What a parameter says. They are strict: of a parameter that is not given nothing is asked, which is most of them.
+
+CREATE FUNCTION reason.http_integer(value text, name text, minimum integer, maximum integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-DECLARE
-    value text := query ->> name;
 BEGIN
-    IF value IS NULL THEN
-        RETURN default_value;
-    END IF;
     IF value !~ '^[0-9]{1,9}$' OR value::integer NOT BETWEEN minimum AND maximum THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s must be a whole number from %s to %s', name, minimum, maximum);
@@ -62,16 +59,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reason.http_number(query jsonb, name text) RETURNS double precision
-LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION reason.http_number(value text, name text) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-DECLARE
-    value text := query ->> name;
 BEGIN
-    IF value IS NULL THEN
-        RETURN NULL;
-    END IF;
     IF value !~ '^-?[0-9]{1,15}([.][0-9]{1,17})?$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s must be a number', name);
     END IF;
@@ -79,18 +71,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reason.http_timestamp(query jsonb, name text) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION reason.http_timestamp(value text, name text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp
 SET "TimeZone" = 'UTC'
 SET "DateStyle" = 'ISO, YMD'
 AS $$
-DECLARE
-    value text := query ->> name;
 BEGIN
-    IF value IS NULL THEN
-        RETURN NULL;
-    END IF;
     IF value !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s must be an RFC 3339 time', name), HINT = 'For example 2026-11-23T16:15:27.123456Z.';
@@ -99,8 +86,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reason.http_types(query jsonb, name text, kind text) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION reason.http_types(value text, kind text) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
@@ -111,7 +98,7 @@ DECLARE
     wanted text;
     types text[];
 BEGIN
-    FOREACH wanted IN ARRAY coalesce(string_to_array(NULLIF(query ->> name, ''), ','), '{}') LOOP
+    FOREACH wanted IN ARRAY string_to_array(value, ',') LOOP
         types := types || (SELECT k FROM unnest(known) k WHERE lower(k) = lower(wanted));
         IF types[cardinality(types)] IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown %s type "%s"', kind, wanted),
@@ -121,7 +108,7 @@ BEGIN
     RETURN types;
 END
 $$;
-COMMENT ON FUNCTION reason.http_types(jsonb, text, text) IS 'A comma-separated parameter of node or edge types, without regard to case; NULL when it is absent or empty.';
+COMMENT ON FUNCTION reason.http_types(text, text) IS 'A comma-separated parameter of node or edge types, without regard to case; NULL when it is absent or empty.';
 
 CREATE FUNCTION reason.http_query(query text, allowed text[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE

@@ -26,14 +26,14 @@ BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'),
         direction => coalesce(q ->> 'direction', 'ancestors'),
-        depth => reason.http_integer(q, 'depth', 10, 0, 10000),
-        "limit" => reason.http_integer(q, 'limit', 1000, 1, 10000),
+        depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10),
+        "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         cursor => q ->> 'cursor',
-        types => reason.http_types(q, 'types', 'node'),
-        edge_types => reason.http_types(q, 'edgeTypes', 'edge'),
-        min_weight => reason.http_number(q, 'minWeight'),
-        min_confidence => reason.http_number(q, 'minConfidence'),
-        as_of => reason.http_timestamp(q, 'asOf'),
+        types => reason.http_types(q ->> 'types', 'node'),
+        edge_types => reason.http_types(q ->> 'edgeTypes', 'edge'),
+        min_weight => reason.http_number(q ->> 'minWeight', 'minWeight'),
+        min_confidence => reason.http_number(q ->> 'minConfidence', 'minConfidence'),
+        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
         redact => NOT caller.pii,
         divisions => caller.divisions,
         quarantined => reason.client_may(caller, 'inspect'));
@@ -64,7 +64,7 @@ DECLARE
     q jsonb := reason.http_query(query, ARRAY['depth', 'limit']);
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors',
-        depth => reason.http_integer(q, 'depth', 10, 0, 10000), "limit" => reason.http_integer(q, 'limit', 1000, 1, 10000),
+        depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10), "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         redact => NOT caller.pii, divisions => caller.divisions,
         quarantined => reason.client_may(caller, 'inspect'))::json;
 BEGIN
@@ -167,14 +167,14 @@ BEGIN
             WHEN member.key IN ('text', 'division') THEN
                 CASE WHEN jsonb_typeof(member.value) <> 'string' THEN 'must be a string' END
             WHEN member.key IN ('createdFrom', 'createdTo') THEN
-                CASE WHEN jsonb_typeof(member.value) <> 'string' OR reason.http_timestamp(filters, member.key) IS NULL THEN 'must be an RFC 3339 time' END
+                CASE WHEN jsonb_typeof(member.value) <> 'string' OR reason.http_timestamp(filters ->> member.key, member.key) IS NULL THEN 'must be an RFC 3339 time' END
             ELSE 'is no filter' END;
         IF problem IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('filters: "%s" %s', member.key, problem),
                 HINT = 'Filters are types, authors, tags, createdFrom, createdTo, minConfidence, maxConfidence, division and text.';
         END IF;
     END LOOP;
-    page_limit := reason.http_integer(q, 'limit', 100, 1, 1000);
+    page_limit := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 1000), 100);
     IF q ->> 'cursor' IS NOT NULL THEN
         IF q ->> 'cursor' !~ '^[0-9a-f]{1,16}$' THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'this is no cursor of this service';

@@ -96,7 +96,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
                 MESSAGE = 'a snapshot for an auditor holds personal data, which this client may not see';
         END IF;
-        snapshot_id := reason.create_snapshot_for(roots, coalesce(reason.http_integer(q, 'depth', 10, 0, 10000), 10),
+        snapshot_id := reason.create_snapshot_for(roots, coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10),
             coalesce(q ->> 'direction', 'ancestors'), coalesce(q ->> 'audience', 'internal'), q ->> 'description',
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));

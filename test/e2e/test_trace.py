@@ -1,5 +1,8 @@
 """Traces over HTTPS."""
 
+import pathlib
+import uuid
+
 import pytest
 
 
@@ -146,3 +149,22 @@ def test_query_pages_through_what_matches(kernel, new_node):
 def test_a_query_is_read_strictly(kernel, refused, body):
     status, error = refused(kernel.post, "/reason/query", body)
     assert (status, error["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")
+
+
+def test_the_gateways_sessions_keep_memory_for_the_next_trace(kernel, database):
+    """Else the system hands out hundreds of pages anew for each (reason.kept_memory)."""
+    ids = [str(uuid.uuid4()) for _ in range(400)]
+    kernel.post("/nodes", {"nodes": [{"id": i, "type": "score", "actor": "test", "payload": {"x": "x" * 1000}} for i in ids]})
+    kernel.post("/edges", {"edges": [{"from": i, "to": ids[0], "type": "causal"} for i in ids[1:]]})
+    backends = [pid for pid, in database.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'reason-gateway'")]
+
+    def faults():
+        return sum(int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7]) for pid in backends)
+
+    def traces(count):
+        for _ in range(count):
+            assert len(kernel.get(f"/reason/trace/{ids[0]}")["steps"]) == 400
+    traces(4 * len(backends))
+    before = faults()
+    traces(20)
+    assert (faults() - before) / 20 < 100
