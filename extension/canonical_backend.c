@@ -3,6 +3,7 @@
  *		Memory, errors and parameters of the canonical core inside PostgreSQL.
  */
 #include "canonical_backend.h"
+#include "huge_pages.h"
 
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -32,11 +33,16 @@ canonical_define_parameters(void)
 void *
 canonical_realloc(void *context, void *old, size_t size)
 {
+	void	   *result;
+
 	/* Buffers grow in steps that take long enough to look up in between. */
 	CHECK_FOR_INTERRUPTS();
 	if (old)
-		return repalloc_huge(old, size);
-	return MemoryContextAllocHuge(context ? (MemoryContext) context : CurrentMemoryContext, size);
+		result = repalloc_huge(old, size);
+	else
+		result = MemoryContextAllocHuge(context ? (MemoryContext) context : CurrentMemoryContext, size);
+	prefer_huge_pages(result, size);
+	return result;
 }
 
 JsonLimits

@@ -16,8 +16,7 @@
 #include "postgres.h"
 
 #include "graph.h"
-
-#include <sys/mman.h>
+#include "huge_pages.h"
 
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -39,7 +38,6 @@ static int	kept_heap_kb;
 #endif
 
 static const Size kept_bytes = GRAPH_KEPT_BYTES;
-#define HUGE_PAGE (2 * 1024 * 1024)
 #define COPY_BYTES (1024 * 1024)
 
 /* What was given back of the region, larger than this, may be taken again. */
@@ -89,22 +87,6 @@ leave_kept(void *argument)
 	kept.taken = false;
 	kept.used = 0;
 	kept.free_count = 0;
-}
-
-/*
- * A trace goes to and fro in what it has, and gives it back all at once: both are slow page by page.  If
- * there are no huge pages to be had, it is only slower.
- */
-static void
-prefer_huge_pages(char *bytes, Size size)
-{
-#ifdef MADV_HUGEPAGE
-	char	   *begin = (char *) TYPEALIGN(HUGE_PAGE, bytes);
-	char	   *end = (char *) TYPEALIGN_DOWN(HUGE_PAGE, bytes + size);
-
-	if (begin < end)
-		(void) madvise(begin, end - begin, MADV_HUGEPAGE);
-#endif
 }
 
 /* Of what is never touched, no memory is taken. */
@@ -183,8 +165,7 @@ take_from_context(Graph *graph, Size size)
 {
 	char	   *result = MemoryContextAllocHuge(graph->context, size);
 
-	if (size >= 2 * HUGE_PAGE)
-		prefer_huge_pages(result, size);
+	prefer_huge_pages(result, size);
 	return result;
 }
 
