@@ -169,21 +169,25 @@ def cancel(db, watcher, call, arguments, delay):
     """Runs the call again and again until it is canceled; what went by from then on, of the processor's and of all time."""
     pid = db.info.backend_pid
     canceled = []
+    calls = 0
     done = threading.Event()
 
     def cancel_it():
-        # Again if it came between two calls; not so soon that one which is slow to end would count from the second.
-        while not done.wait(delay if not canceled else 2):
-            canceled.append((processor_seconds(pid), time.monotonic()))
+        # Again if it came between two calls.
+        while not done.wait(delay if not canceled else max(delay, 0.01)):
+            canceled.append((calls, processor_seconds(pid), time.monotonic()))
             watcher.execute("SELECT pg_cancel_backend(%s)", [pid])
 
     thread = threading.Thread(target=cancel_it)
     thread.start()
     try:
         while True:
+            calls += 1
             db.execute(call, arguments)
     except psycopg.errors.QueryCanceled:
-        used, took = processor_seconds(pid) - canceled[-1][0], time.monotonic() - canceled[-1][1]
+        # From the first that came during this call: others may have come while it was slow to end.
+        _, used, at = next((c for c in canceled if c[0] == calls), canceled[-1])
+        used, took = processor_seconds(pid) - used, time.monotonic() - at
     finally:
         done.set()
         thread.join()
