@@ -24,7 +24,7 @@ CTE = """
     WITH RECURSIVE closure (no) AS (
         SELECT no FROM reason.node WHERE id = %(id)s
         UNION
-        SELECT e.from_no FROM closure c JOIN reason.edge e ON e.to_no = c.no {join}
+        SELECT e.{far} FROM closure c JOIN reason.edge e ON e.{near} = c.no {join}
     )
     SELECT count(*) FROM closure
 """
@@ -32,20 +32,22 @@ CTE_DEPTH = """
     WITH RECURSIVE closure (no, depth) AS (
         SELECT no, 0 FROM reason.node WHERE id = %(id)s
         UNION
-        SELECT e.from_no, c.depth + 1 FROM closure c JOIN reason.edge e ON e.to_no = c.no {join} WHERE c.depth < %(depth)s
+        SELECT e.{far}, c.depth + 1 FROM closure c JOIN reason.edge e ON e.{near} = c.no {join} WHERE c.depth < %(depth)s
     )
     SELECT count(DISTINCT no) FROM closure
 """
-NODES = "SELECT count(node_id) FROM reason.trace(%(id)s, max_depth => %(depth)s{filter})"
-DEPTHS = "SELECT count(node_id), max(depth) FROM reason.trace(%(id)s, max_depth => %(depth)s)"
+NODES = "SELECT count(node_id) FROM reason.trace(%(id)s, '{direction}', %(depth)s{filter})"
+DEPTHS = "SELECT count(node_id), max(depth) FROM reason.trace(%(id)s, '{direction}', %(depth)s)"
 ROWS = """
     SELECT count(node_id), count(step), max(depth), count(edge_id), count(parent_id), bool_or(cycle)
-    FROM reason.trace(%(id)s, max_depth => %(depth)s{filter})
+    FROM reason.trace(%(id)s, '{direction}', %(depth)s{filter})
 """
 NODE = "SELECT created_at FROM reason.node WHERE id = %(id)s"
-SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s{filter})"
+SIZE = "SELECT nodes FROM reason.trace_size(%(id)s, '{direction}', %(depth)s{filter})"
 # Name → what the recursive query joins, and the arguments that say the same.
 NO_FILTER = {"join": "", "filter": ""}
+ANCESTORS = {"direction": "ancestors", "near": "to_no", "far": "from_no"}
+DESCENDANTS = {"direction": "descendants", "near": "from_no", "far": "to_no"}
 FILTERS = {
     "along edges of one type": {"join": "AND e.type = 'causal'", "filter": ", edge_types => '{causal}'"},
     "through nodes of three types": {
@@ -227,45 +229,49 @@ def warm_cache(db):
     print(f"\nadjacency cache: {nodes:,} nodes and {edges:,} edges in {took:.2f} s, {size / 1e6:.0f} MB")
 
 
-def check_depths(db, start, depth):
+def check_depths(db, start, depth, way=ANCESTORS):
     for use in ("off", "on"):
         db.execute(f"SET reason.adjacency_cache = {use}")
-        check_depths_once(db, start, depth)
+        check_depths_once(db, start, depth, way)
 
 
-def check_depths_once(db, start, depth):
+def check_depths_once(db, start, depth, way):
     """trace() against a plain breadth-first search over what COPY gives."""
-    causes = {}
-    with db.cursor().copy("COPY reason.edge (from_no, to_no) TO STDOUT") as copy:
+    links = {}
+    with db.cursor().copy("COPY reason.edge ({far}, {near}) TO STDOUT".format(**way)) as copy:
         for row in copy:
             for line in bytes(row).splitlines():
-                cause, effect = line.split(b"\t")
-                causes.setdefault(int(effect), []).append(int(cause))
+                far, near = line.split(b"\t")
+                links.setdefault(int(near), []).append(int(far))
     origin = db.execute("SELECT no FROM reason.node WHERE id = %s", [start]).fetchone()[0]
     depths, level, reached = {origin: 0}, [origin], 0
     while level and (depth is None or reached < depth):
         reached += 1
         following = []
-        for effect in level:
-            for cause in causes.get(effect, ()):
-                if cause not in depths:
-                    depths[cause] = reached
-                    following.append(cause)
+        for near in level:
+            for far in links.get(near, ()):
+                if far not in depths:
+                    depths[far] = reached
+                    following.append(far)
         level = following
     traced = dict(db.execute(
-        "SELECT n.no, t.depth FROM reason.trace(%s, max_depth => %s) t JOIN reason.node n ON n.id = t.node_id", [start, depth]
+        "SELECT n.no, t.depth FROM reason.trace(%s, %s, %s) t JOIN reason.node n ON n.id = t.node_id",
+        [start, way["direction"], depth]
     ).fetchall())
     if traced != depths:
         sys.exit("trace() does not give the nodes and depths that a plain search gives")
 
 
-def filtered(systems, conditions=NO_FILTER):
-    """Their queries with the places for conditions filled in."""
-    return {name: (query.replace("{join}", conditions["join"]).replace("{filter}", conditions["filter"]), use)
-            for name, (query, use) in systems.items()}
+def filled(systems, conditions=NO_FILTER, way=ANCESTORS):
+    """Their queries with the places for conditions and directions filled in."""
+    def fill(query):
+        for name, text in {**conditions, **way}.items():
+            query = query.replace("{" + name + "}", text)
+        return query
+    return {name: (fill(query), use) for name, (query, use) in systems.items()}
 
 
-def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_of=None):
+def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_of=None, way=ANCESTORS):
     arguments = {"id": start, "depth": depth, "as_of": as_of}
     baseline, nodes = ("WITH RECURSIVE", CTE), NODES
     if depth is not None:
@@ -273,7 +279,7 @@ def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_
     systems = {baseline[0]: (baseline[1], "off"), "trace() nodes, indexes": (nodes, "off"), "trace() nodes, cache": (nodes, "on"),
                "trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
                "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")}
-    results = compare(db, rounds, filtered(systems, conditions), arguments)
+    results = compare(db, rounds, filled(systems, conditions, way), arguments)
     if len({result for result, _, _ in results.values()}) != 1:
         sys.exit(f"{title}: the systems disagree: " + str({name: r[0] for name, r in results.items()}))
     nodes = results["trace() rows, indexes"][0]
@@ -284,7 +290,7 @@ def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_
 
 def run_small(db, start, calls=2000):
     """What of a small trace any statement costs."""
-    queries = filtered({"nothing: SELECT 1": ("SELECT 1", "on"), "a node by its id": (NODE, "on"),
+    queries = filled({"nothing: SELECT 1": ("SELECT 1", "on"), "a node by its id": (NODE, "on"),
                         "trace_size(), cache": (SIZE, "on"), "trace() nodes, cache": (NODES, "on"), "trace() rows, cache": (ROWS, "on")})
     arguments = {"id": start, "depth": None}
     db.execute("SET reason.adjacency_cache = on")
@@ -298,7 +304,8 @@ def run_json(db, title, start, depth, rounds):
     arguments = {"id": start, "depth": depth}
     results = compare(db, rounds, {"json_agg": (JSON_AGG, "off"), "trace_json(), indexes": (JSON, "off"),
                                    "trace_json(), cache": (JSON, "on")}, arguments)
-    show(title, results, min(1000, db.execute(DEPTHS, arguments).fetchone()[0]))
+    nodes = db.execute("SELECT nodes FROM reason.trace_size(%(id)s, max_depth => %(depth)s)", arguments).fetchone()[0]
+    show(title, results, min(1000, nodes))
 
 
 def buffers(db, query, arguments):
@@ -351,7 +358,7 @@ def run_hostile(port, size, rounds):
             count = db.execute("SELECT nodes, edges FROM reason.trace_size(%s)", [start]).fetchone()
             systems = {"trace() rows, indexes": (ROWS, "off"), "trace() rows, cache": (ROWS, "on"),
                        "trace_size(), indexes": (SIZE, "off"), "trace_size(), cache": (SIZE, "on")}
-            results = compare(db, rounds, filtered(systems), {"id": start, "depth": None})
+            results = compare(db, rounds, filled(systems), {"id": start, "depth": None})
             print(f"{name:16}{count[0]:12,} nodes {count[1]:12,} edges   nanoseconds a node and edge: " + "  ".join(
                 f"{system} {statistics.median(processor) * 1e6 / sum(count):.0f}" for system, (_, _, processor) in results.items()))
         with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True) as admin:
@@ -438,11 +445,12 @@ def main():
     with database(options.port, "bench_debian") as db:
         load(db, *debian_packages())
         warm_cache(db)
-        for package in db.execute(
-            "SELECT n.id FROM reason.node n JOIN reason.edge e ON e.to_no = n.no GROUP BY n.id, n.no ORDER BY count(*) DESC, n.no LIMIT 1"
-        ).fetchall():
-            check_depths(db, package[0], None)
-            run_trace(db, "Debian's packages, with cycles", package[0], None, options.rounds, {})
+        for title, way in {"Debian's packages, what one needs": ANCESTORS, "Debian's packages, what needs one": DESCENDANTS}.items():
+            package = db.execute(
+                "SELECT n.id FROM reason.node n JOIN reason.edge e ON e.{near} = n.no GROUP BY n.id, n.no"
+                " ORDER BY count(*) DESC, n.no LIMIT 1".format(**way)).fetchone()[0]
+            check_depths(db, package, None, way)
+            run_trace(db, title, package, None, options.rounds, {}, way=way)
 
     with database(options.port, "bench_synthetic") as db:
         load_synthetic(db, options.nodes)
