@@ -3,9 +3,10 @@
 All systems run in turn in one session, round by round; the table gives the median of the
 wall-clock milliseconds and of the processor milliseconds that the backend used (which other
 work on the machine disturbs less), and the ratio of processor time to the first system of
-the group. Every system must find the same nodes, and trace() the same depths as a plain search
-in Python, or the run fails. "Nodes" looks at the column that the recursive query gives, the node, and
-where that query carries a depth, at the depth as well; "rows" looks at all columns.
+the group. Before that trace() must have found the nodes that the recursive query finds, along the indexes and in
+the cache, and where nothing is left out, the depths that a plain search in Python gives, or the run fails.
+"Nodes" looks at the column that the recursive query gives, the node, and where that query carries a
+depth, at the depth as well; "rows" looks at all columns.
 """
 
 import argparse
@@ -20,22 +21,29 @@ import time
 
 import psycopg
 
-CTE = """
+CLOSURE = """
     WITH RECURSIVE closure (no) AS (
         SELECT no FROM reason.node WHERE id = %(id)s
         UNION
         SELECT e.{far} FROM closure c JOIN reason.edge e ON e.{near} = c.no {join}
     )
-    SELECT count(*) FROM closure
 """
-CTE_DEPTH = """
+CLOSURE_DEPTH = """
     WITH RECURSIVE closure (no, depth) AS (
         SELECT no, 0 FROM reason.node WHERE id = %(id)s
         UNION
         SELECT e.{far}, c.depth + 1 FROM closure c JOIN reason.edge e ON e.{near} = c.no {join} WHERE c.depth < %(depth)s
     )
-    SELECT count(DISTINCT no) FROM closure
 """
+CTE = CLOSURE + "SELECT count(*) FROM closure"
+CTE_DEPTH = CLOSURE_DEPTH + "SELECT count(DISTINCT no) FROM closure"
+TRACED = """
+    SELECT {columns} FROM (
+        SELECT n.no, t.depth FROM reason.trace(%(id)s, '{direction}', %(depth)s{filter}) t JOIN reason.node n ON n.id = t.node_id
+    ) t
+"""
+# Both ways, or a node too many would not be missed.
+DIFFERENCE = "SELECT count(*) FROM (({found} EXCEPT ALL {traced}) UNION ALL ({traced} EXCEPT ALL {found})) d"
 NODES = "SELECT count(node_id) FROM reason.trace(%(id)s, '{direction}', %(depth)s{filter})"
 DEPTHS = "SELECT count(node_id), max(depth) FROM reason.trace(%(id)s, '{direction}', %(depth)s)"
 ROWS = """
@@ -229,23 +237,33 @@ def warm_cache(db):
     print(f"\nadjacency cache: {nodes:,} nodes and {edges:,} edges in {took:.2f} s, {size / 1e6:.0f} MB")
 
 
-def check_depths(db, start, depth, way=ANCESTORS):
+def check_nodes(db, title, arguments, conditions, way):
+    """trace() finds the nodes that the recursive query finds, and where that carries a depth, the smallest of each."""
+    closure, found, columns = CLOSURE, "SELECT no FROM closure", "no"
+    if arguments["depth"] is not None:
+        closure, found, columns = CLOSURE_DEPTH, "SELECT no, min(depth) FROM closure GROUP BY no", "no, depth"
+    query = closure + DIFFERENCE.replace("{found}", found).replace("{traced}", TRACED.replace("{columns}", columns))
     for use in ("off", "on"):
         db.execute(f"SET reason.adjacency_cache = {use}")
-        check_depths_once(db, start, depth, way)
+        if db.execute(filled({"": (query, use)}, conditions, way)[""][0], arguments).fetchone()[0] != 0:
+            sys.exit(f"{title}: trace() does not find the nodes that the recursive query finds")
 
 
-def check_depths_once(db, start, depth, way):
-    """trace() against a plain breadth-first search over what COPY gives."""
+def read_links(db, way):
+    """Number of a node → numbers of the nodes that its edges lead to."""
     links = {}
     with db.cursor().copy("COPY reason.edge ({far}, {near}) TO STDOUT".format(**way)) as copy:
         for row in copy:
             for line in bytes(row).splitlines():
                 far, near = line.split(b"\t")
                 links.setdefault(int(near), []).append(int(far))
-    origin = db.execute("SELECT no FROM reason.node WHERE id = %s", [start]).fetchone()[0]
+    return links
+
+
+def search(links, origin):
+    """Number of a node → its depth: a plain breadth-first search."""
     depths, level, reached = {origin: 0}, [origin], 0
-    while level and (depth is None or reached < depth):
+    while level:
         reached += 1
         following = []
         for near in level:
@@ -254,12 +272,17 @@ def check_depths_once(db, start, depth, way):
                     depths[far] = reached
                     following.append(far)
         level = following
-    traced = dict(db.execute(
-        "SELECT n.no, t.depth FROM reason.trace(%s, %s, %s) t JOIN reason.node n ON n.id = t.node_id",
-        [start, way["direction"], depth]
-    ).fetchall())
-    if traced != depths:
-        sys.exit("trace() does not give the nodes and depths that a plain search gives")
+    return depths
+
+
+def check_depths(db, links, start, way=ANCESTORS):
+    depths = search(links, db.execute("SELECT no FROM reason.node WHERE id = %s", [start]).fetchone()[0])
+    for use in ("off", "on"):
+        db.execute(f"SET reason.adjacency_cache = {use}")
+        traced = db.execute("SELECT n.no, t.depth FROM reason.trace(%s, %s) t JOIN reason.node n ON n.id = t.node_id",
+                            [start, way["direction"]]).fetchall()
+        if len(traced) != len(depths) or dict(traced) != depths:
+            sys.exit("trace() does not give the nodes and depths that a plain search gives")
 
 
 def filled(systems, conditions=NO_FILTER, way=ANCESTORS):
@@ -273,6 +296,7 @@ def filled(systems, conditions=NO_FILTER, way=ANCESTORS):
 
 def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_of=None, way=ANCESTORS):
     arguments = {"id": start, "depth": depth, "as_of": as_of}
+    check_nodes(db, title, arguments, conditions, way)
     baseline, nodes = ("WITH RECURSIVE", CTE), NODES
     if depth is not None:
         baseline, nodes = ("WITH RECURSIVE + depth", CTE_DEPTH), DEPTHS
@@ -438,9 +462,10 @@ def main():
         load(db, *git_history(options.git))
         warm_cache(db)
         last = db.execute("SELECT id FROM reason.node ORDER BY no DESC LIMIT 1").fetchone()[0]
-        check_depths(db, last, None)
-        run_trace(db, "git's history, all ancestors", last, None, options.rounds, {})
-        run_trace(db, "git's history, a small trace", node_at(db, 0.003), None, options.rounds, {})
+        links = read_links(db, ANCESTORS)
+        for title, start in {"git's history, all ancestors": last, "git's history, a small trace": node_at(db, 0.003)}.items():
+            check_depths(db, links, start)
+            run_trace(db, title, start, None, options.rounds, {})
 
     with database(options.port, "bench_debian") as db:
         load(db, *debian_packages())
@@ -449,7 +474,7 @@ def main():
             package = db.execute(
                 "SELECT n.id FROM reason.node n JOIN reason.edge e ON e.{near} = n.no GROUP BY n.id, n.no"
                 " ORDER BY count(*) DESC, n.no LIMIT 1".format(**way)).fetchone()[0]
-            check_depths(db, package, None, way)
+            check_depths(db, read_links(db, way), package, way)
             run_trace(db, title, package, None, options.rounds, {}, way=way)
 
     with database(options.port, "bench_synthetic") as db:
@@ -457,9 +482,12 @@ def main():
         warm_cache(db)
         random.seed(1)
         last = node_at(db, 1.0)
-        check_depths(db, last, None)
+        links = read_links(db, ANCESTORS)
         for part in [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]:
-            run_trace(db, f"synthetic graph, all ancestors of the node at {part:g}", node_at(db, part), None, options.rounds, points)
+            start = node_at(db, part)
+            check_depths(db, links, start)
+            run_trace(db, f"synthetic graph, all ancestors of the node at {part:g}", start, None, options.rounds, points)
+        del links
         run_small(db, node_at(db, 0.0001))
         for depth in [4, 6, 8]:
             run_trace(db, f"synthetic graph, to depth {depth}", last, depth, options.rounds, points)
