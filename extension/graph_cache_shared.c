@@ -2,14 +2,14 @@
  * graph_cache_shared.c
  *		The shared memory of the adjacency cache: who has which part of it.
  *
- * One area of reason.adjacency_cache_size, taken when the server starts; the system
- * gives pages of it memory as they are first written.  It is divided into extents,
- * each a generation of one database.  Readers pin an extent; a replaced one is
- * retired, and free once nobody has it pinned.
+ * One area of reason.adjacency_cache_size, taken when the server starts (graph_cache_area.c).  It is
+ * divided into extents, each a generation of one database.  Readers pin an extent; a replaced
+ * one is retired, and free once nobody has it pinned.
  */
 #include "postgres.h"
 
 #include "graph_cache.h"
+#include "graph_cache_area.h"
 
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
@@ -97,7 +97,7 @@ request_memory(void)
 {
 	if (next_request_hook)
 		next_request_hook();
-	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(Control)), area_size()));
+	RequestAddinShmemSpace(sizeof(Control));
 	RequestNamedLWLockTranche(TRANCHE, 1);
 }
 
@@ -109,8 +109,10 @@ set_up_memory(void)
 	if (next_startup_hook)
 		next_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	control = ShmemInitStruct("reasoning graph cache", add_size(MAXALIGN(sizeof(Control)), area_size()), &found);
-	area = (char *) control + MAXALIGN(sizeof(Control));
+	control = ShmemInitStruct("reasoning graph cache", sizeof(Control), &found);
+	/* After a crash of a backend the postmaster has it still. */
+	if (!area)
+		area = graph_cache_map_area(area_size());
 	if (!found)
 	{
 		memset(control, 0, sizeof(Control));
@@ -413,6 +415,7 @@ graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms)
 {
 	Extent	   *extent = &control->extents[room->extent];
 
+	graph_cache_collapse(area, area_size(), room->begin, used);
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	retire_own();
 	extent->size = MAXALIGN(used);

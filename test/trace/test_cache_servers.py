@@ -1,7 +1,10 @@
 """The adjacency cache through the life of a server: restart, crash, standby, promotion, too little room."""
 
+import os
 import pathlib
 import random
+import re
+import signal
 import sys
 import time
 
@@ -38,6 +41,46 @@ def test_it_is_empty_after_a_restart_and_right_once_built(mode):
             assert status(db)["state"] == "empty"
             build_cache(db)
             compare(db, made.nodes, rng)
+
+
+def test_it_is_empty_after_a_crash_and_right_once_built():
+    """The postmaster lives on, and with it the memory that the cache lay in."""
+    rng = random.Random(17)
+    with servers() as make:
+        server = make("crashed", "restart_after_crash = on")
+        made = fill(server, rng)
+        victim = server.connect()
+        build_cache(victim)
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with server.connect() as db:
+                    assert status(db)["state"] == "empty"
+                    build_cache(db)
+                    compare(db, made.nodes, rng)
+                break
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+
+def huge_pages_of(backend):
+    """Kilobytes of shared memory that its page tables have as huge pages."""
+    with open(f"/proc/{backend.info.backend_pid}/smaps", encoding="ascii") as maps:
+        return sum(int(line.split()[1]) for line in maps if line.startswith("ShmemPmdMapped:"))
+
+
+@pytest.mark.skipif(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 1), reason="the system does not know MADV_COLLAPSE")
+def test_a_larger_one_is_moved_into_huge_pages():
+    rng = random.Random(18)
+    with servers() as make:
+        server = make("large")
+        made = fill(server, rng, 30000)
+        with server.connect() as db:
+            build_cache(db)
+            compare(db, made.nodes, rng, 2)
+            assert huge_pages_of(db) >= 2048
 
 
 def caught_up(standby, primary):
