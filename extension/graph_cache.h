@@ -16,7 +16,7 @@
  * finds the nodes of a trace in their final order.
  *
  * The form is that of compressed sparse rows: links of node n are
- * links[start[n]] to links[start[n + 1] - 1].
+ * those from heads[n].begin to heads[n + 1].begin - 1.
  */
 #ifndef REASON_GRAPH_CACHE_H
 #define REASON_GRAPH_CACHE_H
@@ -53,6 +53,24 @@ typedef struct GraphCacheLink
 	uint32		node;			/* the other end */
 	uint32		edge;
 } GraphCacheLink;
+
+#define GRAPH_CACHE_HEAD_LINKS 3
+#define GRAPH_CACHE_MANY PG_UINT32_MAX
+
+/*
+ * Where the links of a node begin, and where they lead, if they are few: then a search finds
+ * in one place of memory, which it waits for, what it would wait for twice.
+ */
+typedef struct GraphCacheHead
+{
+	uint32		begin;			/* they end where those of the next node begin */
+
+	/*
+	 * The other ends, in order; what is over is the node itself, so that nothing changes when that is
+	 * reached from itself.  If there are more, or one leads to the node itself: GRAPH_CACHE_MANY.
+	 */
+	uint32		node[GRAPH_CACHE_HEAD_LINKS];
+} GraphCacheHead;
 
 /* What filters ask of a node or edge: see graph_cache_traits.h. */
 typedef struct GraphCacheTrait
@@ -124,8 +142,9 @@ typedef struct GraphCacheGeneration
 	Size		latest;			/* TimestampTz of each block: no edge of it, or of one before, was recorded later */
 	Size		earliest;		/* ... no edge of it, or of one behind, was recorded earlier */
 	GraphCacheTraits traits[GRAPH_CACHE_TABLES];
-	Size		start[2];		/* uint32, by GraphDirection */
-	Size		links[2];		/* GraphCacheLink */
+	Size		heads[2];		/* GraphCacheHead of each node, and one more, by GraphDirection */
+	Size		link_nodes[2];	/* uint32, the other ends */
+	Size		link_edges[2];	/* uint32 */
 	uint32		against_time;	/* edges whose cause does not come before their effect */
 	Size		knots;			/* uint64, bits of nodes that lie on a cycle; 0: none does */
 	Size		divisions;		/* each a uint32 length and as many bytes, in order */

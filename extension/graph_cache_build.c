@@ -3,8 +3,8 @@
  *		Builds a generation of the adjacency cache.
  *
  * Both tables are read once, block by block, and what is all-visible is written straight
- * into shared memory: nodes, then edges, then the links in both directions by
- * three counting sorts.  A block is left out, to be read by each trace, when it is
+ * into shared memory: nodes, then edges, then the links in both directions
+ * (graph_cache_sort.c).  A block is left out, to be read by each trace, when it is
  * not all-visible, or has an edge whose ends are not both among the nodes: nodes
  * may have been vacuumed less far than edges.
  *
@@ -18,6 +18,7 @@
 #include "graph_cache.h"
 #include "graph_cache_knots.h"
 #include "graph_cache_map.h"
+#include "graph_cache_sort.h"
 #include "graph_cache_traits.h"
 #include "graph_map.h"
 
@@ -34,14 +35,6 @@
 /* Nothing but a superuser's hand gives two nodes the same number, or needs more of anything than this. */
 #define MAX_RECORDS (PG_UINT32_MAX / 2)
 
-/* What is known of an edge besides what the generation keeps. */
-typedef struct EdgeEnds
-{
-	uint32		from;
-	uint32		to;
-	TimestampTz created_at;
-} EdgeEnds;
-
 typedef struct Build
 {
 	GraphCacheGeneration *generation;
@@ -56,7 +49,7 @@ typedef struct Build
 	bool		unresolved;		/* an edge of this block has an end that is not known */
 
 	GraphMap	numbers;		/* node number → place + 1 */
-	EdgeEnds   *ends;			/* of each edge */
+	GraphCacheEnds *ends;			/* of each edge */
 	uint32		ends_capacity;
 
 	GraphCacheNames divisions;
@@ -79,7 +72,7 @@ ensure_fits(const Build *build, Size size)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("the adjacency of the graph does not fit into reason.adjacency_cache_size"),
 				 errdetail("%zu MB were free.", build->room / (1024 * 1024)),
-				 errhint("Raise reason.adjacency_cache_size: about 50 bytes an edge and 60 a node. Until then traces walk the indexes.")));
+				 errhint("Raise reason.adjacency_cache_size: about 50 bytes an edge and 85 a node. Until then traces walk the indexes.")));
 }
 
 static Size
@@ -395,135 +388,23 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 
 /* ---------------------------------------------------------------- links */
 
-/* Makes counts of nodes n at start[n + 1] into places where their links begin. */
-static void
-sum_up(uint32 *start, uint32 node_count)
-{
-	for (uint32 i = 0; i < node_count; i++)
-		start[i + 1] += start[i];
-}
-
-/* After links were placed with start[n]++, start[n] is where those of n end: moves all by one. */
-static void
-shift_back(uint32 *start, uint32 node_count)
-{
-	memmove(start + 1, start, (Size) node_count * sizeof(uint32));
-	start[0] = 0;
-}
-
-static inline int
-compare_parallel(const GraphCacheLink *a, const GraphCacheLink *b, const Build *build)
-{
-	const EdgeEnds *ends = build->ends;
-
-	if (ends[a->edge].created_at != ends[b->edge].created_at)
-		return ends[a->edge].created_at < ends[b->edge].created_at ? -1 : 1;
-	return memcmp(&build->edges[a->edge].id, &build->edges[b->edge].id, UUID_LEN);
-}
-
-#define ST_SORT sort_parallel
-#define ST_ELEMENT_TYPE GraphCacheLink
-#define ST_COMPARE(a, b, build) compare_parallel(a, b, build)
-#define ST_COMPARE_ARG_TYPE const Build
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-/* Edges between the same two nodes, by (created_at, id). */
-static void
-order_parallel(Build *build, GraphDirection direction)
-{
-	GraphCacheGeneration *generation = build->generation;
-	const uint32 *start = graph_cache_at(generation, uint32, generation->start[direction]);
-	GraphCacheLink *links = graph_cache_at(generation, GraphCacheLink, generation->links[direction]);
-
-	for (uint32 node = 0; node < generation->node_count; node++)
-	{
-		if (node % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (uint32 i = start[node], end; i < start[node + 1]; i = end)
-		{
-			for (end = i + 1; end < start[node + 1] && links[end].node == links[i].node;)
-				end++;
-			if (end - i > 1)
-				sort_parallel(links + i, end - i, build);
-		}
-	}
-}
-
-/*
- * Three stable counting sorts: edges by their cause; those by their effect, which gives the
- * links of each effect by cause; those by cause again, which gives the links of each cause by effect.
- */
 static void
 make_links(Build *build)
 {
 	GraphCacheGeneration *generation = build->generation;
-	Size		node_count = generation->node_count;
-	Size		edge_count = generation->edge_count;
-	Size		start_size = (node_count + 1) * sizeof(uint32);
-	const EdgeEnds *ends = build->ends;
-	uint32	   *by_from = graph_alloc(build->graph, Max(edge_count, 1) * sizeof(uint32));
-	uint32	   *from_start;
-	uint32	   *to_start;
-	GraphCacheLink *to_links;
-	GraphCacheLink *from_links;
+	Size		heads_size = ((Size) generation->node_count + 1) * sizeof(GraphCacheHead);
+	Size		links_size = (Size) generation->edge_count * sizeof(uint32);
 
+	/* None of the heads lies across two lines of the processor's caches. */
+	take(build, TYPEALIGN(sizeof(GraphCacheHead), build->used) - build->used);
+	for (int direction = 0; direction < 2; direction++)
+		generation->heads[direction] = take(build, heads_size);
 	for (int direction = 0; direction < 2; direction++)
 	{
-		generation->start[direction] = take(build, start_size);
-		memset(graph_cache_at(generation, char, generation->start[direction]), 0, start_size);
-		generation->links[direction] = take(build, edge_count * sizeof(GraphCacheLink));
+		generation->link_nodes[direction] = take(build, links_size);
+		generation->link_edges[direction] = take(build, links_size);
 	}
-	to_start = graph_cache_at(generation, uint32, generation->start[GRAPH_ANCESTORS]);
-	from_start = graph_cache_at(generation, uint32, generation->start[GRAPH_DESCENDANTS]);
-	to_links = graph_cache_at(generation, GraphCacheLink, generation->links[GRAPH_ANCESTORS]);
-	from_links = graph_cache_at(generation, GraphCacheLink, generation->links[GRAPH_DESCENDANTS]);
-
-	for (uint32 edge = 0; edge < edge_count; edge++)
-	{
-		if (edge % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		from_start[ends[edge].from + 1]++;
-		to_start[ends[edge].to + 1]++;
-		generation->against_time += ends[edge].from >= ends[edge].to;
-	}
-	sum_up(from_start, node_count);
-	sum_up(to_start, node_count);
-	for (uint32 edge = 0; edge < edge_count; edge++)
-	{
-		if (edge % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		by_from[from_start[ends[edge].from]++] = edge;
-	}
-	shift_back(from_start, node_count);
-	for (uint32 i = 0; i < edge_count; i++)
-	{
-		uint32		edge = by_from[i];
-		GraphCacheLink *link = &to_links[to_start[ends[edge].to]++];
-
-		if (i % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		link->node = ends[edge].from;
-		link->edge = edge;
-	}
-	shift_back(to_start, node_count);
-	for (uint32 to = 0; to < node_count; to++)
-	{
-		if (to % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (uint32 i = to_start[to]; i < to_start[to + 1]; i++)
-		{
-			GraphCacheLink *link = &from_links[from_start[to_links[i].node]++];
-
-			link->node = to;
-			link->edge = to_links[i].edge;
-		}
-	}
-	shift_back(from_start, node_count);
-	order_parallel(build, GRAPH_ANCESTORS);
-	order_parallel(build, GRAPH_DESCENDANTS);
+	graph_cache_sort_links(build->graph, generation, build->ends);
 }
 
 static void

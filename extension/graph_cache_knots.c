@@ -18,8 +18,8 @@
 
 typedef struct Knots
 {
-	const uint32 *start;
-	const GraphCacheLink *links;
+	const GraphCacheHead *heads;
+	const uint32 *link_nodes;
 	uint32	   *order;			/* in which nodes were found; 0: not yet */
 	uint32	   *low;			/* the first in that order that is known to be in the same component */
 	uint32	   *next;			/* the link to be followed next */
@@ -43,7 +43,7 @@ static void
 enter(Knots *knots, uint32 node)
 {
 	knots->order[node] = knots->low[node] = ++knots->found;
-	knots->next[node] = knots->start[node];
+	knots->next[node] = knots->heads[node].begin;
 	knots->path[knots->path_length++] = node;
 	knots->open[knots->open_count++] = node;
 }
@@ -84,12 +84,12 @@ visit(Knots *knots, uint32 root)
 
 		if (steps % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (knots->next[node] == knots->start[node + 1])
+		if (knots->next[node] == knots->heads[node + 1].begin)
 		{
 			leave(knots, node);
 			continue;
 		}
-		target = knots->links[knots->next[node]++].node;
+		target = knots->link_nodes[knots->next[node]++];
 		if (target == node)
 			tie(knots, node);
 		else if (knots->order[target] == 0)
@@ -106,8 +106,8 @@ graph_cache_find_knots(Graph *graph, const GraphCacheGeneration *generation, uin
 	Size		size = (Size) count * sizeof(uint32);
 	uint32	  **arrays[5];
 	Knots		knots = {
-		.start = graph_cache_at(generation, uint32, generation->start[GRAPH_ANCESTORS]),
-		.links = graph_cache_at(generation, GraphCacheLink, generation->links[GRAPH_ANCESTORS]),
+		.heads = graph_cache_at(generation, GraphCacheHead, generation->heads[GRAPH_ANCESTORS]),
+		.link_nodes = graph_cache_at(generation, uint32, generation->link_nodes[GRAPH_ANCESTORS]),
 		.bits = bits
 	};
 

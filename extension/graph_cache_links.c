@@ -114,16 +114,51 @@ comes_first(GraphCacheView *view, const GraphCacheLink *link, const GraphCacheLi
 	return memcmp(&edge->id, &extra_edge->edge.id, UUID_LEN) < 0;
 }
 
-const GraphCacheLink *
-graph_cache_merged_links(GraphCacheView *view, uint32 node, uint32 *count)
+/* Whether a link of the generation is to be followed. */
+static bool
+is_followed(GraphCacheView *view, const GraphCacheLink *link)
 {
-	bool		is_extra = node >= view->node_count;
-	const GraphCacheLink *link = is_extra ? NULL : &view->links[view->start[node]];
-	const GraphCacheLink *end = is_extra ? NULL : &view->links[view->start[node + 1]];
+	if (view->hidden && bit_is_set(view->hidden, link->edge))
+		return false;
+	if (view->hidden_nodes && bit_is_set(view->hidden_nodes, link->node))
+		return false;
+	if (view->filter && !graph_cache_accepts(view, link))
+		return false;
+	return !view->ask_horizon || is_within_horizon(view, link);
+}
+
+static void
+make_room(GraphCacheView *view, uint32 count)
+{
+	Size		old_size = (Size) view->merged_capacity * sizeof(uint32);
+	Size		size = Max(old_size, 64 * sizeof(uint32));
+
+	if (likely(count <= view->merged_capacity))
+		return;
+	while (size < (Size) count * sizeof(uint32))
+		size *= 2;
+	view->merged_nodes = graph_grow(view->graph, view->merged_nodes, old_size, size);
+	view->merged_edges = graph_grow(view->graph, view->merged_edges, old_size, size);
+	view->merged_capacity = size / sizeof(uint32);
+}
+
+static inline void
+add_merged(GraphCacheView *view, GraphCacheLinks *merged, const GraphCacheLink *link)
+{
+	view->merged_nodes[merged->count] = link->node;
+	view->merged_edges[merged->count++] = link->edge;
+}
+
+GraphCacheLinks
+graph_cache_merged_links(GraphCacheView *view, uint32 node)
+{
+	GraphCacheLinks held = {NULL, NULL, 0};
+	GraphCacheLinks merged;
 	uint32		next = 0;
 	uint32		last = 0;
 
-	*count = 0;
+	if (node < view->node_count)
+		held = graph_cache_held_links(view, node);
 	if (view->extra_link_count > 0 && bit_is_set(view->has_extra, node))
 	{
 		next = first_extra_link(view, node);
@@ -131,33 +166,21 @@ graph_cache_merged_links(GraphCacheView *view, uint32 node, uint32 *count)
 			last++;
 	}
 	else if (!view->hidden && !view->hidden_nodes && !view->filter && !view->ask_horizon)
+		return held;
+	make_room(view, held.count + last - next);
+	merged = (GraphCacheLinks) {view->merged_nodes, view->merged_edges, 0};
+	for (uint32 i = 0; i < held.count; i++)
 	{
-		*count = end - link;
-		return link;
-	}
-	for (; link < end; link++)
-	{
+		GraphCacheLink link = {held.nodes[i], held.edges[i]};
+
 		CHECK_FOR_INTERRUPTS();
-		if (view->hidden && bit_is_set(view->hidden, link->edge))
+		if (!is_followed(view, &link))
 			continue;
-		if (view->hidden_nodes && bit_is_set(view->hidden_nodes, link->node))
-			continue;
-		if (view->filter && !graph_cache_accepts(view, link))
-			continue;
-		if (view->ask_horizon && !is_within_horizon(view, link))
-			continue;
-		for (; next < last && !comes_first(view, link, &view->extra_links[next].link); next++)
-		{
-			graph_reserve(view->graph, view->scratch, *count, view->scratch_capacity);
-			view->scratch[(*count)++] = view->extra_links[next].link;
-		}
-		graph_reserve(view->graph, view->scratch, *count, view->scratch_capacity);
-		view->scratch[(*count)++] = *link;
+		for (; next < last && !comes_first(view, &link, &view->extra_links[next].link); next++)
+			add_merged(view, &merged, &view->extra_links[next].link);
+		add_merged(view, &merged, &link);
 	}
 	for (; next < last; next++)
-	{
-		graph_reserve(view->graph, view->scratch, *count, view->scratch_capacity);
-		view->scratch[(*count)++] = view->extra_links[next].link;
-	}
-	return view->scratch;
+		add_merged(view, &merged, &view->extra_links[next].link);
+	return merged;
 }

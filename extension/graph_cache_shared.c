@@ -134,7 +134,7 @@ graph_cache_define_parameters(void)
 		return;
 	DefineCustomIntVariable("reason.adjacency_cache_size",
 							"Sets the shared memory for the adjacency cache; 0 does without.",
-							"About 50 bytes an edge and 60 a node; twice that keeps a cache in use while the next one is built.",
+							"About 50 bytes an edge and 85 a node; twice that keeps a cache in use while the next one is built.",
 							&cache_size_mb, 256, 0, INT_MAX / 2, PGC_POSTMASTER, GUC_UNIT_MB, NULL, NULL, NULL);
 	if (cache_size_mb == 0)
 		return;
@@ -418,7 +418,8 @@ graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms)
 	graph_cache_collapse(area, area_size(), room->begin, used);
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	retire_own();
-	extent->size = MAXALIGN(used);
+	/* So that the next begins with a line of the processor's caches. */
+	extent->size = TYPEALIGN(PG_CACHE_LINE_SIZE, used);
 	extent->built_at = GetCurrentTimestamp();
 	extent->build_ms = build_ms;
 	extent->state = EXTENT_READY;

@@ -209,8 +209,9 @@ graph_cache_view(Graph *graph, GraphDirection direction)
 	view->generation = generation;
 	view->nodes = graph_cache_at(generation, GraphCacheNode, generation->nodes);
 	view->edges = graph_cache_at(generation, GraphCacheEdge, generation->edges);
-	view->start = graph_cache_at(generation, uint32, generation->start[direction]);
-	view->links = graph_cache_at(generation, GraphCacheLink, generation->links[direction]);
+	view->heads = graph_cache_at(generation, GraphCacheHead, generation->heads[direction]);
+	view->link_nodes = graph_cache_at(generation, uint32, generation->link_nodes[direction]);
+	view->link_edges = graph_cache_at(generation, uint32, generation->link_edges[direction]);
 	view->node_count = generation->node_count;
 	view->edge_count = generation->edge_count;
 	view->ask_horizon = horizon && generation->last_no > horizon->decided_no;

@@ -74,8 +74,9 @@ typedef struct GraphCacheView
 	GraphCacheGeneration *generation;
 	const GraphCacheNode *nodes;
 	const GraphCacheEdge *edges;
-	const uint32 *start;		/* of the direction */
-	const GraphCacheLink *links;
+	const GraphCacheHead *heads;	/* of the direction */
+	const uint32 *link_nodes;
+	const uint32 *link_edges;
 	uint32		node_count;
 	uint32		edge_count;
 	uint16		division;
@@ -108,8 +109,9 @@ typedef struct GraphCacheView
 	GraphCacheMoved *moved;		/* by node */
 	uint32		moved_count;
 
-	GraphCacheLink *scratch;
-	uint32		scratch_capacity;
+	uint32	   *merged_nodes;	/* of the node whose links were asked for last */
+	uint32	   *merged_edges;
+	uint32		merged_capacity;
 } GraphCacheView;
 
 static inline void
@@ -146,17 +148,38 @@ graph_cache_edge(const GraphCacheView *view, uint32 edge)
 /* Whether a comes before b by (created_at, id): less than, equal to or greater than 0. */
 extern int	graph_cache_compare(const GraphCacheView *view, uint32 a, uint32 b);
 
-/* As graph_cache_links(), when there are changes to mind. */
-extern const GraphCacheLink *graph_cache_merged_links(GraphCacheView *view, uint32 node, uint32 *count);
-
-/* The links of a node in order; valid until the next call. */
-static inline const GraphCacheLink *
-graph_cache_links(GraphCacheView *view, uint32 node, uint32 *count)
+/* The links of a node in order. */
+typedef struct GraphCacheLinks
 {
-	if (unlikely(!view->is_plain))
-		return graph_cache_merged_links(view, node, count);
-	*count = view->start[node + 1] - view->start[node];
-	return &view->links[view->start[node]];
+	const uint32 *nodes;		/* the other ends */
+	const uint32 *edges;
+	uint32		count;
+} GraphCacheLinks;
+
+/* As the generation has them. */
+static inline GraphCacheLinks
+graph_cache_held_links(const GraphCacheView *view, uint32 node)
+{
+	uint32		begin = view->heads[node].begin;
+
+	return (GraphCacheLinks) {view->link_nodes + begin, view->link_edges + begin, view->heads[node + 1].begin - begin};
+}
+
+/* As graph_cache_links(), when there are changes to mind. */
+extern GraphCacheLinks graph_cache_merged_links(GraphCacheView *view, uint32 node);
+
+/* Valid until the next call. */
+static inline GraphCacheLinks
+graph_cache_links(GraphCacheView *view, uint32 node)
+{
+	return likely(view->is_plain) ? graph_cache_held_links(view, node) : graph_cache_merged_links(view, node);
+}
+
+/* If the head of a node has all of its links, and nothing changed: the head.  Otherwise NULL. */
+static inline const GraphCacheHead *
+graph_cache_head(const GraphCacheView *view, uint32 node)
+{
+	return view->is_plain && view->heads[node].node[0] != GRAPH_CACHE_MANY ? &view->heads[node] : NULL;
 }
 
 #endif							/* REASON_GRAPH_CACHE_VIEW_H */

@@ -19,9 +19,11 @@
 
 #define MOST_NODES (PG_UINT32_MAX - 2)
 /* How far ahead the processor is asked for what is needed next. */
-#define FETCH_STARTS 64
+#define FETCH_HEADS 64
 #define FETCH_LINKS 32
 #define FETCH_RECORDS 32
+/* What a level of so many nodes leads to stays in the processor's caches until the next level. */
+#define EARLY_LEVEL 256
 #define REACH_AT_ONCE 1024
 
 typedef struct TraceSearch
@@ -31,10 +33,9 @@ typedef struct TraceSearch
 	GraphBits	reached;
 	GraphMap	positions;		/* node → position + 1, once it was made */
 	uint32	   *nodes;			/* by position, as the parents in the trace */
-	uint32	   *edges;			/* tree edges, by position */
+	uint32	   *edges;			/* tree edges, by position; if the view is plain: where their links are */
 	uint32		capacity;
-	uint32		starts_fetched; /* positions whose places of links were fetched ahead */
-	uint32		links_fetched;	/* ... and their links */
+	bool		reads_links;	/* of all nodes, not only those that have more of them than their heads */
 } TraceSearch;
 
 /* ---------------------------------------------------------------- the search */
@@ -57,6 +58,22 @@ grow_reached(TraceSearch *search, uint32 more)
 		search->edges = graph_grow(graph, search->edges, old_size, size);
 	}
 	search->capacity = size / sizeof(uint32);
+}
+
+/* What edges[] has of a link. */
+static inline uint32
+edge_or_place(const GraphCacheView *view, const uint32 *link_edge)
+{
+	return view->is_plain ? (uint32) (link_edge - view->link_edges) : *link_edge;
+}
+
+static inline const GraphCacheEdge *
+tree_edge(const TraceSearch *search, uint32 position)
+{
+	const GraphCacheView *view = search->view;
+	uint32		edge = search->edges[position];
+
+	return graph_cache_edge(view, view->is_plain ? view->link_edges[edge] : edge);
 }
 
 static inline void
@@ -90,28 +107,25 @@ add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
 	added->tid = record->tid;
 }
 
-/* The second step needs what the first has brought: where the links begin, then the links. */
-static inline void
-fetch_ahead(TraceSearch *search, uint32 position)
+/*
+ * The second step needs what the first has brought: where the links begin, then the links.  As a
+ * function of its own it would have no effect that the compiler knows of, and its calls would be left out.
+ */
+static pg_attribute_always_inline void
+fetch_ahead(const TraceSearch *search, uint32 position)
 {
 	const GraphCacheView *view = search->view;
-	const uint32 *nodes = search->nodes;
 	uint32		node_count = search->trace->node_count;
-	uint32		fetched = search->starts_fetched;
 
-	for (uint32 end = Min(position + FETCH_STARTS, node_count); fetched < end; fetched++)
+	if (position + FETCH_HEADS < node_count)
+		__builtin_prefetch(&view->heads[search->nodes[position + FETCH_HEADS]]);
+	if (position + FETCH_LINKS < node_count && search->nodes[position + FETCH_LINKS] < view->node_count)
 	{
-		if (likely(nodes[fetched] < view->node_count))
-			__builtin_prefetch(&view->start[nodes[fetched]]);
+		const GraphCacheHead *head = &view->heads[search->nodes[position + FETCH_LINKS]];
+
+		if (search->reads_links || head->node[0] == GRAPH_CACHE_MANY)
+			__builtin_prefetch(&view->link_nodes[head->begin]);
 	}
-	search->starts_fetched = fetched;
-	fetched = search->links_fetched;
-	for (uint32 end = Min(position + FETCH_LINKS, node_count); fetched < end; fetched++)
-	{
-		if (likely(nodes[fetched] < view->node_count))
-			__builtin_prefetch(&view->links[view->start[nodes[fetched]]]);
-	}
-	search->links_fetched = fetched;
 }
 
 /*
@@ -119,7 +133,8 @@ fetch_ahead(TraceSearch *search, uint32 position)
  * before can hardly be foretold, so nothing depends on it.
  */
 static pg_attribute_always_inline void
-reach(TraceSearch *search, const GraphCacheLink *links, uint32 count, uint32 position, bool with_tree)
+reach(TraceSearch *search, const uint32 *targets, uint32 count, uint32 position, const uint32 *link_edges, bool with_tree,
+	  bool early)
 {
 	Trace	   *trace = search->trace;
 	GraphBits	reached = search->reached;
@@ -135,32 +150,44 @@ reach(TraceSearch *search, const GraphCacheLink *links, uint32 count, uint32 pos
 	edges = search->edges;
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint32		target = links[i].node;
-
-		nodes[at] = target;
+		nodes[at] = targets[i];
 		if (with_tree)
 		{
 			parents[at] = position;
-			edges[at] = links[i].edge;
+			edges[at] = edge_or_place(search->view, &link_edges[i]);
 		}
-		at += graph_bits_add(&reached, target);
+		if (early)
+			__builtin_prefetch(&search->view->heads[targets[i]]);
+		at += graph_bits_add(&reached, targets[i]);
 	}
 	trace->node_count = at;
-	trace->edge_count += count;
 }
 
 static pg_attribute_always_inline void
-reach_all(TraceSearch *search, uint32 position, bool with_tree)
+reach_all(TraceSearch *search, uint32 position, bool with_tree, bool early)
 {
-	uint32		count;
-	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
+	GraphCacheView *view = search->view;
+	uint32		node = search->nodes[position];
+	const GraphCacheHead *head = graph_cache_head(view, node);
+	GraphCacheLinks links;
 
-	for (; unlikely(count > REACH_AT_ONCE); links += REACH_AT_ONCE, count -= REACH_AT_ONCE)
+	if (likely(head != NULL))
+	{
+		uint32 count = (head->node[0] != node) + (head->node[1] != node) + (head->node[2] != node);
+		reach(search, head->node, count, position, view->link_edges + head->begin, with_tree, early);
+		search->trace->edge_count += count;
+		return;
+	}
+	links = graph_cache_links(view, node);
+	search->trace->edge_count += links.count;
+	for (; unlikely(links.count > REACH_AT_ONCE); links.count -= REACH_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
-		reach(search, links, REACH_AT_ONCE, position, with_tree);
+		reach(search, links.nodes, REACH_AT_ONCE, position, links.edges, with_tree, early);
+		links.nodes += REACH_AT_ONCE;
+		links.edges += REACH_AT_ONCE;
 	}
-	reach(search, links, count, position, with_tree);
+	reach(search, links.nodes, links.count, position, links.edges, with_tree, early);
 }
 
 /* Follows the links of the node at a position, one by one. */
@@ -169,33 +196,52 @@ expand(TraceSearch *search, uint32 position, bool grows)
 {
 	Trace	   *trace = search->trace;
 	int64		most = trace->filter.max_nodes < 0 ? MOST_NODES : trace->filter.max_nodes;
-	uint32		count;
-	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
+	GraphCacheLinks links = graph_cache_links(search->view, search->nodes[position]);
 
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < links.count; i++)
 	{
-		uint32		target = links[i].node;
+		uint32		target = links.nodes[i];
 
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
 		if (grows && trace->node_count < most)
 		{
 			if (graph_bits_add(&search->reached, target))
-				add_reached(search, target, position, links[i].edge);
+				add_reached(search, target, position, edge_or_place(search->view, &links.edges[i]));
 		}
 		else if (!graph_bits_has(&search->reached, target))
 			continue;
 		trace->edge_count++;
 		/* For the time being the target is the node's number: see place_edges(). */
 		if (trace->detail == TRACE_EDGES)
-			add_edge(search, links[i].edge, position, target);
+			add_edge(search, links.edges[i], position, target);
 	}
+}
+
+/* Where nothing is added any more: how many links lead to what was reached. */
+static void
+count_inside(TraceSearch *search, uint32 position)
+{
+	uint32		node = search->nodes[position];
+	const GraphCacheHead *head = graph_cache_head(search->view, node);
+	GraphBits	reached = search->reached;
+	uint32		inside = 0;
+
+	if (unlikely(head == NULL))
+	{
+		expand(search, position, false);
+		return;
+	}
+	for (uint32 i = 0; i < GRAPH_CACHE_HEAD_LINKS; i++)
+		inside += graph_bits_has(&reached, head->node[i]) & (head->node[i] != node);
+	search->trace->edge_count += inside;
 }
 
 static void
 expand_level(TraceSearch *search, uint32 begin, uint32 end, bool grows)
 {
 	TraceDetail detail = search->trace->detail;
+	bool		early = end - begin < EARLY_LEVEL;
 	bool		reaches = grows && detail != TRACE_EDGES && search->trace->filter.max_nodes < 0;
 
 	for (uint32 position = begin; position < end; position++)
@@ -203,12 +249,18 @@ expand_level(TraceSearch *search, uint32 begin, uint32 end, bool grows)
 		if (position % 1024 == 1023)
 			CHECK_FOR_INTERRUPTS();
 		fetch_ahead(search, position);
-		if (!reaches)
+		if (!grows && detail == TRACE_COUNT)
+			count_inside(search, position);
+		else if (!reaches)
 			expand(search, position, grows);
+		else if (detail == TRACE_COUNT && early)
+			reach_all(search, position, false, true);
 		else if (detail == TRACE_COUNT)
-			reach_all(search, position, false);
+			reach_all(search, position, false, false);
+		else if (early)
+			reach_all(search, position, true, true);
 		else
-			reach_all(search, position, true);
+			reach_all(search, position, true, false);
 	}
 }
 
@@ -283,19 +335,18 @@ static void
 collect_returns_of(TraceSearch *search, uint32 position, uint32 level_begin)
 {
 	const GraphCacheView *view = search->view;
-	uint32		count;
-	const GraphCacheLink *links = graph_cache_links(search->view, search->nodes[position], &count);
+	GraphCacheLinks links = graph_cache_links(search->view, search->nodes[position]);
 
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < links.count; i++)
 	{
 		uint32		target;
 
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
-		if (!is_in_knot(view, links[i].node))
+		if (!is_in_knot(view, links.nodes[i]))
 			continue;
 		/* The greatest number, if it was not reached. */
-		target = graph_map_get(&search->positions, links[i].node) - 1;
+		target = graph_map_get(&search->positions, links.nodes[i]) - 1;
 		if (target < level_begin || target == position)
 			trace_add_return(search->trace, position, target);
 	}
@@ -374,7 +425,7 @@ write_nodes(TraceSearch *search)
 		ItemPointerSetInvalid(&node->edge_tid);
 		if (node->parent != TRACE_NO_PARENT)
 		{
-			const GraphCacheEdge *edge = graph_cache_edge(search->view, search->edges[i]);
+			const GraphCacheEdge *edge = tree_edge(search, i);
 
 			node->edge_no = edge->no;
 			node->edge_tid = edge->tid;
@@ -402,11 +453,15 @@ trace_cached_rows(const Trace *trace, uint32 first, uint32 count, TraceRow *rows
 		if (!whole)
 			continue;
 		if (likely(fetches))
-			__builtin_prefetch(&graph_cache_edge(view, search->edges[ahead])->id);
+		{
+			__builtin_prefetch(&tree_edge(search, ahead)->id);
+			if (view->is_plain && ahead + FETCH_RECORDS < trace->node_count)
+				__builtin_prefetch(&view->link_edges[search->edges[ahead + FETCH_RECORDS]]);
+		}
 		rows[i].edge_id = rows[i].parent_id = NULL;
 		if (likely(parent != TRACE_NO_PARENT))
 		{
-			rows[i].edge_id = &graph_cache_edge(view, search->edges[position])->id;
+			rows[i].edge_id = &tree_edge(search, position)->id;
 			/* It came as a node before. */
 			rows[i].parent_id = &graph_cache_node(view, search->nodes[parent])->id;
 		}
@@ -423,6 +478,7 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 	memset(search, 0, sizeof(TraceSearch));
 	search->trace = trace;
 	search->view = view;
+	search->reads_links = !view->is_plain || trace->detail == TRACE_EDGES || trace->filter.max_nodes >= 0;
 	trace->search = search;
 	if (first == GRAPH_CACHE_NO_NODE)
 		first = graph_cache_add(view, start);

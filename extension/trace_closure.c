@@ -48,29 +48,40 @@ grow_behind(Closure *closure, uint32 more)
 	closure->behind_capacity = capacity;
 }
 
-/* Whether a node was reached before, and where, can hardly be foretold, so nothing depends on it. */
-static inline void
-reach(Closure *closure, uint32 source, const GraphCacheLink *links, uint32 count)
+/*
+ * Adds where links of the node lead.  Whether a node was reached before, and where, can hardly be
+ * foretold, so nothing depends on it.
+ */
+static pg_attribute_always_inline void
+reach(Closure *closure, uint32 source, const uint32 *targets, uint32 count)
 {
+	GraphBits	reached = closure->reached;
+	GraphBits	ahead = closure->ahead;
+	bool		sweeps = closure->sweeps;
+	bool		back = closure->back;
 	uint32		fresh_count = 0;
+	uint32		behind_count = closure->behind_count;
+	uint32	   *behind;
 
-	if (unlikely(closure->behind_count + count > closure->behind_capacity))
+	if (unlikely(behind_count + count > closure->behind_capacity))
 		grow_behind(closure, count);
+	behind = closure->behind;
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint32		target = links[i].node;
+		uint32		target = targets[i];
 		uint32		page = target >> GRAPH_BITS_PAGE_BITS;
 		uint32		word = target / 64 % GRAPH_BITS_WORDS;
-		bool		fresh = graph_bits_add(&closure->reached, target);
-		bool		is_ahead = closure->sweeps & (closure->back ? target < source : target > source);
+		bool		fresh = graph_bits_add(&reached, target);
+		bool		is_ahead = sweeps & (back ? target < source : target > source);
 
-		if (unlikely(closure->ahead.pages[page] == NULL))
-			graph_bits_page(&closure->ahead, page);
-		closure->ahead.pages[page][word] |= (uint64) (fresh & is_ahead) << (target % 64);
-		closure->behind[closure->behind_count] = target;
-		closure->behind_count += fresh & !is_ahead;
+		if (unlikely(ahead.pages[page] == NULL))
+			graph_bits_page(&ahead, page);
+		ahead.pages[page][word] |= (uint64) (fresh & is_ahead) << (target % 64);
+		behind[behind_count] = target;
+		behind_count += fresh & !is_ahead;
 		fresh_count += fresh;
 	}
+	closure->behind_count = behind_count;
 	closure->trace->node_count += fresh_count;
 	closure->trace->edge_count += count;
 }
@@ -78,15 +89,21 @@ reach(Closure *closure, uint32 source, const GraphCacheLink *links, uint32 count
 static void
 expand(Closure *closure, uint32 source)
 {
-	uint32		count;
-	const GraphCacheLink *links = graph_cache_links(closure->view, source, &count);
+	const GraphCacheHead *head = graph_cache_head(closure->view, source);
+	GraphCacheLinks links;
 
-	for (; unlikely(count > REACH_AT_ONCE); links += REACH_AT_ONCE, count -= REACH_AT_ONCE)
+	if (likely(head != NULL))
+	{
+		reach(closure, source, head->node, head[1].begin - head->begin);
+		return;
+	}
+	links = graph_cache_links(closure->view, source);
+	for (; unlikely(links.count > REACH_AT_ONCE); links.nodes += REACH_AT_ONCE, links.count -= REACH_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
-		reach(closure, source, links, REACH_AT_ONCE);
+		reach(closure, source, links.nodes, REACH_AT_ONCE);
 	}
-	reach(closure, source, links, count);
+	reach(closure, source, links.nodes, links.count);
 }
 
 /*
