@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "graph_leaves.h"
+#include "graph_fetch.h"
 #include "graph_file.h"
 #include "graph_kept.h"
 #include "graph_page.h"
@@ -253,10 +254,10 @@ fetch_page(GraphLeaves *leaves, uint32 call, Fetch *fetch, int64 key)
 	if (found == leaves->ahead)
 		return;					/* on its way already */
 	leaves->ahead = found;
-	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
-	__builtin_prefetch(fetch->page);
-	__builtin_prefetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData));
-	__builtin_prefetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData) - 64);
+	graph_fetch(GetBufferDescriptor(buffer - 1));
+	graph_fetch(fetch->page);
+	graph_fetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData));
+	graph_fetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData) - 64);
 }
 
 /*
@@ -271,13 +272,14 @@ fetch_item(Fetch *fetch)
 	if (fetch->page == NULL)
 		return;
 	items = ((int) ((const PageHeaderData *) fetch->page)->pd_lower - (int) SizeOfPageHeaderData) / (int) sizeof(ItemIdData);
-	if (items <= 0 || items > MaxIndexTuplesPerPage)
+	if (items < 2 || items > MaxIndexTuplesPerPage)
 	{
 		fetch->page = NULL;
 		return;
 	}
-	fetch->item = fetch->part >= 0 && fetch->part <= 1 ? (uint32) (fetch->part * (items - 1)) : 0;
-	__builtin_prefetch(&((const PageHeaderData *) fetch->page)->pd_linp[fetch->item]);
+	/* As graph_search() guesses; the first item is the high key. */
+	fetch->item = fetch->part >= 0 && fetch->part <= 1 ? 1 + (uint32) (fetch->part * (items - 2)) : 0;
+	graph_fetch(&((const PageHeaderData *) fetch->page)->pd_linp[fetch->item]);
 }
 
 static void
@@ -290,8 +292,10 @@ fetch_tuple(Fetch *fetch)
 	offset = ((const PageHeaderData *) fetch->page)->pd_linp[fetch->item].lp_off;
 	if (offset < BLCKSZ)
 	{
-		__builtin_prefetch(fetch->page + offset);
-		__builtin_prefetch(fetch->page + (offset ^ 64));
+		/* Entries are added at the end, which is below: some more of the key may follow, and one of another. */
+		graph_fetch(fetch->page + offset + 32);
+		graph_fetch(fetch->page + offset - 32);
+		graph_fetch(fetch->page + offset - 96);
 	}
 }
 

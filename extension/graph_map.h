@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "graph.h"
+#include "graph_fetch.h"
 
 #define GRAPH_MAP_PAGE_BITS 6
 #define GRAPH_MAP_PAGE (1 << GRAPH_MAP_PAGE_BITS)
@@ -49,7 +50,7 @@ graph_map_hash(const GraphMap *map, int64 number)
 static inline void
 graph_map_fetch_slot(const GraphMap *map, int64 no)
 {
-	__builtin_prefetch(&map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)]);
+	graph_fetch(&map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)]);
 }
 
 static inline void
@@ -58,7 +59,7 @@ graph_map_fetch_value(const GraphMap *map, int64 no)
 	const GraphMapPage *slot = &map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)];
 
 	if (slot->values)
-		__builtin_prefetch(&slot->values[no & (GRAPH_MAP_PAGE - 1)]);
+		graph_fetch(&slot->values[no & (GRAPH_MAP_PAGE - 1)]);
 }
 
 /* The value of a number, 0 unless it was set; valid until the map is gone. */

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "graph_fetch.h"
 #include "graph_heap.h"
 #include "graph_index.h"
 #include "graph_page.h"
@@ -163,7 +164,7 @@ static inline void
 fetch_item(Page page, OffsetNumber last, double guess)
 {
 	if (guess <= last)
-		__builtin_prefetch(graph_tuple_at(page, (OffsetNumber) guess));
+		graph_fetch(graph_tuple_at(page, (OffsetNumber) guess));
 }
 
 /*
