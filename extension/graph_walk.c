@@ -39,6 +39,7 @@ typedef struct Walk
 	Graph	   *graph;
 	GraphIndex *index;
 	const int64 *keys;
+	GraphSieve	sieve;			/* NULL: all entries may make a difference */
 	GraphFilter filter;
 	GraphSink	sink;
 	void	   *argument;
@@ -330,16 +331,30 @@ number_of(const Walk *walk, const GraphEntry *entry)
 }
 
 static void
+hand_on(Walk *walk)
+{
+	GraphIndex *index = walk->index;
+	int			count = index->found_count;
+
+	index->found_count = 0;
+	if (count > 0)
+		walk->sink(walk->argument, index->found, count);
+}
+
+static void
 accept_row(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
 	Walk	   *walk = argument;
+	GraphIndex *index = walk->index;
 
 	if (walk->graph->horizon &&
-		!graph_horizon_sees(walk->graph, walk->index->heap, number_of(walk, entry), tuple))
+		!graph_horizon_sees(walk->graph, index->heap, number_of(walk, entry), tuple))
 		return;
 	if (walk->filter && !walk->filter(walk->argument, tuple, desc))
 		return;
-	walk->sink(walk->argument, entry, 1);
+	index->found[index->found_count++] = *entry;
+	if (index->found_count >= FOUND_ENOUGH)
+		hand_on(walk);
 }
 
 static void
@@ -351,6 +366,7 @@ check_pending(Walk *walk)
 		return;
 	graph_visit_rows(walk->graph, index->heap, index->pending, index->pending_count, accept_row, walk);
 	index->pending_count = 0;
+	hand_on(walk);
 }
 
 /* The page that the entries are from must still be pinned. */
@@ -381,6 +397,7 @@ judge(Walk *walk)
 	Graph	   *graph = walk->graph;
 	GraphIndex *index = walk->index;
 	const GraphHorizon *horizon = graph->horizon;
+	uint32		pending = index->pending_count;
 	int			visible = 0;
 
 	for (int i = 0; i < index->found_count; i++)
@@ -408,9 +425,10 @@ judge(Walk *walk)
 		graph_reserve(graph, index->pending, index->pending_count, index->pending_capacity);
 		index->pending[index->pending_count++] = *entry;
 	}
-	index->found_count = 0;
-	if (visible > 0)
-		walk->sink(walk->argument, index->found, visible);
+	index->found_count = visible;
+	hand_on(walk);
+	if (walk->sieve && pending < index->pending_count)
+		index->pending_count = pending + walk->sieve(walk->argument, index->pending + pending, index->pending_count - pending);
 	if (index->pending_count >= PENDING_ENTRIES)
 		check_pending(walk);
 }
@@ -503,8 +521,8 @@ collect_pages(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
 }
 
 void
-graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-		   GraphFilter filter, GraphSink sink, void *argument)
+graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
+				  GraphSieve sieve, GraphFilter filter, GraphSink sink, void *argument)
 {
 	GraphIndex *index;
 	Walk		walk;
@@ -513,7 +531,7 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 	if (count == 0)
 		return;
 	index = graph_index_open(graph, kind);
-	walk = (Walk) {graph, index, keys, filter, sink, argument};
+	walk = (Walk) {graph, index, keys, sieve, filter, sink, argument};
 	pgstat_count_index_scan(index->index);
 	index->leaves = graph_leaves_of(kind, index->index);
 	index->found_count = 0;
@@ -529,4 +547,11 @@ graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 	}
 	judge(&walk);
 	check_pending(&walk);
+}
+
+void
+graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
+		   GraphFilter filter, GraphSink sink, void *argument)
+{
+	graph_walk_sieved(graph, kind, keys, count, NULL, filter, sink, argument);
 }

@@ -95,6 +95,35 @@ add_node(TraceLevel *level, uint32 source, const GraphEntry *entry)
 	ItemPointerSetInvalid(&node->tid);
 }
 
+/* Whether the edge from a node of the level to one that was reached before it was expanded may close a cycle. */
+static inline bool
+may_return(const TraceLevel *level, const GraphEntry *entry, uint32 source, uint32 target)
+{
+	const Trace *trace = level->trace;
+
+	return trace->detail >= TRACE_NODES && (target < level->begin || target == source) &&
+		(trace->nodes[source].is_behind_back_edge ||
+		 trace_is_back_edge(trace, level->frontier[entry->position].no, entry->link.other_no));
+}
+
+/*
+ * Whether follow_edge() would do more than count the edge.  Which of several edges leads to a node first is not known
+ * before all of the level were followed; what leads to a node of an earlier level is of interest only if it
+ * closes a cycle.
+ */
+static inline bool
+makes_a_difference(const TraceLevel *level, const GraphEntry *entry)
+{
+	uint32		reached = graph_map_get(&level->trace->map, entry->link.other_no);
+	uint32		target = reached - 1;
+
+	if (reached == 0)
+		return level->grows;
+	if (target < level->end)
+		return may_return(level, entry, level->frontier[entry->position].index, target);
+	return reached != TRACE_LEFT_OUT;
+}
+
 static inline void
 follow_edge(TraceLevel *level, const GraphEntry *entry)
 {
@@ -147,31 +176,53 @@ follow_edge(TraceLevel *level, const GraphEntry *entry)
 	else
 	{
 		trace->edge_count++;
-		if (trace->detail >= TRACE_NODES && (target < level->begin || target == source) &&
-			(trace->nodes[source].is_behind_back_edge ||
-			 trace_is_back_edge(trace, level->frontier[entry->position].no, entry->link.other_no)))
+		if (may_return(level, entry, source, target))
 			trace_add_return(trace, source, target);
 	}
 	if (trace->detail == TRACE_EDGES)
 		add_edge(trace, source, target, entry);
 }
 
+/* The map is larger than the caches: what comes after entry `i` is asked for, in the two steps it takes. */
+static inline void
+fetch_map_ahead(const GraphMap *map, const GraphEntry *entries, int i, int count)
+{
+	if (i == 0)
+	{
+		for (int first = 0; first < Min(count, 16); first++)
+			graph_map_fetch_slot(map, entries[first].link.other_no);
+	}
+	if (i + 16 < count)
+		graph_map_fetch_slot(map, entries[i + 16].link.other_no);
+	if (i + 8 < count)
+		graph_map_fetch_value(map, entries[i + 8].link.other_no);
+}
+
 static void
 follow_edges(void *argument, const GraphEntry *entries, int count)
 {
-	GraphMap   *map = &((TraceLevel *) argument)->trace->map;
+	TraceLevel *level = argument;
 
-	/* The map is larger than the caches: ask for what comes next, in the two steps it takes. */
-	for (int i = 0; i < Min(count, 16); i++)
-		graph_map_fetch_slot(map, entries[i].link.other_no);
 	for (int i = 0; i < count; i++)
 	{
-		if (i + 16 < count)
-			graph_map_fetch_slot(map, entries[i + 16].link.other_no);
-		if (i + 8 < count)
-			graph_map_fetch_value(map, entries[i + 8].link.other_no);
-		follow_edge(argument, &entries[i]);
+		fetch_map_ahead(&level->trace->map, entries, i, count);
+		follow_edge(level, &entries[i]);
 	}
+}
+
+static int
+sieve_edges(void *argument, GraphEntry *entries, int count)
+{
+	TraceLevel *level = argument;
+	int			kept = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		fetch_map_ahead(&level->trace->map, entries, i, count);
+		if (makes_a_difference(level, &entries[i]))
+			entries[kept++] = entries[i];
+	}
+	return kept;
 }
 
 static bool
@@ -186,14 +237,15 @@ static void
 walk_edges(TraceLevel *level, GraphIndexKind kind, uint32 count)
 {
 	Trace	   *trace = level->trace;
+	bool		counts_edges = trace->detail == TRACE_COUNT || trace->detail == TRACE_EDGES;
 
 	for (uint32 i = 0; i < count; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
 		level->keys[i] = level->frontier[i].no;
 	}
-	graph_walk(trace->graph, kind, level->keys, count,
-			   trace_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
+	graph_walk_sieved(trace->graph, kind, level->keys, count, counts_edges ? NULL : sieve_edges,
+					  trace_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
 }
 
 static void
