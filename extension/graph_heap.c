@@ -8,6 +8,7 @@
 
 #include "graph.h"
 #include "graph_heap.h"
+#include "graph_recent.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -26,6 +27,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+
+/* Rows after the one that is visited which are fetched ahead. */
+#define ITEMS_AHEAD 16
+#define ROWS_AHEAD 8
 
 static inline uint64
 tid_order(const ItemPointerData *tid)
@@ -103,12 +108,56 @@ graph_horizon_sees(Graph *graph, Relation heap, int64 no, HeapTuple tuple)
 		(heap == graph->node && was_recorded(graph, no));
 }
 
+/*
+ * The version of the row that the snapshot sees.  On a page that all see as it is nothing needs to be asked of it: the
+ * snapshot was there before the tid was read, so that no other row can have taken the place since and be visible to all.
+ */
+static inline bool
+find_version(Graph *graph, Relation heap, Buffer buffer, bool all_visible, ItemPointerData tid, HeapTuple tuple)
+{
+	Page		page = BufferGetPage(buffer);
+	OffsetNumber offset = ItemPointerGetOffsetNumber(&tid);
+	ItemId		item = PageGetItemId(page, offset);
+
+	/* The place of one that was never committed may be free by now; that of one with a new version leads there. */
+	if (!all_visible || offset > PageGetMaxOffsetNumber(page) || !ItemIdIsNormal(item))
+		return heap_hot_search_buffer(&tid, heap, buffer, graph->snapshot, tuple, NULL, true);
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+	tuple->t_len = ItemIdGetLength(item);
+	tuple->t_tableOid = RelationGetRelid(heap);
+	tuple->t_self = tid;
+	return true;
+}
+
+/* As a sequential scan has it: a standby's snapshot may be older than what the page says.  Predicate locks are for rows. */
+static inline bool
+is_all_visible(const Graph *graph, Buffer buffer)
+{
+	return PageIsAllVisible(BufferGetPage(buffer)) && !graph->snapshot->takenDuringRecovery && !graph->serializable;
+}
+
+/* Before entry `next` is visited: has the processor fetch what comes after it, in the two steps it takes. */
+static inline void
+fetch_rows_ahead(Relation heap, const GraphEntry *entries, uint32 next, uint32 count)
+{
+	if (next == 0)
+	{
+		for (uint32 i = 0; i < Min(count, ITEMS_AHEAD); i++)
+			graph_recent_fetch_item(heap, &entries[i].tid);
+		for (uint32 i = 0; i < Min(count, ROWS_AHEAD); i++)
+			graph_recent_fetch_row(heap, &entries[i].tid);
+	}
+	if (next + ITEMS_AHEAD < count)
+		graph_recent_fetch_item(heap, &entries[next + ITEMS_AHEAD].tid);
+	if (next + ROWS_AHEAD < count)
+		graph_recent_fetch_row(heap, &entries[next + ROWS_AHEAD].tid);
+}
+
 void
 graph_visit_rows(Graph *graph, Relation heap, GraphEntry *entries, uint32 count,
 				 GraphVisitor visitor, void *argument)
 {
 	TupleDesc	desc = RelationGetDescr(heap);
-	Buffer		buffer = InvalidBuffer;
 	HeapTupleData tuples[MaxHeapTuplesPerPage];
 	uint32		of_tuple[MaxHeapTuplesPerPage];
 	uint32		next = 0;
@@ -117,25 +166,26 @@ graph_visit_rows(Graph *graph, Relation heap, GraphEntry *entries, uint32 count,
 	while (next < count)
 	{
 		BlockNumber block = ItemPointerGetBlockNumber(&entries[next].tid);
+		Buffer		buffer;
+		bool		all_visible;
 		int			visible = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = ReleaseAndReadBuffer(buffer, heap, block);
+		buffer = graph_recent_read(heap, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		all_visible = is_all_visible(graph, buffer);
 		for (; next < count && visible < MaxHeapTuplesPerPage; next++)
 		{
-			ItemPointerData tid = entries[next].tid;
-
-			if (ItemPointerGetBlockNumber(&tid) != block)
+			if (ItemPointerGetBlockNumber(&entries[next].tid) != block)
 				break;
-			if (heap_hot_search_buffer(&tid, heap, buffer, graph->snapshot, &tuples[visible], NULL, true))
+			fetch_rows_ahead(heap, entries, next, count);
+			if (find_version(graph, heap, buffer, all_visible, entries[next].tid, &tuples[visible]))
 				of_tuple[visible++] = next;
 		}
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		/* The pin keeps the tuples where they are. */
 		for (int i = 0; i < visible; i++)
 			visitor(argument, &entries[of_tuple[i]], &tuples[i], desc);
-	}
-	if (BufferIsValid(buffer))
 		ReleaseBuffer(buffer);
+	}
 }

@@ -53,21 +53,33 @@ is_among(Datum value, int count, const RecordText *names)
 	return trace_accepts_name((RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)}, count, names);
 }
 
+/* Where the column after one of variable length begins; it is of 8 bytes. */
+static inline const void *
+after(const char *column)
+{
+	return (const void *) MAXALIGN((uintptr_t) column + VARSIZE_ANY(column));
+}
+
+/*
+ * None of an edge's columns up to created_at is ever NULL, so they stand one behind the other: found in one pass,
+ * where heap_getattr() would walk there from the first for each.
+ */
 bool
 trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc)
 {
-	bool		isnull;
+	const char *no = (const char *) tuple->t_data + tuple->t_data->t_hoff;
+	const char *division = no + sizeof(int64) + UUID_LEN;
+	const int64 *from_no = after(division);
+	const char *type = (const char *) (from_no + 2);
+	const double *weight = after(type);
+	const char *metadata = (const char *) (weight + 1);
 
 	if (filter->edge_type_count >= 0 &&
-		!is_among(heap_getattr(tuple, EDGE_TYPE, desc, &isnull), filter->edge_type_count, filter->edge_types))
+		!is_among(PointerGetDatum(type), filter->edge_type_count, filter->edge_types))
 		return false;
-	if (filter->has_min_weight &&
-		!(DatumGetFloat8(heap_getattr(tuple, EDGE_WEIGHT, desc, &isnull)) >= filter->min_weight))
+	if (filter->has_min_weight && !(*weight >= filter->min_weight))
 		return false;
-	if (filter->has_as_of &&
-		DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull)) > filter->as_of)
-		return false;
-	return true;
+	return !filter->has_as_of || *(const TimestampTz *) after(metadata) <= filter->as_of;
 }
 
 bool

@@ -28,12 +28,19 @@ class Edge:
     type: str = "causal"
     weight: float = 1.0
     no: int = 0
+    metadata: str = "{}"
 
 
 @dataclasses.dataclass
 class Graph:
     nodes: list
     edges: list
+
+
+def some_metadata(seed):
+    """Of every length that decides how it is stored, and so where the columns after it lie: some compressed, some out of line."""
+    note = {0: "x" * 3000, 1: f"{random.Random(seed).getrandbits(12000):x}"}.get(seed % 50, "n" * (seed % 200))
+    return '{"note": "%s"}' % note if note else "{}"
 
 
 def make(rng, shape):
@@ -77,6 +84,8 @@ def make(rng, shape):
         )
         for i, j in pairs
     ]
+    for edge in edges:
+        edge.metadata = some_metadata(edge.id.int % 1000)
     return Graph(nodes, edges)
 
 
@@ -109,10 +118,11 @@ def store(db, graphs, rng=None, division="default"):
                 copy.write_row([n.no, n.id, division, n.type, "test", '{"n": 1}', metadata, n.created_at,
                                 b"s" * 16, b"p" * 32, b"d" * 32, n.id])
         with cursor.copy(
-            "COPY reason.edge (no, id, division, from_no, to_no, type, weight, created_at, digest, audit_event_id) FROM STDIN"
+            "COPY reason.edge (no, id, division, from_no, to_no, type, weight, metadata, created_at, digest, audit_event_id)"
+            " FROM STDIN"
         ) as copy:
             for e in edges:
-                copy.write_row([e.no, e.id, division, e.source.no, e.target.no, e.type, e.weight, e.created_at,
+                copy.write_row([e.no, e.id, division, e.source.no, e.target.no, e.type, e.weight, e.metadata, e.created_at,
                                 b"d" * 32, e.id])
 
 

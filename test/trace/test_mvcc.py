@@ -139,3 +139,11 @@ def test_erased_nodes_stay_in_the_trace(db, start):
     assert traced(db, start) == 2
     text = db.execute("SELECT reason.node_json(%s, '{*}', false)", [start]).fetchone()[0]
     assert '"erased":true' in text and '"payload":null' in text
+
+
+def test_erased_nodes_are_found_where_vacuum_left_them(db, start):
+    """The place that the index knows leads to that of the new version."""
+    for id, in db.execute(TRACED, {"id": start}).fetchall():
+        db.execute("SELECT reason.erase_payload(%s, 'asked for')", [id])
+    db.execute("VACUUM reason.node, reason.edge")
+    assert traced(db, start) == 2
