@@ -1,6 +1,6 @@
 /*
  * init.c
- *		Module load: configuration parameters.
+ *		Module load: configuration parameters, shared memory.
  *
  * Each family of files defines its own parameters in a function called from
  * here, so that SHOW reason.* has one source and the families stay apart.
@@ -10,6 +10,7 @@
 #include "canonical_backend.h"
 #include "graph.h"
 #include "graph_cache.h"
+#include "moments.h"
 #include "trace_cursor.h"
 #include "trace_scan.h"
 #include "write_input.h"
@@ -30,6 +31,7 @@ _PG_init(void)
 	trace_define_parameters();
 	trace_path_define();
 	graph_cache_define_parameters();
+	moments_define();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

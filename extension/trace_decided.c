@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "moments.h"
 #include "trace_decided.h"
 
 #include "access/relation.h"
@@ -11,24 +12,10 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xlog.h"
-#include "commands/sequence.h"
 #include "executor/tuptable.h"
-#include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/xid8.h"
-
-/* Numbers up to `no` had been drawn when `next` was the xid to be given out next. */
-typedef struct Moment
-{
-	Oid			sequence;		/* invalid: none */
-	int64		no;
-	FullTransactionId next;
-} Moment;
-
-/* Of this backend: one that snapshots have come up to, and one that they are to come up to. */
-static Moment passed;
-static Moment awaited;
 
 /* Its place in time, as of an xid that is not older than the snapshot. */
 static FullTransactionId
@@ -39,12 +26,6 @@ full_xmin(Snapshot snapshot, FullTransactionId next)
 	if (snapshot->xmin > XidFromFullTransactionId(next))
 		epoch--;
 	return FullTransactionIdFromEpochAndXid(epoch, snapshot->xmin);
-}
-
-static inline bool
-is_decided(FullTransactionId xmin, FullTransactionId next)
-{
-	return FullTransactionIdFollowsOrEquals(xmin, next);
 }
 
 /* What the sealer has noted, as the snapshot sees it. */
@@ -62,7 +43,7 @@ decided_by_sealer(Graph *graph, FullTransactionId xmin)
 		Datum		candidate_xmax = slot_getattr(slot, 4, &isnull);
 
 		result = DatumGetInt64(slot->tts_values[1]);
-		if (!isnull && is_decided(xmin, DatumGetFullTransactionId(candidate_xmax)))
+		if (!isnull && FullTransactionIdFollowsOrEquals(xmin, DatumGetFullTransactionId(candidate_xmax)))
 			result = Max(result, DatumGetInt64(slot->tts_values[2]));
 	}
 	table_endscan(scan);
@@ -71,57 +52,21 @@ decided_by_sealer(Graph *graph, FullTransactionId xmin)
 	return result;
 }
 
-/* What this backend knows, the present moment included. */
-static int64
-decided_by_moments(FullTransactionId xmin, Moment now)
-{
-	/* A standby learns of numbers before they are drawn; and the sequence may be another, or set back. */
-	if (RecoveryInProgress())
-		return 0;
-	if (passed.sequence != now.sequence || passed.no > now.no)
-		passed.sequence = InvalidOid;
-	if (awaited.sequence != now.sequence || awaited.no > now.no)
-		awaited = now;
-	if (is_decided(xmin, now.next))
-		passed = now;
-	else if (is_decided(xmin, awaited.next))
-	{
-		passed = awaited;
-		awaited = now;
-	}
-	return OidIsValid(passed.sequence) && is_decided(xmin, passed.next) ? passed.no : 0;
-}
-
-static int64
-last_value(Relation sequence)
-{
-	Buffer		buffer = ReadBuffer(sequence, 0);
-	Page		page;
-	HeapTupleHeader tuple;
-	Form_pg_sequence_data data;
-	int64		result;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	tuple = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, FirstOffsetNumber));
-	data = (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
-	result = data->is_called ? data->last_value : data->last_value - 1;
-	UnlockReleaseBuffer(buffer);
-	return result;
-}
-
 int64
 trace_last_no(Graph *graph, int64 *decided_no)
 {
+	/*
+	 * Asked before the sequence is read: a standby learns of numbers before they are drawn, and may
+	 * be promoted at any time.
+	 */
+	bool		recovers = RecoveryInProgress();
 	Relation	sequence = relation_open(get_relname_relid("record_no", graph->schema), AccessShareLock);
-	Moment		now = {.sequence = RelationGetRelid(sequence)};
-	FullTransactionId xmin;
+	Moment		now = recovers ? moment_now(sequence) : moments_note(sequence);
+	FullTransactionId xmin = full_xmin(graph->snapshot, now.next);
 
-	/* In this order: whoever drew a number up to this one had an xid by then. */
-	now.no = last_value(sequence);
-	now.next = ReadNextFullTransactionId();
+	*decided_no = decided_by_sealer(graph, xmin);
+	if (!recovers)
+		*decided_no = Max(*decided_no, moments_decided(sequence, xmin));
 	relation_close(sequence, AccessShareLock);
-	xmin = full_xmin(graph->snapshot, now.next);
-	*decided_no = Max(decided_by_sealer(graph, xmin), decided_by_moments(xmin, now));
 	return now.no;
 }

@@ -3,11 +3,9 @@
  *		Which record numbers need no second look on the later pages of a trace.
  *
  * A number is decided for a snapshot if whoever drew it had ended before the snapshot was taken:
- * what it left is seen by that snapshot and by every later one, or by none.  That follows
- * from what the sealer goes by (audit_seal.c): a number is drawn only by transactions that have
- * their xid, so what was drawn up to some moment is decided once xmin of a snapshot has come up to the xid
- * that was to be given out next just after.  The sealer need not run for that: if nobody writes, the
- * present moment will do; if somebody does, an earlier one that this backend has noted.
+ * what it left is seen by that snapshot and by every later one, or by none.  Up to which number that
+ * holds, the sealer says (audit_seal.c), if one runs; if nobody writes, the present moment; if
+ * somebody does, the newest moment noted that the snapshot has come up to (moments.h).
  */
 #ifndef REASON_TRACE_DECIDED_H
 #define REASON_TRACE_DECIDED_H

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "canonical.h"
+#include "moments.h"
 #include "write_event.h"
 
 #include "access/xact.h"
@@ -66,13 +67,18 @@ event_write(ByteBuffer *out, const WriteEvent *event)
 int64
 next_record_no(void)
 {
+	Oid			sequence = get_relname_relid("record_no", get_namespace_oid("reason", false));
+	int64		no;
+
 	/*
 	 * The sealer concludes from a snapshot which numbers are decided; that
 	 * holds only if a number is never drawn before its transaction shows up
 	 * among the running ones.
 	 */
 	(void) GetTopTransactionId();
-	return nextval_internal(get_relname_relid("record_no", get_namespace_oid("reason", false)), false);
+	no = nextval_internal(sequence, false);
+	moments_drawn(sequence, no);
+	return no;
 }
 
 TimestampTz

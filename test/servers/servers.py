@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 
 import psycopg
 
@@ -85,3 +86,15 @@ def servers():
             with contextlib.suppress(AssertionError):
                 server.stop("immediate")
         shutil.rmtree(parent)
+
+
+def caught_up(standby, primary):
+    with primary.connect() as db:
+        target = db.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
+    deadline = time.monotonic() + 30
+    while True:
+        with standby.connect() as db:
+            if db.execute("SELECT pg_last_wal_replay_lsn() >= %s", [target]).fetchone()[0]:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,5 +1,6 @@
 """A database with the extension, on the server that REASON_TEST_PORT names."""
 
+import contextlib
 import os
 import time
 import uuid
@@ -25,8 +26,8 @@ def build_cache(db):
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def database():
+@contextlib.contextmanager
+def new_database():
     name = f"trace_{uuid.uuid4().hex[:12]}"
     with connect("postgres") as admin:
         admin.execute(f"CREATE DATABASE {name}")
@@ -35,6 +36,19 @@ def database():
     yield name
     with connect("postgres") as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def database():
+    with new_database() as name:
+        yield name
+
+
+@pytest.fixture
+def own():
+    """A database of the test's own."""
+    with new_database() as name:
+        yield name
 
 
 @pytest.fixture

@@ -31,19 +31,6 @@ FILTERS = [
 
 
 @pytest.fixture
-def own():
-    """A database of the test's own."""
-    name = f"cache_{uuid.uuid4().hex[:12]}"
-    with connect("postgres") as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    with connect(name) as db:
-        db.execute("CREATE EXTENSION reasoning_graph")
-    yield name
-    with connect("postgres") as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
 def db(own):
     with connect(own) as connection:
         yield connection

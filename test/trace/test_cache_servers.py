@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
 
 import graphs
-from servers import servers
+from servers import caught_up, servers
 from test_cache import build_cache, compare, random_graph, status, uses_cache, vacuum
 
 def fill(server, rng, size=1500):
@@ -81,18 +81,6 @@ def test_a_larger_one_is_moved_into_huge_pages():
             build_cache(db)
             compare(db, made.nodes, rng, 2)
             assert huge_pages_of(db) >= 2048
-
-
-def caught_up(standby, primary):
-    with primary.connect() as db:
-        target = db.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
-    deadline = time.monotonic() + 30
-    while True:
-        with standby.connect() as db:
-            if db.execute("SELECT pg_last_wal_replay_lsn() >= %s", [target]).fetchone()[0]:
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_standby_has_its_own_and_keeps_it_when_promoted():

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from conftest import connect
 
 
 @pytest.fixture(scope="module")
@@ -163,79 +163,6 @@ def test_erasing_a_payload_between_pages_loses_no_node(db):
     rest = page(db, star, cursor=first["nextCursor"])
     assert ids([first, rest]) == ids([whole])
     assert rest["steps"][-1]["node"]["payload"] is None and rest["steps"][-1]["node"]["erased"] is True
-
-
-# ---------------------------------------------------------------- what a later page costs
-
-
-def buffers(db, node, cursor=None):
-    """That a page touches: what it costs, without a clock."""
-    plan = db.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT reason.trace_json(%s, depth => NULL, \"limit\" => 20, cursor => %s,"
-                      " redact => false, divisions => '{*}')", [node.id, cursor]).fetchone()[0][0]["Plan"]
-    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-
-
-def costs_no_more(db, star):
-    """A later page than the first. Others on the server may draw an xid meanwhile: of some attempts the best counts."""
-    for attempt in range(5):
-        cursor = page(db, star, limit=20)["nextCursor"]
-        first, later = buffers(db, star), buffers(db, star, cursor)
-        if later <= first + 2:
-            return
-    raise AssertionError(f"the first page touches {first} buffers, a later one {later}")
-
-
-@pytest.fixture
-def unsealed(db):
-    """A star of whose records the sealer has passed none, on pages that everybody sees."""
-    star = Started(db, leaves=300)
-    db.execute("DELETE FROM reason.sealer_state")
-    db.execute("VACUUM reason.node, reason.edge")
-    build_cache(db)
-    return star
-
-
-@pytest.mark.parametrize("use", ["off", "always"])
-def test_a_later_page_costs_no_more_than_the_first_without_a_sealer(db, unsealed, use):
-    db.execute(f"SET reason.adjacency_cache = {use}")
-    costs_no_more(db, unsealed)
-
-
-@pytest.mark.parametrize("use", ["off", "always"])
-def test_nor_while_others_write_once_those_of_an_earlier_page_have_ended(db, database, unsealed, use):
-    db.execute(f"SET reason.adjacency_cache = {use}")
-    with connect(database) as writer, connect(database) as other:
-        with other.transaction():
-            add_node(other)
-            page(db, unsealed, limit=20)
-            writer.execute("BEGIN")
-            add_node(writer)
-        costs_no_more(db, unsealed)
-        writer.execute("ROLLBACK")
-
-
-def test_pages_hold_whatever_writers_do(db, database):
-    """Several, in any order, some of them undone, with the sealer's mark moving now and then."""
-    rng = random.Random(8)
-    star = Started(db, leaves=3)
-    begun = []
-    with connect(database) as a, connect(database) as b, connect(database) as c:
-        for _ in range(300):
-            writer = rng.choice([a, b, c])
-            action = rng.choice(["write", "write", "end", "begin a trace", "go on", "go on"])
-            if action == "write":
-                if writer.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
-                    writer.execute("BEGIN")
-                add_edge(writer, add_node(writer), star.id)
-            elif action == "end":
-                writer.execute(rng.choice(["COMMIT", "COMMIT", "ROLLBACK"]))
-            elif action == "begin a trace":
-                with db.transaction():
-                    db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                    begun.append((ids([page(db, star)]), page(db, star, limit=2)))
-            elif begun:
-                whole, first = rng.choice(begun)
-                assert ids([first, page(db, star, cursor=first["nextCursor"])]) == whole
 
 
 def refused(db, message, *args, **options):

@@ -1,0 +1,302 @@
+/*
+ * moments.c
+ *		Which record numbers had been drawn when: noting it, keeping some of it.
+ */
+#include "postgres.h"
+
+#include "moments.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/bufmgr.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/rel.h"
+
+/* Numbers after which whoever draws one notes a moment. */
+#define DISTANCE 256
+/* Gaps are then a third of their age over a hundred million numbers, half of it over some billions. */
+#define KEPT 64
+/* Of more databases than that, those whose moments were noted last are kept. */
+#define DATABASES 64
+#define TRANCHE "reasoning_graph_moments"
+
+/* Of one database. */
+typedef struct Moments
+{
+	Oid			database;		/* invalid: none */
+	Oid			sequence;
+	Oid			file;			/* the sequence's, another one after ALTER SEQUENCE RESTART */
+	int			count;
+	uint64		used_at;		/* by turns */
+	pg_atomic_uint64 newest_no; /* of the last one; may be read without the lock */
+	Moment		moments[KEPT];	/* ascending by both */
+} Moments;
+
+typedef struct Control
+{
+	uint64		turn;
+	Moments		databases[DATABASES];
+} Control;
+
+static Control *control;		/* NULL: not preloaded */
+static LWLock *lock;
+static Moments of_session;
+static Moments *known;			/* this database's, unless another took its place */
+
+static shmem_request_hook_type next_request_hook;
+static shmem_startup_hook_type next_startup_hook;
+
+/* ---------------------------------------------------------------- at the server's start */
+
+static void
+request_memory(void)
+{
+	if (next_request_hook)
+		next_request_hook();
+	RequestAddinShmemSpace(sizeof(Control));
+	RequestNamedLWLockTranche(TRANCHE, 1);
+}
+
+static void
+set_up_memory(void)
+{
+	bool		found;
+
+	if (next_startup_hook)
+		next_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	control = ShmemInitStruct("reasoning graph moments", sizeof(Control), &found);
+	if (!found)
+	{
+		memset(control, 0, sizeof(Control));
+		for (int i = 0; i < DATABASES; i++)
+			pg_atomic_init_u64(&control->databases[i].newest_no, 0);
+	}
+	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+moments_define(void)
+{
+	pg_atomic_init_u64(&of_session.newest_no, 0);
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	next_request_hook = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	next_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = set_up_memory;
+}
+
+/* ---------------------------------------------------------------- whose */
+
+static void
+acquire(LWLockMode mode)
+{
+	if (control)
+		LWLockAcquire(lock, mode);
+}
+
+static void
+release(void)
+{
+	if (control)
+		LWLockRelease(lock);
+}
+
+static void
+forget(Moments *moments)
+{
+	moments->count = 0;
+	pg_atomic_write_u64(&moments->newest_no, 0);
+}
+
+/* Under the exclusive lock: this database's place, or that of the one that has noted nothing for longest. */
+static Moments *
+place_in_memory(void)
+{
+	Moments    *longest = &control->databases[0];
+
+	for (int i = 0; i < DATABASES; i++)
+	{
+		Moments    *moments = &control->databases[i];
+
+		if (moments->database == MyDatabaseId)
+			return moments;
+		if (moments->used_at < longest->used_at)
+			longest = moments;
+	}
+	forget(longest);
+	longest->database = MyDatabaseId;
+	longest->sequence = InvalidOid;
+	longest->used_at = ++control->turn;
+	return longest;
+}
+
+static inline bool
+is_own(const Moments *moments)
+{
+	return moments != NULL && moments->database == MyDatabaseId;
+}
+
+static Moments *
+own_moments(void)
+{
+	if (is_own(known))
+		return known;
+	acquire(LW_EXCLUSIVE);
+	if (control)
+		known = place_in_memory();
+	else
+	{
+		known = &of_session;
+		known->database = MyDatabaseId;
+	}
+	release();
+	return known;
+}
+
+/* Under the lock: whether they are those of this sequence of this database. */
+static bool
+are_of(const Moments *moments, Relation sequence)
+{
+	return is_own(moments) && moments->sequence == RelationGetRelid(sequence) &&
+		moments->file == sequence->rd_rel->relfilenode;
+}
+
+/* ---------------------------------------------------------------- noting */
+
+static int64
+last_value(Relation sequence)
+{
+	Buffer		buffer = ReadBuffer(sequence, 0);
+	Page		page;
+	HeapTupleHeader tuple;
+	Form_pg_sequence_data data;
+	int64		result;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	tuple = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, FirstOffsetNumber));
+	data = (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
+	result = data->is_called ? data->last_value : data->last_value - 1;
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+Moment
+moment_now(Relation sequence)
+{
+	Moment		now;
+
+	/* In this order: whoever drew a number up to this one had an xid by then. */
+	now.no = last_value(sequence);
+	now.next = ReadNextFullTransactionId();
+	return now;
+}
+
+/* Gives up the one that is missed least: the gap that it leaves is smallest for its age. */
+static void
+thin_out(Moments *moments, int64 now_no)
+{
+	const Moment *all = moments->moments;
+	int			least = 1;
+	double		least_gap = INFINITY;
+
+	for (int i = 1; i < moments->count - 1; i++)
+	{
+		double		gap = (double) (all[i + 1].no - all[i - 1].no) / (now_no - all[i - 1].no);
+
+		if (gap < least_gap)
+		{
+			least = i;
+			least_gap = gap;
+		}
+	}
+	moments->count--;
+	memmove(&moments->moments[least], &moments->moments[least + 1], (moments->count - least) * sizeof(Moment));
+}
+
+static void
+append(Moments *moments, Moment now)
+{
+	/* Another session was faster. */
+	if (moments->count > 0 && now.no <= moments->moments[moments->count - 1].no)
+		return;
+	/* Those that say less about the same transactions. */
+	while (moments->count > 0 && FullTransactionIdFollowsOrEquals(moments->moments[moments->count - 1].next, now.next))
+		moments->count--;
+	if (moments->count == KEPT)
+		thin_out(moments, now.no);
+	moments->moments[moments->count++] = now;
+	pg_atomic_write_u64(&moments->newest_no, now.no);
+	if (control)
+		moments->used_at = ++control->turn;
+}
+
+Moment
+moments_note(Relation sequence)
+{
+	Moments    *moments = own_moments();
+	/* Before the sequence is read, which cannot be behind that unless it was set back. */
+	int64		newest_no = pg_atomic_read_u64(&moments->newest_no);
+	Moment		now = moment_now(sequence);
+
+	acquire(LW_EXCLUSIVE);
+	if (is_own(moments))
+	{
+		if (!are_of(moments, sequence) || now.no < newest_no)
+			forget(moments);
+		moments->sequence = RelationGetRelid(sequence);
+		moments->file = sequence->rd_rel->relfilenode;
+		append(moments, now);
+	}
+	release();
+	return now;
+}
+
+void
+moments_drawn(Oid sequence, int64 no)
+{
+	Relation	relation;
+
+	if (is_own(known))
+	{
+		int64		newest_no = pg_atomic_read_u64(&known->newest_no);
+
+		/* One that is not beyond the newest moment was drawn at the same time, or the sequence was set back. */
+		if (no > newest_no && no - newest_no < DISTANCE)
+			return;
+	}
+	relation = relation_open(sequence, AccessShareLock);
+	(void) moments_note(relation);
+	relation_close(relation, AccessShareLock);
+}
+
+/* ---------------------------------------------------------------- asking */
+
+int64
+moments_decided(Relation sequence, FullTransactionId xmin)
+{
+	Moments    *moments = own_moments();
+	int64		no = 0;
+
+	acquire(LW_SHARED);
+	if (are_of(moments, sequence))
+	{
+		for (int i = moments->count - 1; i >= 0 && no == 0; i--)
+		{
+			if (FullTransactionIdFollowsOrEquals(xmin, moments->moments[i].next))
+				no = moments->moments[i].no;
+		}
+	}
+	release();
+	return no;
+}
