@@ -11,6 +11,8 @@
 
 #include "postgres.h"
 
+#include "storage/block.h"
+#include "storage/buf.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 

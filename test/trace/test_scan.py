@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import uuid
 
 import psycopg
 import pytest
@@ -291,3 +292,25 @@ def test_an_edge_to_a_node_that_is_gone_leads_nowhere(database):
                 if f.max_nodes is None:
                     assert db.execute("SELECT * FROM reason.trace_size(%s, max_depth => %s)", [start.id, f.max_depth]
                                       ).fetchone() == (len(expected), len(inside))
+
+
+def test_rows_of_edges_that_make_no_difference_are_not_looked_up(database):
+    """All but the first few lead to nodes that were reached before, whatever their type."""
+    rng = random.Random(10)
+    nodes = [graphs.Node(uuid.UUID(int=rng.getrandbits(128)), graphs.EPOCH) for _ in range(60)]
+    clique = graphs.Graph(nodes, [graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), a, b, graphs.EPOCH) for a in nodes for b in nodes])
+    with connect(database, options="-c reason.adjacency_cache=off") as db:
+        before = db.execute("SELECT pg_relation_size('reason.edge') / 8192").fetchone()[0]
+        graphs.store(db, [clique], rng)
+        db.execute("VACUUM reason.node, reason.edge")
+        blocks = db.execute("SELECT pg_relation_size('reason.edge') / 8192").fetchone()[0] - before
+
+        def buffers(query):
+            explained = db.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", [nodes[0].id]).fetchone()[0][0]["Plan"]
+            return explained["Shared Hit Blocks"] + explained["Shared Read Blocks"]
+
+        # Their ends are reached at depth 1; only counting the edges asks all for their type.
+        call = "reason.trace{}(%s, edge_types => '{{causal}}')"
+        buffers("SELECT node_id FROM " + call.format(""))
+        some, all_of_them = buffers("SELECT node_id FROM " + call.format("")), buffers("SELECT * FROM " + call.format("_size"))
+        assert blocks > 50 and some + blocks / 2 < all_of_them, (blocks, some, all_of_them)
