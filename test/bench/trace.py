@@ -489,7 +489,7 @@ def main():
             run_trace(db, f"synthetic graph, all ancestors of the node at {part:g}", start, None, options.rounds, points)
         del links
         run_small(db, node_at(db, 0.0001))
-        for depth in [4, 6, 8]:
+        for depth in [4, 6, 8, 9, 10]:
             run_trace(db, f"synthetic graph, to depth {depth}", last, depth, options.rounds, points)
         start = node_at(db, 0.03)
         as_of = db.execute("SELECT created_at + interval '1 s' FROM reason.node WHERE id = %s", [start]).fetchone()[0]
