@@ -6,6 +6,9 @@
  * which they are stored, from the start into the direction of the trace: memory is read
  * from one end to the other.  Causes come before effects, mostly: what is found
  * against that order is put on a list, and followed when the sweep is over.
+ *
+ * Nodes are swept in words of 64, each until nothing in it is left to be expanded.  So what is reached
+ * in the present word or in one that is still to come needs no note but its bit.
  */
 #include "postgres.h"
 
@@ -19,17 +22,22 @@
 /* Beyond one edge of so many that leads against that order, a search that fetches ahead is faster. */
 #define IN_ORDER 8
 
+/* Which nodes are expanded by the sweep, when they are reached. */
+typedef enum Sweep
+{
+	SWEEP_BACK,					/* those of the present word and before: it goes from later nodes to earlier ones */
+	SWEEP_FORTH,				/* those of the present word and behind */
+	SWEEP_OVER					/* none */
+} Sweep;
+
 typedef struct Closure
 {
 	Trace	   *trace;
 	GraphCacheView *view;
 	GraphBits	reached;
-	GraphBits	ahead;			/* reached, and to be expanded by the sweep; has the pages that `reached` has */
-	uint32	   *behind;			/* reached, where the sweep has been */
-	uint32		behind_count;
-	uint32		behind_capacity;
-	bool		back;			/* the sweep goes from later nodes to earlier ones */
-	bool		sweeps;
+	uint32	   *missed;			/* reached, and not to be expanded by the sweep */
+	uint32		missed_count;
+	uint32		missed_capacity;
 } Closure;
 
 bool
@@ -39,132 +47,120 @@ trace_closure_pays(const GraphCacheView *view)
 }
 
 static pg_noinline void
-grow_behind(Closure *closure, uint32 more)
+add_missed(Closure *closure, uint32 node, bool fresh)
 {
-	uint32		capacity = Max(closure->behind_capacity * 2, closure->behind_count + more);
-
-	closure->behind = graph_grow(closure->trace->graph, closure->behind, (Size) closure->behind_capacity * sizeof(uint32),
-								 (Size) capacity * sizeof(uint32));
-	closure->behind_capacity = capacity;
+	graph_reserve(closure->trace->graph, closure->missed, closure->missed_count, closure->missed_capacity);
+	closure->missed[closure->missed_count] = node;
+	closure->missed_count += fresh;
 }
 
-/*
- * Adds where links of the node lead.  Whether a node was reached before, and where, can hardly be
- * foretold, so nothing depends on it.
- */
+/* Whether a node was reached before can hardly be foretold: where the sweep comes by, nothing depends on it. */
 static pg_attribute_always_inline void
-reach(Closure *closure, uint32 source, const uint32 *targets, uint32 count)
+reach(Closure *closure, const uint32 *targets, uint32 count, Sweep sweep, uint32 word_begin)
 {
 	GraphBits	reached = closure->reached;
-	GraphBits	ahead = closure->ahead;
-	bool		sweeps = closure->sweeps;
-	bool		back = closure->back;
-	uint32		fresh_count = 0;
-	uint32		behind_count = closure->behind_count;
-	uint32	   *behind;
 
-	if (unlikely(behind_count + count > closure->behind_capacity))
-		grow_behind(closure, count);
-	behind = closure->behind;
 	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		target = targets[i];
-		uint32		page = target >> GRAPH_BITS_PAGE_BITS;
-		uint32		word = target / 64 % GRAPH_BITS_WORDS;
 		bool		fresh = graph_bits_add(&reached, target);
-		bool		is_ahead = sweeps & (back ? target < source : target > source);
 
-		if (unlikely(ahead.pages[page] == NULL))
-			graph_bits_page(&ahead, page);
-		ahead.pages[page][word] |= (uint64) (fresh & is_ahead) << (target % 64);
-		behind[behind_count] = target;
-		behind_count += fresh & !is_ahead;
-		fresh_count += fresh;
+		if (sweep == SWEEP_BACK ? unlikely(target >= word_begin + 64) :
+			sweep == SWEEP_FORTH ? unlikely(target < word_begin) : true)
+			add_missed(closure, target, fresh);
 	}
-	closure->behind_count = behind_count;
-	closure->trace->node_count += fresh_count;
-	closure->trace->edge_count += count;
 }
 
-static void
-expand(Closure *closure, uint32 source)
+static pg_attribute_always_inline void
+expand(Closure *closure, uint32 source, Sweep sweep, uint32 word_begin)
 {
 	const GraphCacheHead *head = graph_cache_head(closure->view, source);
 	GraphCacheLinks links;
 
+	closure->trace->node_count++;
 	if (likely(head != NULL))
 	{
-		reach(closure, source, head->node, head[1].begin - head->begin);
+		uint32		count = head[1].begin - head->begin;
+
+		reach(closure, head->node, count, sweep, word_begin);
+		closure->trace->edge_count += count;
 		return;
 	}
 	links = graph_cache_links(closure->view, source);
+	closure->trace->edge_count += links.count;
 	for (; unlikely(links.count > REACH_AT_ONCE); links.nodes += REACH_AT_ONCE, links.count -= REACH_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
-		reach(closure, source, links.nodes, REACH_AT_ONCE);
+		reach(closure, links.nodes, REACH_AT_ONCE, sweep, word_begin);
 	}
-	reach(closure, source, links.nodes, links.count);
+	reach(closure, links.nodes, links.count, sweep, word_begin);
 }
 
-/*
- * Expands what is to be expanded in a word of 64 nodes, until nothing is. They are taken out at once, so
- * that the next need not wait for what the links of the last have changed.
- */
-static inline void
-expand_word(Closure *closure, uint32 page, uint32 word)
+/* They are taken out of the word at once, so that the next need not wait for what the links of the last have changed. */
+static pg_attribute_always_inline void
+sweep_word(Closure *closure, const uint64 *reached, uint32 begin, Sweep sweep)
 {
-	uint64	   *ahead = &closure->ahead.pages[page][word];
-	uint32		first = (page << GRAPH_BITS_PAGE_BITS) + word * 64;
+	uint64		expanded = 0;
 
-	while (*ahead != 0)
+	while ((*reached & ~expanded) != 0)
 	{
-		uint64		taken = *ahead;
+		uint64		taken = *reached & ~expanded;
 
-		*ahead = 0;
+		expanded |= taken;
 		while (taken != 0)
 		{
-			int			bit = closure->back ? pg_leftmost_one_pos64(taken) : pg_rightmost_one_pos64(taken);
+			int			bit = sweep == SWEEP_BACK ? pg_leftmost_one_pos64(taken) : pg_rightmost_one_pos64(taken);
 
 			taken &= ~(UINT64CONST(1) << bit);
-			expand(closure, first + bit);
+			expand(closure, begin + bit, sweep, begin);
 		}
 	}
 }
 
 static void
-sweep(Closure *closure)
+sweep_back(Closure *closure)
 {
-	uint32		pages = closure->ahead.page_count;
-
-	for (uint32 i = 0; i < pages; i++)
+	for (uint32 page = closure->reached.page_count; page-- > 0;)
 	{
-		uint32		page = closure->back ? pages - 1 - i : i;
+		const uint64 *words = closure->reached.pages[page];
 
 		CHECK_FOR_INTERRUPTS();
-		if (!closure->ahead.pages[page])
+		if (!words)
 			continue;
-		for (uint32 j = 0; j < GRAPH_BITS_WORDS; j++)
-			expand_word(closure, page, closure->back ? GRAPH_BITS_WORDS - 1 - j : j);
+		for (int word = GRAPH_BITS_WORDS - 1; word >= 0; word--)
+			sweep_word(closure, &words[word], (page << GRAPH_BITS_PAGE_BITS) + word * 64, SWEEP_BACK);
+	}
+}
+
+static void
+sweep_forth(Closure *closure)
+{
+	for (uint32 page = 0; page < closure->reached.page_count; page++)
+	{
+		const uint64 *words = closure->reached.pages[page];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!words)
+			continue;
+		for (int word = 0; word < GRAPH_BITS_WORDS; word++)
+			sweep_word(closure, &words[word], (page << GRAPH_BITS_PAGE_BITS) + word * 64, SWEEP_FORTH);
 	}
 }
 
 void
 trace_closure(Trace *trace, uint32 start, GraphCacheView *view)
 {
-	Closure		closure = {.trace = trace, .view = view, .back = view->direction == GRAPH_ANCESTORS};
-	uint32		count = view->node_count + view->extra_node_count + 1;
+	Closure		closure = {.trace = trace, .view = view};
 
-	graph_bits_init(&closure.reached, trace->graph, count);
-	graph_bits_init(&closure.ahead, trace->graph, count);
+	graph_bits_init(&closure.reached, trace->graph, view->node_count + view->extra_node_count + 1);
 	graph_bits_add(&closure.reached, start);
-	graph_bits_add(&closure.ahead, start);
-	trace->node_count = 1;
-	closure.sweeps = true;
-	sweep(&closure);
-	closure.sweeps = false;
-	while (closure.behind_count > 0)
+	if (view->direction == GRAPH_ANCESTORS)
+		sweep_back(&closure);
+	else
+		sweep_forth(&closure);
+	while (closure.missed_count > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		expand(&closure, closure.behind[--closure.behind_count]);
+		expand(&closure, closure.missed[--closure.missed_count], SWEEP_OVER, 0);
 	}
 }
