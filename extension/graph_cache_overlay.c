@@ -468,7 +468,9 @@ graph_cache_overlay(GraphCacheView *view)
 	view->cycles = where_cycles_may_be(view);
 	if (view->cycles == GRAPH_CACHE_KNOTS)
 		view->knots = graph_cache_at(view->generation, uint64, view->generation->knots);
-	view->is_plain = !view->hidden && !view->hidden_nodes && !view->filter && view->extra_link_count == 0 && !view->ask_horizon;
+	/* A node that the generation does not have has no head there, even if nothing leads to it. */
+	view->is_plain = !view->hidden && !view->hidden_nodes && !view->filter && view->extra_link_count == 0 &&
+		view->extra_node_count == 0 && !view->ask_horizon;
 	return true;
 }
 

@@ -182,4 +182,15 @@ graph_cache_head(const GraphCacheView *view, uint32 node)
 	return view->is_plain && view->heads[node].node[0] != GRAPH_CACHE_MANY ? &view->heads[node] : NULL;
 }
 
+/* How many links it has. */
+static inline uint32
+graph_cache_head_count(const GraphCacheHead *head, uint32 node)
+{
+	uint32		count = 0;
+
+	for (int i = 0; i < GRAPH_CACHE_HEAD_LINKS; i++)
+		count += head->node[i] != node;
+	return count;
+}
+
 #endif							/* REASON_GRAPH_CACHE_VIEW_H */

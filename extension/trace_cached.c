@@ -22,9 +22,9 @@
 #define FETCH_HEADS 64
 #define FETCH_LINKS 32
 #define FETCH_RECORDS 32
+#define REACH_AT_ONCE 1024
 /* What a level of so many nodes leads to stays in the processor's caches until the next level. */
 #define EARLY_LEVEL 256
-#define REACH_AT_ONCE 1024
 
 typedef struct TraceSearch
 {
@@ -33,47 +33,29 @@ typedef struct TraceSearch
 	GraphBits	reached;
 	GraphMap	positions;		/* node → position + 1, once it was made */
 	uint32	   *nodes;			/* by position, as the parents in the trace */
-	uint32	   *edges;			/* tree edges, by position; if the view is plain: where their links are */
+	uint32	   *edges;			/* tree edges, by position; NULL before TRACE_TREE */
 	uint32		capacity;
-	bool		reads_links;	/* of all nodes, not only those that have more of them than their heads */
 } TraceSearch;
 
-/* ---------------------------------------------------------------- the search */
+/* ---------------------------------------------------------------- what was reached */
 
-/* Room for so many more. */
+/* Room for so many. */
 static pg_noinline void
-grow_reached(TraceSearch *search, uint32 more)
+grow_reached(TraceSearch *search, Size count)
 {
 	Trace	   *trace = search->trace;
 	Graph	   *graph = trace->graph;
 	Size		old_size = (Size) search->capacity * sizeof(uint32);
 	Size		size = Max(old_size, 256 * sizeof(uint32));
 
-	while (size < ((Size) trace->node_count + more) * sizeof(uint32))
+	while (size < count * sizeof(uint32))
 		size *= 2;
 	search->nodes = graph_grow(graph, search->nodes, old_size, size);
-	if (trace->detail != TRACE_COUNT)
-	{
+	if (trace->detail >= TRACE_DEPTHS)
 		trace->parents = graph_grow(graph, trace->parents, old_size, size);
+	if (trace->detail >= TRACE_TREE)
 		search->edges = graph_grow(graph, search->edges, old_size, size);
-	}
 	search->capacity = size / sizeof(uint32);
-}
-
-/* What edges[] has of a link. */
-static inline uint32
-edge_or_place(const GraphCacheView *view, const uint32 *link_edge)
-{
-	return view->is_plain ? (uint32) (link_edge - view->link_edges) : *link_edge;
-}
-
-static inline const GraphCacheEdge *
-tree_edge(const TraceSearch *search, uint32 position)
-{
-	const GraphCacheView *view = search->view;
-	uint32		edge = search->edges[position];
-
-	return graph_cache_edge(view, view->is_plain ? view->link_edges[edge] : edge);
 }
 
 static inline void
@@ -83,13 +65,12 @@ add_reached(TraceSearch *search, uint32 node, uint32 parent, uint32 edge)
 	uint32		position = trace->node_count++;
 
 	if (unlikely(position == search->capacity))
-		grow_reached(search, 1);
+		grow_reached(search, (Size) position + 1);
 	search->nodes[position] = node;
-	if (trace->detail != TRACE_COUNT)
-	{
+	if (trace->detail >= TRACE_DEPTHS)
 		trace->parents[position] = parent;
+	if (trace->detail >= TRACE_TREE)
 		search->edges[position] = edge;
-	}
 }
 
 static void
@@ -108,87 +89,105 @@ add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
 }
 
 /*
- * The second step needs what the first has brought: where the links begin, then the links.  As a
- * function of its own it would have no effect that the compiler knows of, and its calls would be left out.
+ * Has the processor fetch what is needed for positions that follow: where links begin, then, with what
+ * that has brought, links.  As a function of its own it would have no effect that the compiler knows
+ * of, and its calls would be left out.
  */
 static pg_attribute_always_inline void
-fetch_ahead(const TraceSearch *search, uint32 position)
+fetch_ahead(const GraphCacheView *view, const uint32 *nodes, uint32 position, uint32 node_count, bool reads_links,
+			bool reads_edges)
 {
-	const GraphCacheView *view = search->view;
-	uint32		node_count = search->trace->node_count;
-
 	if (position + FETCH_HEADS < node_count)
-		__builtin_prefetch(&view->heads[search->nodes[position + FETCH_HEADS]]);
-	if (position + FETCH_LINKS < node_count && search->nodes[position + FETCH_LINKS] < view->node_count)
+		__builtin_prefetch(&view->heads[nodes[position + FETCH_HEADS]]);
+	if (position + FETCH_LINKS < node_count && nodes[position + FETCH_LINKS] < view->node_count)
 	{
-		const GraphCacheHead *head = &view->heads[search->nodes[position + FETCH_LINKS]];
+		const GraphCacheHead *head = &view->heads[nodes[position + FETCH_LINKS]];
 
-		if (search->reads_links || head->node[0] == GRAPH_CACHE_MANY)
+		if (reads_links || head->node[0] == GRAPH_CACHE_MANY)
 			__builtin_prefetch(&view->link_nodes[head->begin]);
+		if (reads_edges)
+			__builtin_prefetch(&view->link_edges[head->begin]);
 	}
 }
+
+/* ---------------------------------------------------------------- levels of which all is wanted */
 
 /*
- * Adds what links lead to, where all of it is wanted and no edge is noted: whether a node was reached
- * before can hardly be foretold, so nothing depends on it.
+ * Adds what links of the node at a position lead to, from `at` on, and returns where the next belongs.
+ * Whether a node was reached before can hardly be foretold, so nothing depends on it.
  */
+static pg_attribute_always_inline uint32
+reach(TraceSearch *search, GraphCacheLinks links, uint32 position, uint32 at, TraceDetail detail, bool early)
+{
+	const GraphCacheView *view = search->view;
+	GraphBits	reached = search->reached;
+	uint32	   *nodes = search->nodes;
+
+	for (uint32 i = 0; i < links.count; i++)
+	{
+		nodes[at] = links.nodes[i];
+		if (detail >= TRACE_DEPTHS)
+			search->trace->parents[at] = position;
+		if (detail >= TRACE_TREE)
+			search->edges[at] = links.edges[i];
+		if (early)
+			__builtin_prefetch(&view->heads[links.nodes[i]]);
+		at += graph_bits_add(&reached, links.nodes[i]);
+	}
+	return at;
+}
+
 static pg_attribute_always_inline void
-reach(TraceSearch *search, const uint32 *targets, uint32 count, uint32 position, const uint32 *link_edges, bool with_tree,
-	  bool early)
+reach_level_of(TraceSearch *search, uint32 begin, uint32 end, TraceDetail detail)
 {
 	Trace	   *trace = search->trace;
-	GraphBits	reached = search->reached;
+	GraphCacheView *view = search->view;
+	bool		early = end - begin < EARLY_LEVEL;
 	uint32		at = trace->node_count;
-	uint32	   *nodes;
-	uint32	   *parents;
-	uint32	   *edges;
+	uint64		followed = 0;
 
-	if (unlikely(at + count > search->capacity))
-		grow_reached(search, count);
-	nodes = search->nodes;
-	parents = trace->parents;
-	edges = search->edges;
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 position = begin; position < end; position++)
 	{
-		nodes[at] = targets[i];
-		if (with_tree)
+		uint32		node = search->nodes[position];
+		const GraphCacheHead *head = graph_cache_head(view, node);
+		GraphCacheLinks links;
+
+		if (position % 1024 == 1023)
+			CHECK_FOR_INTERRUPTS();
+		fetch_ahead(view, search->nodes, position, at, !view->is_plain, detail >= TRACE_TREE);
+		if (likely(head != NULL))
+			links = (GraphCacheLinks) {head->node, view->link_edges + head->begin, graph_cache_head_count(head, node)};
+		else
+			links = graph_cache_links(view, node);
+		followed += links.count;
+		if (unlikely(at + links.count > search->capacity))
+			grow_reached(search, at + links.count);
+		for (; unlikely(links.count > REACH_AT_ONCE); links.count -= REACH_AT_ONCE)
 		{
-			parents[at] = position;
-			edges[at] = edge_or_place(search->view, &link_edges[i]);
+			CHECK_FOR_INTERRUPTS();
+			at = reach(search, (GraphCacheLinks) {links.nodes, links.edges, REACH_AT_ONCE}, position, at, detail, early);
+			links.nodes += REACH_AT_ONCE;
+			links.edges += REACH_AT_ONCE;
 		}
-		if (early)
-			__builtin_prefetch(&search->view->heads[targets[i]]);
-		at += graph_bits_add(&reached, targets[i]);
+		at = reach(search, links, position, at, detail, early);
 	}
 	trace->node_count = at;
+	trace->edge_count += followed;
 }
 
-static pg_attribute_always_inline void
-reach_all(TraceSearch *search, uint32 position, bool with_tree, bool early)
+/* One version for each detail, so that none has to be asked for at each link. */
+static void
+reach_level(TraceSearch *search, uint32 begin, uint32 end)
 {
-	GraphCacheView *view = search->view;
-	uint32		node = search->nodes[position];
-	const GraphCacheHead *head = graph_cache_head(view, node);
-	GraphCacheLinks links;
-
-	if (likely(head != NULL))
-	{
-		uint32 count = (head->node[0] != node) + (head->node[1] != node) + (head->node[2] != node);
-		reach(search, head->node, count, position, view->link_edges + head->begin, with_tree, early);
-		search->trace->edge_count += count;
-		return;
-	}
-	links = graph_cache_links(view, node);
-	search->trace->edge_count += links.count;
-	for (; unlikely(links.count > REACH_AT_ONCE); links.count -= REACH_AT_ONCE)
-	{
-		CHECK_FOR_INTERRUPTS();
-		reach(search, links.nodes, REACH_AT_ONCE, position, links.edges, with_tree, early);
-		links.nodes += REACH_AT_ONCE;
-		links.edges += REACH_AT_ONCE;
-	}
-	reach(search, links.nodes, links.count, position, links.edges, with_tree, early);
+	if (search->trace->detail == TRACE_COUNT)
+		reach_level_of(search, begin, end, TRACE_COUNT);
+	else if (search->trace->detail == TRACE_DEPTHS)
+		reach_level_of(search, begin, end, TRACE_DEPTHS);
+	else
+		reach_level_of(search, begin, end, TRACE_TREE);
 }
+
+/* ---------------------------------------------------------------- other levels */
 
 /* Follows the links of the node at a position, one by one. */
 static void
@@ -207,7 +206,7 @@ expand(TraceSearch *search, uint32 position, bool grows)
 		if (grows && trace->node_count < most)
 		{
 			if (graph_bits_add(&search->reached, target))
-				add_reached(search, target, position, edge_or_place(search->view, &links.edges[i]));
+				add_reached(search, target, position, links.edges[i]);
 		}
 		else if (!graph_bits_has(&search->reached, target))
 			continue;
@@ -240,29 +239,23 @@ count_inside(TraceSearch *search, uint32 position)
 static void
 expand_level(TraceSearch *search, uint32 begin, uint32 end, bool grows)
 {
-	TraceDetail detail = search->trace->detail;
-	bool		early = end - begin < EARLY_LEVEL;
-	bool		reaches = grows && detail != TRACE_EDGES && search->trace->filter.max_nodes < 0;
+	const GraphCacheView *view = search->view;
+	bool		counts = !grows && search->trace->detail == TRACE_COUNT;
+	bool		reads_links = !counts || !view->is_plain;
 
 	for (uint32 position = begin; position < end; position++)
 	{
 		if (position % 1024 == 1023)
 			CHECK_FOR_INTERRUPTS();
-		fetch_ahead(search, position);
-		if (!grows && detail == TRACE_COUNT)
+		fetch_ahead(view, search->nodes, position, search->trace->node_count, reads_links, !counts);
+		if (counts)
 			count_inside(search, position);
-		else if (!reaches)
-			expand(search, position, grows);
-		else if (detail == TRACE_COUNT && early)
-			reach_all(search, position, false, true);
-		else if (detail == TRACE_COUNT)
-			reach_all(search, position, false, false);
-		else if (early)
-			reach_all(search, position, true, true);
 		else
-			reach_all(search, position, true, false);
+			expand(search, position, grows);
 	}
 }
+
+/* ---------------------------------------------------------------- the search */
 
 static void
 run_levels(TraceSearch *search)
@@ -284,7 +277,10 @@ run_levels(TraceSearch *search)
 		if (!grows && trace->detail != TRACE_COUNT && trace->detail != TRACE_EDGES)
 			break;
 		trace_begin_level(trace, begin);
-		expand_level(search, begin, end, grows);
+		if (grows && trace->detail != TRACE_EDGES && filter->max_nodes < 0)
+			reach_level(search, begin, end);
+		else
+			expand_level(search, begin, end, grows);
 		begin = end;
 		depth++;
 		if (until != GRAPH_CACHE_NO_NODE && graph_bits_has(&search->reached, until))
@@ -425,7 +421,7 @@ write_nodes(TraceSearch *search)
 		ItemPointerSetInvalid(&node->edge_tid);
 		if (node->parent != TRACE_NO_PARENT)
 		{
-			const GraphCacheEdge *edge = tree_edge(search, i);
+			const GraphCacheEdge *edge = graph_cache_edge(search->view, search->edges[i]);
 
 			node->edge_no = edge->no;
 			node->edge_tid = edge->tid;
@@ -439,32 +435,30 @@ trace_cached_rows(const Trace *trace, uint32 first, uint32 count, TraceRow *rows
 {
 	const TraceSearch *search = trace->search;
 	const GraphCacheView *view = search->view;
+	const uint32 *edges = whole ? search->edges : NULL;
 
 	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		position = first + i;
 		uint32		ahead = position + FETCH_RECORDS;
-		uint32		parent = trace->parents[position];
 		bool		fetches = ahead < trace->node_count;
+		uint32		parent;
 
 		if (likely(fetches))
 			__builtin_prefetch(&graph_cache_node(view, search->nodes[ahead])->id);
 		rows[i].node_id = &graph_cache_node(view, search->nodes[position])->id;
 		if (!whole)
 			continue;
-		if (likely(fetches))
-		{
-			__builtin_prefetch(&tree_edge(search, ahead)->id);
-			if (view->is_plain && ahead + FETCH_RECORDS < trace->node_count)
-				__builtin_prefetch(&view->link_edges[search->edges[ahead + FETCH_RECORDS]]);
-		}
+		if (edges && likely(fetches))
+			__builtin_prefetch(&graph_cache_edge(view, edges[ahead])->id);
 		rows[i].edge_id = rows[i].parent_id = NULL;
-		if (likely(parent != TRACE_NO_PARENT))
-		{
-			rows[i].edge_id = &tree_edge(search, position)->id;
-			/* It came as a node before. */
-			rows[i].parent_id = &graph_cache_node(view, search->nodes[parent])->id;
-		}
+		parent = trace->parents[position];
+		if (unlikely(parent == TRACE_NO_PARENT))
+			continue;
+		/* It came as a node before. */
+		rows[i].parent_id = &graph_cache_node(view, search->nodes[parent])->id;
+		if (edges)
+			rows[i].edge_id = &graph_cache_edge(view, edges[position])->id;
 	}
 }
 
@@ -478,7 +472,6 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 	memset(search, 0, sizeof(TraceSearch));
 	search->trace = trace;
 	search->view = view;
-	search->reads_links = !view->is_plain || trace->detail == TRACE_EDGES || trace->filter.max_nodes >= 0;
 	trace->search = search;
 	if (first == GRAPH_CACHE_NO_NODE)
 		first = graph_cache_add(view, start);
