@@ -15,8 +15,8 @@
  * (created_at, id) of the edge: a breadth-first search that takes them as they come
  * finds the nodes of a trace in their final order.
  *
- * The form is that of compressed sparse rows: links of node n are
- * those from heads[n].begin to heads[n + 1].begin - 1.
+ * The form is that of compressed sparse rows: node n has heads[n + 1].begin - heads[n].begin
+ * links, see graph_cache_first_link().
  */
 #ifndef REASON_GRAPH_CACHE_H
 #define REASON_GRAPH_CACHE_H
@@ -143,14 +143,20 @@ typedef struct GraphCacheGeneration
 	Size		earliest;		/* ... no edge of it, or of one behind, was recorded earlier */
 	GraphCacheTraits traits[GRAPH_CACHE_TABLES];
 	Size		heads[2];		/* GraphCacheHead of each node, and one more, by GraphDirection */
-	Size		link_nodes[2];	/* uint32, the other ends */
-	Size		link_edges[2];	/* uint32 */
+	Size		links[2];		/* uint32: of each node first the other ends, then the edges */
 	uint32		against_time;	/* edges whose cause does not come before their effect */
 	Size		knots;			/* uint64, bits of nodes that lie on a cycle; 0: none does */
 	Size		divisions;		/* each a uint32 length and as many bytes, in order */
 } GraphCacheGeneration;
 
 #define graph_cache_at(generation, type, place) ((type *) ((char *) (generation) + (place)))
+
+/* Where the other ends of a node's links are; the edges follow, as many. */
+static inline const uint32 *
+graph_cache_first_link(const uint32 *links, const GraphCacheHead *head)
+{
+	return links + 2 * (Size) head->begin;
+}
 
 /* ---------------------------------------------------------------- shared memory */
 

@@ -393,17 +393,14 @@ make_links(Build *build)
 {
 	GraphCacheGeneration *generation = build->generation;
 	Size		heads_size = ((Size) generation->node_count + 1) * sizeof(GraphCacheHead);
-	Size		links_size = (Size) generation->edge_count * sizeof(uint32);
+	Size		links_size = 2 * (Size) generation->edge_count * sizeof(uint32);
 
 	/* None of the heads lies across two lines of the processor's caches. */
 	take(build, TYPEALIGN(sizeof(GraphCacheHead), build->used) - build->used);
 	for (int direction = 0; direction < 2; direction++)
 		generation->heads[direction] = take(build, heads_size);
 	for (int direction = 0; direction < 2; direction++)
-	{
-		generation->link_nodes[direction] = take(build, links_size);
-		generation->link_edges[direction] = take(build, links_size);
-	}
+		generation->links[direction] = take(build, links_size);
 	graph_cache_sort_links(build->graph, generation, build->ends);
 }
 

@@ -19,10 +19,10 @@
 typedef struct Knots
 {
 	const GraphCacheHead *heads;
-	const uint32 *link_nodes;
+	const uint32 *links;
 	uint32	   *order;			/* in which nodes were found; 0: not yet */
 	uint32	   *low;			/* the first in that order that is known to be in the same component */
-	uint32	   *next;			/* the link to be followed next */
+	uint32	   *next;			/* how many links were followed */
 	uint32	   *path;			/* nodes that are being visited */
 	uint32		path_length;
 	uint32	   *open;			/* nodes whose component is not known */
@@ -43,7 +43,7 @@ static void
 enter(Knots *knots, uint32 node)
 {
 	knots->order[node] = knots->low[node] = ++knots->found;
-	knots->next[node] = knots->heads[node].begin;
+	knots->next[node] = 0;
 	knots->path[knots->path_length++] = node;
 	knots->open[knots->open_count++] = node;
 }
@@ -80,16 +80,17 @@ visit(Knots *knots, uint32 root)
 	for (uint32 steps = 1; knots->path_length > 0; steps++)
 	{
 		uint32		node = knots->path[knots->path_length - 1];
+		const GraphCacheHead *head = &knots->heads[node];
 		uint32		target;
 
 		if (steps % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (knots->next[node] == knots->heads[node + 1].begin)
+		if (knots->next[node] == head[1].begin - head->begin)
 		{
 			leave(knots, node);
 			continue;
 		}
-		target = knots->link_nodes[knots->next[node]++];
+		target = graph_cache_first_link(knots->links, head)[knots->next[node]++];
 		if (target == node)
 			tie(knots, node);
 		else if (knots->order[target] == 0)
@@ -107,7 +108,7 @@ graph_cache_find_knots(Graph *graph, const GraphCacheGeneration *generation, uin
 	uint32	  **arrays[5];
 	Knots		knots = {
 		.heads = graph_cache_at(generation, GraphCacheHead, generation->heads[GRAPH_ANCESTORS]),
-		.link_nodes = graph_cache_at(generation, uint32, generation->link_nodes[GRAPH_ANCESTORS]),
+		.links = graph_cache_at(generation, uint32, generation->links[GRAPH_ANCESTORS]),
 		.bits = bits
 	};
 

@@ -195,22 +195,25 @@ write_links(const Sort *sort, const Links *all, GraphDirection direction)
 {
 	GraphCacheGeneration *generation = sort->generation;
 	GraphCacheHead *heads = graph_cache_at(generation, GraphCacheHead, generation->heads[direction]);
-	uint32	   *nodes = graph_cache_at(generation, uint32, generation->link_nodes[direction]);
-	uint32	   *edges = graph_cache_at(generation, uint32, generation->link_edges[direction]);
+	uint32	   *kept = graph_cache_at(generation, uint32, generation->links[direction]);
 
-	for (uint32 node = 0; node <= generation->node_count; node++)
-		heads[node].begin = all->start[node];
 	for (uint32 node = 0; node < generation->node_count; node++)
 	{
+		const GraphCacheLink *links = all->links + all->start[node];
+		uint32		count = all->start[node + 1] - all->start[node];
+
 		GRAPH_CHECK_NOW_AND_THEN(node);
-		write_head(&heads[node], node, all->links + all->start[node], all->start[node + 1] - all->start[node]);
+		heads[node].begin = all->start[node];
+		write_head(&heads[node], node, links, count);
+		for (uint32 i = 0; i < count; i++)
+		{
+			GRAPH_CHECK_NOW_AND_THEN(i);
+			kept[i] = links[i].node;
+			kept[count + i] = links[i].edge;
+		}
+		kept += 2 * (Size) count;
 	}
-	for (uint32 i = 0; i < generation->edge_count; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		nodes[i] = all->links[i].node;
-		edges[i] = all->links[i].edge;
-	}
+	heads[generation->node_count].begin = all->start[generation->node_count];
 }
 
 void

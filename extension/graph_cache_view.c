@@ -210,8 +210,7 @@ graph_cache_view(Graph *graph, GraphDirection direction)
 	view->nodes = graph_cache_at(generation, GraphCacheNode, generation->nodes);
 	view->edges = graph_cache_at(generation, GraphCacheEdge, generation->edges);
 	view->heads = graph_cache_at(generation, GraphCacheHead, generation->heads[direction]);
-	view->link_nodes = graph_cache_at(generation, uint32, generation->link_nodes[direction]);
-	view->link_edges = graph_cache_at(generation, uint32, generation->link_edges[direction]);
+	view->links = graph_cache_at(generation, uint32, generation->links[direction]);
 	view->node_count = generation->node_count;
 	view->edge_count = generation->edge_count;
 	view->ask_horizon = horizon && generation->last_no > horizon->decided_no;

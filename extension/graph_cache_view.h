@@ -75,8 +75,7 @@ typedef struct GraphCacheView
 	const GraphCacheNode *nodes;
 	const GraphCacheEdge *edges;
 	const GraphCacheHead *heads;	/* of the direction */
-	const uint32 *link_nodes;
-	const uint32 *link_edges;
+	const uint32 *links;
 	uint32		node_count;
 	uint32		edge_count;
 	uint16		division;
@@ -160,9 +159,11 @@ typedef struct GraphCacheLinks
 static inline GraphCacheLinks
 graph_cache_held_links(const GraphCacheView *view, uint32 node)
 {
-	uint32		begin = view->heads[node].begin;
+	const GraphCacheHead *head = &view->heads[node];
+	const uint32 *nodes = graph_cache_first_link(view->links, head);
+	uint32		count = head[1].begin - head->begin;
 
-	return (GraphCacheLinks) {view->link_nodes + begin, view->link_edges + begin, view->heads[node + 1].begin - begin};
+	return (GraphCacheLinks) {nodes, nodes + count, count};
 }
 
 /* As graph_cache_links(), when there are changes to mind. */
@@ -182,15 +183,15 @@ graph_cache_head(const GraphCacheView *view, uint32 node)
 	return view->is_plain && view->heads[node].node[0] != GRAPH_CACHE_MANY ? &view->heads[node] : NULL;
 }
 
-/* How many links it has. */
-static inline uint32
-graph_cache_head_count(const GraphCacheHead *head, uint32 node)
+/* The same links as graph_cache_held_links() has, their other ends as the head has them. */
+static inline GraphCacheLinks
+graph_cache_head_links(const GraphCacheView *view, const GraphCacheHead *head, uint32 node)
 {
 	uint32		count = 0;
 
 	for (int i = 0; i < GRAPH_CACHE_HEAD_LINKS; i++)
 		count += head->node[i] != node;
-	return count;
+	return (GraphCacheLinks) {head->node, graph_cache_first_link(view->links, head) + count, count};
 }
 
 #endif							/* REASON_GRAPH_CACHE_VIEW_H */

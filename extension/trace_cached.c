@@ -94,8 +94,7 @@ add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
  * of, and its calls would be left out.
  */
 static pg_attribute_always_inline void
-fetch_ahead(const GraphCacheView *view, const uint32 *nodes, uint32 position, uint32 node_count, bool reads_links,
-			bool reads_edges)
+fetch_ahead(const GraphCacheView *view, const uint32 *nodes, uint32 position, uint32 node_count, bool reads_links)
 {
 	if (position + FETCH_HEADS < node_count)
 		__builtin_prefetch(&view->heads[nodes[position + FETCH_HEADS]]);
@@ -104,9 +103,7 @@ fetch_ahead(const GraphCacheView *view, const uint32 *nodes, uint32 position, ui
 		const GraphCacheHead *head = &view->heads[nodes[position + FETCH_LINKS]];
 
 		if (reads_links || head->node[0] == GRAPH_CACHE_MANY)
-			__builtin_prefetch(&view->link_nodes[head->begin]);
-		if (reads_edges)
-			__builtin_prefetch(&view->link_edges[head->begin]);
+			__builtin_prefetch(graph_cache_first_link(view->links, head));
 	}
 }
 
@@ -154,9 +151,9 @@ reach_level_of(TraceSearch *search, uint32 begin, uint32 end, TraceDetail detail
 
 		if (position % 1024 == 1023)
 			CHECK_FOR_INTERRUPTS();
-		fetch_ahead(view, search->nodes, position, at, !view->is_plain, detail >= TRACE_TREE);
+		fetch_ahead(view, search->nodes, position, at, !view->is_plain || detail >= TRACE_TREE);
 		if (likely(head != NULL))
-			links = (GraphCacheLinks) {head->node, view->link_edges + head->begin, graph_cache_head_count(head, node)};
+			links = graph_cache_head_links(view, head, node);
 		else
 			links = graph_cache_links(view, node);
 		followed += links.count;
@@ -247,7 +244,7 @@ expand_level(TraceSearch *search, uint32 begin, uint32 end, bool grows)
 	{
 		if (position % 1024 == 1023)
 			CHECK_FOR_INTERRUPTS();
-		fetch_ahead(view, search->nodes, position, search->trace->node_count, reads_links, !counts);
+		fetch_ahead(view, search->nodes, position, search->trace->node_count, reads_links);
 		if (counts)
 			count_inside(search, position);
 		else
