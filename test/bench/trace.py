@@ -10,6 +10,7 @@ depth, at the depth as well; "rows" looks at all columns.
 """
 
 import argparse
+import contextlib
 import gzip
 import json
 import math
@@ -337,19 +338,42 @@ def buffers(db, query, arguments):
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
 
+@contextlib.contextmanager
+def writers(dsn):
+    """Others write: one of them is in the middle of it."""
+    with psycopg.connect(dsn, autocommit=True) as a, psycopg.connect(dsn, autocommit=True) as b:
+        for _ in range(600):
+            a.execute("BEGIN")
+            a.execute("SELECT reason.add_node('observation', '{}', 'bench')")
+            b.execute("COMMIT")
+            a, b = b, a
+        yield
+
+
 def run_pages(db, title, start, rounds):
-    """A later page walks as the first one does, whether or not a sealer has passed the records."""
-    arguments = {"id": start, "depth": None, "cursor": None}
+    """A later page walks as the first one does: whether a sealer has passed the records, and while others write."""
+    arguments = {"id": start, "depth": None}
     decided = db.execute("SELECT decided_no FROM reason.sealer_state").fetchone()[0]
-    for use, mark in [("off", decided), ("on", decided), ("off", 0), ("on", 0)]:
-        db.execute(f"SET reason.adjacency_cache = {use}")
-        db.execute("UPDATE reason.sealer_state SET decided_no = %s", [mark])
-        arguments["cursor"] = json.loads(db.execute(JSON, arguments).fetchone()[0]).get("nextCursor")
-        if not arguments["cursor"]:
+
+    def compare_pages(session, use, where):
+        session.execute(f"SET reason.adjacency_cache = {use}")
+        cursor = json.loads(session.execute(JSON, arguments | {"cursor": None}).fetchone()[0]).get("nextCursor")
+        if not cursor:
             return
-        where = f"{'indexes' if use == 'off' else 'cache'}, {'sealed' if mark else 'no sealer'}"
-        show(f"{title}, {where}", compare(db, rounds, {"first page": (JSON, use), "second page": (JSON_LATER, use)}, arguments), 1000)
-        print("    buffers: first page {:,}, second page {:,}".format(buffers(db, JSON, arguments), buffers(db, JSON_LATER, arguments)))
+        both = arguments | {"cursor": cursor}
+        show(f"{title}, {'indexes' if use == 'off' else 'cache'}, {where}",
+             compare(session, rounds, {"first page": (JSON, use), "second page": (JSON_LATER, use)}, both), 1000)
+        print("    buffers: first page {:,}, second page {:,}".format(buffers(session, JSON, both), buffers(session, JSON_LATER, both)))
+
+    for use in ("off", "on"):
+        compare_pages(db, use, "sealed")
+    db.execute("UPDATE reason.sealer_state SET decided_no = 0")
+    for use in ("off", "on"):
+        compare_pages(db, use, "no sealer")
+    with writers(db.info.dsn):
+        for use in ("off", "on"):
+            with psycopg.connect(db.info.dsn, autocommit=True) as session:
+                compare_pages(session, use, "no sealer, others write, a new session")
     db.execute("UPDATE reason.sealer_state SET decided_no = %s", [decided])
 
 
