@@ -83,7 +83,7 @@ visit(Knots *knots, uint32 root)
 		const GraphCacheHead *head = &knots->heads[node];
 		uint32		target;
 
-		if (steps % 65536 == 0)
+		if (steps % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (knots->next[node] == head[1].begin - head->begin)
 		{

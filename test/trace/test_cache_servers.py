@@ -71,7 +71,8 @@ def huge_pages_of(backend):
         return sum(int(line.split()[1]) for line in maps if line.startswith("ShmemPmdMapped:"))
 
 
-@pytest.mark.skipif(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 1), reason="the system does not know MADV_COLLAPSE")
+@pytest.mark.skipif(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 1) or
+                    not os.path.exists("/sys/kernel/mm/transparent_hugepage"), reason="the system does not know MADV_COLLAPSE")
 def test_a_larger_one_is_moved_into_huge_pages():
     rng = random.Random(18)
     with servers() as make:
