@@ -166,8 +166,12 @@ def test_no_part_of_it_goes_on_for_long_without_looking_whether_it_is_to_stop(wa
     """
     # PostgreSQL frees the rows of a function without looking, which takes the longer the more there are.
     limit = (0.05 if call in ("trace as a function", "ordered", "build") else 0.03) * max(1, SIZE / 200_000)
+    names = ["star"] if call == "build" else list(shapes)
+    if call == "json" and SIZE > 500_000:
+        # Each edge is written three times: of a million the text would be larger than a value may be.
+        names = [name for name in names if name not in ("bundle", "loops")]
     with connect_using(use, watched) as db:
-        for name in ["star"] if call == "build" else shapes:
+        for name in names:
             longest = []
             while not longest or (longest[-1] >= limit and len(longest) < 3):
                 db.execute("SELECT watch_interrupts()")
@@ -264,8 +268,9 @@ def test_many_cancels_leak_nothing(database, use, shapes):
     calls = [(call, shapes[shape]) for call in CALLS.values() for shape in ("star", "clique")]
     arguments = [{"start": shape.start, "end": shape.end} for _, shape in calls]
     with connect_using(use, database) as db, connect(database) as watcher:
+        # What a backend keeps, hints where pages of the indexes are among it, is there after a round.
         for (call, _), values in zip(calls, arguments):
-            cancel(db, watcher, call, values, 0.02)
+            cancel(db, watcher, call, values, 0.1)
         before = memory_of(db)
         for _ in range(3):
             for (call, _), values in zip(calls, arguments):
