@@ -266,15 +266,17 @@ def memory_of(db):
 def test_many_cancels_leak_nothing(database, use, shapes):
     rng = random.Random(1)
     calls = [(call, shapes[shape]) for call in CALLS.values() for shape in ("star", "clique")]
-    arguments = [{"start": shape.start, "end": shape.end} for _, shape in calls]
-    with connect_using(use, database) as db, connect(database) as watcher:
-        # What a backend keeps, hints where pages of the indexes are among it, is there after a round.
-        for (call, _), values in zip(calls, arguments):
-            cancel(db, watcher, call, values, 0.1)
-        before = memory_of(db)
+
+    def cancel_all(db, watcher):
         for _ in range(3):
-            for (call, _), values in zip(calls, arguments):
-                cancel(db, watcher, call, values, rng.random() * 0.1)
+            for call, shape in calls:
+                cancel(db, watcher, call, {"start": shape.start, "end": shape.end}, rng.random() * 0.1)
+
+    with connect_using(use, database) as db, connect(database) as watcher:
+        # What a backend keeps, hints where pages of the indexes are among it, is there after some calls.
+        cancel_all(db, watcher)
+        before = memory_of(db)
+        cancel_all(db, watcher)
         assert memory_of(db) <= before + 1024 * 1024
         assert held_by(watcher, db) == (0, 0, 0)
 
