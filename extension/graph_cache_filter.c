@@ -154,7 +154,7 @@ ask_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
 	RowVerdict *verdict = argument;
 
-	verdict->accepted = trace_accepts_edge(verdict->asked, tuple, desc);
+	verdict->accepted = trace_accepts_edge(verdict->asked, tuple);
 }
 
 static bool

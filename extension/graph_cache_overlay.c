@@ -188,7 +188,7 @@ add_extra_edge(void *argument, HeapTuple tuple, const Datum *values)
 		quarantine_hides(graph, DatumGetInt64(values[EDGE_FROM_NO - 1])) ||
 		quarantine_hides(graph, DatumGetInt64(values[EDGE_TO_NO - 1])))
 		return;
-	if (view->filter && !trace_accepts_edge(view->filter->asked, tuple, RelationGetDescr(graph->edge)))
+	if (view->filter && !trace_accepts_edge(view->filter->asked, tuple))
 		return;
 	graph_reserve(graph, view->extra_edges, view->extra_edge_count, view->extra_edge_capacity);
 	extra = &view->extra_edges[view->extra_edge_count++];

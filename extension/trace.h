@@ -105,7 +105,7 @@ typedef struct Trace
 extern void trace_filter_init(TraceFilter *filter);
 extern bool trace_filter_needs_edge_rows(const TraceFilter *filter);
 extern bool trace_filter_needs_node_rows(const TraceFilter *filter);
-extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
+extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple);
 extern bool trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
 extern bool trace_accepts_name(RecordText name, int count, const RecordText *names);
 

@@ -65,7 +65,7 @@ after(const char *column)
  * where heap_getattr() would walk there from the first for each.
  */
 bool
-trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc)
+trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple)
 {
 	const char *no = (const char *) tuple->t_data + tuple->t_data->t_hoff;
 	const char *division = no + sizeof(int64) + UUID_LEN;

@@ -230,7 +230,7 @@ filter_edge(void *argument, HeapTuple tuple, TupleDesc desc)
 {
 	TraceLevel *level = argument;
 
-	return trace_accepts_edge(&level->trace->filter, tuple, desc);
+	return trace_accepts_edge(&level->trace->filter, tuple);
 }
 
 static void
