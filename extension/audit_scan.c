@@ -5,12 +5,12 @@
 #include "postgres.h"
 
 #include "audit_scan.h"
+#include "schema.h"
 
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -19,17 +19,8 @@
 void
 audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot)
 {
-	Oid			schema = get_namespace_oid("reason", false);
-	Oid			table_oid = get_relname_relid(table, schema);
-	Oid			index_oid = get_relname_relid(index, schema);
-
-	if (!OidIsValid(table_oid) || !OidIsValid(index_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"%s\" with index \"%s\" does not exist", table, index),
-				 errhint("Run ALTER EXTENSION reasoning_graph UPDATE.")));
-	scan->heap = table_open(table_oid, AccessShareLock);
-	scan->index = index_open(index_oid, AccessShareLock);
+	scan->heap = schema_open_table(table, AccessShareLock);
+	scan->index = schema_open_index(index, scan->heap, AccessShareLock);
 	scan->slot = table_slot_create(scan->heap, NULL);
 	scan->key_count = key_count;
 	scan->context = CurrentMemoryContext;

@@ -5,12 +5,12 @@
 #include "postgres.h"
 
 #include "record_insert.h"
+#include "schema.h"
 
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -21,12 +21,10 @@ void
 record_insert_begin(RecordInsert *insert, const char *table, const char *const *names, int column_count,
 					RecordInsertDuplicate on_duplicate, void *on_duplicate_context)
 {
-	Oid			oid = get_relname_relid(table, get_namespace_oid("reason", false));
-
 	memset(insert, 0, sizeof(*insert));
 	insert->on_duplicate = on_duplicate;
 	insert->on_duplicate_context = on_duplicate_context;
-	insert->table = table_open(oid, RowExclusiveLock);
+	insert->table = schema_open_table(table, RowExclusiveLock);
 	if (insert->table->rd_rel->relkind != RELKIND_RELATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -36,7 +34,7 @@ record_insert_begin(RecordInsert *insert, const char *table, const char *const *
 	insert->column_count = column_count;
 	for (int i = 0; i < column_count; i++)
 	{
-		insert->columns[i] = get_attnum(oid, names[i]);
+		insert->columns[i] = get_attnum(RelationGetRelid(insert->table), names[i]);
 		if (insert->columns[i] == InvalidAttrNumber)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
