@@ -4,18 +4,17 @@
  */
 #include "postgres.h"
 
+#include "audit_scan.h"
 #include "caller.h"
 #include "graph.h"
+#include "schema.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -23,7 +22,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -58,17 +56,10 @@ graph_direction_of(const char *name)
 /* ---------------------------------------------------------------- tables */
 
 static Relation
-open_table(Oid schema, const char *name, int columns)
+open_table(const char *name, int columns)
 {
-	Oid			oid = get_relname_relid(name, schema);
-	Relation	table;
+	Relation	table = schema_open_table(name, AccessShareLock);
 
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table reason.%s does not exist", name),
-				 errhint("Create the extension reasoning_graph in this database.")));
-	table = table_open(oid, AccessShareLock);
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_tableam != GetHeapamTableAmRoutine())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -96,10 +87,9 @@ graph_open(void)
 	graph->serializable = IsolationIsSerializable();
 	/* On a standby the marks may come from the primary, whose snapshots are not ours. */
 	graph->ignore_dead = !TransactionStartedDuringRecovery();
-	graph->schema = get_namespace_oid("reason", false);
 	graph->hides_quarantined = !caller_sees_quarantined(GetUserId());
-	graph->node = open_table(graph->schema, "node", NODE_COLUMNS);
-	graph->edge = open_table(graph->schema, "edge", EDGE_COLUMNS);
+	graph->node = open_table("node", NODE_COLUMNS);
+	graph->edge = open_table("edge", EDGE_COLUMNS);
 	return graph;
 }
 
@@ -145,7 +135,7 @@ graph_divisions_of_user(Graph *graph)
 		divisions.all = true;
 		return divisions;
 	}
-	grants = open_table(graph->schema, "division_grant", 2);
+	grants = open_table("division_grant", 2);
 	slot = table_slot_create(grants, NULL);
 	scan = table_beginscan(grants, graph->snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -220,36 +210,19 @@ store_tid(void *argument, const GraphEntry *entries, int count)
 GraphNode *
 graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division)
 {
-	Oid			index_oid = get_relname_relid("node_id_key", graph->schema);
 	GraphNode  *found = NULL;
-	Relation	index;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-	ScanKeyData key;
+	AuditScan	scan;
 	bool		has_moved = false;
 
-	if (!OidIsValid(index_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index reason.node_id_key does not exist")));
-	index = index_open(index_oid, AccessShareLock);
-	slot = table_slot_create(graph->node, NULL);
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(graph->node, index, graph->snapshot, NULL, 1, 0);
-#else
-	scan = index_beginscan(graph->node, index, graph->snapshot, 1, 0);
-#endif
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	audit_scan_open(&scan, "node", "node_id_key", 1, graph->snapshot);
+	audit_scan_uuid(&scan, 0, BTEqualStrategyNumber, id);
+	audit_scan_start(&scan);
+	while (audit_scan_next(&scan))
 	{
-		bool		isnull;
-		text	   *candidate = DatumGetTextPP(slot_getattr(slot, NODE_DIVISION, &isnull));
-		const char *name = VARDATA_ANY(candidate);
-		size_t		length = VARSIZE_ANY_EXHDR(candidate);
+		RecordText	candidate = audit_scan_text_value(scan.slot, NODE_DIVISION);
 
-		if (!is_visible(divisions, name, length) ||
-			(division.data && (division.length != length || memcmp(division.data, name, length) != 0)))
+		if (!is_visible(divisions, candidate.data, candidate.length) ||
+			(division.data && (division.length != candidate.length || memcmp(division.data, candidate.data, candidate.length) != 0)))
 			continue;
 		if (found)
 			ereport(ERROR,
@@ -258,17 +231,15 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 							DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)))),
 					 errhint("Name the one that is meant with the parameter division.")));
 		found = MemoryContextAlloc(graph->context, sizeof(GraphNode));
-		found->no = DatumGetInt64(slot_getattr(slot, NODE_NO, &isnull));
+		found->no = DatumGetInt64(audit_scan_value(scan.slot, NODE_NO));
 		found->id = *id;
-		found->created_at = DatumGetTimestampTz(slot_getattr(slot, NODE_CREATED_AT, &isnull));
-		found->tid = slot->tts_tid;
-		has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(slot, false, NULL));
-		found->division.data = memcpy(MemoryContextAlloc(graph->context, length + 1), name, length);
-		found->division.length = length;
+		found->created_at = DatumGetTimestampTz(audit_scan_value(scan.slot, NODE_CREATED_AT));
+		found->tid = scan.slot->tts_tid;
+		has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(scan.slot, false, NULL));
+		found->division.data = memcpy(MemoryContextAlloc(graph->context, candidate.length + 1), candidate.data, candidate.length);
+		found->division.length = candidate.length;
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
+	audit_scan_close(&scan);
 	if (found)
 	{
 		graph->division = found->division;

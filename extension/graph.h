@@ -102,7 +102,6 @@ typedef struct Graph
 	const GraphHorizon *horizon;	/* NULL: whatever the snapshot sees */
 	Relation	node;
 	Relation	edge;
-	Oid			schema;
 	GraphIndex *index[GRAPH_INDEX_KINDS];	/* opened when first used */
 	RecordText	division;		/* of the start node; others are never entered */
 	bool		hides_quarantined;	/* from this caller: see quarantine.h */

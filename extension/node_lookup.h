@@ -7,20 +7,16 @@
 
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "utils/relcache.h"
-#include "utils/snapshot.h"
-
+#include "audit_scan.h"
 #include "record.h"
 #include "write_input.h"
 
 typedef struct NodeLookup
 {
-	Relation	heap;
-	Relation	index;
-	Snapshot	snapshot;
-	IndexScanDesc scan;
-	struct TupleTableSlot *slot;
+	AuditScan	scan;
+	AttrNumber	no_column;
+	AttrNumber	division_column;
+	AttrNumber	digest_column;
 } NodeLookup;
 
 typedef struct FoundNode
@@ -30,7 +26,7 @@ typedef struct FoundNode
 	uint8		digest[REASON_DIGEST_LENGTH];
 } FoundNode;
 
-/* Opens the tables; what the active snapshot sees is found. */
+/* Opens the table; what the active snapshot sees is found. */
 extern void node_lookup_begin(NodeLookup *lookup);
 extern void node_lookup_end(NodeLookup *lookup);
 
