@@ -82,3 +82,9 @@ LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_ordered_trace_json';
 COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean) IS
     'The ordered causal path to a node: {trace_id, ordered_path, metadata}, annotations and audit references included.';
+
+CREATE FUNCTION reason.node_shown(node reason.node, redact boolean, quarantined boolean) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'reason_node_shown';
+COMMENT ON FUNCTION reason.node_shown(reason.node, boolean, boolean) IS
+    'A node as answers show it: the member "node" of node_json(). Filters look at this, so that nothing is found which is not shown. quarantined: whether to say that it is in quarantine.';
