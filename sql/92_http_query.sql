@@ -33,8 +33,9 @@ SET search_path = pg_catalog, reason, pg_temp
 SET "TimeZone" = 'UTC'
 AS $$
 DECLARE
+    looks CONSTANT boolean := filters ?| '{authors,tags,minConfidence,maxConfidence,text}';
     -- A redacted row costs the more the longer its hidden text is: rows bound the work, not the time that it shows.
-    most_rows CONSTANT integer := CASE WHEN redact THEN 10000 ELSE 1000000 END;
+    most_rows CONSTANT integer := CASE WHEN redact AND looks THEN 10000 ELSE 1000000 END;
     most_text CONSTANT bigint := 32 * 1024 * 1024;
     most_answer CONSTANT bigint := 16 * 1024 * 1024;
     -- A guard for slow machines, far above what the other bounds take.
@@ -48,7 +49,6 @@ DECLARE
     min_confidence CONSTANT double precision := filters ->> 'minConfidence';
     max_confidence CONSTANT double precision := filters ->> 'maxConfidence';
     wanted CONSTANT text := lower(filters ->> 'text');
-    looks CONSTANT boolean := filters ?| '{authors,tags,minConfidence,maxConfidence,text}';
     position_no bigint := coalesce(before_no, 9223372036854775807);
     rows_left integer := most_rows;
     text_left bigint := most_text;

@@ -1,15 +1,16 @@
 -- The HTTP API: nodes, traces, queries.
 
 CREATE FUNCTION reason.http_get_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text) RETURNS SETOF reason.http_response
+    id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text,
-        reason.node_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'));
+        reason.node_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'), q ->> 'division');
 END
 $$;
 
@@ -21,7 +22,7 @@ AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     q jsonb := reason.http_query(query, ARRAY['direction', 'depth', 'limit', 'cursor', 'types', 'edgeTypes', 'minWeight',
-                                              'minConfidence', 'asOf']);
+                                              'minConfidence', 'asOf', 'division']);
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'),
@@ -36,7 +37,8 @@ BEGIN
         as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
         redact => NOT caller.pii,
         divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'));
+        quarantined => reason.client_may(caller, 'inspect'),
+        division => q ->> 'division');
 END
 $$;
 
@@ -47,10 +49,11 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
 BEGIN
-    PERFORM reason.http_query(query, '{}');
     RETURN QUERY SELECT 200, NULL::text,
-        reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'));
+        reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'),
+                                  q ->> 'division');
 END
 $$;
 
@@ -61,12 +64,12 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, ARRAY['depth', 'limit']);
+    q jsonb := reason.http_query(query, ARRAY['depth', 'limit', 'division']);
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors',
         depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10), "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         redact => NOT caller.pii, divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'))::json;
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division')::json;
 BEGIN
     RETURN QUERY
     SELECT 200, NULL::text, json_build_object(
@@ -97,16 +100,17 @@ COMMENT ON FUNCTION reason.node_note(json) IS 'One line for a person: type, auth
 -- ---------------------------------------------------------------- explain
 
 CREATE FUNCTION reason.http_get_explain(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text) RETURNS SETOF reason.http_response
+    id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors', depth => 10, "limit" => 1000,
         redact => NOT caller.pii, divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'))::json;
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division')::json;
     subject json := found_trace -> 'steps' -> 0 -> 'node';
 BEGIN
     RETURN QUERY

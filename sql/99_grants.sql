@@ -53,7 +53,7 @@ GRANT SELECT ON reason.node, reason.annotation, reason.snapshot, reason.snapshot
 GRANT EXECUTE ON FUNCTION
     reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid),
     reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid),
-    reason.annotate(uuid, text, jsonb, text, text, jsonb),
+    reason.annotate(uuid, text, jsonb, text, text, jsonb, text),
     reason.add_nodes(json),
     reason.add_edges(json)
 TO reason_writer;
