@@ -22,8 +22,7 @@ GRANT EXECUTE ON FUNCTION
     reason.canonical_json(jsonb),
     reason.digest(jsonb),
     reason.division_visible(text),
-    reason.visible_divisions(),
-    reason.visible_divisions_of(name)
+    reason.visible_divisions()
 TO reason_reader, reason_writer, reason_gateway, reason_sidecar;
 
 -- ---------------------------------------------------------------- reason_reader: columns without content
@@ -87,7 +86,7 @@ GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sid
 GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.pii_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- policy rules and quarantine
-GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.quarantined_numbers() TO reason_reader;
+GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.row_shown(oid, tid) TO reason_reader;
 GRANT SELECT ON reason.quarantine, reason.quarantine_release TO reason_auditor;
 GRANT EXECUTE ON FUNCTION reason.quarantine_event_fault(json, text), reason.quarantine_stray_fault(text) TO reason_auditor;
 GRANT EXECUTE ON FUNCTION
