@@ -190,6 +190,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
             HINT = 'Formats are metadata, canonical, envelope and human.';
     END IF;
+    -- The size of what is hidden is hidden too.
+    IF s.pii_included AND NOT caller.pii THEN
+        s.size_bytes := NULL;
+    END IF;
     IF s.status <> 'complete' THEN
         RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s))::reason.http_response;
     ELSIF position(etag IN coalesce(if_none_match, '')) > 0 THEN

@@ -33,7 +33,7 @@ GRANT SELECT ON reason.edge TO reason_reader;
 GRANT SELECT (no, id, division, target_no, type, author, metadata, created_at, payload_hash, digest, audit_event_id)
     ON reason.annotation TO reason_reader;
 GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations,
-              pii_included, manifest_signature_id, graph_version, created_at, hash, size_bytes, node_count,
+              pii_included, manifest_signature_id, graph_version, created_at, hash, node_count,
               edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id)
     ON reason.snapshot TO reason_reader;
 
