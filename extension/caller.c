@@ -26,6 +26,7 @@
 PG_FUNCTION_INFO_V1(reason_calling_role);
 PG_FUNCTION_INFO_V1(reason_sql_request);
 PG_FUNCTION_INFO_V1(reason_http_request);
+PG_FUNCTION_INFO_V1(reason_visible_divisions);
 PG_FUNCTION_INFO_V1(reason_visible_divisions_of);
 PG_FUNCTION_INFO_V1(reason_sees_quarantined);
 
@@ -76,6 +77,12 @@ caller_visible_divisions(Oid role)
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, AccessShareLock);
 	return DatumGetArrayTypeP(makeArrayResult(divisions, CurrentMemoryContext));
+}
+
+Datum
+reason_visible_divisions(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(caller_visible_divisions(GetUserId()));
 }
 
 Datum

@@ -7,6 +7,7 @@
 #include "audit_scan.h"
 #include "caller.h"
 #include "graph.h"
+#include "quarantine.h"
 #include "schema.h"
 
 #include "access/heapam.h"
@@ -23,6 +24,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -179,6 +181,8 @@ graph_divisions_of_array(Datum array)
 		name = DatumGetTextPP(elements[i]);
 		if (VARSIZE_ANY_EXHDR(name) == 1 && *VARDATA_ANY(name) == '*')
 			divisions.all = true;
+		else if (divisions.own.data == NULL)
+			divisions.own = (RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)};
 		divisions.names[divisions.count].data = VARDATA_ANY(name);
 		divisions.names[divisions.count].length = VARSIZE_ANY_EXHDR(name);
 		divisions.count++;
@@ -201,18 +205,50 @@ is_visible(const GraphDivisions *divisions, const char *name, size_t length)
 
 /* ---------------------------------------------------------------- the start */
 
+static bool
+is_name(RecordText name, const char *data, size_t length)
+{
+	return name.length == length && memcmp(name.data, data, length) == 0;
+}
+
 static void
 store_tid(void *argument, const GraphEntry *entries, int count)
 {
 	((GraphNode *) argument)->tid = entries[0].tid;
 }
 
-GraphNode *
-graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division)
+/* What has the id of the node that is looked for, a division each. */
+typedef struct Candidates
 {
-	GraphNode  *found = NULL;
+	GraphNode **nodes;
+	int			count;
+	int			capacity;
+} Candidates;
+
+static void
+add_candidate(Graph *graph, Candidates *candidates, const pg_uuid_t *id, TupleTableSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(graph->context);
+	GraphNode  *node = palloc(sizeof(GraphNode));
+	RecordText	division = audit_scan_text_value(slot, NODE_DIVISION);
+
+	node->no = DatumGetInt64(audit_scan_value(slot, NODE_NO));
+	node->id = *id;
+	node->created_at = DatumGetTimestampTz(audit_scan_value(slot, NODE_CREATED_AT));
+	node->tid = slot->tts_tid;
+	/* Rows are visited by the tid that an index gives; the slot has that of the version. */
+	node->has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(slot, false, NULL));
+	node->division.data = pnstrdup(division.data, division.length);
+	node->division.length = division.length;
+	graph_reserve(graph, candidates->nodes, candidates->count, candidates->capacity);
+	candidates->nodes[candidates->count++] = node;
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+find_candidates(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division, Candidates *candidates)
+{
 	AuditScan	scan;
-	bool		has_moved = false;
 
 	audit_scan_open(&scan, "node", "node_id_key", 1, graph->snapshot);
 	audit_scan_uuid(&scan, 0, BTEqualStrategyNumber, id);
@@ -221,32 +257,84 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 	{
 		RecordText	candidate = audit_scan_text_value(scan.slot, NODE_DIVISION);
 
-		if (!is_visible(divisions, candidate.data, candidate.length) ||
-			(division.data && (division.length != candidate.length || memcmp(division.data, candidate.data, candidate.length) != 0)))
-			continue;
-		if (found)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("node \"%s\" exists in several divisions",
-							DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)))),
-					 errhint("Name the one that is meant with the parameter division.")));
-		found = MemoryContextAlloc(graph->context, sizeof(GraphNode));
-		found->no = DatumGetInt64(audit_scan_value(scan.slot, NODE_NO));
-		found->id = *id;
-		found->created_at = DatumGetTimestampTz(audit_scan_value(scan.slot, NODE_CREATED_AT));
-		found->tid = scan.slot->tts_tid;
-		has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(scan.slot, false, NULL));
-		found->division.data = memcpy(MemoryContextAlloc(graph->context, candidate.length + 1), candidate.data, candidate.length);
-		found->division.length = candidate.length;
+		CHECK_FOR_INTERRUPTS();
+		if (is_visible(divisions, candidate.data, candidate.length) &&
+			(division.data == NULL || is_name(division, candidate.data, candidate.length)))
+			add_candidate(graph, candidates, id, scan.slot);
 	}
 	audit_scan_close(&scan);
-	if (found)
+}
+
+/* A node that the caller may not see makes nothing ambiguous. */
+static void
+drop_quarantined(Graph *graph, Candidates *candidates)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < candidates->count; i++)
 	{
-		graph->division = found->division;
-		/* Rows are visited by the tid that an index gives; the slot has that of the version. */
-		if (has_moved)
-			graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
+		graph->division = candidates->nodes[i]->division;
+		quarantine_load(graph);
+		if (!quarantine_hides(graph, candidates->nodes[i]->no))
+			candidates->nodes[kept++] = candidates->nodes[i];
 	}
+	candidates->count = kept;
+}
+
+static GraphNode *
+candidate_of_division(const Candidates *candidates, const char *division, size_t length)
+{
+	for (int i = 0; i < candidates->count; i++)
+	{
+		if (is_name(candidates->nodes[i]->division, division, length))
+			return candidates->nodes[i];
+	}
+	return NULL;
+}
+
+static void
+report_ambiguous(const pg_uuid_t *id, const Candidates *candidates)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < candidates->count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&names, ", ");
+		escape_json(&names, candidates->nodes[i]->division.data);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("node \"%s\" exists in several divisions",
+					DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)))),
+			 errdetail_internal("{\"divisions\": [%s]}", names.data),
+			 errhint("Name the one that is meant with the parameter division.")));
+}
+
+GraphNode *
+graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division)
+{
+	Candidates	candidates = {0};
+	GraphNode  *found;
+
+	find_candidates(graph, id, divisions, division, &candidates);
+	if (candidates.count > 1)
+		drop_quarantined(graph, &candidates);
+	if (candidates.count == 0)
+		return NULL;
+	found = candidates.nodes[0];
+	if (candidates.count > 1)
+	{
+		found = candidate_of_division(&candidates, "default", strlen("default"));
+		if (found == NULL && divisions->own.data)
+			found = candidate_of_division(&candidates, divisions->own.data, divisions->own.length);
+		if (found == NULL)
+			report_ambiguous(id, &candidates);
+	}
+	graph->division = found->division;
+	if (found->has_moved)
+		graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
 	return found;
 }
 

@@ -32,8 +32,9 @@ extern void node_lookup_end(NodeLookup *lookup);
 
 /*
  * The node of that id in the division, or, when division.data is NULL, in any
- * that input->divisions grants.  Raises an error about `value` (NULL: about the
- * record) if there is none, with `hint`, or if several divisions have one.
+ * that input->divisions grants; "default" wins among several.  Raises an error
+ * about `value` (NULL: about the record) if there is none, with `hint`, or if
+ * several other divisions have one.
  */
 extern void node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id,
 						RecordText division, const char *hint, FoundNode *found);

@@ -50,6 +50,9 @@ COMMENT ON COLUMN reason.node.salt IS '16 random bytes; NULL once erased.';
 COMMENT ON COLUMN reason.node.payload_hash IS 'SHA-256(salt || canonical(payload)).';
 COMMENT ON COLUMN reason.node.digest IS 'SHA-256 of the canonical record in the node.created event.';
 
+-- serves: the nodes of a division, newest first, whatever the others write
+CREATE INDEX node_division_idx ON reason.node (division, no);
+
 CREATE TABLE reason.edge (
     no             bigint           NOT NULL DEFAULT nextval('reason.record_no'),
     id             uuid             NOT NULL,
