@@ -287,6 +287,8 @@ static void usage(FILE *out)
                  "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
                  "  --check      check the configuration and reach every counterpart, then exit\n"
                  "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
+                 "  --registry FILE\n"
+                 "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
                  "  --help       show this help, then exit\n"
                  "  --version    show the version, then exit\n\n"
                  "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
@@ -302,23 +304,25 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .store_lock = PTHREAD_MUTEX_INITIALIZER};
     sigset_t signals;
     bool check = false, recovers = false;
     char host[64] = "localhost";
+    const char *registry = NULL;
     int option, status = 1;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c': check = true; break;
         case 'r': recovers = true; break;
+        case 's': registry = optarg; break;
         case 'h': usage(stdout); return 0;
         case 'v': puts("reason-sidecar " REASON_VERSION); return 0;
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc) {
+    if (optind + 1 != argc || (registry && !recovers)) {
         usage(stderr);
         return 2;
     }
@@ -344,7 +348,7 @@ int main(int argc, char **argv)
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
     if (check || recovers) {
-        status = (check ? check_counterparts(&sidecar) : recover(&sidecar)) ? 0 : 1;
+        status = (check ? check_counterparts(&sidecar) : recover(&sidecar, registry ? registry : sidecar.config.archive_registry_file)) ? 0 : 1;
         goto done;
     }
     if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port)

@@ -79,6 +79,9 @@ GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache
 GRANT EXECUTE ON FUNCTION
     reason.set_client(text, text, text[], boolean, text, text, boolean),
     reason.set_quota(text, text, bigint, bigint),
+    reason.grant_division(name, text),
+    reason.revoke_division(name, text),
+    reason.set_pii_rule(text, text, text, text),
     reason.quota_today(text),
     reason.expire_idempotency_keys(interval)
 TO reason_admin;
@@ -150,8 +153,9 @@ GRANT EXECUTE ON FUNCTION
     reason.unknown_segments(text, text[]),
     reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text),
     reason.chain_heads(),
-    reason.recover_event(json),
-    reason.recover_segment(text, text, text, text, text, text, text, text),
+    reason.recovery_fault(json),
+    reason.recover_event(json, json),
+    reason.recover_segment(text, text, text, text, text, text, text, text, json),
     reason.forgotten_snapshots(),
     reason.restore_snapshot_chunk(uuid, text, integer, bytea),
     reason.restore_snapshot(uuid, text)
