@@ -11,4 +11,6 @@ COPY --from=build /out/ /
 RUN mkdir -p /run/reason && chown 10001:10001 /run/reason
 USER 10001:10001
 EXPOSE 8443 8080
+# SIGTERM would cut off requests that are on their way.
+STOPSIGNAL SIGQUIT
 CMD ["nginx", "-p", "/run/reason", "-c", "/etc/reason/gateway/nginx.conf", "-e", "stderr", "-g", "daemon off;"]

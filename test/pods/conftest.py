@@ -16,21 +16,27 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "servers"))
 
-from image import Image, run
+from image import Image, base_of, run
 from pods import OUTSIDE, Cluster, Unable, enter_namespaces
 from servers import servers
 from signing_proxy import SigningProxy
 
 SIGNER = "pods-1"
+IMAGES = ("gateway", "sidecar")
 
 
 def pytest_collection_modifyitems(items):
-    """Names why nothing runs here, for each test."""
+    """Names why nothing runs here, for each test that would run a pod."""
     try:
+        # What wants a network comes first.
+        subprocess.run([ROOT / "test/stack/helm.sh"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=590, check=False)
+        for name in IMAGES:
+            base_of(f"{name}.Dockerfile")
         enter_namespaces()
     except Unable as reason:
         for item in items:
-            item.add_marker(pytest.mark.skip(reason=str(reason)))
+            if "cluster" in item.fixturenames:
+                item.add_marker(pytest.mark.skip(reason=str(reason)))
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +98,12 @@ def signing_proxy(tmp_path_factory, database):
 
 
 @pytest.fixture(scope="session")
+def least():
+    """Values that the chart cannot do without."""
+    return {"sidecar": {"config": {"signer": {"id": "s"}, "store": {"url": "s3://bucket/prefix"}}}}
+
+
+@pytest.fixture(scope="session")
 def values(database):
     """Of an installation that does not say more than it must."""
     return {
@@ -122,7 +134,7 @@ def images(tmp_path_factory):
     scratch = tmp_path_factory.mktemp("images")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch)
     made = {}
-    for name in ("gateway", "sidecar"):
+    for name in IMAGES:
         (scratch / name).mkdir()
         made[name] = Image(f"{name}.Dockerfile", scratch / name)
     yield made

@@ -33,13 +33,29 @@ def overlay(mountpoint, lower, scratch):
     return scratch / "upper"
 
 
-def debian(packages):
-    """A Debian of these packages and what is essential."""
+def instructions_of(dockerfile):
+    """(instruction, rest) of a Dockerfile, and where its last stage begins."""
+    text = re.sub(r"\\\n", " ", (ROOT / "charts" / "images" / dockerfile).read_text())
+    instructions = [line.split(None, 1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return instructions, max(number for number, (word, _) in enumerate(instructions) if word == "FROM")
+
+
+def packages_of(dockerfile):
+    instructions, last = instructions_of(dockerfile)
+    found = [re.search(r"apt-get install ([^&]*)", rest) for word, rest in instructions[last:] if word == "RUN"]
+    return [package for install in found if install for package in shlex.split(install.group(1)) if not package.startswith("-")]
+
+
+def base_of(dockerfile):
+    """The directory that an image's layers lie over. Where it has to be made, this wants a network."""
+    if os.environ.get("REASON_POD_BASE") != "debian":
+        return pathlib.Path("/")
+    packages = ",".join(packages_of(dockerfile))
     kept = ROOT / ".build" / "images"
-    tree = kept / ("debian-" + hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12])
+    tree = kept / ("debian-" + hashlib.sha256(packages.encode()).hexdigest()[:12])
     if not tree.exists():
         kept.mkdir(parents=True, exist_ok=True)
-        run("mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", "bookworm", f"{tree}.new", timeout=570)
+        run("mmdebstrap", "--variant=minbase", f"--include={packages}", "bookworm", f"{tree}.new", timeout=570)
         os.rename(f"{tree}.new", tree)
     return tree
 
@@ -47,18 +63,13 @@ def debian(packages):
 class Image:
     def __init__(self, dockerfile, scratch):
         """scratch: an empty directory on a file system that may hold an overlay's upper layer."""
-        text = re.sub(r"\\\n", " ", (ROOT / "charts" / "images" / dockerfile).read_text())
-        instructions = [line.split(None, 1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        last = max(number for number, (word, _) in enumerate(instructions) if word == "FROM")
+        instructions, last = instructions_of(dockerfile)
         self.user, self.command, self.stop_signal = "0:0", [], "SIGTERM"
         out = scratch / "out"
         self.installed_by_make(instructions[:last], out)
-        packages, commands = [], []
+        commands = []
         for word, rest in instructions[last:]:
-            if word == "RUN" and "apt-get install" in rest:
-                packages = shlex.split(re.search(r"apt-get install ([^&]*)", rest).group(1))
-                packages = [package for package in packages if not package.startswith("-")]
-            elif word == "RUN":
+            if word == "RUN" and "apt-get" not in rest:
                 commands.append(rest)
             elif word == "COPY" and not rest.startswith("--from="):
                 source, target = rest.split()
@@ -70,7 +81,7 @@ class Image:
                 self.command = rest
             elif word == "STOPSIGNAL":
                 self.stop_signal = rest
-        base = debian(packages) if os.environ.get("REASON_POD_BASE") == "debian" else pathlib.Path("/")
+        base = base_of(dockerfile)
         merged = scratch / "merged"
         upper = overlay(merged, [out, base], scratch / "run")
         for command in commands:

@@ -1,6 +1,15 @@
 """The pods start as the chart describes them, answer their probes, do their work and stop within their grace period."""
 
+import pytest
+
+from image import instructions_of
 from pods import wait_for
+
+
+@pytest.mark.parametrize("name", ("gateway", "sidecar"))
+def test_an_image_runs_as_nobody_special(name):
+    instructions, last = instructions_of(f"{name}.Dockerfile")
+    assert [rest for word, rest in instructions[last:] if word == "USER"] == ["10001:10001"]
 
 
 def test_the_gateway_starts_serves_and_stops(cluster, client, database):
