@@ -71,10 +71,6 @@ class Image:
         for word, rest in instructions[last:]:
             if word == "RUN" and "apt-get" not in rest:
                 commands.append(rest)
-            elif word == "COPY" and not rest.startswith("--from="):
-                source, target = rest.split()
-                (out / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-                run("cp", "-p", ROOT / source, out / target.lstrip("/"))
             elif word == "USER":
                 self.user = rest
             elif word == "CMD":

@@ -46,3 +46,15 @@ capabilities:
     matchLabels:
       {{- include "reason.selector" . | nindent 6 }}
 {{- end -}}
+
+
+{{/* Of the contents of Secrets that pods have in their environment, as far as they can be seen: an upgrade after a change
+makes new pods. `helm template` sees none. (list root secret…) */}}
+{{- define "reason.secretsChecksum" -}}
+{{- $root := first . -}}
+{{- $contents := list -}}
+{{- range rest . -}}
+{{- $contents = append $contents (lookup "v1" "Secret" $root.Release.Namespace .).data -}}
+{{- end -}}
+{{ $contents | toJson | sha256sum }}
+{{- end -}}
