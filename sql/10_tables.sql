@@ -215,6 +215,8 @@ COMMENT ON COLUMN reason.snapshot.erased_event_id IS 'The event payload.erased t
 COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
+-- those given up, for the view parked
+CREATE INDEX snapshot_failed_idx ON reason.snapshot (no) WHERE status = 'failed';
 
 CREATE TABLE reason.snapshot_request (
     snapshot_no        bigint      NOT NULL,

@@ -132,6 +132,7 @@ GRANT EXECUTE ON FUNCTION
     reason.release_lease(text, bigint),
     reason.report_sidecar(text, text),
     reason.sidecar_status(text, text),
+    reason.parked_items(),
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),
     reason.doorbell_key(),
     reason.signing_key(text),
@@ -165,6 +166,7 @@ GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO re
 GRANT SELECT ON reason.safe_mode TO reason_admin;
 GRANT EXECUTE ON FUNCTION
     reason.sidecar_status(text, text),
+    reason.parked_items(),
     reason.set_archive_rule(text, integer, boolean),
     reason.retry_emission(text, text),
     reason.retry_segment(text, text, bigint)
