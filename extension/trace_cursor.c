@@ -72,29 +72,42 @@ report_invalid(const char *what)
 
 /* ---------------------------------------------------------------- signing */
 
-static void
-authenticate(Graph *graph, const void *bytes, size_t length, uint8 mac[MAC_LENGTH])
+/* Read once for all that is done with a cursor. */
+static bytea *
+read_secret(Graph *graph)
 {
 	Relation	table = table_open(get_relname_relid("cursor_secret", graph->schema), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, graph->snapshot, 0, NULL);
-	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
-	bool		done = false;
+	bytea	   *secret = NULL;
 
 	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		bool		isnull;
-		bytea	   *secret = DatumGetByteaPP(slot_getattr(slot, 1, &isnull));
 
-		done = hmac != NULL &&
-			pg_hmac_init(hmac, (const uint8 *) VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret)) == 0 &&
-			pg_hmac_update(hmac, bytes, length) == 0 &&
-			pg_hmac_final(hmac, mac, MAC_LENGTH) == 0;
+		secret = DatumGetByteaPCopy(slot_getattr(slot, 1, &isnull));
 	}
-	pg_hmac_free(hmac);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, AccessShareLock);
+	if (secret == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table reason.cursor_secret is empty")));
+	return secret;
+}
+
+static void
+authenticate(const bytea *secret, const void *bytes, size_t length, uint8 mac[MAC_LENGTH])
+{
+	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
+	bool		done;
+
+	done = hmac != NULL &&
+		pg_hmac_init(hmac, (const uint8 *) VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret)) == 0 &&
+		pg_hmac_update(hmac, bytes, length) == 0 &&
+		pg_hmac_final(hmac, mac, MAC_LENGTH) == 0;
+	pg_hmac_free(hmac);
 	if (!done)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -107,7 +120,7 @@ authenticate(Graph *graph, const void *bytes, size_t length, uint8 mac[MAC_LENGT
  * unless they are the same (RFC 5297 has this construction as SIV).
  */
 static void
-cipher(Graph *graph, const uint8 mac[MAC_LENGTH], uint8 *bytes, size_t length)
+cipher(const bytea *secret, const uint8 mac[MAC_LENGTH], uint8 *bytes, size_t length)
 {
 	struct
 	{
@@ -122,7 +135,7 @@ cipher(Graph *graph, const uint8 mac[MAC_LENGTH], uint8 *bytes, size_t length)
 	{
 		if (i % MAC_LENGTH == 0)
 		{
-			authenticate(graph, &input, sizeof(input), stream);
+			authenticate(secret, &input, sizeof(input), stream);
 			input.counter++;
 		}
 		bytes[i] ^= stream[i % MAC_LENGTH];
@@ -365,6 +378,7 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 	cursor->graph = graph;
 	cursor->offset = 0;
 	cursor->edge_offset = 0;
+	cursor->secret = NULL;
 	cursor->horizon = NULL;
 	hash_parameters(cursor->parameters, start, direction, filter, graph->hides_quarantined);
 	if (encoded.data == NULL)
@@ -374,13 +388,14 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 	if (!decode(encoded, read.bytes, sizeof(read.bytes), &length) ||
 		length < offsetof(CursorBody, xids) + MAC_LENGTH)
 		report_invalid("is not valid");
+	cursor->secret = read_secret(graph);
 	memcpy(given_mac, read.bytes + length - MAC_LENGTH, MAC_LENGTH);
-	cipher(graph, given_mac, read.bytes, length - MAC_LENGTH);
+	cipher(cursor->secret, given_mac, read.bytes, length - MAC_LENGTH);
 	if (read.body.version != CURSOR_VERSION ||
 		read.body.running_count + read.body.own_count > (int) lengthof(read.body.xids) ||
 		length != body_length(&read.body) + MAC_LENGTH)
 		report_invalid("is not valid");
-	authenticate(graph, &read.body, body_length(&read.body), mac);
+	authenticate(cursor->secret, &read.body, body_length(&read.body), mac);
 	if (!same_bytes(mac, given_mac, MAC_LENGTH))
 		report_invalid("is not valid");
 	if (read.body.expires_at < GetCurrentTimestamp())
@@ -401,6 +416,7 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 void
 trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset, uint32 edge_offset)
 {
+	const bytea *secret;
 	CursorBody	body;
 	uint8		bytes[sizeof(CursorBody) + MAC_LENGTH];
 
@@ -416,7 +432,8 @@ trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset, ui
 	else
 		describe_snapshot(cursor->graph, &body);
 	memcpy(bytes, &body, body_length(&body));
-	authenticate(cursor->graph, &body, body_length(&body), bytes + body_length(&body));
-	cipher(cursor->graph, bytes + body_length(&body), bytes, body_length(&body));
+	secret = cursor->secret ? cursor->secret : read_secret(cursor->graph);
+	authenticate(secret, &body, body_length(&body), bytes + body_length(&body));
+	cipher(secret, bytes + body_length(&body), bytes, body_length(&body));
 	encode(out, bytes, body_length(&body) + MAC_LENGTH);
 }

@@ -29,6 +29,7 @@ typedef struct TraceCursor
 	uint8		parameters[TRACE_PARAMETERS_HASH];
 	uint32		offset;			/* steps on the pages before */
 	uint32		edge_offset;	/* edges of the step at offset on the pages before; its step was given then */
+	const bytea *secret;		/* NULL until it is needed */
 	const GraphHorizon *horizon;	/* NULL on the first page */
 } TraceCursor;
 
