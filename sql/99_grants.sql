@@ -73,7 +73,7 @@ END
 $$;
 
 -- ---------------------------------------------------------------- reason_admin: the adjacency cache
-GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache_status() TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache_status(), reason.create_text_index() TO reason_admin;
 
 -- ---------------------------------------------------------------- reason_admin: clients
 GRANT EXECUTE ON FUNCTION
