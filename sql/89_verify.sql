@@ -176,10 +176,10 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
+    most_named CONSTANT integer := 100;
     division_name text;
     snapshot record;
     verified bigint;
-    fault record;
 BEGIN
     FOR division_name IN SELECT * FROM reason.known_divisions() LOOP
         what := format('division "%s"', division_name);
@@ -192,14 +192,6 @@ BEGIN
         END;
         RETURN NEXT;
     END LOOP;
-
-    what := 'registry';
-    SELECT count(*) = 0, string_agg(f.detail, '; ') INTO ok, detail FROM reason.rule_faults() f WHERE f.rule_table = 'signer';
-    RETURN NEXT;
-
-    what := 'rules';
-    SELECT count(*) = 0, string_agg(f.detail, '; ') INTO ok, detail FROM reason.rule_faults() f WHERE f.rule_table <> 'signer';
-    RETURN NEXT;
 
     verified := 0;
     FOR snapshot IN SELECT s.id, s.division FROM reason.snapshot s WHERE s.status IN ('signed', 'complete') ORDER BY s.no LOOP
@@ -220,9 +212,21 @@ BEGIN
     detail := format('%s verify', verified);
     RETURN NEXT;
 
-    what := 'guards';
-    SELECT count(*) = 0, string_agg(f.guard || ' ' || f.detail, '; ') INTO ok, detail FROM reason.guard_faults() f;
-    RETURN NEXT;
+    FOREACH what IN ARRAY ARRAY['registry', 'rules', 'guards'] LOOP
+        BEGIN
+            SELECT count(*) = 0, string_agg(f.detail, '; ' ORDER BY f.place) FILTER (WHERE f.place <= most_named)
+                                 || CASE WHEN count(*) > most_named THEN format('; and %s more', count(*) - most_named) ELSE '' END
+            INTO ok, detail
+            FROM (SELECT r.detail, row_number() OVER () AS place FROM reason.rule_faults() r
+                  WHERE what <> 'guards' AND (r.rule_table = 'signer') = (what = 'registry')
+                  UNION ALL
+                  SELECT g.guard || ' ' || g.detail, row_number() OVER () FROM reason.guard_faults() g WHERE what = 'guards') f;
+        EXCEPTION WHEN OTHERS THEN
+            ok := false;
+            detail := SQLERRM;
+        END;
+        RETURN NEXT;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION reason.verify_all() IS

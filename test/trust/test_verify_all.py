@@ -106,8 +106,24 @@ def test_every_removed_and_every_invented_row_of_a_rule(state, table):
 def test_an_administrator_made_by_an_update_is_named(state):
     with state.tampering():
         state("UPDATE reason.client SET role = 'admin'")
-        assert faults(state)[-1][2] == 'client "kernel": column role is not as recorded'
+        assert faults(state)[-1][1:] == (False, 'client "kernel": column role is not as recorded')
         assert state.verify("system")["detail"] == 'client "kernel": column role is not as recorded'
+
+
+def test_what_cannot_be_read_does_not_hide_the_rest(state):
+    with state.tampering():
+        state("UPDATE pg_attribute SET atttypid = 'text'::regtype WHERE attrelid = 'reason.audit_event'::regclass AND attname = 'payload'")
+        state("UPDATE reason.audit_event SET payload = 'no JSON' WHERE division = 'system' AND event_type = 'client.changed'")
+        state("UPDATE pg_attribute SET atttypid = 'json'::regtype WHERE attrelid = 'reason.audit_event'::regclass AND attname = 'payload'")
+        found = {what: (ok, detail) for what, ok, detail in state("SELECT * FROM reason.verify_all()")}
+        assert not found['division "system"'][0] and not found["rules"][0] and found['division "default"'][0] and found["guards"][0]
+
+
+def test_of_very_many_faults_the_first_are_named(state):
+    with state.tampering():
+        state("INSERT INTO reason.client (name, role) SELECT 'invented ' || n, 'admin' FROM generate_series(1, 1000) n")
+        (what, _, detail), = [f for f in faults(state) if f[0] != 'division "system"']
+        assert what == "rules" and "and 900 more" in detail and len(detail) < 10000
 
 
 # ---------------------------------------------------------------- guards
