@@ -102,7 +102,6 @@ typedef struct Graph
 	const GraphHorizon *horizon;	/* NULL: whatever the snapshot sees */
 	Relation	node;
 	Relation	edge;
-	Oid			schema;
 	GraphIndex *index[GRAPH_INDEX_KINDS];	/* opened when first used */
 	RecordText	division;		/* of the start node; others are never entered */
 	bool		hides_quarantined;	/* from this caller: see quarantine.h */
@@ -150,6 +149,7 @@ typedef struct GraphNode
 	pg_uuid_t	id;
 	TimestampTz created_at;
 	ItemPointerData tid;
+	bool		has_moved;		/* when it was found, to a place that no index knows */
 	RecordText	division;
 } GraphNode;
 
@@ -159,6 +159,7 @@ typedef struct GraphDivisions
 	bool		all;
 	int			count;
 	RecordText *names;
+	RecordText	own;			/* the caller's own, if he does not see "default" */
 } GraphDivisions;
 
 /* Of the current user: as reason.visible_divisions() has it. */
@@ -167,8 +168,10 @@ extern GraphDivisions graph_divisions_of_user(Graph *graph);
 extern GraphDivisions graph_divisions_of_array(Datum array);
 
 /*
- * The node of that id among the divisions; NULL when there is none.  The same id
- * in several of them raises 22023, unless `division` names one of them.
+ * The node of that id among the divisions; NULL when there is none.  Where
+ * several hold it, `division` names the one that is meant; without it that of
+ * division "default" is, or else that of the caller's own.  Otherwise raises
+ * 55000 and lists them, but for those whose node the caller may not see.
  */
 extern GraphNode *graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division);
 

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "moments.h"
+#include "schema.h"
 #include "trace_decided.h"
 
 #include "access/relation.h"
@@ -13,7 +14,6 @@
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "executor/tuptable.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/xid8.h"
 
@@ -32,7 +32,7 @@ full_xmin(Snapshot snapshot, FullTransactionId next)
 static int64
 decided_by_sealer(Graph *graph, FullTransactionId xmin)
 {
-	Relation	table = table_open(get_relname_relid("sealer_state", graph->schema), AccessShareLock);
+	Relation	table = schema_open_table("sealer_state", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, graph->snapshot, 0, NULL);
 	int64		result = 0;
@@ -60,7 +60,7 @@ trace_last_no(Graph *graph, int64 *decided_no)
 	 * be promoted at any time.
 	 */
 	bool		recovers = RecoveryInProgress();
-	Relation	sequence = relation_open(get_relname_relid("record_no", graph->schema), AccessShareLock);
+	Relation	sequence = schema_open_sequence("record_no", AccessShareLock);
 	Moment		now = recovers ? moment_now(sequence) : moments_note(sequence);
 	FullTransactionId xmin = full_xmin(graph->snapshot, now.next);
 

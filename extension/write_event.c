@@ -6,12 +6,11 @@
 
 #include "canonical.h"
 #include "moments.h"
+#include "schema.h"
 #include "write_event.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "commands/sequence.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 static void
@@ -67,7 +66,7 @@ event_write(ByteBuffer *out, const WriteEvent *event)
 int64
 next_record_no(void)
 {
-	Oid			sequence = get_relname_relid("record_no", get_namespace_oid("reason", false));
+	Oid			sequence = schema_relation_oid("record_no");
 	int64		no;
 
 	/*

@@ -91,12 +91,15 @@ static void report(struct sidecar *sidecar, struct db *db)
     if (ready)
         PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
     metrics_set(METRIC_READY, ready);
-    result = db_call(db, "SELECT duty, depth, age_s::bigint FROM reason.sidecar_status($1, $2)", 2, targets, NULL);
+    result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2) LEFT JOIN reason.parked_items() USING (duty)",
+                     2, targets, NULL);
     for (int i = 0; result && i < PQntuples(result); i++)
         for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
             if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {
                 metrics_set(METRIC_QUEUE_SEAL + duty, atol(PQgetvalue(result, i, 1)));
                 metrics_set(METRIC_AGE_SEAL + duty, atol(PQgetvalue(result, i, 2)));
+                if (duty >= DUTY_SNAPSHOT)
+                    metrics_set(METRIC_PARKED_SNAPSHOT + duty - DUTY_SNAPSHOT, atol(PQgetvalue(result, i, 3)));
             }
     PQclear(result);
 }
@@ -219,14 +222,16 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
     time_t reported = 0;
-    bool was_ready = false;
+    bool was_ready = false, connected;
 
     if (start_workers(sidecar, workers))
         for (;;) {
             int signal_number;
 
             metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
-            if (db_connect(&db)) {
+            connected = db_connect(&db);
+            metrics_set(METRIC_DATABASE_UP, connected);
+            if (connected) {
                 lead(sidecar, &db);
                 if (time(NULL) - reported >= REPORT_S || is_ready(sidecar) != was_ready) {
                     was_ready = is_ready(sidecar);

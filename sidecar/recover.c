@@ -35,19 +35,20 @@ static const struct segment *find_segment(const struct segments *segments, const
 static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment, const char *registry)
 {
     char key[1100], contents_key[1100], uri[2200], contents_uri[2200] = "";
+    const char *version = segment->version ? segment->version : "", *contents_version = segment->contents_version;
     long count = -1;
     char *events, *contents = NULL;
 
     snprintf(key, sizeof(key), "%s.jsonl", segment->prefix);
     snprintf(contents_key, sizeof(contents_key), "%s.contents.jsonl", segment->prefix);
     snprintf(uri, sizeof(uri), "%s/%s", target, key);
-    if (segment->has_contents)
+    if (contents_version)
         snprintf(contents_uri, sizeof(contents_uri), "%s/%s", target, contents_key);
-    events = store_read_text(store, key, segment->version);
-    if (events && segment->has_contents)
-        contents = store_read_text(store, contents_key, segment->contents_version);
-    if (events && (contents || !segment->has_contents)) {
-        const char *parameters[] = {target, segment->prefix, uri, segment->version, contents_uri, segment->contents_version, events,
+    events = store_read_text(store, key, version);
+    if (events && contents_version)
+        contents = store_read_text(store, contents_key, contents_version);
+    if (events && (contents || !contents_version)) {
+        const char *parameters[] = {target, segment->prefix, uri, version, contents_uri, contents_version ? contents_version : "", events,
                                     contents ? contents : "", registry};
         PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, parameters, NULL);
 
