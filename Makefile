@@ -7,6 +7,7 @@
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
+#   make check-debian       the commands of docs/operations/debian.md on a minimal Debian, which it makes first: 10 minutes
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
 #   make bench    benchmarks, each against a baseline measured in the same run
@@ -22,7 +23,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-kubernetes check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all demo check check-debian check-kubernetes check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -49,6 +50,9 @@ check-sts: packages-check private
 
 check-upgrade: packages-check private
 	@test/upgrade.sh
+
+check-debian: packages-check
+	@test/debian/check.sh
 
 up: private
 	@test/stack/up.sh
