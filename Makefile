@@ -9,6 +9,7 @@
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: an hour
 #   make check-long         the storms of the database's tests, for longer: half an hour
+#   make check-debian       the commands of docs/operations/debian.md on a minimal Debian, which it makes first: 10 minutes
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
 #   make bench    benchmarks, each against a baseline measured in the same run
@@ -24,7 +25,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-assert check-kubernetes check-long check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all demo check check-assert check-debian check-kubernetes check-long check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -57,6 +58,9 @@ check-long: packages-check private
 
 check-upgrade: packages-check private
 	@test/upgrade.sh
+
+check-debian: packages-check
+	@test/debian/check.sh
 
 up: private
 	@test/stack/up.sh

@@ -113,7 +113,7 @@ manual_pages() {
     return $bad
 }
 
-# The units are such that systemd takes, and expose little (it counts from 0 to 100).
+# systemd takes the units, and they expose little (it counts from 0 to 100).
 systemd_unit() {
     local directory unit status=0
     directory=$(mktemp -d)
