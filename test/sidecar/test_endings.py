@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -76,6 +77,16 @@ def test_a_fifo_in_place_of_a_secret_is_not_waited_for(sidecars, settings, tmp_p
     signer = {"id": SIGNER_ID, "type": "proxy", "url": "https://127.0.0.1:9", "token_file": tmp_path / "token", name: tmp_path / "fifo"}
     checked = sidecars({**settings, "signer": signer}).check()
     assert checked.returncode == 1 and "is no regular file" in checked.stderr
+
+
+def test_a_fifo_in_place_of_an_object_is_other_bytes(database, sidecars, settings):
+    snapshot = database.snapshot(database.node())
+    path = pathlib.Path(settings["store"]["url"].removeprefix("file://")) / "snapshots" / "default" / f"{snapshot}.json"
+    path.parent.mkdir(parents=True)
+    fifo(path)
+    sidecars(settings).start()
+    wait_for(lambda: database.status(snapshot) == "failed", 15)
+    assert "exists with other bytes" in database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot)
 
 
 def test_sigterm_ends_a_check(sidecars, settings):
