@@ -92,7 +92,7 @@ void metrics_turned(void)
 
 void metrics_forget(void)
 {
-    for (enum metric metric = METRIC_QUEUE_SEAL; metric <= METRIC_AGE_ARCHIVE; metric++)
+    for (enum metric metric = METRIC_QUEUE_SEAL; metric <= METRIC_PARKED_ARCHIVE; metric++)
         metrics_set(metric, UNKNOWN);
     metrics_set(METRIC_DATABASE_UP, 0);
     metrics_set(METRIC_READY, 0);
