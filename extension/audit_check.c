@@ -9,7 +9,7 @@
 
 #include "audit_check.h"
 #include "canonical_backend.h"
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include "executor/spi.h"
 #include "catalog/pg_type.h"

@@ -8,8 +8,8 @@
 #include "postgres.h"
 
 #include "audit_record.h"
-#include "buffer.h"
-#include "json_reader.h"
+#include "core/buffer.h"
+#include "core/json_reader.h"
 #include "lib/stringinfo.h"
 
 typedef struct AuditChecker

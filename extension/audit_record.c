@@ -8,7 +8,7 @@
 
 #include "audit_record.h"
 #include "canonical_backend.h"
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include "access/stratnum.h"
 #include "utils/builtins.h"

@@ -13,7 +13,7 @@
 #include "utils/jsonb.h"
 
 #include "audit_scan.h"
-#include "buffer.h"
+#include "core/buffer.h"
 #include "record.h"
 
 typedef enum RecordKind

@@ -20,7 +20,7 @@
 
 #include "audit_scan.h"
 #include "record_insert.h"
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include "access/stratnum.h"
 #include "access/transam.h"

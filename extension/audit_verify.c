@@ -11,7 +11,7 @@
 #include "audit_verify.h"
 #include "canonical_backend.h"
 #include "ed25519.h"
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include "access/htup_details.h"
 #include "access/stratnum.h"

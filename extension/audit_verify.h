@@ -9,7 +9,7 @@
 
 #include "audit_check.h"
 #include "ed25519.h"
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include "utils/hsearch.h"
 

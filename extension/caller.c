@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "caller.h"
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
 
 #include "access/htup_details.h"

@@ -9,8 +9,8 @@
 
 #include "utils/jsonb.h"
 
-#include "buffer.h"
-#include "json_reader.h"
+#include "core/buffer.h"
+#include "core/json_reader.h"
 
 /* PostgreSQL 18 has no pg_attribute_noreturn() any more, and 15 has nothing else. */
 #define REASON_NORETURN __attribute__((noreturn))

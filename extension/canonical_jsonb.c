@@ -12,9 +12,9 @@
 
 #include <math.h>
 
-#include "canonical.h"
-#include "canonical_number.h"
-#include "canonical_order.h"
+#include "core/canonical.h"
+#include "core/canonical_number.h"
+#include "core/name_order.h"
 #include "canonical_shape.h"
 
 #include "miscadmin.h"
@@ -188,7 +188,7 @@ without_zeros(unsigned value, int zeros)
 /*
  * Lays out digits as they are, in the range that ECMAScript writes without
  * exponent: where they are known to be those of ECMAScript no conversion is needed
- * (see canonical_number.h).  Without branches where lengths vary, which nothing could
+ * (see core/canonical_number.h).  Without branches where lengths vary, which nothing could
  * predict: four bytes are written, and as many count as do.
  */
 static pg_attribute_always_inline void

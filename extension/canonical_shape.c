@@ -9,7 +9,7 @@
  */
 #include "canonical_shape.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 
 /* A power of two; about 90 kB in all, touched as far as used. */
 #define SHAPES 64

@@ -4,8 +4,8 @@
  */
 #include "canonical_backend.h"
 
-#include "canonical.h"
-#include "sha256.h"
+#include "core/canonical.h"
+#include "core/sha256.h"
 
 #include "fmgr.h"
 #include "mb/pg_wchar.h"

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
 #include "graph_json.h"
 #include "quarantine.h"

@@ -13,7 +13,7 @@
 #include "access/htup.h"
 #include "fmgr.h"
 
-#include "buffer.h"
+#include "core/buffer.h"
 #include "graph.h"
 
 typedef struct GraphJson

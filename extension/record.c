@@ -10,7 +10,7 @@
 
 #include <limits.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "record.h"
 
 #include "utils/datetime.h"

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "buffer.h"
+#include "core/buffer.h"
 #include "datatype/timestamp.h"
 #include "utils/uuid.h"
 

@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "graph.h"
 #include "quarantine.h"
 #include "snapshot_set.h"

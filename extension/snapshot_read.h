@@ -11,8 +11,8 @@
 #include "postgres.h"
 
 #include "audit_record.h"
-#include "buffer.h"
-#include "sha256.h"
+#include "core/buffer.h"
+#include "core/sha256.h"
 
 /* Called with the text of one record; it must not be kept. */
 typedef void (*SnapshotRecordSink) (void *argument, RecordKind kind, const char *bytes, size_t length);

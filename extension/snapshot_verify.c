@@ -11,9 +11,9 @@
 #include <sodium.h>
 
 #include "audit_check.h"
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
-#include "sha256.h"
+#include "core/sha256.h"
 #include "snapshot_read.h"
 
 #include "executor/spi.h"

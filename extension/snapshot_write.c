@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
 #include "snapshot_write.h"
 

@@ -17,9 +17,9 @@
 #include "fmgr.h"
 
 #include "audit_record.h"
-#include "buffer.h"
+#include "core/buffer.h"
 #include "record_insert.h"
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include "datatype/timestamp.h"
 #include "portability/instr_time.h"

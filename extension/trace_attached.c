@@ -6,7 +6,7 @@
 
 #include "trace_attached.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
 #include "graph_sort.h"
 #include "quarantine.h"

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "buffer.h"
+#include "core/buffer.h"
 #include "graph_json.h"
 #include "trace_order.h"
 

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "sha256.h"
+#include "core/sha256.h"
 #include "trace_cursor.h"
 #include "trace_decided.h"
 

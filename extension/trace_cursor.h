@@ -16,7 +16,7 @@
 
 #include "postgres.h"
 
-#include "buffer.h"
+#include "core/buffer.h"
 #include "trace.h"
 
 #define TRACE_PARAMETERS_HASH 16

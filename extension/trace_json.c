@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
 #include "graph_json.h"
 #include "graph_sort.h"

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "node_lookup.h"
 #include "record.h"
 #include "write_input.h"

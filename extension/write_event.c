@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "moments.h"
 #include "write_event.h"
 

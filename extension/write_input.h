@@ -16,7 +16,7 @@
 #include "utils/uuid.h"
 
 #include "canonical_backend.h"
-#include "json_reader.h"
+#include "core/json_reader.h"
 #include "record.h"
 
 /* reason.max_payload_size: bytes of canonical payload that a record may hold. */

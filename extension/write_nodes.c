@@ -6,10 +6,10 @@
 
 #include <math.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
 #include "record.h"
-#include "sha256.h"
+#include "core/sha256.h"
 #include "write_input.h"
 #include "write_row.h"
 #include "write_rows.h"

@@ -4,9 +4,9 @@
  */
 #include "postgres.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "canonical_backend.h"
-#include "sha256.h"
+#include "core/sha256.h"
 #include "uuid.h"
 #include "write_row.h"
 

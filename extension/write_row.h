@@ -9,7 +9,7 @@
 
 #include "fmgr.h"
 
-#include "json_reader.h"
+#include "core/json_reader.h"
 #include "record.h"
 #include "write_input.h"
 

@@ -6,7 +6,7 @@
 
 #include "doorbell.h"
 #include "safe_mode.h"
-#include "sha256.h"
+#include "core/sha256.h"
 #include "write_row.h"
 #include "write_rows.h"
 

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "verify.h"
 
 /* Members that a digest covers, in canonical order; those that a record may lack are simply not there. */

@@ -2,10 +2,10 @@
  * json_internal.h
  *		What the files of the reader share among themselves.
  */
-#ifndef REASON_JSON_INTERNAL_H
-#define REASON_JSON_INTERNAL_H
+#ifndef REASON_CORE_JSON_INTERNAL_H
+#define REASON_CORE_JSON_INTERNAL_H
 
-#include "json_reader.h"
+#include "core/json_reader.h"
 
 typedef struct JsonNumber
 {
@@ -19,7 +19,7 @@ typedef struct JsonNumber
 /* No container is open. */
 #define NO_PARENT UINT32_MAX
 
-/* A text that is being read; json_reader.c says how the nodes serve as stack. */
+/* A text that is being read; core/json_reader.c says how the nodes serve as stack. */
 typedef struct JsonReader
 {
 	JsonDocument *document;
@@ -84,4 +84,4 @@ extern void json_write_pointer_name(ByteBuffer *out, const char *name, size_t le
 /* Copies the pointer into an error, shortened at a step if need be. */
 extern void json_set_pointer(JsonError *error, const ByteBuffer *pointer);
 
-#endif							/* REASON_JSON_INTERNAL_H */
+#endif							/* REASON_CORE_JSON_INTERNAL_H */

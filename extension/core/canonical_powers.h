@@ -2,12 +2,12 @@
  * canonical_powers.h
  *		The 128 most significant bits of powers of ten, rounded down.
  *
- * Made by canonical_powers.py; do not edit.  Entry k - POWERS_FIRST stands for
+ * Made by core/canonical_powers.py; do not edit.  Entry k - POWERS_FIRST stands for
  * 10^k = (high * 2^64 + low) * 2^e, with the highest bit of `high` set and e =
  * floor(k * log2(10)) - 127.  Exact for 0 <= k <= 55, else 10^k is a little more.
  */
-#ifndef REASON_CANONICAL_POWERS_H
-#define REASON_CANONICAL_POWERS_H
+#ifndef REASON_CORE_CANONICAL_POWERS_H
+#define REASON_CORE_CANONICAL_POWERS_H
 
 #include <stdint.h>
 
@@ -691,4 +691,4 @@ static const PowerOfTen powers_of_ten[POWERS_LAST - POWERS_FIRST + 1] = {
 	{0x9e19db92b4e31ba9ULL, 0x6c07a2c26a8346d1ULL},	/* 324 */
 };
 
-#endif							/* REASON_CANONICAL_POWERS_H */
+#endif							/* REASON_CORE_CANONICAL_POWERS_H */

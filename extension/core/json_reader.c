@@ -11,14 +11,14 @@
  * or string written otherwise, members out of order), and a container that ends
  * with `dirty` still at or before its start can be copied as it stands.
  */
-#include "json_reader.h"
+#include "core/json_reader.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "canonical_order.h"
-#include "json_internal.h"
+#include "core/name_order.h"
+#include "core/json_internal.h"
 
 /*
  * Appends the part of the pointer that leads from an open container to the child

@@ -10,7 +10,7 @@
  * Decimal to double is Clinger's exact case, then Eisel-Lemire (D. Lemire,
  * "Number parsing at a gigabyte per second", 2021), then the C library.
  */
-#include "canonical_number.h"
+#include "core/canonical_number.h"
 
 #include <assert.h>
 #include <float.h>
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canonical_powers.h"
+#include "core/canonical_powers.h"
 
 _Static_assert(DBL_MANT_DIG == 53 && DBL_DIG == DECIMAL_SAFE_DIGITS, "doubles must be IEEE 754 binary64");
 _Static_assert(FLT_EVAL_METHOD == 0, "Clinger's exact case needs arithmetic without excess precision");

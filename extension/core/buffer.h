@@ -7,8 +7,8 @@
  * Once an allocation has failed, `failed` stays set and further appends do
  * nothing: the caller checks once, at the end.
  */
-#ifndef REASON_BUFFER_H
-#define REASON_BUFFER_H
+#ifndef REASON_CORE_BUFFER_H
+#define REASON_CORE_BUFFER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,4 +62,4 @@ buffer_append_char(ByteBuffer *buffer, char c)
 
 #define buffer_append_literal(buffer, literal) buffer_append((buffer), (literal), sizeof(literal) - 1)
 
-#endif							/* REASON_BUFFER_H */
+#endif							/* REASON_CORE_BUFFER_H */

@@ -3,9 +3,9 @@
  *		Reads one string of a JSON text: UTF-8, escapes, and whether RFC 8785 writes
  *		it the same.
  */
-#include "json_internal.h"
+#include "core/json_internal.h"
 
-#include "canonical_scan.h"
+#include "core/string_scan.h"
 
 /* Hexadecimal digits of an escape; -1 if there are not four. */
 static int

@@ -2,7 +2,7 @@
  * buffer.c
  *		A growing byte buffer: the part that is not inlined.
  */
-#include "buffer.h"
+#include "core/buffer.h"
 
 #include <stdlib.h>
 

@@ -14,17 +14,17 @@
  * surrogates in escapes, U+0000, duplicate names (compared after unescaping),
  * numbers beyond the range of a double, too much depth, too much text.
  *
- * Errors are returned, never raised; memory comes from the hook of buffer.h,
+ * Errors are returned, never raised; memory comes from the hook of core/buffer.h,
  * which may raise: the document holds nothing else that would leak.
  */
-#ifndef REASON_JSON_READER_H
-#define REASON_JSON_READER_H
+#ifndef REASON_CORE_JSON_READER_H
+#define REASON_CORE_JSON_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
+#include "core/buffer.h"
 
 typedef enum JsonKind
 {
@@ -197,4 +197,4 @@ json_raw_length(const JsonNode *node)
 	return node->kind == JSON_NUMBER ? node->length : node->u.span.end - node->start;
 }
 
-#endif							/* REASON_JSON_READER_H */
+#endif							/* REASON_CORE_JSON_READER_H */

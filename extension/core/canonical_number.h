@@ -5,15 +5,15 @@
  * A positive decimal is written digits * 10^exponent; it is normal when digits
  * does not end in 0.
  */
-#ifndef REASON_CANONICAL_NUMBER_H
-#define REASON_CANONICAL_NUMBER_H
+#ifndef REASON_CORE_CANONICAL_NUMBER_H
+#define REASON_CORE_CANONICAL_NUMBER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 
 /*
  * Every decimal with digits below this limit, in this range of magnitudes (that
@@ -114,4 +114,4 @@ decimal_write_last_of_four(char *to, unsigned value, int count)
 	memcpy(to, &four, 4);
 }
 
-#endif							/* REASON_CANONICAL_NUMBER_H */
+#endif							/* REASON_CORE_CANONICAL_NUMBER_H */

@@ -1,5 +1,5 @@
 /*
- * canonical_order.h
+ * name_order.h
  *		The order of names by UTF-16 code units, compared on UTF-8.
  *
  * Bytes of UTF-8 stand in the order of code points, and code units of UTF-16 do
@@ -8,8 +8,8 @@
  * begin nothing else, F0 to F4 and EE to EF, and lead bytes meet only lead bytes
  * where two texts first differ: to lift EE and EF above F4 is all it takes.
  */
-#ifndef REASON_CANONICAL_ORDER_H
-#define REASON_CANONICAL_ORDER_H
+#ifndef REASON_CORE_NAME_ORDER_H
+#define REASON_CORE_NAME_ORDER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -101,4 +101,4 @@ order_compare(const OrderedName *a, const OrderedName *b)
  */
 extern void order_sort(OrderedName *names, uint32_t count, OrderedName *scratch);
 
-#endif							/* REASON_CANONICAL_ORDER_H */
+#endif							/* REASON_CORE_NAME_ORDER_H */

@@ -2,9 +2,9 @@
  * json_pointer.c
  *		Documents as their users see them: members, places, memory.
  */
-#include "json_internal.h"
+#include "core/json_internal.h"
 
-#include "canonical_number.h"
+#include "core/canonical_number.h"
 
 void
 json_document_init(JsonDocument *document, BufferRealloc realloc_hook, void *context)

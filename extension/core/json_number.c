@@ -13,11 +13,11 @@
  * neither is 295147905179352825856, which a double does hold (2^68), but which
  * ECMAScript writes 295147905179352830000, like that other number.
  */
-#include "json_internal.h"
+#include "core/json_internal.h"
 
 #include <math.h>
 
-#include "canonical_number.h"
+#include "core/canonical_number.h"
 
 /* What fits into 64 bits whatever the digits are. */
 #define WORD_DIGITS 19

@@ -8,15 +8,15 @@
  *
  * Everything appends to a ByteBuffer; memory comes only from its hook.
  */
-#ifndef REASON_CANONICAL_H
-#define REASON_CANONICAL_H
+#ifndef REASON_CORE_CANONICAL_H
+#define REASON_CORE_CANONICAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
-#include "json_reader.h"
+#include "core/buffer.h"
+#include "core/json_reader.h"
 
 /* A value that was read, with everything within it.  Does not recurse. */
 extern void canonical_write_value(ByteBuffer *out, const JsonDocument *document, const JsonNode *value);
@@ -54,4 +54,4 @@ extern int	canonical_compare_names(const char *a, size_t a_length, const char *b
 /* Writes to `text` (CANONICAL_NUMBER_SIZE bytes, not terminated) and returns the length. */
 extern size_t canonical_format_number(char *text, double value);
 
-#endif							/* REASON_CANONICAL_H */
+#endif							/* REASON_CORE_CANONICAL_H */

@@ -11,7 +11,7 @@
 /* Asks for the interface as of OpenSSL 1.1.1, in which these functions are not deprecated. */
 #define OPENSSL_API_COMPAT 10101
 
-#include "sha256.h"
+#include "core/sha256.h"
 
 #include <openssl/sha.h>
 

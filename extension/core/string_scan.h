@@ -1,9 +1,9 @@
 /*
- * canonical_scan.h
+ * string_scan.h
  *		Skips or copies the bytes of a string that need no attention, many at a time.
  */
-#ifndef REASON_CANONICAL_SCAN_H
-#define REASON_CANONICAL_SCAN_H
+#ifndef REASON_CORE_STRING_SCAN_H
+#define REASON_CORE_STRING_SCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -162,4 +162,4 @@ copy_plain(char *to, const char *from, size_t length)
 	return hits == 0;
 }
 
-#endif							/* REASON_CANONICAL_SCAN_H */
+#endif							/* REASON_CORE_STRING_SCAN_H */

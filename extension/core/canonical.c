@@ -5,13 +5,13 @@
  * The reader has marked what is canonical already, down to single values, so
  * most of the work is copying.  The rest is walked with a stack of our own.
  */
-#include "canonical.h"
+#include "core/canonical.h"
 
 #include <assert.h>
 
-#include "canonical_number.h"
-#include "canonical_order.h"
-#include "canonical_scan.h"
+#include "core/canonical_number.h"
+#include "core/name_order.h"
+#include "core/string_scan.h"
 
 int
 canonical_compare_names(const char *a, size_t a_length, const char *b, size_t b_length)

@@ -5,8 +5,8 @@
  * A context is plain memory: nothing to free, nothing that leaks when an error
  * is raised between sha256_init() and sha256_final().  Nothing here can fail.
  */
-#ifndef REASON_SHA256_H
-#define REASON_SHA256_H
+#ifndef REASON_CORE_SHA256_H
+#define REASON_CORE_SHA256_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -47,4 +47,4 @@ sha256_of_two(uint8_t digest[SHA256_LENGTH], const void *a, size_t a_length, con
 	sha256_pieces(digest, pieces, 2);
 }
 
-#endif							/* REASON_SHA256_H */
+#endif							/* REASON_CORE_SHA256_H */

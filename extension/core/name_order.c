@@ -1,10 +1,10 @@
 /*
- * canonical_order.c
+ * name_order.c
  *		Sorts the names of an object.
  */
-#include "canonical_order.h"
+#include "core/name_order.h"
 
-#include "canonical.h"
+#include "core/canonical.h"
 
 /* Below this many names insertion is faster than merging. */
 #define INSERTION_LIMIT 16
