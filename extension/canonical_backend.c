@@ -3,7 +3,7 @@
  *		Memory, errors and parameters of the canonical core inside PostgreSQL.
  */
 #include "canonical_backend.h"
-#include "huge_pages.h"
+#include "port/huge_pages.h"
 
 #include "miscadmin.h"
 #include "utils/guc.h"

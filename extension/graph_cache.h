@@ -28,7 +28,7 @@
 #include "storage/lwlock.h"
 
 #include "graph.h"
-#include "graph_file.h"
+#include "port/relation_file.h"
 
 /* ---------------------------------------------------------------- what a generation holds */
 

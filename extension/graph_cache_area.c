@@ -10,7 +10,7 @@
 #include "postgres.h"
 
 #include "graph_cache_area.h"
-#include "huge_pages.h"
+#include "port/huge_pages.h"
 
 #include "miscadmin.h"
 #include "storage/pg_shmem.h"

@@ -5,8 +5,8 @@
 #include "postgres.h"
 
 #include "graph_leaves.h"
-#include "graph_fetch.h"
-#include "graph_file.h"
+#include "port/prefetch.h"
+#include "port/relation_file.h"
 #include "graph_kept.h"
 #include "graph_page.h"
 

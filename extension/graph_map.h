@@ -13,7 +13,7 @@
 #include "postgres.h"
 
 #include "graph.h"
-#include "graph_fetch.h"
+#include "port/prefetch.h"
 
 #define GRAPH_MAP_PAGE_BITS 6
 #define GRAPH_MAP_PAGE (1 << GRAPH_MAP_PAGE_BITS)

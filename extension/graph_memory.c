@@ -16,7 +16,7 @@
 #include "postgres.h"
 
 #include "graph.h"
-#include "huge_pages.h"
+#include "port/huge_pages.h"
 
 #include "miscadmin.h"
 #include "utils/guc.h"

@@ -4,8 +4,8 @@
  */
 #include "postgres.h"
 
-#include "graph_fetch.h"
-#include "graph_file.h"
+#include "port/prefetch.h"
+#include "port/relation_file.h"
 #include "graph_recent.h"
 
 #include "access/htup_details.h"

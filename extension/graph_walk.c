@@ -16,7 +16,7 @@
  */
 #include "postgres.h"
 
-#include "graph_fetch.h"
+#include "port/prefetch.h"
 #include "graph_heap.h"
 #include "graph_index.h"
 #include "graph_page.h"

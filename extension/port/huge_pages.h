@@ -2,8 +2,8 @@
  * huge_pages.h
  *		Large memory in large pages, where the system has them for those who ask.
  */
-#ifndef REASON_HUGE_PAGES_H
-#define REASON_HUGE_PAGES_H
+#ifndef REASON_PORT_HUGE_PAGES_H
+#define REASON_PORT_HUGE_PAGES_H
 
 #include "postgres.h"
 
@@ -34,4 +34,4 @@ prefer_huge_pages(void *bytes, Size size)
 #endif
 }
 
-#endif							/* REASON_HUGE_PAGES_H */
+#endif							/* REASON_PORT_HUGE_PAGES_H */

@@ -1,9 +1,9 @@
 /*
- * graph_file.h
+ * relation_file.h
  *		Which file a relation is in: changes when the relation is rewritten or truncated.
  */
-#ifndef REASON_GRAPH_FILE_H
-#define REASON_GRAPH_FILE_H
+#ifndef REASON_PORT_RELATION_FILE_H
+#define REASON_PORT_RELATION_FILE_H
 
 #include "postgres.h"
 
@@ -19,4 +19,4 @@ typedef RelFileNode GraphFile;
 #define graph_file_equals(a, b) RelFileNodeEquals(a, b)
 #endif
 
-#endif							/* REASON_GRAPH_FILE_H */
+#endif							/* REASON_PORT_RELATION_FILE_H */

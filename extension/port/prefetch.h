@@ -1,9 +1,9 @@
 /*
- * graph_fetch.h
+ * prefetch.h
  *		Having the processor fetch memory ahead.
  */
-#ifndef REASON_GRAPH_FETCH_H
-#define REASON_GRAPH_FETCH_H
+#ifndef REASON_PORT_PREFETCH_H
+#define REASON_PORT_PREFETCH_H
 
 /*
  * The line of an address that is read soon.  A function that does nothing but this is without effect to GCC, which
@@ -16,4 +16,4 @@ graph_fetch(const void *address)
 	__asm__ volatile ("");
 }
 
-#endif							/* REASON_GRAPH_FETCH_H */
+#endif							/* REASON_PORT_PREFETCH_H */
