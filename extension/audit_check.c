@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "audit_check.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "core/sha256.h"
 
 #include "executor/spi.h"

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "audit_record.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "core/sha256.h"
 
 #include "access/stratnum.h"

@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "audit_verify.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "ed25519.h"
 #include "core/sha256.h"
 

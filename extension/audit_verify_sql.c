@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "audit_verify.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "record.h"
 
 #include "executor/spi.h"

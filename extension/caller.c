@@ -6,7 +6,7 @@
 
 #include "caller.h"
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"

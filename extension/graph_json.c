@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "graph_json.h"
 #include "quarantine.h"
 #include "record.h"

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "graph.h"
 #include "graph_cache.h"
 #include "moments.h"

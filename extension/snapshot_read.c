@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "snapshot_read.h"
 
 #include "access/stratnum.h"

@@ -12,7 +12,7 @@
 
 #include "audit_check.h"
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "core/sha256.h"
 #include "snapshot_read.h"
 

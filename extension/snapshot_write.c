@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "snapshot_write.h"
 
 #include "catalog/pg_type.h"

@@ -7,7 +7,7 @@
 #include "trace_attached.h"
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "graph_sort.h"
 #include "quarantine.h"
 

@@ -10,7 +10,7 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "graph_json.h"
 #include "graph_sort.h"
 #include "quarantine.h"

@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "node_lookup.h"
 #include "record.h"
 #include "write_input.h"

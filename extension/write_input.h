@@ -15,7 +15,7 @@
 #include "utils/array.h"
 #include "utils/uuid.h"
 
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "core/json_reader.h"
 #include "record.h"
 

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "record.h"
 #include "core/sha256.h"
 #include "write_input.h"

@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "core/sha256.h"
 #include "uuid.h"
 #include "write_row.h"

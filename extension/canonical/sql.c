@@ -1,8 +1,8 @@
 /*
- * canonical_sql.c
+ * sql.c
  *		canonical_json() and digest() for SQL.
  */
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 
 #include "core/canonical.h"
 #include "core/sha256.h"

@@ -1,8 +1,8 @@
 /*
- * canonical_backend.c
+ * backend.c
  *		Memory, errors and parameters of the canonical core inside PostgreSQL.
  */
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 #include "port/huge_pages.h"
 
 #include "miscadmin.h"

@@ -1,5 +1,5 @@
 /*
- * canonical_shape.h
+ * shape.h
  *		Objects with the same names, as most objects of a kind are: their names'
  *		canonical order and text, kept from one object to the next.
  *

@@ -1,5 +1,5 @@
 /*
- * canonical_jsonb.c
+ * jsonb.c
  *		Canonical JSON straight from the binary form of jsonb.
  *
  * JsonbIterator copies every key and value into a JsonbValue and visits members
@@ -8,14 +8,14 @@
  * canonical order, and numbers are read from numeric's digits.  There is no
  * recursion: open containers are frames of an array.
  */
-#include "canonical_backend.h"
+#include "canonical/backend.h"
 
 #include <math.h>
 
 #include "core/canonical.h"
 #include "core/canonical_number.h"
 #include "core/name_order.h"
-#include "canonical_shape.h"
+#include "canonical/shape.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

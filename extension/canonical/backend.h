@@ -1,5 +1,5 @@
 /*
- * canonical_backend.h
+ * backend.h
  *		Canonical JSON inside PostgreSQL: memory, errors, and jsonb.
  */
 #ifndef REASON_CANONICAL_BACKEND_H

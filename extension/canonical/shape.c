@@ -1,5 +1,5 @@
 /*
- * canonical_shape.c
+ * shape.c
  *		A table of shapes with one place for each hash: what comes later replaces
  *		what was there.
  *
@@ -7,7 +7,7 @@
  * are data (identifiers, dates) do not drive out the others, nor pay for being
  * kept.
  */
-#include "canonical_shape.h"
+#include "canonical/shape.h"
 
 #include "core/canonical.h"
 
