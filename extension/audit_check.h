@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "audit_record.h"
+#include "record/read.h"
 #include "core/buffer.h"
 #include "core/json_reader.h"
 #include "lib/stringinfo.h"

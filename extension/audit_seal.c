@@ -18,8 +18,8 @@
  */
 #include "postgres.h"
 
-#include "audit_scan.h"
-#include "record_insert.h"
+#include "record/index_scan.h"
+#include "record/insert.h"
 #include "core/sha256.h"
 
 #include "access/stratnum.h"

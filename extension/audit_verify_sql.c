@@ -6,7 +6,7 @@
 
 #include "audit_verify.h"
 #include "canonical/backend.h"
-#include "record.h"
+#include "record/record.h"
 
 #include "executor/spi.h"
 #include "fmgr.h"

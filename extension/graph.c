@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "caller.h"
+#include "record/caller.h"
 #include "graph.h"
 
 #include "access/genam.h"

@@ -26,7 +26,7 @@
 #include "varatt.h"
 #endif
 
-#include "record.h"
+#include "record/record.h"
 
 /* reason.trace_memory_limit, in kB. */
 extern int	reason_trace_memory_limit_kb;

@@ -8,7 +8,7 @@
 #include "canonical/backend.h"
 #include "graph_json.h"
 #include "quarantine.h"
-#include "record.h"
+#include "record/record.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"

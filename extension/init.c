@@ -10,7 +10,7 @@
 #include "canonical/backend.h"
 #include "graph.h"
 #include "graph_cache.h"
-#include "moments.h"
+#include "record/watermark.h"
 #include "trace_cursor.h"
 #include "trace_scan.h"
 #include "write_input.h"

@@ -11,7 +11,7 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-#include "record.h"
+#include "record/record.h"
 #include "write_input.h"
 
 typedef struct NodeLookup

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "audit_scan.h"
+#include "record/index_scan.h"
 #include "graph_heap.h"
 #include "quarantine.h"
 

@@ -14,7 +14,7 @@
 #include "quarantine.h"
 #include "snapshot_set.h"
 #include "snapshot_write.h"
-#include "uuid.h"
+#include "record/uuid.h"
 #include "write_event.h"
 
 #include "access/stratnum.h"

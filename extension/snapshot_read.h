@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "audit_record.h"
+#include "record/read.h"
 #include "core/buffer.h"
 #include "core/sha256.h"
 

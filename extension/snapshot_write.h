@@ -16,9 +16,9 @@
 
 #include "fmgr.h"
 
-#include "audit_record.h"
+#include "record/read.h"
 #include "core/buffer.h"
-#include "record_insert.h"
+#include "record/insert.h"
 #include "core/sha256.h"
 
 #include "datatype/timestamp.h"

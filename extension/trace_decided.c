@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "moments.h"
+#include "record/watermark.h"
 #include "trace_decided.h"
 
 #include "access/relation.h"

@@ -7,7 +7,7 @@
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "node_lookup.h"
-#include "record.h"
+#include "record/record.h"
 #include "write_input.h"
 #include "write_row.h"
 #include "write_rows.h"

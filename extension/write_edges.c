@@ -6,7 +6,7 @@
 
 #include "core/canonical.h"
 #include "node_lookup.h"
-#include "record.h"
+#include "record/record.h"
 #include "write_input.h"
 #include "write_row.h"
 #include "write_rows.h"

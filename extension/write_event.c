@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "moments.h"
+#include "record/watermark.h"
 #include "write_event.h"
 
 #include "access/xact.h"

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "record.h"
+#include "record/record.h"
 
 typedef enum EventSubject
 {

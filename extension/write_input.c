@@ -6,7 +6,7 @@
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "uuid.h"
+#include "record/uuid.h"
 #include "write_input.h"
 #include "write_row.h"
 

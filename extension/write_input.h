@@ -17,7 +17,7 @@
 
 #include "canonical/backend.h"
 #include "core/json_reader.h"
-#include "record.h"
+#include "record/record.h"
 
 /* reason.max_payload_size: bytes of canonical payload that a record may hold. */
 extern int	reason_max_payload_kb;

@@ -8,7 +8,7 @@
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "record.h"
+#include "record/record.h"
 #include "core/sha256.h"
 #include "write_input.h"
 #include "write_row.h"

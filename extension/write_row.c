@@ -7,7 +7,7 @@
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
-#include "uuid.h"
+#include "record/uuid.h"
 #include "write_row.h"
 
 #include "utils/builtins.h"

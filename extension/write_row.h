@@ -10,7 +10,7 @@
 #include "fmgr.h"
 
 #include "core/json_reader.h"
-#include "record.h"
+#include "record/record.h"
 #include "write_input.h"
 
 /* Canonical text in a buffer that is used again for the next record. */

@@ -9,7 +9,7 @@
 
 #include "fmgr.h"
 
-#include "record_insert.h"
+#include "record/insert.h"
 #include "write_event.h"
 #include "write_input.h"
 

@@ -2,8 +2,8 @@
  * caller.h
  *		Who calls, and which divisions that role may see.
  */
-#ifndef REASON_CALLER_H
-#define REASON_CALLER_H
+#ifndef REASON_RECORD_CALLER_H
+#define REASON_RECORD_CALLER_H
 
 #include "postgres.h"
 
@@ -19,4 +19,4 @@ extern ArrayType *caller_visible_divisions(Oid role);
 /* Whether a role sees records in quarantine: superusers, the owner and members of reason_auditor. */
 extern bool caller_sees_quarantined(Oid role);
 
-#endif							/* REASON_CALLER_H */
+#endif							/* REASON_RECORD_CALLER_H */

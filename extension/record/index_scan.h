@@ -1,13 +1,13 @@
 /*
- * audit_scan.h
+ * index_scan.h
  *		Reading rows through an index, many times over, without the executor.
  *
  * Verification looks up several rows for each event: planning and starting a
  * query for each would cost more than the check.  One scan is opened and
  * restarted with new keys; rows are seen with the snapshot that was given.
  */
-#ifndef REASON_AUDIT_SCAN_H
-#define REASON_AUDIT_SCAN_H
+#ifndef REASON_RECORD_INDEX_SCAN_H
+#define REASON_RECORD_INDEX_SCAN_H
 
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
-#include "record.h"
+#include "record/record.h"
 
 #define AUDIT_SCAN_MAX_KEYS 2
 
@@ -86,4 +86,4 @@ audit_scan_value(TupleTableSlot *slot, AttrNumber column)
 
 extern RecordText audit_scan_text_value(TupleTableSlot *slot, AttrNumber column);	/* absent when NULL */
 
-#endif							/* REASON_AUDIT_SCAN_H */
+#endif							/* REASON_RECORD_INDEX_SCAN_H */

@@ -1,5 +1,5 @@
 /*
- * record_insert.h
+ * insert.h
  *		Puts finished rows into a table of the schema, as COPY does.
  *
  * Planning and starting an INSERT costs more than the insertion of one small

@@ -1,5 +1,5 @@
 /*
- * moments.h
+ * watermark.h
  *		Which record numbers had been drawn when, for those who ask later what has been decided since.
  *
  * A number is drawn only by transactions that have their xid (see the sequence reason.record_no).  So
@@ -14,8 +14,8 @@
  *
  * Nothing is noted during recovery, where numbers are heard of before they are drawn.
  */
-#ifndef REASON_MOMENTS_H
-#define REASON_MOMENTS_H
+#ifndef REASON_RECORD_WATERMARK_H
+#define REASON_RECORD_WATERMARK_H
 
 #include "postgres.h"
 
@@ -44,4 +44,4 @@ extern void moments_drawn(Oid sequence, int64 no);
 /* Called by _PG_init(). */
 extern void moments_define(void);
 
-#endif							/* REASON_MOMENTS_H */
+#endif							/* REASON_RECORD_WATERMARK_H */

@@ -1,10 +1,10 @@
 /*
- * moments.c
+ * watermark.c
  *		Which record numbers had been drawn when: noting it, keeping some of it.
  */
 #include "postgres.h"
 
-#include "moments.h"
+#include "record/watermark.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
 /*
- * audit_record.c
+ * read.c
  *		Rows of node, edge and annotation as the records that their digests cover.
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "audit_record.h"
+#include "record/read.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
 

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "caller.h"
+#include "record/caller.h"
 #include "core/canonical.h"
 #include "canonical/backend.h"
 

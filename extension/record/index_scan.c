@@ -1,10 +1,10 @@
 /*
- * audit_scan.c
+ * index_scan.c
  *		Reading rows through an index, many times over, without the executor.
  */
 #include "postgres.h"
 
-#include "audit_scan.h"
+#include "record/index_scan.h"
 
 #include "access/relscan.h"
 #include "access/stratnum.h"

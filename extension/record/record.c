@@ -11,7 +11,7 @@
 #include <limits.h>
 
 #include "core/canonical.h"
-#include "record.h"
+#include "record/record.h"
 
 #include "utils/datetime.h"
 #include "utils/timestamp.h"

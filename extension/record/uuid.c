@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-#include "uuid.h"
+#include "record/uuid.h"
 
 #include "fmgr.h"
 #include "miscadmin.h"

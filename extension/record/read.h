@@ -1,20 +1,20 @@
 /*
- * audit_record.h
+ * read.h
  *		Rows of node, edge and annotation as the records that their digests cover.
  *
  * What is read here is what verification and snapshots rely on: the canonical
  * record is written anew from every column, so whatever was altered shows.
  */
-#ifndef REASON_AUDIT_RECORD_H
-#define REASON_AUDIT_RECORD_H
+#ifndef REASON_RECORD_READ_H
+#define REASON_RECORD_READ_H
 
 #include "postgres.h"
 
 #include "utils/jsonb.h"
 
-#include "audit_scan.h"
+#include "record/index_scan.h"
 #include "core/buffer.h"
-#include "record.h"
+#include "record/record.h"
 
 typedef enum RecordKind
 {
@@ -34,7 +34,7 @@ typedef struct RecordTable
 {
 	AuditScan	by_no;
 	AuditScan	by_id;
-	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the enumerations of audit_record.c */
+	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the enumerations of record/read.c */
 } RecordTable;
 
 /* What an edge or annotation says of a node. */
@@ -107,4 +107,4 @@ extern bool record_write_jsonb(ByteBuffer *out, Jsonb *value);
 /* SHA-256(salt || canonical(payload)) is what payload_hash says; scratch is overwritten. */
 extern bool record_content_matches(const StoredRecord *stored, ByteBuffer *scratch);
 
-#endif							/* REASON_AUDIT_RECORD_H */
+#endif							/* REASON_RECORD_READ_H */

@@ -1,10 +1,10 @@
 /*
- * record_insert.c
+ * insert.c
  *		Puts finished rows into a table of the schema.  Follows CopyFrom().
  */
 #include "postgres.h"
 
-#include "record_insert.h"
+#include "record/insert.h"
 
 #include "access/heapam.h"
 #include "access/table.h"

@@ -2,8 +2,8 @@
  * uuid.h
  *		Version 7 UUIDs (RFC 9562, section 5.7) and the random bytes they need.
  */
-#ifndef REASON_UUID_H
-#define REASON_UUID_H
+#ifndef REASON_RECORD_UUID_H
+#define REASON_RECORD_UUID_H
 
 #include "postgres.h"
 
@@ -19,4 +19,4 @@ extern void uuid_generate_v7(pg_uuid_t *uuid);
 /* Strong random bytes, drawn from the system in larger pieces. */
 extern void random_bytes(void *out, size_t length);
 
-#endif							/* REASON_UUID_H */
+#endif							/* REASON_RECORD_UUID_H */

@@ -6,8 +6,8 @@
  * order, no white space.  Members marked optional are left out when NULL.
  * Metadata is passed as canonical text.  Nothing here allocates but the buffer.
  */
-#ifndef REASON_RECORD_H
-#define REASON_RECORD_H
+#ifndef REASON_RECORD_RECORD_H
+#define REASON_RECORD_RECORD_H
 
 #include "postgres.h"
 
@@ -79,4 +79,4 @@ extern void record_write_uuid(ByteBuffer *out, const pg_uuid_t *id);
 /* Lower-case hex, quoted. */
 extern void record_write_hex(ByteBuffer *out, const uint8 *bytes, size_t length);
 
-#endif							/* REASON_RECORD_H */
+#endif							/* REASON_RECORD_RECORD_H */
