@@ -27,7 +27,7 @@
 #include "storage/bufpage.h"
 #include "storage/lwlock.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 #include "port/relation_file.h"
 
 /* ---------------------------------------------------------------- what a generation holds */

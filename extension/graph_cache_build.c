@@ -14,13 +14,13 @@
  */
 #include "postgres.h"
 
-#include "graph_block.h"
+#include "graph/heap_block.h"
 #include "graph_cache.h"
 #include "graph_cache_knots.h"
 #include "graph_cache_map.h"
 #include "graph_cache_sort.h"
 #include "graph_cache_traits.h"
-#include "graph_map.h"
+#include "graph/map.h"
 
 #include "access/heapam.h"
 #include "access/table.h"

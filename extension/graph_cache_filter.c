@@ -6,7 +6,7 @@
 
 #include "graph_cache_filter.h"
 #include "graph_cache_traits.h"
-#include "graph_heap.h"
+#include "graph/heap.h"
 
 /* Beyond one row of so many, looking at rows takes longer than walking the indexes. */
 #define ROWS_PER_LOOK 16

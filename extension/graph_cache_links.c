@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "graph_cache_filter.h"
-#include "graph_heap.h"
+#include "graph/heap.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

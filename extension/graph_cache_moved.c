@@ -6,7 +6,7 @@
 
 #include "graph_cache_filter.h"
 #include "graph_cache_moved.h"
-#include "graph_sort.h"
+#include "graph/sort.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

@@ -4,13 +4,13 @@
  */
 #include "postgres.h"
 
-#include "graph_block.h"
+#include "graph/heap_block.h"
 #include "graph_cache_filter.h"
 #include "graph_cache_map.h"
 #include "graph_cache_moved.h"
-#include "graph_heap.h"
-#include "graph_sort.h"
-#include "quarantine.h"
+#include "graph/heap.h"
+#include "graph/sort.h"
+#include "graph/quarantine.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

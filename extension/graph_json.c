@@ -7,7 +7,7 @@
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "graph_json.h"
-#include "quarantine.h"
+#include "graph/quarantine.h"
 #include "record/record.h"
 
 #include "access/htup_details.h"

@@ -14,7 +14,7 @@
 #include "fmgr.h"
 
 #include "core/buffer.h"
-#include "graph.h"
+#include "graph/graph.h"
 
 typedef struct GraphJson
 {

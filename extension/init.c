@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "canonical/backend.h"
-#include "graph.h"
+#include "graph/graph.h"
 #include "graph_cache.h"
 #include "record/watermark.h"
 #include "trace_cursor.h"

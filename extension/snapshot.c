@@ -10,8 +10,8 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "graph.h"
-#include "quarantine.h"
+#include "graph/graph.h"
+#include "graph/quarantine.h"
 #include "snapshot_set.h"
 #include "snapshot_write.h"
 #include "record/uuid.h"

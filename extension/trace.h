@@ -14,8 +14,8 @@
 
 #include "fmgr.h"
 
-#include "graph.h"
-#include "graph_map.h"
+#include "graph/graph.h"
+#include "graph/map.h"
 
 #define TRACE_NO_PARENT PG_UINT32_MAX
 
@@ -27,7 +27,7 @@ typedef struct TraceNode
 	int64		edge_no;		/* tree edge; 0 for the start */
 	uint32		parent;			/* position; TRACE_NO_PARENT for the start */
 	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
-	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph.h; of trace_walk.c alone */
+	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/graph.h; of trace_walk.c alone */
 	ItemPointerData tid;
 	ItemPointerData edge_tid;
 } TraceNode;

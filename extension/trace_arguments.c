@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "quarantine.h"
+#include "graph/quarantine.h"
 #include "trace_arguments.h"
 
 #include <math.h>

@@ -8,8 +8,8 @@
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "graph_sort.h"
-#include "quarantine.h"
+#include "graph/sort.h"
+#include "graph/quarantine.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"

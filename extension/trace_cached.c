@@ -14,7 +14,7 @@
 
 #include "trace_engine.h"
 
-#include "graph_bits.h"
+#include "graph/bits.h"
 #include "miscadmin.h"
 
 #define MOST_NODES (PG_UINT32_MAX - 2)

@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "graph_sort.h"
+#include "graph/sort.h"
 #include "trace.h"
 
 /* In the map: reached, but not part of the trace. */

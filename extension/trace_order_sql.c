@@ -7,7 +7,7 @@
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "graph_json.h"
-#include "quarantine.h"
+#include "graph/quarantine.h"
 #include "trace_arguments.h"
 #include "trace_attached.h"
 #include "trace_order.h"

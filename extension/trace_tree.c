@@ -6,7 +6,7 @@
 
 #include "trace_engine.h"
 
-#include "graph_sort.h"
+#include "graph/sort.h"
 #include "miscadmin.h"
 
 /* ---------------------------------------------------------------- cycles */

@@ -7,7 +7,7 @@
 #include "trace_engine.h"
 #include "trace_level.h"
 
-#include "quarantine.h"
+#include "graph/quarantine.h"
 
 #include "miscadmin.h"
 

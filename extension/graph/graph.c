@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "record/caller.h"
-#include "graph.h"
+#include "graph/graph.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"

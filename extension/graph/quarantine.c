@@ -5,8 +5,8 @@
 #include "postgres.h"
 
 #include "record/index_scan.h"
-#include "graph_heap.h"
-#include "quarantine.h"
+#include "graph/heap.h"
+#include "graph/quarantine.h"
 
 #include "access/stratnum.h"
 #include "access/table.h"

@@ -1,5 +1,5 @@
 /*
- * graph_descend.h
+ * descend.h
  *		From the root of an index to the leaf of a key.
  *
  * The page above the leaf is copied, so that the way to the next leaf of a walk is a
@@ -16,7 +16,7 @@
 
 #include "access/itup.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 
 /* A copy of one page of level 1: children and their lower fences.  Good for one snapshot. */
 typedef struct GraphFences

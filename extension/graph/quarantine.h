@@ -8,14 +8,14 @@
  * hidden on the others).  Where nothing is quarantined it is empty, and asking
  * costs a comparison.
  */
-#ifndef REASON_QUARANTINE_H
-#define REASON_QUARANTINE_H
+#ifndef REASON_GRAPH_QUARANTINE_H
+#define REASON_GRAPH_QUARANTINE_H
 
 #include "postgres.h"
 
 #include "fmgr.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 
 /* Reads what is in quarantine in graph->division; again after horizon was set. */
 extern void quarantine_load(Graph *graph);
@@ -32,4 +32,4 @@ quarantine_hides(const Graph *graph, int64 no)
 	return unlikely(graph->quarantine_count > 0) && graph->hides_quarantined && quarantine_contains(graph, no);
 }
 
-#endif							/* REASON_QUARANTINE_H */
+#endif							/* REASON_GRAPH_QUARANTINE_H */

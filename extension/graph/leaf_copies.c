@@ -1,10 +1,10 @@
 /*
- * graph_kept.c
+ * leaf_copies.c
  *		Copies of leaf pages: which, and how many.
  */
 #include "postgres.h"
 
-#include "graph_kept.h"
+#include "graph/leaf_copies.h"
 
 #include "access/nbtree.h"
 

@@ -1,5 +1,5 @@
 /*
- * graph_page.h
+ * page.h
  *		Items of a B-tree page whose first key column is a bigint that is never null.
  */
 #ifndef REASON_GRAPH_PAGE_H

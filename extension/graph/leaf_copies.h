@@ -1,5 +1,5 @@
 /*
- * graph_kept.h
+ * leaf_copies.h
  *		Copies of the leaf pages that one call comes back to again and again.
  *
  * A deep trace wants few entries of a page, but of the same pages at level after level, and pinning,
@@ -8,12 +8,12 @@
  * the copy serves the rest of the call.  All of a call reads with one snapshot: entries that come
  * later are not visible to it, and those that go were not either.
  */
-#ifndef REASON_GRAPH_KEPT_H
-#define REASON_GRAPH_KEPT_H
+#ifndef REASON_GRAPH_LEAF_COPIES_H
+#define REASON_GRAPH_LEAF_COPIES_H
 
 #include "postgres.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 
 /* What of a GraphEntry is kept, as narrow as can be: the copies should stay in the processor's caches. */
 typedef struct GraphKeptLink
@@ -56,7 +56,7 @@ typedef struct GraphKept
 } GraphKept;
 
 /*
- * What is noted of a place (graph_leaves.h) is how often it was visited, or from GRAPH_KEPT_FIRST on which
+ * What is noted of a place (graph/leaf_hints.h) is how often it was visited, or from GRAPH_KEPT_FIRST on which
  * copy it has.  A copy says itself which keys it serves, so a note that is wrong costs time and no more.
  */
 #define GRAPH_KEPT_FIRST 64
@@ -100,4 +100,4 @@ graph_kept_leaf(const GraphKept *kept, uint32 note)
 	return note >= GRAPH_KEPT_FIRST && note - GRAPH_KEPT_FIRST < kept->leaf_count ? kept->leaves[note - GRAPH_KEPT_FIRST] : NULL;
 }
 
-#endif							/* REASON_GRAPH_KEPT_H */
+#endif							/* REASON_GRAPH_LEAF_COPIES_H */

@@ -1,5 +1,5 @@
 /*
- * graph_heap.h
+ * heap.h
  *		Visibility of rows to the pages of a trace after the first.
  */
 #ifndef REASON_GRAPH_HEAP_H
@@ -9,7 +9,7 @@
 
 #include "access/htup.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 
 /* Whether the first page saw the row of that number, which the snapshot sees now. */
 extern bool graph_horizon_sees(Graph *graph, Relation heap, int64 no, HeapTuple tuple);

@@ -1,5 +1,5 @@
 /*
- * graph_leaves.h
+ * leaf_hints.h
  *		Hints where the leaf pages of an index are, kept from walk to walk.
  *
  * A backend remembers, for each index it walks, the lower fence, the block and the
@@ -12,12 +12,12 @@
  * What the hints save is the descent, the lookup in the buffer table, and most of
  * all waiting for memory: pages that are needed next are fetched ahead.
  */
-#ifndef REASON_GRAPH_LEAVES_H
-#define REASON_GRAPH_LEAVES_H
+#ifndef REASON_GRAPH_LEAF_HINTS_H
+#define REASON_GRAPH_LEAF_HINTS_H
 
 #include "postgres.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 
 typedef struct GraphLeaves GraphLeaves;
 
@@ -26,7 +26,7 @@ typedef struct GraphLeaf
 	BlockNumber block;
 	Buffer		recent;			/* where the block was last */
 	uint32		call;			/* whose note it is */
-	uint32		note;			/* 0 at first: see graph_kept.h */
+	uint32		note;			/* 0 at first: see graph/leaf_copies.h */
 } GraphLeaf;
 
 /* To be called when the index was opened. */
@@ -62,4 +62,4 @@ extern Buffer graph_leaves_read(Relation index, GraphLeaf *leaf, int64 key, int6
  */
 extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count);
 
-#endif							/* REASON_GRAPH_LEAVES_H */
+#endif							/* REASON_GRAPH_LEAF_HINTS_H */

@@ -8,8 +8,8 @@
  * beyond reason.trace_memory_limit graph_alloc() and graph_grow() raise an
  * error with SQLSTATE 54000.
  */
-#ifndef REASON_GRAPH_H
-#define REASON_GRAPH_H
+#ifndef REASON_GRAPH_GRAPH_H
+#define REASON_GRAPH_GRAPH_H
 
 #include "postgres.h"
 
@@ -50,7 +50,7 @@ typedef struct GraphEntry
 {
 	uint32		position;		/* of the key in the array that was asked for */
 	ItemPointerData tid;
-	bool		all_visible;	/* its block, as the walk knows; of graph_walk.c alone */
+	bool		all_visible;	/* its block, as the walk knows; of graph/walk.c alone */
 	union
 	{
 		struct
@@ -95,7 +95,7 @@ typedef struct Graph
 	MemoryContext context;		/* of everything below */
 	Size		used_bytes;
 	Size		limit_bytes;
-	bool		has_kept_memory;	/* see graph_memory.c */
+	bool		has_kept_memory;	/* see graph/memory.c */
 	Snapshot	snapshot;
 	bool		serializable;	/* reads must leave predicate locks */
 	bool		ignore_dead;	/* index entries marked dead are dead for us too */
@@ -105,7 +105,7 @@ typedef struct Graph
 	Oid			schema;
 	GraphIndex *index[GRAPH_INDEX_KINDS];	/* opened when first used */
 	RecordText	division;		/* of the start node; others are never entered */
-	bool		hides_quarantined;	/* from this caller: see quarantine.h */
+	bool		hides_quarantined;	/* from this caller: see graph/quarantine.h */
 	int64	   *quarantine;		/* numbers of records, ascending */
 	uint32		quarantine_count;
 	uint32		quarantine_capacity;
@@ -138,7 +138,7 @@ extern void *graph_grow(Graph *graph, void *old, Size old_size, Size new_size);
 			CHECK_FOR_INTERRUPTS(); \
 	} while (0)
 
-/* graph_memory.c's part of opening. */
+/* graph/memory.c's part of opening. */
 extern void graph_memory_define_parameters(void);
 extern void graph_memory_begin(Graph *graph);
 
@@ -207,7 +207,7 @@ extern void graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
 extern void graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 							  GraphSieve sieve, GraphFilter filter, GraphSink sink, void *argument);
 
-/* graph_index.c's part of closing. */
+/* graph/index.c's part of closing. */
 extern void graph_index_close(Graph *graph, GraphIndex *index);
 
 /* ---------------------------------------------------------------- rows */
@@ -256,4 +256,4 @@ extern void graph_visit_rows(Graph *graph, Relation heap, GraphEntry *entries, u
 /* Called by _PG_init(). */
 extern void graph_define_parameters(void);
 
-#endif							/* REASON_GRAPH_H */
+#endif							/* REASON_GRAPH_GRAPH_H */

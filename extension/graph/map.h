@@ -1,5 +1,5 @@
 /*
- * graph_map.h
+ * map.h
  *		A map from record numbers to 32-bit values, for the nodes of one trace.
  *
  * Numbers come from one sequence, and what belongs together was mostly written
@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 #include "port/prefetch.h"
 
 #define GRAPH_MAP_PAGE_BITS 6

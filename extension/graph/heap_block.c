@@ -1,10 +1,10 @@
 /*
- * graph_block.c
+ * heap_block.c
  *		All rows of one block of a heap.
  */
 #include "postgres.h"
 
-#include "graph_block.h"
+#include "graph/heap_block.h"
 
 #include "access/heapam.h"
 #include "access/htup_details.h"

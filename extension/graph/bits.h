@@ -1,5 +1,5 @@
 /*
- * graph_bits.h
+ * bits.h
  *		A set of small numbers, as bits, in pages that exist once a number of theirs is in it.
  */
 #ifndef REASON_GRAPH_BITS_H
@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 
 #define GRAPH_BITS_PAGE_BITS 15
 #define GRAPH_BITS_WORDS ((1 << GRAPH_BITS_PAGE_BITS) / 64)

@@ -1,12 +1,12 @@
 /*
- * graph_recent.c
+ * buffer_hints.c
  *		Hints where blocks of heaps are in shared buffers.
  */
 #include "postgres.h"
 
 #include "port/prefetch.h"
 #include "port/relation_file.h"
-#include "graph_recent.h"
+#include "graph/buffer_hints.h"
 
 #include "access/htup_details.h"
 #include "storage/buf_internals.h"

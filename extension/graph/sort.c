@@ -1,11 +1,11 @@
 /*
- * graph_sort.c
+ * sort.c
  *		Sorting record numbers: radix sort for many, comparison for few.
  */
 #include "postgres.h"
 
-#include "graph.h"
-#include "graph_sort.h"
+#include "graph/graph.h"
+#include "graph/sort.h"
 
 #include "miscadmin.h"
 

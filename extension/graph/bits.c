@@ -1,10 +1,10 @@
 /*
- * graph_bits.c
+ * bits.c
  *		A set of small numbers, as bits: making pages.
  */
 #include "postgres.h"
 
-#include "graph_bits.h"
+#include "graph/bits.h"
 
 void
 graph_bits_init(GraphBits *bits, Graph *graph, uint32 count)

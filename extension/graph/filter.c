@@ -1,5 +1,5 @@
 /*
- * trace_filter.c
+ * filter.c
  *		Which nodes and edges a trace follows.
  */
 #include "postgres.h"

@@ -1,5 +1,5 @@
 /*
- * graph_memory.c
+ * memory.c
  *		The memory of a walk: counted, and in part kept from one walk to the next.
  *
  * The system hands out memory page by page as it is first touched, which takes a fifth of the time
@@ -15,7 +15,7 @@
  */
 #include "postgres.h"
 
-#include "graph.h"
+#include "graph/graph.h"
 #include "port/huge_pages.h"
 
 #include "miscadmin.h"

@@ -1,5 +1,5 @@
 /*
- * graph_index.h
+ * index.h
  *		A covering index that walks of one call go along.
  */
 #ifndef REASON_GRAPH_INDEX_H
@@ -9,10 +9,10 @@
 
 #include "access/itup.h"
 
-#include "graph.h"
-#include "graph_descend.h"
-#include "graph_kept.h"
-#include "graph_leaves.h"
+#include "graph/graph.h"
+#include "graph/descend.h"
+#include "graph/leaf_copies.h"
+#include "graph/leaf_hints.h"
 
 /* Entries that are found are handed on once there are so many. */
 #define FOUND_ENOUGH 128

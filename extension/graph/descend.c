@@ -1,11 +1,11 @@
 /*
- * graph_descend.c
+ * descend.c
  *		From the root of an index to the leaf of a key.
  */
 #include "postgres.h"
 
-#include "graph_descend.h"
-#include "graph_page.h"
+#include "graph/descend.h"
+#include "graph/page.h"
 
 #include "miscadmin.h"
 #include "storage/bufmgr.h"

@@ -1,26 +1,26 @@
 /*
- * graph_walk.c
+ * walk.c
  *		Walks the leaf pages of a covering index for a sorted set of keys.
  *
  * A scan for each key would descend the tree, and set itself up, once a key.
  * Here one pass serves a whole frontier: leaf pages are visited in order, each
- * once, and the way to the next one is known from hints (graph_leaves.h) or a copy of the page above
- * (graph_descend.h).
+ * once, and the way to the next one is known from hints (graph/leaf_hints.h) or a copy of the page above
+ * (graph/descend.h).
  *
  * Matches are copied while the page is share-locked and judged afterwards.  As
  * in an index-only scan the pin is kept until the visibility map was asked, so
  * that VACUUM cannot give a heap slot to another row in between.  Where the map
  * does not vouch for the page, rows are checked in the heap, block by block.
  *
- * Of pages that a call comes back to, copies are read instead (graph_kept.h).
+ * Of pages that a call comes back to, copies are read instead (graph/leaf_copies.h).
  */
 #include "postgres.h"
 
 #include "port/prefetch.h"
-#include "graph_heap.h"
-#include "graph_index.h"
-#include "graph_page.h"
-#include "graph_search.h"
+#include "graph/heap.h"
+#include "graph/index.h"
+#include "graph/page.h"
+#include "graph/search.h"
 
 #include "access/visibilitymap.h"
 #include "miscadmin.h"
@@ -160,7 +160,7 @@ read_entry(const Walk *walk, IndexTuple tuple, GraphEntry *entry)
 	return true;
 }
 
-/* Pages are fetched ahead for the first keys on them (graph_leaves.h); this is for those after them. */
+/* Pages are fetched ahead for the first keys on them (graph/leaf_hints.h); this is for those after them. */
 static inline void
 fetch_item(Page page, OffsetNumber last, double guess)
 {

@@ -1,14 +1,14 @@
 /*
- * graph_leaves.c
+ * leaf_hints.c
  *		Hints where the leaf pages of an index are.
  */
 #include "postgres.h"
 
-#include "graph_leaves.h"
+#include "graph/leaf_hints.h"
 #include "port/prefetch.h"
 #include "port/relation_file.h"
-#include "graph_kept.h"
-#include "graph_page.h"
+#include "graph/leaf_copies.h"
+#include "graph/page.h"
 
 #include "miscadmin.h"
 #include "storage/buf_internals.h"

@@ -1,9 +1,9 @@
 /*
- * graph_block.h
+ * heap_block.h
  *		All rows of one block of a heap.
  */
-#ifndef REASON_GRAPH_BLOCK_H
-#define REASON_GRAPH_BLOCK_H
+#ifndef REASON_GRAPH_HEAP_BLOCK_H
+#define REASON_GRAPH_HEAP_BLOCK_H
 
 #include "postgres.h"
 
@@ -45,4 +45,4 @@ extern bool graph_block_visit_all_visible(GraphBlockReader *reader, BlockNumber 
 
 extern void graph_block_end(GraphBlockReader *reader);
 
-#endif							/* REASON_GRAPH_BLOCK_H */
+#endif							/* REASON_GRAPH_HEAP_BLOCK_H */

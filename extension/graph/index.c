@@ -1,10 +1,10 @@
 /*
- * graph_index.c
+ * index.c
  *		Opening the covering indexes.
  */
 #include "postgres.h"
 
-#include "graph_index.h"
+#include "graph/index.h"
 
 #include "access/genam.h"
 #include "catalog/namespace.h"

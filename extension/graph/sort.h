@@ -1,5 +1,5 @@
 /*
- * graph_sort.h
+ * sort.h
  *		Sorting record numbers together with what belongs to them.
  */
 #ifndef REASON_GRAPH_SORT_H

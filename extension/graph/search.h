@@ -1,5 +1,5 @@
 /*
- * graph_search.h
+ * search.h
  *		Searching sorted record numbers: those of a page, or of a copy of it.
  */
 #ifndef REASON_GRAPH_SEARCH_H

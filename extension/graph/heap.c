@@ -1,14 +1,14 @@
 /*
- * graph_heap.c
+ * heap.c
  *		Visits rows of the heap in the order in which they lie there.
  *
  * Each block is locked once, however many of its rows are asked for.
  */
 #include "postgres.h"
 
-#include "graph.h"
-#include "graph_heap.h"
-#include "graph_recent.h"
+#include "graph/graph.h"
+#include "graph/heap.h"
+#include "graph/buffer_hints.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"

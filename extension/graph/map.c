@@ -1,10 +1,10 @@
 /*
- * graph_map.c
+ * map.c
  *		A map from record numbers to 32-bit values: finding and making pages.
  */
 #include "postgres.h"
 
-#include "graph_map.h"
+#include "graph/map.h"
 
 #define FIRST_SLOTS 256
 #define FIRST_CHUNK 64
