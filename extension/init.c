@@ -9,7 +9,7 @@
 
 #include "canonical/backend.h"
 #include "graph/graph.h"
-#include "graph_cache.h"
+#include "cache/layout.h"
 #include "record/watermark.h"
 #include "trace_cursor.h"
 #include "trace_scan.h"

@@ -6,7 +6,7 @@
 
 #include "trace_engine.h"
 
-#include "graph_cache_filter.h"
+#include "cache/filter.h"
 
 /* A trace of so many nodes is worth a cache: asked for once it was walked without. */
 #define WORTH_A_CACHE 1000

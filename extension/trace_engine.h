@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "graph_cache_view.h"
+#include "cache/view.h"
 #include "trace.h"
 
 /* How a walk ended.  If it is not done, the trace is of no use. */

@@ -1,10 +1,10 @@
 /*
- * graph_cache_map.c
+ * visibility.c
  *		Reading visibility maps page by page, for the adjacency cache.
  */
 #include "postgres.h"
 
-#include "graph_cache_map.h"
+#include "cache/visibility.h"
 
 #include "access/visibilitymap.h"
 #include "storage/bufmgr.h"

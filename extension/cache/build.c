@@ -1,10 +1,10 @@
 /*
- * graph_cache_build.c
+ * build.c
  *		Builds a generation of the adjacency cache.
  *
  * Both tables are read once, block by block, and what is all-visible is written straight
  * into shared memory: nodes, then edges, then the links in both directions
- * (graph_cache_sort.c).  A block is left out, to be read by each trace, when it is
+ * (cache/sort.c).  A block is left out, to be read by each trace, when it is
  * not all-visible, or has an edge whose ends are not both among the nodes: nodes
  * may have been vacuumed less far than edges.
  *
@@ -15,11 +15,11 @@
 #include "postgres.h"
 
 #include "graph/heap_block.h"
-#include "graph_cache.h"
-#include "graph_cache_knots.h"
-#include "graph_cache_map.h"
-#include "graph_cache_sort.h"
-#include "graph_cache_traits.h"
+#include "cache/layout.h"
+#include "cache/cycles.h"
+#include "cache/visibility.h"
+#include "cache/sort.h"
+#include "cache/attributes.h"
 #include "graph/map.h"
 
 #include "access/heapam.h"

@@ -1,13 +1,13 @@
 /*
- * graph_cache_sort.h
+ * sort.h
  *		Sorting the edges of a generation of the adjacency cache into links, when it is built.
  */
-#ifndef REASON_GRAPH_CACHE_SORT_H
-#define REASON_GRAPH_CACHE_SORT_H
+#ifndef REASON_CACHE_SORT_H
+#define REASON_CACHE_SORT_H
 
 #include "postgres.h"
 
-#include "graph_cache.h"
+#include "cache/layout.h"
 
 /* What is known of an edge besides what the generation keeps. */
 typedef struct GraphCacheEnds
@@ -23,4 +23,4 @@ typedef struct GraphCacheEnds
  */
 extern void graph_cache_sort_links(Graph *graph, GraphCacheGeneration *generation, const GraphCacheEnds *ends);
 
-#endif							/* REASON_GRAPH_CACHE_SORT_H */
+#endif							/* REASON_CACHE_SORT_H */

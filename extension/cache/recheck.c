@@ -1,11 +1,11 @@
 /*
- * graph_cache_moved.c
+ * recheck.c
  *		Nodes of the adjacency cache whose rows may have changed since.
  */
 #include "postgres.h"
 
-#include "graph_cache_filter.h"
-#include "graph_cache_moved.h"
+#include "cache/filter.h"
+#include "cache/recheck.h"
 #include "graph/sort.h"
 
 #include "access/htup_details.h"

@@ -1,17 +1,17 @@
 /*
- * graph_cache_traits.h
+ * attributes.h
  *		What filters ask of nodes and edges, in the adjacency cache.
  *
  * Type, and confidence of a node or weight of an edge, are a byte each: the place among all names, or all
  * values, that the generation has come across.  Where there are more than fit, or a value cannot be had
  * without reading another table, the row has to be looked at.
  */
-#ifndef REASON_GRAPH_CACHE_TRAITS_H
-#define REASON_GRAPH_CACHE_TRAITS_H
+#ifndef REASON_CACHE_ATTRIBUTES_H
+#define REASON_CACHE_ATTRIBUTES_H
 
 #include "postgres.h"
 
-#include "graph_cache.h"
+#include "cache/layout.h"
 
 /* ---------------------------------------------------------------- building */
 
@@ -71,4 +71,4 @@ graph_cache_next_name(const GraphCacheGeneration *generation, Size *place)
 	return name;
 }
 
-#endif							/* REASON_GRAPH_CACHE_TRAITS_H */
+#endif							/* REASON_CACHE_ATTRIBUTES_H */

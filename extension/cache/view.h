@@ -1,5 +1,5 @@
 /*
- * graph_cache_view.h
+ * view.h
  *		The adjacency cache as one trace sees it: a generation, and what changed since.
  *
  * First graph_cache_view() finds out what changed, which costs next to nothing;
@@ -7,12 +7,12 @@
  * graph_cache_overlay() reads that much.  From then on nodes are numbered: those of the generation
  * from 0, others from node_count on; edges likewise.
  */
-#ifndef REASON_GRAPH_CACHE_VIEW_H
-#define REASON_GRAPH_CACHE_VIEW_H
+#ifndef REASON_CACHE_VIEW_H
+#define REASON_CACHE_VIEW_H
 
 #include "postgres.h"
 
-#include "graph_cache.h"
+#include "cache/layout.h"
 
 #define GRAPH_CACHE_NO_NODE PG_UINT32_MAX
 
@@ -65,7 +65,7 @@ typedef struct GraphCacheBlocks
 	uint32		capacity;
 } GraphCacheBlocks;
 
-typedef struct GraphCacheFilter GraphCacheFilter;	/* graph_cache_filter.h */
+typedef struct GraphCacheFilter GraphCacheFilter;	/* cache/filter.h */
 
 typedef struct GraphCacheView
 {
@@ -194,4 +194,4 @@ graph_cache_head_links(const GraphCacheView *view, const GraphCacheHead *head, u
 	return (GraphCacheLinks) {head->node, graph_cache_first_link(view->links, head) + count, count};
 }
 
-#endif							/* REASON_GRAPH_CACHE_VIEW_H */
+#endif							/* REASON_CACHE_VIEW_H */

@@ -1,17 +1,17 @@
 /*
- * graph_cache_filter.h
+ * filter.h
  *		Which links of the adjacency cache a filter lets a trace follow.
  *
- * Types, weights and confidences are told by traits (graph_cache_traits.h).  Nodes are numbered in the
+ * Types, weights and confidences are told by traits (cache/attributes.h).  Nodes are numbered in the
  * order of time, so that as_of is a bound among them; edges lie in the heap in that order, almost, so
  * that only those of a few blocks have to be looked at.  Whatever the cache cannot tell, the row does.
  */
-#ifndef REASON_GRAPH_CACHE_FILTER_H
-#define REASON_GRAPH_CACHE_FILTER_H
+#ifndef REASON_CACHE_FILTER_H
+#define REASON_CACHE_FILTER_H
 
 #include "postgres.h"
 
-#include "graph_cache_view.h"
+#include "cache/view.h"
 #include "trace.h"
 
 /* Verdicts; of several conditions together: the bits that all have. */
@@ -60,4 +60,4 @@ graph_cache_filters_nodes(const GraphCacheView *view)
 /* Whether a row of a node says what the generation says of it. */
 extern bool graph_cache_agrees(GraphCacheView *view, uint32 node, HeapTuple tuple, TupleDesc desc);
 
-#endif							/* REASON_GRAPH_CACHE_FILTER_H */
+#endif							/* REASON_CACHE_FILTER_H */

@@ -1,5 +1,5 @@
 /*
- * graph_cache_knots.c
+ * cycles.c
  *		Which nodes of a generation of the adjacency cache lie on a cycle.
  *
  * An edge leads back to an ancestor on the path only within a strongly connected component: a trace
@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "graph_cache_knots.h"
+#include "cache/cycles.h"
 
 #include "miscadmin.h"
 

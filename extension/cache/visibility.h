@@ -1,13 +1,13 @@
 /*
- * graph_cache_map.h
+ * visibility.h
  *		Reading visibility maps page by page, for the adjacency cache.
  */
-#ifndef REASON_GRAPH_CACHE_MAP_H
-#define REASON_GRAPH_CACHE_MAP_H
+#ifndef REASON_CACHE_VISIBILITY_H
+#define REASON_CACHE_VISIBILITY_H
 
 #include "postgres.h"
 
-#include "graph_cache.h"
+#include "cache/layout.h"
 
 /* Copies the all-visible bits of a page of the map into bits[], and gives its LSN; no bits where there is no such page. */
 extern XLogRecPtr graph_cache_read_map(Relation heap, uint32 number, uint8 *bits);
@@ -41,4 +41,4 @@ graph_cache_clear_bit(uint8 *bits, uint32 block)
 /* Whether changes of both tables are logged, so that LSNs tell of them. */
 extern bool graph_cache_is_logged(const Graph *graph);
 
-#endif							/* REASON_GRAPH_CACHE_MAP_H */
+#endif							/* REASON_CACHE_VISIBILITY_H */

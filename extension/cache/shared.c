@@ -1,15 +1,15 @@
 /*
- * graph_cache_shared.c
+ * shared.c
  *		The shared memory of the adjacency cache: who has which part of it.
  *
- * One area of reason.adjacency_cache_size, taken when the server starts (graph_cache_area.c).  It is
+ * One area of reason.adjacency_cache_size, taken when the server starts (cache/area.c).  It is
  * divided into extents, each a generation of one database.  Readers pin an extent; a replaced
  * one is retired, and free once nobody has it pinned.
  */
 #include "postgres.h"
 
-#include "graph_cache.h"
-#include "graph_cache_area.h"
+#include "cache/layout.h"
+#include "cache/area.h"
 
 #include "catalog/pg_database.h"
 #include "miscadmin.h"

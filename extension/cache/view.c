@@ -1,5 +1,5 @@
 /*
- * graph_cache_view.c
+ * view.c
  *		What changed since a generation of the adjacency cache was built.
  *
  * A covered block is as it was if its bit in the visibility map is set and no
@@ -9,9 +9,9 @@
  */
 #include "postgres.h"
 
-#include "graph_cache_map.h"
-#include "graph_cache_traits.h"
-#include "graph_cache_view.h"
+#include "cache/visibility.h"
+#include "cache/attributes.h"
+#include "cache/view.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

@@ -1,10 +1,10 @@
 /*
- * graph_cache_traits.c
+ * attributes.c
  *		What filters ask of nodes and edges, as the adjacency cache has it: building.
  */
 #include "postgres.h"
 
-#include "graph_cache_traits.h"
+#include "cache/attributes.h"
 #include "trace.h"
 
 #include "miscadmin.h"

@@ -1,13 +1,13 @@
 /*
- * graph_cache_moved.h
+ * recheck.h
  *		Nodes of the adjacency cache whose rows may have changed since.
  */
-#ifndef REASON_GRAPH_CACHE_MOVED_H
-#define REASON_GRAPH_CACHE_MOVED_H
+#ifndef REASON_CACHE_RECHECK_H
+#define REASON_CACHE_RECHECK_H
 
 #include "postgres.h"
 
-#include "graph_cache_view.h"
+#include "cache/view.h"
 
 /*
  * Looks the nodes of lost blocks up, and sets view->moved.  Erasing a payload changes a row, but of what
@@ -15,4 +15,4 @@
  */
 extern bool graph_cache_recheck_nodes(GraphCacheView *view);
 
-#endif							/* REASON_GRAPH_CACHE_MOVED_H */
+#endif							/* REASON_CACHE_RECHECK_H */

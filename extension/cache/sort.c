@@ -1,5 +1,5 @@
 /*
- * graph_cache_sort.c
+ * sort.c
  *		Sorting the edges of a generation of the adjacency cache into links, when it is built.
  *
  * Three stable counting sorts: edges by their cause; those by their effect, which gives the
@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "graph_cache_sort.h"
+#include "cache/sort.h"
 
 #include "miscadmin.h"
 

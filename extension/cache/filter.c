@@ -1,11 +1,11 @@
 /*
- * graph_cache_filter.c
+ * filter.c
  *		Which links of the adjacency cache a filter lets a trace follow.
  */
 #include "postgres.h"
 
-#include "graph_cache_filter.h"
-#include "graph_cache_traits.h"
+#include "cache/filter.h"
+#include "cache/attributes.h"
 #include "graph/heap.h"
 
 /* Beyond one row of so many, looking at rows takes longer than walking the indexes. */

@@ -1,5 +1,5 @@
 /*
- * graph_cache.h
+ * layout.h
  *		The adjacency of the whole graph in shared memory, as it was at one moment.
  *
  * A generation is built in one pass over the tables, never changed, and replaced as a
@@ -18,8 +18,8 @@
  * The form is that of compressed sparse rows: node n has heads[n + 1].begin - heads[n].begin
  * links, see graph_cache_first_link().
  */
-#ifndef REASON_GRAPH_CACHE_H
-#define REASON_GRAPH_CACHE_H
+#ifndef REASON_CACHE_LAYOUT_H
+#define REASON_CACHE_LAYOUT_H
 
 #include "postgres.h"
 
@@ -72,7 +72,7 @@ typedef struct GraphCacheHead
 	uint32		node[GRAPH_CACHE_HEAD_LINKS];
 } GraphCacheHead;
 
-/* What filters ask of a node or edge: see graph_cache_traits.h. */
+/* What filters ask of a node or edge: see cache/attributes.h. */
 typedef struct GraphCacheTrait
 {
 	uint8		type;			/* its place among the names, or GRAPH_CACHE_OTHER */
@@ -234,7 +234,7 @@ extern void graph_cache_build(const GraphCacheRoom *room);
 /* Asks for a generation to be built in the background, unless that was tried lately. */
 extern void graph_cache_request(void);
 
-/* graph_cache_shared.c's part in it: true once for each attempt that is due. */
+/* cache/shared.c's part in it: true once for each attempt that is due. */
 extern bool graph_cache_is_due(void);
 
-#endif							/* REASON_GRAPH_CACHE_H */
+#endif							/* REASON_CACHE_LAYOUT_H */

@@ -1,5 +1,5 @@
 /*
- * graph_cache_worker.c
+ * worker.c
  *		Building generations of the adjacency cache: in the background, and by hand.
  *
  * There is no standing worker.  A trace that would gain from a cache, or from a newer one, asks
@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "graph_cache.h"
+#include "cache/layout.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"

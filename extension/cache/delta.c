@@ -1,13 +1,13 @@
 /*
- * graph_cache_overlay.c
+ * delta.c
  *		What the generation of the adjacency cache does not have, or has no more, read from the tables.
  */
 #include "postgres.h"
 
 #include "graph/heap_block.h"
-#include "graph_cache_filter.h"
-#include "graph_cache_map.h"
-#include "graph_cache_moved.h"
+#include "cache/filter.h"
+#include "cache/visibility.h"
+#include "cache/recheck.h"
 #include "graph/heap.h"
 #include "graph/sort.h"
 #include "graph/quarantine.h"

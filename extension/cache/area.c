@@ -1,5 +1,5 @@
 /*
- * graph_cache_area.c
+ * area.c
  *		The memory that the adjacency cache lies in, in huge pages where they are to be had.
  *
  * It is a mapping of its own and not part of PostgreSQL's, which begins anywhere: the system makes a huge
@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "graph_cache_area.h"
+#include "cache/area.h"
 #include "port/huge_pages.h"
 
 #include "miscadmin.h"

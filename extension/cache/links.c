@@ -1,10 +1,10 @@
 /*
- * graph_cache_links.c
+ * links.c
  *		The links of a node of the adjacency cache, with what changed since worked in.
  */
 #include "postgres.h"
 
-#include "graph_cache_filter.h"
+#include "cache/filter.h"
 #include "graph/heap.h"
 
 #include "access/htup_details.h"
