@@ -11,8 +11,8 @@
 #include "graph/graph.h"
 #include "cache/layout.h"
 #include "record/watermark.h"
-#include "trace_cursor.h"
-#include "trace_scan.h"
+#include "trace/cursor.h"
+#include "trace/scan.h"
 #include "write_input.h"
 
 #include "fmgr.h"

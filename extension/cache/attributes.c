@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "cache/attributes.h"
-#include "trace.h"
+#include "trace/trace.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

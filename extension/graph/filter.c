@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "trace.h"
+#include "trace/trace.h"
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"

@@ -80,7 +80,7 @@ typedef enum GraphIndexKind
 
 typedef struct GraphIndex GraphIndex;
 
-/* Rows that the pages of a trace after the first may see: see trace_cursor.h. */
+/* Rows that the pages of a trace after the first may see: see trace/cursor.h. */
 typedef struct GraphHorizon
 {
 	int64		last_no;		/* rows beyond are not seen */

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "trace_engine.h"
+#include "trace/engine.h"
 
 #include "cache/filter.h"
 

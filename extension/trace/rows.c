@@ -1,5 +1,5 @@
 /*
- * trace_rows.c
+ * rows.c
  *		The rows of trace().
  *
  * A large trace spends most of its time here.  All columns have a fixed width and
@@ -8,8 +8,8 @@
  */
 #include "postgres.h"
 
-#include "trace_rows.h"
-#include "trace_scan.h"
+#include "trace/rows.h"
+#include "trace/scan.h"
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"

@@ -1,10 +1,10 @@
 /*
- * trace_attached.c
+ * causal_details.c
  *		Seals and annotations of the entries of an ordered trace, read through SPI.
  */
 #include "postgres.h"
 
-#include "trace_attached.h"
+#include "trace/causal_details.h"
 
 #include "core/canonical.h"
 #include "canonical/backend.h"

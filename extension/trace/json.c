@@ -1,5 +1,5 @@
 /*
- * trace_json.c
+ * json.c
  *		Traces and nodes as JSON text, for HTTP.
  *
  * A page of a trace holds some of its steps.  A step names all edges inside the
@@ -11,12 +11,12 @@
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "graph_json.h"
+#include "trace/node_json.h"
 #include "graph/sort.h"
 #include "graph/quarantine.h"
-#include "trace.h"
-#include "trace_arguments.h"
-#include "trace_cursor.h"
+#include "trace/trace.h"
+#include "trace/arguments.h"
+#include "trace/cursor.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"

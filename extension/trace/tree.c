@@ -1,10 +1,10 @@
 /*
- * trace_tree.c
+ * tree.c
  *		What is read off the finished tree of a trace: cycles, and ids of tree edges.
  */
 #include "postgres.h"
 
-#include "trace_engine.h"
+#include "trace/engine.h"
 
 #include "graph/sort.h"
 #include "miscadmin.h"

@@ -1,12 +1,12 @@
 /*
- * graph_json.c
+ * node_json.c
  *		JSON text of nodes and edges.
  */
 #include "postgres.h"
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "graph_json.h"
+#include "trace/node_json.h"
 #include "graph/quarantine.h"
 #include "record/record.h"
 

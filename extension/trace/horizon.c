@@ -1,11 +1,11 @@
 /*
- * trace_decided.c
+ * horizon.c
  *		Which record numbers need no second look on the later pages of a trace.
  */
 #include "postgres.h"
 
 #include "record/watermark.h"
-#include "trace_decided.h"
+#include "trace/horizon.h"
 
 #include "access/relation.h"
 #include "access/table.h"

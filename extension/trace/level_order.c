@@ -1,5 +1,5 @@
 /*
- * trace_place.c
+ * level_order.c
  *		The new nodes of a level: who they are, and in which order they come.
  *
  * A look into the index of nodes costs as much as following an edge, and less the more nodes are
@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "trace_level.h"
+#include "trace/level.h"
 
 #include "miscadmin.h"
 #include "utils/timestamp.h"

@@ -1,5 +1,5 @@
 /*
- * trace_arguments.h
+ * arguments.h
  *		Arguments that the SQL functions of traces share.
  */
 #ifndef REASON_TRACE_ARGUMENTS_H
@@ -10,7 +10,7 @@
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 
-#include "trace.h"
+#include "trace/trace.h"
 
 /* Positions of the filters among a function's arguments; -1: it has none such. */
 typedef struct TraceArguments

@@ -1,5 +1,5 @@
 /*
- * trace_engine.h
+ * engine.h
  *		The two ways to run a trace, which give the same.
  */
 #ifndef REASON_TRACE_ENGINE_H
@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "cache/view.h"
-#include "trace.h"
+#include "trace/trace.h"
 
 /* How a walk ended.  If it is not done, the trace is of no use. */
 typedef enum TraceOutcome

@@ -1,5 +1,5 @@
 /*
- * trace_cursor.h
+ * cursor.h
  *		Where a trace goes on: opaque, checked, and bound to what its first page saw.
  *
  * A cursor is base64url of: version, a hash of the trace's parameters, how many
@@ -17,7 +17,7 @@
 #include "postgres.h"
 
 #include "core/buffer.h"
-#include "trace.h"
+#include "trace/trace.h"
 
 #define TRACE_PARAMETERS_HASH 16
 

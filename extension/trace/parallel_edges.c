@@ -1,10 +1,10 @@
 /*
- * trace_parallel.c
+ * parallel_edges.c
  *		Which of several edges between the same two nodes is the tree edge.
  */
 #include "postgres.h"
 
-#include "trace_level.h"
+#include "trace/level.h"
 
 #include "miscadmin.h"
 

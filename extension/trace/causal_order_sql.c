@@ -1,16 +1,16 @@
 /*
- * trace_order_sql.c
+ * causal_order_sql.c
  *		ordered_trace(), and its JSON text for HTTP.
  */
 #include "postgres.h"
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "graph_json.h"
+#include "trace/node_json.h"
 #include "graph/quarantine.h"
-#include "trace_arguments.h"
-#include "trace_attached.h"
-#include "trace_order.h"
+#include "trace/arguments.h"
+#include "trace/causal_details.h"
+#include "trace/causal_order.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

@@ -1,11 +1,11 @@
 /*
- * trace_arguments.c
+ * arguments.c
  *		Arguments that the SQL functions of traces share.
  */
 #include "postgres.h"
 
 #include "graph/quarantine.h"
-#include "trace_arguments.h"
+#include "trace/arguments.h"
 
 #include <math.h>
 

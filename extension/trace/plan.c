@@ -1,5 +1,5 @@
 /*
- * trace_path.c
+ * plan.c
  *		Planning trace(): how many rows to expect, and the custom scan instead of a function scan.
  *
  * Planning a query that calls trace() loads the library, through the support function,
@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "trace_scan.h"
+#include "trace/scan.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"

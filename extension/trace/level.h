@@ -1,11 +1,11 @@
 /*
- * trace_level.h
+ * level.h
  *		One level of a breadth-first search along the covering indexes.
  *
- * It goes through three steps: walk the edges of its nodes (trace_walk.c); look the new nodes up, as
- * far as that cannot wait, and put them in order (trace_place.c).  What waits until all levels are
+ * It goes through three steps: walk the edges of its nodes (trace/walk.c); look the new nodes up, as
+ * far as that cannot wait, and put them in order (trace/level_order.c).  What waits until all levels are
  * done is who the others are, and which of several parallel edges is the tree edge
- * (trace_parallel.c).  Nothing recurses, and memory is what the trace holds.
+ * (trace/parallel_edges.c).  Nothing recurses, and memory is what the trace holds.
  */
 #ifndef REASON_TRACE_LEVEL_H
 #define REASON_TRACE_LEVEL_H
@@ -13,7 +13,7 @@
 #include "postgres.h"
 
 #include "graph/sort.h"
-#include "trace.h"
+#include "trace/trace.h"
 
 /* In the map: reached, but not part of the trace. */
 #define TRACE_LEFT_OUT PG_UINT32_MAX
@@ -59,7 +59,7 @@ typedef struct TraceLevel
 	GraphEntry *rows;			/* entries whose rows a filter must see */
 	uint32		row_count;
 	uint32		row_capacity;
-	TraceRoom	children;		/* of trace_place.c */
+	TraceRoom	children;		/* of trace/level_order.c */
 	TraceRoom	ranks;
 	TraceRoom	copy;
 	TraceRoom	position;

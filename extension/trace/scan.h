@@ -1,5 +1,5 @@
 /*
- * trace_scan.h
+ * scan.h
  *		trace() in FROM as a plan node of its own.
  *
  * A function in FROM hands its rows over in a tuplestore: PostgreSQL copies each of them in
@@ -15,7 +15,7 @@
 #include "fmgr.h"
 #include "nodes/extensible.h"
 
-#include "trace.h"
+#include "trace/trace.h"
 
 /* The columns of trace(), in order. */
 typedef enum TraceColumn

@@ -1,11 +1,11 @@
 /*
- * trace_walk.c
+ * walk.c
  *		Breadth-first search along the covering indexes, one batched walk a level.
  */
 #include "postgres.h"
 
-#include "trace_engine.h"
-#include "trace_level.h"
+#include "trace/engine.h"
+#include "trace/level.h"
 
 #include "graph/quarantine.h"
 

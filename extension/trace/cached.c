@@ -1,5 +1,5 @@
 /*
- * trace_cached.c
+ * cached.c
  *		Breadth-first search in the adjacency cache.
  *
  * Links come in the order of a trace, so that a node's position is known when it is first
@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "trace_engine.h"
+#include "trace/engine.h"
 
 #include "graph/bits.h"
 #include "miscadmin.h"

@@ -1,12 +1,12 @@
 /*
- * trace_cursor.c
+ * cursor.c
  *		Cursors of traces: writing, reading, checking.
  */
 #include "postgres.h"
 
 #include "core/sha256.h"
-#include "trace_cursor.h"
-#include "trace_decided.h"
+#include "trace/cursor.h"
+#include "trace/horizon.h"
 
 #include "access/table.h"
 #include "access/tableam.h"

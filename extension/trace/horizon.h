@@ -1,5 +1,5 @@
 /*
- * trace_decided.h
+ * horizon.h
  *		Which record numbers need no second look on the later pages of a trace.
  *
  * A number is decided for a snapshot if whoever drew it had ended before the snapshot was taken:
@@ -7,8 +7,8 @@
  * holds, the sealer says (audit_seal.c), if one runs; if nobody writes, the present moment; if
  * somebody does, the newest moment noted that the snapshot has come up to (record/watermark.h).
  */
-#ifndef REASON_TRACE_DECIDED_H
-#define REASON_TRACE_DECIDED_H
+#ifndef REASON_TRACE_HORIZON_H
+#define REASON_TRACE_HORIZON_H
 
 #include "postgres.h"
 
@@ -20,4 +20,4 @@
  */
 extern int64 trace_last_no(Graph *graph, int64 *decided_no);
 
-#endif							/* REASON_TRACE_DECIDED_H */
+#endif							/* REASON_TRACE_HORIZON_H */

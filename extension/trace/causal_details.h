@@ -1,15 +1,15 @@
 /*
- * trace_attached.h
+ * causal_details.h
  *		What other tables hold of the entries of an ordered trace: seals and annotations, as JSON text.
  */
-#ifndef REASON_TRACE_ATTACHED_H
-#define REASON_TRACE_ATTACHED_H
+#ifndef REASON_TRACE_CAUSAL_DETAILS_H
+#define REASON_TRACE_CAUSAL_DETAILS_H
 
 #include "postgres.h"
 
 #include "core/buffer.h"
-#include "graph_json.h"
-#include "trace_order.h"
+#include "trace/node_json.h"
+#include "trace/causal_order.h"
 
 typedef struct TraceAttachedItem TraceAttachedItem;
 
@@ -30,4 +30,4 @@ extern void trace_attached_annotations(TraceAttached *annotations, const TraceOr
 /* Appends what belongs to the entry of that number; `otherwise`, if there is nothing. */
 extern void trace_attached_write(ByteBuffer *out, const TraceAttached *attached, int64 no, const char *otherwise);
 
-#endif							/* REASON_TRACE_ATTACHED_H */
+#endif							/* REASON_TRACE_CAUSAL_DETAILS_H */

@@ -1,12 +1,12 @@
 /*
- * graph_json.h
+ * node_json.h
  *		JSON text of nodes, edges and annotations, as HTTP answers show them.
  *
  * Members in canonical order.  The text is written straight into the buffer;
  * nothing becomes jsonb on the way.
  */
-#ifndef REASON_GRAPH_JSON_H
-#define REASON_GRAPH_JSON_H
+#ifndef REASON_TRACE_NODE_JSON_H
+#define REASON_TRACE_NODE_JSON_H
 
 #include "postgres.h"
 
@@ -41,4 +41,4 @@ extern void graph_json_payload(GraphJson *json, ByteBuffer *out, Datum payload, 
 extern void graph_json_text_member(ByteBuffer *out, Datum value);
 extern void graph_json_hex(ByteBuffer *out, Datum bytes);
 
-#endif							/* REASON_GRAPH_JSON_H */
+#endif							/* REASON_TRACE_NODE_JSON_H */

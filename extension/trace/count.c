@@ -1,5 +1,5 @@
 /*
- * trace_closure.c
+ * count.c
  *		How many nodes and edges a trace without a limit of depth has, in the adjacency cache.
  *
  * Nobody asks in which order they are found.  So nodes are expanded in the order of time in
@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "trace_engine.h"
+#include "trace/engine.h"
 
 #include "graph/bits.h"
 #include "miscadmin.h"

@@ -7,8 +7,8 @@
  * first one in that order that leads to it, its tree edge the first one
  * between the two by (created_at, id).  An edge is inside a trace when both its ends are.
  */
-#ifndef REASON_TRACE_H
-#define REASON_TRACE_H
+#ifndef REASON_TRACE_TRACE_H
+#define REASON_TRACE_TRACE_H
 
 #include "postgres.h"
 
@@ -27,7 +27,7 @@ typedef struct TraceNode
 	int64		edge_no;		/* tree edge; 0 for the start */
 	uint32		parent;			/* position; TRACE_NO_PARENT for the start */
 	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
-	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/graph.h; of trace_walk.c alone */
+	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/graph.h; of trace/walk.c alone */
 	ItemPointerData tid;
 	ItemPointerData edge_tid;
 } TraceNode;
@@ -88,9 +88,9 @@ typedef struct Trace
 	uint64		edge_count;		/* edges inside the trace */
 	uint32		until_position;	/* of the node until_no; TRACE_NO_PARENT: not reached */
 	pg_uuid_t  *edge_ids;		/* of tree edges, by position; see trace_rows_begin() */
-	GraphMap	map;			/* no → position + 1; of trace_walk.c alone */
-	struct TraceSearch *search; /* of trace_cached.c alone; NULL: the indexes were walked */
-	uint32	   *parents;		/* positions; of trace_cached.c, see trace_parent() */
+	GraphMap	map;			/* no → position + 1; of trace/walk.c alone */
+	struct TraceSearch *search; /* of trace/cached.c alone; NULL: the indexes were walked */
+	uint32	   *parents;		/* positions; of trace/cached.c, see trace_parent() */
 
 	/* Edges that may lead back to an ancestor on the path. */
 	struct
@@ -151,4 +151,4 @@ trace_parent(const Trace *trace, uint32 position)
 	return trace->parents ? trace->parents[position] : trace->nodes[position].parent;
 }
 
-#endif							/* REASON_TRACE_H */
+#endif							/* REASON_TRACE_TRACE_H */

@@ -1,17 +1,17 @@
 /*
- * trace_order.h
+ * causal_order.h
  *		The ancestor closure in causal order: causes first, edges between their nodes.
  *
  * Kahn's algorithm over nodes and edges alike, the next entry being the one with
  * the smallest (created_at, id) among those whose causes are all out.  What lies
  * on a cycle or behind one follows by (created_at, id).
  */
-#ifndef REASON_TRACE_ORDER_H
-#define REASON_TRACE_ORDER_H
+#ifndef REASON_TRACE_CAUSAL_ORDER_H
+#define REASON_TRACE_CAUSAL_ORDER_H
 
 #include "postgres.h"
 
-#include "trace.h"
+#include "trace/trace.h"
 
 /* No component: the node lies on no cycle. */
 #define ORDER_NO_CYCLE PG_UINT32_MAX
@@ -42,4 +42,4 @@ extern TraceOrder *trace_order(Graph *graph, const GraphNode *start);
 /* Whether an entry lies on a cycle. */
 extern bool trace_order_in_cycle(const TraceOrder *order, const OrderEntry *entry);
 
-#endif							/* REASON_TRACE_ORDER_H */
+#endif							/* REASON_TRACE_CAUSAL_ORDER_H */

@@ -1,10 +1,10 @@
 /*
- * trace_order.c
+ * causal_order.c
  *		Topological order of the ancestor closure, and its cycles.
  */
 #include "postgres.h"
 
-#include "trace_order.h"
+#include "trace/causal_order.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

@@ -1,5 +1,5 @@
 /*
- * trace_scan.c
+ * scan.c
  *		Executing trace() as a plan node: the trace is run when the first row is asked for, then read off.
  *
  * Tables and indexes are closed as soon as the trace is there.  What stays until the scan ends is memory,
@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "trace_scan.h"
+#include "trace/scan.h"
 
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"

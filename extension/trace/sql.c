@@ -1,13 +1,13 @@
 /*
- * trace_sql.c
+ * sql.c
  *		trace(), trace_size() and causal_path().
  */
 #include "postgres.h"
 
-#include "trace.h"
-#include "trace_arguments.h"
-#include "trace_rows.h"
-#include "trace_scan.h"
+#include "trace/trace.h"
+#include "trace/arguments.h"
+#include "trace/rows.h"
+#include "trace/scan.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
@@ -41,7 +41,7 @@ trace_call(FunctionCallInfo fcinfo, TraceDetail detail)
 	return trace_run(graph, start, direction, &filter, detail, 0);
 }
 
-/* Where a plan node of its own cannot do it: see trace_path.c. */
+/* Where a plan node of its own cannot do it: see trace/plan.c. */
 Datum
 reason_trace(PG_FUNCTION_ARGS)
 {

@@ -1,5 +1,5 @@
 /*
- * trace_rows.h
+ * rows.h
  *		The rows of trace().
  */
 #ifndef REASON_TRACE_ROWS_H
@@ -9,7 +9,7 @@
 
 #include "nodes/execnodes.h"
 
-#include "trace.h"
+#include "trace/trace.h"
 
 /* Puts (step, depth, node_id, edge_id, parent_id, cycle) for each node into the result. */
 extern void trace_put_rows(ReturnSetInfo *result, Trace *trace);
