@@ -13,7 +13,7 @@
 #include "record/watermark.h"
 #include "trace/cursor.h"
 #include "trace/scan.h"
-#include "write_input.h"
+#include "write/input.h"
 
 #include "fmgr.h"
 #include "utils/guc.h"

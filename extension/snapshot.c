@@ -15,7 +15,7 @@
 #include "snapshot_set.h"
 #include "snapshot_write.h"
 #include "record/uuid.h"
-#include "write_event.h"
+#include "write/event.h"
 
 #include "access/stratnum.h"
 #include "access/tableam.h"

@@ -1,5 +1,5 @@
 /*
- * write_row.h
+ * row.h
  *		Column values of the rows that a write inserts.
  */
 #ifndef REASON_WRITE_ROW_H
@@ -11,7 +11,7 @@
 
 #include "core/json_reader.h"
 #include "record/record.h"
-#include "write_input.h"
+#include "write/input.h"
 
 /* Canonical text in a buffer that is used again for the next record. */
 typedef struct CanonicalText

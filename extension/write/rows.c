@@ -1,14 +1,14 @@
 /*
- * write_rows.c
+ * rows.c
  *		A record and its event, inserted side by side.
  */
 #include "postgres.h"
 
-#include "doorbell.h"
-#include "safe_mode.h"
+#include "write/doorbell.h"
+#include "write/safe_mode.h"
 #include "core/sha256.h"
-#include "write_row.h"
-#include "write_rows.h"
+#include "write/row.h"
+#include "write/rows.h"
 
 #include "access/xact.h"
 #include "funcapi.h"

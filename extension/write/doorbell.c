@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "doorbell.h"
+#include "write/doorbell.h"
 
 #include "commands/async.h"
 #include "fmgr.h"

@@ -1,5 +1,5 @@
 /*
- * write_rows.h
+ * rows.h
  *		A record and its event, inserted side by side; all or none.
  */
 #ifndef REASON_WRITE_ROWS_H
@@ -10,8 +10,8 @@
 #include "fmgr.h"
 
 #include "record/insert.h"
-#include "write_event.h"
-#include "write_input.h"
+#include "write/event.h"
+#include "write/input.h"
 
 typedef struct WriteRows
 {

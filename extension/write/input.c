@@ -1,5 +1,5 @@
 /*
- * write_input.c
+ * input.c
  *		JSON text from a client, read strictly, field by field.
  */
 #include "postgres.h"
@@ -7,8 +7,8 @@
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "record/uuid.h"
-#include "write_input.h"
-#include "write_row.h"
+#include "write/input.h"
+#include "write/row.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"

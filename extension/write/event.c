@@ -1,12 +1,12 @@
 /*
- * write_event.c
+ * event.c
  *		Payloads of the events that record a write, their numbers and times.
  */
 #include "postgres.h"
 
 #include "core/canonical.h"
 #include "record/watermark.h"
-#include "write_event.h"
+#include "write/event.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"

@@ -1,5 +1,5 @@
 /*
- * write_input.h
+ * input.h
  *		JSON text from a client, read strictly, field by field.
  *
  * A write is one object, or a batch {"nodes": […]}.  Every error raised from

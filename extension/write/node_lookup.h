@@ -2,8 +2,8 @@
  * node_lookup.h
  *		Finds nodes by id, for edges and annotations that refer to them.
  */
-#ifndef REASON_NODE_LOOKUP_H
-#define REASON_NODE_LOOKUP_H
+#ifndef REASON_WRITE_NODE_LOOKUP_H
+#define REASON_WRITE_NODE_LOOKUP_H
 
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 #include "utils/snapshot.h"
 
 #include "record/record.h"
-#include "write_input.h"
+#include "write/input.h"
 
 typedef struct NodeLookup
 {
@@ -42,4 +42,4 @@ extern void node_lookup_end(NodeLookup *lookup);
 extern void node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id,
 						RecordText division, const char *hint, FoundNode *found);
 
-#endif							/* REASON_NODE_LOOKUP_H */
+#endif							/* REASON_WRITE_NODE_LOOKUP_H */

@@ -1,5 +1,5 @@
 /*
- * write_event.h
+ * event.h
  *		Payloads of the events that record a write.
  */
 #ifndef REASON_WRITE_EVENT_H

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "safe_mode.h"
+#include "write/safe_mode.h"
 
 #include "access/xlog.h"
 #include "catalog/namespace.h"

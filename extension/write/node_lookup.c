@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "node_lookup.h"
+#include "write/node_lookup.h"
 
 #include "access/genam.h"
 #include "access/relscan.h"

@@ -1,5 +1,5 @@
 /*
- * write_nodes.c
+ * nodes.c
  *		Rows for nodes and their events, from JSON text.
  */
 #include "postgres.h"
@@ -10,9 +10,9 @@
 #include "canonical/backend.h"
 #include "record/record.h"
 #include "core/sha256.h"
-#include "write_input.h"
-#include "write_row.h"
-#include "write_rows.h"
+#include "write/input.h"
+#include "write/row.h"
+#include "write/rows.h"
 
 #include "funcapi.h"
 #include "utils/builtins.h"

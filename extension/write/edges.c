@@ -1,15 +1,15 @@
 /*
- * write_edges.c
+ * edges.c
  *		Rows for edges and their events, from JSON text.
  */
 #include "postgres.h"
 
 #include "core/canonical.h"
-#include "node_lookup.h"
+#include "write/node_lookup.h"
 #include "record/record.h"
-#include "write_input.h"
-#include "write_row.h"
-#include "write_rows.h"
+#include "write/input.h"
+#include "write/row.h"
+#include "write/rows.h"
 
 #include "funcapi.h"
 #include "utils/builtins.h"

@@ -1,5 +1,5 @@
 /*
- * write_row.c
+ * row.c
  *		Column values of the rows that a write inserts.
  */
 #include "postgres.h"
@@ -8,7 +8,7 @@
 #include "canonical/backend.h"
 #include "core/sha256.h"
 #include "record/uuid.h"
-#include "write_row.h"
+#include "write/row.h"
 
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
