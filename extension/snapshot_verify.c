@@ -10,7 +10,7 @@
 
 #include <sodium.h>
 
-#include "audit_check.h"
+#include "chain/check.h"
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"

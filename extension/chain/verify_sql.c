@@ -1,10 +1,10 @@
 /*
- * audit_verify_sql.c
+ * verify_sql.c
  *		verify_audit() for SQL.
  */
 #include "postgres.h"
 
-#include "audit_verify.h"
+#include "chain/verify.h"
 #include "canonical/backend.h"
 #include "record/record.h"
 

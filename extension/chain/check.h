@@ -1,9 +1,9 @@
 /*
- * audit_check.h
+ * check.h
  *		What an event says, against the rows that it is about.
  */
-#ifndef REASON_AUDIT_CHECK_H
-#define REASON_AUDIT_CHECK_H
+#ifndef REASON_CHAIN_CHECK_H
+#define REASON_CHAIN_CHECK_H
 
 #include "postgres.h"
 
@@ -53,4 +53,4 @@ extern bool audit_check_subject(AuditChecker *checker, RecordText event_type, in
 /* Lower-case text of a UUID, in the current memory context. */
 extern char *audit_uuid_text(const pg_uuid_t *id);
 
-#endif							/* REASON_AUDIT_CHECK_H */
+#endif							/* REASON_CHAIN_CHECK_H */

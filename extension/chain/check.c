@@ -1,5 +1,5 @@
 /*
- * audit_check.c
+ * check.c
  *		What an event says, against the rows that it is about.
  *
  * The record in an event is compared with the one written anew from the
@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "audit_check.h"
+#include "chain/check.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
 

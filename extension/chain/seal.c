@@ -1,5 +1,5 @@
 /*
- * audit_seal.c
+ * seal.c
  *		Gives events their place in the chain of their division: seal_events().
  *
  * Writers insert events in any order and commit in another; one sealer orders

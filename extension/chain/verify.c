@@ -1,5 +1,5 @@
 /*
- * audit_verify.c
+ * verify.c
  *		Checks a range of a chain, event by event.
  *
  * One pass in the order of the chain.  Memory does not grow with the chain: each
@@ -8,9 +8,9 @@
  */
 #include "postgres.h"
 
-#include "audit_verify.h"
+#include "chain/verify.h"
 #include "canonical/backend.h"
-#include "ed25519.h"
+#include "chain/ed25519.h"
 #include "core/sha256.h"
 
 #include "access/htup_details.h"

@@ -1,5 +1,5 @@
 /*
- * audit_stray.c
+ * orphans.c
  *		Rows that no event records, and events that have no place in the chain.
  *
  * Each table is read once from front to back; for each row of the division an
@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "audit_verify.h"
+#include "chain/verify.h"
 
 #include "access/stratnum.h"
 #include "access/table.h"

@@ -1,5 +1,5 @@
 /*
- * audit_verify_parallel.c
+ * verify_parallel.c
  *		A chain checked by several processes: who checks which part, and what
  *		comes out of it.
  *
@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "audit_verify.h"
+#include "chain/verify.h"
 
 #include "access/parallel.h"
 #include "access/xact.h"

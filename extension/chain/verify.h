@@ -1,14 +1,14 @@
 /*
- * audit_verify.h
+ * verify.h
  *		The parts of verify_audit().
  */
-#ifndef REASON_AUDIT_VERIFY_H
-#define REASON_AUDIT_VERIFY_H
+#ifndef REASON_CHAIN_VERIFY_H
+#define REASON_CHAIN_VERIFY_H
 
 #include "postgres.h"
 
-#include "audit_check.h"
-#include "ed25519.h"
+#include "chain/check.h"
+#include "chain/ed25519.h"
 #include "core/sha256.h"
 
 #include "utils/hsearch.h"
@@ -105,4 +105,4 @@ extern bool audit_verify_alone(Verifier *verifier, int64 from_seq, int64 to_seq,
  */
 extern bool audit_verify_together(Verifier *verifier, int64 from_seq, int64 to_seq, bool whole);
 
-#endif							/* REASON_AUDIT_VERIFY_H */
+#endif							/* REASON_CHAIN_VERIFY_H */

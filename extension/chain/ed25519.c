@@ -6,7 +6,7 @@
  */
 #include "postgres.h"
 
-#include "ed25519.h"
+#include "chain/ed25519.h"
 
 #include <sodium.h>
 

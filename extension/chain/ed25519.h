@@ -4,8 +4,8 @@
  *
  * Nothing here signs: a database backend never holds a private key.
  */
-#ifndef REASON_ED25519_H
-#define REASON_ED25519_H
+#ifndef REASON_CHAIN_ED25519_H
+#define REASON_CHAIN_ED25519_H
 
 #include "postgres.h"
 
@@ -19,4 +19,4 @@
 extern bool ed25519_verify(const uint8 *public_key, const void *message, size_t length,
 						   const uint8 *signature);
 
-#endif							/* REASON_ED25519_H */
+#endif							/* REASON_CHAIN_ED25519_H */
