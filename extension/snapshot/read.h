@@ -1,5 +1,5 @@
 /*
- * snapshot_read.h
+ * read.h
  *		Reading a snapshot's document piece by piece.
  *
  * The document may be larger than any value.  It is cut into its records as the

@@ -1,5 +1,5 @@
 /*
- * snapshot.c
+ * freeze.c
  *		Freezes a subgraph: freeze_subgraph().
  *
  * One pass over what one MVCC snapshot sees: the walk collects numbers, sorts
@@ -12,8 +12,8 @@
 #include "core/canonical.h"
 #include "graph/graph.h"
 #include "graph/quarantine.h"
-#include "snapshot_set.h"
-#include "snapshot_write.h"
+#include "snapshot/number_set.h"
+#include "snapshot/document.h"
 #include "record/uuid.h"
 #include "write/event.h"
 

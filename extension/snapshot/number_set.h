@@ -1,12 +1,12 @@
 /*
- * snapshot_set.h
+ * number_set.h
  *		Sets of record numbers, as bitmaps in pages: a bit a number, where there are any.
  *
  * Numbers come from one sequence, so the members of a subgraph lie close
  * together: a million nodes take some hundred kilobytes, not tens of megabytes.
  */
-#ifndef REASON_SNAPSHOT_SET_H
-#define REASON_SNAPSHOT_SET_H
+#ifndef REASON_SNAPSHOT_NUMBER_SET_H
+#define REASON_SNAPSHOT_NUMBER_SET_H
 
 #include "postgres.h"
 
@@ -47,4 +47,4 @@ extern void number_set_rewind(NumberSet *set);
 /* Up to max numbers, ascending; 0 at the end. */
 extern int	number_set_next(NumberSet *set, int64 *numbers, int max);
 
-#endif							/* REASON_SNAPSHOT_SET_H */
+#endif							/* REASON_SNAPSHOT_NUMBER_SET_H */

@@ -1,5 +1,5 @@
 /*
- * snapshot_verify.c
+ * verify.c
  *		What a snapshot's document says, by itself and against the graph: check_document().
  *
  * Each record is checked three ways: it gives the digest that stands beside it;
@@ -14,7 +14,7 @@
 #include "core/canonical.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
-#include "snapshot_read.h"
+#include "snapshot/read.h"
 
 #include "executor/spi.h"
 #include "funcapi.h"

@@ -1,10 +1,10 @@
 /*
- * snapshot_set.c
+ * number_set.c
  *		Sets of record numbers.
  */
 #include "postgres.h"
 
-#include "snapshot_set.h"
+#include "snapshot/number_set.h"
 
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"

@@ -1,11 +1,11 @@
 /*
- * snapshot_read.c
+ * read.c
  *		Reading a snapshot's document piece by piece.
  */
 #include "postgres.h"
 
 #include "canonical/backend.h"
-#include "snapshot_read.h"
+#include "snapshot/read.h"
 
 #include "access/stratnum.h"
 #include "miscadmin.h"

@@ -1,5 +1,5 @@
 /*
- * snapshot_write.c
+ * document.c
  *		The document of a snapshot as it is made.
  *
  * The members of each object are known, so their canonical order (RFC 8785,
@@ -11,7 +11,7 @@
 
 #include "core/canonical.h"
 #include "canonical/backend.h"
-#include "snapshot_write.h"
+#include "snapshot/document.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"

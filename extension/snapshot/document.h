@@ -1,5 +1,5 @@
 /*
- * snapshot_write.h
+ * document.h
  *		The document of a snapshot as it is made: canonical bytes, hashed and cut into chunks.
  *
  * Nothing is held but one chunk.  The form of the document is the contract with
@@ -9,8 +9,8 @@
  * stretch of time to itself: when each began and ended is noted, and how long it
  * was really at work.
  */
-#ifndef REASON_SNAPSHOT_WRITE_H
-#define REASON_SNAPSHOT_WRITE_H
+#ifndef REASON_SNAPSHOT_DOCUMENT_H
+#define REASON_SNAPSHOT_DOCUMENT_H
 
 #include "postgres.h"
 
@@ -61,4 +61,4 @@ extern void snapshot_write_record(SnapshotWriter *writer, const StoredRecord *st
 /* Passes on what is complete; between records. */
 extern void snapshot_write_flush(SnapshotWriter *writer);
 
-#endif							/* REASON_SNAPSHOT_WRITE_H */
+#endif							/* REASON_SNAPSHOT_DOCUMENT_H */
