@@ -10,21 +10,7 @@
 #include <assert.h>
 
 #include "core/canonical_number.h"
-#include "core/name_order.h"
 #include "core/string_scan.h"
-
-int
-canonical_compare_names(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-	size_t		shorter = a_length < b_length ? a_length : b_length;
-
-	for (size_t i = 0; i < shorter; i++)
-	{
-		if (a[i] != b[i])
-			return (int) order_of_byte((unsigned char) a[i]) - (int) order_of_byte((unsigned char) b[i]);
-	}
-	return (a_length > b_length) - (a_length < b_length);
-}
 
 /* Section 3.2.2.2: two-character escapes where JSON has one, \u00xx for other controls. */
 static size_t

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "core/buffer.h"
-#include "core/json_reader.h"
+#include "core/json_document.h"
 
 /* A value that was read, with everything within it.  Does not recurse. */
 extern void canonical_write_value(ByteBuffer *out, const JsonDocument *document, const JsonNode *value);
@@ -37,21 +37,5 @@ canonical_write_boolean(ByteBuffer *out, bool value)
 	else
 		buffer_append_literal(out, "false");
 }
-
-/*
- * Order of two names by UTF-16 code units: negative, 0, positive.  Both valid
- * UTF-8.  The order of UTF-8 bytes is the same, except that U+10000 and above
- * (surrogates in UTF-16) come before U+E000 to U+FFFF.
- */
-extern int	canonical_compare_names(const char *a, size_t a_length, const char *b, size_t b_length);
-
-/*
- * The longest text that canonical_write_number() and canonical_format_number()
- * write, e.g. "-0.000001234567890123456" or "-1.2345678901234567e-308".
- */
-#define CANONICAL_NUMBER_SIZE 32
-
-/* Writes to `text` (CANONICAL_NUMBER_SIZE bytes, not terminated) and returns the length. */
-extern size_t canonical_format_number(char *text, double value);
 
 #endif							/* REASON_CORE_CANONICAL_H */

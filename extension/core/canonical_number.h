@@ -13,8 +13,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/canonical.h"
-
 /*
  * Every decimal with digits below this limit, in this range of magnitudes (that
  * of its first digit), is the shortest that names its double: it need not be
@@ -26,6 +24,15 @@
 #define DECIMAL_SAFE_DIGITS 15
 #define DECIMAL_SAFE_MIN_MAGNITUDE (-307)
 #define DECIMAL_SAFE_MAX_MAGNITUDE 307
+
+/*
+ * The longest text that canonical_write_number() and canonical_format_number()
+ * write, e.g. "-0.000001234567890123456" or "-1.2345678901234567e-308".
+ */
+#define CANONICAL_NUMBER_SIZE 32
+
+/* Writes to `text` (CANONICAL_NUMBER_SIZE bytes, not terminated) and returns the length. */
+extern size_t canonical_format_number(char *text, double value);
 
 typedef struct Decimal
 {

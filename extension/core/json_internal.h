@@ -5,16 +5,7 @@
 #ifndef REASON_CORE_JSON_INTERNAL_H
 #define REASON_CORE_JSON_INTERNAL_H
 
-#include "core/json_reader.h"
-
-typedef struct JsonNumber
-{
-	const char *end;			/* one past the number; after an error, where it stops being one */
-	const char *expected;		/* after a syntax error: what should stand there */
-	double		value;
-	bool		exact;			/* the text's digits are those of the shortest decimal for the double */
-	bool		canonical;		/* and it is written as ECMAScript writes it */
-} JsonNumber;
+#include "core/json_document.h"
 
 /* No container is open. */
 #define NO_PARENT UINT32_MAX
@@ -71,15 +62,8 @@ json_mark_dirty(JsonReader *reader, const char *at)
 	reader->dirty = (uint32_t) (at - reader->text) + 1;
 }
 
-/* Reads the string at p (its quote) into a new node; returns what follows it, NULL after an error. */
-extern const char *json_read_string(JsonReader *reader, const char *p);
-
-/* Reads the number at p, which is before end. */
-extern JsonErrorCode json_read_number(const char *p, const char *end, JsonNumber *number);
-
-/* One step of a JSON Pointer. */
-extern void json_write_pointer_index(ByteBuffer *out, uint32_t index);
-extern void json_write_pointer_name(ByteBuffer *out, const char *name, size_t length);
+/* Appends the pointer to where the reader is, as far as the names on the way are known. */
+extern void json_write_open_path(ByteBuffer *out, const JsonReader *reader);
 
 /* Copies the pointer into an error, shortened at a step if need be. */
 extern void json_set_pointer(JsonError *error, const ByteBuffer *pointer);

@@ -13,7 +13,7 @@
  * neither is 295147905179352825856, which a double does hold (2^68), but which
  * ECMAScript writes 295147905179352830000, like that other number.
  */
-#include "core/json_internal.h"
+#include "core/json_number.h"
 
 #include <math.h>
 

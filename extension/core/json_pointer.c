@@ -1,44 +1,10 @@
 /*
  * json_pointer.c
- *		Documents as their users see them: members, places, memory.
+ *		JSON Pointers: the place of a value, as errors and verifiers name it.
  */
-#include "core/json_internal.h"
+#include "core/json_pointer.h"
 
 #include "core/canonical_number.h"
-
-void
-json_document_init(JsonDocument *document, BufferRealloc realloc_hook, void *context)
-{
-	memset(document, 0, sizeof(*document));
-	buffer_init(&document->node_memory, realloc_hook, context);
-	buffer_init(&document->decoded_memory, realloc_hook, context);
-	buffer_init(&document->order_memory, realloc_hook, context);
-	buffer_init(&document->scratch_memory, realloc_hook, context);
-}
-
-void
-json_document_free(JsonDocument *document)
-{
-	buffer_free(&document->node_memory);
-	buffer_free(&document->decoded_memory);
-	buffer_free(&document->order_memory);
-	buffer_free(&document->scratch_memory);
-	document->nodes = NULL;
-	document->node_count = 0;
-}
-
-const JsonNode *
-json_member(const JsonDocument *document, const JsonNode *object, const char *name, size_t name_length)
-{
-	if (object->kind != JSON_OBJECT)
-		return NULL;
-	for (const JsonNode *n = json_first(document, object); n; n = json_next(document, object, json_value(n)))
-	{
-		if (n->length == name_length && memcmp(json_string(document, n), name, name_length) == 0)
-			return json_value(n);
-	}
-	return NULL;
-}
 
 void
 json_write_pointer_index(ByteBuffer *out, uint32_t index)
@@ -97,25 +63,4 @@ json_write_pointer(ByteBuffer *out, const JsonDocument *document, const JsonNode
 			container = child;
 		}
 	}
-}
-
-void
-json_set_pointer(JsonError *error, const ByteBuffer *pointer)
-{
-	static const char cut[] = "...";
-	size_t		length = pointer->length;
-
-	if (length < sizeof(error->pointer))
-	{
-		if (length)
-			memcpy(error->pointer, pointer->data, length);
-		error->pointer[length] = '\0';
-		return;
-	}
-	length = sizeof(error->pointer) - sizeof(cut);
-	/* Not within a character. */
-	while (length > 0 && ((unsigned char) pointer->data[length] & 0xC0) == 0x80)
-		length--;
-	memcpy(error->pointer, pointer->data, length);
-	memcpy(error->pointer + length, cut, sizeof(cut));
 }

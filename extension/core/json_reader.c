@@ -13,109 +13,11 @@
  */
 #include "core/json_reader.h"
 
-#include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "core/name_order.h"
 #include "core/json_internal.h"
-
-/*
- * Appends the part of the pointer that leads from an open container to the child
- * it is at, as far as that child is known: a name that cannot be read has none.
- */
-static void
-write_open_step(ByteBuffer *out, const JsonReader *reader, const JsonNode *container)
-{
-	const JsonNode *nodes = reader->nodes;
-	uint32_t	child = (uint32_t) (container - nodes) + 1;
-
-	if (container->kind == JSON_ARRAY)
-	{
-		json_write_pointer_index(out, container->length);
-		return;
-	}
-	for (uint32_t i = 0; i < container->length; i++)
-		child = nodes[child + 1].after;
-	if (child < reader->count)
-		json_write_pointer_name(out, json_string(reader->document, &nodes[child]), nodes[child].length);
-}
-
-/* Innermost open containers come first on the way up: find each level anew, from the outside. */
-static void
-write_open_path(ByteBuffer *out, const JsonReader *reader)
-{
-	for (uint32_t level = reader->depth; level > 0; level--)
-	{
-		uint32_t	index = reader->parent;
-
-		for (uint32_t up = 1; up < level; up++)
-			index = reader->nodes[index].after;
-		write_open_step(out, reader, &reader->nodes[index]);
-		/* Longer than an error holds: the rest would be cut off anyway. */
-		if (out->length > sizeof(reader->error->pointer))
-			break;
-	}
-}
-
-bool
-json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format,...)
-{
-	JsonError  *error = reader->error;
-	va_list		arguments;
-
-	error->code = code;
-	error->offset = (size_t) (at - reader->text);
-	va_start(arguments, format);
-	vsnprintf(error->message, sizeof(error->message), format, arguments);
-	va_end(arguments);
-	if (error->pointer[0] == '\0' && code != JSON_ERROR_MEMORY)
-	{
-		ByteBuffer		path;
-
-		buffer_init(&path, reader->document->node_memory.realloc, reader->document->node_memory.context);
-		reader->document->decoded = reader->document->decoded_memory.data;
-		write_open_path(&path, reader);
-		json_set_pointer(error, &path);
-		buffer_free(&path);
-	}
-	return false;
-}
-
-bool
-json_fail_memory(JsonReader *reader, const char *at)
-{
-	return json_fail(reader, JSON_ERROR_MEMORY, at, "out of memory");
-}
-
-/* Says what stands where something else was expected. */
-bool
-json_fail_expected(JsonReader *reader, const char *at, const char *expected)
-{
-	unsigned char c;
-
-	if (at >= reader->end)
-		return json_fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, but the text ends", expected);
-	c = (unsigned char) *at;
-	if (c > 0x20 && c < 0x7F)
-		return json_fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, found \"%c\"", expected, c);
-	return json_fail(reader, JSON_ERROR_SYNTAX, at, "expected %s, found byte 0x%02x", expected, c);
-}
-
-bool
-json_grow_nodes(JsonReader *reader)
-{
-	ByteBuffer	   *memory = &reader->document->node_memory;
-
-	memory->length = (size_t) reader->count * sizeof(JsonNode);
-	if (!buffer_reserve(memory, sizeof(JsonNode)))
-		return false;
-	reader->nodes = (JsonNode *) memory->data;
-	reader->document->nodes = reader->nodes;
-	reader->capacity = memory->capacity / sizeof(JsonNode) < UINT32_MAX ?
-		(uint32_t) (memory->capacity / sizeof(JsonNode)) : UINT32_MAX;
-	return true;
-}
+#include "core/json_number.h"
+#include "core/json_pointer.h"
+#include "core/json_string.h"
+#include "core/name_order.h"
 
 static inline const char *
 skip_space(JsonReader *reader, const char *p)
@@ -254,7 +156,7 @@ order_members(JsonReader *reader, JsonNode *object)
 		ByteBuffer		path;
 
 		buffer_init(&path, document->node_memory.realloc, document->node_memory.context);
-		write_open_path(&path, reader);
+		json_write_open_path(&path, reader);
 		json_write_pointer_name(&path, json_string(document, &nodes[duplicate]), nodes[duplicate].length);
 		json_set_pointer(reader->error, &path);
 		buffer_free(&path);

@@ -3,7 +3,7 @@
  *		Reads one string of a JSON text: UTF-8, escapes, and whether RFC 8785 writes
  *		it the same.
  */
-#include "core/json_internal.h"
+#include "core/json_string.h"
 
 #include "core/string_scan.h"
 

@@ -1,10 +1,8 @@
 /*
  * name_order.c
- *		Sorts the names of an object.
+ *		Compares and sorts the names of an object.
  */
 #include "core/name_order.h"
-
-#include "core/canonical.h"
 
 /* Below this many names insertion is faster than merging. */
 #define INSERTION_LIMIT 16
@@ -69,4 +67,17 @@ order_sort(OrderedName *names, uint32_t count, OrderedName *scratch)
 	}
 	if (from != names)
 		memcpy(names, from, (size_t) count * sizeof(OrderedName));
+}
+
+int
+canonical_compare_names(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+	size_t		shorter = a_length < b_length ? a_length : b_length;
+
+	for (size_t i = 0; i < shorter; i++)
+	{
+		if (a[i] != b[i])
+			return (int) order_of_byte((unsigned char) a[i]) - (int) order_of_byte((unsigned char) b[i]);
+	}
+	return (a_length > b_length) - (a_length < b_length);
 }

@@ -22,6 +22,13 @@ order_of_byte(unsigned char c)
 	return (c == 0xEE || c == 0xEF) ? c + 0x10u : c;
 }
 
+/*
+ * Order of two names by UTF-16 code units: negative, 0, positive.  Both valid
+ * UTF-8.  The order of UTF-8 bytes is the same, except that U+10000 and above
+ * (surrogates in UTF-16) come before U+E000 to U+FFFF.
+ */
+extern int	canonical_compare_names(const char *a, size_t a_length, const char *b, size_t b_length);
+
 /* A name to be sorted: its first eight bytes as a number that compares like the name. */
 typedef struct OrderedName
 {

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "core/canonical.h"
+#include "core/json_pointer.h"
 #include "canonical/backend.h"
 #include "record/uuid.h"
 #include "write/input.h"

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/canonical.h"
+#include "core/canonical_number.h"
 #include "canonical/backend.h"
 #include "record/record.h"
 #include "core/sha256.h"

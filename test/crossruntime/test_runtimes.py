@@ -23,7 +23,7 @@ ROOT = HERE.parents[1]
 BUILD = pathlib.Path(os.environ.get("CROSSRUNTIME_BUILD", ROOT / ".build/crossruntime"))
 DOCUMENTS = int(os.environ.get("CROSSRUNTIME_DOCUMENTS", "3000"))
 SEED = int(os.environ.get("CROSSRUNTIME_SEED", "20261123"))
-CORE = "buffer canonical canonical_number name_order json_number json_pointer json_reader json_string sha256".split()
+CORE = "buffer canonical canonical_number name_order json_document json_internal json_number json_pointer json_reader json_string sha256".split()
 
 # ---------------------------------------------------------------- documents
 

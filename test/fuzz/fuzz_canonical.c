@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "core/canonical.h"
+#include "core/json_pointer.h"
 #include "core/json_reader.h"
 
 #define MUST(condition) \

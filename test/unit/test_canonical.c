@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/canonical.h"
+#include "core/json_reader.h"
 #include "core/name_order.h"
 
 static const JsonLimits generous = {.max_depth = 1000000};

@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "core/canonical_number.h"
-#include "core/json_internal.h"
+#include "core/json_number.h"
 #include "core/sha256.h"
 
 static const struct

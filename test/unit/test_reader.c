@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include "core/canonical.h"
+#include "core/json_pointer.h"
 #include "core/json_reader.h"
 
 static const JsonLimits generous = {.max_depth = 1000};
