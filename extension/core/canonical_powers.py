@@ -10,12 +10,12 @@ print("""/*
  * canonical_powers.h
  *		The 128 most significant bits of powers of ten, rounded down.
  *
- * Made by canonical_powers.py; do not edit.  Entry k - POWERS_FIRST stands for
+ * Made by core/canonical_powers.py; do not edit.  Entry k - POWERS_FIRST stands for
  * 10^k = (high * 2^64 + low) * 2^e, with the highest bit of `high` set and e =
  * floor(k * log2(10)) - 127.  Exact for 0 <= k <= 55, else 10^k is a little more.
  */
-#ifndef REASON_CANONICAL_POWERS_H
-#define REASON_CANONICAL_POWERS_H
+#ifndef REASON_CORE_CANONICAL_POWERS_H
+#define REASON_CORE_CANONICAL_POWERS_H
 
 #include <stdint.h>
 
@@ -43,4 +43,4 @@ for k in range(FIRST, LAST + 1):
     print("\t{0x%016xULL, 0x%016xULL},\t/* %d */" % (significand >> 64, significand & (1 << 64) - 1, k))
 print("""};
 
-#endif							/* REASON_CANONICAL_POWERS_H */""")
+#endif							/* REASON_CORE_CANONICAL_POWERS_H */""")
