@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
-#include "canonical/backend.h"
-#include "graph/graph.h"
 #include "cache/layout.h"
+#include "canonical/backend.h"
+#include "graph/memory.h"
 #include "record/watermark.h"
 #include "trace/cursor.h"
 #include "trace/scan.h"
@@ -26,7 +26,6 @@ void
 _PG_init(void)
 {
 	canonical_define_parameters();
-	graph_define_parameters();
 	graph_memory_define_parameters();
 	trace_define_parameters();
 	trace_path_define();

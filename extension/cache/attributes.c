@@ -5,6 +5,9 @@
 #include "postgres.h"
 
 #include "cache/attributes.h"
+
+#include "graph/columns.h"
+#include "graph/memory.h"
 #include "trace/trace.h"
 
 #include "miscadmin.h"

@@ -12,6 +12,8 @@
 #include "postgres.h"
 
 #include "cache/layout.h"
+#include "graph/types.h"
+#include "record/record.h"
 
 /* ---------------------------------------------------------------- building */
 

@@ -14,13 +14,16 @@
  */
 #include "postgres.h"
 
-#include "graph/heap_block.h"
-#include "cache/layout.h"
-#include "cache/cycles.h"
-#include "cache/visibility.h"
-#include "cache/sort.h"
 #include "cache/attributes.h"
+#include "cache/cycles.h"
+#include "cache/layout.h"
+#include "cache/sort.h"
+#include "cache/visibility.h"
+#include "graph/columns.h"
+#include "graph/graph.h"
+#include "graph/heap_block.h"
 #include "graph/map.h"
+#include "graph/memory.h"
 
 #include "access/heapam.h"
 #include "access/table.h"

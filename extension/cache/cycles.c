@@ -11,6 +11,9 @@
 
 #include "cache/cycles.h"
 
+#include "graph/memory.h"
+#include "graph/types.h"
+
 #include "miscadmin.h"
 
 /* Of a node whose component is known. */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/layout.h"
+#include "graph/types.h"
 
 /* Sets the bits, all clear before, of the nodes that an edge leads back to, itself or by way of others; false: none. */
 extern bool graph_cache_find_knots(Graph *graph, const GraphCacheGeneration *generation, uint64 *bits);

@@ -4,13 +4,15 @@
  */
 #include "postgres.h"
 
-#include "graph/heap_block.h"
 #include "cache/filter.h"
-#include "cache/visibility.h"
 #include "cache/recheck.h"
+#include "cache/visibility.h"
+#include "graph/columns.h"
 #include "graph/heap.h"
-#include "graph/sort.h"
+#include "graph/heap_block.h"
 #include "graph/quarantine.h"
+#include "graph/sort.h"
+#include "graph/walk.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

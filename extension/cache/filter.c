@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "cache/filter.h"
+
 #include "cache/attributes.h"
 #include "graph/heap.h"
+#include "graph/walk.h"
 
 /* Beyond one row of so many, looking at rows takes longer than walking the indexes. */
 #define ROWS_PER_LOOK 16

@@ -24,10 +24,11 @@
 #include "postgres.h"
 
 #include "access/xlogdefs.h"
+#include "datatype/timestamp.h"
 #include "storage/bufpage.h"
 #include "storage/lwlock.h"
+#include "utils/uuid.h"
 
-#include "graph/graph.h"
 #include "port/relation_file.h"
 
 /* ---------------------------------------------------------------- what a generation holds */

@@ -5,7 +5,9 @@
 #include "postgres.h"
 
 #include "cache/filter.h"
+#include "graph/columns.h"
 #include "graph/heap.h"
+#include "graph/walk.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

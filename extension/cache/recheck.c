@@ -4,9 +4,12 @@
  */
 #include "postgres.h"
 
-#include "cache/filter.h"
 #include "cache/recheck.h"
+
+#include "cache/filter.h"
+#include "graph/columns.h"
 #include "graph/sort.h"
+#include "graph/walk.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

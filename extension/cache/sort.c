@@ -9,6 +9,8 @@
 
 #include "cache/sort.h"
 
+#include "graph/memory.h"
+
 #include "miscadmin.h"
 
 typedef struct Sort

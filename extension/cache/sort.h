@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/layout.h"
+#include "graph/types.h"
 
 /* What is known of an edge besides what the generation keeps. */
 typedef struct GraphCacheEnds

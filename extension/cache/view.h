@@ -13,6 +13,8 @@
 #include "postgres.h"
 
 #include "cache/layout.h"
+#include "graph/memory.h"
+#include "graph/types.h"
 
 #define GRAPH_CACHE_NO_NODE PG_UINT32_MAX
 

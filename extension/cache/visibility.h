@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/layout.h"
+#include "graph/types.h"
 
 /* Copies the all-visible bits of a page of the map into bits[], and gives its LSN; no bits where there is no such page. */
 extern XLogRecPtr graph_cache_read_map(Relation heap, uint32 number, uint8 *bits);

@@ -6,6 +6,8 @@
 
 #include "graph/bits.h"
 
+#include "graph/memory.h"
+
 void
 graph_bits_init(GraphBits *bits, Graph *graph, uint32 count)
 {

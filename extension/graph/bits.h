@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 
 #define GRAPH_BITS_PAGE_BITS 15
 #define GRAPH_BITS_WORDS ((1 << GRAPH_BITS_PAGE_BITS) / 64)

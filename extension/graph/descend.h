@@ -16,7 +16,7 @@
 
 #include "access/itup.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 
 /* A copy of one page of level 1: children and their lower fences.  Good for one snapshot. */
 typedef struct GraphFences

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "graph/columns.h"
 #include "trace/trace.h"
 
 #include "access/htup_details.h"

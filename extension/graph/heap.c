@@ -6,8 +6,8 @@
  */
 #include "postgres.h"
 
-#include "graph/graph.h"
 #include "graph/heap.h"
+
 #include "graph/buffer_hints.h"
 
 #include "access/genam.h"

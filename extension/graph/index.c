@@ -6,6 +6,9 @@
 
 #include "graph/index.h"
 
+#include "graph/columns.h"
+#include "graph/memory.h"
+
 #include "access/genam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"

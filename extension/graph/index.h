@@ -9,7 +9,6 @@
 
 #include "access/itup.h"
 
-#include "graph/graph.h"
 #include "graph/descend.h"
 #include "graph/leaf_copies.h"
 #include "graph/leaf_hints.h"
@@ -56,5 +55,8 @@ graph_index_has_links(const GraphIndex *index)
 
 /* Opened when first asked for, and closed with the graph. */
 extern GraphIndex *graph_index_open(Graph *graph, GraphIndexKind kind);
+
+/* graph/index.c's part of closing. */
+extern void graph_index_close(Graph *graph, GraphIndex *index);
 
 #endif							/* REASON_GRAPH_INDEX_H */

@@ -6,6 +6,8 @@
 
 #include "graph/leaf_copies.h"
 
+#include "graph/memory.h"
+
 #include "access/nbtree.h"
 
 /* Visits after which a page is copied: about as long as that takes. */

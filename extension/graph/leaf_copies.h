@@ -13,7 +13,7 @@
 
 #include "postgres.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 
 /* What of a GraphEntry is kept, as narrow as can be: the copies should stay in the processor's caches. */
 typedef struct GraphKeptLink

@@ -17,7 +17,7 @@
 
 #include "postgres.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 
 typedef struct GraphLeaves GraphLeaves;
 

@@ -6,6 +6,8 @@
 
 #include "graph/map.h"
 
+#include "graph/memory.h"
+
 #define FIRST_SLOTS 256
 #define FIRST_CHUNK 64
 #define LARGEST_CHUNK 4096

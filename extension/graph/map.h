@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 #include "port/prefetch.h"
 
 #define GRAPH_MAP_PAGE_BITS 6

@@ -15,7 +15,11 @@
  */
 #include "postgres.h"
 
-#include "graph/graph.h"
+#include <limits.h>
+
+#include "graph/memory.h"
+
+#include "graph/types.h"
 #include "port/huge_pages.h"
 
 #include "miscadmin.h"
@@ -31,6 +35,8 @@
 #define MAX_KEPT_HEAP_KB (64 * 1024)
 
 static int	kept_heap_kb;
+
+int			reason_trace_memory_limit_kb = 1024 * 1024;
 
 /* 0, for tools that watch over allocations: all memory comes from contexts. */
 #ifndef GRAPH_KEPT_BYTES
@@ -62,6 +68,11 @@ static struct
 void
 graph_memory_define_parameters(void)
 {
+	DefineCustomIntVariable("reason.trace_memory_limit",
+							"Sets the memory that one trace may take.",
+							"A trace that needs more ends with an error.",
+							&reason_trace_memory_limit_kb, 1024 * 1024, 1024, INT_MAX,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("reason.kept_memory",
 							"Sets how much freed memory a session that reads the graph keeps for its next call.",
 							"It counts from the session's first trace on; 0 leaves all to the C library.",

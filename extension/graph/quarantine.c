@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
-#include "record/index_scan.h"
-#include "graph/heap.h"
 #include "graph/quarantine.h"
+
+#include "graph/heap.h"
+#include "graph/memory.h"
+#include "record/index_scan.h"
 
 #include "access/stratnum.h"
 #include "access/table.h"

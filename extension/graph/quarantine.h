@@ -15,7 +15,7 @@
 
 #include "fmgr.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 
 /* Reads what is in quarantine in graph->division; again after horizon was set. */
 extern void quarantine_load(Graph *graph);

@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "graph/graph.h"
 #include "graph/sort.h"
+
+#include "graph/types.h"
 
 #include "miscadmin.h"
 

@@ -16,11 +16,14 @@
  */
 #include "postgres.h"
 
-#include "port/prefetch.h"
+#include "graph/walk.h"
+
 #include "graph/heap.h"
 #include "graph/index.h"
+#include "graph/memory.h"
 #include "graph/page.h"
 #include "graph/search.h"
+#include "port/prefetch.h"
 
 #include "access/visibilitymap.h"
 #include "miscadmin.h"

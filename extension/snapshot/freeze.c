@@ -12,9 +12,11 @@
 #include "core/canonical.h"
 #include "graph/graph.h"
 #include "graph/quarantine.h"
-#include "snapshot/number_set.h"
-#include "snapshot/document.h"
+#include "graph/start.h"
+#include "graph/walk.h"
 #include "record/uuid.h"
+#include "snapshot/document.h"
+#include "snapshot/number_set.h"
 #include "write/event.h"
 
 #include "access/stratnum.h"

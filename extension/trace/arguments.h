@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 
+#include "graph/start.h"
 #include "trace/trace.h"
 
 /* Positions of the filters among a function's arguments; -1: it has none such. */

@@ -6,10 +6,11 @@
 
 #include "trace/causal_details.h"
 
-#include "core/canonical.h"
 #include "canonical/backend.h"
-#include "graph/sort.h"
+#include "core/canonical.h"
+#include "graph/memory.h"
 #include "graph/quarantine.h"
+#include "graph/sort.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"

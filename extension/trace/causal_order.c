@@ -6,6 +6,10 @@
 
 #include "trace/causal_order.h"
 
+#include "graph/columns.h"
+#include "graph/heap.h"
+#include "graph/memory.h"
+
 #include "access/htup_details.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"

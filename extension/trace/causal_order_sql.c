@@ -4,13 +4,17 @@
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
 #include "canonical/backend.h"
-#include "trace/node_json.h"
+#include "core/canonical.h"
+#include "graph/columns.h"
+#include "graph/graph.h"
+#include "graph/heap.h"
+#include "graph/memory.h"
 #include "graph/quarantine.h"
 #include "trace/arguments.h"
 #include "trace/causal_details.h"
 #include "trace/causal_order.h"
+#include "trace/node_json.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "graph/graph.h"
+#include "graph/types.h"
 
 /*
  * The last number that was drawn; whatever the graph's snapshot sees has none beyond it.  *decided_no:

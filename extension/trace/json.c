@@ -9,14 +9,19 @@
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
 #include "canonical/backend.h"
-#include "trace/node_json.h"
-#include "graph/sort.h"
+#include "core/canonical.h"
+#include "graph/columns.h"
+#include "graph/graph.h"
+#include "graph/heap.h"
+#include "graph/memory.h"
 #include "graph/quarantine.h"
-#include "trace/trace.h"
+#include "graph/sort.h"
+#include "graph/walk.h"
 #include "trace/arguments.h"
 #include "trace/cursor.h"
+#include "trace/node_json.h"
+#include "trace/trace.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"

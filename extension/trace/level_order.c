@@ -10,6 +10,9 @@
  */
 #include "postgres.h"
 
+#include "graph/heap.h"
+#include "graph/memory.h"
+#include "graph/walk.h"
 #include "trace/level.h"
 
 #include "miscadmin.h"

@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
-#include "canonical/backend.h"
 #include "trace/node_json.h"
+
+#include "canonical/backend.h"
+#include "core/canonical.h"
+#include "graph/columns.h"
 #include "graph/quarantine.h"
 #include "record/record.h"
 

@@ -14,7 +14,7 @@
 #include "fmgr.h"
 
 #include "core/buffer.h"
-#include "graph/graph.h"
+#include "graph/types.h"
 
 typedef struct GraphJson
 {

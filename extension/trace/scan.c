@@ -9,6 +9,8 @@
 
 #include "trace/scan.h"
 
+#include "graph/graph.h"
+
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
 #include "commands/explain.h"

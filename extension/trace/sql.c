@@ -4,10 +4,11 @@
  */
 #include "postgres.h"
 
-#include "trace/trace.h"
+#include "graph/graph.h"
 #include "trace/arguments.h"
 #include "trace/rows.h"
 #include "trace/scan.h"
+#include "trace/trace.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"

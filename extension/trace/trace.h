@@ -14,7 +14,6 @@
 
 #include "fmgr.h"
 
-#include "graph/graph.h"
 #include "graph/map.h"
 
 #define TRACE_NO_PARENT PG_UINT32_MAX

@@ -4,9 +4,10 @@
  */
 #include "postgres.h"
 
+#include "graph/sort.h"
+#include "graph/walk.h"
 #include "trace/engine.h"
 
-#include "graph/sort.h"
 #include "miscadmin.h"
 
 /* ---------------------------------------------------------------- cycles */

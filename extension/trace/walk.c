@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
+#include "graph/quarantine.h"
+#include "graph/walk.h"
 #include "trace/engine.h"
 #include "trace/level.h"
-
-#include "graph/quarantine.h"
 
 #include "miscadmin.h"
 
