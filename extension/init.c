@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "cache/layout.h"
+#include "cache/shared.h"
 #include "canonical/backend.h"
 #include "graph/memory.h"
 #include "record/watermark.h"

@@ -7,8 +7,8 @@
 #include "cache/attributes.h"
 
 #include "graph/columns.h"
+#include "graph/filter.h"
 #include "graph/memory.h"
-#include "trace/trace.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

@@ -14,9 +14,12 @@
  */
 #include "postgres.h"
 
+#include "cache/build.h"
+
 #include "cache/attributes.h"
 #include "cache/cycles.h"
 #include "cache/layout.h"
+#include "cache/shared.h"
 #include "cache/sort.h"
 #include "cache/visibility.h"
 #include "graph/columns.h"

@@ -7,6 +7,8 @@
 #include "cache/filter.h"
 
 #include "cache/attributes.h"
+#include "cache/nodes.h"
+#include "cache/shared.h"
 #include "graph/heap.h"
 #include "graph/walk.h"
 

@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "cache/view.h"
-#include "trace/trace.h"
+#include "graph/filter.h"
 
 /* Verdicts; of several conditions together: the bits that all have. */
 #define GRAPH_CACHE_REFUSED 0

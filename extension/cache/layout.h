@@ -5,8 +5,8 @@
  * A generation is built in one pass over the tables, never changed, and replaced as a
  * whole.  It holds only rows of blocks that the visibility map calls all-visible,
  * so every snapshot sees them.  What changed since is found by comparing
- * visibility maps (graph_cache_check.h), and is read from the tables
- * (graph_cache_overlay.h): nothing has to be told to the cache, so it is
+ * visibility maps (cache/view.c), and is read from the tables
+ * (cache/delta.c): nothing has to be told to the cache, so it is
  * right under replication, on a standby, after a restore, and when a superuser goes behind the
  * extension's back.  It may vanish at any moment without changing an answer.
  *
@@ -26,12 +26,9 @@
 #include "access/xlogdefs.h"
 #include "datatype/timestamp.h"
 #include "storage/bufpage.h"
-#include "storage/lwlock.h"
 #include "utils/uuid.h"
 
 #include "port/relation_file.h"
-
-/* ---------------------------------------------------------------- what a generation holds */
 
 typedef struct GraphCacheNode
 {
@@ -158,84 +155,5 @@ graph_cache_first_link(const uint32 *links, const GraphCacheHead *head)
 {
 	return links + 2 * (Size) head->begin;
 }
-
-/* ---------------------------------------------------------------- shared memory */
-
-/* reason.adjacency_cache: whether this session uses it. */
-typedef enum GraphCacheUse
-{
-	GRAPH_CACHE_OFF,
-	GRAPH_CACHE_ON,				/* where it is faster */
-	GRAPH_CACHE_ALWAYS			/* wherever it can be: for tests */
-} GraphCacheUse;
-
-extern int	reason_adjacency_cache;
-
-/* Called by _PG_init(). */
-extern void graph_cache_define_parameters(void);
-
-/* Whether there is shared memory for it. */
-extern bool graph_cache_exists(void);
-
-/* Guards everything shared but the generations; held shortly. */
-extern LWLock *graph_cache_lock(void);
-
-/* The generation of this database, kept until the memory context goes; NULL: there is none. */
-extern GraphCacheGeneration *graph_cache_pin(MemoryContext owner);
-
-typedef enum GraphCacheOutcome
-{
-	GRAPH_CACHE_NEVER,			/* not tried yet */
-	GRAPH_CACHE_BUILT,
-	GRAPH_CACHE_FAILED,			/* the server's log has the error */
-	GRAPH_CACHE_TOO_SMALL,		/* reason.adjacency_cache_size is */
-	GRAPH_CACHE_IRREGULAR		/* the graph breaks a rule that the cache relies on */
-} GraphCacheOutcome;
-
-/* Room for a generation that is being built. */
-typedef struct GraphCacheRoom
-{
-	int			extent;
-	char	   *begin;
-	Size		size;
-} GraphCacheRoom;
-
-/*
- * Takes the largest free room, giving up the old generation where both would not fit; waits
- * for its readers, a minute at most.  False: somebody else is building.
- */
-extern bool graph_cache_reserve(GraphCacheRoom *room);
-
-/* The room becomes the generation of this database; the one before goes when its last reader has. */
-extern void graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms);
-
-extern void graph_cache_abandon(const GraphCacheRoom *room, GraphCacheOutcome outcome);
-
-typedef struct GraphCacheStatus
-{
-	bool		is_building;
-	GraphCacheGeneration *generation;	/* NULL: none; only for its size to be read under graph_cache_lock() */
-	Size		size;
-	TimestampTz built_at;
-	int			build_ms;
-	uint32		pins;
-	Size		free;
-	TimestampTz tried_at;
-	GraphCacheOutcome outcome;
-} GraphCacheStatus;
-
-/* Under graph_cache_lock(), for this database. */
-extern void graph_cache_read_status(GraphCacheStatus *status);
-
-/* ---------------------------------------------------------------- building */
-
-/* Builds a generation for this database in the present transaction and publishes it. */
-extern void graph_cache_build(const GraphCacheRoom *room);
-
-/* Asks for a generation to be built in the background, unless that was tried lately. */
-extern void graph_cache_request(void);
-
-/* cache/shared.c's part in it: true once for each attempt that is due. */
-extern bool graph_cache_is_due(void);
 
 #endif							/* REASON_CACHE_LAYOUT_H */

@@ -4,7 +4,10 @@
  */
 #include "postgres.h"
 
+#include "cache/links.h"
+
 #include "cache/filter.h"
+#include "cache/nodes.h"
 #include "graph/columns.h"
 #include "graph/heap.h"
 #include "graph/walk.h"

@@ -7,6 +7,7 @@
 #include "cache/recheck.h"
 
 #include "cache/filter.h"
+#include "cache/nodes.h"
 #include "graph/columns.h"
 #include "graph/sort.h"
 #include "graph/walk.h"

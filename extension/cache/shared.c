@@ -8,8 +8,10 @@
  */
 #include "postgres.h"
 
-#include "cache/layout.h"
+#include "cache/shared.h"
+
 #include "cache/area.h"
+#include "cache/layout.h"
 
 #include "catalog/pg_database.h"
 #include "miscadmin.h"

@@ -9,9 +9,12 @@
  */
 #include "postgres.h"
 
-#include "cache/visibility.h"
-#include "cache/attributes.h"
 #include "cache/view.h"
+
+#include "cache/attributes.h"
+#include "cache/shared.h"
+#include "cache/visibility.h"
+#include "cache/worker.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

@@ -6,6 +6,8 @@
 
 #include "cache/visibility.h"
 
+#include "cache/shared.h"
+
 #include "access/visibilitymap.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"

@@ -8,7 +8,10 @@
  */
 #include "postgres.h"
 
-#include "cache/layout.h"
+#include "cache/worker.h"
+
+#include "cache/build.h"
+#include "cache/shared.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"

@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
+#include "graph/filter.h"
+
 #include "graph/columns.h"
-#include "trace/trace.h"
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"

@@ -10,8 +10,8 @@
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 
+#include "graph/filter.h"
 #include "graph/start.h"
-#include "trace/trace.h"
 
 /* Positions of the filters among a function's arguments; -1: it has none such. */
 typedef struct TraceArguments

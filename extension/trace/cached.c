@@ -12,9 +12,11 @@
  */
 #include "postgres.h"
 
+#include "cache/links.h"
+#include "cache/nodes.h"
+#include "graph/bits.h"
 #include "trace/engine.h"
 
-#include "graph/bits.h"
 #include "miscadmin.h"
 
 #define MOST_NODES (PG_UINT32_MAX - 2)

@@ -12,9 +12,10 @@
  */
 #include "postgres.h"
 
+#include "cache/links.h"
+#include "graph/bits.h"
 #include "trace/engine.h"
 
-#include "graph/bits.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 

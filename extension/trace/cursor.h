@@ -17,7 +17,9 @@
 #include "postgres.h"
 
 #include "core/buffer.h"
-#include "trace/trace.h"
+#include "graph/filter.h"
+#include "graph/types.h"
+#include "record/record.h"
 
 #define TRACE_PARAMETERS_HASH 16
 

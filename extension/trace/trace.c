@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
-#include "trace/engine.h"
-
+#include "cache/delta.h"
 #include "cache/filter.h"
+#include "cache/shared.h"
+#include "cache/worker.h"
+#include "trace/engine.h"
 
 /* A trace of so many nodes is worth a cache: asked for once it was walked without. */
 #define WORTH_A_CACHE 1000

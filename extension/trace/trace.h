@@ -14,6 +14,7 @@
 
 #include "fmgr.h"
 
+#include "graph/filter.h"
 #include "graph/map.h"
 
 #define TRACE_NO_PARENT PG_UINT32_MAX
@@ -39,22 +40,6 @@ typedef struct TraceEdge
 	uint32		target;
 	ItemPointerData tid;
 } TraceEdge;
-
-typedef struct TraceFilter
-{
-	int			max_depth;		/* -1: none */
-	int64		max_nodes;		/* -1: none */
-	int			type_count;		/* -1: all types */
-	RecordText *types;
-	int			edge_type_count;	/* -1: all types */
-	RecordText *edge_types;
-	bool		has_min_weight;
-	double		min_weight;
-	bool		has_min_confidence;
-	double		min_confidence;
-	bool		has_as_of;
-	TimestampTz as_of;
-} TraceFilter;
 
 typedef enum TraceDetail
 {
@@ -100,16 +85,6 @@ typedef struct Trace
 	uint32		return_count;
 	uint32		return_capacity;
 } Trace;
-
-extern void trace_filter_init(TraceFilter *filter);
-extern bool trace_filter_needs_edge_rows(const TraceFilter *filter);
-extern bool trace_filter_needs_node_rows(const TraceFilter *filter);
-extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple);
-extern bool trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
-extern bool trace_accepts_name(RecordText name, int count, const RecordText *names);
-
-/* What a node's metadata state as its confidence, if they do. */
-extern bool trace_confidence(Datum metadata, double *confidence);
 
 /*
  * Runs a trace by whichever way is faster: along the covering indexes, or in the adjacency
