@@ -12,7 +12,7 @@
 #include "graph/memory.h"
 #include "record/watermark.h"
 #include "trace/cursor.h"
-#include "trace/scan.h"
+#include "trace/plan.h"
 #include "write/input.h"
 
 #include "fmgr.h"

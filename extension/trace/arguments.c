@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "graph/quarantine.h"
 #include "trace/arguments.h"
+
+#include "graph/quarantine.h"
 
 #include <math.h>
 

@@ -12,10 +12,15 @@
  */
 #include "postgres.h"
 
+#include "trace/cached.h"
+
 #include "cache/links.h"
 #include "cache/nodes.h"
 #include "graph/bits.h"
-#include "trace/engine.h"
+#include "graph/filter.h"
+#include "graph/map.h"
+#include "trace/count.h"
+#include "trace/result.h"
 
 #include "miscadmin.h"
 

@@ -9,6 +9,7 @@
 #include "graph/columns.h"
 #include "graph/heap.h"
 #include "graph/memory.h"
+#include "trace/trace.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

@@ -11,7 +11,8 @@
 
 #include "postgres.h"
 
-#include "trace/trace.h"
+#include "graph/types.h"
+#include "trace/result.h"
 
 /* No component: the node lies on no cycle. */
 #define ORDER_NO_CYCLE PG_UINT32_MAX

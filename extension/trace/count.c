@@ -12,9 +12,11 @@
  */
 #include "postgres.h"
 
+#include "trace/count.h"
+
 #include "cache/links.h"
 #include "graph/bits.h"
-#include "trace/engine.h"
+#include "trace/result.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "core/sha256.h"
 #include "trace/cursor.h"
+
+#include "core/sha256.h"
 #include "trace/horizon.h"
 
 #include "access/table.h"

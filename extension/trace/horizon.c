@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "record/watermark.h"
 #include "trace/horizon.h"
+
+#include "record/watermark.h"
 
 #include "access/relation.h"
 #include "access/table.h"

@@ -22,6 +22,7 @@
 #include "trace/cursor.h"
 #include "trace/node_json.h"
 #include "trace/trace.h"
+#include "trace/tree.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"

@@ -13,7 +13,8 @@
 #include "postgres.h"
 
 #include "graph/sort.h"
-#include "trace/trace.h"
+#include "graph/types.h"
+#include "trace/result.h"
 
 /* In the map: reached, but not part of the trace. */
 #define TRACE_LEFT_OUT PG_UINT32_MAX
@@ -70,25 +71,6 @@ extern void trace_level_reserve(TraceLevel *level, uint32 keys);
 
 /* Nothing of what was in it is kept. */
 extern void *trace_level_room(TraceLevel *level, TraceRoom *room, Size size);
-
-/* The parallel edges of the level lead to where its new nodes went, or are of no interest any more. */
-extern void trace_level_renumber_parallel(TraceLevel *level, const uint32 *position);
-
-/*
- * Of edges between the same two nodes the first by (created_at, id) becomes the tree edge.  Their records are
- * looked up for all levels at once.
- */
-extern void trace_level_settle(TraceLevel *level);
-
-/*
- * Looks the new nodes up as far as that cannot wait, leaves out those that are not accepted, puts the
- * others into the order of the trace, and sets the frontier of the next level.  False: a node is not
- * there that an edge leads to, and the level is optimistic.
- */
-extern bool trace_level_place(TraceLevel *level);
-
-/* What could wait.  False: a node is not there. */
-extern bool trace_level_look_up_rest(TraceLevel *level);
 
 /* Whether the cause has no smaller number than the effect, of an edge that leads from the one node to the other. */
 static inline bool

@@ -10,10 +10,13 @@
  */
 #include "postgres.h"
 
+#include "trace/level_order.h"
+
 #include "graph/heap.h"
 #include "graph/memory.h"
 #include "graph/walk.h"
 #include "trace/level.h"
+#include "trace/parallel_edges.h"
 
 #include "miscadmin.h"
 #include "utils/timestamp.h"

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "trace/parallel_edges.h"
+
 #include "graph/memory.h"
 #include "graph/walk.h"
 #include "trace/level.h"

@@ -7,7 +7,11 @@
  */
 #include "postgres.h"
 
+#include "trace/plan.h"
+
+#include "trace/call.h"
 #include "trace/scan.h"
+#include "trace/sql.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"

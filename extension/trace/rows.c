@@ -9,7 +9,9 @@
 #include "postgres.h"
 
 #include "trace/rows.h"
-#include "trace/scan.h"
+
+#include "trace/call.h"
+#include "trace/tree.h"
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"

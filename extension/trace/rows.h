@@ -9,7 +9,7 @@
 
 #include "nodes/execnodes.h"
 
-#include "trace/trace.h"
+#include "trace/result.h"
 
 /* Puts (step, depth, node_id, edge_id, parent_id, cycle) for each node into the result. */
 extern void trace_put_rows(ReturnSetInfo *result, Trace *trace);

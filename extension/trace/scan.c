@@ -10,6 +10,9 @@
 #include "trace/scan.h"
 
 #include "graph/graph.h"
+#include "trace/call.h"
+#include "trace/result.h"
+#include "trace/tree.h"
 
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"

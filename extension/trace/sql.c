@@ -4,11 +4,14 @@
  */
 #include "postgres.h"
 
+#include "trace/sql.h"
+
 #include "graph/graph.h"
 #include "trace/arguments.h"
+#include "trace/call.h"
 #include "trace/rows.h"
-#include "trace/scan.h"
 #include "trace/trace.h"
+#include "trace/tree.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
@@ -19,28 +22,6 @@
 PG_FUNCTION_INFO_V1(reason_trace);
 PG_FUNCTION_INFO_V1(reason_trace_size);
 PG_FUNCTION_INFO_V1(reason_causal_path);
-
-/* trace(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, max_nodes, division) */
-static const TraceArguments trace_arguments = {
-	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8
-};
-
-Trace *
-trace_call(FunctionCallInfo fcinfo, TraceDetail detail)
-{
-	GraphDirection direction = trace_direction_argument(fcinfo, 1);
-	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
-	Graph	   *graph;
-	GraphDivisions divisions;
-	GraphNode  *start;
-
-	if (PG_ARGISNULL(0))
-		return NULL;
-	graph = graph_open();
-	divisions = graph_divisions_of_user(graph);
-	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 9), &filter);
-	return trace_run(graph, start, direction, &filter, detail, 0);
-}
 
 /* Where a plan node of its own cannot do it: see trace/plan.c. */
 Datum

@@ -4,11 +4,15 @@
  */
 #include "postgres.h"
 
+#include "trace/trace.h"
+
 #include "cache/delta.h"
 #include "cache/filter.h"
 #include "cache/shared.h"
 #include "cache/worker.h"
-#include "trace/engine.h"
+#include "trace/cached.h"
+#include "trace/result.h"
+#include "trace/walk.h"
 
 /* A trace of so many nodes is worth a cache: asked for once it was walked without. */
 #define WORTH_A_CACHE 1000
@@ -16,31 +20,6 @@
 #define NODES_PER_BLOCK 12
 /* So many blocks to be read at each trace are worth a new generation, if it would have them. */
 #define WORTH_A_GENERATION 64
-
-void
-trace_begin_level(Trace *trace, uint32 position)
-{
-	/* One more, for the end of the last level. */
-	graph_reserve(trace->graph, trace->level, trace->level_count + 1, trace->level_capacity);
-	trace->level[trace->level_count++] = position;
-}
-
-void
-trace_end_levels(Trace *trace, uint32 position)
-{
-	if (position < trace->node_count)
-		trace_begin_level(trace, position);
-	trace->level[trace->level_count] = trace->node_count;
-}
-
-void
-trace_add_return(Trace *trace, uint32 source, uint32 target)
-{
-	graph_reserve(trace->graph, trace->returns, trace->return_count, trace->return_capacity);
-	trace->returns[trace->return_count].source = source;
-	trace->returns[trace->return_count].target = target;
-	trace->return_count++;
-}
 
 static Trace *
 make_trace(Graph *graph, GraphDirection direction, const TraceFilter *filter, TraceDetail detail, int64 until_no)

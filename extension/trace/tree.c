@@ -4,9 +4,13 @@
  */
 #include "postgres.h"
 
+#include "trace/tree.h"
+
+#include "graph/memory.h"
 #include "graph/sort.h"
 #include "graph/walk.h"
-#include "trace/engine.h"
+#include "trace/cached.h"
+#include "trace/result.h"
 
 #include "miscadmin.h"
 
