@@ -1,6 +1,6 @@
 /*
  * backend.h
- *		Canonical JSON inside PostgreSQL: memory, errors, and jsonb.
+ *		Canonical JSON inside PostgreSQL: memory, errors and limits.
  */
 #ifndef REASON_CANONICAL_BACKEND_H
 #define REASON_CANONICAL_BACKEND_H
@@ -35,22 +35,5 @@ extern REASON_NORETURN void canonical_report(const JsonError *error);
 
 /* The limits of the write path: depth by configuration, inexact numbers refused. */
 extern JsonLimits canonical_write_limits(void);
-
-/*
- * Appends the canonical form, the same bytes as for the text the jsonb came
- * from.  Raises an error with SQLSTATE 22003 for a number beyond a double's
- * range, and 54000 for too much depth.
- */
-extern void canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb);
-
-/* Takes the bytes that have come together, and sets the buffer's length to 0. */
-typedef void (*CanonicalFlush) (void *context, ByteBuffer *out);
-
-/*
- * The same, calling flush() whenever the buffer has at least flush_at bytes after
- * a value; what is left at the end stays in the buffer.
- */
-extern void canonical_stream_jsonb(ByteBuffer *out, Jsonb *jsonb, size_t flush_at,
-								   CanonicalFlush flush, void *context);
 
 #endif							/* REASON_CANONICAL_BACKEND_H */

@@ -8,14 +8,16 @@
  * canonical order, and numbers are read from numeric's digits.  There is no
  * recursion: open containers are frames of an array.
  */
+
+#include "canonical/jsonb.h"
+
 #include "canonical/backend.h"
-
-#include <math.h>
-
+#include "canonical/shape.h"
 #include "core/canonical.h"
 #include "core/canonical_number.h"
 #include "core/name_order.h"
-#include "canonical/shape.h"
+
+#include <math.h>
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

@@ -2,8 +2,9 @@
  * sql.c
  *		canonical_json() and digest() for SQL.
  */
-#include "canonical/backend.h"
 
+#include "canonical/backend.h"
+#include "canonical/jsonb.h"
 #include "core/canonical.h"
 #include "core/sha256.h"
 

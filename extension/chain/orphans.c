@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "chain/orphans.h"
+
 #include "chain/verify.h"
 
 #include "access/stratnum.h"

@@ -84,25 +84,4 @@ extern bool audit_verify_range(Verifier *verifier, int64 from_seq, int64 to_seq)
 /* Seq of the last seal, -1 without any. */
 extern int64 audit_last_sealed(Verifier *verifier);
 
-/*
- * What the walk along the chain cannot see: rows of the division that no event
- * records, and events that the sealer has left behind without a place.  In parts
- * that may be checked in any order, by several processes.
- */
-#define AUDIT_STRAY_PARTS (RECORD_KINDS + 2)
-
-extern bool audit_check_strays(Verifier *verifier, int part);
-
-/*
- * The same as audit_verify_range() and, if whole, audit_check_strays() of all
- * parts, in this process, ...
- */
-extern bool audit_verify_alone(Verifier *verifier, int64 from_seq, int64 to_seq, bool whole);
-
-/*
- * ... or with the help of parallel workers, as far as settings allow and the
- * chain is worth it.  Result, fault and counts are the same.
- */
-extern bool audit_verify_together(Verifier *verifier, int64 from_seq, int64 to_seq, bool whole);
-
 #endif							/* REASON_CHAIN_VERIFY_H */

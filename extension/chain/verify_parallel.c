@@ -12,6 +12,9 @@
  */
 #include "postgres.h"
 
+#include "chain/verify_parallel.h"
+
+#include "chain/orphans.h"
 #include "chain/verify.h"
 
 #include "access/parallel.h"

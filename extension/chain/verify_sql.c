@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "chain/verify.h"
 #include "canonical/backend.h"
+#include "chain/verify.h"
+#include "chain/verify_parallel.h"
 #include "record/record.h"
 
 #include "executor/spi.h"

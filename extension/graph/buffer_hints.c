@@ -4,9 +4,10 @@
  */
 #include "postgres.h"
 
+#include "graph/buffer_hints.h"
+
 #include "port/prefetch.h"
 #include "port/relation_file.h"
-#include "graph/buffer_hints.h"
 
 #include "access/htup_details.h"
 #include "storage/buf_internals.h"

@@ -15,9 +15,9 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "graph/memory.h"
+
+#include <limits.h>
 
 #include "graph/types.h"
 #include "port/huge_pages.h"

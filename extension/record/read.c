@@ -4,11 +4,13 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "record/read.h"
+
 #include "canonical/backend.h"
+#include "canonical/jsonb.h"
 #include "core/sha256.h"
+
+#include <math.h>
 
 #include "access/stratnum.h"
 #include "utils/builtins.h"

@@ -8,10 +8,11 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
+#include "record/record.h"
 
 #include "core/canonical.h"
-#include "record/record.h"
+
+#include <limits.h>
 
 #include "utils/datetime.h"
 #include "utils/timestamp.h"

@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
 #include "record/uuid.h"
+
+#include <time.h>
 
 #include "fmgr.h"
 #include "miscadmin.h"

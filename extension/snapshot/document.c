@@ -7,11 +7,13 @@
  */
 #include "postgres.h"
 
-#include <sodium.h>
-
-#include "core/canonical.h"
-#include "canonical/backend.h"
 #include "snapshot/document.h"
+
+#include "canonical/backend.h"
+#include "canonical/jsonb.h"
+#include "core/canonical.h"
+
+#include <sodium.h>
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -321,4 +323,71 @@ snapshot_write_record(SnapshotWriter *writer, const StoredRecord *stored)
 			break;
 	}
 	MemoryContextSwitchTo(old_context);
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static void
+write_root_ids(ByteBuffer *out, ArrayType *root_ids)
+{
+	Datum	   *ids;
+	int			count;
+
+	deconstruct_array(root_ids, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &ids, NULL, &count);
+	buffer_append_char(out, '[');
+	for (int i = 0; i < count; i++)
+	{
+		if (i > 0)
+			buffer_append_char(out, ',');
+		record_write_uuid(out, DatumGetUUIDP(ids[i]));
+	}
+	buffer_append_char(out, ']');
+}
+
+static void
+write_member(ByteBuffer *out, const char *member, RecordText value)
+{
+	buffer_append(out, member, strlen(member));
+	if (value.data)
+		canonical_write_string(out, value.data, value.length);
+	else
+		buffer_append_literal(out, "null");
+}
+
+void
+snapshot_write_document(SnapshotWriter *writer, const SnapshotHeader *header,
+						SnapshotRecords write_records, void *argument)
+{
+	ByteBuffer *out = &writer->bytes;
+	const RecordText version = {REASON_VERSION, strlen(REASON_VERSION)};
+
+	buffer_append_literal(out, "{\"created_at\":");
+	record_write_timestamp(out, header->created_at);
+	buffer_append_literal(out, ",\"id\":");
+	record_write_uuid(out, &header->id);
+	if (header->manifest_signature_id.data)
+		write_member(out, ",\"manifest_signature_id\":", header->manifest_signature_id);
+	buffer_append_literal(out, ",\"payload\":{");
+	if (header->include_annotations)
+	{
+		buffer_append_literal(out, "\"annotations\":[");
+		write_records(argument, RECORD_ANNOTATION);
+		buffer_append_literal(out, "],");
+	}
+	write_member(out, "\"audience\":", header->audience);
+	buffer_append_literal(out, ",\"depth\":");
+	canonical_write_integer(out, header->depth);
+	write_member(out, ",\"description\":", header->description);
+	write_member(out, ",\"direction\":", header->direction);
+
+	buffer_append_literal(out, ",\"edges\":[");
+	write_records(argument, RECORD_EDGE);
+	buffer_append_literal(out, "],\"nodes\":[");
+	write_records(argument, RECORD_NODE);
+	buffer_append_literal(out, "],\"pii_included\":");
+	canonical_write_boolean(out, writer->pii);
+	write_member(out, "},\"reasoning_graph_version\":", version);
+	buffer_append_literal(out, ",\"root_ids\":");
+	write_root_ids(out, header->root_ids);
+	buffer_append_char(out, '}');
 }

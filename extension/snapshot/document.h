@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/array.h"
+#include "utils/uuid.h"
 
 #include "record/read.h"
 #include "core/buffer.h"
@@ -60,5 +62,26 @@ extern void snapshot_write_record(SnapshotWriter *writer, const StoredRecord *st
 
 /* Passes on what is complete; between records. */
 extern void snapshot_write_flush(SnapshotWriter *writer);
+
+/* What the document says besides its records. */
+typedef struct SnapshotHeader
+{
+	pg_uuid_t	id;
+	TimestampTz created_at;
+	ArrayType  *root_ids;
+	int			depth;
+	RecordText	direction;
+	RecordText	audience;
+	RecordText	description;
+	RecordText	manifest_signature_id;
+	bool		include_annotations;
+} SnapshotHeader;
+
+/* Writes all records of a kind, in the order of their ids, as the elements of an array. */
+typedef void (*SnapshotRecords) (void *argument, RecordKind kind);
+
+/* The whole document. */
+extern void snapshot_write_document(SnapshotWriter *writer, const SnapshotHeader *header,
+									SnapshotRecords write_records, void *argument);
 
 #endif							/* REASON_SNAPSHOT_DOCUMENT_H */

@@ -9,15 +9,15 @@
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
 #include "graph/graph.h"
 #include "graph/quarantine.h"
 #include "graph/start.h"
 #include "graph/walk.h"
+#include "record/number.h"
+#include "record/text.h"
 #include "record/uuid.h"
 #include "snapshot/document.h"
 #include "snapshot/number_set.h"
-#include "write/event.h"
 
 #include "access/stratnum.h"
 #include "access/tableam.h"
@@ -187,7 +187,7 @@ sort_annotations(Freezer *freezer)
 	audit_scan_close(&scan);
 }
 
-/* ---------------------------------------------------------------- the document */
+/* ---------------------------------------------------------------- records */
 
 /* Writes the sorted records of one kind as the elements of an array; returns how many. */
 static int64
@@ -241,101 +241,29 @@ write_set(Freezer *freezer, NumberSet *set, GraphIndexKind index, RecordKind kin
 				 errhint("Run reason.verify_audit().")));
 }
 
-typedef struct Header
-{
-	pg_uuid_t	id;
-	TimestampTz created_at;
-	ArrayType  *root_ids;
-	int			depth;
-	RecordText	direction;
-	RecordText	audience;
-	RecordText	description;
-	RecordText	manifest_signature_id;
-	bool		include_annotations;
-} Header;
-
+/* One kind of records, as the document asks for them. */
 static void
-write_root_ids(ByteBuffer *out, ArrayType *root_ids)
+write_kind(void *argument, RecordKind kind)
 {
-	Datum	   *ids;
-	int			count;
+	Freezer    *freezer = argument;
 
-	deconstruct_array(root_ids, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &ids, NULL, &count);
-	buffer_append_char(out, '[');
-	for (int i = 0; i < count; i++)
+	switch (kind)
 	{
-		if (i > 0)
-			buffer_append_char(out, ',');
-		record_write_uuid(out, DatumGetUUIDP(ids[i]));
+		case RECORD_ANNOTATION:
+			begin_sort(freezer);
+			sort_annotations(freezer);
+			(void) write_records(freezer, RECORD_ANNOTATION);
+			break;
+		case RECORD_EDGE:
+			write_set(freezer, &freezer->edges, GRAPH_EDGES, RECORD_EDGE);
+			break;
+		case RECORD_NODE:
+			write_set(freezer, &freezer->nodes, GRAPH_NODES, RECORD_NODE);
+			break;
 	}
-	buffer_append_char(out, ']');
-}
-
-static void
-write_member(ByteBuffer *out, const char *member, RecordText value)
-{
-	buffer_append(out, member, strlen(member));
-	if (value.data)
-		canonical_write_string(out, value.data, value.length);
-	else
-		buffer_append_literal(out, "null");
-}
-
-static void
-write_document(Freezer *freezer, const Header *header)
-{
-	ByteBuffer *out = &freezer->writer.bytes;
-	const RecordText version = {REASON_VERSION, strlen(REASON_VERSION)};
-
-	buffer_append_literal(out, "{\"created_at\":");
-	record_write_timestamp(out, header->created_at);
-	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &header->id);
-	if (header->manifest_signature_id.data)
-		write_member(out, ",\"manifest_signature_id\":", header->manifest_signature_id);
-	buffer_append_literal(out, ",\"payload\":{");
-	if (header->include_annotations)
-	{
-		buffer_append_literal(out, "\"annotations\":[");
-		begin_sort(freezer);
-		sort_annotations(freezer);
-		(void) write_records(freezer, RECORD_ANNOTATION);
-		buffer_append_literal(out, "],");
-	}
-	write_member(out, "\"audience\":", header->audience);
-	buffer_append_literal(out, ",\"depth\":");
-	canonical_write_integer(out, header->depth);
-	write_member(out, ",\"description\":", header->description);
-	write_member(out, ",\"direction\":", header->direction);
-
-	buffer_append_literal(out, ",\"edges\":[");
-	write_set(freezer, &freezer->edges, GRAPH_EDGES, RECORD_EDGE);
-	buffer_append_literal(out, "],\"nodes\":[");
-	write_set(freezer, &freezer->nodes, GRAPH_NODES, RECORD_NODE);
-	buffer_append_literal(out, "],\"pii_included\":");
-	canonical_write_boolean(out, freezer->writer.pii);
-	write_member(out, "},\"reasoning_graph_version\":", version);
-	buffer_append_literal(out, ",\"root_ids\":");
-	write_root_ids(out, header->root_ids);
-	buffer_append_char(out, '}');
 }
 
 /* ---------------------------------------------------------------- the function */
-
-static RecordText
-text_argument(FunctionCallInfo fcinfo, int argument)
-{
-	RecordText	result = {NULL, 0};
-
-	if (!PG_ARGISNULL(argument))
-	{
-		text	   *value = PG_GETARG_TEXT_PP(argument);
-
-		result.data = VARDATA_ANY(value);
-		result.length = VARSIZE_ANY_EXHDR(value);
-	}
-	return result;
-}
 
 static void
 put_times(Datum *values, const WorkTime *times)
@@ -355,7 +283,7 @@ Datum
 reason_freeze_subgraph(PG_FUNCTION_ARGS)
 {
 	Freezer		freezer = {0};
-	Header		header = {0};
+	SnapshotHeader header = {0};
 	ArrayType  *root_nos = PG_GETARG_ARRAYTYPE_P(1);
 	GraphDirection direction = graph_direction_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
 	TupleDesc	desc;
@@ -374,10 +302,10 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	header.created_at = GetCurrentTimestamp();
 	header.root_ids = PG_GETARG_ARRAYTYPE_P(2);
 	header.depth = PG_GETARG_INT32(3);
-	header.direction = text_argument(fcinfo, 4);
-	header.audience = text_argument(fcinfo, 5);
-	header.description = text_argument(fcinfo, 6);
-	header.manifest_signature_id = text_argument(fcinfo, 7);
+	header.direction = record_text_argument(fcinfo, 4);
+	header.audience = record_text_argument(fcinfo, 5);
+	header.description = record_text_argument(fcinfo, 6);
+	header.manifest_signature_id = record_text_argument(fcinfo, 7);
 	header.include_annotations = PG_GETARG_BOOL(8);
 
 	SPI_connect();
@@ -398,7 +326,7 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	/* An edge is inside when both its ends are, whichever way the walk came. */
 	walk_set(&freezer, &freezer.nodes, GRAPH_LINKS_TO, take_inner_edges);
 	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));
-	write_document(&freezer, &header);
+	snapshot_write_document(&freezer.writer, &header, write_kind, &freezer);
 	snapshot_writer_close(&freezer.writer, hash);
 	record_reader_close(&freezer.reader);
 	graph_close(freezer.graph);

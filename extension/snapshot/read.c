@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "canonical/backend.h"
 #include "snapshot/read.h"
+
+#include "canonical/backend.h"
 
 #include "access/stratnum.h"
 #include "miscadmin.h"

@@ -11,7 +11,6 @@
 #include <sodium.h>
 
 #include "chain/check.h"
-#include "core/canonical.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
 #include "snapshot/read.h"

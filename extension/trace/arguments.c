@@ -19,21 +19,6 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-RecordText
-trace_text_argument(FunctionCallInfo fcinfo, int argument)
-{
-	RecordText	result = {NULL, 0};
-
-	if (argument >= 0 && !PG_ARGISNULL(argument))
-	{
-		text	   *value = PG_GETARG_TEXT_PP(argument);
-
-		result.data = VARDATA_ANY(value);
-		result.length = VARSIZE_ANY_EXHDR(value);
-	}
-	return result;
-}
-
 GraphDirection
 trace_direction_argument(FunctionCallInfo fcinfo, int argument)
 {

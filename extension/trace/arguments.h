@@ -44,7 +44,4 @@ extern GraphNode *trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivi
  */
 extern ReturnSetInfo *trace_begin_rows(FunctionCallInfo fcinfo, const Graph *graph);
 
-/* The bytes of a text argument; absent when NULL. */
-extern RecordText trace_text_argument(FunctionCallInfo fcinfo, int argument);
-
 #endif							/* REASON_TRACE_ARGUMENTS_H */

@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "graph/start.h"
+#include "record/text.h"
 #include "trace/arguments.h"
 #include "trace/trace.h"
 
@@ -29,6 +30,6 @@ trace_call(FunctionCallInfo fcinfo, TraceDetail detail)
 		return NULL;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
-	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 9), &filter);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, record_text_argument(fcinfo, 9), &filter);
 	return trace_run(graph, start, direction, &filter, detail, 0);
 }

@@ -7,7 +7,7 @@
 #include "trace/causal_details.h"
 
 #include "canonical/backend.h"
-#include "core/canonical.h"
+#include "canonical/jsonb.h"
 #include "graph/memory.h"
 #include "graph/quarantine.h"
 #include "graph/sort.h"

@@ -11,6 +11,7 @@
 #include "graph/heap.h"
 #include "graph/memory.h"
 #include "graph/quarantine.h"
+#include "record/text.h"
 #include "trace/arguments.h"
 #include "trace/causal_details.h"
 #include "trace/causal_order.h"
@@ -195,7 +196,7 @@ reason_ordered_trace(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
-	put_entries(fcinfo, order_argument(fcinfo, graph, &divisions, trace_text_argument(fcinfo, 1)));
+	put_entries(fcinfo, order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 1)));
 	graph_close(graph);
 	return (Datum) 0;
 }

@@ -18,6 +18,7 @@
 #include "graph/quarantine.h"
 #include "graph/sort.h"
 #include "graph/walk.h"
+#include "record/text.h"
 #include "trace/arguments.h"
 #include "trace/cursor.h"
 #include "trace/node_json.h"
@@ -313,7 +314,7 @@ reason_trace_json(PG_FUNCTION_ARGS)
 	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
 	uint32		limit = limit_argument(fcinfo);
 	bool		redact = PG_ARGISNULL(ARGUMENT_REDACT) || PG_GETARG_BOOL(ARGUMENT_REDACT);
-	RecordText	cursor_text = trace_text_argument(fcinfo, ARGUMENT_CURSOR);
+	RecordText	cursor_text = record_text_argument(fcinfo, ARGUMENT_CURSOR);
 	TraceCursor cursor;
 	Graph	   *graph;
 	GraphDivisions divisions;

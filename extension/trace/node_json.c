@@ -7,6 +7,7 @@
 #include "trace/node_json.h"
 
 #include "canonical/backend.h"
+#include "canonical/jsonb.h"
 #include "core/canonical.h"
 #include "graph/columns.h"
 #include "graph/quarantine.h"

@@ -7,6 +7,7 @@
 #include "trace/sql.h"
 
 #include "graph/graph.h"
+#include "record/text.h"
 #include "trace/arguments.h"
 #include "trace/call.h"
 #include "trace/rows.h"
@@ -63,7 +64,7 @@ reason_trace_size(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
-	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, trace_text_argument(fcinfo, 8), &filter);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, record_text_argument(fcinfo, 8), &filter);
 	trace = trace_run(graph, start, direction, &filter, TRACE_COUNT, 0);
 	values[0] = Int64GetDatum(trace->node_count);
 	values[1] = Int64GetDatum((int64) trace->edge_count);
@@ -105,7 +106,7 @@ reason_causal_path(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	TraceFilter filter = trace_filter_of(fcinfo, &path_arguments);
-	RecordText	division = trace_text_argument(fcinfo, 5);
+	RecordText	division = record_text_argument(fcinfo, 5);
 	Graph	   *graph;
 	GraphDivisions divisions;
 	GraphNode  *effect;

@@ -4,11 +4,11 @@
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
 #include "canonical/backend.h"
-#include "write/node_lookup.h"
+#include "record/number.h"
 #include "record/record.h"
 #include "write/input.h"
+#include "write/node_lookup.h"
 #include "write/row.h"
 #include "write/rows.h"
 

@@ -4,12 +4,13 @@
  */
 #include "postgres.h"
 
+#include "write/input.h"
+
+#include "canonical/backend.h"
 #include "core/canonical.h"
 #include "core/json_pointer.h"
-#include "canonical/backend.h"
+#include "record/text.h"
 #include "record/uuid.h"
-#include "write/input.h"
-#include "write/row.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -109,8 +110,8 @@ write_input_arguments(WriteInput *input, FunctionCallInfo fcinfo)
 					 errmsg("argument %d of %s() must not be null", i + 1, get_func_name(fcinfo->flinfo->fn_oid))));
 	}
 	input->divisions = PG_GETARG_ARRAYTYPE_P(2);
-	input->request = row_text_argument(fcinfo, 3);
-	input->policy = row_text_argument(fcinfo, 4);
+	input->request = record_text_argument(fcinfo, 3);
+	input->policy = record_text_argument(fcinfo, 4);
 }
 
 const JsonNode *

@@ -4,16 +4,15 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
-#include "core/canonical.h"
 #include "core/canonical_number.h"
-#include "canonical/backend.h"
-#include "record/record.h"
 #include "core/sha256.h"
+#include "record/number.h"
+#include "record/record.h"
 #include "write/input.h"
 #include "write/row.h"
 #include "write/rows.h"
+
+#include <math.h>
 
 #include "funcapi.h"
 #include "utils/builtins.h"

@@ -4,11 +4,12 @@
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
+#include "write/row.h"
+
 #include "canonical/backend.h"
+#include "core/canonical.h"
 #include "core/sha256.h"
 #include "record/uuid.h"
-#include "write/row.h"
 
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -101,20 +102,5 @@ row_literal(const char *literal)
 {
 	RecordText	result = {literal, strlen(literal)};
 
-	return result;
-}
-
-RecordText
-row_text_argument(FunctionCallInfo fcinfo, int argument)
-{
-	RecordText	result = {NULL, 0};
-
-	if (!PG_ARGISNULL(argument))
-	{
-		text	   *value = PG_GETARG_TEXT_PP(argument);
-
-		result.data = VARDATA_ANY(value);
-		result.length = VARSIZE_ANY_EXHDR(value);
-	}
 	return result;
 }

@@ -49,7 +49,4 @@ extern Datum row_bytes(const uint8 *bytes, size_t length);
 extern Datum row_jsonb(RecordText canonical);
 extern RecordText row_literal(const char *literal);
 
-/* The bytes of a text or json argument; absent when it is NULL. */
-extern RecordText row_text_argument(FunctionCallInfo fcinfo, int argument);
-
 #endif							/* REASON_WRITE_ROW_H */

@@ -4,11 +4,13 @@
  */
 #include "postgres.h"
 
-#include "write/doorbell.h"
-#include "write/safe_mode.h"
-#include "core/sha256.h"
-#include "write/row.h"
 #include "write/rows.h"
+
+#include "core/sha256.h"
+#include "record/number.h"
+#include "write/doorbell.h"
+#include "write/row.h"
+#include "write/safe_mode.h"
 
 #include "access/xact.h"
 #include "funcapi.h"

@@ -10,7 +10,7 @@
 #include "fmgr.h"
 
 #include "record/insert.h"
-#include "write/event.h"
+#include "record/event.h"
 #include "write/input.h"
 
 typedef struct WriteRows

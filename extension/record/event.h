@@ -2,8 +2,8 @@
  * event.h
  *		Payloads of the events that record a write.
  */
-#ifndef REASON_WRITE_EVENT_H
-#define REASON_WRITE_EVENT_H
+#ifndef REASON_RECORD_EVENT_H
+#define REASON_RECORD_EVENT_H
 
 #include "postgres.h"
 
@@ -33,10 +33,4 @@ extern const char *event_type_of(EventSubject subject);
 /* Appends the canonical payload: what the chain hashes. */
 extern void event_write(ByteBuffer *out, const WriteEvent *event);
 
-/* The next number of reason.record_no, drawn by a transaction that has its xid. */
-extern int64 next_record_no(void);
-
-/* Now, but later than `previous` by a microsecond at least. */
-extern TimestampTz next_record_time(TimestampTz previous);
-
-#endif							/* REASON_WRITE_EVENT_H */
+#endif							/* REASON_RECORD_EVENT_H */

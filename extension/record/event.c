@@ -1,18 +1,12 @@
 /*
  * event.c
- *		Payloads of the events that record a write, their numbers and times.
+ *		Payloads of the events that record a write.
  */
 #include "postgres.h"
 
-#include "core/canonical.h"
-#include "record/watermark.h"
-#include "write/event.h"
+#include "record/event.h"
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "commands/sequence.h"
-#include "utils/lsyscache.h"
-#include "utils/timestamp.h"
+#include "core/canonical.h"
 
 static void
 write_optional(ByteBuffer *out, const char *member, RecordText value)
@@ -62,29 +56,4 @@ event_write(ByteBuffer *out, const WriteEvent *event)
 	buffer_append_literal(out, ",\"ts\":");
 	record_write_timestamp(out, event->ts);
 	buffer_append_char(out, '}');
-}
-
-int64
-next_record_no(void)
-{
-	Oid			sequence = get_relname_relid("record_no", get_namespace_oid("reason", false));
-	int64		no;
-
-	/*
-	 * The sealer concludes from a snapshot which numbers are decided; that
-	 * holds only if a number is never drawn before its transaction shows up
-	 * among the running ones.
-	 */
-	(void) GetTopTransactionId();
-	no = nextval_internal(sequence, false);
-	moments_drawn(sequence, no);
-	return no;
-}
-
-TimestampTz
-next_record_time(TimestampTz previous)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	return now > previous ? now : previous + 1;
 }
