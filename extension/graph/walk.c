@@ -43,7 +43,7 @@ typedef struct Walk
 	GraphIndex *index;
 	const int64 *keys;
 	GraphSieve	sieve;			/* NULL: all entries may make a difference */
-	GraphFilter filter;
+	GraphRowCheck row_check;
 	GraphSink	sink;
 	void	   *argument;
 } Walk;
@@ -353,7 +353,7 @@ accept_row(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	if (walk->graph->horizon &&
 		!graph_horizon_sees(walk->graph, index->heap, number_of(walk, entry), tuple))
 		return;
-	if (walk->filter && !walk->filter(walk->argument, tuple, desc))
+	if (walk->row_check && !walk->row_check(walk->argument, tuple, desc))
 		return;
 	index->found[index->found_count++] = *entry;
 	if (index->found_count >= FOUND_ENOUGH)
@@ -406,7 +406,7 @@ judge(Walk *walk)
 	for (int i = 0; i < index->found_count; i++)
 	{
 		GraphEntry *entry = &index->found[i];
-		bool		look_up = walk->filter != NULL || !entry->all_visible;
+		bool		look_up = walk->row_check != NULL || !entry->all_visible;
 
 		if (horizon)
 		{
@@ -525,7 +525,7 @@ collect_pages(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
 
 void
 graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-				  GraphSieve sieve, GraphFilter filter, GraphSink sink, void *argument)
+				  GraphSieve sieve, GraphRowCheck row_check, GraphSink sink, void *argument)
 {
 	GraphIndex *index;
 	Walk		walk;
@@ -534,7 +534,7 @@ graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 c
 	if (count == 0)
 		return;
 	index = graph_index_open(graph, kind);
-	walk = (Walk) {graph, index, keys, sieve, filter, sink, argument};
+	walk = (Walk) {graph, index, keys, sieve, row_check, sink, argument};
 	pgstat_count_index_scan(index->index);
 	index->leaves = graph_leaves_of(kind, index->index);
 	index->found_count = 0;
@@ -554,7 +554,7 @@ graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 c
 
 void
 graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-		   GraphFilter filter, GraphSink sink, void *argument)
+		   GraphRowCheck row_check, GraphSink sink, void *argument)
 {
-	graph_walk_sieved(graph, kind, keys, count, NULL, filter, sink, argument);
+	graph_walk_sieved(graph, kind, keys, count, NULL, row_check, sink, argument);
 }

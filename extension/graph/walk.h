@@ -18,7 +18,7 @@ typedef void (*GraphSink) (void *argument, const GraphEntry *entries, int count)
  * Refuses rows that the snapshot sees; NULL accepts all.  The tuple is pinned,
  * not locked.
  */
-typedef bool (*GraphFilter) (void *argument, HeapTuple tuple, TupleDesc desc);
+typedef bool (*GraphRowCheck) (void *argument, HeapTuple tuple, TupleDesc desc);
 
 /*
  * Moves the entries that may make a difference to the sink to the front, and says how many they are.  Asked before rows
@@ -29,16 +29,16 @@ typedef int (*GraphSieve) (void *argument, GraphEntry *entries, int count);
 
 /*
  * Finds the entries of all keys, which must be sorted and distinct.  Index-only
- * where the visibility map allows and there is no filter.
+ * where the visibility map allows and there is no row check.
  */
 extern void graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-					   GraphFilter filter, GraphSink sink, void *argument);
+					   GraphRowCheck row_check, GraphSink sink, void *argument);
 
 /*
  * As graph_walk(), but of entries that the sieve keeps back no row is looked up; the sink does not get them then.
  * Serializable: what a row that makes no difference would say is no dependency.
  */
 extern void graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-							  GraphSieve sieve, GraphFilter filter, GraphSink sink, void *argument);
+							  GraphSieve sieve, GraphRowCheck row_check, GraphSink sink, void *argument);
 
 #endif							/* REASON_GRAPH_WALK_H */
