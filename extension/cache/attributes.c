@@ -117,7 +117,7 @@ graph_cache_trait_of_node(Graph *graph, GraphCacheTraitSet *set, const Datum *va
 		trait.number = GRAPH_CACHE_OTHER;
 	}
 	else
-		trait.number = trace_confidence(metadata, &confidence) ? place_of_value(set, confidence) : GRAPH_CACHE_NO_NUMBER;
+		trait.number = graph_confidence(metadata, &confidence) ? place_of_value(set, confidence) : GRAPH_CACHE_NO_NUMBER;
 	return trait;
 }
 

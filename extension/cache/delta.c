@@ -194,7 +194,7 @@ add_extra_edge(void *argument, HeapTuple tuple, const Datum *values)
 		quarantine_hides(graph, DatumGetInt64(values[EDGE_FROM_NO - 1])) ||
 		quarantine_hides(graph, DatumGetInt64(values[EDGE_TO_NO - 1])))
 		return;
-	if (view->filter && !trace_accepts_edge(view->filter->asked, tuple))
+	if (view->filter && !graph_filter_accepts_edge(view->filter->asked, tuple))
 		return;
 	graph_reserve(graph, view->extra_edges, view->extra_edge_count, view->extra_edge_capacity);
 	extra = &view->extra_edges[view->extra_edge_count++];
@@ -262,7 +262,7 @@ accept_extra_node(void *argument, HeapTuple tuple, TupleDesc desc)
 	bool		isnull;
 
 	return DatumGetInt64(heap_getattr(tuple, NODE_NO, desc, &isnull)) == filter->start_no ||
-		trace_accepts_node(filter->asked, tuple, desc);
+		graph_filter_accepts_node(filter->asked, tuple, desc);
 }
 
 /* The place among by_no of the first number that is not less, from `from` on. */

@@ -25,7 +25,7 @@ judge_types(GraphCacheVerdicts *verdicts, const GraphCacheGeneration *generation
 	Size		place = traits->types;
 
 	for (uint32 i = 0; i < traits->type_count; i++)
-		verdicts->types[i] = trace_accepts_name(graph_cache_next_name(generation, &place), count, names) ?
+		verdicts->types[i] = graph_filter_accepts_name(graph_cache_next_name(generation, &place), count, names) ?
 			GRAPH_CACHE_ACCEPTED : GRAPH_CACHE_REFUSED;
 	verdicts->types[GRAPH_CACHE_OTHER] = GRAPH_CACHE_LOOK;
 }
@@ -121,12 +121,12 @@ judge_time(GraphCacheView *view, GraphCacheFilter *filter, TimestampTz as_of)
 }
 
 bool
-graph_cache_filter_begin(GraphCacheView *view, const TraceFilter *asked, int64 start_no)
+graph_cache_filter_begin(GraphCacheView *view, const GraphFilter *asked, int64 start_no)
 {
 	GraphCacheFilter *filter;
 	bool		pays;
 
-	if (!trace_filter_needs_edge_rows(asked) && !trace_filter_needs_node_rows(asked))
+	if (!graph_filter_needs_edge_rows(asked) && !graph_filter_needs_node_rows(asked))
 		return true;
 	filter = graph_alloc(view->graph, sizeof(GraphCacheFilter));
 	filter->asked = asked;
@@ -149,7 +149,7 @@ graph_cache_filter_begin(GraphCacheView *view, const TraceFilter *asked, int64 s
 
 typedef struct RowVerdict
 {
-	const TraceFilter *asked;
+	const GraphFilter *asked;
 	bool		accepted;
 } RowVerdict;
 
@@ -158,7 +158,7 @@ ask_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
 	RowVerdict *verdict = argument;
 
-	verdict->accepted = trace_accepts_edge(verdict->asked, tuple);
+	verdict->accepted = graph_filter_accepts_edge(verdict->asked, tuple);
 }
 
 static bool
@@ -176,7 +176,7 @@ ask_node(void *argument, HeapTuple tuple, TupleDesc desc)
 {
 	RowVerdict *verdict = argument;
 
-	verdict->accepted = trace_accepts_node(verdict->asked, tuple, desc);
+	verdict->accepted = graph_filter_accepts_node(verdict->asked, tuple, desc);
 	return false;
 }
 
@@ -244,5 +244,5 @@ graph_cache_agrees(GraphCacheView *view, uint32 node, HeapTuple tuple, TupleDesc
 	uint8		verdict = verdict_of(&view->filter->nodes, node);
 
 	return verdict == GRAPH_CACHE_LOOK ||
-		trace_accepts_node(view->filter->asked, tuple, desc) == (verdict == GRAPH_CACHE_ACCEPTED);
+		graph_filter_accepts_node(view->filter->asked, tuple, desc) == (verdict == GRAPH_CACHE_ACCEPTED);
 }

@@ -28,7 +28,7 @@ typedef struct GraphCacheVerdicts
 
 struct GraphCacheFilter
 {
-	const TraceFilter *asked;
+	const GraphFilter *asked;
 	int64		start_no;		/* the node that the trace starts from is in it, whatever it is */
 	uint32		start;			/* GRAPH_CACHE_NO_NODE: not one of the generation */
 	GraphCacheVerdicts nodes;
@@ -42,7 +42,7 @@ struct GraphCacheFilter
  * Sets view->filter, unless nothing is asked.  False: so many rows would have to be looked at that
  * walking the indexes is faster.
  */
-extern bool graph_cache_filter_begin(GraphCacheView *view, const TraceFilter *asked, int64 start_no);
+extern bool graph_cache_filter_begin(GraphCacheView *view, const GraphFilter *asked, int64 start_no);
 
 /* Whether a link of the generation may be followed, as far as the filter goes. */
 extern bool graph_cache_accepts(GraphCacheView *view, const GraphCacheLink *link);
@@ -54,7 +54,7 @@ extern bool graph_cache_accepts_node(GraphCacheView *view, uint32 node);
 static inline bool
 graph_cache_filters_nodes(const GraphCacheView *view)
 {
-	return view->filter && trace_filter_needs_node_rows(view->filter->asked);
+	return view->filter && graph_filter_needs_node_rows(view->filter->asked);
 }
 
 /* Whether a row of a node says what the generation says of it. */

@@ -15,7 +15,7 @@
 #include "utils/timestamp.h"
 
 void
-trace_filter_init(TraceFilter *filter)
+graph_filter_init(GraphFilter *filter)
 {
 	memset(filter, 0, sizeof(*filter));
 	filter->max_depth = -1;
@@ -25,19 +25,19 @@ trace_filter_init(TraceFilter *filter)
 }
 
 bool
-trace_filter_needs_edge_rows(const TraceFilter *filter)
+graph_filter_needs_edge_rows(const GraphFilter *filter)
 {
 	return filter->edge_type_count >= 0 || filter->has_min_weight || filter->has_as_of;
 }
 
 bool
-trace_filter_needs_node_rows(const TraceFilter *filter)
+graph_filter_needs_node_rows(const GraphFilter *filter)
 {
 	return filter->type_count >= 0 || filter->has_min_confidence;
 }
 
 bool
-trace_accepts_name(RecordText name, int count, const RecordText *names)
+graph_filter_accepts_name(RecordText name, int count, const RecordText *names)
 {
 	for (int i = 0; i < count; i++)
 	{
@@ -52,7 +52,7 @@ is_among(Datum value, int count, const RecordText *names)
 {
 	text	   *name = DatumGetTextPP(value);
 
-	return trace_accepts_name((RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)}, count, names);
+	return graph_filter_accepts_name((RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)}, count, names);
 }
 
 /* Where the column after one of variable length begins; it is of 8 bytes. */
@@ -67,7 +67,7 @@ after(const char *column)
  * where heap_getattr() would walk there from the first for each.
  */
 bool
-trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple)
+graph_filter_accepts_edge(const GraphFilter *filter, HeapTuple tuple)
 {
 	const char *no = (const char *) tuple->t_data + tuple->t_data->t_hoff;
 	const char *division = no + sizeof(int64) + UUID_LEN;
@@ -85,7 +85,7 @@ trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple)
 }
 
 bool
-trace_confidence(Datum metadata, double *confidence)
+graph_confidence(Datum metadata, double *confidence)
 {
 	Jsonb	   *jsonb = DatumGetJsonbP(metadata);
 	JsonbValue	buffer;
@@ -108,11 +108,11 @@ is_confident(Datum metadata, double least)
 {
 	double		confidence;
 
-	return trace_confidence(metadata, &confidence) && confidence >= least;
+	return graph_confidence(metadata, &confidence) && confidence >= least;
 }
 
 bool
-trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc)
+graph_filter_accepts_node(const GraphFilter *filter, HeapTuple tuple, TupleDesc desc)
 {
 	bool		isnull;
 

@@ -13,7 +13,7 @@
 
 #include "record/record.h"
 
-typedef struct TraceFilter
+typedef struct GraphFilter
 {
 	int			max_depth;		/* -1: none */
 	int64		max_nodes;		/* -1: none */
@@ -27,16 +27,16 @@ typedef struct TraceFilter
 	double		min_confidence;
 	bool		has_as_of;
 	TimestampTz as_of;
-} TraceFilter;
+} GraphFilter;
 
-extern void trace_filter_init(TraceFilter *filter);
-extern bool trace_filter_needs_edge_rows(const TraceFilter *filter);
-extern bool trace_filter_needs_node_rows(const TraceFilter *filter);
-extern bool trace_accepts_edge(const TraceFilter *filter, HeapTuple tuple);
-extern bool trace_accepts_node(const TraceFilter *filter, HeapTuple tuple, TupleDesc desc);
-extern bool trace_accepts_name(RecordText name, int count, const RecordText *names);
+extern void graph_filter_init(GraphFilter *filter);
+extern bool graph_filter_needs_edge_rows(const GraphFilter *filter);
+extern bool graph_filter_needs_node_rows(const GraphFilter *filter);
+extern bool graph_filter_accepts_edge(const GraphFilter *filter, HeapTuple tuple);
+extern bool graph_filter_accepts_node(const GraphFilter *filter, HeapTuple tuple, TupleDesc desc);
+extern bool graph_filter_accepts_name(RecordText name, int count, const RecordText *names);
 
 /* What a node's metadata state as its confidence, if they do. */
-extern bool trace_confidence(Datum metadata, double *confidence);
+extern bool graph_confidence(Datum metadata, double *confidence);
 
 #endif							/* REASON_GRAPH_FILTER_H */

@@ -69,12 +69,12 @@ number_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 	return value;
 }
 
-TraceFilter
+GraphFilter
 trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments)
 {
-	TraceFilter filter;
+	GraphFilter filter;
 
-	trace_filter_init(&filter);
+	graph_filter_init(&filter);
 	if (is_given(fcinfo, arguments->max_depth))
 	{
 		filter.max_depth = PG_GETARG_INT32(arguments->max_depth);
@@ -115,7 +115,7 @@ trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments)
 
 GraphNode *
 trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
-			RecordText division, const TraceFilter *filter)
+			RecordText division, const GraphFilter *filter)
 {
 	GraphNode  *start = graph_find_node(graph, id, divisions, division);
 

@@ -26,7 +26,7 @@ typedef struct TraceArguments
 } TraceArguments;
 
 /* NULL stands for no limit. Raises 22023 for what makes no sense. */
-extern TraceFilter trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments);
+extern GraphFilter trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments);
 
 /* NULL stands for ancestors. */
 extern GraphDirection trace_direction_argument(FunctionCallInfo fcinfo, int argument);
@@ -36,7 +36,7 @@ extern GraphDirection trace_direction_argument(FunctionCallInfo fcinfo, int argu
  * at filter->as_of. Loads what is in quarantine in its division.
  */
 extern GraphNode *trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
-							  RecordText division, const TraceFilter *filter);
+							  RecordText division, const GraphFilter *filter);
 
 /*
  * The result rows, on top of InitMaterializedSRF(): kept in memory as far as the trace may take

@@ -265,7 +265,7 @@ static void
 run_levels(TraceSearch *search)
 {
 	Trace	   *trace = search->trace;
-	const TraceFilter *filter = &trace->filter;
+	const GraphFilter *filter = &trace->filter;
 	uint32		until = trace->until_no == 0 ? GRAPH_CACHE_NO_NODE : graph_cache_find(search->view, trace->until_no);
 	uint32		begin = 0;
 	uint32		depth = 0;

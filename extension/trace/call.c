@@ -21,7 +21,7 @@ Trace *
 trace_call(FunctionCallInfo fcinfo, TraceDetail detail)
 {
 	GraphDirection direction = trace_direction_argument(fcinfo, 1);
-	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
+	GraphFilter filter = trace_filter_of(fcinfo, &trace_arguments);
 	Graph	   *graph;
 	GraphDivisions divisions;
 	GraphNode  *start;

@@ -364,10 +364,10 @@ trace_order(Graph *graph, const GraphNode *start)
 {
 	TraceOrder *order = graph_alloc(graph, sizeof(TraceOrder));
 	Sorting		sorting = {.order = order};
-	TraceFilter all;
+	GraphFilter all;
 	Trace	   *trace;
 
-	trace_filter_init(&all);
+	graph_filter_init(&all);
 	trace = trace_run(graph, start, GRAPH_ANCESTORS, &all, TRACE_EDGES, 0);
 	memset(order, 0, sizeof(*order));
 	order->trace = trace;

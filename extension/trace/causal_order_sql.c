@@ -131,9 +131,9 @@ parents_of(const TraceOrder *order, const OrderEntry *entry, uint32 *parents, ui
 static TraceOrder *
 order_argument(FunctionCallInfo fcinfo, Graph *graph, const GraphDivisions *divisions, RecordText division)
 {
-	TraceFilter all;
+	GraphFilter all;
 
-	trace_filter_init(&all);
+	graph_filter_init(&all);
 	return trace_order(graph, trace_start(graph, PG_GETARG_UUID_P(0), divisions, division, &all));
 }
 

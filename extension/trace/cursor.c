@@ -183,7 +183,7 @@ add_names(ByteBuffer *bytes, int count, const RecordText *names)
 
 static void
 hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], const pg_uuid_t *start, GraphDirection direction,
-				const TraceFilter *filter, bool hides_quarantined)
+				const GraphFilter *filter, bool hides_quarantined)
 {
 	ByteBuffer	bytes;
 	uint8		digest[SHA256_LENGTH];
@@ -323,7 +323,7 @@ sees_less(Snapshot snapshot, const CursorBody *body)
 
 void
 trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, GraphDirection direction,
-				   const TraceFilter *filter, RecordText encoded)
+				   const GraphFilter *filter, RecordText encoded)
 {
 	union
 	{

@@ -36,7 +36,7 @@ typedef struct TraceCursor
  * cursor that was tampered with, has expired, or belongs to a trace with other parameters.
  */
 extern void trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, GraphDirection direction,
-							   const TraceFilter *filter, RecordText encoded);
+							   const GraphFilter *filter, RecordText encoded);
 
 /* Appends the cursor of the page that begins after so many steps. */
 extern void trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset);

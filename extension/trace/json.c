@@ -311,7 +311,7 @@ Datum
 reason_trace_json(PG_FUNCTION_ARGS)
 {
 	GraphDirection direction = trace_direction_argument(fcinfo, 1);
-	TraceFilter filter = trace_filter_of(fcinfo, &trace_arguments);
+	GraphFilter filter = trace_filter_of(fcinfo, &trace_arguments);
 	uint32		limit = limit_argument(fcinfo);
 	bool		redact = PG_ARGISNULL(ARGUMENT_REDACT) || PG_GETARG_BOOL(ARGUMENT_REDACT);
 	RecordText	cursor_text = record_text_argument(fcinfo, ARGUMENT_CURSOR);
@@ -496,7 +496,7 @@ Datum
 reason_node_json(PG_FUNCTION_ARGS)
 {
 	bool		redact = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
-	TraceFilter all;
+	GraphFilter all;
 	Graph	   *graph;
 	GraphDivisions divisions;
 	GraphNode  *node;
@@ -507,7 +507,7 @@ reason_node_json(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	trace_filter_init(&all);
+	graph_filter_init(&all);
 	graph = graph_open();
 	divisions = divisions_argument(fcinfo, 1, graph);
 	quarantine_argument(fcinfo, 3, graph);

@@ -36,8 +36,8 @@ accept_nodes(void *argument, const GraphEntry *entries, int count)
 	LookUp	   *look_up = argument;
 	TraceLevel *level = look_up->level;
 	Trace	   *trace = level->trace;
-	const TraceFilter *filter = &trace->filter;
-	bool		needs_row = trace_filter_needs_node_rows(filter);
+	const GraphFilter *filter = &trace->filter;
+	bool		needs_row = graph_filter_needs_node_rows(filter);
 
 	look_up->found += count;
 	for (int i = 0; i < count; i++)
@@ -64,7 +64,7 @@ filter_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	LookUp	   *look_up = argument;
 	Trace	   *trace = look_up->level->trace;
 
-	if (trace_accepts_node(&trace->filter, tuple, desc))
+	if (graph_filter_accepts_node(&trace->filter, tuple, desc))
 		trace->nodes[look_up->nodes[entry->position].index].tid = entry->tid;
 }
 

@@ -58,7 +58,7 @@ typedef struct Trace
 	Graph	   *graph;
 	GraphDirection direction;
 	TraceDetail detail;
-	TraceFilter filter;
+	GraphFilter filter;
 	int64		until_no;		/* stop when this node was reached; 0: never */
 
 	TraceNode  *nodes;			/* in the order of the trace; from the cache only with TRACE_EDGES */

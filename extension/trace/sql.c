@@ -49,7 +49,7 @@ Datum
 reason_trace_size(PG_FUNCTION_ARGS)
 {
 	GraphDirection direction = trace_direction_argument(fcinfo, 1);
-	TraceFilter filter = trace_filter_of(fcinfo, &size_arguments);
+	GraphFilter filter = trace_filter_of(fcinfo, &size_arguments);
 	Graph	   *graph;
 	GraphDivisions divisions;
 	GraphNode  *start;
@@ -105,7 +105,7 @@ Datum
 reason_causal_path(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	TraceFilter filter = trace_filter_of(fcinfo, &path_arguments);
+	GraphFilter filter = trace_filter_of(fcinfo, &path_arguments);
 	RecordText	division = record_text_argument(fcinfo, 5);
 	Graph	   *graph;
 	GraphDivisions divisions;

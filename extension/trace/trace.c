@@ -22,7 +22,7 @@
 #define WORTH_A_GENERATION 64
 
 static Trace *
-make_trace(Graph *graph, GraphDirection direction, const TraceFilter *filter, TraceDetail detail, int64 until_no)
+make_trace(Graph *graph, GraphDirection direction, const GraphFilter *filter, TraceDetail detail, int64 until_no)
 {
 	Trace	   *trace = graph_alloc(graph, sizeof(Trace));
 
@@ -75,7 +75,7 @@ search(const Trace *question, const GraphNode *start, GraphCacheView *view)
 }
 
 Trace *
-trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const TraceFilter *filter,
+trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const GraphFilter *filter,
 		  TraceDetail detail, int64 until_no)
 {
 	Trace	   *question = make_trace(graph, direction, filter, detail, until_no);

@@ -200,7 +200,7 @@ filter_edge(void *argument, HeapTuple tuple, TupleDesc desc)
 {
 	TraceLevel *level = argument;
 
-	return trace_accepts_edge(&level->trace->filter, tuple);
+	return graph_filter_accepts_edge(&level->trace->filter, tuple);
 }
 
 static void
@@ -215,7 +215,7 @@ walk_edges(TraceLevel *level, GraphIndexKind kind, uint32 count)
 		level->keys[i] = level->frontier[i].no;
 	}
 	graph_walk_sieved(trace->graph, kind, level->keys, count, counts_edges ? NULL : sieve_edges,
-					  trace_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
+					  graph_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
 }
 
 static void
@@ -289,10 +289,10 @@ has_arrived(Trace *trace)
 TraceOutcome
 trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimistic)
 {
-	const TraceFilter *filter = &trace->filter;
+	const GraphFilter *filter = &trace->filter;
 	TraceLevel	level = {.trace = trace, .most_nodes = most_nodes};
 
-	level.optimistic = optimistic && !filter->has_as_of && !trace_filter_needs_node_rows(filter);
+	level.optimistic = optimistic && !filter->has_as_of && !graph_filter_needs_node_rows(filter);
 	add_start(&level, start);
 	while (level.begin < trace->node_count)
 	{
