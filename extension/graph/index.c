@@ -102,7 +102,7 @@ graph_index_open(Graph *graph, GraphIndexKind kind)
 	graph_leaves_open(kind, index->index);
 	index->leaves = graph_leaves_of(kind, index->index);
 	index->call = ++last_call;
-	graph_kept_init(&index->kept, graph, graph_index_has_links(index));
+	graph_leaf_copies_init(&index->copies, graph, graph_index_has_links(index));
 	index->pending = NULL;
 	index->pending_count = 0;
 	index->pending_capacity = 0;

@@ -30,10 +30,10 @@ struct GraphIndex
 
 	GraphLeaves *leaves;		/* hints; NULL: none */
 	uint32		call;			/* whose notes in them are ours */
-	GraphKept	kept;
-	/* A page that is to be kept. */
+	GraphLeafCopies copies;
+	/* A page that is to be copied. */
 	BlockNumber page_right;
-	int64		page_low;		/* as in GraphKeptLeaf */
+	int64		page_low;		/* as in GraphLeafCopy */
 	int64		page_high;
 	int			page_count;
 	int64		page_keys[MaxIndexTuplesPerPage];

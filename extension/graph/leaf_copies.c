@@ -16,54 +16,54 @@
 #define PART_OF_LIMIT 8
 
 void
-graph_kept_init(GraphKept *kept, Graph *graph, bool has_links)
+graph_leaf_copies_init(GraphLeafCopies *copies, Graph *graph, bool has_links)
 {
-	memset(kept, 0, sizeof(*kept));
-	kept->graph = graph;
-	kept->has_links = has_links;
+	memset(copies, 0, sizeof(*copies));
+	copies->graph = graph;
+	copies->has_links = has_links;
 }
 
 static Size
-leaf_size(const GraphKept *kept, int count)
+leaf_size(const GraphLeafCopies *copies, int count)
 {
-	Size		entry = kept->has_links ? sizeof(GraphKeptLink) : sizeof(GraphKeptRecord);
+	Size		entry = copies->has_links ? sizeof(GraphCopiedLink) : sizeof(GraphCopiedRecord);
 
-	return MAXALIGN(sizeof(GraphKeptLeaf)) + count * (sizeof(int64) + entry);
+	return MAXALIGN(sizeof(GraphLeafCopy)) + count * (sizeof(int64) + entry);
 }
 
 bool
-graph_kept_visit(GraphKept *kept, uint32 *note)
+graph_leaf_copies_visit(GraphLeafCopies *copies, uint32 *note)
 {
 	if (++*note < WORTH_A_COPY)
 		return false;
 	/* Again after as many, if there is no room now. */
 	*note = 0;
-	return kept->bytes + leaf_size(kept, MaxIndexTuplesPerPage) <= kept->graph->limit_bytes / PART_OF_LIMIT;
+	return copies->bytes + leaf_size(copies, MaxIndexTuplesPerPage) <= copies->graph->limit_bytes / PART_OF_LIMIT;
 }
 
-GraphKeptLeaf *
-graph_kept_add(GraphKept *kept, uint32 *note, const int64 *keys, const GraphEntry *entries, int count)
+GraphLeafCopy *
+graph_leaf_copies_add(GraphLeafCopies *copies, uint32 *note, const int64 *keys, const GraphEntry *entries, int count)
 {
-	char	   *bytes = graph_alloc(kept->graph, leaf_size(kept, count));
-	GraphKeptLeaf *leaf = (GraphKeptLeaf *) bytes;
+	char	   *bytes = graph_alloc(copies->graph, leaf_size(copies, count));
+	GraphLeafCopy *leaf = (GraphLeafCopy *) bytes;
 
 	leaf->count = count;
-	leaf->keys = (int64 *) (bytes + MAXALIGN(sizeof(GraphKeptLeaf)));
+	leaf->keys = (int64 *) (bytes + MAXALIGN(sizeof(GraphLeafCopy)));
 	memcpy(leaf->keys, keys, count * sizeof(int64));
-	leaf->links = kept->has_links ? (GraphKeptLink *) (leaf->keys + count) : NULL;
-	leaf->records = kept->has_links ? NULL : (GraphKeptRecord *) (leaf->keys + count);
+	leaf->links = copies->has_links ? (GraphCopiedLink *) (leaf->keys + count) : NULL;
+	leaf->records = copies->has_links ? NULL : (GraphCopiedRecord *) (leaf->keys + count);
 	for (int i = 0; i < count; i++)
 	{
 		const GraphEntry *entry = &entries[i];
 
-		if (kept->has_links)
-			leaf->links[i] = (GraphKeptLink) {entry->link.other_no, entry->link.edge_no, entry->tid, entry->all_visible};
+		if (copies->has_links)
+			leaf->links[i] = (GraphCopiedLink) {entry->link.other_no, entry->link.edge_no, entry->tid, entry->all_visible};
 		else
-			leaf->records[i] = (GraphKeptRecord) {entry->record.id, entry->record.created_at, entry->tid, entry->all_visible};
+			leaf->records[i] = (GraphCopiedRecord) {entry->record.id, entry->record.created_at, entry->tid, entry->all_visible};
 	}
-	graph_reserve(kept->graph, kept->leaves, kept->leaf_count, kept->leaf_capacity);
-	*note = GRAPH_KEPT_FIRST + kept->leaf_count;
-	kept->leaves[kept->leaf_count++] = leaf;
-	kept->bytes += leaf_size(kept, count);
+	graph_reserve(copies->graph, copies->leaves, copies->leaf_count, copies->leaf_capacity);
+	*note = GRAPH_LEAF_COPIES_FIRST + copies->leaf_count;
+	copies->leaves[copies->leaf_count++] = leaf;
+	copies->bytes += leaf_size(copies, count);
 	return leaf;
 }

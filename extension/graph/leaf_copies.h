@@ -16,23 +16,23 @@
 #include "graph/types.h"
 
 /* What of a GraphEntry is kept, as narrow as can be: the copies should stay in the processor's caches. */
-typedef struct GraphKeptLink
+typedef struct GraphCopiedLink
 {
 	int64		other_no;
 	int64		edge_no;
 	ItemPointerData tid;
 	bool		all_visible;
-} GraphKeptLink;
+} GraphCopiedLink;
 
-typedef struct GraphKeptRecord
+typedef struct GraphCopiedRecord
 {
 	pg_uuid_t	id;
 	TimestampTz created_at;
 	ItemPointerData tid;
 	bool		all_visible;
-} GraphKeptRecord;
+} GraphCopiedRecord;
 
-typedef struct GraphKeptLeaf
+typedef struct GraphLeafCopy
 {
 	BlockNumber block;
 	BlockNumber right;			/* where entries of `high` go on */
@@ -41,41 +41,41 @@ typedef struct GraphKeptLeaf
 	bool		is_last;		/* so are those of all others */
 	int			count;
 	int64	   *keys;			/* ascending */
-	GraphKeptLink *links;		/* of an index of links ... */
-	GraphKeptRecord *records;	/* ... or of records */
-} GraphKeptLeaf;
+	GraphCopiedLink *links;		/* of an index of links ... */
+	GraphCopiedRecord *records;	/* ... or of records */
+} GraphLeafCopy;
 
-typedef struct GraphKept
+typedef struct GraphLeafCopies
 {
 	Graph	   *graph;
 	bool		has_links;
-	GraphKeptLeaf **leaves;
+	GraphLeafCopy **leaves;
 	uint32		leaf_count;
 	uint32		leaf_capacity;
 	Size		bytes;
-} GraphKept;
+} GraphLeafCopies;
 
 /*
- * What is noted of a place (graph/leaf_hints.h) is how often it was visited, or from GRAPH_KEPT_FIRST on which
+ * What is noted of a place (graph/leaf_hints.h) is how often it was visited, or from GRAPH_LEAF_COPIES_FIRST on which
  * copy it has.  A copy says itself which keys it serves, so a note that is wrong costs time and no more.
  */
-#define GRAPH_KEPT_FIRST 64
+#define GRAPH_LEAF_COPIES_FIRST 64
 
-extern void graph_kept_init(GraphKept *kept, Graph *graph, bool has_links);
+extern void graph_leaf_copies_init(GraphLeafCopies *copies, Graph *graph, bool has_links);
 
 /* Counts a visit of a page that is not kept; true: it is worth a copy, and there is room for one. */
-extern bool graph_kept_visit(GraphKept *kept, uint32 *note);
+extern bool graph_leaf_copies_visit(GraphLeafCopies *copies, uint32 *note);
 
 /* A copy for these entries, ascending by key; what else it says is left to the caller. */
-extern GraphKeptLeaf *graph_kept_add(GraphKept *kept, uint32 *note, const int64 *keys, const GraphEntry *entries, int count);
+extern GraphLeafCopy *graph_leaf_copies_add(GraphLeafCopies *copies, uint32 *note, const int64 *keys, const GraphEntry *entries, int count);
 
 /* Item `i` of a copy, but for `position`. */
 static inline void
-graph_kept_read(const GraphKeptLeaf *leaf, int i, GraphEntry *entry)
+graph_kept_read(const GraphLeafCopy *leaf, int i, GraphEntry *entry)
 {
 	if (leaf->links)
 	{
-		const GraphKeptLink *link = &leaf->links[i];
+		const GraphCopiedLink *link = &leaf->links[i];
 
 		entry->tid = link->tid;
 		entry->all_visible = link->all_visible;
@@ -84,7 +84,7 @@ graph_kept_read(const GraphKeptLeaf *leaf, int i, GraphEntry *entry)
 	}
 	else
 	{
-		const GraphKeptRecord *record = &leaf->records[i];
+		const GraphCopiedRecord *record = &leaf->records[i];
 
 		entry->tid = record->tid;
 		entry->all_visible = record->all_visible;
@@ -94,10 +94,10 @@ graph_kept_read(const GraphKeptLeaf *leaf, int i, GraphEntry *entry)
 }
 
 /* NULL: not kept. */
-static inline const GraphKeptLeaf *
-graph_kept_leaf(const GraphKept *kept, uint32 note)
+static inline const GraphLeafCopy *
+graph_leaf_copies_find(const GraphLeafCopies *copies, uint32 note)
 {
-	return note >= GRAPH_KEPT_FIRST && note - GRAPH_KEPT_FIRST < kept->leaf_count ? kept->leaves[note - GRAPH_KEPT_FIRST] : NULL;
+	return note >= GRAPH_LEAF_COPIES_FIRST && note - GRAPH_LEAF_COPIES_FIRST < copies->leaf_count ? copies->leaves[note - GRAPH_LEAF_COPIES_FIRST] : NULL;
 }
 
 #endif							/* REASON_GRAPH_LEAF_COPIES_H */

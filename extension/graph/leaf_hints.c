@@ -245,7 +245,7 @@ fetch_page(GraphLeaves *leaves, uint32 call, Fetch *fetch, int64 key)
 
 	fetch->leaf = found;
 	fetch->page = NULL;
-	if (!BufferIsValid(buffer) || (leaf->call == call && leaf->note >= GRAPH_KEPT_FIRST))
+	if (!BufferIsValid(buffer) || (leaf->call == call && leaf->note >= GRAPH_LEAF_COPIES_FIRST))
 		return;
 	fetch->page = BufferBlocks + (Size) (buffer - 1) * BLCKSZ;
 	fetch->part = found + 1 == leaves->count ? 1.0 :

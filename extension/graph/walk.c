@@ -273,7 +273,7 @@ key_in_copy(const void *keys, int i)
 
 /* Copies the entries of key *next from item `at` of a leaf on; where they end. */
 static pg_attribute_always_inline int
-take_kept(Walk *walk, const GraphKeptLeaf *leaf, int at, uint32 next)
+take_copied(Walk *walk, const GraphLeafCopy *leaf, int at, uint32 next)
 {
 	GraphIndex *index = walk->index;
 	int64		key = walk->keys[next];
@@ -298,25 +298,25 @@ collect_kept(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
 {
 	GraphIndex *index = walk->index;
 	uint32		begin = *next;
-	const GraphKeptLeaf *leaf = graph_kept_leaf(&index->kept, hint->note);
-	const GraphKeptLeaf *right;
+	const GraphLeafCopy *leaf = graph_leaf_copies_find(&index->copies, hint->note);
+	const GraphLeafCopy *right;
 	int			at = 0;
 
 	if (!leaf || walk->keys[begin] <= leaf->low)
 		return false;
 	while (*next < count && (walk->keys[*next] < leaf->high || leaf->is_last))
 	{
-		at = take_kept(walk, leaf, at, *next);
+		at = take_copied(walk, leaf, at, *next);
 		(*next)++;
 	}
 	if (*next < count && walk->keys[*next] == leaf->high)
 	{
 		hint = graph_leaves_after(index->leaves, hint, index->call);
-		right = hint ? graph_kept_leaf(&index->kept, hint->note) : NULL;
+		right = hint ? graph_leaf_copies_find(&index->copies, hint->note) : NULL;
 		if (right && right->block == leaf->right && (walk->keys[*next] < right->high || right->is_last))
 		{
-			take_kept(walk, leaf, at, *next);
-			take_kept(walk, right, 0, *next);
+			take_copied(walk, leaf, at, *next);
+			take_copied(walk, right, 0, *next);
 			(*next)++;
 		}
 	}
@@ -442,10 +442,10 @@ judge(Walk *walk)
 static void
 keep_page(GraphIndex *index, GraphLeaf *hint)
 {
-	GraphKeptLeaf *leaf;
+	GraphLeafCopy *leaf;
 
 	ask_map(index, index->page, index->page_count);
-	leaf = graph_kept_add(&index->kept, &hint->note, index->page_keys, index->page, index->page_count);
+	leaf = graph_leaf_copies_add(&index->copies, &hint->note, index->page_keys, index->page, index->page_count);
 	leaf->block = hint->block;
 	leaf->right = index->page_right;
 	leaf->low = index->page_low;
@@ -460,20 +460,20 @@ visit_page(Walk *walk, Buffer buffer, GraphLeaf *hint, uint32 *next, uint32 coun
 	GraphIndex *index = walk->index;
 	Page		page = BufferGetPage(buffer);
 	int			begin = index->found_count;
-	bool		is_kept = hint && !graph_kept_leaf(&index->kept, hint->note) && graph_kept_visit(&index->kept, &hint->note);
+	bool		is_copied = hint && !graph_leaf_copies_find(&index->copies, hint->note) && graph_leaf_copies_visit(&index->copies, &hint->note);
 	bool		goes_on;
 
 	if (walk->graph->serializable)
 		PredicateLockPage(index->index, BufferGetBlockNumber(buffer), walk->graph->snapshot);
 	goes_on = collect(walk, page, next, count);
-	if (is_kept)
+	if (is_copied)
 		read_page(walk, page);
 	if (index->leaves && *next < count)
 		graph_leaves_fetch_ahead(index->leaves, index->call, walk->keys, *next, count);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 
 	ask_map(index, index->found + begin, index->found_count - begin);
-	if (is_kept)
+	if (is_copied)
 		keep_page(index, hint);
 	if (index->found_count >= FOUND_ENOUGH)
 		judge(walk);
