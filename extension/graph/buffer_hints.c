@@ -27,7 +27,7 @@ place_of(Relation heap, BlockNumber block)
 }
 
 Buffer
-graph_recent_read(Relation heap, BlockNumber block)
+graph_buffer_hints_read(Relation heap, BlockNumber block)
 {
 	Buffer	   *place = place_of(heap, block);
 
@@ -53,7 +53,7 @@ item_in(Buffer buffer, const ItemPointerData *tid)
 }
 
 void
-graph_recent_fetch_item(Relation heap, const ItemPointerData *tid)
+graph_buffer_hints_fetch_item(Relation heap, const ItemPointerData *tid)
 {
 	Buffer		buffer = *place_of(heap, ItemPointerGetBlockNumber(tid));
 
@@ -65,7 +65,7 @@ graph_recent_fetch_item(Relation heap, const ItemPointerData *tid)
 }
 
 void
-graph_recent_fetch_row(Relation heap, const ItemPointerData *tid)
+graph_buffer_hints_fetch_row(Relation heap, const ItemPointerData *tid)
 {
 	Buffer		buffer = *place_of(heap, ItemPointerGetBlockNumber(tid));
 	uint32		offset;

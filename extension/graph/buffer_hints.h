@@ -17,10 +17,10 @@
 #include "utils/relcache.h"
 
 /* As ReadBuffer(). */
-extern Buffer graph_recent_read(Relation heap, BlockNumber block);
+extern Buffer graph_buffer_hints_read(Relation heap, BlockNumber block);
 
 /* Have the processor fetch what reading a row will touch, first its line pointer, then the row. */
-extern void graph_recent_fetch_item(Relation heap, const ItemPointerData *tid);
-extern void graph_recent_fetch_row(Relation heap, const ItemPointerData *tid);
+extern void graph_buffer_hints_fetch_item(Relation heap, const ItemPointerData *tid);
+extern void graph_buffer_hints_fetch_row(Relation heap, const ItemPointerData *tid);
 
 #endif							/* REASON_GRAPH_BUFFER_HINTS_H */

@@ -143,14 +143,14 @@ fetch_rows_ahead(Relation heap, const GraphEntry *entries, uint32 next, uint32 c
 	if (next == 0)
 	{
 		for (uint32 i = 0; i < Min(count, ITEMS_AHEAD); i++)
-			graph_recent_fetch_item(heap, &entries[i].tid);
+			graph_buffer_hints_fetch_item(heap, &entries[i].tid);
 		for (uint32 i = 0; i < Min(count, ROWS_AHEAD); i++)
-			graph_recent_fetch_row(heap, &entries[i].tid);
+			graph_buffer_hints_fetch_row(heap, &entries[i].tid);
 	}
 	if (next + ITEMS_AHEAD < count)
-		graph_recent_fetch_item(heap, &entries[next + ITEMS_AHEAD].tid);
+		graph_buffer_hints_fetch_item(heap, &entries[next + ITEMS_AHEAD].tid);
 	if (next + ROWS_AHEAD < count)
-		graph_recent_fetch_row(heap, &entries[next + ROWS_AHEAD].tid);
+		graph_buffer_hints_fetch_row(heap, &entries[next + ROWS_AHEAD].tid);
 }
 
 void
@@ -171,7 +171,7 @@ graph_visit_rows(Graph *graph, Relation heap, GraphEntry *entries, uint32 count,
 		int			visible = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = graph_recent_read(heap, block);
+		buffer = graph_buffer_hints_read(heap, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		all_visible = is_all_visible(graph, buffer);
 		for (; next < count && visible < MaxHeapTuplesPerPage; next++)

@@ -99,8 +99,8 @@ graph_index_open(Graph *graph, GraphIndexKind kind)
 	index->map_buffer = InvalidBuffer;
 	index->leaf = InvalidBuffer;
 	index->fences.count = 0;
-	graph_leaves_open(kind, index->index);
-	index->leaves = graph_leaves_of(kind, index->index);
+	graph_leaf_hints_open(kind, index->index);
+	index->leaves = graph_leaf_hints_of(kind, index->index);
 	index->call = ++last_call;
 	graph_leaf_copies_init(&index->copies, graph, graph_index_has_links(index));
 	index->pending = NULL;

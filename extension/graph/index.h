@@ -28,7 +28,7 @@ struct GraphIndex
 	Buffer		leaf;
 	int64		leaf_low;
 
-	GraphLeaves *leaves;		/* hints; NULL: none */
+	GraphLeafHints *leaves;		/* hints; NULL: none */
 	uint32		call;			/* whose notes in them are ours */
 	GraphLeafCopies copies;
 	/* A page that is to be copied. */

@@ -38,13 +38,13 @@ typedef struct Fetch
 	uint32		item;
 } Fetch;
 
-struct GraphLeaves
+struct GraphLeafHints
 {
 	MemoryContext context;
 	GraphFile file;
 	uint32		count;			/* 0: not loaded */
 	int64	   *low;			/* ascending */
-	GraphLeaf  *leaves;
+	GraphLeafHint  *leaves;
 	uint32		hint;			/* where the last search ended */
 	BlockNumber last_block;		/* the highest of all */
 	uint32		missed;			/* descents since the hints were read */
@@ -58,12 +58,12 @@ struct GraphLeaves
 	Fetch		fetch[FETCH_RING];	/* by number of the key */
 };
 
-static GraphLeaves known[GRAPH_INDEX_KINDS];
+static GraphLeafHints known[GRAPH_INDEX_KINDS];
 
 /* ---------------------------------------------------------------- reading the upper levels */
 
 static void
-add_leaf(GraphLeaves *leaves, int64 low, BlockNumber block)
+add_leaf(GraphLeafHints *leaves, int64 low, BlockNumber block)
 {
 	if (leaves->count == leaves->capacity)
 	{
@@ -71,8 +71,8 @@ add_leaf(GraphLeaves *leaves, int64 low, BlockNumber block)
 
 		leaves->low = leaves->low ? repalloc_huge(leaves->low, capacity * sizeof(int64)) :
 			MemoryContextAllocHuge(leaves->context, capacity * sizeof(int64));
-		leaves->leaves = leaves->leaves ? repalloc_huge(leaves->leaves, capacity * sizeof(GraphLeaf)) :
-			MemoryContextAllocHuge(leaves->context, capacity * sizeof(GraphLeaf));
+		leaves->leaves = leaves->leaves ? repalloc_huge(leaves->leaves, capacity * sizeof(GraphLeafHint)) :
+			MemoryContextAllocHuge(leaves->context, capacity * sizeof(GraphLeafHint));
 		leaves->capacity = capacity;
 	}
 	leaves->low[leaves->count] = low;
@@ -112,7 +112,7 @@ leftmost_parent(Relation index)
 }
 
 static void
-load(GraphLeaves *leaves, Relation index)
+load(GraphLeafHints *leaves, Relation index)
 {
 	Buffer		buffer = leftmost_parent(index);
 	int64		low = PG_INT64_MIN;
@@ -162,19 +162,19 @@ load(GraphLeaves *leaves, Relation index)
  * a hint must not lead beyond its end.
  */
 void
-graph_leaves_open(GraphIndexKind kind, Relation index)
+graph_leaf_hints_open(GraphIndexKind kind, Relation index)
 {
-	GraphLeaves *leaves = &known[kind];
+	GraphLeafHints *leaves = &known[kind];
 
 	if (leaves->count > 0 && graph_file_equals(leaves->file, graph_file_of(index)) &&
 		leaves->last_block >= RelationGetNumberOfBlocks(index))
 		leaves->count = 0;
 }
 
-GraphLeaves *
-graph_leaves_of(GraphIndexKind kind, Relation index)
+GraphLeafHints *
+graph_leaf_hints_of(GraphIndexKind kind, Relation index)
 {
-	GraphLeaves *leaves = &known[kind];
+	GraphLeafHints *leaves = &known[kind];
 
 	if (leaves->count == 0 || !graph_file_equals(leaves->file, graph_file_of(index)))
 		return NULL;
@@ -187,9 +187,9 @@ graph_leaves_of(GraphIndexKind kind, Relation index)
 }
 
 void
-graph_leaves_missed(GraphIndexKind kind, Relation index)
+graph_leaf_hints_missed(GraphIndexKind kind, Relation index)
 {
-	GraphLeaves *leaves = &known[kind];
+	GraphLeafHints *leaves = &known[kind];
 
 	if (!graph_file_equals(leaves->file, graph_file_of(index)))
 	{
@@ -210,7 +210,7 @@ graph_leaves_missed(GraphIndexKind kind, Relation index)
 
 /* The last leaf whose lower fence is less than the key, from near `hint` on. */
 static inline uint32
-search(const GraphLeaves *leaves, uint32 hint, int64 key)
+search(const GraphLeafHints *leaves, uint32 hint, int64 key)
 {
 	uint32		low = leaves->low[hint] < key ? hint : 0;
 	uint32		high = low + 1;
@@ -237,10 +237,10 @@ search(const GraphLeaves *leaves, uint32 hint, int64 key)
 }
 
 static void
-fetch_page(GraphLeaves *leaves, uint32 call, Fetch *fetch, int64 key)
+fetch_page(GraphLeafHints *leaves, uint32 call, Fetch *fetch, int64 key)
 {
 	uint32		found = search(leaves, leaves->ahead == PG_UINT32_MAX ? leaves->hint : leaves->ahead, key);
-	const GraphLeaf *leaf = &leaves->leaves[found];
+	const GraphLeafHint *leaf = &leaves->leaves[found];
 	Buffer		buffer = leaf->recent;
 
 	fetch->leaf = found;
@@ -300,7 +300,7 @@ fetch_tuple(Fetch *fetch)
 }
 
 void
-graph_leaves_fetch_ahead(GraphLeaves *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count)
+graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count)
 {
 	uint32		pages = Min(count, next + FETCH_PAGES);
 	uint32		items = Min(count, next + FETCH_ITEMS);
@@ -346,8 +346,8 @@ begins_here(Page page, int64 key, int64 *low, bool *stale)
 	return *low < key;
 }
 
-static inline GraphLeaf *
-for_call(GraphLeaf *leaf, uint32 call)
+static inline GraphLeafHint *
+for_call(GraphLeafHint *leaf, uint32 call)
 {
 	if (leaf->call != call)
 	{
@@ -357,8 +357,8 @@ for_call(GraphLeaf *leaf, uint32 call)
 	return leaf;
 }
 
-GraphLeaf *
-graph_leaves_at(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 call)
+GraphLeafHint *
+graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint32 call)
 {
 	/* Often it was looked for already, to be fetched ahead. */
 	if (next < leaves->pages_fetched && next + FETCH_PAGES >= leaves->pages_fetched)
@@ -368,14 +368,14 @@ graph_leaves_at(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 call
 	return for_call(&leaves->leaves[leaves->hint], call);
 }
 
-GraphLeaf *
-graph_leaves_after(GraphLeaves *leaves, GraphLeaf *leaf, uint32 call)
+GraphLeafHint *
+graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf, uint32 call)
 {
 	return leaf + 1 < leaves->leaves + leaves->count ? for_call(leaf + 1, call) : NULL;
 }
 
 Buffer
-graph_leaves_pin(Relation index, GraphLeaf *leaf)
+graph_leaf_hints_pin(Relation index, GraphLeafHint *leaf)
 {
 	if (!BufferIsValid(leaf->recent) || !ReadRecentBuffer(graph_file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
 		leaf->recent = ReadBuffer(index, leaf->block);
@@ -383,9 +383,9 @@ graph_leaves_pin(Relation index, GraphLeaf *leaf)
 }
 
 Buffer
-graph_leaves_read(Relation index, GraphLeaf *leaf, int64 key, int64 *low, bool *stale)
+graph_leaf_hints_read(Relation index, GraphLeafHint *leaf, int64 key, int64 *low, bool *stale)
 {
-	Buffer		buffer = graph_leaves_pin(index, leaf);
+	Buffer		buffer = graph_leaf_hints_pin(index, leaf);
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (likely(begins_here(BufferGetPage(buffer), key, low, stale)))

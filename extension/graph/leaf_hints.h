@@ -19,47 +19,47 @@
 
 #include "graph/types.h"
 
-typedef struct GraphLeaves GraphLeaves;
+typedef struct GraphLeafHints GraphLeafHints;
 
-typedef struct GraphLeaf
+typedef struct GraphLeafHint
 {
 	BlockNumber block;
 	Buffer		recent;			/* where the block was last */
 	uint32		call;			/* whose note it is */
 	uint32		note;			/* 0 at first: see graph/leaf_copies.h */
-} GraphLeaf;
+} GraphLeafHint;
 
 /* To be called when the index was opened. */
-extern void graph_leaves_open(GraphIndexKind kind, Relation index);
+extern void graph_leaf_hints_open(GraphIndexKind kind, Relation index);
 
 /* The hints for an index; NULL while there are none. */
-extern GraphLeaves *graph_leaves_of(GraphIndexKind kind, Relation index);
+extern GraphLeafHints *graph_leaf_hints_of(GraphIndexKind kind, Relation index);
 
 /* Counts a descent that hints would have saved; enough of them make it worth reading the index's upper levels. */
-extern void graph_leaves_missed(GraphIndexKind kind, Relation index);
+extern void graph_leaf_hints_missed(GraphIndexKind kind, Relation index);
 
 /*
  * The hint for the leaf where entries of the walk's key `next` begin, and the one after it (NULL: there is none),
- * with the note of that call.  Calls have different numbers.  Good until graph_leaves_missed().
+ * with the note of that call.  Calls have different numbers.  Good until graph_leaf_hints_missed().
  */
-extern GraphLeaf *graph_leaves_at(GraphLeaves *leaves, const int64 *keys, uint32 next, uint32 call);
-extern GraphLeaf *graph_leaves_after(GraphLeaves *leaves, GraphLeaf *leaf, uint32 call);
+extern GraphLeafHint *graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint32 call);
+extern GraphLeafHint *graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf, uint32 call);
 
 /* The page where the hint says, pinned. */
-extern Buffer graph_leaves_pin(Relation index, GraphLeaf *leaf);
+extern Buffer graph_leaf_hints_pin(Relation index, GraphLeafHint *leaf);
 
 /*
  * The leaf where entries of the key begin, pinned and share-locked, if the hint is right, or
  * InvalidBuffer.  *low: entries of keys beyond it do not begin further left.
  * *stale: reading the hints again would have helped.
  */
-extern Buffer graph_leaves_read(Relation index, GraphLeaf *leaf, int64 key, int64 *low, bool *stale);
+extern Buffer graph_leaf_hints_read(Relation index, GraphLeafHint *leaf, int64 key, int64 *low, bool *stale);
 
 /*
  * Has the processor fetch what graph_leaves_find() and the search within the page will touch
  * for the keys after the next one, of pages that the call has not kept.  The keys are those of one walk, from
- * graph_leaves_of() on.
+ * graph_leaf_hints_of() on.
  */
-extern void graph_leaves_fetch_ahead(GraphLeaves *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count);
+extern void graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count);
 
 #endif							/* REASON_GRAPH_LEAF_HINTS_H */

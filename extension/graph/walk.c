@@ -81,7 +81,7 @@ last_leaf(GraphIndex *index, int64 key, int64 *low)
  * afterwards unless it led there.
  */
 static Buffer
-find_leaf(Graph *graph, GraphIndex *index, GraphLeaf **hint, int64 key, int64 *low)
+find_leaf(Graph *graph, GraphIndex *index, GraphLeafHint **hint, int64 key, int64 *low)
 {
 	bool		stale = true;
 	Buffer		buffer = last_leaf(index, key, low);
@@ -94,15 +94,15 @@ find_leaf(Graph *graph, GraphIndex *index, GraphLeaf **hint, int64 key, int64 *l
 	}
 	if (*hint)
 	{
-		buffer = graph_leaves_read(index->index, *hint, key, low, &stale);
+		buffer = graph_leaf_hints_read(index->index, *hint, key, low, &stale);
 		if (BufferIsValid(buffer))
 			return buffer;
 	}
 	*hint = NULL;
 	if (stale)
 	{
-		graph_leaves_missed(index->kind, index->index);
-		index->leaves = graph_leaves_of(index->kind, index->index);
+		graph_leaf_hints_missed(index->kind, index->index);
+		index->leaves = graph_leaf_hints_of(index->kind, index->index);
 	}
 	return graph_descend(graph, index->index, &index->fences, key, low);
 }
@@ -294,7 +294,7 @@ take_copied(Walk *walk, const GraphLeafCopy *leaf, int at, uint32 next)
  * and the one after it, and moves *next on.  False: those of key *next are not.
  */
 static bool
-collect_kept(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
+collect_kept(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
 {
 	GraphIndex *index = walk->index;
 	uint32		begin = *next;
@@ -311,7 +311,7 @@ collect_kept(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
 	}
 	if (*next < count && walk->keys[*next] == leaf->high)
 	{
-		hint = graph_leaves_after(index->leaves, hint, index->call);
+		hint = graph_leaf_hints_after(index->leaves, hint, index->call);
 		right = hint ? graph_leaf_copies_find(&index->copies, hint->note) : NULL;
 		if (right && right->block == leaf->right && (walk->keys[*next] < right->high || right->is_last))
 		{
@@ -440,7 +440,7 @@ judge(Walk *walk)
 
 /* What read_page() read of the page, which is pinned and not locked. */
 static void
-keep_page(GraphIndex *index, GraphLeaf *hint)
+keep_page(GraphIndex *index, GraphLeafHint *hint)
 {
 	GraphLeafCopy *leaf;
 
@@ -455,7 +455,7 @@ keep_page(GraphIndex *index, GraphLeaf *hint)
 
 /* Collects from the share-locked page of a hint, if one led there, and unlocks it; as collect(). */
 static bool
-visit_page(Walk *walk, Buffer buffer, GraphLeaf *hint, uint32 *next, uint32 count)
+visit_page(Walk *walk, Buffer buffer, GraphLeafHint *hint, uint32 *next, uint32 count)
 {
 	GraphIndex *index = walk->index;
 	Page		page = BufferGetPage(buffer);
@@ -469,7 +469,7 @@ visit_page(Walk *walk, Buffer buffer, GraphLeaf *hint, uint32 *next, uint32 coun
 	if (is_copied)
 		read_page(walk, page);
 	if (index->leaves && *next < count)
-		graph_leaves_fetch_ahead(index->leaves, index->call, walk->keys, *next, count);
+		graph_leaf_hints_fetch_ahead(index->leaves, index->call, walk->keys, *next, count);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 
 	ask_map(index, index->found + begin, index->found_count - begin);
@@ -486,7 +486,7 @@ visit_page(Walk *walk, Buffer buffer, GraphLeaf *hint, uint32 *next, uint32 coun
  * from pages right of it as far as entries of one key fill them.  Moves *next on.
  */
 static void
-collect_pages(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
+collect_pages(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
 {
 	GraphIndex *index = walk->index;
 	int64		low;
@@ -508,11 +508,11 @@ collect_pages(Walk *walk, GraphLeaf *hint, uint32 *next, uint32 count)
 		if (!visit_page(walk, buffer, hint, next, count))
 			break;
 		low = high;
-		hint = hint ? graph_leaves_after(index->leaves, hint, index->call) : NULL;
+		hint = hint ? graph_leaf_hints_after(index->leaves, hint, index->call) : NULL;
 		if (hint && hint->block != right)
 			hint = NULL;
 		ReleaseBuffer(buffer);
-		buffer = hint ? graph_leaves_pin(index->index, hint) : ReadBuffer(index->index, right);
+		buffer = hint ? graph_leaf_hints_pin(index->index, hint) : ReadBuffer(index->index, right);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		_bt_checkpage(index->index, buffer);
 		buffer = graph_move_right(index->index, buffer, walk->keys[*next], &low);
@@ -536,11 +536,11 @@ graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 c
 	index = graph_index_open(graph, kind);
 	walk = (Walk) {graph, index, keys, sieve, row_check, sink, argument};
 	pgstat_count_index_scan(index->index);
-	index->leaves = graph_leaves_of(kind, index->index);
+	index->leaves = graph_leaf_hints_of(kind, index->index);
 	index->found_count = 0;
 	while (next < count)
 	{
-		GraphLeaf  *hint = index->leaves ? graph_leaves_at(index->leaves, keys, next, index->call) : NULL;
+		GraphLeafHint  *hint = index->leaves ? graph_leaf_hints_at(index->leaves, keys, next, index->call) : NULL;
 
 		if (!hint || !collect_kept(&walk, hint, &next, count))
 			collect_pages(&walk, hint, &next, count);
