@@ -42,7 +42,7 @@ typedef struct Walk
 	Graph	   *graph;
 	GraphIndex *index;
 	const int64 *keys;
-	GraphSieve	sieve;			/* NULL: all entries may make a difference */
+	GraphPrefilter	prefilter;			/* NULL: all entries may make a difference */
 	GraphRowCheck row_check;
 	GraphSink	sink;
 	void	   *argument;
@@ -430,8 +430,8 @@ judge(Walk *walk)
 	}
 	index->found_count = visible;
 	hand_on(walk);
-	if (walk->sieve && pending < index->pending_count)
-		index->pending_count = pending + walk->sieve(walk->argument, index->pending + pending, index->pending_count - pending);
+	if (walk->prefilter && pending < index->pending_count)
+		index->pending_count = pending + walk->prefilter(walk->argument, index->pending + pending, index->pending_count - pending);
 	if (index->pending_count >= PENDING_ENTRIES)
 		check_pending(walk);
 }
@@ -524,8 +524,8 @@ collect_pages(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
 }
 
 void
-graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-				  GraphSieve sieve, GraphRowCheck row_check, GraphSink sink, void *argument)
+graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
+				  GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument)
 {
 	GraphIndex *index;
 	Walk		walk;
@@ -534,7 +534,7 @@ graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 c
 	if (count == 0)
 		return;
 	index = graph_index_open(graph, kind);
-	walk = (Walk) {graph, index, keys, sieve, row_check, sink, argument};
+	walk = (Walk) {graph, index, keys, prefilter, row_check, sink, argument};
 	pgstat_count_index_scan(index->index);
 	index->leaves = graph_leaf_hints_of(kind, index->index);
 	index->found_count = 0;
@@ -556,5 +556,5 @@ void
 graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 		   GraphRowCheck row_check, GraphSink sink, void *argument)
 {
-	graph_walk_sieved(graph, kind, keys, count, NULL, row_check, sink, argument);
+	graph_walk_prefiltered(graph, kind, keys, count, NULL, row_check, sink, argument);
 }

@@ -25,7 +25,7 @@ typedef bool (*GraphRowCheck) (void *argument, HeapTuple tuple, TupleDesc desc);
  * are looked up, so of entries too that turn out to be invisible or refused.  What makes no difference now must not
  * make one when the sink was given more.
  */
-typedef int (*GraphSieve) (void *argument, GraphEntry *entries, int count);
+typedef int (*GraphPrefilter) (void *argument, GraphEntry *entries, int count);
 
 /*
  * Finds the entries of all keys, which must be sorted and distinct.  Index-only
@@ -35,10 +35,10 @@ extern void graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
 					   GraphRowCheck row_check, GraphSink sink, void *argument);
 
 /*
- * As graph_walk(), but of entries that the sieve keeps back no row is looked up; the sink does not get them then.
+ * As graph_walk(), but of entries that the prefilter keeps back no row is looked up; the sink does not get them then.
  * Serializable: what a row that makes no difference would say is no dependency.
  */
-extern void graph_walk_sieved(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-							  GraphSieve sieve, GraphRowCheck row_check, GraphSink sink, void *argument);
+extern void graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
+							  GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument);
 
 #endif							/* REASON_GRAPH_WALK_H */

@@ -181,7 +181,7 @@ follow_edges(void *argument, const GraphEntry *entries, int count)
 }
 
 static int
-sieve_edges(void *argument, GraphEntry *entries, int count)
+prefilter_edges(void *argument, GraphEntry *entries, int count)
 {
 	TraceLevel *level = argument;
 	int			kept = 0;
@@ -214,7 +214,7 @@ walk_edges(TraceLevel *level, GraphIndexKind kind, uint32 count)
 		GRAPH_CHECK_NOW_AND_THEN(i);
 		level->keys[i] = level->frontier[i].no;
 	}
-	graph_walk_sieved(trace->graph, kind, level->keys, count, counts_edges ? NULL : sieve_edges,
+	graph_walk_prefiltered(trace->graph, kind, level->keys, count, counts_edges ? NULL : prefilter_edges,
 					  graph_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
 }
 
