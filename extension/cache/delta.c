@@ -47,7 +47,7 @@ make_bits(Graph *graph, uint32 count)
 	return memset(graph_alloc(graph, size), 0, size);
 }
 
-/* ---------------------------------------------------------------- doubts */
+/* ---------------------------------------------------------------- suspect pages */
 
 static XLogRecPtr
 lsn_of_block(Relation heap, BlockNumber block)
@@ -63,45 +63,45 @@ lsn_of_block(Relation heap, BlockNumber block)
 
 /* Tells all readers what was found out about a page of a map. */
 static void
-publish_doubt(const GraphCacheView *view, const GraphCacheDoubt *doubt)
+publish_suspect_page(const GraphCacheView *view, const GraphCacheSuspectPage *page)
 {
-	const GraphCacheTable *table = &view->generation->table[doubt->kind];
-	GraphCacheMap *shared = graph_cache_at(view->generation, GraphCacheMap, table->maps) + doubt->number;
+	const GraphCacheTable *table = &view->generation->table[page->kind];
+	GraphCacheMap *shared = graph_cache_at(view->generation, GraphCacheMap, table->maps) + page->number;
 
 	LWLockAcquire(graph_cache_lock(), LW_EXCLUSIVE);
 	/* What somebody else saw later is better. */
-	if (shared->lsn < doubt->lsn)
+	if (shared->lsn < page->lsn)
 	{
-		shared->lsn = doubt->lsn;
+		shared->lsn = page->lsn;
 		for (int i = 0; i < GRAPH_CACHE_MAP_BYTES; i++)
-			shared->covered[i] &= doubt->covered[i];
+			shared->covered[i] &= page->covered[i];
 	}
 	LWLockRelease(graph_cache_lock());
 }
 
 static void
-settle_doubt(GraphCacheView *view, const GraphCacheDoubt *doubt)
+settle_suspect_page(GraphCacheView *view, const GraphCacheSuspectPage *page)
 {
-	const GraphCacheTable *table = &view->generation->table[doubt->kind];
+	const GraphCacheTable *table = &view->generation->table[page->kind];
 	const XLogRecPtr *lsns = graph_cache_at(view->generation, XLogRecPtr, table->lsns);
-	Relation	heap = doubt->kind == GRAPH_CACHE_NODE ? view->graph->node : view->graph->edge;
-	BlockNumber first = doubt->number * GRAPH_CACHE_BLOCKS_PER_MAP;
+	Relation	heap = page->kind == GRAPH_CACHE_NODE ? view->graph->node : view->graph->edge;
+	BlockNumber first = page->number * GRAPH_CACHE_BLOCKS_PER_MAP;
 	BlockNumber end = Min(first + GRAPH_CACHE_BLOCKS_PER_MAP, table->blocks);
 
 	for (BlockNumber block = first; block < end; block++)
 	{
-		if (!graph_cache_bit(doubt->covered, block - first))
+		if (!graph_cache_bit(page->covered, block - first))
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (lsn_of_block(heap, block) == lsns[block])
 			continue;
-		graph_cache_clear_bit(doubt->covered, block - first);
-		graph_cache_add_block(view, &view->lost[doubt->kind], block);
-		if (doubt->kind == GRAPH_CACHE_EDGE)
-			graph_cache_add_block(view, &view->fresh, block);
+		graph_cache_clear_bit(page->covered, block - first);
+		graph_cache_add_block(view, &view->invalidated[page->kind], block);
+		if (page->kind == GRAPH_CACHE_EDGE)
+			graph_cache_add_block(view, &view->uncovered, block);
 		view->blocks_coverable++;
 	}
-	publish_doubt(view, doubt);
+	publish_suspect_page(view, page);
 }
 
 /* ---------------------------------------------------------------- quarantine */
@@ -164,17 +164,17 @@ hide_quarantined(GraphCacheView *view)
 static void
 hide_edges(GraphCacheView *view)
 {
-	const GraphCacheBlocks *lost = &view->lost[GRAPH_CACHE_EDGE];
+	const GraphCacheBlocks *invalidated = &view->invalidated[GRAPH_CACHE_EDGE];
 	const uint32 *first_edge = graph_cache_at(view->generation, uint32, view->generation->first_edge);
 
-	if (lost->count == 0)
+	if (invalidated->count == 0)
 		return;
 	if (!view->hidden)
 		view->hidden = make_bits(view->graph, view->edge_count);
-	for (uint32 i = 0; i < lost->count; i++)
+	for (uint32 i = 0; i < invalidated->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		for (uint32 edge = first_edge[lost->blocks[i]]; edge < first_edge[lost->blocks[i] + 1]; edge++)
+		for (uint32 edge = first_edge[invalidated->blocks[i]]; edge < first_edge[invalidated->blocks[i] + 1]; edge++)
 			set_bit(view->hidden, edge);
 	}
 }
@@ -211,15 +211,15 @@ add_extra_edge(void *argument, HeapTuple tuple, const Datum *values)
 }
 
 static void
-read_fresh_blocks(GraphCacheView *view)
+read_uncovered_blocks(GraphCacheView *view)
 {
 	GraphBlockReader reader;
 
 	graph_block_begin(&reader, view->graph->edge, NULL, add_extra_edge, view);
-	for (uint32 i = 0; i < view->fresh.count; i++)
+	for (uint32 i = 0; i < view->uncovered.count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		graph_block_visit(&reader, view->fresh.blocks[i], view->graph->snapshot);
+		graph_block_visit(&reader, view->uncovered.blocks[i], view->graph->snapshot);
 	}
 	graph_block_end(&reader);
 }
@@ -439,13 +439,13 @@ where_cycles_may_be(const GraphCacheView *view)
 bool
 graph_cache_overlay(GraphCacheView *view)
 {
-	for (uint32 i = 0; i < view->doubt_count; i++)
-		settle_doubt(view, &view->doubts[i]);
+	for (uint32 i = 0; i < view->suspect_page_count; i++)
+		settle_suspect_page(view, &view->suspect_pages[i]);
 	if (!graph_cache_recheck_nodes(view))
 		return false;
 	hide_quarantined(view);
 	hide_edges(view);
-	read_fresh_blocks(view);
+	read_uncovered_blocks(view);
 	if (view->extra_edge_count >= PG_INT32_MAX / 2)
 		return false;
 	if (view->extra_edge_count > 0)

@@ -86,7 +86,7 @@ first_node_of(const GraphCacheView *view, BlockNumber block)
 bool
 graph_cache_recheck_nodes(GraphCacheView *view)
 {
-	const GraphCacheBlocks *lost = &view->lost[GRAPH_CACHE_NODE];
+	const GraphCacheBlocks *invalidated = &view->invalidated[GRAPH_CACHE_NODE];
 	const uint32 *by_tid = graph_cache_at(view->generation, uint32, view->generation->by_tid);
 	GraphKey   *keys = NULL;
 	GraphKey   *scratch;
@@ -95,14 +95,14 @@ graph_cache_recheck_nodes(GraphCacheView *view)
 	uint32		capacity = 0;
 	Recheck		recheck = {view};
 
-	for (uint32 i = 0; i < lost->count; i++)
+	for (uint32 i = 0; i < invalidated->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		for (uint32 j = first_node_of(view, lost->blocks[i]); j < view->node_count; j++)
+		for (uint32 j = first_node_of(view, invalidated->blocks[i]); j < view->node_count; j++)
 		{
 			const GraphCacheNode *node = &view->nodes[by_tid[j]];
 
-			if (ItemPointerGetBlockNumber(&node->tid) != lost->blocks[i])
+			if (ItemPointerGetBlockNumber(&node->tid) != invalidated->blocks[i])
 				break;
 			if (node->division != view->division)
 				continue;

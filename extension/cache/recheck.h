@@ -10,7 +10,7 @@
 #include "cache/view.h"
 
 /*
- * Looks the nodes of lost blocks up, and sets view->moved.  Erasing a payload changes a row, but of what
+ * Looks the nodes of invalidated blocks up, and sets view->moved.  Erasing a payload changes a row, but of what
  * is kept here only its place; false: something else did change.
  */
 extern bool graph_cache_recheck_nodes(GraphCacheView *view);

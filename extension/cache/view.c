@@ -25,7 +25,7 @@
 /* With more blocks than this to be read first, no trace gains. */
 #define MOST_BLOCKS 16384
 /* Looking at a page's LSN costs this much less than reading its rows. */
-#define DOUBTS_PER_BLOCK 16
+#define SUSPECTS_PER_BLOCK 16
 /* Rows that a later page of a trace must look up one by one: more than this, and the indexes are faster. */
 #define MOST_UNDECIDED 100000
 
@@ -88,16 +88,16 @@ word_of(const uint8 *bits, int word)
 }
 
 static void
-add_doubt(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogRecPtr lsn, const uint8 *covered)
+add_suspect_page(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogRecPtr lsn, const uint8 *covered)
 {
-	GraphCacheDoubt *doubt;
+	GraphCacheSuspectPage *page;
 
-	graph_reserve(view->graph, view->doubts, view->doubt_count, view->doubt_capacity);
-	doubt = &view->doubts[view->doubt_count++];
-	doubt->kind = kind;
-	doubt->number = number;
-	doubt->lsn = lsn;
-	doubt->covered = memcpy(graph_alloc(view->graph, GRAPH_CACHE_MAP_BYTES), covered, GRAPH_CACHE_MAP_BYTES);
+	graph_reserve(view->graph, view->suspect_pages, view->suspect_page_count, view->suspect_page_capacity);
+	page = &view->suspect_pages[view->suspect_page_count++];
+	page->kind = kind;
+	page->number = number;
+	page->lsn = lsn;
+	page->covered = memcpy(graph_alloc(view->graph, GRAPH_CACHE_MAP_BYTES), covered, GRAPH_CACHE_MAP_BYTES);
 }
 
 /*
@@ -127,17 +127,17 @@ compare_map(GraphCacheView *view, GraphCacheTableKind kind, uint32 number, XLogR
 		}
 		memcpy(bits + word * sizeof(uint64), &covered, sizeof(uint64));
 		kept += pg_popcount64(covered);
-		add_blocks(view, &view->lost[kind], first, held & ~covered);
+		add_blocks(view, &view->invalidated[kind], first, held & ~covered);
 		if (kind == GRAPH_CACHE_EDGE)
 		{
-			add_blocks(view, &view->fresh, first, existing & ~covered);
+			add_blocks(view, &view->uncovered, first, existing & ~covered);
 			view->blocks_coverable += pg_popcount64(existing & visible & ~covered);
 		}
 	}
 	if (known && known->lsn != lsn && kept > 0)
 	{
-		add_doubt(view, kind, number, lsn, bits);
-		view->blocks_to_read += kept / DOUBTS_PER_BLOCK;
+		add_suspect_page(view, kind, number, lsn, bits);
+		view->blocks_to_read += kept / SUSPECTS_PER_BLOCK;
 	}
 }
 
@@ -179,10 +179,10 @@ compare_table(GraphCacheView *view, GraphCacheTableKind kind)
 			LWLockRelease(graph_cache_lock());
 		}
 		compare_map(view, kind, number, lsn, bits, was_there ? known : NULL, table->blocks, blocks);
-		if (view->fresh.count + view->lost[kind].count > MOST_BLOCKS)
+		if (view->uncovered.count + view->invalidated[kind].count > MOST_BLOCKS)
 			return false;
 	}
-	view->blocks_to_read += view->lost[kind].count;
+	view->blocks_to_read += view->invalidated[kind].count;
 	graph_grow(view->graph, bits, bits ? GRAPH_CACHE_MAP_BYTES : 0, 0);
 	graph_grow(view->graph, known, known ? sizeof(GraphCacheMap) : 0, 0);
 	return true;
@@ -230,6 +230,6 @@ graph_cache_view(Graph *graph, GraphDirection direction)
 		graph_cache_request();
 		return NULL;
 	}
-	view->blocks_to_read += view->fresh.count;
+	view->blocks_to_read += view->uncovered.count;
 	return view;
 }

@@ -44,13 +44,13 @@ typedef struct GraphCacheMoved
 } GraphCacheMoved;
 
 /* A page of a map on which bits were set since: what is covered may have changed in between. */
-typedef struct GraphCacheDoubt
+typedef struct GraphCacheSuspectPage
 {
 	GraphCacheTableKind kind;
 	uint32		number;
 	XLogRecPtr	lsn;			/* as it is now */
 	uint8	   *covered;		/* blocks that were covered then and are all-visible now */
-} GraphCacheDoubt;
+} GraphCacheSuspectPage;
 
 /* Where edges may lead back to an ancestor on the path. */
 typedef enum GraphCacheCycles
@@ -85,11 +85,11 @@ typedef struct GraphCacheView
 
 	uint32		blocks_to_read;
 	uint32		blocks_coverable;	/* of these, such as the next generation will have */
-	GraphCacheBlocks fresh;		/* of edges: not covered */
-	GraphCacheBlocks lost[GRAPH_CACHE_TABLES];	/* covered, but changed since */
-	GraphCacheDoubt *doubts;
-	uint32		doubt_count;
-	uint32		doubt_capacity;
+	GraphCacheBlocks uncovered;		/* of edges: not covered */
+	GraphCacheBlocks invalidated[GRAPH_CACHE_TABLES];	/* covered, but changed since */
+	GraphCacheSuspectPage *suspect_pages;
+	uint32		suspect_page_count;
+	uint32		suspect_page_capacity;
 
 	/* Set by graph_cache_overlay(). */
 	bool		is_plain;		/* links can be taken as they are */
