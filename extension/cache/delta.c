@@ -245,7 +245,7 @@ add_extra_nodes(void *argument, const GraphEntry *entries, int count)
 
 		if (view->filter && view->filter->asked->has_as_of && entries[i].record.created_at > view->filter->asked->as_of)
 			continue;
-		/* graph_cache_overlay() made room for all. */
+		/* graph_cache_read_delta() made room for all. */
 		node->no = unknown->numbers[entries[i].position];
 		node->created_at = entries[i].record.created_at;
 		node->id = entries[i].record.id;
@@ -437,7 +437,7 @@ where_cycles_may_be(const GraphCacheView *view)
 }
 
 bool
-graph_cache_overlay(GraphCacheView *view)
+graph_cache_read_delta(GraphCacheView *view)
 {
 	for (uint32 i = 0; i < view->suspect_page_count; i++)
 		settle_suspect_page(view, &view->suspect_pages[i]);

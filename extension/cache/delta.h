@@ -10,6 +10,6 @@
 #include "cache/view.h"
 
 /* Reads what changed.  False: something is irregular, walk the indexes. */
-extern bool graph_cache_overlay(GraphCacheView *view);
+extern bool graph_cache_read_delta(GraphCacheView *view);
 
 #endif							/* REASON_CACHE_DELTA_H */

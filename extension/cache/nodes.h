@@ -9,7 +9,7 @@
 
 #include "cache/view.h"
 
-/* The place of a node by its number; GRAPH_CACHE_NO_NODE if neither generation nor overlay has it. */
+/* The place of a node by its number; GRAPH_CACHE_NO_NODE if neither generation nor delta has it. */
 extern uint32 graph_cache_find(GraphCacheView *view, int64 no);
 
 /* Adds a node that graph_cache_find() does not find. */

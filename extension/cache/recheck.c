@@ -37,7 +37,7 @@ compare_nodes(void *argument, const GraphEntry *entries, int count)
 			memcmp(&entries[i].record.id, &view->nodes[node].id, UUID_LEN) != 0)
 			continue;
 		recheck->same++;
-		/* Counted by graph_cache_overlay(), which made room for all. */
+		/* Counted by graph_cache_read_delta(), which made room for all. */
 		view->moved[view->moved_count].node = node;
 		view->moved[view->moved_count].tid = entries[i].tid;
 		view->moved_count++;

@@ -4,7 +4,7 @@
  *
  * First graph_cache_view() finds out what changed, which costs next to nothing;
  * whether using it pays, the caller can tell from `blocks_to_read`.  Then
- * graph_cache_overlay() reads that much.  From then on nodes are numbered: those of the generation
+ * graph_cache_read_delta() reads that much.  From then on nodes are numbered: those of the generation
  * from 0, others from node_count on; edges likewise.
  */
 #ifndef REASON_CACHE_VIEW_H
@@ -91,7 +91,7 @@ typedef struct GraphCacheView
 	uint32		suspect_page_count;
 	uint32		suspect_page_capacity;
 
-	/* Set by graph_cache_overlay(). */
+	/* Set by graph_cache_read_delta(). */
 	bool		is_plain;		/* links can be taken as they are */
 	bool		ask_horizon;
 	uint64	   *hidden;			/* bits of edges that are not to be used; NULL: none */

@@ -10,7 +10,7 @@
 #include "cache/view.h"
 #include "trace/result.h"
 
-/* In the adjacency cache, after graph_cache_overlay(). */
+/* In the adjacency cache, after graph_cache_read_delta(). */
 extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view);
 
 /* trace_rows_read() of a trace that trace_cached() ran. */

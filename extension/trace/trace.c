@@ -64,7 +64,7 @@ search(const Trace *question, const GraphNode *start, GraphCacheView *view)
 {
 	Trace	   *trace;
 
-	if (!graph_cache_overlay(view))
+	if (!graph_cache_read_delta(view))
 		return NULL;
 	trace = again(question);
 	trace_cached(trace, start, view);
