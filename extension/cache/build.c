@@ -411,7 +411,7 @@ make_links(Build *build)
 }
 
 static void
-make_knots(Build *build)
+make_cyclic_nodes(Build *build)
 {
 	GraphCacheGeneration *generation = build->generation;
 	Size		size = ((Size) generation->node_count + 63) / 64 * sizeof(uint64);
@@ -422,8 +422,8 @@ make_knots(Build *build)
 		return;
 	place = take(build, size);
 	memset(graph_cache_at(generation, char, place), 0, size);
-	if (graph_cache_find_knots(build->graph, generation, graph_cache_at(generation, uint64, place)))
-		generation->knots = place;
+	if (graph_cache_find_cyclic_nodes(build->graph, generation, graph_cache_at(generation, uint64, place)))
+		generation->cyclic_nodes = place;
 }
 
 /* ---------------------------------------------------------------- all of it */
@@ -453,7 +453,7 @@ graph_cache_build(const GraphCacheRoom *room)
 	read_nodes(&build, strategy);
 	read_edges(&build, strategy);
 	make_links(&build);
-	make_knots(&build);
+	make_cyclic_nodes(&build);
 	write_divisions(&build);
 	write_traits(&build, GRAPH_CACHE_NODE);
 	write_traits(&build, GRAPH_CACHE_EDGE);

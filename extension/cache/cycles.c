@@ -19,7 +19,7 @@
 /* Of a node whose component is known. */
 #define DONE PG_UINT32_MAX
 
-typedef struct Knots
+typedef struct CycleSearch
 {
 	const GraphCacheHead *heads;
 	const uint32 *links;
@@ -33,104 +33,104 @@ typedef struct Knots
 	uint32		found;
 	uint64	   *bits;
 	bool		any;
-} Knots;
+} CycleSearch;
 
 static void
-tie(Knots *knots, uint32 node)
+mark_cyclic(CycleSearch *search, uint32 node)
 {
-	knots->bits[node / 64] |= UINT64CONST(1) << (node % 64);
-	knots->any = true;
+	search->bits[node / 64] |= UINT64CONST(1) << (node % 64);
+	search->any = true;
 }
 
 static void
-enter(Knots *knots, uint32 node)
+enter(CycleSearch *search, uint32 node)
 {
-	knots->order[node] = knots->low[node] = ++knots->found;
-	knots->next[node] = 0;
-	knots->path[knots->path_length++] = node;
-	knots->open[knots->open_count++] = node;
+	search->order[node] = search->low[node] = ++search->found;
+	search->next[node] = 0;
+	search->path[search->path_length++] = node;
+	search->open[search->open_count++] = node;
 }
 
 /* All links of the node at the end of the path were followed. */
 static void
-leave(Knots *knots, uint32 node)
+leave(CycleSearch *search, uint32 node)
 {
-	bool		is_alone = knots->open[knots->open_count - 1] == node;
+	bool		is_alone = search->open[search->open_count - 1] == node;
 	uint32		last;
 
-	knots->path_length--;
-	if (knots->path_length > 0)
+	search->path_length--;
+	if (search->path_length > 0)
 	{
-		uint32		before = knots->path[knots->path_length - 1];
+		uint32		before = search->path[search->path_length - 1];
 
-		knots->low[before] = Min(knots->low[before], knots->low[node]);
+		search->low[before] = Min(search->low[before], search->low[node]);
 	}
-	if (knots->low[node] != knots->order[node])
+	if (search->low[node] != search->order[node])
 		return;
 	do
 	{
-		last = knots->open[--knots->open_count];
-		knots->low[last] = DONE;
+		last = search->open[--search->open_count];
+		search->low[last] = DONE;
 		if (!is_alone)
-			tie(knots, last);
+			mark_cyclic(search, last);
 	} while (last != node);
 }
 
 static void
-visit(Knots *knots, uint32 root)
+visit(CycleSearch *search, uint32 root)
 {
-	enter(knots, root);
-	for (uint32 steps = 1; knots->path_length > 0; steps++)
+	enter(search, root);
+	for (uint32 steps = 1; search->path_length > 0; steps++)
 	{
-		uint32		node = knots->path[knots->path_length - 1];
-		const GraphCacheHead *head = &knots->heads[node];
+		uint32		node = search->path[search->path_length - 1];
+		const GraphCacheHead *head = &search->heads[node];
 		uint32		target;
 
 		if (steps % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (knots->next[node] == head[1].begin - head->begin)
+		if (search->next[node] == head[1].begin - head->begin)
 		{
-			leave(knots, node);
+			leave(search, node);
 			continue;
 		}
-		target = graph_cache_first_link(knots->links, head)[knots->next[node]++];
+		target = graph_cache_first_link(search->links, head)[search->next[node]++];
 		if (target == node)
-			tie(knots, node);
-		else if (knots->order[target] == 0)
-			enter(knots, target);
+			mark_cyclic(search, node);
+		else if (search->order[target] == 0)
+			enter(search, target);
 		else
-			knots->low[node] = Min(knots->low[node], knots->low[target]);
+			search->low[node] = Min(search->low[node], search->low[target]);
 	}
 }
 
 bool
-graph_cache_find_knots(Graph *graph, const GraphCacheGeneration *generation, uint64 *bits)
+graph_cache_find_cyclic_nodes(Graph *graph, const GraphCacheGeneration *generation, uint64 *bits)
 {
 	uint32		count = generation->node_count;
 	Size		size = (Size) count * sizeof(uint32);
 	uint32	  **arrays[5];
-	Knots		knots = {
+	CycleSearch		search = {
 		.heads = graph_cache_at(generation, GraphCacheHead, generation->heads[GRAPH_ANCESTORS]),
 		.links = graph_cache_at(generation, uint32, generation->links[GRAPH_ANCESTORS]),
 		.bits = bits
 	};
 
-	arrays[0] = &knots.order;
-	arrays[1] = &knots.low;
-	arrays[2] = &knots.next;
-	arrays[3] = &knots.path;
-	arrays[4] = &knots.open;
+	arrays[0] = &search.order;
+	arrays[1] = &search.low;
+	arrays[2] = &search.next;
+	arrays[3] = &search.path;
+	arrays[4] = &search.open;
 	for (int i = 0; i < (int) lengthof(arrays); i++)
 		*arrays[i] = graph_alloc(graph, size);
-	memset(knots.order, 0, size);
+	memset(search.order, 0, size);
 	for (uint32 node = 0; node < count; node++)
 	{
 		if (node % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (knots.order[node] == 0)
-			visit(&knots, node);
+		if (search.order[node] == 0)
+			visit(&search, node);
 	}
 	for (int i = 0; i < (int) lengthof(arrays); i++)
 		graph_grow(graph, *arrays[i], size, 0);
-	return knots.any;
+	return search.any;
 }

@@ -11,6 +11,6 @@
 #include "graph/types.h"
 
 /* Sets the bits, all clear before, of the nodes that an edge leads back to, itself or by way of others; false: none. */
-extern bool graph_cache_find_knots(Graph *graph, const GraphCacheGeneration *generation, uint64 *bits);
+extern bool graph_cache_find_cyclic_nodes(Graph *graph, const GraphCacheGeneration *generation, uint64 *bits);
 
 #endif							/* REASON_CACHE_CYCLES_H */

@@ -433,7 +433,7 @@ where_cycles_may_be(const GraphCacheView *view)
 
 	if (view->extra_link_count > 0 && (view->extra_against_time || generation->against_time > 0))
 		return GRAPH_CACHE_CYCLES;
-	return generation->knots != 0 ? GRAPH_CACHE_KNOTS : GRAPH_CACHE_NO_CYCLES;
+	return generation->cyclic_nodes != 0 ? GRAPH_CACHE_CYCLIC_NODES : GRAPH_CACHE_NO_CYCLES;
 }
 
 bool
@@ -455,8 +455,8 @@ graph_cache_read_delta(GraphCacheView *view)
 			return false;
 	}
 	view->cycles = where_cycles_may_be(view);
-	if (view->cycles == GRAPH_CACHE_KNOTS)
-		view->knots = graph_cache_at(view->generation, uint64, view->generation->knots);
+	if (view->cycles == GRAPH_CACHE_CYCLIC_NODES)
+		view->cyclic_nodes = graph_cache_at(view->generation, uint64, view->generation->cyclic_nodes);
 	/* A node that the generation does not have has no head there, even if nothing leads to it. */
 	view->is_plain = !view->hidden && !view->hidden_nodes && !view->filter && view->extra_link_count == 0 &&
 		view->extra_node_count == 0 && !view->ask_horizon;

@@ -56,7 +56,7 @@ typedef struct GraphCacheSuspectPage
 typedef enum GraphCacheCycles
 {
 	GRAPH_CACHE_NO_CYCLES,
-	GRAPH_CACHE_KNOTS,			/* between nodes of the generation that lie on a cycle */
+	GRAPH_CACHE_CYCLIC_NODES,			/* between nodes of the generation that lie on a cycle */
 	GRAPH_CACHE_CYCLES			/* anywhere */
 } GraphCacheCycles;
 
@@ -106,7 +106,7 @@ typedef struct GraphCacheView
 	uint64	   *has_extra;		/* bits of nodes with extra links */
 	bool		extra_against_time;	/* one of them leads from a cause to an effect that does not come after it */
 	GraphCacheCycles cycles;
-	const uint64 *knots;
+	const uint64 *cyclic_nodes;
 	GraphCacheMoved *moved;		/* by node */
 	uint32		moved_count;
 

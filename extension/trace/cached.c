@@ -296,14 +296,14 @@ run_levels(TraceSearch *search)
 /* ---------------------------------------------------------------- positions */
 
 static inline bool
-is_in_knot(const GraphCacheView *view, uint32 node)
+is_cyclic(const GraphCacheView *view, uint32 node)
 {
 	if (view->cycles == GRAPH_CACHE_CYCLES)
 		return true;
-	return node < view->node_count && ((view->knots[node / 64] >> (node % 64)) & 1) != 0;
+	return node < view->node_count && ((view->cyclic_nodes[node / 64] >> (node % 64)) & 1) != 0;
 }
 
-/* Of nodes in knots alone, unless all are asked for. */
+/* Of nodes in cyclic_nodes alone, unless all are asked for. */
 static void
 make_positions(TraceSearch *search, bool all)
 {
@@ -312,7 +312,7 @@ make_positions(TraceSearch *search, bool all)
 	{
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
-		if (all || is_in_knot(search->view, search->nodes[i]))
+		if (all || is_cyclic(search->view, search->nodes[i]))
 			*graph_map_slot(&search->positions, search->nodes[i]) = i + 1;
 	}
 }
@@ -343,7 +343,7 @@ collect_returns_of(TraceSearch *search, uint32 position, uint32 level_begin)
 
 		if (i % 4096 == 4095)
 			CHECK_FOR_INTERRUPTS();
-		if (!is_in_knot(view, links.nodes[i]))
+		if (!is_cyclic(view, links.nodes[i]))
 			continue;
 		/* The greatest number, if it was not reached. */
 		target = graph_map_get(&search->positions, links.nodes[i]) - 1;
@@ -363,7 +363,7 @@ collect_returns(TraceSearch *search)
 		{
 			if (position % 1024 == 1023)
 				CHECK_FOR_INTERRUPTS();
-			if (is_in_knot(search->view, search->nodes[position]))
+			if (is_cyclic(search->view, search->nodes[position]))
 				collect_returns_of(search, position, trace->level[level]);
 		}
 	}
