@@ -68,10 +68,10 @@ graph_cache_write_names(const GraphCacheNames *names, char *to)
 	}
 }
 
-/* ---------------------------------------------------------------- traits */
+/* ---------------------------------------------------------------- attributes */
 
 static uint8
-place_of_type(Graph *graph, GraphCacheTraitSet *set, Datum type)
+place_of_type(Graph *graph, GraphCacheAttributeSet *set, Datum type)
 {
 	uint32		place = graph_cache_place_of_name(graph, &set->types, type, GRAPH_CACHE_OTHER);
 
@@ -81,7 +81,7 @@ place_of_type(Graph *graph, GraphCacheTraitSet *set, Datum type)
 
 /* Values are the same if their bytes are. */
 static uint8
-place_of_value(GraphCacheTraitSet *set, double value)
+place_of_value(GraphCacheAttributeSet *set, double value)
 {
 	for (uint32 i = 0; i < set->value_count; i++)
 	{
@@ -93,7 +93,7 @@ place_of_value(GraphCacheTraitSet *set, double value)
 			return (uint8) place;
 		}
 	}
-	if (set->value_count == GRAPH_CACHE_TRAIT_VALUES)
+	if (set->value_count == GRAPH_CACHE_ATTRIBUTE_VALUES)
 	{
 		set->other_numbers++;
 		return GRAPH_CACHE_OTHER;
@@ -103,37 +103,37 @@ place_of_value(GraphCacheTraitSet *set, double value)
 	return (uint8) set->value_count++;
 }
 
-GraphCacheTrait
-graph_cache_trait_of_node(Graph *graph, GraphCacheTraitSet *set, const Datum *values)
+GraphCacheAttribute
+graph_cache_attribute_of_node(Graph *graph, GraphCacheAttributeSet *set, const Datum *values)
 {
 	Datum		metadata = values[NODE_METADATA - 1];
-	GraphCacheTrait trait = {.type = place_of_type(graph, set, values[NODE_TYPE - 1])};
+	GraphCacheAttribute attribute = {.type = place_of_type(graph, set, values[NODE_TYPE - 1])};
 	double		confidence;
 
 	/* Compressed, or not in the row */
 	if (VARATT_IS_EXTENDED(DatumGetPointer(metadata)) && !VARATT_IS_SHORT(DatumGetPointer(metadata)))
 	{
 		set->other_numbers++;
-		trait.number = GRAPH_CACHE_OTHER;
+		attribute.number = GRAPH_CACHE_OTHER;
 	}
 	else
-		trait.number = graph_confidence(metadata, &confidence) ? place_of_value(set, confidence) : GRAPH_CACHE_NO_NUMBER;
-	return trait;
+		attribute.number = graph_confidence(metadata, &confidence) ? place_of_value(set, confidence) : GRAPH_CACHE_NO_NUMBER;
+	return attribute;
 }
 
-GraphCacheTrait
-graph_cache_trait_of_edge(Graph *graph, GraphCacheTraitSet *set, const Datum *values)
+GraphCacheAttribute
+graph_cache_attribute_of_edge(Graph *graph, GraphCacheAttributeSet *set, const Datum *values)
 {
-	GraphCacheTrait trait = {
+	GraphCacheAttribute attribute = {
 		.type = place_of_type(graph, set, values[EDGE_TYPE - 1]),
 		.number = place_of_value(set, DatumGetFloat8(values[EDGE_WEIGHT - 1]))
 	};
 
-	return trait;
+	return attribute;
 }
 
 #define ST_SORT sort_placed
-#define ST_ELEMENT_TYPE GraphCachePlacedTrait
+#define ST_ELEMENT_TYPE GraphCachePlacedAttribute
 #define ST_COMPARE(a, b) ItemPointerCompare((ItemPointer) &(a)->tid, (ItemPointer) &(b)->tid)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
@@ -141,10 +141,10 @@ graph_cache_trait_of_edge(Graph *graph, GraphCacheTraitSet *set, const Datum *va
 #include "lib/sort_template.h"
 
 void
-graph_cache_place_traits(GraphCachePlacedTrait *placed, uint32 count, const uint32 *by_tid, GraphCacheTrait *traits)
+graph_cache_place_attributes(GraphCachePlacedAttribute *placed, uint32 count, const uint32 *by_tid, GraphCacheAttribute *attributes)
 {
 	/* They are in order already, but for versions of rows within a block. */
 	sort_placed(placed, count);
 	for (uint32 i = 0; i < count; i++)
-		traits[by_tid[i]] = placed[i].trait;
+		attributes[by_tid[i]] = placed[i].attribute;
 }

@@ -36,28 +36,28 @@ extern uint32 graph_cache_place_of_name(Graph *graph, GraphCacheNames *names, Da
 extern Size graph_cache_names_size(const GraphCacheNames *names);
 extern void graph_cache_write_names(const GraphCacheNames *names, char *to);
 
-typedef struct GraphCacheTraitSet
+typedef struct GraphCacheAttributeSet
 {
 	GraphCacheNames types;
-	double		values[GRAPH_CACHE_TRAIT_VALUES];
+	double		values[GRAPH_CACHE_ATTRIBUTE_VALUES];
 	uint32		value_count;
 	uint32		last_value;
 	uint32		other_types;	/* records whose type, or number, has to be looked at */
 	uint32		other_numbers;
-} GraphCacheTraitSet;
+} GraphCacheAttributeSet;
 
-extern GraphCacheTrait graph_cache_trait_of_node(Graph *graph, GraphCacheTraitSet *set, const Datum *values);
-extern GraphCacheTrait graph_cache_trait_of_edge(Graph *graph, GraphCacheTraitSet *set, const Datum *values);
+extern GraphCacheAttribute graph_cache_attribute_of_node(Graph *graph, GraphCacheAttributeSet *set, const Datum *values);
+extern GraphCacheAttribute graph_cache_attribute_of_edge(Graph *graph, GraphCacheAttributeSet *set, const Datum *values);
 
 /* Of a node, before it has its place among the others. */
-typedef struct GraphCachePlacedTrait
+typedef struct GraphCachePlacedAttribute
 {
 	ItemPointerData tid;
-	GraphCacheTrait trait;
-} GraphCachePlacedTrait;
+	GraphCacheAttribute attribute;
+} GraphCachePlacedAttribute;
 
-/* Gives each node its trait; by_tid: nodes by place in the heap. Sorts what it is given. */
-extern void graph_cache_place_traits(GraphCachePlacedTrait *placed, uint32 count, const uint32 *by_tid, GraphCacheTrait *traits);
+/* Gives each node its attribute; by_tid: nodes by place in the heap. Sorts what it is given. */
+extern void graph_cache_place_attributes(GraphCachePlacedAttribute *placed, uint32 count, const uint32 *by_tid, GraphCacheAttribute *attributes);
 
 /* ---------------------------------------------------------------- reading */
 

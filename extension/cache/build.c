@@ -59,11 +59,11 @@ typedef struct Build
 	uint32		ends_capacity;
 
 	GraphCacheNames divisions;
-	GraphCacheTraitSet trait_set[GRAPH_CACHE_TABLES];
-	GraphCachePlacedTrait *node_traits;
-	uint32		node_traits_capacity;
-	GraphCacheTrait *edge_traits;
-	uint32		edge_traits_capacity;
+	GraphCacheAttributeSet attribute_set[GRAPH_CACHE_TABLES];
+	GraphCachePlacedAttribute *node_attributes;
+	uint32		node_attributes_capacity;
+	GraphCacheAttribute *edge_attributes;
+	uint32		edge_attributes_capacity;
 	TimestampTz latest;			/* of the edges of this block */
 	TimestampTz earliest;
 } Build;
@@ -99,7 +99,7 @@ report_irregular(const char *what)
 			 errmsg("cannot cache the adjacency of this graph: %s", what)));
 }
 
-/* ---------------------------------------------------------------- divisions and traits */
+/* ---------------------------------------------------------------- divisions and attributes */
 
 static uint16
 division_index(Build *build, Datum name)
@@ -128,20 +128,20 @@ write_divisions(Build *build)
 	build->generation->divisions = write_names(build, &build->divisions);
 }
 
-/* The traits themselves are there. */
+/* The attributes themselves are there. */
 static void
-write_traits(Build *build, GraphCacheTableKind kind)
+write_attributes(Build *build, GraphCacheTableKind kind)
 {
-	GraphCacheTraits *traits = &build->generation->traits[kind];
-	const GraphCacheTraitSet *set = &build->trait_set[kind];
+	GraphCacheAttributes *attributes = &build->generation->attributes[kind];
+	const GraphCacheAttributeSet *set = &build->attribute_set[kind];
 
-	traits->type_count = set->types.count;
-	traits->types = write_names(build, &set->types);
-	traits->value_count = set->value_count;
-	traits->values = take(build, set->value_count * sizeof(double));
-	memcpy(graph_cache_at(build->generation, double, traits->values), set->values, set->value_count * sizeof(double));
-	traits->other_types = set->other_types;
-	traits->other_numbers = set->other_numbers;
+	attributes->type_count = set->types.count;
+	attributes->types = write_names(build, &set->types);
+	attributes->value_count = set->value_count;
+	attributes->values = take(build, set->value_count * sizeof(double));
+	memcpy(graph_cache_at(build->generation, double, attributes->values), set->values, set->value_count * sizeof(double));
+	attributes->other_types = set->other_types;
+	attributes->other_numbers = set->other_numbers;
 }
 
 /* ---------------------------------------------------------------- tables */
@@ -205,10 +205,10 @@ add_node(void *argument, HeapTuple tuple, const Datum *values)
 	node->id = *DatumGetUUIDP(values[NODE_ID - 1]);
 	node->tid = tuple->t_self;
 	node->division = division_index(build, values[NODE_DIVISION - 1]);
-	graph_reserve(build->graph, build->node_traits, generation->node_count, build->node_traits_capacity);
-	build->node_traits[generation->node_count].tid = tuple->t_self;
-	build->node_traits[generation->node_count].trait =
-		graph_cache_trait_of_node(build->graph, &build->trait_set[GRAPH_CACHE_NODE], values);
+	graph_reserve(build->graph, build->node_attributes, generation->node_count, build->node_attributes_capacity);
+	build->node_attributes[generation->node_count].tid = tuple->t_self;
+	build->node_attributes[generation->node_count].attribute =
+		graph_cache_attribute_of_node(build->graph, &build->attribute_set[GRAPH_CACHE_NODE], values);
 	generation->last_no = Max(generation->last_no, node->no);
 	generation->node_count++;
 }
@@ -280,9 +280,9 @@ read_nodes(Build *build, BufferAccessStrategy strategy)
 		by_no[i] = by_tid[i] = i;
 	sort_by_no(by_no, generation->node_count, build->nodes);
 	sort_by_tid(by_tid, generation->node_count, build->nodes);
-	generation->traits[GRAPH_CACHE_NODE].traits = take(build, (Size) generation->node_count * sizeof(GraphCacheTrait));
-	graph_cache_place_traits(build->node_traits, generation->node_count, by_tid,
-							 graph_cache_at(generation, GraphCacheTrait, generation->traits[GRAPH_CACHE_NODE].traits));
+	generation->attributes[GRAPH_CACHE_NODE].attributes = take(build, (Size) generation->node_count * sizeof(GraphCacheAttribute));
+	graph_cache_place_attributes(build->node_attributes, generation->node_count, by_tid,
+							 graph_cache_at(generation, GraphCacheAttribute, generation->attributes[GRAPH_CACHE_NODE].attributes));
 	graph_map_init(&build->numbers, build->graph);
 	for (uint32 i = 0; i < generation->node_count; i++)
 	{
@@ -327,8 +327,8 @@ add_edge(void *argument, HeapTuple tuple, const Datum *values)
 	build->ends[count].created_at = DatumGetTimestampTz(values[EDGE_CREATED_AT - 1]);
 	build->latest = Max(build->latest, build->ends[count].created_at);
 	build->earliest = Min(build->earliest, build->ends[count].created_at);
-	graph_reserve(build->graph, build->edge_traits, count, build->edge_traits_capacity);
-	build->edge_traits[count] = graph_cache_trait_of_edge(build->graph, &build->trait_set[GRAPH_CACHE_EDGE], values);
+	graph_reserve(build->graph, build->edge_attributes, count, build->edge_attributes_capacity);
+	build->edge_attributes[count] = graph_cache_attribute_of_edge(build->graph, &build->attribute_set[GRAPH_CACHE_EDGE], values);
 	generation->last_no = Max(generation->last_no, edge->no);
 	generation->edge_count++;
 }
@@ -344,7 +344,7 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	uint32	   *first_edge;
 	TimestampTz *latest;
 	TimestampTz *earliest;
-	Size		traits_size;
+	Size		attributes_size;
 
 	generation->latest = take(build, table->blocks * sizeof(TimestampTz));
 	generation->earliest = take(build, table->blocks * sizeof(TimestampTz));
@@ -386,10 +386,10 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	graph_block_end(&reader);
 	end_table(build, GRAPH_CACHE_EDGE);
 	take(build, (Size) generation->edge_count * sizeof(GraphCacheEdge));
-	traits_size = (Size) generation->edge_count * sizeof(GraphCacheTrait);
-	generation->traits[GRAPH_CACHE_EDGE].traits = take(build, traits_size);
-	if (traits_size > 0)
-		memcpy(graph_cache_at(generation, char, generation->traits[GRAPH_CACHE_EDGE].traits), build->edge_traits, traits_size);
+	attributes_size = (Size) generation->edge_count * sizeof(GraphCacheAttribute);
+	generation->attributes[GRAPH_CACHE_EDGE].attributes = take(build, attributes_size);
+	if (attributes_size > 0)
+		memcpy(graph_cache_at(generation, char, generation->attributes[GRAPH_CACHE_EDGE].attributes), build->edge_attributes, attributes_size);
 }
 
 /* ---------------------------------------------------------------- links */
@@ -455,8 +455,8 @@ graph_cache_build(const GraphCacheRoom *room)
 	make_links(&build);
 	make_cyclic_nodes(&build);
 	write_divisions(&build);
-	write_traits(&build, GRAPH_CACHE_NODE);
-	write_traits(&build, GRAPH_CACHE_EDGE);
+	write_attributes(&build, GRAPH_CACHE_NODE);
+	write_attributes(&build, GRAPH_CACHE_EDGE);
 	build.generation->size = build.used;
 	graph_cache_publish(room, build.used, TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()));
 

@@ -21,10 +21,10 @@ static void
 judge_types(GraphCacheVerdicts *verdicts, const GraphCacheGeneration *generation, GraphCacheTableKind kind,
 			int count, const RecordText *names)
 {
-	const GraphCacheTraits *traits = &generation->traits[kind];
-	Size		place = traits->types;
+	const GraphCacheAttributes *attributes = &generation->attributes[kind];
+	Size		place = attributes->types;
 
-	for (uint32 i = 0; i < traits->type_count; i++)
+	for (uint32 i = 0; i < attributes->type_count; i++)
 		verdicts->types[i] = graph_filter_accepts_name(graph_cache_next_name(generation, &place), count, names) ?
 			GRAPH_CACHE_ACCEPTED : GRAPH_CACHE_REFUSED;
 	verdicts->types[GRAPH_CACHE_OTHER] = GRAPH_CACHE_LOOK;
@@ -33,10 +33,10 @@ judge_types(GraphCacheVerdicts *verdicts, const GraphCacheGeneration *generation
 static void
 judge_numbers(GraphCacheVerdicts *verdicts, const GraphCacheGeneration *generation, GraphCacheTableKind kind, double least)
 {
-	const GraphCacheTraits *traits = &generation->traits[kind];
-	const double *values = graph_cache_at(generation, double, traits->values);
+	const GraphCacheAttributes *attributes = &generation->attributes[kind];
+	const double *values = graph_cache_at(generation, double, attributes->values);
 
-	for (uint32 i = 0; i < traits->value_count; i++)
+	for (uint32 i = 0; i < attributes->value_count; i++)
 		verdicts->numbers[i] = values[i] >= least ? GRAPH_CACHE_ACCEPTED : GRAPH_CACHE_REFUSED;
 	verdicts->numbers[GRAPH_CACHE_NO_NUMBER] = GRAPH_CACHE_REFUSED;
 	verdicts->numbers[GRAPH_CACHE_OTHER] = GRAPH_CACHE_LOOK;
@@ -47,23 +47,23 @@ static bool
 judge(GraphCacheVerdicts *verdicts, const GraphCacheGeneration *generation, GraphCacheTableKind kind,
 	  int type_count, const RecordText *types, bool has_least, double least)
 {
-	const GraphCacheTraits *traits = &generation->traits[kind];
+	const GraphCacheAttributes *attributes = &generation->attributes[kind];
 	uint32		others = 0;
 
 	if (type_count < 0 && !has_least)
 		return true;
-	verdicts->traits = graph_cache_at(generation, GraphCacheTrait, traits->traits);
+	verdicts->attributes = graph_cache_at(generation, GraphCacheAttribute, attributes->attributes);
 	memset(verdicts->types, GRAPH_CACHE_ACCEPTED, sizeof(verdicts->types));
 	memset(verdicts->numbers, GRAPH_CACHE_ACCEPTED, sizeof(verdicts->numbers));
 	if (type_count >= 0)
 	{
 		judge_types(verdicts, generation, kind, type_count, types);
-		others += traits->other_types;
+		others += attributes->other_types;
 	}
 	if (has_least)
 	{
 		judge_numbers(verdicts, generation, kind, least);
-		others += traits->other_numbers;
+		others += attributes->other_numbers;
 	}
 	return others <= (kind == GRAPH_CACHE_NODE ? generation->node_count : generation->edge_count) / ROWS_PER_LOOK;
 }
@@ -132,7 +132,7 @@ graph_cache_filter_begin(GraphCacheView *view, const GraphFilter *asked, int64 s
 	filter->asked = asked;
 	filter->start_no = start_no;
 	filter->start = graph_cache_find(view, start_no);
-	filter->nodes.traits = filter->edges.traits = NULL;
+	filter->nodes.attributes = filter->edges.attributes = NULL;
 	filter->nodes_too_late = view->node_count;
 	filter->edges_in_time = filter->edges_too_late = view->edge_count;
 	pays = judge(&filter->nodes, view->generation, GRAPH_CACHE_NODE, asked->type_count, asked->types,
@@ -195,12 +195,12 @@ look_at_node(GraphCacheView *view, uint32 node)
 static inline uint8
 verdict_of(const GraphCacheVerdicts *verdicts, uint32 place)
 {
-	GraphCacheTrait trait;
+	GraphCacheAttribute attribute;
 
-	if (!verdicts->traits)
+	if (!verdicts->attributes)
 		return GRAPH_CACHE_ACCEPTED;
-	trait = verdicts->traits[place];
-	return verdicts->types[trait.type] & verdicts->numbers[trait.number];
+	attribute = verdicts->attributes[place];
+	return verdicts->types[attribute.type] & verdicts->numbers[attribute.number];
 }
 
 static inline uint8

@@ -2,7 +2,7 @@
  * filter.h
  *		Which links of the adjacency cache a filter lets a trace follow.
  *
- * Types, weights and confidences are told by traits (cache/attributes.h).  Nodes are numbered in the
+ * Types, weights and confidences are told by attributes (cache/attributes.h).  Nodes are numbered in the
  * order of time, so that as_of is a bound among them; edges lie in the heap in that order, almost, so
  * that only those of a few blocks have to be looked at.  Whatever the cache cannot tell, the row does.
  */
@@ -21,8 +21,8 @@
 
 typedef struct GraphCacheVerdicts
 {
-	const GraphCacheTrait *traits;	/* NULL: nothing is asked of them */
-	uint8		types[256];		/* by trait */
+	const GraphCacheAttribute *attributes;	/* NULL: nothing is asked of them */
+	uint8		types[256];		/* by attribute */
 	uint8		numbers[256];
 } GraphCacheVerdicts;
 

@@ -71,26 +71,26 @@ typedef struct GraphCacheHead
 } GraphCacheHead;
 
 /* What filters ask of a node or edge: see cache/attributes.h. */
-typedef struct GraphCacheTrait
+typedef struct GraphCacheAttribute
 {
 	uint8		type;			/* its place among the names, or GRAPH_CACHE_OTHER */
 	uint8		number;			/* that of its confidence or weight among the values, or ... */
-} GraphCacheTrait;
+} GraphCacheAttribute;
 
 #define GRAPH_CACHE_OTHER 255	/* the row has it */
 #define GRAPH_CACHE_NO_NUMBER 254	/* it states no confidence */
-#define GRAPH_CACHE_TRAIT_VALUES 254
+#define GRAPH_CACHE_ATTRIBUTE_VALUES 254
 
-typedef struct GraphCacheTraits
+typedef struct GraphCacheAttributes
 {
-	Size		traits;			/* GraphCacheTrait of each node or edge */
+	Size		attributes;			/* GraphCacheAttribute of each node or edge */
 	uint32		type_count;
 	Size		types;			/* each a uint32 length and as many bytes */
 	uint32		value_count;
 	Size		values;			/* double */
 	uint32		other_types;	/* records of which the row has it */
 	uint32		other_numbers;
-} GraphCacheTraits;
+} GraphCacheAttributes;
 
 typedef enum GraphCacheTableKind
 {
@@ -139,7 +139,7 @@ typedef struct GraphCacheGeneration
 	Size		first_edge;		/* uint32: of each block of the heap, and one more */
 	Size		latest;			/* TimestampTz of each block: no edge of it, or of one before, was recorded later */
 	Size		earliest;		/* ... no edge of it, or of one behind, was recorded earlier */
-	GraphCacheTraits traits[GRAPH_CACHE_TABLES];
+	GraphCacheAttributes attributes[GRAPH_CACHE_TABLES];
 	Size		heads[2];		/* GraphCacheHead of each node, and one more, by GraphDirection */
 	Size		links[2];		/* uint32: of each node first the other ends, then the edges */
 	uint32		against_time;	/* edges whose cause does not come before their effect */
