@@ -30,7 +30,7 @@ _PG_init(void)
 	trace_define_parameters();
 	trace_path_define();
 	graph_cache_define_parameters();
-	moments_define();
+	watermarks_define();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

@@ -27,7 +27,7 @@ next_record_no(void)
 	 */
 	(void) GetTopTransactionId();
 	no = nextval_internal(sequence, false);
-	moments_drawn(sequence, no);
+	watermarks_drawn(sequence, no);
 	return no;
 }
 

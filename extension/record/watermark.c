@@ -19,16 +19,16 @@
 #include "storage/shmem.h"
 #include "utils/rel.h"
 
-/* Numbers after which whoever draws one notes a moment. */
+/* Numbers after which whoever draws one notes a watermark. */
 #define DISTANCE 256
 /* Gaps are then a third of their age over a hundred million numbers, half of it over some billions. */
 #define KEPT 64
-/* Of more databases than that, those whose moments were noted last are kept. */
+/* Of more databases than that, those whose watermarks were noted last are kept. */
 #define DATABASES 64
 #define TRANCHE "reasoning_graph_moments"
 
 /* Of one database. */
-typedef struct Moments
+typedef struct Watermarks
 {
 	Oid			database;		/* invalid: none */
 	Oid			sequence;
@@ -36,19 +36,19 @@ typedef struct Moments
 	int			count;
 	uint64		used_at;		/* by turns */
 	pg_atomic_uint64 newest_no; /* of the last one; may be read without the lock */
-	Moment		moments[KEPT];	/* ascending by both */
-} Moments;
+	Watermark		watermarks[KEPT];	/* ascending by both */
+} Watermarks;
 
 typedef struct Control
 {
 	uint64		turn;
-	Moments		databases[DATABASES];
+	Watermarks		databases[DATABASES];
 } Control;
 
 static Control *control;		/* NULL: not preloaded */
 static LWLock *lock;
-static Moments of_session;
-static Moments *known;			/* this database's, unless another took its place */
+static Watermarks of_session;
+static Watermarks *known;			/* this database's, unless another took its place */
 
 static shmem_request_hook_type next_request_hook;
 static shmem_startup_hook_type next_startup_hook;
@@ -84,7 +84,7 @@ set_up_memory(void)
 }
 
 void
-moments_define(void)
+watermarks_define(void)
 {
 	pg_atomic_init_u64(&of_session.newest_no, 0);
 	if (!process_shared_preload_libraries_in_progress)
@@ -112,26 +112,26 @@ release(void)
 }
 
 static void
-forget(Moments *moments)
+forget(Watermarks *watermarks)
 {
-	moments->count = 0;
-	pg_atomic_write_u64(&moments->newest_no, 0);
+	watermarks->count = 0;
+	pg_atomic_write_u64(&watermarks->newest_no, 0);
 }
 
 /* Under the exclusive lock: this database's place, or that of the one that has noted nothing for longest. */
-static Moments *
+static Watermarks *
 place_in_memory(void)
 {
-	Moments    *longest = &control->databases[0];
+	Watermarks    *longest = &control->databases[0];
 
 	for (int i = 0; i < DATABASES; i++)
 	{
-		Moments    *moments = &control->databases[i];
+		Watermarks    *watermarks = &control->databases[i];
 
-		if (moments->database == MyDatabaseId)
-			return moments;
-		if (moments->used_at < longest->used_at)
-			longest = moments;
+		if (watermarks->database == MyDatabaseId)
+			return watermarks;
+		if (watermarks->used_at < longest->used_at)
+			longest = watermarks;
 	}
 	forget(longest);
 	longest->database = MyDatabaseId;
@@ -141,13 +141,13 @@ place_in_memory(void)
 }
 
 static inline bool
-is_own(const Moments *moments)
+is_own(const Watermarks *watermarks)
 {
-	return moments != NULL && moments->database == MyDatabaseId;
+	return watermarks != NULL && watermarks->database == MyDatabaseId;
 }
 
-static Moments *
-own_moments(void)
+static Watermarks *
+own_watermarks(void)
 {
 	if (is_own(known))
 		return known;
@@ -165,10 +165,10 @@ own_moments(void)
 
 /* Under the lock: whether they are those of this sequence of this database. */
 static bool
-are_of(const Moments *moments, Relation sequence)
+are_of(const Watermarks *watermarks, Relation sequence)
 {
-	return is_own(moments) && moments->sequence == RelationGetRelid(sequence) &&
-		moments->file == sequence->rd_rel->relfilenode;
+	return is_own(watermarks) && watermarks->sequence == RelationGetRelid(sequence) &&
+		watermarks->file == sequence->rd_rel->relfilenode;
 }
 
 /* ---------------------------------------------------------------- noting */
@@ -191,10 +191,10 @@ last_value(Relation sequence)
 	return result;
 }
 
-Moment
-moment_now(Relation sequence)
+Watermark
+watermark_now(Relation sequence)
 {
-	Moment		now;
+	Watermark		now;
 
 	/* In this order: whoever drew a number up to this one had an xid by then. */
 	now.no = last_value(sequence);
@@ -204,13 +204,13 @@ moment_now(Relation sequence)
 
 /* Gives up the one that is missed least: the gap that it leaves is smallest for its age. */
 static void
-thin_out(Moments *moments, int64 now_no)
+thin_out(Watermarks *watermarks, int64 now_no)
 {
-	const Moment *all = moments->moments;
+	const Watermark *all = watermarks->watermarks;
 	int			least = 1;
 	double		least_gap = INFINITY;
 
-	for (int i = 1; i < moments->count - 1; i++)
+	for (int i = 1; i < watermarks->count - 1; i++)
 	{
 		double		gap = (double) (all[i + 1].no - all[i - 1].no) / (now_no - all[i - 1].no);
 
@@ -220,50 +220,50 @@ thin_out(Moments *moments, int64 now_no)
 			least_gap = gap;
 		}
 	}
-	moments->count--;
-	memmove(&moments->moments[least], &moments->moments[least + 1], (moments->count - least) * sizeof(Moment));
+	watermarks->count--;
+	memmove(&watermarks->watermarks[least], &watermarks->watermarks[least + 1], (watermarks->count - least) * sizeof(Watermark));
 }
 
 static void
-append(Moments *moments, Moment now)
+append(Watermarks *watermarks, Watermark now)
 {
 	/* Another session was faster. */
-	if (moments->count > 0 && now.no <= moments->moments[moments->count - 1].no)
+	if (watermarks->count > 0 && now.no <= watermarks->watermarks[watermarks->count - 1].no)
 		return;
 	/* Those that say less about the same transactions. */
-	while (moments->count > 0 && FullTransactionIdFollowsOrEquals(moments->moments[moments->count - 1].next, now.next))
-		moments->count--;
-	if (moments->count == KEPT)
-		thin_out(moments, now.no);
-	moments->moments[moments->count++] = now;
-	pg_atomic_write_u64(&moments->newest_no, now.no);
+	while (watermarks->count > 0 && FullTransactionIdFollowsOrEquals(watermarks->watermarks[watermarks->count - 1].next, now.next))
+		watermarks->count--;
+	if (watermarks->count == KEPT)
+		thin_out(watermarks, now.no);
+	watermarks->watermarks[watermarks->count++] = now;
+	pg_atomic_write_u64(&watermarks->newest_no, now.no);
 	if (control)
-		moments->used_at = ++control->turn;
+		watermarks->used_at = ++control->turn;
 }
 
-Moment
-moments_note(Relation sequence)
+Watermark
+watermarks_note(Relation sequence)
 {
-	Moments    *moments = own_moments();
+	Watermarks    *watermarks = own_watermarks();
 	/* Before the sequence is read, which cannot be behind that unless it was set back. */
-	int64		newest_no = pg_atomic_read_u64(&moments->newest_no);
-	Moment		now = moment_now(sequence);
+	int64		newest_no = pg_atomic_read_u64(&watermarks->newest_no);
+	Watermark		now = watermark_now(sequence);
 
 	acquire(LW_EXCLUSIVE);
-	if (is_own(moments))
+	if (is_own(watermarks))
 	{
-		if (!are_of(moments, sequence) || now.no < newest_no)
-			forget(moments);
-		moments->sequence = RelationGetRelid(sequence);
-		moments->file = sequence->rd_rel->relfilenode;
-		append(moments, now);
+		if (!are_of(watermarks, sequence) || now.no < newest_no)
+			forget(watermarks);
+		watermarks->sequence = RelationGetRelid(sequence);
+		watermarks->file = sequence->rd_rel->relfilenode;
+		append(watermarks, now);
 	}
 	release();
 	return now;
 }
 
 void
-moments_drawn(Oid sequence, int64 no)
+watermarks_drawn(Oid sequence, int64 no)
 {
 	Relation	relation;
 
@@ -271,30 +271,30 @@ moments_drawn(Oid sequence, int64 no)
 	{
 		int64		newest_no = pg_atomic_read_u64(&known->newest_no);
 
-		/* One that is not beyond the newest moment was drawn at the same time, or the sequence was set back. */
+		/* One that is not beyond the newest watermark was drawn at the same time, or the sequence was set back. */
 		if (no > newest_no && no - newest_no < DISTANCE)
 			return;
 	}
 	relation = relation_open(sequence, AccessShareLock);
-	(void) moments_note(relation);
+	(void) watermarks_note(relation);
 	relation_close(relation, AccessShareLock);
 }
 
 /* ---------------------------------------------------------------- asking */
 
 int64
-moments_decided(Relation sequence, FullTransactionId xmin)
+watermarks_decided(Relation sequence, FullTransactionId xmin)
 {
-	Moments    *moments = own_moments();
+	Watermarks    *watermarks = own_watermarks();
 	int64		no = 0;
 
 	acquire(LW_SHARED);
-	if (are_of(moments, sequence))
+	if (are_of(watermarks, sequence))
 	{
-		for (int i = moments->count - 1; i >= 0 && no == 0; i--)
+		for (int i = watermarks->count - 1; i >= 0 && no == 0; i--)
 		{
-			if (FullTransactionIdFollowsOrEquals(xmin, moments->moments[i].next))
-				no = moments->moments[i].no;
+			if (FullTransactionIdFollowsOrEquals(xmin, watermarks->watermarks[i].next))
+				no = watermarks->watermarks[i].no;
 		}
 	}
 	release();

@@ -62,12 +62,12 @@ trace_last_no(Graph *graph, int64 *decided_no)
 	 */
 	bool		recovers = RecoveryInProgress();
 	Relation	sequence = relation_open(get_relname_relid("record_no", graph->schema), AccessShareLock);
-	Moment		now = recovers ? moment_now(sequence) : moments_note(sequence);
+	Watermark		now = recovers ? watermark_now(sequence) : watermarks_note(sequence);
 	FullTransactionId xmin = full_xmin(graph->snapshot, now.next);
 
 	*decided_no = decided_by_sealer(graph, xmin);
 	if (!recovers)
-		*decided_no = Max(*decided_no, moments_decided(sequence, xmin));
+		*decided_no = Max(*decided_no, watermarks_decided(sequence, xmin));
 	relation_close(sequence, AccessShareLock);
 	return now.no;
 }
