@@ -429,7 +429,7 @@ make_cyclic_nodes(Build *build)
 /* ---------------------------------------------------------------- all of it */
 
 void
-graph_cache_build(const GraphCacheRoom *room)
+graph_cache_build(const GraphCacheReservation *reservation)
 {
 	TimestampTz began = GetCurrentTimestamp();
 	MemoryContext caller = CurrentMemoryContext;
@@ -440,8 +440,8 @@ graph_cache_build(const GraphCacheRoom *room)
 	/* What a build takes besides the room is in proportion to it. */
 	build.graph->limit_bytes = SIZE_MAX;
 	build.context = build.graph->context;
-	build.generation = (GraphCacheGeneration *) room->begin;
-	build.room = room->size;
+	build.generation = (GraphCacheGeneration *) reservation->begin;
+	build.room = reservation->size;
 	MemoryContextSwitchTo(build.context);
 
 	if (!graph_cache_is_logged(build.graph))
@@ -458,7 +458,7 @@ graph_cache_build(const GraphCacheRoom *room)
 	write_attributes(&build, GRAPH_CACHE_NODE);
 	write_attributes(&build, GRAPH_CACHE_EDGE);
 	build.generation->size = build.used;
-	graph_cache_publish(room, build.used, TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()));
+	graph_cache_publish(reservation, build.used, TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()));
 
 	MemoryContextSwitchTo(caller);
 	FreeAccessStrategy(strategy);

@@ -10,6 +10,6 @@
 #include "cache/shared.h"
 
 /* Builds a generation for this database in the present transaction and publishes it. */
-extern void graph_cache_build(const GraphCacheRoom *room);
+extern void graph_cache_build(const GraphCacheReservation *reservation);
 
 #endif							/* REASON_CACHE_BUILD_H */

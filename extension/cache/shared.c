@@ -324,7 +324,7 @@ fits_next(Size room, Size last)
 }
 
 bool
-graph_cache_reserve(GraphCacheRoom *room)
+graph_cache_reserve(GraphCacheReservation *reservation)
 {
 	TimestampTz began = GetCurrentTimestamp();
 
@@ -346,7 +346,7 @@ graph_cache_reserve(GraphCacheRoom *room)
 			return false;
 		}
 		own = ready_extent(MyDatabaseId);
-		room->extent = free_extent();
+		reservation->extent = free_extent();
 		largest_gap(&begin, &size);
 		if (own && !fits_next(size, own->size))
 		{
@@ -355,18 +355,18 @@ graph_cache_reserve(GraphCacheRoom *room)
 			largest_gap(&begin, &size);
 		}
 		/* A cursor may read a retired one for as long as its transaction lasts. */
-		wait = (room->extent < 0 || !fits_next(size, retired_size())) &&
+		wait = (reservation->extent < 0 || !fits_next(size, retired_size())) &&
 			!TimestampDifferenceExceeds(began, GetCurrentTimestamp(), WAIT_FOR_READERS_MS);
-		if (!wait && room->extent >= 0 && size > 0)
+		if (!wait && reservation->extent >= 0 && size > 0)
 		{
-			Extent	   *extent = &control->extents[room->extent];
+			Extent	   *extent = &control->extents[reservation->extent];
 
 			extent->state = EXTENT_BUILDING;
 			extent->database = MyDatabaseId;
 			extent->begin = begin;
 			extent->size = size;
-			room->begin = area + begin;
-			room->size = size;
+			reservation->begin = area + begin;
+			reservation->size = size;
 			LWLockRelease(lock);
 			return true;
 		}
@@ -413,11 +413,11 @@ record_outcome(GraphCacheOutcome outcome, int rest_ms)
 }
 
 void
-graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms)
+graph_cache_publish(const GraphCacheReservation *reservation, Size used, int build_ms)
 {
-	Extent	   *extent = &control->extents[room->extent];
+	Extent	   *extent = &control->extents[reservation->extent];
 
-	graph_cache_collapse(area, area_size(), room->begin, used);
+	graph_cache_collapse(area, area_size(), reservation->begin, used);
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	retire_own();
 	/* So that the next begins with a line of the processor's caches. */
@@ -430,10 +430,10 @@ graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms)
 }
 
 void
-graph_cache_abandon(const GraphCacheRoom *room, GraphCacheOutcome outcome)
+graph_cache_abandon(const GraphCacheReservation *reservation, GraphCacheOutcome outcome)
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	control->extents[room->extent].state = EXTENT_FREE;
+	control->extents[reservation->extent].state = EXTENT_FREE;
 	/* Given more room it may fit: nobody gains from a generation that has grown stale. */
 	if (outcome == GRAPH_CACHE_TOO_SMALL && ready_extent(MyDatabaseId))
 	{

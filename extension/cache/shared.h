@@ -43,24 +43,24 @@ typedef enum GraphCacheOutcome
 	GRAPH_CACHE_IRREGULAR		/* the graph breaks a rule that the cache relies on */
 } GraphCacheOutcome;
 
-/* Room for a generation that is being built. */
-typedef struct GraphCacheRoom
+/* Memory reserved for a generation that is being built. */
+typedef struct GraphCacheReservation
 {
 	int			extent;
 	char	   *begin;
 	Size		size;
-} GraphCacheRoom;
+} GraphCacheReservation;
 
 /*
  * Takes the largest free room, giving up the old generation where both would not fit; waits
  * for its readers, a minute at most.  False: somebody else is building.
  */
-extern bool graph_cache_reserve(GraphCacheRoom *room);
+extern bool graph_cache_reserve(GraphCacheReservation *reservation);
 
-/* The room becomes the generation of this database; the one before goes when its last reader has. */
-extern void graph_cache_publish(const GraphCacheRoom *room, Size used, int build_ms);
+/* What was reserved becomes the generation of this database; the one before goes when its last reader has. */
+extern void graph_cache_publish(const GraphCacheReservation *reservation, Size used, int build_ms);
 
-extern void graph_cache_abandon(const GraphCacheRoom *room, GraphCacheOutcome outcome);
+extern void graph_cache_abandon(const GraphCacheReservation *reservation, GraphCacheOutcome outcome);
 
 typedef struct GraphCacheStatus
 {

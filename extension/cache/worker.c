@@ -55,7 +55,7 @@ graph_cache_request(void)
 
 /* After an error, with code 0, and when the process is told to end. */
 static void
-give_up_room(int code, Datum argument)
+give_up_reservation(int code, Datum argument)
 {
 	GraphCacheOutcome outcome = GRAPH_CACHE_FAILED;
 
@@ -63,22 +63,22 @@ give_up_room(int code, Datum argument)
 		outcome = GRAPH_CACHE_TOO_SMALL;
 	else if (code == 0 && geterrcode() == ERRCODE_DATA_CORRUPTED)
 		outcome = GRAPH_CACHE_IRREGULAR;
-	graph_cache_abandon((GraphCacheRoom *) DatumGetPointer(argument), outcome);
+	graph_cache_abandon((GraphCacheReservation *) DatumGetPointer(argument), outcome);
 }
 
 /* False: somebody else is building, or there is no room. */
 static bool
 build(void)
 {
-	GraphCacheRoom room;
+	GraphCacheReservation reservation;
 
-	if (!graph_cache_reserve(&room))
+	if (!graph_cache_reserve(&reservation))
 		return false;
-	PG_ENSURE_ERROR_CLEANUP(give_up_room, PointerGetDatum(&room));
+	PG_ENSURE_ERROR_CLEANUP(give_up_reservation, PointerGetDatum(&reservation));
 	{
-		graph_cache_build(&room);
+		graph_cache_build(&reservation);
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(give_up_room, PointerGetDatum(&room));
+	PG_END_ENSURE_ERROR_CLEANUP(give_up_reservation, PointerGetDatum(&reservation));
 	return true;
 }
 

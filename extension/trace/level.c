@@ -9,20 +9,20 @@
 #include "graph/memory.h"
 
 void *
-trace_level_room(TraceLevel *level, TraceRoom *room, Size size)
+trace_level_scratch(TraceLevel *level, TraceScratch *memory, Size size)
 {
-	if (size > room->size)
+	if (size > memory->size)
 	{
-		Size		larger = Max(size, room->size * 2);
+		Size		larger = Max(size, memory->size * 2);
 
 		/* Nothing in it needs to be kept. */
-		graph_grow(level->trace->graph, room->bytes, room->size, 0);
-		room->bytes = NULL;
-		room->size = 0;
-		room->bytes = graph_alloc(level->trace->graph, larger);
-		room->size = larger;
+		graph_grow(level->trace->graph, memory->bytes, memory->size, 0);
+		memory->bytes = NULL;
+		memory->size = 0;
+		memory->bytes = graph_alloc(level->trace->graph, larger);
+		memory->size = larger;
 	}
-	return room->bytes;
+	return memory->bytes;
 }
 
 void

@@ -31,11 +31,11 @@ typedef struct ParallelEdge
 } ParallelEdge;
 
 /* Memory for one purpose, used again at every level. */
-typedef struct TraceRoom
+typedef struct TraceScratch
 {
 	void	   *bytes;
 	Size		size;
-} TraceRoom;
+} TraceScratch;
 
 typedef struct TraceLevel
 {
@@ -60,17 +60,17 @@ typedef struct TraceLevel
 	GraphEntry *rows;			/* entries whose rows a filter must see */
 	uint32		row_count;
 	uint32		row_capacity;
-	TraceRoom	children;		/* of trace/level_order.c */
-	TraceRoom	ranks;
-	TraceRoom	copy;
-	TraceRoom	position;
+	TraceScratch	children;		/* of trace/level_order.c */
+	TraceScratch	ranks;
+	TraceScratch	copy;
+	TraceScratch	position;
 } TraceLevel;
 
 /* Room for so many keys in frontier, keys, sorted and scratch; what the first holds is kept. */
 extern void trace_level_reserve(TraceLevel *level, uint32 keys);
 
 /* Nothing of what was in it is kept. */
-extern void *trace_level_room(TraceLevel *level, TraceRoom *room, Size size);
+extern void *trace_level_scratch(TraceLevel *level, TraceScratch *memory, Size size);
 
 /* Whether the cause has no smaller number than the effect, of an edge that leads from the one node to the other. */
 static inline bool

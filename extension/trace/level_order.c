@@ -157,7 +157,7 @@ count_children(TraceLevel *level)
 {
 	Trace	   *trace = level->trace;
 	Size		size = (Size) (level->end - level->begin + 1) * sizeof(uint32);
-	uint32	   *children = memset(trace_level_room(level, &level->children, size), 0, size);
+	uint32	   *children = memset(trace_level_scratch(level, &level->children, size), 0, size);
 
 	for (uint32 i = level->end; i < trace->node_count; i++)
 	{
@@ -219,7 +219,7 @@ rank_nodes(TraceLevel *level, uint32 *children, uint32 *accepted)
 	uint32		count = trace->node_count - level->end;
 	uint32		parents = level->end - level->begin;
 	const TraceNode *fresh = trace->nodes + level->end;
-	Rank	   *ranks = trace_level_room(level, &level->ranks, (Size) count * sizeof(Rank));
+	Rank	   *ranks = trace_level_scratch(level, &level->ranks, (Size) count * sizeof(Rank));
 
 	for (uint32 i = 0; i < parents; i++)
 		children[i + 1] += children[i];
@@ -254,8 +254,8 @@ move_nodes(TraceLevel *level, const Rank *ranks, uint32 accepted)
 	Trace	   *trace = level->trace;
 	uint32		count = trace->node_count - level->end;
 	TraceNode  *fresh = trace->nodes + level->end;
-	TraceNode  *copy = trace_level_room(level, &level->copy, (Size) accepted * sizeof(TraceNode));
-	uint32	   *position = trace_level_room(level, &level->position, (Size) count * sizeof(uint32));
+	TraceNode  *copy = trace_level_scratch(level, &level->copy, (Size) accepted * sizeof(TraceNode));
+	uint32	   *position = trace_level_scratch(level, &level->position, (Size) count * sizeof(uint32));
 
 	memset(position, 0xFF, (Size) count * sizeof(uint32));
 	StaticAssertStmt(TRACE_LEFT_OUT == PG_UINT32_MAX, "all bits are set in it");
