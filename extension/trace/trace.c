@@ -36,23 +36,23 @@ make_trace(Graph *graph, GraphDirection direction, const GraphFilter *filter, Tr
 	return trace;
 }
 
-/* Of the same question, for another attempt. */
+/* For another attempt at the same request. */
 static Trace *
-again(const Trace *trace)
+new_attempt(const Trace *trace)
 {
 	return make_trace(trace->graph, trace->direction, &trace->filter, trace->detail, trace->until_no);
 }
 
 /* Along the indexes; NULL: it has more nodes than that. */
 static Trace *
-walk(const Trace *question, const GraphNode *start, uint32 most_nodes)
+walk(const Trace *request, const GraphNode *start, uint32 most_nodes)
 {
-	Trace	   *trace = again(question);
+	Trace	   *trace = new_attempt(request);
 	TraceOutcome outcome = trace_walk(trace, start, most_nodes, true);
 
 	if (outcome == TRACE_NODE_MISSING)
 	{
-		trace = again(question);
+		trace = new_attempt(request);
 		outcome = trace_walk(trace, start, most_nodes, false);
 	}
 	return outcome == TRACE_DONE ? trace : NULL;
@@ -60,13 +60,13 @@ walk(const Trace *question, const GraphNode *start, uint32 most_nodes)
 
 /* In the cache; NULL: what changed is irregular. */
 static Trace *
-search(const Trace *question, const GraphNode *start, GraphCacheView *view)
+run_in_cache(const Trace *request, const GraphNode *start, GraphCacheView *view)
 {
 	Trace	   *trace;
 
 	if (!graph_cache_read_delta(view))
 		return NULL;
-	trace = again(question);
+	trace = new_attempt(request);
 	trace_cached(trace, start, view);
 	ereport(DEBUG1,
 			(errmsg_internal("trace of %u nodes ran in the adjacency cache, %u blocks read first",
@@ -78,23 +78,23 @@ Trace *
 trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const GraphFilter *filter,
 		  TraceDetail detail, int64 until_no)
 {
-	Trace	   *question = make_trace(graph, direction, filter, detail, until_no);
+	Trace	   *request = make_trace(graph, direction, filter, detail, until_no);
 	GraphCacheView *view = graph_cache_exists() ? graph_cache_view(graph, direction) : NULL;
 	bool		lacks_cache = view == NULL;
 	Trace	   *trace = NULL;
 
-	if (view && !graph_cache_filter_begin(view, &question->filter, start->no))
+	if (view && !graph_cache_filter_begin(view, &request->filter, start->no))
 		view = NULL;
 	if (view && view->blocks_coverable >= WORTH_A_GENERATION)
 		graph_cache_request();
 	/* What changed has to be read first: a small trace is done sooner without. */
 	if (view && view->blocks_to_read > 0 && reason_adjacency_cache != GRAPH_CACHE_ALWAYS)
-		trace = walk(question, start, view->blocks_to_read * NODES_PER_BLOCK);
+		trace = walk(request, start, view->blocks_to_read * NODES_PER_BLOCK);
 	if (!trace && view)
-		trace = search(question, start, view);
+		trace = run_in_cache(request, start, view);
 	if (!trace)
 	{
-		trace = walk(question, start, PG_UINT32_MAX);
+		trace = walk(request, start, PG_UINT32_MAX);
 		if (lacks_cache && trace->node_count >= WORTH_A_CACHE)
 			graph_cache_request();
 	}
