@@ -28,7 +28,7 @@ _PG_init(void)
 	canonical_define_parameters();
 	graph_memory_define_parameters();
 	trace_define_parameters();
-	trace_path_define();
+	trace_plan_define();
 	graph_cache_define_parameters();
 	watermarks_define();
 	write_define_parameters();

@@ -480,9 +480,9 @@ trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
 	if (first == GRAPH_CACHE_NO_NODE)
 		first = graph_cache_add(view, start);
 	if (trace->detail == TRACE_COUNT && trace->filter.max_depth < 0 && trace->filter.max_nodes < 0 &&
-		trace_closure_pays(view))
+		trace_count_pays(view))
 	{
-		trace_closure(trace, first, view);
+		trace_count_reached(trace, first, view);
 		return;
 	}
 	/* One more: the start, if it has no links. */

@@ -31,7 +31,7 @@ struct TraceAttachedItem
 
 /* Of nodes and, if asked for, edges: ascending. */
 static GraphKey *
-numbers_of(const TraceOrder *order, bool with_edges, uint32 *count)
+numbers_of(const CausalOrder *order, bool with_edges, uint32 *count)
 {
 	Trace	   *trace = order->trace;
 	Size		size;
@@ -77,11 +77,11 @@ column(uint64 row, int number, bool *isnull)
 }
 
 /* Makes text of a row. */
-typedef void (*RowWriter) (ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint64 row);
+typedef void (*RowWriter) (ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row);
 
 /* The query gives the number of the entry first, and in that order. */
 static void
-read_attached(TraceAttached *attached, const TraceOrder *order, GraphJson *json, bool with_edges,
+read_attached(CausalDetails *attached, const CausalOrder *order, NodeJson *json, bool with_edges,
 			  const char *sql, RowWriter write)
 {
 	Graph	   *graph = order->trace->graph;
@@ -124,24 +124,24 @@ read_attached(TraceAttached *attached, const TraceOrder *order, GraphJson *json,
 
 /* The rest of auditRef: ,"hash":…,"prevHash":… */
 static void
-write_seal(ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint64 row)
+write_seal(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row)
 {
 	bool		isnull;
 	Datum		hash;
 
 	buffer_append_literal(out, ",\"hash\":");
-	graph_json_hex(out, column(row, 2, &isnull));
+	node_json_hex(out, column(row, 2, &isnull));
 	buffer_append_literal(out, ",\"prevHash\":");
 	hash = column(row, 3, &isnull);
 	if (isnull)
 		buffer_append_literal(out, "null");
 	else
-		graph_json_hex(out, hash);
+		node_json_hex(out, hash);
 }
 
 /* After a comma. */
 static void
-write_annotation(ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint64 row)
+write_annotation(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row)
 {
 	bool		isnull;
 	Datum		payload;
@@ -151,7 +151,7 @@ write_annotation(ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint
 	buffer_append_literal(out, ",{\"auditEventId\":");
 	record_write_uuid(out, DatumGetUUIDP(column(row, 8, &isnull)));
 	buffer_append_literal(out, ",\"author\":");
-	graph_json_text_member(out, column(row, 4, &isnull));
+	node_json_text_member(out, column(row, 4, &isnull));
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, DatumGetTimestampTz(column(row, 7, &isnull)));
 	buffer_append_literal(out, ",\"id\":");
@@ -160,14 +160,14 @@ write_annotation(ByteBuffer *out, const TraceOrder *order, GraphJson *json, uint
 	canonical_write_jsonb(out, DatumGetJsonbP(column(row, 5, &isnull)));
 	buffer_append_literal(out, ",\"payload\":");
 	payload = column(row, 6, &isnull);
-	graph_json_payload(json, out, payload, isnull);
+	node_json_payload(json, out, payload, isnull);
 	buffer_append_literal(out, ",\"type\":");
-	graph_json_text_member(out, column(row, 3, &isnull));
+	node_json_text_member(out, column(row, 3, &isnull));
 	buffer_append_char(out, '}');
 }
 
 void
-trace_attached_seals(TraceAttached *seals, const TraceOrder *order)
+causal_details_seals(CausalDetails *seals, const CausalOrder *order)
 {
 	read_attached(seals, order, NULL, true,
 				  "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
@@ -175,7 +175,7 @@ trace_attached_seals(TraceAttached *seals, const TraceOrder *order)
 }
 
 void
-trace_attached_annotations(TraceAttached *annotations, const TraceOrder *order, GraphJson *json)
+causal_details_annotations(CausalDetails *annotations, const CausalOrder *order, NodeJson *json)
 {
 	read_attached(annotations, order, json, false,
 				  "SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
@@ -193,7 +193,7 @@ compare_item(const void *key, const void *item)
 }
 
 void
-trace_attached_write(ByteBuffer *out, const TraceAttached *attached, int64 no, const char *otherwise)
+causal_details_write(ByteBuffer *out, const CausalDetails *attached, int64 no, const char *otherwise)
 {
 	TraceAttachedItem *item = attached->count == 0 ? NULL :
 		bsearch(&no, attached->items, attached->count, sizeof(TraceAttachedItem), compare_item);

@@ -13,21 +13,21 @@
 
 typedef struct TraceAttachedItem TraceAttachedItem;
 
-typedef struct TraceAttached
+typedef struct CausalDetails
 {
 	ByteBuffer	texts;
 	size_t		skip;			/* bytes of each text that are not written: the first comma */
 	TraceAttachedItem *items;	/* by number of the entry */
 	uint32		count;
-} TraceAttached;
+} CausalDetails;
 
 /* Of nodes and edges: the rest of auditRef, ,"hash":…,"prevHash":… */
-extern void trace_attached_seals(TraceAttached *seals, const TraceOrder *order);
+extern void causal_details_seals(CausalDetails *seals, const CausalOrder *order);
 
 /* Of nodes: the members of an array. */
-extern void trace_attached_annotations(TraceAttached *annotations, const TraceOrder *order, GraphJson *json);
+extern void causal_details_annotations(CausalDetails *annotations, const CausalOrder *order, NodeJson *json);
 
 /* Appends what belongs to the entry of that number; `otherwise`, if there is nothing. */
-extern void trace_attached_write(ByteBuffer *out, const TraceAttached *attached, int64 no, const char *otherwise);
+extern void causal_details_write(ByteBuffer *out, const CausalDetails *attached, int64 no, const char *otherwise);
 
 #endif							/* REASON_TRACE_CAUSAL_DETAILS_H */

@@ -17,7 +17,7 @@
 #include "utils/uuid.h"
 
 static inline int
-compare_entries(const OrderEntry *a, const OrderEntry *b)
+compare_entries(const CausalOrderEntry *a, const CausalOrderEntry *b)
 {
 	int			order;
 
@@ -29,7 +29,7 @@ compare_entries(const OrderEntry *a, const OrderEntry *b)
 }
 
 #define ST_SORT sort_entries
-#define ST_ELEMENT_TYPE OrderEntry
+#define ST_ELEMENT_TYPE CausalOrderEntry
 #define ST_COMPARE(a, b) compare_entries(a, b)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
@@ -40,12 +40,12 @@ compare_entries(const OrderEntry *a, const OrderEntry *b)
 
 typedef struct Queue
 {
-	OrderEntry *entries;		/* entries[0] is the smallest; children of i are 2i + 1 and 2i + 2 */
+	CausalOrderEntry *entries;		/* entries[0] is the smallest; children of i are 2i + 1 and 2i + 2 */
 	uint32		count;
 } Queue;
 
 static void
-push(Queue *queue, OrderEntry entry)
+push(Queue *queue, CausalOrderEntry entry)
 {
 	uint32		i = queue->count++;
 
@@ -61,11 +61,11 @@ push(Queue *queue, OrderEntry entry)
 	queue->entries[i] = entry;
 }
 
-static OrderEntry
+static CausalOrderEntry
 pop(Queue *queue)
 {
-	OrderEntry	smallest = queue->entries[0];
-	OrderEntry	last = queue->entries[--queue->count];
+	CausalOrderEntry	smallest = queue->entries[0];
+	CausalOrderEntry	last = queue->entries[--queue->count];
 	uint32		i = 0;
 
 	for (;;)
@@ -89,13 +89,13 @@ pop(Queue *queue)
 
 typedef struct EdgeRows
 {
-	OrderEntry *edges;			/* by index in trace->edges */
+	CausalOrderEntry *edges;			/* by index in trace->edges */
 } EdgeRows;
 
 static void
 read_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
-	OrderEntry *edge = &((EdgeRows *) argument)->edges[entry->position];
+	CausalOrderEntry *edge = &((EdgeRows *) argument)->edges[entry->position];
 	bool		isnull;
 
 	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
@@ -104,13 +104,13 @@ read_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	edge->index = entry->position;
 }
 
-static OrderEntry *
+static CausalOrderEntry *
 read_edges(Trace *trace)
 {
 	Graph	   *graph = trace->graph;
 	Size		count = Max((Size) trace->edges_kept, 1);
 	GraphEntry *entries = graph_alloc(graph, count * sizeof(GraphEntry));
-	EdgeRows	rows = {graph_alloc(graph, count * sizeof(OrderEntry))};
+	EdgeRows	rows = {graph_alloc(graph, count * sizeof(CausalOrderEntry))};
 
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
@@ -153,7 +153,7 @@ group_edges(Trace *trace, bool by_effect, uint32 **start, uint32 **edges)
 #define ST_SORT sort_edge_order
 #define ST_ELEMENT_TYPE uint32
 #define ST_COMPARE(a, b, edges) compare_entries(&edges[*(a)], &edges[*(b)])
-#define ST_COMPARE_ARG_TYPE const OrderEntry
+#define ST_COMPARE_ARG_TYPE const CausalOrderEntry
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -166,7 +166,7 @@ group_edges(Trace *trace, bool by_effect, uint32 **start, uint32 **edges)
  * over (Tarjan 1972), with a stack of our own instead of recursion.
  */
 static void
-find_components(TraceOrder *order, const uint32 *outgoing_start, const uint32 *outgoing, const uint32 *waiting)
+find_components(CausalOrder *order, const uint32 *outgoing_start, const uint32 *outgoing, const uint32 *waiting)
 {
 	Trace	   *trace = order->trace;
 	Graph	   *graph = trace->graph;
@@ -235,7 +235,7 @@ find_components(TraceOrder *order, const uint32 *outgoing_start, const uint32 *o
 }
 
 bool
-trace_order_in_cycle(const TraceOrder *order, const OrderEntry *entry)
+causal_order_in_cycle(const CausalOrder *order, const CausalOrderEntry *entry)
 {
 	const TraceEdge *edge;
 
@@ -248,10 +248,10 @@ trace_order_in_cycle(const TraceOrder *order, const OrderEntry *entry)
 
 /* ---------------------------------------------------------------- the order */
 
-static OrderEntry
+static CausalOrderEntry
 node_entry(const Trace *trace, uint32 index)
 {
-	OrderEntry	entry = {trace->nodes[index].created_at, trace->nodes[index].id, false, index};
+	CausalOrderEntry	entry = {trace->nodes[index].created_at, trace->nodes[index].id, false, index};
 
 	return entry;
 }
@@ -259,8 +259,8 @@ node_entry(const Trace *trace, uint32 index)
 /* What Kahn's algorithm works with. */
 typedef struct Sorting
 {
-	TraceOrder *order;
-	OrderEntry *edges;
+	CausalOrder *order;
+	CausalOrderEntry *edges;
 	uint32	   *outgoing_start;
 	uint32	   *outgoing;
 	uint32	   *waiting;		/* edges into a node that are not out yet */
@@ -269,7 +269,7 @@ typedef struct Sorting
 } Sorting;
 
 static void
-sort_incoming(TraceOrder *order, const OrderEntry *edges)
+sort_incoming(CausalOrder *order, const CausalOrderEntry *edges)
 {
 	for (uint32 i = 0; i < order->trace->node_count; i++)
 	{
@@ -285,13 +285,13 @@ sort_incoming(TraceOrder *order, const OrderEntry *edges)
 static void
 begin_sorting(Sorting *sorting)
 {
-	TraceOrder *order = sorting->order;
+	CausalOrder *order = sorting->order;
 	Trace	   *trace = order->trace;
 	Graph	   *graph = trace->graph;
 	Size		total = (Size) trace->node_count + trace->edges_kept;
 
-	order->entries = graph_alloc(graph, total * sizeof(OrderEntry));
-	sorting->ready.entries = graph_alloc(graph, total * sizeof(OrderEntry));
+	order->entries = graph_alloc(graph, total * sizeof(CausalOrderEntry));
+	sorting->ready.entries = graph_alloc(graph, total * sizeof(CausalOrderEntry));
 	sorting->waiting = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 	sorting->edge_done = graph_alloc(graph, Max((Size) trace->edges_kept, 1) * sizeof(bool));
 	memset(sorting->edge_done, 0, (Size) trace->edges_kept * sizeof(bool));
@@ -310,12 +310,12 @@ begin_sorting(Sorting *sorting)
 static void
 put_acyclic(Sorting *sorting)
 {
-	TraceOrder *order = sorting->order;
+	CausalOrder *order = sorting->order;
 	Trace	   *trace = order->trace;
 
 	while (sorting->ready.count > 0)
 	{
-		OrderEntry	entry = pop(&sorting->ready);
+		CausalOrderEntry	entry = pop(&sorting->ready);
 
 		CHECK_FOR_INTERRUPTS();
 		order->entries[order->count++] = entry;
@@ -341,7 +341,7 @@ put_acyclic(Sorting *sorting)
 static void
 put_rest(Sorting *sorting)
 {
-	TraceOrder *order = sorting->order;
+	CausalOrder *order = sorting->order;
 	Trace	   *trace = order->trace;
 
 	for (uint32 i = 0; i < trace->node_count; i++)
@@ -359,10 +359,10 @@ put_rest(Sorting *sorting)
 	sort_entries(order->entries + order->acyclic_count, order->count - order->acyclic_count);
 }
 
-TraceOrder *
-trace_order(Graph *graph, const GraphNode *start)
+CausalOrder *
+causal_order(Graph *graph, const GraphNode *start)
 {
-	TraceOrder *order = graph_alloc(graph, sizeof(TraceOrder));
+	CausalOrder *order = graph_alloc(graph, sizeof(CausalOrder));
 	Sorting		sorting = {.order = order};
 	GraphFilter all;
 	Trace	   *trace;

@@ -17,30 +17,30 @@
 /* No component: the node lies on no cycle. */
 #define ORDER_NO_CYCLE PG_UINT32_MAX
 
-typedef struct OrderEntry
+typedef struct CausalOrderEntry
 {
 	TimestampTz created_at;
 	pg_uuid_t	id;
 	bool		is_edge;
 	uint32		index;			/* of the node in trace->nodes, or of the edge in trace->edges */
-} OrderEntry;
+} CausalOrderEntry;
 
-typedef struct TraceOrder
+typedef struct CausalOrder
 {
 	Trace	   *trace;			/* ancestors: an edge's source is its effect, its target the cause */
-	OrderEntry *entries;		/* in causal order: nodes and edges */
+	CausalOrderEntry *entries;		/* in causal order: nodes and edges */
 	uint32		count;
 	uint32		acyclic_count;	/* entries from here on lie on a cycle or behind one */
 	uint32	   *incoming_start; /* edges into node i: incoming[incoming_start[i]] to [incoming_start[i + 1]] */
 	uint32	   *incoming;
 	uint32	   *component;		/* of a node: the cycle it lies on, or ORDER_NO_CYCLE */
 	uint32		component_count;
-} TraceOrder;
+} CausalOrder;
 
 /* Everything lives in the graph's memory. */
-extern TraceOrder *trace_order(Graph *graph, const GraphNode *start);
+extern CausalOrder *causal_order(Graph *graph, const GraphNode *start);
 
 /* Whether an entry lies on a cycle. */
-extern bool trace_order_in_cycle(const TraceOrder *order, const OrderEntry *entry);
+extern bool causal_order_in_cycle(const CausalOrder *order, const CausalOrderEntry *entry);
 
 #endif							/* REASON_TRACE_CAUSAL_ORDER_H */

@@ -106,7 +106,7 @@ read_types(Trace *trace)
  * its edges come from, each once, in the order of those edges.
  */
 static uint32
-parents_of(const TraceOrder *order, const OrderEntry *entry, uint32 *parents, uint32 *seen)
+parents_of(const CausalOrder *order, const CausalOrderEntry *entry, uint32 *parents, uint32 *seen)
 {
 	const Trace *trace = order->trace;
 	uint32		count = 0;
@@ -128,19 +128,19 @@ parents_of(const TraceOrder *order, const OrderEntry *entry, uint32 *parents, ui
 	return count;
 }
 
-static TraceOrder *
+static CausalOrder *
 order_argument(FunctionCallInfo fcinfo, Graph *graph, const GraphDivisions *divisions, RecordText division)
 {
 	GraphFilter all;
 
 	graph_filter_init(&all);
-	return trace_order(graph, trace_start(graph, PG_GETARG_UUID_P(0), divisions, division, &all));
+	return causal_order(graph, trace_start(graph, PG_GETARG_UUID_P(0), divisions, division, &all));
 }
 
 /* ---------------------------------------------------------------- ordered_trace() */
 
 static void
-put_entries(FunctionCallInfo fcinfo, TraceOrder *order)
+put_entries(FunctionCallInfo fcinfo, CausalOrder *order)
 {
 	ReturnSetInfo *result = trace_begin_rows(fcinfo, order->trace->graph);
 	Trace	   *trace = order->trace;
@@ -156,7 +156,7 @@ put_entries(FunctionCallInfo fcinfo, TraceOrder *order)
 	memset(seen, 0, (Size) trace->node_count * sizeof(uint32));
 	for (uint32 i = 0; i < order->count; i++)
 	{
-		OrderEntry *entry = &order->entries[i];
+		CausalOrderEntry *entry = &order->entries[i];
 		uint32		count = parents_of(order, entry, parents, seen);
 		MemoryContext caller = MemoryContextSwitchTo(scratch);
 		Datum		values[9];
@@ -177,7 +177,7 @@ put_entries(FunctionCallInfo fcinfo, TraceOrder *order)
 			values[6] = UUIDPGetDatum(&trace->nodes[trace->edges[entry->index].target].id);
 			values[7] = UUIDPGetDatum(&trace->nodes[trace->edges[entry->index].source].id);
 		}
-		values[8] = BoolGetDatum(trace_order_in_cycle(order, entry));
+		values[8] = BoolGetDatum(causal_order_in_cycle(order, entry));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(scratch);
@@ -214,7 +214,7 @@ typedef struct EntryText
 
 typedef struct EntryTexts
 {
-	GraphJson  *json;
+	NodeJson  *json;
 	MemoryContext context;
 	ByteBuffer	payloads;
 	EntryText  *nodes;
@@ -233,7 +233,7 @@ read_node_row(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc
 	node->audit_event_id = *DatumGetUUIDP(heap_getattr(tuple, NODE_AUDIT_EVENT_ID, desc, &isnull));
 	node->offset = texts->payloads.length;
 	payload = heap_getattr(tuple, NODE_PAYLOAD, desc, &isnull);
-	graph_json_payload(texts->json, &texts->payloads, payload, isnull);
+	node_json_payload(texts->json, &texts->payloads, payload, isnull);
 	node->length = texts->payloads.length - node->offset;
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(texts->json->scratch);
@@ -291,25 +291,25 @@ append_ids(ByteBuffer *out, const Trace *trace, const uint32 *nodes, uint32 coun
 }
 
 static void
-append_path(ByteBuffer *out, TraceOrder *order, GraphJson *json)
+append_path(ByteBuffer *out, CausalOrder *order, NodeJson *json)
 {
 	Trace	   *trace = order->trace;
 	Graph	   *graph = trace->graph;
 	EntryTypes	types = read_types(trace);
 	EntryTexts	texts = {.json = json};
-	TraceAttached seals;
-	TraceAttached annotations;
+	CausalDetails seals;
+	CausalDetails annotations;
 	uint32	   *parents = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 	uint32	   *seen = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 
 	read_rows(&texts, trace);
-	trace_attached_seals(&seals, order);
-	trace_attached_annotations(&annotations, order, json);
+	causal_details_seals(&seals, order);
+	causal_details_annotations(&annotations, order, json);
 	memset(seen, 0, (Size) trace->node_count * sizeof(uint32));
 	buffer_append_char(out, '[');
 	for (uint32 i = 0; i < order->count; i++)
 	{
-		OrderEntry *entry = &order->entries[i];
+		CausalOrderEntry *entry = &order->entries[i];
 		uint32		count = parents_of(order, entry, parents, seen);
 		EntryText  *row = entry->is_edge ? &texts.edges[entry->index] : &texts.nodes[entry->index];
 		int64		no = entry->is_edge ? trace->edges[entry->index].no : trace->nodes[entry->index].no;
@@ -318,14 +318,14 @@ append_path(ByteBuffer *out, TraceOrder *order, GraphJson *json)
 		if (i > 0)
 			buffer_append_char(out, ',');
 		buffer_append_literal(out, "{\"annotations\":[");
-		trace_attached_write(out, &annotations, entry->is_edge ? 0 : no, "");
+		causal_details_write(out, &annotations, entry->is_edge ? 0 : no, "");
 		buffer_append_literal(out, "],\"auditRef\":{\"eventId\":");
 		record_write_uuid(out, &row->audit_event_id);
-		trace_attached_write(out, &seals, no, ",\"hash\":null,\"prevHash\":null");
+		causal_details_write(out, &seals, no, ",\"hash\":null,\"prevHash\":null");
 		buffer_append_literal(out, "},\"causalIndex\":");
 		canonical_write_integer(out, i);
 		buffer_append_literal(out, ",\"entityType\":");
-		graph_json_text_member(out, entry->is_edge ? types.edges[entry->index] : types.nodes[entry->index]);
+		node_json_text_member(out, entry->is_edge ? types.edges[entry->index] : types.nodes[entry->index]);
 		if (entry->is_edge)
 		{
 			buffer_append_literal(out, ",\"from\":");
@@ -355,14 +355,14 @@ append_path(ByteBuffer *out, TraceOrder *order, GraphJson *json)
 }
 
 static inline uint32
-component_of(const TraceOrder *order, const OrderEntry *entry)
+component_of(const CausalOrder *order, const CausalOrderEntry *entry)
 {
 	return order->component[entry->is_edge ? order->trace->edges[entry->index].source : entry->index];
 }
 
 /* Entries on cycles, grouped by cycle: those of cycle i from start[i] to start[i + 1]. */
 static uint32 *
-group_by_cycle(const TraceOrder *order, uint32 *start)
+group_by_cycle(const CausalOrder *order, uint32 *start)
 {
 	uint32	   *grouped = graph_alloc(order->trace->graph, (Size) (order->count - order->acyclic_count + 1) * sizeof(uint32));
 
@@ -370,7 +370,7 @@ group_by_cycle(const TraceOrder *order, uint32 *start)
 	for (uint32 i = order->acyclic_count; i < order->count; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (trace_order_in_cycle(order, &order->entries[i]))
+		if (causal_order_in_cycle(order, &order->entries[i]))
 			start[component_of(order, &order->entries[i]) + 2]++;
 	}
 	for (uint32 i = 2; i < order->component_count + 2; i++)
@@ -378,20 +378,20 @@ group_by_cycle(const TraceOrder *order, uint32 *start)
 	for (uint32 i = order->acyclic_count; i < order->count; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (trace_order_in_cycle(order, &order->entries[i]))
+		if (causal_order_in_cycle(order, &order->entries[i]))
 			grouped[start[component_of(order, &order->entries[i]) + 1]++] = i;
 	}
 	return grouped;
 }
 
 static void
-append_entry_ids(ByteBuffer *out, const TraceOrder *order, const uint32 *entries, uint32 count, bool edges)
+append_entry_ids(ByteBuffer *out, const CausalOrder *order, const uint32 *entries, uint32 count, bool edges)
 {
 	bool		first = true;
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		const OrderEntry *entry = &order->entries[entries[i]];
+		const CausalOrderEntry *entry = &order->entries[entries[i]];
 
 		CHECK_FOR_INTERRUPTS();
 		if (entry->is_edge != edges)
@@ -405,7 +405,7 @@ append_entry_ids(ByteBuffer *out, const TraceOrder *order, const uint32 *entries
 
 /* [{"edgeIds":[…],"nodeIds":[…]}, …], one for each set of nodes that reach each other. */
 static void
-append_cycles(ByteBuffer *out, const TraceOrder *order)
+append_cycles(ByteBuffer *out, const CausalOrder *order)
 {
 	Size		size = (Size) (order->component_count + 2) * sizeof(uint32);
 	uint32	   *start = graph_alloc(order->trace->graph, size);
@@ -435,7 +435,7 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 	bool		redact = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
 	Graph	   *graph;
 	GraphDivisions divisions;
-	TraceOrder *order;
+	CausalOrder *order;
 	const TraceNode *start;
 	ByteBuffer	out;
 
@@ -447,7 +447,7 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 	order = order_argument(fcinfo, graph, &divisions, (RecordText) {NULL, 0});
 	start = &order->trace->nodes[0];
 
-	graph_json_buffer(&out);
+	node_json_buffer(&out);
 	buffer_append_literal(&out, "{\"metadata\":{\"createdAt\":");
 	record_write_timestamp(&out, start->created_at);
 	buffer_append_literal(&out, ",\"cycleDetails\":");
@@ -459,10 +459,10 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 	buffer_append_literal(&out, ",\"traceId\":");
 	record_write_uuid(&out, &start->id);
 	buffer_append_literal(&out, "},\"ordered_path\":");
-	append_path(&out, order, graph_json_begin(graph, redact));
+	append_path(&out, order, node_json_begin(graph, redact));
 	buffer_append_literal(&out, ",\"trace_id\":");
 	record_write_uuid(&out, &start->id);
 	buffer_append_char(&out, '}');
 	graph_close(graph);
-	return graph_json_text(&out);
+	return node_json_text(&out);
 }

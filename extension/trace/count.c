@@ -44,7 +44,7 @@ typedef struct Closure
 } Closure;
 
 bool
-trace_closure_pays(const GraphCacheView *view)
+trace_count_pays(const GraphCacheView *view)
 {
 	return view->generation->against_time <= view->edge_count / IN_ORDER;
 }
@@ -151,7 +151,7 @@ sweep_forth(Closure *closure)
 }
 
 void
-trace_closure(Trace *trace, uint32 start, GraphCacheView *view)
+trace_count_reached(Trace *trace, uint32 start, GraphCacheView *view)
 {
 	Closure		closure = {.trace = trace, .view = view};
 

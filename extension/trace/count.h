@@ -11,7 +11,7 @@
 #include "trace/result.h"
 
 /* What trace_cached() does for TRACE_COUNT without limits, where causes mostly come before effects. */
-extern bool trace_closure_pays(const GraphCacheView *view);
-extern void trace_closure(Trace *trace, uint32 start, GraphCacheView *view);
+extern bool trace_count_pays(const GraphCacheView *view);
+extern void trace_count_reached(Trace *trace, uint32 start, GraphCacheView *view);
 
 #endif							/* REASON_TRACE_COUNT_H */

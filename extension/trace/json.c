@@ -69,7 +69,7 @@ typedef struct PageEdge
 typedef struct TracePage
 {
 	Trace	   *trace;
-	GraphJson  *json;
+	NodeJson  *json;
 	uint32		begin;
 	uint32		end;
 	ByteBuffer	texts;			/* of nodes and edges, each once */
@@ -91,7 +91,7 @@ write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	Piece	   *piece = &page->nodes[entry->position];
 
 	piece->offset = page->texts.length;
-	graph_json_node(page->json, &page->texts, tuple, desc);
+	node_json_node(page->json, &page->texts, tuple, desc);
 	piece->length = page->texts.length - piece->offset;
 }
 
@@ -105,7 +105,7 @@ write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
 	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
 	edge->text.offset = page->texts.length;
-	graph_json_edge(page->json, &page->texts, tuple, desc,
+	node_json_edge(page->json, &page->texts, tuple, desc,
 					&page->trace->nodes[edge->from].id, &page->trace->nodes[edge->to].id);
 	edge->text.length = page->texts.length - edge->text.offset;
 }
@@ -336,14 +336,14 @@ reason_trace_json(PG_FUNCTION_ARGS)
 	}
 
 	page.trace = trace_run(graph, start, direction, &filter, TRACE_EDGES, 0);
-	page.json = graph_json_begin(graph, redact);
+	page.json = node_json_begin(graph, redact);
 	page.begin = Min(cursor.offset, page.trace->node_count);
 	page.end = page.begin + Min(limit, page.trace->node_count - page.begin);
 	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
 	read_nodes(&page);
 	read_edges(&page);
 
-	graph_json_buffer(&out);
+	node_json_buffer(&out);
 	buffer_append_literal(&out, "{\"startNodeId\":");
 	record_write_uuid(&out, &start->id);
 	if (direction == GRAPH_ANCESTORS)
@@ -365,7 +365,7 @@ reason_trace_json(PG_FUNCTION_ARGS)
 	else
 		buffer_append_literal(&out, ",\"truncated\":false}");
 	graph_close(graph);
-	return graph_json_text(&out);
+	return node_json_text(&out);
 }
 
 /* ---------------------------------------------------------------- node_json() */
@@ -381,7 +381,7 @@ typedef struct Neighbours
 	pg_uuid_t  *ids;			/* of the other end, by position of the entry */
 	const pg_uuid_t *self;
 	bool		incoming;
-	GraphJson  *json;
+	NodeJson  *json;
 	ByteBuffer	texts;
 	PageEdge   *edges;
 	int64	   *keys;			/* distinct other ends */
@@ -427,13 +427,13 @@ write_neighbour(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc de
 	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
 	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
 	edge->text.offset = near->texts.length;
-	graph_json_edge(near->json, &near->texts, tuple, desc,
+	node_json_edge(near->json, &near->texts, tuple, desc,
 					near->incoming ? other : near->self, near->incoming ? near->self : other);
 	edge->text.length = near->texts.length - edge->text.offset;
 }
 
 static void
-append_neighbours(ByteBuffer *out, Graph *graph, GraphJson *json, const GraphNode *node, bool incoming)
+append_neighbours(ByteBuffer *out, Graph *graph, NodeJson *json, const GraphNode *node, bool incoming)
 {
 	Neighbours	near = {.graph = graph, .json = json, .self = &node->id, .incoming = incoming};
 	GraphKey   *scratch;
@@ -479,7 +479,7 @@ append_neighbours(ByteBuffer *out, Graph *graph, GraphJson *json, const GraphNod
 
 typedef struct OneNode
 {
-	GraphJson  *json;
+	NodeJson  *json;
 	ByteBuffer *out;
 } OneNode;
 
@@ -488,7 +488,7 @@ write_one_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc des
 {
 	OneNode    *one = argument;
 
-	graph_json_node(one->json, one->out, tuple, desc);
+	node_json_node(one->json, one->out, tuple, desc);
 }
 
 /* node_json(id, divisions, redact, quarantined) */
@@ -501,7 +501,7 @@ reason_node_json(PG_FUNCTION_ARGS)
 	GraphDivisions divisions;
 	GraphNode  *node;
 	GraphEntry	entry;
-	GraphJson  *json;
+	NodeJson  *json;
 	ByteBuffer	out;
 	OneNode		one;
 
@@ -512,8 +512,8 @@ reason_node_json(PG_FUNCTION_ARGS)
 	divisions = divisions_argument(fcinfo, 1, graph);
 	quarantine_argument(fcinfo, 3, graph);
 	node = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0}, &all);
-	json = graph_json_begin(graph, redact);
-	graph_json_buffer(&out);
+	json = node_json_begin(graph, redact);
+	node_json_buffer(&out);
 	buffer_append_literal(&out, "{\"node\":");
 	entry.position = 0;
 	entry.tid = node->tid;
@@ -526,5 +526,5 @@ reason_node_json(PG_FUNCTION_ARGS)
 	append_neighbours(&out, graph, json, node, false);
 	buffer_append_char(&out, '}');
 	graph_close(graph);
-	return graph_json_text(&out);
+	return node_json_text(&out);
 }

@@ -24,10 +24,10 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-GraphJson *
-graph_json_begin(const Graph *graph, bool redact)
+NodeJson *
+node_json_begin(const Graph *graph, bool redact)
 {
-	GraphJson  *json = palloc0(sizeof(GraphJson));
+	NodeJson  *json = palloc0(sizeof(NodeJson));
 
 	json->graph = graph;
 	json->scratch = AllocSetContextCreate(CurrentMemoryContext, "reasoning graph JSON", ALLOCSET_DEFAULT_SIZES);
@@ -43,7 +43,7 @@ graph_json_begin(const Graph *graph, bool redact)
 }
 
 void
-graph_json_buffer(ByteBuffer *out)
+node_json_buffer(ByteBuffer *out)
 {
 	buffer_init(out, canonical_realloc, CurrentMemoryContext);
 	buffer_reserve(out, VARHDRSZ);
@@ -51,7 +51,7 @@ graph_json_buffer(ByteBuffer *out)
 }
 
 Datum
-graph_json_text(ByteBuffer *out)
+node_json_text(ByteBuffer *out)
 {
 	if (out->length > MaxAllocSize)
 		ereport(ERROR,
@@ -63,7 +63,7 @@ graph_json_text(ByteBuffer *out)
 }
 
 void
-graph_json_text_member(ByteBuffer *out, Datum value)
+node_json_text_member(ByteBuffer *out, Datum value)
 {
 	text	   *string = DatumGetTextPP(value);
 
@@ -71,7 +71,7 @@ graph_json_text_member(ByteBuffer *out, Datum value)
 }
 
 void
-graph_json_hex(ByteBuffer *out, Datum bytes)
+node_json_hex(ByteBuffer *out, Datum bytes)
 {
 	bytea	   *value = DatumGetByteaPP(bytes);
 
@@ -79,7 +79,7 @@ graph_json_hex(ByteBuffer *out, Datum bytes)
 }
 
 void
-graph_json_payload(GraphJson *json, ByteBuffer *out, Datum payload, bool isnull)
+node_json_payload(NodeJson *json, ByteBuffer *out, Datum payload, bool isnull)
 {
 	if (isnull)
 	{
@@ -92,7 +92,7 @@ graph_json_payload(GraphJson *json, ByteBuffer *out, Datum payload, bool isnull)
 }
 
 void
-graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc)
+node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc)
 {
 	MemoryContext caller = MemoryContextSwitchTo(json->scratch);
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));
@@ -104,13 +104,13 @@ graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 	buffer_append_literal(out, "{\"auditEventId\":");
 	record_write_uuid(out, DatumGetUUIDP(value_of(NODE_AUDIT_EVENT_ID)));
 	buffer_append_literal(out, ",\"author\":");
-	graph_json_text_member(out, value_of(NODE_AUTHOR));
+	node_json_text_member(out, value_of(NODE_AUTHOR));
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, DatumGetTimestampTz(value_of(NODE_CREATED_AT)));
 	buffer_append_literal(out, ",\"digest\":");
-	graph_json_hex(out, value_of(NODE_DIGEST));
+	node_json_hex(out, value_of(NODE_DIGEST));
 	buffer_append_literal(out, ",\"division\":");
-	graph_json_text_member(out, value_of(NODE_DIVISION));
+	node_json_text_member(out, value_of(NODE_DIVISION));
 	if (is_null(NODE_PAYLOAD))
 		buffer_append_literal(out, ",\"erased\":true");
 	buffer_append_literal(out, ",\"id\":");
@@ -118,14 +118,14 @@ graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 	if (!is_null(NODE_MANIFEST_SIGNATURE_ID))
 	{
 		buffer_append_literal(out, ",\"manifestSignatureId\":");
-		graph_json_text_member(out, value_of(NODE_MANIFEST_SIGNATURE_ID));
+		node_json_text_member(out, value_of(NODE_MANIFEST_SIGNATURE_ID));
 	}
 	buffer_append_literal(out, ",\"metadata\":");
 	canonical_write_jsonb(out, DatumGetJsonbP(value_of(NODE_METADATA)));
 	buffer_append_literal(out, ",\"payload\":");
-	graph_json_payload(json, out, value_of(NODE_PAYLOAD), is_null(NODE_PAYLOAD));
+	node_json_payload(json, out, value_of(NODE_PAYLOAD), is_null(NODE_PAYLOAD));
 	buffer_append_literal(out, ",\"payloadHash\":");
-	graph_json_hex(out, value_of(NODE_PAYLOAD_HASH));
+	node_json_hex(out, value_of(NODE_PAYLOAD_HASH));
 	if (!is_null(NODE_PAYLOAD_REF))
 	{
 		buffer_append_literal(out, ",\"payloadRef\":");
@@ -139,11 +139,11 @@ graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 		record_write_timestamp(out, DatumGetTimestampTz(value_of(NODE_OCCURRED_AT)));
 	}
 	buffer_append_literal(out, ",\"type\":");
-	graph_json_text_member(out, value_of(NODE_TYPE));
+	node_json_text_member(out, value_of(NODE_TYPE));
 	if (!is_null(NODE_VERSION))
 	{
 		buffer_append_literal(out, ",\"version\":");
-		graph_json_text_member(out, value_of(NODE_VERSION));
+		node_json_text_member(out, value_of(NODE_VERSION));
 	}
 	buffer_append_char(out, '}');
 	MemoryContextSwitchTo(caller);
@@ -151,7 +151,7 @@ graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 }
 
 void
-graph_json_edge(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
+node_json_edge(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
 				const pg_uuid_t *from, const pg_uuid_t *to)
 {
 	MemoryContext caller = MemoryContextSwitchTo(json->scratch);
@@ -164,9 +164,9 @@ graph_json_edge(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, DatumGetTimestampTz(value_of(EDGE_CREATED_AT)));
 	buffer_append_literal(out, ",\"digest\":");
-	graph_json_hex(out, value_of(EDGE_DIGEST));
+	node_json_hex(out, value_of(EDGE_DIGEST));
 	buffer_append_literal(out, ",\"division\":");
-	graph_json_text_member(out, value_of(EDGE_DIVISION));
+	node_json_text_member(out, value_of(EDGE_DIVISION));
 	buffer_append_literal(out, ",\"from\":");
 	record_write_uuid(out, from);
 	buffer_append_literal(out, ",\"id\":");
@@ -176,7 +176,7 @@ graph_json_edge(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc des
 	buffer_append_literal(out, ",\"to\":");
 	record_write_uuid(out, to);
 	buffer_append_literal(out, ",\"type\":");
-	graph_json_text_member(out, value_of(EDGE_TYPE));
+	node_json_text_member(out, value_of(EDGE_TYPE));
 	buffer_append_literal(out, ",\"weight\":");
 	canonical_write_number(out, DatumGetFloat8(value_of(EDGE_WEIGHT)));
 	buffer_append_char(out, '}');

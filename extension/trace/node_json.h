@@ -16,29 +16,29 @@
 #include "core/buffer.h"
 #include "graph/types.h"
 
-typedef struct GraphJson
+typedef struct NodeJson
 {
 	MemoryContext scratch;		/* reset after each row */
 	FmgrInfo   *redact;			/* reason.redact(jsonb); NULL shows payloads as they are */
 	const Graph *graph;			/* tells which nodes are in quarantine */
-} GraphJson;
+} NodeJson;
 
 /* Lives in CurrentMemoryContext. */
-extern GraphJson *graph_json_begin(const Graph *graph, bool redact);
+extern NodeJson *node_json_begin(const Graph *graph, bool redact);
 
 /* A buffer in CurrentMemoryContext, with room in front for the header of a text value. */
-extern void graph_json_buffer(ByteBuffer *out);
+extern void node_json_buffer(ByteBuffer *out);
 /* The text value made of such a buffer; raises 54000 if it is larger than a value may be. */
-extern Datum graph_json_text(ByteBuffer *out);
+extern Datum node_json_text(ByteBuffer *out);
 
 /* A row of reason.node. */
-extern void graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc);
+extern void node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc);
 /* A row of reason.edge; the ids of its ends are not in the row. */
-extern void graph_json_edge(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
+extern void node_json_edge(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
 							const pg_uuid_t *from, const pg_uuid_t *to);
 /* A payload, redacted if need be; NULL writes null. */
-extern void graph_json_payload(GraphJson *json, ByteBuffer *out, Datum payload, bool isnull);
-extern void graph_json_text_member(ByteBuffer *out, Datum value);
-extern void graph_json_hex(ByteBuffer *out, Datum bytes);
+extern void node_json_payload(NodeJson *json, ByteBuffer *out, Datum payload, bool isnull);
+extern void node_json_text_member(ByteBuffer *out, Datum value);
+extern void node_json_hex(ByteBuffer *out, Datum bytes);
 
 #endif							/* REASON_TRACE_NODE_JSON_H */

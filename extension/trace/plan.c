@@ -345,7 +345,7 @@ add_trace_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 }
 
 void
-trace_path_define(void)
+trace_plan_define(void)
 {
 	DefineCustomBoolVariable("reason.enable_tracescan",
 							 "Enables the planner's use of a plan node of its own for trace().",

@@ -8,6 +8,6 @@
 #include "postgres.h"
 
 /* Called by _PG_init(). */
-extern void trace_path_define(void);
+extern void trace_plan_define(void);
 
 #endif							/* REASON_TRACE_PLAN_H */
