@@ -15,7 +15,7 @@
 
 #include "graph/types.h"
 
-/* What of a GraphEntry is kept, as narrow as can be: the copies should stay in the processor's caches. */
+/* What of a GraphEntry is copied, as narrow as can be: the copies should stay in the processor's caches. */
 typedef struct GraphCopiedLink
 {
 	int64		other_no;
@@ -63,7 +63,7 @@ typedef struct GraphLeafCopies
 
 extern void graph_leaf_copies_init(GraphLeafCopies *copies, Graph *graph, bool has_links);
 
-/* Counts a visit of a page that is not kept; true: it is worth a copy, and there is room for one. */
+/* Counts a visit of a page that is not copied; true: it is worth a copy, and there is room for one. */
 extern bool graph_leaf_copies_visit(GraphLeafCopies *copies, uint32 *note);
 
 /* A copy for these entries, ascending by key; what else it says is left to the caller. */
@@ -71,7 +71,7 @@ extern GraphLeafCopy *graph_leaf_copies_add(GraphLeafCopies *copies, uint32 *not
 
 /* Item `i` of a copy, but for `position`. */
 static inline void
-graph_kept_read(const GraphLeafCopy *leaf, int i, GraphEntry *entry)
+graph_leaf_copies_read(const GraphLeafCopy *leaf, int i, GraphEntry *entry)
 {
 	if (leaf->links)
 	{
@@ -93,7 +93,7 @@ graph_kept_read(const GraphLeafCopy *leaf, int i, GraphEntry *entry)
 	}
 }
 
-/* NULL: not kept. */
+/* NULL: not copied. */
 static inline const GraphLeafCopy *
 graph_leaf_copies_find(const GraphLeafCopies *copies, uint32 note)
 {

@@ -283,7 +283,7 @@ take_copied(Walk *walk, const GraphLeafCopy *leaf, int at, uint32 next)
 	{
 		GraphEntry *entry = &index->found[index->found_count++];
 
-		graph_kept_read(leaf, at, entry);
+		graph_leaf_copies_read(leaf, at, entry);
 		entry->position = next;
 	}
 	return at;
@@ -294,7 +294,7 @@ take_copied(Walk *walk, const GraphLeafCopy *leaf, int at, uint32 next)
  * and the one after it, and moves *next on.  False: those of key *next are not.
  */
 static bool
-collect_kept(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
+collect_copied(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
 {
 	GraphIndex *index = walk->index;
 	uint32		begin = *next;
@@ -542,7 +542,7 @@ graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
 	{
 		GraphLeafHint  *hint = index->leaves ? graph_leaf_hints_at(index->leaves, keys, next, index->call) : NULL;
 
-		if (!hint || !collect_kept(&walk, hint, &next, count))
+		if (!hint || !collect_copied(&walk, hint, &next, count))
 			collect_pages(&walk, hint, &next, count);
 		else if (index->found_count >= FOUND_ENOUGH)
 			judge(&walk);
