@@ -282,7 +282,7 @@ read_nodes(Build *build, BufferAccessStrategy strategy)
 	sort_by_tid(by_tid, generation->node_count, build->nodes);
 	generation->attributes[GRAPH_CACHE_NODE].attributes = take(build, (Size) generation->node_count * sizeof(GraphCacheAttribute));
 	graph_cache_place_attributes(build->node_attributes, generation->node_count, by_tid,
-							 graph_cache_at(generation, GraphCacheAttribute, generation->attributes[GRAPH_CACHE_NODE].attributes));
+								 graph_cache_at(generation, GraphCacheAttribute, generation->attributes[GRAPH_CACHE_NODE].attributes));
 	graph_map_init(&build->numbers, build->graph);
 	for (uint32 i = 0; i < generation->node_count; i++)
 	{

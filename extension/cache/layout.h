@@ -83,7 +83,7 @@ typedef struct GraphCacheAttribute
 
 typedef struct GraphCacheAttributes
 {
-	Size		attributes;			/* GraphCacheAttribute of each node or edge */
+	Size		attributes;		/* GraphCacheAttribute of each node or edge */
 	uint32		type_count;
 	Size		types;			/* each a uint32 length and as many bytes */
 	uint32		value_count;
@@ -143,7 +143,7 @@ typedef struct GraphCacheGeneration
 	Size		heads[2];		/* GraphCacheHead of each node, and one more, by GraphDirection */
 	Size		links[2];		/* uint32: of each node first the other ends, then the edges */
 	uint32		against_time;	/* edges whose cause does not come before their effect */
-	Size		cyclic_nodes;			/* uint64, bits of nodes that lie on a cycle; 0: none does */
+	Size		cyclic_nodes;	/* uint64, bits of nodes that lie on a cycle; 0: none does */
 	Size		divisions;		/* each a uint32 length and as many bytes, in order */
 } GraphCacheGeneration;
 

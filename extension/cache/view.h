@@ -56,7 +56,7 @@ typedef struct GraphCacheSuspectPage
 typedef enum GraphCacheCycles
 {
 	GRAPH_CACHE_NO_CYCLES,
-	GRAPH_CACHE_CYCLIC_NODES,			/* between nodes of the generation that lie on a cycle */
+	GRAPH_CACHE_CYCLIC_NODES,	/* between nodes of the generation that lie on a cycle */
 	GRAPH_CACHE_CYCLES			/* anywhere */
 } GraphCacheCycles;
 
@@ -85,7 +85,7 @@ typedef struct GraphCacheView
 
 	uint32		blocks_to_read;
 	uint32		blocks_coverable;	/* of these, such as the next generation will have */
-	GraphCacheBlocks uncovered;		/* of edges: not covered */
+	GraphCacheBlocks uncovered; /* of edges: not covered */
 	GraphCacheBlocks invalidated[GRAPH_CACHE_TABLES];	/* covered, but changed since */
 	GraphCacheSuspectPage *suspect_pages;
 	uint32		suspect_page_count;

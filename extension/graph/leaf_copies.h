@@ -42,7 +42,7 @@ typedef struct GraphLeafCopy
 	int			count;
 	int64	   *keys;			/* ascending */
 	GraphCopiedLink *links;		/* of an index of links ... */
-	GraphCopiedRecord *records;	/* ... or of records */
+	GraphCopiedRecord *records; /* ... or of records */
 } GraphLeafCopy;
 
 typedef struct GraphLeafCopies

@@ -44,7 +44,7 @@ struct GraphLeafHints
 	GraphFile file;
 	uint32		count;			/* 0: not loaded */
 	int64	   *low;			/* ascending */
-	GraphLeafHint  *leaves;
+	GraphLeafHint *leaves;
 	uint32		hint;			/* where the last search ended */
 	BlockNumber last_block;		/* the highest of all */
 	uint32		missed;			/* descents since the hints were read */

@@ -56,8 +56,8 @@ extern Buffer graph_leaf_hints_pin(Relation index, GraphLeafHint *leaf);
 extern Buffer graph_leaf_hints_read(Relation index, GraphLeafHint *leaf, int64 key, int64 *low, bool *stale);
 
 /*
- * Has the processor fetch what graph_leaves_find() and the search within the page will touch
- * for the keys after the next one, of pages that the call has not kept.  The keys are those of one walk, from
+ * Has the processor fetch what graph_leaf_hints_at() and the search within the page will touch
+ * for the keys after the next one, of pages that the call has not copied.  The keys are those of one walk, from
  * graph_leaf_hints_of() on.
  */
 extern void graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count);

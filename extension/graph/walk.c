@@ -42,7 +42,7 @@ typedef struct Walk
 	Graph	   *graph;
 	GraphIndex *index;
 	const int64 *keys;
-	GraphPrefilter	prefilter;			/* NULL: all entries may make a difference */
+	GraphPrefilter prefilter;	/* NULL: all entries may make a difference */
 	GraphRowCheck row_check;
 	GraphSink	sink;
 	void	   *argument;
@@ -525,7 +525,7 @@ collect_pages(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
 
 void
 graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-				  GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument)
+					   GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument)
 {
 	GraphIndex *index;
 	Walk		walk;

@@ -39,6 +39,6 @@ extern void graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
  * Serializable: what a row that makes no difference would say is no dependency.
  */
 extern void graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
-							  GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument);
+								   GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument);
 
 #endif							/* REASON_GRAPH_WALK_H */

@@ -36,13 +36,13 @@ typedef struct Watermarks
 	int			count;
 	uint64		used_at;		/* by turns */
 	pg_atomic_uint64 newest_no; /* of the last one; may be read without the lock */
-	Watermark		watermarks[KEPT];	/* ascending by both */
+	Watermark	watermarks[KEPT];	/* ascending by both */
 } Watermarks;
 
 typedef struct Control
 {
 	uint64		turn;
-	Watermarks		databases[DATABASES];
+	Watermarks	databases[DATABASES];
 } Control;
 
 static Control *control;		/* NULL: not preloaded */
@@ -194,7 +194,7 @@ last_value(Relation sequence)
 Watermark
 watermark_now(Relation sequence)
 {
-	Watermark		now;
+	Watermark	now;
 
 	/* In this order: whoever drew a number up to this one had an xid by then. */
 	now.no = last_value(sequence);

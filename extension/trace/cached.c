@@ -303,7 +303,7 @@ is_cyclic(const GraphCacheView *view, uint32 node)
 	return node < view->node_count && ((view->cyclic_nodes[node / 64] >> (node % 64)) & 1) != 0;
 }
 
-/* Of nodes in cyclic_nodes alone, unless all are asked for. */
+/* Positions of cyclic nodes alone, unless all are asked for. */
 static void
 make_positions(TraceSearch *search, bool all)
 {

@@ -40,7 +40,7 @@ compare_entries(const CausalOrderEntry *a, const CausalOrderEntry *b)
 
 typedef struct Queue
 {
-	CausalOrderEntry *entries;		/* entries[0] is the smallest; children of i are 2i + 1 and 2i + 2 */
+	CausalOrderEntry *entries;	/* entries[0] is the smallest; children of i are 2i + 1 and 2i + 2 */
 	uint32		count;
 } Queue;
 
@@ -89,7 +89,7 @@ pop(Queue *queue)
 
 typedef struct EdgeRows
 {
-	CausalOrderEntry *edges;			/* by index in trace->edges */
+	CausalOrderEntry *edges;	/* by index in trace->edges */
 } EdgeRows;
 
 static void

@@ -28,7 +28,7 @@ typedef struct CausalOrderEntry
 typedef struct CausalOrder
 {
 	Trace	   *trace;			/* ancestors: an edge's source is its effect, its target the cause */
-	CausalOrderEntry *entries;		/* in causal order: nodes and edges */
+	CausalOrderEntry *entries;	/* in causal order: nodes and edges */
 	uint32		count;
 	uint32		acyclic_count;	/* entries from here on lie on a cycle or behind one */
 	uint32	   *incoming_start; /* edges into node i: incoming[incoming_start[i]] to [incoming_start[i + 1]] */

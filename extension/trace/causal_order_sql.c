@@ -214,7 +214,7 @@ typedef struct EntryText
 
 typedef struct EntryTexts
 {
-	NodeJson  *json;
+	NodeJson   *json;
 	MemoryContext context;
 	ByteBuffer	payloads;
 	EntryText  *nodes;

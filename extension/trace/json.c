@@ -69,7 +69,7 @@ typedef struct PageEdge
 typedef struct TracePage
 {
 	Trace	   *trace;
-	NodeJson  *json;
+	NodeJson   *json;
 	uint32		begin;
 	uint32		end;
 	ByteBuffer	texts;			/* of nodes and edges, each once */
@@ -106,7 +106,7 @@ write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
 	edge->text.offset = page->texts.length;
 	node_json_edge(page->json, &page->texts, tuple, desc,
-					&page->trace->nodes[edge->from].id, &page->trace->nodes[edge->to].id);
+				   &page->trace->nodes[edge->from].id, &page->trace->nodes[edge->to].id);
 	edge->text.length = page->texts.length - edge->text.offset;
 }
 
@@ -381,7 +381,7 @@ typedef struct Neighbours
 	pg_uuid_t  *ids;			/* of the other end, by position of the entry */
 	const pg_uuid_t *self;
 	bool		incoming;
-	NodeJson  *json;
+	NodeJson   *json;
 	ByteBuffer	texts;
 	PageEdge   *edges;
 	int64	   *keys;			/* distinct other ends */
@@ -428,7 +428,7 @@ write_neighbour(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc de
 	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
 	edge->text.offset = near->texts.length;
 	node_json_edge(near->json, &near->texts, tuple, desc,
-					near->incoming ? other : near->self, near->incoming ? near->self : other);
+				   near->incoming ? other : near->self, near->incoming ? near->self : other);
 	edge->text.length = near->texts.length - edge->text.offset;
 }
 
@@ -479,7 +479,7 @@ append_neighbours(ByteBuffer *out, Graph *graph, NodeJson *json, const GraphNode
 
 typedef struct OneNode
 {
-	NodeJson  *json;
+	NodeJson   *json;
 	ByteBuffer *out;
 } OneNode;
 
@@ -501,7 +501,7 @@ reason_node_json(PG_FUNCTION_ARGS)
 	GraphDivisions divisions;
 	GraphNode  *node;
 	GraphEntry	entry;
-	NodeJson  *json;
+	NodeJson   *json;
 	ByteBuffer	out;
 	OneNode		one;
 

@@ -60,10 +60,10 @@ typedef struct TraceLevel
 	GraphEntry *rows;			/* entries whose rows a filter must see */
 	uint32		row_count;
 	uint32		row_capacity;
-	TraceScratch	children;		/* of trace/level_order.c */
-	TraceScratch	ranks;
-	TraceScratch	copy;
-	TraceScratch	position;
+	TraceScratch children;		/* of trace/level_order.c */
+	TraceScratch ranks;
+	TraceScratch copy;
+	TraceScratch position;
 } TraceLevel;
 
 /* Room for so many keys in frontier, keys, sorted and scratch; what the first holds is kept. */

@@ -152,7 +152,7 @@ node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc)
 
 void
 node_json_edge(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
-				const pg_uuid_t *from, const pg_uuid_t *to)
+			   const pg_uuid_t *from, const pg_uuid_t *to)
 {
 	MemoryContext caller = MemoryContextSwitchTo(json->scratch);
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));

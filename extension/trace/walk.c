@@ -215,7 +215,7 @@ walk_edges(TraceLevel *level, GraphIndexKind kind, uint32 count)
 		level->keys[i] = level->frontier[i].no;
 	}
 	graph_walk_prefiltered(trace->graph, kind, level->keys, count, counts_edges ? NULL : prefilter_edges,
-					  graph_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
+						   graph_filter_needs_edge_rows(&trace->filter) ? filter_edge : NULL, follow_edges, level);
 }
 
 static void
