@@ -49,7 +49,7 @@ typedef struct GraphCacheAttributeSet
 extern GraphCacheAttribute graph_cache_attribute_of_node(Graph *graph, GraphCacheAttributeSet *set, const Datum *values);
 extern GraphCacheAttribute graph_cache_attribute_of_edge(Graph *graph, GraphCacheAttributeSet *set, const Datum *values);
 
-/* Of a node, before it has its place among the others. */
+/* What a node has before it has its place among the others. */
 typedef struct GraphCachePlacedAttribute
 {
 	ItemPointerData tid;

@@ -16,7 +16,7 @@
 
 #include "miscadmin.h"
 
-/* Of a node whose component is known. */
+/* The order of a node whose component is known. */
 #define DONE PG_UINT32_MAX
 
 typedef struct CycleSearch

@@ -87,7 +87,7 @@ nodes_until(const GraphCacheView *view, TimestampTz as_of)
 	return low;
 }
 
-/* Of times that do not decrease, how many are at or before it. */
+/* How many of the times, which do not decrease, are at or before it. */
 static BlockNumber
 blocks_until(const TimestampTz *times, BlockNumber blocks, TimestampTz as_of)
 {

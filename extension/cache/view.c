@@ -158,7 +158,7 @@ compare_table(GraphCacheView *view, GraphCacheTableKind kind)
 		bool		was_there = number < table->map_count;
 		XLogRecPtr	lsn;
 
-		/* Of new nodes only those matter that an edge leads to. */
+		/* New nodes matter only where an edge leads to them. */
 		if (kind == GRAPH_CACHE_NODE && !was_there)
 			break;
 		CHECK_FOR_INTERRUPTS();

@@ -74,7 +74,7 @@ check_layout(Relation index, const IndexLayout *layout)
 				 errhint("Recreate the index as the extension's script defines it.")));
 }
 
-/* Of those that opened an index; 0 is none. */
+/* The last call that opened an index; 0 is none. */
 static uint32 last_call = 0;
 
 GraphIndex *

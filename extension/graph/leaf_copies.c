@@ -12,7 +12,7 @@
 
 /* Visits after which a page is copied: about as long as that takes. */
 #define WORTH_A_COPY 10
-/* Of the memory that a trace may take. */
+/* Copies take so small a part of the memory that a trace may take. */
 #define PART_OF_LIMIT 8
 
 void

@@ -100,7 +100,7 @@ leave_kept(void *argument)
 	kept.free_count = 0;
 }
 
-/* Of what is never touched, no memory is taken. */
+/* What is never touched takes no memory. */
 static char *
 make_region(void)
 {

@@ -22,9 +22,9 @@ typedef struct GraphDivisions
 	RecordText *names;
 } GraphDivisions;
 
-/* Of the current user: as reason.visible_divisions() has it. */
+/* Those of the current user, as reason.visible_divisions() has them. */
 extern GraphDivisions graph_divisions_of_user(Graph *graph);
-/* Of a text[]; '*' stands for all. */
+/* Those that a text[] names; '*' stands for all. */
 extern GraphDivisions graph_divisions_of_array(Datum array);
 
 /*

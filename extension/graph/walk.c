@@ -12,7 +12,7 @@
  * that VACUUM cannot give a heap slot to another row in between.  Where the map
  * does not vouch for the page, rows are checked in the heap, block by block.
  *
- * Of pages that a call comes back to, copies are read instead (graph/leaf_copies.h).
+ * Pages that a call comes back to are read from copies instead (graph/leaf_copies.h).
  */
 #include "postgres.h"
 

@@ -16,8 +16,8 @@
  * To fetch memory page by page is slow, and so is giving it back: 0.1 s for a gigabyte, in one
  * call of the system that nothing can interrupt.  Does nothing for less than two huge pages.
  *
- * Of the pages that the memory begins and ends in all is meant, for that is what malloc() maps
- * for it: a mapping of which but a part is so marked could not be moved, and realloc() would copy.
+ * The pages that the memory begins and ends in are meant whole, for that is what malloc() maps
+ * for it: a mapping with only a part so marked could not be moved, and realloc() would copy.
  */
 static inline void
 prefer_huge_pages(void *bytes, Size size)

@@ -23,11 +23,11 @@
 #define DISTANCE 256
 /* Gaps are then a third of their age over a hundred million numbers, half of it over some billions. */
 #define KEPT 64
-/* Of more databases than that, those whose watermarks were noted last are kept. */
+/* In more databases than that, those whose watermarks were noted last keep them. */
 #define DATABASES 64
 #define TRANCHE "reasoning_graph_moments"
 
-/* Of one database. */
+/* What one database has. */
 typedef struct Watermarks
 {
 	Oid			database;		/* invalid: none */

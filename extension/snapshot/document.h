@@ -49,7 +49,7 @@ typedef struct SnapshotWriter
 	WorkTime	canonicalising; /* reading records and writing them; complete once closed */
 	WorkTime	hashing;
 	instr_time	turn_began;		/* of canonicalising, which goes on after each chunk */
-	MemoryContext context;		/* reset by snapshot_write_end_record() */
+	MemoryContext context;		/* reset by snapshot_write_flush() */
 } SnapshotWriter;
 
 extern void snapshot_writer_open(SnapshotWriter *writer, int64 snapshot_no, text *division, bool pii);

@@ -330,7 +330,7 @@ place_edges(TraceSearch *search)
 	}
 }
 
-/* Of the node at a position, the edges that lead to an earlier level, or to the node itself. */
+/* Edges that lead from the node at a position to an earlier level, or to the node itself. */
 static void
 collect_returns_of(TraceSearch *search, uint32 position, uint32 level_begin)
 {

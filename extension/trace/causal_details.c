@@ -22,14 +22,14 @@
 /* So many numbers are asked for at once: a query sorts them, and does not stop when told while it does. */
 #define NUMBERS_A_QUERY 10000
 
-struct TraceAttachedItem
+struct CausalDetail
 {
 	int64		no;
 	size_t		offset;
 	size_t		length;
 };
 
-/* Of nodes and, if asked for, edges: ascending. */
+/* The numbers of nodes and, if asked for, edges: ascending. */
 static GraphKey *
 numbers_of(const CausalOrder *order, bool with_edges, uint32 *count)
 {
@@ -81,7 +81,7 @@ typedef void (*RowWriter) (ByteBuffer *out, const CausalOrder *order, NodeJson *
 
 /* The query gives the number of the entry first, and in that order. */
 static void
-read_attached(CausalDetails *attached, const CausalOrder *order, NodeJson *json, bool with_edges,
+read_attached(CausalDetails *details, const CausalOrder *order, NodeJson *json, bool with_edges,
 			  const char *sql, RowWriter write)
 {
 	Graph	   *graph = order->trace->graph;
@@ -89,8 +89,8 @@ read_attached(CausalDetails *attached, const CausalOrder *order, NodeJson *json,
 	uint32		count;
 	GraphKey   *numbers = numbers_of(order, with_edges, &count);
 
-	memset(attached, 0, sizeof(*attached));
-	buffer_init(&attached->texts, canonical_realloc, CurrentMemoryContext);
+	memset(details, 0, sizeof(*details));
+	buffer_init(&details->texts, canonical_realloc, CurrentMemoryContext);
 	SPI_connect();
 	for (uint32 begin = 0; begin < count; begin += NUMBERS_A_QUERY)
 	{
@@ -99,22 +99,22 @@ read_attached(CausalDetails *attached, const CausalOrder *order, NodeJson *json,
 		{
 			bool		isnull;
 			int64		no = DatumGetInt64(column(row, 1, &isnull));
-			size_t		offset = attached->texts.length;
-			TraceAttachedItem *item;
+			size_t		offset = details->texts.length;
+			CausalDetail *item;
 
 			CHECK_FOR_INTERRUPTS();
-			write(&attached->texts, order, json, row);
-			if (attached->texts.length == offset)
+			write(&details->texts, order, json, row);
+			if (details->texts.length == offset)
 				continue;
-			item = attached->count == 0 ? NULL : &attached->items[attached->count - 1];
+			item = details->count == 0 ? NULL : &details->items[details->count - 1];
 			if (!item || item->no != no)
 			{
-				graph_reserve(graph, attached->items, attached->count, capacity);
-				item = &attached->items[attached->count++];
+				graph_reserve(graph, details->items, details->count, capacity);
+				item = &details->items[details->count++];
 				item->no = no;
 				item->offset = offset;
 			}
-			item->length = attached->texts.length - item->offset;
+			item->length = details->texts.length - item->offset;
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -187,19 +187,19 @@ static int
 compare_item(const void *key, const void *item)
 {
 	int64		a = *(const int64 *) key;
-	int64		b = ((const TraceAttachedItem *) item)->no;
+	int64		b = ((const CausalDetail *) item)->no;
 
 	return a < b ? -1 : a > b;
 }
 
 void
-causal_details_write(ByteBuffer *out, const CausalDetails *attached, int64 no, const char *otherwise)
+causal_details_write(ByteBuffer *out, const CausalDetails *details, int64 no, const char *otherwise)
 {
-	TraceAttachedItem *item = attached->count == 0 ? NULL :
-		bsearch(&no, attached->items, attached->count, sizeof(TraceAttachedItem), compare_item);
+	CausalDetail *item = details->count == 0 ? NULL :
+		bsearch(&no, details->items, details->count, sizeof(CausalDetail), compare_item);
 
 	if (item)
-		buffer_append(out, attached->texts.data + item->offset + attached->skip, item->length - attached->skip);
+		buffer_append(out, details->texts.data + item->offset + details->skip, item->length - details->skip);
 	else
 		buffer_append(out, otherwise, strlen(otherwise));
 }

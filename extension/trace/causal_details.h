@@ -11,20 +11,20 @@
 #include "trace/node_json.h"
 #include "trace/causal_order.h"
 
-typedef struct TraceAttachedItem TraceAttachedItem;
+typedef struct CausalDetail CausalDetail;
 
 typedef struct CausalDetails
 {
 	ByteBuffer	texts;
 	size_t		skip;			/* bytes of each text that are not written: the first comma */
-	TraceAttachedItem *items;	/* by number of the entry */
+	CausalDetail *items;	/* by number of the entry */
 	uint32		count;
 } CausalDetails;
 
-/* Of nodes and edges: the rest of auditRef, ,"hash":…,"prevHash":… */
+/* For nodes and edges: the rest of auditRef, ,"hash":…,"prevHash":… */
 extern void causal_details_seals(CausalDetails *seals, const CausalOrder *order);
 
-/* Of nodes: the members of an array. */
+/* For nodes: the members of an array. */
 extern void causal_details_annotations(CausalDetails *annotations, const CausalOrder *order, NodeJson *json);
 
 /* Appends what belongs to the entry of that number; `otherwise`, if there is nothing. */

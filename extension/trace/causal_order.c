@@ -306,7 +306,7 @@ begin_sorting(Sorting *sorting)
 	}
 }
 
-/* Of what is ready the earliest is next; it makes others ready. */
+/* The earliest that is ready is next; it makes others ready. */
 static void
 put_acyclic(Sorting *sorting)
 {

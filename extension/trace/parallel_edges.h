@@ -13,8 +13,8 @@
 extern void trace_level_renumber_parallel(TraceLevel *level, const uint32 *position);
 
 /*
- * Of edges between the same two nodes the first by (created_at, id) becomes the tree edge.  Their records are
- * looked up for all levels at once.
+ * The first by (created_at, id) of the edges between the same two nodes becomes the tree edge.  Their records
+ * are looked up for all levels at once.
  */
 extern void trace_level_settle(TraceLevel *level);
 

@@ -1,6 +1,6 @@
 /*
  * result.h
- *		What a trace finds, and what both ways to run it write it down with.
+ *		What a trace finds, written down by either way to run it.
  *
  * Each node once, at its smallest depth.  The order of a level: by the position of the parent in
  * the level before, then created_at, then id.  The parent of a node is the first one in that order
@@ -28,7 +28,7 @@ typedef struct TraceNode
 	int64		edge_no;		/* tree edge; 0 for the start */
 	uint32		parent;			/* position; TRACE_NO_PARENT for the start */
 	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
-	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/graph.h; of trace/walk.c alone */
+	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/types.h; of trace/walk.c alone */
 	ItemPointerData tid;
 	ItemPointerData edge_tid;
 } TraceNode;

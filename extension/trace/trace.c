@@ -1,6 +1,6 @@
 /*
  * trace.c
- *		Running a trace: which way, and what both ways share.
+ *		Which way a trace runs: along the indexes, or in the adjacency cache.
  */
 #include "postgres.h"
 

@@ -226,7 +226,7 @@ walk_level(TraceLevel *level)
 }
 
 /*
- * Of the last level nothing is asked but which nodes lead back to an ancestor.  A node does so along a back
+ * The last level is asked for nothing but nodes that lead back to an ancestor.  A node does so along a back
  * edge, unless there is one on its path already: all its other edges lead to nodes with smaller numbers
  * (among ancestors; larger ones among descendants), and its ancestors have larger ones (smaller ones).
  */
