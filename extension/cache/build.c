@@ -165,7 +165,7 @@ begin_table(Build *build, GraphCacheTableKind kind, Relation heap)
 	GraphCacheMap *maps;
 
 	table->relation = RelationGetRelid(heap);
-	table->file = graph_file_of(heap);
+	table->file = relation_file_of(heap);
 	table->blocks = RelationGetNumberOfBlocks(heap);
 	table->map_count = (table->blocks + GRAPH_CACHE_BLOCKS_PER_MAP - 1) / GRAPH_CACHE_BLOCKS_PER_MAP;
 	table->maps = take(build, table->map_count * sizeof(GraphCacheMap));
@@ -254,20 +254,20 @@ read_nodes(Build *build, BufferAccessStrategy strategy)
 	GraphCacheTable *table = &generation->table[GRAPH_CACHE_NODE];
 	GraphCacheMap *maps = graph_cache_at(generation, GraphCacheMap, table->maps);
 	XLogRecPtr *lsns = graph_cache_at(generation, XLogRecPtr, table->lsns);
-	GraphBlockReader reader;
+	GraphHeapBlockReader reader;
 	uint32	   *by_no;
 	uint32	   *by_tid;
 
 	build->nodes = graph_cache_at(generation, GraphCacheNode, build->used);
 	generation->nodes = build->used;
-	graph_block_begin(&reader, build->graph->node, strategy, add_node, build);
+	graph_heap_block_begin(&reader, build->graph->node, strategy, add_node, build);
 	for (BlockNumber block = 0; block < table->blocks; block++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (is_held(maps, block) && !graph_block_visit_all_visible(&reader, block, &lsns[block]))
+		if (is_held(maps, block) && !graph_heap_block_visit_all_visible(&reader, block, &lsns[block]))
 			leave_out(maps, block);
 	}
-	graph_block_end(&reader);
+	graph_heap_block_end(&reader);
 	end_table(build, GRAPH_CACHE_NODE);
 	take(build, (Size) generation->node_count * sizeof(GraphCacheNode));
 	sort_nodes(build->nodes, generation->node_count);
@@ -340,7 +340,7 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	GraphCacheTable *table = &generation->table[GRAPH_CACHE_EDGE];
 	GraphCacheMap *maps = graph_cache_at(generation, GraphCacheMap, table->maps);
 	XLogRecPtr *lsns = graph_cache_at(generation, XLogRecPtr, table->lsns);
-	GraphBlockReader reader;
+	GraphHeapBlockReader reader;
 	uint32	   *first_edge;
 	TimestampTz *latest;
 	TimestampTz *earliest;
@@ -354,7 +354,7 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	first_edge = graph_cache_at(generation, uint32, generation->first_edge);
 	build->edges = graph_cache_at(generation, GraphCacheEdge, build->used);
 	generation->edges = build->used;
-	graph_block_begin(&reader, build->graph->edge, strategy, add_edge, build);
+	graph_heap_block_begin(&reader, build->graph->edge, strategy, add_edge, build);
 	for (BlockNumber block = 0; block < table->blocks; block++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -366,7 +366,7 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 		build->unresolved = false;
 		build->latest = PG_INT64_MIN;
 		build->earliest = PG_INT64_MAX;
-		if (!graph_block_visit_all_visible(&reader, block, &lsns[block]) || build->unresolved)
+		if (!graph_heap_block_visit_all_visible(&reader, block, &lsns[block]) || build->unresolved)
 		{
 			leave_out(maps, block);
 			generation->edge_count = first_edge[block];
@@ -383,7 +383,7 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 		earliest[mirrored] = Min(earliest[mirrored], earliest[mirrored + 1]);
 	}
 	first_edge[table->blocks] = generation->edge_count;
-	graph_block_end(&reader);
+	graph_heap_block_end(&reader);
 	end_table(build, GRAPH_CACHE_EDGE);
 	take(build, (Size) generation->edge_count * sizeof(GraphCacheEdge));
 	attributes_size = (Size) generation->edge_count * sizeof(GraphCacheAttribute);

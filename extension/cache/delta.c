@@ -213,15 +213,15 @@ add_extra_edge(void *argument, HeapTuple tuple, const Datum *values)
 static void
 read_uncovered_blocks(GraphCacheView *view)
 {
-	GraphBlockReader reader;
+	GraphHeapBlockReader reader;
 
-	graph_block_begin(&reader, view->graph->edge, NULL, add_extra_edge, view);
+	graph_heap_block_begin(&reader, view->graph->edge, NULL, add_extra_edge, view);
 	for (uint32 i = 0; i < view->uncovered.count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		graph_block_visit(&reader, view->uncovered.blocks[i], view->graph->snapshot);
+		graph_heap_block_visit(&reader, view->uncovered.blocks[i], view->graph->snapshot);
 	}
-	graph_block_end(&reader);
+	graph_heap_block_end(&reader);
 }
 
 /* ---------------------------------------------------------------- their ends */

@@ -116,7 +116,7 @@ typedef struct GraphCacheMap
 typedef struct GraphCacheTable
 {
 	Oid			relation;
-	GraphFile	file;
+	RelationFile file;
 	BlockNumber blocks;			/* none from here on are covered */
 	uint32		map_count;
 	Size		maps;			/* GraphCacheMap; guarded by graph_cache_lock() */

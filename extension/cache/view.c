@@ -46,7 +46,7 @@ is_same_table(const Graph *graph, const GraphCacheGeneration *generation, GraphC
 	Relation	heap = heap_of(graph, kind);
 
 	return generation->table[kind].relation == RelationGetRelid(heap) &&
-		graph_file_equals(generation->table[kind].file, graph_file_of(heap));
+		relation_file_equals(generation->table[kind].file, relation_file_of(heap));
 }
 
 static bool

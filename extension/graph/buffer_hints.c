@@ -31,7 +31,7 @@ graph_buffer_hints_read(Relation heap, BlockNumber block)
 {
 	Buffer	   *place = place_of(heap, block);
 
-	if (!BufferIsValid(*place) || !ReadRecentBuffer(graph_file_of(heap), MAIN_FORKNUM, block, *place))
+	if (!BufferIsValid(*place) || !ReadRecentBuffer(relation_file_of(heap), MAIN_FORKNUM, block, *place))
 		*place = ReadBuffer(heap, block);
 	return *place;
 }
@@ -59,9 +59,9 @@ graph_buffer_hints_fetch_item(Relation heap, const ItemPointerData *tid)
 
 	if (buffer <= 0)
 		return;
-	graph_fetch(GetBufferDescriptor(buffer - 1));
-	graph_fetch(page_in(buffer));
-	graph_fetch(item_in(buffer, tid));
+	prefetch_line(GetBufferDescriptor(buffer - 1));
+	prefetch_line(page_in(buffer));
+	prefetch_line(item_in(buffer, tid));
 }
 
 void
@@ -75,7 +75,7 @@ graph_buffer_hints_fetch_row(Relation heap, const ItemPointerData *tid)
 	offset = item_in(buffer, tid)->lp_off;
 	if (offset < BLCKSZ)
 	{
-		graph_fetch(page_in(buffer) + offset);
-		graph_fetch(page_in(buffer) + offset + 64);
+		prefetch_line(page_in(buffer) + offset);
+		prefetch_line(page_in(buffer) + offset + 64);
 	}
 }

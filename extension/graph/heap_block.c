@@ -13,8 +13,8 @@
 #include "utils/snapmgr.h"
 
 void
-graph_block_begin(GraphBlockReader *reader, Relation heap, BufferAccessStrategy strategy,
-				  GraphBlockVisitor visitor, void *argument)
+graph_heap_block_begin(GraphHeapBlockReader *reader, Relation heap, BufferAccessStrategy strategy,
+					   GraphHeapBlockVisitor visitor, void *argument)
 {
 	int			columns = RelationGetNumberOfAttributes(heap);
 
@@ -28,7 +28,7 @@ graph_block_begin(GraphBlockReader *reader, Relation heap, BufferAccessStrategy 
 }
 
 void
-graph_block_end(GraphBlockReader *reader)
+graph_heap_block_end(GraphHeapBlockReader *reader)
 {
 	if (BufferIsValid(reader->buffer))
 		ReleaseBuffer(reader->buffer);
@@ -37,7 +37,7 @@ graph_block_end(GraphBlockReader *reader)
 }
 
 static Page
-lock_block(GraphBlockReader *reader, BlockNumber block)
+lock_block(GraphHeapBlockReader *reader, BlockNumber block)
 {
 	if (BufferIsValid(reader->buffer))
 		ReleaseBuffer(reader->buffer);
@@ -48,7 +48,7 @@ lock_block(GraphBlockReader *reader, BlockNumber block)
 
 /* The rows of the locked page that the snapshot, or with NULL everybody, sees. */
 static int
-gather(GraphBlockReader *reader, Page page, Snapshot snapshot, HeapTupleData *tuples)
+gather(GraphHeapBlockReader *reader, Page page, Snapshot snapshot, HeapTupleData *tuples)
 {
 	BlockNumber block = BufferGetBlockNumber(reader->buffer);
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
@@ -89,7 +89,7 @@ gather(GraphBlockReader *reader, Page page, Snapshot snapshot, HeapTupleData *tu
 
 /* The pin keeps the tuples where they are. */
 static void
-visit(GraphBlockReader *reader, HeapTupleData *tuples, int count)
+visit(GraphHeapBlockReader *reader, HeapTupleData *tuples, int count)
 {
 	TupleDesc	desc = RelationGetDescr(reader->heap);
 
@@ -101,7 +101,7 @@ visit(GraphBlockReader *reader, HeapTupleData *tuples, int count)
 }
 
 void
-graph_block_visit(GraphBlockReader *reader, BlockNumber block, Snapshot snapshot)
+graph_heap_block_visit(GraphHeapBlockReader *reader, BlockNumber block, Snapshot snapshot)
 {
 	HeapTupleData tuples[MaxHeapTuplesPerPage];
 	int			count = gather(reader, lock_block(reader, block), snapshot, tuples);
@@ -111,7 +111,7 @@ graph_block_visit(GraphBlockReader *reader, BlockNumber block, Snapshot snapshot
 }
 
 bool
-graph_block_visit_all_visible(GraphBlockReader *reader, BlockNumber block, XLogRecPtr *lsn)
+graph_heap_block_visit_all_visible(GraphHeapBlockReader *reader, BlockNumber block, XLogRecPtr *lsn)
 {
 	HeapTupleData tuples[MaxHeapTuplesPerPage];
 	Page		page = lock_block(reader, block);

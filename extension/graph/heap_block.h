@@ -18,31 +18,31 @@
  * Called for each row, with the values of all its columns, none of them
  * detoasted.  The tuple is pinned, not locked; its t_self is the tid that indexes have.
  */
-typedef void (*GraphBlockVisitor) (void *argument, HeapTuple tuple, const Datum *values);
+typedef void (*GraphHeapBlockVisitor) (void *argument, HeapTuple tuple, const Datum *values);
 
-typedef struct GraphBlockReader
+typedef struct GraphHeapBlockReader
 {
 	Relation	heap;
 	BufferAccessStrategy strategy;	/* may be NULL */
-	GraphBlockVisitor visitor;
+	GraphHeapBlockVisitor visitor;
 	void	   *argument;
 	Datum	   *values;
 	bool	   *nulls;
 	Buffer		buffer;
-} GraphBlockReader;
+} GraphHeapBlockReader;
 
-extern void graph_block_begin(GraphBlockReader *reader, Relation heap, BufferAccessStrategy strategy,
-							  GraphBlockVisitor visitor, void *argument);
+extern void graph_heap_block_begin(GraphHeapBlockReader *reader, Relation heap, BufferAccessStrategy strategy,
+								   GraphHeapBlockVisitor visitor, void *argument);
 
 /* Visits the rows that the snapshot sees. */
-extern void graph_block_visit(GraphBlockReader *reader, BlockNumber block, Snapshot snapshot);
+extern void graph_heap_block_visit(GraphHeapBlockReader *reader, BlockNumber block, Snapshot snapshot);
 
 /*
  * Visits all rows if the page is all-visible, and says whether it is.  *lsn: the
  * page's; while it stays the same, so do the rows.
  */
-extern bool graph_block_visit_all_visible(GraphBlockReader *reader, BlockNumber block, XLogRecPtr *lsn);
+extern bool graph_heap_block_visit_all_visible(GraphHeapBlockReader *reader, BlockNumber block, XLogRecPtr *lsn);
 
-extern void graph_block_end(GraphBlockReader *reader);
+extern void graph_heap_block_end(GraphHeapBlockReader *reader);
 
 #endif							/* REASON_GRAPH_HEAP_BLOCK_H */

@@ -41,7 +41,7 @@ typedef struct Fetch
 struct GraphLeafHints
 {
 	MemoryContext context;
-	GraphFile file;
+	RelationFile file;
 	uint32		count;			/* 0: not loaded */
 	int64	   *low;			/* ascending */
 	GraphLeafHint *leaves;
@@ -166,7 +166,7 @@ graph_leaf_hints_open(GraphIndexKind kind, Relation index)
 {
 	GraphLeafHints *leaves = &known[kind];
 
-	if (leaves->count > 0 && graph_file_equals(leaves->file, graph_file_of(index)) &&
+	if (leaves->count > 0 && relation_file_equals(leaves->file, relation_file_of(index)) &&
 		leaves->last_block >= RelationGetNumberOfBlocks(index))
 		leaves->count = 0;
 }
@@ -176,7 +176,7 @@ graph_leaf_hints_of(GraphIndexKind kind, Relation index)
 {
 	GraphLeafHints *leaves = &known[kind];
 
-	if (leaves->count == 0 || !graph_file_equals(leaves->file, graph_file_of(index)))
+	if (leaves->count == 0 || !relation_file_equals(leaves->file, relation_file_of(index)))
 		return NULL;
 	leaves->hint = 0;
 	leaves->ahead = PG_UINT32_MAX;
@@ -191,10 +191,10 @@ graph_leaf_hints_missed(GraphIndexKind kind, Relation index)
 {
 	GraphLeafHints *leaves = &known[kind];
 
-	if (!graph_file_equals(leaves->file, graph_file_of(index)))
+	if (!relation_file_equals(leaves->file, relation_file_of(index)))
 	{
 		/* Another database's, or the index was rebuilt. */
-		leaves->file = graph_file_of(index);
+		leaves->file = relation_file_of(index);
 		leaves->count = 0;
 		leaves->missed = 0;
 	}
@@ -254,10 +254,10 @@ fetch_page(GraphLeafHints *leaves, uint32 call, Fetch *fetch, int64 key)
 	if (found == leaves->ahead)
 		return;					/* on its way already */
 	leaves->ahead = found;
-	graph_fetch(GetBufferDescriptor(buffer - 1));
-	graph_fetch(fetch->page);
-	graph_fetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData));
-	graph_fetch(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData) - 64);
+	prefetch_line(GetBufferDescriptor(buffer - 1));
+	prefetch_line(fetch->page);
+	prefetch_line(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData));
+	prefetch_line(fetch->page + BLCKSZ - sizeof(BTPageOpaqueData) - 64);
 }
 
 /*
@@ -279,7 +279,7 @@ fetch_item(Fetch *fetch)
 	}
 	/* As graph_search() guesses; the first item is the high key. */
 	fetch->item = fetch->part >= 0 && fetch->part <= 1 ? 1 + (uint32) (fetch->part * (items - 2)) : 0;
-	graph_fetch(&((const PageHeaderData *) fetch->page)->pd_linp[fetch->item]);
+	prefetch_line(&((const PageHeaderData *) fetch->page)->pd_linp[fetch->item]);
 }
 
 static void
@@ -293,9 +293,9 @@ fetch_tuple(Fetch *fetch)
 	if (offset < BLCKSZ)
 	{
 		/* Entries are added at the end, which is below: some more of the key may follow, and one of another. */
-		graph_fetch(fetch->page + offset + 32);
-		graph_fetch(fetch->page + offset - 32);
-		graph_fetch(fetch->page + offset - 96);
+		prefetch_line(fetch->page + offset + 32);
+		prefetch_line(fetch->page + offset - 32);
+		prefetch_line(fetch->page + offset - 96);
 	}
 }
 
@@ -377,7 +377,7 @@ graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf, uint32 call)
 Buffer
 graph_leaf_hints_pin(Relation index, GraphLeafHint *leaf)
 {
-	if (!BufferIsValid(leaf->recent) || !ReadRecentBuffer(graph_file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
+	if (!BufferIsValid(leaf->recent) || !ReadRecentBuffer(relation_file_of(index), MAIN_FORKNUM, leaf->block, leaf->recent))
 		leaf->recent = ReadBuffer(index, leaf->block);
 	return leaf->recent;
 }

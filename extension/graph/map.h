@@ -50,7 +50,7 @@ graph_map_hash(const GraphMap *map, int64 number)
 static inline void
 graph_map_fetch_slot(const GraphMap *map, int64 no)
 {
-	graph_fetch(&map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)]);
+	prefetch_line(&map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)]);
 }
 
 static inline void
@@ -59,7 +59,7 @@ graph_map_fetch_value(const GraphMap *map, int64 no)
 	const GraphMapPage *slot = &map->slots[graph_map_hash(map, no >> GRAPH_MAP_PAGE_BITS)];
 
 	if (slot->values)
-		graph_fetch(&slot->values[no & (GRAPH_MAP_PAGE - 1)]);
+		prefetch_line(&slot->values[no & (GRAPH_MAP_PAGE - 1)]);
 }
 
 /* The value of a number, 0 unless it was set; valid until the map is gone. */

@@ -168,7 +168,7 @@ static inline void
 fetch_item(Page page, OffsetNumber last, double guess)
 {
 	if (guess <= last)
-		graph_fetch(graph_tuple_at(page, (OffsetNumber) guess));
+		prefetch_line(graph_tuple_at(page, (OffsetNumber) guess));
 }
 
 /*

@@ -10,7 +10,7 @@
  * then drops its calls; the empty statement, which has one, keeps them.
  */
 static inline void
-graph_fetch(const void *address)
+prefetch_line(const void *address)
 {
 	__builtin_prefetch(address);
 	__asm__ volatile ("");

@@ -10,13 +10,13 @@
 #include "utils/rel.h"
 
 #if PG_VERSION_NUM >= 160000
-typedef RelFileLocator GraphFile;
-#define graph_file_of(relation) ((relation)->rd_locator)
-#define graph_file_equals(a, b) RelFileLocatorEquals(a, b)
+typedef RelFileLocator RelationFile;
+#define relation_file_of(relation) ((relation)->rd_locator)
+#define relation_file_equals(a, b) RelFileLocatorEquals(a, b)
 #else
-typedef RelFileNode GraphFile;
-#define graph_file_of(relation) ((relation)->rd_node)
-#define graph_file_equals(a, b) RelFileNodeEquals(a, b)
+typedef RelFileNode RelationFile;
+#define relation_file_of(relation) ((relation)->rd_node)
+#define relation_file_equals(a, b) RelFileNodeEquals(a, b)
 #endif
 
 #endif							/* REASON_PORT_RELATION_FILE_H */
