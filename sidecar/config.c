@@ -66,6 +66,7 @@ static const struct key {
     {"archive", "lock_days", NUMBER, FIELD(archive_lock_days), "365", 1, 36500, NULL},
     {"archive", "interval_s", NUMBER, FIELD(archive_interval_s), "300", 1, 86400, NULL},
     {"archive", "events", NUMBER, FIELD(archive_events), "10000", 1, 100000, NULL},
+    {"archive", "registry_file", TEXT, FIELD(archive_registry_file), "", 0, 0, NULL},
     {"archive", "attempts", NUMBER, FIELD(archive_attempts), "100", 1, 100000, NULL},
     {"tracing", "endpoint", TEXT, FIELD(tracing_endpoint), "", 0, 0, NULL},
     {"tracing", "headers", TEXT, FIELD(tracing_headers), "", 0, 0, NULL},

@@ -65,6 +65,7 @@ struct config {
     int archive_lock_days;
     int archive_interval_s;     /* a segment is closed when its oldest event is that old … */
     int archive_events;         /* … or when it has so many */
+    char *archive_registry_file; /* signers whose events --recover takes; "": those that the database knows */
     int archive_attempts;       /* then a segment is parked */
     /* [tracing] */
     char *tracing_endpoint;     /* "": no spans are made */

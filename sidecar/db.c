@@ -6,6 +6,7 @@
  */
 #include "db.h"
 
+#include "clock.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -30,21 +31,13 @@ void db_hurry(void)
     atomic_store(&hurried, true);
 }
 
-static long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits until the connection can be read (POLLIN) or written (POLLOUT); false when that took too long. */
 static bool wait_for(PGconn *connection, short events, long began_ms, int timeout_ms)
 {
     for (;;) {
         struct pollfd fd = {.fd = PQsocket(connection), .events = events};
         int most_ms = atomic_load(&hurried) && timeout_ms > HURRY_MS ? HURRY_MS : timeout_ms;
-        long left_ms = began_ms + most_ms - now_ms();
+        long left_ms = began_ms + most_ms - clock_ms();
 
         if (left_ms <= 0)
             return false;
@@ -60,7 +53,7 @@ static PGconn *connect_within(const char *conninfo, int timeout_ms)
 {
     PGconn *connection = PQconnectStart(conninfo);
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    long began_ms = now_ms();
+    long began_ms = clock_ms();
 
     while (connection && PQstatus(connection) != CONNECTION_BAD && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED
            && wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, began_ms, timeout_ms))
@@ -80,7 +73,7 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
 {
     PGconn *connection = db->connection;
     PGresult *result = NULL, *next;
-    long began_ms = now_ms();
+    long began_ms = clock_ms();
     int timeout_ms = db->timeout_ms + GRACE_MS, unsent;
 
     if (!PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format)

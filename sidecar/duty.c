@@ -5,6 +5,7 @@
  * while, longer each time and with jitter, and does not hold up the others. The thread of the duty "seal" sleeps at
  * the doorbell and wakes the others of this process.
  */
+#include "clock.h"
 #include "doorbell.h"
 #include "log.h"
 #include "stage/stage.h"
@@ -35,14 +36,6 @@ struct rest {
     int ms;
 };
 
-static long now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static int jittered(int ms)
 {
     return ms / 2 + (int)randombytes_uniform((uint32_t)ms / 2 + 1);
@@ -56,7 +49,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
     for (int i = 0; i < STAGES_MOST && stages[worker->duty][i]; i++) {
         const struct stage *stage = stages[worker->duty][i];
         char token[24];
-        long began = now_us();
+        long began = clock_us();
 
         if (rests[i].until_ms > began / 1000) {
             if (rests[i].until_ms - began / 1000 < *wait_ms)
@@ -69,7 +62,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
             return PROGRESS_NONE;
         switch (stage->turn(worker, token)) {
         case PROGRESS_SOME:
-            metrics_observe(stage->histogram, (double)(now_us() - began) / 1e6);
+            metrics_observe(stage->histogram, (double)(clock_us() - began) / 1e6);
             progress = PROGRESS_SOME;
             rests[i].ms = 0;
             break;
@@ -78,7 +71,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
             break;
         case PROGRESS_FAILED:
             rests[i].ms = rests[i].ms == 0 ? REST_LEAST_MS : rests[i].ms * 2 > REST_MOST_MS ? REST_MOST_MS : rests[i].ms * 2;
-            rests[i].until_ms = now_us() / 1000 + jittered(rests[i].ms);
+            rests[i].until_ms = clock_ms() + jittered(rests[i].ms);
             if (rests[i].ms < *wait_ms)
                 *wait_ms = rests[i].ms;
             worker->compared = 0;
@@ -97,7 +90,7 @@ static bool prepare(struct worker *worker, struct rest *rest)
 
     if (worker->duty != DUTY_SNAPSHOT || (atomic_load(&sidecar->signer_ready) && atomic_load(&sidecar->store_ready)))
         return true;
-    if (now_us() / 1000 < rest->until_ms || !db_connect(&worker->db))
+    if (clock_ms() < rest->until_ms || !db_connect(&worker->db))
         return false;
     if (!atomic_load(&sidecar->store_ready)) {
         pthread_mutex_lock(&sidecar->store_lock);
@@ -110,7 +103,7 @@ static bool prepare(struct worker *worker, struct rest *rest)
         pthread_mutex_unlock(&sidecar->signer_lock);
     }
     if (!atomic_load(&sidecar->signer_ready) || !atomic_load(&sidecar->store_ready)) {
-        rest->until_ms = now_us() / 1000 + jittered(PREPARE_MS);
+        rest->until_ms = clock_ms() + jittered(PREPARE_MS);
         return false;
     }
     rest->until_ms = 0;
@@ -166,13 +159,13 @@ void *duty_run(void *argument)
             continue;
         }
         reconnect_ms = REST_LEAST_MS;
-        began_ms = now_us() / 1000;
+        began_ms = clock_ms();
         progress = work(worker, rests, &wait_ms);
         if (progress == PROGRESS_SOME) {
             if (worker->duty == DUTY_SEAL) {
                 doorbell_ring();
-                if (now_us() / 1000 < began_ms + GATHER_MS)
-                    doorbell_rest((int)(began_ms + GATHER_MS - now_us() / 1000));
+                if (clock_ms() < began_ms + GATHER_MS)
+                    doorbell_rest((int)(began_ms + GATHER_MS - clock_ms()));
             }
         } else if (worker->duty == DUTY_SEAL) {
             if (worker->db.connection)

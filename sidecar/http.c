@@ -1,14 +1,26 @@
 /* http.c: requests over libcurl. */
 #include "http.h"
 
+#include "clock.h"
 #include "log.h"
+#include "plain_file.h"
 
 #include <curl/curl.h>
-#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+/* When the process is to end, requests get so much longer. */
+#define HURRY_MS 3000
+
+static atomic_long hurry_until_ms;      /* 0: nobody hurries */
+
+void http_hurry(void)
+{
+    atomic_store(&hurry_until_ms, clock_ms() + HURRY_MS);
+}
 
 struct http {
     CURL *curl;
@@ -19,6 +31,7 @@ struct exchange {
     const struct http_request *request;
     struct http_answer *answer;
     CURL *curl;
+    bool begun;                 /* the answer's body */
 };
 
 static char *copy(const char *text)
@@ -85,8 +98,15 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
     struct exchange *exchange = context;
+    char coding[32];
     long status = 0;
 
+    /* a compressed body was not asked for, and would be taken for what it is not */
+    if (!exchange->begun && http_answer_header(exchange->answer, "content-encoding", coding, sizeof(coding)) && strcasecmp(coding, "identity") != 0) {
+        snprintf(exchange->answer->error, sizeof(exchange->answer->error), "the answer is encoded (%s), which was not asked for", coding);
+        return 0;
+    }
+    exchange->begun = true;
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
     if (exchange->request->take && status / 100 == 2)
         return exchange->request->take(exchange->request->take_context, bytes, size * count) ? size * count : 0;
@@ -101,12 +121,20 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *context)
     return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
+/* Whether the process should have ended by now. */
+static bool is_late(void)
+{
+    long until_ms = atomic_load(&hurry_until_ms);
+
+    return until_ms && clock_ms() > until_ms;
+}
+
 static int on_progress(void *context, curl_off_t down_most, curl_off_t down, curl_off_t up_most, curl_off_t up)
 {
     const struct exchange *exchange = context;
 
     (void)down_most, (void)down, (void)up_most, (void)up;
-    return exchange->request->give_up();
+    return exchange->request->give_up ? exchange->request->give_up() : is_late();
 }
 
 static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
@@ -120,6 +148,19 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
     return longer ? longer : list;
 }
 
+/* OpenSSL opens them itself, and would wait for the writer of a FIFO. */
+static bool files_permit(const struct http *http, struct http_answer *answer)
+{
+    const char *const files[] = {http->ca_file, http->cert_file, http->key_file};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if (files[i] && !plain_file_permits(files[i])) {
+            snprintf(answer->error, sizeof(answer->error), "\"%.200s\" is no regular file", files[i]);
+            return false;
+        }
+    return true;
+}
+
 bool http_call(struct http *http, const struct http_request *request, struct http_answer *answer)
 {
     CURL *curl = http->curl;
@@ -129,6 +170,12 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     CURLcode code;
 
     memset(answer, 0, sizeof(*answer));
+    if (is_late() && !request->give_up) {
+        snprintf(answer->error, sizeof(answer->error), "this process ends");
+        return false;
+    }
+    if (!files_permit(http, answer))
+        return false;
     for (size_t i = 0; i < request->header_count; i++)
         headers = add_header(headers, request->headers[i].name, request->headers[i].value);
     /* libcurl would wait a second for 100 Continue, and invent a type for a body */
@@ -145,16 +192,16 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (request->give_up) {
-        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);
-    }
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);
     if (http->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
     if (http->cert_file) {
         curl_easy_setopt(curl, CURLOPT_SSLCERT, http->cert_file);
         curl_easy_setopt(curl, CURLOPT_SSLKEY, http->key_file ? http->key_file : http->cert_file);
+        /* OpenSSL would ask whoever sits at the terminal for the passphrase of an encrypted key */
+        curl_easy_setopt(curl, CURLOPT_KEYPASSWD, "");
     }
     if (!strcmp(request->method, "HEAD")) {
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -173,9 +220,10 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     code = curl_easy_perform(curl);
     if (code == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    else
+    else if (!answer->error[0])
         snprintf(answer->error, sizeof(answer->error), "%s", error[0] ? error : curl_easy_strerror(code));
-    answer->cut = code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
+    answer->cut = code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE
+                  || code == CURLE_WRITE_ERROR;
     /* the options point into this call's frame */
     curl_easy_reset(curl);
     curl_slist_free_all(headers);
@@ -202,6 +250,8 @@ bool http_answer_header(const struct http_answer *answer, const char *name, char
             line += length + 1;
             while (line < end && *line == ' ')
                 line++;
+            while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+                end--;
             snprintf(value, size, "%.*s", (int)(end - line), line);
             return true;
         }
@@ -212,13 +262,13 @@ bool http_answer_header(const struct http_answer *answer, const char *name, char
 
 bool http_read_secret(const char *path, char *secret, size_t size)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = plain_file_open(path);
     bool ok = file && fgets(secret, (int)size, file);
 
     if (ok)
         secret[strcspn(secret, "\r\n")] = '\0';
-    else
-        log_error("cannot read \"%s\": %s", path, file ? "it is empty" : strerror(errno));
+    if (file && (!ok || !secret[0]))
+        log_error("cannot read \"%s\": it is empty", path);
     if (file)
         fclose(file);
     return ok && secret[0];

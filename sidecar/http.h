@@ -2,7 +2,8 @@
  * http.h: requests over libcurl.
  *
  * One struct http keeps its connections alive and is used by one thread at a time. Answers are held in memory up to
- * HTTP_ANSWER_MOST bytes, unless the caller takes them piece by piece.
+ * HTTP_ANSWER_MOST bytes, unless the caller takes them piece by piece. Redirects are not followed: they are answers, of
+ * status 3xx. An answer with a Content-Encoding is none, for nobody asked for one.
  */
 #ifndef SIDECAR_HTTP_H
 #define SIDECAR_HTTP_H
@@ -35,14 +36,17 @@ struct http_request {
     /* Takes the answer's body if its status is 2xx; false fails the request. */
     bool (*take)(void *context, const void *bytes, size_t length);
     void *take_context;
-    /* NULL, or asked about once a second while waiting: true ends the request without an answer. */
+    /*
+     * Asked about once a second while waiting: true ends the request without an answer. NULL: requests end a few seconds
+     * after http_hurry().
+     */
     bool (*give_up)(void);
     int timeout_ms;
 };
 
 struct http_answer {
     long status;                /* 0: no answer; error says why */
-    bool cut;                   /* no answer, as the other side ended the connection: the request may have been carried out */
+    bool cut;                   /* no answer, or not the whole: the request may have been carried out */
     char *body;                 /* terminated */
     size_t body_length;
     char *headers;              /* lines */
@@ -56,6 +60,8 @@ struct http *http_new(const struct http_tls *tls);
 void http_free(struct http *http);
 /* True when there was an answer, whatever its status. The caller frees it with http_answer_free(). */
 bool http_call(struct http *http, const struct http_request *request, struct http_answer *answer);
+/* From now on there is little time: the process is to end. */
+void http_hurry(void);
 void http_answer_free(struct http_answer *answer);
 /* The value of a header, copied and cut to size; false: it is not there. */
 bool http_answer_header(const struct http_answer *answer, const char *name, char *value, size_t size);

@@ -1,6 +1,7 @@
 /* leader.c: leases, renewed by the main thread and read by the working ones. */
 #include "leader.h"
 
+#include "clock.h"
 #include "doorbell.h"
 #include "log.h"
 #include "metrics.h"
@@ -17,19 +18,11 @@ static struct {
     atomic_long until_ms;       /* by this machine's steady clock */
 } leases[DUTY_COUNT];
 
-static long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms)
 {
     char ttl[32];
     const char *parameters[] = {duty_names[duty], holder, ttl};
-    long asked_ms = now_ms(), token = 0, before = atomic_load(&leases[duty].token);
+    long asked_ms = clock_ms(), token = 0, before = atomic_load(&leases[duty].token);
     PGresult *result;
 
     snprintf(ttl, sizeof(ttl), "%d milliseconds", lease_ms);
@@ -67,7 +60,7 @@ const char *leader_token(enum duty duty, char token[24])
 {
     long number = atomic_load(&leases[duty].token);
 
-    if (number == 0 || now_ms() >= atomic_load(&leases[duty].until_ms))
+    if (number == 0 || clock_ms() >= atomic_load(&leases[duty].until_ms))
         token[0] = '\0';
     else
         snprintf(token, 24, "%ld", number);

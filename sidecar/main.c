@@ -91,12 +91,15 @@ static void report(struct sidecar *sidecar, struct db *db)
     if (ready)
         PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
     metrics_set(METRIC_READY, ready);
-    result = db_call(db, "SELECT duty, depth, age_s::bigint FROM reason.sidecar_status($1, $2)", 2, targets, NULL);
+    result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2) LEFT JOIN reason.parked_items() USING (duty)",
+                     2, targets, NULL);
     for (int i = 0; result && i < PQntuples(result); i++)
         for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
             if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {
                 metrics_set(METRIC_QUEUE_SEAL + duty, atol(PQgetvalue(result, i, 1)));
                 metrics_set(METRIC_AGE_SEAL + duty, atol(PQgetvalue(result, i, 2)));
+                if (duty >= DUTY_SNAPSHOT)
+                    metrics_set(METRIC_PARKED_SNAPSHOT + duty - DUTY_SNAPSHOT, atol(PQgetvalue(result, i, 3)));
             }
     PQclear(result);
 }
@@ -219,14 +222,16 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
     time_t reported = 0;
-    bool was_ready = false;
+    bool was_ready = false, connected;
 
     if (start_workers(sidecar, workers))
         for (;;) {
             int signal_number;
 
             metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
-            if (db_connect(&db)) {
+            connected = db_connect(&db);
+            metrics_set(METRIC_DATABASE_UP, connected);
+            if (connected) {
                 lead(sidecar, &db);
                 if (time(NULL) - reported >= REPORT_S || is_ready(sidecar) != was_ready) {
                     was_ready = is_ready(sidecar);
@@ -287,6 +292,8 @@ static void usage(FILE *out)
                  "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
                  "  --check      check the configuration and reach every counterpart, then exit\n"
                  "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
+                 "  --registry FILE\n"
+                 "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
                  "  --help       show this help, then exit\n"
                  "  --version    show the version, then exit\n\n"
                  "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
@@ -302,23 +309,25 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .store_lock = PTHREAD_MUTEX_INITIALIZER};
     sigset_t signals;
     bool check = false, recovers = false;
     char host[64] = "localhost";
+    const char *registry = NULL;
     int option, status = 1;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c': check = true; break;
         case 'r': recovers = true; break;
+        case 's': registry = optarg; break;
         case 'h': usage(stdout); return 0;
         case 'v': puts("reason-sidecar " REASON_VERSION); return 0;
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc) {
+    if (optind + 1 != argc || (registry && !recovers)) {
         usage(stderr);
         return 2;
     }
@@ -344,7 +353,7 @@ int main(int argc, char **argv)
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
     if (check || recovers) {
-        status = (check ? check_counterparts(&sidecar) : recover(&sidecar)) ? 0 : 1;
+        status = (check ? check_counterparts(&sidecar) : recover(&sidecar, registry ? registry : sidecar.config.archive_registry_file)) ? 0 : 1;
         goto done;
     }
     if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port)

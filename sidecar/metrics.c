@@ -46,8 +46,12 @@ static const struct {
     [METRIC_AGE_SNAPSHOT] = {"reason_sidecar_queue_age_seconds{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_AGE_EMIT] = {"reason_sidecar_queue_age_seconds{duty=\"emit\"}", "gauge", NULL},
     [METRIC_AGE_ARCHIVE] = {"reason_sidecar_queue_age_seconds{duty=\"archive\"}", "gauge", NULL},
+    [METRIC_PARKED_SNAPSHOT] = {"reason_sidecar_parked{duty=\"snapshot\"}", "gauge", "Items that were given up, until somebody has them tried again: view reason.parked."},
+    [METRIC_PARKED_EMIT] = {"reason_sidecar_parked{duty=\"emit\"}", "gauge", NULL},
+    [METRIC_PARKED_ARCHIVE] = {"reason_sidecar_parked{duty=\"archive\"}", "gauge", NULL},
     [METRIC_KUBERNETES_LEASE] = {"reason_sidecar_kubernetes_lease", "gauge", "1 while this sidecar holds the Kubernetes Lease, if one is configured."},
     [METRIC_SAFE_MODE] = {"reason_sidecar_safe_mode", "gauge", "1 while this sidecar leads the duty seal and nothing may be sealed, because the database may have forgotten events."},
+    [METRIC_DATABASE_UP] = {"reason_sidecar_database_up", "gauge", "1 while this sidecar is connected to the database."},
     [METRIC_READY] = {"reason_sidecar_ready", "gauge", "1 while database, signer and store are open and the signer is registered."},
     [METRIC_LAST_TURN_SECONDS] = {"reason_sidecar_last_turn_timestamp_seconds", "gauge", "When the main loop last went round."},
 };

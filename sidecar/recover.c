@@ -2,7 +2,8 @@
  * recover.c: replays what archive, Kafka and store hold and a restored database has forgotten.
  *
  * Only in safe mode, which the running sidecar leaves by itself once nothing is missing any more. The database verifies
- * every signature, and that each event follows the one before it, so nothing but the chain as it was can come back.
+ * every signature, and that each event follows the one before it, so nothing but the chain as it was can come back. Which
+ * keys count says the registry that the operator holds: whoever can write the archive can make a whole chain of his own.
  */
 #include "recover.h"
 
@@ -31,24 +32,25 @@ static const struct segment *find_segment(const struct segments *segments, const
 }
 
 /* How many events of a segment came back; -1 when it could not be read or does not hold together. */
-static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment)
+static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment, const char *registry)
 {
     char key[1100], contents_key[1100], uri[2200], contents_uri[2200] = "";
+    const char *version = segment->version ? segment->version : "", *contents_version = segment->contents_version;
     long count = -1;
     char *events, *contents = NULL;
 
     snprintf(key, sizeof(key), "%s.jsonl", segment->prefix);
     snprintf(contents_key, sizeof(contents_key), "%s.contents.jsonl", segment->prefix);
     snprintf(uri, sizeof(uri), "%s/%s", target, key);
-    if (segment->has_contents)
+    if (contents_version)
         snprintf(contents_uri, sizeof(contents_uri), "%s/%s", target, contents_key);
-    events = store_read_text(store, key, segment->version);
-    if (events && segment->has_contents)
-        contents = store_read_text(store, contents_key, segment->contents_version);
-    if (events && (contents || !segment->has_contents)) {
-        const char *parameters[] = {target, segment->prefix, uri, segment->version, contents_uri, segment->contents_version, events,
-                                    contents ? contents : ""};
-        PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8)", 8, parameters, NULL);
+    events = store_read_text(store, key, version);
+    if (events && contents_version)
+        contents = store_read_text(store, contents_key, contents_version);
+    if (events && (contents || !contents_version)) {
+        const char *parameters[] = {target, segment->prefix, uri, version, contents_uri, contents_version ? contents_version : "", events,
+                                    contents ? contents : "", registry};
+        PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, parameters, NULL);
 
         if (result)
             count = atol(PQgetvalue(result, 0, 0));
@@ -59,7 +61,7 @@ static long recover_segment(struct db *db, struct store *store, const char *targ
     return count;
 }
 
-static bool recover_archive(struct sidecar *sidecar, struct db *db)
+static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *registry)
 {
     const char *target = sidecar->config.archive_url;
     const struct store_options options = {target, "none", 0};
@@ -78,7 +80,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db)
         unknown = db_call(db, "SELECT object_prefix FROM reason.unknown_segments($1, $2::text[])", 2, parameters, NULL);
     ok = unknown != NULL;
     for (int row = 0; ok && row < PQntuples(unknown); row++) {
-        long count = recover_segment(db, store, target, find_segment(&found, PQgetvalue(unknown, row, 0)));
+        long count = recover_segment(db, store, target, find_segment(&found, PQgetvalue(unknown, row, 0)), registry);
 
         ok = count >= 0;
         events += ok ? count : 0;
@@ -97,6 +99,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db)
 
 struct replaying {
     struct db *db;
+    const char *registry;
     PGresult *heads;            /* chain_heads(): what need not be asked about */
     bool system;                /* this time those of division system, which registers signers; or all others */
     long count;
@@ -118,12 +121,12 @@ static bool is_known(const struct replaying *replaying, const char *division, co
 static bool replay(void *context, const char *division, const char *event)
 {
     struct replaying *replaying = context;
-    const char *parameters[] = {event};
+    const char *parameters[] = {event, replaying->registry};
     PGresult *result;
 
     if (!strcmp(division, "system") != replaying->system || is_known(replaying, division, event))
         return true;
-    result = db_call(replaying->db, "SELECT reason.recover_event($1)", 1, parameters, NULL);
+    result = db_call(replaying->db, "SELECT reason.recover_event($1, $2)", 2, parameters, NULL);
     replaying->failed = !result;
     if (result)
         replaying->count += PQgetvalue(result, 0, 0)[0] == 't';
@@ -131,9 +134,9 @@ static bool replay(void *context, const char *division, const char *event)
     return !replaying->failed;
 }
 
-static bool recover_kafka(struct sidecar *sidecar, struct db *db)
+static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *registry)
 {
-    struct replaying replaying = {.db = db, .system = true};
+    struct replaying replaying = {.db = db, .registry = registry, .system = true};
     bool ok;
 
     replaying.heads = db_call(db, "SELECT division, head_seq FROM reason.chain_heads()", 0, NULL, NULL);
@@ -237,27 +240,63 @@ static bool recover_snapshots(struct sidecar *sidecar, struct db *db)
     return ok;
 }
 
-bool recover(struct sidecar *sidecar)
+/* ---------------------------------------------------------------- the registry */
+
+/* The file's text, from malloc(); NULL after logging why not. */
+static char *read_registry(const char *path)
+{
+    json_error_t error;
+    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    char *text = NULL;
+
+    if (!json)
+        log_error("cannot read the registry of signers \"%s\": line %d: %s", path, error.line, error.text);
+    else if (!json_is_array(json_object_get(json, "signers")))
+        log_error("\"%s\" is no registry of signers: it has no array \"signers\"", path);
+    else
+        text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    return text;
+}
+
+/* Before anything is read or written, so that a refusal leaves nothing behind. */
+static bool may_recover(struct db *db, const char *registry)
+{
+    const char *parameters[] = {registry};
+    PGresult *result = db_call(db, "SELECT coalesce(reason.recovery_fault($1), '')", 1, parameters, NULL);
+    bool ok = result && !PQgetvalue(result, 0, 0)[0];
+
+    if (result && !ok)
+        log_error("nothing is recovered: %s%s", PQgetvalue(result, 0, 0), registry ? "" : " (--registry FILE)");
+    PQclear(result);
+    return ok;
+}
+
+bool recover(struct sidecar *sidecar, const char *registry_file)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "recover", .timeout_ms = 0x7fffffff / 2};
-    PGresult *state;
+    char *registry = NULL;
+    PGresult *state = NULL;
     bool restored, ok;
 
-    if (!db_connect(&db))
+    if (registry_file[0] && !(registry = read_registry(registry_file)))
         return false;
-    state = db_call(&db, "SELECT reason.compared()", 0, NULL, NULL);
+    if (db_connect(&db))
+        state = db_call(&db, "SELECT reason.compared()", 0, NULL, NULL);
     restored = state && !strcmp(PQgetvalue(state, 0, 0), "safe mode");
     ok = state != NULL;
     PQclear(state);
     if (restored) {
-        if (sidecar->config.archive_url[0])
-            ok = recover_archive(sidecar, &db);
+        ok = may_recover(&db, registry);
+        if (ok && sidecar->config.archive_url[0])
+            ok = recover_archive(sidecar, &db, registry);
         if (ok && sidecar->config.kafka_brokers[0])
-            ok = recover_kafka(sidecar, &db);
+            ok = recover_kafka(sidecar, &db, registry);
         ok = ok && recover_snapshots(sidecar, &db);
     } else if (ok) {
         printf("there is no safe mode: nothing is recovered\n");
     }
     db_close(&db);
+    free(registry);
     return ok;
 }

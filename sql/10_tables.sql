@@ -50,6 +50,9 @@ COMMENT ON COLUMN reason.node.salt IS '16 random bytes; NULL once erased.';
 COMMENT ON COLUMN reason.node.payload_hash IS 'SHA-256(salt || canonical(payload)).';
 COMMENT ON COLUMN reason.node.digest IS 'SHA-256 of the canonical record in the node.created event.';
 
+-- serves: the nodes of a division, newest first, whatever the others write
+CREATE INDEX node_division_idx ON reason.node (division, no);
+
 CREATE TABLE reason.edge (
     no             bigint           NOT NULL DEFAULT nextval('reason.record_no'),
     id             uuid             NOT NULL,
@@ -212,6 +215,8 @@ COMMENT ON COLUMN reason.snapshot.erased_event_id IS 'The event payload.erased t
 COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
+-- those given up, for the view parked
+CREATE INDEX snapshot_failed_idx ON reason.snapshot (no) WHERE status = 'failed';
 
 CREATE TABLE reason.snapshot_request (
     snapshot_no        bigint      NOT NULL,

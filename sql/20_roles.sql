@@ -75,18 +75,17 @@ CREATE FUNCTION reason.visible_divisions_of(role name) RETURNS text[]
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'reason_visible_divisions_of';
 COMMENT ON FUNCTION reason.visible_divisions_of(name) IS
-    'The divisions that a database role may see; {*} when it may see all: superusers and the owner do, others see what division_grant gives the roles they are members of.';
+    'The divisions that a database role may see, for functions that run with the owner''s rights: who may see what is nobody else''s business. {*} when it may see all: superusers and the owner do, others see what division_grant gives the roles they are members of.';
 
 CREATE FUNCTION reason.visible_divisions() RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT reason.visible_divisions_of(current_user) $$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_visible_divisions';
 COMMENT ON FUNCTION reason.visible_divisions() IS 'The divisions that the current role may see; {*} when it may see all. Row security evaluates it once a query.';
 
 CREATE FUNCTION reason.division_visible(division text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT ARRAY[$1, '*'] && reason.visible_divisions_of(current_user) $$;
+AS $$ SELECT ARRAY[$1, '*'] && reason.visible_divisions() $$;
 COMMENT ON FUNCTION reason.division_visible(text) IS 'Whether the current role may see a division.';
 
 -- ---------------------------------------------------------------- row security

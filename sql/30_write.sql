@@ -121,18 +121,18 @@ COMMENT ON FUNCTION reason.add_edge(uuid, uuid, text, double precision, jsonb, u
     'Writes an edge from cause to effect and its event; returns the edge''s id. Types: causal, supports, contradicts, derivedFrom, influencedBy, corrects.';
 
 CREATE FUNCTION reason.annotate(node uuid, note text DEFAULT NULL, payload jsonb DEFAULT NULL, author text DEFAULT NULL,
-    type text DEFAULT NULL, metadata jsonb DEFAULT '{}')
+    type text DEFAULT NULL, metadata jsonb DEFAULT '{}', division text DEFAULT NULL)
 RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT CASE WHEN reason.policy_applies('annotation') THEN (reason.policy_uphold('annotation', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_annotation(
-        (jsonb_strip_nulls(jsonb_build_object('note', $2, 'author', coalesce($4, reason.calling_role()), 'type', $5))
+        (jsonb_strip_nulls(jsonb_build_object('note', $2, 'author', coalesce($4, reason.calling_role()), 'type', $5, 'division', $7))
          || CASE WHEN $3 IS NULL THEN '{}' ELSE jsonb_build_object('payload', $3) END
          || jsonb_build_object('metadata', coalesce($6, '{}')))::text,
         $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
-COMMENT ON FUNCTION reason.annotate(uuid, text, jsonb, text, text, jsonb) IS
+COMMENT ON FUNCTION reason.annotate(uuid, text, jsonb, text, text, jsonb, text) IS
     'Adds a remark to a node: a note, or any JSON payload. Returns the annotation''s id.';
 
 CREATE FUNCTION reason.add_nodes(nodes json) RETURNS SETOF uuid

@@ -66,19 +66,28 @@ VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', 
 CREATE FUNCTION reason.trace_json(node uuid, direction text DEFAULT 'ancestors', depth integer DEFAULT 10,
     "limit" integer DEFAULT 1000, cursor text DEFAULT NULL, types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL,
     min_weight double precision DEFAULT NULL, min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL,
-    redact boolean DEFAULT true, divisions text[] DEFAULT NULL, quarantined boolean DEFAULT NULL) RETURNS text
+    redact boolean DEFAULT true, divisions text[] DEFAULT NULL, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_trace_json';
-COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[], boolean) IS
-    'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role. quarantined: whether to show what is in quarantine, NULL: if the current role sees it.';
+COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[], boolean, text) IS
+    'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role. quarantined: whether to show what is in quarantine, NULL: if the current role sees it. division: which one is meant, should several hold the node; without it "default", or else the first of divisions.';
 
-CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL) RETURNS text
+CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 1000
 AS 'MODULE_PATHNAME', 'reason_node_json';
-COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean, boolean) IS 'A node with its edges: {node, incoming, outgoing}.';
+COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean, boolean, text) IS 'A node with its edges: {node, incoming, outgoing}.';
 
-CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL) RETURNS text
+CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_ordered_trace_json';
-COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean) IS
+COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean, text) IS
     'The ordered causal path to a node: {trace_id, ordered_path, metadata}, annotations and audit references included.';
+
+CREATE FUNCTION reason.node_shown(node reason.node, redact boolean, quarantined boolean) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'reason_node_shown';
+COMMENT ON FUNCTION reason.node_shown(reason.node, boolean, boolean) IS
+    'A node as answers show it: the member "node" of node_json(). Filters look at this, so that nothing is found which is not shown. quarantined: whether to say that it is in quarantine.';

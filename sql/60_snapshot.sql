@@ -27,6 +27,7 @@ DECLARE
     root_ids uuid[];
     root_nos bigint[];
     found_division text;
+    candidates text[];
     missing uuid;
     frozen record;
     earlier reason.snapshot;
@@ -47,14 +48,19 @@ BEGIN
 
     SELECT array_agg(DISTINCT r ORDER BY r) INTO root_ids FROM unnest(roots) r;
     -- An id may exist in several divisions; all roots must be found in one.
-    SELECT d.division, d.nos INTO found_division, root_nos
-    FROM (SELECT n.division, array_agg(n.no ORDER BY n.no) AS nos, count(*) OVER () AS candidates
+    SELECT d.division, d.nos, d.candidates INTO found_division, root_nos, candidates
+    FROM (SELECT n.division, array_agg(n.no ORDER BY n.no) AS nos, array_agg(n.division) OVER (ORDER BY n.division ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS candidates
           FROM reason.node n
           WHERE n.id = ANY (root_ids) AND ('*' = ANY (divisions) OR n.division = ANY (divisions)) AND ($7 IS NULL OR n.division = $7)
             AND n.no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
           GROUP BY n.division
           HAVING count(*) = cardinality(root_ids)) d
-    WHERE CASE WHEN d.candidates > 1 THEN reason.refuse_ambiguous_roots() IS NULL ELSE true END;
+    -- The default division wins, as where traces begin.
+    ORDER BY d.division <> 'default' LIMIT 1;
+    IF cardinality(candidates) > 1 AND found_division <> 'default' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the roots exist in several divisions',
+            DETAIL = jsonb_build_object('divisions', candidates), HINT = 'Name the division.';
+    END IF;
     IF found_division IS NULL THEN
         SELECT r INTO missing FROM unnest(root_ids) r
         WHERE NOT EXISTS (SELECT FROM reason.node n WHERE n.id = r
@@ -99,16 +105,6 @@ END
 $$;
 COMMENT ON FUNCTION reason.create_snapshot_for(uuid[], integer, text, text, text, boolean, text, text, boolean, text[], text, text, json) IS
     'create_snapshot() for a caller known by name: divisions that he may see ({*}: all), whether he may see personal data, his request''s id, and the request as events record it.';
-
-CREATE FUNCTION reason.refuse_ambiguous_roots() RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the roots exist in several divisions', HINT = 'Name the division.';
-END
-$$;
-COMMENT ON FUNCTION reason.refuse_ambiguous_roots() IS 'Raises 22023.';
 
 CREATE FUNCTION reason.create_snapshot(roots uuid[], depth integer DEFAULT NULL, direction text DEFAULT 'ancestors',
     audience text DEFAULT 'internal', description text DEFAULT NULL, include_annotations boolean DEFAULT false,

@@ -71,5 +71,15 @@ FROM reason.emission_parked p
 UNION ALL
 SELECT 'archive', a.target, a.division, format('%s-%s', a.first_seq, a.last_seq), a.failure,
        format('SELECT reason.retry_segment(%L, %L, %s)', a.target, a.division, a.first_seq)
-FROM reason.archive_segment a WHERE a.parked_at IS NOT NULL;
+FROM reason.archive_segment a WHERE a.archived_at IS NULL AND a.parked_at IS NOT NULL;
 COMMENT ON VIEW reason.parked IS 'Snapshots, events and segments that were given up, why, and what has them tried again.';
+
+CREATE FUNCTION reason.parked_items() RETURNS TABLE (duty text, items bigint)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 3
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT d.duty, (SELECT count(*) FROM reason.parked p WHERE p.duty = d.duty)
+    FROM (VALUES ('snapshot'), ('emit'), ('archive')) d (duty)
+$$;
+COMMENT ON FUNCTION reason.parked_items() IS 'How many items each duty of the sidecar has given up: the view parked says which.';

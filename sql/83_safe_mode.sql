@@ -235,27 +235,61 @@ END
 $$;
 COMMENT ON FUNCTION reason.replay_erased_documents(json, text, uuid) IS 'For replay(): removes the documents that an event payload.erased removed.';
 
-CREATE FUNCTION reason.recover_event(event json) RETURNS boolean
+CREATE FUNCTION reason.recovery_fault(registry json) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
+DECLARE
+    fault text;
+BEGIN
+    IF registry IS NOT NULL AND json_typeof(registry -> 'signers') IS DISTINCT FROM 'array' THEN
+        RETURN 'the registry of signers has no array "signers"';
+    END IF;
+    -- What was whole once has keys to check by. What never was would take them from whoever made the events.
+    IF registry IS NULL AND NOT EXISTS (SELECT FROM reason.safe_mode m WHERE m.incarnation IS NOT NULL) THEN
+        RETURN 'this database has never known its chains to be whole: a registry of signers that was kept outside of it must say which keys count';
+    END IF;
+    SELECT format('signer "%s" has another key here than in the registry', s.signer_id) INTO fault
+    FROM reason.signer s JOIN json_array_elements(registry -> 'signers') r ON r ->> 'signerId' = s.signer_id
+    WHERE reason.public_key(r ->> 'publicKey') <> s.public_key LIMIT 1;
+    -- Events of its own would come to lie behind those that are recovered, and say otherwise.
+    IF fault IS NULL AND NOT EXISTS (SELECT FROM reason.audit_seal) THEN
+        SELECT format('this database holds an event of its own, %s of division "%s", which nobody has sealed: rebuild into one as CREATE EXTENSION leaves it, where no signer is registered, for the chain registers them',
+                      e.event_type, e.division) INTO fault
+        FROM reason.audit_event e WHERE e.event_type NOT LIKE 'safemode.%' ORDER BY e.no LIMIT 1;
+    END IF;
+    RETURN fault;
+END
+$$;
+COMMENT ON FUNCTION reason.recovery_fault(json) IS 'Why nothing can be recovered into this database with this registry of signers (what signer_registry() gave; NULL: none); NULL when it can.';
+
+CREATE FUNCTION reason.recover_event(event json, registry json DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    fault text;
 BEGIN
     IF reason.safe_mode_fault() IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'events are recovered in safe mode only';
     END IF;
-    -- The first of all registers the key that it is signed with.
-    IF (event ->> 'division', event ->> 'eventType', event #>> '{payload,signer,signerId}') IS DISTINCT FROM ('system', 'signer.added', event ->> 'signerId')
-       AND NOT EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = event ->> 'signerId') THEN
+    fault := reason.recovery_fault(registry);
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('cannot recover: %s', fault),
+            HINT = 'See "Rebuilding into an empty database" in docs/sidecar.md.';
+    END IF;
+    IF registry IS NULL AND NOT EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = event ->> 'signerId') THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('event %s of division "%s" is signed by "%s", who is not registered', event ->> 'seq', event ->> 'division', event ->> 'signerId');
     END IF;
-    RETURN reason.replay(event);
+    RETURN reason.replay(event, registry);
 END
 $$;
-COMMENT ON FUNCTION reason.recover_event(json) IS 'In safe mode: replays an event that the database has forgotten, once its signature is verified. False when it is here.';
+COMMENT ON FUNCTION reason.recover_event(json, json) IS
+    'In safe mode: replays an event that the database has forgotten, once its signature is verified by the registry. Without one, in a database that was restored to an earlier state, by the signers that it knows. False when it is here.';
 
 CREATE FUNCTION reason.recover_segment(target text, object_prefix text, object_uri text, object_version text, contents_uri text, contents_version text,
-    events text, contents text) RETURNS bigint
+    events text, contents text, registry json DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -267,7 +301,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
-    SELECT count(*) FILTER (WHERE reason.recover_event(w.event)) INTO recovered
+    SELECT count(*) FILTER (WHERE reason.recover_event(w.event, $9)) INTO recovered
     FROM (SELECT ('{"content":' || coalesce((c.line::json -> 'content')::text, 'null') || ',' || substr(e.line, 2))::json AS event
           FROM unnest(string_to_array(rtrim($7, E'\n'), E'\n')) WITH ORDINALITY e (line, place)
           LEFT JOIN unnest(string_to_array(rtrim($8, E'\n'), E'\n')) c (line) ON c.line::json ->> 'id' = e.line::json ->> 'id'
@@ -282,7 +316,7 @@ BEGIN
     RETURN recovered;
 END
 $$;
-COMMENT ON FUNCTION reason.recover_segment(text, text, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION reason.recover_segment(text, text, text, text, text, text, text, text, json) IS
     'In safe mode: replays the events of a segment that the archive holds and its index has forgotten, and enters it there. Returns how many events were missing.';
 
 CREATE FUNCTION reason.chain_heads() RETURNS TABLE (division text, head_seq bigint)

@@ -1,15 +1,16 @@
 -- The HTTP API: nodes, traces, queries.
 
 CREATE FUNCTION reason.http_get_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text) RETURNS SETOF reason.http_response
+    id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text,
-        reason.node_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'));
+        reason.node_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'), q ->> 'division');
 END
 $$;
 
@@ -21,7 +22,7 @@ AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     q jsonb := reason.http_query(query, ARRAY['direction', 'depth', 'limit', 'cursor', 'types', 'edgeTypes', 'minWeight',
-                                              'minConfidence', 'asOf']);
+                                              'minConfidence', 'asOf', 'division']);
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'),
@@ -36,7 +37,8 @@ BEGIN
         as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
         redact => NOT caller.pii,
         divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'));
+        quarantined => reason.client_may(caller, 'inspect'),
+        division => q ->> 'division');
 END
 $$;
 
@@ -47,10 +49,11 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
 BEGIN
-    PERFORM reason.http_query(query, '{}');
     RETURN QUERY SELECT 200, NULL::text,
-        reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'));
+        reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'),
+                                  q ->> 'division');
 END
 $$;
 
@@ -61,12 +64,12 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, ARRAY['depth', 'limit']);
+    q jsonb := reason.http_query(query, ARRAY['depth', 'limit', 'division']);
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors',
         depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10), "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         redact => NOT caller.pii, divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'))::json;
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division')::json;
 BEGIN
     RETURN QUERY
     SELECT 200, NULL::text, json_build_object(
@@ -94,121 +97,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.node_note(json) IS 'One line for a person: type, author, and what the payload says of itself.';
 
--- ---------------------------------------------------------------- query
-
-CREATE FUNCTION reason.query_nodes(filters jsonb, divisions text[], quarantined boolean, page_limit integer, before_no bigint,
-    OUT no bigint, OUT id uuid) RETURNS SETOF record
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-SET "TimeZone" = 'UTC'
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    SELECT n.no, n.id FROM reason.node n
-    WHERE (before_no IS NULL OR n.no < before_no)
-      AND ('*' = ANY (divisions) OR n.division = ANY (divisions))
-      AND (quarantined OR n.no NOT IN (SELECT q FROM reason.quarantined_numbers() q))
-      AND (filters ->> 'division' IS NULL OR n.division = filters ->> 'division')
-      AND (filters -> 'types' IS NULL OR n.type = ANY (ARRAY(SELECT jsonb_array_elements_text(filters -> 'types'))))
-      AND (filters -> 'authors' IS NULL OR n.author = ANY (ARRAY(SELECT jsonb_array_elements_text(filters -> 'authors'))))
-      AND (filters -> 'tags' IS NULL OR n.metadata -> 'tags' @> (filters -> 'tags'))
-      AND (filters ->> 'createdFrom' IS NULL OR n.created_at >= (filters ->> 'createdFrom')::timestamptz)
-      AND (filters ->> 'createdTo' IS NULL OR n.created_at < (filters ->> 'createdTo')::timestamptz)
-      AND (filters ->> 'minConfidence' IS NULL OR (n.metadata ->> 'confidence')::double precision >= (filters ->> 'minConfidence')::double precision)
-      AND (filters ->> 'maxConfidence' IS NULL OR (n.metadata ->> 'confidence')::double precision <= (filters ->> 'maxConfidence')::double precision)
-      AND (filters ->> 'text' IS NULL OR strpos(lower(n.payload::text), lower(filters ->> 'text')) > 0)
-    ORDER BY n.no DESC
-    LIMIT page_limit;
-END
-$$;
-COMMENT ON FUNCTION reason.query_nodes(jsonb, text[], boolean, integer, bigint) IS 'Nodes that match all filters, newest first.';
-
-CREATE FUNCTION reason.http_post_query(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    request_body text) RETURNS SETOF reason.http_response
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    -- Read strictly, as every body is.
-    q jsonb := reason.http_body(request_body)::jsonb;
-    filters jsonb := coalesce(q -> 'filters', q - 'limit' - 'cursor');
-    page_limit integer;
-    before_no bigint;
-    problem text;
-    member record;
-BEGIN
-    IF q IS NULL OR jsonb_typeof(q) <> 'object' OR jsonb_typeof(filters) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the body must be a JSON object with "filters"';
-    END IF;
-    IF q ? 'filters' AND q - '{filters,limit,cursor}'::text[] <> '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'beside "filters" there may be "limit" and "cursor"';
-    END IF;
-    IF jsonb_typeof(q -> 'limit') NOT IN ('number', 'null') OR jsonb_typeof(q -> 'cursor') NOT IN ('string', 'null') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = '"limit" must be a number, "cursor" a string';
-    END IF;
-    -- {"created": {"from", "to"}} and {"confidence": {"min", "max"}} are the ranges' other spelling.
-    IF jsonb_typeof(filters -> 'created') = 'object' THEN
-        filters := filters - 'created' || jsonb_strip_nulls(jsonb_build_object(
-            'createdFrom', filters -> 'created' -> 'from', 'createdTo', filters -> 'created' -> 'to'));
-    END IF;
-    IF jsonb_typeof(filters -> 'confidence') = 'object' THEN
-        filters := filters - 'confidence' || jsonb_strip_nulls(jsonb_build_object(
-            'minConfidence', filters -> 'confidence' -> 'min', 'maxConfidence', filters -> 'confidence' -> 'max'));
-    END IF;
-    filters := jsonb_strip_nulls(filters);
-    FOR member IN SELECT * FROM jsonb_each(filters) LOOP
-        problem := CASE
-            WHEN member.key IN ('types', 'authors', 'tags') THEN
-                CASE WHEN jsonb_typeof(member.value) <> 'array' OR member.value @? '$[*] ? (@.type() != "string")' THEN 'must be an array of strings' END
-            WHEN member.key IN ('minConfidence', 'maxConfidence') THEN
-                CASE WHEN jsonb_typeof(member.value) <> 'number' THEN 'must be a number' END
-            WHEN member.key IN ('text', 'division') THEN
-                CASE WHEN jsonb_typeof(member.value) <> 'string' THEN 'must be a string' END
-            WHEN member.key IN ('createdFrom', 'createdTo') THEN
-                CASE WHEN jsonb_typeof(member.value) <> 'string' OR reason.http_timestamp(filters ->> member.key, member.key) IS NULL THEN 'must be an RFC 3339 time' END
-            ELSE 'is no filter' END;
-        IF problem IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('filters: "%s" %s', member.key, problem),
-                HINT = 'Filters are types, authors, tags, createdFrom, createdTo, minConfidence, maxConfidence, division and text.';
-        END IF;
-    END LOOP;
-    page_limit := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 1000), 100);
-    IF q ->> 'cursor' IS NOT NULL THEN
-        IF q ->> 'cursor' !~ '^[0-9a-f]{1,16}$' THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'this is no cursor of this service';
-        END IF;
-        before_no := ('x' || lpad(q ->> 'cursor', 16, '0'))::bit(64)::bigint;
-    END IF;
-
-    RETURN QUERY
-    WITH page AS MATERIALIZED (
-        SELECT f.no, f.id FROM reason.query_nodes(filters, caller.divisions, reason.client_may(caller, 'inspect'), page_limit + 1, before_no) f
-    ), shown AS (
-        SELECT p.no, p.id FROM page p ORDER BY p.no DESC LIMIT page_limit
-    )
-    SELECT 200, NULL::text,
-        '{"nodes":[' || coalesce((SELECT string_agg((reason.node_json(s.id, caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'))::json -> 'node')::text, ',' ORDER BY s.no DESC) FROM shown s), '') || ']'
-        || CASE WHEN (SELECT count(*) FROM page) > page_limit
-                THEN ',"nextCursor":"' || to_hex((SELECT min(s.no) FROM shown s)) || '"' ELSE '' END
-        || '}';
-END
-$$;
-
 -- ---------------------------------------------------------------- explain
 
 CREATE FUNCTION reason.http_get_explain(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text) RETURNS SETOF reason.http_response
+    id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors', depth => 10, "limit" => 1000,
         redact => NOT caller.pii, divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'))::json;
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division')::json;
     subject json := found_trace -> 'steps' -> 0 -> 'node';
 BEGIN
     RETURN QUERY

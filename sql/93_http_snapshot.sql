@@ -1,6 +1,6 @@
 -- The HTTP API: snapshots and exports.
 
-CREATE FUNCTION reason.http_snapshot(caller reason.client, id text, needs_content boolean) RETURNS reason.snapshot
+CREATE FUNCTION reason.http_snapshot(caller reason.client, id text, needs_content boolean, division text) RETURNS reason.snapshot
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -8,7 +8,8 @@ DECLARE
     found_snapshot reason.snapshot;
 BEGIN
     SELECT * INTO found_snapshot FROM reason.snapshot s
-    WHERE s.id = reason.http_uuid($2, 'the id of the snapshot') AND ARRAY[s.division, '*'] && caller.divisions;
+    WHERE s.id = reason.http_uuid($2, 'the id of the snapshot') AND ARRAY[s.division, '*'] && caller.divisions
+      AND ($4 IS NULL OR s.division = $4);
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $2);
     END IF;
@@ -26,7 +27,7 @@ BEGIN
     RETURN found_snapshot;
 END
 $$;
-COMMENT ON FUNCTION reason.http_snapshot(reason.client, text, boolean) IS 'A snapshot of the client''s divisions; for its content it must be complete, and the client must be allowed to see personal data if it holds any.';
+COMMENT ON FUNCTION reason.http_snapshot(reason.client, text, boolean, text) IS 'A snapshot of the client''s divisions; for its content it must be complete, and the client must be allowed to see personal data if it holds any.';
 
 CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot) RETURNS text
 LANGUAGE sql STABLE
@@ -179,14 +180,19 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    format_wanted text := coalesce(reason.http_query(query, '{format}') ->> 'format', 'metadata');
-    s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata');
+    q jsonb := reason.http_query(query, '{format,division}');
+    format_wanted text := coalesce(q ->> 'format', 'metadata');
+    s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
     etag text := format('"%s-%s%s"', s.hash, format_wanted, CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END);
     immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
             HINT = 'Formats are metadata, canonical, envelope and human.';
+    END IF;
+    -- The size of what is hidden is hidden too.
+    IF s.pii_included AND NOT caller.pii THEN
+        s.size_bytes := NULL;
     END IF;
     IF s.status <> 'complete' THEN
         RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s))::reason.http_response;
@@ -205,13 +211,13 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_snapshot_verify(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text) RETURNS SETOF reason.http_response
+    id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    s reason.snapshot := reason.http_snapshot(caller, $6, false);
+    s reason.snapshot := reason.http_snapshot(caller, $6, false, reason.http_query(query, '{division}') ->> 'division');
 BEGIN
     RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(v)::text FROM reason.verify_snapshot(s.id) v;
 END
@@ -237,7 +243,8 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    format_wanted text := coalesce(reason.http_query(query, '{format}') ->> 'format', 'json');
+    q jsonb := reason.http_query(query, '{format,division}');
+    format_wanted text := coalesce(q ->> 'format', 'json');
     wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
     plain CONSTANT text := E'Content-Type: text/plain; charset=utf-8\n';
     trace text;
@@ -246,17 +253,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
             HINT = 'Formats are human, json and canonical.';
     END IF;
-    IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions) THEN
+    IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions
+                 AND (NOT q ? 'division' OR s.division = q ->> 'division')) THEN
         IF format_wanted = 'human' THEN
-            RETURN NEXT (200, plain, reason.snapshot_human(reason.http_snapshot(caller, $6, true)))::reason.http_response;
+            RETURN NEXT (200, plain, reason.snapshot_human(reason.http_snapshot(caller, $6, true, q ->> 'division')))::reason.http_response;
         ELSE
             -- The document is JSON, and canonical.
-            RETURN QUERY SELECT * FROM reason.http_document(reason.http_snapshot(caller, $6, true), NULL);
+            RETURN QUERY SELECT * FROM reason.http_document(reason.http_snapshot(caller, $6, true, q ->> 'division'), NULL);
         END IF;
     ELSE
         trace := reason.trace_json(node => wanted, direction => 'ancestors', depth => 10000, "limit" => 10000,
                                    redact => NOT caller.pii, divisions => caller.divisions,
-                                   quarantined => reason.client_may(caller, 'inspect'));
+                                   quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division');
         RETURN NEXT CASE format_wanted
             WHEN 'human' THEN (200, plain, reason.trace_human(trace::json))::reason.http_response
             WHEN 'json' THEN (200, NULL, trace)::reason.http_response

@@ -22,8 +22,7 @@ GRANT EXECUTE ON FUNCTION
     reason.canonical_json(jsonb),
     reason.digest(jsonb),
     reason.division_visible(text),
-    reason.visible_divisions(),
-    reason.visible_divisions_of(name)
+    reason.visible_divisions()
 TO reason_reader, reason_writer, reason_gateway, reason_sidecar;
 
 -- ---------------------------------------------------------------- reason_reader: columns without content
@@ -34,7 +33,7 @@ GRANT SELECT ON reason.edge TO reason_reader;
 GRANT SELECT (no, id, division, target_no, type, author, metadata, created_at, payload_hash, digest, audit_event_id)
     ON reason.annotation TO reason_reader;
 GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations,
-              pii_included, manifest_signature_id, graph_version, created_at, hash, size_bytes, node_count,
+              pii_included, manifest_signature_id, graph_version, created_at, hash, node_count,
               edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id)
     ON reason.snapshot TO reason_reader;
 
@@ -53,7 +52,7 @@ GRANT SELECT ON reason.node, reason.annotation, reason.snapshot, reason.snapshot
 GRANT EXECUTE ON FUNCTION
     reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid),
     reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid),
-    reason.annotate(uuid, text, jsonb, text, text, jsonb),
+    reason.annotate(uuid, text, jsonb, text, text, jsonb, text),
     reason.add_nodes(json),
     reason.add_edges(json)
 TO reason_writer;
@@ -80,6 +79,9 @@ GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache
 GRANT EXECUTE ON FUNCTION
     reason.set_client(text, text, text[], boolean, text, text, boolean),
     reason.set_quota(text, text, bigint, bigint),
+    reason.grant_division(name, text),
+    reason.revoke_division(name, text),
+    reason.set_pii_rule(text, text, text, text),
     reason.quota_today(text),
     reason.expire_idempotency_keys(interval)
 TO reason_admin;
@@ -87,7 +89,7 @@ GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sid
 GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.pii_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- policy rules and quarantine
-GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.quarantined_numbers() TO reason_reader;
+GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.row_shown(oid, tid) TO reason_reader;
 GRANT SELECT ON reason.quarantine, reason.quarantine_release TO reason_auditor;
 GRANT EXECUTE ON FUNCTION reason.quarantine_event_fault(json, text), reason.quarantine_stray_fault(text) TO reason_auditor;
 GRANT EXECUTE ON FUNCTION
@@ -130,6 +132,7 @@ GRANT EXECUTE ON FUNCTION
     reason.release_lease(text, bigint),
     reason.report_sidecar(text, text),
     reason.sidecar_status(text, text),
+    reason.parked_items(),
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),
     reason.doorbell_key(),
     reason.signing_key(text),
@@ -151,8 +154,9 @@ GRANT EXECUTE ON FUNCTION
     reason.unknown_segments(text, text[]),
     reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text),
     reason.chain_heads(),
-    reason.recover_event(json),
-    reason.recover_segment(text, text, text, text, text, text, text, text),
+    reason.recovery_fault(json),
+    reason.recover_event(json, json),
+    reason.recover_segment(text, text, text, text, text, text, text, text, json),
     reason.forgotten_snapshots(),
     reason.restore_snapshot_chunk(uuid, text, integer, bytea),
     reason.restore_snapshot(uuid, text)
@@ -162,6 +166,7 @@ GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO re
 GRANT SELECT ON reason.safe_mode TO reason_admin;
 GRANT EXECUTE ON FUNCTION
     reason.sidecar_status(text, text),
+    reason.parked_items(),
     reason.set_archive_rule(text, integer, boolean),
     reason.retry_emission(text, text),
     reason.retry_segment(text, text, bigint)

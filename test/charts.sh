@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The chart: every alert has its runbook and names metrics that exist; where helm can be had, it lints and renders.
 #
-# helm comes from the Go module proxy into .build/ when Go is there. Ends with "N passed, N failed".
+# Ends with "N passed, N failed".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -34,13 +34,8 @@ metrics_exist() {
 check "every alert has a runbook" runbooks_exist
 check "alerts name metrics that exist" metrics_exist
 
-helm=$(command -v helm || true)
-[ -n "$helm" ] || helm=.build/go/bin/helm
-if [ ! -x "$helm" ] && command -v go >/dev/null; then
-    (cd /tmp && GOFLAGS=-mod=mod GOBIN="$root/.build/go/bin" go install helm.sh/helm/v3/cmd/helm@v3.16.4) >.build/helm.log 2>&1 || true
-fi
-if [ ! -x "$helm" ]; then
-    echo "helm is not here and Go cannot make it: the chart is not rendered"
+if ! helm=$(test/stack/helm.sh); then
+    echo "the chart is not rendered"
     echo "$passed passed, $failed failed"
     exit $((failed > 0))
 fi

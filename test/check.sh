@@ -97,7 +97,7 @@ suite_lint() {
     check python "$python" -m compileall -q test
     check includes "$python" test/includes.py
     command -v man >/dev/null && check "manual pages" manual_pages
-    command -v systemd-analyze >/dev/null && check "systemd unit" systemd_unit
+    command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
     return 0
 }
 
@@ -114,14 +114,15 @@ manual_pages() {
     return $bad
 }
 
-# The unit is one that systemd takes, and exposes little (it counts from 0 to 100).
+# The units are such that systemd takes, and expose little (it counts from 0 to 100).
 systemd_unit() {
-    local directory unit status
+    local directory unit status=0
     directory=$(mktemp -d)
-    unit=$directory/reason-sidecar.service
-    sed -e "s|@bindir@|/bin|" -e "s|@sysconfdir@|/etc|" -e "s|/bin/reason-sidecar|/bin/true|" sidecar/reason-sidecar.service.in >"$unit"
-    systemd-analyze verify --man=no "$unit" && systemd-analyze security --offline=true --threshold=25 --no-pager "$unit"
-    status=$?
+    for unit in sidecar/reason-sidecar gateway/reason-gateway; do
+        sed -e "s|@bindir@|/bin|" -e "s|@sysconfdir@|/etc|" -e "s|@confdir@|/etc|" -e "s|/bin/reason-sidecar|/bin/true|" $unit.service.in >"$directory/${unit#*/}.service"
+        { systemd-analyze verify --man=no "$directory/${unit#*/}.service" &&
+            systemd-analyze security --offline=true --threshold=25 --no-pager "$directory/${unit#*/}.service"; } || status=1
+    done
     rm -rf "$directory"
     return $status
 }
@@ -225,6 +226,7 @@ suite_charts() {
     count_plain "$out/charts.log" || count 0 1
     return $status
 }
+suite_pods() { run_pytest "$out/pods.log" test/pods; }
 suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 
 # ---------------------------------------------------------------- running them
@@ -232,7 +234,7 @@ suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 if [ $# -gt 0 ]; then
     suites=$*
 else
-    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sanitize sidecar charts e2e"
+    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sanitize sidecar charts pods e2e"
 fi
 start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
 total_passed=0

@@ -7,7 +7,10 @@ RUN make -C /src/gateway install DESTDIR=/out
 FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends nginx libpq5 ca-certificates && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /
-RUN mkdir -p /run/reason/temp && chown -R 10001:10001 /run/reason
+# nginx writes here and nowhere else; a volume may lie over it, empty.
+RUN mkdir -p /run/reason && chown 10001:10001 /run/reason
 USER 10001:10001
 EXPOSE 8443 8080
-CMD ["nginx", "-p", "/run/reason", "-c", "/etc/reason/gateway/nginx.conf", "-e", "stderr"]
+# SIGTERM would cut off requests that are on their way.
+STOPSIGNAL SIGQUIT
+CMD ["nginx", "-p", "/run/reason", "-c", "/etc/reason/gateway/nginx.conf", "-e", "stderr", "-g", "daemon off;"]

@@ -4,6 +4,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev m
     libmicrohttpd-dev libcurl4-openssl-dev librdkafka-dev libjansson-dev libp11-kit-dev postgresql-server-dev-15
 COPY extension /src/extension
 COPY sidecar /src/sidecar
+COPY gateway/reason-reload /src/gateway/
 RUN make -C /src/sidecar install prefix=/usr DESTDIR=/out && make -C /src/sidecar/verify install prefix=/usr DESTDIR=/out
 
 FROM debian:12-slim

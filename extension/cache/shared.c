@@ -171,26 +171,54 @@ ready_extent(Oid database)
 	return NULL;
 }
 
+/* This session's part of the extents' pins. */
+static uint32 own_pins[EXTENTS];
+
 static void
 unpin(void *argument)
 {
-	pg_atomic_fetch_sub_u32(&((Extent *) argument)->pins, 1);
+	int			number = (Extent *) argument - control->extents;
+
+	/* A session that ends has given all back already. */
+	if (own_pins[number] == 0)
+		return;
+	own_pins[number]--;
+	pg_atomic_fetch_sub_u32(&control->extents[number].pins, 1);
+}
+
+/* Not all memory is given back when a session ends: the planner's is not, whose functions may read. */
+static void
+unpin_all(int code, Datum argument)
+{
+	for (int i = 0; i < EXTENTS; i++)
+	{
+		if (own_pins[i] > 0)
+			pg_atomic_fetch_sub_u32(&control->extents[i].pins, own_pins[i]);
+		own_pins[i] = 0;
+	}
 }
 
 GraphCacheGeneration *
 graph_cache_pin(MemoryContext owner)
 {
+	static bool registered = false;
 	MemoryContextCallback *callback;
 	Extent	   *extent;
 
 	if (!control)
 		return NULL;
 	/* First what may fail, then the pin. */
+	if (!registered)
+		before_shmem_exit(unpin_all, (Datum) 0);
+	registered = true;
 	callback = MemoryContextAlloc(owner, sizeof(MemoryContextCallback));
 	LWLockAcquire(lock, LW_SHARED);
 	extent = ready_extent(MyDatabaseId);
 	if (extent)
+	{
 		pg_atomic_fetch_add_u32(&extent->pins, 1);
+		own_pins[extent - control->extents]++;
+	}
 	LWLockRelease(lock);
 	if (!extent)
 	{

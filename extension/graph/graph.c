@@ -10,29 +10,21 @@
 #include "graph/index.h"
 #include "graph/memory.h"
 #include "record/caller.h"
+#include "record/schema.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "miscadmin.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 Relation
-graph_open_table(Oid schema, const char *name, int columns)
+graph_open_table(const char *name, int columns)
 {
-	Oid			oid = get_relname_relid(name, schema);
-	Relation	table;
+	Relation	table = schema_open_table(name, AccessShareLock);
 
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table reason.%s does not exist", name),
-				 errhint("Create the extension reasoning_graph in this database.")));
-	table = table_open(oid, AccessShareLock);
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_tableam != GetHeapamTableAmRoutine())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -60,10 +52,9 @@ graph_open(void)
 	graph->serializable = IsolationIsSerializable();
 	/* On a standby the marks may come from the primary, whose snapshots are not ours. */
 	graph->ignore_dead = !TransactionStartedDuringRecovery();
-	graph->schema = get_namespace_oid("reason", false);
 	graph->hides_quarantined = !caller_sees_quarantined(GetUserId());
-	graph->node = graph_open_table(graph->schema, "node", NODE_COLUMNS);
-	graph->edge = graph_open_table(graph->schema, "edge", EDGE_COLUMNS);
+	graph->node = graph_open_table("node", NODE_COLUMNS);
+	graph->edge = graph_open_table("edge", EDGE_COLUMNS);
 	return graph;
 }
 

@@ -15,6 +15,6 @@ extern void graph_close(Graph *graph);
 extern void graph_close_tables(Graph *graph);
 
 /* A table of ours, locked for reading.  Raises an error unless walks can read it and it has so many columns. */
-extern Relation graph_open_table(Oid schema, const char *name, int columns);
+extern Relation graph_open_table(const char *name, int columns);
 
 #endif							/* REASON_GRAPH_GRAPH_H */

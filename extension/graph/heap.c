@@ -9,11 +9,10 @@
 #include "graph/heap.h"
 
 #include "graph/buffer_hints.h"
+#include "record/index_scan.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -23,8 +22,6 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -68,31 +65,20 @@ static bool
 was_recorded(Graph *graph, int64 no)
 {
 	const GraphHorizon *horizon = graph->horizon;
-	Relation	heap = table_open(get_relname_relid("audit_event", graph->schema), AccessShareLock);
-	Relation	index = index_open(get_relname_relid("audit_event_pkey", graph->schema), AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(heap, NULL);
-	IndexScanDesc scan;
-	ScanKeyData key;
+	AuditScan	scan;
 	bool		result = false;
 
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(heap, index, graph->snapshot, NULL, 1, 0);
-#else
-	scan = index_beginscan(heap, index, graph->snapshot, 1, 0);
-#endif
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(no));
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (!result && index_getnext_slot(scan, ForwardScanDirection, slot))
+	audit_scan_open(&scan, "audit_event", "audit_event_pkey", 1, graph->snapshot);
+	audit_scan_int8(&scan, 0, BTEqualStrategyNumber, no);
+	audit_scan_start(&scan);
+	while (!result && audit_scan_next(&scan))
 	{
 		bool		isnull;
-		Datum		xmin = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull);
+		Datum		xmin = slot_getsysattr(scan.slot, MinTransactionIdAttributeNumber, &isnull);
 
 		result = was_committed(horizon, DatumGetTransactionId(xmin));
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	table_close(heap, AccessShareLock);
+	audit_scan_close(&scan);
 	return result;
 }
 

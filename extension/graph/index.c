@@ -8,9 +8,9 @@
 
 #include "graph/columns.h"
 #include "graph/memory.h"
+#include "record/schema.h"
 
 #include "access/genam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
@@ -59,7 +59,7 @@ static void
 check_layout(Relation index, const IndexLayout *layout)
 {
 	Form_pg_index form = index->rd_index;
-	bool		fits = index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
+	bool		fits = index->rd_rel->relam == BTREE_AM_OID &&
 		form->indnatts == layout->columns && form->indnkeyatts == layout->key_columns &&
 		index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID && index->rd_opcintype[0] == INT8OID &&
 		(index->rd_indoption[0] & INDOPTION_DESC) == 0 &&
@@ -82,19 +82,13 @@ graph_index_open(Graph *graph, GraphIndexKind kind)
 {
 	const IndexLayout *layout = &layouts[kind];
 	GraphIndex *index = graph->index[kind];
-	Oid			oid;
 
 	if (index)
 		return index;
-	oid = get_relname_relid(layout->name, graph->schema);
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index reason.%s does not exist", layout->name)));
 	index = graph_alloc(graph, sizeof(GraphIndex));
 	index->kind = kind;
 	index->heap = layout->on_node ? graph->node : graph->edge;
-	index->index = index_open(oid, AccessShareLock);
+	index->index = schema_open_index(layout->name, index->heap, AccessShareLock);
 	check_layout(index->index, layout);
 	index->map_buffer = InvalidBuffer;
 	index->leaf = InvalidBuffer;

@@ -9,20 +9,20 @@
 #include "graph/heap.h"
 #include "graph/memory.h"
 #include "record/index_scan.h"
+#include "record/schema.h"
 
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 /* Almost always: then nothing needs to be opened but the table. */
 static bool
 nothing_was_ever_quarantined(Graph *graph)
 {
-	Relation	table = table_open(get_relname_relid("quarantine", graph->schema), AccessShareLock);
+	Relation	table = schema_open_table("quarantine", AccessShareLock);
 	/* A serializable transaction has to leave its mark on the index. */
 	bool		empty = !graph->serializable && RelationGetNumberOfBlocks(table) == 0;
 

@@ -9,24 +9,22 @@
 #include "graph/columns.h"
 #include "graph/graph.h"
 #include "graph/memory.h"
+#include "graph/quarantine.h"
 #include "graph/types.h"
 #include "graph/walk.h"
+#include "record/index_scan.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
+#include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -63,7 +61,7 @@ graph_divisions_of_user(Graph *graph)
 		divisions.all = true;
 		return divisions;
 	}
-	grants = graph_open_table(graph->schema, "division_grant", 2);
+	grants = graph_open_table("division_grant", 2);
 	slot = table_slot_create(grants, NULL);
 	scan = table_beginscan(grants, graph->snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -107,6 +105,8 @@ graph_divisions_of_array(Datum array)
 		name = DatumGetTextPP(elements[i]);
 		if (VARSIZE_ANY_EXHDR(name) == 1 && *VARDATA_ANY(name) == '*')
 			divisions.all = true;
+		else if (divisions.own.data == NULL)
+			divisions.own = (RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)};
 		divisions.names[divisions.count].data = VARDATA_ANY(name);
 		divisions.names[divisions.count].length = VARSIZE_ANY_EXHDR(name);
 		divisions.count++;
@@ -127,71 +127,136 @@ is_visible(const GraphDivisions *divisions, const char *name, size_t length)
 	return false;
 }
 
+static bool
+is_name(RecordText name, const char *data, size_t length)
+{
+	return name.length == length && memcmp(name.data, data, length) == 0;
+}
+
 static void
 store_tid(void *argument, const GraphEntry *entries, int count)
 {
 	((GraphNode *) argument)->tid = entries[0].tid;
 }
 
+/* What has the id of the node that is looked for, a division each. */
+typedef struct Candidates
+{
+	GraphNode **nodes;
+	int			count;
+	int			capacity;
+} Candidates;
+
+static void
+add_candidate(Graph *graph, Candidates *candidates, const pg_uuid_t *id, TupleTableSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(graph->context);
+	GraphNode  *node = palloc(sizeof(GraphNode));
+	RecordText	division = audit_scan_text_value(slot, NODE_DIVISION);
+
+	node->no = DatumGetInt64(audit_scan_value(slot, NODE_NO));
+	node->id = *id;
+	node->created_at = DatumGetTimestampTz(audit_scan_value(slot, NODE_CREATED_AT));
+	node->tid = slot->tts_tid;
+	/* Rows are visited by the tid that an index gives; the slot has that of the version. */
+	node->has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(slot, false, NULL));
+	node->division.data = pnstrdup(division.data, division.length);
+	node->division.length = division.length;
+	graph_reserve(graph, candidates->nodes, candidates->count, candidates->capacity);
+	candidates->nodes[candidates->count++] = node;
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+find_candidates(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division, Candidates *candidates)
+{
+	AuditScan	scan;
+
+	audit_scan_open(&scan, "node", "node_id_key", 1, graph->snapshot);
+	audit_scan_uuid(&scan, 0, BTEqualStrategyNumber, id);
+	audit_scan_start(&scan);
+	while (audit_scan_next(&scan))
+	{
+		RecordText	candidate = audit_scan_text_value(scan.slot, NODE_DIVISION);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_visible(divisions, candidate.data, candidate.length) &&
+			(division.data == NULL || is_name(division, candidate.data, candidate.length)))
+			add_candidate(graph, candidates, id, scan.slot);
+	}
+	audit_scan_close(&scan);
+}
+
+/* A node that the caller may not see makes nothing ambiguous. */
+static void
+drop_quarantined(Graph *graph, Candidates *candidates)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < candidates->count; i++)
+	{
+		graph->division = candidates->nodes[i]->division;
+		quarantine_load(graph);
+		if (!quarantine_hides(graph, candidates->nodes[i]->no))
+			candidates->nodes[kept++] = candidates->nodes[i];
+	}
+	candidates->count = kept;
+}
+
+static GraphNode *
+candidate_of_division(const Candidates *candidates, const char *division, size_t length)
+{
+	for (int i = 0; i < candidates->count; i++)
+	{
+		if (is_name(candidates->nodes[i]->division, division, length))
+			return candidates->nodes[i];
+	}
+	return NULL;
+}
+
+static void
+report_ambiguous(const pg_uuid_t *id, const Candidates *candidates)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < candidates->count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&names, ", ");
+		escape_json(&names, candidates->nodes[i]->division.data);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("node \"%s\" exists in several divisions",
+					DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)))),
+			 errdetail_internal("{\"divisions\": [%s]}", names.data),
+			 errhint("Name the one that is meant with the parameter division.")));
+}
+
 GraphNode *
 graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division)
 {
-	Oid			index_oid = get_relname_relid("node_id_key", graph->schema);
-	GraphNode  *found = NULL;
-	Relation	index;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-	ScanKeyData key;
-	bool		has_moved = false;
+	Candidates	candidates = {0};
+	GraphNode  *found;
 
-	if (!OidIsValid(index_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index reason.node_id_key does not exist")));
-	index = index_open(index_oid, AccessShareLock);
-	slot = table_slot_create(graph->node, NULL);
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(graph->node, index, graph->snapshot, NULL, 1, 0);
-#else
-	scan = index_beginscan(graph->node, index, graph->snapshot, 1, 0);
-#endif
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	find_candidates(graph, id, divisions, division, &candidates);
+	if (candidates.count > 1)
+		drop_quarantined(graph, &candidates);
+	if (candidates.count == 0)
+		return NULL;
+	found = candidates.nodes[0];
+	if (candidates.count > 1)
 	{
-		bool		isnull;
-		text	   *candidate = DatumGetTextPP(slot_getattr(slot, NODE_DIVISION, &isnull));
-		const char *name = VARDATA_ANY(candidate);
-		size_t		length = VARSIZE_ANY_EXHDR(candidate);
-
-		if (!is_visible(divisions, name, length) ||
-			(division.data && (division.length != length || memcmp(division.data, name, length) != 0)))
-			continue;
-		if (found)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("node \"%s\" exists in several divisions",
-							DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)))),
-					 errhint("Name the one that is meant with the parameter division.")));
-		found = MemoryContextAlloc(graph->context, sizeof(GraphNode));
-		found->no = DatumGetInt64(slot_getattr(slot, NODE_NO, &isnull));
-		found->id = *id;
-		found->created_at = DatumGetTimestampTz(slot_getattr(slot, NODE_CREATED_AT, &isnull));
-		found->tid = slot->tts_tid;
-		has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(slot, false, NULL));
-		found->division.data = memcpy(MemoryContextAlloc(graph->context, length + 1), name, length);
-		found->division.length = length;
+		found = candidate_of_division(&candidates, "default", strlen("default"));
+		if (found == NULL && divisions->own.data)
+			found = candidate_of_division(&candidates, divisions->own.data, divisions->own.length);
+		if (found == NULL)
+			report_ambiguous(id, &candidates);
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	if (found)
-	{
-		graph->division = found->division;
-		/* Rows are visited by the tid that an index gives; the slot has that of the version. */
-		if (has_moved)
-			graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
-	}
+	graph->division = found->division;
+	if (found->has_moved)
+		graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
 	return found;
 }
 

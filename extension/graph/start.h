@@ -20,6 +20,7 @@ typedef struct GraphDivisions
 	bool		all;
 	int			count;
 	RecordText *names;
+	RecordText	own;			/* the caller's own, if he does not see "default" */
 } GraphDivisions;
 
 /* Those of the current user, as reason.visible_divisions() has them. */
@@ -28,8 +29,10 @@ extern GraphDivisions graph_divisions_of_user(Graph *graph);
 extern GraphDivisions graph_divisions_of_array(Datum array);
 
 /*
- * The node of that id among the divisions; NULL when there is none.  The same id
- * in several of them raises 22023, unless `division` names one of them.
+ * The node of that id among the divisions; NULL when there is none.  Where
+ * several hold it, `division` names the one that is meant; without it that of
+ * division "default" is, or else that of the caller's own.  Otherwise raises
+ * 55000 and lists them, but for those whose node the caller may not see.
  */
 extern GraphNode *graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division);
 

@@ -90,7 +90,6 @@ typedef struct Graph
 	const GraphHorizon *horizon;	/* NULL: whatever the snapshot sees */
 	Relation	node;
 	Relation	edge;
-	Oid			schema;
 	GraphIndex *index[GRAPH_INDEX_KINDS];	/* opened when first used */
 	RecordText	division;		/* of the start node; others are never entered */
 	bool		hides_quarantined;	/* from this caller: see graph/quarantine.h */
@@ -112,6 +111,7 @@ typedef struct GraphNode
 	pg_uuid_t	id;
 	TimestampTz created_at;
 	ItemPointerData tid;
+	bool		has_moved;		/* when it was found, to a place that no index knows */
 	RecordText	division;
 } GraphNode;
 

@@ -5,13 +5,14 @@
 #include "postgres.h"
 
 #include "record/caller.h"
-#include "core/canonical.h"
+
 #include "canonical/backend.h"
+#include "core/canonical.h"
+#include "record/schema.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -26,6 +27,7 @@
 PG_FUNCTION_INFO_V1(reason_calling_role);
 PG_FUNCTION_INFO_V1(reason_sql_request);
 PG_FUNCTION_INFO_V1(reason_http_request);
+PG_FUNCTION_INFO_V1(reason_visible_divisions);
 PG_FUNCTION_INFO_V1(reason_visible_divisions_of);
 PG_FUNCTION_INFO_V1(reason_sees_quarantined);
 
@@ -45,13 +47,12 @@ is_owner(Oid role, Oid schema)
 ArrayType *
 caller_visible_divisions(Oid role)
 {
-	Oid			schema = get_namespace_oid("reason", false);
 	ArrayBuildState *divisions;
 	Relation	table;
 	TableScanDesc scan;
 	TupleTableSlot *slot;
 
-	if (superuser_arg(role) || is_owner(role, schema))
+	if (superuser_arg(role) || is_owner(role, schema_oid()))
 	{
 		Datum		all = CStringGetTextDatum("*");
 
@@ -60,7 +61,7 @@ caller_visible_divisions(Oid role)
 
 	/* A handful of rows: cheaper to read than to remember. */
 	divisions = initArrayResult(TEXTOID, CurrentMemoryContext, false);
-	table = table_open(get_relname_relid("division_grant", schema), AccessShareLock);
+	table = schema_open_table("division_grant", AccessShareLock);
 	slot = table_slot_create(table, NULL);
 	scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -80,6 +81,12 @@ caller_visible_divisions(Oid role)
 }
 
 Datum
+reason_visible_divisions(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(caller_visible_divisions(GetUserId()));
+}
+
+Datum
 reason_visible_divisions_of(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_ARRAYTYPE_P(caller_visible_divisions(get_role_oid(NameStr(*PG_GETARG_NAME(0)), false)));
@@ -88,7 +95,7 @@ reason_visible_divisions_of(PG_FUNCTION_ARGS)
 bool
 caller_sees_quarantined(Oid role)
 {
-	return superuser_arg(role) || is_owner(role, get_namespace_oid("reason", false)) ||
+	return superuser_arg(role) || is_owner(role, schema_oid()) ||
 		has_privs_of_role(role, get_role_oid("reason_auditor", false));
 }
 

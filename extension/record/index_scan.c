@@ -6,11 +6,12 @@
 
 #include "record/index_scan.h"
 
+#include "record/schema.h"
+
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -19,17 +20,8 @@
 void
 audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot)
 {
-	Oid			schema = get_namespace_oid("reason", false);
-	Oid			table_oid = get_relname_relid(table, schema);
-	Oid			index_oid = get_relname_relid(index, schema);
-
-	if (!OidIsValid(table_oid) || !OidIsValid(index_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"%s\" with index \"%s\" does not exist", table, index),
-				 errhint("Run ALTER EXTENSION reasoning_graph UPDATE.")));
-	scan->heap = table_open(table_oid, AccessShareLock);
-	scan->index = index_open(index_oid, AccessShareLock);
+	scan->heap = schema_open_table(table, AccessShareLock);
+	scan->index = schema_open_index(index, scan->heap, AccessShareLock);
 	scan->slot = table_slot_create(scan->heap, NULL);
 	scan->key_count = key_count;
 	scan->context = CurrentMemoryContext;
@@ -73,6 +65,18 @@ audit_scan_text(AuditScan *scan, int column, text *value)
 }
 
 void
+audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value)
+{
+	/* The scan looks at it again on every page that it comes to. */
+	scan->sought = *value;
+	set_key(scan, column, strategy, strategy == BTEqualStrategyNumber ? F_UUID_EQ : F_UUID_GE, UUIDPGetDatum(&scan->sought));
+}
+
+/*
+ * A B-tree scan allocates on the way (its keys, the tuples of a page, the list of killed items), in
+ * the current context, and keeps that to its end.
+ */
+void
 audit_scan_start(AuditScan *scan)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
@@ -81,22 +85,27 @@ audit_scan_start(AuditScan *scan)
 	MemoryContextSwitchTo(old_context);
 }
 
-bool
-audit_scan_next(AuditScan *scan)
+static bool
+next_in_direction(AuditScan *scan, ScanDirection direction)
 {
-	/* A B-tree scan allocates on the way (the list of killed items), and keeps it to its end. */
 	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
-	bool		found = index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
+	bool		found = index_getnext_slot(scan->scan, direction, scan->slot);
 
 	MemoryContextSwitchTo(old_context);
 	return found;
 }
 
 bool
+audit_scan_next(AuditScan *scan)
+{
+	return next_in_direction(scan, ForwardScanDirection);
+}
+
+bool
 audit_scan_find_last(AuditScan *scan)
 {
 	audit_scan_start(scan);
-	return index_getnext_slot(scan->scan, BackwardScanDirection, scan->slot);
+	return next_in_direction(scan, BackwardScanDirection);
 }
 
 void
@@ -161,7 +170,7 @@ audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division)
 		next_id(scan);
 	if (!scan->at_row || memcmp(&scan->id, id, UUID_LEN) != 0)
 	{
-		set_key(scan, 0, BTGreaterEqualStrategyNumber, F_UUID_GE, UUIDPGetDatum(id));
+		audit_scan_uuid(scan, 0, BTGreaterEqualStrategyNumber, id);
 		audit_scan_start(scan);
 		next_id(scan);
 	}

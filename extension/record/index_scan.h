@@ -2,9 +2,13 @@
  * index_scan.h
  *		Reading rows through an index, many times over, without the executor.
  *
- * Verification looks up several rows for each event: planning and starting a
- * query for each would cost more than the check.  One scan is opened and
- * restarted with new keys; rows are seen with the snapshot that was given.
+ * Verification looks up several rows for each event, a write one for each node
+ * that it names: planning and starting a query for each would cost more than
+ * the rest.  One scan is opened and restarted with new keys; rows are seen with
+ * the snapshot that was given, which the caller keeps.
+ *
+ * Whatever the scan holds lives in the context in which it was opened: it may
+ * be used in any other, and that other may be reset between two calls.
  */
 #ifndef REASON_RECORD_INDEX_SCAN_H
 #define REASON_RECORD_INDEX_SCAN_H
@@ -31,6 +35,7 @@ typedef struct AuditScan
 	MemoryContext context;		/* where the scan lives: the one it was opened in */
 	int			key_count;
 	ScanKeyData keys[AUDIT_SCAN_MAX_KEYS];
+	pg_uuid_t	sought;			/* what a condition on an id points to */
 
 	/* audit_scan_seek(), audit_scan_seek_id() */
 	AttrNumber	key_column;
@@ -43,9 +48,10 @@ typedef struct AuditScan
 extern void audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
 extern void audit_scan_close(AuditScan *scan);
 
-/* Conditions on the index's columns 0, 1, …; what they point to must stay. */
+/* Conditions on the index's columns 0, 1, …; a text must stay, an id is copied (there is room for one). */
 extern void audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value);
 extern void audit_scan_text(AuditScan *scan, int column, text *value);
+extern void audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value);
 
 /* Begins again with the present conditions. */
 extern void audit_scan_start(AuditScan *scan);

@@ -6,18 +6,17 @@
 
 #include "record/number.h"
 
+#include "record/schema.h"
 #include "record/watermark.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "commands/sequence.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 int64
 next_record_no(void)
 {
-	Oid			sequence = get_relname_relid("record_no", get_namespace_oid("reason", false));
+	Oid			sequence = schema_relation_oid("record_no");
 	int64		no;
 
 	/*

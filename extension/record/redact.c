@@ -8,16 +8,16 @@
  */
 #include "postgres.h"
 
+#include "record/schema.h"
+
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "regex/regex.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -50,7 +50,7 @@ typedef struct RedactRules
 static RedactRules *
 read_rules(MemoryContext context)
 {
-	Relation	table = table_open(get_relname_relid("pii_rule", get_namespace_oid("reason", false)), AccessShareLock);
+	Relation	table = schema_open_table("pii_rule", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
 	MemoryContext old_context = MemoryContextSwitchTo(context);

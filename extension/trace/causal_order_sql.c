@@ -428,7 +428,7 @@ append_cycles(ByteBuffer *out, const CausalOrder *order)
 	buffer_append_char(out, ']');
 }
 
-/* ordered_trace_json(node, divisions, redact, quarantined) */
+/* ordered_trace_json(node, divisions, redact, quarantined, division) */
 Datum
 reason_ordered_trace_json(PG_FUNCTION_ARGS)
 {
@@ -444,7 +444,7 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 	graph = graph_open();
 	divisions = PG_ARGISNULL(1) ? graph_divisions_of_user(graph) : graph_divisions_of_array(PG_GETARG_DATUM(1));
 	quarantine_argument(fcinfo, 3, graph);
-	order = order_argument(fcinfo, graph, &divisions, (RecordText) {NULL, 0});
+	order = order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 4));
 	start = &order->trace->nodes[0];
 
 	node_json_buffer(&out);

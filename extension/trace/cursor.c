@@ -7,18 +7,17 @@
 #include "trace/cursor.h"
 
 #include "core/sha256.h"
+#include "record/schema.h"
 #include "trace/horizon.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "common/cryptohash.h"
 #include "common/hmac.h"
 #include "executor/tuptable.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -75,7 +74,7 @@ report_invalid(const char *what)
 static void
 sign(Graph *graph, const CursorBody *body, uint8 mac[MAC_LENGTH])
 {
-	Relation	table = table_open(get_relname_relid("cursor_secret", graph->schema), AccessShareLock);
+	Relation	table = schema_open_table("cursor_secret", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, graph->snapshot, 0, NULL);
 	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);

@@ -6,6 +6,7 @@
 
 #include "trace/horizon.h"
 
+#include "record/schema.h"
 #include "record/watermark.h"
 
 #include "access/relation.h"
@@ -14,7 +15,6 @@
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "executor/tuptable.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/xid8.h"
 
@@ -33,7 +33,7 @@ full_xmin(Snapshot snapshot, FullTransactionId next)
 static int64
 decided_by_sealer(Graph *graph, FullTransactionId xmin)
 {
-	Relation	table = table_open(get_relname_relid("sealer_state", graph->schema), AccessShareLock);
+	Relation	table = schema_open_table("sealer_state", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, graph->snapshot, 0, NULL);
 	int64		result = 0;
@@ -61,8 +61,8 @@ trace_last_no(Graph *graph, int64 *decided_no)
 	 * be promoted at any time.
 	 */
 	bool		recovers = RecoveryInProgress();
-	Relation	sequence = relation_open(get_relname_relid("record_no", graph->schema), AccessShareLock);
-	Watermark		now = recovers ? watermark_now(sequence) : watermarks_note(sequence);
+	Relation	sequence = schema_open_sequence("record_no", AccessShareLock);
+	Watermark	now = recovers ? watermark_now(sequence) : watermarks_note(sequence);
 	FullTransactionId xmin = full_xmin(graph->snapshot, now.next);
 
 	*decided_no = decided_by_sealer(graph, xmin);

@@ -273,7 +273,7 @@ append_edges(ByteBuffer *out, const TracePage *page)
 
 /*
  * trace_json(node, direction, depth, limit, cursor, types, edge_types, min_weight, min_confidence,
- * as_of, redact, divisions, quarantined)
+ * as_of, redact, divisions, quarantined, division)
  */
 static const TraceArguments trace_arguments = {
 	.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7, .min_confidence = 8, .as_of = 9, .max_nodes = -1
@@ -283,6 +283,7 @@ static const TraceArguments trace_arguments = {
 #define ARGUMENT_REDACT 10
 #define ARGUMENT_DIVISIONS 11
 #define ARGUMENT_QUARANTINED 12
+#define ARGUMENT_DIVISION 13
 
 static uint32
 limit_argument(FunctionCallInfo fcinfo)
@@ -328,7 +329,7 @@ reason_trace_json(PG_FUNCTION_ARGS)
 	divisions = divisions_argument(fcinfo, ARGUMENT_DIVISIONS, graph);
 	quarantine_argument(fcinfo, ARGUMENT_QUARANTINED, graph);
 	trace_cursor_begin(&cursor, graph, PG_GETARG_UUID_P(0), direction, &filter, cursor_text);
-	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0}, &filter);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, record_text_argument(fcinfo, ARGUMENT_DIVISION), &filter);
 	if (cursor.horizon)
 	{
 		graph->horizon = cursor.horizon;
@@ -491,7 +492,7 @@ write_one_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc des
 	node_json_node(one->json, one->out, tuple, desc);
 }
 
-/* node_json(id, divisions, redact, quarantined) */
+/* node_json(id, divisions, redact, quarantined, division) */
 Datum
 reason_node_json(PG_FUNCTION_ARGS)
 {
@@ -511,7 +512,7 @@ reason_node_json(PG_FUNCTION_ARGS)
 	graph = graph_open();
 	divisions = divisions_argument(fcinfo, 1, graph);
 	quarantine_argument(fcinfo, 3, graph);
-	node = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, (RecordText) {NULL, 0}, &all);
+	node = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, record_text_argument(fcinfo, 4), &all);
 	json = node_json_begin(graph, redact);
 	node_json_buffer(&out);
 	buffer_append_literal(&out, "{\"node\":");

@@ -2,65 +2,29 @@
  * node_lookup.c
  *		Finds nodes by id.
  *
- * One scan is opened for a batch and restarted for each id, which costs what
- * the descent of the index costs and nothing for planning or executor state.
+ * One scan serves a batch: each id costs the descent of the index alone.
  */
 #include "postgres.h"
 
 #include "write/node_lookup.h"
 
-#include "access/genam.h"
-#include "access/relscan.h"
 #include "access/stratnum.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "catalog/namespace.h"
-#include "executor/tuptable.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
-
-/* Columns of reason.node, in the order of sql/10_tables.sql; checked when the table is opened. */
-#define ATTNUM_NO 1
-#define ATTNUM_DIVISION 3
-#define ATTNUM_DIGEST 15
-
-static void
-check_column(Relation heap, AttrNumber attnum, const char *name)
-{
-	if (get_attnum(RelationGetRelid(heap), name) != attnum)
-		elog(ERROR, "column \"%s\" of table \"%s\" is not where this version of the library expects it",
-			 name, RelationGetRelationName(heap));
-}
 
 void
 node_lookup_begin(NodeLookup *lookup)
 {
-	Oid			schema = get_namespace_oid("reason", false);
-
-	lookup->heap = table_open(get_relname_relid("node", schema), AccessShareLock);
-	lookup->index = index_open(get_relname_relid("node_id_key", schema), AccessShareLock);
-	check_column(lookup->heap, ATTNUM_NO, "no");
-	check_column(lookup->heap, ATTNUM_DIVISION, "division");
-	check_column(lookup->heap, ATTNUM_DIGEST, "digest");
-	lookup->snapshot = GetActiveSnapshot();
-	lookup->slot = table_slot_create(lookup->heap, NULL);
-#if PG_VERSION_NUM >= 180000
-	lookup->scan = index_beginscan(lookup->heap, lookup->index, lookup->snapshot, NULL, 1, 0);
-#else
-	lookup->scan = index_beginscan(lookup->heap, lookup->index, lookup->snapshot, 1, 0);
-#endif
+	audit_scan_open(&lookup->scan, "node", "node_id_key", 1, GetActiveSnapshot());
+	lookup->no_column = audit_scan_column(lookup->scan.heap, "no");
+	lookup->division_column = audit_scan_column(lookup->scan.heap, "division");
+	lookup->digest_column = audit_scan_column(lookup->scan.heap, "digest");
 }
 
 void
 node_lookup_end(NodeLookup *lookup)
 {
-	index_endscan(lookup->scan);
-	ExecDropSingleTupleTableSlot(lookup->slot);
-	index_close(lookup->index, AccessShareLock);
-	table_close(lookup->heap, AccessShareLock);
+	audit_scan_close(&lookup->scan);
 }
 
 static const char *
@@ -69,35 +33,46 @@ uuid_text(const pg_uuid_t *id)
 	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
 }
 
+static bool
+is_default(const char *division, size_t length)
+{
+	return length == strlen("default") && memcmp(division, "default", length) == 0;
+}
+
 void
 node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id, RecordText division,
 			const char *hint, FoundNode *found)
 {
-	ScanKeyData key;
+	AuditScan  *scan = &lookup->scan;
+	bool		is_ambiguous = false;
 
 	found->division.data = NULL;
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
-	index_rescan(lookup->scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(lookup->scan, ForwardScanDirection, lookup->slot))
+	audit_scan_uuid(scan, 0, BTEqualStrategyNumber, id);
+	audit_scan_start(scan);
+	while (audit_scan_next(scan))
 	{
-		bool		isnull;
-		text	   *candidate = DatumGetTextPP(slot_getattr(lookup->slot, ATTNUM_DIVISION, &isnull));
-		const char *name = VARDATA_ANY(candidate);
-		size_t		length = VARSIZE_ANY_EXHDR(candidate);
+		RecordText	candidate = audit_scan_text_value(scan->slot, lookup->division_column);
 		bytea	   *digest;
 
-		if (division.data ? division.length != length || memcmp(division.data, name, length) != 0
-			: !write_division_granted(input, name, length))
+		if (division.data ? division.length != candidate.length || memcmp(division.data, candidate.data, candidate.length) != 0
+			: !write_division_granted(input, candidate.data, candidate.length))
 			continue;
 		if (found->division.data)
-			write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, "Name the division.",
-						 "node \"%s\" exists in several divisions", uuid_text(id));
-		found->no = DatumGetInt64(slot_getattr(lookup->slot, ATTNUM_NO, &isnull));
-		found->division.data = pnstrdup(name, length);
-		found->division.length = length;
-		digest = DatumGetByteaPP(slot_getattr(lookup->slot, ATTNUM_DIGEST, &isnull));
+		{
+			is_ambiguous = true;
+			if (!is_default(candidate.data, candidate.length))
+				continue;
+		}
+		found->no = DatumGetInt64(audit_scan_value(scan->slot, lookup->no_column));
+		found->division.data = pnstrdup(candidate.data, candidate.length);
+		found->division.length = candidate.length;
+		digest = DatumGetByteaPP(audit_scan_value(scan->slot, lookup->digest_column));
 		memcpy(found->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
 	}
+	/* As where reads begin: nobody makes a node of the default division ambiguous. */
+	if (is_ambiguous && !is_default(found->division.data, found->division.length))
+		write_refuse(input, value, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Name the division.",
+					 "node \"%s\" exists in several divisions", uuid_text(id));
 	if (found->division.data == NULL)
 		write_refuse(input, value, ERRCODE_NO_DATA_FOUND, hint, "node \"%s\" does not exist", uuid_text(id));
 }

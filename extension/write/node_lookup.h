@@ -7,20 +7,16 @@
 
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "utils/relcache.h"
-#include "utils/snapshot.h"
-
+#include "record/index_scan.h"
 #include "record/record.h"
 #include "write/input.h"
 
 typedef struct NodeLookup
 {
-	Relation	heap;
-	Relation	index;
-	Snapshot	snapshot;
-	IndexScanDesc scan;
-	struct TupleTableSlot *slot;
+	AuditScan	scan;
+	AttrNumber	no_column;
+	AttrNumber	division_column;
+	AttrNumber	digest_column;
 } NodeLookup;
 
 typedef struct FoundNode
@@ -30,14 +26,15 @@ typedef struct FoundNode
 	uint8		digest[REASON_DIGEST_LENGTH];
 } FoundNode;
 
-/* Opens the tables; what the active snapshot sees is found. */
+/* Opens the table; what the active snapshot sees is found. */
 extern void node_lookup_begin(NodeLookup *lookup);
 extern void node_lookup_end(NodeLookup *lookup);
 
 /*
  * The node of that id in the division, or, when division.data is NULL, in any
- * that input->divisions grants.  Raises an error about `value` (NULL: about the
- * record) if there is none, with `hint`, or if several divisions have one.
+ * that input->divisions grants; "default" wins among several.  Raises an error
+ * about `value` (NULL: about the record) if there is none, with `hint`, or if
+ * several other divisions have one.
  */
 extern void node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id,
 						RecordText division, const char *hint, FoundNode *found);

@@ -7,10 +7,11 @@
  */
 #include "postgres.h"
 
+#include "record/schema.h"
+
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -77,7 +78,7 @@ has_rule(Relation table, text *kind)
 Datum
 reason_policy_applies(PG_FUNCTION_ARGS)
 {
-	Relation	table = table_open(get_relname_relid("policy_rule", get_namespace_oid("reason", false)), AccessShareLock);
+	Relation	table = schema_open_table("policy_rule", AccessShareLock);
 	/* A serializable transaction has to leave its mark on the table. */
 	bool		result = (IsolationIsSerializable() || RelationGetNumberOfBlocks(table) > 0) &&
 		has_rule(table, PG_GETARG_TEXT_PP(0));

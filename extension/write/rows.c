@@ -129,8 +129,8 @@ void
 write_rows_end(WriteRows *rows)
 {
 	flush(rows);
-	record_insert_end(&rows->records);
 	record_insert_end(&rows->events);
+	record_insert_end(&rows->records);
 	MemoryContextDelete(rows->context);
 	doorbell_ring();
 	CommandCounterIncrement();

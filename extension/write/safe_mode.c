@@ -12,13 +12,13 @@
 
 #include "write/safe_mode.h"
 
+#include "record/schema.h"
+
 #include "access/xlog.h"
-#include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(reason_incarnation);
 PG_FUNCTION_INFO_V1(reason_announce_safe_mode);
@@ -36,7 +36,7 @@ forget(Datum argument, Oid relation)
 static Oid
 table_oid(void)
 {
-	return get_relname_relid("safe_mode", get_namespace_oid("reason", false));
+	return schema_relation_oid("safe_mode");
 }
 
 /* The fault in the caller's memory, or NULL. */

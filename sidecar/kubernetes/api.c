@@ -89,9 +89,22 @@ static void fail(struct kube_api *api, const char *method, const char *path, con
         json_t *status = json_loadb(answer->body ? answer->body : "", answer->body_length, 0, NULL);
         const char *message = json_string_value(json_object_get(status, "message"));
 
-        log_event(level, "the Kubernetes API answered %s %s with status %ld: %.300s", method, path, answer->status, message ? message : "");
+        log_event(level, "the Kubernetes API answered %s %s with status %ld: %.300s", method, path, answer->status,
+                  message ? message : "something else than the Kubernetes API says");
         json_decref(status);
     }
+}
+
+/* The answer's object, if it is one of that kind: what else answers with 200 or 404 is no API server. */
+static json_t *read_object(const struct http_answer *answer, const char *kind)
+{
+    json_t *object = json_loadb(answer->body ? answer->body : "", answer->body_length, 0, NULL);
+    const char *told = json_string_value(json_object_get(object, "kind"));
+
+    if (told && !strcmp(told, kind))
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 long kube_api_call(struct kube_api *api, const char *method, const char *path, const json_t *body, json_t **object)
@@ -112,13 +125,12 @@ long kube_api_call(struct kube_api *api, const char *method, const char *path, c
         snprintf(answer.error, sizeof(answer.error), "there is no token to ask with");
     }
     status = answer.status;
-    if (status / 100 == 2) {
-        *object = json_loadb(answer.body ? answer.body : "", answer.body_length, 0, NULL);
-        if (!json_is_object(*object)) {
-            json_decref(*object);
-            *object = NULL;
-            status = 0;
-        }
+    *object = read_object(&answer, status / 100 == 2 ? "Lease" : "Status");
+    if (!*object && (status / 100 == 2 || status == 404 || status == 409))
+        status = 0;
+    if (status / 100 != 2) {
+        json_decref(*object);
+        *object = NULL;
     }
     if (*object || status == 404 || status == 409)
         api->failing = 0;

@@ -13,6 +13,7 @@
  */
 #include "lease.h"
 
+#include "../clock.h"
 #include "../doorbell.h"
 #include "../log.h"
 #include "../metrics.h"
@@ -49,14 +50,6 @@ static struct {
     long observed_ms;           /* when this version was first seen */
 } lease = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static long deadline_ms(void)
 {
     return lease.lease_ms * 2 / 3;
@@ -64,13 +57,13 @@ static long deadline_ms(void)
 
 static bool is_held(void)
 {
-    return now_ms() < atomic_load(&lease.held_until_ms);
+    return clock_ms() < atomic_load(&lease.held_until_ms);
 }
 
 /* Nobody has said for so long who holds it that another who was told has taken it, and leads. */
 static bool is_unknown(void)
 {
-    return now_ms() - atomic_load(&lease.answered_ms) > 2 * lease.lease_ms;
+    return clock_ms() - atomic_load(&lease.answered_ms) > 2 * lease.lease_ms;
 }
 
 bool kube_lease_permits(void)
@@ -80,12 +73,12 @@ bool kube_lease_permits(void)
 
 void kube_lease_able(void)
 {
-    atomic_store(&lease.able_ms, now_ms());
+    atomic_store(&lease.able_ms, clock_ms());
 }
 
 static bool is_able(void)
 {
-    return now_ms() - atomic_load(&lease.able_ms) < lease.lease_ms;
+    return clock_ms() - atomic_load(&lease.able_ms) < lease.lease_ms;
 }
 
 /* ---------------------------------------------------------------- the object */
@@ -111,7 +104,7 @@ static void observe(json_t *object)
     lease.observed = object;
     if (!version || strcmp(version, lease.version) != 0) {
         snprintf(lease.version, sizeof(lease.version), "%s", version ? version : "");
-        lease.observed_ms = now_ms();
+        lease.observed_ms = clock_ms();
     }
 }
 
@@ -180,16 +173,17 @@ static void know(long asked_ms, bool ours)
 static bool write_object(const char *holder)
 {
     json_t *object = make_object(holder), *answer = NULL;
-    long asked_ms = now_ms();
+    long asked_ms = clock_ms();
     bool create = lease.observed == NULL;
     long status = object ? kube_api_call(lease.api, create ? "POST" : "PUT", create ? lease.collection : lease.path, object, &answer) : 0;
 
     json_decref(object);
-    if (answer) {
+    if (answer && !strcmp(holder_of(answer), holder)) {
         observe(answer);
         know(asked_ms, holder[0] != '\0');
         return true;
     }
+    json_decref(answer);
     forget();
     /* another was faster, or has removed it: ask at once who it is. Unknown otherwise, and so as it was. */
     return status != 409 && status != 404;
@@ -198,7 +192,7 @@ static bool write_object(const char *holder)
 /* One look at the Lease; false: look again at once. */
 static bool turn(bool able)
 {
-    long asked_ms = now_ms();
+    long asked_ms = clock_ms();
     bool ours;
 
     if (!lease.observed || strcmp(holder_of(lease.observed), lease.identity) != 0) {
@@ -215,7 +209,7 @@ static bool turn(bool able)
     ours = lease.observed && !strcmp(holder_of(lease.observed), lease.identity);
     if (ours && !able)
         return write_object("");
-    if (!able || (!ours && lease.observed && holder_of(lease.observed)[0] && now_ms() - lease.observed_ms < duration_of(lease.observed))) {
+    if (!able || (!ours && lease.observed && holder_of(lease.observed)[0] && clock_ms() - lease.observed_ms < duration_of(lease.observed))) {
         know(asked_ms, false);
         return true;
     }
@@ -224,11 +218,11 @@ static bool turn(bool able)
 
 static void pause_turns(long ms)
 {
-    long until = now_ms() + ms;
+    long until = clock_ms() + ms;
     const struct timespec deadline = {until / 1000, until % 1000 * 1000000L};
 
     pthread_mutex_lock(&lease.lock);
-    while (!atomic_load(&lease.stopping) && now_ms() < until)
+    while (!atomic_load(&lease.stopping) && clock_ms() < until)
         pthread_cond_timedwait(&lease.changed, &lease.lock, &deadline);
     pthread_mutex_unlock(&lease.lock);
 }
@@ -271,7 +265,7 @@ static void *run(void *argument)
 
 static bool is_out_of_time(void)
 {
-    return atomic_load(&lease.stopping) && now_ms() > atomic_load(&lease.stop_ms);
+    return atomic_load(&lease.stopping) && clock_ms() > atomic_load(&lease.stop_ms);
 }
 
 static bool open_api(const struct config *config)
@@ -306,8 +300,8 @@ bool kube_lease_start(const struct config *config, const char *identity)
     lease.identity = identity;
     if (!open_api(config))
         return false;
-    atomic_store(&lease.able_ms, now_ms());
-    atomic_store(&lease.answered_ms, now_ms());
+    atomic_store(&lease.able_ms, clock_ms());
+    atomic_store(&lease.answered_ms, clock_ms());
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&lease.changed, &attributes);
@@ -325,7 +319,7 @@ void kube_lease_stop(void)
     if (!lease.started)
         return;
     pthread_mutex_lock(&lease.lock);
-    atomic_store(&lease.stop_ms, now_ms() + STOP_MS);
+    atomic_store(&lease.stop_ms, clock_ms() + STOP_MS);
     atomic_store(&lease.stopping, true);
     pthread_cond_broadcast(&lease.changed);
     pthread_mutex_unlock(&lease.lock);

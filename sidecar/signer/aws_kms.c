@@ -58,7 +58,7 @@ static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uin
     remote_digest(digest, base64);
     ask = json_pack("{s:s, s:s, s:s, s:s}", "KeyId", remote->key, "Message", base64, "MessageType", "RAW", "SigningAlgorithm", "ED25519_SHA_512");
     answer = call(remote, "TrentService.Sign", ask);
-    ok = answer && remote_signature(remote, remote_text(answer, "Signature"), signature);
+    ok = answer && remote_signature(remote, remote_text(answer, "Signature"), digest, signature);
     json_decref(answer);
     json_decref(ask);
     return ok;

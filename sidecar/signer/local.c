@@ -34,43 +34,54 @@ static void close_signer(struct signer *signer)
     free(local);
 }
 
+/* Instead of OpenSSL's, which would ask whoever sits at the terminal. */
+static int refuse_passphrase(char *passphrase, int size, int writes, void *context)
+{
+    (void)passphrase, (void)size, (void)writes;
+    *(bool *)context = true;
+    return -1;
+}
+
+static bool read_pem(const char *path, FILE *file, uint8_t seed[crypto_sign_SEEDBYTES])
+{
+    bool encrypted = false, ok;
+    EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, refuse_passphrase, &encrypted);
+    size_t length = crypto_sign_SEEDBYTES;
+
+    ok = key && EVP_PKEY_id(key) == EVP_PKEY_ED25519 && EVP_PKEY_get_raw_private_key(key, seed, &length) == 1 && length == crypto_sign_SEEDBYTES;
+    EVP_PKEY_free(key);
+    if (encrypted)
+        log_error("signing key \"%s\" is encrypted: it must be a key without a passphrase", path);
+    else if (!ok)
+        log_error("signing key \"%s\" is no Ed25519 private key in PEM (PKCS#8)", path);
+    return ok;
+}
+
 /* The 32 bytes that an Ed25519 private key is made from. */
 static bool read_seed(const char *path, uint8_t seed[crypto_sign_SEEDBYTES])
 {
     struct stat status;
-    FILE *file;
-    EVP_PKEY *key;
-    size_t length = crypto_sign_SEEDBYTES;
-    bool ok;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    FILE *file = NULL;
+    bool ok = false;
+    /* without waiting for the writer of what may be a FIFO */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 
-    if (fd < 0 || fstat(fd, &status) != 0) {
+    if (fd < 0 || fstat(fd, &status) != 0)
         log_error("cannot read signing key \"%s\": %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    if (!S_ISREG(status.st_mode) || (status.st_mode & 0177) != 0) {
+    else if (!S_ISREG(status.st_mode))
+        log_error("signing key \"%s\" is no regular file", path);
+    else if ((status.st_mode & 0177) != 0)
         log_error("signing key \"%s\" must be a file of mode 0600 or 0400, not %04o", path, (unsigned)status.st_mode & 07777);
-        close(fd);
-        return false;
-    }
-    if (status.st_size == crypto_sign_SEEDBYTES) {
-        ok = read(fd, seed, crypto_sign_SEEDBYTES) == crypto_sign_SEEDBYTES;
-        close(fd);
-        if (!ok)
-            log_error("cannot read signing key \"%s\"", path);
-        return ok;
-    }
-    file = fdopen(fd, "r");
-    key = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
+    else if (!(file = fdopen(fd, "r")))
+        log_error("cannot read signing key \"%s\": %s", path, strerror(errno));
+    else if (status.st_size != crypto_sign_SEEDBYTES)
+        ok = read_pem(path, file, seed);
+    else if (!(ok = fread(seed, 1, crypto_sign_SEEDBYTES, file) == crypto_sign_SEEDBYTES))
+        log_error("cannot read signing key \"%s\"", path);
     if (file)
         fclose(file);
-    ok = key && EVP_PKEY_id(key) == EVP_PKEY_ED25519 && EVP_PKEY_get_raw_private_key(key, seed, &length) == 1
-        && length == crypto_sign_SEEDBYTES;
-    EVP_PKEY_free(key);
-    if (!ok)
-        log_error("signing key \"%s\" is no Ed25519 private key in PEM (PKCS#8)", path);
+    else if (fd >= 0)
+        close(fd);
     return ok;
 }
 

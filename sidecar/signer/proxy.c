@@ -51,7 +51,7 @@ static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uin
         if (signer_id && strcmp(signer_id, remote->signer_id) != 0)
             log_error("%s signed as \"%.100s\", not as \"%s\"", remote->what, signer_id, remote->signer_id);
         else
-            ok = remote_signature(remote, remote_text(answer, "signature"), signature);
+            ok = remote_signature(remote, remote_text(answer, "signature"), digest, signature);
     }
     json_decref(answer);
     json_decref(ask);

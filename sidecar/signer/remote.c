@@ -2,6 +2,7 @@
 #include "remote.h"
 
 #include "../log.h"
+#include "../metrics.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -77,15 +78,21 @@ const char *remote_text(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-bool remote_signature(struct remote_signer *remote, const char *base64, uint8_t signature[SIGNATURE_LENGTH])
+bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
 {
     size_t length = 0;
 
-    if (base64 && sodium_base642bin(signature, SIGNATURE_LENGTH, base64, strlen(base64), NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) == 0
-        && length == SIGNATURE_LENGTH)
-        return true;
-    log_error("%s answered without a signature of 64 bytes", remote->what);
-    return false;
+    if (!base64 || sodium_base642bin(signature, SIGNATURE_LENGTH, base64, strlen(base64), NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
+        || length != SIGNATURE_LENGTH) {
+        log_error("%s answered without a signature of 64 bytes", remote->what);
+        return false;
+    }
+    if (crypto_sign_verify_detached(signature, digest, DIGEST_LENGTH, remote->signer.public_key) != 0) {
+        log_error("%s answered with a signature that is not of its key, or of something else", remote->what);
+        metrics_add(METRIC_SIGNATURES_REFUSED, 1);
+        return false;
+    }
+    return true;
 }
 
 void remote_digest(const uint8_t digest[DIGEST_LENGTH], char base64[64])

@@ -30,7 +30,8 @@ void remote_close(struct signer *signer);
 json_t *remote_call(struct remote_signer *remote, const struct http_request *request);
 /* The text of a member, or NULL. */
 const char *remote_text(const json_t *object, const char *name);
-bool remote_signature(struct remote_signer *remote, const char *base64, uint8_t signature[SIGNATURE_LENGTH]);
+/* Whether it is a signature of the digest by the signer's public key; logged when not. */
+bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH]);
 /* 32 bytes, base64 */
 void remote_digest(const uint8_t digest[DIGEST_LENGTH], char base64[64]);
 

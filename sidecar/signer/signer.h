@@ -2,8 +2,8 @@
  * signer.h: whoever holds the private key.
  *
  * A signer signs 32 bytes, a hash, with Ed25519 (RFC 8032, pure): the same bytes give the same signature, so signing
- * again after a crash does no harm. What it returns is verified under its public key here, and by the database against
- * the registered one before it counts. A signer is used by one thread at a time.
+ * again after a crash does no harm. What comes over a network is verified under the signer's public key here; everything is
+ * verified by the database against the registered one before it counts. A signer is used by one thread at a time.
  */
 #ifndef SIDECAR_SIGNER_H
 #define SIDECAR_SIGNER_H

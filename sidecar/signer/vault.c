@@ -55,7 +55,7 @@ static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uin
     if (!signed_ || strncmp(signed_, prefix, strlen(prefix)) != 0)
         log_error("%s answered without a signature of version %ld", remote->what, ((struct vault_signer *)signer)->version);
     else
-        ok = remote_signature(remote, signed_ + strlen(prefix), signature);
+        ok = remote_signature(remote, signed_ + strlen(prefix), digest, signature);
     json_decref(answer);
     return ok;
 }

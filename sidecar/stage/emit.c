@@ -14,6 +14,8 @@
 #include "stage.h"
 
 #include "../kafka.h"
+#include "../clock.h"
+#include "../doorbell.h"
 #include "../log.h"
 #include "traced.h"
 
@@ -123,11 +125,11 @@ static void park(struct worker *worker, const char *token, PGresult *claimed, in
     PQclear(db_call(&worker->db, "SELECT reason.park_event($1, $2, $3, $4, $5)", 5, parameters, NULL));
 }
 
-/* Produces the batch and waits for its reports, or for a reload. False: with the producer, or with its credentials, something is wrong. */
+/* Produces the batch and waits for its reports, or for a reload or the end. False: with the producer, or with its credentials, something is wrong. */
 static bool produce(struct worker *worker, const char *token, struct emitter *emitter, PGresult *claimed, struct message *messages)
 {
     int rows = PQntuples(claimed);
-    time_t until = time(NULL) + worker->sidecar->config.kafka_timeout_ms / 1000 + 5;
+    long until_ms = clock_ms() + worker->sidecar->config.kafka_timeout_ms + 5000;
     bool ok = true;
 
     for (int i = 0; i < rows; i++) {
@@ -139,7 +141,7 @@ static bool produce(struct worker *worker, const char *token, struct emitter *em
                                           RD_KAFKA_V_VALUE(PQgetvalue(claimed, i, VALUE), (size_t)PQgetlength(claimed, i, VALUE)),
                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(&messages[i]), RD_KAFKA_V_END))
                    == RD_KAFKA_RESP_ERR__QUEUE_FULL
-               && time(NULL) < until)
+               && clock_ms() < until_ms && !doorbell_stopped())
             rd_kafka_poll(emitter->producer, 100);
         if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
             park(worker, token, claimed, i, rd_kafka_err2str(error));
@@ -153,7 +155,7 @@ static bool produce(struct worker *worker, const char *token, struct emitter *em
         }
         emitter->waiting++;
     }
-    while (emitter->waiting > 0 && time(NULL) < until && atomic_load(&worker->sidecar->reloads) == emitter->reloads)
+    while (emitter->waiting > 0 && clock_ms() < until_ms && !doorbell_stopped() && atomic_load(&worker->sidecar->reloads) == emitter->reloads)
         rd_kafka_poll(emitter->producer, 100);
     for (int i = 0; i < rows; i++)
         ok = ok && messages[i].delivered;

@@ -8,6 +8,7 @@
  */
 #include "stage.h"
 
+#include "../clock.h"
 #include "../log.h"
 #include "../witness/witness.h"
 
@@ -19,6 +20,8 @@
 #define QUICK_MS 500
 #define NEW_MS 3000
 #define PATIENT_MS 10000
+/* So long a listing of the archive may take in all, unless there is a restore: then it is waited for. */
+#define LISTING_MS 30000
 
 struct head {
     char division[256];
@@ -78,6 +81,8 @@ static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence
             config.store_timeout_ms = timeout_ms;
         store = store_open(&config, &options);
         evidence->asked++;
+        if (store && timeout_ms < PATIENT_MS)
+            store->until_ms = clock_ms() + LISTING_MS;
         if (!store || !witness_archive(store, &worker->db, config.archive_url, &evidence->segments))
             snprintf(evidence->silent, sizeof(evidence->silent), "the archive");
         if (store)

@@ -1,8 +1,8 @@
 /*
  * sign.c: signatures of seals.
  *
- * The database verifies each against the registered key before it records it; here nothing is verified a second time, for a
- * verification takes three times as long as a signature.
+ * The database verifies each against the registered key before it records it. What a key here has signed is not verified
+ * a second time, for a verification takes three times as long as a signature; remote signers verify what they were answered.
  *
  * A crash between signing and recording leaves seals without a signature, which the next turn signs: Ed25519 gives
  * the same signature again.
@@ -11,16 +11,16 @@
 
 #include "traced.h"
 
+#include "../clock.h"
 #include "../log.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A slow signer (a KMS over the network) makes small batches: what is signed by then is recorded. */
-#define BATCH_SECONDS 2
+#define BATCH_MS 2000
 
 bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
 {
@@ -73,9 +73,9 @@ struct signatures {
 /* Signs the claimed hashes, as many as time allows; false when there is none to record. */
 static bool sign(struct worker *worker, PGresult *claimed, struct signatures *made)
 {
-    time_t began = time(NULL);
+    long began_ms = clock_ms();
 
-    for (int i = 0; i < PQntuples(claimed) && time(NULL) - began <= BATCH_SECONDS && made->count == i; i++) {
+    for (int i = 0; i < PQntuples(claimed) && clock_ms() - began_ms <= BATCH_MS && made->count == i; i++) {
         uint8_t digest[DIGEST_LENGTH], signature[SIGNATURE_LENGTH];
         char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
         size_t length = 0;

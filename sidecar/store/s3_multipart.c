@@ -27,7 +27,8 @@ struct upload {
     size_t part_size;
     const char *piece;          /* what is left of the piece read last */
     size_t piece_left;
-    EVP_MD_CTX *whole;
+    EVP_MD_CTX *whole, *parts;  /* of the bytes; of the parts' digests, from which S3 makes the checksum of the object */
+    int count;
     FILE *list;                 /* the body of CompleteMultipartUpload */
     char *list_text;
     size_t list_length;
@@ -65,9 +66,12 @@ static void abandon(struct upload *upload, const char *id)
     char query[1100];
     struct s3_request request = {.method = "DELETE", .key = upload->object->key, .query = query};
     struct http_answer answer;
+    char code[64];
 
     snprintf(query, sizeof(query), "uploadId=%s", id);
-    if (!s3_call(upload->s3, &request, &answer) || answer.status / 100 != 2)
+    s3_call(upload->s3, &request, &answer);
+    s3_error_code(&answer, code, sizeof(code));
+    if (answer.status != 204 && strcmp(code, "NoSuchUpload") != 0)
         log_warning("the parts of \"%s\" could not be removed (status %ld)", upload->object->key, answer.status);
     http_answer_free(&answer);
 }
@@ -95,16 +99,13 @@ static bool begin(struct upload *upload, struct stored *stored)
                                  .header_count = s3_object_headers(upload->s3, upload->object, &made),
                                  .http = {.body = "", .body_size = 0}};
     struct http_answer answer;
-    const char *id;
-    bool ok = false;
+    char plain[S3_UPLOAD_SIZE];
+    bool ok;
 
     made.headers[request.header_count++] = (struct http_header){"x-amz-checksum-algorithm", "SHA256"};
-    if (s3_call(upload->s3, &request, &answer) && answer.status == 200 && answer.body && (id = strstr(answer.body, "<UploadId>"))) {
-        char plain[S3_UPLOAD_SIZE];
-
-        snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(id + 10, "<"), id + 10);
-        ok = sigv4_encode(plain, false, upload->id, sizeof(upload->id));
-    }
+    ok = s3_call(upload->s3, &request, &answer) && answer.status == 200
+         && xml_text(answer.body, answer.body_length, "InitiateMultipartUploadResult", "UploadId", plain, sizeof(plain)) && plain[0]
+         && sigv4_encode(plain, false, upload->id, sizeof(upload->id));
     if (!ok)
         s3_fault(&answer, "CreateMultipartUpload", stored);
     http_answer_free(&answer);
@@ -114,7 +115,7 @@ static bool begin(struct upload *upload, struct stored *stored)
 static bool send_part(struct upload *upload, int number, size_t length, struct stored *stored)
 {
     unsigned char digest[32];
-    char hash[65], checksum[64], query[1200], etag[200] = "";
+    char hash[65], checksum[64], query[1200], etag[200], answered[128];
     struct http_header headers[] = {{"x-amz-checksum-sha256", checksum}};
     struct s3_request request = {.method = "PUT",
                                  .key = upload->object->key,
@@ -128,10 +129,15 @@ static bool send_part(struct upload *upload, int number, size_t length, struct s
 
     EVP_Digest(upload->part, length, digest, NULL, EVP_sha256(), NULL);
     EVP_DigestUpdate(upload->whole, upload->part, length);
+    EVP_DigestUpdate(upload->parts, digest, sizeof(digest));
+    upload->count = number;
     sodium_bin2hex(hash, sizeof(hash), digest, sizeof(digest));
     s3_base64_of_hex(hash, checksum);
     snprintf(query, sizeof(query), "partNumber=%d&uploadId=%s", number, upload->id);
-    ok = s3_call(upload->s3, &request, &answer) && answer.status == 200 && http_answer_header(&answer, "etag", etag, sizeof(etag));
+    /* the tag goes into a document as it is */
+    ok = s3_call(upload->s3, &request, &answer) && answer.status == 200 && http_answer_header(&answer, "etag", etag, sizeof(etag)) && etag[0]
+         && !strpbrk(etag, "<>&")
+         && (!http_answer_header(&answer, "x-amz-checksum-sha256", answered, sizeof(answered)) || !strcmp(answered, checksum));
     if (ok)
         fprintf(upload->list, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag><ChecksumSHA256>%s</ChecksumSHA256></Part>", number, etag, checksum);
     else
@@ -140,9 +146,21 @@ static bool send_part(struct upload *upload, int number, size_t length, struct s
     return ok;
 }
 
+/* Whether the answer is that of a store which made the object of our parts: it has the checksum of their checksums. */
+static bool has_checksum(const struct upload *upload, const struct http_answer *answer, const unsigned char digest[32])
+{
+    char hex[65], base64[64], expected[80], answered[80];
+
+    sodium_bin2hex(hex, sizeof(hex), digest, 32);
+    s3_base64_of_hex(hex, base64);
+    snprintf(expected, sizeof(expected), "%s-%d", base64, upload->count);
+    return xml_text(answer->body, answer->body_length, "CompleteMultipartUploadResult", "ChecksumSHA256", answered, sizeof(answered))
+           && !strcmp(answered, expected);
+}
+
 static enum store_result complete(struct upload *upload, struct stored *stored, enum presence *presence)
 {
-    unsigned char digest[32];
+    unsigned char digest[32], parts_digest[32];
     char hash[65], query[1100];
     struct http_header headers[] = {{"content-type", "application/xml"}, {"if-none-match", "*"}};
     struct s3_request request = {.method = "POST",
@@ -152,21 +170,27 @@ static enum store_result complete(struct upload *upload, struct stored *stored, 
                                  .headers = headers,
                                  .header_count = upload->s3->if_none_match ? 2 : 1};
     struct http_answer answer;
-    enum store_result result = STORE_DONE;
+    enum store_result result = STORE_RETRY;
 
     fputs("</CompleteMultipartUpload>", upload->list);
     fflush(upload->list);
     EVP_Digest(upload->list_text, upload->list_length, digest, NULL, EVP_sha256(), NULL);
+    EVP_DigestFinal_ex(upload->parts, parts_digest, NULL);
     sodium_bin2hex(hash, sizeof(hash), digest, sizeof(digest));
     snprintf(query, sizeof(query), "uploadId=%s", upload->id);
     request.http.body = upload->list_text;
     request.http.body_size = upload->list_length;
     /* S3 may answer 200 and tell of a failure in the body */
-    if (!s3_call(upload->s3, &request, &answer) || answer.status != 200 || (answer.body && strstr(answer.body, "<Error>"))) {
-        result = s3_fault(&answer, "CompleteMultipartUpload", stored);
+    if (!s3_call(upload->s3, &request, &answer) || answer.status != 200
+        || !xml_read(answer.body, answer.body_length, "CompleteMultipartUploadResult", NULL, NULL)) {
+        s3_fault(&answer, "CompleteMultipartUpload", stored);
         *presence = s3_presence(&answer);
-    } else if (!http_answer_header(&answer, "x-amz-version-id", stored->version, sizeof(stored->version))) {
-        stored->version[0] = '\0';
+    } else {
+        s3_take_version(&answer, stored);
+        if (has_checksum(upload, &answer, parts_digest))
+            result = STORE_DONE;
+        else
+            *presence = PRESENCE_TOLD;
     }
     http_answer_free(&answer);
     return result;
@@ -205,14 +229,16 @@ enum store_result s3_put_parts(struct s3_store *s3, const struct object *object,
         upload.part_size = (size_t)(object->size / PARTS_MOST + 1);
     upload.part = malloc(upload.part_size);
     upload.whole = EVP_MD_CTX_new();
+    upload.parts = EVP_MD_CTX_new();
     upload.list = open_memstream(&upload.list_text, &upload.list_length);
-    if (!upload.part || !upload.whole || !upload.list || EVP_DigestInit_ex(upload.whole, EVP_sha256(), NULL) != 1) {
+    if (!upload.part || !upload.whole || !upload.parts || !upload.list || EVP_DigestInit_ex(upload.whole, EVP_sha256(), NULL) != 1
+        || EVP_DigestInit_ex(upload.parts, EVP_sha256(), NULL) != 1) {
         snprintf(stored->reason, sizeof(stored->reason), "out of memory");
     } else if (object->rewind(object->context)) {
         abandon_earlier(&upload);
         if (begin(&upload, stored)) {
             result = send_parts(&upload, stored, presence);
-            if (result != STORE_DONE)
+            if (result != STORE_DONE && *presence != PRESENCE_TOLD)
                 abandon(&upload, upload.id);
         }
     }
@@ -220,6 +246,7 @@ enum store_result s3_put_parts(struct s3_store *s3, const struct object *object,
         fclose(upload.list);
     free(upload.list_text);
     EVP_MD_CTX_free(upload.whole);
+    EVP_MD_CTX_free(upload.parts);
     free(upload.part);
     return result;
 }

@@ -2,9 +2,9 @@
 #include "sigv4.h"
 
 #include "../log.h"
+#include "../plain_file.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sodium.h>
@@ -148,12 +148,10 @@ bool sigv4_load_credentials(const char *path, struct sigv4_credentials *credenti
     memset(credentials, 0, sizeof(*credentials));
     if (path && *path) {
         char line[4400];
-        FILE *file = fopen(path, "r");
+        FILE *file = plain_file_open(path);
 
-        if (!file) {
-            log_error("cannot read credentials \"%s\": %s", path, strerror(errno));
+        if (!file)
             return false;
-        }
         while (fgets(line, sizeof(line), file)) {
             char *equals = strchr(line, '=');
 

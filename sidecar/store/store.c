@@ -16,6 +16,9 @@ struct store *store_open(const struct config *config, const struct store_options
     return NULL;
 }
 
+/* The database takes no larger value. */
+#define TEXT_MOST (1024UL * 1024 * 1024 - 1024)
+
 struct text {
     char *bytes;
     size_t length;
@@ -24,7 +27,7 @@ struct text {
 static bool add(void *context, const void *bytes, size_t length)
 {
     struct text *text = context;
-    char *larger = realloc(text->bytes, text->length + length + 1);
+    char *larger = length <= TEXT_MOST - text->length ? realloc(text->bytes, text->length + length + 1) : NULL;
 
     if (!larger)
         return false;

@@ -58,6 +58,7 @@ typedef bool object_taker(void *context, const char *key, const char *version);
 typedef bool piece_taker(void *context, const void *bytes, size_t length);
 
 struct store {
+    long until_ms;              /* a listing ends then, by the steady clock, and has failed; 0: whenever it ends */
     bool locks;                 /* it keeps retention and legal hold */
     /* Durable when it returns STORE_DONE. Storing the same bytes again is no error. */
     enum store_result (*put)(struct store *store, const struct object *object, struct stored *stored);

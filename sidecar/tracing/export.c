@@ -6,6 +6,7 @@
  */
 #include "export.h"
 
+#include "../clock.h"
 #include "../http.h"
 #include "../log.h"
 #include "../metrics.h"
@@ -46,14 +47,6 @@ static struct {
     int timeout_ms;
     struct span batch[BATCH_MOST];
 } export = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 bool tracing_on(void)
 {
@@ -143,8 +136,8 @@ static int time_left(void)
 {
     long left_ms = export.timeout_ms;
 
-    if (atomic_load(&export.stopping) && export.stop_ms - now_ms() < left_ms)
-        left_ms = export.stop_ms - now_ms();
+    if (atomic_load(&export.stopping) && export.stop_ms - clock_ms() < left_ms)
+        left_ms = export.stop_ms - clock_ms();
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
@@ -173,12 +166,15 @@ static enum outcome send_once(const char *body, size_t count, int timeout_ms)
     if (!http_call(export.http, &request, &answer)) {
         log_warning("%zu spans: the collector does not answer: %s", count, answer.error);
         outcome = AGAIN;
+    } else if (answer.status / 100 == 2 && otlp_rejected(answer.body ? answer.body : "", answer.body_length) < 0) {
+        outcome = LOST;
+        log_warning("%zu spans: what answers with status %ld is no collector", count, answer.status);
     } else if (answer.status / 100 == 2) {
-        long rejected = answer.body ? otlp_rejected(answer.body, answer.body_length) : 0;
+        long rejected = otlp_rejected(answer.body, answer.body_length);
 
         if (rejected > 0)
             log_warning("the collector rejected %ld of %zu spans", rejected, count);
-        rejected = rejected < 0 ? 0 : rejected > (long)count ? (long)count : rejected;
+        rejected = rejected > (long)count ? (long)count : rejected;
         metrics_add(METRIC_SPANS_DROPPED, rejected);
         metrics_add(METRIC_SPANS_EXPORTED, (long)count - rejected);
     } else {
@@ -193,11 +189,11 @@ static enum outcome send_once(const char *body, size_t count, int timeout_ms)
 /* Until told to stop, or so long. */
 static void pause_sending(int ms)
 {
-    long until = now_ms() + ms;
+    long until = clock_ms() + ms;
     const struct timespec deadline = {until / 1000, until % 1000 * 1000000L};
 
     pthread_mutex_lock(&export.lock);
-    while (!atomic_load(&export.stopping) && now_ms() < until)
+    while (!atomic_load(&export.stopping) && clock_ms() < until)
         pthread_cond_timedwait(&export.changed, &export.lock, &deadline);
     pthread_mutex_unlock(&export.lock);
 }
@@ -231,8 +227,8 @@ static size_t take_batch(void)
     pthread_mutex_lock(&export.lock);
     while (export.count == 0 && !atomic_load(&export.stopping))
         pthread_cond_wait(&export.changed, &export.lock);
-    until = now_ms() + DELAY_MS;
-    while (export.count < BATCH_MOST && !atomic_load(&export.stopping) && now_ms() < until) {
+    until = clock_ms() + DELAY_MS;
+    while (export.count < BATCH_MOST && !atomic_load(&export.stopping) && clock_ms() < until) {
         const struct timespec deadline = {until / 1000, until % 1000 * 1000000L};
 
         pthread_cond_timedwait(&export.changed, &export.lock, &deadline);
@@ -302,7 +298,7 @@ void tracing_stop(void)
     if (!atomic_exchange(&export.started, false))
         return;
     pthread_mutex_lock(&export.lock);
-    export.stop_ms = now_ms() + FLUSH_MS;
+    export.stop_ms = clock_ms() + FLUSH_MS;
     atomic_store(&export.stopping, true);
     pthread_cond_broadcast(&export.changed);
     pthread_mutex_unlock(&export.lock);

@@ -74,6 +74,10 @@ long otlp_rejected(const char *answer, size_t length)
     const json_t *rejected = json_object_get(json_object_get(json, "partialSuccess"), "rejectedSpans");
     long count = json_is_string(rejected) ? atol(json_string_value(rejected)) : (long)json_integer_value(rejected);
 
+    if (!json_is_object(json))
+        count = -1;
+    else if (count < 0)
+        count = 0;
     json_decref(json);
     return count;
 }

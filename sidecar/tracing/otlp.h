@@ -17,7 +17,7 @@ struct otlp_resource {
 
 /* The request's body, to be freed; NULL when out of memory. */
 char *otlp_encode(const struct otlp_resource *resource, const struct span *spans, size_t count);
-/* How many spans a collector's answer (200) says it has rejected. */
+/* How many spans a collector's answer (200) says it has rejected; -1: it is no answer of a collector. */
 long otlp_rejected(const char *answer, size_t length);
 
 #endif

@@ -17,6 +17,7 @@
 /* Slower than this for so long, and the transfer is given up. */
 #define STALLED_BYTES_PER_SECOND 1024L
 #define STALLED_SECONDS 30L
+#define BODY_BYTES_MOST ((size_t) 2 << 30)
 
 static const char metadata_prefix[] = "x-amz-meta-";
 
@@ -32,6 +33,8 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *input)
 {
     ByteBuffer *body = &((Input *) input)->bytes;
 
+    if (body->length + size * count > BODY_BYTES_MOST)
+        return 0;
     buffer_append(body, bytes, size * count);
     return body->failed ? 0 : size * count;
 }
@@ -46,6 +49,9 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     char *end = bytes + length;
     char *value;
 
+    /* Nobody asked for a compressed body: its bytes are not those that were signed. */
+    if (length > 17 && strncasecmp(bytes, "content-encoding:", 17) == 0 && !memmem(bytes, length, "identity", 8))
+        return 0;
     /* The headers of a response before the last one do not count. */
     if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0)
         metadata->length = 0;
@@ -147,7 +153,9 @@ bool input_read_http(Input *input, const char *location, ByteBuffer *error)
 
     result = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (result != CURLE_OK)
+    if (result == CURLE_WRITE_ERROR)
+        fail(error, location, "the answer is compressed, or larger than 2 GiB");
+    else if (result != CURLE_OK)
         fail(error, location, detail[0] ? detail : curl_easy_strerror(result));
     else if (status != 200) {
         char what[60];

@@ -2,6 +2,8 @@
 #include "witness.h"
 
 #include "../kafka.h"
+#include "../clock.h"
+#include "../doorbell.h"
 #include "../log.h"
 
 #include <stdio.h>
@@ -83,7 +85,7 @@ static bool read_partition(rd_kafka_t *consumer, const char *topic, int partitio
 {
     int64_t low, high, next;
     rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(consumer, topic, partition, &low, &high, reading->timeout_ms);
-    time_t until = time(NULL) + reading->timeout_ms / 1000 + 1;
+    long until_ms = clock_ms() + reading->timeout_ms + 1000;
     bool ok = error == RD_KAFKA_RESP_ERR_NO_ERROR;
 
     next = ok && last && high - last > low ? high - last : low;
@@ -95,14 +97,14 @@ static bool read_partition(rd_kafka_t *consumer, const char *topic, int partitio
         if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             ok = take(reading, message);
             next = message->offset + 1;
-            until = time(NULL) + reading->timeout_ms / 1000 + 1;
+            until_ms = clock_ms() + reading->timeout_ms + 1000;
         } else if (message && message->err != RD_KAFKA_RESP_ERR__TRANSPORT && message->err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
             error = message->err;
             ok = false;
         }
         if (message)
             rd_kafka_message_destroy(message);
-        if (ok && time(NULL) > until) {
+        if (ok && (clock_ms() > until_ms || doorbell_stopped())) {
             error = RD_KAFKA_RESP_ERR__TIMED_OUT;
             ok = false;
         }

@@ -12,9 +12,8 @@
 
 /* A segment of the archive: <prefix>.jsonl, <prefix>.contents.jsonl. */
 struct segment {
-    char prefix[1024];
-    char version[1100], contents_version[1100];     /* the first of each: the one that the sidecar made */
-    bool has_contents;
+    char *prefix;
+    char *version, *contents_version;       /* the first of each: the one that the sidecar made; NULL: it is not there */
 };
 
 struct segments {

@@ -38,8 +38,7 @@ class Stack:
     def __init__(self, run):
         base = int(os.environ.get("GATEWAY_PORT_BASE", "15131"))
         self.run, self.pg_port, self.port, self.ops_port = run, base, base + 1, base + 2
-        (run / "gateway" / "temp").mkdir(parents=True)
-        (run / "gateway" / "conf.d").mkdir()
+        (run / "gateway" / "conf.d").mkdir(parents=True)
         (run / "log").mkdir()
         subprocess.run([ROOT / "test/stack/certificates.sh", run / "tls", "kernel"], check=True, timeout=60)
         # GATEWAY_MODULE and GATEWAY_PRELOAD: the module built with a sanitizer, and the sanitizer's library

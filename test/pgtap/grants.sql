@@ -62,8 +62,29 @@ SELECT throws_ok($$SELECT * FROM reason.trace('00000000-0000-4000-8000-000000000
 SELECT lives_ok($$SELECT * FROM reason.trace('00000000-0000-4000-8000-00000000000a')$$, 'its own does');
 SELECT throws_ok($$SELECT reason.add_node('score', '1', 'a')$$, '42501', NULL, 'a reader does not write');
 
+SELECT throws_ok($$SELECT reason.visible_divisions_of('test_tenant')$$, '42501', NULL, 'nor asks what others may see');
+SELECT throws_ok($$SELECT reason.quarantined_numbers()$$, '42501', NULL, 'nor what is in quarantine');
+SELECT is(reason.visible_divisions(), '{default}', 'what it may see itself it may ask');
+RESET ROLE;
+SELECT isnt(reason.add_node('observation', '1', 'a', id => '00000000-0000-4000-8000-00000000000c'), NULL, 'a node to be held back');
+SELECT reason.quarantine_records('node', ARRAY[(SELECT no FROM reason.node WHERE id = '00000000-0000-4000-8000-00000000000c')], gen_random_uuid());
+CREATE TEMPORARY TABLE place AS
+    SELECT right(id::text, 1) AS name, ctid AS at FROM reason.node UNION ALL SELECT 'nothing', '(0,200)' UNION ALL SELECT 'no page', '(70000,1)'
+    UNION ALL SELECT 'no place', '(0,0)';
+GRANT SELECT ON place TO PUBLIC;
+SET LOCAL ROLE test_reader;
+SELECT results_eq($$SELECT name FROM place WHERE reason.row_shown('reason.node'::regclass, at)$$, $$VALUES ('a')$$,
+    'what row security asks says of a row in quarantine what it says of one that is not there');
+SELECT results_eq('SELECT id FROM reason.node', $$VALUES ('00000000-0000-4000-8000-00000000000a'::uuid)$$, 'a row in quarantine is not read');
+SELECT ok(NOT reason.row_shown('reason.client'::regclass, '(0,1)'), 'other tables are none of its business');
+RESET ROLE;
+SELECT is(reason.release_quarantine('00000000-0000-4000-8000-00000000000c', 'looked at'), 1::bigint, 'it is released');
+
+SET LOCAL ROLE test_reader;
+SELECT is((SELECT count(*) FROM reason.node), 2::bigint, 'and read from then on');
+
 SET LOCAL ROLE test_tenant;
-SELECT results_eq('SELECT id FROM reason.node ORDER BY id', $$VALUES ('00000000-0000-4000-8000-00000000000a'::uuid), ('00000000-0000-4000-8000-00000000000b')$$,
+SELECT results_eq('SELECT id FROM reason.node ORDER BY id', $$VALUES ('00000000-0000-4000-8000-00000000000a'::uuid), ('00000000-0000-4000-8000-00000000000b'), ('00000000-0000-4000-8000-00000000000c')$$,
     'a grant adds a division');
 
 SET LOCAL ROLE test_writer;

@@ -1,6 +1,9 @@
 """Metrics: those that the documentation and the alerts name are there, and say what is so."""
 
+import pathlib
 import re
+
+import psycopg
 
 from conftest import ROOT, wait_for
 
@@ -64,3 +67,27 @@ def test_what_waits_for_kafka_and_the_archive_is_told_before_anything_has_reache
     for duty in ("emit", "archive"):
         wait_for(lambda duty=duty: one.metric(f'reason_sidecar_queue_depth{{duty="{duty}"}}') == head, 15, duty)
         wait_for(lambda duty=duty: one.metric(f'reason_sidecar_queue_age_seconds{{duty="{duty}"}}') > 0, 15, duty)
+
+
+def test_what_was_given_up_shows_until_it_is_tried_again(database, sidecars, settings):
+    in_the_way = pathlib.Path(settings["store"]["url"].removeprefix("file://")) / "snapshots"
+    in_the_way.touch()
+    one = sidecars({**settings, "sidecar": {"snapshot_attempts": 1}}).start()
+    name = 'reason_sidecar_parked{duty="snapshot"}'
+    assert one.metric(name) == 0
+    snapshot = database.snapshot(database.node())
+    wait_for(lambda: one.metric(name) == 1, 20, "a parked snapshot")
+    in_the_way.unlink()
+    database.value("SELECT reason.retry_snapshot(%s)", snapshot)
+    database.completed(snapshot, 20)
+    wait_for(lambda: one.metric(name) == 0, 20, "nothing parked")
+
+
+def test_a_database_that_is_away_shows(database, sidecar):
+    wait_for(lambda: sidecar.metric("reason_sidecar_database_up") == 1, 10, "a connection")
+    with psycopg.connect(database.server.conninfo("postgres", "postgres"), autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS false')
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = 'sidecar'", [database.name])
+        wait_for(lambda: sidecar.metric("reason_sidecar_database_up") == 0, 30, "the loss to show")
+        admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS true')
+    wait_for(lambda: sidecar.metric("reason_sidecar_database_up") == 1, 30, "a connection again")

@@ -27,8 +27,8 @@ RUN_DIR=$(cd "$RUN_DIR" && pwd)
 data=$RUN_DIR/pg
 log=$RUN_DIR/log
 socket=$(socket_directory)
-mkdir -p "$log" "$socket" "$RUN_DIR/tls" "$RUN_DIR/keys" "$RUN_DIR/store" "$RUN_DIR/gateway/temp"
-owned_by_service "$RUN_DIR" "$log" "$socket" "$RUN_DIR/store" "$RUN_DIR/keys" "$RUN_DIR/gateway" "$RUN_DIR/gateway/temp"
+mkdir -p "$log" "$socket" "$RUN_DIR/tls" "$RUN_DIR/keys" "$RUN_DIR/store" "$RUN_DIR/gateway"
+owned_by_service "$RUN_DIR" "$log" "$socket" "$RUN_DIR/store" "$RUN_DIR/keys" "$RUN_DIR/gateway"
 prepare_service_user "$RUN_DIR"
 
 # ---------------------------------------------------------------- certificates and keys

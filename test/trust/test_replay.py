@@ -174,3 +174,47 @@ def test_what_does_not_hold_together_is_refused(source, make_database):
     with pytest.raises(psycopg.errors.DataException, match="not what its payloadHash says"):
         copy(replay, json.dumps(dict(first, content={"salt": first["content"]["salt"], "payload": {"n": 99}})))
     assert copy.one("SELECT count(*) FROM reason.audit_event") == before
+
+
+@pytest.mark.parametrize("event_type, body, named", (
+    ("thing.happened", {"thing": {"id": 1}}, 'type "thing.happened" is not known'),
+    ("client.changed", {"colour": {"of": "hair"}}, 'member "/colour" of type "client.changed"'),
+    ("client.changed", {}, 'type "client.changed" says nothing without member "client" or "quota"'),
+    ("client.changed", {"client": {"name": "x", "role": "reader", "divisions": ["a"], "pii": False, "enabled": True, "shoe": 9}},
+     'member "/client/shoe" of type "client.changed"'),
+    ("node.created", {"node": {"id": "x", "weight": 1}}, 'member "/node/weight" of type "node.created"'),
+    ("signer.added", {"signer": {"signerId": "y", "curve": "25519"}}, 'member "/signer/curve" of type "signer.added"'),
+    ("archiveRule.changed", {"rule": {}}, 'member "/rule" of type "archiveRule.changed"'),
+))
+def test_what_is_not_known_stops_a_replay(make_database, event_type, body, named):
+    """Passed over in silence it would leave a database that looks whole."""
+    strange = make_database("trust_strange")
+    strange("SELECT reason.add_signer(%s, %s)", strange.signer.name, strange.signer.public.raw.hex())
+    strange("SELECT reason.append_event('system', %s, %s::jsonb)", event_type, json.dumps(body))
+    strange.settle()
+    first, second = events(strange)
+    copy = make_database("trust_strange_copy")
+    assert copy.one("SELECT reason.replay(%s::json)", json.dumps(first))
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match=f'event 1 of division "system": (its )?{named}'):
+        copy("SELECT reason.replay(%s::json)", json.dumps(second))
+    assert copy.one("SELECT count(*) FROM reason.audit_event") == 1
+
+
+def test_every_rule_comes_back(make_database):
+    ruled = make_database("trust_ruled")
+    ruled("SELECT reason.add_signer(%s, %s)", ruled.signer.name, ruled.signer.public.raw.hex())
+    ruled("SELECT reason.set_client('kernel', 'writer')")
+    for call in ("set_quota('kernel', nodes_per_day => 5)", "set_quota('kernel', 'tenant-a', edges_per_day => 7)", "set_quota('kernel', 'tenant-a')",
+                 "set_archive_rule('default', 30, true)", "set_archive_rule('default', 31)",
+                 "set_policy_rule('p', '{node.create}', '{decision}', 'ten.*', '$.payload.x ? (@ > 1)', 'allow', false)",
+                 "set_pii_rule('staff', 'staff', pattern => '\\mS-\\d{4}\\M')", "set_pii_rule('gone', 'staff', 'gone')", "set_pii_rule('gone')",
+                 "grant_division('reason_reader', 'tenant-a')", "revoke_division('reason_writer', 'default')"):
+        ruled(f"SELECT reason.{call}")
+    ruled.settle()
+    copy = make_database("trust_ruled_copy")
+    for event in events(ruled):
+        assert copy.one("SELECT reason.replay(%s::json)", json.dumps(event))
+    for table in ("client", "quota", "archive_rule", "policy_rule", "pii_rule", "division_grant", "division_grant_withdrawn", "signer"):
+        rows = [sorted(map(repr, d(f"SELECT to_jsonb(t) FROM reason.{table} t"))) for d in (ruled, copy)]
+        assert rows[0] == rows[1], table
+    assert ruled("SELECT * FROM reason.rule_faults()") == copy("SELECT * FROM reason.rule_faults()") == []

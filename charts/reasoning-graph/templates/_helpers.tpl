@@ -46,3 +46,57 @@ capabilities:
     matchLabels:
       {{- include "reason.selector" . | nindent 6 }}
 {{- end -}}
+
+
+{{/* Of the contents of Secrets that pods have in their environment, as far as they can be seen: an upgrade after a change
+makes new pods. `helm template` sees none. (list root secret…) */}}
+{{- define "reason.secretsChecksum" -}}
+{{- $root := first . -}}
+{{- $contents := list -}}
+{{- range rest . -}}
+{{- $contents = append $contents (lookup "v1" "Secret" $root.Release.Namespace .).data -}}
+{{- end -}}
+{{ $contents | toJson | sha256sum }}
+{{- end -}}
+
+{{/* A value as a program reads it: large whole numbers come as 1.2e+06 otherwise. */}}
+{{- define "reason.setting" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
+{{ printf "%.0f" . }}
+{{- else -}}
+{{ . }}
+{{- end -}}
+{{- end -}}
+
+{{/* The ports of conninfos, as entries of a NetworkPolicy. (list conninfo…) */}}
+{{- define "reason.databasePorts" -}}
+{{- $ports := list -}}
+{{- range . -}}
+{{- if . -}}
+{{- $ports = concat $ports (regexFindAll "[0-9]+" (regexFind "\\bport\\s*=\\s*'?[0-9, ]+" .) -1 | default (list "5432")) -}}
+{{- end -}}
+{{- end -}}
+{{- range $ports | uniq | sortAlpha }}
+- port: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* How many pods the Deployment of the gateway begins with: under an autoscaler what it has made of it. */}}
+{{- define "reason.gatewayReplicas" -}}
+{{- $scaling := .Values.gateway.autoscaling -}}
+{{- if $scaling.enabled -}}
+{{- $running := (lookup "apps/v1" "Deployment" .Release.Namespace (include "reason.name" (list . "gateway"))).spec | default dict -}}
+{{- $wanted := $running.replicas | default .Values.gateway.replicas | int -}}
+{{ min (max $wanted $scaling.minReplicas) $scaling.maxReplicas }}
+{{- else -}}
+{{ int .Values.gateway.replicas }}
+{{- end -}}
+{{- end -}}
+
+{{/* A configuration of nginx with the pools of connections that the values ask for. (list text root) */}}
+{{- define "reason.pools" -}}
+{{- $gateway := (index . 1).Values.gateway -}}
+{{- $text := regexReplaceAll "\\bworker_processes [a-z0-9]+;" (index . 0) (printf "worker_processes %d;" (int $gateway.workers)) -}}
+{{- $text = regexReplaceAll "\\bconnections [0-9]+;" $text (printf "connections %d;" (int $gateway.connections)) -}}
+{{ regexReplaceAll "\\bqueue [0-9]+;" $text (printf "queue %d;" (int $gateway.queue)) }}
+{{- end -}}

@@ -1,0 +1,162 @@
+-- What the chain of division system says of the tables that hold rules: who may call, sign, see, write how much, what is
+-- archived, checked and redacted.
+--
+-- One function turns an event into the row that it recorded. replay() writes that row, and verify_audit() compares it with
+-- the one that is there, so that neither can know of a rule that the other does not.
+
+CREATE FUNCTION reason.recorded_rules(event jsonb) RETURNS TABLE (rule_table text, rule_key jsonb, recorded jsonb)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT 'client', jsonb_build_object('name', c -> 'name'),
+           jsonb_build_object('name', c -> 'name', 'issuer', c -> 'issuer', 'san_uri', c -> 'sanUri', 'role', c -> 'role',
+                              'divisions', c -> 'divisions', 'pii', c -> 'pii', 'enabled', c -> 'enabled')
+    FROM jsonb_extract_path($1, 'client') c WHERE $1 ->> 'eventType' = 'client.changed' AND c IS NOT NULL
+    UNION ALL
+    SELECT 'quota', jsonb_build_object('client', q -> 'client', 'division', q -> 'division'),
+           CASE WHEN coalesce(q ->> 'nodesPerDay', q ->> 'edgesPerDay') IS NOT NULL THEN
+               jsonb_build_object('client', q -> 'client', 'division', q -> 'division',
+                                  'nodes_per_day', q -> 'nodesPerDay', 'edges_per_day', q -> 'edgesPerDay') END
+    FROM jsonb_extract_path($1, 'quota') q WHERE $1 ->> 'eventType' = 'client.changed' AND q IS NOT NULL
+    UNION ALL
+    SELECT 'signer', jsonb_build_object('signer_id', s -> 'signerId'),
+           jsonb_build_object('signer_id', s -> 'signerId', 'algorithm', s -> 'algorithm', 'public_key', s -> 'publicKey',
+                              'status', s -> 'status', 'valid_from', s -> 'validFrom', 'valid_to', s -> 'validTo',
+                              'revoked_at', s -> 'revokedAt', 'revocation_reason', s -> 'revocationReason')
+    FROM jsonb_extract_path($1, 'signer') s
+    WHERE $1 ->> 'eventType' IN ('signer.added', 'signer.retired', 'signer.revoked') AND s IS NOT NULL
+    UNION ALL
+    SELECT 'archive_rule', jsonb_build_object('division', a -> 'division'),
+           jsonb_build_object('division', a -> 'division', 'retain_days', a -> 'retainDays', 'legal_hold', a -> 'legalHold')
+    FROM jsonb_extract_path($1, 'archiveRule') a WHERE $1 ->> 'eventType' = 'archiveRule.changed' AND a IS NOT NULL
+    UNION ALL
+    SELECT 'policy_rule', jsonb_build_object('name', p -> 'name'),
+           jsonb_build_object('name', p -> 'name', 'actions', p -> 'actions', 'types', p -> 'types',
+                              'division_pattern', p -> 'divisionPattern', 'path', p -> 'path', 'on_silence', p -> 'onSilence',
+                              'enabled', p -> 'enabled')
+    FROM jsonb_extract_path($1, 'rule') p WHERE $1 ->> 'eventType' = 'policy.changed' AND p IS NOT NULL
+    UNION ALL
+    SELECT 'pii_rule', jsonb_build_object('name', i -> 'name'),
+           CASE WHEN coalesce(i ->> 'member', i ->> 'pattern') IS NOT NULL THEN
+               jsonb_build_object('name', i -> 'name', 'category', i -> 'category', 'member', i -> 'member', 'pattern', i -> 'pattern',
+                                  'builtin', false) END
+    FROM jsonb_extract_path($1, 'piiRule') i WHERE $1 ->> 'eventType' = 'piiRule.changed' AND i IS NOT NULL
+    UNION ALL
+    SELECT 'division_grant', jsonb_build_object('grantee', g -> 'grantee', 'division', g -> 'division'),
+           CASE WHEN (g ->> 'granted')::boolean THEN jsonb_build_object('grantee', g -> 'grantee', 'division', g -> 'division') END
+    FROM jsonb_extract_path($1, 'divisionGrant') g WHERE $1 ->> 'eventType' = 'divisionGrant.changed' AND g IS NOT NULL
+$$;
+COMMENT ON FUNCTION reason.recorded_rules(jsonb) IS
+    'The row of a rule, by column, as an event leaves it behind; recorded is NULL when the event removed it. Keys of signers are in base64, times as events write them. No row for an event about something else.';
+
+CREATE FUNCTION reason.present_rules() RETURNS TABLE (rule_table text, rule_key jsonb, present jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT 'client', jsonb_build_object('name', c.name), to_jsonb(c) FROM reason.client c
+    UNION ALL
+    SELECT 'quota', jsonb_build_object('client', q.client, 'division', q.division), to_jsonb(q) FROM reason.quota q
+    UNION ALL
+    SELECT 'signer', jsonb_build_object('signer_id', s.signer_id),
+           to_jsonb(s) || jsonb_build_object('public_key', reason.public_key_spki(s.public_key), 'valid_from', reason.recorded_time(s.valid_from),
+               'valid_to', reason.recorded_time(s.valid_to), 'revoked_at', reason.recorded_time(s.revoked_at))
+    FROM reason.signer s
+    UNION ALL
+    SELECT 'archive_rule', jsonb_build_object('division', a.division), to_jsonb(a) FROM reason.archive_rule a
+    UNION ALL
+    SELECT 'policy_rule', jsonb_build_object('name', p.name), to_jsonb(p) FROM reason.policy_rule p
+    UNION ALL
+    SELECT 'pii_rule', jsonb_build_object('name', i.name), to_jsonb(i) FROM reason.pii_rule i WHERE NOT i.builtin
+    UNION ALL
+    SELECT 'division_grant', jsonb_build_object('grantee', g.grantee, 'division', g.division), to_jsonb(g) FROM reason.division_grant g
+$$;
+COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that come with the extension are part of it, and no event records them.';
+
+CREATE FUNCTION reason.rule_faults() RETURNS TABLE (rule_table text, rule_key jsonb, detail text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    WITH history AS (
+        -- The order of the chain, not that of the numbers: what was replayed has got new ones.
+        SELECT r.rule_table, r.rule_key, r.recorded, coalesce(s.seq, 9223372036854775807) AS seq, e.no
+        FROM reason.audit_event e
+        LEFT JOIN reason.audit_seal s ON s.event_no = e.no AND s.division = e.division
+        CROSS JOIN LATERAL reason.recorded_rules(e.payload::jsonb) r
+        WHERE e.division = 'system' AND e.event_type LIKE ANY (ARRAY['%.changed', 'signer.%'])
+        UNION ALL
+        SELECT 'division_grant', to_jsonb(g), to_jsonb(g), -1, 0 FROM reason.initial_division_grants() g
+    ), latest AS (
+        SELECT DISTINCT ON (h.rule_table, h.rule_key) h.* FROM history h ORDER BY h.rule_table, h.rule_key, h.seq DESC, h.no DESC
+    )
+    SELECT rule_table, rule_key, format('%s %s: %s', rule_table,
+        (SELECT string_agg(format('"%s"', k.value), ' ') FROM jsonb_each_text(rule_key) k),
+        CASE WHEN p.present IS NULL THEN 'its row is missing'
+             WHEN l.recorded IS NULL THEN 'no event records it'
+             ELSE format('column %s is not as recorded',
+                  (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(p.present) k WHERE p.present -> k IS DISTINCT FROM l.recorded -> k)) END)
+    FROM latest l FULL JOIN reason.present_rules() p USING (rule_table, rule_key)
+    WHERE l.recorded IS DISTINCT FROM p.present
+    ORDER BY rule_table, rule_key
+$$;
+COMMENT ON FUNCTION reason.rule_faults() IS
+    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule and division_grant that are not what the last event about them recorded.';
+
+CREATE FUNCTION reason.replay_rules(event json) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    rule record;
+    replayed integer := 0;
+BEGIN
+    FOR rule IN SELECT * FROM reason.recorded_rules(event::jsonb) LOOP
+        replayed := replayed + 1;
+        IF rule.rule_table = 'signer' THEN
+            PERFORM reason.replay_signer(rule.recorded);
+            CONTINUE;
+        END IF;
+        EXECUTE format('DELETE FROM reason.%I t WHERE to_jsonb(t) @> $1', rule.rule_table) USING rule.rule_key;
+        IF rule.recorded IS NOT NULL THEN
+            EXECUTE format('INSERT INTO reason.%1$I SELECT * FROM jsonb_populate_record(NULL::reason.%1$I, $1)', rule.rule_table) USING rule.recorded;
+        END IF;
+    END LOOP;
+    RETURN replayed;
+END
+$$;
+COMMENT ON FUNCTION reason.replay_rules(json) IS 'For replay(): writes the rows that recorded_rules() finds in an event. Returns how many.';
+
+CREATE FUNCTION reason.replay_signer(recorded jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    key bytea := reason.public_key(recorded ->> 'public_key');
+    known boolean;
+    refused text;
+BEGIN
+    SELECT s.public_key = key AND s.valid_from = (recorded ->> 'valid_from')::timestamptz INTO known
+    FROM reason.signer s WHERE s.signer_id = recorded ->> 'signer_id';
+    IF NOT known THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+            MESSAGE = format('signer "%s" was registered here already, with another key or from another time on', recorded ->> 'signer_id'),
+            HINT = 'Rebuild into a database as CREATE EXTENSION leaves it: the chain registers its signers itself.';
+    END IF;
+    INSERT INTO reason.signer AS s (signer_id, algorithm, public_key, status, valid_from, valid_to, revoked_at, revocation_reason)
+    VALUES (recorded ->> 'signer_id', recorded ->> 'algorithm', key, recorded ->> 'status', (recorded ->> 'valid_from')::timestamptz,
+        (recorded ->> 'valid_to')::timestamptz, (recorded ->> 'revoked_at')::timestamptz, recorded ->> 'revocation_reason')
+    ON CONFLICT ON CONSTRAINT signer_pkey DO UPDATE
+        SET status = excluded.status, valid_to = excluded.valid_to, revoked_at = excluded.revoked_at, revocation_reason = excluded.revocation_reason
+        WHERE s.status <> excluded.status;
+    -- What was signed by a key that the chain had yet to name could not be checked before.
+    SELECT g.seq INTO refused FROM reason.audit_signature g JOIN reason.audit_seal s ON (s.division, s.seq) = (g.division, g.seq)
+    WHERE known IS NULL AND g.division = 'system' AND g.signer_id = recorded ->> 'signer_id'
+      AND reason.ed25519_verify(key, s.hash, g.signature) IS NOT TRUE
+    ORDER BY g.seq LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('signatures up to event %s of division "system" are not those of signer "%s"',
+                (SELECT max(s.seq) FROM reason.audit_seal s WHERE s.division = 'system'), recorded ->> 'signer_id');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.replay_signer(jsonb) IS 'For replay(): a signer as an event recorded it. Refuses one that the database knows otherwise, and a key that did not make the signatures so far in its name.';

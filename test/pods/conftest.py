@@ -1,0 +1,167 @@
+"""The chart's gateway and sidecar in pods, before a PostgreSQL with TLS and passwords."""
+
+import http.client
+import json
+import os
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+
+import psycopg
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "servers"))
+
+from image import Image, base_of, run
+from pods import OUTSIDE, Cluster, Unable, enter_namespaces
+from servers import servers
+from signing_proxy import SigningProxy
+
+SIGNER = "pods-1"
+IMAGES = ("gateway", "sidecar")
+
+
+def pytest_collection_modifyitems(items):
+    """Names why nothing runs here, for each test that would run a pod."""
+    try:
+        # What wants a network comes first.
+        subprocess.run([ROOT / "test/stack/helm.sh"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=590, check=False)
+        for name in IMAGES:
+            base_of(f"{name}.Dockerfile")
+        enter_namespaces()
+    except Unable as reason:
+        for item in items:
+            if "cluster" in item.fixturenames:
+                item.add_marker(pytest.mark.skip(reason=str(reason)))
+
+
+@pytest.fixture(scope="session")
+def helm():
+    """Renders the chart with values: a function of them, as a list of objects."""
+    found = subprocess.run([ROOT / "test/stack/helm.sh"], capture_output=True, text=True, timeout=590, check=False)
+    if found.returncode != 0:
+        pytest.skip(f"helm cannot be had: {found.stderr.strip()}")
+
+    def render(values):
+        text = subprocess.run([found.stdout.strip(), "template", "reason", ROOT / "charts/reasoning-graph", "--kube-version", "1.30.0",
+                               "--values", "-"], input=json.dumps(values), capture_output=True, text=True, timeout=60, check=False)
+        assert text.returncode == 0, text.stderr
+        return [one for one in yaml.safe_load_all(text.stdout) if one]
+    return render
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tls")
+    run(ROOT / "test/stack/certificates.sh", directory / "one", "kernel")
+    return directory / "one"
+
+
+@pytest.fixture(scope="session")
+def database(tls):
+    """A primary that asks pods for passwords, over TLS."""
+    with servers() as make:
+        server = make("primary", f"listen_addresses = '127.0.0.1,{OUTSIDE}'\nmax_connections = 100\n")
+        for name in ("server.crt", "server.key"):
+            target = server.data / name
+            target.write_bytes((tls / name).read_bytes())
+            os.chmod(target, 0o600)
+            run("chown", "postgres:", target)
+        with open(server.data / "postgresql.conf", "a", encoding="utf-8") as settings:
+            settings.write("ssl = on\n")
+        with open(server.data / "pg_hba.conf", "a", encoding="utf-8") as rules:
+            rules.write("hostssl all all 10.88.0.0/16 scram-sha-256\n")
+        server.stop()
+        server.start()
+        with server.connect() as admin:
+            admin.execute("CREATE DATABASE reason")
+        server.sql = lambda: psycopg.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="reason", autocommit=True)
+        with server.sql() as owner:
+            owner.execute("CREATE EXTENSION reasoning_graph")
+            owner.execute("CREATE ROLE gateway LOGIN PASSWORD 'gateway-secret' IN ROLE reason_gateway")
+            owner.execute("CREATE ROLE sidecar LOGIN PASSWORD 'sidecar-secret' IN ROLE reason_sidecar")
+            owner.execute("SELECT reason.set_client('kernel', 'writer', '{*}', pii => true)")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def signing_proxy(tmp_path_factory, database):
+    proxy = SigningProxy(tmp_path_factory.mktemp("proxy"), OUTSIDE, SIGNER)
+    with database.sql() as owner:
+        owner.execute("SELECT reason.add_signer(%s, %s)", [SIGNER, proxy.public_key])
+    yield proxy
+    proxy.shutdown()
+
+
+@pytest.fixture(scope="session")
+def least():
+    """Values that the chart cannot do without."""
+    return {"sidecar": {"config": {"signer": {"id": "s"}, "store": {"url": "s3://bucket/prefix"}}}}
+
+
+@pytest.fixture(scope="session")
+def values(database):
+    """Of an installation that does not say more than it must."""
+    return {
+        "database": {"conninfo": f"host=localhost hostaddr={OUTSIDE} port={database.port} dbname=reason sslmode=verify-full "
+                                 "sslrootcert=/etc/reason/database/ca.crt"},
+        "sidecar": {
+            "config": {"signer": {"id": SIGNER, "type": "proxy", "url": f"http://{OUTSIDE}:8200", "token_file": "/etc/reason/proxy/token"},
+                       "store": {"url": "s3://bucket/prefix", "endpoint": f"http://{OUTSIDE}:9", "credentials_file": "/etc/reason/proxy/s3"}},
+            "secretMounts": [{"name": "proxy", "mountPath": "/etc/reason/proxy"}]}}
+
+
+@pytest.fixture
+def cluster(helm, values, database, signing_proxy, tls, images):
+    text = {name: (tls / name).read_bytes() for name in ("ca.crt", "server.crt", "server.key")}
+    secrets = {
+        "reason-gateway-db": {"username": "gateway", "password": "gateway-secret"},
+        "reason-sidecar-db": {"username": "sidecar", "password": "sidecar-secret"},
+        "reason-db-ca": {"ca.crt": text["ca.crt"]},
+        "reason-gateway-tls": {"ca.crt": text["ca.crt"], "tls.crt": text["server.crt"], "tls.key": text["server.key"]},
+        "proxy": {"token": signing_proxy.token, "s3": "aws_access_key_id = a\naws_secret_access_key = s\n"}}
+    made = Cluster(helm(values), secrets, images)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    scratch = tmp_path_factory.mktemp("images")
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch)
+    made = {}
+    for name in IMAGES:
+        (scratch / name).mkdir()
+        made[name] = Image(f"{name}.Dockerfile", scratch / name)
+    yield made
+    run("umount", "-l", scratch)
+
+
+class Connection(http.client.HTTPSConnection):
+    """To a pod's address, whose certificate names localhost."""
+
+    def __init__(self, pod, context):
+        super().__init__("localhost", pod.port("https"), context=context, timeout=60)
+        self.address = pod.address
+
+    def connect(self):
+        raw = socket.create_connection((self.address, self.port), self.timeout)
+        self.sock = self._context.wrap_socket(raw, server_hostname="localhost")
+
+    def node(self, payload, **headers):
+        self.request("POST", "/reason/node", json.dumps({"type": "observation", "author": "pod", "payload": payload}),
+                     {"Content-Type": "application/json", **headers})
+        response = self.getresponse()
+        return response.status, json.loads(response.read())
+
+
+@pytest.fixture(scope="session")
+def client(tls):
+    """Connects to a pod as a client that may write."""
+    context = ssl.create_default_context(cafile=tls / "ca.crt")
+    context.load_cert_chain(tls / "kernel.crt", tls / "kernel.key")
+    return lambda pod: Connection(pod, context)

@@ -1,0 +1,139 @@
+"""Each alert of the chart fires, goes on firing for as long as its cause lasts, and ends with it (promtool).
+
+A case is what the metrics are while all is well, but for those that its cause changes. The cause begins after ten minutes
+and lasts for three hours.
+"""
+
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from image import ROOT
+
+RULES = ROOT / "charts" / "reasoning-graph" / "files" / "alerts.yaml"
+# in minutes
+BEFORE, CAUSE, AFTER = 10, 180, 30
+ABSENT = "_"      # no sample
+
+WELL = {
+    'reason_sidecar_leading{duty="seal",pod="a"}': 1,
+    'reason_sidecar_leading{duty="seal",pod="b"}': 0,
+    'reason_sidecar_failures_total{kind="signer",pod="a"}': 0,
+    'reason_sidecar_failures_total{kind="signature_refused",pod="a"}': 0,
+    'reason_sidecar_failures_total{kind="store",pod="a"}': 0,
+    'reason_sidecar_queue_age_seconds{duty="seal",pod="a"}': 0,
+    'reason_sidecar_queue_age_seconds{duty="snapshot",pod="a"}': 0,
+    'reason_sidecar_queue_age_seconds{duty="emit",pod="a"}': 0,
+    'reason_sidecar_queue_age_seconds{duty="archive",pod="a"}': 280,
+    'reason_sidecar_parked{duty="snapshot",pod="a"}': 0,
+    'reason_sidecar_parked{duty="emit",pod="a"}': 0,
+    'reason_sidecar_parked{duty="archive",pod="a"}': 0,
+    'reason_sidecar_database_up{pod="a"}': 1,
+    'reason_sidecar_database_up{pod="b"}': 1,
+    'reason_sidecar_safe_mode{pod="a"}': 0,
+    'reason_gateway_queue_depth{pod="g"}': 3,
+    'reason_gateway_requests_total{status="200",pod="g"}': "grows",
+    'reason_gateway_requests_total{status="503",pod="g"}': 0,
+    'reason_gateway_failures_total{kind="policy_unanswered",pod="g"}': 5,
+}
+
+
+def age(duty):
+    return f'reason_sidecar_queue_age_seconds{{duty="{duty}",pod="a"}}'
+
+
+def parked(duty):
+    return f'reason_sidecar_parked{{duty="{duty}",pod="a"}}'
+
+
+def failures(kind):
+    return f'reason_sidecar_failures_total{{kind="{kind}",pod="a"}}'
+
+
+# alert, what the cause makes of the metrics. "seldom": a counter that grows every five minutes, as what is tried again does.
+CASES = (
+    ("ReasonNobodySeals", {'reason_sidecar_leading{duty="seal",pod="a"}': 0}),
+    ("ReasonNobodySeals", {'reason_sidecar_leading{duty="seal",pod="a"}': ABSENT, 'reason_sidecar_leading{duty="seal",pod="b"}': ABSENT}),
+    ("ReasonSigningFails", {failures("signer"): "grows", age("seal"): "grows"}),
+    ("ReasonSigningFails", {failures("signature_refused"): "grows", age("seal"): "grows"}),
+    ("ReasonStoreFails", {failures("store"): "seldom", age("snapshot"): "grows"}),
+    ("ReasonChainLags", {age("seal"): "grows"}),
+    ("ReasonArchiveLags", {age("archive"): "grows"}),
+    ("ReasonEmissionLags", {age("emit"): "grows"}),
+    ("ReasonSnapshotFailed", {parked("snapshot"): 1}),
+    ("ReasonItemParked", {parked("emit"): 2}),
+    ("ReasonItemParked", {parked("archive"): 1}),
+    ("ReasonDatabaseAway", {'reason_sidecar_database_up{pod="a"}': 0}),
+    ("ReasonDatabaseAway", {'reason_sidecar_database_up{pod="a"}': 0, 'reason_sidecar_database_up{pod="b"}': 0}),
+    ("ReasonSafeMode", {'reason_sidecar_safe_mode{pod="a"}': 1}),
+    ("ReasonGatewayGone", {'reason_gateway_queue_depth{pod="g"}': ABSENT}),
+    ("ReasonGatewayErrors", {'reason_gateway_requests_total{status="503",pod="g"}': "grows"}),
+    ("ReasonGatewayQueue", {'reason_gateway_queue_depth{pod="g"}': 500}),
+    ("ReasonPolicyUnanswered", {'reason_gateway_failures_total{kind="policy_unanswered",pod="g"}': "grows"}),
+)
+
+
+def series(name, cause):
+    """Values in promtool's notation, over all three spans."""
+    well, counts = WELL[name], "_total" in name
+    cause = cause.get(name, well)
+    points, now = [], 0
+    for step in range(BEFORE + CAUSE + AFTER):
+        state = cause if BEFORE <= step < BEFORE + CAUSE else well
+        if state == "grows":
+            now += 60
+        elif state == "seldom":
+            now += 1 if step % 5 == 0 else 0
+        elif not counts:
+            now = state
+        points.append(str(now))
+    return {"series": name, "values": " ".join(points)}
+
+
+@pytest.fixture
+def promtool(tmp_path):
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not installed")
+
+    def test(cause, expected):
+        """expected: (minute, expression, value)"""
+        file = tmp_path / "test.yaml"
+        file.write_text(yaml.safe_dump({
+            "rule_files": [str(RULES)], "evaluation_interval": "1m",
+            "tests": [{"interval": "1m", "input_series": [series(name, cause) for name in WELL],
+                       "promql_expr_test": [{"expr": expression, "eval_time": f"{step}m", "exp_samples": [{"labels": "{}", "value": value}]}
+                                            for step, expression, value in expected]}]}))
+        done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return test
+
+
+def firing(alert=""):
+    return f'(count(ALERTS{{alertstate="firing"{alert and f",alertname={chr(34)}{alert}{chr(34)}"}}}) > bool 0) or vector(0)'
+
+
+def test_nothing_fires_while_all_is_well(promtool):
+    promtool({}, [(step, firing(), 0) for step in range(0, BEFORE + CAUSE + AFTER, 5)])
+
+
+def test_a_failure_that_passes_fires_nothing(promtool):
+    promtool({failures("store"): "seldom", failures("signer"): "seldom"}, [(step, firing(), 0) for step in range(0, BEFORE + CAUSE + AFTER, 5)])
+
+
+@pytest.mark.parametrize("alert, cause", CASES, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_alert_lasts_as_long_as_its_cause(promtool, alert, cause):
+    longest = 40        # half an hour is what the archive is given
+    end = BEFORE + CAUSE
+    promtool(cause, [(BEFORE - 1, firing(alert), 0), *((step, firing(alert), 1) for step in range(BEFORE + longest, end, 7)),
+                     (end - 1, firing(alert), 1), (end + 15, firing(alert), 0), (end + AFTER - 1, firing(alert), 0)])
+
+
+def test_each_alert_has_its_case_and_its_runbook():
+    names = {rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]}
+    assert names == {alert for alert, _ in CASES}
+    for name in names:
+        text = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+        assert text.startswith(f"# {name}\n") and "**Look.**" in text and "**Do.**" in text
+    assert names == {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}

@@ -1,0 +1,47 @@
+"""The pods start as the chart describes them, answer their probes, do their work and stop within their grace period."""
+
+import pytest
+
+from image import instructions_of
+from pods import wait_for
+
+
+@pytest.mark.parametrize("name", ("gateway", "sidecar"))
+def test_an_image_runs_as_nobody_special(name):
+    instructions, last = instructions_of(f"{name}.Dockerfile")
+    assert [rest for word, rest in instructions[last:] if word == "USER"] == ["10001:10001"]
+
+
+def test_the_gateway_starts_serves_and_stops(cluster, client, database):
+    pod = cluster.start("reason-gateway").ready()
+    status, answer = client(pod).node({"text": "x" * 200_000})
+    assert status == 201, answer
+    with database.sql() as owner:
+        assert owner.execute("SELECT author FROM reason.node WHERE id = %s", [answer["nodeId"]]).fetchone()[0] == "pod"
+    wait_for(lambda: '"path":"/reason/node"' in pod.log(), 10, "a line in the access log")
+    pod.stop()
+    assert not pod.was_killed, pod.log()
+
+
+def test_the_gateway_writes_large_bodies_to_its_volume(cluster, client):
+    pod = cluster.start("reason-gateway").ready()
+    status, answer = client(pod).node({"text": "x" * 3_000_000})
+    assert status in (400, 413), answer
+    wait_for(lambda: "is buffered to a temporary file /run/reason/" in pod.log(), 10, "a file for the body")
+    assert " failed (" not in pod.log()
+
+
+def test_the_sidecar_starts_signs_and_stops(cluster, database):
+    pod = cluster.start("reason-sidecar").ready()
+    with database.sql() as owner:
+        owner.execute("SELECT reason.add_node('observation', '{}', 'pod')")
+
+        def signed():
+            return owner.execute("SELECT NOT EXISTS (SELECT FROM reason.audit_event e WHERE NOT EXISTS"
+                                 " (SELECT FROM reason.audit_signature s JOIN reason.audit_seal l USING (division, seq) WHERE l.event_no = e.no))").fetchone()[0]
+        try:
+            wait_for(signed, 30, "every event's signature")
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{pod.log()}") from None
+    pod.stop()
+    assert not pod.was_killed, pod.log()

@@ -1,0 +1,147 @@
+"""What the chart makes of values: numbers, misspelt keys, replicas, ports, pools, and when pods are made anew."""
+
+import copy
+import json
+import re
+
+import pytest
+
+from image import ROOT
+
+CHART = ROOT / "charts" / "reasoning-graph"
+# What the chart itself sets in the sidecar's configuration
+SET_BY_CHART = {("database", "conninfo"), ("kubernetes", "lease"), ("kubernetes", "lease_s"), ("metrics", "address"), ("metrics", "port")}
+
+
+def changed(values, path, value):
+    """A copy of values in which the dotted path is value."""
+    values = copy.deepcopy(values)
+    *above, last = path.split(".")
+    place = values
+    for name in above:
+        place = place.setdefault(name, {})
+    place[last] = value
+    return values
+
+
+def one(objects, kind, name):
+    return next(o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name)
+
+
+def sidecar_settings(objects):
+    """(section, key) → value as reason-sidecar reads them."""
+    found, section = {}, None
+    for line in one(objects, "ConfigMap", "reason-sidecar")["data"]["reason-sidecar.conf"].splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif "=" in line and not line.startswith("#"):
+            key, value = (part.strip() for part in line.split("=", 1))
+            found[section, key] = value
+    return found
+
+
+def keys_of_the_sidecar():
+    text = (ROOT / "sidecar/config.c").read_text()
+    found = re.findall(r'^ +\{"(\w+)", "(\w+)", (?:TEXT|NUMBER|FLAG),', text, re.M)
+    assert len(found) > 50
+    return set(found)
+
+
+@pytest.mark.parametrize("path, value, expected", (
+    ("database.timeout_ms", 1_200_000, "1200000"), ("store.timeout_ms", 3_600_000, "3600000"), ("kafka.queue.buffering.max.messages", 12_345_678, "12345678"),
+    ("kafka.message.max.bytes", 1_000_000_000, "1000000000"), ("tracing.sampler_arg", 0.25, "0.25"), ("store.path_style", True, "true"),
+    ("archive.events", 100_000, "100000")))
+def test_numbers_are_written_as_programs_read_them(helm, least, path, value, expected):
+    section, key = path.split(".", 1)
+    values = copy.deepcopy(least)
+    values["sidecar"]["config"].setdefault(section, {})[key] = value
+    assert sidecar_settings(helm(values))[section, key] == expected
+
+
+def test_no_number_has_an_exponent(helm, least):
+    values = changed(changed(least, "gateway.queue", 1_000_000), "sidecar.config.database.timeout_ms", 3_600_000)
+    assert not re.findall(r"\b\d(?:\.\d+)?e\+\d+", json.dumps(helm(values)))
+
+
+def test_the_schema_knows_each_setting_of_the_sidecar():
+    sections = json.loads((CHART / "values.schema.json").read_text())["definitions"]["sidecarConfig"]["properties"]
+    assert {(section, key) for section, of in sections.items() for key in of["properties"]} == keys_of_the_sidecar() - SET_BY_CHART
+
+
+def leaves(values, path=""):
+    for key, value in values.items():
+        yield f"{path}{key}"
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}{key}.")
+
+
+# Maps whose keys are not the chart's: they go on as they are.
+OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "sidecar.config.kafka", "serviceMonitor.labels",
+        "prometheusRule.labels", "nodeSelector")
+
+
+def test_a_misspelt_key_is_refused_wherever_it_is(helm, least):
+    import yaml
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    places = [path for path in leaves(defaults) if not path.startswith(OPEN)]
+    assert len(places) > 40
+    maps = {path.rpartition(".")[0] for path in places}
+    for place in sorted(maps):
+        with pytest.raises(AssertionError, match="Additional property mispelt"):
+            helm(changed(least, f"{place}.mispelt" if place else "mispelt", "x"))
+    for section in ("database", "signer", "store", "archive", "tracing", "kubernetes", "sidecar"):
+        with pytest.raises(AssertionError, match="Additional property mispelt"):
+            helm(changed(least, f"sidecar.config.{section}.mispelt", "x"))
+
+
+def test_what_is_passed_through_is_open(helm, least):
+    for place in OPEN:
+        helm(changed(least, f"{place}.anything", "x"))
+
+
+@pytest.mark.parametrize("replicas, least_pods, most, expected", ((2, 2, 10, 2), (2, 5, 10, 5), (6, 2, 10, 6), (20, 2, 10, 10), (1, 3, 3, 3)))
+def test_an_autoscaler_takes_over_from_as_many_pods_as_there_were(helm, least, replicas, least_pods, most, expected):
+    values = {**least, "gateway": {"replicas": replicas, "autoscaling": {"enabled": True, "minReplicas": least_pods, "maxReplicas": most}}}
+    assert one(helm(values), "Deployment", "reason-gateway")["spec"]["replicas"] == expected
+    values["gateway"]["autoscaling"]["enabled"] = False
+    assert one(helm(values), "Deployment", "reason-gateway")["spec"]["replicas"] == replicas
+
+
+@pytest.mark.parametrize("conninfo, ports", (
+    ("host=db dbname=reason", {5432}), ("host=db port=6432 dbname=reason", {6432}), ("host=a,b port=6432,7432", {6432, 7432}),
+    ("port = '6432' host=db", {6432}), ("host=db.port dbname=port", {5432})))
+def test_the_network_policy_lets_pods_reach_the_database(helm, least, conninfo, ports):
+    def database_ports(component, values):
+        rules = one(helm(values), "NetworkPolicy", f"reason-{component}")["spec"]["egress"]
+        return {port["port"] for port in rules[1]["ports"]}
+    values = changed(least, "database.conninfo", conninfo)
+    assert database_ports("gateway", values) == database_ports("sidecar", values) == ports
+    values = changed(values, "database.readConninfo", "host=standby port=9999")
+    assert database_ports("gateway", values) == ports | {9999}
+    assert database_ports("sidecar", values) == ports
+
+
+def test_workers_and_pools_are_values(helm, least):
+    values = changed(least, "database.readConninfo", "host=standby")
+    values["gateway"] = {"workers": 3, "connections": 5, "queue": 77}
+    data = one(helm(values), "ConfigMap", "reason-gateway")["data"]
+    assert re.findall(r"worker_processes (\S+);", data["nginx.conf"]) == ["3"]
+    for text in (data["nginx.conf"], data["reads-upstream.conf"]):
+        assert re.findall(r"^ *connections (\S+);", text, re.M) == ["5"] and re.findall(r"^ *queue (\S+);", text, re.M) == ["77"]
+    assert re.findall(r"worker_connections (\d+);", data["nginx.conf"]) != ["5"]
+    # what no value says does not depend on the machine
+    assert re.findall(r"worker_processes (\d+);", one(helm(least), "ConfigMap", "reason-gateway")["data"]["nginx.conf"])
+
+
+@pytest.mark.parametrize("path, value", (
+    ("database.conninfo", "host=other"), ("database.readConninfo", "host=standby"), ("sidecar.config.signer.id", "other"), ("sidecar.config.store.lock_days", 7),
+    ("sidecar.config.kafka.brokers", "k:9093"), ("sidecar.config.database.timeout_ms", 5000), ("sidecar.lease.enabled", True), ("gateway.workers", 7),
+    ("gateway.queue", 9), ("gateway.revocationList", True), ("gateway.sentinelNet", {"server": "p:1", "tlsSecret": "t"})))
+def test_pods_are_made_anew_when_their_configuration_changes(helm, least, path, value):
+    before, after = helm(least), helm(changed(least, path, value))
+    rolled = 0
+    for name in ("reason-gateway", "reason-sidecar"):
+        if one(before, "ConfigMap", name)["data"] != one(after, "ConfigMap", name)["data"]:
+            rolled += 1
+            assert one(before, "Deployment", name)["spec"]["template"]["metadata"] != one(after, "Deployment", name)["spec"]["template"]["metadata"]
+    assert rolled == (2 if path == "database.conninfo" else 1)

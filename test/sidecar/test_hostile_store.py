@@ -1,0 +1,200 @@
+"""Each kind of request to S3, answered in each way that is none: nothing counts as done that is not, and nothing hangs.
+
+The calls are those of the sidecar's own store, one by one (counterpart.c), to a real S3 server behind a hostile one. Which
+kinds of request a call makes is learnt from the call itself.
+"""
+import hashlib
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+
+from conftest import ROOT
+from s3_server import ACCESS, BUCKET, REGION, S3, SECRET
+
+sys.path.insert(0, str(ROOT / "test" / "servers"))
+from hostile import ANSWERS, Hostile, s3_kind    # noqa: E402
+
+TIMEOUT_MS = 400
+# The longest a call may take: its requests, each with its time limit, and a listing
+PATIENCE = 12
+BYTES = b'{"a":"document"}' * 100
+DAY = 86400
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    running = S3(tmp_path_factory.mktemp("s3"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def hostile(s3):
+    running = Hostile(s3.port_behind, s3_kind)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return build_counterpart(tmp_path_factory.mktemp("counterpart"))
+
+
+def build_counterpart(directory):
+    """The program that makes one call, with the sidecar's own code and sanitizers."""
+    sidecar = ROOT / "sidecar"
+    made = directory / "counterpart"
+    packages = subprocess.run(["pkg-config", "--cflags", "--libs", "libsodium", "libcrypto", "libcurl", "jansson", "p11-kit-1", "libmicrohttpd"], check=True,
+                              capture_output=True, text=True).stdout.split()
+    sources = [ROOT / "test" / "servers" / "counterpart.c", *(sidecar / f"{name}.c" for name in ("config", "log", "http", "metrics", "plain_file")),
+               *(sidecar / "store").glob("*.c"), *(sidecar / "signer").glob("*.c")]
+    subprocess.run(["gcc", "-std=c11", "-g", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-I", sidecar, "-o", made, *sources, *packages, "-ldl"],
+                   check=True)
+    return made
+
+
+class Store:
+    """One object's name in the bucket, and the calls to it."""
+
+    def __init__(self, program, hostile, s3, directory, **settings):
+        self.s3, self.hostile, self.directory = s3, hostile, directory
+        self.program = program
+        self.prefix = uuid.uuid4().hex
+        self.key = "snapshots/default/one.json"
+        (directory / "bytes").write_bytes(BYTES)
+        credentials = directory / "credentials"
+        credentials.write_text(f"aws_access_key_id = {ACCESS}\naws_secret_access_key = {SECRET}\n")
+        store = {"url": f"s3://{BUCKET}/{self.prefix}", "endpoint": hostile.url, "region": REGION, "path_style": "yes", "timeout_ms": TIMEOUT_MS,
+                 "credentials_file": credentials, "lock_mode": "governance", "lock_days": 1, **settings}
+        self.path = directory / f"{self.prefix}.conf"
+        self.path.write_text("[database]\nconninfo = none\n[signer]\nid = none\n[store]\n" + "".join(f"{key} = {value}\n" for key, value in store.items()))
+
+    def call(self, *arguments, parts=False):
+        began = time.monotonic()
+        ended = subprocess.run([self.program, self.path, *arguments], capture_output=True, timeout=60, check=False,
+                               env={"REASON_PART_BYTES": "10", "ASAN_OPTIONS": "detect_leaks=0"} if parts else {"ASAN_OPTIONS": "detect_leaks=0"})
+        assert ended.returncode == 0, ended.stderr.decode()
+        assert time.monotonic() - began < PATIENCE
+        return ended.stdout
+
+    def put(self, parts=False):
+        """done, retry or refused, the version, and why not."""
+        return self.call("put", self.key, self.directory / "bytes", parts=parts).decode().split("\n")[:3]
+
+    def versions(self):
+        """What the real server has."""
+        text = self.s3.call("GET", f"/{BUCKET}", {"versions": "", "prefix": self.prefix})[1].decode()
+        return [part.split("</VersionId>")[0] for part in text.split("<VersionId>")[1:]]
+
+    def bytes(self, version):
+        return self.s3.object(f"s3://{BUCKET}/{self.prefix}/{self.key}", version)[1]
+
+
+@pytest.fixture
+def store(program, hostile, s3, tmp_path):
+    hostile.be_sane()
+    yield Store(program, hostile, s3, tmp_path)
+    hostile.be_sane()
+
+
+def kinds_of(hostile, call):
+    hostile.be_sane()
+    hostile.seen.clear()
+    call()
+    return sorted(set(hostile.seen))
+
+
+@pytest.mark.parametrize("parts,if_none_match", [(False, "yes"), (False, "no"), (True, "yes")])
+def test_an_object_is_stored_only_if_it_is_and_in_the_end_once(program, hostile, s3, tmp_path, parts, if_none_match):
+    def fresh():
+        return Store(program, hostile, s3, tmp_path, if_none_match=if_none_match)
+
+    kinds = kinds_of(hostile, lambda: fresh().put(parts))
+    assert set(kinds) >= ({"create", "part", "complete"} if parts else {"put"})
+    wrong = []
+    for kind in kinds:
+        for answer in ANSWERS:
+            one = fresh()
+            hostile.spoil(answer, kind)
+            result, version, reason = one.put(parts)
+            hostile.be_sane()
+            there = one.versions()
+            if result == "refused" or (result == "done" and (version not in there or one.bytes(version) != BYTES)):
+                wrong.append((kind, answer, result, version, reason, there))
+            if answer == "no checksum" and result != "done":
+                wrong.append((kind, answer, result, version, reason, there))
+            again, version, reason = one.put(parts)
+            if again != "done" or one.versions() != [version] or one.bytes(version) != BYTES:
+                wrong.append((kind, answer, "then", again, version, reason, one.versions()))
+    assert wrong == []
+
+
+def test_a_server_that_knows_no_checksum_is_read_back(store, hostile):
+    hostile.spoil("no checksum", "put")
+    hostile.seen.clear()
+    assert store.put()[:2] == ["done", store.versions()[0]]
+    assert hostile.seen == ["put", "get"]
+
+
+def test_a_store_that_answers_everything_with_a_page_refuses_nothing_for_good(store, hostile):
+    """It would fail the snapshot: what is there is not known."""
+    for answer in ANSWERS:
+        hostile.spoil(answer)
+        result, version, reason = store.put()
+        hostile.be_sane()
+        assert result == "retry" or (result == "done" and store.versions() == [version]), (answer, result, reason)
+    assert store.put()[0] == "done" and len(store.versions()) == 1
+
+
+def test_what_is_read_is_what_is_there_or_an_error(store, hostile):
+    version = store.put()[1]
+    assert store.call("read", store.key, version) == BYTES + b"ok\n"
+    for answer in ANSWERS:
+        hostile.spoil(answer, "get")
+        said = store.call("read", store.key, version)
+        assert said == BYTES + b"ok\n" or said.endswith(b"failed\n"), (answer, said[:200])
+        hostile.be_sane()
+
+
+def test_a_listing_is_the_true_one_or_an_error(store, hostile):
+    version = store.put()[1]
+    true = f"{store.key} {version}\nok\n".encode()
+    assert store.call("list", "snapshots/") == true
+    wrong = []
+    for answer in ANSWERS:
+        hostile.spoil(answer, "list")
+        said = store.call("list", "snapshots/")
+        if said != true and not said.endswith(b"failed\n"):
+            wrong.append((answer, said[:200]))
+        hostile.be_sane()
+    assert wrong == []
+    assert store.call("list", "nothing/") == b"ok\n"
+
+
+@pytest.mark.parametrize("kind", ["PUT retention", "GET retention", "PUT legal-hold", "GET legal-hold"])
+def test_a_lock_counts_only_if_it_holds(program, hostile, s3, tmp_path, kind):
+    wrong = []
+    one = Store(program, hostile, s3, tmp_path)
+    hostile.be_sane()
+    version = one.put()[1]
+    uri = f"s3://{BUCKET}/{one.prefix}/{one.key}"
+    for days, answer in enumerate(ANSWERS, 2):
+        hostile.spoil(answer, kind)
+        result = one.call("protect", one.key, version, str(days * DAY)).decode().split("\n")[0]
+        hostile.be_sane()
+        if result == "done" and not (s3.lock(uri, version)[1] > days - 0.1 and s3.held(uri, version)):
+            wrong.append((answer, s3.lock(uri, version), s3.held(uri, version)))
+    assert wrong == []
+    assert one.call("protect", one.key, version, str(90 * DAY)).decode().split("\n") == ["done", "", "", ""]
+    assert s3.lock(uri, version)[1] > 89 and s3.held(uri, version)
+
+
+def test_what_is_no_bucket_passes_no_check(store, hostile):
+    assert store.call("check") == b"ok\n"
+    for answer in set(ANSWERS) - {"no checksum", "wrong checksum"}:
+        hostile.spoil(answer, "check")
+        assert store.call("check") == b"failed\n", answer
+        hostile.be_sane()

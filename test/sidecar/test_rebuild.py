@@ -1,0 +1,259 @@
+"""A lost database is rebuilt into an empty one from its archive, by the registry of signers that the operator kept."""
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+
+import psycopg
+import pytest
+
+from conftest import SIDECAR, SIGNER_ID, Database, Server, Sidecar, wait_for
+from test_restore import SAFE_MODE, archiving, chain, settle  # noqa: F401 (a fixture)
+
+
+@pytest.fixture(scope="module")
+def server():
+    running = Server()
+    yield running
+    running.stop("immediate")
+    shutil.rmtree(running.directory, ignore_errors=True)
+
+
+def empty(server, name):
+    """As CREATE EXTENSION leaves it."""
+    with psycopg.connect(server.conninfo("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    made = Database.__new__(Database)
+    made.server, made.name = server, name
+    made.connection = made.connect()
+    made.connection.execute("CREATE EXTENSION reasoning_graph")
+    return made
+
+
+@pytest.fixture(scope="module")
+def archive(server, keys, tmp_path_factory):
+    """What a database left behind: the archive, the store, the registry that was kept, its chain."""
+    left = tmp_path_factory.mktemp("left")
+    for name in ("archive", "store"):
+        (left / name).mkdir()
+    database = Database(server, "lost", keys[1])
+    settings = {"database": {"conninfo": server.conninfo("lost", "sidecar")}, "signer": {"id": SIGNER_ID, "type": "local", "key_file": keys[0]},
+                "store": {"url": f"file://{left}/store"}, "archive": {"url": f"file://{left}/archive", "interval_s": 1}}
+    one = Sidecar(left, settings).start()
+    root = database.node("a cause")
+    database.value("SELECT reason.set_client('kernel', 'writer')")
+    database.value("SELECT reason.set_quota('kernel', 'default', 100)")
+    database.nodes(3, "other")
+    database.completed(database.snapshot(root))
+    settle(database, settings)
+    assert one.stop() == 0
+    registry = json.dumps(database.value("SELECT reason.signer_registry()"))
+    known = chain(database)
+    database.connection.close()
+    return left, registry, known
+
+
+@pytest.fixture
+def lost(archiving, archive, tmp_path):  # noqa: F811
+    """A copy of it for each test."""
+    left, registry, known = archive
+    for name in ("archive", "store"):
+        shutil.copytree(left / name, tmp_path / name, dirs_exist_ok=True)
+    (tmp_path / "registry.json").write_text(registry)
+    return archiving, tmp_path / "registry.json", known
+
+
+def in_safe_mode(server, sidecars, settings, name):
+    database = empty(server, name)
+    one = sidecars({**settings, "database": {"conninfo": server.conninfo(name, "sidecar")}}).start(ready=False)
+    wait_for(lambda: f"\n{SAFE_MODE} 1\n" in one.get("/metrics")[1], 15, f"safe mode: {one.log()[-1000:]}")
+    return database, one
+
+
+def recover(sidecar, *options):
+    done = subprocess.run([SIDECAR, "--recover", *options, sidecar.path], capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def untouched(database):
+    return database.rows("SELECT (SELECT count(*) FROM reason.audit_seal), (SELECT count(*) FROM reason.client),"
+                         " (SELECT count(*) FROM reason.signer WHERE signer_id <> 'own')") == [(0, 0, 0)]
+
+
+def test_a_lost_database_comes_back_by_the_registry_that_was_kept(server, sidecars, lost):
+    settings, registry, known = lost
+    database, one = in_safe_mode(server, sidecars, settings, "rebuilt")
+    code, said = recover(one)
+    assert code == 1 and "a registry of signers that was kept outside" in said and "--registry" in said
+    assert untouched(database)
+    code, said = recover(one, "--registry", registry)
+    assert code == 0, said
+    wait_for(lambda: f"\n{SAFE_MODE} 0\n" in one.get("/metrics")[1], 30, f"the end of safe mode: {one.log()[-1000:]}")
+    database.node("it goes on")
+    database.settled()
+    now = chain(database)
+    assert {place: now.get(place) for place in known} == known
+    assert database.rows("SELECT nodes_per_day FROM reason.quota") == [(100,)]
+    assert all(database.verified(division) for division in ("default", "other", "system"))
+    database.connection.close()
+
+
+def test_the_registry_may_stand_in_the_configuration(server, sidecars, lost):
+    settings, registry, _ = lost
+    settings["archive"]["registry_file"] = registry
+    database, one = in_safe_mode(server, sidecars, settings, "configured")
+    code, said = recover(one)
+    assert code == 0, said
+    database.connection.close()
+
+
+@pytest.mark.parametrize("text, refusal", ((None, "cannot read the registry"), ("{", "cannot read the registry"), ("[]", "no array"),
+                                           ('{"signers": 1}', "no array"), ('{"signers": []}', "who is not registered|does not know")))
+def test_what_is_no_registry_is_refused(server, sidecars, lost, text, refusal):
+    settings, registry, _ = lost
+    if text is None:
+        registry.unlink()
+    else:
+        registry.write_text(text)
+    database, one = in_safe_mode(server, sidecars, settings, "unregistered")
+    code, said = recover(one, "--registry", registry)
+    assert code == 1 and any(part in said for part in refusal.split("|")), said
+    assert untouched(database)
+    database.connection.close()
+
+
+def test_a_database_with_events_of_its_own_is_refused_and_left_as_it_was(server, sidecars, lost, keys):
+    """Its events would come to lie behind those of the archive, and contradict them."""
+    settings, registry, known = lost
+    for statement in ("SELECT reason.add_signer(%s, %s)", "SELECT reason.set_client(%s, 'reader')"):
+        database, one = in_safe_mode(server, sidecars, settings, "own")
+        database.value(statement, *(("own", keys[1]) if "signer" in statement else ("own",)))
+        before = database.rows("SELECT event_type FROM reason.audit_event ORDER BY no")
+        code, said = recover(one, "--registry", registry)
+        assert code == 1 and "holds an event of its own" in said and "as CREATE EXTENSION leaves it" in said, said
+        assert database.rows("SELECT event_type FROM reason.audit_event ORDER BY no") == before
+        # What the message says to do, does.
+        database.connection.execute("DROP EXTENSION reasoning_graph CASCADE")
+        database.connection.execute("CREATE EXTENSION reasoning_graph")
+        wait_for(lambda: database.value("SELECT since FROM reason.safe_mode"), 30, f"safe mode again: {one.log()[-2000:]}")
+        code, said = recover(one, "--registry", registry)
+        assert code == 0, said
+        assert known.keys() <= chain(database).keys()
+        one.stop()
+        database.connection.close()
+
+
+# ---------------------------------------------------------------- forgeries
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class Forger:
+    """Writes an archive anew, hashes and all, with a key of his own."""
+
+    def __init__(self, tmp_path):
+        self.root = tmp_path / "archive"
+        self.key = tmp_path / "eve.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.key], check=True, capture_output=True)
+        self.public = base64.b64encode(subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"], check=True,
+                                                      capture_output=True).stdout).decode()
+
+    def sign(self, digest):
+        path = self.key.with_suffix(".hash")
+        path.write_bytes(digest)
+        return base64.b64encode(subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.key, "-in", path], check=True,
+                                               capture_output=True).stdout).decode()
+
+    def segments(self, division):
+        paths = [p for p in (self.root / "audit" / division).rglob("*.jsonl") if not p.name.endswith(".contents.jsonl")]
+        return sorted(paths, key=lambda p: int(p.name.split("-")[0]))
+
+    def rewrite(self, division, change, signed_by=lambda event: True):
+        """change(event) alters an event in place; everything from the first one on is hashed and signed anew."""
+        previous = None
+        for path in self.segments(division):
+            lines = []
+            for line in path.read_text().splitlines():
+                event = json.loads(line)
+                change(event)
+                event["prevHash"] = previous
+                digest = hashlib.sha256(canonical(event["payload"]).encode() + bytes.fromhex(previous or ""))
+                if event["hash"] != digest.hexdigest() or signed_by(event):
+                    event["hash"], event["signature"] = digest.hexdigest(), self.sign(digest.digest())
+                previous = event["hash"]
+                lines.append(canonical(event))
+            path.chmod(0o644)
+            path.write_text("\n".join(lines) + "\n")
+
+
+def own_key_under_a_known_name(forger, registry):
+    def change(event):
+        if event["eventType"] == "signer.added":
+            event["payload"]["signer"]["publicKey"] = forger.public
+        if event["eventType"] == "client.changed" and "client" in event["payload"]:
+            event["payload"]["client"]["role"] = "admin"
+    forger.rewrite("system", change)
+    return f'registers a key that is not that of signer "{SIGNER_ID}"'
+
+
+def own_key_under_its_own_name(forger, registry):
+    def change(event):
+        event["signerId"] = "eve"
+        if event["eventType"] == "signer.added":
+            event["payload"]["signer"].update(publicKey=forger.public, signerId="eve")
+    forger.rewrite("system", change)
+    return 'signer "eve", whom the registry does not know'
+
+
+def one_event_altered_and_signed_anew(forger, registry):
+    def change(event):
+        if event["eventType"] == "client.changed" and "client" in event["payload"]:
+            event["payload"]["client"]["role"] = "admin"
+    forger.rewrite("system", change, lambda event: False)
+    return f'is not that of signer "{SIGNER_ID}"'
+
+
+def a_signer_added(forger, registry):
+    def change(event):
+        if event["eventType"] == "client.changed" and "client" in event["payload"]:
+            event["eventType"] = event["payload"]["eventType"] = "signer.added"
+            del event["payload"]["client"]
+            event["payload"]["signer"] = {"signerId": "eve", "algorithm": "ed25519", "publicKey": forger.public, "status": "active",
+                                          "validFrom": event["ts"], "validTo": None, "revokedAt": None, "revocationReason": None}
+    forger.rewrite("system", change, lambda event: False)
+    return 'signer "eve", whom the registry does not know'
+
+
+def a_key_that_was_revoked(forger, registry):
+    held = json.loads(registry.read_text())
+    held["signers"][0].update(status="revoked", validTo=held["signers"][0]["validFrom"])
+    registry.write_text(json.dumps(held))
+    return "whose key was revoked by then"
+
+
+def no_beginning(forger, registry):
+    path = forger.segments("system")[0]
+    lines = path.read_text().splitlines()
+    last = path.name.split("-")[1]
+    path.rename(path.with_name(f"1-{last}"))
+    path.with_name(f"1-{last}").write_text("\n".join(lines[1:]) + "\n")
+    return "event 0, the beginning, is missing"
+
+
+@pytest.mark.parametrize("forgery", (own_key_under_a_known_name, own_key_under_its_own_name, one_event_altered_and_signed_anew,
+                                     a_signer_added, a_key_that_was_revoked, no_beginning))
+def test_a_forged_archive_makes_nobody_an_administrator(server, sidecars, lost, tmp_path, forgery):
+    settings, registry, _ = lost
+    refusal = forgery(Forger(tmp_path), registry)
+    database, one = in_safe_mode(server, sidecars, settings, "forged")
+    code, said = recover(one, "--registry", registry)
+    assert code == 1 and refusal in said, said
+    assert database.value("SELECT count(*) FROM reason.client WHERE role = 'admin'") == 0
+    assert database.value("SELECT count(*) FROM reason.signer WHERE signer_id = 'eve' OR public_key = reason.public_key(%s)",
+                          Forger(tmp_path).public) == 0
+    database.connection.close()

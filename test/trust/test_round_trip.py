@@ -1,0 +1,337 @@
+"""Everything that changes state is an event, and comes back from it.
+
+The catalog says which functions there are. Each is called, those for people and programs in several shapes, each of their arguments
+given at least once; real sidecars do their own part. Then the database is rebuilt twice into an empty one: from the archive
+by reason-sidecar --recover, and by replay(). All tables, from the catalog too, must be equal. A function or a table that is
+new fails this test until it says here how it is called, and makes its event known to replay().
+"""
+import contextlib
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+import psycopg
+import pytest
+
+from conftest import PORT, Signer
+
+SIDECAR = pathlib.Path(__file__).resolve().parents[2] / "sidecar" / "reason-sidecar"
+A, B, C, D, E, LATE = (f"00000000-0000-7000-8000-00000000000{n}" for n in range(1, 7))
+NOTE, POLICY, TRACE = "11111111-1111-7111-8111-111111111111", "22222222-2222-7222-8222-222222222222", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+
+OTHER_KEY = Signer("another", b"a").public.raw.hex()
+
+CALLER = "client_cn => 'kernel', client_issuer => 'CN=ca', client_san => 'spiffe://k', request_id => '@shape@', traceparent => '%s'" % TRACE
+UNASKED = "policy_status => NULL, policy_answer => NULL"
+
+
+def answer(decision):
+    """Of the policy service, as the gateway hands it in."""
+    said = json.dumps({"decision": decision, "reason": "r", "rationale": {"why": "so"}, "policy_id": "p-1", "policy_version": "7"})
+    return f"policy_status => '200', policy_answer => encode(convert_to('{said}', 'UTF8'), 'base64')"
+
+
+# How a function is called: the arguments of each call, by name. @shape@ is the place of the call, @key@ a public key.
+BEFORE = {
+    "set_client": ["name => 'plain', role => 'reader'",
+                   "name => 'kernel', role => 'writer', divisions => '{*}', pii => true, issuer => 'CN=ca', san_uri => 'spiffe://k', enabled => true",
+                   "name => 'plain', role => 'auditor', divisions => '{default,other}', enabled => false"],
+    "set_quota": ["client => 'kernel', nodes_per_day => 1000", "client => 'kernel', division => 'other', nodes_per_day => 9007199254740991, edges_per_day => 0",
+                  "client => 'kernel', division => 'gone', edges_per_day => 1", "client => 'kernel', division => 'gone'"],
+    "grant_division": ["grantee => 'reason_reader', division => 'other'", "grantee => 'reason_writer', division => '*'"],
+    "revoke_division": ["grantee => 'reason_writer', division => '*'", "grantee => 'reason_auditor', division => 'system'"],
+    "set_pii_rule": ["name => 'staff', category => 'staff', pattern => '\\mS-\\d+\\M'", "name => 'desk', category => 'place', member => '^desk$'",
+                     "name => 'gone', category => 'x', member => 'x'", "name => 'gone'"],
+    # For divisions of which nothing is archived: a directory cannot lock.
+    "set_archive_rule": ["division => 'held', retain_days => 30", "division => 'held', retain_days => 31, legal_hold => true",
+                         "division => 'kept', retain_days => 36500"],
+    "set_policy_rule": ["name => 'asks', actions => '{node.create,edge.create,annotation.create}', division_pattern => 'asked'",
+                        "name => 'narrow', actions => '{node.create}', types => '{decision}', division_pattern => 'never.*',"
+                        " path => '$.payload.x ? (@ > 1)', on_silence => 'allow', enabled => false"],
+    "add_signer": ["signer_id => 'second', public_key => '@key@'",
+                   "signer_id => 'third', public_key => '@key@', valid_from => '2020-01-01', valid_to => '2040-01-01'",
+                   "signer_id => 'fourth', public_key => '@key@', valid_from => '2020-01-01'"],
+    "retire_signer": ["signer_id => 'second'"],
+    "revoke_signer": ["signer_id => 'third', reason => 'lost', at => '2024-02-29 12:00+01'", "signer_id => 'fourth', reason => 'lost'"],
+    "leave_safe_mode": ["reason => 'a test'"],
+    "add_node": [f"type => 'observation', payload => '{{\"n\": 1e-7, \"é\": \"\\u2028\"}}', author => 'ada', id => '{A}'",
+                 f"type => 'decision', payload => 'null', author => 'ada', division => 'default', metadata => '{{\"confidence\": 0.5}}', id => '{B}',"
+                 " ts => '2026-01-02 03:04:05.678901', version => '2', manifest_signature_id => 'm', payload_ref => '{\"uri\": \"s3://b/k\"}',"
+                 " audit_event_id => '33333333-3333-7333-8333-333333333333'",
+                 f"type => 'score', payload => '5', author => 'bob', division => 'other', id => '{C}'",
+                 # The id of a node of another division.
+                 f"type => 'score', payload => '6', author => 'bob', division => 'other', id => '{A}'",
+                 f"type => 'decision', payload => '\"late\"', author => 'ada', id => '{LATE}'"],
+    "add_nodes": [f"nodes => '{{\"nodes\": [{{\"id\": \"{D}\", \"type\": \"ACTION\", \"actor\": \"eval\", \"ts\": \"2026-01-01T00:00:00Z\", \"payload\": []}},"
+                  " {\"type\": \"action\", \"author\": \"eval\", \"payload\": {\"a\": [1, 2.5]}}]}'"],
+    "add_edge": [f"from_node => '{A}', to_node => '{B}', type => 'causal', division => 'default'",
+                 f"from_node => '{B}', to_node => '{D}', type => 'supports', weight => 0.1, metadata => '{{\"why\": \"so\"}}',"
+                 " id => '44444444-4444-7444-8444-444444444444', division => 'default', audit_event_id => '55555555-5555-7555-8555-555555555555'",
+                 f"from_node => '{D}', to_node => '{A}', type => 'corrects', weight => -1e300, division => 'default'"],
+    "add_edges": [f"edges => '{{\"edges\": [{{\"from\": \"{B}\", \"to\": \"{LATE}\", \"type\": \"derivedFrom\"}}]}}'"],
+    "annotate": [f"node => '{B}', note => 'a remark'",
+                 f"node => '{C}', payload => '{{\"stars\": 5}}', author => 'eve', type => 'rating', metadata => '{{\"a\": 1}}'"],
+    "http_post_node": [f"{CALLER}, request_body => '{{\"type\": \"observation\", \"author\": \"k\", \"payload\": {{\"x\": 1}}}}', idempotency_key => 'k1', {UNASKED}",
+                       f"{CALLER}, request_body => '{{\"id\": \"{E}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 1}}',"
+                       f" idempotency_key => NULL, {answer('quarantine')}",
+                       f"{CALLER}, request_body => '{{\"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 2}}',"
+                       f" idempotency_key => NULL, {answer('deny')}",
+                       f"{CALLER}, request_body => '{{\"id\": \"{POLICY}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 3}}',"
+                       f" idempotency_key => NULL, {answer('allow')}"],
+    "http_post_nodes": [f"{CALLER}, request_body => '{{\"nodes\": [{{\"type\": \"score\", \"author\": \"k\", \"payload\": 1}}]}}', idempotency_key => 'k2', {UNASKED}"],
+    "http_post_edge": [f"{CALLER}, request_body => '{{\"from\": \"{A}\", \"to\": \"{D}\", \"type\": \"causal\", \"division\": \"default\"}}', idempotency_key => 'k3', {UNASKED}",
+                       f"{CALLER}, request_body => '{{\"from\": \"{POLICY}\", \"to\": \"{E}\", \"type\": \"causal\", \"division\": \"asked\"}}', idempotency_key => NULL,"
+                       f" {answer('quarantine')}"],
+    "http_post_edges": [f"{CALLER}, request_body => '{{\"edges\": [{{\"from\": \"{D}\", \"to\": \"{LATE}\", \"type\": \"influencedBy\"}}]}}', idempotency_key => 'k4', {UNASKED}"],
+    "http_post_annotation": [f"{CALLER}, target => '{LATE}', request_body => '{{\"note\": \"seen\"}}', idempotency_key => 'k5', {UNASKED}"],
+    "http_post_snapshot": [f"{CALLER}, request_body => '{{\"rootNodeIds\": [\"{LATE}\"]}}', prefer => 'wait=0', idempotency_key => 'k6'"],
+    "create_snapshot": [f"roots => '{{{LATE}}}'",
+                        f"roots => '{{{B},{LATE}}}', depth => 3, direction => 'descendants', audience => 'auditors', description => 'd',"
+                        " include_annotations => true, manifest_signature_id => 'm', request_id => 'r', include_pii => true, division => 'default'"],
+    "release_quarantine": [f"record => '{E}', reason => 'harmless', division => 'asked'"],
+    "expire_idempotency_keys": ["older_than => '1 day'"],
+    "build_adjacency_cache": [""],
+    "adjacency_cache_status": [""],
+}
+# Once snapshots are complete and everything is archived.
+AFTER = {
+    "erase_payload": [f"node => '{B}', reason => 'asked for'", f"node => '{A}', reason => 'asked for', division => 'other'"],
+    "erase_annotation": ["annotation => (SELECT id FROM reason.annotation WHERE author = 'eve'), reason => 'asked for'",
+                         "annotation => (SELECT id FROM reason.annotation WHERE author = 'postgres' LIMIT 1), reason => 'asked for', division => 'default'"],
+}
+# What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on.
+BY_HAND = """
+    SELECT reason.record_snapshot_failure(%(snapshot)s, (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1), 'no room', true);
+    SELECT reason.retry_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1));
+    SELECT count(*) FROM reason.seal_events_traced(%(seal)s, 10);
+    SELECT count(*) FROM reason.events_to_emit(%(emit)s, 'topic');
+    SELECT reason.record_emitted(%(emit)s, 'topic', '{default}', '{2}');
+    SELECT reason.park_event(%(emit)s, 'topic', 'default', 1, 'too large');
+    SELECT reason.retry_emission(target => 'topic', division => 'default');
+    SELECT count(*) FROM reason.segments_to_protect(%(archive)s, %(target)s);
+    SELECT reason.record_protected(%(archive)s, %(target)s, 'default', 0, '2040-01-01', true);
+    INSERT INTO reason.archive_segment (target, division, first_seq, last_seq, object_prefix) VALUES ('file:///nowhere', 'default', 0, 0, 'x');
+    SELECT reason.record_archive_failure(%(archive)s, 'file:///nowhere', 'default', 0, 'no room', 1);
+    SELECT reason.retry_segment(target => 'file:///nowhere', division => 'default', first_seq => 0);
+    DELETE FROM reason.archive_segment WHERE target = 'file:///nowhere'
+"""
+REFUSES = {"refuse_ambiguous_roots": "a function that only raises is not counted"}
+
+# What need not be equal, and why.
+NOT_EQUAL = {
+    "sealer_state": "the sealer's own mark, made anew", "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
+    "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "idempotency_key": "answers that expire", "quota_use": "counts of today",
+    "emission": "events are emitted again, and consumers drop them", "emission_parked": "likewise", "archive_rule_applied": "looked at once more",
+    "snapshot_request": "how long freezing took is told to nobody; who asked is in the event",
+    ("node", "no"): "numbers mean nothing outside of one database", ("edge", "no"): "likewise", ("annotation", "no"): "likewise",
+    ("audit_event", "no"): "likewise", ("quarantine_release", "event_no"): "likewise; the event is compared with its table",
+    ("archive_segment", "archived_at"): "when the index was made", ("archive_segment", "retain_until"): "the store knows, and NULL says so",
+    ("archive_segment", "legal_hold"): "likewise",
+}
+# Numbers are compared by what they stand for.
+STANDS_FOR = {
+    ("edge", "from_no"): "(SELECT x.id FROM reason.node x WHERE x.no = t.from_no)", ("edge", "to_no"): "(SELECT x.id FROM reason.node x WHERE x.no = t.to_no)",
+    ("annotation", "target_no"): "(SELECT x.id FROM reason.node x WHERE x.no = t.target_no)",
+    ("audit_seal", "event_no"): "(SELECT x.id FROM reason.audit_event x WHERE x.no = t.event_no)",
+    ("quarantine", "record_no"): "(SELECT x.id FROM reason.audit_event x WHERE x.no = t.record_no)",
+    ("quarantine_release", "record_no"): "(SELECT x.id FROM reason.audit_event x WHERE x.no = t.record_no)",
+}
+# What a rebuilt database adds: safe mode, entered and left.
+ADDED = {"audit_event": "t.id IN (SELECT e.id FROM reason.audit_event e JOIN reason.audit_seal s ON s.event_no = e.no WHERE s.seq <= (%(heads)s::jsonb ->> s.division)::bigint)",
+         "audit_seal": "t.seq <= (%(heads)s::jsonb ->> t.division)::bigint", "audit_signature": "t.seq <= (%(heads)s::jsonb ->> t.division)::bigint",
+         "archive_segment": "t.last_seq <= (%(heads)s::jsonb ->> t.division)::bigint"}
+
+
+def wait_for(condition, what, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+
+
+def contents(db, heads, without=()):
+    """Every table but those that need not be equal: its rows."""
+    found = {}
+    for table, in db("SELECT relname FROM pg_class WHERE relnamespace = 'reason'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1"):
+        if table in NOT_EQUAL or table in without:
+            continue
+        columns = [STANDS_FOR.get((table, c), f"t.{c}") for c, in db(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", f"reason.{table}")
+            if (table, c) not in NOT_EQUAL]
+        rows = db.connection.execute(f"SELECT {', '.join(f'({c})::text' for c in columns)} FROM reason.{table} t WHERE {ADDED.get(table, 'true')}",
+                                     {"heads": json.dumps(heads)}).fetchall()
+        found[table] = sorted(map(repr, rows))
+    return found
+
+
+def callable_functions(db):
+    """name → (arguments, who may call it) of each function that can change something."""
+    return {name: (arguments or [], roles or []) for name, arguments, roles in db("""
+        SELECT p.proname, p.proargnames[1:p.pronargs], array_agg(DISTINCT a.grantee::regrole::text) FILTER (WHERE a.grantee <> p.proowner)
+        FROM pg_proc p LEFT JOIN LATERAL aclexplode(p.proacl) a ON a.privilege_type = 'EXECUTE'
+        WHERE p.pronamespace = 'reason'::regnamespace AND p.provolatile = 'v' AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+          AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[])
+        GROUP BY p.oid""")}
+
+
+class Sidecar:
+    """A real one, with archive and store in a directory."""
+
+    def __init__(self, directory, database, *options):
+        with contextlib.closing(socket.socket()) as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        self.target = f"file://{directory}/archive"
+        self.path = directory / f"{database.name}.conf"
+        self.path.write_text(f"[database]\nconninfo = host=127.0.0.1 port={PORT} user=postgres dbname={database.name}\n"
+                             f"[signer]\nid = key-1\ntype = local\nkey_file = {directory}/key.pem\n[store]\nurl = file://{directory}/store\n"
+                             f"[archive]\nurl = {self.target}\ninterval_s = 1\n[metrics]\nport = {port}\n")
+        self.options = options
+        self.log = directory / f"{database.name}.log"
+
+    def __enter__(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([SIDECAR, *self.options, self.path], stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *error):
+        self.process.terminate()
+        assert self.process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    made = tmp_path_factory.mktemp("round_trip")
+    for name in ("archive", "store"):
+        (made / name).mkdir()
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", made / "key.pem"], check=True, capture_output=True)
+    (made / "key.pem").chmod(0o600)
+    return made
+
+
+def make_counting(make_database, name):
+    """One that counts which functions ran."""
+    db = make_database(name)
+    db(f"ALTER DATABASE {name} SET track_functions = 'all'")
+    db.connection.close()
+    db.connection = psycopg.connect(db.dsn, autocommit=True)
+    return db
+
+
+def call_all(db, calls):
+    for name, shapes in calls.items():
+        for place, shape in enumerate(shapes):
+            rows = db(f"SELECT * FROM reason.{name}({shape.replace('@shape@', str(place)).replace('@key@', OTHER_KEY)})")
+            if name.startswith("http_"):
+                expected = 403 if "deny" in shape else 202 if name == "http_post_snapshot" else 201
+                assert rows[0][0] == expected, (name, place, rows)
+
+
+def settled(db, target):
+    return db("SELECT 1 WHERE (SELECT count(*) FROM reason.audit_event) = (SELECT count(*) FROM reason.audit_signature)"
+              " AND NOT EXISTS (SELECT FROM reason.snapshot WHERE status IN ('pending', 'signed'))"
+              " AND NOT EXISTS (SELECT FROM reason.signed_chains() c WHERE c.head_seq IS DISTINCT FROM (SELECT max(a.last_seq) FROM reason.archive_segment a"
+              "                 WHERE a.division = c.division AND a.archived_at IS NOT NULL AND a.target = %s))", target)
+
+
+@pytest.fixture(scope="module")
+def source(make_database, directory):
+    db = make_counting(make_database, "round_trip_source")
+    public = subprocess.run(["openssl", "pkey", "-in", directory / "key.pem", "-pubout"], check=True, capture_output=True, text=True).stdout
+    db("SELECT reason.add_signer('key-1', %s)", public)
+    db("SELECT reason.change_safe_mode('a test')")
+    call_all(db, {"leave_safe_mode": BEFORE["leave_safe_mode"]})
+    call_all(db, {name: shapes for name, shapes in BEFORE.items() if name != "leave_safe_mode"})
+    sidecar = Sidecar(directory, db)
+    tokens = {duty: db.token(duty) for duty in ("seal", "snapshot")}
+    for duty in tokens:
+        db("SELECT reason.release_lease(%s, %s)", duty, tokens[duty])
+    with sidecar:
+        wait_for(lambda: settled(db, sidecar.target), f"sealing, archiving and storing: {sidecar.log.read_text()[-2000:]}")
+    call_all(db, AFTER)
+    db("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], request_id => 'by hand')", LATE)
+    tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive")}
+    for statement in BY_HAND.split(";"):
+        statement = statement.replace("ORDER BY no LIMIT 1", "WHERE request_id = 'by hand'")
+        db.connection.execute(statement, {**tokens, "target": sidecar.target})
+    for duty, token in tokens.items():
+        db("SELECT reason.release_lease(%s, %s)", duty, token)
+    with sidecar:
+        wait_for(lambda: settled(db, sidecar.target), f"sealing, archiving and storing: {sidecar.log.read_text()[-2000:]}")
+    return db
+
+
+@pytest.fixture(scope="module")
+def rebuilt(source, make_database, directory):
+    """From the archive, as an operator does it."""
+    (directory / "registry.json").write_text(json.dumps(source.one("SELECT reason.signer_registry()")))
+    db = make_counting(make_database, "round_trip_rebuilt")
+    sidecar = Sidecar(directory, db)
+    with sidecar:
+        wait_for(lambda: db.one("SELECT reason.compared()") == "safe mode", "safe mode")
+    done = subprocess.run([SIDECAR, "--recover", "--registry", directory / "registry.json", sidecar.path],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return db
+
+
+def heads(db):
+    return dict(db("SELECT division, head_seq FROM reason.chain_heads()"))
+
+
+def test_every_function_that_changes_state_was_called(source, rebuilt):
+    functions = callable_functions(source)
+
+    def called():
+        names = set(REFUSES)
+        for db in (source, rebuilt):
+            db("SELECT pg_stat_force_next_flush()")
+            names |= {name for name, in db("SELECT funcname FROM pg_stat_user_functions WHERE schemaname = 'reason' AND calls > 0")}
+        return names
+
+    # Sessions tell of their calls when they end.
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: set(functions) <= called(), "each function's call", 5)
+    called = called()
+    called_by_hand = {**BEFORE, **AFTER}
+    for name, (_, roles) in functions.items():
+        assert name in called, (
+            f"reason.{name}() may change state and never ran here: teach {__file__} how to call it (BEFORE, AFTER or BY_HAND),"
+            " and replay() what comes of its event")
+        assert name in called_by_hand or f"reason.{name}(" in BY_HAND or not set(roles) - {"reason_sidecar"} or name in ("replay", "safe_mode_fault", "sealing_fault"), (
+            f"reason.{name}() is called by {roles}: give its shapes in BEFORE or AFTER of {__file__}")
+    for name, shapes in called_by_hand.items():
+        given = {argument for shape in shapes for argument in re.findall(r"(\w+) => ", shape)}
+        missing = set(functions[name][0]) - given - {""}
+        assert not missing, f"no call of reason.{name}() in {__file__} gives {missing}"
+
+
+def test_a_database_rebuilt_from_its_archive_is_equal(source, rebuilt):
+    expected = contents(source, heads(source))
+    found = contents(rebuilt, heads(source))
+    assert {t: rows for t, rows in expected.items() if rows} != {}
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+        assert rows or table in ("snapshot_chunk", "division_grant_withdrawn"), f"{table} is empty: call what fills it"
+
+
+def test_a_database_replayed_in_sql_is_equal(source, make_database):
+    copy = make_database("round_trip_replayed")
+    registry = json.dumps(source.one("SELECT reason.signer_registry()"))
+    for event, in source("SELECT reason.audit_event_json(e) FROM reason.audit_events e ORDER BY division <> 'system', division, seq"):
+        assert copy.one("SELECT reason.replay(%s::json, %s::json)", event, registry)
+    # Snapshots come back from the store, and the index of the archive from the archive.
+    elsewhere = ("snapshot", "snapshot_chunk", "archive_segment")
+    expected, found = (contents(db, heads(source), elsewhere) for db in (source, copy))
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+
+
+def test_both_verify(source, rebuilt):
+    for db in (source, rebuilt):
+        for division in heads(source):
+            assert db.verify(division)["ok"], db.verify(division)
+        assert db("SELECT * FROM reason.rule_faults()") == []
