@@ -7,13 +7,13 @@
  */
 #include "postgres.h"
 
-#include "canonical_backend.h"
-#include "graph.h"
-#include "graph_cache.h"
-#include "moments.h"
-#include "trace_cursor.h"
-#include "trace_scan.h"
-#include "write_input.h"
+#include "cache/shared.h"
+#include "canonical/backend.h"
+#include "graph/memory.h"
+#include "record/watermark.h"
+#include "trace/cursor.h"
+#include "trace/plan.h"
+#include "write/input.h"
 
 #include "fmgr.h"
 #include "utils/guc.h"
@@ -26,12 +26,11 @@ void
 _PG_init(void)
 {
 	canonical_define_parameters();
-	graph_define_parameters();
 	graph_memory_define_parameters();
 	trace_define_parameters();
-	trace_path_define();
+	trace_plan_define();
 	graph_cache_define_parameters();
-	moments_define();
+	watermarks_define();
 	write_define_parameters();
 	MarkGUCPrefixReserved("reason");
 }

@@ -1,6 +1,6 @@
 -- Traces: what led to a node, and what came of it.
 --
--- C walks the covering indexes with the snapshot of the calling query (extension/graph_walk.c,
+-- C walks the covering indexes with the snapshot of the calling query (extension/graph/walk.c,
 -- trace.c). The functions run with the caller's rights: the start decides, as an edge and both
 -- its ends live in one division, and a node of a division that the caller may not see is
 -- reported as one that does not exist. So is one in quarantine, for those who do not see it.

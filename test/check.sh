@@ -95,6 +95,7 @@ suite_lint() {
         --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' \
         extension sidecar gateway/module
     check python "$python" -m compileall -q test
+    check includes "$python" test/includes.py
     command -v man >/dev/null && check "manual pages" manual_pages
     command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
     return 0

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "verify.h"
 
 static const JsonLimits event_limits = {.max_depth = 1000};

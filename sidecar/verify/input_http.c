@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "verify.h"
 
 #define CONNECT_SECONDS 10L

@@ -3,7 +3,9 @@
  */
 #include <string.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
+#include "core/json_pointer.h"
+#include "core/name_order.h"
 #include "verify.h"
 
 /* Members that a digest covers, in canonical order; those that a record may lack are simply not there. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "verify.h"
 
 void report_init(Report *report, const char *name, const char *kind)

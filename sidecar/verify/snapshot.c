@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "canonical.h"
+#include "core/canonical.h"
 #include "verify.h"
 
 /* As deep as the database itself reads canonical JSON by default. */

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
-#include "json_reader.h"
-#include "sha256.h"
+#include "core/buffer.h"
+#include "core/json_reader.h"
+#include "core/sha256.h"
 
 /* Exit status of the program; a worse one wins when several objects are checked. */
 typedef enum {

@@ -120,5 +120,5 @@ echo
 
 core=$root/extension
 gcc -O2 -std=gnu11 -I"$core" -o "$directory/canonical_core" "$root/test/bench/canonical_core.c" \
-    "$core"/{buffer,canonical,canonical_number,canonical_order,json_number,json_pointer,json_reader,json_string,sha256}.c -lcrypto -lm
+    "$core"/core/{buffer,canonical,canonical_number,name_order,json_document,json_internal,json_number,json_pointer,json_reader,json_string,sha256}.c -lcrypto -lm
 "$directory/canonical_core" "$directory/mixed" "$directory/numbers" "$directory/names" "$directory/text" "$directory/50 MB"

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "canonical.h"
-#include "json_reader.h"
-#include "sha256.h"
+#include "core/canonical.h"
+#include "core/json_reader.h"
+#include "core/sha256.h"
 
 #define ROUNDS 7
 

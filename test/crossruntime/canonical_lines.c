@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "canonical.h"
-#include "json_reader.h"
-#include "sha256.h"
+#include "core/canonical.h"
+#include "core/json_reader.h"
+#include "core/sha256.h"
 
 int
 main(void)

@@ -23,7 +23,7 @@ ROOT = HERE.parents[1]
 BUILD = pathlib.Path(os.environ.get("CROSSRUNTIME_BUILD", ROOT / ".build/crossruntime"))
 DOCUMENTS = int(os.environ.get("CROSSRUNTIME_DOCUMENTS", "3000"))
 SEED = int(os.environ.get("CROSSRUNTIME_SEED", "20261123"))
-CORE = "buffer canonical canonical_number canonical_order json_number json_pointer json_reader json_string sha256".split()
+CORE = "buffer canonical canonical_number name_order json_document json_internal json_number json_pointer json_reader json_string sha256".split()
 
 # ---------------------------------------------------------------- documents
 
@@ -129,7 +129,7 @@ def ours():
     BUILD.mkdir(parents=True, exist_ok=True)
     program = BUILD / "canonical_lines"
     subprocess.run(["gcc", "-O1", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-I", ROOT / "extension", "-o", program,
-                    HERE / "canonical_lines.c", *(ROOT / f"extension/{part}.c" for part in CORE), "-lcrypto", "-lm"],
+                    HERE / "canonical_lines.c", *(ROOT / f"extension/core/{part}.c" for part in CORE), "-lcrypto", "-lm"],
                    check=True)
     return [program]
 

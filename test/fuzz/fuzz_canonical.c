@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "canonical.h"
-#include "json_reader.h"
+#include "core/canonical.h"
+#include "core/json_pointer.h"
+#include "core/json_reader.h"
 
 #define MUST(condition) \
 	do { \

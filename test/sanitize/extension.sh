@@ -31,10 +31,10 @@ stop() {
     fi
     rm -rf "$directory"
     # The next build is an ordinary one again.
-    rm -f extension/graph_memory.o extension/reasoning_graph.so
+    rm -f extension/graph/memory.o extension/reasoning_graph.so
 }
 trap stop EXIT
-rm -f extension/graph_memory.o extension/reasoning_graph.so
+rm -f extension/graph/memory.o extension/reasoning_graph.so
 COPT=-DGRAPH_KEPT_BYTES=0 make --no-print-directory private >/dev/null
 # shellcheck disable=SC2154  # pg_bin is set in lib.sh
 as_service "$pg_bin/initdb" -D "$directory/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null

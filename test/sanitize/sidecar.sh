@@ -26,7 +26,7 @@ build() {
     mkdir -p "$directory/extension"
     cp -r sidecar "$directory/"
     cp test/sanitize/thrd_create.c "$directory/sidecar/"
-    cp extension/*.[ch] extension/*.control "$directory/extension/"
+    cp -r extension/core extension/*.control "$directory/extension/"
     make -s -C "$directory/sidecar" clean
     make -s -C "$directory/sidecar/verify" clean
     make -s -C "$directory/sidecar" CC=clang-14 CFLAGS="-O1 -g -fno-omit-frame-pointer $2" LDFLAGS="$2"

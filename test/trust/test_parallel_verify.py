@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Database
 
-EVENTS = 6000  # of division default, in ranges of 1,000 (extension/audit_verify_parallel.c)
+EVENTS = 6000  # of division default, in ranges of 1,000 (extension/chain/verify_parallel.c)
 PARTICIPATION = itertools.cycle(("on", "off"))
 
 

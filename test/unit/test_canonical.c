@@ -6,8 +6,9 @@
 
 #include <math.h>
 
-#include "canonical.h"
-#include "canonical_order.h"
+#include "core/canonical.h"
+#include "core/json_reader.h"
+#include "core/name_order.h"
 
 static const JsonLimits generous = {.max_depth = 1000000};
 static JsonDocument document;

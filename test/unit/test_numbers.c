@@ -10,9 +10,9 @@
 #include <float.h>
 #include <math.h>
 
-#include "canonical_number.h"
-#include "json_internal.h"
-#include "sha256.h"
+#include "core/canonical_number.h"
+#include "core/json_number.h"
+#include "core/sha256.h"
 
 static const struct
 {

@@ -4,8 +4,9 @@
  */
 #include "check.h"
 
-#include "canonical.h"
-#include "json_reader.h"
+#include "core/canonical.h"
+#include "core/json_pointer.h"
+#include "core/json_reader.h"
 
 static const JsonLimits generous = {.max_depth = 1000};
 static JsonDocument document;

@@ -4,7 +4,7 @@
  */
 #include "check.h"
 
-#include "sha256.h"
+#include "core/sha256.h"
 
 static void
 check_digest(const char *text, size_t length, const char *expected)

@@ -1,0 +1,405 @@
+/*
+ * seal.c
+ *		Gives events their place in the chain of their division: seal_events().
+ *
+ * Writers insert events in any order and commit in another; one sealer orders
+ * what it sees.  Numbers up to sealer_state.decided_no need no second look:
+ * every transaction that drew one of them has ended, and what it left is sealed.
+ *
+ * How a number becomes decided: a transaction draws it only when it has its
+ * xid.  So whoever drew a number up to H, the sequence's value at some moment, has
+ * an xid below X, the next one to be given out after that moment, and has ended
+ * once xmin of a later snapshot has come up to X.  (xmax of a snapshot would not
+ * do for X: it lies behind the last xid that has ended, below ones that run.)
+ * H and X are kept as candidate until that happens.
+ *
+ * Lock order: the lease's row, then sealer_state's row; the latter keeps two
+ * sealers apart even under one token.
+ */
+#include "postgres.h"
+
+#include "record/index_scan.h"
+#include "record/insert.h"
+#include "core/sha256.h"
+
+#include "access/stratnum.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+PG_FUNCTION_INFO_V1(reason_seal_events);
+PG_FUNCTION_INFO_V1(reason_next_transaction_id);
+
+#define MAX_DIVISION_BYTES 256
+
+/* The last seal of a division's chain, which the next continues. */
+typedef struct ChainHead
+{
+	char		division[MAX_DIVISION_BYTES];	/* key, terminated */
+	int64		seq;			/* -1: the chain is empty */
+	uint8		hash[SHA256_LENGTH];
+	TimestampTz created_at;
+} ChainHead;
+
+/* Rows in the order of their numbers, one ahead. */
+typedef struct NumberedScan
+{
+	AuditScan	scan;
+	AttrNumber	no_column;
+	AttrNumber	division_column;
+	bool		at_row;			/* scan.slot holds a row */
+	int64		no;
+} NumberedScan;
+
+typedef struct SealerState
+{
+	int64		decided_no;
+	int64		candidate_no;
+	bool		candidate_decided;	/* all transactions before candidate_xmax have ended */
+	bool		needs_candidate;	/* there is none, or it has served */
+} SealerState;
+
+typedef struct Sealer
+{
+	Snapshot	snapshot;
+	NumberedScan events;
+	NumberedScan seals;
+	AttrNumber	ts_column;
+	AttrNumber	payload_column;
+	HTAB	   *heads;
+	SPIPlanPtr	head_plan;
+	RecordInsert inserts;
+	MemoryContext batch_context;	/* values of rows kept back */
+	int			sealed;
+} Sealer;
+
+static const char *const seal_columns[] = {"division", "seq", "event_no", "prev_hash", "hash", "created_at"};
+
+#define SEAL_COLUMN_COUNT lengthof(seal_columns)
+
+/* ---------------------------------------------------------------- rows in order of their numbers */
+
+static void
+next_row(NumberedScan *numbered)
+{
+	numbered->at_row = audit_scan_next(&numbered->scan);
+	if (numbered->at_row)
+		numbered->no = DatumGetInt64(audit_scan_value(numbered->scan.slot, numbered->no_column));
+}
+
+static void
+open_scan(NumberedScan *numbered, const char *table, const char *index, const char *no_column, int64 after, Snapshot snapshot)
+{
+	audit_scan_open(&numbered->scan, table, index, 1, snapshot);
+	numbered->no_column = audit_scan_column(numbered->scan.heap, no_column);
+	numbered->division_column = audit_scan_column(numbered->scan.heap, "division");
+	audit_scan_int8(&numbered->scan, 0, BTGreaterStrategyNumber, after);
+	audit_scan_start(&numbered->scan);
+	next_row(numbered);
+}
+
+static text *
+division_of(NumberedScan *numbered)
+{
+	return DatumGetTextPP(audit_scan_value(numbered->scan.slot, numbered->division_column));
+}
+
+/* Whether the event that is next has its seal; moves the seals along. */
+static bool
+is_sealed(Sealer *sealer)
+{
+	text	   *division = division_of(&sealer->events);
+
+	while (sealer->seals.at_row && sealer->seals.no < sealer->events.no)
+		next_row(&sealer->seals);
+	/* Numbers are drawn from one sequence, so there is one seal of a number, and it is this event's. */
+	if (sealer->seals.at_row && sealer->seals.no == sealer->events.no)
+	{
+		text	   *sealed = division_of(&sealer->seals);
+
+		if (VARSIZE_ANY_EXHDR(sealed) != VARSIZE_ANY_EXHDR(division) ||
+			memcmp(VARDATA_ANY(sealed), VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("the seal of event " INT64_FORMAT " is in another division's chain", sealer->events.no)));
+		return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------- heads */
+
+static void
+read_head(Sealer *sealer, ChainHead *head, text *division)
+{
+	Datum		argument = PointerGetDatum(division);
+	bool		isnull;
+
+	if (sealer->head_plan == NULL)
+	{
+		Oid			type = TEXTOID;
+
+		sealer->head_plan = SPI_prepare("SELECT seq, hash, created_at FROM reason.audit_seal"
+										" WHERE division = $1 ORDER BY division DESC, seq DESC LIMIT 1", 1, &type);
+		if (sealer->head_plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_snapshot(sealer->head_plan, &argument, NULL, sealer->snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the head of a chain");
+	head->seq = -1;
+	if (SPI_processed == 1)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		head->seq = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		memcpy(head->hash, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), SHA256_LENGTH);
+		head->created_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static ChainHead *
+head_of(Sealer *sealer, text *division)
+{
+	char		key[MAX_DIVISION_BYTES] = {0};
+	size_t		length = VARSIZE_ANY_EXHDR(division);
+	bool		found;
+	ChainHead  *head;
+
+	if (length >= MAX_DIVISION_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("the name of a division is longer than %d bytes", MAX_DIVISION_BYTES - 1)));
+	memcpy(key, VARDATA_ANY(division), length);
+	head = hash_search(sealer->heads, key, HASH_ENTER, &found);
+	if (!found)
+		read_head(sealer, head, division);
+	return head;
+}
+
+/* ---------------------------------------------------------------- sealing */
+
+static Datum
+hash_datum(const uint8 *hash)
+{
+	bytea	   *result = palloc(VARHDRSZ + SHA256_LENGTH);
+
+	SET_VARSIZE(result, VARHDRSZ + SHA256_LENGTH);
+	memcpy(VARDATA(result), hash, SHA256_LENGTH);
+	return PointerGetDatum(result);
+}
+
+static void
+flush(Sealer *sealer)
+{
+	record_insert_flush(&sealer->inserts);
+	MemoryContextReset(sealer->batch_context);
+}
+
+/* Puts the event that is next at the end of its division's chain. */
+static void
+seal(Sealer *sealer)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(sealer->batch_context);
+	TupleTableSlot *slot = sealer->events.scan.slot;
+	text	   *division = division_of(&sealer->events);
+	ChainHead  *head = head_of(sealer, division);
+	Datum		values[SEAL_COLUMN_COUNT];
+	bool		nulls[SEAL_COLUMN_COUNT] = {0};
+	TimestampTz ts = DatumGetTimestampTz(audit_scan_value(slot, sealer->ts_column));
+	text	   *payload = DatumGetTextPP(audit_scan_value(slot, sealer->payload_column));
+	text	   *division_copy = palloc(VARSIZE_ANY(division));
+	bool		first = head->seq < 0;
+
+	memcpy(division_copy, division, VARSIZE_ANY(division));
+	values[0] = PointerGetDatum(division_copy);
+	values[2] = Int64GetDatum(sealer->events.no);
+	nulls[3] = first;
+	values[3] = first ? (Datum) 0 : hash_datum(head->hash);
+
+	sha256_of_two(head->hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), head->hash, first ? 0 : SHA256_LENGTH);
+	head->created_at = first || ts > head->created_at ? ts : head->created_at + 1;
+	head->seq++;
+
+	values[1] = Int64GetDatum(head->seq);
+	values[4] = hash_datum(head->hash);
+	values[5] = TimestampTzGetDatum(head->created_at);
+	record_insert_row(&sealer->inserts, values, nulls);
+	MemoryContextSwitchTo(old_context);
+	sealer->sealed++;
+	if (sealer->inserts.kept == RECORD_INSERT_BATCH)
+		flush(sealer);
+}
+
+static void
+begin(Sealer *sealer, int64 after)
+{
+	HASHCTL		control = {.keysize = MAX_DIVISION_BYTES, .entrysize = sizeof(ChainHead), .hcxt = CurrentMemoryContext};
+
+	open_scan(&sealer->events, "audit_event", "audit_event_pkey", "no", after, sealer->snapshot);
+	open_scan(&sealer->seals, "audit_seal", "audit_seal_event_key", "event_no", after, sealer->snapshot);
+	sealer->ts_column = audit_scan_column(sealer->events.scan.heap, "ts");
+	sealer->payload_column = audit_scan_column(sealer->events.scan.heap, "payload");
+	sealer->heads = hash_create("chain heads", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	sealer->batch_context = AllocSetContextCreate(CurrentMemoryContext, "seals", ALLOCSET_DEFAULT_SIZES);
+	record_insert_begin(&sealer->inserts, "audit_seal", seal_columns, SEAL_COLUMN_COUNT, NULL, NULL);
+}
+
+static void
+finish(Sealer *sealer)
+{
+	record_insert_end(&sealer->inserts);
+	audit_scan_close(&sealer->seals.scan);
+	audit_scan_close(&sealer->events.scan);
+	hash_destroy(sealer->heads);
+	MemoryContextDelete(sealer->batch_context);
+	CommandCounterIncrement();
+}
+
+/*
+ * Seals up to max_events and returns the number up to which everything visible
+ * has its place.
+ */
+static int64
+seal_from(Sealer *sealer, int64 after, int max_events)
+{
+	int64		done_no = PG_INT64_MAX;
+
+	begin(sealer, after);
+	while (sealer->events.at_row)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!is_sealed(sealer))
+		{
+			if (sealer->sealed >= max_events)
+			{
+				done_no = sealer->events.no - 1;
+				break;
+			}
+			seal(sealer);
+		}
+		next_row(&sealer->events);
+	}
+	finish(sealer);
+	return done_no;
+}
+
+/* ---------------------------------------------------------------- state */
+
+static void
+execute(const char *command, int expected)
+{
+	int			result = SPI_execute(command, false, 0);
+
+	if (result != expected)
+		elog(ERROR, "\"%s\" failed: %s", command, SPI_result_code_string(result));
+}
+
+static void
+check_lease(int64 token)
+{
+	Oid			type = INT8OID;
+	Datum		value = Int64GetDatum(token);
+
+	if (SPI_execute_with_args("SELECT reason.check_lease('seal', $1)", 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the lease");
+}
+
+/* Takes the row's lock, so that whatever another sealer did is committed when the snapshot is taken. */
+static void
+lock_state(void)
+{
+	execute("INSERT INTO reason.sealer_state DEFAULT VALUES ON CONFLICT DO NOTHING", SPI_OK_INSERT);
+	execute("SELECT FROM reason.sealer_state FOR UPDATE", SPI_OK_SELECT);
+}
+
+/*
+ * Reads the state with the snapshot of the sealing.  A candidate_xmax that this
+ * cluster has not reached comes from another cluster and says nothing here.
+ */
+static SealerState
+read_state(Snapshot snapshot)
+{
+	SealerState state = {0};
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	bool		isnull;
+	SPIPlanPtr	plan = SPI_prepare("SELECT decided_no, candidate_no,"
+								   " coalesce(candidate_xmax <= pg_catalog.pg_snapshot_xmin(s.now), false),"
+								   " coalesce(candidate_xmax > reason.next_transaction_id(), true)"
+								   " FROM reason.sealer_state, (SELECT pg_catalog.pg_current_snapshot() AS now) s", 0, NULL);
+
+	if (plan == NULL || SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not read the state of the sealer");
+	tuple = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	state.decided_no = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+	state.candidate_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+	state.candidate_decided = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
+	state.needs_candidate = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull)) || state.candidate_decided;
+	return state;
+}
+
+static void
+write_state(const SealerState *state)
+{
+	Oid			types[] = {INT8OID, BOOLOID};
+	Datum		values[] = {Int64GetDatum(state->decided_no), BoolGetDatum(state->needs_candidate)};
+
+	if (SPI_execute_with_args("SELECT reason.advance_sealer($1, $2)", lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not write the state of the sealer");
+}
+
+/* next_transaction_id() → xid8: every xid that was given out so far is less */
+Datum
+reason_next_transaction_id(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
+}
+
+/* seal_events(lease_token bigint, max_events integer) → integer */
+Datum
+reason_seal_events(PG_FUNCTION_ARGS)
+{
+	int64		token = PG_GETARG_INT64(0);
+	int			max_events = PG_GETARG_INT32(1);
+	Sealer		sealer = {0};
+	SealerState state;
+	int64		done_no;
+
+	if (max_events < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_events must be at least 1")));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("events are sealed in transactions of isolation level READ COMMITTED")));
+
+	SPI_connect();
+	check_lease(token);
+	lock_state();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	sealer.snapshot = RegisterSnapshot(GetActiveSnapshot());
+	state = read_state(sealer.snapshot);
+	done_no = seal_from(&sealer, state.decided_no, max_events);
+	UnregisterSnapshot(sealer.snapshot);
+	PopActiveSnapshot();
+
+	if (state.candidate_decided)
+		state.decided_no = Max(state.decided_no, Min(state.candidate_no, done_no));
+	write_state(&state);
+	SPI_finish();
+	PG_RETURN_INT32(sealer.sealed);
+}

@@ -1,0 +1,387 @@
+/*
+ * verify.c
+ *		Checks a range of a chain, event by event.
+ *
+ * One pass in the order of the chain.  Memory does not grow with the chain: each
+ * event is checked and forgotten.  The tables are read with one snapshot and
+ * without regard to row security: the right to see the division is decided once.
+ */
+#include "postgres.h"
+
+#include "chain/verify.h"
+#include "canonical/backend.h"
+#include "chain/ed25519.h"
+#include "core/sha256.h"
+
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/tableam.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* ---------------------------------------------------------------- signers */
+
+static void
+read_signers(Verifier *verifier)
+{
+	HASHCTL		control = {.keysize = MAX_SIGNER_BYTES, .entrysize = sizeof(Signer), .hcxt = CurrentMemoryContext};
+
+	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_to, 'infinity'), coalesce(revoked_at, 'infinity')"
+					" FROM reason.signer ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the signers");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		bool		found;
+		Signer	   *signer = hash_search(verifier->signers, SPI_getvalue(tuple, desc, 1), HASH_ENTER, &found);
+
+		memcpy(signer->key, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), ED25519_KEY_LENGTH);
+		signer->valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		signer->revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->number = (int) i;
+		signer->signed_before_revocation = 0;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static Signer *
+signer_of(Verifier *verifier, RecordText id)
+{
+	char		key[MAX_SIGNER_BYTES] = {0};
+
+	if (id.length >= MAX_SIGNER_BYTES)
+		return NULL;
+	memcpy(key, id.data, id.length);
+	return hash_search(verifier->signers, key, HASH_FIND, NULL);
+}
+
+/*
+ * A seal is signed after it is made: a key that had ended by then, or whose
+ * signatures had ceased to count, cannot have signed it.  That a key became
+ * valid later than the event says nothing.
+ */
+static bool
+check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz created_at)
+{
+	AuditChecker *checker = &verifier->checker;
+	TupleTableSlot *slot = verifier->signatures.slot;
+	RecordText	signer_id;
+	Signer	   *signer;
+	bytea	   *signature;
+	int64		signed_seq = verifier->at_signature ? DatumGetInt64(audit_scan_value(slot, verifier->signature_seq)) : 0;
+
+	if (!verifier->at_signature || signed_seq > seq)
+	{
+		if (verifier->unsigned_count++ == 0)
+			verifier->unsigned_first = seq;
+		return true;
+	}
+	if (signed_seq < seq)
+		return audit_fault(checker, "audit_signature: there is a signature of " INT64_FORMAT ", which is not sealed", signed_seq);
+	if (verifier->unsigned_count > 0)
+		return audit_fault(checker, "audit_signature: the signature of " INT64_FORMAT " is missing", verifier->unsigned_first);
+
+	signer_id = audit_scan_text_value(slot, verifier->signature_signer_id);
+	signer = signer_of(verifier, signer_id);
+	if (signer == NULL)
+		return audit_fault(checker, "audit_signature: column signer_id names \"%.*s\", who is not registered",
+						   (int) signer_id.length, signer_id.data);
+	signature = DatumGetByteaPP(audit_scan_value(slot, verifier->signature_signature));
+	if (VARSIZE_ANY_EXHDR(signature) != ED25519_SIGNATURE_LENGTH ||
+		!ed25519_verify(signer->key, hash, SHA256_LENGTH, (uint8 *) VARDATA_ANY(signature)))
+		return audit_fault(checker, "audit_signature: column signature is not that of signer \"%s\" over the hash", signer->id);
+	if (created_at >= signer->revoked_at)
+		return audit_fault(checker, "audit_signature: signer \"%s\" was revoked by then, as of %s", signer->id,
+						   timestamptz_to_str(signer->revoked_at));
+	if (created_at > signer->valid_to)
+		return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
+						   timestamptz_to_str(signer->valid_to));
+	verifier->signed_any = true;
+	if (signer->revoked_at != DT_NOEND)
+		signer->signed_before_revocation++;
+	verifier->at_signature = audit_scan_next(&verifier->signatures);
+	return true;
+}
+
+/* ---------------------------------------------------------------- one event */
+
+/* A constraint says how long a hash is, and who may alter rows may drop it. */
+static bool
+is_hash(bytea *value, const uint8 *hash)
+{
+	return VARSIZE_ANY_EXHDR(value) == SHA256_LENGTH && memcmp(VARDATA_ANY(value), hash, SHA256_LENGTH) == 0;
+}
+
+static bool
+same_text(RecordText value, const char *data, size_t length)
+{
+	return value.data && value.length == length && memcmp(value.data, data, length) == 0;
+}
+
+/* A column is not what the payload says; the event is named as the payload names it. */
+static bool
+column_fault(Verifier *verifier, const char *column)
+{
+	const JsonDocument *event = &verifier->checker.event;
+	RecordText	id = audit_member_text(event, json_root(event), "id");
+
+	return audit_fault(&verifier->checker, "audit_event \"%.*s\": column %s is not what the payload says",
+					   (int) id.length, id.data ? id.data : "", column);
+}
+
+/* A member that repeats a column, as its canonical text. */
+static bool
+check_member(Verifier *verifier, const char *member, const char *column)
+{
+	const JsonDocument *event = &verifier->checker.event;
+	const JsonNode *value = json_member(event, json_root(event), member, strlen(member));
+	const ByteBuffer *expected = &verifier->scratch;
+
+	if (value && json_raw_length(value) == expected->length &&
+		memcmp(json_raw(event, value), expected->data, expected->length) == 0)
+		return true;
+	return column_fault(verifier, column);
+}
+
+static bool
+check_columns(Verifier *verifier, TupleTableSlot *slot, const pg_uuid_t *id, TimestampTz ts)
+{
+	const JsonDocument *event = &verifier->checker.event;
+	ByteBuffer *scratch = &verifier->scratch;
+
+	scratch->length = 0;
+	record_write_uuid(scratch, id);
+	if (!check_member(verifier, "id", "id"))
+		return false;
+	if (TIMESTAMP_NOT_FINITE(ts))
+		return column_fault(verifier, "ts");
+	scratch->length = 0;
+	record_write_timestamp(scratch, ts);
+	if (!check_member(verifier, "ts", "ts"))
+		return false;
+	if (!same_text(audit_member_text(event, json_root(event), "division"),
+				   VARDATA_ANY(verifier->division), VARSIZE_ANY_EXHDR(verifier->division)))
+		return column_fault(verifier, "division");
+	return true;
+}
+
+static bool
+check_payload(Verifier *verifier, text *payload)
+{
+	AuditChecker *checker = &verifier->checker;
+	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
+	JsonError	error;
+
+	if (!json_read(&checker->event, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), &limits, &error))
+		return audit_fault(checker, "audit_event: column payload is not JSON that can have been recorded: %s", error.message);
+	if (json_root(&checker->event)->kind != JSON_OBJECT || !(json_root(&checker->event)->flags & JSON_CANONICAL))
+		return audit_fault(checker, "audit_event: column payload is not canonical JSON");
+	return true;
+}
+
+static bool
+check_event(Verifier *verifier, int64 no)
+{
+	AuditChecker *checker = &verifier->checker;
+	TupleTableSlot *slot = verifier->events.slot;
+	RecordText	event_type;
+	pg_uuid_t	id;
+	text	   *payload;
+	uint8		hash[SHA256_LENGTH];
+	TimestampTz ts;
+	TimestampTz created_at;
+	TupleTableSlot *seal = verifier->seals.slot;
+	bytea	   *sealed_hash = DatumGetByteaPP(audit_scan_value(seal, verifier->seal_hash));
+	bool		first = verifier->seq < 0;
+
+	if (!audit_scan_seek(&verifier->events, no, verifier->division))
+		return audit_fault(checker, "audit_event: the event with no " INT64_FORMAT " is missing", no);
+	id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
+	ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
+	event_type = audit_scan_text_value(slot, verifier->event_event_type);
+	payload = DatumGetTextPP(audit_scan_value(slot, verifier->event_payload));
+
+	sha256_of_two(hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), verifier->hash, first ? 0 : SHA256_LENGTH);
+	if (!is_hash(sealed_hash, hash))
+		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&id));
+	if (!check_payload(verifier, payload) || !check_columns(verifier, slot, &id, ts))
+		return false;
+	if (!same_text(audit_member_text(&checker->event, json_root(&checker->event), "eventType"), event_type.data, event_type.length))
+		return column_fault(verifier, "event_type");
+
+	created_at = first || ts > verifier->created_at ? ts : verifier->created_at + 1;
+	if (DatumGetTimestampTz(audit_scan_value(seal, verifier->seal_created_at)) != created_at)
+		return audit_fault(checker, "audit_seal: column created_at does not follow from the event's time");
+	memcpy(verifier->hash, hash, SHA256_LENGTH);
+	verifier->created_at = created_at;
+	return audit_check_subject(checker, event_type, no, &id);
+}
+
+/* The seal that is next: its place, its predecessor, its event, its signature. */
+static bool
+check_seal(Verifier *verifier)
+{
+	AuditChecker *checker = &verifier->checker;
+	TupleTableSlot *seal = verifier->seals.slot;
+	int64		seq = DatumGetInt64(audit_scan_value(seal, verifier->seal_seq));
+	int64		no = DatumGetInt64(audit_scan_value(seal, verifier->seal_event_no));
+	bool		isnull;
+	Datum		prev_hash = slot_getattr(seal, verifier->seal_prev_hash, &isnull);
+
+	if (seq != verifier->seq + 1)
+		return audit_fault(checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
+	if (isnull != (seq == 0) ||
+		(!isnull && !is_hash(DatumGetByteaPP(prev_hash), verifier->hash)))
+		return audit_fault(checker, "audit_seal: column prev_hash is not the hash of the event before");
+	if (!check_event(verifier, no))
+		return false;
+	if (!check_signature(verifier, seq, verifier->hash, verifier->created_at))
+		return false;
+	verifier->seq = seq;
+	return true;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static void
+open_tables(Verifier *verifier)
+{
+	Relation	table;
+
+	audit_scan_open(&verifier->seals, "audit_seal", "audit_seal_pkey", 2, verifier->snapshot);
+	audit_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
+	audit_scan_seek_by(&verifier->events, "no");
+	audit_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
+	audit_scan_text(&verifier->seals, 0, verifier->division);
+	audit_scan_text(&verifier->signatures, 0, verifier->division);
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
+
+	table = verifier->seals.heap;
+	verifier->seal_seq = audit_scan_column(table, "seq");
+	verifier->seal_event_no = audit_scan_column(table, "event_no");
+	verifier->seal_prev_hash = audit_scan_column(table, "prev_hash");
+	verifier->seal_hash = audit_scan_column(table, "hash");
+	verifier->seal_created_at = audit_scan_column(table, "created_at");
+	table = verifier->events.heap;
+	verifier->event_id = audit_scan_column(table, "id");
+	verifier->event_division = audit_scan_column(table, "division");
+	verifier->event_event_type = audit_scan_column(table, "event_type");
+	verifier->event_ts = audit_scan_column(table, "ts");
+	verifier->event_payload = audit_scan_column(table, "payload");
+	table = verifier->signatures.heap;
+	verifier->signature_seq = audit_scan_column(table, "seq");
+	verifier->signature_signer_id = audit_scan_column(table, "signer_id");
+	verifier->signature_signature = audit_scan_column(table, "signature");
+}
+
+/* ---------------------------------------------------------------- a range */
+
+/* A range that goes further than the chain does is nothing that was altered, so no event is named as bad. */
+static bool
+beyond_end(Verifier *verifier)
+{
+	int64		last = audit_last_sealed(verifier);
+
+	verifier->stray = true;
+	if (last < 0)
+		return audit_fault(&verifier->checker, "division \"%s\" has no chain", text_to_cstring(verifier->division));
+	return audit_fault(&verifier->checker, "the chain ends at event " INT64_FORMAT ", and the range goes beyond it", last);
+}
+
+/* A range begins where the seal before it left off. */
+static bool
+read_predecessor(Verifier *verifier, int64 from_seq)
+{
+	bytea	   *hash;
+
+	verifier->seq = from_seq - 1;
+	if (from_seq == 0)
+		return true;
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq - 1);
+	if (!audit_scan_find(&verifier->seals) ||
+		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) != from_seq - 1)
+		return audit_last_sealed(verifier) < from_seq - 1 ? beyond_end(verifier) :
+			audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", from_seq - 1);
+	hash = DatumGetByteaPP(audit_scan_value(verifier->seals.slot, verifier->seal_hash));
+	if (VARSIZE_ANY_EXHDR(hash) != SHA256_LENGTH)
+		return audit_fault(&verifier->checker, "audit_seal: column hash of " INT64_FORMAT " is no hash", from_seq - 1);
+	memcpy(verifier->hash, VARDATA_ANY(hash), SHA256_LENGTH);
+	verifier->created_at = DatumGetTimestampTz(audit_scan_value(verifier->seals.slot, verifier->seal_created_at));
+	return true;
+}
+
+bool
+audit_verify_range(Verifier *verifier, int64 from_seq, int64 to_seq)
+{
+	bool		good = read_predecessor(verifier, from_seq);
+
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
+	audit_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
+	audit_scan_start(&verifier->signatures);
+	verifier->at_signature = audit_scan_next(&verifier->signatures);
+	audit_scan_start(&verifier->seals);
+	while (good && verifier->seq < to_seq && audit_scan_next(&verifier->seals))
+	{
+		MemoryContext old_context = MemoryContextSwitchTo(verifier->event_context);
+
+		CHECK_FOR_INTERRUPTS();
+		good = check_seal(verifier);
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(verifier->event_context);
+	}
+	if (good && to_seq == PG_INT64_MAX && verifier->at_signature)
+	{
+		verifier->seq++;
+		good = audit_fault(&verifier->checker, "audit_seal: there is a signature of " INT64_FORMAT ", which is not sealed",
+						   DatumGetInt64(audit_scan_value(verifier->signatures.slot, verifier->signature_seq)));
+		verifier->seq--;
+	}
+	if (good && to_seq != PG_INT64_MAX && verifier->seq < to_seq)
+		good = beyond_end(verifier);
+	return good;
+}
+
+/* ---------------------------------------------------------------- a verifier */
+
+void
+audit_verifier_open(Verifier *verifier, text *division, bool whole)
+{
+	memset(verifier, 0, sizeof(*verifier));
+	verifier->division = division;
+	verifier->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	verifier->event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
+	buffer_init(&verifier->scratch, canonical_realloc, CurrentMemoryContext);
+	record_reader_open(&verifier->reader, verifier->snapshot, division);
+	audit_checker_init(&verifier->checker, &verifier->reader);
+	/* Over a whole chain each node is checked at its own event. */
+	verifier->checker.check_ends = !whole;
+	read_signers(verifier);
+	open_tables(verifier);
+}
+
+void
+audit_verifier_close(Verifier *verifier)
+{
+	audit_scan_close(&verifier->signatures);
+	audit_scan_close(&verifier->events);
+	audit_scan_close(&verifier->seals);
+	hash_destroy(verifier->signers);
+	record_reader_close(&verifier->reader);
+	UnregisterSnapshot(verifier->snapshot);
+}
+
+int64
+audit_last_sealed(Verifier *verifier)
+{
+	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
+	return audit_scan_find_last(&verifier->seals) ?
+		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) : -1;
+}

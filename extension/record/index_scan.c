@@ -1,0 +1,213 @@
+/*
+ * index_scan.c
+ *		Reading rows through an index, many times over, without the executor.
+ */
+#include "postgres.h"
+
+#include "record/index_scan.h"
+
+#include "record/schema.h"
+
+#include "access/relscan.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+void
+audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot)
+{
+	scan->heap = schema_open_table(table, AccessShareLock);
+	scan->index = schema_open_index(index, scan->heap, AccessShareLock);
+	scan->slot = table_slot_create(scan->heap, NULL);
+	scan->key_count = key_count;
+	scan->context = CurrentMemoryContext;
+	scan->at_row = false;
+#if PG_VERSION_NUM >= 180000
+	scan->scan = index_beginscan(scan->heap, scan->index, snapshot, NULL, key_count, 0);
+#else
+	scan->scan = index_beginscan(scan->heap, scan->index, snapshot, key_count, 0);
+#endif
+}
+
+void
+audit_scan_close(AuditScan *scan)
+{
+	index_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_close(scan->index, AccessShareLock);
+	table_close(scan->heap, AccessShareLock);
+}
+
+static void
+set_key(AuditScan *scan, int column, StrategyNumber strategy, RegProcedure procedure, Datum value)
+{
+	ScanKeyEntryInitialize(&scan->keys[column], 0, column + 1, strategy, InvalidOid,
+						   scan->index->rd_indcollation[column], procedure, value);
+}
+
+void
+audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value)
+{
+	RegProcedure procedure = strategy == BTEqualStrategyNumber ? F_INT8EQ :
+		strategy == BTGreaterEqualStrategyNumber ? F_INT8GE : F_INT8GT;
+
+	set_key(scan, column, strategy, procedure, Int64GetDatum(value));
+}
+
+void
+audit_scan_text(AuditScan *scan, int column, text *value)
+{
+	set_key(scan, column, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(value));
+}
+
+void
+audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value)
+{
+	/* The scan looks at it again on every page that it comes to. */
+	scan->sought = *value;
+	set_key(scan, column, strategy, strategy == BTEqualStrategyNumber ? F_UUID_EQ : F_UUID_GE, UUIDPGetDatum(&scan->sought));
+}
+
+/*
+ * A B-tree scan allocates on the way (its keys, the tuples of a page, the list of killed items), in
+ * the current context, and keeps that to its end.
+ */
+void
+audit_scan_start(AuditScan *scan)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
+
+	index_rescan(scan->scan, scan->keys, scan->key_count, NULL, 0);
+	MemoryContextSwitchTo(old_context);
+}
+
+static bool
+next_in_direction(AuditScan *scan, ScanDirection direction)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
+	bool		found = index_getnext_slot(scan->scan, direction, scan->slot);
+
+	MemoryContextSwitchTo(old_context);
+	return found;
+}
+
+bool
+audit_scan_next(AuditScan *scan)
+{
+	return next_in_direction(scan, ForwardScanDirection);
+}
+
+bool
+audit_scan_find_last(AuditScan *scan)
+{
+	audit_scan_start(scan);
+	return next_in_direction(scan, BackwardScanDirection);
+}
+
+void
+audit_scan_seek_by(AuditScan *scan, const char *key_column)
+{
+	Assert(scan->key_count == 1);
+	scan->key_column = audit_scan_column(scan->heap, key_column);
+	scan->division_column = audit_scan_column(scan->heap, "division");
+}
+
+/* Rows that are passed over before the tree is descended anew. */
+#define SEEK_STEPS 3
+
+static bool
+is_of_division(AuditScan *scan, text *division)
+{
+	RecordText	found = audit_scan_text_value(scan->slot, scan->division_column);
+
+	return found.length == VARSIZE_ANY_EXHDR(division) && memcmp(found.data, VARDATA_ANY(division), found.length) == 0;
+}
+
+static void
+next_number(AuditScan *scan)
+{
+	scan->at_row = audit_scan_next(scan);
+	if (scan->at_row)
+		scan->number = DatumGetInt64(audit_scan_value(scan->slot, scan->key_column));
+}
+
+bool
+audit_scan_seek(AuditScan *scan, int64 number, text *division)
+{
+	for (int step = 0; scan->at_row && scan->number < number && step < SEEK_STEPS; step++)
+		next_number(scan);
+	/* Rows of the number that lie behind are other divisions'. */
+	if (!scan->at_row || scan->number != number)
+	{
+		audit_scan_int8(scan, 0, BTGreaterEqualStrategyNumber, number);
+		audit_scan_start(scan);
+		next_number(scan);
+	}
+	for (; scan->at_row && scan->number == number; next_number(scan))
+	{
+		if (is_of_division(scan, division))
+			return true;
+	}
+	return false;
+}
+
+static void
+next_id(AuditScan *scan)
+{
+	scan->at_row = audit_scan_next(scan);
+	if (scan->at_row)
+		scan->id = *DatumGetUUIDP(audit_scan_value(scan->slot, scan->key_column));
+}
+
+bool
+audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division)
+{
+	for (int step = 0; scan->at_row && memcmp(&scan->id, id, UUID_LEN) < 0 && step < SEEK_STEPS; step++)
+		next_id(scan);
+	if (!scan->at_row || memcmp(&scan->id, id, UUID_LEN) != 0)
+	{
+		audit_scan_uuid(scan, 0, BTGreaterEqualStrategyNumber, id);
+		audit_scan_start(scan);
+		next_id(scan);
+	}
+	for (; scan->at_row && memcmp(&scan->id, id, UUID_LEN) == 0; next_id(scan))
+	{
+		if (is_of_division(scan, division))
+			return true;
+	}
+	return false;
+}
+
+AttrNumber
+audit_scan_column(Relation table, const char *name)
+{
+	AttrNumber	column = get_attnum(RelationGetRelid(table), name);
+
+	if (column == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist", name, RelationGetRelationName(table)),
+				 errhint("Run ALTER EXTENSION reasoning_graph UPDATE.")));
+	return column;
+}
+
+RecordText
+audit_scan_text_value(TupleTableSlot *slot, AttrNumber column)
+{
+	RecordText	result = {NULL, 0};
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	if (!isnull)
+	{
+		text	   *bytes = DatumGetTextPP(value);
+
+		result.data = VARDATA_ANY(bytes);
+		result.length = VARSIZE_ANY_EXHDR(bytes);
+	}
+	return result;
+}

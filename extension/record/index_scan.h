@@ -1,0 +1,95 @@
+/*
+ * index_scan.h
+ *		Reading rows through an index, many times over, without the executor.
+ *
+ * Verification looks up several rows for each event, a write one for each node
+ * that it names: planning and starting a query for each would cost more than
+ * the rest.  One scan is opened and restarted with new keys; rows are seen with
+ * the snapshot that was given, which the caller keeps.
+ *
+ * Whatever the scan holds lives in the context in which it was opened: it may
+ * be used in any other, and that other may be reset between two calls.
+ */
+#ifndef REASON_RECORD_INDEX_SCAN_H
+#define REASON_RECORD_INDEX_SCAN_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "record/record.h"
+
+#define AUDIT_SCAN_MAX_KEYS 2
+
+typedef struct AuditScan
+{
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;		/* the row found; valid until the next one */
+	MemoryContext context;		/* where the scan lives: the one it was opened in */
+	int			key_count;
+	ScanKeyData keys[AUDIT_SCAN_MAX_KEYS];
+	pg_uuid_t	sought;			/* what a condition on an id points to */
+
+	/* audit_scan_seek(), audit_scan_seek_id() */
+	AttrNumber	key_column;
+	AttrNumber	division_column;
+	bool		at_row;
+	int64		number;			/* of the row in the slot, if the key is one */
+	pg_uuid_t	id;				/* the same */
+} AuditScan;
+
+extern void audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
+extern void audit_scan_close(AuditScan *scan);
+
+/* Conditions on the index's columns 0, 1, …; a text must stay, an id is copied (there is room for one). */
+extern void audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value);
+extern void audit_scan_text(AuditScan *scan, int column, text *value);
+extern void audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value);
+
+/* Begins again with the present conditions. */
+extern void audit_scan_start(AuditScan *scan);
+extern bool audit_scan_next(AuditScan *scan);
+
+/* Begins again and returns whether there is a row. */
+static inline bool
+audit_scan_find(AuditScan *scan)
+{
+	audit_scan_start(scan);
+	return audit_scan_next(scan);
+}
+
+/* Begins again at the other end and returns whether there is a row; for one row only. */
+extern bool audit_scan_find_last(AuditScan *scan);
+
+/*
+ * The row of a key (a number or an id) and division, through an index on both,
+ * for callers who mostly ask in ascending order: the scan then goes on where it
+ * stands, which costs a fraction of descending the tree again.  Opened with one
+ * key, whose column audit_scan_seek_by() names; a scan serves one division.
+ */
+extern void audit_scan_seek_by(AuditScan *scan, const char *key_column);
+extern bool audit_scan_seek(AuditScan *scan, int64 number, text *division);
+extern bool audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division);
+
+/* The column's number; raises an error when the table has no such column. */
+extern AttrNumber audit_scan_column(Relation table, const char *name);
+
+/* Values of columns that are never NULL. */
+static inline Datum
+audit_scan_value(TupleTableSlot *slot, AttrNumber column)
+{
+	bool		isnull;
+
+	return slot_getattr(slot, column, &isnull);
+}
+
+extern RecordText audit_scan_text_value(TupleTableSlot *slot, AttrNumber column);	/* absent when NULL */
+
+#endif							/* REASON_RECORD_INDEX_SCAN_H */

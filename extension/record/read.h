@@ -1,0 +1,110 @@
+/*
+ * read.h
+ *		Rows of node, edge and annotation as the records that their digests cover.
+ *
+ * What is read here is what verification and snapshots rely on: the canonical
+ * record is written anew from every column, so whatever was altered shows.
+ */
+#ifndef REASON_RECORD_READ_H
+#define REASON_RECORD_READ_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "record/index_scan.h"
+#include "core/buffer.h"
+#include "record/record.h"
+
+typedef enum RecordKind
+{
+	RECORD_NODE,
+	RECORD_EDGE,
+	RECORD_ANNOTATION
+} RecordKind;
+
+#define RECORD_KINDS 3
+
+/* "node", "edge", "annotation": table, and member of the event. */
+extern const char *const record_kind_names[RECORD_KINDS];
+
+#define RECORD_MAX_COLUMNS 16
+
+typedef struct RecordTable
+{
+	AuditScan	by_no;
+	AuditScan	by_id;
+	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the enumerations of record/read.c */
+} RecordTable;
+
+/* What an edge or annotation says of a node. */
+typedef struct NodeReference
+{
+	int64		no;				/* 0: none */
+	pg_uuid_t	id;
+	uint8		digest[REASON_DIGEST_LENGTH];
+} NodeReference;
+
+#define REFERENCE_CACHE_SIZE 8192
+
+typedef struct RecordReader
+{
+	Snapshot	snapshot;
+	text	   *division;
+	RecordTable tables[RECORD_KINDS];
+	AuditScan	references;		/* nodes by no, for ends and targets */
+	NodeReference *recent;		/* nodes referred to lately, by no modulo REFERENCE_CACHE_SIZE */
+} RecordReader;
+
+/*
+ * A row.  What it points to lives in the row's buffer, until the next row of
+ * the same table is read, or in the memory context that was current.
+ */
+typedef struct StoredRecord
+{
+	RecordKind	kind;
+	int64		no;
+	pg_uuid_t	id;
+	union
+	{
+		NodeRecord	node;
+		EdgeRecord	edge;
+		AnnotationRecord annotation;
+	}			record;
+	uint8		digest[REASON_DIGEST_LENGTH];	/* as stored */
+	pg_uuid_t	audit_event_id;
+	const char *unreadable;		/* a column whose value no record can have; the record is not complete then */
+
+	/* node and annotation */
+	uint8		payload_hash[REASON_DIGEST_LENGTH];
+	Jsonb	   *payload;		/* NULL: erased */
+	RecordText	salt;
+
+	/* edge: ends; annotation: target */
+	int64		ends[2];
+} StoredRecord;
+
+/* Reads rows of one division with the snapshot. */
+extern void record_reader_open(RecordReader *reader, Snapshot snapshot, text *division);
+extern void record_reader_close(RecordReader *reader);
+
+/* False when there is no such row. */
+extern bool record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord *stored);
+extern bool record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uuid_t *id, StoredRecord *stored);
+
+/* A row that was found in another way: slot of the table of that kind. */
+extern void record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, StoredRecord *stored);
+
+/* Appends the canonical record made from the columns. */
+extern void record_write(ByteBuffer *out, const StoredRecord *stored);
+
+/*
+ * Appends canonical JSON; false, with nothing certain appended, for a value that
+ * could not have been recorded (out of a double's range, too deep).
+ */
+extern bool record_write_jsonb(ByteBuffer *out, Jsonb *value);
+
+/* SHA-256(salt || canonical(payload)) is what payload_hash says; scratch is overwritten. */
+extern bool record_content_matches(const StoredRecord *stored, ByteBuffer *scratch);
+
+#endif							/* REASON_RECORD_READ_H */

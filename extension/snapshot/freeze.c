@@ -1,0 +1,351 @@
+/*
+ * freeze.c
+ *		Freezes a subgraph: freeze_subgraph().
+ *
+ * One pass over what one MVCC snapshot sees: the walk collects numbers, sorts
+ * put the records in the order of their ids, and each is read, written and
+ * forgotten.  Memory: bitmaps of numbers, one sort at a time within work_mem,
+ * one chunk.
+ */
+#include "postgres.h"
+
+#include "graph/graph.h"
+#include "graph/quarantine.h"
+#include "graph/start.h"
+#include "graph/walk.h"
+#include "record/number.h"
+#include "record/text.h"
+#include "record/uuid.h"
+#include "snapshot/document.h"
+#include "snapshot/number_set.h"
+
+#include "access/stratnum.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/tuplesort.h"
+#include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(reason_freeze_subgraph);
+
+/* Keys that go to one walk of the index. */
+#define WALK_KEYS 16384
+
+typedef struct Freezer
+{
+	Graph	   *graph;
+	RecordReader reader;
+	SnapshotWriter writer;
+	NumberSet	nodes;
+	NumberSet	edges;
+	NumberSet  *next_level;		/* nodes that the walk has just come to */
+	int64	   *keys;
+	Tuplesortstate *sort;		/* (id, row's place) */
+	TupleTableSlot *sort_slot;
+	MemoryContext record_context;
+} Freezer;
+
+/* ---------------------------------------------------------------- the walk */
+
+static void
+take_neighbours(void *argument, const GraphEntry *entries, int count)
+{
+	Freezer    *freezer = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (quarantine_hides(freezer->graph, entries[i].link.edge_no) || quarantine_hides(freezer->graph, entries[i].link.other_no))
+			continue;
+		if (number_set_add(&freezer->nodes, entries[i].link.other_no))
+			number_set_add(freezer->next_level, entries[i].link.other_no);
+	}
+}
+
+static void
+take_inner_edges(void *argument, const GraphEntry *entries, int count)
+{
+	Freezer    *freezer = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (number_set_contains(&freezer->nodes, entries[i].link.other_no) && !quarantine_hides(freezer->graph, entries[i].link.edge_no))
+			number_set_add(&freezer->edges, entries[i].link.edge_no);
+	}
+}
+
+/* Walks from all members of the set. */
+static void
+walk_set(Freezer *freezer, NumberSet *set, GraphIndexKind kind, GraphSink sink)
+{
+	int			count;
+
+	number_set_rewind(set);
+	while ((count = number_set_next(set, freezer->keys, WALK_KEYS)) > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		graph_walk(freezer->graph, kind, freezer->keys, count, NULL, sink, freezer);
+	}
+}
+
+/* Breadth first: nodes that are within `depth` edges of a root. */
+static void
+collect_nodes(Freezer *freezer, const int64 *roots, int root_count, int depth, GraphDirection direction)
+{
+	GraphIndexKind kind = direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM;
+	NumberSet	levels[2];
+	int			current = 0;
+
+	number_set_init(&levels[0]);
+	for (int i = 0; i < root_count; i++)
+	{
+		number_set_add(&freezer->nodes, roots[i]);
+		number_set_add(&levels[0], roots[i]);
+	}
+	for (int reached = 0; reached < depth && levels[current].count > 0; reached++)
+	{
+		/* cppcheck-suppress autoVariables ; used by the walk below only */
+		freezer->next_level = &levels[1 - current];
+		number_set_init(freezer->next_level);
+		walk_set(freezer, &levels[current], kind, take_neighbours);
+		number_set_free(&levels[current]);
+		current = 1 - current;
+	}
+	number_set_free(&levels[current]);
+}
+
+/* ---------------------------------------------------------------- order */
+
+static void
+begin_sort(Freezer *freezer)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(2);
+	AttrNumber	columns[] = {1};
+	Oid			operators[] = {lookup_type_cache(UUIDOID, TYPECACHE_LT_OPR)->lt_opr};
+	Oid			collations[] = {InvalidOid};
+	bool		nulls_first[] = {false};
+
+	TupleDescInitEntry(desc, 1, "id", UUIDOID, -1, 0);
+	TupleDescInitEntry(desc, 2, "tid", INT8OID, -1, 0);
+	freezer->sort = tuplesort_begin_heap(desc, 1, columns, operators, collations, nulls_first, work_mem, NULL, TUPLESORT_NONE);
+	freezer->sort_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+}
+
+static void
+put_sort(Freezer *freezer, const pg_uuid_t *id, const ItemPointerData *tid)
+{
+	TupleTableSlot *slot = freezer->sort_slot;
+
+	ExecClearTuple(slot);
+	slot->tts_values[0] = UUIDPGetDatum(id);
+	slot->tts_values[1] = Int64GetDatum(((int64) ItemPointerGetBlockNumber(tid) << 16) | ItemPointerGetOffsetNumber(tid));
+	slot->tts_isnull[0] = slot->tts_isnull[1] = false;
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(freezer->sort, slot);
+}
+
+static void
+sort_records(void *argument, const GraphEntry *entries, int count)
+{
+	for (int i = 0; i < count; i++)
+		put_sort(argument, &entries[i].record.id, &entries[i].tid);
+}
+
+static void
+sort_annotations(Freezer *freezer)
+{
+	AuditScan	scan;
+	AttrNumber	id;
+	AttrNumber	no;
+	int			count;
+
+	audit_scan_open(&scan, "annotation", "annotation_target_idx", 1, freezer->graph->snapshot);
+	id = audit_scan_column(scan.heap, "id");
+	no = audit_scan_column(scan.heap, "no");
+	number_set_rewind(&freezer->nodes);
+	while ((count = number_set_next(&freezer->nodes, freezer->keys, WALK_KEYS)) > 0)
+	{
+		for (int i = 0; i < count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			audit_scan_int8(&scan, 0, BTEqualStrategyNumber, freezer->keys[i]);
+			audit_scan_start(&scan);
+			while (audit_scan_next(&scan))
+			{
+				if (quarantine_hides(freezer->graph, DatumGetInt64(audit_scan_value(scan.slot, no))))
+					continue;
+				put_sort(freezer, DatumGetUUIDP(audit_scan_value(scan.slot, id)), &scan.slot->tts_tid);
+			}
+		}
+	}
+	audit_scan_close(&scan);
+}
+
+/* ---------------------------------------------------------------- records */
+
+/* Writes the sorted records of one kind as the elements of an array; returns how many. */
+static int64
+write_records(Freezer *freezer, RecordKind kind)
+{
+	Relation	heap = freezer->reader.tables[kind].by_no.heap;
+	IndexFetchTableData *fetch = table_index_fetch_begin(heap);
+	TupleTableSlot *slot = table_slot_create(heap, NULL);
+	ByteBuffer *out = &freezer->writer.bytes;
+	int64		count = 0;
+
+	tuplesort_performsort(freezer->sort);
+	while (tuplesort_gettupleslot(freezer->sort, true, false, freezer->sort_slot, NULL))
+	{
+		MemoryContext old_context = MemoryContextSwitchTo(freezer->record_context);
+		bool		isnull;
+		int64		place = DatumGetInt64(slot_getattr(freezer->sort_slot, 2, &isnull));
+		ItemPointerData tid;
+		bool		call_again = false;
+		StoredRecord stored;
+
+		CHECK_FOR_INTERRUPTS();
+		ItemPointerSet(&tid, (BlockNumber) (place >> 16), (OffsetNumber) (place & 0xFFFF));
+		if (!table_index_fetch_tuple(fetch, &tid, freezer->graph->snapshot, slot, &call_again, NULL))
+			elog(ERROR, "a row of \"%s\" is not where its index says", RelationGetRelationName(heap));
+		record_read_slot(&freezer->reader, kind, slot, &stored);
+		if (count++ > 0)
+			buffer_append_char(out, ',');
+		snapshot_write_record(&freezer->writer, &stored);
+		snapshot_write_flush(&freezer->writer);
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(freezer->record_context);
+	}
+	table_index_fetch_end(fetch);
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(freezer->sort_slot);
+	tuplesort_end(freezer->sort);
+	return count;
+}
+
+/* Nodes or edges of the set; what the walk came to must be there. */
+static void
+write_set(Freezer *freezer, NumberSet *set, GraphIndexKind index, RecordKind kind)
+{
+	begin_sort(freezer);
+	walk_set(freezer, set, index, sort_records);
+	if (write_records(freezer, kind) != set->count)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("an edge refers to a %s that is missing", record_kind_names[kind]),
+				 errhint("Run reason.verify_audit().")));
+}
+
+/* One kind of records, as the document asks for them. */
+static void
+write_kind(void *argument, RecordKind kind)
+{
+	Freezer    *freezer = argument;
+
+	switch (kind)
+	{
+		case RECORD_ANNOTATION:
+			begin_sort(freezer);
+			sort_annotations(freezer);
+			(void) write_records(freezer, RECORD_ANNOTATION);
+			break;
+		case RECORD_EDGE:
+			write_set(freezer, &freezer->edges, GRAPH_EDGES, RECORD_EDGE);
+			break;
+		case RECORD_NODE:
+			write_set(freezer, &freezer->nodes, GRAPH_NODES, RECORD_NODE);
+			break;
+	}
+}
+
+/* ---------------------------------------------------------------- the function */
+
+static void
+put_times(Datum *values, const WorkTime *times)
+{
+	values[0] = TimestampTzGetDatum(times->began);
+	values[1] = TimestampTzGetDatum(times->ended);
+	values[2] = Int64GetDatum((int64) INSTR_TIME_GET_MICROSEC(times->worked));
+}
+
+/*
+ * freeze_subgraph(division, root_nos, root_ids, depth, direction, audience, description,
+ *				   manifest_signature_id, include_annotations, pii)
+ *		→ (no, id, created_at, graph_version, hash, size_bytes, node_count, edge_count,
+ *		   canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us)
+ */
+Datum
+reason_freeze_subgraph(PG_FUNCTION_ARGS)
+{
+	Freezer		freezer = {0};
+	SnapshotHeader header = {0};
+	ArrayType  *root_nos = PG_GETARG_ARRAYTYPE_P(1);
+	GraphDirection direction = graph_direction_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	TupleDesc	desc;
+	Datum		values[14];
+	bool		nulls[14] = {0};
+	uint8		hash[SHA256_LENGTH];
+	ByteBuffer	hex;
+	Datum		result;
+	MemoryContext context = CurrentMemoryContext;
+	text	   *division = DatumGetTextPCopy(PG_GETARG_DATUM(0));
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	uuid_generate_v7(&header.id);
+	header.created_at = GetCurrentTimestamp();
+	header.root_ids = PG_GETARG_ARRAYTYPE_P(2);
+	header.depth = PG_GETARG_INT32(3);
+	header.direction = record_text_argument(fcinfo, 4);
+	header.audience = record_text_argument(fcinfo, 5);
+	header.description = record_text_argument(fcinfo, 6);
+	header.manifest_signature_id = record_text_argument(fcinfo, 7);
+	header.include_annotations = PG_GETARG_BOOL(8);
+
+	SPI_connect();
+	freezer.graph = graph_open();
+	freezer.graph->division.data = VARDATA_ANY(division);
+	freezer.graph->division.length = VARSIZE_ANY_EXHDR(division);
+	/* Whoever asks for it, others will read it. */
+	freezer.graph->hides_quarantined = true;
+	quarantine_load(freezer.graph);
+	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);
+	freezer.keys = palloc(WALK_KEYS * sizeof(int64));
+	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);
+	number_set_init(&freezer.nodes);
+	number_set_init(&freezer.edges);
+
+	collect_nodes(&freezer, (int64 *) ARR_DATA_PTR(root_nos), ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
+				  header.depth, direction);
+	/* An edge is inside when both its ends are, whichever way the walk came. */
+	walk_set(&freezer, &freezer.nodes, GRAPH_LINKS_TO, take_inner_edges);
+	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));
+	snapshot_write_document(&freezer.writer, &header, write_kind, &freezer);
+	snapshot_writer_close(&freezer.writer, hash);
+	record_reader_close(&freezer.reader);
+	graph_close(freezer.graph);
+
+	MemoryContextSwitchTo(context);
+	buffer_init(&hex, NULL, NULL);
+	record_write_hex(&hex, hash, SHA256_LENGTH);
+	values[0] = Int64GetDatum(freezer.writer.snapshot_no);
+	values[1] = UUIDPGetDatum(&header.id);
+	values[2] = TimestampTzGetDatum(header.created_at);
+	values[3] = CStringGetTextDatum(REASON_VERSION);
+	values[4] = PointerGetDatum(cstring_to_text_with_len(hex.data + 1, hex.length - 2));
+	buffer_free(&hex);
+	values[5] = Int64GetDatum(freezer.writer.size_bytes);
+	values[6] = Int64GetDatum(freezer.nodes.count);
+	values[7] = Int64GetDatum(freezer.edges.count);
+	put_times(&values[8], &freezer.writer.canonicalising);
+	put_times(&values[11], &freezer.writer.hashing);
+	result = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	SPI_finish();
+	PG_RETURN_DATUM(result);
+}

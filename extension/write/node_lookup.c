@@ -1,0 +1,78 @@
+/*
+ * node_lookup.c
+ *		Finds nodes by id.
+ *
+ * One scan serves a batch: each id costs the descent of the index alone.
+ */
+#include "postgres.h"
+
+#include "write/node_lookup.h"
+
+#include "access/stratnum.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+void
+node_lookup_begin(NodeLookup *lookup)
+{
+	audit_scan_open(&lookup->scan, "node", "node_id_key", 1, GetActiveSnapshot());
+	lookup->no_column = audit_scan_column(lookup->scan.heap, "no");
+	lookup->division_column = audit_scan_column(lookup->scan.heap, "division");
+	lookup->digest_column = audit_scan_column(lookup->scan.heap, "digest");
+}
+
+void
+node_lookup_end(NodeLookup *lookup)
+{
+	audit_scan_close(&lookup->scan);
+}
+
+static const char *
+uuid_text(const pg_uuid_t *id)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}
+
+static bool
+is_default(const char *division, size_t length)
+{
+	return length == strlen("default") && memcmp(division, "default", length) == 0;
+}
+
+void
+node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id, RecordText division,
+			const char *hint, FoundNode *found)
+{
+	AuditScan  *scan = &lookup->scan;
+	bool		is_ambiguous = false;
+
+	found->division.data = NULL;
+	audit_scan_uuid(scan, 0, BTEqualStrategyNumber, id);
+	audit_scan_start(scan);
+	while (audit_scan_next(scan))
+	{
+		RecordText	candidate = audit_scan_text_value(scan->slot, lookup->division_column);
+		bytea	   *digest;
+
+		if (division.data ? division.length != candidate.length || memcmp(division.data, candidate.data, candidate.length) != 0
+			: !write_division_granted(input, candidate.data, candidate.length))
+			continue;
+		if (found->division.data)
+		{
+			is_ambiguous = true;
+			if (!is_default(candidate.data, candidate.length))
+				continue;
+		}
+		found->no = DatumGetInt64(audit_scan_value(scan->slot, lookup->no_column));
+		found->division.data = pnstrdup(candidate.data, candidate.length);
+		found->division.length = candidate.length;
+		digest = DatumGetByteaPP(audit_scan_value(scan->slot, lookup->digest_column));
+		memcpy(found->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
+	}
+	/* As where reads begin: nobody makes a node of the default division ambiguous. */
+	if (is_ambiguous && !is_default(found->division.data, found->division.length))
+		write_refuse(input, value, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Name the division.",
+					 "node \"%s\" exists in several divisions", uuid_text(id));
+	if (found->division.data == NULL)
+		write_refuse(input, value, ERRCODE_NO_DATA_FOUND, hint, "node \"%s\" does not exist", uuid_text(id));
+}
