@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""No comment names a file or a function that does not exist.
+
+A file is looked for among the project's own (by the end of its path), the headers that are installed, and
+names in foreign_names.txt: of other projects' sources, or of files that only a running system has. A function is a
+name followed by "()": it must stand in code of the project, in an installed header, or in foreign_names.txt.
+"""
+import functools
+import pathlib
+import re
+import sys
+
+from tree import ROOT, code_of, comments_of, text_of, tracked
+
+FOREIGN = pathlib.Path(__file__).with_name("foreign_names.txt")
+HEADERS = ["/usr/include/postgresql", "/usr/include/librdkafka", "/usr/include/nginx", "/usr/share/nginx/src", "/usr/include/p11-kit-1"]
+SINGLE_HEADERS = ["curl/*.h", "sodium/*.h", "openssl/evp.h", "openssl/sha.h", "openssl/ssl.h", "microhttpd.h", "jansson.h", "*.h",
+                  "x86_64-linux-gnu/curl/*.h", "x86_64-linux-gnu/sys/*.h", "x86_64-linux-gnu/bits/*.h"]
+
+FILE = re.compile(r"(?<![\w./*<-])((?:[\w-]+/)*[\w.-]*\w\.(?:c|h|sql|sh|py|spec|md|yaml|conf|in))(?![\w/.-]*\w)")
+FUNCTION = re.compile(r"(?<![\w.:>%-])([A-Za-z_][\w.]*)\(\)")
+
+
+@functools.cache
+def foreign():
+    return {line.split("#")[0].strip() for line in FOREIGN.read_text(encoding="utf-8").splitlines()} - {""}
+
+
+@functools.cache
+def headers():
+    """Paths of the headers that are installed."""
+    found = [path for folder in HEADERS for path in pathlib.Path(folder).rglob("*.[ch]")]
+    found += [path for pattern in SINGLE_HEADERS for path in pathlib.Path("/usr/include").glob(pattern)]
+    return found
+
+
+@functools.cache
+def header_names():
+    return {path.name for path in headers()}
+
+
+@functools.cache
+def header_words():
+    words = set()
+    for path in headers():
+        words.update(re.findall(r"[A-Za-z_]\w+", path.read_text(encoding="utf-8", errors="replace")))
+    return words
+
+
+@functools.cache
+def own_words():
+    """Words of the project's code: comments do not count."""
+    words = set()
+    for path in tracked("*.c", "*.h"):
+        words.update(re.findall(r"[A-Za-z_]\w+", code_of(text_of(path))))
+    for path in tracked("*.sql"):
+        words.update(re.findall(r"[A-Za-z_]\w+", re.sub(r"--[^\n]*", "", text_of(path))))
+    for path in tracked("*.py", "*.sh", "*Makefile"):
+        words.update(re.findall(r"[A-Za-z_]\w+", re.sub(r"(^|\s)#[^\n]*", "", text_of(path))))
+    return words
+
+
+@functools.cache
+def own_paths():
+    return ["/" + path for path in tracked()]
+
+
+def file_exists(name):
+    return name in foreign() or any(path.endswith("/" + name) for path in own_paths()) or pathlib.PurePath(name).name in header_names()
+
+
+def function_exists(name):
+    last = name.split(".")[-1]
+    return name in foreign() or last in own_words() or last in header_words()
+
+
+def script_comments(text, mark):
+    """Lines of a script that are comments, without the mark."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(rf"\s*{mark}(?!!)(.*)", line)
+        if match:
+            yield number, match.group(1)
+
+
+def all_comments():
+    for path in tracked("extension/*.[ch]", "sidecar/*.[ch]", "gateway/module/*.[ch]", "test/*.[ch]"):
+        for number, comment in comments_of(text_of(path)):
+            yield path, number, comment
+    for path in tracked("sql/*.sql"):
+        for number, comment in script_comments(text_of(path), "--"):
+            yield path, number, comment
+    for path in tracked("*.sh", "*Makefile", "test/*.py"):
+        for number, comment in script_comments(text_of(path), "#"):
+            yield path, number, comment
+
+
+def main():
+    faults = []
+    for path, number, comment in all_comments():
+        # The head of a file names the file itself.
+        body = comment.replace(f" * {pathlib.PurePath(path).name}\n", "\n", 1)
+        for offset, line in enumerate(body.split("\n")):
+            for name in FILE.findall(line):
+                if not file_exists(name):
+                    faults.append(f"{path}:{number + offset}: there is no file {name}")
+            for name in FUNCTION.findall(line):
+                if not function_exists(name):
+                    faults.append(f"{path}:{number + offset}: there is no function {name}()")
+    for name in sorted(foreign()):
+        if not any(name in comment for _, _, comment in all_comments()):
+            faults.append(f"{FOREIGN.relative_to(ROOT)}: no comment names {name}")
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
