@@ -1,7 +1,7 @@
 # Reasoning Graph: entry points. Each folder has a Makefile of its own.
 #
 #   make demo     start a private stack, do the main job on real input, show each step
-#   make check    build with warnings as errors, run every test
+#   make check    build with warnings as errors, run every test; make check-fast what says most in two minutes
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
 #   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
@@ -25,7 +25,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-assert check-debian check-kubernetes check-long check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault house up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -38,6 +38,12 @@ demo: private
 
 check: packages-check private
 	@test/check.sh
+
+check-fast: packages-check private
+	@test/check.sh --fast
+
+house: ## The picture of the folders in docs/architecture.md, from the code
+	@/usr/bin/python3 test/lint/includes.py --house
 
 # Apart from check, because building kube-apiserver takes minutes. The chart's Role is what it is tested with.
 check-kubernetes: packages-check private

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Every test there is, suite by suite, and one closing line of totals.
+# Every test there is, suite by suite, in lanes side by side, and one closing line of totals.
 #
-#   check.sh [SUITE…]     default: all of them but uncached
+#   check.sh [SUITE…]     default: all of them but uncached, in lanes; named suites run one after the other
+#   check.sh --fast       what says most in least time
 #
-# A suite is a function suite_NAME below. It leaves its output in .build/check/NAME.log and
-# says how many passed and failed; a suite that ran nothing counts as a failure.
+# test/suites.sh has the suites, test/README.md says what each proves. Ports are free ones, so that several runs and
+# stacks stand side by side; CHECK_PG_PORT, GATEWAY_PORT_BASE and E2E_PORT_BASE fix them.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -16,12 +17,25 @@ mkdir -p "$out"
 chmod 755 "$root/.build" "$out"
 python=/usr/bin/python3
 prepare_service_user "$out"
+# shellcheck source=test/suites.sh
+. test/suites.sh
+
+# Suites that want a server run in one lane, so that there is one; the rest is put so that lanes end together.
+lanes=(
+    "lint unit fuzz regress isolation pgtap trace trust crossruntime"
+    "gateway sanitize verify charts pods"
+    "sidecar e2e"
+)
+fast="lint unit regress isolation pgtap e2e"
+with_server=" regress uncached isolation pgtap trace trust crossruntime "
 
 # ---------------------------------------------------------------- a server for SQL tests
 
 server_dir=
-server_port=${CHECK_PG_PORT:-15690}
+server_port=
 start_server() {
+    [ -z "$server_dir" ] || return 0
+    server_port=${CHECK_PG_PORT:-$(free_ports 1)}
     server_dir=$(mktemp -d /tmp/reason-check.XXXXXX)
     owned_by_service "$server_dir"
     as_service "$pg_bin/initdb" -D "$server_dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$out/initdb.log" 2>&1 || return 1
@@ -43,229 +57,61 @@ stop_server() {
     rm -rf "$server_dir"
     server_dir=
 }
-trap stop_server EXIT
-
-# ---------------------------------------------------------------- suites
-
-# Each prints lines; these counts are taken from what the runners say.
-passed=0
-failed=0
-count() {
-    passed=$((passed + $1))
-    failed=$((failed + $2))
-}
-
-# The last "N passed, N failed" of a log, as our own runners write it
-count_plain() {
-    local line
-    line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$1" | tail -1)
-    [ -n "$line" ] || return 1
-    count "$(echo "$line" | cut -d' ' -f1)" "$(echo "$line" | cut -d' ' -f3)"
-}
-
-run_pytest() {
-    local log=$1
-    shift
-    "$python" -m pytest -q -x --maxfail=20 -p no:cacheprovider --tb=short "$@" >"$log" 2>&1
-    local status=$? summary ok bad
-    summary=$(tail -1 "$log")
-    ok=$(echo "$summary" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
-    bad=$(echo "$summary" | grep -Eo '[0-9]+ (failed|errors?)' | awk '{n += $1} END {print n + 0}')
-    [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
-    count "${ok:-0}" "${bad:-0}"
-    [ "$status" -eq 0 ]
-}
-
-suite_lint() {
-    local log=$out/lint.log name
-    : >"$log"
-    check() {
-        name=$1
-        shift
-        if "$@" >>"$log" 2>&1; then
-            count 1 0
-        else
-            echo "failed: $name" >>"$log"
-            count 0 1
-        fi
-    }
-    # shellcheck disable=SC2046  # file names of ours, without spaces
-    check shellcheck shellcheck -x -P "$root" $(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh' -not -path './.build/*')
-    check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
-        --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' \
-        extension sidecar gateway/module
-    check python "$python" -m compileall -q test
-    check includes "$python" test/includes.py
-    command -v man >/dev/null && check "manual pages" manual_pages
-    command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
-    return 0
-}
-
-# What groff says of them.
-manual_pages() {
-    local page said bad=0
-    for page in sidecar/reason-sidecar.8 sidecar/verify/reason-verify.1; do
-        said=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$page" 2>&1 >/dev/null)
-        [ -z "$said" ] || {
-            echo "$page: $said"
-            bad=1
-        }
-    done
-    return $bad
-}
-
-# systemd takes the units, and they expose little (it counts from 0 to 100).
-systemd_unit() {
-    local directory unit status=0
-    directory=$(mktemp -d)
-    for unit in sidecar/reason-sidecar gateway/reason-gateway; do
-        sed -e "s|@bindir@|/bin|" -e "s|@sysconfdir@|/etc|" -e "s|@confdir@|/etc|" -e "s|/bin/reason-sidecar|/bin/true|" $unit.service.in >"$directory/${unit#*/}.service"
-        { systemd-analyze verify --man=no "$directory/${unit#*/}.service" &&
-            systemd-analyze security --offline=true --threshold=25 --no-pager "$directory/${unit#*/}.service"; } || status=1
-    done
-    rm -rf "$directory"
-    return $status
-}
-
-suite_unit() {
-    make -C test/unit check >"$out/unit.log" 2>&1
-    local status=$?
-    count_plain "$out/unit.log" || count 0 1
-    return $status
-}
-
-suite_fuzz() {
-    if make -C test/fuzz short >"$out/fuzz.log" 2>&1; then count 1 0; else
-        count 0 1
-        return 1
-    fi
-}
-
-# run_regress LOG PREFIX OPTION…: each test in a database of its own, PREFIX_TEST
-run_regress() {
-    local log=$1 prefix=$2 test status=0
-    local regress=$pg_root/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress
-    shift 2
-    : >"$log"
-    mkdir -p "$out/regress"
-    owned_by_service "$out/regress"
-    for test in test/regress/sql/*.sql; do
-        test=$(basename "$test" .sql)
-        if as_service "$regress" --bindir="$pg_bin" --host=127.0.0.1 --port="$server_port" --user=postgres \
-            --inputdir="$root/test/regress" --outputdir="$out/regress" --dbname="${prefix}_$test" "$@" "$test" >>"$log" 2>&1; then
-            count 1 0
-        else
-            cat "$out/regress/regression.diffs" >>"$log" 2>/dev/null
-            count 0 1
-            status=1
-        fi
-    done
-    return $status
-}
-
-suite_regress() { run_regress "$out/regress.log" regress --load-extension=reasoning_graph; }
-
-# Every look into PostgreSQL's caches misses, which needs a server with assertions. Installing the extension like that
-# would take minutes.
-suite_uncached() {
-    local test
-    for test in test/regress/sql/*.sql; do
-        test=uncached_$(basename "$test" .sql)
-        echo "CREATE DATABASE $test" | pg_port=$server_port sql postgres
-        echo "CREATE EXTENSION reasoning_graph" | pg_port=$server_port sql "$test"
-    done
-    PGOPTIONS='-c debug_discard_caches=1' run_regress "$out/uncached.log" uncached --use-existing
-}
-
-suite_isolation() {
-    local log=$out/isolation.log test status=0
-    local regress=$pg_root/lib/postgresql/15/lib/pgxs/src/test/isolation/pg_isolation_regress
-    : >"$log"
-    mkdir -p "$out/isolation"
-    owned_by_service "$out/isolation"
-    for test in test/isolation/specs/*.spec; do
-        test=$(basename "$test" .spec)
-        if as_service "$regress" --bindir="$pg_bin" --host=127.0.0.1 --port="$server_port" --user=postgres \
-            --inputdir="$root/test/isolation" --outputdir="$out/isolation" --dbname="isolation_${test//-/_}" \
-            --load-extension=reasoning_graph "$test" >>"$log" 2>&1; then
-            count 1 0
-        else
-            cat "$out/isolation/regression.diffs" "$out/isolation/output_iso/regression.diffs" >>"$log" 2>/dev/null
-            count 0 1
-            status=1
-        fi
-    done
-    return $status
-}
-
-suite_pgtap() {
-    local log=$out/pgtap.log test database status=0
-    : >"$log"
-    for test in test/pgtap/*.sql; do
-        database=pgtap_$(basename "$test" .sql)
-        {
-            echo "CREATE DATABASE $database" | pg_port=$server_port sql postgres
-            echo "CREATE EXTENSION reasoning_graph; CREATE EXTENSION pgtap" | pg_port=$server_port sql "$database"
-        } >>"$log" 2>&1
-        "$pg_bin/psql" -X -q -At -v ON_ERROR_STOP=1 -f "$test" "host=127.0.0.1 port=$server_port user=postgres dbname=$database" >"$out/pgtap.tap" 2>&1
-        local ended=$? planned ok bad
-        cat "$out/pgtap.tap" >>"$log"
-        planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out/pgtap.tap" | tail -1)
-        ok=$(grep -c '^ok ' "$out/pgtap.tap")
-        bad=$(grep -c '^not ok ' "$out/pgtap.tap")
-        if [ "$ended" -ne 0 ] || [ -z "$planned" ] || [ "$planned" -ne $((ok + bad)) ]; then
-            echo "$test: ended with $ended, planned ${planned:-nothing}, ran $((ok + bad))" >>"$log"
-            bad=$((bad + 1))
-        fi
-        count "$ok" "$bad"
-        [ "$bad" -eq 0 ] || status=1
-    done
-    return $status
-}
-
-suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
-suite_trust() { REASON_TEST_PORT=$server_port REASON_PG_BIN=$pg_bin run_pytest "$out/trust.log" test/trust; }
-suite_verify() { run_pytest "$out/verify.log" test/verify; }
-suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
-suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
-suite_sanitize() {
-    if test/sanitize/gateway.sh short >"$out/sanitize.log" 2>&1; then count 1 0; else
-        count 0 1
-        return 1
-    fi
-}
-suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
-suite_charts() {
-    test/charts.sh >"$out/charts.log" 2>&1
-    local status=$?
-    count_plain "$out/charts.log" || count 0 1
-    return $status
-}
-suite_pods() { run_pytest "$out/pods.log" test/pods; }
-suite_e2e() { run_pytest "$out/e2e.log" test/e2e; }
 
 # ---------------------------------------------------------------- running them
 
+# run_suites SUITE… : a line each, then its log's end if something failed; counts go into the file $tally
+run_suites() {
+    local suite began
+    trap stop_server EXIT
+    for suite in "$@"; do
+        passed=0
+        failed=0
+        began=$(date +%s)
+        case $with_server in
+            *" $suite "*) start_server || echo "could not start a server for the tests" >"$out/$suite.log" ;;
+        esac
+        "suite_$suite"
+        [ $((passed + failed)) -gt 0 ] || failed=1
+        {
+            printf '%-12s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
+            [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log"
+        } 2>/dev/null
+        echo "$suite $passed $failed" >>"$tally"
+    done
+}
+
+tally=$(mktemp "$out/tally.XXXXXX")
+if [ "${1:-}" = --fast ]; then
+    # shellcheck disable=SC2086  # words
+    set -- $fast
+    # shellcheck disable=SC2034  # suites.sh asks for it
+    fast_e2e=yes
+fi
+export GATEWAY_PORT_BASE=${GATEWAY_PORT_BASE:-$(free_ports 10)} E2E_PORT_BASE=${E2E_PORT_BASE:-$(free_ports 100)}
 if [ $# -gt 0 ]; then
     suites=$*
+    (run_suites "$@")
 else
-    suites="lint unit fuzz regress isolation pgtap trace trust verify crossruntime gateway sanitize sidecar charts pods e2e"
+    suites=${lanes[*]}
+    for lane in "${lanes[@]}"; do
+        # shellcheck disable=SC2086  # words
+        (run_suites $lane) &
+    done
+    wait
 fi
-start_server || { cat "$out/initdb.log" >&2; fail "could not start a server for the tests"; }
+
 total_passed=0
 total_failed=0
 for suite in $suites; do
-    passed=0
-    failed=0
-    began=$(date +%s)
-    "suite_$suite"
-    [ $((passed + failed)) -gt 0 ] || failed=1
-    printf '%-10s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
-    if [ "$failed" -gt 0 ]; then
-        tail -n 80 "$out/$suite.log" 2>/dev/null
+    if ! counts=$(grep "^$suite " "$tally"); then
+        echo "$suite did not end"
+        counts="$suite 0 1"
     fi
+    read -r _ passed failed <<<"$counts"
     total_passed=$((total_passed + passed))
     total_failed=$((total_failed + failed))
 done
+rm -f "$tally"
 echo "$total_passed passed, $total_failed failed"
 [ "$total_failed" -eq 0 ]

@@ -152,7 +152,7 @@ def house():
             for folder in sorted(folder for folder in floor if floor[folder] == height):
                 targets = sorted((target for (source, target) in edges if source == folder), key=lambda target: (-floor[target], target))
                 arrow = f" ──► {' '.join(targets)}" if targets else ""
-                lines.append(f"  {height} │ {(folder or '(top)') :<10}{arrow}")
+                lines.append(f"  {height} │ {(folder or '(top)') :<10}{arrow}".rstrip())
     return "\n".join(lines)
 
 

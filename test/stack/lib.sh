@@ -111,3 +111,24 @@ stop_process() {
 sql() {
     "$pg_bin/psql" -X -q -At -v ON_ERROR_STOP=1 "host=127.0.0.1 port=$pg_port user=postgres dbname=${1:-reason}"
 }
+
+# free_ports COUNT: the first of so many ports in a row that nobody listens on, below those that the kernel hands out
+free_ports() {
+    python3 - "$1" <<'PYTHON'
+import random, socket, sys
+count = int(sys.argv[1])
+while True:
+    first = random.randrange(15000, 32000 - count)
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for offset, taken in enumerate(sockets):
+            taken.bind(("127.0.0.1", first + offset))
+    except OSError:
+        continue
+    finally:
+        for taken in sockets:
+            taken.close()
+    print(first)
+    break
+PYTHON
+}

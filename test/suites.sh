@@ -1,0 +1,205 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # what check.sh sets
+# What each suite of the tests runs. Sourced by check.sh, which sets root, out, python, pg_bin, pg_root and server_port.
+#
+# A suite is a function suite_NAME. It leaves its output in $out/NAME.log and says by count() how many passed and
+# failed; a suite that ran nothing counts as a failure.
+
+passed=0
+failed=0
+# Adds to the counts, which are taken from what the runners say.
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+}
+
+# The last "N passed, N failed" of a log, as our own runners write it
+count_plain() {
+    local line
+    line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$1" | tail -1)
+    [ -n "$line" ] || return 1
+    count "$(echo "$line" | cut -d' ' -f1)" "$(echo "$line" | cut -d' ' -f3)"
+}
+
+run_pytest() {
+    local log=$1
+    shift
+    "$python" -m pytest -q --maxfail=20 --durations=10 -p no:cacheprovider --tb=short "$@" >"$log" 2>&1
+    local status=$? summary ok bad
+    summary=$(tail -1 "$log")
+    ok=$(echo "$summary" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
+    bad=$(echo "$summary" | grep -Eo '[0-9]+ (failed|errors?)' | awk '{n += $1} END {print n + 0}')
+    [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
+    count "${ok:-0}" "${bad:-0}"
+    [ "$status" -eq 0 ]
+}
+
+suite_lint() {
+    local log=$out/lint.log name
+    : >"$log"
+    check() {
+        name=$1
+        shift
+        if "$@" >>"$log" 2>&1; then
+            count 1 0
+        else
+            echo "failed: $name" >>"$log"
+            count 0 1
+        fi
+    }
+    # shellcheck disable=SC2046  # file names of ours, without spaces
+    check shellcheck shellcheck -x -P "$root" $(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh' -not -path './.build/*')
+    check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+        --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' \
+        extension sidecar gateway/module
+    check python "$python" -m compileall -q test
+    check "arrows between folders" "$python" test/lint/includes.py
+    check "names in comments" "$python" test/lint/comments.py
+    command -v man >/dev/null && check "manual pages" manual_pages
+    command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
+    return 0
+}
+
+# What groff says of them.
+manual_pages() {
+    local page said bad=0
+    for page in sidecar/reason-sidecar.8 sidecar/verify/reason-verify.1; do
+        said=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$page" 2>&1 >/dev/null)
+        [ -z "$said" ] || {
+            echo "$page: $said"
+            bad=1
+        }
+    done
+    return $bad
+}
+
+# systemd takes the units, and they expose little (it counts from 0 to 100).
+systemd_unit() {
+    local directory unit status=0
+    directory=$(mktemp -d)
+    for unit in sidecar/reason-sidecar gateway/reason-gateway; do
+        sed -e "s|@bindir@|/bin|" -e "s|@sysconfdir@|/etc|" -e "s|@confdir@|/etc|" -e "s|/bin/reason-sidecar|/bin/true|" $unit.service.in >"$directory/${unit#*/}.service"
+        { systemd-analyze verify --man=no "$directory/${unit#*/}.service" &&
+            systemd-analyze security --offline=true --threshold=25 --no-pager "$directory/${unit#*/}.service"; } || status=1
+    done
+    rm -rf "$directory"
+    return $status
+}
+
+suite_unit() {
+    make -C test/unit check >"$out/unit.log" 2>&1
+    local status=$?
+    count_plain "$out/unit.log" || count 0 1
+    return $status
+}
+
+suite_fuzz() {
+    if make -C test/fuzz short >"$out/fuzz.log" 2>&1; then count 1 0; else
+        count 0 1
+        return 1
+    fi
+}
+
+# run_regress LOG PREFIX OPTION…: each test in a database of its own, PREFIX_TEST
+run_regress() {
+    local log=$1 prefix=$2 test status=0
+    local regress=$pg_root/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress
+    shift 2
+    : >"$log"
+    mkdir -p "$out/regress"
+    owned_by_service "$out/regress"
+    for test in test/regress/sql/*.sql; do
+        test=$(basename "$test" .sql)
+        if as_service "$regress" --bindir="$pg_bin" --host=127.0.0.1 --port="$server_port" --user=postgres \
+            --inputdir="$root/test/regress" --outputdir="$out/regress" --dbname="${prefix}_$test" "$@" "$test" >>"$log" 2>&1; then
+            count 1 0
+        else
+            cat "$out/regress/regression.diffs" >>"$log" 2>/dev/null
+            count 0 1
+            status=1
+        fi
+    done
+    return $status
+}
+
+suite_regress() { run_regress "$out/regress.log" regress --load-extension=reasoning_graph; }
+
+# Every look into PostgreSQL's caches misses, which needs a server with assertions. Installing the extension like that
+# would take minutes.
+suite_uncached() {
+    local test
+    for test in test/regress/sql/*.sql; do
+        test=uncached_$(basename "$test" .sql)
+        echo "CREATE DATABASE $test" | pg_port=$server_port sql postgres
+        echo "CREATE EXTENSION reasoning_graph" | pg_port=$server_port sql "$test"
+    done
+    PGOPTIONS='-c debug_discard_caches=1' run_regress "$out/uncached.log" uncached --use-existing
+}
+
+suite_isolation() {
+    local log=$out/isolation.log test status=0
+    local regress=$pg_root/lib/postgresql/15/lib/pgxs/src/test/isolation/pg_isolation_regress
+    : >"$log"
+    mkdir -p "$out/isolation"
+    owned_by_service "$out/isolation"
+    for test in test/isolation/specs/*.spec; do
+        test=$(basename "$test" .spec)
+        if as_service "$regress" --bindir="$pg_bin" --host=127.0.0.1 --port="$server_port" --user=postgres \
+            --inputdir="$root/test/isolation" --outputdir="$out/isolation" --dbname="isolation_${test//-/_}" \
+            --load-extension=reasoning_graph "$test" >>"$log" 2>&1; then
+            count 1 0
+        else
+            cat "$out/isolation/regression.diffs" "$out/isolation/output_iso/regression.diffs" >>"$log" 2>/dev/null
+            count 0 1
+            status=1
+        fi
+    done
+    return $status
+}
+
+suite_pgtap() {
+    local log=$out/pgtap.log test database status=0
+    : >"$log"
+    for test in test/pgtap/*.sql; do
+        database=pgtap_$(basename "$test" .sql)
+        {
+            echo "CREATE DATABASE $database" | pg_port=$server_port sql postgres
+            echo "CREATE EXTENSION reasoning_graph; CREATE EXTENSION pgtap" | pg_port=$server_port sql "$database"
+        } >>"$log" 2>&1
+        "$pg_bin/psql" -X -q -At -v ON_ERROR_STOP=1 -f "$test" "host=127.0.0.1 port=$server_port user=postgres dbname=$database" >"$out/pgtap.tap" 2>&1
+        local ended=$? planned ok bad
+        cat "$out/pgtap.tap" >>"$log"
+        planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out/pgtap.tap" | tail -1)
+        ok=$(grep -c '^ok ' "$out/pgtap.tap")
+        bad=$(grep -c '^not ok ' "$out/pgtap.tap")
+        if [ "$ended" -ne 0 ] || [ -z "$planned" ] || [ "$planned" -ne $((ok + bad)) ]; then
+            echo "$test: ended with $ended, planned ${planned:-nothing}, ran $((ok + bad))" >>"$log"
+            bad=$((bad + 1))
+        fi
+        count "$ok" "$bad"
+        [ "$bad" -eq 0 ] || status=1
+    done
+    return $status
+}
+
+suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
+suite_trust() { REASON_TEST_PORT=$server_port REASON_PG_BIN=$pg_bin run_pytest "$out/trust.log" test/trust; }
+suite_verify() { run_pytest "$out/verify.log" test/verify; }
+suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
+suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
+suite_sanitize() {
+    if test/sanitize/gateway.sh short >"$out/sanitize.log" 2>&1; then count 1 0; else
+        count 0 1
+        return 1
+    fi
+}
+suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
+suite_charts() {
+    test/charts.sh >"$out/charts.log" 2>&1
+    local status=$?
+    count_plain "$out/charts.log" || count 0 1
+    return $status
+}
+suite_pods() { run_pytest "$out/pods.log" test/pods; }
+# fast_e2e: one file of it
+suite_e2e() { run_pytest "$out/e2e.log" "test/e2e${fast_e2e:+/test_write.py}"; }
