@@ -234,6 +234,19 @@ report_ambiguous(const pg_uuid_t *id, const Candidates *candidates)
 			 errhint("Name the one that is meant with the parameter division.")));
 }
 
+/* Of several. */
+static GraphNode *
+choose_candidate(const Candidates *candidates, const pg_uuid_t *id, const GraphDivisions *divisions)
+{
+	GraphNode  *chosen = candidate_of_division(candidates, "default", strlen("default"));
+
+	if (chosen == NULL && divisions->own.data)
+		chosen = candidate_of_division(candidates, divisions->own.data, divisions->own.length);
+	if (chosen == NULL)
+		report_ambiguous(id, candidates);
+	return chosen;
+}
+
 GraphNode *
 graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division)
 {
@@ -245,15 +258,7 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 		drop_quarantined(graph, &candidates);
 	if (candidates.count == 0)
 		return NULL;
-	found = candidates.nodes[0];
-	if (candidates.count > 1)
-	{
-		found = candidate_of_division(&candidates, "default", strlen("default"));
-		if (found == NULL && divisions->own.data)
-			found = candidate_of_division(&candidates, divisions->own.data, divisions->own.length);
-		if (found == NULL)
-			report_ambiguous(id, &candidates);
-	}
+	found = candidates.count == 1 ? candidates.nodes[0] : choose_candidate(&candidates, id, divisions);
 	graph->division = found->division;
 	if (found->has_moved)
 		graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);

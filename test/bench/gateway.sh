@@ -43,7 +43,7 @@ declare -A url call
 url[node]=/reason/node/$node
 url[trace]=/reason/trace/$node
 url[write]=/reason/node
-call[node]="http_get_node(:caller, NULL, NULL, :request, NULL, :node)"
+call[node]="http_get_node(:caller, NULL, NULL, :request, NULL, :node, NULL)"
 call[trace]="http_get_trace(:caller, NULL, NULL, :request, NULL, :node, :query)"
 call[write]="http_post_node(:caller, NULL, NULL, :request, NULL, :body, NULL, NULL, NULL)"
 for workload in "${!call[@]}"; do

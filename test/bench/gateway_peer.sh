@@ -42,7 +42,7 @@ sql reason <<SQL
 CREATE SCHEMA peer;
 GRANT USAGE ON SCHEMA peer TO gateway;
 CREATE FUNCTION peer.reason_node(id uuid) RETURNS json LANGUAGE sql STABLE
-AS \$\$ SELECT body::json FROM reason.http_get_node('kernel', NULL, NULL, 'bench', NULL, \$1::text) \$\$;
+AS \$\$ SELECT body::json FROM reason.http_get_node('kernel', NULL, NULL, 'bench', NULL, \$1::text, NULL) \$\$;
 SQL
 node=$(echo "WITH n AS (SELECT reason.add_node(type => 'observation', author => 'bench', payload => '{\"text\": \"it rains\"}') AS id FROM generate_series(1, 5))
              SELECT id FROM n" | sql reason | tee "$RUN_DIR/nodes" | head -1)

@@ -158,6 +158,14 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         key = {"Idempotency-Key": str(uuid.uuid4())}
         met.call(("post", template), path_of(template), writes[template](), key)
         assert met.call(("post", template), path_of(template), other, key)[0] == 409
+    twin = str(uuid.uuid4())
+    for division in ("one", "two"):
+        kernel.post("/reason/node", {**writes["/reason/node"](), "id": twin, "division": division})
+    for method, template in met.operations():
+        if method == "get" and "{id}" in template and "/snapshot/" not in template:
+            status, body = met.call((method, template), path_of(template, twin))
+            assert (status, body["details"]["divisions"]) == (409, ["one", "two"])
+            assert met.call((method, template), path_of(template, twin) + "?division=two")[0] == 200
     os.kill(stack.pid("sidecar.pid"), signal.SIGSTOP)
     try:
         pending = kernel.post("/reason/snapshot", writes["/reason/snapshot"](), Prefer="wait=0")["snapshotId"]
