@@ -1,6 +1,6 @@
 /*
  * columns.h
- *		Columns of the tables, in the order of sql/10_tables.sql.
+ *		Columns of the tables, in the order of sql/tables.sql.
  */
 #ifndef REASON_GRAPH_COLUMNS_H
 #define REASON_GRAPH_COLUMNS_H

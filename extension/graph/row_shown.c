@@ -29,7 +29,7 @@
 
 PG_FUNCTION_INFO_V1(reason_row_shown);
 
-/* Columns of reason.annotation, in the order of sql/10_tables.sql. */
+/* Columns of reason.annotation, in the order of sql/tables.sql. */
 #define ANNOTATION_NO 1
 #define ANNOTATION_DIVISION 3
 #define ANNOTATION_TARGET_NO 4

@@ -43,7 +43,7 @@ graph_direction_of(const char *name)
 /*
  * What reason.visible_divisions() gives, without the cost of planning it: the
  * owner of the tables sees all, others what division_grant gives the roles
- * whose privileges they have (sql/20_roles.sql).
+ * whose privileges they have (sql/roles.sql).
  */
 GraphDivisions
 graph_divisions_of_user(Graph *graph)

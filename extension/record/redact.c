@@ -25,7 +25,7 @@
 
 PG_FUNCTION_INFO_V1(reason_redact);
 
-/* Columns of reason.pii_rule, in the order of sql/45_redact.sql. */
+/* Columns of reason.pii_rule, in the order of sql/redact.sql. */
 enum
 {
 	ATTNUM_CATEGORY = 2,

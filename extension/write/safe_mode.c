@@ -5,7 +5,7 @@
  *
  * Recovery to an earlier point, and promotion, begin a new timeline; a copy has
  * another system identifier.  Which ones the chains were last compared in stands in
- * table safe_mode (sql/83_safe_mode.sql).  A session looks there once, and again
+ * table safe_mode (sql/safe_mode.sql).  A session looks there once, and again
  * after the row was changed, which is announced as a change of the table.
  */
 #include "postgres.h"

@@ -67,10 +67,10 @@ def write_release(source, old, new):
         path.write_text(change(text))
 
     edit(source / "extension/reasoning_graph.control", lambda text: text.replace(f"'{old}'", f"'{new}'"))
-    tables, grants = source / "sql/10_tables.sql", source / "sql/99_grants.sql"
+    tables, grants = source / "sql/tables.sql", source / "sql/grants.sql"
     edit(tables, lambda text: text + TABLE + COLUMN)
     edit(tables, lambda text: re.sub(r"COMMENT ON TABLE reason.lease IS '[^']*';\n", CHANGED, text))
-    edit(source / "sql/95_dump.sql", lambda text: FUNCTION + text)
+    edit(source / "sql/dump.sql", lambda text: FUNCTION + text)
     edit(grants, lambda text: text + GRANTS)
     step = source / f"extension/reasoning_graph--{old}--{new}.sql"
     step.write_text(TABLE + COLUMN + CHANGED + FUNCTION + REGISTERED + GRANTS)

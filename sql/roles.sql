@@ -1,7 +1,7 @@
 -- Roles, and which divisions a caller may see.
 --
 -- Roles belong to the cluster, not to the database: they may exist already, and
--- DROP EXTENSION leaves them. What each may do stands in 99_grants.sql.
+-- DROP EXTENSION leaves them. What each may do stands in sql/grants.sql.
 
 DO $$
 DECLARE

@@ -2,7 +2,7 @@
 --
 -- Everything here is written once and never changed, except the few tables that
 -- hold state rather than record (snapshot.status and its companions, signer.status,
--- client, lease, sealer_state, idempotency_key); 15_append_only.sql enforces that.
+-- client, lease, sealer_state, idempotency_key); sql/append_only.sql enforces that.
 --
 -- Keys are laid out so that the division, the tenant, is part of every primary and
 -- unique key, while the walk along edges compares one 8-byte integer.
