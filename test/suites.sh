@@ -55,9 +55,15 @@ suite_lint() {
     check python "$python" -m compileall -q test
     check "arrows between folders" "$python" test/lint/includes.py
     check "names in comments" "$python" test/lint/comments.py
+    check "pieces of the schema" every_piece_is_ordered
     command -v man >/dev/null && check "manual pages" manual_pages
     command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
     return 0
+}
+
+# A piece that sql/order does not name would be left out without a word.
+every_piece_is_ordered() {
+    diff <(sed 's/ *#.*//; /^$/d' sql/order | sort) <(cd sql && find . -name '*.sql' | sed 's|^\./||' | sort)
 }
 
 # What groff says of them.
