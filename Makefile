@@ -10,6 +10,7 @@
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: an hour
 #   make check-long         the storms of the database's tests, for longer: half an hour
 #   make check-debian       the commands of docs/operations/debian.md on a minimal Debian, which it makes first: 10 minutes
+#   make debug              extension and sidecar for a debugger, in .build/debug
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
 #   make bench    benchmarks, each against a baseline measured in the same run
@@ -25,7 +26,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault house up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault debug house up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -41,6 +42,9 @@ check: packages-check private
 
 check-fast: packages-check private
 	@test/check.sh --fast
+
+debug: packages ## Extension and sidecar without optimisation and with assertions, in .build/debug
+	@test/stack/debug.sh
 
 house: ## The picture of the folders in docs/architecture.md, from the code
 	@/usr/bin/python3 test/lint/includes.py --house

@@ -48,7 +48,7 @@ wal_level = logical
 fsync = off
 autovacuum = off
 CONF
-as_service valgrind --quiet --trace-children=yes --leak-check=no --error-limit=no --num-callers=24 \
+as_service valgrind --quiet --trace-children=yes --leak-check=no --error-limit=no --num-callers=24 --fullpath-after="$root/" \
     --log-file="$directory/report.%p" "$pg_bin/postgres" -D "$directory/data" >"$directory/log" 2>&1 &
 server=$!
 for _ in $(seq 600); do
@@ -72,14 +72,12 @@ fi
 
 # A report is a paragraph of which "==PID== " begins each line. Ours are those where the innermost function outside the C
 # library is in one of our files: PostgreSQL's own code has some reports of its own, whoever called it.
-ours=$(cd extension && printf '%s|' *.c)
-sed -E 's/^==[0-9]+== ?//' "$directory"/report.* | awk -v RS= -v ours="${ours%|}" '
-    BEGIN { count = split(ours, files, "|"); for (i = 1; i <= count; i++) known[files[i]] = 1 }
+sed -E 's/^==[0-9]+== ?//' "$directory"/report.* | awk -v RS= '
     {
         lines = split($0, line, "\n")
         for (i = 1; i <= lines; i++)
             if (line[i] ~ /^   (at|by) / && line[i] !~ /vgpreload/) {
-                if (match(line[i], /\([a-z0-9_]+\.c:/) && substr(line[i], RSTART + 1, RLENGTH - 2) in known) {
+                if (line[i] ~ /\(extension\//) {
                     print $0 "\n"
                     found = 1
                 }
