@@ -7,6 +7,7 @@ server closed while it was idle is no lost request: an HTTP client opens another
 import contextlib
 import http.client
 import random
+import ssl
 import threading
 import time
 import uuid
@@ -17,7 +18,7 @@ from pods import wait_for
 
 # How long a Service goes on handing out a pod that is ending, and how long the pods of these tests wait for that.
 LATE, DRAIN = 1.0, 2
-CLOSED_WHILE_IDLE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+CLOSED_WHILE_IDLE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
 
 
 class Load:
