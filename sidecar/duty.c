@@ -72,7 +72,7 @@ static enum progress take_turns(struct worker *worker, struct rest rests[], int 
         long began = clock_us();
 
         if (rests[i].until_ms > began / 1000) {
-            worked->failed = true;
+            worked->failed = worked->failed || !stage->gate;
             if (rests[i].until_ms - began / 1000 < *wait_ms)
                 *wait_ms = (int)(rests[i].until_ms - began / 1000);
             if (stage->gate)
@@ -97,7 +97,8 @@ static enum progress take_turns(struct worker *worker, struct rest rests[], int 
             rests[i].ms = 0;
             break;
         case PROGRESS_FAILED:
-            worked->failed = true;
+            /* behind a gate that is shut nobody can do more */
+            worked->failed = worked->failed || !stage->gate;
             rests[i].ms = rests[i].ms == 0 ? REST_LEAST_MS : rests[i].ms * 2 > REST_MOST_MS ? REST_MOST_MS : rests[i].ms * 2;
             rests[i].until_ms = clock_ms() + jittered(rests[i].ms);
             if (rests[i].ms < *wait_ms)

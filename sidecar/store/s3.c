@@ -62,22 +62,26 @@ static bool hash_piece(void *context, const void *bytes, size_t length)
     return EVP_DigestUpdate(hashing->context, bytes, length) == 1;
 }
 
+struct finding {
+    const char *key;
+    bool found;
+};
+
 static bool find(void *context, const char *key, const char *version)
 {
-    const char **wanted = context;
+    struct finding *finding = context;
 
     (void)version;
-    if (!strcmp(key, *wanted))
-        *wanted = NULL;
-    return *wanted != NULL;
+    finding->found = finding->found || !strcmp(key, finding->key);
+    return !finding->found;
 }
 
 /* Whether a listing too has an object of that name: bytes alone may be whatever a proxy answers with. */
 static bool is_listed(struct s3_store *s3, const char *key)
 {
-    const char *wanted = key;
+    struct finding finding = {.key = key};
 
-    return s3_list(&s3->store, key, NULL, find, &wanted) && !wanted;
+    return s3_list(&s3->store, key, NULL, find, &finding) && finding.found;
 }
 
 /* Reads what is there (stored->version, or the newest) and compares it; takes its version id. *missing: S3 says that there is nothing. */
