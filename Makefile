@@ -9,7 +9,7 @@
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: an hour
 #   make check-long         the storms of the database's tests, for longer: half an hour
-#   make check-debian       the commands of docs/operations/debian.md on a minimal Debian, which it makes first: 10 minutes
+#   make check-debian       the commands of docs/for-operators/debian.md on a minimal Debian, which it makes first: 10 minutes
 #   make debug              extension and sidecar for a debugger, in .build/debug
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes

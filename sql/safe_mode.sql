@@ -276,7 +276,7 @@ BEGIN
     fault := reason.recovery_fault(registry);
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('cannot recover: %s', fault),
-            HINT = 'See "Rebuilding into an empty database" in docs/sidecar.md.';
+            HINT = 'See "Rebuilding into an empty database" in docs/for-operators/sidecar.md.';
     END IF;
     IF registry IS NULL AND NOT EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = event ->> 'signerId') THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',

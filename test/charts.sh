@@ -20,7 +20,7 @@ check() {
 runbooks_exist() {
     local alert ok=0
     while read -r alert; do
-        [ -f "docs/runbooks/$alert.md" ] || { echo "no runbook for $alert"; ok=1; }
+        [ -f "docs/for-operators/runbooks/$alert.md" ] || { echo "no runbook for $alert"; ok=1; }
     done < <(sed -n 's/.*- alert: *//p' $chart/files/alerts.yaml)
     return $ok
 }

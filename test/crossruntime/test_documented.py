@@ -1,4 +1,4 @@
-"""The reference code in docs/canonical-json.md does what the page says: it is taken from there and run."""
+"""The reference code in docs/for-auditors/canonical-json.md does what the page says: it is taken from there and run."""
 import json
 import pathlib
 import re
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/canonical-json.md").read_text()
+PAGE = (ROOT / "docs/for-auditors/canonical-json.md").read_text()
 VECTORS = sorted((ROOT / "test/vectors/jcs/input").glob("*.json"))
 
 # more than the vectors hold: every form of a number, and names in an order of their own

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Run the commands of docs/operations/debian.md, block by block, on a minimal Debian.
+# Run the commands of docs/for-operators/debian.md, block by block, on a minimal Debian.
 #
 # The Debian is made by mmdebstrap, once, and kept in .build/images; what the page does to it is laid over it in memory and
 # gone afterwards. All runs in mount and process namespaces of its own and, once packages are installed, without a network.
 # systemd cannot run there: test/debian/systemctl does what the units say. Needs root, and a network for the packages.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-page=$root/docs/operations/debian.md
+page=$root/docs/for-operators/debian.md
 base=$root/.build/images/debian-minbase
 
 if [ "$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null; then

@@ -11,7 +11,7 @@
 # Certificates revoked by RUN_DIR/tls/crl.pem, if it is there, are refused.
 #
 # Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
-# and demonstration; docs/gateway.md and docs/sidecar.md have the real thing.
+# and demonstration; docs/for-operators/gateway.md and docs/for-operators/sidecar.md have the real thing.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
