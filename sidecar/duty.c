@@ -5,9 +5,11 @@
  * while, longer each time and with jitter, and does not hold up the others. The thread of the duty "seal" sleeps at
  * the doorbell and wakes the others of this process.
  */
-#include "clock.h"
-#include "doorbell.h"
-#include "log.h"
+#include "duty.h"
+
+#include "base/clock.h"
+#include "base/doorbell.h"
+#include "base/log.h"
 #include "stage/stage.h"
 
 #include <sodium.h>

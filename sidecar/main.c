@@ -6,11 +6,12 @@
  *   SIGHUP           read the configuration again: log level and format; signer, stores and Kafka's producer are opened
  *                    anew, with the credentials that are in their files now
  */
-#include "clock.h"
-#include "doorbell.h"
-#include "http.h"
+#include "base/clock.h"
+#include "base/doorbell.h"
+#include "base/log.h"
+#include "duty.h"
 #include "kubernetes/lease.h"
-#include "log.h"
+#include "net/http.h"
 #include "recover.h"
 #include "stage/stage.h"
 #include "tracing/tracing.h"
@@ -37,60 +38,6 @@
 /* The server ends a session that sleeps for so much longer than it was to. */
 #define OVERSLEPT_MS 10000
 #define MMAP_BYTES (128 * 1024)
-
-bool sidecar_open_store(struct sidecar *sidecar)
-{
-    const struct store_options options = {sidecar->config.store_url, sidecar->config.store_lock_mode, sidecar->config.store_lock_days};
-    int reloads = atomic_load(&sidecar->reloads);
-
-    if (sidecar->store && sidecar->store_reloads != reloads) {
-        sidecar->store->close(sidecar->store);
-        sidecar->store = NULL;
-    }
-    if (!sidecar->store)
-        sidecar->store = store_open(&sidecar->config, &options);
-    sidecar->store_reloads = reloads;
-    atomic_store(&sidecar->store_ready, sidecar->store != NULL);
-    return sidecar->store != NULL;
-}
-
-/* The registered key must be the signer's: a sidecar with another key signs nothing. */
-static bool key_is_registered(struct sidecar *sidecar, struct db *db)
-{
-    const char *parameters[] = {sidecar->config.signer_id};
-    char hex[2 * PUBLIC_KEY_LENGTH + 1];
-    bool ok;
-    PGresult *result = db_call(db, "SELECT encode(reason.signing_key($1), 'hex')", 1, parameters, NULL);
-
-    if (!result)
-        return false;
-    sodium_bin2hex(hex, sizeof(hex), sidecar->signer->public_key, PUBLIC_KEY_LENGTH);
-    ok = PQntuples(result) == 1 && !strcmp(PQgetvalue(result, 0, 0), hex);
-    PQclear(result);
-    if (!ok) {
-        log_error("signer \"%s\" is registered with another key than this sidecar has", sidecar->config.signer_id);
-        metrics_add(METRIC_SIGNATURES_REFUSED, 1);
-    }
-    return ok;
-}
-
-bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
-{
-    int reloads = atomic_load(&sidecar->reloads);
-
-    if (sidecar->signer && sidecar->signer_reloads != reloads) {
-        sidecar->signer->close(sidecar->signer);
-        sidecar->signer = NULL;
-        sidecar->signer_registered = false;
-    }
-    if (!sidecar->signer)
-        sidecar->signer = signer_open(&sidecar->config);
-    sidecar->signer_reloads = reloads;
-    if (sidecar->signer && !sidecar->signer_registered)
-        sidecar->signer_registered = key_is_registered(sidecar, db);
-    atomic_store(&sidecar->signer_ready, sidecar->signer && sidecar->signer_registered);
-    return sidecar->signer && sidecar->signer_registered;
-}
 
 static bool is_ready(struct sidecar *sidecar)
 {
@@ -285,9 +232,10 @@ static bool check_counterparts(struct sidecar *sidecar)
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "check", .timeout_ms = sidecar->config.database_timeout_ms};
     bool database = db_connect(&db), signer, store, archive = true, kafka = true, kubernetes = true;
 
-    signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config)) != NULL;
-    if (database && signer)
-        signer = key_is_registered(sidecar, &db);
+    if (database)
+        signer = sidecar_open_signer(sidecar, &db);
+    else
+        signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config)) != NULL;
     store = sidecar_open_store(sidecar) && sidecar->store->check(sidecar->store);
     if (sidecar->config.archive_url[0]) {
         const struct store_options options = {sidecar->config.archive_url, sidecar->config.archive_lock_mode, sidecar->config.archive_lock_days};

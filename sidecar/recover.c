@@ -7,8 +7,8 @@
  */
 #include "recover.h"
 
-#include "log.h"
-#include "witness/witness.h"
+#include "base/log.h"
+#include "readback/readback.h"
 
 #include <jansson.h>
 #include <sodium.h>

@@ -2,7 +2,7 @@
 #ifndef SIDECAR_RECOVER_H
 #define SIDECAR_RECOVER_H
 
-#include "sidecar.h"
+#include "stage/worker.h"
 
 /*
  * Brings back what a restored database has forgotten: segments from the archive, later events from Kafka, documents of

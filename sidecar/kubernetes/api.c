@@ -1,9 +1,9 @@
 /* api.c: requests to the Kubernetes API. */
-#include "api.h"
+#include "kubernetes/api.h"
 
-#include "../http.h"
-#include "../log.h"
-#include "../metrics.h"
+#include "net/http.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 #include <sodium.h>
 #include <stdio.h>

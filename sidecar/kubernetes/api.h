@@ -6,7 +6,7 @@
 #ifndef SIDECAR_KUBERNETES_API_H
 #define SIDECAR_KUBERNETES_API_H
 
-#include "../config.h"
+#include "base/config.h"
 
 #include <jansson.h>
 

@@ -11,13 +11,13 @@
  *   2/15 of it        how often it is renewed, or looked at
  *   twice lease_s     without an answer for so long, a sidecar tries without the Lease
  */
-#include "lease.h"
+#include "kubernetes/lease.h"
 
-#include "../clock.h"
-#include "../doorbell.h"
-#include "../log.h"
-#include "../metrics.h"
-#include "api.h"
+#include "base/clock.h"
+#include "base/doorbell.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "kubernetes/api.h"
 
 #include <pthread.h>
 #include <sodium.h>

@@ -12,7 +12,7 @@
 #ifndef SIDECAR_KUBERNETES_LEASE_H
 #define SIDECAR_KUBERNETES_LEASE_H
 
-#include "../config.h"
+#include "base/config.h"
 
 /* Starts the thread, if a Lease is configured; false after logging why not. */
 bool kube_lease_start(const struct config *config, const char *identity);

@@ -5,10 +5,10 @@
  * the hash; DIGEST belongs to ED25519_PH_SHA_512 and is another signature. JSON 1.1 over POST, signed with SigV4.
  * https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
  */
-#include "remote.h"
+#include "signer/remote.h"
 
-#include "../log.h"
-#include "../store/sigv4.h"
+#include "base/log.h"
+#include "net/sigv4.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>

@@ -1,7 +1,7 @@
 /* local.c: a signing key in a file. For development; a key on disk is no production signer. */
-#include "signer.h"
+#include "signer/signer.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

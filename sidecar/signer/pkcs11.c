@@ -5,11 +5,11 @@
  * draws them at random), so the token is found by its label, each time a session is opened. A session that is lost, or
  * a token that was removed and came back, is noticed by the failing call: one new login is tried before it counts.
  */
-#include "pkcs11_key.h"
-#include "signer.h"
+#include "signer/pkcs11_key.h"
+#include "signer/signer.h"
 
-#include "../http.h"
-#include "../log.h"
+#include "net/http.h"
+#include "base/log.h"
 
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>

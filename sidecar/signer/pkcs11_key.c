@@ -1,5 +1,5 @@
 /* pkcs11_key.c: EC_PARAMS and EC_POINT of an Ed25519 key, as tokens write them. */
-#include "pkcs11_key.h"
+#include "signer/pkcs11_key.h"
 
 #include <string.h>
 

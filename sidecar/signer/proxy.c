@@ -3,10 +3,10 @@
  *
  * POST {base}/sign {signerId, algorithm, digest} → {signature, signerId}; GET {base}/publicKeys/{signerId}.
  */
-#include "remote.h"
+#include "signer/remote.h"
 
-#include "../log.h"
-#include "../store/sigv4.h"
+#include "base/log.h"
+#include "net/sigv4.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* public_key.c: the forms of public keys that signers answer with. */
-#include "signer.h"
+#include "signer/signer.h"
 
 #include <ctype.h>
 #include <sodium.h>

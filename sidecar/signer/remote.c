@@ -1,8 +1,8 @@
 /* remote.c: what signers behind an HTTP API share. */
-#include "remote.h"
+#include "signer/remote.h"
 
-#include "../log.h"
-#include "../metrics.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 #include <sodium.h>
 #include <stdio.h>

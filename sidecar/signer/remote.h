@@ -2,9 +2,9 @@
 #ifndef SIDECAR_REMOTE_H
 #define SIDECAR_REMOTE_H
 
-#include "signer.h"
+#include "signer/signer.h"
 
-#include "../http.h"
+#include "net/http.h"
 
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
 /* signer.c: which signer is configured. */
-#include "signer.h"
+#include "signer/signer.h"
 
 #include <string.h>
 

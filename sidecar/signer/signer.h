@@ -8,7 +8,7 @@
 #ifndef SIDECAR_SIGNER_H
 #define SIDECAR_SIGNER_H
 
-#include "../config.h"
+#include "base/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>

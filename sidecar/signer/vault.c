@@ -6,9 +6,9 @@
  * GET /v1/{mount}/keys/{key} → data.keys.<version>.public_key (base64 of the 32 bytes), data.latest_version.
  * The version is that of the configuration, or the latest when the signer is opened; a rotation does not change it.
  */
-#include "remote.h"
+#include "signer/remote.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <sodium.h>
 #include <stdio.h>

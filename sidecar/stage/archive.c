@@ -9,9 +9,9 @@
  *
  * When nothing is to be archived, segments that are there are brought under the rule that their division has now.
  */
-#include "stage.h"
+#include "stage/stage.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>
@@ -73,7 +73,7 @@ static bool rewind_text(void *context)
     return true;
 }
 
-/* columns of segments_to_archive() */
+/* Columns of segment_to_archive(). */
 enum { DIVISION, FIRST, LAST, PREFIX, RETAIN_UNTIL, LEGAL_HOLD };
 
 static PGresult *claim(struct worker *worker, const char *token)

@@ -11,13 +11,13 @@
  *
  * An event that the brokers' limits can never take is parked, with the reason, and its chain goes on.
  */
-#include "stage.h"
+#include "stage/stage.h"
 
-#include "../clock.h"
-#include "../doorbell.h"
-#include "../kafka.h"
-#include "../log.h"
-#include "traced.h"
+#include "base/clock.h"
+#include "base/doorbell.h"
+#include "net/kafka.h"
+#include "base/log.h"
+#include "stage/traced.h"
 
 #include <stdio.h>
 #include <stdlib.h>

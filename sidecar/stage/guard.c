@@ -6,11 +6,11 @@
  * failure. Where a restore or a promotion can be told (system identifier, timeline), nothing is sealed until every
  * witness has answered; where nothing points to one, those who do not answer at once hold nothing up.
  */
-#include "stage.h"
+#include "stage/stage.h"
 
-#include "../clock.h"
-#include "../log.h"
-#include "../witness/witness.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "readback/readback.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* seal.c: events get their place in the chain of their division: order and hash, durable before anything is signed. */
-#include "stage.h"
+#include "stage/stage.h"
 
-#include "traced.h"
+#include "stage/traced.h"
 
 #include <stdio.h>
 #include <stdlib.h>

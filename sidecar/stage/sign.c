@@ -7,12 +7,12 @@
  * A crash between signing and recording leaves seals without a signature, which the next turn signs: Ed25519 gives
  * the same signature again.
  */
-#include "stage.h"
+#include "stage/stage.h"
 
-#include "traced.h"
+#include "stage/traced.h"
 
-#include "../clock.h"
-#include "../log.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #ifndef SIDECAR_STAGE_H
 #define SIDECAR_STAGE_H
 
-#include "../sidecar.h"
+#include "stage/worker.h"
 
 /* What a stage did in one turn. TRIED: nothing but attempts that failed; each item waits by itself for its next. */
 enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_TRIED, PROGRESS_FAILED };
@@ -37,8 +37,5 @@ void sign_refused(struct worker *worker);
 
 /* Whether the brokers answer and know the topic; logged when not. */
 bool emit_check(const struct config *config);
-
-/* The thread of a duty: leads or waits, works or sleeps. */
-void *duty_run(void *worker);
 
 #endif

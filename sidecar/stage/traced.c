@@ -1,5 +1,5 @@
 /* traced.c: spans of events, as children of the requests that caused them. */
-#include "traced.h"
+#include "stage/traced.h"
 
 #include <stdlib.h>
 

@@ -7,8 +7,8 @@
 #ifndef SIDECAR_STAGE_TRACED_H
 #define SIDECAR_STAGE_TRACED_H
 
-#include "../tracing/tracing.h"
-#include "stage.h"
+#include "tracing/tracing.h"
+#include "stage/stage.h"
 
 /* Microseconds since 1970; ended_us 0: not done, no span. */
 struct work_time {

@@ -4,10 +4,10 @@
  * Each step is recorded before the next begins, and each may be done again: the signature is the same, and the store
  * takes the same bytes under the same name for success.
  */
-#include "stage.h"
+#include "stage/stage.h"
 
-#include "../log.h"
-#include "../tracing/tracing.h"
+#include "base/log.h"
+#include "tracing/tracing.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
  * The metadata lie beside the object, <object>.meta.json, and are written first, so that an object
  * is never without them.
  */
-#include "file.h"
+#include "store/file.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

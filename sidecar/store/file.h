@@ -2,7 +2,7 @@
 #ifndef SIDECAR_FILE_H
 #define SIDECAR_FILE_H
 
-#include "store.h"
+#include "store/store.h"
 
 struct file_store {
     struct store store;

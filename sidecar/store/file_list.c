@@ -1,8 +1,8 @@
 /* file_list.c: what a directory holds, in the order of the objects' names, and its bytes. */
-#include "file.h"
+#include "store/file.h"
 
-#include "../log.h"
-#include "../plain_file.h"
+#include "base/log.h"
+#include "base/plain_file.h"
 
 #include <dirent.h>
 #include <errno.h>

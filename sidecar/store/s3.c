@@ -7,9 +7,9 @@
  * can be told apart by its id only, so that is what is recorded, and a store that gives none is refused.
  * Larger objects go in parts (s3_multipart.c): nothing is held in memory but one part.
  */
-#include "s3.h"
+#include "store/s3.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>

@@ -7,26 +7,13 @@
 #ifndef SIDECAR_S3_H
 #define SIDECAR_S3_H
 
-#include "s3_request.h"
-#include "store.h"
-#include "xml.h"
+#include "store/s3_request.h"
+#include "store/store.h"
+#include "store/xml.h"
 
 /* S3: version ids have at most 1,024 bytes. */
 #define S3_VERSION_SIZE sizeof(((struct stored *)0)->version)
 #define S3_UPLOAD_SIZE 512
-
-struct s3_store {
-    struct store store;
-    struct http *http;
-    char bucket[64], prefix[512], region[64];
-    char host[400], base_url[512], path_prefix[80];
-    char *credentials_file;
-    char lock_mode[16];         /* "": no object lock */
-    int lock_days;
-    bool if_none_match;
-    int timeout_ms;
-    long long multipart_bytes;
-};
 
 /* Whether there is an object of that name now, when it is not certain that it was put. */
 enum presence {

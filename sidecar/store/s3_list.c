@@ -4,10 +4,10 @@
  * Versions are listed, not objects: a delete marker hides an object from a listing of objects without removing it.
  * What is no listing, or a page without an end or a next, is an error, and never an empty bucket.
  */
-#include "s3.h"
+#include "store/s3.h"
 
-#include "../clock.h"
-#include "../log.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
  * S3: 1 to 10,000 parts, each of 5 MiB at least but the last. The whole is hashed as its parts are sent, and only if it
  * is what was frozen are the parts made an object.
  */
-#include "s3.h"
+#include "store/s3.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>

@@ -4,7 +4,7 @@
  * Both name the version, for a delete marker may hide the object. S3 asks for a checksum of the body. It answers with
  * nothing, as anybody may: so what holds now is read back.
  */
-#include "s3.h"
+#include "store/s3.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>

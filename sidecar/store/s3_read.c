@@ -3,9 +3,9 @@
  *
  * They are read in ranges: the time limit of a request then holds for a range, and not for an object of any size.
  */
-#include "s3.h"
+#include "store/s3.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>

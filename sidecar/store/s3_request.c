@@ -1,7 +1,8 @@
 /* s3_request.c: one request to the S3 API, signed; what its answer says when it failed; what requests are made of. */
-#include "s3.h"
+#include "store/s3_request.h"
 
-#include "../log.h"
+#include "base/log.h"
+#include "store/xml.h"
 
 #include <sodium.h>
 #include <stdio.h>

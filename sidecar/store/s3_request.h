@@ -2,15 +2,26 @@
 #ifndef SIDECAR_S3_REQUEST_H
 #define SIDECAR_S3_REQUEST_H
 
-#include "../http.h"
-#include "sigv4.h"
-#include "store.h"
+#include "net/http.h"
+#include "net/sigv4.h"
+#include "store/store.h"
 
 #include <time.h>
 
 #define S3_METADATA_MOST 12
 
-struct s3_store;
+struct s3_store {
+    struct store store;
+    struct http *http;
+    char bucket[64], prefix[512], region[64];
+    char host[400], base_url[512], path_prefix[80];
+    char *credentials_file;
+    char lock_mode[16];         /* "": no object lock */
+    int lock_days;
+    bool if_none_match;
+    int timeout_ms;
+    long long multipart_bytes;
+};
 
 struct s3_request {
     const char *method;

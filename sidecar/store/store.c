@@ -1,7 +1,7 @@
 /* store.c: which store a URL names, and what all of them do alike. */
-#include "store.h"
+#include "store/store.h"
 
-#include "../log.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>

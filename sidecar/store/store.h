@@ -6,15 +6,12 @@
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H
 
-#include "../config.h"
+#include "base/config.h"
+#include "base/pair.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
-
-struct pair {
-    const char *name, *value;
-};
 
 struct object {
     const char *key;            /* such as snapshots/<division>/<id>.json */

@@ -1,5 +1,5 @@
 /* xml.c: one pass over a document, with the path of names that are open and the text of the innermost. */
-#include "xml.h"
+#include "store/xml.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* context.c: reading traceparent, and sampling. */
-#include "context.h"
+#include "tracing/context.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -4,13 +4,13 @@
  * A batch goes when it is full or its first span has waited a second. When the collector is away or busy, the batch is
  * tried again a few times, and what comes meanwhile fills the queue, then is dropped. Nobody but this thread waits.
  */
-#include "export.h"
+#include "tracing/export.h"
 
-#include "../clock.h"
-#include "../http.h"
-#include "../log.h"
-#include "../metrics.h"
-#include "otlp.h"
+#include "base/clock.h"
+#include "net/http.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "tracing/otlp.h"
 
 #include <ctype.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 #ifndef SIDECAR_TRACING_EXPORT_H
 #define SIDECAR_TRACING_EXPORT_H
 
-#include "tracing.h"
+#include "tracing/tracing.h"
 
 /* Queues a copy; drops it when the queue is full. */
 void export_span(const struct span *span);

@@ -1,5 +1,5 @@
 /* otlp.c: spans in OTLP's JSON. */
-#include "otlp.h"
+#include "tracing/otlp.h"
 
 #include <jansson.h>
 #include <sodium.h>

@@ -7,7 +7,7 @@
 #ifndef SIDECAR_TRACING_OTLP_H
 #define SIDECAR_TRACING_OTLP_H
 
-#include "tracing.h"
+#include "tracing/tracing.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* span.c: spans in the making. */
-#include "export.h"
-#include "tracing.h"
+#include "tracing/export.h"
+#include "tracing/tracing.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #ifndef SIDECAR_TRACING_H
 #define SIDECAR_TRACING_H
 
-#include "../config.h"
-#include "context.h"
+#include "base/config.h"
+#include "tracing/context.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -134,6 +134,6 @@ def test_each_alert_has_its_case_and_its_runbook():
     names = {rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]}
     assert names == {alert for alert, _ in CASES}
     for name in names:
-        text = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+        text = (ROOT / "docs/for-operators/runbooks" / f"{name}.md").read_text()
         assert text.startswith(f"# {name}\n") and "**Look.**" in text and "**Do.**" in text
-    assert names == {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+    assert names == {path.stem for path in (ROOT / "docs/for-operators/runbooks").glob("*.md")}

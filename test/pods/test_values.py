@@ -41,7 +41,7 @@ def sidecar_settings(objects):
 
 
 def keys_of_the_sidecar():
-    text = (ROOT / "sidecar/config.c").read_text()
+    text = (ROOT / "sidecar/base/config.c").read_text()
     found = re.findall(r'^ +\{"(\w+)", "(\w+)", (?:TEXT|NUMBER|FLAG),', text, re.M)
     assert len(found) > 50
     return set(found)

@@ -16,7 +16,7 @@ def names(text):
 
 def documented():
     """Names in the table of the documentation, with what "…_x" stands for."""
-    table = (ROOT / "docs" / "sidecar.md").read_text().split("## Metrics")[1].split("Alert on")[0]
+    table = (ROOT / "docs/for-operators/sidecar.md").read_text().split("## Metrics")[1].split("Alert on")[0]
     found = set()
     for row in re.findall(r"^\| (.*?) \|", table, re.MULTILINE)[1:]:
         for name in re.findall(r"`([^`]+)`", row):

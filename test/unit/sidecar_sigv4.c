@@ -5,7 +5,7 @@
  */
 #include "check.h"
 
-#include "store/sigv4.h"
+#include "net/sigv4.h"
 
 #include <unistd.h>
 

@@ -1,0 +1,290 @@
+/*
+ * db.c: a connection to PostgreSQL.
+ *
+ * libpq's own calls wait for as long as the network keeps silent; these wait for a time. A network that takes what is
+ * sent and brings nothing back (half-open, as after a firewall has forgotten a connection) is noticed by that alone.
+ */
+#include "base/db.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A server gets so much longer than the statement's own limit to say that it was reached. */
+#define GRACE_MS 2000
+#define CONNECT_MS 10000
+#define HURRY_MS 3000
+/* How long a wait can go on before it looks whether the process is to end. */
+#define SLICE_MS 200
+
+static atomic_bool hurried;
+
+void db_hurry(void)
+{
+    atomic_store(&hurried, true);
+}
+
+/* Waits until the connection can be read (POLLIN) or written (POLLOUT); false when that took too long. */
+static bool wait_for(PGconn *connection, short events, long began_ms, int timeout_ms)
+{
+    for (;;) {
+        struct pollfd fd = {.fd = PQsocket(connection), .events = events};
+        int most_ms = atomic_load(&hurried) && timeout_ms > HURRY_MS ? HURRY_MS : timeout_ms;
+        long left_ms = began_ms + most_ms - clock_ms();
+
+        if (left_ms <= 0)
+            return false;
+        if (fd.fd < 0)
+            return true;
+        /* what the socket has to say, an error too, libpq finds out */
+        if (poll(&fd, 1, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS) > 0)
+            return true;
+    }
+}
+
+static PGconn *connect_within(const char *conninfo, int timeout_ms)
+{
+    PGconn *connection = PQconnectStart(conninfo);
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    long began_ms = clock_ms();
+
+    while (connection && PQstatus(connection) != CONNECTION_BAD && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED
+           && wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, began_ms, timeout_ms))
+        status = PQconnectPoll(connection);
+    return connection;
+}
+
+/* How a result comes: in one piece, or row by row as they arrive. */
+struct form {
+    int format;                 /* libpq's: 0 text, 1 binary */
+    row_taker *take;            /* NULL: in one piece */
+    void *context;
+};
+
+/* The statement's result, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time. */
+static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form)
+{
+    PGconn *connection = db->connection;
+    PGresult *result = NULL, *next;
+    long began_ms = clock_ms();
+    int timeout_ms = db->timeout_ms + GRACE_MS, unsent;
+
+    if (!PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format)
+        || (form->take && !PQsetSingleRowMode(connection)))
+        return PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
+    /* the server may want to be read before it takes more */
+    while ((unsent = PQflush(connection)) > 0) {
+        if (!wait_for(connection, POLLIN | POLLOUT, began_ms, timeout_ms))
+            return NULL;
+        if (!PQconsumeInput(connection))
+            break;
+    }
+    for (;;) {
+        while (PQisBusy(connection)) {
+            if (!wait_for(connection, POLLIN, began_ms, timeout_ms)) {
+                PQclear(result);
+                return NULL;
+            }
+            if (!PQconsumeInput(connection))
+                break;
+        }
+        next = PQgetResult(connection);
+        if (!next)
+            return result;
+        if (PQresultStatus(next) == PGRES_SINGLE_TUPLE) {
+            form->take(form->context, next);
+            PQclear(next);
+            continue;
+        }
+        PQclear(result);
+        result = next;
+    }
+}
+
+/*
+ * Of the session: a statement that hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
+ * sequential scans look so costly to the planner that it compiles them, for most of a second each time. A server that
+ * can no longer reach us, or whose answer we do not take, ends the session, and with it what the session has locked.
+ */
+static bool prepare(struct db *db)
+{
+    static const char settings[] =
+        "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', least($1::integer, 10000)::text, false),"
+        " set_config('client_min_messages', 'error', false), set_config('jit', 'off', false),"
+        " set_config('tcp_user_timeout', $1, false), set_config('tcp_keepalives_idle', '10', false),"
+        " set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false),"
+        " set_config('idle_session_timeout', $2, false)";
+    char timeout[16], idle[16];
+    const char *parameters[] = {timeout, idle};
+    PGresult *result;
+
+    snprintf(timeout, sizeof(timeout), "%d", db->timeout_ms);
+    snprintf(idle, sizeof(idle), "%d", db->idle_ms);
+    PQsetnonblocking(db->connection, 1);
+    result = db_call(db, settings, 2, parameters, NULL);
+    PQclear(result);
+    if (result && db->listen) {
+        result = db_call(db, "LISTEN reason_work", 0, NULL, NULL);
+        PQclear(result);
+    }
+    return result != NULL;
+}
+
+bool db_connect(struct db *db)
+{
+    if (db->connection && PQstatus(db->connection) == CONNECTION_OK)
+        return true;
+    db_close(db);
+    db->connection = connect_within(db->conninfo, db->timeout_ms < CONNECT_MS ? db->timeout_ms : CONNECT_MS);
+    if (!db->connection || PQstatus(db->connection) != CONNECTION_OK) {
+        bool failed = !db->connection || PQstatus(db->connection) == CONNECTION_BAD;
+
+        log_error("%s: cannot connect to the database: %s", db->name, failed ? PQerrorMessage(db->connection) : "it does not answer");
+        metrics_add(METRIC_DATABASE_FAILURES, 1);
+        db_close(db);
+        return false;
+    }
+    if (!prepare(db)) {
+        db_close(db);
+        return false;
+    }
+    db->connections++;
+    log_info("%s: connected to database \"%s\"", db->name, PQdb(db->connection));
+    return true;
+}
+
+void db_close(struct db *db)
+{
+    PQfinish(db->connection);
+    db->connection = NULL;
+}
+
+static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
+{
+    PGresult *result;
+    ExecStatusType status;
+
+    if (sqlstate)
+        sqlstate[0] = '\0';
+    if (!db->connection)
+        return NULL;
+    result = execute(db, statement, count, parameters, form);
+    status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return result;
+    if (sqlstate && PQresultErrorField(result, PG_DIAG_SQLSTATE))
+        snprintf(sqlstate, 6, "%s", PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");
+    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    if (!result || PQstatus(db->connection) != CONNECTION_OK)
+        db_close(db);
+    PQclear(result);
+    return NULL;
+}
+
+PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6])
+{
+    return call(db, statement, count, parameters, sqlstate, &(struct form){0});
+}
+
+PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters)
+{
+    return call(db, statement, count, parameters, NULL, &(struct form){.format = 1});
+}
+
+bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context)
+{
+    PGresult *result = call(db, statement, count, parameters, NULL, &(struct form){.take = take, .context = context});
+
+    PQclear(result);
+    return result != NULL;
+}
+
+/* Whether a notification was read; all that were are taken. */
+static bool take_notifications(struct db *db)
+{
+    PGnotify *notification;
+    bool any = false;
+
+    while (db->connection && (notification = PQnotifies(db->connection))) {
+        PQfreemem(notification);
+        any = true;
+    }
+    return any;
+}
+
+bool db_wait(struct db *db, int timeout_ms, int wake_fd)
+{
+    struct pollfd fds[2] = {{.fd = wake_fd, .events = POLLIN}, {.fd = db->connection ? PQsocket(db->connection) : -1, .events = POLLIN}};
+
+    /* one that came with the answer to the last call is no longer to be seen at the socket */
+    if (take_notifications(db))
+        return true;
+    if (poll(fds, 2, timeout_ms) <= 0)
+        return false;
+    if (fds[1].revents) {
+        if (!PQconsumeInput(db->connection)) {
+            log_error("%s: the database connection was lost: %s", db->name, PQerrorMessage(db->connection));
+            metrics_add(METRIC_DATABASE_FAILURES, 1);
+            db_close(db);
+            return true;
+        }
+        take_notifications(db);
+    }
+    return true;
+}
+
+static bool reserve(struct array *array, size_t more)
+{
+    size_t needed = array->length + more;
+    char *text;
+
+    if (needed <= array->capacity)
+        return true;
+    text = realloc(array->text, needed * 2);
+    if (!text)
+        return false;
+    array->text = text;
+    array->capacity = needed * 2;
+    return true;
+}
+
+bool array_add(struct array *array, const char *element)
+{
+    if (!reserve(array, 2 * strlen(element) + 4))
+        return false;
+    array->text[array->length] = array->length ? ',' : '{';
+    array->length++;
+    array->text[array->length++] = '"';
+    for (const char *p = element; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            array->text[array->length++] = '\\';
+        array->text[array->length++] = *p;
+    }
+    array->text[array->length++] = '"';
+    return true;
+}
+
+const char *array_end(struct array *array)
+{
+    if (!reserve(array, 3))
+        return NULL;
+    if (array->length == 0)
+        array->text[array->length++] = '{';
+    array->text[array->length++] = '}';
+    array->text[array->length] = '\0';
+    return array->text;
+}
+
+void array_free(struct array *array)
+{
+    free(array->text);
+    memset(array, 0, sizeof(*array));
+}

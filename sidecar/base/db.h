@@ -1,0 +1,55 @@
+/* db.h: a connection to PostgreSQL: calls with deadlines, notifications. One thread uses one connection. */
+#ifndef SIDECAR_BASE_DB_H
+#define SIDECAR_BASE_DB_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+struct db {
+    const char *conninfo;
+    const char *name;           /* of the work done with it, for the log and pg_stat_activity */
+    int timeout_ms;             /* of a statement, at the server; what does not answer by then, and a little, is given up */
+    int idle_ms;                /* the server ends a session that asks nothing for so long; 0: never */
+    bool listen;                /* to the doorbell */
+    PGconn *connection;         /* NULL while there is none */
+    unsigned connections;       /* made so far */
+};
+
+/* Connects unless connected; false: not now, logged. */
+bool db_connect(struct db *db);
+void db_close(struct db *db);
+
+/* From now on an answer that does not come within a few seconds is given up: the process is to end. */
+void db_hurry(void);
+
+/*
+ * Runs one statement with text parameters. NULL when it failed, which has been logged; a broken connection is closed.
+ * sqlstate, if not NULL, gets the five characters of the error, or "".
+ */
+PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6]);
+
+/* As db_call(), for one value in binary form. */
+PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters);
+
+/*
+ * As db_call(), and takes each row as it comes: libpq's buffer, which never shrinks, grows to the largest row, not to the
+ * whole. The row is freed afterwards. False: it failed, perhaps after some rows.
+ */
+typedef void row_taker(void *context, const PGresult *row);
+bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context);
+
+/* Waits for a notification, at most so long, or until wake_fd can be read. True: something came. */
+bool db_wait(struct db *db, int timeout_ms, int wake_fd);
+
+/* An array literal in the making: {"a","b"}. */
+struct array {
+    char *text;
+    size_t length, capacity;
+};
+
+bool array_add(struct array *array, const char *element);
+/* The literal, "{}" when nothing was added; NULL when out of memory. The array owns it. */
+const char *array_end(struct array *array);
+void array_free(struct array *array);
+
+#endif

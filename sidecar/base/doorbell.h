@@ -1,0 +1,34 @@
+/*
+ * doorbell.h: how work wakes those who do it.
+ *
+ * Between processes: writers end with reason.ring(), which notifies only if the sidecar sleeps, that is, if it holds
+ * the doorbell's advisory lock. doorbell_lock() takes that lock. It gets it only when no transaction is in flight
+ * that made work without ringing (writers hold it shared until they commit); from then on writers notify. The caller
+ * looks for work once more, waits, and lets go of the lock. A notification that is lost costs latency only.
+ *
+ * Within the process: doorbell_ring() wakes every duty that waits in doorbell_wait().
+ */
+#ifndef SIDECAR_BASE_DOORBELL_H
+#define SIDECAR_BASE_DOORBELL_H
+
+#include "base/db.h"
+
+bool doorbell_open(void);
+void doorbell_ring(void);
+/* Ends every wait, now and later. */
+void doorbell_stop(void);
+bool doorbell_stopped(void);
+
+/* Waits until a ring newer than *seen, or so long. */
+void doorbell_wait(unsigned long *seen, int timeout_ms);
+
+/* Waits for so long, whoever rings. */
+void doorbell_rest(int timeout_ms);
+
+/* Takes the lock: from now on writers notify. False: a writer is in flight, or another sidecar sleeps. */
+bool doorbell_lock(struct db *db);
+/* Waits for a notification, at most so long. */
+void doorbell_listen(struct db *db, int timeout_ms);
+void doorbell_unlock(struct db *db);
+
+#endif

@@ -1,0 +1,47 @@
+/* worker.h: what the threads share. */
+#ifndef SIDECAR_STAGE_WORKER_H
+#define SIDECAR_STAGE_WORKER_H
+
+#include "base/config.h"
+#include "base/db.h"
+#include "base/leader.h"
+#include "base/metrics.h"
+#include "signer/signer.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct sidecar {
+    struct config config;       /* what a reload may change is read under the locks below */
+    pthread_mutex_t signer_lock;
+    struct signer *signer;      /* NULL until it could be opened */
+    bool signer_registered;     /* its public key is that of the registry */
+    int signer_reloads;         /* when it was opened */
+    pthread_mutex_t store_lock;
+    struct store *store;        /* NULL until it could be opened */
+    int store_reloads;          /* when it was opened */
+    atomic_bool signer_ready, store_ready;
+    atomic_bool signer_failing; /* it is open, and did not sign what it was asked for last, or not rightly */
+    atomic_int reloads;         /* what was opened before the last is opened anew when it is used next */
+    atomic_long failing_since_ms[DUTY_COUNT];   /* 0: what the duty tried last succeeded; by the steady clock */
+    char holder[128];           /* of leases: host and process */
+};
+
+/* A duty's thread. */
+struct worker {
+    struct sidecar *sidecar;
+    enum duty duty;
+    struct db db;
+    pthread_t thread;
+    bool started;
+    unsigned compared;          /* the connection on which the chains were compared (stage/guard.c); 0: none */
+    bool tried;                 /* what failed last was an attempt at something that waits by itself */
+    void *state;                /* a stage's own, kept between turns */
+};
+
+/* A counterpart is opened when it is first needed, and again after a reload. Under its lock. */
+bool sidecar_open_store(struct sidecar *sidecar);
+bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
+
+#endif
