@@ -73,7 +73,8 @@ def write_release(source, old, new):
     edit(source / "sql/dump.sql", lambda text: FUNCTION + text)
     edit(grants, lambda text: text + GRANTS)
     step = source / f"extension/reasoning_graph--{old}--{new}.sql"
-    step.write_text(TABLE + COLUMN + CHANGED + FUNCTION + REGISTERED + GRANTS)
+    # Last: what the script has made, written down.
+    step.write_text(TABLE + COLUMN + CHANGED + FUNCTION + REGISTERED + GRANTS + (ROOT / "sql" / "99_installed.sql").read_text())
     return step
 
 

@@ -73,7 +73,7 @@ BEFORE = {
                  f"from_node => '{D}', to_node => '{A}', type => 'corrects', weight => -1e300, division => 'default'"],
     "add_edges": [f"edges => '{{\"edges\": [{{\"from\": \"{B}\", \"to\": \"{LATE}\", \"type\": \"derivedFrom\"}}]}}'"],
     "annotate": [f"node => '{B}', note => 'a remark'",
-                 f"node => '{C}', payload => '{{\"stars\": 5}}', author => 'eve', type => 'rating', metadata => '{{\"a\": 1}}'"],
+                 f"node => '{C}', payload => '{{\"stars\": 5}}', author => 'eve', type => 'rating', metadata => '{{\"a\": 1}}', division => 'other'"],
     "http_post_node": [f"{CALLER}, request_body => '{{\"type\": \"observation\", \"author\": \"k\", \"payload\": {{\"x\": 1}}}}', idempotency_key => 'k1', {UNASKED}",
                        f"{CALLER}, request_body => '{{\"id\": \"{E}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 1}}',"
                        f" idempotency_key => NULL, {answer('quarantine')}",
