@@ -7,6 +7,9 @@
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
+#   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: an hour
+#   make check-long         the storms of the database's tests, for longer: half an hour
+#   make check-debian       the commands of docs/operations/debian.md on a minimal Debian, which it makes first: 10 minutes
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
 #   make bench    benchmarks, each against a baseline measured in the same run
@@ -22,7 +25,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-kubernetes check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all demo check check-assert check-debian check-kubernetes check-long check-sts check-upgrade check-vault up down bench fuzz valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -47,8 +50,17 @@ check-vault: packages-check private
 check-sts: packages-check private
 	@REASON_STS=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_sts.py
 
+check-assert: packages-check private
+	@test/assert.sh
+
+check-long: packages-check private
+	@REASON_WORN_STEPS=150 REASON_REINDEX_ROUNDS=3 test/check.sh trust
+
 check-upgrade: packages-check private
 	@test/upgrade.sh
+
+check-debian: packages-check
+	@test/debian/check.sh
 
 up: private
 	@test/stack/up.sh

@@ -38,6 +38,7 @@ static const struct key {
     {"signer", "pin_file", TEXT, FIELD(signer_pin_file), "", 0, 0, NULL},
     {"signer", "key_version", NUMBER, FIELD(signer_key_version), "0", 0, 1000000, NULL},
     {"signer", "url", TEXT, FIELD(signer_url), "", 0, 0, NULL},
+    {"signer", "plaintext", FLAG, FIELD(signer_plaintext), "no", 0, 0, NULL},
     {"signer", "mount", TEXT, FIELD(signer_mount), "transit", 0, 0, NULL},
     {"signer", "region", TEXT, FIELD(signer_region), "us-east-1", 0, 0, NULL},
     {"signer", "token_file", TEXT, FIELD(signer_token_file), "", 0, 0, NULL},
@@ -110,8 +111,8 @@ static bool set(struct config *config, const struct key *key, const char *value,
         if (key->choices) {
             char choice[64];
 
-            snprintf(choice, sizeof(choice), "|%s|", value);
-            if (!strstr(key->choices, choice)) {
+            /* one of them, and not two with the bar between */
+            if (strchr(value, '|') || snprintf(choice, sizeof(choice), "|%s|", value) >= (int)sizeof(choice) || !strstr(key->choices, choice)) {
                 log_error("%s: %s.%s must be one of %.*s", where, key->section, key->name, (int)strlen(key->choices) - 2, key->choices + 1);
                 free(copy);
                 return false;

@@ -32,6 +32,7 @@ struct config {
     int signer_key_version;     /* vault; 0: the latest when it is opened */
     char *signer_pin_file;      /* pkcs11 */
     char *signer_url;           /* proxy, vault, aws-kms (endpoint) */
+    bool signer_plaintext;      /* proxy, vault: the token may travel unencrypted to another machine */
     char *signer_mount;         /* vault */
     char *signer_region;        /* aws-kms */
     char *signer_token_file;    /* proxy: bearer token; vault: token */

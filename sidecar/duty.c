@@ -41,8 +41,28 @@ static int jittered(int ms)
     return ms / 2 + (int)randombytes_uniform((uint32_t)ms / 2 + 1);
 }
 
-/* One turn of every stage; *wait_ms is lowered to when the first that rests may go on. */
-static enum progress work(struct worker *worker, struct rest rests[], int *wait_ms)
+/* What came of one turn of every stage. */
+struct worked {
+    bool some, tried, failed;
+};
+
+/* Keeps since when the duty fails. What failed item by item is not done because nothing waits just now. */
+static void judge(struct worker *worker, const struct worked *worked)
+{
+    atomic_long *since_ms = &worker->sidecar->failing_since_ms[worker->duty];
+
+    if (worked->failed || worked->tried) {
+        worker->tried = worked->tried;
+        if (!atomic_load(since_ms))
+            atomic_store(since_ms, clock_ms());
+    } else if (worked->some || !worker->tried) {
+        worker->tried = false;
+        atomic_store(since_ms, 0);
+    }
+}
+
+/* Takes turns; *wait_ms is lowered to when the first stage that rests may go on. */
+static enum progress take_turns(struct worker *worker, struct rest rests[], int *wait_ms, struct worked *worked)
 {
     enum progress progress = PROGRESS_NONE;
 
@@ -52,6 +72,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
         long began = clock_us();
 
         if (rests[i].until_ms > began / 1000) {
+            worked->failed = true;
             if (rests[i].until_ms - began / 1000 < *wait_ms)
                 *wait_ms = (int)(rests[i].until_ms - began / 1000);
             if (stage->gate)
@@ -63,6 +84,12 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
         switch (stage->turn(worker, token)) {
         case PROGRESS_SOME:
             metrics_observe(stage->histogram, (double)(clock_us() - began) / 1e6);
+            worked->some = true;
+            progress = PROGRESS_SOME;
+            rests[i].ms = 0;
+            break;
+        case PROGRESS_TRIED:
+            worked->tried = true;
             progress = PROGRESS_SOME;
             rests[i].ms = 0;
             break;
@@ -70,6 +97,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
             rests[i].ms = 0;
             break;
         case PROGRESS_FAILED:
+            worked->failed = true;
             rests[i].ms = rests[i].ms == 0 ? REST_LEAST_MS : rests[i].ms * 2 > REST_MOST_MS ? REST_MOST_MS : rests[i].ms * 2;
             rests[i].until_ms = clock_ms() + jittered(rests[i].ms);
             if (rests[i].ms < *wait_ms)
@@ -80,6 +108,16 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
             break;
         }
     }
+    return progress;
+}
+
+/* One turn of every stage, judged. */
+static enum progress work(struct worker *worker, struct rest rests[], int *wait_ms)
+{
+    struct worked worked = {0};
+    enum progress progress = take_turns(worker, rests, wait_ms, &worked);
+
+    judge(worker, &worked);
     return progress;
 }
 

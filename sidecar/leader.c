@@ -16,6 +16,8 @@ const char *const duty_names[DUTY_COUNT] = {"seal", "snapshot", "emit", "archive
 static struct {
     atomic_long token;          /* 0: not led */
     atomic_long until_ms;       /* by this machine's steady clock */
+    long yields_until_ms;       /* the main thread's: it is left to others until then */
+    long keeps_until_ms;        /* and not let go again before that */
 } leases[DUTY_COUNT];
 
 void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms)
@@ -43,16 +45,44 @@ void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_m
     }
 }
 
+static void release(struct db *db, enum duty duty)
+{
+    char token[24];
+    const char *parameters[] = {duty_names[duty], token};
+
+    if (leader_token(duty, token)[0] && db->connection)
+        PQclear(db_call(db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
+    atomic_store(&leases[duty].token, 0);
+    metrics_set(METRIC_LEADING_SEAL + duty, 0);
+}
+
 void leader_release(struct db *db)
+{
+    for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
+        release(db, duty);
+}
+
+bool leader_yield(struct db *db, enum duty duty, int lease_ms)
+{
+    char token[24];
+
+    if (clock_ms() < leases[duty].yields_until_ms)
+        return true;
+    if (clock_ms() < leases[duty].keeps_until_ms || !leader_token(duty, token)[0])
+        return false;
+    log_warning("duty %s: this sidecar cannot do it, and lets another take it", duty_names[duty]);
+    release(db, duty);
+    leases[duty].yields_until_ms = clock_ms() + lease_ms;
+    leases[duty].keeps_until_ms = clock_ms() + 11L * lease_ms;
+    return true;
+}
+
+void leader_lapse(void)
 {
     for (enum duty duty = 0; duty < DUTY_COUNT; duty++) {
         char token[24];
-        const char *parameters[] = {duty_names[duty], token};
 
-        if (leader_token(duty, token)[0] && db->connection)
-            PQclear(db_call(db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
-        atomic_store(&leases[duty].token, 0);
-        metrics_set(METRIC_LEADING_SEAL + duty, 0);
+        metrics_set(METRIC_LEADING_SEAL + duty, leader_token(duty, token)[0] != '\0');
     }
 }
 

@@ -6,7 +6,9 @@
  *   SIGHUP           read the configuration again: log level and format; signer, stores and Kafka's producer are opened
  *                    anew, with the credentials that are in their files now
  */
+#include "clock.h"
 #include "doorbell.h"
+#include "http.h"
 #include "kubernetes/lease.h"
 #include "log.h"
 #include "recover.h"
@@ -29,7 +31,9 @@
 #include <unistd.h>
 
 /* How often the sidecar tells of itself and asks how deep the queues are. */
-#define REPORT_S 2
+#define REPORT_MS 2000
+/* The duties' threads get so long to end, the rest a few seconds more. */
+#define STOP_MS 10000
 /* The server ends a session that sleeps for so much longer than it was to. */
 #define OVERSLEPT_MS 10000
 #define MMAP_BYTES (128 * 1024)
@@ -37,9 +41,15 @@
 bool sidecar_open_store(struct sidecar *sidecar)
 {
     const struct store_options options = {sidecar->config.store_url, sidecar->config.store_lock_mode, sidecar->config.store_lock_days};
+    int reloads = atomic_load(&sidecar->reloads);
 
+    if (sidecar->store && sidecar->store_reloads != reloads) {
+        sidecar->store->close(sidecar->store);
+        sidecar->store = NULL;
+    }
     if (!sidecar->store)
         sidecar->store = store_open(&sidecar->config, &options);
+    sidecar->store_reloads = reloads;
     atomic_store(&sidecar->store_ready, sidecar->store != NULL);
     return sidecar->store != NULL;
 }
@@ -66,8 +76,16 @@ static bool key_is_registered(struct sidecar *sidecar, struct db *db)
 
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
 {
+    int reloads = atomic_load(&sidecar->reloads);
+
+    if (sidecar->signer && sidecar->signer_reloads != reloads) {
+        sidecar->signer->close(sidecar->signer);
+        sidecar->signer = NULL;
+        sidecar->signer_registered = false;
+    }
     if (!sidecar->signer)
         sidecar->signer = signer_open(&sidecar->config);
+    sidecar->signer_reloads = reloads;
     if (sidecar->signer && !sidecar->signer_registered)
         sidecar->signer_registered = key_is_registered(sidecar, db);
     atomic_store(&sidecar->signer_ready, sidecar->signer && sidecar->signer_registered);
@@ -102,6 +120,7 @@ static void report(struct sidecar *sidecar, struct db *db)
                     metrics_set(METRIC_PARKED_SNAPSHOT + duty - DUTY_SNAPSHOT, atol(PQgetvalue(result, i, 3)));
             }
     PQclear(result);
+    metrics_set(METRIC_DATABASE_UP, db->connection != NULL);
 }
 
 /* Tells systemd, if it started us (sd_notify(3)): one datagram to a socket. */
@@ -141,21 +160,11 @@ static void reload(struct sidecar *sidecar, const char *path)
     }
     log_configure(config.log_level, config.log_format);
     config_free(&config);
-    pthread_mutex_lock(&sidecar->signer_lock);
-    if (sidecar->signer)
-        sidecar->signer->close(sidecar->signer);
-    sidecar->signer = NULL;
-    sidecar->signer_registered = false;
+    /* their locks may be held for as long as a counterpart takes: whoever uses them next opens them anew */
+    atomic_fetch_add(&sidecar->reloads, 1);
     atomic_store(&sidecar->signer_failing, false);
     atomic_store(&sidecar->signer_ready, false);
-    pthread_mutex_unlock(&sidecar->signer_lock);
-    pthread_mutex_lock(&sidecar->store_lock);
-    if (sidecar->store)
-        sidecar->store->close(sidecar->store);
-    sidecar->store = NULL;
     atomic_store(&sidecar->store_ready, false);
-    pthread_mutex_unlock(&sidecar->store_lock);
-    atomic_fetch_add(&sidecar->reloads, 1);
     doorbell_ring();
     log_info("reloaded");
 }
@@ -184,13 +193,31 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_CO
     return true;
 }
 
+/*
+ * Whatever the threads wait for ends soon; a library that does not return (a hardware module's) is not waited for. The
+ * process may be ended at any instruction: what it held is then given up by the leases' running out.
+ */
 static void stop_workers(struct worker workers[DUTY_COUNT])
 {
+    long until_us = clock_us() + STOP_MS * 1000L;
+    const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+
     doorbell_stop();
     db_hurry();
+    http_hurry();
     for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
-        if (workers[duty].started)
-            pthread_join(workers[duty].thread, NULL);
+        if (workers[duty].started && pthread_clockjoin_np(workers[duty].thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+            log_error("duty %s does not end: this process ends without it", duty_names[duty]);
+            _exit(1);
+        }
+}
+
+/* Whether a sidecar that can do the duty should have it instead, if there is one. */
+static bool cannot_do(struct sidecar *sidecar, enum duty duty)
+{
+    long since_ms = atomic_load(&sidecar->failing_since_ms[duty]);
+
+    return since_ms && clock_ms() - since_ms > 2L * sidecar->config.lease_ms;
 }
 
 /* Takes or renews the leases of the database, if this sidecar is to try. */
@@ -202,7 +229,7 @@ static void lead(struct sidecar *sidecar, struct db *db)
         return;
     }
     for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
-        if (has_duty(&sidecar->config, duty))
+        if (has_duty(&sidecar->config, duty) && !(cannot_do(sidecar, duty) && leader_yield(db, duty, sidecar->config.lease_ms)))
             leader_renew(db, duty, sidecar->holder, sidecar->config.lease_ms);
 }
 
@@ -221,26 +248,25 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
     struct worker workers[DUTY_COUNT] = {0};
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
-    time_t reported = 0;
-    bool was_ready = false, connected;
+    long reported_ms = clock_ms() - REPORT_MS;
+    bool was_ready = false;
 
     if (start_workers(sidecar, workers))
         for (;;) {
             int signal_number;
 
-            metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
-            connected = db_connect(&db);
-            metrics_set(METRIC_DATABASE_UP, connected);
-            if (connected) {
+            metrics_turned();
+            leader_lapse();
+            if (db_connect(&db)) {
                 lead(sidecar, &db);
-                if (time(NULL) - reported >= REPORT_S || is_ready(sidecar) != was_ready) {
+                if (clock_ms() - reported_ms >= REPORT_MS || is_ready(sidecar) != was_ready) {
                     was_ready = is_ready(sidecar);
                     report(sidecar, &db);
-                    reported = time(NULL);
+                    reported_ms = clock_ms();
                 }
-            } else {
-                metrics_set(METRIC_READY, 0);
             }
+            if (!db.connection)
+                metrics_forget();
             signal_number = sigtimedwait(signals, NULL, &turn);
             if (signal_number == SIGHUP)
                 reload(sidecar, config_path);
@@ -341,7 +367,9 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    /* --check and --recover end at once, whatever they wait for */
+    if (!check && !recovers)
+        pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !doorbell_open()) {
         log_error("the libraries could not be initialised");

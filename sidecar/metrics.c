@@ -1,9 +1,11 @@
 /* metrics.c: Prometheus text over HTTP (libmicrohttpd). */
 #include "metrics.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+/* Of a gauge: nobody knows. */
+#define UNKNOWN LONG_MIN
 #define FAILURES "reason_sidecar_failures_total"
 
 static const struct {
@@ -51,7 +55,7 @@ static const struct {
     [METRIC_PARKED_ARCHIVE] = {"reason_sidecar_parked{duty=\"archive\"}", "gauge", NULL},
     [METRIC_KUBERNETES_LEASE] = {"reason_sidecar_kubernetes_lease", "gauge", "1 while this sidecar holds the Kubernetes Lease, if one is configured."},
     [METRIC_SAFE_MODE] = {"reason_sidecar_safe_mode", "gauge", "1 while this sidecar leads the duty seal and nothing may be sealed, because the database may have forgotten events."},
-    [METRIC_DATABASE_UP] = {"reason_sidecar_database_up", "gauge", "1 while this sidecar is connected to the database."},
+    [METRIC_DATABASE_UP] = {"reason_sidecar_database_up", "gauge", "1 while the database answers; depth and age of the queues are NaN while it does not."},
     [METRIC_READY] = {"reason_sidecar_ready", "gauge", "1 while database, signer and store are open and the signer is registered."},
     [METRIC_LAST_TURN_SECONDS] = {"reason_sidecar_last_turn_timestamp_seconds", "gauge", "When the main loop last went round."},
 };
@@ -67,6 +71,7 @@ static struct {
 } histograms[HISTOGRAM_COUNT];
 
 static atomic_long values[METRIC_COUNT];
+static atomic_long turned_ms;           /* by the steady clock */
 static struct MHD_Daemon *server;
 
 void metrics_add(enum metric metric, long value)
@@ -77,6 +82,20 @@ void metrics_add(enum metric metric, long value)
 void metrics_set(enum metric metric, long value)
 {
     atomic_store(&values[metric], value);
+}
+
+void metrics_turned(void)
+{
+    atomic_store(&turned_ms, clock_ms());
+    metrics_set(METRIC_LAST_TURN_SECONDS, time(NULL));
+}
+
+void metrics_forget(void)
+{
+    for (enum metric metric = METRIC_QUEUE_SEAL; metric <= METRIC_PARKED_ARCHIVE; metric++)
+        metrics_set(metric, UNKNOWN);
+    metrics_set(METRIC_DATABASE_UP, 0);
+    metrics_set(METRIC_READY, 0);
 }
 
 void metrics_observe(enum histogram histogram, double seconds)
@@ -99,7 +118,10 @@ static void write_metrics(FILE *out)
         if (metrics[i].help)
             fprintf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", name_length, metrics[i].name, metrics[i].help, name_length, metrics[i].name,
                     metrics[i].type);
-        fprintf(out, "%s %ld\n", metrics[i].name, atomic_load(&values[i]));
+        if (atomic_load(&values[i]) == UNKNOWN)
+            fprintf(out, "%s NaN\n", metrics[i].name);
+        else
+            fprintf(out, "%s %ld\n", metrics[i].name, atomic_load(&values[i]));
     }
     fprintf(out, "# HELP %s How long a turn of a stage took that did something.\n# TYPE %s histogram\n", duration, duration);
     for (int i = 0; i < HISTOGRAM_COUNT; i++) {
@@ -132,7 +154,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
         status = MHD_HTTP_METHOD_NOT_ALLOWED;
     } else if (!strcmp(path, "/health") || !strcmp(path, "/ready")) {
         /* alive while the main loop turns */
-        bool ok = time(NULL) - atomic_load(&values[METRIC_LAST_TURN_SECONDS]) < 90;
+        bool ok = clock_ms() - atomic_load(&turned_ms) < 90000;
 
         if (!strcmp(path, "/ready"))
             ok = ok && atomic_load(&values[METRIC_READY]) == 1;

@@ -53,6 +53,10 @@ enum histogram { HISTOGRAM_SEAL, HISTOGRAM_SIGN, HISTOGRAM_UPLOAD, HISTOGRAM_EMI
 
 void metrics_add(enum metric metric, long value);
 void metrics_set(enum metric metric, long value);
+/* The main loop has gone round. */
+void metrics_turned(void);
+/* The database does not answer: what it would tell is not known, and told as NaN; nothing is ready. */
+void metrics_forget(void);
 /* How long one turn of a stage took that did something. */
 void metrics_observe(enum histogram histogram, double seconds);
 /* Serves /metrics, /health and /ready; false after logging why not. */

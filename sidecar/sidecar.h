@@ -17,11 +17,14 @@ struct sidecar {
     pthread_mutex_t signer_lock;
     struct signer *signer;      /* NULL until it could be opened */
     bool signer_registered;     /* its public key is that of the registry */
+    int signer_reloads;         /* when it was opened */
     pthread_mutex_t store_lock;
     struct store *store;        /* NULL until it could be opened */
+    int store_reloads;          /* when it was opened */
     atomic_bool signer_ready, store_ready;
     atomic_bool signer_failing; /* it is open, and did not sign what it was asked for last, or not rightly */
-    atomic_int reloads;         /* stages open anew what they opened before the last */
+    atomic_int reloads;         /* what was opened before the last is opened anew when it is used next */
+    atomic_long failing_since_ms[DUTY_COUNT];   /* 0: what the duty tried last succeeded; by the steady clock */
     char holder[128];           /* of leases: host and process */
 };
 
@@ -33,6 +36,7 @@ struct worker {
     pthread_t thread;
     bool started;
     unsigned compared;          /* the connection on which the chains were compared (stage/guard.c); 0: none */
+    bool tried;                 /* what failed last was an attempt at something that waits by itself */
     void *state;                /* a stage's own, kept between turns */
 };
 

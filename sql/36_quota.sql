@@ -11,7 +11,7 @@ CREATE TABLE reason.quota (
     edges_per_day bigint,
     CONSTRAINT quota_pkey PRIMARY KEY (client, division),
     -- No more than an event can record exactly: JSON's numbers are doubles.
-    CONSTRAINT quota_limits_check CHECK (nodes_per_day BETWEEN 0 AND 9007199254740991 AND edges_per_day BETWEEN 0 AND 9007199254740991),
+    CONSTRAINT quota_limits_check CHECK (nodes_per_day >= 0 AND nodes_per_day <= 9007199254740991 AND edges_per_day >= 0 AND edges_per_day <= 9007199254740991),
     CONSTRAINT quota_limit_given_check CHECK (nodes_per_day IS NOT NULL OR edges_per_day IS NOT NULL)
 );
 COMMENT ON TABLE reason.quota IS 'What clients may write a day. Changed with reason.set_quota(), which leaves an event.';

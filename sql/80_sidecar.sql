@@ -14,7 +14,8 @@ BEGIN
     ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE
         SET holder = excluded.holder, expires_at = excluded.expires_at,
             token = l.token + CASE WHEN l.holder = excluded.holder AND l.expires_at > at THEN 0 ELSE 1 END
-        WHERE l.holder = excluded.holder OR l.expires_at <= at
+        -- No lease is longer than a minute (sidecar.lease_ms): what ends later was given before the clock was set back.
+        WHERE l.holder = excluded.holder OR l.expires_at <= at OR l.expires_at > at + greatest(ttl, interval '1 minute')
     RETURNING * INTO held;
     RETURN held.token;
 EXCEPTION WHEN lock_not_available THEN
@@ -71,7 +72,8 @@ CREATE FUNCTION reason.report_sidecar(holder text, signer_id text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    DELETE FROM reason.sidecar_report r WHERE r.reported_at < clock_timestamp() - interval '1 hour';
+    DELETE FROM reason.sidecar_report r
+    WHERE r.reported_at < clock_timestamp() - interval '1 hour' OR r.reported_at > clock_timestamp() + interval '1 hour';
     INSERT INTO reason.sidecar_report AS r (holder, signer_id, reported_at) VALUES ($1, $2, clock_timestamp())
     ON CONFLICT ON CONSTRAINT sidecar_report_pkey DO UPDATE SET signer_id = excluded.signer_id, reported_at = excluded.reported_at
 $$;
@@ -87,28 +89,50 @@ CREATE FUNCTION reason.audit_lag() RETURNS interval
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    -- The oldest event without a place: the numbers up to decided_no have theirs.
-    SELECT coalesce((SELECT clock_timestamp() - e.ts FROM reason.audit_event e
-                     WHERE e.no > (SELECT decided_no FROM reason.sealer_state)
-                       AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
-                     ORDER BY e.no LIMIT 1), interval '0')
+    WITH RECURSIVE chain AS (
+        (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
+        UNION ALL
+        SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
+        FROM chain c WHERE c.division IS NOT NULL
+    )
+    SELECT greatest(interval '0',
+        -- The oldest event without a place: the numbers up to decided_no have theirs.
+        (SELECT clock_timestamp() - e.ts FROM reason.audit_event e
+         WHERE e.no > (SELECT decided_no FROM reason.sealer_state)
+           AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
+         ORDER BY e.no LIMIT 1),
+        -- The first seal of each chain without a signature: signatures have no gaps.
+        (SELECT max(clock_timestamp() - s.created_at)
+         FROM chain c
+         JOIN reason.audit_seal s ON s.division = c.division
+          AND s.seq = 1 + coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1), -1)))
 $$;
-COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed yet.';
+COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet.';
+
+CREATE FUNCTION reason.leader_report(duty text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    -- Not whether its lease runs just now: between two leaders the one before counts. A report of the future is from before the clock was set back.
+    SELECT r.signer_id FROM reason.lease l
+    JOIN reason.sidecar_report r ON r.holder = l.holder
+    WHERE l.duty = $1 AND r.reported_at BETWEEN clock_timestamp() - interval '15 seconds' AND clock_timestamp()
+$$;
+COMMENT ON FUNCTION reason.leader_report(text) IS 'The signer of the sidecar that leads the duty, if that has reported lately that it can sign and store; NULL otherwise, whatever others report.';
 
 CREATE FUNCTION reason.readiness(OUT ok boolean, OUT signer text, OUT object_store text, OUT audit_lag_s double precision)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    last_report reason.sidecar_report;
+    signs_as text := reason.leader_report('seal');
 BEGIN
-    SELECT * INTO last_report FROM reason.sidecar_report r ORDER BY r.reported_at DESC LIMIT 1;
     signer := CASE
-        WHEN last_report.reported_at > clock_timestamp() - interval '15 seconds' IS NOT TRUE THEN 'down'
-        WHEN EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = last_report.signer_id AND s.status = 'active') THEN 'up'
+        WHEN signs_as IS NULL THEN 'down'
+        WHEN EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = signs_as AND s.status = 'active') THEN 'up'
         ELSE 'not active' END;
     object_store := CASE
-        WHEN signer = 'down' THEN 'down'
+        WHEN reason.leader_report('snapshot') IS NULL THEN 'down'
         -- Snapshots that the store would not take for a while.
         WHEN EXISTS (SELECT FROM reason.snapshot s WHERE s.status IN ('pending', 'signed') AND s.attempts > 2) THEN 'failing'
         ELSE 'up' END;
@@ -116,7 +140,7 @@ BEGIN
     ok := signer = 'up' AND object_store = 'up' AND audit_lag_s < 60;
 END
 $$;
-COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: a sidecar reported lately, its signer is active, the store takes objects, and no event waits for a minute.';
+COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute.';
 
 CREATE FUNCTION reason.signed_chains() RETURNS TABLE (division text, head_seq bigint)
 LANGUAGE sql STABLE

@@ -75,6 +75,7 @@ COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there,
 CREATE FUNCTION reason.rule_faults() RETURNS TABLE (rule_table text, rule_key jsonb, detail text)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET jit = off
 AS $$
     WITH history AS (
         -- The order of the chain, not that of the numbers: what was replayed has got new ones.

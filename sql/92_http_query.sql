@@ -3,12 +3,51 @@
 -- A filter sees what the caller is shown, no more: division, type and time as they are recorded, everything else in the
 -- text of the answer. A page ends when it is full, or when enough was looked at; the cursor of either goes on.
 
-CREATE FUNCTION reason.nodes_before(divisions text[], quarantined boolean, before_no bigint, how_many integer) RETURNS SETOF reason.node
+CREATE FUNCTION reason.create_text_index() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    trigrams name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
+BEGIN
+    IF trigrams IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the extension pg_trgm is not installed in this database',
+            HINT = 'It comes with the server. Run CREATE EXTENSION pg_trgm, then try again.';
+    END IF;
+    IF to_regclass('reason.node_text_idx') IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE INDEX node_text_idx ON reason.node USING gin (lower(payload::text) %I.gin_trgm_ops)', trigrams);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION reason.create_text_index() IS
+    'Indexes the text of payloads by trigrams (pg_trgm), for queries of clients who see personal data; others are answered from what they are shown. Writes wait while it is built. Returns whether there was none. Not dumped.';
+
+CREATE FUNCTION reason.nodes_with_text(wanted text, divisions text[], quarantined boolean, before_no bigint, how_many integer) RETURNS SETOF reason.node
+LANGUAGE sql STABLE ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_indexscan = off
+SET plan_cache_mode = force_custom_plan
+AS $$
+    -- Without index scans nothing but the trigrams is left to find them by.
+    SELECT n.* FROM reason.node n
+    WHERE n.no < before_no AND ARRAY[n.division, '*'] && divisions
+      AND lower(n.payload::text) LIKE '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+      AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = n.division AND q.record_no = n.no AND NOT q.released))
+    ORDER BY n.no DESC LIMIT how_many
+$$;
+COMMENT ON FUNCTION reason.nodes_with_text(text, text[], boolean, bigint, integer) IS
+    'As nodes_before(), but those only whose payload has that text, which is in lower case; by the index of create_text_index().';
+
+CREATE FUNCTION reason.nodes_before(divisions text[], quarantined boolean, before_no bigint, how_many integer, with_text text) RETURNS SETOF reason.node
 LANGUAGE plpgsql STABLE ROWS 100
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
-    IF '*' = ANY (divisions) THEN
+    IF with_text IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM reason.nodes_with_text(with_text, divisions, quarantined, before_no, how_many);
+    ELSIF '*' = ANY (divisions) THEN
         RETURN QUERY SELECT n.* FROM reason.node n
             WHERE n.no < before_no
               AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = n.division AND q.record_no = n.no AND NOT q.released))
@@ -24,7 +63,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION reason.nodes_before(text[], boolean, bigint, integer) IS 'Nodes of these divisions with smaller numbers, newest first; those in quarantine only if told so.';
+COMMENT ON FUNCTION reason.nodes_before(text[], boolean, bigint, integer, text) IS
+    'Nodes of these divisions with smaller numbers, newest first; those in quarantine only if told so. with_text: those only that have it in their payload.';
 
 CREATE FUNCTION reason.query_nodes(filters jsonb, divisions text[], quarantined boolean, redact boolean, page_limit integer, before_no bigint,
     OUT id uuid, OUT division text, OUT shown text) RETURNS SETOF record
@@ -49,6 +89,9 @@ DECLARE
     min_confidence CONSTANT double precision := filters ->> 'minConfidence';
     max_confidence CONSTANT double precision := filters ->> 'maxConfidence';
     wanted CONSTANT text := lower(filters ->> 'text');
+    -- Three letters make a trigram. The index knows hidden text, so that it serves those alone from whom nothing is hidden.
+    -- It gives all nodes that have the text, and they have to be sorted: where many have it, going backwards fills the page sooner.
+    indexed CONSTANT boolean := NOT redact AND wanted ~ '[[:alnum:]]{3}' AND to_regclass('reason.node_text_idx') IS NOT NULL;
     position_no bigint := coalesce(before_no, 9223372036854775807);
     rows_left integer := most_rows;
     text_left bigint := most_text;
@@ -63,7 +106,8 @@ BEGIN
             SELECT c.no, c.id, c.division, l.looked, t.payload, f.passes,
                    CASE WHEN f.passes THEN reason.node_shown(c, redact, EXISTS (SELECT FROM reason.quarantine q
                        WHERE q.division = c.division AND q.record_no = c.no AND NOT q.released)) END AS shown
-            FROM reason.nodes_before(within, quarantined, position_no, 100) c,
+            FROM reason.nodes_before(within, quarantined, position_no, 100,
+                     CASE WHEN indexed AND most_rows - rows_left >= 20 * page_limit THEN wanted END) c,
                  LATERAL (SELECT (types IS NULL OR c.type = ANY (types)) AND (created_from IS NULL OR c.created_at >= created_from)
                                  AND (created_to IS NULL OR c.created_at < created_to) AS looked OFFSET 0) l,
                  LATERAL (SELECT CASE WHEN NOT (l.looked AND looks) THEN NULL

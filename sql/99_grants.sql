@@ -73,7 +73,7 @@ END
 $$;
 
 -- ---------------------------------------------------------------- reason_admin: the adjacency cache
-GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache_status() TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.build_adjacency_cache(), reason.adjacency_cache_status(), reason.create_text_index() TO reason_admin;
 
 -- ---------------------------------------------------------------- reason_admin: clients
 GRANT EXECUTE ON FUNCTION
@@ -102,6 +102,12 @@ GRANT SELECT ON reason.policy_rule TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.signer_registry() TO reason_reader, reason_sidecar;
 GRANT EXECUTE ON FUNCTION
     reason.verify_audit(text, bigint, bigint),
+    reason.verify_all(),
+    reason.known_divisions(),
+    reason.chain_end(text, bigint),
+    reason.stray_fault(text),
+    reason.rule_faults(),
+    reason.guard_faults(),
     reason.erasure(text, uuid),
     reason.ed25519_verify(bytea, bytea, bytea),
     reason.public_key(text),

@@ -122,17 +122,17 @@ check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *d
 	return good;
 }
 
-/* The quarantine's tables must hold nothing that no event explains: a release would show what is to be hidden. */
+/* Tables of rules and of the quarantine must hold nothing that no event explains. */
 static bool
-check_quarantine(AuditChecker *checker, text *division)
+check_tables(AuditChecker *checker, text *division)
 {
 	Oid			type = TEXTOID;
 	Datum		value = PointerGetDatum(division);
 	bool		good;
 
-	if (SPI_execute_with_args("SELECT fault FROM reason.quarantine_stray_fault($1) fault WHERE fault IS NOT NULL", 1, &type, &value,
+	if (SPI_execute_with_args("SELECT fault FROM reason.stray_fault($1) fault WHERE fault IS NOT NULL", 1, &type, &value,
 							  NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not check the quarantine");
+		elog(ERROR, "could not look for rows that no event records");
 	good = SPI_processed == 0;
 	if (!good)
 		audit_fault(checker, "%s", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
@@ -158,7 +158,7 @@ audit_check_strays(Verifier *verifier, int part)
 	else if (part == RECORD_KINDS)
 		good = check_events(checker, &events, &seals, division);
 	else
-		good = check_quarantine(checker, division);
+		good = check_tables(checker, division);
 	audit_scan_close(&seals);
 	audit_scan_close(&events);
 	verifier->stray = !good;

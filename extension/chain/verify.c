@@ -18,6 +18,7 @@
 #include "access/tableam.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -112,6 +113,13 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 
 /* ---------------------------------------------------------------- one event */
 
+/* A constraint says how long a hash is, and who may alter rows may drop it. */
+static bool
+is_hash(bytea *value, const uint8 *hash)
+{
+	return VARSIZE_ANY_EXHDR(value) == SHA256_LENGTH && memcmp(VARDATA_ANY(value), hash, SHA256_LENGTH) == 0;
+}
+
 static bool
 same_text(RecordText value, const char *data, size_t length)
 {
@@ -202,7 +210,7 @@ check_event(Verifier *verifier, int64 no)
 	payload = DatumGetTextPP(audit_scan_value(slot, verifier->event_payload));
 
 	sha256_of_two(hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), verifier->hash, first ? 0 : SHA256_LENGTH);
-	if (memcmp(hash, VARDATA_ANY(sealed_hash), SHA256_LENGTH) != 0)
+	if (!is_hash(sealed_hash, hash))
 		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&id));
 	if (!check_payload(verifier, payload) || !check_columns(verifier, slot, &id, ts))
 		return false;
@@ -231,7 +239,7 @@ check_seal(Verifier *verifier)
 	if (seq != verifier->seq + 1)
 		return audit_fault(checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
 	if (isnull != (seq == 0) ||
-		(!isnull && memcmp(VARDATA_ANY(DatumGetByteaPP(prev_hash)), verifier->hash, SHA256_LENGTH) != 0))
+		(!isnull && !is_hash(DatumGetByteaPP(prev_hash), verifier->hash)))
 		return audit_fault(checker, "audit_seal: column prev_hash is not the hash of the event before");
 	if (!check_event(verifier, no))
 		return false;
@@ -276,6 +284,18 @@ open_tables(Verifier *verifier)
 
 /* ---------------------------------------------------------------- a range */
 
+/* A range that goes further than the chain does is nothing that was altered, so no event is named as bad. */
+static bool
+beyond_end(Verifier *verifier)
+{
+	int64		last = audit_last_sealed(verifier);
+
+	verifier->stray = true;
+	if (last < 0)
+		return audit_fault(&verifier->checker, "division \"%s\" has no chain", text_to_cstring(verifier->division));
+	return audit_fault(&verifier->checker, "the chain ends at event " INT64_FORMAT ", and the range goes beyond it", last);
+}
+
 /* A range begins where the seal before it left off. */
 static bool
 read_predecessor(Verifier *verifier, int64 from_seq)
@@ -288,8 +308,11 @@ read_predecessor(Verifier *verifier, int64 from_seq)
 	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq - 1);
 	if (!audit_scan_find(&verifier->seals) ||
 		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) != from_seq - 1)
-		return audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", from_seq - 1);
+		return audit_last_sealed(verifier) < from_seq - 1 ? beyond_end(verifier) :
+			audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", from_seq - 1);
 	hash = DatumGetByteaPP(audit_scan_value(verifier->seals.slot, verifier->seal_hash));
+	if (VARSIZE_ANY_EXHDR(hash) != SHA256_LENGTH)
+		return audit_fault(&verifier->checker, "audit_seal: column hash of " INT64_FORMAT " is no hash", from_seq - 1);
 	memcpy(verifier->hash, VARDATA_ANY(hash), SHA256_LENGTH);
 	verifier->created_at = DatumGetTimestampTz(audit_scan_value(verifier->seals.slot, verifier->seal_created_at));
 	return true;
@@ -322,7 +345,7 @@ audit_verify_range(Verifier *verifier, int64 from_seq, int64 to_seq)
 		verifier->seq--;
 	}
 	if (good && to_seq != PG_INT64_MAX && verifier->seq < to_seq)
-		good = audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
+		good = beyond_end(verifier);
 	return good;
 }
 

@@ -9,6 +9,7 @@
 #include "chain/verify_parallel.h"
 #include "record/record.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -34,6 +35,27 @@ append_remarks(Verifier *verifier, StringInfo detail)
 			appendStringInfo(detail, "%s" INT64_FORMAT " signatures are by \"%s\", revoked as of %s", detail->len > 0 ? "; " : "",
 							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->revoked_at));
 	}
+}
+
+/* What lies behind the chain's end: events without a place, or nothing at all. */
+static bool
+check_end(Verifier *verifier, StringInfo detail)
+{
+	Oid			types[] = {TEXTOID, INT8OID};
+	Datum		values[] = {PointerGetDatum(verifier->division), Int64GetDatum(verifier->seq)};
+	char	   *fault;
+	char	   *remark;
+
+	if (SPI_execute_with_args("SELECT fault, remark FROM reason.chain_end($1, $2)", 2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not look behind the end of the chain");
+	fault = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	remark = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	if (fault)
+		verifier->stray = true;
+	if (fault || remark)
+		appendStringInfo(detail, "%s%s", detail->len > 0 ? "; " : "", fault ? fault : remark);
+	return fault == NULL;
 }
 
 /* verify_audit(division, from_seq, to_seq) → (ok, checked, head_seq, head_hash, first_bad_seq, detail) */
@@ -73,6 +95,8 @@ reason_verify_audit(PG_FUNCTION_ARGS)
 	appendBinaryStringInfo(&detail, verifier.checker.fault->data, verifier.checker.fault->len);
 	if (good)
 		append_remarks(&verifier, &detail);
+	if (good && whole)
+		good = check_end(&verifier, &detail);
 	audit_verifier_close(&verifier);
 
 	values[0] = BoolGetDatum(good);

@@ -21,7 +21,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#define CURSOR_VERSION 1
+#define CURSOR_VERSION 2
 #define MAC_LENGTH 32
 /* A cursor travels in the query of a URL. */
 #define MAX_TRANSACTIONS 500
@@ -44,6 +44,7 @@ typedef struct CursorBody
 	uint8		version;
 	uint8		parameters[TRACE_PARAMETERS_HASH];
 	uint32		offset;
+	uint32		edge_offset;
 	int64		expires_at;
 	int64		last_no;
 	int64		decided_no;
@@ -71,33 +72,74 @@ report_invalid(const char *what)
 
 /* ---------------------------------------------------------------- signing */
 
-static void
-sign(Graph *graph, const CursorBody *body, uint8 mac[MAC_LENGTH])
+/* Read once for all that is done with a cursor. */
+static bytea *
+read_secret(Graph *graph)
 {
 	Relation	table = schema_open_table("cursor_secret", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, graph->snapshot, 0, NULL);
-	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
-	bool		done = false;
+	bytea	   *secret = NULL;
 
 	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		bool		isnull;
-		bytea	   *secret = DatumGetByteaPP(slot_getattr(slot, 1, &isnull));
 
-		done = hmac != NULL &&
-			pg_hmac_init(hmac, (const uint8 *) VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret)) == 0 &&
-			pg_hmac_update(hmac, (const uint8 *) body, body_length(body)) == 0 &&
-			pg_hmac_final(hmac, mac, MAC_LENGTH) == 0;
+		secret = DatumGetByteaPCopy(slot_getattr(slot, 1, &isnull));
 	}
-	pg_hmac_free(hmac);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, AccessShareLock);
+	if (secret == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table reason.cursor_secret is empty")));
+	return secret;
+}
+
+static void
+authenticate(const bytea *secret, const void *bytes, size_t length, uint8 mac[MAC_LENGTH])
+{
+	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
+	bool		done;
+
+	done = hmac != NULL &&
+		pg_hmac_init(hmac, (const uint8 *) VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret)) == 0 &&
+		pg_hmac_update(hmac, bytes, length) == 0 &&
+		pg_hmac_final(hmac, mac, MAC_LENGTH) == 0;
+	pg_hmac_free(hmac);
 	if (!done)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not sign the cursor")));
+}
+
+/*
+ * Enciphers, or deciphers again: exclusive or with the HMACs of "cursor", the
+ * HMAC of the plain bytes and a counter.  No two cursors have the same HMAC
+ * unless they are the same (RFC 5297 has this construction as SIV).
+ */
+static void
+cipher(const bytea *secret, const uint8 mac[MAC_LENGTH], uint8 *bytes, size_t length)
+{
+	struct
+	{
+		char		purpose[8];
+		uint8		mac[MAC_LENGTH];
+		uint32		counter;
+	}			input = {.purpose = "cursor"};
+	uint8		stream[MAC_LENGTH];
+
+	memcpy(input.mac, mac, MAC_LENGTH);
+	for (size_t i = 0; i < length; i++)
+	{
+		if (i % MAC_LENGTH == 0)
+		{
+			authenticate(secret, &input, sizeof(input), stream);
+			input.counter++;
+		}
+		bytes[i] ^= stream[i % MAC_LENGTH];
+	}
 }
 
 /* Takes the same time wherever the first difference is. */
@@ -330,10 +372,13 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 		uint8		bytes[sizeof(CursorBody) + MAC_LENGTH];
 	}			read;
 	uint8		mac[MAC_LENGTH];
+	uint8		given_mac[MAC_LENGTH];
 	size_t		length;
 
 	cursor->graph = graph;
 	cursor->offset = 0;
+	cursor->edge_offset = 0;
+	cursor->secret = NULL;
 	cursor->horizon = NULL;
 	hash_parameters(cursor->parameters, start, direction, filter, graph->hides_quarantined);
 	if (encoded.data == NULL)
@@ -341,13 +386,17 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 
 	memset(&read, 0, sizeof(read));
 	if (!decode(encoded, read.bytes, sizeof(read.bytes), &length) ||
-		length < offsetof(CursorBody, xids) + MAC_LENGTH ||
-		read.body.version != CURSOR_VERSION ||
+		length < offsetof(CursorBody, xids) + MAC_LENGTH)
+		report_invalid("is not valid");
+	cursor->secret = read_secret(graph);
+	memcpy(given_mac, read.bytes + length - MAC_LENGTH, MAC_LENGTH);
+	cipher(cursor->secret, given_mac, read.bytes, length - MAC_LENGTH);
+	if (read.body.version != CURSOR_VERSION ||
 		read.body.running_count + read.body.own_count > (int) lengthof(read.body.xids) ||
 		length != body_length(&read.body) + MAC_LENGTH)
 		report_invalid("is not valid");
-	sign(graph, &read.body, mac);
-	if (!same_bytes(mac, read.bytes + body_length(&read.body), MAC_LENGTH))
+	authenticate(cursor->secret, &read.body, body_length(&read.body), mac);
+	if (!same_bytes(mac, given_mac, MAC_LENGTH))
 		report_invalid("is not valid");
 	if (read.body.expires_at < GetCurrentTimestamp())
 		report_invalid("has expired");
@@ -360,12 +409,14 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 				 errmsg("this transaction sees less than the first page of the trace did"),
 				 errhint("Try again.")));
 	cursor->offset = read.body.offset;
+	cursor->edge_offset = read.body.edge_offset;
 	cursor->horizon = horizon_of(graph, &read.body);
 }
 
 void
-trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset)
+trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset, uint32 edge_offset)
 {
+	const bytea *secret;
 	CursorBody	body;
 	uint8		bytes[sizeof(CursorBody) + MAC_LENGTH];
 
@@ -374,12 +425,15 @@ trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset)
 	body.version = CURSOR_VERSION;
 	memcpy(body.parameters, cursor->parameters, TRACE_PARAMETERS_HASH);
 	body.offset = offset;
+	body.edge_offset = edge_offset;
 	body.expires_at = GetCurrentTimestamp() + (int64) cursor_lifetime_s * USECS_PER_SEC;
 	if (cursor->horizon)
 		describe_horizon(cursor->horizon, &body);
 	else
 		describe_snapshot(cursor->graph, &body);
 	memcpy(bytes, &body, body_length(&body));
-	sign(cursor->graph, &body, bytes + body_length(&body));
+	secret = cursor->secret ? cursor->secret : read_secret(cursor->graph);
+	authenticate(secret, &body, body_length(&body), bytes + body_length(&body));
+	cipher(secret, bytes + body_length(&body), bytes, body_length(&body));
 	encode(out, bytes, body_length(&body) + MAC_LENGTH);
 }

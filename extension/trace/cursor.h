@@ -4,7 +4,9 @@
  *
  * A cursor is base64url of: version, a hash of the trace's parameters, how many
  * steps were given, when it expires, the bounds of the first page's snapshot,
- * and an HMAC-SHA-256 of all that under reason.cursor_secret.
+ * and an HMAC-SHA-256 of all that under reason.cursor_secret.  All but the HMAC
+ * is enciphered under the same secret, with the HMAC as the nonce: the numbers
+ * of records and transactions would tell how much others write.
  *
  * Rows are written once, so a later page sees what the first one saw if it
  * leaves out what its own snapshot sees in addition: records numbered after the
@@ -28,6 +30,8 @@ typedef struct TraceCursor
 	Graph	   *graph;
 	uint8		parameters[TRACE_PARAMETERS_HASH];
 	uint32		offset;			/* steps on the pages before */
+	uint32		edge_offset;	/* edges of the step at offset on the pages before; its step was given then */
+	const bytea *secret;		/* NULL until it is needed */
 	const GraphHorizon *horizon;	/* NULL on the first page */
 } TraceCursor;
 
@@ -38,8 +42,8 @@ typedef struct TraceCursor
 extern void trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, GraphDirection direction,
 							   const GraphFilter *filter, RecordText encoded);
 
-/* Appends the cursor of the page that begins after so many steps. */
-extern void trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset);
+/* Appends the cursor of the page that begins after so many steps, and so many edges of the next. */
+extern void trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset, uint32 edge_offset);
 
 /* Called by _PG_init(). */
 extern void trace_define_parameters(void);

@@ -6,6 +6,10 @@
  * trace at its node, whichever page their other ends are on; the page's
  * "edges" are those whose later end, in the order of the trace, is on the page,
  * so that each edge of a trace comes once, when both its ends are known.
+ *
+ * A page is bounded by steps, edges and bytes.  A node with more edges than a
+ * page may have is a page of its own: its step lists the first of them and says
+ * that it is cut, "edges" go on over the pages that follow.
  */
 #include "postgres.h"
 
@@ -55,6 +59,8 @@ typedef struct PageEdge
 	pg_uuid_t	id;
 	uint32		from;			/* positions */
 	uint32		to;
+	bool		listed;			/* by the steps of its ends */
+	bool		given;			/* among the edges of the page */
 	Piece		text;
 } PageEdge;
 
@@ -66,12 +72,23 @@ typedef struct PageEdge
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/* What a page holds at most, if it may not hold everything. */
+#define PAGE_EDGES 10000
+#define PAGE_BYTES ((size_t) 32 * 1024 * 1024)
+/* So many nodes are read before their bytes are looked at. */
+#define NODE_BATCH 256
+
 typedef struct TracePage
 {
 	Trace	   *trace;
-	NodeJson   *json;
+	NodeJson  *json;
+	bool		is_bounded;
 	uint32		begin;
 	uint32		end;
+	uint32		skip_edges;		/* of the first node, given on the pages before */
+	uint32		next_skip;		/* the same for the next page; 0 when it begins at the node after */
+	bool		is_cut;			/* the first step does not list all its edges */
+	bool		is_full;		/* has too many bytes */
 	ByteBuffer	texts;			/* of nodes and edges, each once */
 	Piece	   *nodes;
 	PageEdge   *edges;
@@ -102,6 +119,12 @@ write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	PageEdge   *edge = &page->edges[entry->position];
 	bool		isnull;
 
+	/* What is written then is thrown away. */
+	if (page->is_bounded && page->texts.length > 3 * PAGE_BYTES)
+	{
+		page->is_full = true;
+		return;
+	}
 	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
 	edge->id = *DatumGetUUIDP(heap_getattr(tuple, EDGE_ID, desc, &isnull));
 	edge->text.offset = page->texts.length;
@@ -110,54 +133,171 @@ write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	edge->text.length = page->texts.length - edge->text.offset;
 }
 
+/* Ends the page before the node that would make it too large, but for the first. */
 static void
 read_nodes(TracePage *page)
 {
 	Graph	   *graph = page->trace->graph;
 	uint32		count = page->end - page->begin;
 	GraphEntry *entries = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphEntry));
+	size_t		bytes = 0;
 
 	page->nodes = graph_alloc(graph, Max((Size) count, 1) * sizeof(Piece));
 	memset(page->nodes, 0, Max((Size) count, 1) * sizeof(Piece));
+	for (uint32 done = 0; done < page->end - page->begin;)
+	{
+		uint32		batch = page->is_bounded ? Min(count - done, NODE_BATCH) : count;
+
+		for (uint32 i = 0; i < batch; i++)
+		{
+			GRAPH_CHECK_NOW_AND_THEN(i);
+			entries[i].position = done + i;
+			entries[i].tid = page->trace->nodes[page->begin + done + i].tid;
+		}
+		graph_visit_rows(graph, graph->node, entries, batch, write_node, page);
+		for (uint32 i = done; i < done + batch && page->is_bounded; i++)
+		{
+			bytes += page->nodes[i].length;
+			if (bytes > PAGE_BYTES && i > 0)
+			{
+				page->end = page->begin + i;
+				break;
+			}
+		}
+		done += batch;
+	}
+}
+
+/* Ends the page before the node that brings too many edges; returns how many the nodes until then have. */
+static uint32
+end_by_edges(TracePage *page, uint32 most)
+{
+	Trace	   *trace = page->trace;
+	uint32		count = page->end - page->begin;
+	uint32	   *at_node = graph_alloc(trace->graph, Max((Size) count, 1) * sizeof(uint32));
+	uint32		total = 0;
+
+	memset(at_node, 0, Max((Size) count, 1) * sizeof(uint32));
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		const TraceEdge *edge = &trace->edges[i];
+
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (on_page(page, edge->source))
+			at_node[edge->source - page->begin]++;
+		if (on_page(page, edge->target) && edge->target != edge->source)
+			at_node[edge->target - page->begin]++;
+	}
 	for (uint32 i = 0; i < count; i++)
 	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		entries[i].position = i;
-		entries[i].tid = page->trace->nodes[page->begin + i].tid;
+		if (page->is_bounded && i > 0 && total + at_node[i] > most)
+		{
+			page->end = page->begin + i;
+			break;
+		}
+		total += at_node[i];
 	}
-	graph_visit_rows(graph, graph->node, entries, count, write_node, page);
+	return total;
 }
 
 static void
-read_edges(TracePage *page)
+add_edge(TracePage *page, GraphEntry *entries, const TraceEdge *edge, bool listed, bool given)
+{
+	bool		upwards = page->trace->direction == GRAPH_ANCESTORS;
+	PageEdge   *added = &page->edges[page->edge_count];
+
+	entries[page->edge_count].position = page->edge_count;
+	entries[page->edge_count].tid = edge->tid;
+	added->from = upwards ? edge->target : edge->source;
+	added->to = upwards ? edge->source : edge->target;
+	added->listed = listed;
+	added->given = given;
+	added->text.length = 0;
+	page->edge_count++;
+}
+
+/* Of a page that is one node with more edges than `most`: those to list at its step, and those whose turn it is. */
+static void
+choose_edges(TracePage *page, GraphEntry *entries, GraphKey *keys, uint32 count, uint32 most)
+{
+	Trace	   *trace = page->trace;
+	uint32		own = 0;
+
+	/* By number: the one order that later pages find again. */
+	graph_sort_keys(keys, graph_alloc(trace->graph, (Size) count * sizeof(GraphKey)), count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		const TraceEdge *edge = &trace->edges[keys[i].index];
+		bool		listed = page->skip_edges == 0 && i < most;
+		bool		given = false;
+
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (on_page(page, Max(edge->source, edge->target)))
+		{
+			given = own >= page->skip_edges && own - page->skip_edges < most;
+			own++;
+		}
+		if (listed || given)
+			add_edge(page, entries, edge, listed, given);
+	}
+	page->is_cut = true;
+	if (own > page->skip_edges && own - page->skip_edges > most)
+		page->next_skip = page->skip_edges + most;
+}
+
+static void
+read_some_edges(TracePage *page, uint32 most)
 {
 	Trace	   *trace = page->trace;
 	Graph	   *graph = trace->graph;
-	bool		upwards = trace->direction == GRAPH_ANCESTORS;
-	GraphEntry *entries;
-	uint32		count = 0;
+	uint32		count = end_by_edges(page, most);
+	GraphEntry *entries = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphEntry));
+	GraphKey   *keys = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphKey));
+	uint32		found = 0;
 
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		count += on_page(page, trace->edges[i].source) || on_page(page, trace->edges[i].target);
-	}
-	entries = graph_alloc(graph, Max((Size) count, 1) * sizeof(GraphEntry));
 	page->edges = graph_alloc(graph, Max((Size) count, 1) * sizeof(PageEdge));
+	page->edge_count = 0;
+	page->next_skip = 0;
+	page->is_cut = false;
+	page->is_full = false;
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
-		TraceEdge  *edge = &trace->edges[i];
-
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (!on_page(page, edge->source) && !on_page(page, edge->target))
+		if (!on_page(page, trace->edges[i].source) && !on_page(page, trace->edges[i].target))
 			continue;
-		entries[page->edge_count].position = page->edge_count;
-		entries[page->edge_count].tid = edge->tid;
-		page->edges[page->edge_count].from = upwards ? edge->target : edge->source;
-		page->edges[page->edge_count].to = upwards ? edge->source : edge->target;
-		page->edge_count++;
+		keys[found].no = trace->edges[i].no;
+		keys[found++].index = i;
 	}
-	graph_visit_rows(graph, graph->edge, entries, count, write_edge, page);
+	if (page->is_bounded && (found > most || page->skip_edges > 0))
+		choose_edges(page, entries, keys, found, most);
+	else
+	{
+		for (uint32 i = 0; i < found; i++)
+		{
+			const TraceEdge *edge = &trace->edges[keys[i].index];
+
+			GRAPH_CHECK_NOW_AND_THEN(i);
+			add_edge(page, entries, edge, true, on_page(page, Max(edge->source, edge->target)));
+		}
+	}
+	graph_visit_rows(graph, graph->edge, entries, page->edge_count, write_edge, page);
+}
+
+/* Edges may carry much: fewer of them then. */
+static void
+read_edges(TracePage *page)
+{
+	size_t		before = page->texts.length;
+	uint32		most = PAGE_EDGES;
+
+	for (;;)
+	{
+		read_some_edges(page, most);
+		if (!page->is_bounded || most == 1 || (!page->is_full && page->texts.length - before <= PAGE_BYTES))
+			break;
+		page->texts.length = before;
+		most = Max(most / 4, 1);
+	}
 	sort_page_edges(page->edges, page->edge_count);
 }
 
@@ -186,7 +326,7 @@ list_edges(TracePage *page, bool incoming)
 		uint32		node = incoming ? page->edges[i].to : page->edges[i].from;
 
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (on_page(page, node))
+		if (page->edges[i].listed && on_page(page, node))
 			lists.start[node - page->begin + 2]++;
 	}
 	for (uint32 i = 2; i < count + 2; i++)
@@ -196,7 +336,7 @@ list_edges(TracePage *page, bool incoming)
 		uint32		node = incoming ? page->edges[i].to : page->edges[i].from;
 
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (on_page(page, node))
+		if (page->edges[i].listed && on_page(page, node))
 			lists.edges[lists.start[node - page->begin + 1]++] = i;
 	}
 	return lists;
@@ -226,7 +366,7 @@ append_steps(ByteBuffer *out, TracePage *page)
 	uint32		depth = 0;
 
 	buffer_append_literal(out, ",\"steps\":[");
-	for (uint32 i = page->begin; i < page->end; i++)
+	for (uint32 i = page->begin; i < page->end && page->skip_edges == 0; i++)
 	{
 		uint32		step = i - page->begin;
 
@@ -245,6 +385,8 @@ append_steps(ByteBuffer *out, TracePage *page)
 		append_edge_list(out, page, &outgoing, step);
 		buffer_append_literal(out, ",\"cycleDetected\":");
 		canonical_write_boolean(out, cycle[i]);
+		if (page->is_cut)
+			buffer_append_literal(out, ",\"truncated\":true");
 		buffer_append_char(out, '}');
 	}
 	buffer_append_char(out, ']');
@@ -259,7 +401,7 @@ append_edges(ByteBuffer *out, const TracePage *page)
 	for (uint32 i = 0; i < page->edge_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!on_page(page, Max(page->edges[i].from, page->edges[i].to)))
+		if (!page->edges[i].given)
 			continue;
 		if (!first)
 			buffer_append_char(out, ',');
@@ -338,9 +480,15 @@ reason_trace_json(PG_FUNCTION_ARGS)
 
 	page.trace = trace_run(graph, start, direction, &filter, TRACE_EDGES, 0);
 	page.json = node_json_begin(graph, redact);
+	page.is_bounded = !PG_ARGISNULL(ARGUMENT_LIMIT);
 	page.begin = Min(cursor.offset, page.trace->node_count);
+	page.skip_edges = cursor.edge_offset;
 	page.end = page.begin + Min(limit, page.trace->node_count - page.begin);
+	/* What is left of the edges of a node whose step was given is a page of its own. */
+	if (page.skip_edges > 0)
+		page.end = Min(page.begin + 1, page.end);
 	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
+	end_by_edges(&page, PAGE_EDGES);
 	read_nodes(&page);
 	read_edges(&page);
 
@@ -357,10 +505,10 @@ reason_trace_json(PG_FUNCTION_ARGS)
 		buffer_append_literal(&out, "null");
 	append_steps(&out, &page);
 	append_edges(&out, &page);
-	if (page.end < page.trace->node_count)
+	if (page.next_skip > 0 || page.end < page.trace->node_count)
 	{
 		buffer_append_literal(&out, ",\"nextCursor\":\"");
-		trace_cursor_write(&cursor, &out, page.end);
+		trace_cursor_write(&cursor, &out, page.next_skip > 0 ? page.begin : page.end, page.next_skip);
 		buffer_append_literal(&out, "\",\"truncated\":true}");
 	}
 	else

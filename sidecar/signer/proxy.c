@@ -94,7 +94,7 @@ struct signer *signer_proxy_open(const struct config *config)
     remote->signer.sign = sign;
     if (!remote->url[0]) {
         log_error("signer.type proxy needs url");
-    } else if (learn_key(remote)) {
+    } else if (remote_hides_token(remote) && learn_key(remote)) {
         return &remote->signer;
     }
     remote_close(&remote->signer);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct remote_signer *remote_new(const struct config *config, const char *what)
 {
@@ -26,6 +27,7 @@ struct remote_signer *remote_new(const struct config *config, const char *what)
     remote->mount = strdup(config->signer_mount);
     remote->region = strdup(config->signer_region);
     remote->credentials_file = strdup(config->signer_credentials_file);
+    remote->plaintext = config->signer_plaintext;
     remote->timeout_ms = config->signer_timeout_ms;
     if (!remote->http || !remote->url || !remote->signer_id || !remote->key || !remote->token_file || !remote->mount || !remote->region
         || !remote->credentials_file) {
@@ -50,6 +52,28 @@ void remote_close(struct signer *signer)
     free(remote->region);
     free(remote->credentials_file);
     free(remote);
+}
+
+/* Whether the URL's host is this machine. */
+static bool is_loopback(const char *url)
+{
+    const char *host = url + strlen("http://");
+    size_t length = strcspn(host, "/"), port = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+
+    /* what stands before an @ is no host */
+    if (memchr(host, '@', length))
+        return false;
+    return (port == 9 && !strncasecmp(host, "localhost", 9)) || (port == 5 && !strncmp(host, "[::1]", 5))
+           || (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == port);
+}
+
+bool remote_hides_token(const struct remote_signer *remote)
+{
+    if (remote->plaintext || !remote->token_file[0] || !strncasecmp(remote->url, "https://", 8)
+        || (!strncasecmp(remote->url, "http://", 7) && is_loopback(remote->url)))
+        return true;
+    log_error("%s at \"%s\" would get its token unencrypted: use https://, or set signer.plaintext = yes", remote->what, remote->url);
+    return false;
 }
 
 json_t *remote_call(struct remote_signer *remote, const struct http_request *request)

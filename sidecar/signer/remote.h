@@ -19,6 +19,7 @@ struct remote_signer {
     char *mount;
     char *region;
     char *credentials_file;
+    bool plaintext;             /* the token may travel unencrypted */
     int timeout_ms;
 };
 
@@ -26,6 +27,8 @@ struct remote_signer {
 struct remote_signer *remote_new(const struct config *config, const char *what);
 void remote_close(struct signer *signer);
 
+/* Whether the token travels encrypted, or stays on this machine, or need not be hidden; logged when not. */
+bool remote_hides_token(const struct remote_signer *remote);
 /* Sends the request, and gives the JSON object of a 200 answer; NULL otherwise, logged with the answer's status, never its body. */
 json_t *remote_call(struct remote_signer *remote, const struct http_request *request);
 /* The text of a member, or NULL. */

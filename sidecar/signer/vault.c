@@ -95,7 +95,7 @@ struct signer *signer_vault_open(const struct config *config)
         ((struct vault_signer *)remote)->version = config->signer_key_version;
         if (!remote->url[0] || !remote->key[0] || !remote->token_file[0])
             log_error("signer.type vault needs url, key_id and token_file");
-        else if (learn_key((struct vault_signer *)remote))
+        else if (remote_hides_token(remote) && learn_key((struct vault_signer *)remote))
             return &remote->signer;
     }
     remote_close(&remote->signer);

@@ -294,7 +294,7 @@ static enum progress store_segment(struct worker *worker, const char *token, str
         /* credentials and certificates may have been replaced */
         close_archive(worker);
         /* it waits by itself (next_attempt_at) and holds up no other */
-        return recorded ? PROGRESS_SOME : PROGRESS_FAILED;
+        return recorded ? PROGRESS_TRIED : PROGRESS_FAILED;
     }
     if (!record(worker, token, claimed, &events, retain_until, hash, &contents))
         return PROGRESS_FAILED;

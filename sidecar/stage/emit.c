@@ -13,9 +13,9 @@
  */
 #include "stage.h"
 
-#include "../kafka.h"
 #include "../clock.h"
 #include "../doorbell.h"
+#include "../kafka.h"
 #include "../log.h"
 #include "traced.h"
 

@@ -10,8 +10,8 @@
 
 #include "../sidecar.h"
 
-/* What a stage did in one turn. */
-enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_FAILED };
+/* What a stage did in one turn. TRIED: nothing but attempts that failed; each item waits by itself for its next. */
+enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_TRIED, PROGRESS_FAILED };
 
 struct stage {
     const char *name;

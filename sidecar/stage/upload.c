@@ -278,9 +278,11 @@ static enum progress turn(struct worker *worker, const char *token)
         if (strcmp(leader_token(worker->duty, now), token) != 0)
             break;
         trace = trace_of(worker, PQgetvalue(claimed, i, ID), PQgetvalue(claimed, i, DIVISION));
-        finish(worker, token, &trace, claimed, i);
+        if (finish(worker, token, &trace, claimed, i))
+            progress = PROGRESS_SOME;
+        else if (progress == PROGRESS_NONE)
+            progress = PROGRESS_TRIED;
         PQclear(trace.times);
-        progress = PROGRESS_SOME;
     }
     PQclear(claimed);
     return progress;

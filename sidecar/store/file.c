@@ -87,7 +87,8 @@ static bool file_has_hash(const char *path, const char *hash)
     unsigned char buffer[65536], digest[32];
     char hex[65];
     ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* not waiting for the writer of what may be a FIFO */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ok = fd >= 0 && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
 

@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include "../log.h"
+#include "../plain_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -93,12 +94,12 @@ bool file_read(struct store *store, const char *key, const char *version, piece_
 
     (void)version;
     if (snprintf(path, sizeof(path), "%s/%s", ((struct file_store *)store)->directory, key) < (int)sizeof(path))
-        file = fopen(path, "re");
+        file = plain_file_open(path);
     ok = file != NULL;
     while (ok && (length = fread(piece, 1, sizeof(piece), file)) > 0)
         ok = take(context, piece, length);
     ok = ok && !ferror(file);
-    if (!ok)
+    if (file && !ok)
         log_error("object \"%s\" cannot be read: %s", path, length ? "it is not wanted any more" : strerror(errno));
     if (file)
         fclose(file);

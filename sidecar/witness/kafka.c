@@ -1,9 +1,9 @@
 /* kafka.c: what the topic holds, read without joining a consumer group and without leaving an offset behind. */
 #include "witness.h"
 
-#include "../kafka.h"
 #include "../clock.h"
 #include "../doorbell.h"
+#include "../kafka.h"
 #include "../log.h"
 
 #include <stdio.h>

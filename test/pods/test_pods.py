@@ -1,8 +1,10 @@
 """The pods start as the chart describes them, answer their probes, do their work and stop within their grace period."""
 
+import re
+
 import pytest
 
-from image import instructions_of
+from image import ROOT, instructions_of
 from pods import wait_for
 
 
@@ -10,6 +12,16 @@ from pods import wait_for
 def test_an_image_runs_as_nobody_special(name):
     instructions, last = instructions_of(f"{name}.Dockerfile")
     assert [rest for word, rest in instructions[last:] if word == "USER"] == ["10001:10001"]
+
+
+def test_units_make_what_their_programs_write_to():
+    """systemd makes these at each start; nothing else does."""
+    gateway = (ROOT / "gateway/reason-gateway.service.in").read_text()
+    prefixes = set(re.findall(r" -p /run/(\S+)", gateway))
+    assert prefixes == set(re.search(r"^RuntimeDirectory=(.*)$", gateway, re.M).group(1).split())
+    sidecar = (ROOT / "sidecar/reason-sidecar.service.in").read_text()
+    store = re.search(r"^url = file:///var/lib/(\S+)$", (ROOT / "sidecar/reason-sidecar.conf.example").read_text(), re.M).group(1)
+    assert store in re.search(r"^StateDirectory=(.*)$", sidecar, re.M).group(1).split()
 
 
 def test_the_gateway_starts_serves_and_stops(cluster, client, database):

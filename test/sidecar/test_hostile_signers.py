@@ -161,7 +161,7 @@ def test_a_lease_is_held_only_if_the_api_server_says_so(database, sidecars, sett
 def test_spans_count_as_exported_only_if_a_collector_took_them(database, sidecars, settings):
     hostile = Hostile(lambda method, path, headers, body: (200, [("Content-Type", "application/json")], b'{"partialSuccess":{}}'))
     try:
-        database.value("SELECT reason.add_client('tracer', 'writer')")
+        database.value("SELECT reason.set_client('tracer', 'writer')")
         one = sidecars({**settings, "tracing": {"endpoint": hostile.url, "timeout_ms": 500}}).start()
 
         def traced():

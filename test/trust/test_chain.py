@@ -209,7 +209,53 @@ def test_signatures_after_a_compromise_do_not_count(db):
 
 
 def test_a_range_must_exist(db):
+    """What goes beyond the end is no tampering, and not ok either."""
     assert db.verify("north", 1, 2)["checked"] == 2
-    assert not db.verify("north", 0, 99)["ok"]
-    assert not db.verify("north", 99)["ok"]
-    assert db.verify("nowhere") == {"ok": True, "checked": 0, "head_seq": None, "head_hash": None, "first_bad_seq": None, "detail": None}
+    last = db.verify("north")["head_seq"]
+    for bounds in ((0, last + 1), (0, 99), (last + 1, last + 2), (99,)):
+        found = db.verify("north", *bounds)
+        assert (found["ok"], found["first_bad_seq"]) == (False, None)
+        assert found["detail"] == f"the chain ends at event {last}, and the range goes beyond it"
+    assert db.verify("north", last, last)["ok"] and db.verify("north", last + 1)["ok"]
+
+
+def test_a_division_without_a_chain_is_not_ok(db):
+    for bounds in ((), (0, 5), (3,)):
+        assert db.verify("nowhere", *bounds) == {"ok": False, "checked": 0, "head_seq": None, "head_hash": None, "first_bad_seq": None,
+                                                 "detail": 'division "nowhere" has no chain'}
+
+
+def test_events_that_nobody_seals_are_told(db):
+    node = db.one("SELECT reason.add_node('score', '1', 'ada', division => 'unsealed')")
+    found = db.verify("unsealed")
+    assert (found["ok"], found["checked"]) == (False, 0) and "no event of division \"unsealed\" is sealed: 1 wait" in found["detail"]
+    db.settle()
+    assert db.verify("unsealed") == {**db.verify("unsealed"), "ok": True, "detail": None}
+    db("SELECT reason.annotate(%s, 'a moment ago')", node)
+    found = db.verify("unsealed")
+    assert found["ok"] and "1 events wait for their place" in found["detail"]
+    with db.tampering():
+        db("UPDATE reason.audit_event e SET ts = ts - interval '2 minutes' WHERE division = 'unsealed'"
+           " AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no)")
+        found = db.verify("unsealed")
+        assert (found["ok"], found["first_bad_seq"]) == (False, None) and "nobody seals them" in found["detail"]
+    db.settle()
+
+
+def test_a_division_that_vanished_is_told(db):
+    """By what is left of it: its records, or the index of the archive."""
+    db("SELECT reason.add_node('score', '1', 'ada', division => 'vanishing')")
+    db.settle()
+    for left in ("INSERT INTO reason.archive_segment (target, division, first_seq, last_seq, object_prefix, object_uri, archived_at)"
+                 " VALUES ('file:///a', 'vanishing', 0, 0, 'x', 'y', now())",
+                 "INSERT INTO reason.emission (target, division, seq) VALUES ('topic', 'vanishing', 0)"):
+        with db.tampering():
+            db(left)
+            for table in ("node", "audit_event", "audit_seal", "audit_signature"):
+                db(f"DELETE FROM reason.{table} WHERE division = 'vanishing'")
+            assert "the chain is gone" in db.verify("vanishing")["detail"]
+            assert [ok for ok, in db("SELECT ok FROM reason.verify_all() WHERE what = 'division \"vanishing\"'")] == [False]
+    with db.tampering():
+        for table in ("audit_event", "audit_seal", "audit_signature"):
+            db(f"DELETE FROM reason.{table} WHERE division = 'vanishing'")
+        assert [ok for ok, in db("SELECT ok FROM reason.verify_all() WHERE what = 'division \"vanishing\"'")] == [False]

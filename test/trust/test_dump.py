@@ -46,8 +46,11 @@ def fill(db):
         db("SELECT * FROM reason.http_post_node('kernel', NULL, NULL, 'r', NULL, %s, NULL, '200', %s)",
            json.dumps({"type": "action", "author": author, "payload": 1}), held)
     db("SELECT reason.release_quarantine((SELECT id FROM reason.node WHERE author = 'released'), 'looked at')")
-    db("INSERT INTO reason.division_grant VALUES ('reason_reader', 'tenant-a')")
-    db("DELETE FROM reason.division_grant WHERE (grantee, division) = ('reason_writer', 'default')")
+    db("SELECT reason.grant_division('reason_reader', 'tenant-a')")
+    db("SELECT reason.revoke_division('reason_writer', 'default')")
+    db("SELECT reason.set_quota('kernel', 'default', 1000)")
+    db("SELECT reason.set_archive_rule('default', 30)")
+    db("SELECT reason.set_pii_rule('staff', 'staff', pattern => 'S-1')")
     make = "SELECT reason.create_snapshot(%s, 100, include_annotations => true)"
     db.without_document = db.one(make, [nodes[-1]])
     db.complete(db.without_document)
@@ -69,6 +72,7 @@ def proofs(db, source, timezone="UTC"):
     found = [db.verify(division) for division in ("default", "tenant-a", "system")]
     found.append(db.verify_snapshot(source.snapshot))
     assert all(f["ok"] for f in found), found
+    assert db("SELECT * FROM reason.verify_all() WHERE NOT ok") == []
     found.append(db.verify_snapshot(source.without_document))
     found.append(db.one("SELECT reason.snapshot_document(%s)", source.snapshot))
     db("SET timezone = 'UTC'")

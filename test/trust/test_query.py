@@ -111,6 +111,26 @@ def test_rows_that_need_no_look_are_passed_over(many):
     assert [n["id"] for n in ask(many, "bare", {"text": "needle"})["nodes"]] == [many.needle]
 
 
+def test_with_an_index_the_same_is_found(many):
+    """By whom nothing is hidden from; in fewer pages, and whatever the text means to LIKE."""
+    many("SELECT reason.add_node('decision', %s::jsonb, 'ada', division => 'far')", json.dumps({"odd": "100%_wrong\\\\Path"}))
+    texts = ["needle", "straw 77", "100%_wr", "wrong\\\\", "STRAW", "%", "no such text", "raw 10500"]
+    before = {text: [n["id"] for n in ask_all(many, "bare", {"text": text}, limit=7 if text != "STRAW" else 1000)[0]] for text in texts}
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="pg_trgm"):
+        many("SELECT reason.create_text_index()")
+    many("CREATE EXTENSION pg_trgm")
+    assert many.one("SELECT reason.create_text_index()") is True
+    assert many.one("SELECT reason.create_text_index()") is False
+    many("ANALYZE reason.node")
+    for text in texts:
+        assert [n["id"] for n in ask_all(many, "bare", {"text": text}, limit=7 if text != "STRAW" else 1000)[0]] == before[text], text
+    assert ask(many, "far", {"text": "needle"})["nodes"] == [] and ask(many, "reader", {"text": "987-65-4321"})["nodes"] == []
+    plan = "\n".join(line for line, in many(
+        "EXPLAIN SELECT n.* FROM reason.node n WHERE lower(payload::text) LIKE '%%needle%%' ORDER BY no DESC LIMIT 100"))
+    assert "node_text_idx" in plan
+    many("DROP INDEX reason.node_text_idx")
+
+
 def test_pages_are_bounded_in_bytes(source):
     source("SELECT reason.set_client('wide', 'auditor', '{wide}', true)")
     source("SELECT reason.add_node('score', to_jsonb(repeat('x', 250000)), 'a', division => 'wide') FROM generate_series(1, 150)")

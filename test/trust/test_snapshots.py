@@ -302,6 +302,7 @@ def test_who_may_do_what(db, path):
     db("CREATE ROLE trust_sidecar IN ROLE reason_sidecar")
     hidden = db.one("SELECT reason.create_snapshot(%s)", [add(db, division="hidden")])
     token = db.token("snapshot")
+    db.settle()
     try:
         db("SET ROLE trust_auditor")
         snapshot = db.one("SELECT reason.create_snapshot(%s)", [path[1]])

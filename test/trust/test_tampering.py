@@ -159,6 +159,8 @@ def test_a_cut_off_end_is_found_while_its_events_are_there(db, graph):
     with db.tampering():
         db("DELETE FROM reason.audit_signature WHERE division = 'default' AND seq > 5")
         db("DELETE FROM reason.audit_seal WHERE division = 'default' AND seq > 5")
+        # As the sealer does in the end, whatever transactions others hold open in this cluster now.
+        db("UPDATE reason.sealer_state SET decided_no = (SELECT max(no) FROM reason.audit_event)")
         assert "no place in the chain" in db.verify()["detail"]
 
 

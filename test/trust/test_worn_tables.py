@@ -1,10 +1,22 @@
 """Writes to nodes whose index entries are worn: many of them dead, left by erasures, updates and transactions that failed.
 
 A scan that comes upon dead entries remembers them until it moves on, so this is what batches meet in a database that is not new.
+
+    REASON_WORN_STEPS=150    steps of each session of the storm; 4 unless given
+    REASON_WORN_SEED=7       of its random numbers
 """
 import json
+import os
+import random
+import threading
 
 import pytest
+
+from conftest import Database
+
+STEPS = int(os.environ.get("REASON_WORN_STEPS", "4"))
+SEED = int(os.environ.get("REASON_WORN_SEED", "20261129"))
+SESSIONS = 4
 
 SIZES = (1, 65, 200)
 
@@ -72,3 +84,89 @@ def test_batches_that_name_worn_nodes_are_recorded_whole(worn, make_database):
         written += 2 * size
     assert worn.one("SELECT count(*) FROM reason.edge e JOIN reason.node f ON f.no = e.from_no JOIN reason.node t ON t.no = e.to_no") == written
     check_everything(worn, make_database, "trust_worn_copy")
+
+
+class Writer:
+    """A session that writes, erases, fails and vacuums by turns; only what it wrote itself is erased by it."""
+
+    def __init__(self, name, shared, number):
+        self.db = Database(name)
+        self.shared = shared
+        self.own = []
+        self.random = random.Random(SEED * SESSIONS + number)
+        self.name = f"worn-{number}"
+
+    def some(self, nodes, most):
+        return self.random.choices(nodes, k=self.random.randint(1, most))
+
+    def write(self):
+        """Nodes, edges between any, and notes; returns the nodes."""
+        nodes = add_nodes(self.db, self.random.choice((1, 2, 63, 64, 65, 100)))
+        ends = self.shared + self.own + nodes
+        add_edges(self.db, list(zip(self.some(ends, 1) * 130, self.random.choices(ends, k=self.random.choice((1, 64, 129))))))
+        for node in self.some(ends, 4):
+            self.db("SELECT reason.annotate(%s, 'seen')", node)
+        return nodes
+
+    def commit(self):
+        nodes = self.write()
+        self.own += nodes[::2]
+        self.shared += nodes[1::2]
+
+    def fail(self):
+        with self.db.connection.transaction(force_rollback=True):
+            self.write()
+
+    def erase(self, failing=False):
+        with self.db.connection.transaction(force_rollback=failing):
+            self.db("SELECT reason.erase_payload(node, 'asked for') FROM unnest(%s::uuid[]) node", list(set(self.some(self.own, 60))))
+
+    def erase_in_vain(self):
+        self.erase(failing=True)
+
+    def go_back_in_part(self):
+        with self.db.connection.transaction():
+            kept = self.write()
+            with self.db.connection.transaction(force_rollback=True):
+                self.write()
+                self.erase()
+            self.write()
+        self.own += kept
+
+    def prepare(self):
+        for outcome in ("COMMIT", "ROLLBACK"):
+            self.db("BEGIN")
+            self.write()
+            self.db(f"PREPARE TRANSACTION '{self.name}'")
+            add_nodes(self.db, 3)
+            self.db(f"{outcome} PREPARED '{self.name}'")
+
+    def vacuum(self):
+        self.db(f"VACUUM (INDEX_CLEANUP ON) reason.{self.random.choice(('node', 'edge', 'annotation', 'audit_event'))}")
+
+    def run(self, faults):
+        try:
+            self.commit()
+            for _ in range(STEPS):
+                self.random.choice((self.commit, self.fail, self.erase, self.erase_in_vain, self.go_back_in_part, self.prepare, self.vacuum))()
+        except Exception as error:
+            faults.append(error)
+        finally:
+            self.db.close()
+
+
+def test_a_storm_of_sessions_on_worn_tables_leaves_everything_whole(worn, make_database):
+    faults = []
+    shared = worn_nodes(worn, 100)
+    writers = [Writer(worn.name, shared, number) for number in range(SESSIONS)]
+    threads = [threading.Thread(target=writer.run, args=(faults,)) for writer in writers]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        worn.settle()
+        if not worn.verify()["ok"]:
+            break
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    check_everything(worn, make_database, "trust_worn_storm_copy")

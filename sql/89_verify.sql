@@ -1,0 +1,233 @@
+-- What verification looks at besides the events of a chain: its end, rows that no event records, and the guards
+-- themselves; and one call for all of it.
+
+CREATE FUNCTION reason.chain_end(division text, head_seq bigint, OUT fault text, OUT remark text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    -- As readiness() has it: a sidecar that runs seals within milliseconds.
+    longest_wait CONSTANT interval := '1 minute';
+    waiting bigint;
+    oldest timestamptz;
+    known_seq bigint;
+BEGIN
+    SELECT count(*), min(e.ts) INTO waiting, oldest
+    FROM reason.audit_event e
+    WHERE e.division = $1 AND e.no > (SELECT coalesce(max(m.decided_no), 0) FROM reason.sealer_state m)
+      AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division);
+    SELECT max(k.seq) INTO known_seq
+    FROM (SELECT a.last_seq FROM reason.archive_segment a WHERE a.division = $1 AND a.archived_at IS NOT NULL
+          UNION ALL SELECT m.seq FROM reason.emission m WHERE m.division = $1) k (seq);
+    IF known_seq > head_seq THEN
+        fault := format('event %s of division "%s" was archived or emitted, and the chain %s', known_seq, $1,
+                        CASE WHEN head_seq < 0 THEN 'is gone' ELSE format('ends at event %s', head_seq) END);
+    ELSIF head_seq < 0 THEN
+        fault := CASE WHEN waiting = 0 THEN format('division "%s" has no chain', $1)
+                      ELSE format('no event of division "%s" is sealed: %s wait for their place since %s', $1, waiting, reason.rfc3339(oldest)) END;
+    ELSIF waiting > 0 THEN
+        remark := format('%s events wait for their place in the chain since %s', waiting, reason.rfc3339(oldest));
+        IF oldest < clock_timestamp() - longest_wait THEN
+            fault := remark || ': nobody seals them';
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.chain_end(text, bigint) IS
+    'For verify_audit(): what is wrong behind the last sealed event (-1: there is none) of a division, or should be known. Events may wait for their seal for a minute.';
+
+CREATE FUNCTION reason.stray_fault(division text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce((SELECT f FROM reason.quarantine_stray_fault($1) f WHERE f IS NOT NULL LIMIT 1),
+                    CASE WHEN $1 = 'system' THEN (SELECT f.detail FROM reason.rule_faults() f LIMIT 1) END)
+$$;
+COMMENT ON FUNCTION reason.stray_fault(text) IS 'For verify_audit(): a row of the quarantine, or of a rule where division system is verified, that is not as events say; NULL when there is none.';
+
+CREATE FUNCTION reason.known_divisions() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET jit = off
+AS $$
+    SELECT k.division
+    FROM (SELECT c.division FROM reason.chain_ends() c
+          UNION SELECT e.division FROM reason.audit_event e
+          UNION SELECT g.division FROM reason.audit_signature g
+          UNION SELECT n.division FROM reason.node n
+          UNION SELECT e.division FROM reason.edge e
+          UNION SELECT a.division FROM reason.annotation a
+          UNION SELECT s.division FROM reason.snapshot s
+          UNION SELECT q.division FROM reason.quarantine q
+          UNION SELECT a.division FROM reason.archive_segment a WHERE a.archived_at IS NOT NULL
+          UNION SELECT m.division FROM reason.emission m) k
+    WHERE ARRAY[k.division, '*'] && reason.visible_divisions_of(reason.calling_role())
+    ORDER BY k.division
+$$;
+COMMENT ON FUNCTION reason.known_divisions() IS 'Divisions that the caller sees, of which any table knows: one whose chain was removed is known by what is left of it.';
+
+-- ---------------------------------------------------------------- the guards
+
+CREATE FUNCTION reason.privileges_of(acl aclitem[], owner oid, but_for text DEFAULT '') RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce(string_agg(p.privilege, ', ' ORDER BY p.privilege), 'none')
+    FROM (SELECT format('%s to %s%s', a.privilege_type,
+                        CASE a.grantee WHEN 0 THEN 'public' ELSE coalesce((SELECT r.rolname FROM pg_roles r WHERE r.oid = a.grantee), a.grantee::text) END,
+                        CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END) AS privilege
+          FROM aclexplode($1) a WHERE a.grantee <> $2 AND a.privilege_type <> $3) p
+$$;
+COMMENT ON FUNCTION reason.privileges_of(aclitem[], oid, text) IS 'Privileges of others than the owner, as text; but_for leaves one kind out.';
+
+CREATE FUNCTION reason.present_guards() RETURNS TABLE (guard text, definition text, printed boolean)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')),
+         routine AS (SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace AND p.proname <> 'installed_guards')
+    SELECT format('function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+           md5(concat_ws('|', p.prosrc, p.probin, p.prosecdef, p.provolatile, p.proisstrict, p.prokind, p.proconfig::text,
+                         (SELECT l.lanname FROM pg_language l WHERE l.oid = p.prolang))), false
+    FROM routine p
+    UNION ALL
+    SELECT format('privileges of function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+           reason.privileges_of(coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner), false
+    FROM routine p
+    UNION ALL
+    SELECT format('trigger %s of table reason.%s', t.tgname, c.relname),
+           concat_ws('|', t.tgtype, t.tgenabled, t.tgfoid::regproc, t.tgattr, t.tgqual IS NULL), false
+    FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
+    -- Somebody's own that comes after the row changes nothing in it.
+    WHERE NOT t.tgisinternal AND (t.tgtype & 2 <> 0 OR t.tgfoid IN (SELECT p.oid FROM routine p))
+    UNION ALL
+    SELECT format('row security of table reason.%s', c.relname), concat_ws('|', c.relrowsecurity, c.relforcerowsecurity), false FROM relation c WHERE c.relkind = 'r'
+    UNION ALL
+    SELECT format('privileges of reason.%s', c.relname), reason.privileges_of(c.relacl, c.relowner, 'SELECT'), false FROM relation c
+    UNION ALL
+    SELECT format('privileges of column reason.%s.%s', c.relname, a.attname), reason.privileges_of(a.attacl, c.relowner, 'SELECT'), false
+    FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE reason.privileges_of(a.attacl, c.relowner, 'SELECT') <> 'none'
+    UNION ALL
+    SELECT 'privileges of schema reason', reason.privileges_of(n.nspacl, n.nspowner), false FROM pg_namespace n WHERE n.nspname = 'reason'
+    UNION ALL
+    SELECT format('policy %s of table reason.%s', p.polname, c.relname), concat_ws('|', p.polpermissive, p.polcmd, p.polroles::text), false
+    FROM pg_policy p JOIN relation c ON c.oid = p.polrelid
+    UNION ALL
+    SELECT format('expression of policy %s of table reason.%s', p.polname, c.relname),
+           md5(concat_ws('|', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))), true
+    FROM pg_policy p JOIN relation c ON c.oid = p.polrelid
+    UNION ALL
+    SELECT format('constraint %s of table reason.%s', n.conname, c.relname), concat_ws('|', n.contype, n.convalidated), false
+    FROM pg_constraint n JOIN relation c ON c.oid = n.conrelid WHERE n.contype IN ('c', 'p', 'u')
+    UNION ALL
+    SELECT format('definition of constraint %s of table reason.%s', n.conname, c.relname), md5(pg_get_constraintdef(n.oid)), true
+    FROM pg_constraint n JOIN relation c ON c.oid = n.conrelid WHERE n.contype = 'c'
+    UNION ALL
+    SELECT format('rule %s of reason.%s', r.rulename, c.relname), md5(pg_get_ruledef(r.oid)), true
+    FROM pg_rewrite r JOIN relation c ON c.oid = r.ev_class
+    UNION ALL
+    SELECT format('rule "%s" for personal data', i.name), md5((to_jsonb(i) - 'builtin')::text), false FROM reason.pii_rule i WHERE i.builtin
+$$;
+COMMENT ON FUNCTION reason.present_guards() IS
+    'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, constraints, rules, privileges but for SELECT. printed: the definition is text as this major version of the server prints it.';
+
+CREATE FUNCTION reason.guard_faults() RETURNS TABLE (guard text, detail text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT g.guard, CASE WHEN p.guard IS NULL THEN 'is missing'
+                         WHEN i.guard IS NULL THEN 'was not installed by the extension'
+                         WHEN g.guard LIKE 'privileges %' THEN format('are not as installed: %s', p.definition)
+                         ELSE 'is not as installed' END
+    FROM reason.installed_guards() i FULL JOIN reason.present_guards() p USING (guard), LATERAL (SELECT coalesce(i.guard, p.guard)) g (guard)
+    WHERE i.definition IS DISTINCT FROM p.definition
+      AND (NOT coalesce(i.printed, p.printed) OR i.guard IS NULL OR p.guard IS NULL
+           OR i.server_version = current_setting('server_version_num')::integer / 10000)
+    ORDER BY 1;
+    RETURN QUERY
+    SELECT format('owner of %s', o.name), format('is "%s", and not the extension''s owner', pg_get_userbyid(o.owner))
+    FROM pg_extension x,
+         LATERAL (SELECT 'reason.' || c.relname, c.relowner FROM pg_class c
+                  WHERE c.relnamespace = x.extnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+                  UNION ALL SELECT format('function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), p.proowner
+                  FROM pg_proc p WHERE p.pronamespace = x.extnamespace
+                  UNION ALL SELECT 'schema reason', n.nspowner FROM pg_namespace n WHERE n.oid = x.extnamespace) o (name, owner)
+    WHERE x.extname = 'reasoning_graph' AND o.owner <> x.extowner
+    ORDER BY 1;
+    RETURN QUERY
+    SELECT 'owner of the extension'::text, format('"%s" may log in and is no superuser, and can switch the guards off', r.rolname)
+    FROM pg_extension x JOIN pg_roles r ON r.oid = x.extowner
+    WHERE x.extname = 'reasoning_graph' AND r.rolcanlogin AND NOT r.rolsuper;
+END
+$$;
+COMMENT ON FUNCTION reason.guard_faults() IS
+    'Guards that are not as the extension''s script made them, and owners that are not the extension''s. Who can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
+
+-- ---------------------------------------------------------------- all at once
+
+CREATE FUNCTION reason.verify_all(OUT what text, OUT ok boolean, OUT detail text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    most_named CONSTANT integer := 100;
+    division_name text;
+    snapshot record;
+    verified bigint;
+BEGIN
+    FOR division_name IN SELECT * FROM reason.known_divisions() LOOP
+        what := format('division "%s"', division_name);
+        BEGIN
+            SELECT v.ok, v.detail INTO ok, detail FROM reason.verify_audit(division_name) v;
+        EXCEPTION WHEN OTHERS THEN
+            -- Something that cannot even be read is not to hide the rest.
+            ok := false;
+            detail := SQLERRM;
+        END;
+        RETURN NEXT;
+    END LOOP;
+
+    verified := 0;
+    FOR snapshot IN SELECT s.id, s.division FROM reason.snapshot s WHERE s.status IN ('signed', 'complete') ORDER BY s.no LOOP
+        what := format('snapshot "%s"', snapshot.id);
+        BEGIN
+            SELECT v.ok, v.detail INTO ok, detail FROM reason.verify_snapshot(snapshot.id) v;
+        EXCEPTION WHEN OTHERS THEN
+            ok := false;
+            detail := SQLERRM;
+        END;
+        verified := verified + ok::integer;
+        IF NOT ok THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    what := 'snapshots';
+    ok := true;
+    detail := format('%s verify', verified);
+    RETURN NEXT;
+
+    FOREACH what IN ARRAY ARRAY['registry', 'rules', 'guards'] LOOP
+        BEGIN
+            SELECT count(*) = 0, string_agg(f.detail, '; ' ORDER BY f.place) FILTER (WHERE f.place <= most_named)
+                                 || CASE WHEN count(*) > most_named THEN format('; and %s more', count(*) - most_named) ELSE '' END
+            INTO ok, detail
+            FROM (SELECT r.detail, row_number() OVER () AS place FROM reason.rule_faults() r
+                  WHERE what <> 'guards' AND (r.rule_table = 'signer') = (what = 'registry')
+                  UNION ALL
+                  SELECT g.guard || ' ' || g.detail, row_number() OVER () FROM reason.guard_faults() g WHERE what = 'guards') f;
+        EXCEPTION WHEN OTHERS THEN
+            ok := false;
+            detail := SQLERRM;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION reason.verify_all() IS
+    'Verifies everything that the caller sees: a row for each division''s chain and its records, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, and for the guards. All is well when every ok is true.';

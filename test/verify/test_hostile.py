@@ -1,0 +1,43 @@
+"""reason-verify reads from a server that answers with anything: what it verifies is what was asked for."""
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from test_verify import PROGRAM, VERIFIED, make_chain, make_document, world, write_lines  # noqa: F401
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
+from hostile import ANSWERS, Hostile    # noqa: E402
+
+# These say the same object in other ways, if its signatures are not within; a drip is given up after half a minute
+TRUE = {"segment": {"no checksum"}, "snapshot": {"no checksum", "wrong checksum"}}
+SLOW = {"drip"}
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "segment"])
+def test_nothing_but_the_object_is_verified(world, kind):  # noqa: F811
+    headers = []
+    if kind == "snapshot":
+        body = world.snapshot(make_document()).read_bytes()
+        metadata = json.loads((world.directory / "snapshot.json.meta.json").read_text())
+        headers = [(f"x-amz-meta-{name}", value) for name, value in metadata.items()]
+    else:
+        body = write_lines(world.directory / "segment", make_chain(world.signer)[0]).read_bytes()
+    hostile = Hostile(lambda *request: (200, headers, body))
+    try:
+        def run():
+            return subprocess.run([PROGRAM, "--json", "--registry", world.directory / "signers.json", f"{hostile.url}/{kind}.json"],
+                                  capture_output=True, text=True, timeout=20, check=False)
+        assert run().returncode == VERIFIED
+        for answer in set(ANSWERS) - SLOW:
+            hostile.spoil(answer)
+            ended = run()
+            assert (ended.returncode == VERIFIED) == (answer in TRUE[kind]), (answer, ended.stdout)
+            assert ended.returncode in (0, 1, 2, 3) and json.loads(ended.stdout)
+            if answer in ("compressed", "a compressed page"):
+                assert "the answer is compressed" in ended.stdout
+        hostile.be_sane()
+        assert run().returncode == VERIFIED
+    finally:
+        hostile.close()
