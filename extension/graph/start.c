@@ -254,7 +254,9 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 		if (found == NULL)
 			report_ambiguous(id, &candidates);
 	}
+	/* cppcheck-suppress nullPointerRedundantCheck ; report_ambiguous() does not return */
 	graph->division = found->division;
+	/* cppcheck-suppress nullPointerRedundantCheck */
 	if (found->has_moved)
 		graph_walk(graph, GRAPH_NODES, &found->no, 1, NULL, store_tid, found);
 	return found;
