@@ -11,15 +11,15 @@
 #include "postgres.h"
 
 #include "access/htup.h"
-#include "fmgr.h"
 
 #include "buffer.h"
 #include "graph.h"
+#include "redact.h"
 
 typedef struct GraphJson
 {
 	MemoryContext scratch;		/* reset after each row */
-	FmgrInfo   *redact;			/* reason.redact(jsonb); NULL shows payloads as they are */
+	Redaction  *redaction;		/* NULL shows everything as it is */
 	const Graph *graph;			/* tells which nodes are in quarantine */
 } GraphJson;
 
@@ -36,8 +36,10 @@ extern void graph_json_node(GraphJson *json, ByteBuffer *out, HeapTuple tuple, T
 /* A row of reason.edge; the ids of its ends are not in the row. */
 extern void graph_json_edge(GraphJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
 							const pg_uuid_t *from, const pg_uuid_t *to);
-/* A payload, redacted if need be; NULL writes null. */
-extern void graph_json_payload(GraphJson *json, ByteBuffer *out, Datum payload, bool isnull);
+/* A payload, metadata or payloadRef, redacted if need be; NULL writes null. */
+extern void graph_json_content(GraphJson *json, ByteBuffer *out, Datum content, bool isnull);
+/* An author, redacted if need be. */
+extern void graph_json_author(GraphJson *json, ByteBuffer *out, Datum author);
 extern void graph_json_text_member(ByteBuffer *out, Datum value);
 extern void graph_json_hex(ByteBuffer *out, Datum bytes);
 

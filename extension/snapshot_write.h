@@ -14,11 +14,10 @@
 
 #include "postgres.h"
 
-#include "fmgr.h"
-
 #include "audit_record.h"
 #include "buffer.h"
 #include "record_insert.h"
+#include "redact.h"
 #include "sha256.h"
 
 #include "datatype/timestamp.h"
@@ -37,8 +36,8 @@ typedef struct SnapshotWriter
 {
 	text	   *division;
 	int64		snapshot_no;
-	bool		pii;			/* payloads as they are, with their salts */
-	FmgrInfo	redact;			/* reason.redact() */
+	bool		pii;			/* everything as it is, payloads with their salts */
+	Redaction  *redaction;		/* NULL with pii */
 	ByteBuffer	bytes;			/* written, not yet in a chunk */
 	int			chunk_count;
 	int64		size_bytes;

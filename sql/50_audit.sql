@@ -277,6 +277,8 @@ BEGIN
             ON CONFLICT ON CONSTRAINT policy_rule_pkey DO UPDATE
                 SET actions = excluded.actions, types = excluded.types, division_pattern = excluded.division_pattern,
                     path = excluded.path, on_silence = excluded.on_silence, enabled = excluded.enabled;
+        WHEN 'piiRule.changed' THEN
+            PERFORM reason.replay_pii_rule(canonical::json);
         WHEN 'payload.erased' THEN
             UPDATE reason.node n SET payload = NULL, salt = NULL
             WHERE n.id::text = canonical::json #>> '{erased,id}' AND n.division = event ->> 'division' AND n.salt IS NOT NULL;
