@@ -70,7 +70,8 @@ redact_iban(const char *data, int length, int place)
 			return 0;
 		place += bytes;
 	}
-	if (wanted == 0 || count < wanted || (place < length && is_alnum(data[place])))
+	/* Check digits are 02 to 98. */
+	if (wanted == 0 || count < wanted || memcmp(number + 2, "02", 2) < 0 || memcmp(number + 2, "98", 2) > 0 || (place < length && is_alnum(data[place])))
 		return 0;
 	return remainder_of(number, count) == 1 ? place : 0;
 }

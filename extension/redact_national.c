@@ -307,9 +307,21 @@ static bool
 is_italian(const char *word)
 {
 	static const uint8 odd[26] = {1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
+	static const uint8 numbers[7] = {6, 7, 9, 10, 12, 13, 14};
 	int			sum = 0;
+	int			digits = 0;
 
 	if (!has_form(word, "AAAAAA??A??A???A") || !strchr("ABCDEHLMPRST", word[8]))
+		return false;
+	/* Two persons of one code: letters take the place of digits, from the last on. */
+	for (int i = 0; i < lengthof(numbers); i++)
+	{
+		if (is_digit(word[numbers[i]]))
+			digits++;
+		else if (!strchr("LMNPQRSTUV", word[numbers[i]]))
+			return false;
+	}
+	if (digits < 4)
 		return false;
 	for (int i = 0; i < 15; i++)
 	{

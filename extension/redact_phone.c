@@ -98,8 +98,26 @@ static const PhoneWord phone_words[] = {
 	{"call", false}, {"called", false}, {"ring", false}, {"dial", false}, {"text", false}, {"reach", false}, {"callback", false}
 };
 
-#define WORDS_BACK 3
+/* What may stand between such a word and its number. */
+static const char *const fillers[] = {
+	"number", "no", "nr", "num", "nummer", "is", "ist", "at", "on", "me", "my", "us", "him", "her", "them", "ext", "office", "home", "work", "to", "est", NULL
+};
+
+#define WORDS_BACK 4
 #define WORD_BYTES 20
+
+static bool
+is_the_word(const char *data, int start, int end, const char *word)
+{
+	int			length = strlen(word);
+	int			same = 0;
+
+	if (length != end - start)
+		return false;
+	while (same < length && ascii_lower(data[start + same]) == word[same])
+		same++;
+	return same == length;
+}
 
 /* 2: a word before the place names a phone, 1: one hints at it, 0: neither. */
 static int
@@ -109,6 +127,7 @@ phone_word_before(const char *data, int place)
 	{
 		int			end;
 		int			start;
+		bool		passes = false;
 
 		for (end = place; end > 0 && !is_letter(data[end - 1]) && !((uint8) data[end - 1] & 0x80); end--)
 		{
@@ -123,17 +142,13 @@ phone_word_before(const char *data, int place)
 			return 0;
 		for (int i = 0; i < lengthof(phone_words); i++)
 		{
-			const char *word = phone_words[i].word;
-			int			length = strlen(word);
-			int			same = 0;
-
-			if (length != end - start)
-				continue;
-			while (same < length && ascii_lower(data[start + same]) == word[same])
-				same++;
-			if (same == length)
+			if (is_the_word(data, start, end, phone_words[i].word))
 				return phone_words[i].names_phone ? 2 : 1;
 		}
+		for (int i = 0; fillers[i] && !passes; i++)
+			passes = is_the_word(data, start, end, fillers[i]);
+		if (!passes)
+			return 0;
 		place = start;
 	}
 	return 0;
@@ -242,6 +257,17 @@ north_american(const DigitRun *run, int first)
 	return first + 2;
 }
 
+static bool
+has_lone_digits(const DigitRun *run, int first, int last)
+{
+	for (int i = first; i <= last; i++)
+	{
+		if (run->groups[i].count == 1)
+			return true;
+	}
+	return false;
+}
+
 /* 030 1234567, 01 23 45 67 89, 020 7946 0958, 030/1234567, 090-1234-5678, 01.23.45.67.89 */
 static int
 trunk_zero(const DigitRun *run, int first)
@@ -251,6 +277,9 @@ trunk_zero(const DigitRun *run, int first)
 	int			last;
 
 	if (area->digits[0] != 0 || area->count < 2 || area->count > 6 || area->digits[1] == 0 || first + 1 >= run->count)
+		return -1;
+	/* Behind other groups it is one of theirs, and 3-2-4 is no telephone's. */
+	if (first > 0 || has_shape(run, first, "324"))
 		return -1;
 	separator = area[1].before;
 	/* Two pairs may be a date or what a network card is called: five make a number. */
@@ -265,7 +294,7 @@ trunk_zero(const DigitRun *run, int first)
 		last = take_digits(run, first, 9, 11, 5, separator | SEPARATOR_SPACE);
 	else
 		return -1;
-	if (last < 0 || (last == first + 1 && area[1].count < 4))
+	if (last < 0 || (last == first + 1 && area[1].count < 4) || has_lone_digits(run, first + 1, last))
 		return -1;
 	return last;
 }
@@ -283,6 +312,22 @@ chinese_mobile(const DigitRun *run, int first)
 	return -1;
 }
 
+/* Where a word only hints: groupings that are hardly anything else. */
+static int
+hinted(const DigitRun *run)
+{
+	const DigitGroup *group = run->groups;
+
+	if (run->count >= 2 && has_shape(run, 0, "34") && digit_run_uniform(run, 0, 1, SEPARATOR_HYPHEN))
+		return 1;
+	if (run->count >= 2 && has_shape(run, 0, "55") && digit_run_uniform(run, 0, 1, SEPARATOR_SPACE))
+		return 1;
+	if (run->count >= 3 && has_shape(run, 0, "334") && separators_within(run, 0, 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT))
+		return 2;
+	/* Eleven digits that begin with 1, and ten that begin with 16 or 17, are times or counts as likely. */
+	return group->count >= 10 && group->count <= 11 && group->digits[0] != 1 ? 0 : -1;
+}
+
 /* Any grouping, as a word before it says what it is. */
 static int
 after_a_word(const DigitRun *run, int first)
@@ -292,16 +337,16 @@ after_a_word(const DigitRun *run, int first)
 
 	if (first > 0 || (word = phone_word_before(run->data, run->start)) == 0)
 		return -1;
+	if (word == 1)
+		return hinted(run);
 	last = take_digits(run, 0, 7, 12, 6, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH | SEPARATOR_OPEN | SEPARATOR_CLOSE);
-	if (last == 0)
-	{
-		const DigitGroup *group = run->groups;
-
-		/* Eleven digits that begin with 1, and ten that begin with 16 or 17, are times or counts as likely. */
-		if (word == 2)
-			return group->count == 10 && group->digits[0] == 1 ? -1 : 0;
-		return group->count >= 10 && group->count <= 11 && group->digits[0] != 1 ? 0 : -1;
-	}
+	/* A network address of a telephone, a date */
+	if (last == 3 && digit_run_uniform(run, 0, 3, SEPARATOR_DOT))
+		return -1;
+	if (last == 2 && (has_shape(run, 0, "224") || has_shape(run, 0, "422")))
+		return -1;
+	if (last == 0 && run->groups[0].count == 10 && run->groups[0].digits[0] == 1)
+		return -1;
 	return last;
 }
 

@@ -162,27 +162,31 @@ scan_builtin(Redaction *redaction, const char *data, int length)
 				place = is_uuid(data, length, place) ? place + 36 : scan_word(redaction, data, length, place);
 				break;
 			case NUMBER:
-				if (is_digit(data[place]))
+				start = data[place] == '(' ? place + 1 : place;
+				if (start < length && is_digit(data[start]))
 				{
 					const RedactRule *rule = redaction->by_matcher[REDACT_NATIONAL_ID];
 
-					if (is_uuid(data, length, place))
+					if (is_uuid(data, length, start))
 					{
-						place += 36;
+						place = start + 36;
 						break;
 					}
-					end = rule ? redact_national_word(data, length, place) : 0;
+					end = rule ? redact_national_word(data, length, start) : 0;
 					if (end > 0)
 					{
-						add_span(redaction, data, place, end, rule);
+						add_span(redaction, data, start, end, rule);
 						place = end;
 						break;
 					}
 				}
 				place = scan_number(redaction, data, length, place);
 				/* What is joined to digits is no word: "9b1deb4d". */
-				while (place < length && is_alnum(data[place]))
-					place++;
+				while (place < length && is_digit(data[place - 1]) && is_letter(data[place]))
+				{
+					while (place < length && is_alnum(data[place]))
+						place++;
+				}
 				break;
 			case AT:
 			case WIDE:
