@@ -66,10 +66,10 @@ redact_text(Redaction *redaction, RecordText value)
 
 /* The rule that takes the whole value of a member of that name, NULL if none does. */
 static const RedactRule *
-member_rule(const Redaction *redaction, const char *name, int length)
+member_rule(const Redaction *redaction, const char *name, int length, bool *vague)
 {
 	const RedactRule *rule = NULL;
-	int			matcher = redact_member_of(name, length);
+	int			matcher = redact_member_of(name, length, vague);
 
 	if (matcher >= 0)
 		rule = redaction->by_matcher[matcher];
@@ -81,9 +81,34 @@ member_rule(const Redaction *redaction, const char *name, int length)
 
 		if (candidate->member && redact_regex_matches(candidate->member, name, length, true) &&
 			!(candidate->except && redact_regex_matches(candidate->except, name, length, true)))
+		{
 			rule = candidate;
+			*vague = false;
+		}
 	}
 	return rule;
+}
+
+/* As many digits as the shortest of what a vague name may mean. */
+#define VAGUE_DIGITS 7
+
+static bool
+has_digits(const JsonbValue *value)
+{
+	const char *data;
+	int			length;
+	int			count = 0;
+
+	if (value->type == jbvNumeric)
+		data = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	else if (value->type == jbvString)
+		data = value->val.string.val;
+	else
+		return false;
+	length = value->type == jbvNumeric ? strlen(data) : value->val.string.len;
+	for (int i = 0; i < length && count < VAGUE_DIGITS; i++)
+		count += is_digit(data[i]);
+	return count == VAGUE_DIGITS;
 }
 
 /* A card's number written as a JSON number: whole, and of a member that names no time, amount or id. */
@@ -142,6 +167,7 @@ typedef struct Walk
 	int			capacity;
 	bool		counts;			/* of the member whose value comes next */
 	const RedactRule *whole;	/* takes that value as it is */
+	const RedactRule *if_digits;	/* takes it if it holds digits enough */
 	bool		changed;
 	JsonbParseState *state;		/* NULL: only look */
 } Walk;
@@ -160,8 +186,12 @@ visit_name(Walk *walk, JsonbValue *name)
 	Redaction  *redaction = walk->redaction;
 	const char *data = name->val.string.val;
 	int			length = name->val.string.len;
+	bool		vague;
 
-	walk->whole = member_rule(redaction, data, length);
+	walk->whole = member_rule(redaction, data, length, &vague);
+	walk->if_digits = vague ? walk->whole : NULL;
+	if (vague)
+		walk->whole = NULL;
 	walk->counts = redact_member_counts(data, length);
 	redact_scan(redaction, data, length);
 	if (redaction->span_count > 0)
@@ -186,6 +216,8 @@ visit_value(Walk *walk, JsonbValue *value)
 	Redaction  *redaction = walk->redaction;
 	const RedactRule *rule;
 
+	if (walk->if_digits && has_digits(value))
+		walk->whole = walk->if_digits;
 	if (walk->whole)
 	{
 		/* Nothing, and yes or no, are nobody's. */
@@ -244,13 +276,15 @@ walk_document(Redaction *redaction, Jsonb *document, bool build)
 				if (token == WJB_ELEM)
 					walk.counts = walk.frames[walk.depth - 1].counts;
 				visit_value(&walk, &value);
-				walk.whole = NULL;
+				walk.whole = walk.if_digits = NULL;
 				break;
 			case WJB_BEGIN_OBJECT:
+				walk.if_digits = NULL;
 				walk.counts = false;
 				enter(&walk);
 				break;
 			case WJB_BEGIN_ARRAY:
+				walk.if_digits = NULL;
 				if (walk.depth > 0 && !walk.counts)
 					walk.counts = walk.frames[walk.depth - 1].counts;
 				enter(&walk);

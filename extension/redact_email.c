@@ -294,6 +294,8 @@ follows_remote_command(const char *data, int floor, int place)
 			passes |= data[start - 1] == '/' || data[start - 1] == '.' || data[start - 1] == '-' || is_digit(data[start - 1]);
 		if (start == end || end == place)
 			return false;
+		while (start < end - 1 && !is_alnum(data[start]) && data[start] != '-')
+			start++;
 		if (is_word(data, start, end, commands))
 			return true;
 		if (!passes)

@@ -142,8 +142,11 @@ extern int	redact_national_word(const char *data, int length, int place);
 
 /* ---------------------------------------------------------------- names of members: redact_member.c */
 
-/* The member matcher that a name belongs to, -1 for none. */
-extern int	redact_member_of(const char *name, int length);
+/*
+ * The member matcher that a name belongs to, -1 for none.  vague: "card", "pan",
+ * "mobile" are other things too, so that the value must hold digits enough.
+ */
+extern int	redact_member_of(const char *name, int length, bool *vague);
 /* Whether a name says that its number is a time, a measure, an amount or an id. */
 extern bool redact_member_counts(const char *name, int length);
 

@@ -79,19 +79,21 @@ typedef struct MemberThing
 {
 	const char *joined;
 	RedactMatcher matcher;
-	bool		alone;			/* only if it is the whole name */
+	bool		vague;			/* only if it is the whole name, and the value has digits enough */
 } MemberThing;
 
 static const MemberThing things[] = {
-	{"email", REDACT_EMAIL_MEMBER}, {"emails", REDACT_EMAIL_MEMBER}, {"mail", REDACT_EMAIL_MEMBER, true},
+	{"email", REDACT_EMAIL_MEMBER}, {"emails", REDACT_EMAIL_MEMBER}, {"mail", REDACT_EMAIL_MEMBER}, {"usermail", REDACT_EMAIL_MEMBER},
 	{"emailaddress", REDACT_EMAIL_MEMBER}, {"emailaddresses", REDACT_EMAIL_MEMBER}, {"emailaddr", REDACT_EMAIL_MEMBER},
 	{"mailaddress", REDACT_EMAIL_MEMBER}, {"mailaddr", REDACT_EMAIL_MEMBER}, {"emailid", REDACT_EMAIL_MEMBER},
 	{"emailadresse", REDACT_EMAIL_MEMBER}, {"mailadresse", REDACT_EMAIL_MEMBER}, {"courriel", REDACT_EMAIL_MEMBER},
 	{"correoelectronico", REDACT_EMAIL_MEMBER}, {"useremail", REDACT_EMAIL_MEMBER}, {"contactemail", REDACT_EMAIL_MEMBER},
-	{"customeremail", REDACT_EMAIL_MEMBER}, {"mailto", REDACT_EMAIL_MEMBER, true},
+	{"customeremail", REDACT_EMAIL_MEMBER}, {"mailto", REDACT_EMAIL_MEMBER},
 
 	{"phone", REDACT_PHONE_MEMBER}, {"phones", REDACT_PHONE_MEMBER}, {"telephone", REDACT_PHONE_MEMBER}, {"tel", REDACT_PHONE_MEMBER},
-	{"mobile", REDACT_PHONE_MEMBER}, {"fax", REDACT_PHONE_MEMBER}, {"cellphone", REDACT_PHONE_MEMBER}, {"cell", REDACT_PHONE_MEMBER, true},
+	{"mobile", REDACT_PHONE_MEMBER, true}, {"fax", REDACT_PHONE_MEMBER}, {"phonemobile", REDACT_PHONE_MEMBER}, {"contactnumber", REDACT_PHONE_MEMBER},
+	{"usermobile", REDACT_PHONE_MEMBER}, {"customermobile", REDACT_PHONE_MEMBER}, {"contactmobile", REDACT_PHONE_MEMBER}, {"hometel", REDACT_PHONE_MEMBER},
+	{"worktel", REDACT_PHONE_MEMBER}, {"usertel", REDACT_PHONE_MEMBER}, {"contacttel", REDACT_PHONE_MEMBER}, {"cellphone", REDACT_PHONE_MEMBER}, {"cell", REDACT_PHONE_MEMBER, true},
 	{"mobilephone", REDACT_PHONE_MEMBER}, {"homephone", REDACT_PHONE_MEMBER}, {"workphone", REDACT_PHONE_MEMBER},
 	{"userphone", REDACT_PHONE_MEMBER}, {"contactphone", REDACT_PHONE_MEMBER}, {"customerphone", REDACT_PHONE_MEMBER},
 	{"cellnumber", REDACT_PHONE_MEMBER}, {"faxnumber", REDACT_PHONE_MEMBER}, {"mobilenumber", REDACT_PHONE_MEMBER},
@@ -133,29 +135,32 @@ static const MemberThing things[] = {
 	{"hetu", REDACT_NATIONAL_ID_MEMBER}, {"sozialversicherungsnummer", REDACT_NATIONAL_ID_MEMBER}, {"ahvnummer", REDACT_NATIONAL_ID_MEMBER}
 };
 
-/* Words that only say that a value follows, and "number" in short. */
+/* "number" in short, and words that change nothing. */
 static const char *const numbers[] = {"number", "numbers", "num", "no", "nr", "nbr", "nummer", "numero", NULL};
-static const char *const values[] = {"value", "text", "raw", "string", "str", NULL};
+static const char *const qualifiers[] = {
+	"value", "text", "raw", "string", "str", "home", "work", "office", "private", "personal", "business", "primary", "secondary", "alternate", NULL
+};
 
 /* What begins with one of these is something to do, or whether it was done. */
 static const char *const verbs[] = {
 	"is", "has", "send", "sent", "verify", "validate", "use", "uses", "enable", "enabled", "allow", "allows", "require", "requires",
-	"should", "can", "skip", "via", "by", "get", "set", "update", "find", "lookup", "no", "not", "without", "notify", "per", NULL
+	"voice", "junk", "spam", "snail", "web", "should", "can", "skip", "via", "by", "get", "set", "update", "find", "lookup", "no", "not", "without", "notify", "per", NULL
 };
 
 int
-redact_member_of(const char *name, int length)
+redact_member_of(const char *name, int length, bool *vague)
 {
 	MemberWords words;
 	char		joined[WORDS * WORD_BYTES];
 	int			last;
 
+	*vague = false;
 	/* Long names are sentences, ids or paths. */
 	if (length > 128 || length < 2)
 		return -1;
 	split(name, length, &words);
 	last = words.count;
-	if (last > 1 && is_among(words.words[last - 1], values))
+	while (last > 1 && is_among(words.words[last - 1], qualifiers))
 		last--;
 	if (last == 0 || (last > 1 && is_among(words.words[0], verbs)))
 		return -1;
@@ -174,8 +179,11 @@ redact_member_of(const char *name, int length)
 		}
 		for (int i = 0; i < lengthof(things); i++)
 		{
-			if (joined[0] == things[i].joined[0] && strcmp(joined, things[i].joined) == 0 && (!things[i].alone || first == 0))
+			if (joined[0] == things[i].joined[0] && strcmp(joined, things[i].joined) == 0 && (!things[i].vague || first == 0))
+			{
+				*vague = things[i].vague;
 				return things[i].matcher;
+			}
 		}
 	}
 	/* phoneno, ccnum: written as one word */

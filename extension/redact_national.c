@@ -38,6 +38,25 @@ has_counts(const DigitRun *run, int first, const char *counts)
 
 #define JOINS (SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH)
 
+/* "SSN: 078051120": nine bare digits say nothing without the word. */
+static bool
+follows_its_name(const DigitRun *run, int first)
+{
+	static const char *const names[] = {"ssn", "social security number", "social security no", "social security"};
+	int			end = run->groups[first].start;
+
+	while (end > 0 && run->groups[first].start - end < 6 && strchr(" :#=.", run->data[end - 1]))
+		end--;
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		int			length = strlen(names[i]);
+
+		if (end >= length && pg_strncasecmp(run->data + end - length, names[i], length) == 0 && (end == length || !is_letter(run->data[end - length - 1])))
+			return true;
+	}
+	return false;
+}
+
 /* United States: SSN (SSA, 2011: no area 000, 666, 900-999; no group 00; no serial 0000) and ITIN (IRS: 9xx). */
 static int
 us_number(const DigitRun *run, int first)
@@ -46,6 +65,8 @@ us_number(const DigitRun *run, int first)
 	int			area;
 	int			group;
 
+	if (groups[0].count == 9 && follows_its_name(run, first))
+		return first;
 	if (!has_counts(run, first, "324"))
 		return -1;
 	if (digit_run_uniform(run, first, first + 2, SEPARATOR_SPACE))

@@ -91,7 +91,7 @@ typedef struct PhoneWord
 
 static const PhoneWord phone_words[] = {
 	{"tel", true}, {"telephone", true}, {"phone", true}, {"phones", true}, {"mobile", true}, {"cell", true}, {"cellphone", true},
-	{"fax", true}, {"whatsapp", true}, {"sms", true}, {"telefon", true}, {"telefonnummer", true}, {"rufnummer", true},
+	{"fax", true}, {"ph", true}, {"mob", true}, {"fon", true}, {"whatsapp", true}, {"sms", true}, {"telefon", true}, {"telefonnummer", true}, {"rufnummer", true},
 	{"handy", true}, {"handynummer", true}, {"mobil", true}, {"mobilnummer", true}, {"telefono", true}, {"tel\xC3\xA9" "fono", true},
 	{"t\xC3\xA9l", true}, {"t\xC3\xA9l\xC3\xA9phone", true}, {"telefoon", true}, {"m\xC3\xB3vil", true}, {"celular", true},
 	{"cellulare", true}, {"portable", true}, {"landline", true}, {"hotline", true}, {"msisdn", true},
@@ -312,6 +312,19 @@ chinese_mobile(const DigitRun *run, int first)
 	return -1;
 }
 
+/* 07700900123, 01711234567: mobiles of the United Kingdom and Germany, which no other number is likely to look like. */
+static int
+bare_mobile(const DigitRun *run, int first)
+{
+	const DigitGroup *group = &run->groups[first];
+
+	if (run->count != 1 || group->digits[0] != 0)
+		return -1;
+	if (group->count == 11 && group->digits[1] == 7 && group->digits[2] >= 1)
+		return first;
+	return (group->count == 11 || group->count == 12) && group->digits[1] == 1 && group->digits[2] >= 5 && group->digits[2] <= 7 ? first : -1;
+}
+
 /* Where a word only hints: groupings that are hardly anything else. */
 static int
 hinted(const DigitRun *run)
@@ -371,15 +384,16 @@ int
 redact_phone(const DigitRun *run, int first, int *start)
 {
 	static int	(*const national[]) (const DigitRun *run, int first) = {
-		area_in_parentheses, north_american, trunk_zero, chinese_mobile, after_a_word
+		area_in_parentheses, north_american, trunk_zero, chinese_mobile, bare_mobile, after_a_word
 	};
 	const DigitGroup *group = &run->groups[first];
 	uint8		digits[17];
 	int			count;
 
-	*start = first == 0 ? run->start : group->start;
+	*start = group->start;
 	if (first == 0 && run->plus)
 	{
+		*start = in_parentheses(run, 0) && run->start > 0 && run->data[run->start - 1] == '(' ? run->start - 1 : run->start;
 		for (int last = Min(run->count - 1, 7); last >= 0; last--)
 		{
 			count = join_without_trunk(run, 0, last, digits, 15);
@@ -408,7 +422,7 @@ redact_phone(const DigitRun *run, int first, int *start)
 		if (last >= 0 && (stands_free(run, first, last, false) ||
 						  (national[i] == north_american && first == 1 && run->groups[0].count == 1 && run->groups[0].digits[0] == 1)))
 		{
-			if (national[i] == area_in_parentheses && first > 0)
+			if (national[i] == area_in_parentheses && run->data[group->start - 1] == '(')
 				*start = group->start - 1;
 			return last;
 		}

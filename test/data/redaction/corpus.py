@@ -311,6 +311,7 @@ def span(rng):
         lambda: {"model": "claude", "usage": {"input": rng.randint(1, 10 ** 6), "cached": 0}, "cost": rng.random(), "request_id": "req_" + format(rng.getrandbits(80), "x"), "ts": [ms, ms + 1]},
         lambda: {"email": None, "phone": False, "seq": rng.randint(1, 10 ** 13), "hash": hashed(rng)},
         lambda: {rng.choice(HARMLESS_MEMBERS): rng.choice([rng.randint(1, 9999), "on", True, [1, 2]])},
+        lambda: {rng.choice(["card", "pan", "mobile"]): rng.choice([{"title": "Latency", "width": rng.randint(1, 9)}, 0.5, "left", rng.randint(1, 999), [1, 2]])},
     ])()
 
 
@@ -340,8 +341,10 @@ def documents(seed, count=100):
         made.append((kind, [{member: text}, {"a": [{"b": {member: text}}]}, [text], {member: [1, text, None]}, {text: 1}][shape], secret))
     for kind, names in MEMBER_WORDS.items():
         for _ in range(count // 5):
-            secret = opaque(rng)
-            made.append((kind + " member", rng.choice([lambda d: d, lambda d: {"user": d}, lambda d: [d]])({join_words(rng, rng.choice(names)): secret}), secret))
+            words = rng.choice(names)
+            # What a vague name may mean has digits.
+            secret = digits(rng, 11) if words == ["pan"] else opaque(rng)
+            made.append((kind + " member", rng.choice([lambda d: d, lambda d: {"user": d}, lambda d: [d]])({join_words(rng, words): secret}), secret))
     for _ in range(count // 2):
         number = card_digits(rng, [(p, n) for p, n in ISSUERS if n <= 15 or (n == 16 and p < "9")])
         if int(number) < 2 ** 53:
