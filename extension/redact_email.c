@@ -168,7 +168,7 @@ read_label(const char *data, int length, int place, Label *label)
 			label->digits = false;
 		else if (c == '-')
 			label->digits = label->letters = false;
-		else if (c == '%' && place + 2 < length && hex_value(data[place + 1]) >= 8)
+		else if (c == '%' && place + 2 < length && hex_value(data[place + 1]) >= 8 && hex_value(data[place + 2]) >= 0)
 		{
 			/* a byte beyond ASCII */
 			bytes = 3;
