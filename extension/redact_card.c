@@ -131,14 +131,14 @@ redact_card(const DigitRun *run, int first)
 	{
 		int			count;
 		bool		uniform = first == last;
-		int			joining = SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH;
+		int			joining = SEPARATOR_HYPHEN | SEPARATOR_DOT;
 
 		if (!grouped_as_card(run, first, last))
 			continue;
 		for (int i = 0; i < lengthof(separators) && !uniform; i++)
 			uniform = digit_run_uniform(run, first, last, separators[i]);
 		count = digit_run_join(run, first, last, digits, lengthof(digits));
-		/* "12/27" and "- 123" may follow a card: validity and check number */
+		/* "/12/27" and "-123" may follow a card: validity and check number */
 		if (last > first && run->groups[first + 1].before == SEPARATOR_SPACE)
 			joining = SEPARATOR_DOT;
 		if (uniform && count > 0 && redact_is_card(digits, count) && digit_run_free(run, first, last, joining))

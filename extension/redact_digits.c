@@ -212,7 +212,8 @@ digit_run_free(const DigitRun *run, int first, int last, int joining)
 		char		c = data[end];
 		char		next = end + 1 < run->length ? data[end + 1] : '\0';
 
-		if (is_alnum(c) || (c == '_' && is_alnum(next)))
+		/* behind "x" comes an extension */
+		if ((is_alnum(c) && !(c == 'x' && is_digit(next))) || (c == '_' && is_alnum(next)))
 			return false;
 		if (c == ',' && is_digit(next))
 		{

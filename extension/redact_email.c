@@ -118,8 +118,12 @@ local_start(const char *data, int length, int floor, int place)
 		else if (!is_letter(data[i]) && data[i] != '_' && data[i] != '-')
 			break;
 	}
-	while (start < place && data[start] != '\0' && strchr(".'`*|~{}#!$^%=", data[start]))
-		start++;
+	/* Quotes and marks of text, unless there is nothing else. */
+	for (int i = start; i < place; i++)
+	{
+		if (!strchr(".'`*|~{}#!$^%=", data[i]))
+			return i;
+	}
 	return start;
 }
 
@@ -202,7 +206,16 @@ static const char *const no_domains[] = {
 	"png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "bmp", "tiff", "css", "scss", "less", "json", "jsonl", "yaml", "yml", "xml", "html", "toml",
 	"ini", "conf", "cfg", "txt", "log", "csv", "tsv", "md5", "lock", "exe", "dll", "jar", "war", "tar", "tgz", "gz", "bz", "xz", "zst",
 	"whl", "gem", "deb", "rpm", "tsx", "jsx", "js", "mjs", "cjs", "ts", "git", "service", "socket", "timer", "target", "slice", "scope",
-	"mount", "device", "path", "local", "localhost", "localdomain", "internal", "lan", "intranet", "home", "invalid", NULL
+	"mount", "device", "path", NULL
+};
+
+/* Names within a network: of machines, unless who is there is written like a person. */
+static const char *const inner_domains[] = {"local", "localhost", "localdomain", "internal", "lan", "intranet", "home", NULL};
+
+/* What follows a number in a version: "node@18.alpine". */
+static const char *const version_tags[] = {
+	"alpine", "slim", "bullseye", "bookworm", "buster", "jammy", "focal", "noble", "lts", "beta", "alpha", "rc", "next", "dev", "latest", "canary",
+	"final", "release", "snapshot", "stable", "nightly", "edge", "pre", NULL
 };
 
 /* "10.33.0", "v4.1.0-rc.next", "20.x.latest": what follows the name of a package. */
@@ -225,7 +238,7 @@ is_version(const char *data, const Label *first, const Label *second)
 
 /* The end of the domain that begins at a place; 0 when none does. */
 static int
-domain_end(const char *data, int length, int place)
+domain_end(const char *data, int length, int place, bool person)
 {
 	Label		labels[2];
 	Label		label;
@@ -263,7 +276,10 @@ domain_end(const char *data, int length, int place)
 	if (count < 2 || is_version(data, &labels[0], &labels[1]))
 		return 0;
 	label = ends[(count - 1) % 2];
-	if (label.letters && label.end - label.start >= 2 && !label_is_among(data, &label, no_domains))
+	if (count == 2 && labels[0].digits && label_is_among(data, &label, version_tags))
+		return 0;
+	if (label.letters && label.end - label.start >= 2 && !label_is_among(data, &label, no_domains) &&
+		(person || !label_is_among(data, &label, inner_domains)))
 		valid_end = label.end;
 	return valid_end;
 }
@@ -327,12 +343,12 @@ leads_to_path(const char *data, int length, int place)
 bool
 redact_email(const char *data, int length, int floor, int place, int at_bytes, int *start, int *end)
 {
-	static const char *const services[] = {"git", "hg", "svn", NULL};
+	static const char *const services[] = {"git", "hg", "svn", "root", "ubuntu", "ec2-user", "centos", "debian", "vagrant", NULL};
 
 	*start = local_start(data, length, floor, place);
 	if (*start == place)
 		return false;
-	*end = domain_end(data, length, place + at_bytes);
+	*end = domain_end(data, length, place + at_bytes, memchr(data + *start, '.', place - *start) != NULL);
 	if (*end == 0 || is_word(data, *start, place, services) || leads_to_path(data, length, *end))
 		return false;
 	/* "@scope/name@x" and the part of a URL that says who connects */

@@ -215,9 +215,9 @@ redact_member_counts(const char *name, int length)
 	static const char *const measures[] = {
 		"id", "ids", "ts", "time", "times", "timestamp", "timestamps", "at", "date", "epoch", "ns", "us", "ms", "s", "sec", "secs", "seconds",
 		"millis", "micros", "nanos", "milliseconds", "microseconds", "nanoseconds", "start", "end", "begin", "started", "ended", "created",
-		"updated", "expires", "duration", "elapsed", "latency", "price", "prices", "amount", "total", "sum", "cost", "value", "balance", "size",
+		"updated", "expires", "duration", "elapsed", "latency", "price", "prices", "amount", "total", "sum", "cost", "size",
 		"bytes", "count", "offset", "position", "seq", "sequence", "version", "revision", "serial", "hash", "checksum", "crc", "seed",
-		"height", "width", "index", "lsn", "xid", "tokens", "usage", "memory", "volume", "rate", "score", "weight", "isbn", "ean", "gtin", "upc",
+		"height", "width", "index", "lsn", "xid", "tokens", "usage", "memory", "isbn", "ean", "gtin", "upc",
 		"barcode", "sku", "unix", "nano", "milli", "micro", NULL
 	};
 	MemberWords words;

@@ -222,7 +222,7 @@ area_in_parentheses(const DigitRun *run, int first)
 		return -1;
 	if (area->digits[0] == 0 && area->count >= 2 && area->count <= 6 && area->digits[1] != 0)
 		return take_digits(run, first, 8, 12, 6, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE | SEPARATOR_DOT | SEPARATOR_SLASH);
-	if (area->count == 3 && area->digits[0] >= 2 && next->count == 3)
+	if (area->count == 3 && next->count == 3)
 	{
 		if (has_shape(run, first, "334") &&
 			separators_within(run, first, first + 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_CLOSE))
@@ -243,10 +243,10 @@ north_american(const DigitRun *run, int first)
 	const DigitGroup *groups = run->groups + first;
 	int			before;
 
-	if (first + 2 >= run->count || groups[0].count != 3 || !has_shape(run, first, "334") || groups[0].digits[0] < 2)
+	if (first + 2 >= run->count || groups[0].count != 3 || !has_shape(run, first, "334") || groups[0].digits[0] == 0)
 		return -1;
 	before = groups[1].before;
-	if (!digit_run_uniform(run, first, first + 2, SEPARATOR_HYPHEN) && groups[1].digits[0] < 2)
+	if (!digit_run_uniform(run, first, first + 2, SEPARATOR_HYPHEN) && (groups[0].digits[0] < 2 || groups[1].digits[0] < 2))
 		return -1;
 	if (!digit_run_uniform(run, first, first + 2, before) ||
 		(before != SEPARATOR_HYPHEN && before != SEPARATOR_DOT && before != SEPARATOR_SPACE))
@@ -291,7 +291,7 @@ trunk_zero(const DigitRun *run, int first)
 	else if (separator == SEPARATOR_DOT)
 		return has_shape(run, first, "22222") && digit_run_uniform(run, first, first + 4, SEPARATOR_DOT) ? first + 4 : -1;
 	else if (separator == SEPARATOR_SPACE || separator == SEPARATOR_HYPHEN || separator == (SEPARATOR_SPACE | SEPARATOR_HYPHEN))
-		last = take_digits(run, first, 9, 11, 5, separator | SEPARATOR_SPACE);
+		last = take_digits(run, first, 9, 12, 5, SEPARATOR_SPACE | SEPARATOR_HYPHEN);
 	else
 		return -1;
 	if (last < 0 || (last == first + 1 && area[1].count < 4) || has_lone_digits(run, first + 1, last))
@@ -309,6 +309,24 @@ chinese_mobile(const DigitRun *run, int first)
 		return -1;
 	if (digit_run_uniform(run, first, first + 2, SEPARATOR_SPACE) || digit_run_uniform(run, first, first + 2, SEPARATOR_HYPHEN))
 		return first + 2;
+	return -1;
+}
+
+/* 612 34 56 78, 12 345 67 89, 55 1234 5678, 8 912 345-67-89: shapes that amounts and lists do not have. */
+static int
+distinct_shape(const DigitRun *run, int first)
+{
+	static const char *const shapes[] = {"3222", "2322", "244", "13322"};
+
+	for (int i = 0; i < lengthof(shapes) && first == 0 && run->groups[0].digits[0] != 0; i++)
+	{
+		int			count = strlen(shapes[i]);
+
+		if (run->count == count && has_shape(run, 0, shapes[i]) &&
+			(digit_run_uniform(run, 0, count - 1, SEPARATOR_SPACE) ||
+			 (count == 5 && separators_within(run, 0, 4, SEPARATOR_SPACE | SEPARATOR_HYPHEN))))
+			return count - 1;
+	}
 	return -1;
 }
 
@@ -377,14 +395,16 @@ stands_free(const DigitRun *run, int first, int last, bool marked)
 		return false;
 	if (end < run->length && (run->data[end] == ':' || run->data[end] == '@') && end + 1 < run->length && is_alnum(run->data[end + 1]))
 		return false;
-	return marked && first == 0 ? end >= run->length || !is_alnum(run->data[end]) : digit_run_free(run, first, last, JOINS);
+	if (!marked || first > 0)
+		return digit_run_free(run, first, last, JOINS);
+	return end >= run->length || !is_alnum(run->data[end]) || (run->data[end] == 'x' && end + 1 < run->length && is_digit(run->data[end + 1]));
 }
 
 int
 redact_phone(const DigitRun *run, int first, int *start)
 {
 	static int	(*const national[]) (const DigitRun *run, int first) = {
-		area_in_parentheses, north_american, trunk_zero, chinese_mobile, bare_mobile, after_a_word
+		area_in_parentheses, north_american, trunk_zero, chinese_mobile, distinct_shape, bare_mobile, after_a_word
 	};
 	const DigitGroup *group = &run->groups[first];
 	uint8		digits[17];
@@ -402,11 +422,13 @@ redact_phone(const DigitRun *run, int first, int *start)
 		}
 		return -1;
 	}
-	/* 00 and 011 call abroad */
+	/* 00 and 011 call abroad; pairs with hyphens are what a network card is called */
 	if (group->digits[0] == 0 && group->count >= 2 && group->count <= DIGITS_KEPT &&
 		(group->digits[1] == 0 || (group->count == 3 && group->digits[1] == 1 && group->digits[2] == 1)))
 	{
-		for (int last = Min(run->count - 1, first + 7); last > first; last--)
+		bool		pairs = digit_run_uniform(run, first, Min(run->count - 1, first + 5), SEPARATOR_HYPHEN) && has_shape(run, first, "222222");
+
+		for (int last = Min(run->count - 1, first + 7); last > first && !pairs; last--)
 		{
 			int			prefix = group->digits[1] == 0 ? 2 : 3;
 
