@@ -62,7 +62,7 @@ add_span(Redaction *redaction, const char *data, int start, int end, const Redac
 static bool
 is_uuid(const char *data, int length, int place)
 {
-	if (place + 36 > length || (place + 36 < length && is_alnum(data[place + 36])))
+	if (place + 36 > length || data[place + 8] != '-' || (place + 36 < length && is_alnum(data[place + 36])))
 		return false;
 	for (int i = 0; i < 36; i++)
 	{
@@ -107,6 +107,31 @@ scan_number(Redaction *redaction, const char *data, int length, int place)
 	return run.groups[run.count - 1].end;
 }
 
+/* Whether so many letters, and what stands behind them, may begin a national id; most words cannot. */
+static bool
+may_be_national(const char *data, int length, int place, int letters)
+{
+	const char *after = data + place + letters;
+	int			left = length - place - letters;
+
+	if (left < 2)
+		return false;
+	switch (letters)
+	{
+		case 1:
+			return data[place] >= 'X' && data[place] <= 'Z' && (is_digit(after[0]) || is_digit(after[1]));
+		case 2:
+			return is_digit(after[0]) || is_digit(after[1]);
+		case 3:
+			return (after[0] == ' ' || after[0] == '-') && is_letter(after[1]) && ascii_upper(data[place]) == data[place];
+		case 5:
+		case 6:
+			return is_digit(after[0]) || is_digit(after[1]);
+		default:
+			return false;
+	}
+}
+
 /* A word of letters and digits that begins at a place; where it, or what begins with it, ends. */
 static int
 scan_word(Redaction *redaction, const char *data, int length, int place)
@@ -121,7 +146,7 @@ scan_word(Redaction *redaction, const char *data, int length, int place)
 	letters = end - place;
 	if (letters == 2 && (rule = redaction->by_matcher[REDACT_IBAN]) != NULL)
 		found = redact_iban(data, length, place);
-	if (found == 0 && (letters <= 3 || letters == 5 || letters == 6) && end < length && !is_letter(data[end]) &&
+	if (found == 0 && may_be_national(data, length, place, letters) &&
 		(rule = redaction->by_matcher[REDACT_NATIONAL_ID]) != NULL)
 		found = redact_national_word(data, length, place);
 	if (found > 0)
@@ -156,7 +181,8 @@ scan_builtin(Redaction *redaction, const char *data, int length)
 		switch (begins[(uint8) data[place]])
 		{
 			case NOTHING:
-				place++;
+				while (++place < length && begins[(uint8) data[place]] == NOTHING)
+					;
 				break;
 			case WORD:
 				place = is_uuid(data, length, place) ? place + 36 : scan_word(redaction, data, length, place);
