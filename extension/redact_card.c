@@ -78,6 +78,17 @@ luhn_holds(const uint8 *digits, int count)
 	return sum % 10 == 0;
 }
 
+/* GTIN-13 (GS1): thirteen digits on goods, weighted 1 and 3 in turn. */
+static bool
+is_article(const uint8 *digits, int count)
+{
+	int			sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += digits[i] * (i % 2 == 0 ? 1 : 3);
+	return count == 13 && sum % 10 == 0;
+}
+
 bool
 redact_is_card(const uint8 *digits, int count)
 {
@@ -90,7 +101,7 @@ redact_is_card(const uint8 *digits, int count)
 	for (int i = 0; i < lengthof(issuers) && issuers[i].first <= issuer; i++)
 	{
 		if (issuer <= issuers[i].last)
-			return (issuers[i].lengths & LENGTH(count)) && luhn_holds(digits, count);
+			return (issuers[i].lengths & LENGTH(count)) && luhn_holds(digits, count) && !is_article(digits, count);
 	}
 	return false;
 }

@@ -312,11 +312,11 @@ chinese_mobile(const DigitRun *run, int first)
 	return -1;
 }
 
-/* 612 34 56 78, 12 345 67 89, 55 1234 5678, 8 912 345-67-89: shapes that amounts and lists do not have. */
+/* 612 34 56 78, 12 345 67 89, 11 91234-5678, 8 912 345-67-89: shapes that amounts and lists do not have. */
 static int
 distinct_shape(const DigitRun *run, int first)
 {
-	static const char *const shapes[] = {"3222", "2322", "244", "13322"};
+	static const char *const shapes[] = {"3222", "2322", "244", "254", "13322"};
 
 	for (int i = 0; i < lengthof(shapes) && first == 0 && run->groups[0].digits[0] != 0; i++)
 	{
@@ -324,7 +324,8 @@ distinct_shape(const DigitRun *run, int first)
 
 		if (run->count == count && has_shape(run, 0, shapes[i]) &&
 			(digit_run_uniform(run, 0, count - 1, SEPARATOR_SPACE) ||
-			 (count == 5 && separators_within(run, 0, 4, SEPARATOR_SPACE | SEPARATOR_HYPHEN))))
+			 (count != 4 && run->groups[1].before == SEPARATOR_SPACE &&
+			  separators_within(run, 0, count - 1, SEPARATOR_SPACE | SEPARATOR_HYPHEN))))
 			return count - 1;
 	}
 	return -1;
