@@ -123,7 +123,7 @@ number_rule(const Redaction *redaction, Numeric value)
 	if (rule == NULL)
 		return NULL;
 	written = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
-	while (is_digit(written[count]) && count < lengthof(digits))
+	while (count < lengthof(digits) && is_digit(written[count]))
 	{
 		digits[count] = written[count] - '0';
 		count++;

@@ -187,12 +187,13 @@ bool
 digit_run_free(const DigitRun *run, int first, int last, int joining)
 {
 	const char *data = run->data;
-	int			start = run->groups[first].start;
+	const DigitGroup *group = &run->groups[first];
+	int			start = group->start;
 	int			end = run->groups[last].end;
 
 	if (first > 0)
 	{
-		if ((run->groups[first].before & joining) && !(run->groups[first].before & SEPARATOR_SPACE))
+		if ((group->before & joining) && !(group->before & SEPARATOR_SPACE))
 			return false;
 	}
 	else if (start > 0)
