@@ -205,6 +205,9 @@ label_is_among(const char *data, const Label *label, const char *const *names)
 static const char *const no_domains[] = {
 	"png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "bmp", "tiff", "css", "scss", "less", "json", "jsonl", "yaml", "yml", "xml", "html", "toml",
 	"ini", "conf", "cfg", "txt", "log", "csv", "tsv", "md5", "lock", "exe", "dll", "jar", "war", "tar", "tgz", "gz", "bz", "xz", "zst",
+	"pdf", "heic", "ico", "mp3", "mp4", "wav", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "woff", "ttf", "otf", "map", "vue", "cpp", "hpp",
+	"class", "swift", "php", "bat", "sql", "db", "sqlite", "bak", "tmp", "pyc", "dylib", "bin", "iso", "img", "dmg", "apk", "ipa", "msi", "parquet",
+	"avro", "proto", "graphql", "hcl", "patch", "diff", "pem", "crt", "key", "csr",
 	"whl", "gem", "deb", "rpm", "tsx", "jsx", "js", "mjs", "cjs", "ts", "git", "service", "socket", "timer", "target", "slice", "scope",
 	"mount", "device", "path", NULL
 };
@@ -212,15 +215,15 @@ static const char *const no_domains[] = {
 /* Names within a network: of machines, unless who is there is written like a person. */
 static const char *const inner_domains[] = {"local", "localhost", "localdomain", "internal", "lan", "intranet", "home", NULL};
 
-/* What follows a number in a version: "node@18.alpine". */
+/* What follows a number in a version. */
 static const char *const version_tags[] = {
 	"alpine", "slim", "bullseye", "bookworm", "buster", "jammy", "focal", "noble", "lts", "beta", "alpha", "rc", "next", "dev", "latest", "canary",
 	"final", "release", "snapshot", "stable", "nightly", "edge", "pre", NULL
 };
 
-/* "10.33.0", "v4.1.0-rc.next", "20.x.latest": what follows the name of a package. */
+/* "10.33.0", "v4.1.0-rc.next", "20.x.latest", "18.alpine": what follows the name of a package; last: there are but these two. */
 static bool
-is_version(const char *data, const Label *first, const Label *second)
+is_version(const char *data, const Label *first, const Label *second, bool last)
 {
 	int			start = first->start;
 
@@ -233,7 +236,8 @@ is_version(const char *data, const Label *first, const Label *second)
 		if (!is_digit(data[i]))
 			return false;
 	}
-	return is_digit(data[second->start]) || (second->end - second->start == 1 && ascii_lower(data[second->start]) == 'x');
+	return is_digit(data[second->start]) || (second->end - second->start == 1 && ascii_lower(data[second->start]) == 'x') ||
+		(last && label_is_among(data, second, version_tags));
 }
 
 /* The end of the domain that begins at a place; 0 when none does. */
@@ -273,11 +277,9 @@ domain_end(const char *data, int length, int place, bool person)
 			break;
 		place += dot;
 	}
-	if (count < 2 || is_version(data, &labels[0], &labels[1]))
+	if (count < 2 || is_version(data, &labels[0], &labels[1], count == 2))
 		return 0;
 	label = ends[(count - 1) % 2];
-	if (count == 2 && labels[0].digits && label_is_among(data, &label, version_tags))
-		return 0;
 	if (label.letters && label.end - label.start >= 2 && !label_is_among(data, &label, no_domains) &&
 		(person || !label_is_among(data, &label, inner_domains)))
 		valid_end = label.end;
