@@ -59,6 +59,7 @@ GRANT EXECUTE ON FUNCTION
 TO reason_writer;
 
 -- ---------------------------------------------------------------- reason_gateway: the HTTP API, no table
+GRANT EXECUTE ON FUNCTION reason.http_pieces(text) TO reason_gateway;
 -- Every function whose name begins with http_ and that answers a request.
 DO $$
 DECLARE

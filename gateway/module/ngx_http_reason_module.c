@@ -1,10 +1,14 @@
 /*
  * ngx_http_reason_module.c: directives, and what they stand for.
  *
- *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; }   http
+ *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; … }   http
  *   reason_pass name                 http, server, location
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
+ *   reason_client value              http, server, location   whose share a call is of (reason_share.c)
+ *   reason_class service|write|read|heavy                     location
+ *   reason_admit function [size]     http, server, location   called before a body longer than that is read
+ *   reason_pieces function           http, server, location   SELECT …, reason.function(body): long bodies in pieces
  *   reason_methods method …          location                 others are answered 405 with Allow
  *   reason_pipeline on|off           location                 calls may share a connection (reason_pipeline.c)
  *   reason_await function key        location                 asked again while the answer is 202
@@ -17,6 +21,7 @@
 #include <malloc.h>
 
 #define REASON_METHODS  (NGX_HTTP_GET|NGX_HTTP_HEAD)
+#define REASON_ADMIT_ABOVE  262144
 
 static void *reason_create_main_conf(ngx_conf_t *cf);
 static void *reason_create_loc_conf(ngx_conf_t *cf);
@@ -28,11 +33,22 @@ static char *reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *co
 static char *reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_policy_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+static ngx_conf_enum_t  reason_classes[] = {
+    { ngx_string("service"), REASON_CLASS_SERVICE },
+    { ngx_string("write"), REASON_CLASS_WRITE },
+    { ngx_string("read"), REASON_CLASS_READ },
+    { ngx_string("heavy"), REASON_CLASS_HEAVY },
+    { ngx_null_string, 0 }
+};
 
 static ngx_command_t  reason_commands[] = {
 
@@ -43,6 +59,14 @@ static ngx_command_t  reason_commands[] = {
     { ngx_string("reason_caller"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_caller,
       NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_call"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_call, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_client"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_client,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_class"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(reason_loc_conf_t, class), &reason_classes },
+    { ngx_string("reason_admit"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12, reason_admit,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_pieces"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_pieces,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_methods"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_methods, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_pipeline"), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG, ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(reason_loc_conf_t, pipeline), NULL },
@@ -87,15 +111,18 @@ reason_create_loc_conf(ngx_conf_t *cf)
     reason_loc_conf_t  *conf = ngx_pcalloc(cf->pool, sizeof(reason_loc_conf_t));
 
     if (conf != NULL) {
+        conf->class = NGX_CONF_UNSET_UINT;
+        conf->admit_above = NGX_CONF_UNSET_SIZE;
+        conf->body_argument = -1;
         conf->pipeline = NGX_CONF_UNSET;
     }
     return conf;
 }
 
 
-/* The statement for a function called with so many arguments. */
+/* The statement for a function called with so many arguments, whose body comes in one piece if "pieces" is empty. */
 static reason_statement_t *
-reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
+reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces)
 {
     u_char               *p;
     ngx_uint_t            i;
@@ -105,7 +132,8 @@ reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
     slot = main->statements.elts;
     for (i = 0; i < main->statements.nelts; i++) {
         if (slot[i]->argument_count == argument_count && slot[i]->function.len == function->len
-            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0)
+            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0
+            && slot[i]->pieces.len == pieces->len && ngx_memcmp(slot[i]->pieces.data, pieces->data, pieces->len) == 0)
         {
             return slot[i];
         }
@@ -118,15 +146,17 @@ reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
     }
     *slot = statement;
     statement->function = *function;
+    statement->pieces = *pieces;
     statement->argument_count = argument_count;
     statement->index = main->statements.nelts - 1;
     statement->name = ngx_pcalloc(cf->pool, 32);
-    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + 12 * argument_count);
+    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + pieces->len + 12 * argument_count);
     if (statement->name == NULL || statement->sql == NULL) {
         return NULL;
     }
     ngx_sprintf((u_char *) statement->name, "reason_%ui", statement->index);
-    p = ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
+    p = pieces->len > 0 ? ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, reason.%V(body) FROM reason.%V(", pieces, function)
+                        : ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
     for (i = 1; i <= argument_count; i++) {
         p = ngx_sprintf(p, i == 1 ? "$%ui::text" : ", $%ui::text", i);
     }
@@ -140,6 +170,7 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     reason_loc_conf_t  *prev = parent;
     reason_loc_conf_t  *conf = child;
+    ngx_str_t           none = ngx_null_string;
 
     if (conf->pool == NULL) {
         conf->pool = prev->pool;
@@ -147,6 +178,12 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->caller == NULL) {
         conf->caller = prev->caller;
     }
+    if (conf->client == NULL) {
+        conf->client = prev->client;
+    }
+    ngx_conf_merge_size_value(conf->admit_above, prev->admit_above, REASON_ADMIT_ABOVE);
+    ngx_conf_merge_str_value(conf->admit_function, prev->admit_function, "");
+    ngx_conf_merge_str_value(conf->pieces, prev->pieces, "");
     if (conf->policy_uri.len == 0) {
         conf->policy_uri = prev->policy_uri;
         conf->policy_deadline = prev->policy_deadline;
@@ -166,8 +203,18 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->pipeline && (conf->methods & NGX_HTTP_POST)) {
         return "has reason_pipeline and takes POST: only what reads may be done twice";
     }
+    if (conf->class == NGX_CONF_UNSET_UINT) {
+        conf->class = conf->methods & NGX_HTTP_POST ? REASON_CLASS_WRITE : REASON_CLASS_READ;
+    }
+    if (conf->admit_function.len > 0) {
+        conf->admit = reason_statement(cf, &conf->admit_function, conf->caller ? conf->caller->nelts : 0, &none);
+        if (conf->admit == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
     conf->statement = reason_statement(cf, &conf->function,
-                                       (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0));
+                                       (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0),
+                                       &conf->pieces);
     return conf->statement ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
@@ -196,6 +243,13 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     pool->connect_timeout = 5000;
     pool->query_timeout = 30000;
     pool->lifetime = 3600000;
+    pool->hold_timeout = 5000;
+    pool->client_connections = NGX_CONF_UNSET_UINT;
+    pool->client_heavy = NGX_CONF_UNSET_UINT;
+    pool->client_queue = NGX_CONF_UNSET_UINT;
+    pool->client_memory = 128 * 1024 * 1024;
+    pool->memory_max = 256 * 1024 * 1024;
+    pool->client_disk = 1024 * 1024 * 1024;
 
     save = *cf;
     cf->handler = reason_upstream_item;
@@ -205,6 +259,10 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (rv != NGX_CONF_OK) {
         return rv;
     }
+    /* a client may have all there is, unless it is said how much */
+    pool->client_connections = ngx_min(pool->client_connections, pool->connection_count);
+    pool->client_heavy = ngx_min(pool->client_heavy, pool->client_connections);
+    pool->client_queue = ngx_min(pool->client_queue, pool->queue_max);
     return pool->servers.nelts ? NGX_CONF_OK : "names no server";
 }
 
@@ -213,6 +271,7 @@ static char *
 reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_int_t       number;
+    off_t           size;
     ngx_msec_t      msec;
     ngx_str_t      *value = cf->args->elts;
     reason_pool_t  *pool = cf->handler_conf;
@@ -221,8 +280,20 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         { "pipeline", offsetof(reason_pool_t, pipeline), 1 },
         { "spread", offsetof(reason_pool_t, spread), 1 },
         { "queue", offsetof(reason_pool_t, queue_max), 0 },
+        { "reserve_service", offsetof(reason_pool_t, reserve) + REASON_CLASS_SERVICE * sizeof(ngx_uint_t), 0 },
+        { "reserve_write", offsetof(reason_pool_t, reserve) + REASON_CLASS_WRITE * sizeof(ngx_uint_t), 0 },
+        { "client_connections", offsetof(reason_pool_t, client_connections), 1 },
+        { "client_heavy", offsetof(reason_pool_t, client_heavy), 1 },
+        { "client_queue", offsetof(reason_pool_t, client_queue), 0 },
         { NULL, 0, 0 }
     }, *count;
+    static const struct { const char *name; size_t offset; }  times[] = {
+        { "connect_timeout", offsetof(reason_pool_t, connect_timeout) },
+        { "query_timeout", offsetof(reason_pool_t, query_timeout) },
+        { "hold_timeout", offsetof(reason_pool_t, hold_timeout) },
+        { "lifetime", offsetof(reason_pool_t, lifetime) },
+        { NULL, 0 }
+    }, *time;
 
     if (cf->args->nelts != 2) {
         return "takes one value";
@@ -240,14 +311,30 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             return NGX_CONF_OK;
         }
     }
-    if (ngx_strcmp(value[0].data, "connect_timeout") == 0 || ngx_strcmp(value[0].data, "query_timeout") == 0
-        || ngx_strcmp(value[0].data, "lifetime") == 0)
-    {
-        msec = ngx_parse_time(&value[1], 0);
-        if (msec == (ngx_msec_t) NGX_ERROR || msec == 0) {
-            return "is not a time";
+    for (time = times; time->name; time++) {
+        if (ngx_strcmp(value[0].data, time->name) == 0) {
+            msec = ngx_parse_time(&value[1], 0);
+            if (msec == (ngx_msec_t) NGX_ERROR || msec == 0) {
+                return "is not a time";
+            }
+            *(ngx_msec_t *) ((char *) pool + time->offset) = msec;
+            return NGX_CONF_OK;
         }
-        *(value[0].data[0] == 'c' ? &pool->connect_timeout : value[0].data[0] == 'q' ? &pool->query_timeout : &pool->lifetime) = msec;
+    }
+    if (ngx_strcmp(value[0].data, "memory") == 0 || ngx_strcmp(value[0].data, "client_memory") == 0
+        || ngx_strcmp(value[0].data, "client_disk") == 0)
+    {
+        size = ngx_parse_offset(&value[1]);
+        if (size == NGX_ERROR) {
+            return "is not a size";
+        }
+        if (value[0].data[0] == 'm') {
+            pool->memory_max = size;
+        } else if (value[0].data[7] == 'm') {
+            pool->client_memory = size;
+        } else {
+            pool->client_disk = size;
+        }
         return NGX_CONF_OK;
     }
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown directive \"%V\" in reason_upstream", &value[0]);
@@ -329,6 +416,7 @@ static char *
 reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
     ngx_str_t                 *value = cf->args->elts;
+    ngx_uint_t                 i;
     reason_loc_conf_t         *conf = data;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -343,8 +431,75 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (conf->arguments == NULL) {
         return NGX_CONF_ERROR;
     }
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_strcmp(value[i].data, "$reason_body") == 0) {
+            conf->body_argument = i - 2;
+        }
+    }
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = reason_request_handler;
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t                         *value = cf->args->elts;
+    reason_loc_conf_t                 *conf = data;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (conf->client != NULL) {
+        return "is duplicate";
+    }
+    conf->client = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (conf->client == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    ngx_memzero(&ccv, sizeof(ccv));
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = conf->client;
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (conf->admit_function.len > 0) {
+        return "is duplicate";
+    }
+    if (reason_identifier(&value[1]) != NGX_OK) {
+        return "names no function";
+    }
+    conf->admit_function = value[1];
+    if (cf->args->nelts == 3) {
+        conf->admit_above = ngx_parse_size(&value[2]);
+        if (conf->admit_above == (size_t) NGX_ERROR) {
+            return "is not a size";
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (conf->pieces.len > 0) {
+        return "is duplicate";
+    }
+    if (reason_identifier(&value[1]) != NGX_OK) {
+        return "names no function";
+    }
+    conf->pieces = value[1];
     return NGX_CONF_OK;
 }
 
@@ -372,13 +527,13 @@ reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static char *
 reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
-    ngx_str_t          *value = cf->args->elts;
+    ngx_str_t           none = ngx_null_string, *value = cf->args->elts;
     reason_loc_conf_t  *conf = data;
 
     if (reason_identifier(&value[1]) != NGX_OK) {
         return "names no function";
     }
-    conf->await = reason_statement(cf, &value[1], 1);
+    conf->await = reason_statement(cf, &value[1], 1, &none);
     return conf->await ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

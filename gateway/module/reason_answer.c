@@ -2,7 +2,8 @@
  * reason_answer.c: rows become the response.
  *
  * The first row gives status and header lines; the bodies of all rows make the body. A long one is sent as it
- * comes, and the database is read no faster than the client reads. A request
+ * comes. The database is read as fast as it answers: what the client has not taken yet goes to a file, so that a slow
+ * client holds no connection, until it has more there than a client may (reason_share.c). A request
  * with reason_await that got 202 asks again, without a connection in between, until the answer
  * is another or the time that the header X-Reason-Await named (milliseconds) is over. A 202 with the header
  * X-Reason-Policy is no answer for the client either: see reason_policy.c.
@@ -12,6 +13,7 @@
 #define REASON_AWAIT_FIRST  3
 #define REASON_AWAIT_LAST   100
 #define REASON_STREAM_FROM  262144  /* a smaller answer is gathered and gets a Content-Length */
+#define REASON_ROW_MAX      1048576 /* a longer row goes to the file at once */
 
 static ngx_int_t
 reason_header_add(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
@@ -123,6 +125,20 @@ reason_answer_wait_for_client(reason_context_t *ctx)
 }
 
 
+/* Hands over what there is, in the file and in memory. NGX_AGAIN: the client is behind; NGX_ABORT: it is gone. */
+static ngx_int_t
+reason_answer_push(reason_context_t *ctx)
+{
+    ngx_int_t  rc = reason_body_send(ctx);
+
+    ctx->behind = rc == NGX_AGAIN;
+    if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
+        return NGX_ABORT;
+    }
+    return rc;
+}
+
+
 /* The client has taken something. */
 static void
 reason_answer_writer(ngx_http_request_t *r)
@@ -136,8 +152,8 @@ reason_answer_writer(ngx_http_request_t *r)
         ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
         return;
     }
-    rc = reason_body_send(ctx);
-    if (rc == NGX_ABORT || (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK)) {
+    rc = reason_answer_push(ctx);
+    if (rc == NGX_ABORT) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
@@ -169,25 +185,30 @@ reason_answer_header(reason_context_t *ctx, off_t length)
 }
 
 
-/* Too much to gather: the header goes out now, without a length, the body as it comes. */
+/* Too much to gather: the header goes out now, the body as it comes. */
 static ngx_int_t
-reason_answer_stream(reason_context_t *ctx)
+reason_answer_stream(reason_context_t *ctx, size_t row)
 {
     ngx_int_t  rc;
 
     if (!ctx->streaming) {
         ctx->streaming = 1;
-        rc = reason_answer_header(ctx, -1);
+        rc = reason_answer_header(ctx, ctx->length);
         if (rc == NGX_ERROR || rc > NGX_OK) {
             return NGX_ABORT;
         }
         ctx->request->write_event_handler = reason_answer_writer;
     }
-    rc = reason_body_send(ctx);
-    if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
-        return NGX_ABORT;
+    if (ctx->behind || row > REASON_ROW_MAX) {
+        rc = reason_body_spill(ctx);
+        if (rc == NGX_ERROR) {
+            return NGX_ABORT;
+        }
+        if (ctx->behind) {
+            return rc == NGX_BUSY ? NGX_AGAIN : NGX_OK;
+        }
     }
-    return rc;
+    return reason_answer_push(ctx) == NGX_ABORT ? NGX_ABORT : NGX_OK;
 }
 
 
@@ -234,7 +255,7 @@ reason_answer_row(reason_context_t *ctx, PGresult **row)
     {
         return NGX_OK;
     }
-    return reason_answer_stream(ctx);
+    return reason_answer_stream(ctx, length);
 }
 
 
@@ -298,6 +319,10 @@ reason_answer_end(reason_context_t *ctx)
         return;
     }
 
+    if (ctx->admitting && r->headers_out.status < 300) {
+        reason_request_admitted(ctx);
+        return;
+    }
     if (r->headers_out.status == NGX_HTTP_ACCEPTED && ctx->asks) {
         reason_policy_ask(ctx);
         return;

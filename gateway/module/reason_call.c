@@ -10,10 +10,23 @@
 static ngx_int_t reason_call_send(reason_connection_t *connection, reason_call_t *call);
 static void reason_call_answered(reason_connection_t *connection);
 
+#define REASON_SWOLLEN  1048576     /* libpq's buffers never shrink: one that held a message of this length goes with its connection */
+
 
 void
 reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
 {
+    ngx_int_t  rc = reason_request_bind_body(ctx);
+
+    if (rc != NGX_OK) {
+        if (rc == NGX_DECLINED) {
+            reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the request holds a NUL character", NULL);
+        } else {
+            reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+        }
+        reason_pool_feed(connection);
+        return;
+    }
     if (reason_call_send(connection, reason_pipeline_push(connection, ctx)) != NGX_OK) {
         reason_pool_broken(connection, "sending");
     }
@@ -41,6 +54,8 @@ reason_call_send(reason_connection_t *connection, reason_call_t *call)
         {
             return NGX_ERROR;
         }
+        connection->swollen |= call->memory >= REASON_SWOLLEN;
+        reason_request_release_body(ctx);
     }
 
     left = PQflush(pg);
@@ -112,6 +127,7 @@ reason_call_event(reason_connection_t *connection)
             break;
 
         case PGRES_SINGLE_TUPLE:
+            connection->swollen |= PQnfields(result) == 3 && PQgetlength(result, 0, 2) >= REASON_SWOLLEN;
             switch (ctx != NULL ? reason_answer_row(ctx, &result) : NGX_OK) {
             case NGX_OK:
                 break;
@@ -182,15 +198,16 @@ reason_call_answered(reason_connection_t *connection)
 }
 
 
-/* Reads no more from the database; it waits in turn when the socket's buffers are full. */
+/* Reads no more from the database; it waits in turn when the socket's buffers are full. Not for long: hold_timeout. */
 ngx_int_t
 reason_call_pause(reason_connection_t *connection)
 {
     connection->paused = 1;
-    /* the time a client takes is not the database's: send_timeout watches it */
+    connection->paused_at = ngx_current_msec;
     if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
     }
+    ngx_add_timer(&connection->deadline, connection->pool->hold_timeout);
     return connection->c->read->active ? ngx_del_event(connection->c->read, NGX_READ_EVENT, 0) : NGX_OK;
 }
 
@@ -199,6 +216,11 @@ void
 reason_call_resume(reason_connection_t *connection)
 {
     connection->paused = 0;
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+    /* the time a client takes is not the database's */
+    connection->since += ngx_current_msec - connection->paused_at;
     ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
     if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
         reason_pool_broken(connection, "going on");
@@ -217,6 +239,22 @@ reason_call_deadline(ngx_event_t *event)
     reason_context_t     *ctx = reason_pipeline_call(connection, 0)->ctx;
     ngx_msec_t            running = ngx_current_msec - connection->since;
 
+    if (connection->ending) {
+        reason_pool_discard(connection);
+        reason_pool_serve(pool);
+        return;
+    }
+    if (connection->paused) {
+        reason_metrics_failure(REASON_FAILURE_CLIENT_SLOW);
+        reason_pool_discard(connection);
+        if (ctx != NULL) {
+            ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0, "reason: the client does not keep up with a long answer");
+            ctx->connection = NULL;
+            reason_answer_abort(ctx);
+        }
+        reason_pool_serve(pool);
+        return;
+    }
     /* nginx leaves a timer as it is that is set anew a little later */
     if (running < pool->query_timeout) {
         ngx_add_timer(event, pool->query_timeout - running);

@@ -2,7 +2,7 @@
  * reason_pool.c: connections to PostgreSQL, and the queue of requests that wait for one.
  *
  * Each worker has its own connections. libpq does the talking; nginx's event loop tells when a
- * socket is ready. Who waits is served in order; a connection takes one call at a time, or several
+ * socket is ready. Whose turn it is says reason_share.c; a connection takes one call at a time, or several
  * (reason_pipeline.c).
  *
  * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
@@ -22,6 +22,7 @@ static void reason_queue_deadline(ngx_event_t *event);
 #define REASON_BACKOFF_MIN  50
 #define REASON_BACKOFF_MAX  1000
 #define REASON_TRIES        2       /* more, of a call that could not be sent */
+#define REASON_ENDING       5000    /* milliseconds: a backend that has not ended by then is left alone */
 
 
 ngx_int_t
@@ -32,7 +33,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
 
     pool->log = cycle->log;
     ngx_queue_init(&pool->idle);
-    ngx_queue_init(&pool->waiting);
+    reason_share_init(pool);
 
     pool->connections = ngx_pcalloc(cycle->pool, pool->connection_count * sizeof(reason_connection_t));
     if (pool->connections == NULL) {
@@ -252,7 +253,7 @@ reason_timer_handler(ngx_event_t *event)
         reason_pool_broken(connection, "connecting in time");
         return;
     }
-    if (ngx_terminate || (ngx_exiting && ngx_queue_empty(&connection->pool->waiting))) {
+    if (ngx_terminate || (ngx_exiting && connection->pool->waiting_count == 0)) {
         return;
     }
     reason_connect(connection);
@@ -308,8 +309,9 @@ reason_close(reason_connection_t *connection)
     connection->connecting = 0;
     connection->ready = 0;
     connection->paused = 0;
-    connection->count = 0;
-    connection->cost = 0;
+    connection->swollen = 0;
+    connection->ending = 0;
+    reason_pipeline_clear(connection);
 }
 
 
@@ -317,7 +319,7 @@ static void
 reason_reconnect(reason_connection_t *connection, ngx_msec_t after)
 {
     /* a worker that is about to end still serves those who wait */
-    if (!ngx_terminate && (!ngx_exiting || !ngx_queue_empty(&connection->pool->waiting))) {
+    if (!ngx_terminate && (!ngx_exiting || connection->pool->waiting_count > 0)) {
         ngx_add_timer(&connection->timer, after);
     }
 }
@@ -333,6 +335,12 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
     reason_pool_t     *pool = connection->pool;
     reason_context_t  *ctx = connection->count > 0 ? reason_pipeline_call(connection, 0)->ctx : NULL;
 
+    if (connection->ending) {
+        /* as it was told to */
+        reason_pool_discard(connection);
+        reason_pool_serve(pool);
+        return;
+    }
     ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
                   connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
     reason_metrics_failure(REASON_FAILURE_CONNECTION);
@@ -391,6 +399,37 @@ reason_pool_discard(reason_connection_t *connection)
 }
 
 
+/*
+ * PostgreSQL looks whether its client is there once a second (client_connection_check_interval), and a socket closed for
+ * sending is enough for it to cancel. Until it has ended it works for the client that left, whose share it belongs to:
+ * else whoever asks and leaves could have as many backends as PostgreSQL has. PQcancel() would block the worker.
+ */
+void
+reason_pool_end(reason_connection_t *connection)
+{
+    reason_pipeline_leave(connection);
+    if (shutdown(PQsocket(connection->pg), SHUT_WR) == -1) {
+        reason_pool_discard(connection);
+        return;
+    }
+    connection->ending = 1;
+    if (connection->paused) {
+        connection->paused = 0;
+        if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
+            reason_pool_discard(connection);
+            return;
+        }
+    }
+    if (connection->stall.timer_set) {
+        ngx_del_timer(&connection->stall);
+    }
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+    ngx_add_timer(&connection->deadline, REASON_ENDING);
+}
+
+
 /* The worker ends. */
 void
 reason_pool_stop(reason_pool_t *pool)
@@ -404,30 +443,39 @@ reason_pool_stop(reason_pool_t *pool)
 }
 
 
+/* Calls that share the connection go behind those it has. */
+static void
+reason_fill(reason_connection_t *connection)
+{
+    reason_context_t  *ctx;
+
+    while (connection->ready && connection->count > 0 && (ctx = reason_share_next(connection->pool, connection)) != NULL) {
+        reason_unqueue(ctx);
+        reason_call_start(connection, ctx);
+    }
+}
+
+
 /* Sends what waits, as much as the connection takes; it is idle when it has nothing to do. */
 void
 reason_pool_feed(reason_connection_t *connection)
 {
-    reason_context_t  *ctx;
-    reason_pool_t     *pool = connection->pool;
+    reason_pool_t  *pool = connection->pool;
 
-    while (connection->ready && !ngx_queue_empty(&pool->waiting)) {
-        ctx = ngx_queue_data(ngx_queue_head(&pool->waiting), reason_context_t, queue);
-        if (connection->count > 0 && !reason_pipeline_takes(connection, ctx)) {
-            return;
-        }
-        reason_unqueue(ctx);
-        reason_call_start(connection, ctx);
-    }
+    reason_fill(connection);
     if (connection->ready && connection->count == 0) {
-        if (!ngx_exiting && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) > 0) {
+        if (connection->swollen || connection->ending
+            || (!ngx_exiting && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) > 0))
+        {
             reason_pool_discard(connection);
-            return;
+        } else {
+            ngx_queue_insert_head(&pool->idle, &connection->queue);
+            connection->idle = 1;
+            pool->idle_count++;
         }
-        ngx_queue_insert_head(&pool->idle, &connection->queue);
-        connection->idle = 1;
-        pool->idle_count++;
     }
+    /* also when none is free now: a client that has fewer may have one that others could not */
+    reason_pool_serve(pool);
     reason_gauges(pool);
 }
 
@@ -447,17 +495,22 @@ reason_take_idle(reason_pool_t *pool)
 void
 reason_pool_serve(reason_pool_t *pool)
 {
-    while (!ngx_queue_empty(&pool->waiting) && !ngx_queue_empty(&pool->idle)) {
-        reason_pool_feed(reason_take_idle(pool));
+    reason_context_t     *ctx;
+    reason_connection_t  *connection;
+
+    while ((ctx = reason_share_next(pool, NULL)) != NULL) {
+        connection = reason_take_idle(pool);
+        reason_unqueue(ctx);
+        reason_call_start(connection, ctx);
+        reason_fill(connection);
     }
 }
 
 
 void
-reason_pool_wait(reason_context_t *ctx, ngx_queue_t *behind)
+reason_pool_wait(reason_context_t *ctx, ngx_uint_t first)
 {
-    ngx_queue_insert_after(behind, &ctx->queue);
-    ctx->pool->waiting_count++;
+    reason_share_wait(ctx, first);
     reason_gauges(ctx->pool);
     ctx->queued = 1;
     ctx->deadline.handler = reason_queue_deadline;
@@ -470,9 +523,8 @@ reason_pool_wait(reason_context_t *ctx, ngx_queue_t *behind)
 static void
 reason_unqueue(reason_context_t *ctx)
 {
-    ngx_queue_remove(&ctx->queue);
+    reason_share_leave(ctx);
     ctx->queued = 0;
-    ctx->pool->waiting_count--;
     if (ctx->deadline.timer_set) {
         ngx_del_timer(&ctx->deadline);
     }
@@ -485,11 +537,11 @@ reason_pool_submit(reason_context_t *ctx)
     reason_pool_t        *pool = ctx->pool;
     reason_connection_t  *connection = NULL;
 
-    if (ngx_queue_empty(&pool->waiting)) {
-        /* nobody overtakes those who wait: a call that cannot share would wait for ever */
+    ctx->ticket = pool->ticket++;
+    if (ngx_queue_empty(&ctx->share->waiting[ctx->class]) && !reason_share_presses(pool)) {
         connection = reason_pipeline_find(ctx);
     }
-    if (connection == NULL && !ngx_queue_empty(&pool->idle)) {
+    if (connection == NULL && reason_share_allows(ctx)) {
         connection = reason_take_idle(pool);
         reason_gauges(pool);
     }
@@ -503,7 +555,12 @@ reason_pool_submit(reason_context_t *ctx)
         reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
         return;
     }
-    reason_pool_wait(ctx, ngx_queue_last(&pool->waiting));
+    if (reason_share_is_full(ctx)) {
+        reason_metrics_failure(REASON_FAILURE_CLIENT_SHARE);
+        reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "too many requests of this client wait already; nothing was done", NULL);
+        return;
+    }
+    reason_pool_wait(ctx, 0);
 }
 
 
@@ -538,7 +595,7 @@ reason_pool_abandon(reason_context_t *ctx)
     if (connection != NULL) {
         reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
         if (!reason_pipeline_drop(connection, ctx)) {
-            reason_pool_discard(connection);
+            reason_pool_end(connection);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 static void reason_body_ready(ngx_http_request_t *r);
 static void reason_cleanup(void *data);
+static void reason_request_run(reason_context_t *ctx);
 
 /* nginx is on the stack, still holds a request of this connection, and will run what is posted itself: doing it here could free it */
 static ngx_connection_t  *reason_in_handler;
@@ -52,12 +53,52 @@ reason_is_json(ngx_http_request_t *r)
 }
 
 
+/* Its body is not known to be short. */
+static ngx_uint_t
+reason_request_is_long(ngx_http_request_t *r, reason_loc_conf_t *conf)
+{
+    return r->method == NGX_HTTP_POST
+        && (r->headers_in.content_length_n < 0 || r->headers_in.content_length_n > (off_t) conf->admit_above);
+}
+
+
+static ngx_int_t
+reason_request_context(ngx_http_request_t *r, reason_loc_conf_t *conf, reason_context_t **created)
+{
+    ngx_str_t            client = ngx_null_string;
+    ngx_uint_t           count = conf->statement->argument_count;
+    reason_context_t    *ctx = ngx_pcalloc(r->pool, sizeof(reason_context_t));
+    ngx_pool_cleanup_t  *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (ctx == NULL || cleanup == NULL || (conf->client != NULL && ngx_http_complex_value(r, conf->client, &client) != NGX_OK)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (conf->admit != NULL) {
+        count = ngx_max(count, conf->admit->argument_count);
+    }
+    ctx->request = r;
+    ctx->pool = conf->pool;
+    ctx->class = conf->class;
+    ctx->pipeline = conf->pipeline;
+    ctx->length = -1;
+    ctx->values = ngx_pcalloc(r->pool, (count + 1) * sizeof(char *));
+    ctx->share = ctx->values != NULL ? reason_share_get(conf->pool, &client) : NULL;
+    if (ctx->share == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    cleanup->data = ctx;
+    cleanup->handler = reason_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_http_reason_module);
+    *created = ctx;
+    return NGX_OK;
+}
+
+
 ngx_int_t
 reason_request_handler(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
     reason_context_t     *ctx;
-    ngx_pool_cleanup_t   *cleanup;
     reason_loc_conf_t    *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
     if (!(r->method & conf->methods)) {
@@ -70,18 +111,17 @@ reason_request_handler(ngx_http_request_t *r)
             : reason_error_send(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED", "writes take application/json", NULL);
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(reason_context_t));
-    cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    if (ctx == NULL || cleanup == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    rc = reason_request_context(r, conf, &ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
-    ctx->request = r;
-    ctx->pool = conf->pool;
-    ctx->pipeline = conf->pipeline;
-    cleanup->data = ctx;
-    cleanup->handler = reason_cleanup;
-    ngx_http_set_ctx(r, ctx, ngx_http_reason_module);
-
+    if (reason_request_is_long(r, conf) && conf->admit != NULL) {
+        ctx->admitting = 1;
+        ctx->statement = conf->admit;
+        r->main->count++;
+        reason_request_run(ctx);
+        return NGX_DONE;
+    }
     rc = ngx_http_read_client_request_body(r, reason_body_ready);
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
@@ -94,6 +134,7 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
     char                      *copy;
     ngx_str_t                  value;
     ngx_uint_t                 i;
+    reason_loc_conf_t         *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
     ngx_http_complex_value_t  *complex;
 
     if (values == NULL) {
@@ -101,7 +142,7 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
     }
     complex = values->elts;
     for (i = 0; i < values->nelts; i++, (*count)++) {
-        if (ctx->values[*count] != NULL) {
+        if (ctx->values[*count] != NULL || (values == conf->arguments && (ngx_int_t) i == conf->body_argument)) {
             continue;
         }
         if (ngx_http_complex_value(ctx->request, &complex[i], &value) != NGX_OK) {
@@ -125,6 +166,54 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
 }
 
 
+/* The body's place among the values; -1: this call has none. */
+static ngx_int_t
+reason_body_place(reason_context_t *ctx)
+{
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
+
+    if (conf->body_argument < 0 || ctx->statement != conf->statement) {
+        return -1;
+    }
+    return (conf->caller ? conf->caller->nelts : 0) + conf->body_argument;
+}
+
+
+ngx_int_t
+reason_request_bind_body(reason_context_t *ctx)
+{
+    size_t      length;
+    u_char     *text;
+    ngx_int_t   place = reason_body_place(ctx);
+
+    if (place < 0 || ctx->values[place] != NULL || reason_body_length(ctx->request) == 0) {
+        return NGX_OK;
+    }
+    text = reason_body_text(ctx->request, &length);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+    ctx->values[place] = (char *) text;
+    if (ngx_strlen(text) != length) {
+        reason_request_release_body(ctx);
+        return NGX_DECLINED;
+    }
+    return NGX_OK;
+}
+
+
+void
+reason_request_release_body(reason_context_t *ctx)
+{
+    ngx_int_t  place = reason_body_place(ctx);
+
+    if (place >= 0 && ctx->values[place] != NULL) {
+        (void) ngx_pfree(ctx->request->pool, (char *) ctx->values[place]);
+        ctx->values[place] = NULL;
+    }
+}
+
+
 /* Binds what can be bound, and calls. */
 void
 reason_request_call(reason_context_t *ctx)
@@ -134,9 +223,10 @@ reason_request_call(reason_context_t *ctx)
     reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
 
     rc = reason_bind(ctx, conf->caller, &count);
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && !ctx->admitting) {
         rc = reason_bind(ctx, conf->arguments, &count);
     }
+    ctx->argument_count = count;
     if (ctx->refusal != NULL) {
         reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", ctx->refusal, NULL);
         return;
@@ -155,25 +245,66 @@ reason_request_call(reason_context_t *ctx)
 }
 
 
+/* Notices a client that goes away while the database works, also one that had gone when its request was read. */
+static void
+reason_request_watch(ngx_http_request_t *r)
+{
+    ngx_event_t  *read = r->connection->read;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+#if (NGX_HAVE_EPOLLRDHUP)
+    if (read->pending_eof) {
+        ngx_post_event(read, &ngx_posted_events);
+    }
+#endif
+}
+
+
+static void
+reason_request_run(reason_context_t *ctx)
+{
+    reason_request_watch(ctx->request);
+    reason_in_handler = ctx->request->connection;
+    reason_request_call(ctx);
+    reason_in_handler = NULL;
+}
+
+
 static void
 reason_body_ready(ngx_http_request_t *r)
 {
-    reason_context_t    *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
-    reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+    size_t              length = reason_body_length(r);
+    reason_context_t   *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
     ctx->statement = conf->statement;
-    ctx->argument_count = conf->statement->argument_count;
-    ctx->values = ngx_pcalloc(r->pool, (ctx->argument_count + 1) * sizeof(char *));
-    if (ctx->values == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    if (length > conf->admit_above) {
+        /* the text, and libpq's message */
+        ctx->memory = 2 * length;
+        (void) reason_share_use_disk(ctx, (off_t) length - ctx->disk);
+    }
+    reason_request_run(ctx);
+}
+
+
+void
+reason_request_admitted(reason_context_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_connection_t    *c = ctx->request->connection;
+    ngx_http_request_t  *r = ctx->request;
+
+    reason_answer_forget(ctx);
+    if (reason_share_use_disk(ctx, ngx_max(r->headers_in.content_length_n, 0)) != NGX_OK) {
+        reason_metrics_failure(REASON_FAILURE_CLIENT_SHARE);
+        reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "this client has too much on its way already; nothing was done", NULL);
         return;
     }
-    /* notices a client that goes away while the database works */
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-    reason_in_handler = r->connection;
-    reason_request_call(ctx);
-    reason_in_handler = NULL;
+    ctx->admitting = 0;
+    rc = ngx_http_read_client_request_body(r, reason_body_ready);
+    ngx_http_finalize_request(r, rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE);
+    reason_request_run_posted(c);
 }
 
 
@@ -189,5 +320,9 @@ reason_request_run_posted(ngx_connection_t *c)
 static void
 reason_cleanup(void *data)
 {
-    reason_pool_abandon(data);
+    reason_context_t  *ctx = data;
+
+    reason_pool_abandon(ctx);
+    reason_share_free_disk(ctx, ctx->disk);
+    reason_share_release(ctx->share);
 }
