@@ -133,7 +133,7 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     -- Read strictly, as every body is.
     q jsonb := reason.http_body(request_body)::jsonb;
-    filters jsonb := coalesce(q -> 'filters', q - 'limit' - 'cursor');
+    filters jsonb := CASE WHEN jsonb_typeof(q) = 'object' THEN coalesce(q -> 'filters', q - 'limit' - 'cursor') END;
     page_limit integer;
     before_no bigint;
     problem text;

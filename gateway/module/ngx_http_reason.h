@@ -54,6 +54,7 @@ typedef struct {
     ngx_str_t            admit_function;
     size_t               admit_above;
     ngx_int_t            body_argument;     /* the place of $reason_body among the arguments; -1: there is none */
+    ngx_uint_t           takes_query;       /* $reason_query is among the arguments */
     ngx_flag_t           pipeline;  /* calls may be sent behind others, and be sent again: they are quick and only read */
     ngx_str_t            policy_uri;        /* asked before a write that needs it */
     ngx_msec_t           policy_deadline;
@@ -88,6 +89,9 @@ struct reason_pool_s {
     ngx_array_t  servers;           /* reason_server_t, in the order they are tried in */
     ngx_uint_t   connection_count;
     ngx_uint_t   pipeline;          /* calls that may share a connection */
+    ngx_uint_t   prepare;           /* statements; a pooler of transactions knows none */
+    ngx_uint_t   broken_count;      /* messages left out since the last */
+    time_t       broken_logged;
     ngx_uint_t   spread;            /* connections they use before they share */
     ngx_uint_t   queue_max;
     ngx_msec_t   connect_timeout;
@@ -202,8 +206,9 @@ struct reason_context_s {
 /* reason_request.c */
 ngx_int_t reason_request_handler(ngx_http_request_t *r);
 void reason_request_call(reason_context_t *ctx);
-/* the body, which stays where nginx has put it until a connection is there to send it; and its memory given back */
+/* the body, which stays where nginx has put it until a connection is there to send it. NGX_ABORT: the request was refused */
 ngx_int_t reason_request_bind_body(reason_context_t *ctx);
+/* its memory is given back */
 void reason_request_release_body(reason_context_t *ctx);
 /* the client may send what it wants to: its body is read now */
 void reason_request_admitted(reason_context_t *ctx);
@@ -272,7 +277,8 @@ void reason_call_resume(reason_connection_t *connection);
 
 /* reason_answer.c */
 /*
- * NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone; NGX_ERROR.
+ * NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone; NGX_DECLINED: it wants a
+ * range that is not there; NGX_ERROR.
  * What it keeps of the rows it sets to NULL.
  */
 ngx_int_t reason_answer_row(reason_context_t *ctx, PGresult **row);
@@ -280,6 +286,7 @@ ngx_int_t reason_answer_row(reason_context_t *ctx, PGresult **row);
 void reason_answer_end(reason_context_t *ctx);
 void reason_answer_poll(ngx_event_t *event);
 void reason_answer_abort(reason_context_t *ctx);
+void reason_answer_range_refused(reason_context_t *ctx);
 void reason_answer_forget(reason_context_t *ctx);
 
 /* reason_body.c */
@@ -312,6 +319,14 @@ ngx_int_t reason_error_handler(ngx_http_request_t *r);
 /* reason_json.c */
 u_char *reason_json_escape(u_char *p, const char *text);
 size_t reason_json_object(const char *text);
+/* the record of a batch ({"nodes":[…]}) in which the text breaks off; -1: in none */
+ngx_int_t reason_json_record(const u_char *text, size_t length);
+
+/* reason_utf8.c */
+/* how many bytes the first character has; 0 if it is none */
+size_t reason_utf8_character(const u_char *p, const u_char *end);
+/* of how much of the text is UTF-8 */
+size_t reason_utf8_length(const u_char *text, size_t length);
 
 /* reason_metrics.c */
 typedef enum {

@@ -239,6 +239,7 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     pool->connection_count = 8;
     pool->pipeline = 16;
     pool->spread = 2;
+    pool->prepare = 1;
     pool->queue_max = 1024;
     pool->connect_timeout = 5000;
     pool->query_timeout = 30000;
@@ -310,6 +311,10 @@ reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             *(ngx_uint_t *) ((char *) pool + count->offset) = number;
             return NGX_CONF_OK;
         }
+    }
+    if (ngx_strcmp(value[0].data, "prepare") == 0) {
+        pool->prepare = ngx_strcmp(value[1].data, "on") == 0;
+        return pool->prepare || ngx_strcmp(value[1].data, "off") == 0 ? NGX_CONF_OK : "is \"on\" or \"off\"";
     }
     for (time = times; time->name; time++) {
         if (ngx_strcmp(value[0].data, time->name) == 0) {
@@ -435,6 +440,7 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         if (ngx_strcmp(value[i].data, "$reason_body") == 0) {
             conf->body_argument = i - 2;
         }
+        conf->takes_query |= ngx_strcmp(value[i].data, "$reason_query") == 0;
     }
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = reason_request_handler;

@@ -92,7 +92,8 @@ reason_body_room(reason_context_t *ctx, size_t length)
         link = ctx->free;
         ctx->free = link->next;
         link->next = NULL;
-        link->buf->flush = 0;
+        /* a range filter that had no use for what was in it has marked it */
+        link->buf->flush = link->buf->sync = link->buf->last_buf = link->buf->last_in_chain = 0;
         *reason_body_last(&ctx->body) = link;
         return link->buf;
     }

@@ -1,5 +1,5 @@
 /*
- * reason_call.c: calls of SQL functions on one connection: prepare once, bind, send, read.
+ * reason_call.c: calls of SQL functions on one connection: prepare once (unless prepare is off), bind, send, read.
  *
  * The statement is SELECT status, headers, body FROM reason.function($1, …), every parameter text.
  * One statement is one transaction. libpq is in pipeline mode always: after each statement comes a Sync, and after its
@@ -16,14 +16,7 @@ static void reason_call_answered(reason_connection_t *connection);
 void
 reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
 {
-    ngx_int_t  rc = reason_request_bind_body(ctx);
-
-    if (rc != NGX_OK) {
-        if (rc == NGX_DECLINED) {
-            reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the request holds a NUL character", NULL);
-        } else {
-            reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
-        }
+    if (reason_request_bind_body(ctx) != NGX_OK) {
         reason_pool_feed(connection);
         return;
     }
@@ -48,7 +41,9 @@ reason_call_send(reason_connection_t *connection, reason_call_t *call)
         }
     } else {
         ctx->executed = 1;
-        if (!PQsendQueryPrepared(pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
+        if (!(connection->pool->prepare
+              ? PQsendQueryPrepared(pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
+              : PQsendQueryParams(pg, statement->sql, (int) ctx->argument_count, NULL, ctx->values, NULL, NULL, 0))
             || (connection->count == 1 && !PQsetSingleRowMode(pg))
             || !PQpipelineSync(pg))
         {
@@ -143,6 +138,11 @@ reason_call_event(reason_connection_t *connection)
                 reason_answer_abort(ctx);
                 reason_pool_serve(connection->pool);
                 return;
+            case NGX_DECLINED:
+                call->ctx = NULL;
+                ctx->connection = NULL;
+                reason_answer_range_refused(ctx);
+                break;
             default:
                 call->ctx = NULL;
                 ctx->connection = NULL;

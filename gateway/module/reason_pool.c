@@ -18,10 +18,12 @@ static void reason_socket_handler(ngx_event_t *event);
 static void reason_timer_handler(ngx_event_t *event);
 static void reason_unqueue(reason_context_t *ctx);
 static void reason_queue_deadline(ngx_event_t *event);
+static void reason_log_connected(reason_pool_t *pool);
 
 #define REASON_BACKOFF_MIN  50
 #define REASON_BACKOFF_MAX  1000
 #define REASON_TRIES        2       /* more, of a call that could not be sent */
+#define REASON_LOG_EVERY    60      /* seconds */
 #define REASON_ENDING       5000    /* milliseconds: a backend that has not ended by then is left alone */
 
 
@@ -146,7 +148,8 @@ reason_connect(reason_connection_t *connection)
 {
     reason_server_t  *server;
 
-    ngx_memzero(connection->prepared, connection->pool->main->statements.nelts + 1);
+    /* where nothing is prepared, nothing need be */
+    ngx_memset(connection->prepared, !connection->pool->prepare, connection->pool->main->statements.nelts + 1);
     server = connection->pool->servers.elts;
     connection->connecting = 1;
     connection->ready = 0;
@@ -196,6 +199,7 @@ reason_connect_poll(reason_connection_t *connection)
         connection->connecting = 0;
         connection->ready = 1;
         connection->pool->connected_count++;
+        reason_log_connected(connection->pool);
         connection->backoff = REASON_BACKOFF_MIN;
         connection->next_server = 0;
         connection->expires_at = ngx_current_msec + connection->pool->lifetime / 2
@@ -325,6 +329,39 @@ reason_reconnect(reason_connection_t *connection, ngx_msec_t after)
 }
 
 
+/* A database that is away is tried by every connection once a second, and that is no news: the first time is, then once a minute. */
+static void
+reason_log_broken(reason_connection_t *connection, const char *what)
+{
+    size_t          length;
+    const char     *message = connection->pg ? PQerrorMessage(connection->pg) : "out of memory";
+    reason_pool_t  *pool = connection->pool;
+
+    if (pool->broken_logged != 0 && ngx_time() - pool->broken_logged < REASON_LOG_EVERY) {
+        pool->broken_count++;
+        return;
+    }
+    length = strcspn(message, "\n");
+    ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %*s (%ui more since the last message)",
+                  what, length, message, pool->broken_count);
+    pool->broken_logged = ngx_time();
+    pool->broken_count = 0;
+}
+
+
+/* All connections stand: the next that breaks is news again. */
+static void
+reason_log_connected(reason_pool_t *pool)
+{
+    if (pool->broken_logged != 0 && pool->connected_count == pool->connection_count) {
+        ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connected to PostgreSQL again (%ui more failures since the last message)",
+                      pool->broken_count);
+        pool->broken_logged = 0;
+        pool->broken_count = 0;
+    }
+}
+
+
 /*
  * Forgets a connection and tries again later. Whoever waited for its answer is told, unless the call was not sent yet:
  * then another connection may have it; as it may have those that were behind it.
@@ -341,8 +378,7 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         reason_pool_serve(pool);
         return;
     }
-    ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
-                  connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
+    reason_log_broken(connection, what);
     reason_metrics_failure(REASON_FAILURE_CONNECTION);
     reason_pipeline_leave(connection);
     reason_close(connection);

@@ -37,19 +37,102 @@ reason_refuse_method(ngx_http_request_t *r, ngx_uint_t methods, ngx_uint_t optio
 }
 
 
+static u_char *
+reason_skip_space(u_char *p, u_char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+    return p;
+}
+
+
+/*
+ * application/json, with nothing behind it but parameters (RFC 9110, 5.6.6), of which charset must be utf-8: JSON has no
+ * other (RFC 8259, 8.1), and says nothing of others.
+ */
 static ngx_int_t
 reason_is_json(ngx_http_request_t *r)
 {
+    u_char     *p, *end, *name, *value;
+    size_t      length;
     ngx_str_t  *type;
 
     if (r->headers_in.content_type == NULL) {
         return 0;
     }
     type = &r->headers_in.content_type->value;
-    return type->len >= sizeof("application/json") - 1
-        && ngx_strncasecmp(type->data, (u_char *) "application/json", sizeof("application/json") - 1) == 0
-        && (type->len == sizeof("application/json") - 1 || type->data[sizeof("application/json") - 1] == ';'
-            || type->data[sizeof("application/json") - 1] == ' ');
+    if (type->len < sizeof("application/json") - 1
+        || ngx_strncasecmp(type->data, (u_char *) "application/json", sizeof("application/json") - 1) != 0)
+    {
+        return 0;
+    }
+    end = type->data + type->len;
+    for (p = reason_skip_space(type->data + sizeof("application/json") - 1, end); p < end; p = reason_skip_space(p, end)) {
+        if (*p++ != ';') {
+            return 0;
+        }
+        p = name = reason_skip_space(p, end);
+        while (p < end && *p != '=' && *p != ';') {
+            p++;
+        }
+        if (p == end || *p == ';') {
+            if (p > name) {
+                return 0;
+            }
+            continue;   /* an empty parameter */
+        }
+        length = p++ - name;
+        value = p;
+        if (p < end && *p == '"') {
+            value = ++p;
+            while (p < end && *p != '"') {
+                p++;
+            }
+            if (p == end) {
+                return 0;
+            }
+        } else {
+            while (p < end && *p != ';' && *p != ' ' && *p != '\t') {
+                p++;
+            }
+        }
+        if (length == sizeof("charset") - 1 && ngx_strncasecmp(name, (u_char *) "charset", length) == 0
+            && (p - value != sizeof("utf-8") - 1 || ngx_strncasecmp(value, (u_char *) "utf-8", sizeof("utf-8") - 1) != 0))
+        {
+            return 0;
+        }
+        p += p < end && *p == '"';
+    }
+    return 1;
+}
+
+
+/* Whether the body is in a coding, as gzip; nobody would decode it. */
+static ngx_uint_t
+reason_is_encoded(ngx_http_request_t *r)
+{
+    ngx_str_t                   name = ngx_string("http_content_encoding");
+    ngx_http_variable_value_t  *coding = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+
+    return coding != NULL && !coding->not_found && coding->len > 0
+        && !(coding->len == sizeof("identity") - 1 && ngx_strncasecmp(coding->data, (u_char *) "identity", coding->len) == 0);
+}
+
+
+/* A request that needs no call to be refused; the body is not looked at. */
+static const char *
+reason_request_is_wrong(ngx_http_request_t *r, reason_loc_conf_t *conf, ngx_uint_t *status)
+{
+    *status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    if (r->method == NGX_HTTP_POST && reason_is_encoded(r)) {
+        return "bodies are taken as they are, without Content-Encoding";
+    }
+    if (r->method == NGX_HTTP_POST && !reason_is_json(r)) {
+        return "writes take application/json in UTF-8";
+    }
+    *status = NGX_HTTP_BAD_REQUEST;
+    return r->args.len > 0 && !conf->takes_query ? "unknown parameter: this path takes none" : NULL;
 }
 
 
@@ -98,6 +181,8 @@ ngx_int_t
 reason_request_handler(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
+    ngx_uint_t            status;
+    const char           *problem;
     reason_context_t     *ctx;
     reason_loc_conf_t    *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
@@ -105,10 +190,11 @@ reason_request_handler(ngx_http_request_t *r)
         rc = ngx_http_discard_request_body(r);
         return rc != NGX_OK ? rc : reason_refuse_method(r, conf->methods, r->method == NGX_HTTP_OPTIONS);
     }
-    if (r->method == NGX_HTTP_POST && !reason_is_json(r)) {
+    problem = reason_request_is_wrong(r, conf, &status);
+    if (problem != NULL) {
         rc = ngx_http_discard_request_body(r);
         return rc != NGX_OK ? rc
-            : reason_error_send(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED", "writes take application/json", NULL);
+            : reason_error_send(r, status, status == NGX_HTTP_BAD_REQUEST ? "BAD_REQUEST" : "UNSUPPORTED", problem, NULL);
     }
 
     rc = reason_request_context(r, conf, &ctx);
@@ -182,23 +268,39 @@ reason_body_place(reason_context_t *ctx)
 ngx_int_t
 reason_request_bind_body(reason_context_t *ctx)
 {
-    size_t      length;
-    u_char     *text;
-    ngx_int_t   place = reason_body_place(ctx);
+    size_t       length, good;
+    u_char      *text, *p, details[sizeof("{\"index\":,\"offset\":}") + 2 * NGX_INT_T_LEN];
+    ngx_int_t    index, place = reason_body_place(ctx);
+    const char  *problem;
 
-    if (place < 0 || ctx->values[place] != NULL || reason_body_length(ctx->request) == 0) {
+    if (place < 0 || ctx->values[place] != NULL || ctx->request->method != NGX_HTTP_POST) {
         return NGX_OK;
+    }
+    if (reason_body_length(ctx->request) == 0) {
+        reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the body is empty: it must be JSON", NULL);
+        return NGX_ABORT;
     }
     text = reason_body_text(ctx->request, &length);
     if (text == NULL) {
-        return NGX_ERROR;
+        reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+        return NGX_ABORT;
     }
     ctx->values[place] = (char *) text;
-    if (ngx_strlen(text) != length) {
-        reason_request_release_body(ctx);
-        return NGX_DECLINED;
+    good = ngx_strlen(text);
+    good = reason_utf8_length(text, good);
+    if (good == length) {
+        return NGX_OK;
     }
-    return NGX_OK;
+    index = reason_json_record(text, good);
+    p = ngx_sprintf(details, "{");
+    if (index >= 0) {
+        p = ngx_sprintf(p, "\"index\":%i,", index);
+    }
+    *ngx_sprintf(p, "\"offset\":%uz}", good) = '\0';
+    problem = text[good] == '\0' ? "the body holds a NUL byte" : "the body is not UTF-8";
+    reason_request_release_body(ctx);
+    reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", problem, (char *) details);
+    return NGX_ABORT;
 }
 
 

@@ -5,6 +5,7 @@
  *   $reason_client       whose certificate it is: its issuer, and its common name or, without one, its URIs
  *   $reason_request_id   the caller's X-Request-Id if it is sane, else a new one
  *   $reason_path, $reason_traceparent   for logs: what was asked for, without the query string, and the header; UTF-8 in any case
+ *   $reason_trace_context   the traceparent header, if it is one: W3C says to ignore any other
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
  *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see reason_policy.c
@@ -198,32 +199,6 @@ reason_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
 }
 
 
-/* How many bytes the first character has; 0 if it is none. Unicode, table 3-7; ngx_utf8_decode() takes more. */
-static size_t
-reason_utf8_character(const u_char *p, const u_char *end)
-{
-    size_t  i, length;
-    u_char  low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80, high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
-
-    if (*p < 0x80) {
-        return 1;
-    }
-    if (*p < 0xc2 || *p > 0xf4) {
-        return 0;
-    }
-    length = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-    if ((size_t) (end - p) < length || p[1] < low || p[1] > high) {
-        return 0;
-    }
-    for (i = 2; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
-
 /* What is not UTF-8 becomes U+FFFD, byte by byte. */
 static ngx_int_t
 reason_set_utf8(ngx_http_request_t *r, ngx_http_variable_value_t *v, const u_char *in, size_t length)
@@ -337,6 +312,57 @@ reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 }
 
 
+static ngx_uint_t
+reason_is_hex(const u_char *p, size_t length)
+{
+    for ( ; length > 0; p++, length--) {
+        if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+
+static ngx_uint_t
+reason_is_zero(const u_char *p, size_t length)
+{
+    while (length > 0 && *p == '0') {
+        p++;
+        length--;
+    }
+    return length == 0;
+}
+
+
+/*
+ * version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2. Of a later version that is longer, what this one
+ * knows is taken (3.2.4).
+ */
+static ngx_int_t
+reason_trace_context(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    enum { ID = 3, PARENT = 36, FLAGS = 53, LENGTH = 55 };
+    u_char                     *p;
+    ngx_str_t                   header = ngx_string("http_traceparent");
+    ngx_http_variable_value_t  *value = ngx_http_get_variable(r, &header, ngx_hash_key(header.data, header.len));
+
+    v->not_found = 1;
+    if (value == NULL || value->not_found || value->len < LENGTH) {
+        return NGX_OK;
+    }
+    p = value->data;
+    if (!reason_is_hex(p, 2) || (p[0] == 'f' && p[1] == 'f') || p[ID - 1] != '-'
+        || !reason_is_hex(p + ID, 32) || reason_is_zero(p + ID, 32) || p[PARENT - 1] != '-'
+        || !reason_is_hex(p + PARENT, 16) || reason_is_zero(p + PARENT, 16) || p[FLAGS - 1] != '-' || !reason_is_hex(p + FLAGS, 2)
+        || (value->len > LENGTH && (reason_is_zero(p, 2) || p[LENGTH] != '-')))
+    {
+        return NGX_OK;
+    }
+    return reason_set(r, v, p, LENGTH);
+}
+
+
 /* One name or value, decoded and as a JSON string; NULL if it cannot be one. */
 static u_char *
 reason_query_string(u_char *out, u_char *in, u_char *end)
@@ -431,6 +457,7 @@ static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_request_id"), NULL, reason_request_id, 0, 0, 0 },
     { ngx_string("reason_path"), NULL, reason_path, 0, 0, 0 },
     { ngx_string("reason_traceparent"), NULL, reason_traceparent, 0, 0, 0 },
+    { ngx_string("reason_trace_context"), NULL, reason_trace_context, 0, 0, 0 },
     { ngx_string("reason_query"), NULL, reason_query, 0, 0, 0 },
     { ngx_string("reason_body"), NULL, reason_body, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("reason_policy_question"), NULL, reason_policy_variable, REASON_POLICY_QUESTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },

@@ -85,3 +85,11 @@ END
 $$;
 CREATE FUNCTION reason.measure(text, text, text, text, text, request_body text) RETURNS TABLE (status int, headers text, body text)
 LANGUAGE sql AS $$ SELECT 200, NULL, json_build_object('length', length($6), 'md5', md5($6))::text $$;
+
+-- A document that may be had in parts.
+CREATE FUNCTION reason.document(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$
+    SELECT 200, format(E'ETag: "v1"\nAccept-Ranges: bytes\nContent-Length: %s\n', ($6::jsonb ->> 'rows')::int * ($6::jsonb ->> 'size')::int),
+           repeat(chr(97 + n % 26), ($6::jsonb ->> 'size')::int)
+    FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n
+$$;
