@@ -77,6 +77,7 @@ typedef struct {
     ngx_uint_t      waiting_count;
     ngx_uint_t      busy[REASON_CLASS_COUNT];       /* connections */
     ngx_uint_t      sessions;       /* the sum of these */
+    ngx_uint_t      cost;           /* of a read, microseconds, as it was of late */
     size_t          memory;         /* of bodies on their way to PostgreSQL */
     off_t           disk;           /* of bodies that have come, and of answers not yet taken */
     ngx_uint_t      references;     /* requests and calls */
@@ -220,11 +221,12 @@ void reason_request_run_posted(ngx_connection_t *c);
 char *reason_server_add(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo);
 PGconn *reason_server_connect(const reason_server_t *server);
 
+/* reason_upstream.c */
+char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /* reason_pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
 void reason_pool_stop(reason_pool_t *pool);
-void reason_pool_submit(reason_context_t *ctx);
-void reason_pool_abandon(reason_context_t *ctx);
 void reason_pool_feed(reason_connection_t *connection);
 void reason_pool_broken(reason_connection_t *connection, const char *what);
 void reason_pool_discard(reason_connection_t *connection);
@@ -232,9 +234,17 @@ void reason_pool_discard(reason_connection_t *connection);
 void reason_pool_end(reason_connection_t *connection);
 /* the server has done nothing, or nothing that counts: the first call goes to another */
 void reason_pool_elsewhere(reason_connection_t *connection);
-void reason_pool_wait(reason_context_t *ctx, ngx_uint_t first);
 /* free connections take those who wait; a context that waits may be gone when this returns */
 void reason_pool_serve(reason_pool_t *pool);
+
+reason_connection_t *reason_pool_take_idle(reason_pool_t *pool);
+void reason_pool_gauges(reason_pool_t *pool);
+
+/* reason_queue.c */
+void reason_pool_submit(reason_context_t *ctx);
+void reason_pool_abandon(reason_context_t *ctx);
+void reason_pool_wait(reason_context_t *ctx, ngx_uint_t first);
+void reason_pool_unqueue(reason_context_t *ctx);
 
 /* reason_share.c */
 void reason_share_init(reason_pool_t *pool);
@@ -248,7 +258,8 @@ ngx_uint_t reason_share_is_full(reason_context_t *ctx);
 void reason_share_wait(reason_context_t *ctx, ngx_uint_t first);
 void reason_share_leave(reason_context_t *ctx);
 void reason_share_begin(reason_connection_t *connection, reason_call_t *call);
-void reason_share_end(reason_connection_t *connection, reason_call_t *call);
+/* after so many microseconds */
+void reason_share_end(reason_connection_t *connection, reason_call_t *call, ngx_uint_t took);
 ngx_int_t reason_share_use_disk(reason_context_t *ctx, off_t size);
 void reason_share_free_disk(reason_context_t *ctx, off_t size);
 

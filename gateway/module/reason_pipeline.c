@@ -79,7 +79,7 @@ reason_pipeline_pop(reason_connection_t *connection)
 
     statement->cost = (15 * statement->cost + ngx_min(took, REASON_SLOW)) / 16;
     connection->cost -= call->cost;
-    reason_share_end(connection, call);
+    reason_share_end(connection, call, took);
     reason_share_release(call->share);
     connection->first = (connection->first + 1) % connection->pool->pipeline;
     if (--connection->count > 0) {
@@ -99,7 +99,7 @@ reason_pipeline_clear(reason_connection_t *connection)
     for (place = 0; place < connection->count; place++) {
         call = reason_pipeline_call(connection, place);
         if (place == 0) {
-            reason_share_end(connection, call);
+            reason_share_end(connection, call, reason_microseconds() - connection->began);
         }
         reason_share_release(call->share);
     }

@@ -1,5 +1,5 @@
 /*
- * reason_pool.c: connections to PostgreSQL, and the queue of requests that wait for one.
+ * reason_pool.c: connections to PostgreSQL.
  *
  * Each worker has its own connections. libpq does the talking; nginx's event loop tells when a
  * socket is ready. Whose turn it is says reason_share.c; a connection takes one call at a time, or several
@@ -12,12 +12,9 @@
 #include "ngx_http_reason.h"
 
 static void reason_connect(reason_connection_t *connection);
-static void reason_gauges(reason_pool_t *pool);
 static void reason_connect_poll(reason_connection_t *connection);
 static void reason_socket_handler(ngx_event_t *event);
 static void reason_timer_handler(ngx_event_t *event);
-static void reason_unqueue(reason_context_t *ctx);
-static void reason_queue_deadline(ngx_event_t *event);
 static void reason_log_connected(reason_pool_t *pool);
 
 #define REASON_BACKOFF_MIN  50
@@ -64,7 +61,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
         }
         reason_connect(connection);
     }
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
 
     return NGX_OK;
 }
@@ -265,8 +262,8 @@ reason_timer_handler(ngx_event_t *event)
 
 
 /* Of all pools of this worker. */
-static void
-reason_gauges(reason_pool_t *pool)
+void
+reason_pool_gauges(reason_pool_t *pool)
 {
     ngx_uint_t       i, connected = 0, idle = 0, waiting = 0;
     reason_pool_t  **pools = pool->main->pools.elts;
@@ -382,7 +379,7 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
     reason_metrics_failure(REASON_FAILURE_CONNECTION);
     reason_pipeline_leave(connection);
     reason_close(connection);
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
 
     if (ctx != NULL) {
         ctx->connection = NULL;
@@ -430,7 +427,7 @@ reason_pool_discard(reason_connection_t *connection)
 {
     reason_pipeline_leave(connection);
     reason_close(connection);
-    reason_gauges(connection->pool);
+    reason_pool_gauges(connection->pool);
     reason_reconnect(connection, 1);
 }
 
@@ -475,7 +472,7 @@ reason_pool_stop(reason_pool_t *pool)
     for (i = 0; pool->connections && i < pool->connection_count; i++) {
         reason_close(&pool->connections[i]);
     }
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
 }
 
 
@@ -486,7 +483,7 @@ reason_fill(reason_connection_t *connection)
     reason_context_t  *ctx;
 
     while (connection->ready && connection->count > 0 && (ctx = reason_share_next(connection->pool, connection)) != NULL) {
-        reason_unqueue(ctx);
+        reason_pool_unqueue(ctx);
         reason_call_start(connection, ctx);
     }
 }
@@ -512,12 +509,12 @@ reason_pool_feed(reason_connection_t *connection)
     }
     /* also when none is free now: a client that has fewer may have one that others could not */
     reason_pool_serve(pool);
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
 }
 
 
-static reason_connection_t *
-reason_take_idle(reason_pool_t *pool)
+reason_connection_t *
+reason_pool_take_idle(reason_pool_t *pool)
 {
     reason_connection_t  *connection = ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue);
 
@@ -535,103 +532,9 @@ reason_pool_serve(reason_pool_t *pool)
     reason_connection_t  *connection;
 
     while ((ctx = reason_share_next(pool, NULL)) != NULL) {
-        connection = reason_take_idle(pool);
-        reason_unqueue(ctx);
+        connection = reason_pool_take_idle(pool);
+        reason_pool_unqueue(ctx);
         reason_call_start(connection, ctx);
         reason_fill(connection);
-    }
-}
-
-
-void
-reason_pool_wait(reason_context_t *ctx, ngx_uint_t first)
-{
-    reason_share_wait(ctx, first);
-    reason_gauges(ctx->pool);
-    ctx->queued = 1;
-    ctx->deadline.handler = reason_queue_deadline;
-    ctx->deadline.data = ctx;
-    ctx->deadline.log = ctx->request->connection->log;
-    ngx_add_timer(&ctx->deadline, ctx->pool->connect_timeout);
-}
-
-
-static void
-reason_unqueue(reason_context_t *ctx)
-{
-    reason_share_leave(ctx);
-    ctx->queued = 0;
-    if (ctx->deadline.timer_set) {
-        ngx_del_timer(&ctx->deadline);
-    }
-}
-
-
-void
-reason_pool_submit(reason_context_t *ctx)
-{
-    reason_pool_t        *pool = ctx->pool;
-    reason_connection_t  *connection = NULL;
-
-    ctx->ticket = pool->ticket++;
-    if (ngx_queue_empty(&ctx->share->waiting[ctx->class]) && !reason_share_presses(pool)) {
-        connection = reason_pipeline_find(ctx);
-    }
-    if (connection == NULL && reason_share_allows(ctx)) {
-        connection = reason_take_idle(pool);
-        reason_gauges(pool);
-    }
-    if (connection != NULL) {
-        reason_call_start(connection, ctx);
-        return;
-    }
-
-    if (pool->waiting_count >= pool->queue_max) {
-        reason_metrics_failure(REASON_FAILURE_QUEUE_FULL);
-        reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
-        return;
-    }
-    if (reason_share_is_full(ctx)) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_SHARE);
-        reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "too many requests of this client wait already; nothing was done", NULL);
-        return;
-    }
-    reason_pool_wait(ctx, 0);
-}
-
-
-static void
-reason_queue_deadline(ngx_event_t *event)
-{
-    reason_context_t  *ctx = event->data;
-
-    reason_unqueue(ctx);
-    reason_metrics_failure(REASON_FAILURE_QUEUE_DEADLINE);
-    reason_gauges(ctx->pool);
-    reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
-                        "no database connection became free in time; nothing was done", NULL);
-}
-
-
-/* The request ends before its answer came: the client has gone. */
-void
-reason_pool_abandon(reason_context_t *ctx)
-{
-    reason_connection_t  *connection = ctx->connection;
-
-    if (ctx->queued) {
-        reason_unqueue(ctx);
-    }
-    if (ctx->poll.timer_set) {
-        ngx_del_timer(&ctx->poll);
-    }
-    if (ctx->poll.posted) {
-        ngx_delete_posted_event(&ctx->poll);
-    }
-    if (connection != NULL) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
-        if (!reason_pipeline_drop(connection, ctx)) {
-            reason_pool_end(connection);
-        }
     }
 }

@@ -8,13 +8,14 @@
  *
  * Calls are of four classes. "service" (health, readiness) and "write" each have connections that others leave to them:
  * as many as are reserved and not in use by their class. "heavy" is a read that may take long; a client has fewer of
- * those at a time than of others. A client whose reads have used up its share may still write, once at a time.
+ * those at a time than of others. A client whose reads take long of late has no more of them either. A client whose reads have used up its share may still write, once at a time.
  *
  * Shares are counted in each worker. A pipeline of quick calls counts as one connection: of the client whose call is
  * being served.
  */
 #include "ngx_http_reason.h"
 
+#define REASON_LONG_READ  100000    /* microseconds: reads that take longer, on average of late, are heavy ones */
 
 void
 reason_share_init(reason_pool_t *pool)
@@ -84,6 +85,7 @@ reason_share_limited(reason_share_t *share)
 static ngx_uint_t
 reason_share_fits(reason_context_t *ctx)
 {
+    ngx_uint_t       heavy;
     reason_pool_t   *pool = ctx->pool;
     reason_share_t  *share = ctx->share;
 
@@ -102,13 +104,12 @@ reason_share_fits(reason_context_t *ctx)
     case REASON_CLASS_WRITE:
         return share->sessions < pool->client_connections || share->busy[REASON_CLASS_WRITE] == 0;
     case REASON_CLASS_HEAVY:
-        if (share->busy[REASON_CLASS_HEAVY] >= pool->client_heavy) {
-            return 0;
-        }
-        /* fall through */
+        heavy = share->busy[REASON_CLASS_HEAVY];
+        break;
     default:
-        return share->sessions < pool->client_connections;
+        heavy = share->cost > REASON_LONG_READ ? share->busy[REASON_CLASS_HEAVY] + share->busy[REASON_CLASS_READ] : 0;
     }
+    return share->sessions < pool->client_connections && heavy < pool->client_heavy;
 }
 
 
@@ -264,8 +265,11 @@ reason_share_begin(reason_connection_t *connection, reason_call_t *call)
 
 
 void
-reason_share_end(reason_connection_t *connection, reason_call_t *call)
+reason_share_end(reason_connection_t *connection, reason_call_t *call, ngx_uint_t took)
 {
+    if (call->class == REASON_CLASS_READ) {
+        call->share->cost = (7 * call->share->cost + took) / 8;
+    }
     connection->pool->busy[call->class]--;
     connection->pool->memory -= call->memory;
     call->share->busy[call->class]--;

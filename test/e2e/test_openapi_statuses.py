@@ -132,6 +132,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     assert met.call(("get", "/reason/snapshot/{id}"), path_of("/reason/snapshot/{id}"), None, {
         "If-None-Match": f'"{kernel.get(path_of("/reason/snapshot/{id}"))["hash"]}-metadata"'})[0] == 304
 
+    # 206, 416: parts of a document
+    for template in ("/reason/snapshot/{id}", "/reason/export/{id}"):
+        document = template.replace("{id}", snapshot) + "?format=canonical"
+        assert met.call(("get", template), document, None, {"Range": "bytes=0-9"})[0] == 206
+        assert met.call(("get", template), document, None, {"Range": "bytes=100000000-"})[0] == 416
+
     # 400, 404
     for method, template in met.operations():
         if "{id}" in template:

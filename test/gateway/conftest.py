@@ -39,7 +39,8 @@ class Stack:
     LIMITS = {"worker_processes auto;": "worker_processes 1;", "connections 8;": "connections 4;", "pipeline 16;": "pipeline 4;",
               "spread 2;": "spread 1;", "queue 1024;": "queue 8;", "connect_timeout 5s;": "connect_timeout 2s;",
               "query_timeout 35s;": "query_timeout 3s;", "client_max_body_size 32m;": "client_max_body_size 1m;",
-              "reserve_service 1;": "reserve_service 0;", "reserve_write 1;": "reserve_write 0;"}
+              "reserve_service 1;": "reserve_service 0;", "reserve_write 1;": "reserve_write 0;",
+              "client_heavy 1;": "client_heavy 4;"}
 
     def __init__(self, run, limits=None, clients=("kernel",), port_offset=0):
         base = int(os.environ.get("GATEWAY_PORT_BASE", "15131")) + port_offset

@@ -17,7 +17,7 @@ CONNECTIONS = 6
 LIMITS = {"connections 8;": f"connections {CONNECTIONS};", "queue 1024;": "queue 64;", "connect_timeout 5s;": "connect_timeout 20s;",
           "query_timeout 35s;": "query_timeout 35s;", "client_max_body_size 32m;": "client_max_body_size 32m;",
           "reserve_service 1;": "reserve_service 1;", "reserve_write 1;": "reserve_write 1;",
-          "client_connections 4;": "client_connections 3;", "client_heavy 2;": "client_heavy 1;", "client_queue 256;": "client_queue 8;",
+          "client_connections 4;": "client_connections 3;", "client_heavy 1;": "client_heavy 2;", "client_queue 256;": "client_queue 8;",
           "memory 256m;": "memory 96m;", "client_memory 128m;": "client_memory 48m;", "client_disk 1g;": "client_disk 256m;",
           "hold_timeout 5s;": "hold_timeout 500ms;"}
 
@@ -88,7 +88,7 @@ def peak_starts_again(pid):
     pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-@pytest.mark.parametrize(("path", "connections"), [("/sleep", 3), ("/heavy", 1)])
+@pytest.mark.parametrize(("path", "connections"), [("/sleep", 3), ("/heavy", 2)])
 def test_slow_calls_take_their_clients_share_of_connections(shares, path, connections):
     hog = Hog(shares, 11, "GET", f"{path}?seconds=1.5")
     wait_for(lambda: asleep(shares) == connections)
@@ -221,3 +221,13 @@ def test_a_client_that_sends_more_than_its_disk_holds_is_refused(shares):
     others_go_on(shares)
     for connection in connections:
         connection.close()
+
+
+def test_reads_that_take_long_are_heavy_whatever_their_path(shares):
+    slow = Hog(shares, 3, "GET", "/sleep?seconds=1")
+    kept = Hog(shares, 8, "GET", "/sleep?seconds=1")    # its share is remembered while anything of it is there
+    assert [status for status, _ in slow.answers()] == [200] * 3
+    wait_for(lambda: 0 < asleep(shares) <= 2)
+    others_go_on(shares)
+    assert asleep(shares) <= 2
+    kept.leave()
