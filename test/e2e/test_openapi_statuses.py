@@ -200,7 +200,9 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     wait_for(lambda: len(gateway_backends(database)) >= 8)
 
     # 504: PostgreSQL takes longer than the gateway waits
-    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;")):
+    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;"),
+                            share=("client_connections 4;", "client_connections 24;"), heavy=("client_heavy 1;", "client_heavy 24;"),
+                            service=("reserve_service 1;", "reserve_service 4;")):
         wait_for(lambda: len(gateway_backends(database)) >= 24)
         stopped = [stack.pid("pg/postmaster.pid"), *gateway_backends(database)]
         for pid in stopped:
