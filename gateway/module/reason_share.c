@@ -38,7 +38,9 @@ reason_share_create(reason_pool_t *pool, ngx_str_t *name, uint32_t hash)
     share->node.node.key = hash;
     share->node.str.len = name->len;
     share->node.str.data = (u_char *) (share + 1);
-    ngx_memcpy(share + 1, name->data, name->len);
+    if (name->len > 0) {
+        ngx_memcpy(share + 1, name->data, name->len);
+    }
     for (class = 0; class < REASON_CLASS_COUNT; class++) {
         ngx_queue_init(&share->waiting[class]);
     }
