@@ -52,13 +52,13 @@ house: ## The picture of the folders in docs/architecture.md, from the code
 # Apart from check, because building kube-apiserver takes minutes. The chart's Role is what it is tested with.
 check-kubernetes: packages-check private
 	@test/charts.sh
-	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_lease.py
+	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q test/sidecar/test_lease.py
 
 check-vault: packages-check private
-	@REASON_VAULT=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_vault.py
+	@REASON_VAULT=real /usr/bin/python3 -m pytest -q test/sidecar/test_vault.py
 
 check-sts: packages-check private
-	@REASON_STS=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_sts.py
+	@REASON_STS=real /usr/bin/python3 -m pytest -q test/sidecar/test_sts.py
 
 check-assert: packages-check private
 	@test/assert.sh

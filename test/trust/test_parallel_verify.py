@@ -8,7 +8,7 @@ import time
 import psycopg
 import pytest
 
-from conftest import Database
+from sealing import Database
 
 EVENTS = 6000  # of division default, in ranges of 1,000 (extension/chain/verify_parallel.c)
 PARTICIPATION = itertools.cycle(("on", "off"))
