@@ -29,5 +29,5 @@ def port():
     return int(os.environ["REASON_TEST_PORT"])
 
 
-def conninfo(database="postgres"):
-    return f"host={HOST} port={port()} user=postgres dbname={database}"
+def conninfo(database="postgres", user="postgres"):
+    return f"host={HOST} port={port()} user={user} dbname={database}"
