@@ -55,6 +55,7 @@ suite_lint() {
     check python "$python" -m compileall -q test
     check "arrows between folders" "$python" test/lint/includes.py
     check "names in comments" "$python" test/lint/comments.py
+    check "fragments of the changelog" "$python" test/lint/changes.py
     check "imports of tests" "$python" test/lint/imports.py
     check "pieces of the schema" every_piece_is_ordered
     command -v man >/dev/null && check "manual pages" manual_pages
