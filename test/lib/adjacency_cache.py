@@ -3,6 +3,7 @@
 import uuid
 
 import graphs
+from wait import wait_for
 
 TRACED = "SELECT node_id, depth, edge_id, parent_id, cycle FROM reason.trace(%s, %s) ORDER BY step"
 SIZE = "SELECT nodes, edges FROM reason.trace_size(%s, %s)"
@@ -39,7 +40,11 @@ def random_edges(rng, nodes, count):
 
 
 def vacuum(db):
-    db.execute("VACUUM reason.node, reason.edge")
+    """Until all pages are all-visible: a snapshot of autovacuum's ANALYZE or a page that is being written keeps VACUUM from some."""
+    def all_visible():
+        db.execute("VACUUM reason.node, reason.edge")
+        return db.execute("SELECT bool_and(relallvisible = relpages) FROM pg_class WHERE oid IN ('reason.node'::regclass, 'reason.edge'::regclass)").fetchone()[0]
+    wait_for(all_visible, 60, "pages that all see")
 
 
 def status(db):
