@@ -60,6 +60,7 @@ GRANT EXECUTE ON FUNCTION
 TO reason_writer;
 
 -- ---------------------------------------------------------------- reason_gateway: the HTTP API, no table
+GRANT EXECUTE ON FUNCTION reason.http_pieces(text) TO reason_gateway;
 -- Every function whose name begins with http_ and that answers a request.
 DO $$
 DECLARE
@@ -70,6 +71,9 @@ BEGIN
                    AND p.prosecdef
     LOOP
         EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO reason_gateway', route);
+        -- What a client gets told may hold names of its payload's members, and is no business of the server's log. What is
+        -- a fault of ours the gateway logs.
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s SET log_min_messages = log', route);
     END LOOP;
 END
 $$;

@@ -17,6 +17,7 @@ ALLOWED = {
     "extension": {
         "core": [],
         "port": [],
+        "http": [],
         "canonical": ["core", "port"],
         "record": ["core", "port", "canonical"],
         "graph": ["core", "port", "canonical", "record"],

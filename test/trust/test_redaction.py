@@ -131,8 +131,8 @@ def world(db):
 
 IDENTITY = "%s, NULL, NULL, 'r-1', NULL"
 ROUTES = {
-    "node": ("http_get_node", lambda w: [w.cause]), "trace": ("http_get_trace", lambda w: [w.effect, ""]), "traces": ("http_get_traces", lambda w: [w.effect, ""]),
-    "reason": ("http_get_reason", lambda w: [w.effect, ""]), "explain": ("http_get_explain", lambda w: [w.effect]), "query": ("http_post_query", lambda w: ['{"filters": {}}']),
+    "node": ("http_get_node", lambda w: [w.cause, ""]), "trace": ("http_get_trace", lambda w: [w.effect, ""]), "traces": ("http_get_traces", lambda w: [w.effect, ""]),
+    "reason": ("http_get_reason", lambda w: [w.effect, ""]), "explain": ("http_get_explain", lambda w: [w.effect, ""]), "query": ("http_post_query", lambda w: ['{"filters": {}}']),
     "export json": ("http_get_export", lambda w: [w.effect, '{\"format\": \"json\"}']), "export canonical": ("http_get_export", lambda w: [w.effect, '{\"format\": \"canonical\"}']),
     "export human": ("http_get_export", lambda w: [w.effect, '{\"format\": \"human\"}']), "snapshot": ("http_get_snapshot", lambda w: [str(w.snapshots[True]), "", None]),
     "redacted snapshot": ("http_get_snapshot", lambda w: [str(w.snapshots[False]), '{\"format\": \"canonical\"}', None]),
