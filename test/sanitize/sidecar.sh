@@ -17,7 +17,7 @@ address | thread)
 *) kinds='address thread' ;;
 esac
 tests=("$@")
-[ $# -gt 0 ] || tests=(test/sidecar --deselect test/sidecar/test_work.py::test_an_idle_sidecar_answers_within_milliseconds)
+[ $# -gt 0 ] || tests=(test/sidecar --deselect sidecar/test_work.py::test_an_idle_sidecar_answers_within_milliseconds)
 
 # build KIND FLAGS: with objects of its own
 build() {
