@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from authority import SERVER, Authority
+from authority import Authority, SERVER
 
 FILES = ("ca.crt", "server.crt", "server.key")
 

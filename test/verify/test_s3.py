@@ -12,7 +12,9 @@ import threading
 import urllib.parse
 
 import pytest
-from test_verify import PROGRAM, REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, world, write_lines  # noqa: F401
+
+from evidence import REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, write_lines
+from paths import VERIFY
 
 KEY, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-central-1"
 
@@ -65,19 +67,19 @@ def store():
     server.shutdown()
 
 
-def run(world, store, location, **environment):  # noqa: F811
-    return subprocess.run([PROGRAM, "--json", "--registry", world.directory / "signers.json", *location],
+def run(world, store, location, **environment):
+    return subprocess.run([VERIFY, "--json", "--registry", world.directory / "signers.json", *location],
                           capture_output=True, text=True,
                           env={"AWS_ENDPOINT_URL": store["endpoint"] + "/", "AWS_REGION": REGION,
                                "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, **environment})
 
 
-def put(world, store, path, **changes):  # noqa: F811
+def put(world, store, path, **changes):
     file = world.snapshot(make_document(), **changes)
     store[path] = (file.read_bytes(), json.loads((world.directory / "snapshot.json.meta.json").read_text()))
 
 
-def test_an_object_carries_its_metadata(world, store):  # noqa: F811
+def test_an_object_carries_its_metadata(world, store):
     put(world, store, "/bucket/snapshots/default/1.json")
     result = run(world, store, ["s3://bucket/snapshots/default/1.json"])
     assert result.returncode == VERIFIED, result.stdout
@@ -85,13 +87,13 @@ def test_an_object_carries_its_metadata(world, store):  # noqa: F811
     assert run(world, store, ["s3://bucket/snapshots/default/2.json"]).returncode == REFUSED
 
 
-def test_one_version_of_an_object(world, store):  # noqa: F811
+def test_one_version_of_an_object(world, store):
     put(world, store, "/bucket/1.json?versionId=a-b_c")
     assert run(world, store, ["s3://bucket/1.json?versionId=a-b_c"]).returncode == VERIFIED
     assert run(world, store, ["s3://bucket/1.json?versionId=other"]).returncode == UNCHECKED
 
 
-def test_what_the_store_does_not_give_cannot_be_checked(world, store):  # noqa: F811
+def test_what_the_store_does_not_give_cannot_be_checked(world, store):
     put(world, store, "/bucket/1.json")
     result = run(world, store, ["s3://bucket/missing.json"])
     assert result.returncode == UNCHECKED and "the server answered 404" in result.stdout
@@ -101,7 +103,7 @@ def test_what_the_store_does_not_give_cannot_be_checked(world, store):  # noqa: 
     assert result.returncode == UNCHECKED
 
 
-def test_audit_segments_from_the_store(world, store):  # noqa: F811
+def test_audit_segments_from_the_store(world, store):
     chain, _ = make_chain(world.signer)
     for name, events in (("0-2", chain[:3]), ("3-6", chain[3:])):
         store[f"/bucket/audit/default/{name}.jsonl"] = (

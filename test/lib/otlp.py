@@ -8,7 +8,9 @@ import subprocess
 import threading
 import time
 
-from conftest import ROOT, free_port, wait_for
+from paths import ROOT
+from ports import free_port
+from wait import wait_for
 
 
 def traced_request(database, function, traceparent, body, **more):

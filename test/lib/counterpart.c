@@ -6,7 +6,7 @@
  * put and protect print "done", "retry" or "refused", then version and reason; the others "ok" or "failed", behind what
  * they gave. Objects of more than REASON_PART_BYTES go in parts.
  */
-#include "clock.h"
+#include "base/clock.h"
 #include "signer/signer.h"
 #include "store/s3.h"
 

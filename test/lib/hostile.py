@@ -10,7 +10,6 @@ import re
 import socket
 import struct
 import threading
-import time
 import urllib.parse
 
 HTML = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please log in</body></html>"

@@ -16,7 +16,9 @@ import threading
 import urllib.error
 import urllib.request
 
-from conftest import ROOT, free_port, wait_for
+from paths import ROOT
+from ports import free_port
+from wait import wait_for
 
 NAMESPACE, LEASE = "reason", "reason-sidecar"
 COLLECTION = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
@@ -271,5 +273,3 @@ class Real(ApiServer):
 
 def make_api_server(directory):
     return Real(directory) if os.environ.get("REASON_KUBERNETES") == "real" else Double(directory)
-
-

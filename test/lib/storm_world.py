@@ -8,8 +8,8 @@ import time
 
 import psycopg
 
+from hsm import MODULE
 from s3_server import ACCESS, BUCKET, REGION, SECRET
-from softhsm import MODULE
 
 DIVISIONS = ("default", "other")
 

@@ -20,6 +20,7 @@ import threading
 import time
 
 from image import overlay, run
+from wait import wait_for
 
 # The address of what is outside of the pods: the database, a signing proxy, the clients.
 OUTSIDE = "10.99.0.1"
@@ -28,16 +29,6 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 class Unable(Exception):
     """This machine cannot run pods."""
-
-
-def wait_for(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < until, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
 
 
 def enter_namespaces():

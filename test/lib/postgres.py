@@ -1,32 +1,24 @@
-"""PostgreSQL servers that a test starts, stops and copies: servers().
+"""PostgreSQL servers that a test starts, stops and copies: servers(), or server() for one."""
 
-Their programs are those of REASON_PG_BIN, or of .build/pg.
-"""
 import contextlib
 import os
 import pathlib
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 
 import psycopg
 
-PROGRAMS = os.environ.get("REASON_PG_BIN", pathlib.Path(__file__).resolve().parents[2] / ".build/pg/lib/postgresql/15/bin")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+from paths import PG_BIN
+from ports import free_port
+from wait import wait_for
 
 
 class Server:
     """PostgreSQL in a directory of its own; root may not run it, so it becomes postgres."""
 
-    def __init__(self, parent, name, settings="", primary=None, programs=PROGRAMS, initdb=()):
+    def __init__(self, parent, name, settings="", primary=None, programs=PG_BIN, initdb=()):
         self.programs = pathlib.Path(programs)
         self.directory = parent / name
         self.data = self.directory / "data"
@@ -49,15 +41,19 @@ class Server:
                        f"shared_preload_libraries = 'reasoning_graph'\nfsync = off\n{settings}\n")
         self.start()
 
-    def run(self, program, *arguments):
+    def command(self, *words):
         """Output goes to a file, as a server that it starts would hold a pipe open."""
         with open(self.directory / "output", "wb+") as output:
             try:
-                subprocess.run([*self.prefix, str(self.programs / program), *map(str, arguments)], check=True, timeout=120,
+                subprocess.run([*self.prefix, *map(str, words)], check=True, timeout=120,
                                cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
             except subprocess.CalledProcessError as error:
                 output.seek(0)
-                raise AssertionError(f"{program} ended with {error.returncode}: {output.read().decode()}") from error
+                raise AssertionError(f"{words[0]} ended with {error.returncode}: {output.read().decode()}") from error
+
+    def run(self, program, *arguments):
+        """One of PostgreSQL's own programs."""
+        self.command(self.programs / program, *arguments)
 
     def start(self):
         self.run("pg_ctl", "-D", self.data, "-l", self.directory / "log", "-w", "start")
@@ -65,36 +61,41 @@ class Server:
     def stop(self, mode="fast"):
         self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
 
+    def conninfo(self, database="postgres", user="postgres"):
+        return f"host=127.0.0.1 port={self.port} dbname={database} user={user}"
+
     def connect(self):
-        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True,
-                               options="-c reason.adjacency_cache=always")
+        """Once a cache was built, such a session uses it wherever it can, be it slower."""
+        return psycopg.connect(self.conninfo(), autocommit=True, options="-c reason.adjacency_cache=always")
 
 
 @contextlib.contextmanager
 def servers():
+    """A function that makes servers; all of them end, and leave nothing."""
     parent = pathlib.Path(tempfile.mkdtemp(prefix="reason-test."))
     running = []
 
-    def make(name, settings="", primary=None, programs=PROGRAMS, initdb=()):
-        running.append(Server(parent, name, settings, primary, programs, initdb))
+    def make(name, settings="", kind=Server, **more):
+        running.append(kind(parent, name, settings, **more))
         return running[-1]
 
     try:
         yield make
     finally:
-        for server in running:
+        for one in running:
             with contextlib.suppress(AssertionError):
-                server.stop("immediate")
-        shutil.rmtree(parent)
+                one.stop("immediate")
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def server(settings="", kind=Server, **more):
+    with servers() as make:
+        yield make("server", settings, kind, **more)
 
 
 def caught_up(standby, primary):
     with primary.connect() as db:
         target = db.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
-    deadline = time.monotonic() + 30
-    while True:
-        with standby.connect() as db:
-            if db.execute("SELECT pg_last_wal_replay_lsn() >= %s", [target]).fetchone()[0]:
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    with standby.connect() as db:
+        wait_for(lambda: db.execute("SELECT pg_last_wal_replay_lsn() >= %s", [target]).fetchone()[0], 30, "the standby's replay")

@@ -6,13 +6,16 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, free_port, wait_for
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
 if not (shutil.which("java") and shutil.which("mvn")):
     pytest.skip("a Kafka broker needs a JDK and Maven", allow_module_level=True)
 
-from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from paths import ROOT
+from ports import free_port
+from wait import wait_for
 
 SCRIPT = ROOT / "test" / "stack" / "kafka.sh"
 HOME = ROOT / ".build" / "kafka"

@@ -9,9 +9,11 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, free_port, wait_for
+from paths import ROOT
+from ports import free_port
 from s3_client import Credentials, Refused, signed_call
 from s3_front import Front
+from wait import wait_for
 
 if not (shutil.which("go") or list((ROOT / ".build" / "versitygw").glob("versitygw-v*"))):
     pytest.skip("building the S3 server needs go", allow_module_level=True)

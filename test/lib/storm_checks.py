@@ -6,9 +6,10 @@ import os
 import pathlib
 import subprocess
 
-from conftest import VERIFY, wait_for
 from kafka_broker import emitted, heads
+from paths import VERIFY
 from s3_server import BUCKET
+from wait import wait_for
 
 PATIENCE = 120
 

@@ -13,7 +13,7 @@ import re
 import shlex
 import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from paths import ROOT
 
 
 def run(*command, **options):

@@ -219,3 +219,7 @@ def reference(graph, start, direction, f):
     cycle = {ends(e, direction)[0].id for e in inside if on_path(ends(e, direction)[1].id, ends(e, direction)[0].id)}
     rows = [(i, depth[n.id], n.id, tree_edge[n.id], parent[n.id], n.id in cycle) for i, n in enumerate(order)]
     return rows, inside
+
+
+def arguments(node, direction, f):
+    return [node.id, direction, f.max_depth, f.types, f.edge_types, f.min_weight, f.min_confidence, f.as_of, f.max_nodes]
