@@ -18,7 +18,7 @@ typedef struct reason_pool_s reason_pool_t;
 typedef struct reason_connection_s reason_connection_t;
 typedef struct reason_context_s reason_context_t;
 
-/* What kind of call a location makes; see reason_share.c. */
+/* What kind of call a location makes; see pg/client_share.c. */
 typedef enum {
     REASON_CLASS_SERVICE, REASON_CLASS_WRITE, REASON_CLASS_READ, REASON_CLASS_HEAVY, REASON_CLASS_COUNT
 } reason_class_e;
@@ -204,7 +204,7 @@ struct reason_context_s {
     unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
 };
 
-/* reason_request.c */
+/* http/request.c */
 ngx_int_t reason_request_handler(ngx_http_request_t *r);
 void reason_request_call(reason_context_t *ctx);
 /* the body, which stays where nginx has put it until a connection is there to send it. NGX_ABORT: the request was refused */
@@ -216,15 +216,15 @@ void reason_request_admitted(reason_context_t *ctx);
 /* after a request was finalized from an event that nginx does not know to be its own */
 void reason_request_run_posted(ngx_connection_t *c);
 
-/* reason_server.c */
+/* pg/server.c */
 /* the servers that a connection string names; what is returned is nginx's (NGX_CONF_OK, …) */
 char *reason_server_add(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo);
 PGconn *reason_server_connect(const reason_server_t *server);
 
-/* reason_upstream.c */
+/* pg/upstream.c */
 char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* reason_pool.c */
+/* pg/pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
 void reason_pool_stop(reason_pool_t *pool);
 void reason_pool_feed(reason_connection_t *connection);
@@ -240,13 +240,13 @@ void reason_pool_serve(reason_pool_t *pool);
 reason_connection_t *reason_pool_take_idle(reason_pool_t *pool);
 void reason_pool_gauges(reason_pool_t *pool);
 
-/* reason_queue.c */
+/* pg/queue.c */
 void reason_pool_submit(reason_context_t *ctx);
 void reason_pool_abandon(reason_context_t *ctx);
 void reason_pool_wait(reason_context_t *ctx, ngx_uint_t first);
 void reason_pool_unqueue(reason_context_t *ctx);
 
-/* reason_share.c */
+/* pg/client_share.c */
 void reason_share_init(reason_pool_t *pool);
 reason_share_t *reason_share_get(reason_pool_t *pool, ngx_str_t *name);
 void reason_share_release(reason_share_t *share);
@@ -263,30 +263,30 @@ void reason_share_end(reason_connection_t *connection, reason_call_t *call, ngx_
 ngx_int_t reason_share_use_disk(reason_context_t *ctx, off_t size);
 void reason_share_free_disk(reason_context_t *ctx, off_t size);
 
-/* reason_pipeline.c */
+/* pg/in_flight.c */
 /* by place, the first being served */
-reason_call_t *reason_pipeline_call(reason_connection_t *connection, ngx_uint_t place);
-reason_call_t *reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx);
-void reason_pipeline_pop(reason_connection_t *connection);
+reason_call_t *reason_in_flight_call(reason_connection_t *connection, ngx_uint_t place);
+reason_call_t *reason_in_flight_push(reason_connection_t *connection, reason_context_t *ctx);
+void reason_in_flight_pop(reason_connection_t *connection);
 /* the connection is closed: its calls are no more */
-void reason_pipeline_clear(reason_connection_t *connection);
+void reason_in_flight_clear(reason_connection_t *connection);
 /* nobody waits for this answer any more; false: nor for any other on the connection */
-ngx_uint_t reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx);
-ngx_uint_t reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx);
+ngx_uint_t reason_in_flight_drop(reason_connection_t *connection, reason_context_t *ctx);
+ngx_uint_t reason_in_flight_takes(reason_connection_t *connection, reason_context_t *ctx);
 /* a connection to share; NULL if one that is free is better, or none will do */
-reason_connection_t *reason_pipeline_find(reason_context_t *ctx);
+reason_connection_t *reason_in_flight_find(reason_context_t *ctx);
 /* those behind the first call wait for another connection */
-void reason_pipeline_leave(reason_connection_t *connection);
-void reason_pipeline_stalled(ngx_event_t *event);
+void reason_in_flight_leave(reason_connection_t *connection);
+void reason_in_flight_stalled(ngx_event_t *event);
 
-/* reason_call.c */
+/* pg/call.c */
 void reason_call_start(reason_connection_t *connection, reason_context_t *ctx);
 void reason_call_event(reason_connection_t *connection);
 void reason_call_deadline(ngx_event_t *event);
 ngx_int_t reason_call_pause(reason_connection_t *connection);
 void reason_call_resume(reason_connection_t *connection);
 
-/* reason_answer.c */
+/* http/answer.c */
 /*
  * NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone; NGX_DECLINED: it wants a
  * range that is not there; NGX_ERROR.
@@ -300,26 +300,26 @@ void reason_answer_abort(reason_context_t *ctx);
 void reason_answer_range_refused(reason_context_t *ctx);
 void reason_answer_forget(reason_context_t *ctx);
 
-/* reason_body.c */
+/* http/output.c */
 /* a row's value becomes part of the body; a row that is kept for it is set to NULL */
-ngx_int_t reason_body_add(reason_context_t *ctx, PGresult **row, int column);
+ngx_int_t reason_output_add(reason_context_t *ctx, PGresult **row, int column);
 /* enough for it to be worth sending */
-ngx_uint_t reason_body_suffices(reason_context_t *ctx);
+ngx_uint_t reason_output_suffices(reason_context_t *ctx);
 /* hands over what there is. NGX_OK; NGX_AGAIN: the client has not taken it all yet; NGX_ABORT: it is gone */
-ngx_int_t reason_body_send(reason_context_t *ctx);
+ngx_int_t reason_output_send(reason_context_t *ctx);
 /* what was not handed over goes to a file. NGX_OK; NGX_BUSY: the client has as much there as it may; NGX_ERROR */
-ngx_int_t reason_body_spill(reason_context_t *ctx);
+ngx_int_t reason_output_spill(reason_context_t *ctx);
 /* the same, with the end of the body; with an empty one it is all there is. What nginx says of it */
-ngx_int_t reason_body_end(reason_context_t *ctx);
-void reason_body_forget(reason_context_t *ctx);
+ngx_int_t reason_output_end(reason_context_t *ctx);
+void reason_output_forget(reason_context_t *ctx);
 
-/* reason_policy.c */
+/* http/policy.c */
 /* the answer of the call is a question: asks it, then calls again */
 void reason_policy_ask(reason_context_t *ctx);
 enum { REASON_POLICY_QUESTION, REASON_POLICY_STATUS, REASON_POLICY_ANSWER };
 ngx_int_t reason_policy_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which);
 
-/* reason_error.c */
+/* http/error.c */
 void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
     const char *details);
 void reason_error_from_result(reason_context_t *ctx, PGresult *result);
@@ -327,19 +327,19 @@ ngx_int_t reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char
     const char *details);
 ngx_int_t reason_error_handler(ngx_http_request_t *r);
 
-/* reason_json.c */
+/* base/json.c */
 u_char *reason_json_escape(u_char *p, const char *text);
 size_t reason_json_object(const char *text);
 /* the record of a batch ({"nodes":[…]}) in which the text breaks off; -1: in none */
 ngx_int_t reason_json_record(const u_char *text, size_t length);
 
-/* reason_utf8.c */
+/* base/utf8.c */
 /* how many bytes the first character has; 0 if it is none */
 size_t reason_utf8_character(const u_char *p, const u_char *end);
 /* of how much of the text is UTF-8 */
 size_t reason_utf8_length(const u_char *text, size_t length);
 
-/* reason_metrics.c */
+/* http/metrics.c */
 typedef enum {
     REASON_FAILURE_CONNECTION, REASON_FAILURE_QUEUE_FULL, REASON_FAILURE_QUEUE_DEADLINE, REASON_FAILURE_QUERY_DEADLINE,
     REASON_FAILURE_CLIENT_GONE, REASON_FAILURE_CLIENT_SHARE, REASON_FAILURE_CLIENT_SLOW, REASON_FAILURE_HELD_UP,
@@ -351,7 +351,7 @@ ngx_int_t reason_metrics_handler(ngx_http_request_t *r);
 void reason_metrics_failure(reason_failure_e failure);
 void reason_metrics_gauge(reason_gauge_e gauge, ngx_uint_t value);
 
-/* reason_variable.c */
+/* http/variable.c */
 ngx_int_t reason_variables_add(ngx_conf_t *cf);
 size_t reason_body_length(ngx_http_request_t *r);
 /* the request's body with a NUL behind it, in the request's memory; NULL: there was none, or a file could not be read */

@@ -5,14 +5,14 @@
  *   reason_pass name                 http, server, location
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
- *   reason_client value              http, server, location   whose share a call is of (reason_share.c)
+ *   reason_client value              http, server, location   whose share a call is of (pg/client_share.c)
  *   reason_class service|write|read|heavy                     location
  *   reason_admit function [size]     http, server, location   called before a body longer than that is read
  *   reason_pieces function           http, server, location   SELECT …, reason.function(body): long bodies in pieces
  *   reason_methods method …          location                 others are answered 405 with Allow
- *   reason_pipeline on|off           location                 calls may share a connection (reason_pipeline.c)
+ *   reason_pipeline on|off           location                 calls may share a connection (pg/in_flight.c)
  *   reason_await function key        location                 asked again while the answer is 202
- *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (reason_policy.c)
+ *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (http/policy.c)
  *   reason_error                     location                 the error body for the status that led here
  *   reason_metrics                   location                 Prometheus text
  */

@@ -1,5 +1,5 @@
 /*
- * reason_pipeline.c: several calls on one connection.
+ * pg/in_flight.c: several calls on one connection.
  *
  * A backend that finds its next call in the socket need not sleep and be woken, and few backends that are busy find what
  * they need in the processor's caches: together that is worth as much as a small call. Each call is a transaction of its
@@ -19,7 +19,7 @@
 
 
 reason_call_t *
-reason_pipeline_call(reason_connection_t *connection, ngx_uint_t place)
+reason_in_flight_call(reason_connection_t *connection, ngx_uint_t place)
 {
     return &connection->calls[(connection->first + place) % connection->pool->pipeline];
 }
@@ -36,19 +36,19 @@ reason_microseconds(void)
 
 
 static void
-reason_pipeline_turn(reason_connection_t *connection)
+reason_in_flight_turn(reason_connection_t *connection)
 {
     connection->since = ngx_current_msec;
     connection->began = reason_microseconds();
-    reason_share_begin(connection, reason_pipeline_call(connection, 0));
+    reason_share_begin(connection, reason_in_flight_call(connection, 0));
     ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
 }
 
 
 reason_call_t *
-reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_push(reason_connection_t *connection, reason_context_t *ctx)
 {
-    reason_call_t  *call = reason_pipeline_call(connection, connection->count++);
+    reason_call_t  *call = reason_in_flight_call(connection, connection->count++);
 
     ngx_memzero(call, sizeof(reason_call_t));
     call->ctx = ctx;
@@ -62,7 +62,7 @@ reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
     ctx->connection = connection;
     connection->cost += call->cost;
     if (connection->count == 1) {
-        reason_pipeline_turn(connection);
+        reason_in_flight_turn(connection);
     } else if (!connection->stall.timer_set) {
         ngx_add_timer(&connection->stall, REASON_STALL);
     }
@@ -71,9 +71,9 @@ reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
 
 
 void
-reason_pipeline_pop(reason_connection_t *connection)
+reason_in_flight_pop(reason_connection_t *connection)
 {
-    reason_call_t       *call = reason_pipeline_call(connection, 0);
+    reason_call_t       *call = reason_in_flight_call(connection, 0);
     reason_statement_t  *statement = call->statement;
     ngx_uint_t           took = reason_microseconds() - connection->began;
 
@@ -83,7 +83,7 @@ reason_pipeline_pop(reason_connection_t *connection)
     reason_share_release(call->share);
     connection->first = (connection->first + 1) % connection->pool->pipeline;
     if (--connection->count > 0) {
-        reason_pipeline_turn(connection);
+        reason_in_flight_turn(connection);
     } else if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
     }
@@ -91,13 +91,13 @@ reason_pipeline_pop(reason_connection_t *connection)
 
 
 void
-reason_pipeline_clear(reason_connection_t *connection)
+reason_in_flight_clear(reason_connection_t *connection)
 {
     ngx_uint_t      place;
     reason_call_t  *call;
 
     for (place = 0; place < connection->count; place++) {
-        call = reason_pipeline_call(connection, place);
+        call = reason_in_flight_call(connection, place);
         if (place == 0) {
             reason_share_end(connection, call, reason_microseconds() - connection->began);
         }
@@ -109,14 +109,14 @@ reason_pipeline_clear(reason_connection_t *connection)
 
 
 ngx_uint_t
-reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_drop(reason_connection_t *connection, reason_context_t *ctx)
 {
     ngx_uint_t      place, wanted = 0;
     reason_call_t  *call;
 
     ctx->connection = NULL;
     for (place = 0; place < connection->count; place++) {
-        call = reason_pipeline_call(connection, place);
+        call = reason_in_flight_call(connection, place);
         if (call->ctx == ctx) {
             call->ctx = NULL;
         }
@@ -128,9 +128,9 @@ reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx)
 
 /* May this call be sent behind what the connection is doing? */
 ngx_uint_t
-reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_takes(reason_connection_t *connection, reason_context_t *ctx)
 {
-    reason_call_t  *first = reason_pipeline_call(connection, 0);
+    reason_call_t  *first = reason_in_flight_call(connection, 0);
 
     return ctx->pipeline && first->pipeline && !first->preparing && connection->prepared[ctx->statement->index]
         && connection->ready && !connection->paused && !connection->ending
@@ -141,7 +141,7 @@ reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx)
 
 
 reason_connection_t *
-reason_pipeline_find(reason_context_t *ctx)
+reason_in_flight_find(reason_context_t *ctx)
 {
     ngx_uint_t            i, sharing = 0;
     reason_pool_t        *pool = ctx->pool;
@@ -149,7 +149,7 @@ reason_pipeline_find(reason_context_t *ctx)
 
     for (i = 0; ctx->pipeline && i < pool->connection_count; i++) {
         connection = &pool->connections[i];
-        if (connection->count > 0 && reason_pipeline_takes(connection, ctx)) {
+        if (connection->count > 0 && reason_in_flight_takes(connection, ctx)) {
             sharing++;
             if (best == NULL || connection->count < best->count) {
                 best = connection;
@@ -161,14 +161,14 @@ reason_pipeline_find(reason_context_t *ctx)
 
 
 void
-reason_pipeline_leave(reason_connection_t *connection)
+reason_in_flight_leave(reason_connection_t *connection)
 {
     ngx_uint_t         place;
     reason_call_t     *call;
     reason_context_t  *ctx;
 
     for (place = connection->count; place-- > 1; ) {
-        call = reason_pipeline_call(connection, place);
+        call = reason_in_flight_call(connection, place);
         ctx = call->ctx;
         if (ctx != NULL) {
             call->ctx = NULL;
@@ -182,7 +182,7 @@ reason_pipeline_leave(reason_connection_t *connection)
 
 
 void
-reason_pipeline_stalled(ngx_event_t *event)
+reason_in_flight_stalled(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
     ngx_msec_t            running = ngx_current_msec - connection->since;
@@ -194,8 +194,8 @@ reason_pipeline_stalled(ngx_event_t *event)
         ngx_add_timer(&connection->stall, REASON_STALL - running);
         return;
     }
-    reason_pipeline_leave(connection);
-    if (reason_pipeline_call(connection, 0)->ctx == NULL) {
+    reason_in_flight_leave(connection);
+    if (reason_in_flight_call(connection, 0)->ctx == NULL) {
         reason_pool_end(connection);
     }
     reason_pool_serve(connection->pool);

@@ -1,12 +1,12 @@
 /*
- * reason_answer.c: rows become the response.
+ * http/answer.c: rows become the response.
  *
  * The first row gives status and header lines; the bodies of all rows make the body. A long one is sent as it
  * comes. The database is read as fast as it answers: what the client has not taken yet goes to a file, so that a slow
- * client holds no connection, until it has more there than a client may (reason_share.c). A request
+ * client holds no connection, until it has more there than a client may (pg/client_share.c). A request
  * with reason_await that got 202 asks again, without a connection in between, until the answer
  * is another or the time that the header X-Reason-Await named (milliseconds) is over. A 202 with the header
- * X-Reason-Policy is no answer for the client either: see reason_policy.c.
+ * X-Reason-Policy is no answer for the client either: see http/policy.c.
  */
 #include "ngx_http_reason.h"
 
@@ -143,7 +143,7 @@ reason_answer_wait_for_client(reason_context_t *ctx)
 static ngx_int_t
 reason_answer_push(reason_context_t *ctx)
 {
-    ngx_int_t  rc = reason_body_send(ctx);
+    ngx_int_t  rc = reason_output_send(ctx);
 
     ctx->behind = rc == NGX_AGAIN;
     if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
@@ -245,7 +245,7 @@ reason_answer_stream(reason_context_t *ctx, size_t row)
         ctx->request->write_event_handler = reason_answer_writer;
     }
     if (ctx->behind || row > REASON_ROW_MAX) {
-        rc = reason_body_spill(ctx);
+        rc = reason_output_spill(ctx);
         if (rc == NGX_ERROR) {
             return NGX_ABORT;
         }
@@ -291,12 +291,12 @@ reason_answer_row(reason_context_t *ctx, PGresult **row)
         ctx->body_length += length;
         return NGX_OK;
     }
-    if (reason_body_add(ctx, row, 2) != NGX_OK) {
+    if (reason_output_add(ctx, row, 2) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (r->headers_out.status == NGX_HTTP_ACCEPTED || ctx->body_length < REASON_STREAM_FROM
-        || (ctx->streaming && !reason_body_suffices(ctx)))
+        || (ctx->streaming && !reason_output_suffices(ctx)))
     {
         return NGX_OK;
     }
@@ -321,7 +321,7 @@ reason_answer_finish(reason_context_t *ctx)
         ngx_del_timer(c->write);
     }
     if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
-        rc = reason_body_end(ctx);
+        rc = reason_output_end(ctx);
     }
     ngx_http_finalize_request(r, rc);
     reason_request_run_posted(c);
@@ -347,7 +347,7 @@ reason_answer_forget(reason_context_t *ctx)
 
     ctx->has_status = 0;
     ctx->length = -1;
-    reason_body_forget(ctx);
+    reason_output_forget(ctx);
     r->allow_ranges = 0;
     r->headers_out.location = NULL;
     r->headers_out.etag = NULL;

@@ -1,5 +1,5 @@
 /*
- * reason_call.c: calls of SQL functions on one connection: prepare once (unless prepare is off), bind, send, read.
+ * pg/call.c: calls of SQL functions on one connection: prepare once (unless prepare is off), bind, send, read.
  *
  * The statement is SELECT status, headers, body FROM reason.function($1, …), every parameter text.
  * One statement is one transaction. libpq is in pipeline mode always: after each statement comes a Sync, and after its
@@ -20,7 +20,7 @@ reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
         reason_pool_feed(connection);
         return;
     }
-    if (reason_call_send(connection, reason_pipeline_push(connection, ctx)) != NGX_OK) {
+    if (reason_call_send(connection, reason_in_flight_push(connection, ctx)) != NGX_OK) {
         reason_pool_broken(connection, "sending");
     }
 }
@@ -104,7 +104,7 @@ reason_call_event(reason_connection_t *connection)
         if (result == NULL) {
             continue;   /* the end of a statement; its Sync follows */
         }
-        call = reason_pipeline_call(connection, 0);
+        call = reason_in_flight_call(connection, 0);
         ctx = call->ctx;
 
         switch (PQresultStatus(result)) {
@@ -174,7 +174,7 @@ reason_call_event(reason_connection_t *connection)
 static void
 reason_call_answered(reason_connection_t *connection)
 {
-    reason_call_t     *call = reason_pipeline_call(connection, 0);
+    reason_call_t     *call = reason_in_flight_call(connection, 0);
     reason_context_t  *ctx = call->ctx;
 
     if (call->preparing && ctx != NULL) {
@@ -189,7 +189,7 @@ reason_call_answered(reason_connection_t *connection)
         reason_pool_broken(connection, "reading");
         return;
     }
-    reason_pipeline_pop(connection);
+    reason_in_flight_pop(connection);
     reason_pool_feed(connection);
     if (ctx != NULL) {
         ctx->connection = NULL;
@@ -236,7 +236,7 @@ reason_call_deadline(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
     reason_pool_t        *pool = connection->pool;
-    reason_context_t     *ctx = reason_pipeline_call(connection, 0)->ctx;
+    reason_context_t     *ctx = reason_in_flight_call(connection, 0)->ctx;
     ngx_msec_t            running = ngx_current_msec - connection->since;
 
     if (connection->ending) {

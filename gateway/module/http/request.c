@@ -1,5 +1,5 @@
 /*
- * reason_request.c: a request becomes a call: method and type are checked, the body is read, the values are bound.
+ * http/request.c: a request becomes a call: method and type are checked, the body is read, the values are bound.
  */
 #include "ngx_http_reason.h"
 

@@ -1,5 +1,5 @@
 /*
- * reason_server.c: the addresses of PostgreSQL that an upstream names, one to be tried after the other.
+ * pg/server.c: the addresses of PostgreSQL that an upstream names, one to be tried after the other.
  *
  * libpq tries the hosts of one connection string by itself, but without blocking it waits for each as long as it takes,
  * and always begins with the first: one that does not answer at all would keep it from the others. So each host becomes a

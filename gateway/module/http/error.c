@@ -1,5 +1,5 @@
 /*
- * reason_error.c: errors of the database and of nginx, as the one error body that clients get.
+ * http/error.c: errors of the database and of nginx, as the one error body that clients get.
  */
 #include "ngx_http_reason.h"
 

@@ -1,5 +1,5 @@
 /*
- * reason_queue.c: a call asks for a connection, waits for one, and is given up.
+ * pg/queue.c: a call asks for a connection, waits for one, and is given up.
  */
 #include "ngx_http_reason.h"
 
@@ -38,7 +38,7 @@ reason_pool_submit(reason_context_t *ctx)
 
     ctx->ticket = pool->ticket++;
     if (ngx_queue_empty(&ctx->share->waiting[ctx->class]) && !reason_share_presses(pool)) {
-        connection = reason_pipeline_find(ctx);
+        connection = reason_in_flight_find(ctx);
     }
     if (connection == NULL && reason_share_allows(ctx)) {
         connection = reason_pool_take_idle(pool);
@@ -93,7 +93,7 @@ reason_pool_abandon(reason_context_t *ctx)
     }
     if (connection != NULL) {
         reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
-        if (!reason_pipeline_drop(connection, ctx)) {
+        if (!reason_in_flight_drop(connection, ctx)) {
             reason_pool_end(connection);
         }
     }

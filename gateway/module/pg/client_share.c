@@ -1,5 +1,5 @@
 /*
- * reason_share.c: what one client may take of an upstream, and whose turn it is.
+ * pg/client_share.c: what one client may take of an upstream, and whose turn it is.
  *
  * A client is what reason_client says of a request: the identity of its certificate. Each has a share of the connections,
  * of the places in the queue, of the memory for bodies on their way to PostgreSQL and of the disk for what a slow client
@@ -202,7 +202,7 @@ reason_share_next(reason_pool_t *pool, reason_connection_t *behind)
     }
     ctx = reason_share_best(pool, behind == NULL);
     /* nobody overtakes: a call that cannot share a connection would wait for ever */
-    return ctx != NULL && behind != NULL && !reason_pipeline_takes(behind, ctx) ? NULL : ctx;
+    return ctx != NULL && behind != NULL && !reason_in_flight_takes(behind, ctx) ? NULL : ctx;
 }
 
 

@@ -1,5 +1,5 @@
 /*
- * reason_utf8.c: what is UTF-8 and what is not. PostgreSQL would say it too, but not where, and not before all has been sent.
+ * base/utf8.c: what is UTF-8 and what is not. PostgreSQL would say it too, but not where, and not before all has been sent.
  */
 #include "ngx_http_reason.h"
 

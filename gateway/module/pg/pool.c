@@ -1,9 +1,9 @@
 /*
- * reason_pool.c: connections to PostgreSQL.
+ * pg/pool.c: connections to PostgreSQL.
  *
  * Each worker has its own connections. libpq does the talking; nginx's event loop tells when a
- * socket is ready. Whose turn it is says reason_share.c; a connection takes one call at a time, or several
- * (reason_pipeline.c).
+ * socket is ready. Whose turn it is says pg/client_share.c; a connection takes one call at a time, or several
+ * (pg/in_flight.c).
  *
  * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
  * write events only while PQflush() has something left. libpq closes its descriptor by itself when
@@ -51,7 +51,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
         connection->deadline.handler = reason_call_deadline;
         connection->deadline.log = cycle->log;
         connection->stall.data = connection;
-        connection->stall.handler = reason_pipeline_stalled;
+        connection->stall.handler = reason_in_flight_stalled;
         connection->stall.log = cycle->log;
         connection->stall.cancelable = 1;
         connection->calls = ngx_pcalloc(cycle->pool, pool->pipeline * sizeof(reason_call_t));
@@ -312,7 +312,7 @@ reason_close(reason_connection_t *connection)
     connection->paused = 0;
     connection->swollen = 0;
     connection->ending = 0;
-    reason_pipeline_clear(connection);
+    reason_in_flight_clear(connection);
 }
 
 
@@ -367,7 +367,7 @@ void
 reason_pool_broken(reason_connection_t *connection, const char *what)
 {
     reason_pool_t     *pool = connection->pool;
-    reason_context_t  *ctx = connection->count > 0 ? reason_pipeline_call(connection, 0)->ctx : NULL;
+    reason_context_t  *ctx = connection->count > 0 ? reason_in_flight_call(connection, 0)->ctx : NULL;
 
     if (connection->ending) {
         /* as it was told to */
@@ -377,7 +377,7 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
     }
     reason_log_broken(connection, what);
     reason_metrics_failure(REASON_FAILURE_CONNECTION);
-    reason_pipeline_leave(connection);
+    reason_in_flight_leave(connection);
     reason_close(connection);
     reason_pool_gauges(pool);
 
@@ -412,7 +412,7 @@ reason_pool_elsewhere(reason_connection_t *connection)
     while (!ngx_queue_empty(&pool->idle)) {
         reason_pool_discard(ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue));
     }
-    reason_pipeline_call(connection, 0)->ctx->executed = 0;
+    reason_in_flight_call(connection, 0)->ctx->executed = 0;
     reason_pool_broken(connection, "the server takes no such calls");
 }
 
@@ -425,7 +425,7 @@ reason_pool_elsewhere(reason_connection_t *connection)
 void
 reason_pool_discard(reason_connection_t *connection)
 {
-    reason_pipeline_leave(connection);
+    reason_in_flight_leave(connection);
     reason_close(connection);
     reason_pool_gauges(connection->pool);
     reason_reconnect(connection, 1);
@@ -440,7 +440,7 @@ reason_pool_discard(reason_connection_t *connection)
 void
 reason_pool_end(reason_connection_t *connection)
 {
-    reason_pipeline_leave(connection);
+    reason_in_flight_leave(connection);
     if (shutdown(PQsocket(connection->pg), SHUT_WR) == -1) {
         reason_pool_discard(connection);
         return;

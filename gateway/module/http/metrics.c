@@ -1,5 +1,5 @@
 /*
- * reason_metrics.c: counters of all workers in shared memory, shown as Prometheus text.
+ * http/metrics.c: counters of all workers in shared memory, shown as Prometheus text.
  *
  * Counters only grow; gauges are kept for each worker in a place of its own and added up when they are shown, so that a
  * worker that ended leaves nothing behind.

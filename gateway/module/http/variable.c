@@ -1,5 +1,5 @@
 /*
- * reason_variable.c: what configuration and SQL need to know of a request.
+ * http/variable.c: what configuration and SQL need to know of a request.
  *
  *   $reason_client_cn, $reason_client_issuer, $reason_client_uri   the verified client certificate's
  *   $reason_client       whose certificate it is: its issuer, and its common name or, without one, its URIs
@@ -8,7 +8,7 @@
  *   $reason_trace_context   the traceparent header, if it is one: W3C says to ignore any other
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
- *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see reason_policy.c
+ *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see http/policy.c
  *
  * A variable that is not found becomes NULL in SQL.
  */

@@ -1,5 +1,5 @@
 /*
- * reason_upstream.c: the directive reason_upstream, and what stands in its block.
+ * pg/upstream.c: the directive reason_upstream, and what stands in its block.
  */
 #include "ngx_http_reason.h"
 

@@ -1,5 +1,5 @@
 /*
- * reason_policy.c: writes that a policy service has a say in.
+ * http/policy.c: writes that a policy service has a say in.
  *
  * A call that answers 202 with the header X-Reason-Policy has written nothing: its body is the question. The question goes
  * to the location that reason_policy_check names, as a subrequest whose answer stays in memory; where it goes from there,
