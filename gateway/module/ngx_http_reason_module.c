@@ -16,7 +16,7 @@
  *   reason_error                     location                 the error body for the status that led here
  *   reason_metrics                   location                 Prometheus text
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
 #include <malloc.h>
 

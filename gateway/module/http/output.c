@@ -5,7 +5,7 @@
  * A long row stays where libpq has put it, until the client or the file has it; short ones are copied together. Pieces
  * that are free again are used again. What is in the file comes before what is in memory and not handed over.
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
 #define REASON_PIECE   65536
 #define REASON_LONG    16384    /* of a row; and what TLS puts into one record */
@@ -246,7 +246,7 @@ reason_output_spill(reason_context_t *ctx)
     *reason_output_last(&ctx->free) = ctx->body;
     ctx->body = NULL;
     reason_output_recycle(ctx);
-    return reason_share_use_disk(ctx, written);
+    return reason_share_use_disk(&ctx->job, written);
 }
 
 
@@ -280,7 +280,7 @@ static void
 reason_output_empty_file(reason_context_t *ctx)
 {
     if (ctx->file != NULL && ctx->file->offset > 0) {
-        reason_share_free_disk(ctx, ctx->file->offset);
+        reason_share_free_disk(&ctx->job, ctx->file->offset);
         ctx->file->offset = 0;
         ctx->file_sent = 0;
     }

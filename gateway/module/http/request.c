@@ -1,14 +1,30 @@
 /*
- * http/request.c: a request becomes a call: method and type are checked, the body is read, the values are bound.
+ * http/request.c: the way of a request, from nginx's handler to the end of its answer.
+ *
+ *   reason_request_handler   method and header are looked at (content_type.c); a refusal is an error body (error.c)
+ *   reason_request_admitted  a long body is read only if the database lets it come (reason_admit)
+ *   reason_request_ready     nginx has the body
+ *   reason_request_call      the values of reason_caller and reason_call (variable.c) are bound
+ *   reason_queue_submit      pg/: a connection, or the queue; the body is bound (input.c); the call is sent
+ *   reason_answer_row        a row has come: it goes to the client, or into a file (answer.c, output.c)
+ *   reason_request_ended     all rows have come: a question to the policy service (policy.c) or a wait (await.c) and the
+ *                            next call; else the response ends (response.c)
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
-static void reason_body_ready(ngx_http_request_t *r);
-static void reason_cleanup(void *data);
-static void reason_request_run(reason_context_t *ctx);
+static void reason_request_call(reason_context_t *ctx);
+static void reason_request_ended(reason_job_t *job);
+static void reason_request_cleanup(void *data);
 
-/* nginx is on the stack, still holds a request of this connection, and will run what is posted itself: doing it here could free it */
-static ngx_connection_t  *reason_in_handler;
+static const reason_handlers_t  reason_request_handlers = {
+    .bind = reason_input_bind,
+    .sent = reason_input_release,
+    .row = reason_answer_row,
+    .stopped = reason_answer_stopped,
+    .end = reason_request_ended,
+    .refused = reason_error_refused,
+    .failed = reason_error_failed,
+};
 
 
 static ngx_int_t
@@ -37,98 +53,15 @@ reason_refuse_method(ngx_http_request_t *r, ngx_uint_t methods, ngx_uint_t optio
 }
 
 
-static u_char *
-reason_skip_space(u_char *p, u_char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\t')) {
-        p++;
-    }
-    return p;
-}
-
-
-/*
- * application/json, with nothing behind it but parameters (RFC 9110, 5.6.6), of which charset must be utf-8: JSON has no
- * other (RFC 8259, 8.1), and says nothing of others.
- */
-static ngx_int_t
-reason_is_json(ngx_http_request_t *r)
-{
-    u_char     *p, *end, *name, *value;
-    size_t      length;
-    ngx_str_t  *type;
-
-    if (r->headers_in.content_type == NULL) {
-        return 0;
-    }
-    type = &r->headers_in.content_type->value;
-    if (type->len < sizeof("application/json") - 1
-        || ngx_strncasecmp(type->data, (u_char *) "application/json", sizeof("application/json") - 1) != 0)
-    {
-        return 0;
-    }
-    end = type->data + type->len;
-    for (p = reason_skip_space(type->data + sizeof("application/json") - 1, end); p < end; p = reason_skip_space(p, end)) {
-        if (*p++ != ';') {
-            return 0;
-        }
-        p = name = reason_skip_space(p, end);
-        while (p < end && *p != '=' && *p != ';') {
-            p++;
-        }
-        if (p == end || *p == ';') {
-            if (p > name) {
-                return 0;
-            }
-            continue;   /* an empty parameter */
-        }
-        length = p++ - name;
-        value = p;
-        if (p < end && *p == '"') {
-            value = ++p;
-            while (p < end && *p != '"') {
-                p++;
-            }
-            if (p == end) {
-                return 0;
-            }
-        } else {
-            while (p < end && *p != ';' && *p != ' ' && *p != '\t') {
-                p++;
-            }
-        }
-        if (length == sizeof("charset") - 1 && ngx_strncasecmp(name, (u_char *) "charset", length) == 0
-            && (p - value != sizeof("utf-8") - 1 || ngx_strncasecmp(value, (u_char *) "utf-8", sizeof("utf-8") - 1) != 0))
-        {
-            return 0;
-        }
-        p += p < end && *p == '"';
-    }
-    return 1;
-}
-
-
-/* Whether the body is in a coding, as gzip; nobody would decode it. */
-static ngx_uint_t
-reason_is_encoded(ngx_http_request_t *r)
-{
-    ngx_str_t                   name = ngx_string("http_content_encoding");
-    ngx_http_variable_value_t  *coding = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
-
-    return coding != NULL && !coding->not_found && coding->len > 0
-        && !(coding->len == sizeof("identity") - 1 && ngx_strncasecmp(coding->data, (u_char *) "identity", coding->len) == 0);
-}
-
-
 /* A request that needs no call to be refused; the body is not looked at. */
 static const char *
 reason_request_is_wrong(ngx_http_request_t *r, reason_loc_conf_t *conf, ngx_uint_t *status)
 {
     *status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
-    if (r->method == NGX_HTTP_POST && reason_is_encoded(r)) {
+    if (r->method == NGX_HTTP_POST && reason_content_is_encoded(r)) {
         return "bodies are taken as they are, without Content-Encoding";
     }
-    if (r->method == NGX_HTTP_POST && !reason_is_json(r)) {
+    if (r->method == NGX_HTTP_POST && !reason_content_is_json(r)) {
         return "writes take application/json in UTF-8";
     }
     *status = NGX_HTTP_BAD_REQUEST;
@@ -160,20 +93,65 @@ reason_request_context(ngx_http_request_t *r, reason_loc_conf_t *conf, reason_co
         count = ngx_max(count, conf->admit->argument_count);
     }
     ctx->request = r;
-    ctx->pool = conf->pool;
-    ctx->class = conf->class;
-    ctx->pipeline = conf->pipeline;
+    ctx->job.handlers = &reason_request_handlers;
+    ctx->job.log = r->connection->log;
+    ctx->job.pool = conf->pool;
+    ctx->job.class = conf->class;
+    ctx->job.pipeline = conf->pipeline;
     ctx->length = -1;
-    ctx->values = ngx_pcalloc(r->pool, (count + 1) * sizeof(char *));
-    ctx->share = ctx->values != NULL ? reason_share_get(conf->pool, &client) : NULL;
-    if (ctx->share == NULL) {
+    ctx->job.values = ngx_pcalloc(r->pool, (count + 1) * sizeof(char *));
+    ctx->job.share = ctx->job.values != NULL ? reason_share_get(conf->pool, &client) : NULL;
+    if (ctx->job.share == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     cleanup->data = ctx;
-    cleanup->handler = reason_cleanup;
+    cleanup->handler = reason_request_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_http_reason_module);
     *created = ctx;
     return NGX_OK;
+}
+
+
+/* Notices a client that goes away while the database works, also one that had gone when its request was read. */
+static void
+reason_request_watch(ngx_http_request_t *r)
+{
+    ngx_event_t  *read = r->connection->read;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+#if (NGX_HAVE_EPOLLRDHUP)
+    if (read->pending_eof) {
+        ngx_post_event(read, &ngx_posted_events);
+    }
+#endif
+}
+
+
+static void
+reason_request_run(reason_context_t *ctx)
+{
+    reason_request_watch(ctx->request);
+    reason_response_hold(ctx->request->connection);
+    reason_request_call(ctx);
+    reason_response_hold(NULL);
+}
+
+
+static void
+reason_request_ready(ngx_http_request_t *r)
+{
+    size_t              length = reason_input_length(r);
+    reason_context_t   *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+
+    ctx->job.statement = conf->statement;
+    if (length > conf->admit_above) {
+        /* the text, and libpq's message */
+        ctx->job.memory = 2 * length;
+        (void) reason_share_use_disk(&ctx->job, (off_t) length - ctx->job.disk);
+    }
+    reason_request_run(ctx);
 }
 
 
@@ -203,13 +181,31 @@ reason_request_handler(ngx_http_request_t *r)
     }
     if (reason_request_is_long(r, conf) && conf->admit != NULL) {
         ctx->admitting = 1;
-        ctx->statement = conf->admit;
+        ctx->job.statement = conf->admit;
         r->main->count++;
         reason_request_run(ctx);
         return NGX_DONE;
     }
-    rc = ngx_http_read_client_request_body(r, reason_body_ready);
+    rc = ngx_http_read_client_request_body(r, reason_request_ready);
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+
+static void
+reason_request_admitted(reason_context_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = ctx->request;
+
+    reason_response_forget(ctx);
+    if (reason_share_use_disk(&ctx->job, ngx_max(r->headers_in.content_length_n, 0)) != NGX_OK) {
+        reason_counters_failure(REASON_FAILURE_CLIENT_SHARE);
+        reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "this client has too much on its way already; nothing was done", NULL);
+        return;
+    }
+    ctx->admitting = 0;
+    rc = ngx_http_read_client_request_body(r, reason_request_ready);
+    reason_response_finish(ctx, rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE);
 }
 
 
@@ -228,7 +224,7 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
     }
     complex = values->elts;
     for (i = 0; i < values->nelts; i++, (*count)++) {
-        if (ctx->values[*count] != NULL || (values == conf->arguments && (ngx_int_t) i == conf->body_argument)) {
+        if (ctx->job.values[*count] != NULL || (values == conf->arguments && (ngx_int_t) i == conf->body_argument)) {
             continue;
         }
         if (ngx_http_complex_value(ctx->request, &complex[i], &value) != NGX_OK) {
@@ -246,78 +242,14 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
         if (ngx_strlen(copy) != value.len) {
             return NGX_DECLINED;
         }
-        ctx->values[*count] = copy;
+        ctx->job.values[*count] = copy;
     }
     return NGX_OK;
 }
 
 
-/* The body's place among the values; -1: this call has none. */
-static ngx_int_t
-reason_body_place(reason_context_t *ctx)
-{
-    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
-
-    if (conf->body_argument < 0 || ctx->statement != conf->statement) {
-        return -1;
-    }
-    return (conf->caller ? conf->caller->nelts : 0) + conf->body_argument;
-}
-
-
-ngx_int_t
-reason_request_bind_body(reason_context_t *ctx)
-{
-    size_t       length, good;
-    u_char      *text, *p, details[sizeof("{\"index\":,\"offset\":}") + 2 * NGX_INT_T_LEN];
-    ngx_int_t    index, place = reason_body_place(ctx);
-    const char  *problem;
-
-    if (place < 0 || ctx->values[place] != NULL || ctx->request->method != NGX_HTTP_POST) {
-        return NGX_OK;
-    }
-    if (reason_body_length(ctx->request) == 0) {
-        reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the body is empty: it must be JSON", NULL);
-        return NGX_ABORT;
-    }
-    text = reason_body_text(ctx->request, &length);
-    if (text == NULL) {
-        reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
-        return NGX_ABORT;
-    }
-    ctx->values[place] = (char *) text;
-    good = ngx_strlen(text);
-    good = reason_utf8_length(text, good);
-    if (good == length) {
-        return NGX_OK;
-    }
-    index = reason_json_record(text, good);
-    p = ngx_sprintf(details, "{");
-    if (index >= 0) {
-        p = ngx_sprintf(p, "\"index\":%i,", index);
-    }
-    *ngx_sprintf(p, "\"offset\":%uz}", good) = '\0';
-    problem = text[good] == '\0' ? "the body holds a NUL byte" : "the body is not UTF-8";
-    reason_request_release_body(ctx);
-    reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", problem, (char *) details);
-    return NGX_ABORT;
-}
-
-
-void
-reason_request_release_body(reason_context_t *ctx)
-{
-    ngx_int_t  place = reason_body_place(ctx);
-
-    if (place >= 0 && ctx->values[place] != NULL) {
-        (void) ngx_pfree(ctx->request->pool, (char *) ctx->values[place]);
-        ctx->values[place] = NULL;
-    }
-}
-
-
 /* Binds what can be bound, and calls. */
-void
+static void
 reason_request_call(reason_context_t *ctx)
 {
     ngx_int_t            rc;
@@ -328,7 +260,7 @@ reason_request_call(reason_context_t *ctx)
     if (rc == NGX_OK && !ctx->admitting) {
         rc = reason_bind(ctx, conf->arguments, &count);
     }
-    ctx->argument_count = count;
+    ctx->job.argument_count = count;
     if (ctx->refusal != NULL) {
         reason_error_finish(ctx, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", ctx->refusal, NULL);
         return;
@@ -341,90 +273,42 @@ reason_request_call(reason_context_t *ctx)
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
         return;
     }
-    ctx->executed = 0;
-    ctx->tries = 0;
-    reason_pool_submit(ctx);
-}
-
-
-/* Notices a client that goes away while the database works, also one that had gone when its request was read. */
-static void
-reason_request_watch(ngx_http_request_t *r)
-{
-    ngx_event_t  *read = r->connection->read;
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-#if (NGX_HAVE_EPOLLRDHUP)
-    if (read->pending_eof) {
-        ngx_post_event(read, &ngx_posted_events);
-    }
-#endif
+    ctx->job.executed = 0;
+    ctx->job.tries = 0;
+    reason_queue_submit(&ctx->job);
 }
 
 
 static void
-reason_request_run(reason_context_t *ctx)
+reason_request_ended(reason_job_t *job)
 {
-    reason_request_watch(ctx->request);
-    reason_in_handler = ctx->request->connection;
-    reason_request_call(ctx);
-    reason_in_handler = NULL;
-}
-
-
-static void
-reason_body_ready(ngx_http_request_t *r)
-{
-    size_t              length = reason_body_length(r);
-    reason_context_t   *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
-    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
-
-    ctx->statement = conf->statement;
-    if (length > conf->admit_above) {
-        /* the text, and libpq's message */
-        ctx->memory = 2 * length;
-        (void) reason_share_use_disk(ctx, (off_t) length - ctx->disk);
-    }
-    reason_request_run(ctx);
-}
-
-
-void
-reason_request_admitted(reason_context_t *ctx)
-{
-    ngx_int_t            rc;
-    ngx_connection_t    *c = ctx->request->connection;
+    reason_context_t    *ctx = (reason_context_t *) job;
     ngx_http_request_t  *r = ctx->request;
 
-    reason_answer_forget(ctx);
-    if (reason_share_use_disk(ctx, ngx_max(r->headers_in.content_length_n, 0)) != NGX_OK) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_SHARE);
-        reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "this client has too much on its way already; nothing was done", NULL);
-        return;
-    }
-    ctx->admitting = 0;
-    rc = ngx_http_read_client_request_body(r, reason_body_ready);
-    ngx_http_finalize_request(r, rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE);
-    reason_request_run_posted(c);
-}
-
-
-void
-reason_request_run_posted(ngx_connection_t *c)
-{
-    if (c != reason_in_handler) {
-        ngx_http_run_posted_requests(c);
+    if (!ctx->has_status) {
+        reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+    } else if (ctx->admitting && r->headers_out.status < 300) {
+        reason_request_admitted(ctx);
+    } else if (r->headers_out.status == NGX_HTTP_ACCEPTED && ctx->asks) {
+        reason_policy_ask(ctx, reason_request_call);
+    } else if (!reason_await_again(ctx)) {
+        reason_answer_finish(ctx);
     }
 }
 
 
 static void
-reason_cleanup(void *data)
+reason_request_cleanup(void *data)
 {
     reason_context_t  *ctx = data;
 
-    reason_pool_abandon(ctx);
-    reason_share_free_disk(ctx, ctx->disk);
-    reason_share_release(ctx->share);
+    if (ctx->poll.timer_set) {
+        ngx_del_timer(&ctx->poll);
+    }
+    if (ctx->poll.posted) {
+        ngx_delete_posted_event(&ctx->poll);
+    }
+    reason_queue_abandon(&ctx->job);
+    reason_share_free_disk(&ctx->job, ctx->job.disk);
+    reason_share_release(ctx->job.share);
 }

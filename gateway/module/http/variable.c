@@ -12,7 +12,7 @@
  *
  * A variable that is not found becomes NULL in SQL.
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
 #include <openssl/x509v3.h>
 
@@ -252,47 +252,6 @@ reason_traceparent(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_
 }
 
 
-size_t
-reason_body_length(ngx_http_request_t *r)
-{
-    size_t        length = 0;
-    ngx_chain_t  *link;
-
-    for (link = r->request_body != NULL ? r->request_body->bufs : NULL; link; link = link->next) {
-        length += ngx_buf_size(link->buf);
-    }
-    return length;
-}
-
-
-u_char *
-reason_body_text(ngx_http_request_t *r, size_t *length)
-{
-    u_char       *text, *p;
-    ngx_chain_t  *link;
-
-    *length = reason_body_length(r);
-    text = p = ngx_pnalloc(r->pool, *length + 1);
-    if (text == NULL) {
-        return NULL;
-    }
-    for (link = r->request_body != NULL ? r->request_body->bufs : NULL; link; link = link->next) {
-        if (link->buf->in_file) {
-            ssize_t  n = ngx_read_file(link->buf->file, p, ngx_buf_size(link->buf), link->buf->file_pos);
-
-            if (n != ngx_buf_size(link->buf)) {
-                return NULL;
-            }
-            p += n;
-        } else if (link->buf->last > link->buf->pos) {
-            p = ngx_cpymem(p, link->buf->pos, link->buf->last - link->buf->pos);
-        }
-    }
-    *p = '\0';
-    return text;
-}
-
-
 static ngx_int_t
 reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -302,7 +261,7 @@ reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
     if (v->not_found) {
         return NGX_OK;
     }
-    v->data = reason_body_text(r, &length);
+    v->data = reason_input_text(r, &length);
     if (v->data == NULL) {
         return NGX_ERROR;
     }

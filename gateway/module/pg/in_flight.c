@@ -11,7 +11,7 @@
  * those behind it leave: they are called again on a connection of their own, and what this one answers is dropped. That
  * is why they must only read: they may be done twice.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 #define REASON_WAIT   50000     /* microseconds */
 #define REASON_STALL  50        /* milliseconds */
@@ -46,20 +46,20 @@ reason_in_flight_turn(reason_connection_t *connection)
 
 
 reason_call_t *
-reason_in_flight_push(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_push(reason_connection_t *connection, reason_job_t *job)
 {
     reason_call_t  *call = reason_in_flight_call(connection, connection->count++);
 
     ngx_memzero(call, sizeof(reason_call_t));
-    call->ctx = ctx;
-    call->statement = ctx->statement;
-    call->cost = ctx->statement->cost;
-    call->pipeline = ctx->pipeline;
-    call->class = ctx->class;
-    call->memory = ctx->admitting ? 0 : ctx->memory;
-    call->share = ctx->share;
+    call->job = job;
+    call->statement = job->statement;
+    call->cost = job->statement->cost;
+    call->pipeline = job->pipeline;
+    call->class = job->class;
+    call->memory = job->memory;
+    call->share = job->share;
     call->share->references++;
-    ctx->connection = connection;
+    job->connection = connection;
     connection->cost += call->cost;
     if (connection->count == 1) {
         reason_in_flight_turn(connection);
@@ -109,18 +109,18 @@ reason_in_flight_clear(reason_connection_t *connection)
 
 
 ngx_uint_t
-reason_in_flight_drop(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_drop(reason_connection_t *connection, reason_job_t *job)
 {
     ngx_uint_t      place, wanted = 0;
     reason_call_t  *call;
 
-    ctx->connection = NULL;
+    job->connection = NULL;
     for (place = 0; place < connection->count; place++) {
         call = reason_in_flight_call(connection, place);
-        if (call->ctx == ctx) {
-            call->ctx = NULL;
+        if (call->job == job) {
+            call->job = NULL;
         }
-        wanted |= call->ctx != NULL;
+        wanted |= call->job != NULL;
     }
     return wanted;
 }
@@ -128,11 +128,11 @@ reason_in_flight_drop(reason_connection_t *connection, reason_context_t *ctx)
 
 /* May this call be sent behind what the connection is doing? */
 ngx_uint_t
-reason_in_flight_takes(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_takes(reason_connection_t *connection, reason_job_t *job)
 {
     reason_call_t  *first = reason_in_flight_call(connection, 0);
 
-    return ctx->pipeline && first->pipeline && !first->preparing && connection->prepared[ctx->statement->index]
+    return job->pipeline && first->pipeline && !first->preparing && connection->prepared[job->statement->index]
         && connection->ready && !connection->paused && !connection->ending
         && connection->count < connection->pool->pipeline && connection->cost <= REASON_WAIT
         && ngx_current_msec - connection->since < REASON_STALL
@@ -141,22 +141,22 @@ reason_in_flight_takes(reason_connection_t *connection, reason_context_t *ctx)
 
 
 reason_connection_t *
-reason_in_flight_find(reason_context_t *ctx)
+reason_in_flight_find(reason_job_t *job)
 {
     ngx_uint_t            i, sharing = 0;
-    reason_pool_t        *pool = ctx->pool;
+    reason_pool_t        *pool = job->pool;
     reason_connection_t  *connection, *best = NULL;
 
-    for (i = 0; ctx->pipeline && i < pool->connection_count; i++) {
+    for (i = 0; job->pipeline && i < pool->connection_count; i++) {
         connection = &pool->connections[i];
-        if (connection->count > 0 && reason_in_flight_takes(connection, ctx)) {
+        if (connection->count > 0 && reason_in_flight_takes(connection, job)) {
             sharing++;
             if (best == NULL || connection->count < best->count) {
                 best = connection;
             }
         }
     }
-    return sharing >= pool->spread || !reason_share_allows(ctx) ? best : NULL;
+    return sharing >= pool->spread || !reason_share_allows(job) ? best : NULL;
 }
 
 
@@ -165,17 +165,17 @@ reason_in_flight_leave(reason_connection_t *connection)
 {
     ngx_uint_t         place;
     reason_call_t     *call;
-    reason_context_t  *ctx;
+    reason_job_t  *job;
 
     for (place = connection->count; place-- > 1; ) {
         call = reason_in_flight_call(connection, place);
-        ctx = call->ctx;
-        if (ctx != NULL) {
-            call->ctx = NULL;
-            ctx->connection = NULL;
-            ctx->pipeline = 0;
-            reason_metrics_failure(REASON_FAILURE_HELD_UP);
-            reason_pool_wait(ctx, 1);
+        job = call->job;
+        if (job != NULL) {
+            call->job = NULL;
+            job->connection = NULL;
+            job->pipeline = 0;
+            reason_counters_failure(REASON_FAILURE_HELD_UP);
+            reason_queue_wait(job, 1);
         }
     }
 }
@@ -195,7 +195,7 @@ reason_in_flight_stalled(ngx_event_t *event)
         return;
     }
     reason_in_flight_leave(connection);
-    if (reason_in_flight_call(connection, 0)->ctx == NULL) {
+    if (reason_in_flight_call(connection, 0)->job == NULL) {
         reason_pool_end(connection);
     }
     reason_pool_serve(connection->pool);

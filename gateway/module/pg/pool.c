@@ -9,7 +9,7 @@
  * write events only while PQflush() has something left. libpq closes its descriptor by itself when
  * a connection breaks, so events are then dropped without epoll_ctl: the number may be another's.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 static void reason_connect(reason_connection_t *connection);
 static void reason_connect_poll(reason_connection_t *connection);
@@ -273,9 +273,9 @@ reason_pool_gauges(reason_pool_t *pool)
         idle += pools[i]->idle_count;
         waiting += pools[i]->waiting_count;
     }
-    reason_metrics_gauge(REASON_GAUGE_CONNECTED, connected);
-    reason_metrics_gauge(REASON_GAUGE_IDLE, idle);
-    reason_metrics_gauge(REASON_GAUGE_WAITING, waiting);
+    reason_counters_gauge(REASON_GAUGE_CONNECTED, connected);
+    reason_counters_gauge(REASON_GAUGE_IDLE, idle);
+    reason_counters_gauge(REASON_GAUGE_WAITING, waiting);
 }
 
 
@@ -367,7 +367,7 @@ void
 reason_pool_broken(reason_connection_t *connection, const char *what)
 {
     reason_pool_t     *pool = connection->pool;
-    reason_context_t  *ctx = connection->count > 0 ? reason_in_flight_call(connection, 0)->ctx : NULL;
+    reason_job_t  *job = connection->count > 0 ? reason_in_flight_call(connection, 0)->job : NULL;
 
     if (connection->ending) {
         /* as it was told to */
@@ -376,19 +376,17 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         return;
     }
     reason_log_broken(connection, what);
-    reason_metrics_failure(REASON_FAILURE_CONNECTION);
+    reason_counters_failure(REASON_FAILURE_CONNECTION);
     reason_in_flight_leave(connection);
     reason_close(connection);
     reason_pool_gauges(pool);
 
-    if (ctx != NULL) {
-        ctx->connection = NULL;
-        if (!ctx->executed && ctx->tries++ < REASON_TRIES) {
-            reason_pool_submit(ctx);
+    if (job != NULL) {
+        job->connection = NULL;
+        if (!job->executed && job->tries++ < REASON_TRIES) {
+            reason_queue_submit(job);
         } else {
-            reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
-                                ctx->executed ? "the database connection was lost; whether the request took effect is unknown"
-                                              : "the database connection was lost; nothing was done", NULL);
+            job->handlers->failed(job, REASON_FAILURE_CONNECTION);
         }
     }
     reason_pool_serve(pool);
@@ -412,7 +410,7 @@ reason_pool_elsewhere(reason_connection_t *connection)
     while (!ngx_queue_empty(&pool->idle)) {
         reason_pool_discard(ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue));
     }
-    reason_in_flight_call(connection, 0)->ctx->executed = 0;
+    reason_in_flight_call(connection, 0)->job->executed = 0;
     reason_pool_broken(connection, "the server takes no such calls");
 }
 
@@ -480,11 +478,11 @@ reason_pool_stop(reason_pool_t *pool)
 static void
 reason_fill(reason_connection_t *connection)
 {
-    reason_context_t  *ctx;
+    reason_job_t  *job;
 
-    while (connection->ready && connection->count > 0 && (ctx = reason_share_next(connection->pool, connection)) != NULL) {
-        reason_pool_unqueue(ctx);
-        reason_call_start(connection, ctx);
+    while (connection->ready && connection->count > 0 && (job = reason_share_next(connection->pool, connection)) != NULL) {
+        reason_queue_remove(job);
+        reason_call_start(connection, job);
     }
 }
 
@@ -528,13 +526,13 @@ reason_pool_take_idle(reason_pool_t *pool)
 void
 reason_pool_serve(reason_pool_t *pool)
 {
-    reason_context_t     *ctx;
+    reason_job_t     *job;
     reason_connection_t  *connection;
 
-    while ((ctx = reason_share_next(pool, NULL)) != NULL) {
+    while ((job = reason_share_next(pool, NULL)) != NULL) {
         connection = reason_pool_take_idle(pool);
-        reason_pool_unqueue(ctx);
-        reason_call_start(connection, ctx);
+        reason_queue_remove(job);
+        reason_call_start(connection, job);
         reason_fill(connection);
     }
 }

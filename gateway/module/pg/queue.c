@@ -1,99 +1,91 @@
 /*
  * pg/queue.c: a call asks for a connection, waits for one, and is given up.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 static void reason_queue_deadline(ngx_event_t *event);
 
 
 void
-reason_pool_wait(reason_context_t *ctx, ngx_uint_t first)
+reason_queue_wait(reason_job_t *job, ngx_uint_t first)
 {
-    reason_share_wait(ctx, first);
-    reason_pool_gauges(ctx->pool);
-    ctx->queued = 1;
-    ctx->deadline.handler = reason_queue_deadline;
-    ctx->deadline.data = ctx;
-    ctx->deadline.log = ctx->request->connection->log;
-    ngx_add_timer(&ctx->deadline, ctx->pool->connect_timeout);
+    reason_share_wait(job, first);
+    reason_pool_gauges(job->pool);
+    job->queued = 1;
+    job->deadline.handler = reason_queue_deadline;
+    job->deadline.data = job;
+    job->deadline.log = job->log;
+    ngx_add_timer(&job->deadline, job->pool->connect_timeout);
 }
 
 
 void
-reason_pool_unqueue(reason_context_t *ctx)
+reason_queue_remove(reason_job_t *job)
 {
-    reason_share_leave(ctx);
-    ctx->queued = 0;
-    if (ctx->deadline.timer_set) {
-        ngx_del_timer(&ctx->deadline);
+    reason_share_leave(job);
+    job->queued = 0;
+    if (job->deadline.timer_set) {
+        ngx_del_timer(&job->deadline);
     }
 }
 
 
 void
-reason_pool_submit(reason_context_t *ctx)
+reason_queue_submit(reason_job_t *job)
 {
-    reason_pool_t        *pool = ctx->pool;
+    reason_pool_t        *pool = job->pool;
     reason_connection_t  *connection = NULL;
 
-    ctx->ticket = pool->ticket++;
-    if (ngx_queue_empty(&ctx->share->waiting[ctx->class]) && !reason_share_presses(pool)) {
-        connection = reason_in_flight_find(ctx);
+    job->ticket = pool->ticket++;
+    if (ngx_queue_empty(&job->share->waiting[job->class]) && !reason_share_presses(pool)) {
+        connection = reason_in_flight_find(job);
     }
-    if (connection == NULL && reason_share_allows(ctx)) {
+    if (connection == NULL && reason_share_allows(job)) {
         connection = reason_pool_take_idle(pool);
         reason_pool_gauges(pool);
     }
     if (connection != NULL) {
-        reason_call_start(connection, ctx);
+        reason_call_start(connection, job);
         return;
     }
 
     if (pool->waiting_count >= pool->queue_max) {
-        reason_metrics_failure(REASON_FAILURE_QUEUE_FULL);
-        reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
+        reason_counters_failure(REASON_FAILURE_QUEUE_FULL);
+        job->handlers->failed(job, REASON_FAILURE_QUEUE_FULL);
         return;
     }
-    if (reason_share_is_full(ctx)) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_SHARE);
-        reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "too many requests of this client wait already; nothing was done", NULL);
+    if (reason_share_is_full(job)) {
+        reason_counters_failure(REASON_FAILURE_CLIENT_SHARE);
+        job->handlers->failed(job, REASON_FAILURE_CLIENT_SHARE);
         return;
     }
-    reason_pool_wait(ctx, 0);
+    reason_queue_wait(job, 0);
 }
 
 
 static void
 reason_queue_deadline(ngx_event_t *event)
 {
-    reason_context_t  *ctx = event->data;
+    reason_job_t  *job = event->data;
 
-    reason_pool_unqueue(ctx);
-    reason_metrics_failure(REASON_FAILURE_QUEUE_DEADLINE);
-    reason_pool_gauges(ctx->pool);
-    reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
-                        "no database connection became free in time; nothing was done", NULL);
+    reason_queue_remove(job);
+    reason_counters_failure(REASON_FAILURE_QUEUE_DEADLINE);
+    reason_pool_gauges(job->pool);
+    job->handlers->failed(job, REASON_FAILURE_QUEUE_DEADLINE);
 }
 
 
-/* The request ends before its answer came: the client has gone. */
 void
-reason_pool_abandon(reason_context_t *ctx)
+reason_queue_abandon(reason_job_t *job)
 {
-    reason_connection_t  *connection = ctx->connection;
+    reason_connection_t  *connection = job->connection;
 
-    if (ctx->queued) {
-        reason_pool_unqueue(ctx);
-    }
-    if (ctx->poll.timer_set) {
-        ngx_del_timer(&ctx->poll);
-    }
-    if (ctx->poll.posted) {
-        ngx_delete_posted_event(&ctx->poll);
+    if (job->queued) {
+        reason_queue_remove(job);
     }
     if (connection != NULL) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
-        if (!reason_in_flight_drop(connection, ctx)) {
+        reason_counters_failure(REASON_FAILURE_CLIENT_GONE);
+        if (!reason_in_flight_drop(connection, job)) {
             reason_pool_end(connection);
         }
     }

@@ -6,7 +6,7 @@
  * server of its own here, with its share of the time. prefer-standby means what it means to libpq: first each of them as
  * a standby, then each as it is.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 #include <netdb.h>
 
