@@ -2,7 +2,7 @@
  * reason_pg.h: connections to PostgreSQL, and calls of SQL functions on them. It knows nothing of HTTP.
  *
  * Whoever wants a call made has a job, and is told by its handlers what comes of it. The way of a job: queue.c (a connection,
- * or a place in the queue by client_share.c) → call.c (send, read) → its handlers.
+ by client_share.c) → call.c (send, read) → its handlers.
  */
 #ifndef REASON_PG_H
 #define REASON_PG_H
@@ -190,6 +190,17 @@ PGconn *reason_server_connect(const reason_server_t *server);
 
 /* upstream.c */
 char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* connection.c */
+ngx_int_t reason_connection_init(reason_connection_t *connection, reason_pool_t *pool, ngx_cycle_t *cycle);
+void reason_connection_open(reason_connection_t *connection);
+/* what it was doing is the caller's to know */
+void reason_connection_close(reason_connection_t *connection);
+/* opens it again after so many milliseconds, if the worker does not end */
+void reason_connection_reopen(reason_connection_t *connection, ngx_msec_t after);
+/* the same, later each time that all servers were tried in vain */
+void reason_connection_retry(reason_connection_t *connection);
+void reason_connection_log_broken(reason_connection_t *connection, const char *what);
 
 /* pool.c */
 ngx_int_t reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle);
