@@ -82,6 +82,18 @@ void reason_input_release(reason_job_t *job);
 
 /* variable.c */
 ngx_int_t reason_variables_add(ngx_conf_t *cf);
+/* a copy of these bytes becomes its value */
+ngx_int_t reason_variable_set(ngx_http_request_t *r, ngx_http_variable_value_t *v, const void *data, size_t length);
+
+/* certificate.c */
+enum { REASON_CLIENT_CN, REASON_CLIENT_ISSUER, REASON_CLIENT_URI };
+ngx_int_t reason_certificate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which);
+/* whose it is; empty without a certificate */
+ngx_int_t reason_certificate_client(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+
+/* query.c */
+/* one that cannot be decoded is the context's refusal */
+ngx_int_t reason_query_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 
 /* answer.c */
 /*

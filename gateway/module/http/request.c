@@ -4,7 +4,7 @@
  *   reason_request_handler   method and header are looked at (content_type.c); a refusal is an error body (error.c)
  *   reason_request_admitted  a long body is read only if the database lets it come (reason_admit)
  *   reason_request_ready     nginx has the body
- *   reason_request_call      the values of reason_caller and reason_call (variable.c) are bound
+ *   reason_request_call      the values of reason_caller and reason_call (variable.c, query.c, certificate.c) are bound
  *   reason_queue_submit      pg/: a connection, or the queue; the body is bound (input.c); the call is sent
  *   reason_answer_row        a row has come: it goes to the client, or into a file (answer.c, output.c)
  *   reason_request_ended     all rows have come: a question to the policy service (policy.c) or a wait (await.c) and the

@@ -183,6 +183,12 @@ struct reason_connection_s {
     unsigned           ending:1;    /* told to end, for nobody wants its answer */
 };
 
+/* statement.c */
+/* of a function called with so many arguments, whose body comes in one piece if "pieces" is empty */
+reason_statement_t *reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, ngx_uint_t argument_count,
+    ngx_str_t *pieces);
+ngx_int_t reason_statement_name_check(ngx_str_t *name);
+
 /* server.c */
 /* the servers that a connection string names; what is returned is nginx's (NGX_CONF_OK, …) */
 char *reason_server_add(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo);
