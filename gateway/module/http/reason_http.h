@@ -11,6 +11,7 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "base/reason_base.h"
 #include "pg/reason_pg.h"
 
 typedef struct reason_context_s reason_context_t;
