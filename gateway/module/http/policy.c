@@ -1,5 +1,5 @@
 /*
- * reason_policy.c: writes that a policy service has a say in.
+ * http/policy.c: writes that a policy service has a say in.
  *
  * A call that answers 202 with the header X-Reason-Policy has written nothing: its body is the question. The question goes
  * to the location that reason_policy_check names, as a subrequest whose answer stays in memory; where it goes from there,
@@ -8,7 +8,7 @@
  *
  * Nobody waits longer than the deadline of reason_policy_check, however slowly an answer trickles in.
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
 static ngx_int_t reason_policy_answered(ngx_http_request_t *sr, void *data, ngx_int_t rc);
 static void reason_policy_deadline(ngx_event_t *event);
@@ -62,17 +62,18 @@ reason_policy_send(reason_context_t *ctx, reason_loc_conf_t *conf)
 
 
 void
-reason_policy_ask(reason_context_t *ctx)
+reason_policy_ask(reason_context_t *ctx, void (*then)(reason_context_t *ctx))
 {
     ngx_connection_t   *c = ctx->request->connection;
     reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
 
     ctx->asks = 0;
+    ctx->policy_then = then;
     if (ctx->policy_status.len > 0 || reason_policy_take_question(ctx) != NGX_OK) {
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
         return;
     }
-    reason_answer_forget(ctx);
+    reason_response_forget(ctx);
     ngx_str_set(&ctx->policy_status, "000");    /* until somebody answers */
     if (conf->policy_uri.len == 0) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0, "reason: a policy check is needed, and there is no reason_policy_check");
@@ -84,7 +85,7 @@ reason_policy_ask(reason_context_t *ctx)
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
         return;
     }
-    reason_request_run_posted(c);
+    reason_response_run_posted(c);
 }
 
 
@@ -183,9 +184,9 @@ reason_policy_continue(ngx_event_t *event)
     reason_context_t  *ctx = event->data;
 
     if (ctx->policy_status.len != 3 || ngx_strncmp(ctx->policy_status.data, "200", 3) != 0) {
-        reason_metrics_failure(REASON_FAILURE_POLICY_UNANSWERED);
+        reason_counters_failure(REASON_FAILURE_POLICY_UNANSWERED);
     }
-    reason_request_call(ctx);
+    ctx->policy_then(ctx);
 }
 
 

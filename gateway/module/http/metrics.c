@@ -1,13 +1,7 @@
 /*
- * reason_metrics.c: counters of all workers in shared memory, shown as Prometheus text.
- *
- * Counters only grow; gauges are kept for each worker in a place of its own and added up when they are shown, so that a
- * worker that ended leaves nothing behind.
+ * http/metrics.c: requests are counted by route, status and time; all that base/counters.c holds is shown as Prometheus text.
  */
-#include "ngx_http_reason.h"
-
-#define REASON_MAX_ROUTES   64
-#define REASON_MAX_WORKERS  NGX_MAX_PROCESSES   /* a slot each: those of before and after a reload live side by side */
+#include "http/reason_http.h"
 
 static const ngx_uint_t  reason_statuses[] = { 200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 409, 413, 415, 416, 429, 499, 500, 502,
                                                503, 504, 0 };
@@ -28,45 +22,8 @@ static const char *const  reason_failures[REASON_FAILURE_COUNT] = {
     [REASON_FAILURE_POLICY_UNANSWERED] = "policy_unanswered",
 };
 
-typedef struct {
-    ngx_atomic_t  statuses[REASON_STATUS_COUNT];
-    ngx_atomic_t  buckets[REASON_BUCKET_COUNT + 1];
-    ngx_atomic_t  sum_ms;
-} reason_route_counters_t;
-
-typedef struct {
-    ngx_atomic_t             failures[REASON_FAILURE_COUNT];
-    ngx_atomic_t             gauges[REASON_GAUGE_COUNT][REASON_MAX_WORKERS];
-    reason_route_counters_t  routes[REASON_MAX_ROUTES + 1];  /* the last: no call was made */
-} reason_counters_t;
-
-static reason_counters_t  *reason_counters;
-
-
-static ngx_int_t
-reason_zone_init(ngx_shm_zone_t *zone, void *old)
-{
-    ngx_slab_pool_t  *slab = (ngx_slab_pool_t *) zone->shm.addr;
-
-    if (old != NULL) {
-        /* a reload keeps what was counted */
-        zone->data = old;
-        reason_counters = old;
-        return NGX_OK;
-    }
-    if (zone->shm.exists) {
-        zone->data = slab->data;
-        reason_counters = slab->data;
-        return NGX_OK;
-    }
-    reason_counters = ngx_slab_calloc(slab, sizeof(reason_counters_t));
-    if (reason_counters == NULL) {
-        return NGX_ERROR;
-    }
-    slab->data = reason_counters;
-    zone->data = reason_counters;
-    return NGX_OK;
-}
+_Static_assert(REASON_STATUS_COUNT <= REASON_MAX_STATUSES, "a counter for each status");
+_Static_assert(REASON_BUCKET_COUNT + 1 <= REASON_MAX_BUCKETS, "a counter for each bucket, and for what is above them");
 
 
 /* At the end of every request. */
@@ -79,11 +36,10 @@ reason_log_handler(ngx_http_request_t *r)
     reason_loc_conf_t        *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
     reason_route_counters_t  *route;
 
-    if (reason_counters == NULL || r != r->main) {
+    route = reason_counters_route(conf->statement ? conf->statement->index : REASON_MAX_ROUTES);
+    if (route == NULL || r != r->main) {
         return NGX_OK;
     }
-    i = conf->statement ? conf->statement->index : REASON_MAX_ROUTES;
-    route = &reason_counters->routes[ngx_min(i, REASON_MAX_ROUTES)];
 
     status = r->err_status ? r->err_status : r->headers_out.status;
     for (i = 0; i < REASON_STATUS_COUNT - 1 && reason_statuses[i] != status; i++) { /* void */ }
@@ -102,37 +58,15 @@ reason_log_handler(ngx_http_request_t *r)
 ngx_int_t
 reason_metrics_init(ngx_conf_t *cf)
 {
-    ngx_str_t                   name = ngx_string("reason_metrics");
-    ngx_shm_zone_t             *zone;
     ngx_http_handler_pt        *handler;
     ngx_http_core_main_conf_t  *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    zone = ngx_shared_memory_add(cf, &name, sizeof(reason_counters_t) + 16 * ngx_pagesize, &ngx_http_reason_module);
     handler = ngx_array_push(&core->phases[NGX_HTTP_LOG_PHASE].handlers);
-    if (zone == NULL || handler == NULL) {
+    if (handler == NULL || reason_counters_init(cf, &ngx_http_reason_module) != NGX_OK) {
         return NGX_ERROR;
     }
-    zone->init = reason_zone_init;
     *handler = reason_log_handler;
     return NGX_OK;
-}
-
-
-void
-reason_metrics_failure(reason_failure_e failure)
-{
-    if (reason_counters != NULL) {
-        (void) ngx_atomic_fetch_add(&reason_counters->failures[failure], 1);
-    }
-}
-
-
-void
-reason_metrics_gauge(reason_gauge_e gauge, ngx_uint_t value)
-{
-    if (reason_counters != NULL) {
-        reason_counters->gauges[gauge][ngx_process_slot % REASON_MAX_WORKERS] = value;
-    }
 }
 
 
@@ -170,7 +104,6 @@ reason_metrics_handler(ngx_http_request_t *r)
     ngx_str_t             none = ngx_string("none");
     ngx_uint_t            i, gauge;
     ngx_chain_t           out;
-    ngx_atomic_uint_t     sum;
     reason_main_conf_t   *main = ngx_http_get_module_main_conf(r, ngx_http_reason_module);
     reason_statement_t  **statement = main->statements.elts;
     static const struct { const char *name, *help; }  gauges[REASON_GAUGE_COUNT] = {
@@ -184,7 +117,7 @@ reason_metrics_handler(ngx_http_request_t *r)
         return rc;
     }
     b = ngx_create_temp_buf(r->pool, 4096 + (main->statements.nelts + 1) * (REASON_STATUS_COUNT + REASON_BUCKET_COUNT + 3) * 160);
-    if (b == NULL || reason_counters == NULL) {
+    if (b == NULL || reason_counters_route(0) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -193,21 +126,17 @@ reason_metrics_handler(ngx_http_request_t *r)
                     "# HELP reason_gateway_request_seconds From the first byte of the request to the last of the answer.\n"
                     "# TYPE reason_gateway_request_seconds histogram\n");
     for (i = 0; i < main->statements.nelts && i < REASON_MAX_ROUTES; i++) {
-        p = reason_route_text(p, &statement[i]->function, &reason_counters->routes[i]);
+        p = reason_route_text(p, &statement[i]->function, reason_counters_route(i));
     }
-    p = reason_route_text(p, &none, &reason_counters->routes[REASON_MAX_ROUTES]);
+    p = reason_route_text(p, &none, reason_counters_route(REASON_MAX_ROUTES));
     p = ngx_sprintf(p, "# HELP reason_gateway_failures_total What kept a request from its answer.\n"
                     "# TYPE reason_gateway_failures_total counter\n");
     for (i = 0; i < REASON_FAILURE_COUNT; i++) {
-        p = ngx_sprintf(p, "reason_gateway_failures_total{kind=\"%s\"} %uA\n", reason_failures[i], reason_counters->failures[i]);
+        p = ngx_sprintf(p, "reason_gateway_failures_total{kind=\"%s\"} %uA\n", reason_failures[i], reason_counters_failures(i));
     }
     for (gauge = 0; gauge < REASON_GAUGE_COUNT; gauge++) {
-        sum = 0;
-        for (i = 0; i < REASON_MAX_WORKERS; i++) {
-            sum += reason_counters->gauges[gauge][i];
-        }
         p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s gauge\n%s %uA\n", gauges[gauge].name, gauges[gauge].help, gauges[gauge].name,
-                        gauges[gauge].name, sum);
+                        gauges[gauge].name, reason_counters_sum(gauge));
     }
     b->last = p;
     b->last_buf = 1;

@@ -1,7 +1,7 @@
 /*
- * reason_utf8.c: what is UTF-8 and what is not. PostgreSQL would say it too, but not where, and not before all has been sent.
+ * base/utf8.c: what is UTF-8 and what is not. PostgreSQL would say it too, but not where, and not before all has been sent.
  */
-#include "ngx_http_reason.h"
+#include "base/reason_base.h"
 
 
 /* How many bytes the first character has; 0 if it is none. Unicode, table 3-7; ngx_utf8_decode() takes more. */

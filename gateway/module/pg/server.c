@@ -1,12 +1,12 @@
 /*
- * reason_server.c: the addresses of PostgreSQL that an upstream names, one to be tried after the other.
+ * pg/server.c: the addresses of PostgreSQL that an upstream names, one to be tried after the other.
  *
  * libpq tries the hosts of one connection string by itself, but without blocking it waits for each as long as it takes,
  * and always begins with the first: one that does not answer at all would keep it from the others. So each host becomes a
  * server of its own here, with its share of the time. prefer-standby means what it means to libpq: first each of them as
  * a standby, then each as it is.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 #include <netdb.h>
 

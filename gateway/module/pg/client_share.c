@@ -1,5 +1,5 @@
 /*
- * reason_share.c: what one client may take of an upstream, and whose turn it is.
+ * pg/client_share.c: what one client may take of an upstream, and whose turn it is.
  *
  * A client is what reason_client says of a request: the identity of its certificate. Each has a share of the connections,
  * of the places in the queue, of the memory for bodies on their way to PostgreSQL and of the disk for what a slow client
@@ -13,7 +13,7 @@
  * Shares are counted in each worker. A pipeline of quick calls counts as one connection: of the client whose call is
  * being served.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 #define REASON_LONG_READ  100000    /* microseconds: reads that take longer, on average of late, are heavy ones */
 
@@ -85,22 +85,22 @@ reason_share_limited(reason_share_t *share)
 
 /* May its client have a connection for this call, be there one or not? */
 static ngx_uint_t
-reason_share_fits(reason_context_t *ctx)
+reason_share_fits(reason_job_t *job)
 {
     ngx_uint_t       heavy;
-    reason_pool_t   *pool = ctx->pool;
-    reason_share_t  *share = ctx->share;
+    reason_pool_t   *pool = job->pool;
+    reason_share_t  *share = job->share;
 
-    if (ctx->memory > 0 && pool->memory > 0 && pool->memory + ctx->memory > pool->memory_max) {
+    if (job->memory > 0 && pool->memory > 0 && pool->memory + job->memory > pool->memory_max) {
         return 0;
     }
     if (!reason_share_limited(share)) {
         return 1;
     }
-    if (ctx->memory > 0 && share->memory > 0 && share->memory + ctx->memory > pool->client_memory) {
+    if (job->memory > 0 && share->memory > 0 && share->memory + job->memory > pool->client_memory) {
         return 0;
     }
-    switch (ctx->class) {
+    switch (job->class) {
     case REASON_CLASS_SERVICE:
         return 1;
     case REASON_CLASS_WRITE:
@@ -138,71 +138,71 @@ reason_share_has_room(reason_pool_t *pool, reason_class_e class)
 
 /* May this call have an idle connection now? */
 ngx_uint_t
-reason_share_allows(reason_context_t *ctx)
+reason_share_allows(reason_job_t *job)
 {
-    return ngx_queue_empty(&ctx->share->waiting[ctx->class]) && reason_share_fits(ctx) && reason_share_has_room(ctx->pool, ctx->class);
+    return ngx_queue_empty(&job->share->waiting[job->class]) && reason_share_fits(job) && reason_share_has_room(job->pool, job->class);
 }
 
 
 /* The first in the order of arrival of those of this client who may have a connection; with room, one that is there. */
-static reason_context_t *
+static reason_job_t *
 reason_share_first(reason_share_t *share, ngx_uint_t room)
 {
     ngx_uint_t         class;
-    reason_context_t  *ctx, *first = NULL;
+    reason_job_t  *job, *first = NULL;
 
     for (class = 0; class < REASON_CLASS_COUNT; class++) {
         if (ngx_queue_empty(&share->waiting[class])) {
             continue;
         }
-        ctx = ngx_queue_data(ngx_queue_head(&share->waiting[class]), reason_context_t, queue);
-        if (!reason_share_fits(ctx) || (room && !reason_share_has_room(share->pool, class))) {
+        job = ngx_queue_data(ngx_queue_head(&share->waiting[class]), reason_job_t, queue);
+        if (!reason_share_fits(job) || (room && !reason_share_has_room(share->pool, class))) {
             continue;
         }
         if (class == REASON_CLASS_SERVICE) {
-            return ctx;
+            return job;
         }
-        if (first == NULL || (ngx_int_t) (ctx->ticket - first->ticket) < 0) {
-            first = ctx;
+        if (first == NULL || (ngx_int_t) (job->ticket - first->ticket) < 0) {
+            first = job;
         }
     }
     return first;
 }
 
 
-static reason_context_t *
+static reason_job_t *
 reason_share_best(reason_pool_t *pool, ngx_uint_t room)
 {
     ngx_queue_t       *q;
-    reason_context_t  *ctx, *best = NULL;
+    reason_job_t  *job, *best = NULL;
 
     for (q = ngx_queue_head(&pool->waiting); q != ngx_queue_sentinel(&pool->waiting); q = ngx_queue_next(q)) {
-        ctx = reason_share_first(ngx_queue_data(q, reason_share_t, queue), room);
-        if (ctx == NULL) {
+        job = reason_share_first(ngx_queue_data(q, reason_share_t, queue), room);
+        if (job == NULL) {
             continue;
         }
-        if (ctx->class == REASON_CLASS_SERVICE) {
-            return ctx;
+        if (job->class == REASON_CLASS_SERVICE) {
+            return job;
         }
-        if (best == NULL || ctx->share->sessions < best->share->sessions) {
-            best = ctx;
+        if (best == NULL || job->share->sessions < best->share->sessions) {
+            best = job;
         }
     }
     return best;
 }
 
 
-reason_context_t *
+reason_job_t *
 reason_share_next(reason_pool_t *pool, reason_connection_t *behind)
 {
-    reason_context_t  *ctx;
+    reason_job_t  *job;
 
     if (pool->waiting_count == 0 || (behind == NULL && ngx_queue_empty(&pool->idle))) {
         return NULL;
     }
-    ctx = reason_share_best(pool, behind == NULL);
+    job = reason_share_best(pool, behind == NULL);
     /* nobody overtakes: a call that cannot share a connection would wait for ever */
-    return ctx != NULL && behind != NULL && !reason_pipeline_takes(behind, ctx) ? NULL : ctx;
+    return job != NULL && behind != NULL && !reason_in_flight_takes(behind, job) ? NULL : job;
 }
 
 
@@ -215,22 +215,22 @@ reason_share_presses(reason_pool_t *pool)
 
 
 ngx_uint_t
-reason_share_is_full(reason_context_t *ctx)
+reason_share_is_full(reason_job_t *job)
 {
-    return reason_share_limited(ctx->share) && ctx->share->waiting_count >= ctx->pool->client_queue;
+    return reason_share_limited(job->share) && job->share->waiting_count >= job->pool->client_queue;
 }
 
 
 void
-reason_share_wait(reason_context_t *ctx, ngx_uint_t first)
+reason_share_wait(reason_job_t *job, ngx_uint_t first)
 {
-    reason_share_t  *share = ctx->share;
-    ngx_queue_t     *waiting = &share->waiting[ctx->class];
+    reason_share_t  *share = job->share;
+    ngx_queue_t     *waiting = &share->waiting[job->class];
 
     if (first) {
-        ngx_queue_insert_head(waiting, &ctx->queue);
+        ngx_queue_insert_head(waiting, &job->queue);
     } else {
-        ngx_queue_insert_tail(waiting, &ctx->queue);
+        ngx_queue_insert_tail(waiting, &job->queue);
     }
     if (share->waiting_count++ == 0) {
         ngx_queue_insert_tail(&share->pool->waiting, &share->queue);
@@ -241,11 +241,11 @@ reason_share_wait(reason_context_t *ctx, ngx_uint_t first)
 
 /* Its client is the last whose turn comes next, among those that have as many connections. */
 void
-reason_share_leave(reason_context_t *ctx)
+reason_share_leave(reason_job_t *job)
 {
-    reason_share_t  *share = ctx->share;
+    reason_share_t  *share = job->share;
 
-    ngx_queue_remove(&ctx->queue);
+    ngx_queue_remove(&job->queue);
     ngx_queue_remove(&share->queue);
     if (--share->waiting_count > 0) {
         ngx_queue_insert_tail(&share->pool->waiting, &share->queue);
@@ -282,17 +282,17 @@ reason_share_end(reason_connection_t *connection, reason_call_t *call, ngx_uint_
 
 /* NGX_BUSY: the client has as much on disk as it may. */
 ngx_int_t
-reason_share_use_disk(reason_context_t *ctx, off_t size)
+reason_share_use_disk(reason_job_t *job, off_t size)
 {
-    ctx->share->disk += size;
-    ctx->disk += size;
-    return reason_share_limited(ctx->share) && ctx->share->disk > ctx->pool->client_disk ? NGX_BUSY : NGX_OK;
+    job->share->disk += size;
+    job->disk += size;
+    return reason_share_limited(job->share) && job->share->disk > job->pool->client_disk ? NGX_BUSY : NGX_OK;
 }
 
 
 void
-reason_share_free_disk(reason_context_t *ctx, off_t size)
+reason_share_free_disk(reason_job_t *job, off_t size)
 {
-    ctx->share->disk -= size;
-    ctx->disk -= size;
+    job->share->disk -= size;
+    job->disk -= size;
 }

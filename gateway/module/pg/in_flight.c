@@ -1,5 +1,5 @@
 /*
- * reason_pipeline.c: several calls on one connection.
+ * pg/in_flight.c: several calls on one connection.
  *
  * A backend that finds its next call in the socket need not sleep and be woken, and few backends that are busy find what
  * they need in the processor's caches: together that is worth as much as a small call. Each call is a transaction of its
@@ -11,7 +11,7 @@
  * those behind it leave: they are called again on a connection of their own, and what this one answers is dropped. That
  * is why they must only read: they may be done twice.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 #define REASON_WAIT   50000     /* microseconds */
 #define REASON_STALL  50        /* milliseconds */
@@ -19,7 +19,7 @@
 
 
 reason_call_t *
-reason_pipeline_call(reason_connection_t *connection, ngx_uint_t place)
+reason_in_flight_call(reason_connection_t *connection, ngx_uint_t place)
 {
     return &connection->calls[(connection->first + place) % connection->pool->pipeline];
 }
@@ -36,33 +36,33 @@ reason_microseconds(void)
 
 
 static void
-reason_pipeline_turn(reason_connection_t *connection)
+reason_in_flight_turn(reason_connection_t *connection)
 {
     connection->since = ngx_current_msec;
     connection->began = reason_microseconds();
-    reason_share_begin(connection, reason_pipeline_call(connection, 0));
+    reason_share_begin(connection, reason_in_flight_call(connection, 0));
     ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
 }
 
 
 reason_call_t *
-reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_push(reason_connection_t *connection, reason_job_t *job)
 {
-    reason_call_t  *call = reason_pipeline_call(connection, connection->count++);
+    reason_call_t  *call = reason_in_flight_call(connection, connection->count++);
 
     ngx_memzero(call, sizeof(reason_call_t));
-    call->ctx = ctx;
-    call->statement = ctx->statement;
-    call->cost = ctx->statement->cost;
-    call->pipeline = ctx->pipeline;
-    call->class = ctx->class;
-    call->memory = ctx->admitting ? 0 : ctx->memory;
-    call->share = ctx->share;
+    call->job = job;
+    call->statement = job->statement;
+    call->cost = job->statement->cost;
+    call->pipeline = job->pipeline;
+    call->class = job->class;
+    call->memory = job->memory;
+    call->share = job->share;
     call->share->references++;
-    ctx->connection = connection;
+    job->connection = connection;
     connection->cost += call->cost;
     if (connection->count == 1) {
-        reason_pipeline_turn(connection);
+        reason_in_flight_turn(connection);
     } else if (!connection->stall.timer_set) {
         ngx_add_timer(&connection->stall, REASON_STALL);
     }
@@ -71,9 +71,9 @@ reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
 
 
 void
-reason_pipeline_pop(reason_connection_t *connection)
+reason_in_flight_pop(reason_connection_t *connection)
 {
-    reason_call_t       *call = reason_pipeline_call(connection, 0);
+    reason_call_t       *call = reason_in_flight_call(connection, 0);
     reason_statement_t  *statement = call->statement;
     ngx_uint_t           took = reason_microseconds() - connection->began;
 
@@ -83,7 +83,7 @@ reason_pipeline_pop(reason_connection_t *connection)
     reason_share_release(call->share);
     connection->first = (connection->first + 1) % connection->pool->pipeline;
     if (--connection->count > 0) {
-        reason_pipeline_turn(connection);
+        reason_in_flight_turn(connection);
     } else if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
     }
@@ -91,13 +91,13 @@ reason_pipeline_pop(reason_connection_t *connection)
 
 
 void
-reason_pipeline_clear(reason_connection_t *connection)
+reason_in_flight_clear(reason_connection_t *connection)
 {
     ngx_uint_t      place;
     reason_call_t  *call;
 
     for (place = 0; place < connection->count; place++) {
-        call = reason_pipeline_call(connection, place);
+        call = reason_in_flight_call(connection, place);
         if (place == 0) {
             reason_share_end(connection, call, reason_microseconds() - connection->began);
         }
@@ -109,18 +109,18 @@ reason_pipeline_clear(reason_connection_t *connection)
 
 
 ngx_uint_t
-reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_drop(reason_connection_t *connection, reason_job_t *job)
 {
     ngx_uint_t      place, wanted = 0;
     reason_call_t  *call;
 
-    ctx->connection = NULL;
+    job->connection = NULL;
     for (place = 0; place < connection->count; place++) {
-        call = reason_pipeline_call(connection, place);
-        if (call->ctx == ctx) {
-            call->ctx = NULL;
+        call = reason_in_flight_call(connection, place);
+        if (call->job == job) {
+            call->job = NULL;
         }
-        wanted |= call->ctx != NULL;
+        wanted |= call->job != NULL;
     }
     return wanted;
 }
@@ -128,11 +128,11 @@ reason_pipeline_drop(reason_connection_t *connection, reason_context_t *ctx)
 
 /* May this call be sent behind what the connection is doing? */
 ngx_uint_t
-reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx)
+reason_in_flight_takes(reason_connection_t *connection, reason_job_t *job)
 {
-    reason_call_t  *first = reason_pipeline_call(connection, 0);
+    reason_call_t  *first = reason_in_flight_call(connection, 0);
 
-    return ctx->pipeline && first->pipeline && !first->preparing && connection->prepared[ctx->statement->index]
+    return job->pipeline && first->pipeline && !first->preparing && connection->prepared[job->statement->index]
         && connection->ready && !connection->paused && !connection->ending
         && connection->count < connection->pool->pipeline && connection->cost <= REASON_WAIT
         && ngx_current_msec - connection->since < REASON_STALL
@@ -141,48 +141,48 @@ reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx)
 
 
 reason_connection_t *
-reason_pipeline_find(reason_context_t *ctx)
+reason_in_flight_find(reason_job_t *job)
 {
     ngx_uint_t            i, sharing = 0;
-    reason_pool_t        *pool = ctx->pool;
+    reason_pool_t        *pool = job->pool;
     reason_connection_t  *connection, *best = NULL;
 
-    for (i = 0; ctx->pipeline && i < pool->connection_count; i++) {
+    for (i = 0; job->pipeline && i < pool->connection_count; i++) {
         connection = &pool->connections[i];
-        if (connection->count > 0 && reason_pipeline_takes(connection, ctx)) {
+        if (connection->count > 0 && reason_in_flight_takes(connection, job)) {
             sharing++;
             if (best == NULL || connection->count < best->count) {
                 best = connection;
             }
         }
     }
-    return sharing >= pool->spread || !reason_share_allows(ctx) ? best : NULL;
+    return sharing >= pool->spread || !reason_share_allows(job) ? best : NULL;
 }
 
 
 void
-reason_pipeline_leave(reason_connection_t *connection)
+reason_in_flight_leave(reason_connection_t *connection)
 {
     ngx_uint_t         place;
     reason_call_t     *call;
-    reason_context_t  *ctx;
+    reason_job_t  *job;
 
     for (place = connection->count; place-- > 1; ) {
-        call = reason_pipeline_call(connection, place);
-        ctx = call->ctx;
-        if (ctx != NULL) {
-            call->ctx = NULL;
-            ctx->connection = NULL;
-            ctx->pipeline = 0;
-            reason_metrics_failure(REASON_FAILURE_HELD_UP);
-            reason_pool_wait(ctx, 1);
+        call = reason_in_flight_call(connection, place);
+        job = call->job;
+        if (job != NULL) {
+            call->job = NULL;
+            job->connection = NULL;
+            job->pipeline = 0;
+            reason_counters_failure(REASON_FAILURE_HELD_UP);
+            reason_queue_wait(job, 1);
         }
     }
 }
 
 
 void
-reason_pipeline_stalled(ngx_event_t *event)
+reason_in_flight_stalled(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
     ngx_msec_t            running = ngx_current_msec - connection->since;
@@ -194,8 +194,8 @@ reason_pipeline_stalled(ngx_event_t *event)
         ngx_add_timer(&connection->stall, REASON_STALL - running);
         return;
     }
-    reason_pipeline_leave(connection);
-    if (reason_pipeline_call(connection, 0)->ctx == NULL) {
+    reason_in_flight_leave(connection);
+    if (reason_in_flight_call(connection, 0)->job == NULL) {
         reason_pool_end(connection);
     }
     reason_pool_serve(connection->pool);

@@ -1,7 +1,7 @@
 /*
- * reason_upstream.c: the directive reason_upstream, and what stands in its block.
+ * pg/upstream.c: the directive reason_upstream, and what stands in its block.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 static char *reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf);
 

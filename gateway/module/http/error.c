@@ -1,7 +1,7 @@
 /*
- * reason_error.c: errors of the database and of nginx, as the one error body that clients get.
+ * http/error.c: errors of the database and of nginx, as the one error body that clients get.
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
 typedef struct {
     const char  *sqlstate;      /* whole, or the class */
@@ -112,35 +112,33 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
 void
 reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message, const char *details)
 {
-    ngx_connection_t  *c = ctx->request->connection;
-
     if (ctx->streaming) {
-        reason_answer_abort(ctx);
+        reason_response_abort(ctx);
         return;
     }
-    reason_answer_forget(ctx);
+    reason_response_forget(ctx);
     if (ctx->admitting) {
         /* a body that is not wanted is not asked for either */
         ctx->request->expect_tested = 1;
         ctx->request->keepalive = 0;
         if (ngx_http_discard_request_body(ctx->request) != NGX_OK) {
-            reason_answer_abort(ctx);
+            reason_response_abort(ctx);
             return;
         }
     }
-    ngx_http_finalize_request(ctx->request, reason_error_send(ctx->request, status, code, message, details));
-    reason_request_run_posted(c);
+    reason_response_finish(ctx, reason_error_send(ctx->request, status, code, message, details));
 }
 
 
 void
-reason_error_from_result(reason_context_t *ctx, PGresult *result)
+reason_error_refused(reason_job_t *job, PGresult *result)
 {
     u_char                   *p, *details;
     size_t                    size, object;
     ngx_str_t                 name = ngx_string("reason_request_id");
     const char               *sqlstate, *message, *detail, *hint;
     const reason_sqlstate_t  *entry;
+    reason_context_t         *ctx = (reason_context_t *) job;
     ngx_http_request_t       *r = ctx->request;
     ngx_http_variable_value_t  *id;
 
@@ -198,6 +196,37 @@ reason_error_from_result(reason_context_t *ctx, PGresult *result)
     *p++ = '}';
     *p = '\0';
     reason_error_finish(ctx, entry->status, entry->code, message, (char *) details);
+}
+
+
+void
+reason_error_failed(reason_job_t *job, reason_failure_e failure)
+{
+    ngx_uint_t         status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    const char        *code = "DEPENDENCY", *message;
+    reason_context_t  *ctx = (reason_context_t *) job;
+
+    switch (failure) {
+    case REASON_FAILURE_QUEUE_FULL:
+        message = "the service is overloaded";
+        break;
+    case REASON_FAILURE_CLIENT_SHARE:
+        status = NGX_HTTP_TOO_MANY_REQUESTS;
+        code = "QUOTA";
+        message = "too many requests of this client wait already; nothing was done";
+        break;
+    case REASON_FAILURE_QUEUE_DEADLINE:
+        message = "no database connection became free in time; nothing was done";
+        break;
+    case REASON_FAILURE_QUERY_DEADLINE:
+        status = NGX_HTTP_GATEWAY_TIME_OUT;
+        message = "the database did not answer in time; whether the request took effect is unknown";
+        break;
+    default:
+        message = job->executed ? "the database connection was lost; whether the request took effect is unknown"
+                                : "the database connection was lost; nothing was done";
+    }
+    reason_error_finish(ctx, status, code, message, NULL);
 }
 
 

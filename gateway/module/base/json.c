@@ -1,8 +1,8 @@
 /*
- * reason_json.c: what error bodies need of JSON: escaping text, telling whether a text is an object, and in which record of a
+ * base/json.c: what error bodies need of JSON: escaping text, telling whether a text is an object, and in which record of a
  * batch a place lies.
  */
-#include "ngx_http_reason.h"
+#include "base/reason_base.h"
 
 #define REASON_JSON_DEPTH  16
 

@@ -1,26 +1,27 @@
 /*
- * reason_call.c: calls of SQL functions on one connection: prepare once (unless prepare is off), bind, send, read.
+ * pg/call.c: calls of SQL functions on one connection: prepare once (unless prepare is off), bind, send, read.
  *
  * The statement is SELECT status, headers, body FROM reason.function($1, …), every parameter text.
  * One statement is one transaction. libpq is in pipeline mode always: after each statement comes a Sync, and after its
  * results PGRES_PIPELINE_SYNC.
  */
-#include "ngx_http_reason.h"
+#include "pg/reason_pg.h"
 
 static ngx_int_t reason_call_send(reason_connection_t *connection, reason_call_t *call);
+static ngx_int_t reason_call_pause(reason_connection_t *connection);
 static void reason_call_answered(reason_connection_t *connection);
 
 #define REASON_SWOLLEN  1048576     /* libpq's buffers never shrink: one that held a message of this length goes with its connection */
 
 
 void
-reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
+reason_call_start(reason_connection_t *connection, reason_job_t *job)
 {
-    if (reason_request_bind_body(ctx) != NGX_OK) {
+    if (job->handlers->bind(job) != NGX_OK) {
         reason_pool_feed(connection);
         return;
     }
-    if (reason_call_send(connection, reason_pipeline_push(connection, ctx)) != NGX_OK) {
+    if (reason_call_send(connection, reason_in_flight_push(connection, job)) != NGX_OK) {
         reason_pool_broken(connection, "sending");
     }
 }
@@ -31,7 +32,7 @@ reason_call_send(reason_connection_t *connection, reason_call_t *call)
 {
     int                  left;
     PGconn              *pg = connection->pg;
-    reason_context_t    *ctx = call->ctx;
+    reason_job_t    *job = call->job;
     reason_statement_t  *statement = call->statement;
 
     call->preparing = !connection->prepared[statement->index];
@@ -40,17 +41,17 @@ reason_call_send(reason_connection_t *connection, reason_call_t *call)
             return NGX_ERROR;
         }
     } else {
-        ctx->executed = 1;
+        job->executed = 1;
         if (!(connection->pool->prepare
-              ? PQsendQueryPrepared(pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
-              : PQsendQueryParams(pg, statement->sql, (int) ctx->argument_count, NULL, ctx->values, NULL, NULL, 0))
+              ? PQsendQueryPrepared(pg, statement->name, (int) job->argument_count, job->values, NULL, NULL, 0)
+              : PQsendQueryParams(pg, statement->sql, (int) job->argument_count, NULL, job->values, NULL, NULL, 0))
             || (connection->count == 1 && !PQsetSingleRowMode(pg))
             || !PQpipelineSync(pg))
         {
             return NGX_ERROR;
         }
         connection->swollen |= call->memory >= REASON_SWOLLEN;
-        reason_request_release_body(ctx);
+        job->handlers->sent(job);
     }
 
     left = PQflush(pg);
@@ -84,7 +85,8 @@ reason_call_event(reason_connection_t *connection)
 {
     PGresult          *result;
     reason_call_t     *call;
-    reason_context_t  *ctx;
+    reason_job_t  *job;
+    ngx_int_t          rc;
     PGnotify          *notification;
 
     while ((notification = PQnotifies(connection->pg)) != NULL) {
@@ -104,8 +106,8 @@ reason_call_event(reason_connection_t *connection)
         if (result == NULL) {
             continue;   /* the end of a statement; its Sync follows */
         }
-        call = reason_pipeline_call(connection, 0);
-        ctx = call->ctx;
+        call = reason_in_flight_call(connection, 0);
+        job = call->job;
 
         switch (PQresultStatus(result)) {
 
@@ -123,46 +125,39 @@ reason_call_event(reason_connection_t *connection)
 
         case PGRES_SINGLE_TUPLE:
             connection->swollen |= PQnfields(result) == 3 && PQgetlength(result, 0, 2) >= REASON_SWOLLEN;
-            switch (ctx != NULL ? reason_answer_row(ctx, &result) : NGX_OK) {
-            case NGX_OK:
-                break;
-            case NGX_AGAIN:
-                if (reason_call_pause(connection) == NGX_OK) {
-                    break;
-                }
-                /* fall through */
-            case NGX_ABORT:
+            call->answering = 1;
+            rc = job != NULL ? job->handlers->row(job, &result) : NGX_OK;
+            if (rc == NGX_AGAIN) {
+                rc = reason_call_pause(connection) == NGX_OK ? NGX_OK : NGX_ABORT;
+            }
+            if (rc == NGX_ABORT) {
                 PQclear(result);
-                ctx->connection = NULL;
+                job->connection = NULL;
                 reason_pool_discard(connection);
-                reason_answer_abort(ctx);
+                job->handlers->stopped(job, NGX_ABORT);
                 reason_pool_serve(connection->pool);
                 return;
-            case NGX_DECLINED:
-                call->ctx = NULL;
-                ctx->connection = NULL;
-                reason_answer_range_refused(ctx);
-                break;
-            default:
-                call->ctx = NULL;
-                ctx->connection = NULL;
-                reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+            }
+            if (rc != NGX_OK) {
+                call->job = NULL;
+                job->connection = NULL;
+                job->handlers->stopped(job, rc);
             }
             break;
 
         default:
-            if (ctx == NULL) {
+            if (job == NULL) {
                 break;
             }
-            if (!ctx->has_status && reason_call_is_for_another(call, result)) {
+            if (!call->answering && reason_call_is_for_another(call, result)) {
                 PQclear(result);
                 reason_pool_elsewhere(connection);
                 return;
             }
             /* The answer goes out now; the connection is free when its last result has been read. */
-            call->ctx = NULL;
-            ctx->connection = NULL;
-            reason_error_from_result(ctx, result);
+            call->job = NULL;
+            job->connection = NULL;
+            job->handlers->refused(job, result);
         }
 
         PQclear(result);
@@ -174,10 +169,10 @@ reason_call_event(reason_connection_t *connection)
 static void
 reason_call_answered(reason_connection_t *connection)
 {
-    reason_call_t     *call = reason_pipeline_call(connection, 0);
-    reason_context_t  *ctx = call->ctx;
+    reason_call_t     *call = reason_in_flight_call(connection, 0);
+    reason_job_t  *job = call->job;
 
-    if (call->preparing && ctx != NULL) {
+    if (call->preparing && job != NULL) {
         if (reason_call_send(connection, call) != NGX_OK) {
             reason_pool_broken(connection, "sending");
         }
@@ -189,17 +184,17 @@ reason_call_answered(reason_connection_t *connection)
         reason_pool_broken(connection, "reading");
         return;
     }
-    reason_pipeline_pop(connection);
+    reason_in_flight_pop(connection);
     reason_pool_feed(connection);
-    if (ctx != NULL) {
-        ctx->connection = NULL;
-        reason_answer_end(ctx);
+    if (job != NULL) {
+        job->connection = NULL;
+        job->handlers->end(job);
     }
 }
 
 
 /* Reads no more from the database; it waits in turn when the socket's buffers are full. Not for long: hold_timeout. */
-ngx_int_t
+static ngx_int_t
 reason_call_pause(reason_connection_t *connection)
 {
     connection->paused = 1;
@@ -236,7 +231,7 @@ reason_call_deadline(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
     reason_pool_t        *pool = connection->pool;
-    reason_context_t     *ctx = reason_pipeline_call(connection, 0)->ctx;
+    reason_job_t     *job = reason_in_flight_call(connection, 0)->job;
     ngx_msec_t            running = ngx_current_msec - connection->since;
 
     if (connection->ending) {
@@ -245,12 +240,12 @@ reason_call_deadline(ngx_event_t *event)
         return;
     }
     if (connection->paused) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_SLOW);
+        reason_counters_failure(REASON_FAILURE_CLIENT_SLOW);
         reason_pool_discard(connection);
-        if (ctx != NULL) {
-            ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0, "reason: the client does not keep up with a long answer");
-            ctx->connection = NULL;
-            reason_answer_abort(ctx);
+        if (job != NULL) {
+            ngx_log_error(NGX_LOG_INFO, job->log, 0, "reason: the client does not keep up with a long answer");
+            job->connection = NULL;
+            job->handlers->stopped(job, NGX_ABORT);
         }
         reason_pool_serve(pool);
         return;
@@ -261,13 +256,12 @@ reason_call_deadline(ngx_event_t *event)
         return;
     }
 
-    reason_metrics_failure(REASON_FAILURE_QUERY_DEADLINE);
+    reason_counters_failure(REASON_FAILURE_QUERY_DEADLINE);
     ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: no answer from PostgreSQL in time");
     reason_pool_discard(connection);
-    if (ctx != NULL) {
-        ctx->connection = NULL;
-        reason_error_finish(ctx, NGX_HTTP_GATEWAY_TIME_OUT, "DEPENDENCY",
-                            "the database did not answer in time; whether the request took effect is unknown", NULL);
+    if (job != NULL) {
+        job->connection = NULL;
+        job->handlers->failed(job, REASON_FAILURE_QUERY_DEADLINE);
     }
     reason_pool_serve(pool);
 }
