@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "verify.h"
 
@@ -65,7 +64,7 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
     Bytes id = member_text(document, object, "signerId");
     int64_t revoked_at;
 
-    if (!id.data)
+    if (!id.length)
         return fail(error, "a signer has no signerId");
     if (!is_text(member_text(document, object, "algorithm"), "ed25519"))
         return fail(error, "a signer's algorithm is not ed25519");
@@ -77,11 +76,42 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
     if (!read_time(document, object, "validFrom", &signer->valid_from) ||
         !read_time(document, object, "validTo", &signer->valid_to) ||
         !read_time(document, object, "revokedAt", &revoked_at))
-        return fail(error, "a signer's validFrom or validTo is not a time");
+        return fail(error, "a signer's validFrom, validTo or revokedAt is not a time");
+    if (revoked_at != TIME_NONE && strcmp(signer->status, "revoked") != 0)
+        return fail(error, "a signer has a time of revocation, and is not revoked");
+    /* A key may be revoked as of before it became valid: then nothing that it signed counts. */
+    if (signer->valid_from != TIME_NONE && signer->valid_to != TIME_NONE && signer->valid_to < signer->valid_from &&
+        strcmp(signer->status, "revoked") != 0)
+        return fail(error, "a signer's validTo lies before its validFrom");
     if (revoked_at != TIME_NONE && (signer->valid_to == TIME_NONE || revoked_at < signer->valid_to))
         signer->valid_to = revoked_at;
     signer->id = strndup(id.data, id.length);
     return signer->id != NULL || fail(error, "out of memory");
+}
+
+/*
+ * An id stands for one key. A key that is revoked under one id counts under no other; which of two entries
+ * would be meant, nobody can say.
+ */
+static bool agrees_with_others(const Registry *registry, const Signer *signer, ByteBuffer *error)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        const Signer *other = &registry->signers[i];
+        bool same_key = memcmp(other->public_key, signer->public_key, PUBLIC_KEY_LENGTH) == 0;
+
+        if (strcmp(other->id, signer->id) != 0 &&
+            !(same_key && (strcmp(other->status, "revoked") == 0) != (strcmp(signer->status, "revoked") == 0)))
+            continue;
+        buffer_append_literal(error, "there are two entries of ");
+        if (strcmp(other->id, signer->id) != 0) {
+            buffer_append_literal(error, "one key, of which one is revoked: ");
+            buffer_append(error, other->id, strlen(other->id));
+            buffer_append_literal(error, " and ");
+        }
+        buffer_append(error, signer->id, strlen(signer->id));
+        return false;
+    }
+    return true;
 }
 
 bool registry_read(Registry *registry, const char *text, size_t length, ByteBuffer *error)
@@ -113,8 +143,10 @@ bool registry_read(Registry *registry, const char *text, size_t length, ByteBuff
     }
     if (good) {
         for (const JsonNode *s = json_first(&document, signers); s && good; s = json_next(&document, signers, s)) {
-            good = read_signer(&registry->signers[registry->count], &document, s, error);
-            registry->count += good;
+            Signer *signer = &registry->signers[registry->count];
+
+            good = read_signer(signer, &document, s, error) && agrees_with_others(registry, signer, error);
+            registry->count += signer->id != NULL;
         }
     }
     json_document_free(&document);
