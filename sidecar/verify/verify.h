@@ -14,6 +14,7 @@
 
 #include "core/buffer.h"
 #include "core/json_reader.h"
+#include "core/key_validity.h"
 #include "core/sha256.h"
 
 /* Exit status of the program; a worse one wins when several objects are checked. */
@@ -65,8 +66,6 @@ void safe_text_print(FILE *file, const char *text);
 
 /* ---------------------------------------------------------------- bytes and times */
 
-#define TIME_NONE INT64_MIN
-
 typedef struct {
     const char *data;
     size_t length;
@@ -96,8 +95,7 @@ typedef struct {
     char *id;
     const char *status; /* "active", "retired", "revoked" */
     uint8_t public_key[PUBLIC_KEY_LENGTH];
-    int64_t valid_from; /* TIME_NONE: since ever */
-    int64_t valid_to;   /* TIME_NONE: open */
+    KeyTimes times;
 } Signer;
 
 typedef struct {
@@ -113,7 +111,8 @@ void registry_free(Registry *registry);
 /*
  * Checks an Ed25519 signature over `size` bytes, and that the signer was entitled to make it
  * between the times `earliest` (when what is signed came to be) and `latest` (when the
- * signature is known to have been there). Adds findings; true when all is well.
+ * signature is known to have been there). That the times stated are true is believed, unless
+ * the registry is to refuse revoked keys. Adds findings; true when all is well.
  */
 bool registry_check(const Registry *registry, Report *report, Bytes signer_id, const uint8_t *signature,
                     const uint8_t *message, size_t size, int64_t earliest, int64_t latest);
