@@ -251,6 +251,8 @@ static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *a
     } else
         check_snapshot(&report, registry, options, object, &input);
 
+    if (input.version_asked && input.bytes.length && !input.version.length)
+        report_add(&report, FINDING_NOTE, "object", "the store does not say which version it gave");
     verdict = report_verdict(&report);
     if (options->json) {
         json->length = 0;

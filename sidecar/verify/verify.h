@@ -133,6 +133,9 @@ typedef struct {
     ByteBuffer bytes;
     /* Object metadata that came with it (S3), as text of a JSON object; empty if none. */
     ByteBuffer metadata;
+    /* The version of the object that was asked for, if one was, and the one that the store says it gave. */
+    bool version_asked;
+    ByteBuffer version;
 } Input;
 
 /* False, with the reason in `error`. */
