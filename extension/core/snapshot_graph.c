@@ -89,6 +89,7 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 	const JsonNode *payload = json_member_literal(document, root, "payload");
 	const JsonNode *direction;
 	const JsonNode *depth;
+	const JsonNode *pii;
 	uint8_t		id[UUID_BYTES];
 
 	graph->has_header = true;
@@ -101,6 +102,8 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 		fault(graph, "document", "its id is no UUID");
 	direction = json_member_literal(document, payload, "direction");
 	depth = json_member_literal(document, payload, "depth");
+	pii = json_member_literal(document, payload, "pii_included");
+	graph->may_redact = pii && pii->kind == JSON_FALSE;
 	graph->ancestors = direction && json_string_is(document, direction, "ancestors", 9);
 	if (!graph->ancestors && !(direction && json_string_is(document, direction, "descendants", 11)))
 		fault(graph, "document", "its direction is neither ancestors nor descendants");
@@ -123,6 +126,7 @@ snapshot_graph_node(SnapshotGraph *graph, const JsonDocument *document, const Js
 {
 	uint8_t		id[UUID_BYTES];
 
+	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
 	if (!read_id(document, json_member_literal(document, record, "id"), id))
 		fault(graph, "nodes", "node number %zu has no id that is a UUID", id_count(&graph->nodes) + 1);
 	else if (!append_ascending(&graph->nodes, id))
@@ -134,6 +138,7 @@ snapshot_graph_edge(SnapshotGraph *graph, const JsonDocument *document, const Js
 {
 	uint8_t		ends[LINK_BYTES];
 
+	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
 	if (read_id(document, json_member_literal(document, record, "from"), ends) &&
 		read_id(document, json_member_literal(document, record, "to"), ends + UUID_BYTES))
 		buffer_append(&graph->links, ends, LINK_BYTES);
@@ -146,6 +151,7 @@ snapshot_graph_annotation(SnapshotGraph *graph, const JsonDocument *document, co
 {
 	uint8_t		id[UUID_BYTES];
 
+	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
 	if (read_id(document, json_member_literal(document, record, "target"), id))
 		buffer_append(&graph->targets, id, UUID_BYTES);
 	else
@@ -309,6 +315,8 @@ snapshot_graph_check(SnapshotGraph *graph, void (*pause) (void))
 	if (graph->nodes.failed || graph->links.failed || graph->targets.failed || graph->roots.failed ||
 		node_count >= NOWHERE || edge_count >= NOWHERE)
 		fault(graph, "document", "it is too large for the memory there is");
+	if (graph->redacted && !graph->may_redact)
+		fault(graph, "document", "a record is redacted, and it does not say that personal data are left out");
 	return graph->part == NULL &&
 		all_there(graph, &graph->roots, "roots", "root", pause) &&
 		all_there(graph, &graph->targets, "annotations", "annotation", pause) &&

@@ -7,7 +7,9 @@
  *	- every root is among the nodes, and roots are there once, in order;
  *	- every edge has both its ends, and every annotation its target, among the nodes;
  *	- every node is a root, or is led to from one by at most `depth` edges of the
- *	  document, against their direction for ancestors, along it for descendants.
+ *	  document, against their direction for ancestors, along it for descendants;
+ *	- no record is redacted, unless the document says that personal data are left
+ *	  out: the digest of a redacted one cannot be computed.
  *
  * A signer can sign anything: without this rule a document could carry nodes
  * that have nothing to do with its roots, or hide that it leaves some out.
@@ -31,6 +33,8 @@ typedef struct SnapshotGraph
 	bool		ancestors;
 	uint32_t	depth;
 	bool		has_header;
+	bool		redacted;		/* a record is */
+	bool		may_redact;
 	/* What is wrong first, "" while nothing is; and in which part: "document", "roots", "nodes", "edges", "annotations". */
 	char		fault[200];
 	const char *part;

@@ -20,7 +20,7 @@ static const char *const annotation_members[] = {"author", "createdAt", "divisio
 static const char *const *const members_of[] = {node_members, edge_members, annotation_members};
 
 /* What may stand beside the members of the record. */
-static const char *const companions[] = {"digest", "erased", "payload", "salt", NULL};
+static const char *const companions[] = {"digest", "erased", "payload", "redacted", "salt", NULL};
 
 void record_digest(uint8_t digest[SHA256_LENGTH], const JsonDocument *document, const JsonNode *object,
                    RecordKind kind)
@@ -72,8 +72,10 @@ typedef struct {
     size_t count;
     size_t contents; /* payloads that match their hash */
     size_t withheld; /* payloads that are not there */
+    size_t redacted; /* records that stand here in part: their digest is that of the whole */
     size_t outside;  /* ends of edges, or targets, that are not in the snapshot */
     size_t bad;
+    bool may_redact; /* the document says that it leaves out personal data */
 } Tally;
 
 #define BAD_SHOWN 10
@@ -116,14 +118,23 @@ static bool has_known_members(const JsonDocument *document, const JsonNode *reco
     return true;
 }
 
-static bool digest_matches(const JsonDocument *document, const JsonNode *record, RecordKind kind,
+/* The digest that edges are to name: the record's own, or the stated one of a record that was redacted. */
+static bool digest_matches(const JsonDocument *document, const JsonNode *record, RecordKind kind, Tally *tally,
                            uint8_t digest[SHA256_LENGTH])
 {
     uint8_t stated[SHA256_LENGTH];
 
+    if (!decode_hex(member_text(document, record, "digest"), stated, SHA256_LENGTH)) {
+        record_digest(digest, document, record, kind);
+        return false;
+    }
+    if (tally->may_redact && json_member_literal(document, record, "redacted")) {
+        memcpy(digest, stated, SHA256_LENGTH);
+        tally->redacted++;
+        return true;
+    }
     record_digest(digest, document, record, kind);
-    return decode_hex(member_text(document, record, "digest"), stated, SHA256_LENGTH) &&
-           memcmp(digest, stated, SHA256_LENGTH) == 0;
+    return memcmp(digest, stated, SHA256_LENGTH) == 0;
 }
 
 static void check_content(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record,
@@ -139,6 +150,13 @@ static void check_content(Report *report, Tally *tally, const JsonDocument *docu
         tally->contents++;
     else
         bad_record(report, tally, document, record, check, "has a payload other than its payloadHash says");
+}
+
+static void report_redacted(Report *report, const Tally *tally, const char *check)
+{
+    if (tally->redacted)
+        report_add(report, FINDING_OK, check, "%zu of %zu redacted: their digests are those of the whole records, which are not here",
+                   tally->redacted, tally->count);
 }
 
 /* When it was recorded. Not after the document was made: the database's clock may have been set back in between. */
@@ -188,14 +206,14 @@ static void check_record(Report *report, Tally *tally, const JsonDocument *docum
         bad_record(report, tally, document, record, check, "has a member that no such record has");
     if (!in_order(document, record, previous))
         bad_record(report, tally, document, record, check, "is out of order, or there twice");
-    if (!digest_matches(document, record, kind, digest))
+    if (!digest_matches(document, record, kind, tally, digest))
         bad_record(report, tally, document, record, check, "has a digest that its record does not give");
     check_time(report, tally, document, record, check);
 }
 
-static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index)
+static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index, bool may_redact)
 {
-    Tally tally = {0};
+    Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
 
     for (const JsonNode *n = json_first(document, nodes); n; n = json_next(document, nodes, n)) {
@@ -210,11 +228,12 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
     else
         report_add(report, FINDING_OK, "nodes", "%zu nodes: digests recomputed; %zu payloads match, %zu withheld or erased",
                    tally.count, tally.contents, tally.withheld);
+    report_redacted(report, &tally, "nodes");
 }
 
-static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index)
+static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index, bool may_redact)
 {
-    Tally tally = {0};
+    Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
 
     for (const JsonNode *e = json_first(document, edges); e; e = json_next(document, edges, e)) {
@@ -230,12 +249,13 @@ static void check_edges(Report *report, const JsonDocument *document, const Json
         report_add(report, FINDING_OK, "edges",
                    "%zu edges: digests recomputed, both ends match; %zu ends outside this snapshot", tally.count,
                    tally.outside);
+    report_redacted(report, &tally, "edges");
 }
 
 static void check_annotations(Report *report, const JsonDocument *document, const JsonNode *annotations,
-                              const NodeIndex *index)
+                              const NodeIndex *index, bool may_redact)
 {
-    Tally tally = {0};
+    Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
 
     for (const JsonNode *a = json_first(document, annotations); a; a = json_next(document, annotations, a)) {
@@ -251,6 +271,7 @@ static void check_annotations(Report *report, const JsonDocument *document, cons
         report_add(report, FINDING_OK, "annotations",
                    "%zu annotations: digests recomputed; %zu payloads match, %zu withheld or erased", tally.count,
                    tally.contents, tally.withheld);
+    report_redacted(report, &tally, "annotations");
 }
 
 /* That the records are the graph which the document says they are; see core/snapshot_graph.h. */
@@ -279,6 +300,8 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
     const JsonNode *nodes = json_member_literal(document, payload, "nodes");
     const JsonNode *edges = json_member_literal(document, payload, "edges");
     const JsonNode *annotations = json_member_literal(document, payload, "annotations");
+    const JsonNode *pii = json_member_literal(document, payload, "pii_included");
+    bool may_redact = pii && pii->kind == JSON_FALSE;
     NodeIndex *index;
 
     if (!nodes || nodes->kind != JSON_ARRAY || !edges || edges->kind != JSON_ARRAY ||
@@ -287,10 +310,10 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
         return;
     }
     index = node_index_new();
-    check_nodes(report, document, nodes, index);
-    check_edges(report, document, edges, index);
+    check_nodes(report, document, nodes, index, may_redact);
+    check_edges(report, document, edges, index, may_redact);
     if (annotations)
-        check_annotations(report, document, annotations, index);
+        check_annotations(report, document, annotations, index, may_redact);
     check_graph(report, document, nodes, edges, annotations);
     node_index_free(index);
 }

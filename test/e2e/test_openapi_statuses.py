@@ -132,6 +132,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     assert met.call(("get", "/reason/snapshot/{id}"), path_of("/reason/snapshot/{id}"), None, {
         "If-None-Match": f'"{kernel.get(path_of("/reason/snapshot/{id}"))["hash"]}-metadata"'})[0] == 304
 
+    # 206, 416: parts of a document
+    for template in ("/reason/snapshot/{id}", "/reason/export/{id}"):
+        document = template.replace("{id}", snapshot) + "?format=canonical"
+        assert met.call(("get", template), document, None, {"Range": "bytes=0-9"})[0] == 206
+        assert met.call(("get", template), document, None, {"Range": "bytes=100000000-"})[0] == 416
+
     # 400, 404
     for method, template in met.operations():
         if "{id}" in template:
@@ -202,7 +208,9 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     wait_for(lambda: len(gateway_backends(database)) >= 8)
 
     # 504: PostgreSQL takes longer than the gateway waits
-    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;")):
+    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;"),
+                            share=("client_connections 4;", "client_connections 24;"), heavy=("client_heavy 1;", "client_heavy 24;"),
+                            service=("reserve_service 1;", "reserve_service 4;")):
         wait_for(lambda: len(gateway_backends(database)) >= 24)
         stopped = [stack.pid("pg/postmaster.pid"), *gateway_backends(database)]
         for pid in stopped:

@@ -40,7 +40,7 @@ def holds_together(document):
     return (roots == sorted(set(roots)) and set(roots) <= set(ids) and payload["direction"] in ("ancestors", "descendants")
             and all({e["from"], e["to"]} <= set(ids) for e in payload["edges"])
             and {a["target"] for a in payload.get("annotations", [])} <= set(ids)
-            and reached(payload, roots) == set(ids))
+            and reached(payload, roots) == set(ids) and not (payload["pii_included"] and any("redacted" in n for n in payload["nodes"])))
 
 
 def honest(chance):
@@ -113,12 +113,18 @@ def retarget_annotation(document, chance):
     with_digest(document["payload"]["annotations"][0], ANNOTATION_MEMBERS)
 
 
+def redact_a_record(document, chance):
+    """The digest of the whole record stands beside what is left of it; where nothing says so it could be any."""
+    document["payload"]["nodes"][0].update(author="[redacted]", redacted=True)
+    document["payload"]["pii_included"] = chance.choice([True, False])
+
+
 def nothing(document, chance):
     pass
 
 
 ALTERATIONS = [nothing, drop_node, drop_edge, add_node, add_pair, retarget_edge, move_edge, less_depth, turn_round, other_roots,
-               repeat_root, retarget_annotation]
+               repeat_root, retarget_annotation, redact_a_record]
 
 
 def documents():
