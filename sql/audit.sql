@@ -35,6 +35,15 @@ END
 $$;
 COMMENT ON FUNCTION reason.advance_sealer(bigint, boolean) IS 'Moves the sealer''s mark; with p_renew the next candidate for it is taken.';
 
+CREATE FUNCTION reason.sealed_no(division text) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT least((SELECT coalesce(max(m.decided_no), 0) FROM reason.sealer_state m),
+                 (SELECT h.event_no - 1 FROM reason.halted_chain h WHERE h.division = $1))
+$$;
+COMMENT ON FUNCTION reason.sealed_no(text) IS 'Events of the division up to this number have their place in the chain: the sealer would never come back for them.';
+
 -- ---------------------------------------------------------------- signing
 -- The join over division and seq must go through the index however the statistics of a young
 -- table look: hence enable_seqscan.

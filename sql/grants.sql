@@ -105,6 +105,7 @@ GRANT EXECUTE ON FUNCTION
     reason.verify_all(),
     reason.known_divisions(),
     reason.chain_end(text, bigint),
+    reason.sealed_no(text),
     reason.stray_fault(text),
     reason.rule_faults(),
     reason.guard_faults(),
@@ -116,7 +117,7 @@ GRANT EXECUTE ON FUNCTION
     reason.rfc3339(timestamptz),
     reason.recorded_time(timestamptz)
 TO reason_auditor;
-GRANT SELECT ON reason.audit_events, reason.sealer_state TO reason_auditor;
+GRANT SELECT ON reason.audit_events, reason.sealer_state, reason.mended_event TO reason_auditor;
 GRANT EXECUTE ON FUNCTION
     reason.seal_events(bigint, integer),
     reason.unsigned_seals(integer),
@@ -175,10 +176,11 @@ GRANT EXECUTE ON FUNCTION
     reason.parked_items(),
     reason.set_archive_rule(text, integer, boolean),
     reason.retry_emission(text, text),
-    reason.retry_segment(text, text, bigint)
+    reason.retry_segment(text, text, bigint),
+    reason.mend_chain(text, text)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
-GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.archive_rule, reason.lease TO reason_admin;
+GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.halted_chain, reason.archive_rule, reason.lease TO reason_admin;
 
 -- ---------------------------------------------------------------- snapshots: frozen and verified by auditors, completed by the sidecar
 GRANT EXECUTE ON FUNCTION
