@@ -22,8 +22,8 @@ BEGIN
     END IF;
     SELECT count(*), min(e.ts) INTO waiting, oldest
     FROM reason.audit_event e
-    WHERE e.division = $1 AND e.no > (SELECT coalesce(max(m.decided_no), 0) FROM reason.sealer_state m)
-      AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division);
+    WHERE e.division = $1 AND e.no > (SELECT reason.sealed_no())
+      AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division OFFSET 0);
     SELECT max(k.seq) INTO known_seq
     FROM (SELECT a.last_seq FROM reason.archive_segment a WHERE a.division = $1 AND a.archived_at IS NOT NULL
           UNION ALL SELECT m.seq FROM reason.emission m WHERE m.division = $1) k (seq);

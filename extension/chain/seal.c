@@ -3,15 +3,7 @@
  *		Gives events their place in the chain of their division: seal_events().
  *
  * Writers insert events in any order and commit in another; one sealer orders
- * what it sees.  Numbers up to sealer_state.decided_no need no second look:
- * every transaction that drew one of them has ended, and what it left is sealed.
- *
- * How a number becomes decided: a transaction draws it only when it has its
- * xid.  So whoever drew a number up to H, the sequence's value at some moment, has
- * an xid below X, the next one to be given out after that moment, and has ended
- * once xmin of a later snapshot has come up to X.  (xmax of a snapshot would not
- * do for X: it lies behind the last xid that has ended, below ones that run.)
- * H and X are kept as candidate until that happens.
+ * what it sees.  Where it need not look again, its mark says (mark.c).
  *
  * An event that cannot be read, or is not what a writer can have left, is never
  * sealed, and what comes after it rests on it: the chain of its division halts
@@ -24,14 +16,15 @@
 #include "postgres.h"
 
 #include "chain/event_read.h"
+#include "chain/mark.h"
 #include "core/sha256.h"
 #include "record/index_scan.h"
 #include "record/insert.h"
 #include "record/schema.h"
 
+#include "access/relation.h"
 #include "access/stratnum.h"
 #include "access/table.h"
-#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -42,10 +35,8 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/xid8.h"
 
 PG_FUNCTION_INFO_V1(reason_seal_events);
-PG_FUNCTION_INFO_V1(reason_next_transaction_id);
 
 /* The last seal of a division's chain, which the next continues. */
 typedef struct ChainHead
@@ -66,14 +57,6 @@ typedef struct NumberedScan
 	int64		no;
 } NumberedScan;
 
-typedef struct SealerState
-{
-	int64		decided_no;
-	int64		candidate_no;
-	bool		candidate_decided;	/* all transactions before candidate_xmax have ended */
-	bool		needs_candidate;	/* there is none, or it has served */
-} SealerState;
-
 typedef struct Sealer
 {
 	Snapshot	snapshot;
@@ -82,6 +65,7 @@ typedef struct Sealer
 	EventColumns columns;		/* of events */
 	AuditChecker checker;		/* of what an event says of itself */
 	HTAB	   *heads;
+	List	   *resumed;		/* text *: divisions whose chains had halted, and go on in this pass */
 	SPIPlanPtr	head_plan;
 	RecordInsert inserts;
 	MemoryContext batch_context;	/* values of rows kept back */
@@ -199,7 +183,9 @@ halt(Sealer *sealer, ChainHead *head, int64 no, const EventRow *row)
 	PointerGetDatum(cstring_to_text_with_len(sealer->checker.fault->data, sealer->checker.fault->len))};
 
 	head->halted = true;
-	if (SPI_execute_with_args("INSERT INTO reason.halted_chain (division, event_no, event_id, event_type, fault) VALUES ($1, $2, $3, $4, $5)",
+	if (SPI_execute_with_args("INSERT INTO reason.halted_chain (division, event_no, event_id, event_type, fault) VALUES ($1, $2, $3, $4, $5)"
+							  " ON CONFLICT ON CONSTRAINT halted_chain_pkey DO UPDATE SET event_no = excluded.event_no,"
+							  " event_id = excluded.event_id, event_type = excluded.event_type, fault = excluded.fault, since = excluded.since",
 							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not note that a chain halts");
 	ereport(WARNING,
@@ -231,11 +217,9 @@ resume_halted(Sealer *sealer)
 	for (uint64 i = 0; i < halted->numvals; i++)
 	{
 		bool		isnull;
-		Datum		name = SPI_getbinval(halted->vals[i], halted->tupdesc, 1, &isnull);
 		int64		no = DatumGetInt64(SPI_getbinval(halted->vals[i], halted->tupdesc, 2, &isnull));
-		text	   *division = DatumGetTextPP(name);
+		text	   *division = DatumGetTextPP(SPI_getbinval(halted->vals[i], halted->tupdesc, 1, &isnull));
 		RecordText	key = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
-		Oid			type = TEXTOID;
 		EventRow	row;
 
 		if (audit_scan_seek(&events, no, division) && !read_event(sealer, events.slot, &row))
@@ -243,12 +227,33 @@ resume_halted(Sealer *sealer)
 			head_of(sealer, key)->halted = true;
 			continue;
 		}
-		if (SPI_execute_with_args("DELETE FROM reason.halted_chain WHERE division = $1", 1, &type, &name, NULL, false, 0) != SPI_OK_DELETE)
-			elog(ERROR, "could not note that a chain goes on");
+		sealer->resumed = lappend(sealer->resumed, division);
 		after = Min(after, no - 1);
 	}
 	audit_scan_close(&events);
 	return after;
+}
+
+/* Chains that went on do so to their end, or, when the pass had enough, in the next from where it stopped. */
+static void
+note_resumed(Sealer *sealer, int64 done_no)
+{
+	Oid			types[] = {TEXTOID, INT8OID};
+	ListCell   *cell;
+
+	foreach(cell, sealer->resumed)
+	{
+		text	   *division = lfirst(cell);
+		RecordText	name = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
+		Datum		values[] = {PointerGetDatum(division), Int64GetDatum(done_no)};
+
+		if (head_of(sealer, name)->halted)
+			continue;
+		if (done_no == PG_INT64_MAX)
+			SPI_execute_with_args("DELETE FROM reason.halted_chain WHERE division = $1", 1, types, values, NULL, false, 0);
+		else
+			SPI_execute_with_args("UPDATE reason.halted_chain SET event_no = $2 + 1 WHERE division = $1", 2, types, values, NULL, false, 0);
+	}
 }
 
 /* ---------------------------------------------------------------- sealing */
@@ -368,6 +373,7 @@ seal_from(Sealer *sealer, int64 after, int max_events)
 		}
 		next_row(&sealer->events);
 	}
+	note_resumed(sealer, done_no);
 	finish(sealer);
 	return done_no;
 }
@@ -401,51 +407,6 @@ lock_state(void)
 	execute("SELECT FROM reason.sealer_state FOR UPDATE", SPI_OK_SELECT);
 }
 
-/*
- * Reads the state with the snapshot of the sealing.  A candidate_xmax that this
- * cluster has not reached comes from another cluster and says nothing here.
- */
-static SealerState
-read_state(Snapshot snapshot)
-{
-	SealerState state = {0};
-	HeapTuple	tuple;
-	TupleDesc	desc;
-	bool		isnull;
-	SPIPlanPtr	plan = SPI_prepare("SELECT decided_no, candidate_no,"
-								   " coalesce(candidate_xmax <= pg_catalog.pg_snapshot_xmin(s.now), false),"
-								   " coalesce(candidate_xmax > reason.next_transaction_id(), true)"
-								   " FROM reason.sealer_state, (SELECT pg_catalog.pg_current_snapshot() AS now) s", 0, NULL);
-
-	if (plan == NULL || SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "could not read the state of the sealer");
-	tuple = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	state.decided_no = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-	state.candidate_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-	state.candidate_decided = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
-	state.needs_candidate = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull)) || state.candidate_decided;
-	return state;
-}
-
-static void
-write_state(const SealerState *state)
-{
-	Oid			types[] = {INT8OID, BOOLOID};
-	Datum		values[] = {Int64GetDatum(state->decided_no), BoolGetDatum(state->needs_candidate)};
-
-	if (SPI_execute_with_args("SELECT reason.advance_sealer($1, $2)", lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not write the state of the sealer");
-}
-
-/* next_transaction_id() → xid8: every xid that was given out so far is less */
-Datum
-reason_next_transaction_id(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
-}
-
 /* seal_events(lease_token bigint, max_events integer) → integer */
 Datum
 reason_seal_events(PG_FUNCTION_ARGS)
@@ -453,7 +414,9 @@ reason_seal_events(PG_FUNCTION_ARGS)
 	int64		token = PG_GETARG_INT64(0);
 	int			max_events = PG_GETARG_INT32(1);
 	Sealer		sealer = {0};
-	SealerState state;
+	SealerMark	mark;
+	Relation	sequence;
+	Watermark	began;
 	int64		done_no;
 
 	if (max_events < 1)
@@ -465,19 +428,19 @@ reason_seal_events(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("events are sealed in transactions of isolation level READ COMMITTED")));
 
+	sequence = schema_open_sequence("record_no", AccessShareLock);
+	began = watermarks_note(sequence);
 	SPI_connect();
 	check_lease(token);
 	lock_state();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sealer.snapshot = RegisterSnapshot(GetActiveSnapshot());
-	state = read_state(sealer.snapshot);
-	done_no = seal_from(&sealer, state.decided_no, max_events);
+	sealer_mark_read(&mark, sequence, sealer.snapshot);
+	done_no = seal_from(&sealer, mark.sealed_no, max_events);
 	UnregisterSnapshot(sealer.snapshot);
 	PopActiveSnapshot();
-
-	if (state.candidate_decided)
-		state.decided_no = Max(state.decided_no, Min(state.candidate_no, done_no));
-	write_state(&state);
+	sealer_mark_move(&mark, sequence, began, done_no);
+	relation_close(sequence, AccessShareLock);
 	SPI_finish();
 	PG_RETURN_INT32(sealer.sealed);
 }

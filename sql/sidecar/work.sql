@@ -88,6 +88,8 @@ COMMENT ON FUNCTION reason.snapshot_attempts(uuid) IS 'How often a snapshot was 
 CREATE FUNCTION reason.audit_lag() RETURNS interval
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+SET jit = off
 AS $$
     WITH RECURSIVE chain AS (
         (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
@@ -96,17 +98,18 @@ AS $$
         FROM chain c WHERE c.division IS NOT NULL
     )
     SELECT greatest(interval '0',
-        -- The oldest event without a place: the numbers up to decided_no have theirs.
+        -- The oldest event without a place. OFFSET 0: seals are looked up one by one, not all joined.
         (SELECT clock_timestamp() - e.ts FROM reason.audit_event e
-         WHERE e.no > (SELECT decided_no FROM reason.sealer_state)
-           AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
+         WHERE e.no > (SELECT reason.sealed_no())
+           AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division OFFSET 0)
            AND NOT EXISTS (SELECT FROM reason.halted_chain h WHERE h.division = e.division)
          ORDER BY e.no LIMIT 1),
         -- The first seal of each chain without a signature: signatures have no gaps.
         (SELECT max(clock_timestamp() - s.created_at)
-         FROM chain c
-         JOIN reason.audit_seal s ON s.division = c.division
-          AND s.seq = 1 + coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1), -1)))
+         FROM (SELECT c.division, 1 + coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division
+                                                ORDER BY g.seq DESC LIMIT 1), -1) AS seq
+               FROM chain c OFFSET 0) u,
+              LATERAL (SELECT a.created_at FROM reason.audit_seal a WHERE a.division = u.division AND a.seq = u.seq OFFSET 0) s))
 $$;
 COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet. A chain that has halted does not count: it waits for somebody, and the others do not wait for it.';
 
@@ -413,8 +416,8 @@ AS $$
     FROM (
         SELECT 'seal', count(*), min(q.ts)
         FROM (SELECT e.ts FROM reason.audit_event e
-              WHERE e.no > (SELECT s.decided_no FROM reason.sealer_state s)
-                AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
+              WHERE e.no > (SELECT reason.sealed_no())
+                AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division OFFSET 0)
                 AND NOT EXISTS (SELECT FROM reason.halted_chain h WHERE h.division = e.division)
               UNION ALL
               SELECT s.created_at FROM reason.unsigned_seals(100000) u
