@@ -38,10 +38,10 @@ GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, de
     ON reason.snapshot TO reason_reader;
 
 GRANT EXECUTE ON FUNCTION
-    reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text),
-    reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text),
-    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text),
-    reason.ordered_trace(uuid, text)
+    reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint),
+    reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint),
+    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
+    reason.ordered_trace(uuid, text, bigint)
 TO reason_reader;
 
 -- ---------------------------------------------------------------- reason_auditor: content and proof
