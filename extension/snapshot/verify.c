@@ -4,7 +4,8 @@
  *
  * Each record is checked three ways: it gives the digest that stands beside it;
  * the payload beside it gives its payloadHash; and the row of that id in the
- * graph gives the same record, column by column.
+ * graph gives the same record, column by column.  Together they must be the graph
+ * that the document says it is (core/snapshot_graph.h).
  */
 #include "postgres.h"
 
@@ -13,6 +14,8 @@
 #include "chain/check.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
+#include "core/snapshot_graph.h"
+#include "core/uuid_text.h"
 #include "snapshot/read.h"
 
 #include "executor/spi.h"
@@ -40,7 +43,7 @@ static const char *const annotation_members[] = {
 static const char *const *const members_of[RECORD_KINDS] = {node_members, edge_members, annotation_members};
 
 /* What may stand beside the members of the record. */
-static const char *const companions[] = {"digest", "erased", "payload", "salt", NULL};
+static const char *const companions[] = {"digest", "erased", "payload", "redacted", "salt", NULL};
 
 typedef struct DocumentCheck
 {
@@ -53,6 +56,7 @@ typedef struct DocumentCheck
 	MemoryContext context;		/* reset after each record */
 	int64		counts[RECORD_KINDS];
 	pg_uuid_t	previous_id;
+	SnapshotGraph records;
 } DocumentCheck;
 
 static bool
@@ -134,29 +138,15 @@ check_content(DocumentCheck *check, RecordKind kind, RecordText id)
 static bool
 parse_id(DocumentCheck *check, RecordKind kind, RecordText text_id, pg_uuid_t *id)
 {
-	if (text_id.length != 36)
+	if (!uuid_read_text(text_id.data, text_id.length, id->data))
 		return audit_fault(&check->form, "document: %s number " INT64_FORMAT " has no id", record_kind_names[kind], check->counts[kind]);
-	for (int i = 0, digit = 0; i < 36; i++)
-	{
-		char		c = text_id.data[i];
-
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (c != '-')
-				return audit_fault(&check->form, "document: %s number " INT64_FORMAT " has no id", record_kind_names[kind], check->counts[kind]);
-			continue;
-		}
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return audit_fault(&check->form, "document: %s number " INT64_FORMAT " has no id", record_kind_names[kind], check->counts[kind]);
-		id->data[digit / 2] = (id->data[digit / 2] << 4) | (c <= '9' ? c - '0' : c - 'a' + 10);
-		digit++;
-	}
 	if (check->counts[kind] > 1 && memcmp(&check->previous_id, id, UUID_LEN) >= 0)
 		return audit_fault(&check->form, "document: %s \"%.*s\" is out of order", record_kind_names[kind], (int) text_id.length, text_id.data);
 	check->previous_id = *id;
 	return true;
 }
 
+/* Without the digest the record was redacted: then the row's own is what stands beside it. */
 static void
 check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint8 *digest)
 {
@@ -165,8 +155,34 @@ check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint
 
 	if (!record_read_by_id(&check->rows, kind, id, &stored))
 		audit_fault(&check->graph, "%s \"%s\": its row is missing", record_kind_names[kind], audit_uuid_text(id));
+	else if (digest == NULL)
+	{
+		if (!hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), stored.digest))
+			audit_fault(&check->graph, "%s \"%s\": column digest is not as recorded", record_kind_names[kind], audit_uuid_text(id));
+		else
+			(void) audit_check_stored(&check->graph, &stored);
+	}
 	else
 		(void) audit_check_record(&check->graph, &stored, record, digest);
+}
+
+static void
+add_to_graph(DocumentCheck *check, RecordKind kind)
+{
+	const JsonNode *root = json_root(&check->document);
+
+	switch (kind)
+	{
+		case RECORD_ANNOTATION:
+			snapshot_graph_annotation(&check->records, &check->document, root);
+			break;
+		case RECORD_EDGE:
+			snapshot_graph_edge(&check->records, &check->document, root);
+			break;
+		case RECORD_NODE:
+			snapshot_graph_node(&check->records, &check->document, root);
+			break;
+	}
 }
 
 static void
@@ -197,11 +213,14 @@ check_record(void *argument, RecordKind kind, const char *bytes, size_t length)
 		sha256_of(digest, check->record.data, check->record.length);
 		if (parse_id(check, kind, text_id, &id))
 		{
-			if (!hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), digest))
+			bool		redacted = json_member_literal(&check->document, json_root(&check->document), "redacted") != NULL;
+
+			add_to_graph(check, kind);
+			if (!redacted && !hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), digest))
 				audit_fault(&check->form, "document: %s \"%.*s\" does not give its digest", record_kind_names[kind],
 							(int) text_id.length, text_id.data);
 			else if (check_content(check, kind, text_id) && check->against_graph && check->graph.fault->len == 0)
-				check_row(check, kind, &id, digest);
+				check_row(check, kind, &id, redacted ? NULL : digest);
 		}
 	}
 	MemoryContextSwitchTo(old_context);
@@ -227,7 +246,14 @@ check_header(DocumentCheck *check, const ByteBuffer *header)
 			audit_fault(&check->form, "document: it is not the canonical document of a snapshot");
 		return false;
 	}
+	snapshot_graph_header(&check->records, &check->document, root);
 	return true;
+}
+
+static void
+pause_to_look_up(void)
+{
+	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -267,6 +293,7 @@ reason_check_document(PG_FUNCTION_ARGS)
 	audit_checker_init(&check.graph, &check.rows);
 	json_document_init(&check.document, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&check.record, canonical_realloc, CurrentMemoryContext);
+	snapshot_graph_init(&check.records, canonical_realloc, CurrentMemoryContext);
 
 	snapshot_reader_init(&reader, check_record, &check);
 	if (PG_ARGISNULL(2))
@@ -283,6 +310,8 @@ reason_check_document(PG_FUNCTION_ARGS)
 		audit_fault(&check.form, "document: there is something among the records that is none");
 	if (!complete && check.form.fault->len == 0)
 		audit_fault(&check.form, "snapshot_chunk: a chunk is missing or belongs to another division");
+	if (check.form.fault->len == 0 && !snapshot_graph_check(&check.records, pause_to_look_up))
+		audit_fault(&check.form, "document: %s", check.records.fault);
 	if (check.against_graph)
 		record_reader_close(&check.rows);
 	UnregisterSnapshot(snapshot);

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 STEPS = int(os.environ.get("REASON_AS_OF_STEPS", "400"))
 DIVISION = "late"

@@ -11,7 +11,8 @@ import pathlib
 import psycopg
 import pytest
 
-from conftest import Database, SERVER, create_database, drop_database
+from sealing import Database, create_database, drop_database
+from shared_server import conninfo
 
 NAME = "halted_chains"
 DIVISIONS = ("pglz", "chunk", "utf8", "not_json", "not_canonical", "spaces", "division", "type", "time", "id")
@@ -71,7 +72,7 @@ def damaged():
                                     FROM pg_class WHERE oid = 'reason.audit_event'::regclass""")
     chunk = source.one(f"SELECT chunk_data FROM {oid} WHERE chunk_seq = 1 LIMIT 1")
     source.close()
-    with psycopg.connect(f"{SERVER} dbname=postgres", autocommit=True) as server:
+    with psycopg.connect(conninfo(), autocommit=True) as server:
         server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
         server.execute(f"CREATE DATABASE {NAME} TEMPLATE {NAME}_source STRATEGY FILE_COPY")
         base, = server.execute("SELECT oid FROM pg_database WHERE datname = %s", [NAME]).fetchone()
@@ -89,7 +90,7 @@ def damaged():
     db = Database(NAME)
     yield db, nodes
     drop_database(db)
-    with psycopg.connect(f"{SERVER} dbname=postgres", autocommit=True) as server:
+    with psycopg.connect(conninfo(), autocommit=True) as server:
         server.execute(f"DROP DATABASE {NAME}_source")
 
 

@@ -9,7 +9,8 @@ import random
 import psycopg
 import pytest
 
-from conftest import Database, SERVER
+from sealing import Database
+from shared_server import conninfo
 
 UNDECIDED = int(os.environ.get("REASON_UNDECIDED", "3000"))
 
@@ -26,7 +27,7 @@ def token(db):
 @contextlib.contextmanager
 def held_open(kind, db):
     """A transaction that has its id and does nothing, of each kind that there is."""
-    server = {"another database": f"{SERVER} dbname=postgres"}.get(kind, db.dsn)
+    server = conninfo() if kind == "another database" else db.dsn
     with psycopg.connect(server, autocommit=True) as holder:
         holder.execute("BEGIN")
         if kind == "subtransaction":
