@@ -23,6 +23,7 @@ forms=(
     "REASON_REINDEX_ROUNDS=3 test/trust/test_reindex.py"
     "REASON_TAMPERINGS=10000 test/trust/test_tampering.py -k random"
     "REASON_PARALLEL_EVENTS=20000 test/trust/test_parallel_verify.py"
+    "REASON_REDACTION_CASES=1000 test/trust/test_redaction.py"
     "REASON_TRACE_ROUNDS=1000 test/trace/test_reference.py"
     "REASON_PAGES_SECONDS=300 test/trace/test_pages.py -k busy"
 )
