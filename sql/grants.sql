@@ -210,7 +210,8 @@ GRANT EXECUTE ON FUNCTION
     reason.verify_snapshot(uuid, text, text),
     reason.verify_snapshot_document(text, text, text),
     reason.check_document(bigint, text, text),
-    reason.signature_fault(text, bytea, text, timestamptz, timestamptz),
+    reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean),
+    reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean),
     reason.snapshot_state(reason.snapshot),
     reason.snapshot_row_fault(reason.snapshot, json, bigint, bigint, bigint),
     reason.snapshot_event_fault(json, text)

@@ -32,7 +32,7 @@ read_signers(Verifier *verifier)
 	HASHCTL		control = {.keysize = MAX_SIGNER_BYTES, .entrysize = sizeof(Signer), .hcxt = CurrentMemoryContext};
 
 	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_to, 'infinity'), coalesce(revoked_at, 'infinity')"
+	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_from, '-infinity'), coalesce(valid_to, 'infinity'), status = 'revoked' OR revoked_at IS NOT NULL, coalesce(revoked_at, '-infinity')"
 					" FROM reason.signer ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the signers");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -44,8 +44,10 @@ read_signers(Verifier *verifier)
 		Signer	   *signer = hash_search(verifier->signers, SPI_getvalue(tuple, desc, 1), HASH_ENTER, &found);
 
 		memcpy(signer->key, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), ED25519_KEY_LENGTH);
-		signer->valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
-		signer->revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->times.valid_from = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		signer->times.valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->times.revoked = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
+		signer->times.revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 6, &isnull));
 		signer->number = (int) i;
 		signer->signed_before_revocation = 0;
 	}
@@ -63,11 +65,7 @@ signer_of(Verifier *verifier, RecordText id)
 	return hash_search(verifier->signers, key, HASH_FIND, NULL);
 }
 
-/*
- * A seal is signed after it is made: a key that had ended by then, or whose
- * signatures had ceased to count, cannot have signed it.  That a key became
- * valid later than the event says nothing.
- */
+/* A seal is signed at some time after it is made, and its place in the chain vouches for when that was. */
 static bool
 check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz created_at)
 {
@@ -98,15 +96,22 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 	if (VARSIZE_ANY_EXHDR(signature) != ED25519_SIGNATURE_LENGTH ||
 		!ed25519_verify(signer->key, hash, SHA256_LENGTH, (uint8 *) VARDATA_ANY(signature)))
 		return audit_fault(checker, "audit_signature: column signature is not that of signer \"%s\" over the hash", signer->id);
-	if (created_at >= signer->revoked_at)
-		return audit_fault(checker, "audit_signature: signer \"%s\" was revoked by then, as of %s", signer->id,
-						   timestamptz_to_str(signer->revoked_at));
-	if (created_at > signer->valid_to)
-		return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
-						   timestamptz_to_str(signer->valid_to));
+	switch (key_validity(&signer->times, created_at, KEY_TIME_END, true))
+	{
+		case KEY_REVOKED:
+			return audit_fault(checker, "audit_signature: signer \"%s\" was revoked by then, as of %s", signer->id,
+							   timestamptz_to_str(signer->times.revoked_at));
+		case KEY_NO_LONGER_VALID:
+			return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
+							   timestamptz_to_str(signer->times.valid_to));
+		case KEY_NOT_VALID_YET: /* it can have been signed as late as need be */
+		case KEY_COUNTS:
+			break;
+		case KEY_COUNTED_THEN:
+			signer->signed_before_revocation++;
+			break;
+	}
 	verifier->signed_any = true;
-	if (signer->revoked_at != DT_NOEND)
-		signer->signed_before_revocation++;
 	verifier->at_signature = audit_scan_next(&verifier->signatures);
 	return true;
 }

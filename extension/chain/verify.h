@@ -10,6 +10,7 @@
 #include "chain/check.h"
 #include "chain/ed25519.h"
 #include "core/sha256.h"
+#include "core/key_validity.h"
 
 #include "utils/hsearch.h"
 
@@ -20,8 +21,7 @@ typedef struct Signer
 	char		id[MAX_SIGNER_BYTES];	/* key, terminated */
 	int			number;			/* from 0, in the order of ids: the same in every process of one snapshot */
 	uint8		key[ED25519_KEY_LENGTH];
-	TimestampTz valid_to;		/* DT_NOEND: no end */
-	TimestampTz revoked_at;		/* DT_NOEND: not revoked */
+	KeyTimes	times;
 	int64		signed_before_revocation;
 } Signer;
 

@@ -33,7 +33,7 @@ append_remarks(Verifier *verifier, StringInfo detail)
 	{
 		if (signer->signed_before_revocation > 0)
 			appendStringInfo(detail, "%s" INT64_FORMAT " signatures are by \"%s\", revoked as of %s", detail->len > 0 ? "; " : "",
-							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->revoked_at));
+							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->times.revoked_at));
 	}
 }
 
