@@ -5,7 +5,7 @@
 #   check.sh --fast       what says most in least time
 #
 # test/suites.sh has the suites, test/README.md says what each proves. Ports are free ones, so that several runs and
-# stacks stand side by side; CHECK_PG_PORT, GATEWAY_PORT_BASE and E2E_PORT_BASE fix them.
+# stacks stand side by side; CHECK_PG_PORT fixes that of the server for SQL.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -88,7 +88,6 @@ if [ "${1:-}" = --fast ]; then
     # shellcheck disable=SC2034  # suites.sh asks for it
     fast_e2e=yes
 fi
-export GATEWAY_PORT_BASE=${GATEWAY_PORT_BASE:-$(free_ports 10)} E2E_PORT_BASE=${E2E_PORT_BASE:-$(free_ports 100)}
 if [ $# -gt 0 ]; then
     suites=$*
     (run_suites "$@")

@@ -28,9 +28,11 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sidecar"))
-
-import conftest  # noqa: E402  pylint: disable=wrong-import-position
+from database import Database, SIGNER_ID
+from paths import PG_BIN
+from postgres import server as new_server
+from reason_sidecar import Sidecar
+from wait import wait_for
 
 SECONDS, ROUNDS = (int(argument) for argument in (sys.argv[1:] + ["4", "5"][len(sys.argv) - 1:])[:2])
 CLIENTS = [int(argument) for argument in sys.argv[3:]] or [8, 32]
@@ -63,7 +65,7 @@ def print_latencies(database):
 
 
 def writes_a_second(database, script, clients):
-    program = conftest.PG_BIN / "pgbench"
+    program = PG_BIN / "pgbench"
     output = subprocess.run([program, "-n", "-M", "prepared", "-f", script, "-c", str(clients), "-j", "2", "-T", str(SECONDS),
                              database.server.conninfo(database.name, "postgres")], check=True, capture_output=True, text=True).stdout
     return float(next(line.split("=")[1].split()[0] for line in output.splitlines() if line.startswith("tps")))
@@ -117,7 +119,7 @@ class Bench:
     def sleep(self):
         """Stops the sidecar when it is asleep."""
         for _ in range(100):
-            conftest.wait_for(lambda: self.database.value(DOORBELL) == 1, 10, "the sidecar's sleep")
+            wait_for(lambda: self.database.value(DOORBELL) == 1, 10, "the sidecar's sleep")
             self.sidecar.signal(signal.SIGSTOP)
             time.sleep(0.05)
             if self.database.value(DOORBELL) == 1:
@@ -140,7 +142,7 @@ class Bench:
 
 
 def main():
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, new_server("fsync = on\nmax_connections = 60") as server:
         directory = pathlib.Path(name)
         key = directory / "key.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
@@ -149,11 +151,10 @@ def main():
         script = directory / "write.sql"
         script.write_text(SCRIPT)
         (directory / "store").mkdir()
-        server = conftest.Server(durable=True)
-        database = conftest.Database(server, "bench", public)
-        sidecar = conftest.Sidecar(directory, {
+        database = Database(server, "bench", public)
+        sidecar = Sidecar(directory, {
             "database": {"conninfo": server.conninfo("bench", "sidecar")},
-            "signer": {"id": conftest.SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"}}).start()
+            "signer": {"id": SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"}}).start()
         print_latencies(database)
         print(f"Node writes a second, {ROUNDS} rounds of {SECONDS} s each; ratios: median (least-most)")
         print("clients " + " ".join(f"{way:>9}" for way in WAYS) + "  " + " ".join(f"{one + '/' + other:<18}" for one, other in RATIOS) + "  µs/event events/turn")
@@ -163,8 +164,6 @@ def main():
             bench.measure(clients)
         sidecar.stop()
         database.connection.close()
-        server.stop("immediate")
-        subprocess.run(["rm", "-rf", server.directory], check=True)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ import uuid
 
 import pytest
 
-from test_gateway import raw
-from test_resilience import wait_for
-from test_snapshot import stored_file
+from raw_https import raw
+from stack import stored_file
+from wait import wait_for
 
 MICROSECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 TIMES = {"ts", "createdAt", "timestamp", "time", "completedAt", "created_at", "validFrom", "validTo"}

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from wait import wait_for
 
 
 def at_once(stack, count, path):

@@ -83,7 +83,7 @@ def script_comments(text, mark):
 
 
 def all_comments():
-    for path in tracked("extension/*.[ch]", "sidecar/*.[ch]", "gateway/module/*.[ch]", "test/*.[ch]"):
+    for path in tracked("extension/*.[ch]", "sidecar/*.[ch]", "gateway/*.[ch]", "test/*.[ch]"):
         for number, comment in comments_of(text_of(path)):
             yield path, number, comment
     for path in tracked("sql/*.sql"):

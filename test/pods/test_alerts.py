@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import yaml
 
-from image import ROOT
+from paths import ROOT
 
 RULES = ROOT / "charts" / "reasoning-graph" / "files" / "alerts.yaml"
 # in minutes

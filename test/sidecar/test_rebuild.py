@@ -9,16 +9,18 @@ import subprocess
 import psycopg
 import pytest
 
-from conftest import SIDECAR, SIGNER_ID, Database, Server, Sidecar, wait_for
-from test_restore import SAFE_MODE, archiving, chain, settle  # noqa: F401 (a fixture)
+import postgres
+from database import Database, SIGNER_ID
+from paths import SIDECAR
+from reason_sidecar import Sidecar
+from restored import SAFE_MODE, chain, settle
+from wait import wait_for
 
 
 @pytest.fixture(scope="module")
 def server():
-    running = Server()
-    yield running
-    running.stop("immediate")
-    shutil.rmtree(running.directory, ignore_errors=True)
+    with postgres.server("max_connections = 60") as running:
+        yield running
 
 
 def empty(server, name):
@@ -57,7 +59,7 @@ def archive(server, keys, tmp_path_factory):
 
 
 @pytest.fixture
-def lost(archiving, archive, tmp_path):  # noqa: F811
+def lost(archiving, archive, tmp_path):
     """A copy of it for each test."""
     left, registry, known = archive
     for name in ("archive", "store"):

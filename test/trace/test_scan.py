@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 ROUNDS = max(4, int(os.environ.get("REASON_TRACE_ROUNDS", "120")) // 10)
 COLUMNS = ["step", "depth", "node_id", "edge_id", "parent_id", "cycle"]

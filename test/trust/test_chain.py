@@ -7,7 +7,8 @@ import threading
 import psycopg
 import pytest
 
-from conftest import Database, Signer
+from sealing import Database
+from signer import Signer
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ new fails this test until it says here how it is called, and makes its event kno
 """
 import contextlib
 import json
-import pathlib
 import re
 import socket
 import subprocess
@@ -16,9 +15,10 @@ import time
 import psycopg
 import pytest
 
-from conftest import PORT, Signer
+from paths import SIDECAR
+from shared_server import conninfo
+from signer import Signer
 
-SIDECAR = pathlib.Path(__file__).resolve().parents[2] / "sidecar" / "reason-sidecar"
 A, B, C, D, E, LATE = (f"00000000-0000-7000-8000-00000000000{n}" for n in range(1, 7))
 NOTE, POLICY, TRACE = "11111111-1111-7111-8111-111111111111", "22222222-2222-7222-8222-222222222222", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 
@@ -191,7 +191,7 @@ class Sidecar:
             port = listener.getsockname()[1]
         self.target = f"file://{directory}/archive"
         self.path = directory / f"{database.name}.conf"
-        self.path.write_text(f"[database]\nconninfo = host=127.0.0.1 port={PORT} user=postgres dbname={database.name}\n"
+        self.path.write_text(f"[database]\nconninfo = {conninfo(database.name)}\n"
                              f"[signer]\nid = key-1\ntype = local\nkey_file = {directory}/key.pem\n[store]\nurl = file://{directory}/store\n"
                              f"[archive]\nurl = {self.target}\ninterval_s = 1\n[metrics]\nport = {port}\n")
         self.options = options

@@ -129,7 +129,6 @@ def test_of_very_many_faults_the_first_are_named(state):
 # ---------------------------------------------------------------- guards
 
 
-
 def test_every_trigger_that_is_switched_off_is_named(state):
     triggers = state("SELECT tgname, tgrelid::regclass::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
                      " WHERE c.relnamespace = 'reason'::regnamespace AND NOT tgisinternal")
