@@ -1,6 +1,9 @@
 /*
  * base/json.c: what error bodies need of JSON: escaping text, telling whether a text is an object, and in which record of a
  * batch a place lies.
+ *
+ * The strict reader of extension/core is not used for it: nginx loads modules with RTLD_GLOBAL, where the 21 names that it would
+ * bring along (buffer_init, json_read, …) could be taken for those of another module.
  */
 #include "base/reason_base.h"
 
