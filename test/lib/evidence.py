@@ -175,3 +175,8 @@ class World:
         result = self.run("--json", *arguments)
         assert result.returncode == expected, result.stdout + result.stderr
         return json.loads(result.stdout)
+
+
+def wrong(report):
+    """Names of the checks that found something wrong."""
+    return {c["check"] for c in report["checks"] if c["result"] == "wrong"}

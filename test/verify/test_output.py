@@ -5,7 +5,9 @@ import subprocess
 import unicodedata
 
 import pytest
-from test_verify import PROGRAM, UNCHECKED, make_chain, make_document, world, write_lines  # noqa: F401
+
+from evidence import UNCHECKED, make_chain, make_document, write_lines
+from paths import VERIFY
 
 STEERING = ["\x1b[2J\x1b[1;1Hverified: all", "\r", "\x08\x08", "\x07", "\x7f", "\x9b2J", "\x85", "\u061c", "\u200b", "\u200e", "\u202e", "\u2066", "\u2028", "\ufeff",
             "\u00ad", "\U000e0041"]
@@ -15,7 +17,7 @@ def is_safe(text):
     return all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs", "Cn") for c in text)
 
 
-def places(world, text):  # noqa: F811
+def places(world, text):
     """Objects that hold the text where the verifier repeats it, and options that do."""
     yield [world.snapshot(make_document(), **{"signer-id": text})]
     yield [world.snapshot(make_document(), **{"snapshot-id": text})]
@@ -43,10 +45,10 @@ def places(world, text):  # noqa: F811
 
 
 @pytest.mark.parametrize("text", STEERING, ids=ascii)
-def test_a_terminal_is_not_steered(world, text):  # noqa: F811
+def test_a_terminal_is_not_steered(world, text):
     for arguments in places(world, text):
         for more in ([], ["--json"], ["--quiet"]):
-            ended = subprocess.run([PROGRAM, "--registry", world.directory / "signers.json", *more, *arguments], capture_output=True, check=False)
+            ended = subprocess.run([VERIFY, "--registry", world.directory / "signers.json", *more, *arguments], capture_output=True, check=False)
             assert ended.returncode in (1, 2), arguments
             assert is_safe(ended.stdout.decode()), (arguments, ended.stdout)
             assert is_safe(ended.stderr.decode()), (arguments, ended.stderr)
@@ -54,7 +56,7 @@ def test_a_terminal_is_not_steered(world, text):  # noqa: F811
                 json.loads(line)
 
 
-def test_what_can_be_seen_is_printed_as_it_is(world):  # noqa: F811
+def test_what_can_be_seen_is_printed_as_it_is(world):
     path = world.directory / "Gutachten – 判定 ✓ é.json"
     ended = world.run(path)
     assert str(path) in ended.stdout
@@ -63,21 +65,21 @@ def test_what_can_be_seen_is_printed_as_it_is(world):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9", b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"cut \xe2\x82", b"\xf8\x88\x80\x80\x80"])
-def test_json_is_valid_whatever_a_file_is_called(world, name):  # noqa: F811
+def test_json_is_valid_whatever_a_file_is_called(world, name):
     path = os.fsencode(world.directory) + b"/" + name
     for more in ([], ["--json"]):
-        ended = subprocess.run([PROGRAM, "--registry", world.directory / "signers.json", *more, path], capture_output=True, check=False)
+        ended = subprocess.run([VERIFY, "--registry", world.directory / "signers.json", *more, path], capture_output=True, check=False)
         assert ended.returncode == UNCHECKED
         assert is_safe(ended.stdout.decode("utf-8", "strict"))
         assert json.loads(ended.stdout)["object"] if more else b"\\x" in ended.stdout
 
 
-def test_json_keeps_what_was_said(world):  # noqa: F811
+def test_json_keeps_what_was_said(world):
     text = 'a"b\\c\u202e\U000e0041\U0001f600\x1f/'
     report = world.check(1, world.snapshot(dict(make_document(), **{text: 1})))
     assert f'has the unknown member "{text}"' in [c["detail"] for c in report["checks"]]
 
 
-def test_a_name_that_is_cut_stays_valid(world):  # noqa: F811
+def test_a_name_that_is_cut_stays_valid(world):
     for length in range(30, 70):
         world.check(1, world.snapshot(dict(make_document(), id="x" + "€" * length, **{"y" * (length % 4) + "€" * length: 1})))

@@ -3,18 +3,19 @@ import base64
 import json
 
 import pytest
-from test_verify import REFUSED, UNCHECKED, VERIFIED, make_document, world, wrong  # noqa: F401
+
+from evidence import REFUSED, UNCHECKED, VERIFIED, make_document, wrong
 
 
 @pytest.fixture
-def path(world):  # noqa: F811
+def path(world):
     return world.snapshot(make_document())
 
 
 @pytest.mark.parametrize("change", [
     {}, {"status": "revoked"}, {"publicKey": None}, {"validFrom": "2026-11-01T00:00:00Z"}, {"status": "retired", "validTo": "2026-12-01T00:00:00Z"}])
 @pytest.mark.parametrize("first", [True, False])
-def test_two_entries_of_one_id_are_refused(world, path, change, first):  # noqa: F811
+def test_two_entries_of_one_id_are_refused(world, path, change, first):
     own, other = world.signer.entry(), world.other.entry(signerId="kernel-1")
     second = dict(own, **change)
     if "publicKey" in change:
@@ -25,7 +26,7 @@ def test_two_entries_of_one_id_are_refused(world, path, change, first):  # noqa:
 
 
 @pytest.mark.parametrize("revoked, other", [("kernel-1", "active"), ("again", "active"), ("again", "retired")])
-def test_a_revoked_key_counts_under_no_other_name(world, path, revoked, other):  # noqa: F811
+def test_a_revoked_key_counts_under_no_other_name(world, path, revoked, other):
     entries = [world.signer.entry(), dict(world.signer.entry(), signerId="again")]
     for entry in entries:
         entry["status"] = "revoked" if entry["signerId"] == revoked else other
@@ -50,18 +51,18 @@ def test_a_revoked_key_counts_under_no_other_name(world, path, revoked, other): 
     ({"algorithm": "Ed25519"}, "algorithm is not"),
     ({"publicKey": base64.b64encode(bytes(32)).decode()}, "publicKey is not"),
 ])
-def test_an_entry_that_contradicts_itself_is_refused(world, path, change, said):  # noqa: F811
+def test_an_entry_that_contradicts_itself_is_refused(world, path, change, said):
     world.registry(world.signer.entry(**change))
     ended = world.run(path)
     assert ended.returncode == UNCHECKED and said in ended.stderr
 
 
-def test_nothing_counts_of_a_key_that_was_revoked_as_of_before_it_was_valid(world, path):  # noqa: F811
+def test_nothing_counts_of_a_key_that_was_revoked_as_of_before_it_was_valid(world, path):
     world.registry(world.signer.entry(status="revoked", validFrom="2026-11-01T00:00:00Z", validTo="2026-10-01T00:00:00Z"))
     assert wrong(world.check(REFUSED, path)) == {"signer"}
 
 
-def test_duplicate_members_of_an_entry_are_refused(world, path):  # noqa: F811
+def test_duplicate_members_of_an_entry_are_refused(world, path):
     text = json.dumps({"signers": [world.signer.entry(status="revoked")]})
     (world.directory / "signers.json").write_text(text.replace('"status"', '"status": "active", "status"'))
     ended = world.run(path)

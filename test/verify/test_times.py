@@ -2,8 +2,8 @@
 import datetime
 
 import pytest
-from test_verify import (EDGE_MEMBERS, NODE_MEMBERS, REFUSED, VERIFIED, make_chain, make_document, make_event,  # noqa: F401
-                         make_node, with_digest, world, write_lines, wrong)
+
+from evidence import EDGE_MEMBERS, NODE_MEMBERS, REFUSED, VERIFIED, make_chain, make_document, make_event, with_digest, write_lines, wrong
 
 NO_TIMES = ["2026-02-31T00:00:00Z", "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z",
             "2026-00-10T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-32T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
@@ -18,7 +18,7 @@ def ahead(**more):
 
 
 @pytest.mark.parametrize("text", NO_TIMES)
-def test_a_day_that_never_was_is_no_time(world, text):  # noqa: F811
+def test_a_day_that_never_was_is_no_time(world, text):
     report = world.check(REFUSED, world.snapshot(make_document(), ts=text))
     assert wrong(report) <= {"metadata", "document"} and wrong(report)
     document = make_document()
@@ -31,7 +31,7 @@ def test_a_day_that_never_was_is_no_time(world, text):  # noqa: F811
 
 
 @pytest.mark.parametrize("text", TIMES)
-def test_every_day_of_the_calendar_is_a_time(world, text):  # noqa: F811
+def test_every_day_of_the_calendar_is_a_time(world, text):
     world.registry(world.signer.entry(validFrom=text, validTo=None))
     report = world.check(REFUSED, world.snapshot(make_document(), ts=text))
     # It lies before the document; that it could be read shows in what is said of it
@@ -39,14 +39,14 @@ def test_every_day_of_the_calendar_is_a_time(world, text):  # noqa: F811
 
 
 @pytest.mark.parametrize("more", [{"hours": 1}, {"days": 400}, {"minutes": 1}])
-def test_what_was_signed_in_the_future_is_refused(world, more):  # noqa: F811
+def test_what_was_signed_in_the_future_is_refused(world, more):
     report = world.check(REFUSED, world.snapshot(make_document(), ts=ahead(**more)))
     assert wrong(report) == {"metadata"}
     assert "in the future" in [c["detail"] for c in report["checks"] if c["result"] == "wrong"][0]
 
 
 @pytest.mark.parametrize("kind, members", [("nodes", NODE_MEMBERS), ("edges", EDGE_MEMBERS)])
-def test_what_was_recorded_in_the_future_is_refused(world, kind, members):  # noqa: F811
+def test_what_was_recorded_in_the_future_is_refused(world, kind, members):
     document = make_document()
     record = document["payload"][kind][-1]
     record["createdAt"] = ahead(hours=1)
@@ -58,18 +58,18 @@ def test_what_was_recorded_in_the_future_is_refused(world, kind, members):  # no
     assert wrong(world.check(REFUSED, world.snapshot(document))) == {kind}
 
 
-def test_a_document_from_the_future_is_refused(world):  # noqa: F811
+def test_a_document_from_the_future_is_refused(world):
     document = make_document()
     document["created_at"] = ahead(hours=1)
     assert wrong(world.check(REFUSED, world.snapshot(document, ts=ahead(hours=1)))) == {"document", "metadata"}
     assert wrong(world.check(REFUSED, world.envelope(document))) == {"document"}
 
 
-def test_an_event_from_the_future_is_refused(world):  # noqa: F811
+def test_an_event_from_the_future_is_refused(world):
     chain, _ = make_chain(world.signer)
     make_event(world.signer, chain, {"eventType": "safemode.entered", "ts": ahead(hours=1)})
     assert wrong(world.check(REFUSED, write_lines(world.directory / "0-7.jsonl", chain))) == {"payload", "events"}
 
 
-def test_clocks_may_differ_a_little(world):  # noqa: F811
+def test_clocks_may_differ_a_little(world):
     world.check(VERIFIED, world.snapshot(make_document(), ts=ahead(milliseconds=0)))

@@ -9,12 +9,8 @@ import subprocess
 
 import pytest
 
-from evidence import ANNOTATION_MEMBERS, EDGE_MEMBERS, REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, make_event, sha256, with_digest, write_lines
+from evidence import ANNOTATION_MEMBERS, EDGE_MEMBERS, REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, make_event, sha256, with_digest, write_lines, wrong
 from paths import VERIFY
-
-
-def wrong(report):
-    return {c["check"] for c in report["checks"] if c["result"] == "wrong"}
 
 
 def test_a_snapshot_with_its_metadata_is_verified(world):
