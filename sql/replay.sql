@@ -23,6 +23,7 @@ AS $$
         WHEN 'archiveRule.changed' THEN '{"archiveRule": ["division", "retainDays", "legalHold"]}'
         WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"]}'
         WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
+        WHEN 'event.mended' THEN '{"mended": ["eventId", "division", "eventType", "fault", "outcome", "by", "reason", "foundHash"]}'
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
         WHEN 'policy.denied' THEN '{"denied": ["action", "records", "types"],

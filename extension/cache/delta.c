@@ -232,6 +232,9 @@ add_extra_nodes(void *argument, const GraphEntry *entries, int count)
 
 		if (view->filter && view->filter->asked->has_as_of && entries[i].record.created_at > view->filter->asked->as_of)
 			continue;
+		if (view->filter && view->filter->asked->sealed &&
+			!graph_sealed_shows(view->filter->asked->sealed, unknown->numbers[entries[i].position]))
+			continue;
 		/* graph_cache_read_delta() made room for all. */
 		node->no = unknown->numbers[entries[i].position];
 		node->created_at = entries[i].record.created_at;

@@ -11,6 +11,7 @@
 #include "chain/verify.h"
 #include "canonical/backend.h"
 #include "chain/ed25519.h"
+#include "chain/event_form.h"
 #include "core/sha256.h"
 
 #include "access/htup_details.h"
@@ -126,82 +127,12 @@ is_hash(bytea *value, const uint8 *hash)
 }
 
 static bool
-same_text(RecordText value, const char *data, size_t length)
-{
-	return value.data && value.length == length && memcmp(value.data, data, length) == 0;
-}
-
-/* A column is not what the payload says; the event is named as the payload names it. */
-static bool
-column_fault(Verifier *verifier, const char *column)
-{
-	const JsonDocument *event = &verifier->checker.event;
-	RecordText	id = audit_member_text(event, json_root(event), "id");
-
-	return audit_fault(&verifier->checker, "audit_event \"%.*s\": column %s is not what the payload says",
-					   (int) id.length, id.data ? id.data : "", column);
-}
-
-/* A member that repeats a column, as its canonical text. */
-static bool
-check_member(Verifier *verifier, const char *member, const char *column)
-{
-	const JsonDocument *event = &verifier->checker.event;
-	const JsonNode *value = json_member(event, json_root(event), member, strlen(member));
-	const ByteBuffer *expected = &verifier->scratch;
-
-	if (value && json_raw_length(value) == expected->length &&
-		memcmp(json_raw(event, value), expected->data, expected->length) == 0)
-		return true;
-	return column_fault(verifier, column);
-}
-
-static bool
-check_columns(Verifier *verifier, TupleTableSlot *slot, const pg_uuid_t *id, TimestampTz ts)
-{
-	const JsonDocument *event = &verifier->checker.event;
-	ByteBuffer *scratch = &verifier->scratch;
-
-	scratch->length = 0;
-	record_write_uuid(scratch, id);
-	if (!check_member(verifier, "id", "id"))
-		return false;
-	if (TIMESTAMP_NOT_FINITE(ts))
-		return column_fault(verifier, "ts");
-	scratch->length = 0;
-	record_write_timestamp(scratch, ts);
-	if (!check_member(verifier, "ts", "ts"))
-		return false;
-	if (!same_text(audit_member_text(event, json_root(event), "division"),
-				   VARDATA_ANY(verifier->division), VARSIZE_ANY_EXHDR(verifier->division)))
-		return column_fault(verifier, "division");
-	return true;
-}
-
-static bool
-check_payload(Verifier *verifier, text *payload)
-{
-	AuditChecker *checker = &verifier->checker;
-	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
-	JsonError	error;
-
-	if (!json_read(&checker->event, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), &limits, &error))
-		return audit_fault(checker, "audit_event: column payload is not JSON that can have been recorded: %s", error.message);
-	if (json_root(&checker->event)->kind != JSON_OBJECT || !(json_root(&checker->event)->flags & JSON_CANONICAL))
-		return audit_fault(checker, "audit_event: column payload is not canonical JSON");
-	return true;
-}
-
-static bool
 check_event(Verifier *verifier, int64 no)
 {
 	AuditChecker *checker = &verifier->checker;
 	TupleTableSlot *slot = verifier->events.slot;
-	RecordText	event_type;
-	pg_uuid_t	id;
-	text	   *payload;
+	EventRow	row;
 	uint8		hash[SHA256_LENGTH];
-	TimestampTz ts;
 	TimestampTz created_at;
 	TupleTableSlot *seal = verifier->seals.slot;
 	bytea	   *sealed_hash = DatumGetByteaPP(audit_scan_value(seal, verifier->seal_hash));
@@ -209,25 +140,25 @@ check_event(Verifier *verifier, int64 no)
 
 	if (!audit_scan_seek(&verifier->events, no, verifier->division))
 		return audit_fault(checker, "audit_event: the event with no " INT64_FORMAT " is missing", no);
-	id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
-	ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
-	event_type = audit_scan_text_value(slot, verifier->event_event_type);
-	payload = DatumGetTextPP(audit_scan_value(slot, verifier->event_payload));
+	row.id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
+	row.ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
+	row.event_type = audit_scan_text_value(slot, verifier->event_event_type);
+	row.division.data = VARDATA_ANY(verifier->division);
+	row.division.length = VARSIZE_ANY_EXHDR(verifier->division);
+	row.payload = audit_scan_text_value(slot, verifier->event_payload);
 
-	sha256_of_two(hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), verifier->hash, first ? 0 : SHA256_LENGTH);
+	sha256_of_two(hash, row.payload.data, row.payload.length, verifier->hash, first ? 0 : SHA256_LENGTH);
 	if (!is_hash(sealed_hash, hash))
-		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&id));
-	if (!check_payload(verifier, payload) || !check_columns(verifier, slot, &id, ts))
+		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&row.id));
+	if (!audit_check_form(checker, &row))
 		return false;
-	if (!same_text(audit_member_text(&checker->event, json_root(&checker->event), "eventType"), event_type.data, event_type.length))
-		return column_fault(verifier, "event_type");
 
-	created_at = first || ts > verifier->created_at ? ts : verifier->created_at + 1;
+	created_at = first || row.ts > verifier->created_at ? row.ts : verifier->created_at + 1;
 	if (DatumGetTimestampTz(audit_scan_value(seal, verifier->seal_created_at)) != created_at)
 		return audit_fault(checker, "audit_seal: column created_at does not follow from the event's time");
 	memcpy(verifier->hash, hash, SHA256_LENGTH);
 	verifier->created_at = created_at;
-	return audit_check_subject(checker, event_type, no, &id);
+	return audit_check_subject(checker, row.event_type, no, &row.id);
 }
 
 /* The seal that is next: its place, its predecessor, its event, its signature. */
@@ -277,7 +208,6 @@ open_tables(Verifier *verifier)
 	verifier->seal_created_at = audit_scan_column(table, "created_at");
 	table = verifier->events.heap;
 	verifier->event_id = audit_scan_column(table, "id");
-	verifier->event_division = audit_scan_column(table, "division");
 	verifier->event_event_type = audit_scan_column(table, "event_type");
 	verifier->event_ts = audit_scan_column(table, "ts");
 	verifier->event_payload = audit_scan_column(table, "payload");
@@ -363,7 +293,6 @@ audit_verifier_open(Verifier *verifier, text *division, bool whole)
 	verifier->division = division;
 	verifier->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	verifier->event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
-	buffer_init(&verifier->scratch, canonical_realloc, CurrentMemoryContext);
 	record_reader_open(&verifier->reader, verifier->snapshot, division);
 	audit_checker_init(&verifier->checker, &verifier->reader);
 	/* Over a whole chain each node is checked at its own event. */

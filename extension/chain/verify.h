@@ -40,7 +40,6 @@ typedef struct Verifier
 				seal_hash,
 				seal_created_at;
 	AttrNumber	event_id,
-				event_division,
 				event_event_type,
 				event_ts,
 				event_payload;
@@ -50,7 +49,6 @@ typedef struct Verifier
 	HTAB	   *signers;		/* of Signer */
 	RecordReader reader;
 	AuditChecker checker;
-	ByteBuffer	scratch;
 	MemoryContext event_context;	/* reset after each event */
 
 	/* the last good event */

@@ -4,6 +4,7 @@ import uuid
 
 import psycopg
 
+from fresh_database import create_database
 from wait import wait_for
 
 SIGNER_ID = "test-signer"
@@ -15,10 +16,8 @@ class Database:
     def __init__(self, server, name, public_key):
         self.server = server
         self.name = name
-        with psycopg.connect(server.conninfo("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+        create_database(server.conninfo, name)
         self.connection = self.connect()
-        self.connection.execute("CREATE EXTENSION reasoning_graph")
         self.connection.execute("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sidecar') THEN "
                                 "CREATE ROLE sidecar LOGIN IN ROLE reason_sidecar; END IF; END $$")
         self.connection.execute("SELECT reason.add_signer(%s, %s)", (SIGNER_ID, public_key))

@@ -132,6 +132,11 @@ def write_lines(path, lines):
     return path
 
 
+def wrong(report):
+    """Which checks of a report say that something is wrong."""
+    return {c["check"] for c in report["checks"] if c["result"] == "wrong"}
+
+
 class World:
     """A directory with a registry, and objects to check."""
 
@@ -175,8 +180,3 @@ class World:
         result = self.run("--json", *arguments)
         assert result.returncode == expected, result.stdout + result.stderr
         return json.loads(result.stdout)
-
-
-def wrong(report):
-    """Names of the checks that found something wrong."""
-    return {c["check"] for c in report["checks"] if c["result"] == "wrong"}

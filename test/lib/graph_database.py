@@ -5,6 +5,7 @@ import uuid
 
 import psycopg
 
+from fresh_database import create_database, drop_database
 from shared_server import conninfo
 from wait import wait_for
 
@@ -23,10 +24,6 @@ def build_cache(db):
 @contextlib.contextmanager
 def new_database():
     name = f"trace_{uuid.uuid4().hex[:12]}"
-    with connect("postgres") as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    with connect(name) as connection:
-        connection.execute("CREATE EXTENSION reasoning_graph")
+    create_database(conninfo, name)
     yield name
-    with connect("postgres") as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    drop_database(conninfo, name)

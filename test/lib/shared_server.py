@@ -1,6 +1,7 @@
 """The one server that the suites of SQL share: that of REASON_TEST_PORT, or one that is started for this run.
 
-A suite asks for it once, by its fixture; port() and conninfo() are of that server from then on.
+A suite asks for it once, by its fixture; port() and conninfo() are of that server from then on. REASON_TEST_SETTINGS is
+one more line of the configuration of a server that is started.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import os
 from postgres import server
 
 HOST = os.environ.get("REASON_TEST_HOST", "127.0.0.1")
-SETTINGS = "max_prepared_transactions = 16\nwal_level = logical\n"
+SETTINGS = f"max_prepared_transactions = 16\nwal_level = logical\n{os.environ.get('REASON_TEST_SETTINGS', '')}\n"
 
 
 @contextlib.contextmanager

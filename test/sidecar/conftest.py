@@ -3,11 +3,11 @@
 import subprocess
 import uuid
 
-import psycopg
 import pytest
 
 import postgres
 from database import Database, SIGNER_ID
+from fresh_database import drop_database
 from reason_sidecar import Sidecar
 
 
@@ -33,8 +33,7 @@ def database(server, keys):
     made = Database(server, f"t{uuid.uuid4().hex[:12]}", keys[1])
     yield made
     made.connection.close()
-    with psycopg.connect(server.conninfo("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{made.name}" WITH (FORCE)')
+    drop_database(server.conninfo, made.name)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import json
 import shutil
 import subprocess
 
-import psycopg
 import pytest
 
 import postgres
 from database import Database, SIGNER_ID
+from fresh_database import create_database, drop_database
 from paths import SIDECAR
 from reason_sidecar import Sidecar
 from restored import SAFE_MODE, chain, settle
@@ -25,13 +25,11 @@ def server():
 
 def empty(server, name):
     """As CREATE EXTENSION leaves it."""
-    with psycopg.connect(server.conninfo("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+    drop_database(server.conninfo, name)
+    create_database(server.conninfo, name)
     made = Database.__new__(Database)
     made.server, made.name = server, name
     made.connection = made.connect()
-    made.connection.execute("CREATE EXTENSION reasoning_graph")
     return made
 
 

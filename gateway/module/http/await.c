@@ -57,8 +57,8 @@ reason_await_again(reason_context_t *ctx)
 static void
 reason_await_poll(ngx_event_t *event)
 {
-    reason_context_t    *ctx = event->data;
-    reason_loc_conf_t   *lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
+    reason_context_t   *ctx = event->data;
+    reason_loc_conf_t  *lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
 
     ctx->job.statement = lcf->await;
     ctx->job.argument_count = 1;

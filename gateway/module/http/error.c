@@ -133,13 +133,13 @@ reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, 
 void
 reason_error_refused(reason_job_t *job, PGresult *result)
 {
-    u_char                   *p, *details;
-    size_t                    size, object;
-    ngx_str_t                 name = ngx_string("reason_request_id");
-    const char               *sqlstate, *message, *detail, *hint;
-    const reason_sqlstate_t  *entry;
-    reason_context_t         *ctx = (reason_context_t *) job;
-    ngx_http_request_t       *r = ctx->request;
+    u_char                     *p, *details;
+    size_t                      size, object;
+    ngx_str_t                   name = ngx_string("reason_request_id");
+    const char                 *sqlstate, *message, *detail, *hint;
+    const reason_sqlstate_t    *entry;
+    reason_context_t           *ctx = (reason_context_t *) job;
+    ngx_http_request_t         *r = ctx->request;
     ngx_http_variable_value_t  *id;
 
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);

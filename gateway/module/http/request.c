@@ -158,11 +158,11 @@ reason_request_ready(ngx_http_request_t *r)
 ngx_int_t
 reason_request_handler(ngx_http_request_t *r)
 {
-    ngx_int_t             rc;
-    ngx_uint_t            status;
-    const char           *problem;
-    reason_context_t     *ctx;
-    reason_loc_conf_t    *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+    ngx_int_t           rc;
+    ngx_uint_t          status;
+    const char         *problem;
+    reason_context_t   *ctx;
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
     if (!(r->method & conf->methods)) {
         rc = ngx_http_discard_request_body(r);

@@ -32,7 +32,7 @@ reason_call_send(reason_connection_t *connection, reason_call_t *call)
 {
     int                  left;
     PGconn              *pg = connection->pg;
-    reason_job_t    *job = call->job;
+    reason_job_t        *job = call->job;
     reason_statement_t  *statement = call->statement;
 
     call->preparing = !connection->prepared[statement->index];
@@ -83,11 +83,11 @@ reason_call_is_for_another(reason_call_t *call, PGresult *result)
 void
 reason_call_event(reason_connection_t *connection)
 {
-    PGresult          *result;
-    reason_call_t     *call;
-    reason_job_t  *job;
-    ngx_int_t          rc;
-    PGnotify          *notification;
+    PGresult       *result;
+    reason_call_t  *call;
+    reason_job_t   *job;
+    ngx_int_t       rc;
+    PGnotify       *notification;
 
     while ((notification = PQnotifies(connection->pg)) != NULL) {
         PQfreemem(notification);
@@ -169,8 +169,8 @@ reason_call_event(reason_connection_t *connection)
 static void
 reason_call_answered(reason_connection_t *connection)
 {
-    reason_call_t     *call = reason_in_flight_call(connection, 0);
-    reason_job_t  *job = call->job;
+    reason_call_t  *call = reason_in_flight_call(connection, 0);
+    reason_job_t   *job = call->job;
 
     if (call->preparing && job != NULL) {
         if (reason_call_send(connection, call) != NGX_OK) {
@@ -231,7 +231,7 @@ reason_call_deadline(ngx_event_t *event)
 {
     reason_connection_t  *connection = event->data;
     reason_pool_t        *pool = connection->pool;
-    reason_job_t     *job = reason_in_flight_call(connection, 0)->job;
+    reason_job_t         *job = reason_in_flight_call(connection, 0)->job;
     ngx_msec_t            running = ngx_current_msec - connection->since;
 
     if (connection->ending) {

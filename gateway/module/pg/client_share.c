@@ -8,7 +8,8 @@
  *
  * Calls are of four classes. "service" (health, readiness) and "write" each have connections that others leave to them:
  * as many as are reserved and not in use by their class. "heavy" is a read that may take long; a client has fewer of
- * those at a time than of others. A client whose reads take long of late has no more of them either. A client whose reads have used up its share may still write, once at a time.
+ * those at a time than of others. A client whose reads take long of late has no more of them either. A client whose reads
+ * have used up its share may still write, once at a time.
  *
  * Shares are counted in each worker. A pipeline of quick calls counts as one connection: of the client whose call is
  * being served.
@@ -148,7 +149,7 @@ reason_share_allows(reason_job_t *job)
 static reason_job_t *
 reason_share_first(reason_share_t *share, ngx_uint_t room)
 {
-    ngx_uint_t         class;
+    ngx_uint_t     class;
     reason_job_t  *job, *first = NULL;
 
     for (class = 0; class < REASON_CLASS_COUNT; class++) {
@@ -173,7 +174,7 @@ reason_share_first(reason_share_t *share, ngx_uint_t room)
 static reason_job_t *
 reason_share_best(reason_pool_t *pool, ngx_uint_t room)
 {
-    ngx_queue_t       *q;
+    ngx_queue_t   *q;
     reason_job_t  *job, *best = NULL;
 
     for (q = ngx_queue_head(&pool->waiting); q != ngx_queue_sentinel(&pool->waiting); q = ngx_queue_next(q)) {

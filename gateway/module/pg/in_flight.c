@@ -163,9 +163,9 @@ reason_in_flight_find(reason_job_t *job)
 void
 reason_in_flight_leave(reason_connection_t *connection)
 {
-    ngx_uint_t         place;
-    reason_call_t     *call;
-    reason_job_t  *job;
+    ngx_uint_t      place;
+    reason_call_t  *call;
+    reason_job_t   *job;
 
     for (place = connection->count; place-- > 1; ) {
         call = reason_in_flight_call(connection, place);

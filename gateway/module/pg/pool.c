@@ -63,8 +63,8 @@ reason_pool_gauges(reason_pool_t *pool)
 void
 reason_pool_broken(reason_connection_t *connection, const char *what)
 {
-    reason_pool_t     *pool = connection->pool;
-    reason_job_t  *job = connection->count > 0 ? reason_in_flight_call(connection, 0)->job : NULL;
+    reason_pool_t  *pool = connection->pool;
+    reason_job_t   *job = connection->count > 0 ? reason_in_flight_call(connection, 0)->job : NULL;
 
     if (connection->ending) {
         /* as it was told to */
@@ -217,7 +217,7 @@ reason_pool_take_idle(reason_pool_t *pool)
 void
 reason_pool_serve(reason_pool_t *pool)
 {
-    reason_job_t     *job;
+    reason_job_t         *job;
     reason_connection_t  *connection;
 
     while ((job = reason_share_next(pool, NULL)) != NULL) {

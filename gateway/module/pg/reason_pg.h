@@ -2,7 +2,7 @@
  * reason_pg.h: connections to PostgreSQL, and calls of SQL functions on them. It knows nothing of HTTP.
  *
  * Whoever wants a call made has a job, and is told by its handlers what comes of it. The way of a job: queue.c (a connection,
- by client_share.c) → call.c (send, read) → its handlers.
+ * or a place in the queue by client_share.c) → in_flight.c → call.c (send, read) → its handlers.
  */
 #ifndef REASON_PG_H
 #define REASON_PG_H
