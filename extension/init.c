@@ -13,6 +13,7 @@
 #include "record/watermark.h"
 #include "trace/cursor.h"
 #include "trace/plan.h"
+#include "write/doorbell.h"
 #include "write/input.h"
 
 #include "fmgr.h"
@@ -32,5 +33,6 @@ _PG_init(void)
 	graph_cache_define_parameters();
 	watermarks_define();
 	write_define_parameters();
+	doorbell_define();
 	MarkGUCPrefixReserved("reason");
 }

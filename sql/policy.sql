@@ -269,7 +269,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a release needs a reason';
     END IF;
     -- One release of a record at a time, so that it has one event.
-    PERFORM pg_advisory_xact_lock(hashtextextended('reason quarantine', 0));
+    PERFORM reason.lock_until_commit('quarantine');
     FOR held IN SELECT q.* FROM reason.quarantine q
                 WHERE $1 IN (q.record_id, q.policy_check_id) AND (q.division = $3 OR $3 IS NULL)
                   AND ('*' = ANY (granted) OR q.division = ANY (granted))

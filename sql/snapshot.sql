@@ -76,7 +76,7 @@ BEGIN
 
     IF $12 IS NOT NULL THEN
         -- The second of two equal requests waits for the first.
-        PERFORM pg_advisory_xact_lock(hashtextextended('reason snapshot ' || $11 || ' ' || $12, 0));
+        PERFORM reason.lock_until_commit(jsonb_build_array('snapshot', $11, $12)::text);
         SELECT * INTO earlier FROM reason.snapshot s WHERE s.division = found_division AND s.requested_by = $11 AND s.request_id = $12;
         IF FOUND THEN
             IF (earlier.root_ids, earlier.depth, earlier.direction, earlier.audience, earlier.description, earlier.include_annotations,

@@ -11,6 +11,13 @@ CREATE SEQUENCE reason.record_no AS bigint;
 COMMENT ON SEQUENCE reason.record_no IS
     'Numbers nodes, edges, annotations and events. CACHE 1, and drawn only by transactions that already have an xid: the sealer derives from it which numbers are decided.';
 
+-- ---------------------------------------------------------------- locks
+
+CREATE FUNCTION reason.lock_until_commit(name text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'reason_lock_until_commit';
+COMMENT ON FUNCTION reason.lock_until_commit(text) IS 'Like pg_advisory_xact_lock(), in a space of its own that nobody else can lock in: for functions that run with the owner''s rights.';
+
 -- ---------------------------------------------------------------- the graph
 
 CREATE TABLE reason.node (

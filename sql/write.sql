@@ -23,15 +23,20 @@ COMMENT ON FUNCTION reason.calling_role() IS 'The role that called the function 
 
 -- ---------------------------------------------------------------- the doorbell
 
-CREATE FUNCTION reason.doorbell_key() RETURNS bigint
-LANGUAGE c IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'reason_doorbell_key';
-COMMENT ON FUNCTION reason.doorbell_key() IS 'Advisory lock of the doorbell: the sidecar holds it while it sleeps.';
+CREATE FUNCTION reason.lock_doorbell() RETURNS boolean
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_lock_doorbell';
+COMMENT ON FUNCTION reason.lock_doorbell() IS 'For the sidecar before it sleeps: from now on writers notify. False while a writer commits, or another sidecar sleeps.';
+
+CREATE FUNCTION reason.unlock_doorbell() RETURNS boolean
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_unlock_doorbell';
+COMMENT ON FUNCTION reason.unlock_doorbell() IS 'For the sidecar when it wakes: writers need not notify any more. Returns whether it had the lock.';
 
 CREATE FUNCTION reason.ring() RETURNS void
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'reason_ring';
-COMMENT ON FUNCTION reason.ring() IS 'Wakes the sidecar if it sleeps. A ring that is lost costs latency only.';
+COMMENT ON FUNCTION reason.ring() IS 'Wakes the sidecar, if it sleeps, once the transaction has committed. A ring that is lost costs latency only.';
 
 -- ---------------------------------------------------------------- events
 
