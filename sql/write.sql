@@ -16,6 +16,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT pg_catalog.to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
 COMMENT ON FUNCTION reason.rfc3339(timestamptz) IS 'RFC 3339 in UTC with six digits of fraction, whatever the session''s time zone.';
 
+CREATE FUNCTION reason.recordable_time(ts timestamptz, name text) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_recordable_time';
+COMMENT ON FUNCTION reason.recordable_time(timestamptz, text) IS 'rfc3339() of a time that is to be recorded; 22023 for infinity and outside of the years 1 to 9999, which RFC 3339 has no form for. NULL stays NULL.';
+
 CREATE FUNCTION reason.calling_role() RETURNS name
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'reason_calling_role';
@@ -102,7 +107,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT CASE WHEN reason.policy_applies('node') THEN (reason.policy_uphold('node', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_nodes(
         (jsonb_strip_nulls(jsonb_build_object('type', $1, 'author', $3, 'division', $4, 'id', $6,
-             'ts', reason.rfc3339($7), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
+             'ts', reason.recordable_time($7, 'ts'), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
          || jsonb_build_object('payload', $2, 'metadata', coalesce($5, '{}'))
          || CASE WHEN $10 IS NULL THEN '{}' ELSE jsonb_build_object('payloadRef', $10) END)::text,
         true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
@@ -115,6 +120,7 @@ CREATE FUNCTION reason.add_edge(from_node uuid, to_node uuid, type text, weight 
 RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET extra_float_digits = 1
 AS $$
     SELECT CASE WHEN reason.policy_applies('edge') THEN (reason.policy_uphold('edge', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_edges(
         (jsonb_strip_nulls(jsonb_build_object('from', $1, 'to', $2, 'type', $3, 'weight', $4, 'id', $6,

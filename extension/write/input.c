@@ -389,6 +389,9 @@ write_timestamp(WriteInput *input, const JsonNode *value, const char *name)
 	result = (TimestampTz) (date2j(year, month, day) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY
 		+ hour * USECS_PER_HOUR + minute * USECS_PER_MINUTE + second * USECS_PER_SEC + fraction
 		- offset_minutes * USECS_PER_MINUTE;
+	if (!record_time_fits(result))
+		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, "Times are recorded in UTC, from year 1 to 9999.",
+					 "\"%s\" is out of range", name);
 	return result;
 
 refuse:

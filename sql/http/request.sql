@@ -78,7 +78,7 @@ SET "TimeZone" = 'UTC'
 SET "DateStyle" = 'ISO, YMD'
 AS $$
 BEGIN
-    IF value !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN
+    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s must be an RFC 3339 time', name), HINT = 'For example 2026-11-23T16:15:27.123456Z.';
     END IF;
