@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.set_client(text, text, text[], boolean, text, text, boolean) IS
-    'Registers or changes a client of the gateway: role reader, auditor, writer or admin; divisions {*} grants all; pii shows payloads unredacted. A client is never deleted, only disabled.';
+    'Registers or changes a client of the gateway: role reader, auditor, writer or admin; divisions {*} grants all; pii shows records unredacted. A client is never deleted, only disabled.';
 
 CREATE FUNCTION reason.client_of(client_cn text, client_issuer text, client_san text) RETURNS reason.client
 LANGUAGE plpgsql STABLE

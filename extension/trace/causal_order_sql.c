@@ -233,7 +233,7 @@ read_node_row(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc
 	node->audit_event_id = *DatumGetUUIDP(heap_getattr(tuple, NODE_AUDIT_EVENT_ID, desc, &isnull));
 	node->offset = texts->payloads.length;
 	payload = heap_getattr(tuple, NODE_PAYLOAD, desc, &isnull);
-	node_json_payload(texts->json, &texts->payloads, payload, isnull);
+	node_json_content(texts->json, &texts->payloads, payload, isnull);
 	node->length = texts->payloads.length - node->offset;
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(texts->json->scratch);

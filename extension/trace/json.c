@@ -81,7 +81,7 @@ typedef struct PageEdge
 typedef struct TracePage
 {
 	Trace	   *trace;
-	NodeJson   *json;
+	NodeJson  *json;
 	bool		is_bounded;
 	uint32		begin;
 	uint32		end;

@@ -29,7 +29,7 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_snapshot(reason.client, text, boolean, text) IS 'A snapshot of the client''s divisions; for its content it must be complete, and the client must be allowed to see personal data if it holds any.';
 
-CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot) RETURNS text
+CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot, redact boolean) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -38,24 +38,25 @@ AS $$
         'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
-        'audience', $1.audience, 'description', $1.description, 'includeAnnotations', $1.include_annotations,
+        'audience', CASE WHEN $2 THEN reason.redact_text($1.audience) ELSE $1.audience END,
+        'description', CASE WHEN $2 THEN reason.redact_text($1.description) ELSE $1.description END, 'includeAnnotations', $1.include_annotations,
         'piiIncluded', $1.pii_included, 'manifestSignatureId', $1.manifest_signature_id, 'reasoningGraphVersion', $1.graph_version,
         'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
         'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
 $$;
-COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot) IS 'What is known of a snapshot, its content left out.';
+COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS 'What is known of a snapshot, its content left out; redact: for those who may not see personal data.';
 
 -- ---------------------------------------------------------------- making one
 
-CREATE FUNCTION reason.http_snapshot_state(p_id uuid) RETURNS reason.http_response
+CREATE FUNCTION reason.http_snapshot_state(p_id uuid, redact boolean) RETURNS reason.http_response
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id), reason.snapshot_metadata(s)
+    SELECT CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id), reason.snapshot_metadata(s, $2)
     FROM reason.snapshot s WHERE s.id = $1
 $$;
-COMMENT ON FUNCTION reason.http_snapshot_state(uuid) IS 'The answer to a request for a snapshot as it stands now: 201 when complete, else 202.';
+COMMENT ON FUNCTION reason.http_snapshot_state(uuid, boolean) IS 'The answer to a request for a snapshot as it stands now: 201 when complete, else 202.';
 
 CREATE FUNCTION reason.http_post_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, prefer text, idempotency_key text) RETURNS SETOF reason.http_response
@@ -101,12 +102,12 @@ BEGIN
             coalesce(q ->> 'direction', 'ancestors'), coalesce(q ->> 'audience', 'internal'), q ->> 'description',
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
-        response := reason.http_snapshot_state(snapshot_id);
+        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE
         -- The snapshot of the first request, as it stands now.
         snapshot_id := (response.body::jsonb ->> 'snapshotId')::uuid;
-        response := reason.http_snapshot_state(snapshot_id);
+        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
     END IF;
     IF response.status = 202 AND wait_s > 0 THEN
         response.headers := response.headers || format(E'X-Reason-Await: %s %s\n', wait_s * 1000, snapshot_id);
@@ -118,7 +119,10 @@ $$;
 CREATE FUNCTION reason.http_await_snapshot(id text) RETURNS SETOF reason.http_response
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT (reason.http_snapshot_state($1::uuid)).* $$;
+AS $$
+    -- Who waits has made it: it holds what he may see.
+    SELECT (reason.http_snapshot_state($1::uuid, false)).*
+$$;
 COMMENT ON FUNCTION reason.http_await_snapshot(text) IS 'Asked by the gateway while a request waits for its snapshot (reason_await); the id comes from X-Reason-Await.';
 
 -- ---------------------------------------------------------------- reading one
@@ -183,7 +187,7 @@ DECLARE
     q jsonb := reason.http_query(query, '{format,division}');
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
-    etag text := format('"%s-%s%s"', s.hash, format_wanted, CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END);
+    etag text := format('"%s-%s%s"', s.hash, format_wanted, concat(CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END, CASE WHEN NOT caller.pii THEN '-redacted' END));
     immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
@@ -195,11 +199,11 @@ BEGIN
         s.size_bytes := NULL;
     END IF;
     IF s.status <> 'complete' THEN
-        RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s))::reason.http_response;
+        RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
     ELSIF position(etag IN coalesce(if_none_match, '')) > 0 THEN
         RETURN NEXT (304, immutable, NULL)::reason.http_response;
     ELSIF format_wanted = 'metadata' THEN
-        RETURN NEXT (200, immutable, reason.snapshot_metadata(s))::reason.http_response;
+        RETURN NEXT (200, immutable, reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
     ELSIF format_wanted = 'canonical' THEN
         RETURN QUERY SELECT * FROM reason.http_document(s, immutable);
     ELSIF format_wanted = 'envelope' THEN

@@ -1,5 +1,6 @@
 """Who may do what: certificates, roles, divisions."""
 
+import json
 import http.client
 import ssl
 
@@ -76,3 +77,19 @@ def test_a_reader_sees_no_personal_data(kernel, reader, new_node):
     assert seen == {"email": "[redacted:email]", "text": "call [redacted:phone] or mail [redacted:email]", "n": 3}
     trace = reader.get(f"/reason/trace/{node}")
     assert trace["steps"][0]["node"]["payload"] == seen
+
+
+def test_a_reader_sees_none_beside_payloads_either(kernel, reader):
+    node = kernel.post("/reason/node", {"type": "score", "author": "ada@example.org", "payload": {"ada@example.org": 1}, "metadata": {"tags": ["(030) 123-4567", "blue"]},
+                                        "payloadRef": {"uri": "https://example.org/?u=ada%40example.org", "sha256": "0" * 64, "size": 1}})["nodeId"]
+    kernel.post(f"/reason/annotate/{node}", {"note": "SSN 078-05-1120", "author": "bob@example.org"})
+    snapshot = kernel.post("/reason/snapshot", {"rootNodeIds": [node], "description": "for ada@example.org"})["snapshotId"]
+    answers = [reader.get(f"/reason/node/{node}"), reader.get(f"/reason/trace/{node}"), reader.get(f"/reason/traces/{node}"), reader.get(f"/reason/{node}"),
+               reader.get(f"/reason/node/{node}/explain"), reader.get(f"/reason/snapshot/{snapshot}"), reader.get(f"/reason/export/{node}?format=json"),
+               reader.post("/reason/query", {"filters": {"types": ["score"]}})]
+    for answer in answers:
+        text = json.dumps(answer)
+        assert not any(secret in text for secret in ("ada@", "bob@", "ada%40", "123-4567", "078-05")), text
+    shown = answers[0]["node"]
+    assert shown["author"] == "[redacted:email]" and shown["metadata"]["tags"] == ["[redacted:phone]", "blue"]
+    assert kernel.get(f"/reason/node/{node}")["node"]["author"] == "ada@example.org"

@@ -44,7 +44,9 @@ BEFORE = {
     "grant_division": ["grantee => 'reason_reader', division => 'other'", "grantee => 'reason_writer', division => '*'"],
     "revoke_division": ["grantee => 'reason_writer', division => '*'", "grantee => 'reason_auditor', division => 'system'"],
     "set_pii_rule": ["name => 'staff', category => 'staff', pattern => '\\mS-\\d+\\M'", "name => 'desk', category => 'place', member => '^desk$'",
-                     "name => 'gone', category => 'x', member => 'x'", "name => 'gone'"],
+                     "name => 'gone', category => 'x', member => 'x'",
+                     "name => 'email', matcher => 'email', except_pattern => 'example', enabled => false, description => 'tuned'"],
+    "drop_pii_rule": ["name => 'gone'"],
     # For divisions of which nothing is archived: a directory cannot lock.
     "set_archive_rule": ["division => 'held', retain_days => 30", "division => 'held', retain_days => 31, legal_hold => true",
                          "division => 'kept', retain_days => 36500"],
