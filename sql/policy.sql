@@ -33,6 +33,11 @@ AS $$
 BEGIN
     -- An expression that does not compile is refused here, not at somebody's write.
     PERFORM '' ~ ('^(?:' || $4 || ')$');
+    -- So is a type that no record can have; annotations have types of their own.
+    types := CASE WHEN $3 = '{}' OR array_position($3, NULL) IS NOT NULL OR 'annotation.create' = ANY ($2) THEN $3
+                  WHEN 'edge.create' <> ALL ($2) THEN reason.known_types($3, 'node')
+                  WHEN 'node.create' <> ALL ($2) THEN reason.known_types($3, 'edge')
+                  ELSE reason.known_types($3, 'any') END;
     INSERT INTO reason.policy_rule AS r (name, actions, types, division_pattern, path, on_silence, enabled)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT ON CONSTRAINT policy_rule_pkey DO UPDATE

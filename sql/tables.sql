@@ -18,6 +18,20 @@ LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'reason_lock_until_commit';
 COMMENT ON FUNCTION reason.lock_until_commit(text) IS 'Like pg_advisory_xact_lock(), in a space of its own that nobody else can lock in: for functions that run with the owner''s rights.';
 
+-- ---------------------------------------------------------------- names
+
+CREATE FUNCTION reason.check_division(division text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_check_division';
+COMMENT ON FUNCTION reason.check_division(text) IS 'Raises 22023 for a name that no division can have; * stands for all.';
+
+-- ---------------------------------------------------------------- types
+
+CREATE FUNCTION reason.known_types(asked text[], kind text) RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_known_types';
+COMMENT ON FUNCTION reason.known_types(text[], text) IS 'Types of nodes or edges (kind: node, edge or any) as they are recorded, asked for without regard to case; 22023 for what is no type, with the list.';
+
 -- ---------------------------------------------------------------- the graph
 
 CREATE TABLE reason.node (
