@@ -22,7 +22,7 @@ COMMENT ON TABLE reason.policy_rule IS 'Which writes need a policy check: those 
 COMMENT ON COLUMN reason.policy_rule.actions IS 'node.create, edge.create, annotation.create.';
 COMMENT ON COLUMN reason.policy_rule.types IS 'Types of nodes, edges or annotations; NULL: all.';
 COMMENT ON COLUMN reason.policy_rule.division_pattern IS 'Regular expression that the whole name of the division must match; NULL: all divisions.';
-COMMENT ON COLUMN reason.policy_rule.path IS 'SQL/JSON path over the record ({type, author, division, payload, metadata, …}). It matches when it yields anything but false, and when it cannot be evaluated; NULL: every record.';
+COMMENT ON COLUMN reason.policy_rule.path IS 'SQL/JSON path over the record ({type, author, division, payload, metadata, ...}). It matches when it yields anything but false, and when it cannot be evaluated; NULL: every record.';
 COMMENT ON COLUMN reason.policy_rule.on_silence IS 'When nobody gives a valid answer in time: deny (nothing is written) or allow.';
 
 CREATE FUNCTION reason.set_policy_rule(name text, actions text[], types text[] DEFAULT NULL, division_pattern text DEFAULT NULL,

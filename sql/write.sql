@@ -74,7 +74,7 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1000
 AS 'MODULE_PATHNAME', 'reason_insert_nodes';
 COMMENT ON FUNCTION reason.insert_nodes(text, boolean, text[], json, json) IS
-    'Writes one node (single) or {"nodes": […]}, with their events, all or none. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
+    'Writes one node (single) or {"nodes": [...]}, with their events, all or none. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
 
 CREATE FUNCTION reason.insert_edges(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
@@ -82,7 +82,7 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1000
 AS 'MODULE_PATHNAME', 'reason_insert_edges';
 COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS
-    'Writes one edge (single) or {"edges": […]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
+    'Writes one edge (single) or {"edges": [...]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
 
 CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json, policy json DEFAULT NULL,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
@@ -154,7 +154,7 @@ AS $$
     SELECT unnest(CASE WHEN reason.policy_applies('node') THEN reason.policy_uphold('node', array_agg(i.no), array_agg(i.id)) ELSE array_agg(i.id) END)
     FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
-COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, …}]}, all or nothing; returns ids in order.';
+COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, ...}]}, all or nothing; returns ids in order.';
 
 CREATE FUNCTION reason.add_edges(edges json) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -164,4 +164,4 @@ AS $$
     SELECT unnest(CASE WHEN reason.policy_applies('edge') THEN reason.policy_uphold('edge', array_agg(i.no), array_agg(i.id)) ELSE array_agg(i.id) END)
     FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
-COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, …}]}, all or nothing; returns ids in order.';
+COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, ...}]}, all or nothing; returns ids in order.';

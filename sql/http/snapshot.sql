@@ -170,7 +170,7 @@ AS $$
                     n.value -> 'payload'), E'\n' ORDER BY n.value ->> 'createdAt', n.value ->> 'id')
          FROM json_array_elements(document.d #> '{payload,nodes}') n),
         $1.edge_count,
-        (SELECT string_agg(format('  %s → %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
+        (SELECT string_agg(format(E'  %s \u2192 %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
                     ORDER BY e.value ->> 'createdAt', e.value ->> 'id')
          FROM json_array_elements(document.d #> '{payload,edges}') e))
     FROM document

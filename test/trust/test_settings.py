@@ -126,7 +126,8 @@ def read(session, without=()):
     return answers
 
 
-WRITES = {name: [UNZONED.sub(r"=> '\1+00'", shape) for shape in shapes] for name, shapes in {**BEFORE, **AFTER}.items() if name != "leave_safe_mode"}
+# In ASCII, which means the same to clients of all encodings.
+WRITES = {name: [UNZONED.sub(r"=> '\1+00'", shape).replace("\u00e9", "e") for shape in shapes] for name, shapes in {**BEFORE, **AFTER}.items() if name != "leave_safe_mode"}
 # What a backslash in the client's own statement means is up to the setting.
 WRITES["set_pii_rule"] = [re.sub(r"'(\\m[^']*)'", lambda found: "E'" + found[1].replace("\\", "\\\\") + "'", shape) for shape in WRITES["set_pii_rule"]]
 WRITES["add_node"] = WRITES["add_node"] + [
