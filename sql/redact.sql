@@ -261,17 +261,14 @@ SELECT n.no, n.id, n.division, n.type, reason.redact_text(n.author) AS author, r
        reason.redact(n.payload_ref) AS payload_ref, n.payload_hash, n.digest, n.audit_event_id
 FROM reason.node n
 WHERE (n.division = ANY ((SELECT reason.visible_divisions())::text[]) OR '*' = ANY ((SELECT reason.visible_divisions())::text[]))
-  AND ((SELECT reason.sees_quarantined()) OR n.no NOT IN (SELECT q FROM reason.quarantined_numbers() q));
+  AND ((SELECT reason.sees_quarantined()) OR reason.row_shown(n.tableoid, n.ctid));
 COMMENT ON VIEW reason.redacted_node IS 'Nodes that the current role may see, personal data redacted.';
 
 CREATE VIEW reason.redacted_edge WITH (security_barrier) AS
 SELECT e.no, e.id, e.division, e.from_no, e.to_no, e.type, e.weight, reason.redact(e.metadata) AS metadata, e.created_at, e.digest, e.audit_event_id
 FROM reason.edge e
 WHERE (e.division = ANY ((SELECT reason.visible_divisions())::text[]) OR '*' = ANY ((SELECT reason.visible_divisions())::text[]))
-  AND ((SELECT reason.sees_quarantined())
-       OR e.no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
-          AND e.from_no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
-          AND e.to_no NOT IN (SELECT q FROM reason.quarantined_numbers() q));
+  AND ((SELECT reason.sees_quarantined()) OR reason.row_shown(e.tableoid, e.ctid));
 COMMENT ON VIEW reason.redacted_edge IS 'Edges that the current role may see, personal data redacted.';
 
 CREATE VIEW reason.redacted_annotation WITH (security_barrier) AS
@@ -279,9 +276,7 @@ SELECT a.no, a.id, a.division, a.target_no, a.type, reason.redact_text(a.author)
        reason.redact(a.metadata) AS metadata, a.created_at, a.payload_hash, a.digest, a.audit_event_id
 FROM reason.annotation a
 WHERE (a.division = ANY ((SELECT reason.visible_divisions())::text[]) OR '*' = ANY ((SELECT reason.visible_divisions())::text[]))
-  AND ((SELECT reason.sees_quarantined())
-       OR a.no NOT IN (SELECT q FROM reason.quarantined_numbers() q)
-          AND a.target_no NOT IN (SELECT q FROM reason.quarantined_numbers() q));
+  AND ((SELECT reason.sees_quarantined()) OR reason.row_shown(a.tableoid, a.ctid));
 COMMENT ON VIEW reason.redacted_annotation IS 'Annotations that the current role may see, personal data redacted.';
 
 CREATE VIEW reason.redacted_snapshot WITH (security_barrier) AS

@@ -10,6 +10,7 @@
 #include "canonical/jsonb.h"
 #include "graph/memory.h"
 #include "graph/quarantine.h"
+#include "graph/sealed.h"
 #include "graph/sort.h"
 
 #include "catalog/pg_type.h"
@@ -145,8 +146,10 @@ write_annotation(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint
 {
 	bool		isnull;
 	Datum		payload;
+	Graph	   *graph = order->trace->graph;
+	int64		no = DatumGetInt64(column(row, 9, &isnull));
 
-	if (quarantine_hides(order->trace->graph, DatumGetInt64(column(row, 9, &isnull))))
+	if (quarantine_hides(graph, no) || (graph->sealed && !graph_sealed_shows(graph->sealed, no)))
 		return;
 	buffer_append_literal(out, ",{\"auditEventId\":");
 	record_write_uuid(out, DatumGetUUIDP(column(row, 8, &isnull)));

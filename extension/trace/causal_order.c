@@ -360,15 +360,12 @@ put_rest(Sorting *sorting)
 }
 
 CausalOrder *
-causal_order(Graph *graph, const GraphNode *start)
+causal_order(Graph *graph, const GraphNode *start, const GraphFilter *filter)
 {
 	CausalOrder *order = graph_alloc(graph, sizeof(CausalOrder));
 	Sorting		sorting = {.order = order};
-	GraphFilter all;
-	Trace	   *trace;
+	Trace	   *trace = trace_run(graph, start, GRAPH_ANCESTORS, filter, TRACE_EDGES, 0);
 
-	graph_filter_init(&all);
-	trace = trace_run(graph, start, GRAPH_ANCESTORS, &all, TRACE_EDGES, 0);
 	memset(order, 0, sizeof(*order));
 	order->trace = trace;
 	sorting.edges = read_edges(trace);

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "graph/filter.h"
 #include "graph/types.h"
 #include "trace/result.h"
 
@@ -38,7 +39,7 @@ typedef struct CausalOrder
 } CausalOrder;
 
 /* Everything lives in the graph's memory. */
-extern CausalOrder *causal_order(Graph *graph, const GraphNode *start);
+extern CausalOrder *causal_order(Graph *graph, const GraphNode *start, const GraphFilter *filter);
 
 /* Whether an entry lies on a cycle. */
 extern bool causal_order_in_cycle(const CausalOrder *order, const CausalOrderEntry *entry);

@@ -129,12 +129,16 @@ parents_of(const CausalOrder *order, const CausalOrderEntry *entry, uint32 *pare
 }
 
 static CausalOrder *
-order_argument(FunctionCallInfo fcinfo, Graph *graph, const GraphDivisions *divisions, RecordText division)
+order_argument(FunctionCallInfo fcinfo, Graph *graph, const GraphDivisions *divisions, RecordText division, int as_of_seq)
 {
-	GraphFilter all;
+	const TraceArguments arguments = {
+		.max_depth = -1, .max_nodes = -1, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = -1,
+		.as_of_seq = as_of_seq
+	};
+	GraphFilter filter = trace_filter_of(fcinfo, &arguments);
+	GraphNode  *start = trace_start(graph, PG_GETARG_UUID_P(0), divisions, division, &filter);
 
-	graph_filter_init(&all);
-	return causal_order(graph, trace_start(graph, PG_GETARG_UUID_P(0), divisions, division, &all));
+	return causal_order(graph, start, &filter);
 }
 
 /* ---------------------------------------------------------------- ordered_trace() */
@@ -184,7 +188,7 @@ put_entries(FunctionCallInfo fcinfo, CausalOrder *order)
 	}
 }
 
-/* ordered_trace(node, division) */
+/* ordered_trace(node, division, as_of_seq) */
 Datum
 reason_ordered_trace(PG_FUNCTION_ARGS)
 {
@@ -196,7 +200,7 @@ reason_ordered_trace(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
-	put_entries(fcinfo, order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 1)));
+	put_entries(fcinfo, order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 1), 2));
 	graph_close(graph);
 	return (Datum) 0;
 }
@@ -428,7 +432,7 @@ append_cycles(ByteBuffer *out, const CausalOrder *order)
 	buffer_append_char(out, ']');
 }
 
-/* ordered_trace_json(node, divisions, redact, quarantined, division) */
+/* ordered_trace_json(node, divisions, redact, quarantined, division, as_of_seq) */
 Datum
 reason_ordered_trace_json(PG_FUNCTION_ARGS)
 {
@@ -444,7 +448,7 @@ reason_ordered_trace_json(PG_FUNCTION_ARGS)
 	graph = graph_open();
 	divisions = PG_ARGISNULL(1) ? graph_divisions_of_user(graph) : graph_divisions_of_array(PG_GETARG_DATUM(1));
 	quarantine_argument(fcinfo, 3, graph);
-	order = order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 4));
+	order = order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 4), 5);
 	start = &order->trace->nodes[0];
 
 	node_json_buffer(&out);

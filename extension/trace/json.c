@@ -415,10 +415,10 @@ append_edges(ByteBuffer *out, const TracePage *page)
 
 /*
  * trace_json(node, direction, depth, limit, cursor, types, edge_types, min_weight, min_confidence,
- * as_of, redact, divisions, quarantined, division)
+ * as_of, redact, divisions, quarantined, division, as_of_seq)
  */
 static const TraceArguments trace_arguments = {
-	.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7, .min_confidence = 8, .as_of = 9, .max_nodes = -1
+	.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7, .min_confidence = 8, .as_of = 9, .max_nodes = -1, .as_of_seq = 14
 };
 #define ARGUMENT_LIMIT 3
 #define ARGUMENT_CURSOR 4

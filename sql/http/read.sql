@@ -22,7 +22,7 @@ AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     q jsonb := reason.http_query(query, ARRAY['direction', 'depth', 'limit', 'cursor', 'types', 'edgeTypes', 'minWeight',
-                                              'minConfidence', 'asOf', 'division']);
+                                              'minConfidence', 'asOf', 'asOfSeq', 'division']);
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'),
@@ -35,6 +35,7 @@ BEGIN
         min_weight => reason.http_number(q ->> 'minWeight', 'minWeight'),
         min_confidence => reason.http_number(q ->> 'minConfidence', 'minConfidence'),
         as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'),
         redact => NOT caller.pii,
         divisions => caller.divisions,
         quarantined => reason.client_may(caller, 'inspect'),
@@ -49,11 +50,11 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{division}');
+    q jsonb := reason.http_query(query, '{asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text,
         reason.ordered_trace_json(reason.http_uuid($6, 'the id of the node'), caller.divisions, NOT caller.pii, reason.client_may(caller, 'inspect'),
-                                  q ->> 'division');
+                                  q ->> 'division', reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
 END
 $$;
 
@@ -64,12 +65,13 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, ARRAY['depth', 'limit', 'division']);
+    q jsonb := reason.http_query(query, ARRAY['depth', 'limit', 'asOfSeq', 'division']);
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors',
         depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10), "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         redact => NOT caller.pii, divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division')::json;
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'))::json;
 BEGIN
     RETURN QUERY
     SELECT 200, NULL::text, json_build_object(
@@ -106,11 +108,12 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{division}');
+    q jsonb := reason.http_query(query, '{asOfSeq,division}');
     found_trace json := reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'), direction => 'ancestors', depth => 10, "limit" => 1000,
         redact => NOT caller.pii, divisions => caller.divisions,
-        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division')::json;
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'))::json;
     subject json := found_trace -> 'steps' -> 0 -> 'node';
 BEGIN
     RETURN QUERY

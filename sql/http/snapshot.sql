@@ -135,6 +135,9 @@ DECLARE
     bytes bytea;
     rest bytea := '';
     whole integer;
+    -- A document may be had in parts: a download that broke off goes on.
+    headers text := coalesce($2, '') || format(E'Content-Length: %s\nAccept-Ranges: bytes\n',
+        (SELECT sum(octet_length(c.bytes)) FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no AND c.division = s.division));
 BEGIN
     FOR bytes IN SELECT c.bytes FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no AND c.division = s.division ORDER BY c.chunk LOOP
         bytes := rest || bytes;
@@ -189,6 +192,7 @@ DECLARE
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
     etag text := format('"%s-%s%s"', s.hash, format_wanted, concat(CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END, CASE WHEN NOT caller.pii THEN '-redacted' END));
     immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
+    envelope text;
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
@@ -207,7 +211,8 @@ BEGIN
     ELSIF format_wanted = 'canonical' THEN
         RETURN QUERY SELECT * FROM reason.http_document(s, immutable);
     ELSIF format_wanted = 'envelope' THEN
-        RETURN NEXT (200, immutable, reason.snapshot_envelope(s.id)::text)::reason.http_response;
+        envelope := reason.snapshot_envelope(s.id)::text;
+        RETURN NEXT (200, immutable || format(E'Content-Length: %s\nAccept-Ranges: bytes\n', octet_length(envelope)), envelope)::reason.http_response;
     ELSE
         RETURN NEXT (200, immutable || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s))::reason.http_response;
     END IF;

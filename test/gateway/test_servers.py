@@ -1,30 +1,13 @@
 """Several addresses of PostgreSQL: silent ones, wrong ones, and one that takes no writes."""
 
 import contextlib
-import os
 import socket
-import subprocess
 import time
 
 import pytest
 
-from conftest import wait_for
-
-
-@contextlib.contextmanager
-def configured(stack, old, new):
-    """The gateway reloaded with another configuration, and afterwards with its own."""
-    path = stack.run / "gateway/nginx.conf"
-    text = path.read_text()
-    assert old in text
-    try:
-        path.write_text(text.replace(old, new))
-        stack.reload()
-        yield
-    finally:
-        path.write_text(text)
-        stack.reload()
-        wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
+from reason_gateway import configured
+from wait import wait_for
 
 
 @contextlib.contextmanager
@@ -101,8 +84,7 @@ def tried(stack, directory, server):
     """What nginx -t says of the configuration with another address."""
     path = directory / "nginx.conf"
     path.write_text((stack.run / "gateway/nginx.conf").read_text().replace(f"host={stack.run} port={stack.pg_port}", server))
-    return subprocess.run(["/usr/sbin/nginx", "-t", "-p", stack.run / "gateway", "-c", path, "-e", "stderr"], capture_output=True, text=True,
-                          env={**os.environ, "LD_PRELOAD": os.environ.get("GATEWAY_PRELOAD", "")}, check=False)
+    return stack.tested(path, directory)
 
 
 @pytest.mark.parametrize(("server", "words"), [

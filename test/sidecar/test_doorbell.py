@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from conftest import wait_for
+from wait import wait_for
 
 # Nothing but a ring wakes it within the time that a test waits.
 SLEEPS_LONG = {"sidecar": {"poll_idle_ms": 60000}}

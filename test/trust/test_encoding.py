@@ -2,7 +2,8 @@
 import psycopg
 import pytest
 
-from conftest import SERVER, create_database, drop_database
+from sealing import create_database, drop_database
+from shared_server import conninfo
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
@@ -21,7 +22,7 @@ def test_a_client_may_have_another_encoding():
     """The server converts; what is recorded is UTF-8."""
     database = create_database("trust_client_encoding")
     try:
-        with psycopg.connect(f"{SERVER} dbname={database.name} client_encoding=LATIN1", autocommit=True) as client:
+        with psycopg.connect(conninfo(database.name), client_encoding="LATIN1", autocommit=True) as client:
             client.execute("SELECT reason.add_node('action', '{\"ü\": \"é\"}', 'Zoë')")
         assert database.one("SELECT convert_to(payload::text, 'UTF8') FROM reason.node") == '{"ü": "é"}'.encode()
         assert database.one("SELECT payload #>> '{node,author}' FROM reason.audit_event WHERE event_type = 'node.created'") == "Zoë"

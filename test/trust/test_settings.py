@@ -11,7 +11,7 @@ import re
 import psycopg
 import pytest
 
-from conftest import create_database, drop_database
+from sealing import create_database, drop_database
 from test_round_trip import AFTER, BEFORE, OTHER_KEY
 
 # What no session of the product can work under, or what concerns none of its bytes.
