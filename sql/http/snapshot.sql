@@ -67,7 +67,7 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'freeze');
     response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/snapshot', request_body);
     -- RFC 7240; more than half a minute is for those who come back.
-    wait_s integer := least(coalesce((regexp_match(prefer, '\mwait\s*=\s*"?(\d{1,4})\M'))[1]::integer, 5), 30);
+    wait_s integer := least(coalesce((regexp_match(prefer, E'\\mwait\\s*=\\s*"?([0-9]{1,4})\\M'))[1]::integer, 5), 30);
     q jsonb;
     roots uuid[];
     member record;
@@ -173,7 +173,7 @@ AS $$
                     n.value -> 'payload'), E'\n' ORDER BY n.value ->> 'createdAt', n.value ->> 'id')
          FROM json_array_elements(document.d #> '{payload,nodes}') n),
         $1.edge_count,
-        (SELECT string_agg(format('  %s → %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
+        (SELECT string_agg(format(E'  %s \u2192 %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
                     ORDER BY e.value ->> 'createdAt', e.value ->> 'id')
          FROM json_array_elements(document.d #> '{payload,edges}') e))
     FROM document
