@@ -154,6 +154,18 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed bytes of a snapshot, a row for each chunk.';
 
+CREATE FUNCTION reason.node_note(node json) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT format('%s by %s%s', $1 ->> 'type', $1 ->> 'author',
+        coalesce(': ' || CASE json_typeof($1 -> 'payload') WHEN 'object' THEN
+            left(coalesce($1 -> 'payload' ->> 'note', $1 -> 'payload' ->> 'summary', $1 -> 'payload' ->> 'title',
+                     $1 -> 'payload' ->> 'text', $1 -> 'payload' ->> 'reason', $1 -> 'payload' ->> 'rationale'), 200)
+        WHEN 'string' THEN left($1 ->> 'payload', 200) END, ''))
+$$;
+COMMENT ON FUNCTION reason.node_note(json) IS 'One line for a person: type, author, and what the payload says of itself.';
+
 CREATE FUNCTION reason.snapshot_human(s reason.snapshot) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
