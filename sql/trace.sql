@@ -96,6 +96,20 @@ AS 'MODULE_PATHNAME', 'reason_reason_json';
 COMMENT ON FUNCTION reason.reason_json(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
     'A page of what led to a node, as lines to read: {node, record, trace: [{step, ts, note, data}], metadata, frontier, nextCursor, truncated}.';
 
+CREATE FUNCTION reason.trace_human(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE COST 10000
+AS 'MODULE_PATHNAME', 'reason_trace_human';
+COMMENT ON FUNCTION reason.trace_human(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
+    'A page of what led to a node, as a tree for a person: each node once, every edge with type and weight, annotations, erasures, corrections, and where it was cut.';
+
+CREATE FUNCTION reason.document_human(document text, "limit" integer, skip integer) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'reason_document_human';
+COMMENT ON FUNCTION reason.document_human(text, integer, integer) IS
+    'The records of a snapshot''s document as a tree for a person, from the roots, so many nodes after those that are skipped.';
+
 CREATE FUNCTION reason.explain_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
     division text DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
     as_of timestamptz DEFAULT NULL) RETURNS text

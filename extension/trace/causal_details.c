@@ -92,6 +92,7 @@ read_attached(CausalDetails *details, Graph *graph, const GraphKey *numbers, uin
 				item->offset = offset;
 			}
 			item->length = details->texts.length - item->offset;
+			details->row_count++;
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}

@@ -20,6 +20,7 @@ typedef struct CausalDetails
 	size_t		skip;			/* bytes of each text that are not written: the first comma */
 	CausalDetail *items;	/* by number of the entry */
 	uint32		count;
+	uint32		row_count;		/* of all items together */
 } CausalDetails;
 
 /* Of records with these numbers, ascending: the rest of auditRef, ,"hash":…,"prevHash":… */

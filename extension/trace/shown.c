@@ -233,45 +233,46 @@ misleads(pg_wchar c)
 		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
 
-void
-shown_write_plain(ByteBuffer *out, ShownText string, int most)
+static void
+append_visible(ByteBuffer *out, const char *p, int length)
 {
-	ShownText	inside;
-	const char *p;
-	const char *end;
+	pg_wchar	c = utf8_to_unicode((const unsigned char *) p);
 
-	if (string.data == NULL || *string.data != '"')
-		return;
-	inside = first_characters(string, most);
-	end = inside.data + inside.length;
-	for (p = inside.data; p < end;)
+	if (misleads(c))
+	{
+		char		escape[16];
+
+		buffer_append(out, escape, snprintf(escape, sizeof(escape), "\\u%04x", c));
+	}
+	else
+		buffer_append(out, p, length);
+}
+
+void
+shown_write_plain(ByteBuffer *out, ShownText value, int most)
+{
+	bool		is_string = value.data && *value.data == '"';
+	ShownText	part = is_string ? first_characters(value, most) : value;
+	const char *p = part.data;
+	const char *end = p + part.length;
+
+	for (int written = 0; p < end && written < most; written++)
 	{
 		int			length = pg_utf_mblen((const unsigned char *) p);
-		pg_wchar	c;
 
-		if (*p == '\\')
+		if (is_string && *p == '\\')
 		{
-			/* Other controls stay what they are in JSON. */
-			if (p[1] == '"' || p[1] == '\\')
-				buffer_append_char(out, p[1]);
-			else if (p[1] == 'u')
-				buffer_append(out, p, 6);
+			/* Controls that are no white space stay what they are in JSON. */
+			length = p[1] == 'u' ? 6 : 2;
+			if (p[1] == 'u')
+				buffer_append(out, p, length);
 			else
-				buffer_append_char(out, ' ');
-			p += p[1] == 'u' ? 6 : 2;
-			continue;
-		}
-		c = utf8_to_unicode((const unsigned char *) p);
-		if (misleads(c))
-		{
-			char		escape[16];
-
-			buffer_append(out, escape, snprintf(escape, sizeof(escape), "\\u%04x", c));
+				buffer_append_char(out, p[1] == '"' || p[1] == '\\' ? p[1] : ' ');
 		}
 		else
-			buffer_append(out, p, length);
+			append_visible(out, p, length);
 		p += length;
 	}
-	if (inside.length < string.length - 2)
+	if (value.data && (is_string ? part.length < value.length - 2 : p < end))
 		buffer_append_literal(out, "…");
 }

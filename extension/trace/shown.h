@@ -54,8 +54,8 @@ extern ShownText shown_note(const ShownRecord *record);
 /* "type by author: note" as a JSON string; of the note 200 characters. */
 extern void shown_write_note(ByteBuffer *out, const ShownRecord *record);
 
-/* At most so many characters of a JSON string, as plain text on one line that no terminal obeys. */
-extern void shown_write_plain(ByteBuffer *out, ShownText string, int most);
+/* At most so many characters of a value, a string without its quotes: plain text on one line that no terminal obeys. */
+extern void shown_write_plain(ByteBuffer *out, ShownText value, int most);
 
 /* "null" where there is none. */
 static inline void

@@ -154,36 +154,22 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed bytes of a snapshot, a row for each chunk.';
 
-CREATE FUNCTION reason.node_note(node json) RETURNS text
-LANGUAGE sql IMMUTABLE
+CREATE FUNCTION reason.snapshot_human(s reason.snapshot, page_limit integer, cursor text) RETURNS text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT format('%s by %s%s', $1 ->> 'type', $1 ->> 'author',
-        coalesce(': ' || CASE json_typeof($1 -> 'payload') WHEN 'object' THEN
-            left(coalesce($1 -> 'payload' ->> 'note', $1 -> 'payload' ->> 'summary', $1 -> 'payload' ->> 'title',
-                     $1 -> 'payload' ->> 'text', $1 -> 'payload' ->> 'reason', $1 -> 'payload' ->> 'rationale'), 200)
-        WHEN 'string' THEN left($1 ->> 'payload', 200) END, ''))
+BEGIN
+    IF cursor !~ '^[0-9]{1,9}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'cursor is not valid',
+            HINT = 'Begin again with the first page, without a cursor.';
+    END IF;
+    RETURN format(E'Snapshot %s\n%s\ncreated    %s\nhash       %s\nsignature  %s\nsigner     %s\nroots      %s\nholds      %s nodes, %s edges, %s up to %s edges away\n\n%s',
+        s.id, regexp_replace(coalesce(s.description, ''), '[[:cntrl:]]', ' ', 'g'), reason.rfc3339(s.created_at), s.hash,
+        translate(encode(s.signature, 'base64'), E'\n', ''), s.signer_id, array_to_string(s.root_ids, ', '), s.node_count, s.edge_count,
+        s.direction, s.depth, reason.document_human(reason.snapshot_document(s.id), page_limit, coalesce(cursor, '0')::integer));
+END
 $$;
-COMMENT ON FUNCTION reason.node_note(json) IS 'One line for a person: type, author, and what the payload says of itself.';
-
-CREATE FUNCTION reason.snapshot_human(s reason.snapshot) RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    WITH document AS (SELECT reason.snapshot_document($1.id)::json AS d)
-    SELECT format(E'Snapshot %s\n%s\ncreated    %s\nhash       %s\nsignature  %s\nsigner     %s\nroots      %s\n\nNodes (%s)\n%s\n\nEdges (%s)\n%s\n',
-        $1.id, coalesce($1.description, ''), reason.rfc3339($1.created_at), $1.hash, translate(encode($1.signature, 'base64'), E'\n', ''),
-        $1.signer_id, array_to_string($1.root_ids, ', '), $1.node_count,
-        (SELECT string_agg(format('  %s  %s  %s  %s', n.value ->> 'id', coalesce(n.value ->> 'ts', n.value ->> 'createdAt'), reason.node_note(n.value),
-                    n.value -> 'payload'), E'\n' ORDER BY n.value ->> 'createdAt', n.value ->> 'id')
-         FROM json_array_elements(document.d #> '{payload,nodes}') n),
-        $1.edge_count,
-        (SELECT string_agg(format('  %s → %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
-                    ORDER BY e.value ->> 'createdAt', e.value ->> 'id')
-         FROM json_array_elements(document.d #> '{payload,edges}') e))
-    FROM document
-$$;
-COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot) IS 'A snapshot as text for a person.';
+COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot, integer, text) IS 'A page of a snapshot as text for a person: what is signed, and a tree of its records.';
 
 CREATE FUNCTION reason.http_get_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text, if_none_match text) RETURNS SETOF reason.http_response
@@ -217,7 +203,7 @@ BEGIN
     ELSIF format_wanted = 'envelope' THEN
         RETURN NEXT (200, immutable, reason.snapshot_envelope(s.id)::text)::reason.http_response;
     ELSE
-        RETURN NEXT (200, immutable || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s))::reason.http_response;
+        RETURN NEXT (200, immutable || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, 10000, NULL))::reason.http_response;
     END IF;
 END
 $$;
@@ -237,17 +223,6 @@ $$;
 
 -- ---------------------------------------------------------------- exports
 
-CREATE FUNCTION reason.trace_human(trace json) RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT format(E'Trace of %s (%s)\n%s\n', $1 ->> 'startNodeId', $1 ->> 'direction',
-        string_agg(repeat('  ', (s.value ->> 'depth')::integer) || format('%s  %s  %s', coalesce(s.value -> 'node' ->> 'ts', s.value -> 'node' ->> 'createdAt'),
-            reason.node_note(s.value -> 'node'), s.value -> 'node' ->> 'id'), E'\n' ORDER BY s.ordinality))
-    FROM json_array_elements($1 -> 'steps') WITH ORDINALITY s
-$$;
-COMMENT ON FUNCTION reason.trace_human(json) IS 'A trace as text for a person, one line a step, indented by depth.';
-
 CREATE FUNCTION reason.http_get_export(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
@@ -255,11 +230,14 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{format,division}');
+    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,division}');
     format_wanted text := coalesce(q ->> 'format', 'json');
     wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
+    depth_wanted integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000);
+    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
+    until timestamptz := reason.http_timestamp(q ->> 'asOf', 'asOf');
     plain CONSTANT text := E'Content-Type: text/plain; charset=utf-8\n';
-    trace text;
+    frozen reason.snapshot;
 BEGIN
     IF format_wanted NOT IN ('human', 'json', 'canonical') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
@@ -267,20 +245,27 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions
                  AND (NOT q ? 'division' OR s.division = q ->> 'division')) THEN
+        IF q ?| '{depth,asOf}' OR format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is exported as it was frozen and signed, whole',
+                HINT = 'Of the parameters depth, limit, cursor and asOf a snapshot takes limit and cursor, with format=human.';
+        END IF;
+        frozen := reason.http_snapshot(caller, $6, true, q ->> 'division');
         IF format_wanted = 'human' THEN
-            RETURN NEXT (200, plain, reason.snapshot_human(reason.http_snapshot(caller, $6, true, q ->> 'division')))::reason.http_response;
+            RETURN NEXT (200, plain, reason.snapshot_human(frozen, page_limit, q ->> 'cursor'))::reason.http_response;
         ELSE
             -- The document is JSON, and canonical.
-            RETURN QUERY SELECT * FROM reason.http_document(reason.http_snapshot(caller, $6, true, q ->> 'division'), NULL);
+            RETURN QUERY SELECT * FROM reason.http_document(frozen, NULL);
         END IF;
+    ELSIF format_wanted = 'human' THEN
+        RETURN NEXT (200, plain, reason.trace_human(
+            node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
+            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until))::reason.http_response;
     ELSE
-        trace := reason.trace_json(node => wanted, direction => 'ancestors', depth => 10000, "limit" => 10000,
-                                   redact => NOT caller.pii, divisions => caller.divisions,
-                                   quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division');
-        RETURN NEXT CASE format_wanted
-            WHEN 'human' THEN (200, plain, reason.trace_human(trace::json))::reason.http_response
-            WHEN 'json' THEN (200, NULL, trace)::reason.http_response
-            ELSE (200, NULL, reason.canonical_json(trace::json))::reason.http_response END;
+        -- Its text is canonical.
+        RETURN NEXT (200, NULL, reason.trace_json(
+            node => wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until,
+            redact => NOT caller.pii, divisions => caller.divisions, quarantined => reason.client_may(caller, 'inspect'),
+            division => q ->> 'division'))::reason.http_response;
     END IF;
 END
 $$;
