@@ -34,7 +34,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
-        'snapshotId', $1.id, 'status', $1.status, 'hash', $1.hash,
+        'snapshotId', $1.id, 'status', CASE $1.status WHEN 'signed' THEN 'pending' ELSE $1.status END, 'hash', $1.hash,
         'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
@@ -44,7 +44,7 @@ AS $$
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
         'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
 $$;
-COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot) IS 'What is known of a snapshot, its content left out.';
+COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot) IS 'What is known of a snapshot, its content left out. Until it is stored it is pending, signed or not.';
 
 -- ---------------------------------------------------------------- making one
 
@@ -52,10 +52,16 @@ CREATE FUNCTION reason.http_snapshot_state(p_id uuid) RETURNS reason.http_respon
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id), reason.snapshot_metadata(s)
-    FROM reason.snapshot s WHERE s.id = $1
+    SELECT CASE WHEN s.status = 'failed'
+        THEN reason.http_error(502, 'DEPENDENCY', format('snapshot "%s" failed: %s', s.id, coalesce(s.failure, 'its document was erased')),
+            q.request ->> 'requestId', jsonb_strip_nulls(jsonb_build_object('snapshotId', s.id, 'status', s.status, 'failure', s.failure)))
+        ELSE ROW(CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id),
+                 reason.snapshot_metadata(s))::reason.http_response END
+    FROM reason.snapshot s LEFT JOIN reason.snapshot_request q ON q.snapshot_no = s.no AND q.division = s.division
+    WHERE s.id = $1
 $$;
-COMMENT ON FUNCTION reason.http_snapshot_state(uuid) IS 'The answer to a request for a snapshot as it stands now: 201 when complete, else 202.';
+COMMENT ON FUNCTION reason.http_snapshot_state(uuid) IS
+    'The answer to a request for a snapshot as it stands now: 201 when complete, 502 when it failed, else 202. requestId is that of the request that made it.';
 
 CREATE FUNCTION reason.http_post_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, prefer text, idempotency_key text) RETURNS SETOF reason.http_response
@@ -102,6 +108,7 @@ BEGIN
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
         response := reason.http_snapshot_state(snapshot_id);
+        -- Just made, it is pending: what is remembered names it.
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE
         -- The snapshot of the first request, as it stands now.
@@ -182,7 +189,8 @@ DECLARE
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
     etag text := format('"%s-%s%s"', s.hash, format_wanted, CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END);
-    immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
+    -- It never changes, but it may be erased: whoever keeps it asks each time whether it still is.
+    kept text := E'Cache-Control: private, no-cache, must-revalidate\nETag: ' || etag || E'\n';
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
@@ -195,15 +203,15 @@ BEGIN
     IF s.status <> 'complete' THEN
         RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s))::reason.http_response;
     ELSIF position(etag IN coalesce(if_none_match, '')) > 0 THEN
-        RETURN NEXT (304, immutable, NULL)::reason.http_response;
+        RETURN NEXT (304, kept, NULL)::reason.http_response;
     ELSIF format_wanted = 'metadata' THEN
-        RETURN NEXT (200, immutable, reason.snapshot_metadata(s))::reason.http_response;
+        RETURN NEXT (200, kept, reason.snapshot_metadata(s))::reason.http_response;
     ELSIF format_wanted = 'canonical' THEN
-        RETURN QUERY SELECT * FROM reason.http_document(s, immutable);
+        RETURN QUERY SELECT * FROM reason.http_document(s, kept);
     ELSIF format_wanted = 'envelope' THEN
-        RETURN NEXT (200, immutable, reason.snapshot_envelope(s.id)::text)::reason.http_response;
+        RETURN NEXT (200, kept, reason.snapshot_envelope(s.id)::text)::reason.http_response;
     ELSE
-        RETURN NEXT (200, immutable || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, 10000, NULL))::reason.http_response;
+        RETURN NEXT (200, kept || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, 10000, NULL))::reason.http_response;
     END IF;
 END
 $$;
