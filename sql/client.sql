@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.set_client(text, text, text[], boolean, text, text, boolean) IS
-    'Registers or changes a client of the gateway: role reader, auditor, writer or admin; divisions {*} grants all; pii shows payloads unredacted. A client is never deleted, only disabled.';
+    'Registers or changes a client of the gateway: role reader, auditor, writer or admin; divisions {*} grants all; pii shows records unredacted. A client is never deleted, only disabled.';
 
 CREATE FUNCTION reason.client_of(client_cn text, client_issuer text, client_san text) RETURNS reason.client
 LANGUAGE plpgsql STABLE
@@ -33,16 +33,32 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     found_client reason.client;
+    candidates reason.client[];
 BEGIN
-    IF client_cn IS NULL OR client_cn = '' THEN
+    client_cn := NULLIF(client_cn, '');
+    client_san := NULLIF(client_san, '');
+    IF coalesce(client_cn, client_san) IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_authorization_specification',
-            MESSAGE = 'a client certificate is required';
+            MESSAGE = CASE WHEN client_issuer IS NULL THEN 'a client certificate is required'
+                           ELSE 'the client certificate names nobody' END,
+            HINT = CASE WHEN client_issuer IS NOT NULL
+                        THEN 'A certificate needs exactly one common name, or a URI as subject alternative name.' END;
     END IF;
-    SELECT * INTO found_client FROM reason.client c
-    WHERE c.name = client_cn AND c.enabled
-      AND (c.issuer IS NULL OR c.issuer = client_issuer)
-      AND (c.san_uri IS NULL OR c.san_uri = ANY (string_to_array(client_san, ' ')));
-    IF NOT FOUND THEN
+    IF client_cn IS NOT NULL THEN
+        SELECT * INTO found_client FROM reason.client c
+        WHERE c.name = client_cn AND c.enabled
+          AND (c.issuer IS NULL OR c.issuer = client_issuer)
+          AND (c.san_uri IS NULL OR c.san_uri = ANY (string_to_array(client_san, ' ')));
+    ELSE
+        -- As in the certificates of SPIFFE: the URI says who it is, if it says so of one client only.
+        SELECT array_agg(c) INTO candidates FROM reason.client c
+        WHERE c.san_uri = ANY (string_to_array(client_san, ' ')) AND c.enabled
+          AND (c.issuer IS NULL OR c.issuer = client_issuer);
+        IF cardinality(candidates) = 1 THEN
+            found_client := candidates[1];
+        END IF;
+    END IF;
+    IF found_client.name IS NULL THEN
         -- The same answer whatever did not match: a stranger learns nothing about who is registered.
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = 'the certificate belongs to no client of this service',
@@ -51,7 +67,7 @@ BEGIN
     RETURN found_client;
 END
 $$;
-COMMENT ON FUNCTION reason.client_of(text, text, text) IS 'The enabled client that a verified certificate stands for. Raises 28000 without a certificate, 42501 for a stranger.';
+COMMENT ON FUNCTION reason.client_of(text, text, text) IS 'The enabled client that a verified certificate stands for: by its common name, with the URI if the client has one; a certificate without a common name, or with two, by its URI alone, which must be one client''s. Raises 28000 without a certificate, 42501 for a stranger.';
 
 CREATE FUNCTION reason.client_may(client reason.client, action text) RETURNS boolean
 LANGUAGE sql IMMUTABLE

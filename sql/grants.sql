@@ -25,14 +25,13 @@ GRANT EXECUTE ON FUNCTION
     reason.visible_divisions()
 TO reason_reader, reason_writer, reason_gateway, reason_sidecar;
 
--- ---------------------------------------------------------------- reason_reader: columns without content
-GRANT SELECT (no, id, division, type, author, metadata, created_at, occurred_at, version,
-              manifest_signature_id, payload_ref, payload_hash, digest, audit_event_id)
+-- ---------------------------------------------------------------- reason_reader: columns that hold nothing personal, and the rest redacted
+GRANT SELECT (no, id, division, type, created_at, occurred_at, version, manifest_signature_id, payload_hash, digest, audit_event_id)
     ON reason.node TO reason_reader;
-GRANT SELECT ON reason.edge TO reason_reader;
-GRANT SELECT (no, id, division, target_no, type, author, metadata, created_at, payload_hash, digest, audit_event_id)
+GRANT SELECT (no, id, division, from_no, to_no, type, weight, created_at, digest, audit_event_id) ON reason.edge TO reason_reader;
+GRANT SELECT (no, id, division, target_no, type, created_at, payload_hash, digest, audit_event_id)
     ON reason.annotation TO reason_reader;
-GRANT SELECT (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations,
+GRANT SELECT (no, id, division, status, root_ids, depth, direction, include_annotations,
               pii_included, manifest_signature_id, graph_version, created_at, hash, node_count,
               edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id)
     ON reason.snapshot TO reason_reader;
@@ -41,11 +40,14 @@ GRANT EXECUTE ON FUNCTION
     reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text),
     reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text),
     reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text),
-    reason.ordered_trace(uuid, text)
+    reason.ordered_trace(uuid, text),
+    reason.redact(jsonb),
+    reason.redact_text(text)
 TO reason_reader;
+GRANT SELECT ON reason.redacted_node, reason.redacted_edge, reason.redacted_annotation, reason.redacted_snapshot TO reason_reader;
 
 -- ---------------------------------------------------------------- reason_auditor: content and proof
-GRANT SELECT ON reason.node, reason.annotation, reason.snapshot, reason.snapshot_chunk,
+GRANT SELECT ON reason.node, reason.edge, reason.annotation, reason.snapshot, reason.snapshot_chunk,
     reason.audit_event, reason.audit_seal, reason.audit_signature, reason.signer TO reason_auditor;
 
 -- ---------------------------------------------------------------- reason_writer: the write functions, no table
@@ -58,6 +60,7 @@ GRANT EXECUTE ON FUNCTION
 TO reason_writer;
 
 -- ---------------------------------------------------------------- reason_gateway: the HTTP API, no table
+GRANT EXECUTE ON FUNCTION reason.http_pieces(text) TO reason_gateway;
 -- Every function whose name begins with http_ and that answers a request.
 DO $$
 DECLARE
@@ -68,6 +71,9 @@ BEGIN
                    AND p.prosecdef
     LOOP
         EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO reason_gateway', route);
+        -- What a client gets told may hold names of its payload's members, and is no business of the server's log. What is
+        -- a fault of ours the gateway logs.
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s SET log_min_messages = log', route);
     END LOOP;
 END
 $$;
@@ -81,9 +87,11 @@ GRANT EXECUTE ON FUNCTION
     reason.set_quota(text, text, bigint, bigint),
     reason.grant_division(name, text),
     reason.revoke_division(name, text),
-    reason.set_pii_rule(text, text, text, text),
     reason.quota_today(text),
-    reason.expire_idempotency_keys(interval)
+    reason.expire_idempotency_keys(interval),
+    reason.set_pii_rule(text, text, text, text, text, text, boolean, text),
+    reason.drop_pii_rule(text),
+    reason.try_pii_rule(text, text, text, text, text, integer, integer)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
 GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.pii_rule TO reason_admin;

@@ -22,7 +22,7 @@ AS $$
                                      "quota": ["client", "division", "nodesPerDay", "edgesPerDay"]}'
         WHEN 'archiveRule.changed' THEN '{"archiveRule": ["division", "retainDays", "legalHold"]}'
         WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"]}'
-        WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern"]}'
+        WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
         WHEN 'policy.denied' THEN '{"denied": ["action", "records", "types"],

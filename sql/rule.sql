@@ -37,9 +37,10 @@ AS $$
     FROM jsonb_extract_path($1, 'rule') p WHERE $1 ->> 'eventType' = 'policy.changed' AND p IS NOT NULL
     UNION ALL
     SELECT 'pii_rule', jsonb_build_object('name', i -> 'name'),
-           CASE WHEN coalesce(i ->> 'member', i ->> 'pattern') IS NOT NULL THEN
+           CASE WHEN NOT coalesce((i ->> 'dropped')::boolean, false) THEN
                jsonb_build_object('name', i -> 'name', 'category', i -> 'category', 'member', i -> 'member', 'pattern', i -> 'pattern',
-                                  'builtin', false) END
+                                  'matcher', i -> 'matcher', 'except_pattern', i -> 'exceptPattern', 'enabled', i -> 'enabled',
+                                  'description', i -> 'description', 'builtin', false) END
     FROM jsonb_extract_path($1, 'piiRule') i WHERE $1 ->> 'eventType' = 'piiRule.changed' AND i IS NOT NULL
     UNION ALL
     SELECT 'division_grant', jsonb_build_object('grantee', g -> 'grantee', 'division', g -> 'division'),
@@ -70,7 +71,7 @@ AS $$
     UNION ALL
     SELECT 'division_grant', jsonb_build_object('grantee', g.grantee, 'division', g.division), to_jsonb(g) FROM reason.division_grant g
 $$;
-COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that come with the extension are part of it, and no event records them.';
+COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that are as the extension brought them are part of it, and no event records them.';
 
 CREATE FUNCTION reason.rule_faults() RETURNS TABLE (rule_table text, rule_key jsonb, detail text)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -114,6 +115,9 @@ BEGIN
         replayed := replayed + 1;
         IF rule.rule_table = 'signer' THEN
             PERFORM reason.replay_signer(rule.recorded);
+            CONTINUE;
+        ELSIF rule.rule_table = 'pii_rule' THEN
+            PERFORM reason.replay_pii_rule(event);
             CONTINUE;
         END IF;
         EXECUTE format('DELETE FROM reason.%I t WHERE to_jsonb(t) @> $1', rule.rule_table) USING rule.rule_key;

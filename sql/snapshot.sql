@@ -46,6 +46,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'audience is empty, or audience, description, manifest_signature_id or request_id is too long';
     END IF;
 
+    -- What the document may not hold is not asked for either: its header is compared with this row.
+    IF NOT $9 THEN
+        audience := reason.redact_text($4);
+        description := reason.redact_text($5);
+    END IF;
+
     SELECT array_agg(DISTINCT r ORDER BY r) INTO root_ids FROM unnest(roots) r;
     -- An id may exist in several divisions; all roots must be found in one.
     SELECT d.division, d.nos, d.candidates INTO found_division, root_nos, candidates

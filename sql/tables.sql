@@ -293,7 +293,7 @@ COMMENT ON COLUMN reason.client.name IS 'Common name of the client certificate.'
 COMMENT ON COLUMN reason.client.issuer IS 'Distinguished name (RFC 2253) of the issuer that the certificate must have; NULL accepts any issuer that the gateway trusts.';
 COMMENT ON COLUMN reason.client.san_uri IS 'URI that the certificate must name as subject alternative name; NULL asks for none.';
 COMMENT ON COLUMN reason.client.divisions IS 'Divisions granted; ''*'' grants all.';
-COMMENT ON COLUMN reason.client.pii IS 'May see payloads unredacted.';
+COMMENT ON COLUMN reason.client.pii IS 'May see personal data; others are shown records redacted (reason.pii_rule).';
 
 CREATE TABLE reason.division_grant (
     grantee  name NOT NULL,

@@ -129,7 +129,9 @@ AS $$
     SELECT format('rule %s of reason.%s', r.rulename, c.relname), md5(pg_get_ruledef(r.oid)), true
     FROM pg_rewrite r JOIN relation c ON c.oid = r.ev_class
     UNION ALL
-    SELECT format('rule "%s" for personal data', i.name), md5((to_jsonb(i) - 'builtin')::text), false FROM reason.pii_rule i WHERE i.builtin
+    -- One that was changed by an event is compared with that event: rule_faults().
+    SELECT format('rule "%s" for personal data', i.name), md5((CASE WHEN i.builtin THEN to_jsonb(i) ELSE to_jsonb(b) END - 'builtin')::text), false
+    FROM reason.pii_rule i LEFT JOIN reason.builtin_pii_rules() b ON b.name = i.name WHERE i.builtin OR b.name IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.present_guards() IS
     'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, constraints, rules, privileges but for SELECT. printed: the definition is text as this major version of the server prints it.';

@@ -69,7 +69,7 @@ compare_numbers(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Of one division, or of all. */
+/* The numbers that are held in one division, or in all. */
 static void
 add_held(RowShown *shown, Datum division, bool all)
 {

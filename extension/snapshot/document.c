@@ -17,9 +17,8 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -39,15 +38,12 @@ add_time_since(instr_time *total, instr_time began)
 void
 snapshot_writer_open(SnapshotWriter *writer, int64 snapshot_no, text *division, bool pii)
 {
-	Oid			argument = JSONBOID;
-
 	memset(writer, 0, sizeof(*writer));
 	writer->division = division;
 	writer->snapshot_no = snapshot_no;
 	writer->pii = pii;
 	if (!pii)
-		fmgr_info(LookupFuncName(list_make2(makeString("reason"), makeString("redact")), 1, &argument, false),
-				  &writer->redact);
+		writer->redaction = redact_open();
 	buffer_init(&writer->bytes, canonical_realloc, CurrentMemoryContext);
 	buffer_reserve(&writer->bytes, 2 * SNAPSHOT_CHUNK_BYTES);
 	sha256_init(&writer->hash);
@@ -129,13 +125,44 @@ write_text(ByteBuffer *out, const char *member, RecordText value)
 	canonical_write_string(out, value.data, value.length);
 }
 
-static void
-write_bytes(ByteBuffer *out, const char *member, RecordText value)
+/* An author, or why something was erased; whether it was redacted. */
+static bool
+write_shown_text(SnapshotWriter *writer, const char *member, RecordText value)
 {
+	RecordText	shown = writer->redaction ? redact_text(writer->redaction, value) : value;
+
+	write_text(&writer->bytes, member, shown);
+	return shown.data != value.data;
+}
+
+/* Canonical JSON that the record holds; whether it was redacted. */
+static bool
+write_shown_json(SnapshotWriter *writer, const char *member, RecordText value)
+{
+	Jsonb	   *recorded = NULL;
+	Jsonb	   *shown = NULL;
+
 	if (value.data == NULL)
-		return;
-	buffer_append(out, member, strlen(member));
-	buffer_append(out, value.data, value.length);
+		return false;
+	if (writer->redaction && value.length > strlen("{}"))
+	{
+		recorded = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(value.data, value.length))));
+		shown = redact_jsonb(writer->redaction, recorded);
+	}
+	buffer_append(&writer->bytes, member, strlen(member));
+	if (shown == recorded)
+		buffer_append(&writer->bytes, value.data, value.length);
+	else
+		canonical_write_jsonb(&writer->bytes, shown);
+	return shown != recorded;
+}
+
+/* Tells verifiers that the digest is that of the whole record, which does not stand here. */
+static void
+write_redacted(SnapshotWriter *writer, bool redacted)
+{
+	if (redacted)
+		buffer_append_literal(&writer->bytes, ",\"redacted\":true");
 }
 
 static void
@@ -165,7 +192,7 @@ write_payload(SnapshotWriter *writer, const StoredRecord *stored)
 		return;
 	}
 	if (!writer->pii)
-		payload = DatumGetJsonbP(FunctionCall1(&writer->redact, JsonbPGetDatum(payload)));
+		payload = redact_jsonb(writer->redaction, payload);
 	canonical_write_jsonb(&writer->bytes, payload);
 }
 
@@ -202,8 +229,8 @@ write_erasure(SnapshotWriter *writer, const StoredRecord *stored)
 	reason.length = reason.data ? strlen(reason.data) : 0;
 	buffer_append_literal(&writer->bytes, ",\"erased\":{\"at\":");
 	record_write_timestamp(&writer->bytes, at);
-	write_text(&writer->bytes, ",\"by\":", by);
-	write_text(&writer->bytes, ",\"reason\":", reason);
+	(void) write_shown_text(writer, ",\"by\":", by);
+	(void) write_shown_text(writer, ",\"reason\":", reason);
 	buffer_append_char(&writer->bytes, '}');
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -215,8 +242,8 @@ write_node(SnapshotWriter *writer, const StoredRecord *stored)
 {
 	const NodeRecord *node = &stored->record.node;
 	ByteBuffer *out = &writer->bytes;
+	bool		redacted = write_shown_text(writer, "{\"author\":", node->author);
 
-	write_text(out, "{\"author\":", node->author);
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, node->created_at);
 	buffer_append_literal(out, ",\"digest\":");
@@ -226,11 +253,12 @@ write_node(SnapshotWriter *writer, const StoredRecord *stored)
 	buffer_append_literal(out, ",\"id\":");
 	record_write_uuid(out, &node->id);
 	write_text(out, ",\"manifestSignatureId\":", node->manifest_signature_id);
-	write_bytes(out, ",\"metadata\":", node->metadata);
+	redacted |= write_shown_json(writer, ",\"metadata\":", node->metadata);
 	write_payload(writer, stored);
 	buffer_append_literal(out, ",\"payloadHash\":");
 	record_write_hex(out, stored->payload_hash, REASON_DIGEST_LENGTH);
-	write_bytes(out, ",\"payloadRef\":", node->payload_ref);
+	redacted |= write_shown_json(writer, ",\"payloadRef\":", node->payload_ref);
+	write_redacted(writer, redacted);
 	write_salt(writer, stored);
 	if (node->has_occurred_at)
 	{
@@ -259,7 +287,7 @@ write_edge(SnapshotWriter *writer, const StoredRecord *stored)
 	record_write_hex(out, edge->from_digest, REASON_DIGEST_LENGTH);
 	buffer_append_literal(out, ",\"id\":");
 	record_write_uuid(out, &edge->id);
-	write_bytes(out, ",\"metadata\":", edge->metadata);
+	write_redacted(writer, write_shown_json(writer, ",\"metadata\":", edge->metadata));
 	buffer_append_literal(out, ",\"to\":");
 	record_write_uuid(out, &edge->to);
 	buffer_append_literal(out, ",\"toDigest\":");
@@ -275,8 +303,8 @@ write_annotation(SnapshotWriter *writer, const StoredRecord *stored)
 {
 	const AnnotationRecord *annotation = &stored->record.annotation;
 	ByteBuffer *out = &writer->bytes;
+	bool		redacted = write_shown_text(writer, "{\"author\":", annotation->author);
 
-	write_text(out, "{\"author\":", annotation->author);
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, annotation->created_at);
 	buffer_append_literal(out, ",\"digest\":");
@@ -285,10 +313,11 @@ write_annotation(SnapshotWriter *writer, const StoredRecord *stored)
 	write_erasure(writer, stored);
 	buffer_append_literal(out, ",\"id\":");
 	record_write_uuid(out, &annotation->id);
-	write_bytes(out, ",\"metadata\":", annotation->metadata);
+	redacted |= write_shown_json(writer, ",\"metadata\":", annotation->metadata);
 	write_payload(writer, stored);
 	buffer_append_literal(out, ",\"payloadHash\":");
 	record_write_hex(out, stored->payload_hash, REASON_DIGEST_LENGTH);
+	write_redacted(writer, redacted);
 	write_salt(writer, stored);
 	buffer_append_literal(out, ",\"target\":");
 	record_write_uuid(out, &annotation->target);

@@ -22,6 +22,7 @@
 #include "core/buffer.h"
 #include "record/insert.h"
 #include "core/sha256.h"
+#include "redact/redact.h"
 
 #include "datatype/timestamp.h"
 #include "portability/instr_time.h"
@@ -39,8 +40,8 @@ typedef struct SnapshotWriter
 {
 	text	   *division;
 	int64		snapshot_no;
-	bool		pii;			/* payloads as they are, with their salts */
-	FmgrInfo	redact;			/* reason.redact() */
+	bool		pii;			/* everything as it is, payloads with their salts */
+	Redaction  *redaction;		/* NULL with pii */
 	ByteBuffer	bytes;			/* written, not yet in a chunk */
 	int			chunk_count;
 	int64		size_bytes;

@@ -14,10 +14,6 @@
 #include "record/record.h"
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_type.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -32,13 +28,7 @@ node_json_begin(const Graph *graph, bool redact)
 	json->graph = graph;
 	json->scratch = AllocSetContextCreate(CurrentMemoryContext, "reasoning graph JSON", ALLOCSET_DEFAULT_SIZES);
 	if (redact)
-	{
-		Oid			argument = JSONBOID;
-		Oid			function = LookupFuncName(list_make2(makeString("reason"), makeString("redact")), 1, &argument, false);
-
-		json->redact = palloc0(sizeof(FmgrInfo));
-		fmgr_info(function, json->redact);
-	}
+		json->redaction = redact_open();
 	return json;
 }
 
@@ -79,16 +69,30 @@ node_json_hex(ByteBuffer *out, Datum bytes)
 }
 
 void
-node_json_payload(NodeJson *json, ByteBuffer *out, Datum payload, bool isnull)
+node_json_content(NodeJson *json, ByteBuffer *out, Datum content, bool isnull)
 {
+	Jsonb	   *shown;
+
 	if (isnull)
 	{
 		buffer_append_literal(out, "null");
 		return;
 	}
-	if (json->redact)
-		payload = FunctionCall1(json->redact, payload);
-	canonical_write_jsonb(out, DatumGetJsonbP(payload));
+	shown = DatumGetJsonbP(content);
+	if (json->redaction)
+		shown = redact_jsonb(json->redaction, shown);
+	canonical_write_jsonb(out, shown);
+}
+
+void
+node_json_author(NodeJson *json, ByteBuffer *out, Datum author)
+{
+	text	   *string = DatumGetTextPP(author);
+	RecordText	shown = {VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string)};
+
+	if (json->redaction)
+		shown = redact_text(json->redaction, shown);
+	canonical_write_string(out, shown.data, shown.length);
 }
 
 void
@@ -104,7 +108,7 @@ node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc)
 	buffer_append_literal(out, "{\"auditEventId\":");
 	record_write_uuid(out, DatumGetUUIDP(value_of(NODE_AUDIT_EVENT_ID)));
 	buffer_append_literal(out, ",\"author\":");
-	node_json_text_member(out, value_of(NODE_AUTHOR));
+	node_json_author(json, out, value_of(NODE_AUTHOR));
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, DatumGetTimestampTz(value_of(NODE_CREATED_AT)));
 	buffer_append_literal(out, ",\"digest\":");
@@ -121,15 +125,15 @@ node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc)
 		node_json_text_member(out, value_of(NODE_MANIFEST_SIGNATURE_ID));
 	}
 	buffer_append_literal(out, ",\"metadata\":");
-	canonical_write_jsonb(out, DatumGetJsonbP(value_of(NODE_METADATA)));
+	node_json_content(json, out, value_of(NODE_METADATA), false);
 	buffer_append_literal(out, ",\"payload\":");
-	node_json_payload(json, out, value_of(NODE_PAYLOAD), is_null(NODE_PAYLOAD));
+	node_json_content(json, out, value_of(NODE_PAYLOAD), is_null(NODE_PAYLOAD));
 	buffer_append_literal(out, ",\"payloadHash\":");
 	node_json_hex(out, value_of(NODE_PAYLOAD_HASH));
 	if (!is_null(NODE_PAYLOAD_REF))
 	{
 		buffer_append_literal(out, ",\"payloadRef\":");
-		canonical_write_jsonb(out, DatumGetJsonbP(value_of(NODE_PAYLOAD_REF)));
+		node_json_content(json, out, value_of(NODE_PAYLOAD_REF), false);
 	}
 	if (quarantine_contains(json->graph, DatumGetInt64(value_of(NODE_NO))))
 		buffer_append_literal(out, ",\"quarantined\":true");
@@ -172,7 +176,7 @@ node_json_edge(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
 	buffer_append_literal(out, ",\"id\":");
 	record_write_uuid(out, DatumGetUUIDP(value_of(EDGE_ID)));
 	buffer_append_literal(out, ",\"metadata\":");
-	canonical_write_jsonb(out, DatumGetJsonbP(value_of(EDGE_METADATA)));
+	node_json_content(json, out, value_of(EDGE_METADATA), false);
 	buffer_append_literal(out, ",\"to\":");
 	record_write_uuid(out, to);
 	buffer_append_literal(out, ",\"type\":");

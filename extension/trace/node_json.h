@@ -11,15 +11,15 @@
 #include "postgres.h"
 
 #include "access/htup.h"
-#include "fmgr.h"
 
 #include "core/buffer.h"
 #include "graph/types.h"
+#include "redact/redact.h"
 
 typedef struct NodeJson
 {
 	MemoryContext scratch;		/* reset after each row */
-	FmgrInfo   *redact;			/* reason.redact(jsonb); NULL shows payloads as they are */
+	Redaction  *redaction;		/* NULL shows everything as it is */
 	const Graph *graph;			/* tells which nodes are in quarantine */
 } NodeJson;
 
@@ -35,9 +35,11 @@ extern Datum node_json_text(ByteBuffer *out);
 extern void node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc);
 /* A row of reason.edge; the ids of its ends are not in the row. */
 extern void node_json_edge(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
-						   const pg_uuid_t *from, const pg_uuid_t *to);
-/* A payload, redacted if need be; NULL writes null. */
-extern void node_json_payload(NodeJson *json, ByteBuffer *out, Datum payload, bool isnull);
+							const pg_uuid_t *from, const pg_uuid_t *to);
+/* A payload, metadata or payloadRef, redacted if need be; NULL writes null. */
+extern void node_json_content(NodeJson *json, ByteBuffer *out, Datum content, bool isnull);
+/* An author, redacted if need be. */
+extern void node_json_author(NodeJson *json, ByteBuffer *out, Datum author);
 extern void node_json_text_member(ByteBuffer *out, Datum value);
 extern void node_json_hex(ByteBuffer *out, Datum bytes);
 

@@ -1,10 +1,14 @@
 /*
  * ngx_http_reason_module.c: directives, and what they stand for.
  *
- *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; }   http
+ *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; … }   http
  *   reason_pass name                 http, server, location
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
+ *   reason_client value              http, server, location   whose share a call is of (reason_share.c)
+ *   reason_class service|write|read|heavy                     location
+ *   reason_admit function [size]     http, server, location   called before a body longer than that is read
+ *   reason_pieces function           http, server, location   SELECT …, reason.function(body): long bodies in pieces
  *   reason_methods method …          location                 others are answered 405 with Allow
  *   reason_pipeline on|off           location                 calls may share a connection (reason_pipeline.c)
  *   reason_await function key        location                 asked again while the answer is 202
@@ -17,22 +21,32 @@
 #include <malloc.h>
 
 #define REASON_METHODS  (NGX_HTTP_GET|NGX_HTTP_HEAD)
+#define REASON_ADMIT_ABOVE  262144
 
 static void *reason_create_main_conf(ngx_conf_t *cf);
 static void *reason_create_loc_conf(ngx_conf_t *cf);
 static char *reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t reason_init_worker(ngx_cycle_t *cycle);
 static void reason_exit_worker(ngx_cycle_t *cycle);
-static char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf);
 static char *reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_policy_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+static ngx_conf_enum_t  reason_classes[] = {
+    { ngx_string("service"), REASON_CLASS_SERVICE },
+    { ngx_string("write"), REASON_CLASS_WRITE },
+    { ngx_string("read"), REASON_CLASS_READ },
+    { ngx_string("heavy"), REASON_CLASS_HEAVY },
+    { ngx_null_string, 0 }
+};
 
 static ngx_command_t  reason_commands[] = {
 
@@ -43,6 +57,14 @@ static ngx_command_t  reason_commands[] = {
     { ngx_string("reason_caller"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_caller,
       NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_call"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_call, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_client"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_client,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_class"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(reason_loc_conf_t, class), &reason_classes },
+    { ngx_string("reason_admit"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12, reason_admit,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_pieces"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_pieces,
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_methods"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_methods, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_pipeline"), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG, ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(reason_loc_conf_t, pipeline), NULL },
@@ -87,15 +109,18 @@ reason_create_loc_conf(ngx_conf_t *cf)
     reason_loc_conf_t  *conf = ngx_pcalloc(cf->pool, sizeof(reason_loc_conf_t));
 
     if (conf != NULL) {
+        conf->class = NGX_CONF_UNSET_UINT;
+        conf->admit_above = NGX_CONF_UNSET_SIZE;
+        conf->body_argument = -1;
         conf->pipeline = NGX_CONF_UNSET;
     }
     return conf;
 }
 
 
-/* The statement for a function called with so many arguments. */
+/* The statement for a function called with so many arguments, whose body comes in one piece if "pieces" is empty. */
 static reason_statement_t *
-reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
+reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces)
 {
     u_char               *p;
     ngx_uint_t            i;
@@ -105,7 +130,8 @@ reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
     slot = main->statements.elts;
     for (i = 0; i < main->statements.nelts; i++) {
         if (slot[i]->argument_count == argument_count && slot[i]->function.len == function->len
-            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0)
+            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0
+            && slot[i]->pieces.len == pieces->len && ngx_memcmp(slot[i]->pieces.data, pieces->data, pieces->len) == 0)
         {
             return slot[i];
         }
@@ -118,15 +144,17 @@ reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count)
     }
     *slot = statement;
     statement->function = *function;
+    statement->pieces = *pieces;
     statement->argument_count = argument_count;
     statement->index = main->statements.nelts - 1;
     statement->name = ngx_pcalloc(cf->pool, 32);
-    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + 12 * argument_count);
+    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + pieces->len + 12 * argument_count);
     if (statement->name == NULL || statement->sql == NULL) {
         return NULL;
     }
     ngx_sprintf((u_char *) statement->name, "reason_%ui", statement->index);
-    p = ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
+    p = pieces->len > 0 ? ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, reason.%V(body) FROM reason.%V(", pieces, function)
+                        : ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
     for (i = 1; i <= argument_count; i++) {
         p = ngx_sprintf(p, i == 1 ? "$%ui::text" : ", $%ui::text", i);
     }
@@ -140,6 +168,7 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     reason_loc_conf_t  *prev = parent;
     reason_loc_conf_t  *conf = child;
+    ngx_str_t           none = ngx_null_string;
 
     if (conf->pool == NULL) {
         conf->pool = prev->pool;
@@ -147,6 +176,12 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->caller == NULL) {
         conf->caller = prev->caller;
     }
+    if (conf->client == NULL) {
+        conf->client = prev->client;
+    }
+    ngx_conf_merge_size_value(conf->admit_above, prev->admit_above, REASON_ADMIT_ABOVE);
+    ngx_conf_merge_str_value(conf->admit_function, prev->admit_function, "");
+    ngx_conf_merge_str_value(conf->pieces, prev->pieces, "");
     if (conf->policy_uri.len == 0) {
         conf->policy_uri = prev->policy_uri;
         conf->policy_deadline = prev->policy_deadline;
@@ -166,92 +201,19 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->pipeline && (conf->methods & NGX_HTTP_POST)) {
         return "has reason_pipeline and takes POST: only what reads may be done twice";
     }
+    if (conf->class == NGX_CONF_UNSET_UINT) {
+        conf->class = conf->methods & NGX_HTTP_POST ? REASON_CLASS_WRITE : REASON_CLASS_READ;
+    }
+    if (conf->admit_function.len > 0) {
+        conf->admit = reason_statement(cf, &conf->admit_function, conf->caller ? conf->caller->nelts : 0, &none);
+        if (conf->admit == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
     conf->statement = reason_statement(cf, &conf->function,
-                                       (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0));
+                                       (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0),
+                                       &conf->pieces);
     return conf->statement ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
-{
-    char                *rv;
-    ngx_conf_t           save;
-    ngx_str_t           *value = cf->args->elts;
-    reason_pool_t       *pool, **slot;
-    reason_main_conf_t  *conf = data;
-
-    pool = ngx_pcalloc(cf->pool, sizeof(reason_pool_t));
-    slot = ngx_array_push(&conf->pools);
-    if (pool == NULL || slot == NULL || ngx_array_init(&pool->servers, cf->pool, 2, sizeof(reason_server_t)) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-    *slot = pool;
-    pool->main = conf;
-    pool->name = value[1];
-    pool->connection_count = 8;
-    pool->pipeline = 16;
-    pool->spread = 2;
-    pool->queue_max = 1024;
-    pool->connect_timeout = 5000;
-    pool->query_timeout = 30000;
-    pool->lifetime = 3600000;
-
-    save = *cf;
-    cf->handler = reason_upstream_item;
-    cf->handler_conf = (void *) pool;
-    rv = ngx_conf_parse(cf, NULL);
-    *cf = save;
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-    return pool->servers.nelts ? NGX_CONF_OK : "names no server";
-}
-
-
-static char *
-reason_upstream_item(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
-{
-    ngx_int_t       number;
-    ngx_msec_t      msec;
-    ngx_str_t      *value = cf->args->elts;
-    reason_pool_t  *pool = cf->handler_conf;
-    static const struct { const char *name; size_t offset; ngx_int_t least; }  counts[] = {
-        { "connections", offsetof(reason_pool_t, connection_count), 1 },
-        { "pipeline", offsetof(reason_pool_t, pipeline), 1 },
-        { "spread", offsetof(reason_pool_t, spread), 1 },
-        { "queue", offsetof(reason_pool_t, queue_max), 0 },
-        { NULL, 0, 0 }
-    }, *count;
-
-    if (cf->args->nelts != 2) {
-        return "takes one value";
-    }
-    if (ngx_strcmp(value[0].data, "server") == 0) {
-        return reason_server_add(cf, pool, (char *) value[1].data);
-    }
-    for (count = counts; count->name; count++) {
-        if (ngx_strcmp(value[0].data, count->name) == 0) {
-            number = ngx_atoi(value[1].data, value[1].len);
-            if (number < count->least) {
-                return "is not a number that can be";
-            }
-            *(ngx_uint_t *) ((char *) pool + count->offset) = number;
-            return NGX_CONF_OK;
-        }
-    }
-    if (ngx_strcmp(value[0].data, "connect_timeout") == 0 || ngx_strcmp(value[0].data, "query_timeout") == 0
-        || ngx_strcmp(value[0].data, "lifetime") == 0)
-    {
-        msec = ngx_parse_time(&value[1], 0);
-        if (msec == (ngx_msec_t) NGX_ERROR || msec == 0) {
-            return "is not a time";
-        }
-        *(value[0].data[0] == 'c' ? &pool->connect_timeout : value[0].data[0] == 'q' ? &pool->query_timeout : &pool->lifetime) = msec;
-        return NGX_CONF_OK;
-    }
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown directive \"%V\" in reason_upstream", &value[0]);
-    return NGX_CONF_ERROR;
 }
 
 
@@ -329,6 +291,7 @@ static char *
 reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
     ngx_str_t                 *value = cf->args->elts;
+    ngx_uint_t                 i;
     reason_loc_conf_t         *conf = data;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -343,8 +306,76 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (conf->arguments == NULL) {
         return NGX_CONF_ERROR;
     }
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_strcmp(value[i].data, "$reason_body") == 0) {
+            conf->body_argument = i - 2;
+        }
+        conf->takes_query |= ngx_strcmp(value[i].data, "$reason_query") == 0;
+    }
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = reason_request_handler;
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t                         *value = cf->args->elts;
+    reason_loc_conf_t                 *conf = data;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (conf->client != NULL) {
+        return "is duplicate";
+    }
+    conf->client = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (conf->client == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    ngx_memzero(&ccv, sizeof(ccv));
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = conf->client;
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (conf->admit_function.len > 0) {
+        return "is duplicate";
+    }
+    if (reason_identifier(&value[1]) != NGX_OK) {
+        return "names no function";
+    }
+    conf->admit_function = value[1];
+    if (cf->args->nelts == 3) {
+        conf->admit_above = ngx_parse_size(&value[2]);
+        if (conf->admit_above == (size_t) NGX_ERROR) {
+            return "is not a size";
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+
+static char *
+reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (conf->pieces.len > 0) {
+        return "is duplicate";
+    }
+    if (reason_identifier(&value[1]) != NGX_OK) {
+        return "names no function";
+    }
+    conf->pieces = value[1];
     return NGX_CONF_OK;
 }
 
@@ -372,13 +403,13 @@ reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static char *
 reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
-    ngx_str_t          *value = cf->args->elts;
+    ngx_str_t           none = ngx_null_string, *value = cf->args->elts;
     reason_loc_conf_t  *conf = data;
 
     if (reason_identifier(&value[1]) != NGX_OK) {
         return "names no function";
     }
-    conf->await = reason_statement(cf, &value[1], 1);
+    conf->await = reason_statement(cf, &value[1], 1, &none);
     return conf->await ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

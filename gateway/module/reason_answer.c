@@ -2,7 +2,8 @@
  * reason_answer.c: rows become the response.
  *
  * The first row gives status and header lines; the bodies of all rows make the body. A long one is sent as it
- * comes, and the database is read no faster than the client reads. A request
+ * comes. The database is read as fast as it answers: what the client has not taken yet goes to a file, so that a slow
+ * client holds no connection, until it has more there than a client may (reason_share.c). A request
  * with reason_await that got 202 asks again, without a connection in between, until the answer
  * is another or the time that the header X-Reason-Await named (milliseconds) is over. A 202 with the header
  * X-Reason-Policy is no answer for the client either: see reason_policy.c.
@@ -12,16 +13,36 @@
 #define REASON_AWAIT_FIRST  3
 #define REASON_AWAIT_LAST   100
 #define REASON_STREAM_FROM  262144  /* a smaller answer is gathered and gets a Content-Length */
+#define REASON_ROW_MAX      1048576 /* a longer row goes to the file at once */
 
-static ngx_int_t
-reason_header_add(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
+static ngx_uint_t
+reason_header_is(ngx_str_t *name, const char *wanted)
 {
-    ngx_table_elt_t  *header;
+    return name->len == ngx_strlen(wanted) && ngx_strncasecmp(name->data, (u_char *) wanted, name->len) == 0;
+}
 
-    if (name->len == sizeof("Content-Type") - 1 && ngx_strncasecmp(name->data, (u_char *) "Content-Type", name->len) == 0) {
+
+/* Content-Length, of a body that comes in many rows, and Accept-Ranges: bytes, of one that may be had in parts, are for nginx to say. */
+static ngx_int_t
+reason_header_add(reason_context_t *ctx, ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_table_elt_t     *header;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (reason_header_is(name, "Content-Type")) {
         r->headers_out.content_type = *value;
         r->headers_out.content_type_len = value->len;
         r->headers_out.content_type_lowcase = NULL;
+        return NGX_OK;
+    }
+
+    if (reason_header_is(name, "Content-Length")) {
+        ctx->length = ngx_atoof(value->data, value->len);
+        return ctx->length == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+    if (reason_header_is(name, "Accept-Ranges")) {
+        r->allow_ranges = 1;
+        r->single_range = 1;
         return NGX_OK;
     }
 
@@ -32,7 +53,7 @@ reason_header_add(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *value)
     header->hash = 1;
     header->key = *name;
     header->value = *value;
-    if (name->len == sizeof("ETag") - 1 && ngx_strncasecmp(name->data, (u_char *) "ETag", name->len) == 0) {
+    if (reason_header_is(name, "ETag")) {
         r->headers_out.etag = header;
     }
     return NGX_OK;
@@ -64,11 +85,10 @@ reason_await_header(reason_context_t *ctx, ngx_str_t *value)
 static ngx_int_t
 reason_headers(reason_context_t *ctx, const char *lines, size_t length)
 {
-    u_char              *p, *end, *line_end, *colon;
-    ngx_str_t            name, value;
-    ngx_http_request_t  *r = ctx->request;
+    u_char     *p, *end, *line_end, *colon;
+    ngx_str_t   name, value;
 
-    p = ngx_pnalloc(r->pool, length + 1);
+    p = ngx_pnalloc(ctx->request->pool, length + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -89,18 +109,14 @@ reason_headers(reason_context_t *ctx, const char *lines, size_t length)
                 value.data++;
             }
             value.len = line_end - value.data;
-            if (name.len == sizeof("X-Reason-Policy") - 1
-                && ngx_strncasecmp(name.data, (u_char *) "X-Reason-Policy", name.len) == 0)
-            {
+            if (reason_header_is(&name, "X-Reason-Policy")) {
                 ctx->asks = 1;
-            } else if (name.len == sizeof("X-Reason-Await") - 1
-                && ngx_strncasecmp(name.data, (u_char *) "X-Reason-Await", name.len) == 0)
-            {
+            } else if (reason_header_is(&name, "X-Reason-Await")) {
                 /* milliseconds, then what to ask for */
                 if (ctx->await_until == 0) {
                     reason_await_header(ctx, &value);
                 }
-            } else if (reason_header_add(r, &name, &value) != NGX_OK) {
+            } else if (reason_header_add(ctx, &name, &value) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -123,6 +139,20 @@ reason_answer_wait_for_client(reason_context_t *ctx)
 }
 
 
+/* Hands over what there is, in the file and in memory. NGX_AGAIN: the client is behind; NGX_ABORT: it is gone. */
+static ngx_int_t
+reason_answer_push(reason_context_t *ctx)
+{
+    ngx_int_t  rc = reason_body_send(ctx);
+
+    ctx->behind = rc == NGX_AGAIN;
+    if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
+        return NGX_ABORT;
+    }
+    return rc;
+}
+
+
 /* The client has taken something. */
 static void
 reason_answer_writer(ngx_http_request_t *r)
@@ -136,8 +166,8 @@ reason_answer_writer(ngx_http_request_t *r)
         ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
         return;
     }
-    rc = reason_body_send(ctx);
-    if (rc == NGX_ABORT || (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK)) {
+    rc = reason_answer_push(ctx);
+    if (rc == NGX_ABORT) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
@@ -165,29 +195,65 @@ reason_answer_header(reason_context_t *ctx, off_t length)
     if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED || r->headers_out.status == NGX_HTTP_NO_CONTENT) {
         r->header_only = 1;
     }
+    if (r->headers_in.range != NULL && r->allow_ranges) {
+        /* a part of what is compressed is no part of the document */
+        r->gzip_tested = 1;
+        r->gzip_ok = 0;
+    }
     return ngx_http_send_header(r);
 }
 
 
-/* Too much to gather: the header goes out now, without a length, the body as it comes. */
+void
+reason_answer_range_refused(reason_context_t *ctx)
+{
+    off_t                length = ctx->length >= 0 ? ctx->length : ctx->body_length;
+    ngx_table_elt_t     *range;
+    ngx_connection_t    *c = ctx->request->connection;
+    ngx_http_request_t  *r = ctx->request;
+
+    reason_answer_forget(ctx);
+    r->headers_out.content_range = NULL;
+    range = ngx_list_push(&r->headers_out.headers);
+    if (range != NULL && (range->value.data = ngx_pnalloc(r->pool, sizeof("bytes */") + NGX_OFF_T_LEN)) != NULL) {
+        range->hash = 1;
+        ngx_str_set(&range->key, "Content-Range");
+        range->value.len = ngx_sprintf(range->value.data, "bytes */%O", length) - range->value.data;
+    }
+    ngx_http_finalize_request(r, reason_error_send(r, NGX_HTTP_RANGE_NOT_SATISFIABLE, "BAD_REQUEST",
+                                                   "the range lies outside the document", NULL));
+    reason_request_run_posted(c);
+}
+
+
+/* Too much to gather: the header goes out now, the body as it comes. */
 static ngx_int_t
-reason_answer_stream(reason_context_t *ctx)
+reason_answer_stream(reason_context_t *ctx, size_t row)
 {
     ngx_int_t  rc;
 
     if (!ctx->streaming) {
         ctx->streaming = 1;
-        rc = reason_answer_header(ctx, -1);
+        rc = reason_answer_header(ctx, ctx->length);
+        if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+            ctx->streaming = 0;
+            return NGX_DECLINED;
+        }
         if (rc == NGX_ERROR || rc > NGX_OK) {
             return NGX_ABORT;
         }
         ctx->request->write_event_handler = reason_answer_writer;
     }
-    rc = reason_body_send(ctx);
-    if (rc == NGX_AGAIN && reason_answer_wait_for_client(ctx) != NGX_OK) {
-        return NGX_ABORT;
+    if (ctx->behind || row > REASON_ROW_MAX) {
+        rc = reason_body_spill(ctx);
+        if (rc == NGX_ERROR) {
+            return NGX_ABORT;
+        }
+        if (ctx->behind) {
+            return rc == NGX_BUSY ? NGX_AGAIN : NGX_OK;
+        }
     }
-    return rc;
+    return reason_answer_push(ctx) == NGX_ABORT ? NGX_ABORT : NGX_OK;   /* behind: the rest goes to the file */
 }
 
 
@@ -234,7 +300,7 @@ reason_answer_row(reason_context_t *ctx, PGresult **row)
     {
         return NGX_OK;
     }
-    return reason_answer_stream(ctx);
+    return reason_answer_stream(ctx, length);
 }
 
 
@@ -247,6 +313,10 @@ reason_answer_finish(reason_context_t *ctx)
 
     if (!ctx->streaming) {
         rc = reason_answer_header(ctx, ctx->body_length);
+        if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+            reason_answer_range_refused(ctx);
+            return;
+        }
     } else if (c->write->timer_set) {
         ngx_del_timer(c->write);
     }
@@ -276,7 +346,9 @@ reason_answer_forget(reason_context_t *ctx)
     ngx_http_request_t  *r = ctx->request;
 
     ctx->has_status = 0;
+    ctx->length = -1;
     reason_body_forget(ctx);
+    r->allow_ranges = 0;
     r->headers_out.location = NULL;
     r->headers_out.etag = NULL;
     ngx_str_null(&r->headers_out.content_type);
@@ -298,6 +370,10 @@ reason_answer_end(reason_context_t *ctx)
         return;
     }
 
+    if (ctx->admitting && r->headers_out.status < 300) {
+        reason_request_admitted(ctx);
+        return;
+    }
     if (r->headers_out.status == NGX_HTTP_ACCEPTED && ctx->asks) {
         reason_policy_ask(ctx);
         return;

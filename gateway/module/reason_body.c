@@ -1,8 +1,9 @@
 /*
- * reason_body.c: the body of an answer: pieces of memory, and handing them to nginx.
+ * reason_body.c: the body of an answer: pieces of memory, a file for what the client cannot take yet, and handing them to
+ * nginx.
  *
- * A long row stays where libpq has put it, until the client has it; short ones are copied together. Pieces that have been
- * sent are used again.
+ * A long row stays where libpq has put it, until the client or the file has it; short ones are copied together. Pieces
+ * that are free again are used again. What is in the file comes before what is in memory and not handed over.
  */
 #include "ngx_http_reason.h"
 
@@ -91,7 +92,8 @@ reason_body_room(reason_context_t *ctx, size_t length)
         link = ctx->free;
         ctx->free = link->next;
         link->next = NULL;
-        link->buf->flush = 0;
+        /* a range filter that had no use for what was in it has marked it */
+        link->buf->flush = link->buf->sync = link->buf->last_buf = link->buf->last_in_chain = 0;
         *reason_body_last(&ctx->body) = link;
         return link->buf;
     }
@@ -187,22 +189,11 @@ reason_body_release(reason_context_t *ctx, reason_piece_t *piece)
 }
 
 
-ngx_int_t
-reason_body_send(reason_context_t *ctx)
+/* Pieces that nobody needs any more: those for short rows are kept. */
+static void
+reason_body_recycle(reason_context_t *ctx)
 {
-    ngx_int_t            rc;
-    ngx_chain_t         *link, **kept;
-    ngx_http_request_t  *r = ctx->request;
-
-    for (link = ctx->body; link; link = link->next) {
-        /* else TLS keeps the rest of it until more comes, and no write event ever does */
-        link->buf->flush = link->next == NULL;
-    }
-    rc = reason_body_output(ctx);
-    if (rc == NGX_ERROR || r->connection->error) {
-        return NGX_ABORT;
-    }
-    ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &ctx->body, (ngx_buf_tag_t) &ngx_http_reason_module);
+    ngx_chain_t  *link, **kept;
 
     for (kept = &ctx->free; (link = *kept) != NULL; ) {
         if (link->buf->temporary && link->buf->end - link->buf->start == REASON_PIECE) {
@@ -214,7 +205,113 @@ reason_body_send(reason_context_t *ctx)
         link->next = ctx->bare;
         ctx->bare = link;
     }
-    return ctx->busy != NULL || r->buffered || r->connection->buffered ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+reason_body_open_file(reason_context_t *ctx)
+{
+    ngx_temp_file_t           *file = ngx_pcalloc(ctx->request->pool, sizeof(ngx_temp_file_t));
+    ngx_http_core_loc_conf_t  *clcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_core_module);
+
+    if (file == NULL) {
+        return NGX_ERROR;
+    }
+    file->file.fd = NGX_INVALID_FILE;
+    file->file.log = ctx->request->connection->log;
+    file->path = clcf->client_body_temp_path;
+    file->pool = ctx->request->pool;
+    ctx->file = file;
+    return NGX_OK;
+}
+
+
+ngx_int_t
+reason_body_spill(reason_context_t *ctx)
+{
+    ssize_t       written;
+    ngx_chain_t  *link;
+
+    if ((ctx->file == NULL && reason_body_open_file(ctx) != NGX_OK) || ctx->body == NULL) {
+        return ctx->file == NULL ? NGX_ERROR : NGX_OK;
+    }
+    written = ngx_write_chain_to_temp_file(ctx->file, ctx->body);
+    if (written == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+    ctx->file->offset += written;
+    for (link = ctx->body; link; link = link->next) {
+        link->buf->pos = link->buf->last = link->buf->start;
+    }
+    *reason_body_last(&ctx->free) = ctx->body;
+    ctx->body = NULL;
+    reason_body_recycle(ctx);
+    return reason_share_use_disk(ctx, written);
+}
+
+
+/* What is in the file and has not been handed over becomes the first piece. */
+static ngx_int_t
+reason_body_take_file(reason_context_t *ctx)
+{
+    ngx_chain_t     *memory = ctx->body;
+    reason_piece_t  *piece;
+
+    if (ctx->file == NULL || ctx->file_sent == ctx->file->offset) {
+        return NGX_OK;
+    }
+    ctx->body = NULL;
+    piece = reason_body_piece(ctx);
+    if (piece == NULL) {
+        return NGX_ERROR;
+    }
+    piece->buf.in_file = 1;
+    piece->buf.file = &ctx->file->file;
+    piece->buf.file_pos = ctx->file_sent;
+    piece->buf.file_last = ctx->file->offset;
+    ctx->file_sent = ctx->file->offset;
+    ctx->body->next = memory;
+    return NGX_OK;
+}
+
+
+/* The client has all of it: the file is empty again. */
+static void
+reason_body_empty_file(reason_context_t *ctx)
+{
+    if (ctx->file != NULL && ctx->file->offset > 0) {
+        reason_share_free_disk(ctx, ctx->file->offset);
+        ctx->file->offset = 0;
+        ctx->file_sent = 0;
+    }
+}
+
+
+ngx_int_t
+reason_body_send(reason_context_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_chain_t         *link;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (reason_body_take_file(ctx) != NGX_OK) {
+        return NGX_ABORT;
+    }
+    for (link = ctx->body; link; link = link->next) {
+        /* else TLS keeps the rest of it until more comes, and no write event ever does */
+        link->buf->flush = link->next == NULL;
+    }
+    rc = reason_body_output(ctx);
+    if (rc == NGX_ERROR || r->connection->error) {
+        return NGX_ABORT;
+    }
+    ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &ctx->body, (ngx_buf_tag_t) &ngx_http_reason_module);
+    reason_body_recycle(ctx);
+    if (ctx->busy != NULL || r->buffered || r->connection->buffered) {
+        return NGX_AGAIN;
+    }
+    reason_body_empty_file(ctx);
+    return NGX_OK;
 }
 
 
@@ -224,7 +321,7 @@ reason_body_end(reason_context_t *ctx)
     ngx_buf_t    *b = ngx_calloc_buf(ctx->request->pool);
     ngx_chain_t  *link = ngx_alloc_chain_link(ctx->request->pool);
 
-    if (b == NULL || link == NULL) {
+    if (b == NULL || link == NULL || reason_body_take_file(ctx) != NGX_OK) {
         return NGX_ERROR;
     }
     b->last_buf = ctx->request == ctx->request->main;

@@ -1,5 +1,5 @@
 /*
- * reason_call.c: calls of SQL functions on one connection: prepare once, bind, send, read.
+ * reason_call.c: calls of SQL functions on one connection: prepare once (unless prepare is off), bind, send, read.
  *
  * The statement is SELECT status, headers, body FROM reason.function($1, …), every parameter text.
  * One statement is one transaction. libpq is in pipeline mode always: after each statement comes a Sync, and after its
@@ -10,10 +10,16 @@
 static ngx_int_t reason_call_send(reason_connection_t *connection, reason_call_t *call);
 static void reason_call_answered(reason_connection_t *connection);
 
+#define REASON_SWOLLEN  1048576     /* libpq's buffers never shrink: one that held a message of this length goes with its connection */
+
 
 void
 reason_call_start(reason_connection_t *connection, reason_context_t *ctx)
 {
+    if (reason_request_bind_body(ctx) != NGX_OK) {
+        reason_pool_feed(connection);
+        return;
+    }
     if (reason_call_send(connection, reason_pipeline_push(connection, ctx)) != NGX_OK) {
         reason_pool_broken(connection, "sending");
     }
@@ -35,12 +41,16 @@ reason_call_send(reason_connection_t *connection, reason_call_t *call)
         }
     } else {
         ctx->executed = 1;
-        if (!PQsendQueryPrepared(pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
+        if (!(connection->pool->prepare
+              ? PQsendQueryPrepared(pg, statement->name, (int) ctx->argument_count, ctx->values, NULL, NULL, 0)
+              : PQsendQueryParams(pg, statement->sql, (int) ctx->argument_count, NULL, ctx->values, NULL, NULL, 0))
             || (connection->count == 1 && !PQsetSingleRowMode(pg))
             || !PQpipelineSync(pg))
         {
             return NGX_ERROR;
         }
+        connection->swollen |= call->memory >= REASON_SWOLLEN;
+        reason_request_release_body(ctx);
     }
 
     left = PQflush(pg);
@@ -112,6 +122,7 @@ reason_call_event(reason_connection_t *connection)
             break;
 
         case PGRES_SINGLE_TUPLE:
+            connection->swollen |= PQnfields(result) == 3 && PQgetlength(result, 0, 2) >= REASON_SWOLLEN;
             switch (ctx != NULL ? reason_answer_row(ctx, &result) : NGX_OK) {
             case NGX_OK:
                 break;
@@ -127,6 +138,11 @@ reason_call_event(reason_connection_t *connection)
                 reason_answer_abort(ctx);
                 reason_pool_serve(connection->pool);
                 return;
+            case NGX_DECLINED:
+                call->ctx = NULL;
+                ctx->connection = NULL;
+                reason_answer_range_refused(ctx);
+                break;
             default:
                 call->ctx = NULL;
                 ctx->connection = NULL;
@@ -182,15 +198,16 @@ reason_call_answered(reason_connection_t *connection)
 }
 
 
-/* Reads no more from the database; it waits in turn when the socket's buffers are full. */
+/* Reads no more from the database; it waits in turn when the socket's buffers are full. Not for long: hold_timeout. */
 ngx_int_t
 reason_call_pause(reason_connection_t *connection)
 {
     connection->paused = 1;
-    /* the time a client takes is not the database's: send_timeout watches it */
+    connection->paused_at = ngx_current_msec;
     if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
     }
+    ngx_add_timer(&connection->deadline, connection->pool->hold_timeout);
     return connection->c->read->active ? ngx_del_event(connection->c->read, NGX_READ_EVENT, 0) : NGX_OK;
 }
 
@@ -199,6 +216,11 @@ void
 reason_call_resume(reason_connection_t *connection)
 {
     connection->paused = 0;
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+    /* the time a client takes is not the database's */
+    connection->since += ngx_current_msec - connection->paused_at;
     ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
     if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
         reason_pool_broken(connection, "going on");
@@ -217,6 +239,22 @@ reason_call_deadline(ngx_event_t *event)
     reason_context_t     *ctx = reason_pipeline_call(connection, 0)->ctx;
     ngx_msec_t            running = ngx_current_msec - connection->since;
 
+    if (connection->ending) {
+        reason_pool_discard(connection);
+        reason_pool_serve(pool);
+        return;
+    }
+    if (connection->paused) {
+        reason_metrics_failure(REASON_FAILURE_CLIENT_SLOW);
+        reason_pool_discard(connection);
+        if (ctx != NULL) {
+            ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0, "reason: the client does not keep up with a long answer");
+            ctx->connection = NULL;
+            reason_answer_abort(ctx);
+        }
+        reason_pool_serve(pool);
+        return;
+    }
     /* nginx leaves a timer as it is that is set anew a little later */
     if (running < pool->query_timeout) {
         ngx_add_timer(event, pool->query_timeout - running);

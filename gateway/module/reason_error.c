@@ -119,6 +119,15 @@ reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, 
         return;
     }
     reason_answer_forget(ctx);
+    if (ctx->admitting) {
+        /* a body that is not wanted is not asked for either */
+        ctx->request->expect_tested = 1;
+        ctx->request->keepalive = 0;
+        if (ngx_http_discard_request_body(ctx->request) != NGX_OK) {
+            reason_answer_abort(ctx);
+            return;
+        }
+    }
     ngx_http_finalize_request(ctx->request, reason_error_send(ctx->request, status, code, message, details));
     reason_request_run_posted(c);
 }

@@ -1,5 +1,6 @@
 /*
- * reason_json.c: what error bodies need of JSON: escaping text, and telling whether a text is an object.
+ * reason_json.c: what error bodies need of JSON: escaping text, telling whether a text is an object, and in which record of a
+ * batch a place lies.
  */
 #include "ngx_http_reason.h"
 
@@ -165,4 +166,47 @@ reason_json_object(const char *text)
     }
     end = reason_json_value(begin, 0);
     return end != NULL && *reason_json_space(end) == '\0' ? (size_t) (end - begin) : 0;
+}
+
+
+/* Whether the name at p is that of a batch's records. */
+static ngx_uint_t
+reason_json_is_batch(const u_char *name, size_t length)
+{
+    return length == 5 && (ngx_strncmp(name, "nodes", 5) == 0 || ngx_strncmp(name, "edges", 5) == 0);
+}
+
+
+ngx_int_t
+reason_json_record(const u_char *text, size_t length)
+{
+    size_t         name_length = 0;
+    ngx_int_t      index = -1;
+    ngx_uint_t     depth = 0;
+    const u_char  *p = text, *end = text + length, *name = text;
+
+    for ( ; p < end; p++) {
+        switch (*p) {
+        case '"':
+            name = ++p;
+            while (p < end && *p != '"') {
+                p += *p == '\\' ? 2 : 1;
+            }
+            name_length = p - name;
+            break;
+        case '{': case '[':
+            if (++depth == 2 && *p == '[' && reason_json_is_batch(name, name_length)) {
+                index = 0;
+            }
+            break;
+        case '}': case ']':
+            if (depth-- == 2) {
+                index = -1;
+            }
+            break;
+        case ',':
+            index += depth == 2 && index >= 0;
+        }
+    }
+    return index;
 }

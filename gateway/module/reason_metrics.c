@@ -9,7 +9,7 @@
 #define REASON_MAX_ROUTES   64
 #define REASON_MAX_WORKERS  NGX_MAX_PROCESSES   /* a slot each: those of before and after a reload live side by side */
 
-static const ngx_uint_t  reason_statuses[] = { 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 413, 415, 429, 499, 500, 502,
+static const ngx_uint_t  reason_statuses[] = { 200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 409, 413, 415, 416, 429, 499, 500, 502,
                                                503, 504, 0 };
 static const ngx_uint_t  reason_buckets_ms[] = { 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000 };
 
@@ -22,6 +22,8 @@ static const char *const  reason_failures[REASON_FAILURE_COUNT] = {
     [REASON_FAILURE_QUEUE_DEADLINE] = "queue_deadline",
     [REASON_FAILURE_QUERY_DEADLINE] = "query_deadline",
     [REASON_FAILURE_CLIENT_GONE] = "client_gone",
+    [REASON_FAILURE_CLIENT_SHARE] = "client_share",
+    [REASON_FAILURE_CLIENT_SLOW] = "client_slow",
     [REASON_FAILURE_HELD_UP] = "held_up",
     [REASON_FAILURE_POLICY_UNANSWERED] = "policy_unanswered",
 };

@@ -40,6 +40,7 @@ reason_pipeline_turn(reason_connection_t *connection)
 {
     connection->since = ngx_current_msec;
     connection->began = reason_microseconds();
+    reason_share_begin(connection, reason_pipeline_call(connection, 0));
     ngx_add_timer(&connection->deadline, connection->pool->query_timeout);
 }
 
@@ -54,6 +55,10 @@ reason_pipeline_push(reason_connection_t *connection, reason_context_t *ctx)
     call->statement = ctx->statement;
     call->cost = ctx->statement->cost;
     call->pipeline = ctx->pipeline;
+    call->class = ctx->class;
+    call->memory = ctx->admitting ? 0 : ctx->memory;
+    call->share = ctx->share;
+    call->share->references++;
     ctx->connection = connection;
     connection->cost += call->cost;
     if (connection->count == 1) {
@@ -74,12 +79,32 @@ reason_pipeline_pop(reason_connection_t *connection)
 
     statement->cost = (15 * statement->cost + ngx_min(took, REASON_SLOW)) / 16;
     connection->cost -= call->cost;
+    reason_share_end(connection, call, took);
+    reason_share_release(call->share);
     connection->first = (connection->first + 1) % connection->pool->pipeline;
     if (--connection->count > 0) {
         reason_pipeline_turn(connection);
     } else if (connection->deadline.timer_set) {
         ngx_del_timer(&connection->deadline);
     }
+}
+
+
+void
+reason_pipeline_clear(reason_connection_t *connection)
+{
+    ngx_uint_t      place;
+    reason_call_t  *call;
+
+    for (place = 0; place < connection->count; place++) {
+        call = reason_pipeline_call(connection, place);
+        if (place == 0) {
+            reason_share_end(connection, call, reason_microseconds() - connection->began);
+        }
+        reason_share_release(call->share);
+    }
+    connection->count = 0;
+    connection->cost = 0;
 }
 
 
@@ -108,7 +133,7 @@ reason_pipeline_takes(reason_connection_t *connection, reason_context_t *ctx)
     reason_call_t  *first = reason_pipeline_call(connection, 0);
 
     return ctx->pipeline && first->pipeline && !first->preparing && connection->prepared[ctx->statement->index]
-        && connection->ready && !connection->paused
+        && connection->ready && !connection->paused && !connection->ending
         && connection->count < connection->pool->pipeline && connection->cost <= REASON_WAIT
         && ngx_current_msec - connection->since < REASON_STALL
         && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) < 0;
@@ -131,7 +156,7 @@ reason_pipeline_find(reason_context_t *ctx)
             }
         }
     }
-    return sharing >= pool->spread || ngx_queue_empty(&pool->idle) ? best : NULL;
+    return sharing >= pool->spread || !reason_share_allows(ctx) ? best : NULL;
 }
 
 
@@ -150,7 +175,7 @@ reason_pipeline_leave(reason_connection_t *connection)
             ctx->connection = NULL;
             ctx->pipeline = 0;
             reason_metrics_failure(REASON_FAILURE_HELD_UP);
-            reason_pool_wait(ctx, &connection->pool->waiting);
+            reason_pool_wait(ctx, 1);
         }
     }
 }
@@ -171,7 +196,7 @@ reason_pipeline_stalled(ngx_event_t *event)
     }
     reason_pipeline_leave(connection);
     if (reason_pipeline_call(connection, 0)->ctx == NULL) {
-        reason_pool_discard(connection);
+        reason_pool_end(connection);
     }
     reason_pool_serve(connection->pool);
 }

@@ -1,8 +1,8 @@
 /*
- * reason_pool.c: connections to PostgreSQL, and the queue of requests that wait for one.
+ * reason_pool.c: connections to PostgreSQL.
  *
  * Each worker has its own connections. libpq does the talking; nginx's event loop tells when a
- * socket is ready. Who waits is served in order; a connection takes one call at a time, or several
+ * socket is ready. Whose turn it is says reason_share.c; a connection takes one call at a time, or several
  * (reason_pipeline.c).
  *
  * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
@@ -12,16 +12,16 @@
 #include "ngx_http_reason.h"
 
 static void reason_connect(reason_connection_t *connection);
-static void reason_gauges(reason_pool_t *pool);
 static void reason_connect_poll(reason_connection_t *connection);
 static void reason_socket_handler(ngx_event_t *event);
 static void reason_timer_handler(ngx_event_t *event);
-static void reason_unqueue(reason_context_t *ctx);
-static void reason_queue_deadline(ngx_event_t *event);
+static void reason_log_connected(reason_pool_t *pool);
 
 #define REASON_BACKOFF_MIN  50
 #define REASON_BACKOFF_MAX  1000
 #define REASON_TRIES        2       /* more, of a call that could not be sent */
+#define REASON_LOG_EVERY    60      /* seconds */
+#define REASON_ENDING       5000    /* milliseconds: a backend that has not ended by then is left alone */
 
 
 ngx_int_t
@@ -32,7 +32,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
 
     pool->log = cycle->log;
     ngx_queue_init(&pool->idle);
-    ngx_queue_init(&pool->waiting);
+    reason_share_init(pool);
 
     pool->connections = ngx_pcalloc(cycle->pool, pool->connection_count * sizeof(reason_connection_t));
     if (pool->connections == NULL) {
@@ -61,7 +61,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
         }
         reason_connect(connection);
     }
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
 
     return NGX_OK;
 }
@@ -145,7 +145,8 @@ reason_connect(reason_connection_t *connection)
 {
     reason_server_t  *server;
 
-    ngx_memzero(connection->prepared, connection->pool->main->statements.nelts + 1);
+    /* where nothing is prepared, nothing need be */
+    ngx_memset(connection->prepared, !connection->pool->prepare, connection->pool->main->statements.nelts + 1);
     server = connection->pool->servers.elts;
     connection->connecting = 1;
     connection->ready = 0;
@@ -195,6 +196,7 @@ reason_connect_poll(reason_connection_t *connection)
         connection->connecting = 0;
         connection->ready = 1;
         connection->pool->connected_count++;
+        reason_log_connected(connection->pool);
         connection->backoff = REASON_BACKOFF_MIN;
         connection->next_server = 0;
         connection->expires_at = ngx_current_msec + connection->pool->lifetime / 2
@@ -252,7 +254,7 @@ reason_timer_handler(ngx_event_t *event)
         reason_pool_broken(connection, "connecting in time");
         return;
     }
-    if (ngx_terminate || (ngx_exiting && ngx_queue_empty(&connection->pool->waiting))) {
+    if (ngx_terminate || (ngx_exiting && connection->pool->waiting_count == 0)) {
         return;
     }
     reason_connect(connection);
@@ -260,8 +262,8 @@ reason_timer_handler(ngx_event_t *event)
 
 
 /* Of all pools of this worker. */
-static void
-reason_gauges(reason_pool_t *pool)
+void
+reason_pool_gauges(reason_pool_t *pool)
 {
     ngx_uint_t       i, connected = 0, idle = 0, waiting = 0;
     reason_pool_t  **pools = pool->main->pools.elts;
@@ -308,8 +310,9 @@ reason_close(reason_connection_t *connection)
     connection->connecting = 0;
     connection->ready = 0;
     connection->paused = 0;
-    connection->count = 0;
-    connection->cost = 0;
+    connection->swollen = 0;
+    connection->ending = 0;
+    reason_pipeline_clear(connection);
 }
 
 
@@ -317,8 +320,41 @@ static void
 reason_reconnect(reason_connection_t *connection, ngx_msec_t after)
 {
     /* a worker that is about to end still serves those who wait */
-    if (!ngx_terminate && (!ngx_exiting || !ngx_queue_empty(&connection->pool->waiting))) {
+    if (!ngx_terminate && (!ngx_exiting || connection->pool->waiting_count > 0)) {
         ngx_add_timer(&connection->timer, after);
+    }
+}
+
+
+/* A database that is away is tried by every connection once a second, and that is no news: the first time is, then once a minute. */
+static void
+reason_log_broken(reason_connection_t *connection, const char *what)
+{
+    size_t          length;
+    const char     *message = connection->pg ? PQerrorMessage(connection->pg) : "out of memory";
+    reason_pool_t  *pool = connection->pool;
+
+    if (pool->broken_logged != 0 && ngx_time() - pool->broken_logged < REASON_LOG_EVERY) {
+        pool->broken_count++;
+        return;
+    }
+    length = strcspn(message, "\n");
+    ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %*s (%ui more since the last message)",
+                  what, length, message, pool->broken_count);
+    pool->broken_logged = ngx_time();
+    pool->broken_count = 0;
+}
+
+
+/* All connections stand: the next that breaks is news again. */
+static void
+reason_log_connected(reason_pool_t *pool)
+{
+    if (pool->broken_logged != 0 && pool->connected_count == pool->connection_count) {
+        ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connected to PostgreSQL again (%ui more failures since the last message)",
+                      pool->broken_count);
+        pool->broken_logged = 0;
+        pool->broken_count = 0;
     }
 }
 
@@ -333,12 +369,17 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
     reason_pool_t     *pool = connection->pool;
     reason_context_t  *ctx = connection->count > 0 ? reason_pipeline_call(connection, 0)->ctx : NULL;
 
-    ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %s", what,
-                  connection->pg ? PQerrorMessage(connection->pg) : "out of memory");
+    if (connection->ending) {
+        /* as it was told to */
+        reason_pool_discard(connection);
+        reason_pool_serve(pool);
+        return;
+    }
+    reason_log_broken(connection, what);
     reason_metrics_failure(REASON_FAILURE_CONNECTION);
     reason_pipeline_leave(connection);
     reason_close(connection);
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
 
     if (ctx != NULL) {
         ctx->connection = NULL;
@@ -386,8 +427,39 @@ reason_pool_discard(reason_connection_t *connection)
 {
     reason_pipeline_leave(connection);
     reason_close(connection);
-    reason_gauges(connection->pool);
+    reason_pool_gauges(connection->pool);
     reason_reconnect(connection, 1);
+}
+
+
+/*
+ * PostgreSQL looks whether its client is there once a second (client_connection_check_interval), and a socket closed for
+ * sending is enough for it to cancel. Until it has ended it works for the client that left, whose share it belongs to:
+ * else whoever asks and leaves could have as many backends as PostgreSQL has. PQcancel() would block the worker.
+ */
+void
+reason_pool_end(reason_connection_t *connection)
+{
+    reason_pipeline_leave(connection);
+    if (shutdown(PQsocket(connection->pg), SHUT_WR) == -1) {
+        reason_pool_discard(connection);
+        return;
+    }
+    connection->ending = 1;
+    if (connection->paused) {
+        connection->paused = 0;
+        if (ngx_add_event(connection->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
+            reason_pool_discard(connection);
+            return;
+        }
+    }
+    if (connection->stall.timer_set) {
+        ngx_del_timer(&connection->stall);
+    }
+    if (connection->deadline.timer_set) {
+        ngx_del_timer(&connection->deadline);
+    }
+    ngx_add_timer(&connection->deadline, REASON_ENDING);
 }
 
 
@@ -400,7 +472,20 @@ reason_pool_stop(reason_pool_t *pool)
     for (i = 0; pool->connections && i < pool->connection_count; i++) {
         reason_close(&pool->connections[i]);
     }
-    reason_gauges(pool);
+    reason_pool_gauges(pool);
+}
+
+
+/* Calls that share the connection go behind those it has. */
+static void
+reason_fill(reason_connection_t *connection)
+{
+    reason_context_t  *ctx;
+
+    while (connection->ready && connection->count > 0 && (ctx = reason_share_next(connection->pool, connection)) != NULL) {
+        reason_pool_unqueue(ctx);
+        reason_call_start(connection, ctx);
+    }
 }
 
 
@@ -408,32 +493,28 @@ reason_pool_stop(reason_pool_t *pool)
 void
 reason_pool_feed(reason_connection_t *connection)
 {
-    reason_context_t  *ctx;
-    reason_pool_t     *pool = connection->pool;
+    reason_pool_t  *pool = connection->pool;
 
-    while (connection->ready && !ngx_queue_empty(&pool->waiting)) {
-        ctx = ngx_queue_data(ngx_queue_head(&pool->waiting), reason_context_t, queue);
-        if (connection->count > 0 && !reason_pipeline_takes(connection, ctx)) {
-            return;
-        }
-        reason_unqueue(ctx);
-        reason_call_start(connection, ctx);
-    }
+    reason_fill(connection);
     if (connection->ready && connection->count == 0) {
-        if (!ngx_exiting && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) > 0) {
+        if (connection->swollen || connection->ending
+            || (!ngx_exiting && (ngx_msec_int_t) (ngx_current_msec - connection->expires_at) > 0))
+        {
             reason_pool_discard(connection);
-            return;
+        } else {
+            ngx_queue_insert_head(&pool->idle, &connection->queue);
+            connection->idle = 1;
+            pool->idle_count++;
         }
-        ngx_queue_insert_head(&pool->idle, &connection->queue);
-        connection->idle = 1;
-        pool->idle_count++;
     }
-    reason_gauges(pool);
+    /* also when none is free now: a client that has fewer may have one that others could not */
+    reason_pool_serve(pool);
+    reason_pool_gauges(pool);
 }
 
 
-static reason_connection_t *
-reason_take_idle(reason_pool_t *pool)
+reason_connection_t *
+reason_pool_take_idle(reason_pool_t *pool)
 {
     reason_connection_t  *connection = ngx_queue_data(ngx_queue_head(&pool->idle), reason_connection_t, queue);
 
@@ -447,98 +528,13 @@ reason_take_idle(reason_pool_t *pool)
 void
 reason_pool_serve(reason_pool_t *pool)
 {
-    while (!ngx_queue_empty(&pool->waiting) && !ngx_queue_empty(&pool->idle)) {
-        reason_pool_feed(reason_take_idle(pool));
-    }
-}
+    reason_context_t     *ctx;
+    reason_connection_t  *connection;
 
-
-void
-reason_pool_wait(reason_context_t *ctx, ngx_queue_t *behind)
-{
-    ngx_queue_insert_after(behind, &ctx->queue);
-    ctx->pool->waiting_count++;
-    reason_gauges(ctx->pool);
-    ctx->queued = 1;
-    ctx->deadline.handler = reason_queue_deadline;
-    ctx->deadline.data = ctx;
-    ctx->deadline.log = ctx->request->connection->log;
-    ngx_add_timer(&ctx->deadline, ctx->pool->connect_timeout);
-}
-
-
-static void
-reason_unqueue(reason_context_t *ctx)
-{
-    ngx_queue_remove(&ctx->queue);
-    ctx->queued = 0;
-    ctx->pool->waiting_count--;
-    if (ctx->deadline.timer_set) {
-        ngx_del_timer(&ctx->deadline);
-    }
-}
-
-
-void
-reason_pool_submit(reason_context_t *ctx)
-{
-    reason_pool_t        *pool = ctx->pool;
-    reason_connection_t  *connection = NULL;
-
-    if (ngx_queue_empty(&pool->waiting)) {
-        /* nobody overtakes those who wait: a call that cannot share would wait for ever */
-        connection = reason_pipeline_find(ctx);
-    }
-    if (connection == NULL && !ngx_queue_empty(&pool->idle)) {
-        connection = reason_take_idle(pool);
-        reason_gauges(pool);
-    }
-    if (connection != NULL) {
+    while ((ctx = reason_share_next(pool, NULL)) != NULL) {
+        connection = reason_pool_take_idle(pool);
+        reason_pool_unqueue(ctx);
         reason_call_start(connection, ctx);
-        return;
-    }
-
-    if (pool->waiting_count >= pool->queue_max) {
-        reason_metrics_failure(REASON_FAILURE_QUEUE_FULL);
-        reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "the service is overloaded", NULL);
-        return;
-    }
-    reason_pool_wait(ctx, ngx_queue_last(&pool->waiting));
-}
-
-
-static void
-reason_queue_deadline(ngx_event_t *event)
-{
-    reason_context_t  *ctx = event->data;
-
-    reason_unqueue(ctx);
-    reason_metrics_failure(REASON_FAILURE_QUEUE_DEADLINE);
-    reason_gauges(ctx->pool);
-    reason_error_finish(ctx, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY",
-                        "no database connection became free in time; nothing was done", NULL);
-}
-
-
-/* The request ends before its answer came: the client has gone. */
-void
-reason_pool_abandon(reason_context_t *ctx)
-{
-    reason_connection_t  *connection = ctx->connection;
-
-    if (ctx->queued) {
-        reason_unqueue(ctx);
-    }
-    if (ctx->poll.timer_set) {
-        ngx_del_timer(&ctx->poll);
-    }
-    if (ctx->poll.posted) {
-        ngx_delete_posted_event(&ctx->poll);
-    }
-    if (connection != NULL) {
-        reason_metrics_failure(REASON_FAILURE_CLIENT_GONE);
-        if (!reason_pipeline_drop(connection, ctx)) {
-            reason_pool_discard(connection);
-        }
+        reason_fill(connection);
     }
 }

@@ -2,8 +2,10 @@
  * reason_variable.c: what configuration and SQL need to know of a request.
  *
  *   $reason_client_cn, $reason_client_issuer, $reason_client_uri   the verified client certificate's
+ *   $reason_client       whose certificate it is: its issuer, and its common name or, without one, its URIs
  *   $reason_request_id   the caller's X-Request-Id if it is sane, else a new one
  *   $reason_path, $reason_traceparent   for logs: what was asked for, without the query string, and the header; UTF-8 in any case
+ *   $reason_trace_context   the traceparent header, if it is one: W3C says to ignore any other
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
  *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see reason_policy.c
@@ -130,6 +132,45 @@ reason_client(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t whi
 }
 
 
+/* Empty without a certificate. */
+static ngx_int_t
+reason_client_name(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_http_variable_value_t  *part[2];
+    static ngx_str_t            names[] = {
+        ngx_string("reason_client_issuer"), ngx_string("reason_client_cn"), ngx_string("reason_client_uri")
+    };
+
+    for (i = 0; i < 2; i++) {
+        part[i] = ngx_http_get_variable(r, &names[i], ngx_hash_key(names[i].data, names[i].len));
+        if (i == 1 && part[i] != NULL && part[i]->not_found) {
+            part[i] = ngx_http_get_variable(r, &names[2], ngx_hash_key(names[2].data, names[2].len));
+        }
+        if (part[i] == NULL) {
+            return NGX_ERROR;
+        }
+    }
+    v->not_found = part[0]->not_found;
+    if (v->not_found) {
+        return NGX_OK;
+    }
+    p = v->data = ngx_pnalloc(r->pool, part[0]->len + 1 + part[1]->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+    p = ngx_cpymem(p, part[0]->data, part[0]->len);
+    *p++ = ' ';
+    if (!part[1]->not_found) {
+        p = ngx_cpymem(p, part[1]->data, part[1]->len);
+    }
+    v->len = p - v->data;
+    v->valid = 1;
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 reason_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -155,32 +196,6 @@ reason_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
     }
     *v = *value;
     return NGX_OK;
-}
-
-
-/* How many bytes the first character has; 0 if it is none. Unicode, table 3-7; ngx_utf8_decode() takes more. */
-static size_t
-reason_utf8_character(const u_char *p, const u_char *end)
-{
-    size_t  i, length;
-    u_char  low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80, high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
-
-    if (*p < 0x80) {
-        return 1;
-    }
-    if (*p < 0xc2 || *p > 0xf4) {
-        return 0;
-    }
-    length = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-    if ((size_t) (end - p) < length || p[1] < low || p[1] > high) {
-        return 0;
-    }
-    for (i = 2; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
 }
 
 
@@ -237,41 +252,114 @@ reason_traceparent(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_
 }
 
 
-static ngx_int_t
-reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+size_t
+reason_body_length(ngx_http_request_t *r)
 {
     size_t        length = 0;
-    u_char       *p;
     ngx_chain_t  *link;
 
-    v->not_found = 1;
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-    for (link = r->request_body->bufs; link; link = link->next) {
+    for (link = r->request_body != NULL ? r->request_body->bufs : NULL; link; link = link->next) {
         length += ngx_buf_size(link->buf);
     }
-    p = ngx_pnalloc(r->pool, length + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
+    return length;
+}
+
+
+u_char *
+reason_body_text(ngx_http_request_t *r, size_t *length)
+{
+    u_char       *text, *p;
+    ngx_chain_t  *link;
+
+    *length = reason_body_length(r);
+    text = p = ngx_pnalloc(r->pool, *length + 1);
+    if (text == NULL) {
+        return NULL;
     }
-    v->data = p;
-    v->len = length;
-    for (link = r->request_body->bufs; link; link = link->next) {
+    for (link = r->request_body != NULL ? r->request_body->bufs : NULL; link; link = link->next) {
         if (link->buf->in_file) {
             ssize_t  n = ngx_read_file(link->buf->file, p, ngx_buf_size(link->buf), link->buf->file_pos);
 
             if (n != ngx_buf_size(link->buf)) {
-                return NGX_ERROR;
+                return NULL;
             }
             p += n;
         } else if (link->buf->last > link->buf->pos) {
             p = ngx_cpymem(p, link->buf->pos, link->buf->last - link->buf->pos);
         }
     }
+    *p = '\0';
+    return text;
+}
+
+
+static ngx_int_t
+reason_body(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    size_t  length;
+
+    v->not_found = r->request_body == NULL;
+    if (v->not_found) {
+        return NGX_OK;
+    }
+    v->data = reason_body_text(r, &length);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+    v->len = length;
     v->valid = 1;
-    v->not_found = 0;
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+reason_is_hex(const u_char *p, size_t length)
+{
+    for ( ; length > 0; p++, length--) {
+        if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+
+static ngx_uint_t
+reason_is_zero(const u_char *p, size_t length)
+{
+    while (length > 0 && *p == '0') {
+        p++;
+        length--;
+    }
+    return length == 0;
+}
+
+
+/*
+ * version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2. Of a later version that is longer, what this one
+ * knows is taken (3.2.4).
+ */
+static ngx_int_t
+reason_trace_context(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    enum { ID = 3, PARENT = 36, FLAGS = 53, LENGTH = 55 };
+    u_char                     *p;
+    ngx_str_t                   header = ngx_string("http_traceparent");
+    ngx_http_variable_value_t  *value = ngx_http_get_variable(r, &header, ngx_hash_key(header.data, header.len));
+
+    v->not_found = 1;
+    if (value == NULL || value->not_found || value->len < LENGTH) {
+        return NGX_OK;
+    }
+    p = value->data;
+    if (!reason_is_hex(p, 2) || (p[0] == 'f' && p[1] == 'f') || p[ID - 1] != '-'
+        || !reason_is_hex(p + ID, 32) || reason_is_zero(p + ID, 32) || p[PARENT - 1] != '-'
+        || !reason_is_hex(p + PARENT, 16) || reason_is_zero(p + PARENT, 16) || p[FLAGS - 1] != '-' || !reason_is_hex(p + FLAGS, 2)
+        || (value->len > LENGTH && (reason_is_zero(p, 2) || p[LENGTH] != '-')))
+    {
+        return NGX_OK;
+    }
+    return reason_set(r, v, p, LENGTH);
 }
 
 
@@ -365,9 +453,11 @@ static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_client_cn"), NULL, reason_client, REASON_CLIENT_CN, 0, 0 },
     { ngx_string("reason_client_issuer"), NULL, reason_client, REASON_CLIENT_ISSUER, 0, 0 },
     { ngx_string("reason_client_uri"), NULL, reason_client, REASON_CLIENT_URI, 0, 0 },
+    { ngx_string("reason_client"), NULL, reason_client_name, 0, 0, 0 },
     { ngx_string("reason_request_id"), NULL, reason_request_id, 0, 0, 0 },
     { ngx_string("reason_path"), NULL, reason_path, 0, 0, 0 },
     { ngx_string("reason_traceparent"), NULL, reason_traceparent, 0, 0, 0 },
+    { ngx_string("reason_trace_context"), NULL, reason_trace_context, 0, 0, 0 },
     { ngx_string("reason_query"), NULL, reason_query, 0, 0, 0 },
     { ngx_string("reason_body"), NULL, reason_body, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("reason_policy_question"), NULL, reason_policy_variable, REASON_POLICY_QUESTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },

@@ -68,8 +68,10 @@ typedef struct {
     size_t count;
     size_t contents; /* payloads that match their hash */
     size_t withheld; /* payloads that are not there */
+    size_t redacted; /* records that stand here in part: their digest is that of the whole */
     size_t outside;  /* ends of edges, or targets, that are not in the snapshot */
     size_t bad;
+    bool may_redact; /* the document says that it leaves out personal data */
 } Tally;
 
 #define BAD_SHOWN 10
@@ -90,14 +92,23 @@ static void bad_record(Report *report, Tally *tally, const JsonDocument *documen
     buffer_free(&pointer);
 }
 
-static bool digest_matches(const JsonDocument *document, const JsonNode *record, RecordKind kind,
+/* The digest that edges are to name: the record's own, or the stated one of a record that was redacted. */
+static bool digest_matches(const JsonDocument *document, const JsonNode *record, RecordKind kind, Tally *tally,
                            uint8_t digest[SHA256_LENGTH])
 {
     uint8_t stated[SHA256_LENGTH];
 
+    if (!decode_hex(member_text(document, record, "digest"), stated, SHA256_LENGTH)) {
+        record_digest(digest, document, record, kind);
+        return false;
+    }
+    if (tally->may_redact && json_member_literal(document, record, "redacted")) {
+        memcpy(digest, stated, SHA256_LENGTH);
+        tally->redacted++;
+        return true;
+    }
     record_digest(digest, document, record, kind);
-    return decode_hex(member_text(document, record, "digest"), stated, SHA256_LENGTH) &&
-           memcmp(digest, stated, SHA256_LENGTH) == 0;
+    return memcmp(digest, stated, SHA256_LENGTH) == 0;
 }
 
 static void check_content(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record,
@@ -113,6 +124,13 @@ static void check_content(Report *report, Tally *tally, const JsonDocument *docu
         tally->contents++;
     else
         bad_record(report, tally, document, record, check, "has a payload other than its payloadHash says");
+}
+
+static void report_redacted(Report *report, const Tally *tally, const char *check)
+{
+    if (tally->redacted)
+        report_add(report, FINDING_OK, check, "%zu of %zu redacted: their digests are those of the whole records, which are not here",
+                   tally->redacted, tally->count);
 }
 
 /* The digest that an edge or annotation states for a node, against the node itself. */
@@ -142,9 +160,10 @@ static bool in_order(const JsonDocument *document, const JsonNode *record, Bytes
     return ascending;
 }
 
-static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index)
+static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index,
+                        bool may_redact)
 {
-    Tally tally = {0};
+    Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
 
     for (const JsonNode *n = json_first(document, nodes); n; n = json_next(document, nodes, n)) {
@@ -153,7 +172,7 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
         tally.count++;
         if (!in_order(document, n, &previous))
             bad_record(report, &tally, document, n, "nodes", "is out of order, or there twice");
-        if (!digest_matches(document, n, RECORD_NODE, digest))
+        if (!digest_matches(document, n, RECORD_NODE, &tally, digest))
             bad_record(report, &tally, document, n, "nodes", "has a digest that its record does not give");
         node_index_add(index, member_text(document, n, "id"), digest);
         check_content(report, &tally, document, n, "nodes");
@@ -163,11 +182,13 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
     else
         report_add(report, FINDING_OK, "nodes", "%zu nodes: digests recomputed; %zu payloads match, %zu withheld or erased",
                    tally.count, tally.contents, tally.withheld);
+    report_redacted(report, &tally, "nodes");
 }
 
-static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index)
+static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index,
+                        bool may_redact)
 {
-    Tally tally = {0};
+    Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
 
     for (const JsonNode *e = json_first(document, edges); e; e = json_next(document, edges, e)) {
@@ -176,7 +197,7 @@ static void check_edges(Report *report, const JsonDocument *document, const Json
         tally.count++;
         if (!in_order(document, e, &previous))
             bad_record(report, &tally, document, e, "edges", "is out of order, or there twice");
-        if (!digest_matches(document, e, RECORD_EDGE, digest))
+        if (!digest_matches(document, e, RECORD_EDGE, &tally, digest))
             bad_record(report, &tally, document, e, "edges", "has a digest that its record does not give");
         check_reference(report, &tally, document, e, "edges", index, "from", "fromDigest");
         check_reference(report, &tally, document, e, "edges", index, "to", "toDigest");
@@ -187,18 +208,19 @@ static void check_edges(Report *report, const JsonDocument *document, const Json
         report_add(report, FINDING_OK, "edges",
                    "%zu edges: digests recomputed, both ends match; %zu ends outside this snapshot", tally.count,
                    tally.outside);
+    report_redacted(report, &tally, "edges");
 }
 
 static void check_annotations(Report *report, const JsonDocument *document, const JsonNode *annotations,
-                              const NodeIndex *index)
+                              const NodeIndex *index, bool may_redact)
 {
-    Tally tally = {0};
+    Tally tally = {.may_redact = may_redact};
 
     for (const JsonNode *a = json_first(document, annotations); a; a = json_next(document, annotations, a)) {
         uint8_t digest[SHA256_LENGTH];
 
         tally.count++;
-        if (!digest_matches(document, a, RECORD_ANNOTATION, digest))
+        if (!digest_matches(document, a, RECORD_ANNOTATION, &tally, digest))
             bad_record(report, &tally, document, a, "annotations", "has a digest that its record does not give");
         check_reference(report, &tally, document, a, "annotations", index, "target", "targetDigest");
         check_content(report, &tally, document, a, "annotations");
@@ -209,6 +231,7 @@ static void check_annotations(Report *report, const JsonDocument *document, cons
         report_add(report, FINDING_OK, "annotations",
                    "%zu annotations: digests recomputed; %zu payloads match, %zu withheld or erased", tally.count,
                    tally.contents, tally.withheld);
+    report_redacted(report, &tally, "annotations");
 }
 
 static void check_roots(Report *report, const JsonDocument *document, const JsonNode *root_ids, const NodeIndex *index)
@@ -265,6 +288,8 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
     const JsonNode *edges = json_member_literal(document, payload, "edges");
     const JsonNode *annotations = json_member_literal(document, payload, "annotations");
     const JsonNode *frontier = json_member_literal(document, payload, "frontier");
+    const JsonNode *pii = json_member_literal(document, payload, "pii_included");
+    bool may_redact = pii && pii->kind == JSON_FALSE;
     NodeIndex *index;
 
     if (!nodes || nodes->kind != JSON_ARRAY || !edges || edges->kind != JSON_ARRAY ||
@@ -273,10 +298,10 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
         return;
     }
     index = node_index_new();
-    check_nodes(report, document, nodes, index);
-    check_edges(report, document, edges, index);
+    check_nodes(report, document, nodes, index, may_redact);
+    check_edges(report, document, edges, index, may_redact);
     if (annotations)
-        check_annotations(report, document, annotations, index);
+        check_annotations(report, document, annotations, index, may_redact);
     check_roots(report, document, root_ids, index);
     if (frontier)
         check_frontier(report, document, frontier, index);

@@ -9,6 +9,11 @@
 CREATE TYPE reason.http_response AS (status integer, headers text, body text);
 COMMENT ON TYPE reason.http_response IS 'First row: status and header lines ("Name: value\n"); every row: a piece of the body.';
 
+CREATE FUNCTION reason.http_pieces(body text) RETURNS SETOF text
+LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', 'reason_http_pieces';
+COMMENT ON FUNCTION reason.http_pieces(text) IS 'A body in pieces of at most 64 KiB, one at least: the gateway calls it on every answer, so that it never holds a long one whole.';
+
 -- ---------------------------------------------------------------- callers and parameters
 
 CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text) RETURNS reason.client
@@ -26,6 +31,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling client, if its role allows the action; else 42501.';
+
+CREATE FUNCTION reason.http_admit_write(client_cn text, client_issuer text, client_san text, request_id text, traceparent text)
+RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    PERFORM reason.http_client(client_cn, client_issuer, client_san, 'write');
+    RETURN NEXT (204, NULL, NULL)::reason.http_response;
+END
+$$;
+COMMENT ON FUNCTION reason.http_admit_write(text, text, text, text, text) IS 'Asked by the gateway before it reads a long body (reason_admit): 204 if the client may write, else the error that the write would be.';
 
 CREATE FUNCTION reason.http_request(client_name text, request_id text, traceparent text) RETURNS json
 LANGUAGE c IMMUTABLE PARALLEL SAFE

@@ -29,7 +29,7 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_snapshot(reason.client, text, boolean, text) IS 'A snapshot of the client''s divisions; for its content it must be complete, and the client must be allowed to see personal data if it holds any.';
 
-CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot) RETURNS text
+CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot, redact boolean) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -38,17 +38,19 @@ AS $$
         'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
-        'audience', $1.audience, 'description', $1.description, 'includeAnnotations', $1.include_annotations,
+        'audience', CASE WHEN $2 THEN reason.redact_text($1.audience) ELSE $1.audience END,
+        'description', CASE WHEN $2 THEN reason.redact_text($1.description) ELSE $1.description END, 'includeAnnotations', $1.include_annotations,
         'piiIncluded', $1.pii_included, 'manifestSignatureId', $1.manifest_signature_id, 'reasoningGraphVersion', $1.graph_version,
         'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
         'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
 $$;
-COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot) IS 'What is known of a snapshot, its content left out. Until it is stored it is pending, signed or not.';
+COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS
+    'What is known of a snapshot, its content left out; until it is stored it is pending, signed or not. redact: for those who may not see personal data.';
 
 -- ---------------------------------------------------------------- making one
 
-CREATE FUNCTION reason.http_snapshot_state(p_id uuid) RETURNS reason.http_response
+CREATE FUNCTION reason.http_snapshot_state(p_id uuid, redact boolean) RETURNS reason.http_response
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -56,11 +58,11 @@ AS $$
         THEN reason.http_error(502, 'DEPENDENCY', format('snapshot "%s" failed: %s', s.id, coalesce(s.failure, 'its document was erased')),
             q.request ->> 'requestId', jsonb_strip_nulls(jsonb_build_object('snapshotId', s.id, 'status', s.status, 'failure', s.failure)))
         ELSE ROW(CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id),
-                 reason.snapshot_metadata(s))::reason.http_response END
+                 reason.snapshot_metadata(s, $2))::reason.http_response END
     FROM reason.snapshot s LEFT JOIN reason.snapshot_request q ON q.snapshot_no = s.no AND q.division = s.division
     WHERE s.id = $1
 $$;
-COMMENT ON FUNCTION reason.http_snapshot_state(uuid) IS
+COMMENT ON FUNCTION reason.http_snapshot_state(uuid, boolean) IS
     'The answer to a request for a snapshot as it stands now: 201 when complete, 502 when it failed, else 202. requestId is that of the request that made it.';
 
 CREATE FUNCTION reason.http_post_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
@@ -107,13 +109,13 @@ BEGIN
             coalesce(q ->> 'direction', 'ancestors'), coalesce(q ->> 'audience', 'internal'), q ->> 'description',
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
-        response := reason.http_snapshot_state(snapshot_id);
+        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
         -- Just made, it is pending: what is remembered names it.
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE
         -- The snapshot of the first request, as it stands now.
         snapshot_id := (response.body::jsonb ->> 'snapshotId')::uuid;
-        response := reason.http_snapshot_state(snapshot_id);
+        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
     END IF;
     IF response.status = 202 AND wait_s > 0 THEN
         response.headers := response.headers || format(E'X-Reason-Await: %s %s\n', wait_s * 1000, snapshot_id);
@@ -125,7 +127,10 @@ $$;
 CREATE FUNCTION reason.http_await_snapshot(id text) RETURNS SETOF reason.http_response
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT (reason.http_snapshot_state($1::uuid)).* $$;
+AS $$
+    -- Who waits has made it: it holds what he may see.
+    SELECT (reason.http_snapshot_state($1::uuid, false)).*
+$$;
 COMMENT ON FUNCTION reason.http_await_snapshot(text) IS 'Asked by the gateway while a request waits for its snapshot (reason_await); the id comes from X-Reason-Await.';
 
 -- ---------------------------------------------------------------- reading one
@@ -138,6 +143,9 @@ DECLARE
     bytes bytea;
     rest bytea := '';
     whole integer;
+    -- A document may be had in parts: a download that broke off goes on.
+    headers text := coalesce($2, '') || format(E'Content-Length: %s\nAccept-Ranges: bytes\n',
+        (SELECT sum(octet_length(c.bytes)) FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no AND c.division = s.division));
 BEGIN
     FOR bytes IN SELECT c.bytes FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no AND c.division = s.division ORDER BY c.chunk LOOP
         bytes := rest || bytes;
@@ -161,7 +169,7 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed bytes of a snapshot, a row for each chunk.';
 
-CREATE FUNCTION reason.snapshot_human(s reason.snapshot, page_limit integer, cursor text) RETURNS text
+CREATE FUNCTION reason.snapshot_human(s reason.snapshot, page_limit integer, cursor text, redact boolean) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -171,12 +179,12 @@ BEGIN
             HINT = 'Begin again with the first page, without a cursor.';
     END IF;
     RETURN format(E'Snapshot %s\n%s\ncreated    %s\nhash       %s\nsignature  %s\nsigner     %s\nroots      %s\nholds      %s nodes, %s edges, %s up to %s edges away\n\n%s',
-        s.id, regexp_replace(coalesce(s.description, ''), '[[:cntrl:]]', ' ', 'g'), reason.rfc3339(s.created_at), s.hash,
+        s.id, regexp_replace(coalesce(CASE WHEN redact THEN reason.redact_text(s.description) ELSE s.description END, ''), '[[:cntrl:]]', ' ', 'g'), reason.rfc3339(s.created_at), s.hash,
         translate(encode(s.signature, 'base64'), E'\n', ''), s.signer_id, array_to_string(s.root_ids, ', '), s.node_count, s.edge_count,
         s.direction, s.depth, reason.document_human(reason.snapshot_document(s.id), page_limit, coalesce(cursor, '0')::integer));
 END
 $$;
-COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot, integer, text) IS 'A page of a snapshot as text for a person: what is signed, and a tree of its records.';
+COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot, integer, text, boolean) IS 'A page of a snapshot as text for a person: what is signed, and a tree of its records.';
 
 CREATE FUNCTION reason.http_get_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text, if_none_match text) RETURNS SETOF reason.http_response
@@ -185,33 +193,39 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{format,division}');
+    q jsonb := reason.http_query(query, '{format,limit,cursor,division}');
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
-    etag text := format('"%s-%s%s"', s.hash, format_wanted, CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END);
+    etag text := format('"%s-%s%s"', s.hash, format_wanted, concat(CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END, CASE WHEN NOT caller.pii THEN '-redacted' END));
     -- It never changes, but it may be erased: whoever keeps it asks each time whether it still is.
     kept text := E'Cache-Control: private, no-cache, must-revalidate\nETag: ' || etag || E'\n';
+    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
+    envelope text;
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
             HINT = 'Formats are metadata, canonical, envelope and human.';
+    END IF;
+    IF format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'limit and cursor go with format=human', HINT = 'The other formats are whole.';
     END IF;
     -- The size of what is hidden is hidden too.
     IF s.pii_included AND NOT caller.pii THEN
         s.size_bytes := NULL;
     END IF;
     IF s.status <> 'complete' THEN
-        RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s))::reason.http_response;
+        RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
     ELSIF position(etag IN coalesce(if_none_match, '')) > 0 THEN
         RETURN NEXT (304, kept, NULL)::reason.http_response;
     ELSIF format_wanted = 'metadata' THEN
-        RETURN NEXT (200, kept, reason.snapshot_metadata(s))::reason.http_response;
+        RETURN NEXT (200, kept, reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
     ELSIF format_wanted = 'canonical' THEN
         RETURN QUERY SELECT * FROM reason.http_document(s, kept);
     ELSIF format_wanted = 'envelope' THEN
-        RETURN NEXT (200, kept, reason.snapshot_envelope(s.id)::text)::reason.http_response;
+        envelope := reason.snapshot_envelope(s.id)::text;
+        RETURN NEXT (200, kept || format(E'Content-Length: %s\nAccept-Ranges: bytes\n', octet_length(envelope)), envelope)::reason.http_response;
     ELSE
-        RETURN NEXT (200, kept || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, 10000, NULL))::reason.http_response;
+        RETURN NEXT (200, kept || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
     END IF;
 END
 $$;
@@ -259,7 +273,7 @@ BEGIN
         END IF;
         frozen := reason.http_snapshot(caller, $6, true, q ->> 'division');
         IF format_wanted = 'human' THEN
-            RETURN NEXT (200, plain, reason.snapshot_human(frozen, page_limit, q ->> 'cursor'))::reason.http_response;
+            RETURN NEXT (200, plain, reason.snapshot_human(frozen, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
         ELSE
             -- The document is JSON, and canonical.
             RETURN QUERY SELECT * FROM reason.http_document(frozen, NULL);

@@ -81,3 +81,19 @@ def test_no_payload_and_no_key_is_written_anywhere(stack, kernel, new_node):
         text = log.read_text(errors="replace")
         for what in (marker, secret, key):
             assert what not in text, (log.name, next(line for line in text.splitlines() if what in line)[:300])
+
+
+def test_the_databases_log_holds_no_name_of_a_refused_payloads_member(stack, kernel):
+    name = f"member{uuid.uuid4().hex}"
+    wrong = [f'{{"type":"score","author":"a","payload":{{"{name}":1,"{name}":2}}}}', f'{{"type":"score","author":"a","payload":{{"{name}":9007199254740993}}}}',
+             f'{{"type":"score","author":"a","payload":{{"{name}":"\\ud800"}}}}', f'{{"type":"score","author":"a","payload":1,"{name}":2}}']
+    for body in wrong:
+        for path, sent in (("/reason/node", body), ("/nodes", f'{{"nodes":[{body}]}}'), ("/reason/query", f'{{"filters":{{"{name}":1}}}}'),
+                           ("/reason/snapshot", f'{{"{name}":1}}')):
+            try:
+                kernel.call("POST", path, sent.encode())
+                raise AssertionError(path)
+            except Refused as refusal:
+                assert refusal.status == 400
+    for log in (stack.run_dir / "log").iterdir():
+        assert name not in log.read_text(errors="replace"), log.name

@@ -35,12 +35,20 @@ def wait_for(condition, seconds=10):
 class Stack:
     """PostgreSQL with the functions of functions.sql, and the gateway with the routes of routes.conf in front."""
 
-    def __init__(self, run):
-        base = int(os.environ.get("GATEWAY_PORT_BASE", "15131"))
+    # The product's nginx.conf with small limits, so that tests reach them; one client may have all there is.
+    LIMITS = {"worker_processes auto;": "worker_processes 1;", "connections 8;": "connections 4;", "pipeline 16;": "pipeline 4;",
+              "spread 2;": "spread 1;", "queue 1024;": "queue 8;", "connect_timeout 5s;": "connect_timeout 2s;",
+              "query_timeout 35s;": "query_timeout 3s;", "client_max_body_size 32m;": "client_max_body_size 1m;",
+              "reserve_service 1;": "reserve_service 0;", "reserve_write 1;": "reserve_write 0;",
+              "client_heavy 1;": "client_heavy 4;"}
+
+    def __init__(self, run, limits=None, clients=("kernel",), port_offset=0):
+        base = int(os.environ.get("GATEWAY_PORT_BASE", "15131")) + port_offset
+        self.limits = {**self.LIMITS, **(limits or {})}
         self.run, self.pg_port, self.port, self.ops_port = run, base, base + 1, base + 2
         (run / "gateway" / "conf.d").mkdir(parents=True)
         (run / "log").mkdir()
-        subprocess.run([ROOT / "test/stack/certificates.sh", run / "tls", "kernel"], check=True, timeout=60)
+        subprocess.run([ROOT / "test/stack/certificates.sh", run / "tls", *clients], check=True, timeout=60)
         # GATEWAY_MODULE and GATEWAY_PRELOAD: the module built with a sanitizer, and the sanitizer's library
         shutil.copy(os.environ.get("GATEWAY_MODULE", ROOT / "gateway/build/ngx_http_reason_module.so"), run / "module.so")
         self.configure()
@@ -58,13 +66,10 @@ class Stack:
                            stdin=subprocess.DEVNULL)
 
     def configure(self):
-        """The product's nginx.conf with small limits, so that tests reach them."""
         text = (ROOT / "gateway/nginx.conf.in").read_text()
-        for old, new in ((r"worker_processes \w+;", "worker_processes 1;"), (r"connections 8;", "connections 4;"),
-                         (r"pipeline 16;", "pipeline 4;"), (r"spread 2;", "spread 1;"), (r"queue 1024;", "queue 8;"), (r"connect_timeout 5s;", "connect_timeout 2s;"),
-                         (r"query_timeout 35s;", "query_timeout 3s;"), (r"client_max_body_size 32m;", "client_max_body_size 1m;")):
-            text, count = re.subn(old, new, text)
-            assert count == 1, old
+        for old, new in self.limits.items():
+            assert len(re.findall(rf"\b{re.escape(old)}", text)) == 1, old
+            text = re.sub(rf"\b{re.escape(old)}", new, text)
         (self.run / "gateway/nginx.conf").write_text(self.filled(text))
         shutil.copy(HERE / "routes.conf", self.run / "gateway/conf.d/routes.conf")
 
@@ -84,6 +89,12 @@ class Stack:
         old = self.worker()
         os.kill(self.master(), signal.SIGHUP)
         wait_for(lambda: not os.path.exists(f"/proc/{old}"))
+
+    def tested(self, configuration, prefix):
+        """What nginx -t says; under a prefix of its own, for it gives the temporary directories to another user."""
+        (prefix / "temp").mkdir(exist_ok=True)
+        return subprocess.run(["/usr/sbin/nginx", "-t", "-p", prefix, "-c", configuration, "-e", "stderr"], capture_output=True, text=True,
+                              env={**os.environ, "LD_PRELOAD": os.environ.get("GATEWAY_PRELOAD", "")}, check=False)
 
     def start_gateway(self):
         self.service("env", f"LD_PRELOAD={os.environ.get('GATEWAY_PRELOAD', '')}", "/usr/sbin/nginx", "-p", self.run / "gateway", "-c", self.run / "gateway/nginx.conf",
@@ -112,14 +123,14 @@ class Stack:
             found = re.search(rf"^{name}{re.escape(labels)} (\S+)$", response.read().decode(), re.M)
         return float(found.group(1)) if found else 0.0
 
-    def connect(self, timeout=20):
+    def connect(self, timeout=20, client="kernel"):
         context = ssl.create_default_context(cafile=self.run / "tls/ca.crt")
-        context.load_cert_chain(self.run / "tls/kernel.crt", self.run / "tls/kernel.key")
+        context.load_cert_chain(self.run / f"tls/{client}.crt", self.run / f"tls/{client}.key")
         return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=timeout)
 
-    def call(self, method, path, body=None, headers=None):
+    def call(self, method, path, body=None, headers=None, client="kernel"):
         """Status, headers and body of one request on a connection of its own."""
-        connection = self.connect()
+        connection = self.connect(client=client)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
             response = connection.getresponse()

@@ -72,3 +72,24 @@ BEGIN
     RETURN QUERY SELECT 200, NULL, json_build_object('key', q ->> 'key', 'pid', pg_backend_pid())::text;
 END
 $$;
+
+-- What long bodies meet: a caller who may not write, and how much of the body came.
+CREATE FUNCTION reason.admit(cn text, text, text, text, text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF cn = 'reader' THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'a reader does not write';
+    END IF;
+    RETURN QUERY SELECT 204, NULL, NULL;
+END
+$$;
+CREATE FUNCTION reason.measure(text, text, text, text, text, request_body text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$ SELECT 200, NULL, json_build_object('length', length($6), 'md5', md5($6))::text $$;
+
+-- A document that may be had in parts.
+CREATE FUNCTION reason.document(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql AS $$
+    SELECT 200, format(E'ETag: "v1"\nAccept-Ranges: bytes\nContent-Length: %s\n', ($6::jsonb ->> 'rows')::int * ($6::jsonb ->> 'size')::int),
+           repeat(chr(97 + n % 26), ($6::jsonb ->> 'size')::int)
+    FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n
+$$;

@@ -6,9 +6,9 @@ import time
 
 
 def test_the_caller_is_who_the_certificate_says(stack):
-    status, seen = stack.json("GET", "/echo/x", headers={"X-Request-Id": "r-1", "traceparent": "00-1", "X-SSL-Client-CN": "other"})
+    status, seen = stack.json("GET", "/echo/x", headers={"X-Request-Id": "r-1", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "X-SSL-Client-CN": "other"})
     assert status == 200
-    assert (seen["cn"], seen["uri"], seen["requestId"], seen["traceparent"]) == ("kernel", "spiffe://reason.test/kernel", "r-1", "00-1")
+    assert (seen["cn"], seen["uri"], seen["requestId"], seen["traceparent"]) == ("kernel", "spiffe://reason.test/kernel", "r-1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     assert seen["issuer"] == "CN=private authority,O=Reasoning Graph private stack"
 
 

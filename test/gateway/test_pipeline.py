@@ -1,7 +1,6 @@
 """Quick calls that share a connection (four connections, four calls on each): they mix nothing up and hold nobody up."""
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -245,15 +244,13 @@ def test_a_call_that_cannot_share_gets_its_turn(stack):
             thread.join()
 
 
-def test_what_writes_may_not_share(stack):
+def test_what_writes_may_not_share(stack, tmp_path):
     configuration = (stack.run / "gateway/nginx.conf").read_text()
     routes = stack.run / "gateway/conf.d/wrong.conf"
     routes.write_text("location = /wrong { reason_methods POST; reason_call refuse $reason_body; reason_pipeline on; }\n")
     wrong = stack.run / "gateway/wrong.conf"
     wrong.write_text(configuration.replace("conf.d/routes.conf", "conf.d/wrong.conf"))
-    preload = {**os.environ, "LD_PRELOAD": os.environ.get("GATEWAY_PRELOAD", "")}
-    result = subprocess.run(["/usr/sbin/nginx", "-t", "-p", stack.run / "gateway", "-c", wrong, "-e", "stderr"], capture_output=True, text=True, check=False,
-                            env=preload)
+    result = stack.tested(wrong, tmp_path)
     assert result.returncode != 0 and "only what reads may be done twice" in result.stderr
 
 

@@ -63,3 +63,17 @@ def test_without_a_database_every_request_is_answered_and_it_is_found_again(stac
     began = time.monotonic()
     wait_for(stack.healthy)
     assert time.monotonic() - began < 2.5
+
+
+def test_a_database_that_stays_away_is_told_once(stack):
+    log = stack.run / "log/gateway.log"
+    stack.stop_postgres("immediate")
+    try:
+        wait_for(lambda: stack.metric("reason_gateway_connections") == 0)
+        before, failures = log.stat().st_size, stack.metric("reason_gateway_failures_total", '{kind="connection_lost"}')
+        wait_for(lambda: stack.metric("reason_gateway_failures_total", '{kind="connection_lost"}') >= failures + 20)
+        assert log.stat().st_size - before < 1000
+    finally:
+        stack.start_postgres()
+    wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
+    assert "connected to PostgreSQL again" in log.read_text()[before:]

@@ -1,9 +1,7 @@
 """Several addresses of PostgreSQL: silent ones, wrong ones, and one that takes no writes."""
 
 import contextlib
-import os
 import socket
-import subprocess
 import time
 
 import pytest
@@ -101,8 +99,7 @@ def tried(stack, directory, server):
     """What nginx -t says of the configuration with another address."""
     path = directory / "nginx.conf"
     path.write_text((stack.run / "gateway/nginx.conf").read_text().replace(f"host={stack.run} port={stack.pg_port}", server))
-    return subprocess.run(["/usr/sbin/nginx", "-t", "-p", stack.run / "gateway", "-c", path, "-e", "stderr"], capture_output=True, text=True,
-                          env={**os.environ, "LD_PRELOAD": os.environ.get("GATEWAY_PRELOAD", "")}, check=False)
+    return stack.tested(path, directory)
 
 
 @pytest.mark.parametrize(("server", "words"), [

@@ -17,14 +17,16 @@ ALLOWED = {
     "extension": {
         "core": [],
         "port": [],
+        "http": [],
         "canonical": ["core", "port"],
         "record": ["core", "port", "canonical"],
         "graph": ["core", "port", "canonical", "record"],
         "cache": ["core", "port", "canonical", "record", "graph"],
-        "trace": ["core", "port", "canonical", "record", "graph", "cache"],
+        "redact": ["core", "port", "canonical", "record"],
+        "trace": ["core", "port", "canonical", "record", "redact", "graph", "cache"],
         "write": ["core", "port", "canonical", "record"],
         "chain": ["core", "port", "canonical", "record"],
-        "snapshot": ["core", "port", "canonical", "record", "graph", "chain"],
+        "snapshot": ["core", "port", "canonical", "record", "redact", "graph", "chain"],
     },
     "sidecar": {
         "base": [],

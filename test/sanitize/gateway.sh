@@ -44,7 +44,7 @@ export REASON_MALFORMED_REQUESTS=${REASON_MALFORMED_REQUESTS:-300}
 export UBSAN_OPTIONS="print_stacktrace=1"
 
 # What these measure takes longer here, and may fail for that; what they do is watched like the rest.
-timed=(test/gateway/test_queue.py test/gateway/test_pipeline.py test/gateway/test_streaming.py::test_a_slow_client_costs_little_memory_and_holds_up_nobody
+timed=(test/gateway/test_queue.py test/gateway/test_shares.py test/gateway/test_pipeline.py test/gateway/test_streaming.py::test_a_slow_client_costs_little_memory_and_holds_up_nobody
     test/e2e/test_gateway.py::test_a_reload_loses_no_request)
 run() { /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short "$@"; }
 status=0

@@ -74,7 +74,7 @@ def write_release(source, old, new):
     edit(grants, lambda text: text + GRANTS)
     step = source / f"extension/reasoning_graph--{old}--{new}.sql"
     # Last: what the script has made, written down.
-    step.write_text(TABLE + COLUMN + CHANGED + FUNCTION + REGISTERED + GRANTS + (ROOT / "sql" / "99_installed.sql").read_text())
+    step.write_text(TABLE + COLUMN + CHANGED + FUNCTION + REGISTERED + GRANTS + (ROOT / "sql" / "installed.sql").read_text())
     return step
 
 

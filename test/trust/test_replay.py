@@ -207,7 +207,7 @@ def test_every_rule_comes_back(make_database):
     for call in ("set_quota('kernel', nodes_per_day => 5)", "set_quota('kernel', 'tenant-a', edges_per_day => 7)", "set_quota('kernel', 'tenant-a')",
                  "set_archive_rule('default', 30, true)", "set_archive_rule('default', 31)",
                  "set_policy_rule('p', '{node.create}', '{decision}', 'ten.*', '$.payload.x ? (@ > 1)', 'allow', false)",
-                 "set_pii_rule('staff', 'staff', pattern => '\\mS-\\d{4}\\M')", "set_pii_rule('gone', 'staff', 'gone')", "set_pii_rule('gone')",
+                 "set_pii_rule('staff', 'staff', pattern => '\\mS-\\d{4}\\M')", "set_pii_rule('gone', 'staff', 'gone')", "drop_pii_rule('gone')", "set_pii_rule('email', enabled => false)", "set_pii_rule('iban', enabled => false)", "drop_pii_rule('iban')",
                  "grant_division('reason_reader', 'tenant-a')", "revoke_division('reason_writer', 'default')"):
         ruled(f"SELECT reason.{call}")
     ruled.settle()

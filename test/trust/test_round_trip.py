@@ -44,7 +44,9 @@ BEFORE = {
     "grant_division": ["grantee => 'reason_reader', division => 'other'", "grantee => 'reason_writer', division => '*'"],
     "revoke_division": ["grantee => 'reason_writer', division => '*'", "grantee => 'reason_auditor', division => 'system'"],
     "set_pii_rule": ["name => 'staff', category => 'staff', pattern => '\\mS-\\d+\\M'", "name => 'desk', category => 'place', member => '^desk$'",
-                     "name => 'gone', category => 'x', member => 'x'", "name => 'gone'"],
+                     "name => 'gone', category => 'x', member => 'x'",
+                     "name => 'email', matcher => 'email', except_pattern => 'example', enabled => false, description => 'tuned'"],
+    "drop_pii_rule": ["name => 'gone'"],
     # For divisions of which nothing is archived: a directory cannot lock.
     "set_archive_rule": ["division => 'held', retain_days => 30", "division => 'held', retain_days => 31, legal_hold => true",
                          "division => 'kept', retain_days => 36500"],
@@ -102,8 +104,11 @@ AFTER = {
     "erase_annotation": ["annotation => (SELECT id FROM reason.annotation WHERE author = 'eve'), reason => 'asked for'",
                          "annotation => (SELECT id FROM reason.annotation WHERE author = 'postgres' LIMIT 1), reason => 'asked for', division => 'default'"],
 }
-# What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on.
+# What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on. And an
+# index, which records nothing.
 BY_HAND = """
+    CREATE EXTENSION pg_trgm;
+    SELECT reason.create_text_index();
     SELECT reason.record_snapshot_failure(%(snapshot)s, (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1), 'no room', true);
     SELECT reason.retry_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1));
     SELECT count(*) FROM reason.seal_events_traced(%(seal)s, 10);

@@ -177,7 +177,7 @@ def test_every_function_that_is_replaced_is_named(state):
     ("CREATE RULE quiet AS ON UPDATE TO reason.node DO INSTEAD NOTHING", "rule quiet of reason.node"),
     ("CREATE FUNCTION reason.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz'", "function reason.now()"),
     ("CREATE OR REPLACE VIEW reason.parked AS SELECT 'x' AS duty, NULL::text AS target, 'd' AS division, 'i' AS item, 'r' AS reason, 's' AS retry", "rule _RETURN of reason.parked"),
-    ("UPDATE reason.pii_rule SET pattern = 'never' WHERE name = 'email'", 'rule "email" for personal data'),
+    ("UPDATE reason.pii_rule SET enabled = false WHERE name = 'email'", 'rule "email" for personal data'),
 ))
 def test_other_guards_are_named(state, change, guard):
     with state.tampering():

@@ -306,6 +306,26 @@ def test_withheld_payloads_do_not_disturb(world):
     assert "1 payloads match, 2 withheld" in [c["detail"] for c in report["checks"] if c["check"] == "nodes"][0]
 
 
+def test_a_redacted_record_keeps_the_digest_of_the_whole(world):
+    """Of a document that says it leaves out personal data: what edges and annotations name is still compared."""
+    document = make_document()
+    document["payload"]["pii_included"] = False
+    node = document["payload"]["nodes"][0]
+    node.update(author="[redacted:email]", redacted=True)
+    report = world.check(VERIFIED, world.snapshot(document))
+    assert any("1 of 3 redacted" in c["detail"] for c in report["checks"] if c["check"] == "nodes")
+    node["digest"] = "0" * 64
+    report = world.check(REFUSED, world.snapshot(document))
+    assert any("another version of its node" in c["detail"] for c in report["checks"])
+
+
+def test_a_whole_document_has_no_redacted_records(world):
+    document = make_document()
+    document["payload"]["nodes"][0].update(author="somebody else", redacted=True)
+    report = world.check(REFUSED, world.snapshot(document))
+    assert any("has a digest that its record does not give" in c["detail"] for c in report["checks"])
+
+
 def test_bytes_that_are_not_canonical_are_refused(world):
     document = make_document()
     path = world.snapshot(document)

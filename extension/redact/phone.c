@@ -1,0 +1,454 @@
+/*
+ * phone.c
+ *		Telephone numbers: international (ITU-T E.164) and as national plans write them.
+ *
+ * Without "+" digits alone say little, so a national number must have the
+ * grouping of its plan, or a word such as "tel." before it.
+ */
+#include "postgres.h"
+
+#include "redact/internal.h"
+
+/* How many digits follow a country code: what the plans of the larger countries allow. */
+typedef struct CountryPlan
+{
+	uint16		code;
+	uint8		least;
+	uint8		most;
+} CountryPlan;
+
+static const CountryPlan plans[] = {
+	{1, 10, 10}, {7, 10, 10}, {20, 8, 10}, {27, 9, 9}, {30, 10, 10}, {31, 9, 9}, {32, 8, 9}, {33, 9, 9}, {34, 9, 9},
+	{36, 8, 9}, {39, 6, 12}, {40, 9, 9}, {41, 9, 9}, {43, 7, 13}, {44, 9, 10}, {45, 8, 8}, {46, 7, 10}, {47, 8, 8},
+	{48, 9, 9}, {49, 6, 12}, {51, 8, 9}, {52, 10, 11}, {53, 6, 8}, {54, 10, 11}, {55, 10, 11}, {56, 9, 9}, {57, 8, 10},
+	{58, 10, 10}, {60, 8, 10}, {61, 9, 9}, {62, 8, 12}, {63, 8, 10}, {64, 8, 10}, {65, 8, 8}, {66, 8, 9}, {81, 9, 10},
+	{82, 8, 10}, {84, 8, 10}, {86, 10, 11}, {90, 10, 10}, {91, 10, 10}, {92, 9, 10}, {93, 9, 9}, {94, 9, 9},
+	{95, 7, 10}, {98, 10, 10}
+};
+
+/* The plan of a country whose code has three digits; the first two say which those are. */
+static const CountryPlan three_digits = {0, 6, 12};
+
+static bool
+is_three_digit_code(int two)
+{
+	/* ITU-T E.164: zones 21-29, 35, 37, 38, 42, 50, 59, 67-69, 80, 85, 87, 88, 96, 97, 99 */
+	return (two >= 21 && two <= 29 && two != 27) || two == 35 || two == 37 || two == 38 || two == 42 || two == 50 || two == 59 ||
+		(two >= 67 && two <= 69) || two == 80 || two == 85 || two == 87 || two == 88 || two == 96 || two == 97 || two == 99;
+}
+
+/* Whether digits are a country code and as many as its plan allows. */
+static bool
+is_international(const uint8 *digits, int count)
+{
+	int			two;
+
+	if (count < 8 || count > 15 || digits[0] == 0)
+		return false;
+	two = 10 * digits[0] + digits[1];
+	if (digits[0] == 1)
+		/* North America: neither area nor exchange begins with 0 or 1 */
+		return count == 11 && digits[1] >= 2;
+	if (is_three_digit_code(two))
+		return count >= 3 + three_digits.least && count <= 3 + three_digits.most;
+	for (int i = 0; i < lengthof(plans); i++)
+	{
+		int			code_length = plans[i].code < 10 ? 1 : 2;
+
+		if (plans[i].code == (code_length == 1 ? digits[0] : two))
+			return count >= code_length + plans[i].least && count <= code_length + plans[i].most;
+	}
+	return false;
+}
+
+/* The digits of groups first to last, a trunk "(0)" left out. */
+static int
+join_without_trunk(const DigitRun *run, int first, int last, uint8 *digits, int most)
+{
+	int			count = 0;
+
+	for (int i = first; i <= last; i++)
+	{
+		const DigitGroup *group = &run->groups[i];
+
+		if (i > first && group->count == 1 && group->digits[0] == 0 && (group->before & SEPARATOR_OPEN))
+			continue;
+		if (group->count > DIGITS_KEPT || count + group->count > most)
+			return -1;
+		memcpy(digits + count, group->digits, group->count);
+		count += group->count;
+	}
+	return count;
+}
+
+/* ---------------------------------------------------------------- words before a number */
+
+typedef struct PhoneWord
+{
+	const char *word;
+	bool		names_phone;	/* "tel" does, "call" only hints at one */
+} PhoneWord;
+
+static const PhoneWord phone_words[] = {
+	{"tel", true}, {"telephone", true}, {"phone", true}, {"phones", true}, {"mobile", true}, {"cell", true}, {"cellphone", true},
+	{"fax", true}, {"ph", true}, {"mob", true}, {"fon", true}, {"whatsapp", true}, {"sms", true}, {"telefon", true}, {"telefonnummer", true}, {"rufnummer", true},
+	{"handy", true}, {"handynummer", true}, {"mobil", true}, {"mobilnummer", true}, {"telefono", true}, {"tel\xC3\xA9" "fono", true},
+	{"t\xC3\xA9l", true}, {"t\xC3\xA9l\xC3\xA9phone", true}, {"telefoon", true}, {"m\xC3\xB3vil", true}, {"celular", true},
+	{"cellulare", true}, {"portable", true}, {"landline", true}, {"hotline", true}, {"msisdn", true},
+	{"call", false}, {"called", false}, {"ring", false}, {"dial", false}, {"text", false}, {"reach", false}, {"callback", false}
+};
+
+/* What may stand between such a word and its number. */
+static const char *const fillers[] = {
+	"number", "no", "nr", "num", "nummer", "is", "ist", "at", "on", "me", "my", "us", "him", "her", "them", "ext", "office", "home", "work", "to", "est", NULL
+};
+
+#define WORDS_BACK 4
+#define WORD_BYTES 20
+
+static bool
+is_the_word(const char *data, int start, int end, const char *word)
+{
+	int			length = strlen(word);
+	int			same = 0;
+
+	if (length != end - start)
+		return false;
+	while (same < length && ascii_lower(data[start + same]) == word[same])
+		same++;
+	return same == length;
+}
+
+/* 2: a word before the place names a phone, 1: one hints at it, 0: neither. */
+static int
+phone_word_before(const char *data, int place)
+{
+	for (int words = 0; words < WORDS_BACK; words++)
+	{
+		int			end;
+		int			start;
+		bool		passes = false;
+
+		for (end = place; end > 0 && !is_letter(data[end - 1]) && !((uint8) data[end - 1] & 0x80); end--)
+		{
+			char		c = data[end - 1];
+
+			if (is_digit(c) || c == '\n' || c == ';' || c == '!' || c == '?' || place - end > 6)
+				return 0;
+		}
+		for (start = end; start > 0 && end - start <= WORD_BYTES && (is_letter(data[start - 1]) || ((uint8) data[start - 1] & 0x80)); start--)
+			;
+		if (start == end)
+			return 0;
+		for (int i = 0; i < lengthof(phone_words); i++)
+		{
+			if (is_the_word(data, start, end, phone_words[i].word))
+				return phone_words[i].names_phone ? 2 : 1;
+		}
+		for (int i = 0; fillers[i] && !passes; i++)
+			passes = is_the_word(data, start, end, fillers[i]);
+		if (!passes)
+			return 0;
+		place = start;
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------- national plans */
+
+/* What a shape says of its groups: so many digits each. */
+static bool
+has_shape(const DigitRun *run, int first, const char *shape)
+{
+	int			i = 0;
+
+	for (; shape[i]; i++)
+	{
+		if (first + i >= run->count || run->groups[first + i].count != shape[i] - '0')
+			return false;
+	}
+	return true;
+}
+
+static bool
+in_parentheses(const DigitRun *run, int i)
+{
+	bool		opened = i == 0 ? run->open : (run->groups[i].before & SEPARATOR_OPEN) != 0;
+
+	return opened && i + 1 < run->count && (run->groups[i + 1].before & SEPARATOR_CLOSE);
+}
+
+static bool
+separators_within(const DigitRun *run, int first, int last, int allowed)
+{
+	for (int i = first + 1; i <= last; i++)
+	{
+		if (run->groups[i].before & ~allowed)
+			return false;
+	}
+	return true;
+}
+
+/* Groups from `first` on that together have between least and most digits, as many groups as there are. */
+static int
+take_digits(const DigitRun *run, int first, int least, int most, int most_groups, int allowed)
+{
+	int			count = 0;
+	int			best = -1;
+
+	for (int i = first; i < run->count && i < first + most_groups; i++)
+	{
+		if (i > first && (run->groups[i].before & ~allowed))
+			break;
+		count += run->groups[i].count;
+		if (count > most)
+			break;
+		if (count >= least)
+			best = i;
+	}
+	return best;
+}
+
+#define JOINS (SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH)
+
+/* (030) 123-4567, (212) 555-0123, (11) 91234-5678, (495) 123-45-67 */
+static int
+area_in_parentheses(const DigitRun *run, int first)
+{
+	const DigitGroup *area = &run->groups[first];
+	const DigitGroup *next = area + 1;
+
+	if (!in_parentheses(run, first))
+		return -1;
+	if (area->digits[0] == 0 && area->count >= 2 && area->count <= 6 && area->digits[1] != 0)
+		return take_digits(run, first, 8, 12, 6, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE | SEPARATOR_DOT | SEPARATOR_SLASH);
+	if (area->count == 3 && next->count == 3)
+	{
+		if (has_shape(run, first, "334") &&
+			separators_within(run, first, first + 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_CLOSE))
+			return first + 2;
+		if (has_shape(run, first, "3322") && separators_within(run, first, first + 3, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE))
+			return first + 3;
+	}
+	if (area->count == 2 && (has_shape(run, first, "244") || has_shape(run, first, "254")) &&
+		separators_within(run, first, first + 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE))
+		return first + 2;
+	return -1;
+}
+
+/* 212-555-0123, 212.555.0123, 1-212-555-0123 */
+static int
+north_american(const DigitRun *run, int first)
+{
+	const DigitGroup *groups = run->groups + first;
+	int			before;
+
+	if (first + 2 >= run->count || groups[0].count != 3 || !has_shape(run, first, "334") || groups[0].digits[0] == 0)
+		return -1;
+	before = groups[1].before;
+	if (!digit_run_uniform(run, first, first + 2, SEPARATOR_HYPHEN) && (groups[0].digits[0] < 2 || groups[1].digits[0] < 2))
+		return -1;
+	if (!digit_run_uniform(run, first, first + 2, before) ||
+		(before != SEPARATOR_HYPHEN && before != SEPARATOR_DOT && before != SEPARATOR_SPACE))
+		return -1;
+	/* In a row of numbers this is one more of them. */
+	if (before == SEPARATOR_SPACE && (first > 1 || first + 3 < run->count))
+		return -1;
+	return first + 2;
+}
+
+static bool
+has_lone_digits(const DigitRun *run, int first, int last)
+{
+	for (int i = first; i <= last; i++)
+	{
+		if (run->groups[i].count == 1)
+			return true;
+	}
+	return false;
+}
+
+/* 030 1234567, 01 23 45 67 89, 020 7946 0958, 030/1234567, 090-1234-5678, 01.23.45.67.89 */
+static int
+trunk_zero(const DigitRun *run, int first)
+{
+	const DigitGroup *area = &run->groups[first];
+	int			separator;
+	int			last;
+
+	if (area->digits[0] != 0 || area->count < 2 || area->count > 6 || area->digits[1] == 0 || first + 1 >= run->count)
+		return -1;
+	/* Behind other groups it is one of theirs, and 3-2-4 is no telephone's. */
+	if (first > 0 || has_shape(run, first, "324"))
+		return -1;
+	separator = area[1].before;
+	/* Two pairs may be a date or what a network card is called: five make a number. */
+	if (area->count == 2 && area[1].count == 2 &&
+		(!has_shape(run, first, "22222") || (first + 5 < run->count && area[5].count == 2)))
+		return -1;
+	if (separator == SEPARATOR_SLASH)
+		last = take_digits(run, first, 9, 12, 5, SEPARATOR_SLASH | SEPARATOR_SPACE | SEPARATOR_HYPHEN);
+	else if (separator == SEPARATOR_DOT)
+		return has_shape(run, first, "22222") && digit_run_uniform(run, first, first + 4, SEPARATOR_DOT) ? first + 4 : -1;
+	else if (separator == SEPARATOR_SPACE || separator == SEPARATOR_HYPHEN || separator == (SEPARATOR_SPACE | SEPARATOR_HYPHEN))
+		last = take_digits(run, first, 9, 12, 5, SEPARATOR_SPACE | SEPARATOR_HYPHEN);
+	else
+		return -1;
+	if (last < 0 || (last == first + 1 && area[1].count < 4) || has_lone_digits(run, first + 1, last))
+		return -1;
+	return last;
+}
+
+/* 138 1234 5678 */
+static int
+chinese_mobile(const DigitRun *run, int first)
+{
+	const DigitGroup *groups = run->groups + first;
+
+	if (!has_shape(run, first, "344") || groups[0].digits[0] != 1 || groups[0].digits[1] < 3)
+		return -1;
+	if (digit_run_uniform(run, first, first + 2, SEPARATOR_SPACE) || digit_run_uniform(run, first, first + 2, SEPARATOR_HYPHEN))
+		return first + 2;
+	return -1;
+}
+
+/* 612 34 56 78, 12 345 67 89, 11 91234-5678, 8 912 345-67-89: shapes that amounts and lists do not have. */
+static int
+distinct_shape(const DigitRun *run, int first)
+{
+	static const char *const shapes[] = {"3222", "2322", "244", "254", "13322"};
+
+	for (int i = 0; i < lengthof(shapes) && first == 0 && run->groups[0].digits[0] != 0; i++)
+	{
+		int			count = strlen(shapes[i]);
+
+		if (run->count == count && has_shape(run, 0, shapes[i]) &&
+			(digit_run_uniform(run, 0, count - 1, SEPARATOR_SPACE) ||
+			 (count != 4 && run->groups[1].before == SEPARATOR_SPACE &&
+			  separators_within(run, 0, count - 1, SEPARATOR_SPACE | SEPARATOR_HYPHEN))))
+			return count - 1;
+	}
+	return -1;
+}
+
+/* 07700900123, 01711234567: mobiles of the United Kingdom and Germany, which no other number is likely to look like. */
+static int
+bare_mobile(const DigitRun *run, int first)
+{
+	const DigitGroup *group = &run->groups[first];
+
+	if (run->count != 1 || group->digits[0] != 0)
+		return -1;
+	if (group->count == 11 && group->digits[1] == 7 && group->digits[2] >= 1)
+		return first;
+	return (group->count == 11 || group->count == 12) && group->digits[1] == 1 && group->digits[2] >= 5 && group->digits[2] <= 7 ? first : -1;
+}
+
+/* Where a word only hints: groupings that are hardly anything else. */
+static int
+hinted(const DigitRun *run)
+{
+	const DigitGroup *group = run->groups;
+
+	if (run->count >= 2 && has_shape(run, 0, "34") && digit_run_uniform(run, 0, 1, SEPARATOR_HYPHEN))
+		return 1;
+	if (run->count >= 2 && has_shape(run, 0, "55") && digit_run_uniform(run, 0, 1, SEPARATOR_SPACE))
+		return 1;
+	if (run->count >= 3 && has_shape(run, 0, "334") && separators_within(run, 0, 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT))
+		return 2;
+	/* Eleven digits that begin with 1, and ten that begin with 16 or 17, are times or counts as likely. */
+	return group->count >= 10 && group->count <= 11 && group->digits[0] != 1 ? 0 : -1;
+}
+
+/* Any grouping, as a word before it says what it is. */
+static int
+after_a_word(const DigitRun *run, int first)
+{
+	int			word;
+	int			last;
+
+	if (first > 0 || (word = phone_word_before(run->data, run->start)) == 0)
+		return -1;
+	if (word == 1)
+		return hinted(run);
+	last = take_digits(run, 0, 7, 12, 6, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH | SEPARATOR_OPEN | SEPARATOR_CLOSE);
+	/* A network address of a telephone, a date */
+	if (last == 3 && digit_run_uniform(run, 0, 3, SEPARATOR_DOT))
+		return -1;
+	if (last == 2 && (has_shape(run, 0, "224") || has_shape(run, 0, "422")))
+		return -1;
+	if (last == 0 && run->groups[0].count == 10 && run->groups[0].digits[0] == 1)
+		return -1;
+	return last;
+}
+
+/* ---------------------------------------------------------------- */
+
+static bool
+stands_free(const DigitRun *run, int first, int last, bool marked)
+{
+	int			start = first == 0 ? run->start : run->groups[first].start;
+	int			end = run->groups[last].end;
+	char		c = start > 0 ? run->data[start - 1] : ' ';
+
+	/* What stands before "+" may be anything but a number; what is not marked must begin something. */
+	if (first == 0 && (is_alnum(c) || c == '_' || (!marked && (c == '-' || c == '.' || c == '/' || c == '@' || c == '$'))))
+		return false;
+	if (end < run->length && (run->data[end] == ':' || run->data[end] == '@') && end + 1 < run->length && is_alnum(run->data[end + 1]))
+		return false;
+	if (!marked || first > 0)
+		return digit_run_free(run, first, last, JOINS);
+	return end >= run->length || !is_alnum(run->data[end]) || (run->data[end] == 'x' && end + 1 < run->length && is_digit(run->data[end + 1]));
+}
+
+int
+redact_phone(const DigitRun *run, int first, int *start)
+{
+	static int	(*const national[]) (const DigitRun *run, int first) = {
+		area_in_parentheses, north_american, trunk_zero, chinese_mobile, distinct_shape, bare_mobile, after_a_word
+	};
+	const DigitGroup *group = &run->groups[first];
+	uint8		digits[17];
+	int			count;
+
+	*start = group->start;
+	if (first == 0 && run->plus)
+	{
+		*start = in_parentheses(run, 0) && run->start > 0 && run->data[run->start - 1] == '(' ? run->start - 1 : run->start;
+		for (int last = Min(run->count - 1, 7); last >= 0; last--)
+		{
+			count = join_without_trunk(run, 0, last, digits, 15);
+			if (count > 0 && is_international(digits, count) && stands_free(run, 0, last, true))
+				return last;
+		}
+		return -1;
+	}
+	/* 00 and 011 call abroad; pairs with hyphens are what a network card is called */
+	if (group->digits[0] == 0 && group->count >= 2 && group->count <= DIGITS_KEPT &&
+		(group->digits[1] == 0 || (group->count == 3 && group->digits[1] == 1 && group->digits[2] == 1)))
+	{
+		bool		pairs = digit_run_uniform(run, first, Min(run->count - 1, first + 5), SEPARATOR_HYPHEN) && has_shape(run, first, "222222");
+
+		for (int last = Min(run->count - 1, first + 7); last > first && !pairs; last--)
+		{
+			int			prefix = group->digits[1] == 0 ? 2 : 3;
+
+			count = join_without_trunk(run, first, last, digits, lengthof(digits));
+			if (count > prefix && is_international(digits + prefix, count - prefix) && stands_free(run, first, last, false))
+				return last;
+		}
+	}
+	for (int i = 0; i < lengthof(national); i++)
+	{
+		int			last = national[i] (run, first);
+
+		if (last >= 0 && (stands_free(run, first, last, false) ||
+						  (national[i] == north_american && first == 1 && run->groups[0].count == 1 && run->groups[0].digits[0] == 1)))
+		{
+			if (national[i] == area_in_parentheses && run->data[group->start - 1] == '(')
+				*start = group->start - 1;
+			return last;
+		}
+	}
+	return -1;
+}

@@ -1,0 +1,24 @@
+"""What no route takes: parameters it does not know, bodies that are no objects."""
+
+import pytest
+
+from client import Refused
+
+
+@pytest.mark.parametrize("method_path", ["GET /reason/signers", "GET /reason/node/{}", "GET /reason/node/{}/explain", "GET /reason/trace/{}", "GET /reason/traces/{}",
+                                         "GET /reason/{}", "GET /reason/snapshot/{}", "GET /reason/snapshot/{}/verify", "GET /reason/export/{}",
+                                         "POST /reason/node", "POST /reason/edge", "POST /nodes", "POST /edges", "POST /reason/annotate/{}",
+                                         "POST /reason/query", "POST /reason/snapshot", "GET /health", "GET /ready", "GET /reason/openapi.json"])
+def test_a_parameter_that_is_not_known_is_400_on_every_route(kernel, random_id, method_path):
+    method, path = method_path.split()
+    with pytest.raises(Refused) as caught:
+        kernel.call(method, path.format(random_id()) + "?nonsense=1", b"{}" if method == "POST" else None)
+    assert (caught.value.status, caught.value.body["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")
+
+
+@pytest.mark.parametrize("path", ["/reason/node", "/reason/edge", "/nodes", "/edges", "/reason/query", "/reason/snapshot"])
+@pytest.mark.parametrize("body", [b"", b"5", b"null", b"[]", b'"x"', b"true"])
+def test_a_body_that_is_no_object_is_told_so(kernel, refused, path, body):
+    status, error = refused(kernel.call, "POST", path, body)
+    assert status == 400
+    assert "body" in error["error"], error["error"]
