@@ -94,7 +94,7 @@ CREATE FUNCTION reason.reason_json(node uuid, divisions text[] DEFAULT NULL, red
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_reason_json';
 COMMENT ON FUNCTION reason.reason_json(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
-    'A page of what led to a node, as lines to read: {node, record, trace: [{step, ts, note, data}], metadata, frontier, nextCursor, truncated}.';
+    'A page of what led to a node, as lines to read: {node, record, trace: [{step, ts, note, data}], metadata: {length, frontier, nextCursor, truncated}}.';
 
 CREATE FUNCTION reason.trace_human(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
     division text DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,

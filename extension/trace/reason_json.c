@@ -3,7 +3,7 @@
  *		A page of a node's causes in the Kernel's form: reason_json().
  *
  * {node, record, trace[{step, ts, note, data}], metadata}: the id, the node, and
- * the steps of a trace as lines to read.
+ * the steps of a trace as lines to read; metadata tells how the page goes on.
  */
 #include "postgres.h"
 
@@ -50,7 +50,6 @@ reason_reason_json(PG_FUNCTION_ARGS)
 	TraceRequest request;
 	TracePage	page;
 	Piece		record;
-	bool		is_truncated;
 	ByteBuffer	out;
 
 	if (PG_ARGISNULL(0))
@@ -60,28 +59,24 @@ reason_reason_json(PG_FUNCTION_ARGS)
 	trace_page_read(&page, &request);
 
 	record = trace_page_start(&page);
-	is_truncated = trace_page_goes_on(&page) || page.frontier.count > 0;
 	node_json_buffer(&out);
-	buffer_append_literal(&out, "{\"frontier\":");
+	buffer_append_literal(&out, "{\"metadata\":{\"frontier\":");
 	trace_frontier_write(&out, &page.frontier, page.begin, page.end);
-	buffer_append_literal(&out, ",\"metadata\":{\"length\":");
+	buffer_append_literal(&out, ",\"length\":");
 	canonical_write_integer(&out, page.end - page.begin);
-	buffer_append_literal(&out, ",\"truncated\":");
-	canonical_write_boolean(&out, is_truncated);
-	buffer_append_char(&out, '}');
 	if (trace_page_goes_on(&page))
 	{
 		buffer_append_literal(&out, ",\"nextCursor\":\"");
 		trace_page_write_cursor(&page, &request, &out);
 		buffer_append_char(&out, '"');
 	}
-	buffer_append_literal(&out, ",\"node\":");
+	buffer_append_literal(&out, ",\"truncated\":");
+	canonical_write_boolean(&out, trace_page_goes_on(&page) || page.frontier.count > 0);
+	buffer_append_literal(&out, "},\"node\":");
 	record_write_uuid(&out, &request.start->id);
 	buffer_append_literal(&out, ",\"record\":");
 	append_piece(&out, &page.texts, record);
 	append_lines(&out, &page);
-	buffer_append_literal(&out, ",\"truncated\":");
-	canonical_write_boolean(&out, is_truncated);
 	buffer_append_char(&out, '}');
 	graph_close(request.graph);
 	return node_json_text(&out);
