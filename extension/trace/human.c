@@ -67,10 +67,16 @@ void
 human_add_edge(HumanGraph *graph, ShownText record)
 {
 	HumanEdge  *edge = &graph->edges[graph->edge_count++];
+	ShownRecord shown = shown_record(record.data, record.length);
 
-	edge->from = human_uuid(shown_member(record, "from"));
-	edge->to = human_uuid(shown_member(record, "to"));
-	edge->record = record;
+	edge->from = human_uuid(shown.from);
+	edge->to = human_uuid(shown.to);
+	edge->from_text = shown.from;
+	edge->to_text = shown.to;
+	edge->type = shown.type;
+	edge->weight = shown.weight;
+	edge->confidence = shown.confidence;
+	edge->corrects = shown.type.length == strlen("\"corrects\"") && memcmp(shown.type.data, "\"corrects\"", shown.type.length) == 0;
 }
 
 void

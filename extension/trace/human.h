@@ -28,7 +28,12 @@ typedef struct HumanEdge
 {
 	pg_uuid_t	from;
 	pg_uuid_t	to;
-	ShownText	record;
+	ShownText	from_text;
+	ShownText	to_text;
+	ShownText	type;
+	ShownText	weight;
+	ShownText	confidence;
+	bool		corrects;
 } HumanEdge;
 
 typedef struct HumanNote

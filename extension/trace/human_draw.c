@@ -52,13 +52,11 @@ append_unquoted(ByteBuffer *out, const char *before, ShownText value)
 
 /* [supports, weight 0.9, confidence 0.8] */
 static void
-append_edge(ByteBuffer *out, ShownText record)
+append_edge(ByteBuffer *out, const HumanEdge *edge)
 {
-	ShownRecord edge = shown_record(record.data, record.length);
-
-	append_unquoted(out, "[", edge.type);
-	append_unquoted(out, ", weight ", edge.weight);
-	append_unquoted(out, ", confidence ", edge.confidence);
+	append_unquoted(out, "[", edge->type);
+	append_unquoted(out, ", weight ", edge->weight);
+	append_unquoted(out, ", confidence ", edge->confidence);
 	buffer_append_char(out, ']');
 }
 
@@ -77,14 +75,6 @@ append_note(ByteBuffer *out, const ShownRecord *record)
 	}
 }
 
-static bool
-is_correction(const HumanGraph *graph, uint32 edge)
-{
-	ShownText	type = shown_member(graph->edges[edge].record, "type");
-
-	return type.length == strlen("\"corrects\"") && memcmp(type.data, "\"corrects\"", type.length) == 0;
-}
-
 /* Names the nodes at the other ends of corrections among the edges. */
 static void
 append_corrections(Drawing *drawing, const char *words, const uint32 *edges, uint32 count, bool of_cause)
@@ -96,14 +86,15 @@ append_corrections(Drawing *drawing, const char *words, const uint32 *edges, uin
 		const HumanEdge *edge = &drawing->graph->edges[edges[k]];
 
 		CHECK_FOR_INTERRUPTS();
-		if (!is_correction(drawing->graph, edges[k]))
+		if (!edge->corrects)
 			continue;
 		append_text(drawing->out, named++ == 0 ? words : ", ");
-		append_unquoted(drawing->out, "", shown_member(edge->record, of_cause ? "from" : "to"));
+		append_unquoted(drawing->out, "", of_cause ? edge->from_text : edge->to_text);
 	}
 }
 
-static void
+/* Returns how its content was erased, if it was. */
+static ShownText
 append_node(Drawing *drawing, uint32 number)
 {
 	const HumanTree *tree = drawing->tree;
@@ -128,6 +119,7 @@ append_node(Drawing *drawing, uint32 number)
 	append_corrections(drawing, ", corrects ", upwards ? below : above, upwards ? below_count : above_count, false);
 	append_unquoted(out, ", id ", node.id);
 	buffer_append_char(out, '\n');
+	return node.erased;
 }
 
 /* ---------------------------------------------------------------- lines */
@@ -202,8 +194,6 @@ append_other_edges(Drawing *drawing, uint32 node, uint32 depth, bool has_childre
 {
 	const HumanGraph *graph = drawing->graph;
 	const HumanTree *tree = drawing->tree;
-	const char *far_end = graph->upwards ? "from" : "to";
-	const char *near_end = graph->upwards ? "to" : "from";
 
 	for (uint32 k = tree->above_start[node]; k < tree->above_start[node + 1]; k++)
 	{
@@ -214,9 +204,9 @@ append_other_edges(Drawing *drawing, uint32 node, uint32 depth, bool has_childre
 		if (other != HUMAN_NONE && tree->edge[other] == edge)
 			continue;
 		begin_remark(drawing, depth, has_children);
-		append_edge(drawing->out, graph->edges[edge].record);
+		append_edge(drawing->out, &graph->edges[edge]);
 		append_text(drawing->out, graph->upwards ? " from " : " to ");
-		append_unquoted(drawing->out, "", shown_member(graph->edges[edge].record, far_end));
+		append_unquoted(drawing->out, "", graph->upwards ? graph->edges[edge].from_text : graph->edges[edge].to_text);
 		append_text(drawing->out, other == HUMAN_NONE ? ", on another page\n" : other == node ? ", itself\n" : ", which stands elsewhere\n");
 	}
 	for (uint32 k = tree->below_start[node]; k < tree->below_start[node + 1]; k++)
@@ -227,17 +217,17 @@ append_other_edges(Drawing *drawing, uint32 node, uint32 depth, bool has_childre
 		if (tree->above[edge] != HUMAN_NONE)
 			continue;
 		begin_remark(drawing, depth, has_children);
-		append_edge(drawing->out, graph->edges[edge].record);
+		append_edge(drawing->out, &graph->edges[edge]);
 		append_text(drawing->out, graph->upwards ? " to " : " from ");
-		append_unquoted(drawing->out, "", shown_member(graph->edges[edge].record, near_end));
+		append_unquoted(drawing->out, "", graph->upwards ? graph->edges[edge].to_text : graph->edges[edge].from_text);
 		append_text(drawing->out, ", on another page\n");
 	}
 }
 
 static void
-append_remarks(Drawing *drawing, uint32 node, uint32 depth, bool has_children)
+append_remarks(Drawing *drawing, uint32 node, ShownText erased, uint32 depth, bool has_children)
 {
-	append_erasure(drawing, shown_member(drawing->graph->nodes[node].record, "erased"), depth, has_children);
+	append_erasure(drawing, erased, depth, has_children);
 	append_annotations(drawing, node, depth, has_children);
 	append_other_edges(drawing, node, depth, has_children);
 	if (drawing->clipped)
@@ -253,15 +243,15 @@ visit(Drawing *drawing, uint32 node, uint32 depth)
 {
 	uint32		child = next_child(drawing, node, drawing->tree->above_start[node]);
 	uint32		end = drawing->tree->above_start[node + 1];
+	ShownText	erased = append_node(drawing, node);
 
-	append_node(drawing, node);
 	drawing->clipped = depth == TREE_DEPTH && child < end;
 	if (drawing->clipped)
 	{
 		drawing->later[drawing->later_count++] = node;
 		child = end;
 	}
-	append_remarks(drawing, node, depth, child < end);
+	append_remarks(drawing, node, erased, depth, child < end);
 	drawing->path[depth] = node;
 	drawing->next_edge[depth] = child;
 }
@@ -301,7 +291,7 @@ draw_tree(Drawing *drawing, uint32 root, bool is_continued)
 		depth++;
 		drawing->is_last[depth] = drawing->next_edge[depth - 1] >= tree->above_start[node + 1];
 		append_text(drawing->out, drawing->is_last[depth] ? "└─ " : "├─ ");
-		append_edge(drawing->out, drawing->graph->edges[edge].record);
+		append_edge(drawing->out, &drawing->graph->edges[edge]);
 		buffer_append_char(drawing->out, ' ');
 		visit(drawing, tree->below[edge], depth);
 	}

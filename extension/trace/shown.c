@@ -118,6 +118,7 @@ shown_member(ShownText object, const char *name)
 ShownRecord
 shown_record(const char *bytes, size_t length)
 {
+	/* In canonical order, as the members of a record stand. */
 	static const struct
 	{
 		const char *name;
@@ -143,13 +144,18 @@ shown_record(const char *bytes, size_t length)
 	const char *at = NULL;
 	ShownText	name;
 	ShownText	value;
+	int			next = 0;
 
 	while (length > 0 && shown_next(whole, &at, &name, &value))
 	{
-		for (int i = 0; i < lengthof(members); i++)
+		for (int i = next; i < lengthof(members); i++)
 		{
 			if (is_named(name, members[i].name))
+			{
 				*(ShownText *) ((char *) &record + members[i].member) = value;
+				next = i + 1;
+				break;
+			}
 		}
 	}
 	record.confidence = shown_member(record.metadata, "confidence");
@@ -260,7 +266,17 @@ shown_write_plain(ByteBuffer *out, ShownText value, int most)
 	{
 		int			length = pg_utf_mblen((const unsigned char *) p);
 
-		if (is_string && *p == '\\')
+		if (*p >= 0x20 && *p < 0x7F && *p != '\\')
+		{
+			/* A run of such characters at once: most text is. */
+			while (p + length < end && written + 1 < most && p[length] >= 0x20 && p[length] < 0x7F && p[length] != '\\')
+			{
+				length++;
+				written++;
+			}
+			buffer_append(out, p, length);
+		}
+		else if (is_string && *p == '\\')
 		{
 			/* Controls that are no white space stay what they are in JSON. */
 			length = p[1] == 'u' ? 6 : 2;
