@@ -39,10 +39,11 @@ pg_uuid_t
 human_uuid(ShownText quoted)
 {
 	pg_uuid_t	id = {0};
-	const char *p = quoted.data + 1;
+	const char *p;
 
 	if (quoted.data == NULL || quoted.length != 38)
 		return id;
+	p = quoted.data + 1;
 	for (int i = 0; i < UUID_LEN; i++)
 	{
 		if (*p == '-')

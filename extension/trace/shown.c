@@ -68,10 +68,14 @@ skip_value(const char *p, const char *end)
 bool
 shown_next(ShownText container, const char **at, ShownText *name, ShownText *value)
 {
-	const char *end = container.data + container.length;
-	const char *p = *at ? *at : container.data + 1;
+	const char *end;
+	const char *p;
 
-	if (container.data == NULL || p >= end || *p == '}' || *p == ']')
+	if (container.data == NULL)
+		return false;
+	end = container.data + container.length;
+	p = *at ? *at : container.data + 1;
+	if (p >= end || *p == '}' || *p == ']')
 		return false;
 	if (*p == ',')
 		p++;
