@@ -8,12 +8,18 @@
 #   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: an hour
-#   make check-long         the storms of the database's tests, for longer: half an hour
+#   make check-long         soak, storms, kills, hostile counterparts and graphs in their long forms: two hours
 #   make check-debian       the commands of docs/for-operators/debian.md on a minimal Debian, which it makes first: 10 minutes
 #   make debug              extension and sidecar for a debugger, in .build/debug
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
+#   make changelog VERSION=x.y.z   the fragments of docs/changes into CHANGELOG.md
 #   make bench    benchmarks, each against a baseline measured in the same run
+#   make fuzz     the long run of the fuzzers
+#   make packages, make packages-check   the Debian packages that building and testing need
+#   make private  everything built, the extension in a PostgreSQL tree of its own, .build/pg
+#   make house    the picture of the folders in docs/architecture.md, from the code
+#   make clean    without what was built
 #   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
 
 SHELL = /bin/sh
@@ -26,13 +32,16 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault debug house up down bench fuzz valgrind sanitize install clean packages packages-check private
+.PHONY: all changelog demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault debug house up down bench fuzz help valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
 	$(MAKE) -C gateway
 	$(MAKE) -C sidecar
 	$(MAKE) -C sidecar/verify
+
+help: ## What there is to make
+	@sed -n 's/^#   make/make/p' Makefile
 
 demo: private
 	@test/demo/demo.sh
@@ -46,25 +55,29 @@ check-fast: packages-check private
 debug: packages ## Extension and sidecar without optimisation and with assertions, in .build/debug
 	@test/stack/debug.sh
 
+changelog: packages-check ## Fragments of docs/changes into CHANGELOG.md, of which they are then no longer part
+	@test -n "$(VERSION)" || { echo 'say which: make changelog VERSION=x.y.z' >&2; exit 1; }
+	@towncrier build --yes --config docs/changes/towncrier.toml --dir . --name 'Reasoning Graph' --version '$(VERSION)'
+
 house: ## The picture of the folders in docs/architecture.md, from the code
 	@/usr/bin/python3 test/lint/includes.py --house
 
 # Apart from check, because building kube-apiserver takes minutes. The chart's Role is what it is tested with.
 check-kubernetes: packages-check private
 	@test/charts.sh
-	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_lease.py
+	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q test/sidecar/test_lease.py
 
 check-vault: packages-check private
-	@REASON_VAULT=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_vault.py
+	@REASON_VAULT=real /usr/bin/python3 -m pytest -q test/sidecar/test_vault.py
 
 check-sts: packages-check private
-	@REASON_STS=real /usr/bin/python3 -m pytest -q -p no:cacheprovider test/sidecar/test_sts.py
+	@REASON_STS=real /usr/bin/python3 -m pytest -q test/sidecar/test_sts.py
 
 check-assert: packages-check private
 	@test/assert.sh
 
 check-long: packages-check private
-	@REASON_WORN_STEPS=150 REASON_REINDEX_ROUNDS=3 test/check.sh trust
+	@test/long.sh
 
 check-upgrade: packages-check private
 	@test/upgrade.sh

@@ -63,8 +63,7 @@ static void report(struct sidecar *sidecar, struct db *db)
             if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {
                 metrics_set(METRIC_QUEUE_SEAL + duty, atol(PQgetvalue(result, i, 1)));
                 metrics_set(METRIC_AGE_SEAL + duty, atol(PQgetvalue(result, i, 2)));
-                if (duty >= DUTY_SNAPSHOT)
-                    metrics_set(METRIC_PARKED_SNAPSHOT + duty - DUTY_SNAPSHOT, atol(PQgetvalue(result, i, 3)));
+                metrics_set(METRIC_PARKED_SEAL + duty, atol(PQgetvalue(result, i, 3)));
             }
     PQclear(result);
     metrics_set(METRIC_DATABASE_UP, db->connection != NULL);

@@ -1,4 +1,4 @@
--- The adjacency cache: the whole graph's links in shared memory (extension/graph_cache*.c).
+-- The adjacency cache: the whole graph's links in shared memory (extension/cache/).
 --
 -- Traces find it, use it and have it built by themselves; what is here is for those who want to look, or cannot wait.
 

@@ -9,31 +9,19 @@ AS 'MODULE_PATHNAME', 'reason_seal_events';
 COMMENT ON FUNCTION reason.seal_events(bigint, integer) IS
     'Gives committed events their place in the chain of their division; returns how many. Needs the lease of the duty seal. Signing comes after commit: order and hash are durable before anything is signed.';
 
-CREATE FUNCTION reason.next_transaction_id() RETURNS xid8
-LANGUAGE c VOLATILE
-AS 'MODULE_PATHNAME', 'reason_next_transaction_id';
-COMMENT ON FUNCTION reason.next_transaction_id() IS 'The transaction id that will be given out next: all that run or have ended are less. (A snapshot''s xmax is not: it lies behind the last one that has ended.)';
+CREATE FUNCTION reason.sealed_no() RETURNS bigint
+LANGUAGE c STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS 'MODULE_PATHNAME', 'reason_sealed_no';
+COMMENT ON FUNCTION reason.sealed_no() IS 'Events up to this number that the query sees have their place in the chain, but for chains that have halted: the sealer would not come back for them.';
 
-CREATE FUNCTION reason.advance_sealer(p_decided_no bigint, p_renew boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION reason.sealed_no(division text) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-DECLARE
-    last_no bigint;
-    next_xmax xid8;
-BEGIN
-    IF NOT p_renew THEN
-        UPDATE reason.sealer_state SET decided_no = p_decided_no WHERE decided_no <> p_decided_no;
-        RETURN;
-    END IF;
-    -- In this order: whoever drew a number up to last_no had an xid by then, below next_xmax.
-    SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END INTO last_no FROM reason.record_no;
-    next_xmax := reason.next_transaction_id();
-    UPDATE reason.sealer_state SET decided_no = p_decided_no, candidate_no = last_no, candidate_xmax = next_xmax
-    WHERE (decided_no, candidate_no) IS DISTINCT FROM (p_decided_no, last_no);
-END
+    SELECT least(reason.sealed_no(), (SELECT h.event_no - 1 FROM reason.halted_chain h WHERE h.division = $1))
 $$;
-COMMENT ON FUNCTION reason.advance_sealer(bigint, boolean) IS 'Moves the sealer''s mark; with p_renew the next candidate for it is taken.';
+COMMENT ON FUNCTION reason.sealed_no(text) IS 'The same for a division, whose chain may have halted.';
 
 -- ---------------------------------------------------------------- signing
 -- The join over division and seq must go through the index however the statistics of a young

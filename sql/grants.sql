@@ -37,10 +37,10 @@ GRANT SELECT (no, id, division, status, root_ids, depth, direction, include_anno
     ON reason.snapshot TO reason_reader;
 
 GRANT EXECUTE ON FUNCTION
-    reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text),
-    reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text),
-    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text),
-    reason.ordered_trace(uuid, text),
+    reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint),
+    reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint),
+    reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
+    reason.ordered_trace(uuid, text, bigint),
     reason.redact(jsonb),
     reason.redact_text(text)
 TO reason_reader;
@@ -113,6 +113,7 @@ GRANT EXECUTE ON FUNCTION
     reason.verify_all(),
     reason.known_divisions(),
     reason.chain_end(text, bigint),
+    reason.sealed_no(text),
     reason.stray_fault(text),
     reason.rule_faults(),
     reason.guard_faults(),
@@ -124,7 +125,7 @@ GRANT EXECUTE ON FUNCTION
     reason.rfc3339(timestamptz),
     reason.recorded_time(timestamptz)
 TO reason_auditor;
-GRANT SELECT ON reason.audit_events, reason.sealer_state TO reason_auditor;
+GRANT SELECT ON reason.audit_events, reason.sealer_state, reason.mended_event TO reason_auditor;
 GRANT EXECUTE ON FUNCTION
     reason.seal_events(bigint, integer),
     reason.unsigned_seals(integer),
@@ -183,10 +184,11 @@ GRANT EXECUTE ON FUNCTION
     reason.parked_items(),
     reason.set_archive_rule(text, integer, boolean),
     reason.retry_emission(text, text),
-    reason.retry_segment(text, text, bigint)
+    reason.retry_segment(text, text, bigint),
+    reason.mend_chain(text, text)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
-GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.archive_rule, reason.lease TO reason_admin;
+GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.halted_chain, reason.archive_rule, reason.lease TO reason_admin;
 
 -- ---------------------------------------------------------------- snapshots: frozen and verified by auditors, completed by the sidecar
 GRANT EXECUTE ON FUNCTION
@@ -211,7 +213,8 @@ GRANT EXECUTE ON FUNCTION
     reason.verify_snapshot(uuid, text, text),
     reason.verify_snapshot_document(text, text, text),
     reason.check_document(bigint, text, text),
-    reason.signature_fault(text, bytea, text, timestamptz, timestamptz),
+    reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean),
+    reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean),
     reason.snapshot_state(reason.snapshot),
     reason.snapshot_row_fault(reason.snapshot, json, bigint, bigint, bigint),
     reason.snapshot_event_fault(json, text)

@@ -23,6 +23,7 @@ AS $$
         WHEN 'archiveRule.changed' THEN '{"archiveRule": ["division", "retainDays", "legalHold"]}'
         WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"]}'
         WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
+        WHEN 'event.mended' THEN '{"mended": ["eventId", "division", "eventType", "fault", "outcome", "by", "reason", "foundHash"]}'
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
         WHEN 'policy.denied' THEN '{"denied": ["action", "records", "types"],
@@ -84,6 +85,7 @@ DECLARE
     entries bigint;
     entry json;
     key bytea;
+    validity text;
 BEGIN
     IF registry IS NULL THEN
         SELECT s.public_key INTO key FROM reason.signer s WHERE s.signer_id = signed_by;
@@ -93,9 +95,12 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the registry has %s entries of signer "%s"', entries, signed_by);
         END IF;
         key := reason.public_key(entry ->> 'publicKey');
-        IF entry ->> 'status' = 'revoked' AND (event #>> '{payload,ts}')::timestamptz >= coalesce((entry ->> 'validTo')::timestamptz, '-infinity') THEN
+        -- Nobody counts who is not registered, which is said below. What an event says of its time its place in the chain vouches for; it was signed at some time later.
+        validity := CASE WHEN entries = 0 THEN 'counts' ELSE reason.key_validity((entry ->> 'validFrom')::timestamptz, (entry ->> 'validTo')::timestamptz, entry ->> 'status' = 'revoked',
+                                        (entry ->> 'validTo')::timestamptz, (event #>> '{payload,ts}')::timestamptz, 'infinity', true) END;
+        IF validity NOT IN ('counts', 'counted then') THEN
             RAISE EXCEPTION USING ERRCODE = 'data_exception',
-                MESSAGE = format('event %s of division "%s" is signed by "%s", whose key was revoked by then', event ->> 'seq', event ->> 'division', signed_by),
+                MESSAGE = format('event %s of division "%s" is signed by "%s", whose key was %s by then', event ->> 'seq', event ->> 'division', signed_by, validity),
                 DETAIL = format('According to the registry its signatures ceased to count at %s.', entry ->> 'validTo');
         END IF;
         -- Who may sign is what the registry says, whatever the chain adds.

@@ -1,5 +1,5 @@
 -- What the chain of division system says of the tables that hold rules: who may call, sign, see, write how much, what is
--- archived, checked and redacted.
+-- archived, checked and redacted, which events were mended.
 --
 -- One function turns an event into the row that it recorded. replay() writes that row, and verify_audit() compares it with
 -- the one that is there, so that neither can know of a rule that the other does not.
@@ -46,6 +46,11 @@ AS $$
     SELECT 'division_grant', jsonb_build_object('grantee', g -> 'grantee', 'division', g -> 'division'),
            CASE WHEN (g ->> 'granted')::boolean THEN jsonb_build_object('grantee', g -> 'grantee', 'division', g -> 'division') END
     FROM jsonb_extract_path($1, 'divisionGrant') g WHERE $1 ->> 'eventType' = 'divisionGrant.changed' AND g IS NOT NULL
+    UNION ALL
+    SELECT 'mended_event', jsonb_build_object('audit_event_id', $1 -> 'id'),
+           jsonb_build_object('audit_event_id', $1 -> 'id', 'event_id', m -> 'eventId', 'division', m -> 'division', 'event_type', m -> 'eventType', 'fault', m -> 'fault',
+                              'outcome', m -> 'outcome', 'mended_by', m -> 'by', 'reason', m -> 'reason', 'found_hash', m -> 'foundHash')
+    FROM jsonb_extract_path($1, 'mended') m WHERE $1 ->> 'eventType' = 'event.mended' AND m IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.recorded_rules(jsonb) IS
     'The row of a rule, by column, as an event leaves it behind; recorded is NULL when the event removed it. Keys of signers are in base64, times as events write them. No row for an event about something else.';
@@ -70,6 +75,11 @@ AS $$
     SELECT 'pii_rule', jsonb_build_object('name', i.name), to_jsonb(i) FROM reason.pii_rule i WHERE NOT i.builtin
     UNION ALL
     SELECT 'division_grant', jsonb_build_object('grantee', g.grantee, 'division', g.division), to_jsonb(g) FROM reason.division_grant g
+    UNION ALL
+    -- The bytes that were found are kept where they were found, and stand for their hash.
+    SELECT 'mended_event', jsonb_build_object('audit_event_id', m.audit_event_id),
+           to_jsonb(m) - 'found' || CASE WHEN encode(sha256(m.found), 'hex') <> m.found_hash THEN '{"found_hash": "not that of found"}' ELSE '{}' END::jsonb
+    FROM reason.mended_event m
 $$;
 COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that are as the extension brought them are part of it, and no event records them.';
 
@@ -84,7 +94,10 @@ AS $$
         FROM reason.audit_event e
         LEFT JOIN reason.audit_seal s ON s.event_no = e.no AND s.division = e.division
         CROSS JOIN LATERAL reason.recorded_rules(e.payload::jsonb) r
-        WHERE e.division = 'system' AND e.event_type LIKE ANY (ARRAY['%.changed', 'signer.%'])
+        WHERE e.division = 'system'
+          -- One that cannot be read says nothing, and is told of elsewhere.
+          AND e.no IS DISTINCT FROM (SELECT h.event_no FROM reason.halted_chain h WHERE h.division = 'system')
+          AND e.event_type LIKE ANY (ARRAY['%.changed', 'signer.%', 'event.mended'])
         UNION ALL
         SELECT 'division_grant', to_jsonb(g), to_jsonb(g), -1, 0 FROM reason.initial_division_grants() g
     ), latest AS (
@@ -101,7 +114,7 @@ AS $$
     ORDER BY rule_table, rule_key
 $$;
 COMMENT ON FUNCTION reason.rule_faults() IS
-    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule and division_grant that are not what the last event about them recorded.';
+    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant and mended_event that are not what the last event about them recorded.';
 
 CREATE FUNCTION reason.replay_rules(event json) RETURNS integer
 LANGUAGE plpgsql VOLATILE

@@ -116,7 +116,9 @@ AS $$
     SELECT jsonb_build_object('signers', coalesce(jsonb_agg(jsonb_build_object(
         'signerId', s.signer_id, 'algorithm', s.algorithm, 'publicKey', reason.public_key_spki(s.public_key),
         'status', s.status, 'validFrom', reason.rfc3339(s.valid_from),
-        'validTo', reason.rfc3339(least(s.valid_to, s.revoked_at))) ORDER BY s.valid_from, s.signer_id), '[]'))
+        -- Of a revoked key the first time at which its signatures do not count, of others the last at which they do.
+        'validTo', reason.rfc3339(CASE s.status WHEN 'revoked' THEN least(s.valid_to + interval '1 microsecond', s.revoked_at)
+                                                ELSE s.valid_to END)) ORDER BY s.valid_from, s.signer_id), '[]'))
     FROM reason.signer s
 $$;
 COMMENT ON FUNCTION reason.signer_registry() IS 'Public keys for verifiers: {"signers": [{signerId, algorithm, publicKey (base64 of the SPKI), status, validFrom, validTo}]}; for a revoked key validTo is when its signatures ceased to count.';

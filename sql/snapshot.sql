@@ -398,13 +398,14 @@ LANGUAGE c STABLE ROWS 10000
 AS 'MODULE_PATHNAME', 'reason_snapshot_records';
 COMMENT ON FUNCTION reason.snapshot_records(bigint, text) IS 'The records in a snapshot''s document: kind, id, digest.';
 
-CREATE FUNCTION reason.signature_fault(p_signer_id text, p_signature bytea, p_hash text, earliest timestamptz, latest timestamptz,
+CREATE FUNCTION reason.signature_fault(p_signer_id text, p_signature bytea, p_hash text, earliest timestamptz, latest timestamptz, vouched boolean,
     OUT fault text, OUT status text, OUT remark text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     s reason.signer;
+    validity text;
 BEGIN
     SELECT * INTO s FROM reason.signer WHERE signer_id = p_signer_id;
     IF NOT FOUND THEN
@@ -412,22 +413,23 @@ BEGIN
         RETURN;
     END IF;
     status := s.status;
+    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, earliest, latest, vouched);
     fault := CASE
         WHEN p_hash !~ '^[0-9a-f]{64}$' THEN 'the hash is none that SHA-256 gives'
         WHEN reason.ed25519_verify(s.public_key, decode(p_hash, 'hex'), p_signature) IS NOT TRUE
             THEN format('the signature is not that of signer "%s" over the hash', p_signer_id)
-        WHEN latest < s.valid_from THEN format('signer "%s" was not valid before %s', p_signer_id, reason.rfc3339(s.valid_from))
-        WHEN earliest > s.valid_to THEN format('signer "%s" was valid only to %s', p_signer_id, reason.rfc3339(s.valid_to))
-        WHEN latest >= s.revoked_at THEN format('signer "%s" was revoked as of %s, before it signed: %s', p_signer_id,
+        WHEN validity = 'not valid yet' THEN format('signer "%s" was not valid before %s', p_signer_id, reason.rfc3339(s.valid_from))
+        WHEN validity = 'no longer valid' THEN format('signer "%s" was valid only to %s', p_signer_id, reason.rfc3339(s.valid_to))
+        WHEN validity = 'revoked' THEN format('signer "%s" was revoked as of %s, before it signed: %s', p_signer_id,
             reason.rfc3339(s.revoked_at), s.revocation_reason)
         END;
-    IF fault IS NULL AND s.revoked_at IS NOT NULL THEN
+    IF fault IS NULL AND validity = 'counted then' THEN
         remark := format('signer "%s" was revoked as of %s, after it signed: %s', p_signer_id, reason.rfc3339(s.revoked_at), s.revocation_reason);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION reason.signature_fault(text, bytea, text, timestamptz, timestamptz) IS
-    'Why a signature made between two times does not count (NULL: it does), the signer''s status, and what should be known all the same.';
+COMMENT ON FUNCTION reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean) IS
+    'Why a signature made between two times does not count (NULL: it does; key_validity() has the rule), the signer''s status, and what should be known all the same.';
 
 CREATE FUNCTION reason.snapshot_row_fault(s reason.snapshot, header json, size_bytes bigint, node_count bigint, edge_count bigint) RETURNS text
 LANGUAGE sql STABLE
@@ -522,7 +524,7 @@ BEGIN
         signature_ok := false;
         SELECT format('snapshot "%s" is %s, not signed', s.id, s.status) AS fault, NULL::text AS status, NULL::text AS remark INTO g;
     ELSE
-        SELECT * INTO g FROM reason.signature_fault(s.signer_id, s.signature, coalesce(computed_hash, s.hash), s.signed_at, s.signed_at);
+        SELECT * INTO g FROM reason.signature_fault(s.signer_id, s.signature, coalesce(computed_hash, s.hash), s.signed_at, s.signed_at, true);
         signature_ok := g.fault IS NULL;
     END IF;
     signer_status := g.status;
@@ -580,7 +582,7 @@ BEGIN
         graph_ok := d.graph_fault IS NULL;
     END IF;
     SELECT * INTO g FROM reason.signature_fault($3, given_signature, d.hash, coalesce(known.signed_at, made_at),
-                                                coalesce(known.signed_at, clock_timestamp()));
+                                                coalesce(known.signed_at, clock_timestamp()), known.signed_at IS NOT NULL);
     signature_ok := g.fault IS NULL;
     signer_status := g.status;
     ok := signature_ok AND d.form_fault IS NULL AND row_fault IS NULL AND coalesce(hash_ok, true) AND coalesce(graph_ok, true);

@@ -2,7 +2,7 @@
 --
 -- Everything here is written once and never changed, except the few tables that
 -- hold state rather than record (snapshot.status and its companions, signer.status,
--- client, lease, sealer_state, idempotency_key); sql/append_only.sql enforces that.
+-- client, lease, sealer_state, halted_chain, idempotency_key); sql/append_only.sql enforces that.
 --
 -- Keys are laid out so that the division, the tenant, is part of every primary and
 -- unique key, while the walk along edges compares one 8-byte integer.
@@ -158,12 +158,24 @@ COMMENT ON TABLE reason.audit_signature IS 'Ed25519 (RFC 8032) over the 32 bytes
 CREATE TABLE reason.sealer_state (
     only_row          boolean NOT NULL DEFAULT true,
     decided_no        bigint  NOT NULL DEFAULT 0,
-    candidate_no      bigint,
-    candidate_xmax    xid8,
+    seen_no           bigint  NOT NULL DEFAULT 0,
+    seen_xmax         xid8,
+    seen_running      xid8[],
     CONSTRAINT sealer_state_pkey PRIMARY KEY (only_row),
     CONSTRAINT sealer_state_only_row_check CHECK (only_row)
 );
-COMMENT ON TABLE reason.sealer_state IS 'How far the sealer need not look again: every event with no <= decided_no is sealed or was rolled back. candidate_no becomes decided once all transactions before candidate_xmax have ended. Losing this row costs a rescan, nothing else.';
+COMMENT ON TABLE reason.sealer_state IS 'How far the sealer need not look again. Every event with no <= decided_no is sealed (unless its chain has halted) or was rolled back. Beyond that, everything up to seen_no is sealed that the sealer saw when it last looked; seen_xmax and seen_running say which transactions it did not see, and only they can have added to it since. Losing this row costs a rescan, nothing else.';
+
+CREATE TABLE reason.halted_chain (
+    division   text        NOT NULL,
+    event_no   bigint      NOT NULL,
+    event_id   uuid        NOT NULL,
+    event_type text        NOT NULL,
+    fault      text        NOT NULL,
+    since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT halted_chain_pkey PRIMARY KEY (division)
+);
+COMMENT ON TABLE reason.halted_chain IS 'Divisions whose sealing has halted, each at an event that cannot be read or is not what a writer can have left; others go on. The sealer removes the row when the event can be sealed, or is gone (mend_chain()). Not dumped: another sealer finds it anew.';
 
 -- ---------------------------------------------------------------- snapshots
 

@@ -13,40 +13,42 @@ COMMENT ON FUNCTION reason.trace_support(internal) IS 'How many rows the planner
 CREATE FUNCTION reason.trace(node uuid, direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
     min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, max_nodes integer DEFAULT NULL,
-    division text DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
     OUT step integer, OUT depth integer, OUT node_id uuid, OUT edge_id uuid, OUT parent_id uuid, OUT cycle boolean)
 RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 SUPPORT reason.trace_support
 AS 'MODULE_PATHNAME', 'reason_trace';
-COMMENT ON FUNCTION reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text) IS
-    'Breadth first from a node: each node once, at its smallest depth, siblings by (created_at, id). direction: ancestors (causes) or descendants (effects). Nodes that fail types or min_confidence, and edges that fail edge_types or min_weight, are neither shown nor walked through; the start is always shown. as_of: nodes and edges recorded by then. cycle: an edge leads from the node back to itself or to an ancestor on its path.';
+COMMENT ON FUNCTION reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint) IS
+    'Breadth first from a node: each node once, at its smallest depth, siblings by (created_at, id). direction: ancestors (causes) or descendants (effects). Nodes that fail types or min_confidence, and edges that fail edge_types or min_weight, are neither shown nor walked through; the start is always shown. as_of: nodes and edges whose time is not later; a transaction that was open then may still add some. as_of_seq: nodes and edges that had their place in the chain of the division at that event, which is the same for ever. cycle: an edge leads from the node back to itself or to an ancestor on its path.';
 
 CREATE FUNCTION reason.trace_size(node uuid, direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
     min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL,
+    as_of_seq bigint DEFAULT NULL,
     OUT nodes bigint, OUT edges bigint)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'reason_trace_size';
-COMMENT ON FUNCTION reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text) IS
+COMMENT ON FUNCTION reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint) IS
     'How many nodes trace() would return, and how many edges have both ends among them.';
 
 CREATE FUNCTION reason.causal_path(from_node uuid, to_node uuid, edge_types text[] DEFAULT NULL,
     min_weight double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL,
+    as_of_seq bigint DEFAULT NULL,
     OUT step integer, OUT node_id uuid, OUT edge_id uuid)
 RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'reason_causal_path';
-COMMENT ON FUNCTION reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text) IS
+COMMENT ON FUNCTION reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint) IS
     'The shortest chain of edges from a cause to an effect, one row a node, edge_id the edge that leads to it; no rows when there is none.';
 
-CREATE FUNCTION reason.ordered_trace(node uuid, division text DEFAULT NULL,
+CREATE FUNCTION reason.ordered_trace(node uuid, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
     OUT causal_index integer, OUT entity_type text, OUT id uuid, OUT type text, OUT ts timestamptz,
     OUT parent_ids uuid[], OUT from_id uuid, OUT to_id uuid, OUT in_cycle boolean)
 RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100
 AS 'MODULE_PATHNAME', 'reason_ordered_trace';
-COMMENT ON FUNCTION reason.ordered_trace(uuid, text) IS
-    'All ancestors of a node in causal order, causes first, edges as entries between their nodes; ties by time, then id. What lies on a cycle, or behind one, follows by time; in_cycle marks what lies on one.';
+COMMENT ON FUNCTION reason.ordered_trace(uuid, text, bigint) IS
+    'All ancestors of a node in causal order, causes first, edges as entries between their nodes; ties by time, then id. as_of_seq: as of that event of the chain. What lies on a cycle, or behind one, follows by time; in_cycle marks what lies on one.';
 
 -- ---------------------------------------------------------------- pages
 
@@ -67,10 +69,10 @@ CREATE FUNCTION reason.trace_json(node uuid, direction text DEFAULT 'ancestors',
     "limit" integer DEFAULT 1000, cursor text DEFAULT NULL, types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL,
     min_weight double precision DEFAULT NULL, min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL,
     redact boolean DEFAULT true, divisions text[] DEFAULT NULL, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL) RETURNS text
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_trace_json';
-COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[], boolean, text) IS
+COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[], text[], double precision, double precision, timestamptz, boolean, text[], boolean, text, bigint) IS
     'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role. quarantined: whether to show what is in quarantine, NULL: if the current role sees it. division: which one is meant, should several hold the node; without it "default", or else the first of divisions.';
 
 CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
@@ -81,27 +83,27 @@ COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean, boolean, text, integ
     'A node with a page of its edges: {node, incoming, outgoing, nextCursor, truncated}; incoming ones first, each side by (created_at, id). limit: NULL for all.';
 
 CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
     as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_ordered_trace_json';
-COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
+COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
     'A page of the ordered causal path to a node: {trace_id, ordered_path, metadata, frontier, nextCursor, truncated}, annotations and audit references included. The order is that of all entries; limit counts nodes and edges, NULL for all.';
 
 CREATE FUNCTION reason.reason_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL, depth integer DEFAULT 10, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT 10, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
     as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_reason_json';
-COMMENT ON FUNCTION reason.reason_json(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
+COMMENT ON FUNCTION reason.reason_json(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
     'A page of what led to a node, as lines to read: {node, record, trace: [{step, ts, note, data}], metadata: {length, frontier, nextCursor, truncated}}.';
 
 CREATE FUNCTION reason.trace_human(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
     as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_trace_human';
-COMMENT ON FUNCTION reason.trace_human(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
+COMMENT ON FUNCTION reason.trace_human(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
     'A page of what led to a node, as a tree for a person: each node once, every edge with type and weight, annotations, erasures, corrections, and where it was cut.';
 
 CREATE FUNCTION reason.document_human(document text, "limit" integer, skip integer) RETURNS text
@@ -111,11 +113,11 @@ COMMENT ON FUNCTION reason.document_human(text, integer, integer) IS
     'The records of a snapshot''s document as a tree for a person, from the roots, so many nodes after those that are skipped.';
 
 CREATE FUNCTION reason.explain_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
     as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_explain_json';
-COMMENT ON FUNCTION reason.explain_json(uuid, text[], boolean, boolean, text, integer, integer, text, timestamptz) IS
+COMMENT ON FUNCTION reason.explain_json(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
     'What a node rests on: {explain: {summary, components, evidence, corrections, after, frontier, counts, cycleDetected, node}, nextCursor, truncated}. Only causes recorded no later than the node count; an edge of type corrects is no cause. Counts are those of the whole, lists those of the page.';
 
 CREATE FUNCTION reason.node_shown(node reason.node, redact boolean, quarantined boolean) RETURNS text

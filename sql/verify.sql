@@ -13,11 +13,17 @@ DECLARE
     waiting bigint;
     oldest timestamptz;
     known_seq bigint;
+    halted reason.halted_chain;
 BEGIN
+    SELECT * INTO halted FROM reason.halted_chain h WHERE h.division = $1;
+    IF FOUND THEN
+        fault := format('sealing has halted at event "%s" (%s, since %s): %s', halted.event_id, halted.event_type, reason.rfc3339(halted.since), halted.fault);
+        RETURN;
+    END IF;
     SELECT count(*), min(e.ts) INTO waiting, oldest
     FROM reason.audit_event e
-    WHERE e.division = $1 AND e.no > (SELECT coalesce(max(m.decided_no), 0) FROM reason.sealer_state m)
-      AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division);
+    WHERE e.division = $1 AND e.no > (SELECT reason.sealed_no())
+      AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division OFFSET 0);
     SELECT max(k.seq) INTO known_seq
     FROM (SELECT a.last_seq FROM reason.archive_segment a WHERE a.division = $1 AND a.archived_at IS NOT NULL
           UNION ALL SELECT m.seq FROM reason.emission m WHERE m.division = $1) k (seq);
@@ -214,6 +220,14 @@ BEGIN
     detail := format('%s verify', verified);
     RETURN NEXT;
 
+    SELECT 'mended events', true, string_agg(format('"%s" of division "%s": %s', m.event_id, m.division, m.outcome), '; ' ORDER BY m.event_id)
+                                    FILTER (WHERE m.place <= most_named) || CASE WHEN count(*) > most_named THEN format('; and %s more', count(*) - most_named) ELSE '' END
+    INTO what, ok, detail
+    FROM (SELECT e.*, row_number() OVER (ORDER BY e.event_id) AS place FROM reason.mended_event e) m;
+    IF detail IS NOT NULL THEN
+        RETURN NEXT;
+    END IF;
+
     FOREACH what IN ARRAY ARRAY['registry', 'rules', 'guards'] LOOP
         BEGIN
             SELECT count(*) = 0, string_agg(f.detail, '; ' ORDER BY f.place) FILTER (WHERE f.place <= most_named)
@@ -232,4 +246,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.verify_all() IS
-    'Verifies everything that the caller sees: a row for each division''s chain and its records, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, and for the guards. All is well when every ok is true.';
+    'Verifies everything that the caller sees: a row for each division''s chain and its records, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, and for the guards; events that were mended are named. All is well when every ok is true.';

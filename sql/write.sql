@@ -1,7 +1,7 @@
 -- Writing: nodes, edges, annotations, each with its event, in one transaction.
 --
 -- There is one way in. Whatever the form (a batch over HTTPS, a call in SQL), the input is
--- JSON text, read strictly by C (extension/write_*.c), which gives back finished rows:
+-- JSON text, read strictly by C (extension/write/), which gives back finished rows:
 -- numbers, ids, salts, digests and the event's canonical payload. One statement inserts them.
 
 -- ---------------------------------------------------------------- ids, times, identity

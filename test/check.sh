@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Every test there is, suite by suite, in lanes side by side, and one closing line of totals.
 #
-#   check.sh [SUITE…]     default: all of them but uncached, in lanes; named suites run one after the other
+#   check.sh [SUITE…]     default: all of them but uncached, three at a time; named suites run one after the other
 #   check.sh --fast       what says most in least time
 #
 # test/suites.sh has the suites, test/README.md says what each proves. Ports are free ones, so that several runs and
-# stacks stand side by side; CHECK_PG_PORT, GATEWAY_PORT_BASE and E2E_PORT_BASE fix them.
+# stacks stand side by side.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -20,12 +20,22 @@ prepare_service_user "$out"
 # shellcheck source=test/suites.sh
 . test/suites.sh
 
-# Suites that want a server run in one lane, so that there is one; the rest is put so that lanes end together.
-lanes=(
-    "lint unit fuzz regress isolation pgtap trace trust crossruntime"
-    "gateway sanitize verify charts pods"
-    "sidecar e2e"
+# Lanes take from here what comes next, the longest first, so that they end together. Suites of a line share a server.
+queue=(
+    sidecar
+    trust
+    pods
+    trace
+    gateway
+    e2e
+    sanitize
+    "regress isolation pgtap"
+    "fuzz unit"
+    crossruntime
+    lint
+    "verify charts"
 )
+lanes=3
 fast="lint unit regress isolation pgtap e2e"
 with_server=" regress uncached isolation pgtap trace trust crossruntime "
 
@@ -33,12 +43,14 @@ with_server=" regress uncached isolation pgtap trace trust crossruntime "
 
 server_dir=
 server_port=
+# start_server SUITE, unless it runs already; its log is kept under the name of the first suite
 start_server() {
     [ -z "$server_dir" ] || return 0
-    server_port=${CHECK_PG_PORT:-$(free_ports 1)}
+    server_port=$(free_ports 1)
+    server_for=$1
     server_dir=$(mktemp -d /tmp/reason-check.XXXXXX)
     owned_by_service "$server_dir"
-    as_service "$pg_bin/initdb" -D "$server_dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$out/initdb.log" 2>&1 || return 1
+    as_service "$pg_bin/initdb" -D "$server_dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$out/$server_for.initdb.log" 2>&1 || return 1
     cat >>"$server_dir/data/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'
 port = $server_port
@@ -53,7 +65,7 @@ CONF
 stop_server() {
     [ -n "$server_dir" ] || return 0
     as_service "$pg_bin/pg_ctl" -D "$server_dir/data" -m immediate stop >/dev/null 2>&1
-    cp "$server_dir/log" "$out/postgresql.log" 2>/dev/null
+    cp "$server_dir/log" "$out/$server_for.postgresql.log" 2>/dev/null
     rm -rf "$server_dir"
     server_dir=
 }
@@ -69,7 +81,7 @@ run_suites() {
         failed=0
         began=$(date +%s)
         case $with_server in
-            *" $suite "*) start_server || echo "could not start a server for the tests" >"$out/$suite.log" ;;
+            *" $suite "*) start_server "$suite" || echo "could not start a server for the tests" >"$out/$suite.log" ;;
         esac
         "suite_$suite"
         [ $((passed + failed)) -gt 0 ] || failed=1
@@ -78,6 +90,17 @@ run_suites() {
             [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log"
         } 2>/dev/null
         echo "$suite $passed $failed" >>"$tally"
+    done
+    stop_server
+}
+
+# What of the queue nobody has claimed yet, until nothing is left.
+run_lane() {
+    local number
+    for number in "${!queue[@]}"; do
+        mkdir "$claims/$number" 2>/dev/null || continue
+        # shellcheck disable=SC2086  # words
+        run_suites ${queue[number]}
     done
 }
 
@@ -88,17 +111,17 @@ if [ "${1:-}" = --fast ]; then
     # shellcheck disable=SC2034  # suites.sh asks for it
     fast_e2e=yes
 fi
-export GATEWAY_PORT_BASE=${GATEWAY_PORT_BASE:-$(free_ports 10)} E2E_PORT_BASE=${E2E_PORT_BASE:-$(free_ports 100)}
 if [ $# -gt 0 ]; then
     suites=$*
     (run_suites "$@")
 else
-    suites=${lanes[*]}
-    for lane in "${lanes[@]}"; do
-        # shellcheck disable=SC2086  # words
-        (run_suites $lane) &
+    suites=${queue[*]}
+    claims=$(mktemp -d "$out/claims.XXXXXX")
+    for _ in $(seq $lanes); do
+        (run_lane) &
     done
     wait
+    rm -rf "$claims"
 fi
 
 total_passed=0

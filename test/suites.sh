@@ -24,7 +24,7 @@ count_plain() {
 run_pytest() {
     local log=$1
     shift
-    "$python" -m pytest -q --maxfail=20 --durations=10 -p no:cacheprovider --tb=short "$@" >"$log" 2>&1
+    "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short "$@" >"$log" 2>&1
     local status=$? summary ok bad
     summary=$(tail -1 "$log")
     ok=$(echo "$summary" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
@@ -50,11 +50,13 @@ suite_lint() {
     # shellcheck disable=SC2046  # file names of ours, without spaces
     check shellcheck shellcheck -x -P "$root" $(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh' -not -path './.build/*')
     check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
-        --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' -Iextension -Isidecar \
+        --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' -Iextension -Isidecar -Igateway/module \
         extension sidecar gateway/module
     check python "$python" -m compileall -q test
     check "arrows between folders" "$python" test/lint/includes.py
     check "names in comments" "$python" test/lint/comments.py
+    check "fragments of the changelog" "$python" test/lint/changes.py
+    check "imports of tests" "$python" test/lint/imports.py
     check "pieces of the schema" every_piece_is_ordered
     command -v man >/dev/null && check "manual pages" manual_pages
     command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
@@ -189,7 +191,7 @@ suite_pgtap() {
 }
 
 suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
-suite_trust() { REASON_TEST_PORT=$server_port REASON_PG_BIN=$pg_bin run_pytest "$out/trust.log" test/trust; }
+suite_trust() { REASON_TEST_PORT=$server_port run_pytest "$out/trust.log" test/trust; }
 suite_verify() { run_pytest "$out/verify.log" test/verify; }
 suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
 suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }

@@ -57,5 +57,5 @@ old_tree=$old/usr/lib/postgresql/15
 build_for 15 "$old_tree"
 echo "pg_upgrade from $("$old_tree/bin/postgres" --version)"
 REASON_OLD_BIN=$old_tree/bin REASON_NEW_BINS=$new_bins \
-    /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short test/trust/test_upgrade.py || status=1
+    /usr/bin/python3 -m pytest -q --tb=short test/trust/test_upgrade.py || status=1
 exit $status

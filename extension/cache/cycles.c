@@ -11,6 +11,7 @@
 
 #include "cache/cycles.h"
 
+#include "graph/bits.h"
 #include "graph/memory.h"
 #include "graph/types.h"
 
@@ -38,7 +39,7 @@ typedef struct CycleSearch
 static void
 mark_cyclic(CycleSearch *search, uint32 node)
 {
-	search->bits[node / 64] |= UINT64CONST(1) << (node % 64);
+	(void) bit_set(search->bits, node);
 	search->any = true;
 }
 

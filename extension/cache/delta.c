@@ -11,6 +11,7 @@
 #include "cache/recheck.h"
 #include "cache/shared.h"
 #include "cache/visibility.h"
+#include "graph/bits.h"
 #include "graph/columns.h"
 #include "graph/heap.h"
 #include "graph/heap_block.h"
@@ -24,20 +25,6 @@
 #include "storage/lwlock.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-
-#define BIT_WORDS(count) (((Size) (count) + 63) / 64)
-
-static inline bool
-bit_is_set(const uint64 *bits, uint32 i)
-{
-	return (bits[i / 64] >> (i % 64)) & 1;
-}
-
-static inline void
-set_bit(uint64 *bits, uint32 i)
-{
-	bits[i / 64] |= UINT64CONST(1) << (i % 64);
-}
 
 static uint64 *
 make_bits(Graph *graph, uint32 count)
@@ -136,7 +123,7 @@ hide_edges_of_entries(void *argument, const GraphEntry *entries, int count)
 
 		/* Others are extra edges, or will not be read: see add_extra_edge(). */
 		if (edge != PG_UINT32_MAX)
-			set_bit(view->hidden, edge);
+			(void) bit_set(view->hidden, edge);
 	}
 }
 
@@ -153,7 +140,7 @@ hide_quarantined(GraphCacheView *view)
 		uint32		node = graph_cache_find(view, graph->quarantine[i]);
 
 		if (node != GRAPH_CACHE_NO_NODE)
-			set_bit(view->hidden_nodes, node);
+			(void) bit_set(view->hidden_nodes, node);
 	}
 	view->hidden = make_bits(graph, view->edge_count);
 	graph_walk(graph, GRAPH_EDGES, graph->quarantine, graph->quarantine_count, NULL, hide_edges_of_entries, view);
@@ -175,7 +162,7 @@ hide_edges(GraphCacheView *view)
 	{
 		CHECK_FOR_INTERRUPTS();
 		for (uint32 edge = first_edge[invalidated->blocks[i]]; edge < first_edge[invalidated->blocks[i] + 1]; edge++)
-			set_bit(view->hidden, edge);
+			(void) bit_set(view->hidden, edge);
 	}
 }
 
@@ -244,6 +231,9 @@ add_extra_nodes(void *argument, const GraphEntry *entries, int count)
 		GraphCacheNode *node = &view->extra_nodes[view->extra_node_count];
 
 		if (view->filter && view->filter->asked->has_as_of && entries[i].record.created_at > view->filter->asked->as_of)
+			continue;
+		if (view->filter && view->filter->asked->sealed &&
+			!graph_sealed_shows(view->filter->asked->sealed, unknown->numbers[entries[i].position]))
 			continue;
 		/* graph_cache_read_delta() made room for all. */
 		node->no = unknown->numbers[entries[i].position];
@@ -415,7 +405,7 @@ link_extra_edges(GraphCacheView *view)
 		if (view->filter && link->link.node < view->node_count && !graph_cache_accepts_node(view, link->link.node))
 			continue;
 		link->link.edge = view->edge_count + i;
-		set_bit(view->has_extra, link->source);
+		(void) bit_set(view->has_extra, link->source);
 		view->extra_against_time |= graph_cache_compare(view, extra->from, extra->to) >= 0;
 		view->extra_link_count++;
 	}

@@ -219,11 +219,22 @@ verdict_of_node(const GraphCacheFilter *filter, uint32 node)
 	return node >= filter->nodes_too_late ? GRAPH_CACHE_REFUSED : verdict_of(&filter->nodes, node);
 }
 
+/* Both, by their numbers: the cache does not say when its records were sealed. */
+static bool
+is_sealed(GraphCacheView *view, const GraphCacheLink *link)
+{
+	const GraphSealed *sealed = view->filter->asked->sealed;
+
+	return graph_sealed_shows(sealed, view->edges[link->edge].no) && graph_sealed_shows(sealed, view->nodes[link->node].no);
+}
+
 bool
 graph_cache_accepts_node(GraphCacheView *view, uint32 node)
 {
 	uint8		verdict = verdict_of_node(view->filter, node);
 
+	if (unlikely(view->filter->asked->sealed) && !graph_sealed_shows(view->filter->asked->sealed, view->nodes[node].no))
+		return false;
 	return verdict == GRAPH_CACHE_LOOK ? look_at_node(view, node) : verdict == GRAPH_CACHE_ACCEPTED;
 }
 
@@ -232,6 +243,8 @@ graph_cache_accepts(GraphCacheView *view, const GraphCacheLink *link)
 {
 	uint8		verdict = verdict_of_edge(view->filter, link->edge) & verdict_of_node(view->filter, link->node);
 
+	if (unlikely(view->filter->asked->sealed) && !is_sealed(view, link))
+		return false;
 	if (likely(verdict != GRAPH_CACHE_LOOK))
 		return verdict == GRAPH_CACHE_ACCEPTED;
 	return (verdict_of_edge(view->filter, link->edge) != GRAPH_CACHE_LOOK || look_at_edge(view, link->edge)) &&

@@ -8,6 +8,7 @@
 
 #include "cache/filter.h"
 #include "cache/nodes.h"
+#include "graph/bits.h"
 #include "graph/columns.h"
 #include "graph/heap.h"
 #include "graph/walk.h"
@@ -73,12 +74,6 @@ is_within_horizon(GraphCacheView *view, const GraphCacheLink *link)
 }
 
 /* ---------------------------------------------------------------- merging */
-
-static inline bool
-bit_is_set(const uint64 *bits, uint32 i)
-{
-	return (bits[i / 64] >> (i % 64)) & 1;
-}
 
 /* The first extra link of the node. */
 static uint32

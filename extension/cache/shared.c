@@ -12,6 +12,7 @@
 
 #include "cache/area.h"
 #include "cache/layout.h"
+#include "record/shared_memory.h"
 
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
@@ -20,7 +21,6 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -28,7 +28,6 @@
 
 #define EXTENTS 32
 #define DATABASES 32
-#define TRANCHE "reasoning_graph_cache"
 #define WAIT_FOR_READERS_MS 60000
 /* A build may take a twentieth of the time, and is tried again at once only when the last one was long ago. */
 #define REST_FACTOR 20
@@ -83,9 +82,6 @@ static Control *control;
 static char *area;
 static LWLock *lock;
 
-static shmem_request_hook_type next_request_hook;
-static shmem_startup_hook_type next_startup_hook;
-
 /* ---------------------------------------------------------------- at the server's start */
 
 static Size
@@ -95,34 +91,15 @@ area_size(void)
 }
 
 static void
-request_memory(void)
+set_up_memory(void *memory, bool is_new, LWLock *own_lock)
 {
-	if (next_request_hook)
-		next_request_hook();
-	RequestAddinShmemSpace(sizeof(Control));
-	RequestNamedLWLockTranche(TRANCHE, 1);
-}
-
-static void
-set_up_memory(void)
-{
-	bool		found;
-
-	if (next_startup_hook)
-		next_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	control = ShmemInitStruct("reasoning graph cache", sizeof(Control), &found);
+	control = memory;
+	lock = own_lock;
 	/* After a crash of a backend the postmaster has it still. */
 	if (!area)
 		area = graph_cache_map_area(area_size());
-	if (!found)
-	{
-		memset(control, 0, sizeof(Control));
-		for (int i = 0; i < EXTENTS; i++)
-			pg_atomic_init_u32(&control->extents[i].pins, 0);
-	}
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
+	for (int i = 0; is_new && i < EXTENTS; i++)
+		pg_atomic_init_u32(&control->extents[i].pins, 0);
 }
 
 void
@@ -138,12 +115,8 @@ graph_cache_define_parameters(void)
 							"Sets the shared memory for the adjacency cache; 0 does without.",
 							"About 50 bytes an edge and 85 a node; twice that keeps a cache in use while the next one is built.",
 							&cache_size_mb, 256, 0, INT_MAX / 2, PGC_POSTMASTER, GUC_UNIT_MB, NULL, NULL, NULL);
-	if (cache_size_mb == 0)
-		return;
-	next_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	next_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = set_up_memory;
+	if (cache_size_mb > 0)
+		shared_memory_define("reasoning_graph_cache", sizeof(Control), set_up_memory);
 }
 
 bool

@@ -89,12 +89,15 @@ check_records(AuditChecker *checker, RecordKind kind, AuditScan *events, text *d
 	return good;
 }
 
+/* Up to which number the division's events must be sealed. */
 static int64
-decided_no(void)
+sealed_no(text *division)
 {
 	bool		isnull;
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(division);
 
-	if (SPI_execute("SELECT coalesce(max(decided_no), 0) FROM reason.sealer_state", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+	if (SPI_execute_with_args("SELECT reason.sealed_no($1)", 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the state of the sealer");
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -104,7 +107,7 @@ static bool
 check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *division)
 {
 	StrayScan	stray;
-	int64		decided = decided_no();
+	int64		sealed = sealed_no(division);
 	bool		good = true;
 
 	open_table(&stray, events->heap, checker->reader->snapshot);
@@ -112,7 +115,7 @@ check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *d
 	{
 		int64		no = DatumGetInt64(audit_scan_value(stray.slot, stray.no));
 
-		if (no > decided)
+		if (no > sealed)
 			continue;
 		if (!audit_scan_seek(seals, no, division))
 			good = audit_fault(checker, "audit_event \"%s\": it has no place in the chain",

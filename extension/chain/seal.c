@@ -3,27 +3,28 @@
  *		Gives events their place in the chain of their division: seal_events().
  *
  * Writers insert events in any order and commit in another; one sealer orders
- * what it sees.  Numbers up to sealer_state.decided_no need no second look:
- * every transaction that drew one of them has ended, and what it left is sealed.
+ * what it sees.  Where it need not look again, its mark says (mark.c).
  *
- * How a number becomes decided: a transaction draws it only when it has its
- * xid.  So whoever drew a number up to H, the sequence's value at some moment, has
- * an xid below X, the next one to be given out after that moment, and has ended
- * once xmin of a later snapshot has come up to X.  (xmax of a snapshot would not
- * do for X: it lies behind the last xid that has ended, below ones that run.)
- * H and X are kept as candidate until that happens.
+ * An event that cannot be read, or is not what a writer can have left, is never
+ * sealed, and what comes after it rests on it: the chain of its division halts
+ * there (table halted_chain says where and why), and the others go on.  Each
+ * pass looks whether the event has been mended.
  *
  * Lock order: the lease's row, then sealer_state's row; the latter keeps two
  * sealers apart even under one token.
  */
 #include "postgres.h"
 
+#include "chain/event_read.h"
+#include "chain/mark.h"
+#include "core/sha256.h"
 #include "record/index_scan.h"
 #include "record/insert.h"
-#include "core/sha256.h"
+#include "record/schema.h"
 
+#include "access/relation.h"
 #include "access/stratnum.h"
-#include "access/transam.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -34,17 +35,14 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/xid8.h"
 
 PG_FUNCTION_INFO_V1(reason_seal_events);
-PG_FUNCTION_INFO_V1(reason_next_transaction_id);
-
-#define MAX_DIVISION_BYTES 256
 
 /* The last seal of a division's chain, which the next continues. */
 typedef struct ChainHead
 {
-	char		division[MAX_DIVISION_BYTES];	/* key, terminated */
+	uint8		key[SHA256_LENGTH]; /* of the division's name */
+	bool		halted;			/* at an event that cannot be sealed */
 	int64		seq;			/* -1: the chain is empty */
 	uint8		hash[SHA256_LENGTH];
 	TimestampTz created_at;
@@ -55,27 +53,19 @@ typedef struct NumberedScan
 {
 	AuditScan	scan;
 	AttrNumber	no_column;
-	AttrNumber	division_column;
 	bool		at_row;			/* scan.slot holds a row */
 	int64		no;
 } NumberedScan;
-
-typedef struct SealerState
-{
-	int64		decided_no;
-	int64		candidate_no;
-	bool		candidate_decided;	/* all transactions before candidate_xmax have ended */
-	bool		needs_candidate;	/* there is none, or it has served */
-} SealerState;
 
 typedef struct Sealer
 {
 	Snapshot	snapshot;
 	NumberedScan events;
 	NumberedScan seals;
-	AttrNumber	ts_column;
-	AttrNumber	payload_column;
+	EventColumns columns;		/* of events */
+	AuditChecker checker;		/* of what an event says of itself */
 	HTAB	   *heads;
+	List	   *resumed;		/* text *: divisions whose chains had halted, and go on in this pass */
 	SPIPlanPtr	head_plan;
 	RecordInsert inserts;
 	MemoryContext batch_context;	/* values of rows kept back */
@@ -101,47 +91,29 @@ open_scan(NumberedScan *numbered, const char *table, const char *index, const ch
 {
 	audit_scan_open(&numbered->scan, table, index, 1, snapshot);
 	numbered->no_column = audit_scan_column(numbered->scan.heap, no_column);
-	numbered->division_column = audit_scan_column(numbered->scan.heap, "division");
 	audit_scan_int8(&numbered->scan, 0, BTGreaterStrategyNumber, after);
 	audit_scan_start(&numbered->scan);
 	next_row(numbered);
 }
 
-static text *
-division_of(NumberedScan *numbered)
-{
-	return DatumGetTextPP(audit_scan_value(numbered->scan.slot, numbered->division_column));
-}
-
-/* Whether the event that is next has its seal; moves the seals along. */
+/*
+ * Whether the event that is next has its seal; moves the seals along.  Numbers
+ * are drawn from one sequence, so there is one seal of a number.
+ */
 static bool
 is_sealed(Sealer *sealer)
 {
-	text	   *division = division_of(&sealer->events);
-
 	while (sealer->seals.at_row && sealer->seals.no < sealer->events.no)
 		next_row(&sealer->seals);
-	/* Numbers are drawn from one sequence, so there is one seal of a number, and it is this event's. */
-	if (sealer->seals.at_row && sealer->seals.no == sealer->events.no)
-	{
-		text	   *sealed = division_of(&sealer->seals);
-
-		if (VARSIZE_ANY_EXHDR(sealed) != VARSIZE_ANY_EXHDR(division) ||
-			memcmp(VARDATA_ANY(sealed), VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)) != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("the seal of event " INT64_FORMAT " is in another division's chain", sealer->events.no)));
-		return true;
-	}
-	return false;
+	return sealer->seals.at_row && sealer->seals.no == sealer->events.no;
 }
 
 /* ---------------------------------------------------------------- heads */
 
 static void
-read_head(Sealer *sealer, ChainHead *head, text *division)
+read_head(Sealer *sealer, ChainHead *head, RecordText division)
 {
-	Datum		argument = PointerGetDatum(division);
+	Datum		argument = PointerGetDatum(cstring_to_text_with_len(division.data, division.length));
 	bool		isnull;
 
 	if (sealer->head_plan == NULL)
@@ -155,6 +127,7 @@ read_head(Sealer *sealer, ChainHead *head, text *division)
 	}
 	if (SPI_execute_snapshot(sealer->head_plan, &argument, NULL, sealer->snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the head of a chain");
+	head->halted = false;
 	head->seq = -1;
 	if (SPI_processed == 1)
 	{
@@ -169,22 +142,118 @@ read_head(Sealer *sealer, ChainHead *head, text *division)
 }
 
 static ChainHead *
-head_of(Sealer *sealer, text *division)
+head_of(Sealer *sealer, RecordText division)
 {
-	char		key[MAX_DIVISION_BYTES] = {0};
-	size_t		length = VARSIZE_ANY_EXHDR(division);
+	uint8		key[SHA256_LENGTH];
 	bool		found;
 	ChainHead  *head;
 
-	if (length >= MAX_DIVISION_BYTES)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("the name of a division is longer than %d bytes", MAX_DIVISION_BYTES - 1)));
-	memcpy(key, VARDATA_ANY(division), length);
+	sha256_of(key, division.data, division.length);
 	head = hash_search(sealer->heads, key, HASH_ENTER, &found);
 	if (!found)
 		read_head(sealer, head, division);
 	return head;
+}
+
+/* ---------------------------------------------------------------- chains that halt */
+
+/* Reads the row of a scan; false, with checker.fault, unless it can be sealed as it is. */
+static bool
+read_event(Sealer *sealer, TupleTableSlot *slot, EventRow *row)
+{
+	char	   *unreadable;
+
+	resetStringInfo(sealer->checker.fault);
+	if (event_read(slot, &sealer->columns, row, &unreadable))
+		return audit_check_form(&sealer->checker, row);
+	return audit_fault(&sealer->checker, "%s", unreadable);
+}
+
+static Datum
+text_datum(RecordText value)
+{
+	return PointerGetDatum(cstring_to_text_with_len(value.data, value.length));
+}
+
+static void
+halt(Sealer *sealer, ChainHead *head, int64 no, const EventRow *row)
+{
+	Oid			types[] = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TEXTOID};
+	Datum		values[] = {text_datum(row->division), Int64GetDatum(no), UUIDPGetDatum(&row->id), text_datum(row->event_type),
+	PointerGetDatum(cstring_to_text_with_len(sealer->checker.fault->data, sealer->checker.fault->len))};
+
+	head->halted = true;
+	if (SPI_execute_with_args("INSERT INTO reason.halted_chain (division, event_no, event_id, event_type, fault) VALUES ($1, $2, $3, $4, $5)"
+							  " ON CONFLICT ON CONSTRAINT halted_chain_pkey DO UPDATE SET event_no = excluded.event_no,"
+							  " event_id = excluded.event_id, event_type = excluded.event_type, fault = excluded.fault, since = excluded.since",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not note that a chain halts");
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the chain of division \"%.*s\" halts at event \"%s\": %s", (int) row->division.length, row->division.data,
+					audit_uuid_text(&row->id), sealer->checker.fault->data),
+			 errhint("Other divisions are sealed. See the runbook ReasonChainHalted.")));
+}
+
+/*
+ * Looks whether the events at which chains halt can be sealed by now, or are
+ * gone.  Returns the number from which such a chain goes on, less one;
+ * PG_INT64_MAX without any.
+ */
+static int64
+resume_halted(Sealer *sealer)
+{
+	int64		after = PG_INT64_MAX;
+	SPITupleTable *halted;
+	AuditScan	events;
+
+	if (SPI_execute("SELECT division, event_no FROM reason.halted_chain", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read which chains halt");
+	halted = SPI_tuptable;
+	if (SPI_processed == 0)
+		return after;
+	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, sealer->snapshot);
+	audit_scan_seek_by(&events, "no");
+	for (uint64 i = 0; i < halted->numvals; i++)
+	{
+		bool		isnull;
+		int64		no = DatumGetInt64(SPI_getbinval(halted->vals[i], halted->tupdesc, 2, &isnull));
+		text	   *division = DatumGetTextPP(SPI_getbinval(halted->vals[i], halted->tupdesc, 1, &isnull));
+		RecordText	key = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
+		EventRow	row;
+
+		if (audit_scan_seek(&events, no, division) && !read_event(sealer, events.slot, &row))
+		{
+			head_of(sealer, key)->halted = true;
+			continue;
+		}
+		sealer->resumed = lappend(sealer->resumed, division);
+		after = Min(after, no - 1);
+	}
+	audit_scan_close(&events);
+	return after;
+}
+
+/* Chains that went on do so to their end, or, when the pass had enough, in the next from where it stopped. */
+static void
+note_resumed(Sealer *sealer, int64 done_no)
+{
+	Oid			types[] = {TEXTOID, INT8OID};
+	ListCell   *cell;
+
+	foreach(cell, sealer->resumed)
+	{
+		text	   *division = lfirst(cell);
+		RecordText	name = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
+		Datum		values[] = {PointerGetDatum(division), Int64GetDatum(done_no)};
+
+		if (head_of(sealer, name)->halted)
+			continue;
+		if (done_no == PG_INT64_MAX)
+			SPI_execute_with_args("DELETE FROM reason.halted_chain WHERE division = $1", 1, types, values, NULL, false, 0);
+		else
+			SPI_execute_with_args("UPDATE reason.halted_chain SET event_no = $2 + 1 WHERE division = $1", 2, types, values, NULL, false, 0);
+	}
 }
 
 /* ---------------------------------------------------------------- sealing */
@@ -206,37 +275,48 @@ flush(Sealer *sealer)
 	MemoryContextReset(sealer->batch_context);
 }
 
-/* Puts the event that is next at the end of its division's chain. */
+/* Puts an event at the end of its division's chain. */
 static void
-seal(Sealer *sealer)
+append(Sealer *sealer, ChainHead *head, const EventRow *row)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(sealer->batch_context);
-	TupleTableSlot *slot = sealer->events.scan.slot;
-	text	   *division = division_of(&sealer->events);
-	ChainHead  *head = head_of(sealer, division);
 	Datum		values[SEAL_COLUMN_COUNT];
 	bool		nulls[SEAL_COLUMN_COUNT] = {0};
-	TimestampTz ts = DatumGetTimestampTz(audit_scan_value(slot, sealer->ts_column));
-	text	   *payload = DatumGetTextPP(audit_scan_value(slot, sealer->payload_column));
-	text	   *division_copy = palloc(VARSIZE_ANY(division));
 	bool		first = head->seq < 0;
 
-	memcpy(division_copy, division, VARSIZE_ANY(division));
-	values[0] = PointerGetDatum(division_copy);
+	values[0] = text_datum(row->division);
 	values[2] = Int64GetDatum(sealer->events.no);
 	nulls[3] = first;
 	values[3] = first ? (Datum) 0 : hash_datum(head->hash);
 
-	sha256_of_two(head->hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), head->hash, first ? 0 : SHA256_LENGTH);
-	head->created_at = first || ts > head->created_at ? ts : head->created_at + 1;
+	sha256_of_two(head->hash, row->payload.data, row->payload.length, head->hash, first ? 0 : SHA256_LENGTH);
+	head->created_at = first || row->ts > head->created_at ? row->ts : head->created_at + 1;
 	head->seq++;
 
 	values[1] = Int64GetDatum(head->seq);
 	values[4] = hash_datum(head->hash);
 	values[5] = TimestampTzGetDatum(head->created_at);
 	record_insert_row(&sealer->inserts, values, nulls);
-	MemoryContextSwitchTo(old_context);
 	sealer->sealed++;
+}
+
+/* The event that is next, unless its chain halts: gives it its place, or halts its chain there. */
+static void
+seal(Sealer *sealer)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(sealer->batch_context);
+	TupleTableSlot *slot = sealer->events.scan.slot;
+	ChainHead  *head = head_of(sealer, audit_scan_text_value(slot, sealer->columns.division));
+
+	if (!head->halted)
+	{
+		EventRow	row;
+
+		if (read_event(sealer, slot, &row))
+			append(sealer, head, &row);
+		else
+			halt(sealer, head, sealer->events.no, &row);
+	}
+	MemoryContextSwitchTo(old_context);
 	if (sealer->inserts.kept == RECORD_INSERT_BATCH)
 		flush(sealer);
 }
@@ -244,14 +324,17 @@ seal(Sealer *sealer)
 static void
 begin(Sealer *sealer, int64 after)
 {
-	HASHCTL		control = {.keysize = MAX_DIVISION_BYTES, .entrysize = sizeof(ChainHead), .hcxt = CurrentMemoryContext};
+	HASHCTL		control = {.keysize = SHA256_LENGTH, .entrysize = sizeof(ChainHead), .hcxt = CurrentMemoryContext};
+	Relation	events = schema_open_table("audit_event", AccessShareLock);
 
+	event_columns_find(&sealer->columns, events);
+	table_close(events, NoLock);
+	audit_checker_init(&sealer->checker, NULL);
+	sealer->heads = hash_create("chain heads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	sealer->batch_context = AllocSetContextCreate(CurrentMemoryContext, "seals", ALLOCSET_DEFAULT_SIZES);
+	after = Min(after, resume_halted(sealer));
 	open_scan(&sealer->events, "audit_event", "audit_event_pkey", "no", after, sealer->snapshot);
 	open_scan(&sealer->seals, "audit_seal", "audit_seal_event_key", "event_no", after, sealer->snapshot);
-	sealer->ts_column = audit_scan_column(sealer->events.scan.heap, "ts");
-	sealer->payload_column = audit_scan_column(sealer->events.scan.heap, "payload");
-	sealer->heads = hash_create("chain heads", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	sealer->batch_context = AllocSetContextCreate(CurrentMemoryContext, "seals", ALLOCSET_DEFAULT_SIZES);
 	record_insert_begin(&sealer->inserts, "audit_seal", seal_columns, SEAL_COLUMN_COUNT, NULL, NULL);
 }
 
@@ -290,6 +373,7 @@ seal_from(Sealer *sealer, int64 after, int max_events)
 		}
 		next_row(&sealer->events);
 	}
+	note_resumed(sealer, done_no);
 	finish(sealer);
 	return done_no;
 }
@@ -323,51 +407,6 @@ lock_state(void)
 	execute("SELECT FROM reason.sealer_state FOR UPDATE", SPI_OK_SELECT);
 }
 
-/*
- * Reads the state with the snapshot of the sealing.  A candidate_xmax that this
- * cluster has not reached comes from another cluster and says nothing here.
- */
-static SealerState
-read_state(Snapshot snapshot)
-{
-	SealerState state = {0};
-	HeapTuple	tuple;
-	TupleDesc	desc;
-	bool		isnull;
-	SPIPlanPtr	plan = SPI_prepare("SELECT decided_no, candidate_no,"
-								   " coalesce(candidate_xmax <= pg_catalog.pg_snapshot_xmin(s.now), false),"
-								   " coalesce(candidate_xmax > reason.next_transaction_id(), true)"
-								   " FROM reason.sealer_state, (SELECT pg_catalog.pg_current_snapshot() AS now) s", 0, NULL);
-
-	if (plan == NULL || SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "could not read the state of the sealer");
-	tuple = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	state.decided_no = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-	state.candidate_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-	state.candidate_decided = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
-	state.needs_candidate = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull)) || state.candidate_decided;
-	return state;
-}
-
-static void
-write_state(const SealerState *state)
-{
-	Oid			types[] = {INT8OID, BOOLOID};
-	Datum		values[] = {Int64GetDatum(state->decided_no), BoolGetDatum(state->needs_candidate)};
-
-	if (SPI_execute_with_args("SELECT reason.advance_sealer($1, $2)", lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not write the state of the sealer");
-}
-
-/* next_transaction_id() → xid8: every xid that was given out so far is less */
-Datum
-reason_next_transaction_id(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
-}
-
 /* seal_events(lease_token bigint, max_events integer) → integer */
 Datum
 reason_seal_events(PG_FUNCTION_ARGS)
@@ -375,7 +414,9 @@ reason_seal_events(PG_FUNCTION_ARGS)
 	int64		token = PG_GETARG_INT64(0);
 	int			max_events = PG_GETARG_INT32(1);
 	Sealer		sealer = {0};
-	SealerState state;
+	SealerMark	mark;
+	Relation	sequence;
+	Watermark	began;
 	int64		done_no;
 
 	if (max_events < 1)
@@ -387,19 +428,19 @@ reason_seal_events(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("events are sealed in transactions of isolation level READ COMMITTED")));
 
+	sequence = schema_open_sequence("record_no", AccessShareLock);
+	began = watermarks_note(sequence);
 	SPI_connect();
 	check_lease(token);
 	lock_state();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sealer.snapshot = RegisterSnapshot(GetActiveSnapshot());
-	state = read_state(sealer.snapshot);
-	done_no = seal_from(&sealer, state.decided_no, max_events);
+	sealer_mark_read(&mark, sequence, sealer.snapshot);
+	done_no = seal_from(&sealer, mark.sealed_no, max_events);
 	UnregisterSnapshot(sealer.snapshot);
 	PopActiveSnapshot();
-
-	if (state.candidate_decided)
-		state.decided_no = Max(state.decided_no, Min(state.candidate_no, done_no));
-	write_state(&state);
+	sealer_mark_move(&mark, sequence, began, done_no);
+	relation_close(sequence, AccessShareLock);
 	SPI_finish();
 	PG_RETURN_INT32(sealer.sealed);
 }

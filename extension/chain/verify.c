@@ -11,6 +11,7 @@
 #include "chain/verify.h"
 #include "canonical/backend.h"
 #include "chain/ed25519.h"
+#include "chain/event_form.h"
 #include "core/sha256.h"
 
 #include "access/htup_details.h"
@@ -32,7 +33,7 @@ read_signers(Verifier *verifier)
 	HASHCTL		control = {.keysize = MAX_SIGNER_BYTES, .entrysize = sizeof(Signer), .hcxt = CurrentMemoryContext};
 
 	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_to, 'infinity'), coalesce(revoked_at, 'infinity')"
+	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_from, '-infinity'), coalesce(valid_to, 'infinity'), status = 'revoked' OR revoked_at IS NOT NULL, coalesce(revoked_at, '-infinity')"
 					" FROM reason.signer ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the signers");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -44,8 +45,10 @@ read_signers(Verifier *verifier)
 		Signer	   *signer = hash_search(verifier->signers, SPI_getvalue(tuple, desc, 1), HASH_ENTER, &found);
 
 		memcpy(signer->key, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), ED25519_KEY_LENGTH);
-		signer->valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
-		signer->revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->times.valid_from = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		signer->times.valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		signer->times.revoked = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
+		signer->times.revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 6, &isnull));
 		signer->number = (int) i;
 		signer->signed_before_revocation = 0;
 	}
@@ -63,11 +66,7 @@ signer_of(Verifier *verifier, RecordText id)
 	return hash_search(verifier->signers, key, HASH_FIND, NULL);
 }
 
-/*
- * A seal is signed after it is made: a key that had ended by then, or whose
- * signatures had ceased to count, cannot have signed it.  That a key became
- * valid later than the event says nothing.
- */
+/* A seal is signed at some time after it is made, and its place in the chain vouches for when that was. */
 static bool
 check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz created_at)
 {
@@ -98,15 +97,22 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 	if (VARSIZE_ANY_EXHDR(signature) != ED25519_SIGNATURE_LENGTH ||
 		!ed25519_verify(signer->key, hash, SHA256_LENGTH, (uint8 *) VARDATA_ANY(signature)))
 		return audit_fault(checker, "audit_signature: column signature is not that of signer \"%s\" over the hash", signer->id);
-	if (created_at >= signer->revoked_at)
-		return audit_fault(checker, "audit_signature: signer \"%s\" was revoked by then, as of %s", signer->id,
-						   timestamptz_to_str(signer->revoked_at));
-	if (created_at > signer->valid_to)
-		return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
-						   timestamptz_to_str(signer->valid_to));
+	switch (key_validity(&signer->times, created_at, KEY_TIME_END, true))
+	{
+		case KEY_REVOKED:
+			return audit_fault(checker, "audit_signature: signer \"%s\" was revoked by then, as of %s", signer->id,
+							   timestamptz_to_str(signer->times.revoked_at));
+		case KEY_NO_LONGER_VALID:
+			return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
+							   timestamptz_to_str(signer->times.valid_to));
+		case KEY_NOT_VALID_YET: /* it can have been signed as late as need be */
+		case KEY_COUNTS:
+			break;
+		case KEY_COUNTED_THEN:
+			signer->signed_before_revocation++;
+			break;
+	}
 	verifier->signed_any = true;
-	if (signer->revoked_at != DT_NOEND)
-		signer->signed_before_revocation++;
 	verifier->at_signature = audit_scan_next(&verifier->signatures);
 	return true;
 }
@@ -121,82 +127,12 @@ is_hash(bytea *value, const uint8 *hash)
 }
 
 static bool
-same_text(RecordText value, const char *data, size_t length)
-{
-	return value.data && value.length == length && memcmp(value.data, data, length) == 0;
-}
-
-/* A column is not what the payload says; the event is named as the payload names it. */
-static bool
-column_fault(Verifier *verifier, const char *column)
-{
-	const JsonDocument *event = &verifier->checker.event;
-	RecordText	id = audit_member_text(event, json_root(event), "id");
-
-	return audit_fault(&verifier->checker, "audit_event \"%.*s\": column %s is not what the payload says",
-					   (int) id.length, id.data ? id.data : "", column);
-}
-
-/* A member that repeats a column, as its canonical text. */
-static bool
-check_member(Verifier *verifier, const char *member, const char *column)
-{
-	const JsonDocument *event = &verifier->checker.event;
-	const JsonNode *value = json_member(event, json_root(event), member, strlen(member));
-	const ByteBuffer *expected = &verifier->scratch;
-
-	if (value && json_raw_length(value) == expected->length &&
-		memcmp(json_raw(event, value), expected->data, expected->length) == 0)
-		return true;
-	return column_fault(verifier, column);
-}
-
-static bool
-check_columns(Verifier *verifier, TupleTableSlot *slot, const pg_uuid_t *id, TimestampTz ts)
-{
-	const JsonDocument *event = &verifier->checker.event;
-	ByteBuffer *scratch = &verifier->scratch;
-
-	scratch->length = 0;
-	record_write_uuid(scratch, id);
-	if (!check_member(verifier, "id", "id"))
-		return false;
-	if (TIMESTAMP_NOT_FINITE(ts))
-		return column_fault(verifier, "ts");
-	scratch->length = 0;
-	record_write_timestamp(scratch, ts);
-	if (!check_member(verifier, "ts", "ts"))
-		return false;
-	if (!same_text(audit_member_text(event, json_root(event), "division"),
-				   VARDATA_ANY(verifier->division), VARSIZE_ANY_EXHDR(verifier->division)))
-		return column_fault(verifier, "division");
-	return true;
-}
-
-static bool
-check_payload(Verifier *verifier, text *payload)
-{
-	AuditChecker *checker = &verifier->checker;
-	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
-	JsonError	error;
-
-	if (!json_read(&checker->event, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), &limits, &error))
-		return audit_fault(checker, "audit_event: column payload is not JSON that can have been recorded: %s", error.message);
-	if (json_root(&checker->event)->kind != JSON_OBJECT || !(json_root(&checker->event)->flags & JSON_CANONICAL))
-		return audit_fault(checker, "audit_event: column payload is not canonical JSON");
-	return true;
-}
-
-static bool
 check_event(Verifier *verifier, int64 no)
 {
 	AuditChecker *checker = &verifier->checker;
 	TupleTableSlot *slot = verifier->events.slot;
-	RecordText	event_type;
-	pg_uuid_t	id;
-	text	   *payload;
+	EventRow	row;
 	uint8		hash[SHA256_LENGTH];
-	TimestampTz ts;
 	TimestampTz created_at;
 	TupleTableSlot *seal = verifier->seals.slot;
 	bytea	   *sealed_hash = DatumGetByteaPP(audit_scan_value(seal, verifier->seal_hash));
@@ -204,25 +140,25 @@ check_event(Verifier *verifier, int64 no)
 
 	if (!audit_scan_seek(&verifier->events, no, verifier->division))
 		return audit_fault(checker, "audit_event: the event with no " INT64_FORMAT " is missing", no);
-	id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
-	ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
-	event_type = audit_scan_text_value(slot, verifier->event_event_type);
-	payload = DatumGetTextPP(audit_scan_value(slot, verifier->event_payload));
+	row.id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
+	row.ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
+	row.event_type = audit_scan_text_value(slot, verifier->event_event_type);
+	row.division.data = VARDATA_ANY(verifier->division);
+	row.division.length = VARSIZE_ANY_EXHDR(verifier->division);
+	row.payload = audit_scan_text_value(slot, verifier->event_payload);
 
-	sha256_of_two(hash, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), verifier->hash, first ? 0 : SHA256_LENGTH);
+	sha256_of_two(hash, row.payload.data, row.payload.length, verifier->hash, first ? 0 : SHA256_LENGTH);
 	if (!is_hash(sealed_hash, hash))
-		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&id));
-	if (!check_payload(verifier, payload) || !check_columns(verifier, slot, &id, ts))
+		return audit_fault(checker, "audit_event \"%s\": payload and prev_hash do not give the hash that was sealed", audit_uuid_text(&row.id));
+	if (!audit_check_form(checker, &row))
 		return false;
-	if (!same_text(audit_member_text(&checker->event, json_root(&checker->event), "eventType"), event_type.data, event_type.length))
-		return column_fault(verifier, "event_type");
 
-	created_at = first || ts > verifier->created_at ? ts : verifier->created_at + 1;
+	created_at = first || row.ts > verifier->created_at ? row.ts : verifier->created_at + 1;
 	if (DatumGetTimestampTz(audit_scan_value(seal, verifier->seal_created_at)) != created_at)
 		return audit_fault(checker, "audit_seal: column created_at does not follow from the event's time");
 	memcpy(verifier->hash, hash, SHA256_LENGTH);
 	verifier->created_at = created_at;
-	return audit_check_subject(checker, event_type, no, &id);
+	return audit_check_subject(checker, row.event_type, no, &row.id);
 }
 
 /* The seal that is next: its place, its predecessor, its event, its signature. */
@@ -272,7 +208,6 @@ open_tables(Verifier *verifier)
 	verifier->seal_created_at = audit_scan_column(table, "created_at");
 	table = verifier->events.heap;
 	verifier->event_id = audit_scan_column(table, "id");
-	verifier->event_division = audit_scan_column(table, "division");
 	verifier->event_event_type = audit_scan_column(table, "event_type");
 	verifier->event_ts = audit_scan_column(table, "ts");
 	verifier->event_payload = audit_scan_column(table, "payload");
@@ -358,7 +293,6 @@ audit_verifier_open(Verifier *verifier, text *division, bool whole)
 	verifier->division = division;
 	verifier->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	verifier->event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
-	buffer_init(&verifier->scratch, canonical_realloc, CurrentMemoryContext);
 	record_reader_open(&verifier->reader, verifier->snapshot, division);
 	audit_checker_init(&verifier->checker, &verifier->reader);
 	/* Over a whole chain each node is checked at its own event. */

@@ -10,6 +10,7 @@
 #include "chain/check.h"
 #include "chain/ed25519.h"
 #include "core/sha256.h"
+#include "core/key_validity.h"
 
 #include "utils/hsearch.h"
 
@@ -20,8 +21,7 @@ typedef struct Signer
 	char		id[MAX_SIGNER_BYTES];	/* key, terminated */
 	int			number;			/* from 0, in the order of ids: the same in every process of one snapshot */
 	uint8		key[ED25519_KEY_LENGTH];
-	TimestampTz valid_to;		/* DT_NOEND: no end */
-	TimestampTz revoked_at;		/* DT_NOEND: not revoked */
+	KeyTimes	times;
 	int64		signed_before_revocation;
 } Signer;
 
@@ -40,7 +40,6 @@ typedef struct Verifier
 				seal_hash,
 				seal_created_at;
 	AttrNumber	event_id,
-				event_division,
 				event_event_type,
 				event_ts,
 				event_payload;
@@ -50,7 +49,6 @@ typedef struct Verifier
 	HTAB	   *signers;		/* of Signer */
 	RecordReader reader;
 	AuditChecker checker;
-	ByteBuffer	scratch;
 	MemoryContext event_context;	/* reset after each event */
 
 	/* the last good event */

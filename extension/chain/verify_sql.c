@@ -33,7 +33,7 @@ append_remarks(Verifier *verifier, StringInfo detail)
 	{
 		if (signer->signed_before_revocation > 0)
 			appendStringInfo(detail, "%s" INT64_FORMAT " signatures are by \"%s\", revoked as of %s", detail->len > 0 ? "; " : "",
-							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->revoked_at));
+							 signer->signed_before_revocation, signer->id, timestamptz_to_str(signer->times.revoked_at));
 	}
 }
 
@@ -95,8 +95,9 @@ reason_verify_audit(PG_FUNCTION_ARGS)
 	appendBinaryStringInfo(&detail, verifier.checker.fault->data, verifier.checker.fault->len);
 	if (good)
 		append_remarks(&verifier, &detail);
-	if (good && whole)
-		good = check_end(&verifier, &detail);
+	/* A row without its event may be one whose event cannot be sealed. */
+	if (whole && (good || verifier.stray))
+		good = check_end(&verifier, &detail) && good;
 	audit_verifier_close(&verifier);
 
 	values[0] = BoolGetDatum(good);

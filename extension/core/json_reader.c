@@ -326,11 +326,14 @@ json_read(JsonDocument *document, const char *text, size_t length,
 		.document = document,
 		.limits = limits,
 		.error = error,
-		.text = text,
-		.end = text + length,
 		.parent = NO_PARENT
 	};
 
+	/* An empty buffer may have no memory at all. */
+	if (length == 0)
+		text = "";
+	reader.text = text;
+	reader.end = text + length;
 	document->text = text;
 	document->text_length = length;
 	document->nodes = NULL;

@@ -27,7 +27,7 @@ graph_filter_init(GraphFilter *filter)
 bool
 graph_filter_needs_edge_rows(const GraphFilter *filter)
 {
-	return filter->edge_type_count >= 0 || filter->has_min_weight || filter->has_as_of;
+	return filter->edge_type_count >= 0 || filter->has_min_weight || filter->has_as_of || filter->has_as_of_seq;
 }
 
 bool
@@ -81,7 +81,9 @@ graph_filter_accepts_edge(const GraphFilter *filter, HeapTuple tuple)
 		return false;
 	if (filter->has_min_weight && !(*weight >= filter->min_weight))
 		return false;
-	return !filter->has_as_of || *(const TimestampTz *) after(metadata) <= filter->as_of;
+	if (filter->has_as_of && !(*(const TimestampTz *) after(metadata) <= filter->as_of))
+		return false;
+	return !filter->sealed || graph_sealed_shows(filter->sealed, *(const int64 *) no);
 }
 
 bool

@@ -11,6 +11,7 @@
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 
+#include "graph/sealed.h"
 #include "record/record.h"
 
 typedef struct GraphFilter
@@ -27,6 +28,9 @@ typedef struct GraphFilter
 	double		min_confidence;
 	bool		has_as_of;
 	TimestampTz as_of;
+	bool		has_as_of_seq;
+	int64		as_of_seq;
+	const GraphSealed *sealed;	/* opened for as_of_seq once the start is known */
 } GraphFilter;
 
 extern void graph_filter_init(GraphFilter *filter);

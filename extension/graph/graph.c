@@ -9,6 +9,7 @@
 #include "graph/columns.h"
 #include "graph/index.h"
 #include "graph/memory.h"
+#include "graph/sealed.h"
 #include "record/caller.h"
 #include "record/schema.h"
 
@@ -66,6 +67,7 @@ graph_close_tables(Graph *graph)
 		if (graph->index[kind])
 			graph_index_close(graph, graph->index[kind]);
 	}
+	graph_sealed_close(graph);
 	table_close(graph->edge, AccessShareLock);
 	table_close(graph->node, AccessShareLock);
 }

@@ -67,6 +67,7 @@ typedef enum GraphIndexKind
 #define GRAPH_INDEX_KINDS 6
 
 typedef struct GraphIndex GraphIndex;
+typedef struct GraphSealed GraphSealed; /* graph/sealed.h */
 
 /* Rows that the pages of a trace after the first may see: see trace/cursor.h. */
 typedef struct GraphHorizon
@@ -91,6 +92,7 @@ typedef struct Graph
 	Relation	node;
 	Relation	edge;
 	GraphIndex *index[GRAPH_INDEX_KINDS];	/* opened when first used */
+	GraphSealed *sealed;		/* NULL: nothing asks for it */
 	RecordText	division;		/* of the start node; others are never entered */
 	bool		hides_quarantined;	/* from this caller: see graph/quarantine.h */
 	int64	   *quarantine;		/* numbers of records, ascending */

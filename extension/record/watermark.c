@@ -6,6 +6,8 @@
 
 #include "record/watermark.h"
 
+#include "record/shared_memory.h"
+
 #include <math.h>
 
 #include "access/htup_details.h"
@@ -14,9 +16,7 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/bufmgr.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/rel.h"
 
 /* Numbers after which whoever draws one notes a watermark. */
@@ -25,7 +25,6 @@
 #define KEPT 64
 /* In more databases than that, those whose watermarks were noted last keep them. */
 #define DATABASES 64
-#define TRANCHE "reasoning_graph_moments"
 
 /* What one database has. */
 typedef struct Watermarks
@@ -50,49 +49,22 @@ static LWLock *lock;
 static Watermarks of_session;
 static Watermarks *known;			/* this database's, unless another took its place */
 
-static shmem_request_hook_type next_request_hook;
-static shmem_startup_hook_type next_startup_hook;
-
 /* ---------------------------------------------------------------- at the server's start */
 
 static void
-request_memory(void)
+set_up_memory(void *memory, bool is_new, LWLock *own_lock)
 {
-	if (next_request_hook)
-		next_request_hook();
-	RequestAddinShmemSpace(sizeof(Control));
-	RequestNamedLWLockTranche(TRANCHE, 1);
-}
-
-static void
-set_up_memory(void)
-{
-	bool		found;
-
-	if (next_startup_hook)
-		next_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	control = ShmemInitStruct("reasoning graph moments", sizeof(Control), &found);
-	if (!found)
-	{
-		memset(control, 0, sizeof(Control));
-		for (int i = 0; i < DATABASES; i++)
-			pg_atomic_init_u64(&control->databases[i].newest_no, 0);
-	}
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
+	control = memory;
+	lock = own_lock;
+	for (int i = 0; is_new && i < DATABASES; i++)
+		pg_atomic_init_u64(&control->databases[i].newest_no, 0);
 }
 
 void
 watermarks_define(void)
 {
 	pg_atomic_init_u64(&of_session.newest_no, 0);
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	next_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	next_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = set_up_memory;
+	shared_memory_define("reasoning_graph_moments", sizeof(Control), set_up_memory);
 }
 
 /* ---------------------------------------------------------------- whose */

@@ -30,7 +30,7 @@ number_set_free(NumberSet *set)
 static NumberPage *
 page_of(NumberSet *set, int64 no, HASHACTION action)
 {
-	int64		number = no >> NUMBER_PAGE_BITS;
+	int64		number = no >> GRAPH_BITS_PAGE_BITS;
 	bool		found;
 	NumberPage *page;
 
@@ -49,12 +49,9 @@ bool
 number_set_add(NumberSet *set, int64 no)
 {
 	NumberPage *page = page_of(set, no, HASH_ENTER);
-	uint64	   *word = &page->words[(no & ((1 << NUMBER_PAGE_BITS) - 1)) / 64];
-	uint64		bit = UINT64CONST(1) << (no & 63);
 
-	if (*word & bit)
+	if (!bit_set(page->words, no & GRAPH_BITS_PAGE_MASK))
 		return false;
-	*word |= bit;
 	set->count++;
 	return true;
 }
@@ -64,7 +61,7 @@ number_set_contains(NumberSet *set, int64 no)
 {
 	NumberPage *page = page_of(set, no, HASH_FIND);
 
-	return page && (page->words[(no & ((1 << NUMBER_PAGE_BITS) - 1)) / 64] & (UINT64CONST(1) << (no & 63))) != 0;
+	return page && bit_is_set(page->words, no & GRAPH_BITS_PAGE_MASK);
 }
 
 static int
@@ -104,7 +101,7 @@ number_set_next(NumberSet *set, int64 *numbers, int max)
 	{
 		NumberPage *page = set->sorted[set->next_page];
 
-		while (set->next_bit < (1 << NUMBER_PAGE_BITS))
+		while (set->next_bit < (1 << GRAPH_BITS_PAGE_BITS))
 		{
 			uint64		rest = page->words[set->next_bit / 64] >> (set->next_bit & 63);
 
@@ -116,7 +113,7 @@ number_set_next(NumberSet *set, int64 *numbers, int max)
 			if (count == max)
 				return count;
 			set->next_bit += pg_rightmost_one_pos64(rest);
-			numbers[count++] = (page->number << NUMBER_PAGE_BITS) + set->next_bit;
+			numbers[count++] = (page->number << GRAPH_BITS_PAGE_BITS) + set->next_bit;
 			set->next_bit++;
 		}
 		set->next_bit = 0;

@@ -10,15 +10,14 @@
 
 #include "postgres.h"
 
-#include "utils/hsearch.h"
+#include "graph/bits.h"
 
-#define NUMBER_PAGE_BITS 15
-#define NUMBER_PAGE_WORDS ((1 << NUMBER_PAGE_BITS) / 64)
+#include "utils/hsearch.h"
 
 typedef struct NumberPage
 {
-	int64		number;			/* key: no >> NUMBER_PAGE_BITS */
-	uint64		words[NUMBER_PAGE_WORDS];
+	int64		number;			/* key: no >> GRAPH_BITS_PAGE_BITS */
+	uint64		words[GRAPH_BITS_WORDS];
 } NumberPage;
 
 typedef struct NumberSet

@@ -4,7 +4,8 @@
  *
  * Each record is checked three ways: it gives the digest that stands beside it;
  * the payload beside it gives its payloadHash; and the row of that id in the
- * graph gives the same record, column by column.
+ * graph gives the same record, column by column.  Together they must be the graph
+ * that the document says it is (core/snapshot_graph.h).
  */
 #include "postgres.h"
 
@@ -13,6 +14,8 @@
 #include "chain/check.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
+#include "core/snapshot_graph.h"
+#include "core/uuid_text.h"
 #include "snapshot/read.h"
 
 #include "executor/spi.h"
@@ -55,6 +58,7 @@ typedef struct DocumentCheck
 	pg_uuid_t	previous_id;
 	const ByteBuffer *frontier; /* as the reader has it: complete before the first node */
 	size_t		frontier_done;	/* bytes of it whose ids were met among the nodes */
+	SnapshotGraph records;
 } DocumentCheck;
 
 static bool
@@ -136,23 +140,8 @@ check_content(DocumentCheck *check, RecordKind kind, RecordText id)
 static bool
 parse_id(DocumentCheck *check, RecordKind kind, RecordText text_id, pg_uuid_t *id)
 {
-	if (text_id.length != 36)
+	if (!uuid_read_text(text_id.data, text_id.length, id->data))
 		return audit_fault(&check->form, "document: %s number " INT64_FORMAT " has no id", record_kind_names[kind], check->counts[kind]);
-	for (int i = 0, digit = 0; i < 36; i++)
-	{
-		char		c = text_id.data[i];
-
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (c != '-')
-				return audit_fault(&check->form, "document: %s number " INT64_FORMAT " has no id", record_kind_names[kind], check->counts[kind]);
-			continue;
-		}
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return audit_fault(&check->form, "document: %s number " INT64_FORMAT " has no id", record_kind_names[kind], check->counts[kind]);
-		id->data[digit / 2] = (id->data[digit / 2] << 4) | (c <= '9' ? c - '0' : c - 'a' + 10);
-		digit++;
-	}
 	if (check->counts[kind] > 1 && memcmp(&check->previous_id, id, UUID_LEN) >= 0)
 		return audit_fault(&check->form, "document: %s \"%.*s\" is out of order", record_kind_names[kind], (int) text_id.length, text_id.data);
 	check->previous_id = *id;
@@ -193,6 +182,25 @@ check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint
 }
 
 static void
+add_to_graph(DocumentCheck *check, RecordKind kind)
+{
+	const JsonNode *root = json_root(&check->document);
+
+	switch (kind)
+	{
+		case RECORD_ANNOTATION:
+			snapshot_graph_annotation(&check->records, &check->document, root);
+			break;
+		case RECORD_EDGE:
+			snapshot_graph_edge(&check->records, &check->document, root);
+			break;
+		case RECORD_NODE:
+			snapshot_graph_node(&check->records, &check->document, root);
+			break;
+	}
+}
+
+static void
 check_record(void *argument, RecordKind kind, const char *bytes, size_t length)
 {
 	DocumentCheck *check = argument;
@@ -222,6 +230,7 @@ check_record(void *argument, RecordKind kind, const char *bytes, size_t length)
 		{
 			bool		redacted = json_member_literal(&check->document, json_root(&check->document), "redacted") != NULL;
 
+			add_to_graph(check, kind);
 			if (kind == RECORD_NODE)
 				meet_frontier(check, text_id);
 			if (!redacted && !hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), digest))
@@ -254,7 +263,14 @@ check_header(DocumentCheck *check, const ByteBuffer *header)
 			audit_fault(&check->form, "document: it is not the canonical document of a snapshot");
 		return false;
 	}
+	snapshot_graph_header(&check->records, &check->document, root);
 	return true;
+}
+
+static void
+pause_to_look_up(void)
+{
+	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -294,6 +310,7 @@ reason_check_document(PG_FUNCTION_ARGS)
 	audit_checker_init(&check.graph, &check.rows);
 	json_document_init(&check.document, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&check.record, canonical_realloc, CurrentMemoryContext);
+	snapshot_graph_init(&check.records, canonical_realloc, CurrentMemoryContext);
 
 	snapshot_reader_init(&reader, check_record, &check);
 	/* cppcheck-suppress autoVariables ; used while the document is read only */
@@ -314,6 +331,8 @@ reason_check_document(PG_FUNCTION_ARGS)
 		audit_fault(&check.form, "document: the frontier names what is none of its nodes, or not in order");
 	if (!complete && check.form.fault->len == 0)
 		audit_fault(&check.form, "snapshot_chunk: a chunk is missing or belongs to another division");
+	if (check.form.fault->len == 0 && !snapshot_graph_check(&check.records, pause_to_look_up))
+		audit_fault(&check.form, "document: %s", check.records.fault);
 	if (check.against_graph)
 		record_reader_close(&check.rows);
 	UnregisterSnapshot(snapshot);

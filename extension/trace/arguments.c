@@ -110,12 +110,17 @@ trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments)
 		filter.has_as_of = true;
 		filter.as_of = PG_GETARG_TIMESTAMPTZ(arguments->as_of);
 	}
+	if (is_given(fcinfo, arguments->as_of_seq))
+	{
+		filter.has_as_of_seq = true;
+		filter.as_of_seq = PG_GETARG_INT64(arguments->as_of_seq);
+	}
 	return filter;
 }
 
 GraphNode *
 trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
-			RecordText division, const GraphFilter *filter)
+			RecordText division, GraphFilter *filter)
 {
 	GraphNode  *start = graph_find_node(graph, id, divisions, division);
 
@@ -131,6 +136,15 @@ trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 				 errmsg("node \"%s\" did not exist at %s",
 						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id))),
 						timestamptz_to_str(filter->as_of))));
+	if (filter->has_as_of_seq)
+	{
+		filter->sealed = graph_sealed_open(graph, start->division, filter->as_of_seq);
+		if (!graph_sealed_shows(filter->sealed, start->no))
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("node \"%s\" was not sealed yet at event " INT64_FORMAT,
+							DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id))), filter->as_of_seq)));
+	}
 	return start;
 }
 

@@ -23,6 +23,7 @@ typedef struct TraceArguments
 	int			min_weight;
 	int			min_confidence;
 	int			as_of;
+	int			as_of_seq;
 } TraceArguments;
 
 /* NULL stands for no limit. Raises 22023 for what makes no sense. */
@@ -33,10 +34,10 @@ extern GraphDirection trace_direction_argument(FunctionCallInfo fcinfo, int argu
 
 /*
  * Finds the start among the divisions; raises P0002 when it is not there, hidden by quarantine, or not yet there
- * at filter->as_of. Loads what is in quarantine in its division.
+ * at filter->as_of or filter->as_of_seq, which it opens. Loads what is in quarantine in its division.
  */
 extern GraphNode *trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
-							  RecordText division, const GraphFilter *filter);
+							  RecordText division, GraphFilter *filter);
 
 /*
  * The result rows, on top of InitMaterializedSRF(): kept in memory as far as the trace may take

@@ -300,7 +300,7 @@ is_cyclic(const GraphCacheView *view, uint32 node)
 {
 	if (view->cycles == GRAPH_CACHE_CYCLES)
 		return true;
-	return node < view->node_count && ((view->cyclic_nodes[node / 64] >> (node % 64)) & 1) != 0;
+	return node < view->node_count && bit_is_set(view->cyclic_nodes, node);
 }
 
 /* Positions of cyclic nodes alone, unless all are asked for. */

@@ -12,9 +12,9 @@
 #include "trace/arguments.h"
 #include "trace/trace.h"
 
-/* trace(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, max_nodes, division) */
+/* trace(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, max_nodes, division, as_of_seq) */
 static const TraceArguments trace_arguments = {
-	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8
+	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = 8, .as_of_seq = 10
 };
 
 Trace *

@@ -10,6 +10,7 @@
 #include "canonical/jsonb.h"
 #include "graph/memory.h"
 #include "graph/quarantine.h"
+#include "graph/sealed.h"
 #include "graph/sort.h"
 
 #include "catalog/pg_type.h"
@@ -123,7 +124,9 @@ write_annotation(ByteBuffer *out, const Graph *graph, NodeJson *json, uint64 row
 	bool		isnull;
 	Datum		payload;
 
-	if (quarantine_hides(graph, DatumGetInt64(column(row, 9, &isnull))))
+	int64		no = DatumGetInt64(column(row, 9, &isnull));
+
+	if (quarantine_hides(graph, no) || (graph->sealed && !graph_sealed_shows(graph->sealed, no)))
 		return;
 	buffer_append_literal(out, ",{\"auditEventId\":");
 	record_write_uuid(out, DatumGetUUIDP(column(row, 8, &isnull)));

@@ -308,7 +308,7 @@ append_cycles(ByteBuffer *out, const CausalOrder *order)
 
 /* ---------------------------------------------------------------- ordered_trace_json() */
 
-/* ordered_trace_json(node, divisions, redact, quarantined, division, depth, limit, cursor, as_of) */
+/* ordered_trace_json(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of) */
 Datum
 reason_ordered_trace_json(PG_FUNCTION_ARGS)
 {

@@ -95,14 +95,10 @@ read_types(Trace *trace)
 	return types;
 }
 
-static CausalOrder *
-order_argument(FunctionCallInfo fcinfo, Graph *graph, const GraphDivisions *divisions, RecordText division)
-{
-	GraphFilter all;
-
-	graph_filter_init(&all);
-	return causal_order(graph, trace_start(graph, PG_GETARG_UUID_P(0), divisions, division, &all), &all);
-}
+/* ordered_trace(node, division, as_of_seq) */
+static const TraceArguments order_arguments = {
+	.max_depth = -1, .max_nodes = -1, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = -1, .as_of_seq = 2
+};
 
 /* ---------------------------------------------------------------- ordered_trace() */
 
@@ -151,19 +147,22 @@ put_entries(FunctionCallInfo fcinfo, CausalOrder *order)
 	}
 }
 
-/* ordered_trace(node, division) */
 Datum
 reason_ordered_trace(PG_FUNCTION_ARGS)
 {
 	Graph	   *graph;
 	GraphDivisions divisions;
+	GraphFilter filter;
+	GraphNode  *start;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
-	put_entries(fcinfo, order_argument(fcinfo, graph, &divisions, record_text_argument(fcinfo, 1)));
+	filter = trace_filter_of(fcinfo, &order_arguments);
+	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, record_text_argument(fcinfo, 1), &filter);
+	put_entries(fcinfo, causal_order(graph, start, &filter));
 	graph_close(graph);
 	return (Datum) 0;
 }

@@ -245,6 +245,9 @@ hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], TraceCursorKind kind, const p
 	if (filter->has_as_of)
 		add_bytes(&bytes, &filter->as_of, sizeof(TimestampTz));
 	add_bytes(&bytes, &filter->has_as_of, sizeof(bool));
+	if (filter->has_as_of_seq)
+		add_bytes(&bytes, &filter->as_of_seq, sizeof(int64));
+	add_bytes(&bytes, &filter->has_as_of_seq, sizeof(bool));
 	add_bytes(&bytes, &hides_quarantined, sizeof(bool));
 	if (bytes.failed)
 		ereport(ERROR,

@@ -16,6 +16,7 @@
 #include "graph/map.h"
 #include "graph/memory.h"
 #include "graph/quarantine.h"
+#include "graph/sealed.h"
 #include "graph/sort.h"
 #include "graph/walk.h"
 #include "record/record.h"
@@ -205,7 +206,8 @@ take_corrections(void *argument, const GraphEntry *entries, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (quarantine_hides(graph, entries[i].link.edge_no) || quarantine_hides(graph, entries[i].link.other_no))
+		if (quarantine_hides(graph, entries[i].link.edge_no) || quarantine_hides(graph, entries[i].link.other_no) ||
+			(page->filter->sealed && !graph_sealed_shows(page->filter->sealed, entries[i].link.edge_no)))
 			continue;
 		graph_reserve(graph, page->corrected, page->corrected_count, page->corrected_capacity);
 		page->corrected[page->corrected_count].no = page->keys[entries[i].position];
@@ -529,7 +531,7 @@ append_summary(ByteBuffer *out, ExplainPage *page)
 	buffer_append_char(out, '"');
 }
 
-/* explain_json(node, divisions, redact, quarantined, division, depth, limit, cursor, as_of) */
+/* explain_json(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of) */
 Datum
 reason_explain_json(PG_FUNCTION_ARGS)
 {

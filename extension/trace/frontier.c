@@ -13,6 +13,7 @@
 #include "graph/map.h"
 #include "graph/memory.h"
 #include "graph/quarantine.h"
+#include "graph/sealed.h"
 #include "graph/sort.h"
 #include "graph/walk.h"
 #include "record/record.h"
@@ -94,7 +95,8 @@ note_ends(void *argument, const GraphEntry *entries, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (filter->has_as_of && entries[i].record.created_at > filter->as_of)
+		if ((filter->has_as_of && entries[i].record.created_at > filter->as_of) ||
+			(filter->sealed && !graph_sealed_shows(filter->sealed, leading->ends[leading->first[entries[i].position]].no)))
 			continue;
 		for (uint32 k = leading->first[entries[i].position]; k < leading->first[entries[i].position + 1]; k++)
 			leading->goes_on[leading->ends[k].index] = true;
@@ -161,7 +163,7 @@ trace_frontier_find(TraceFrontier *frontier, Trace *trace)
 	graph_sort_keys(leading.level, graph_alloc(graph, (Size) count * sizeof(GraphKey)), count);
 	for (uint32 i = 0; i < count; i++)
 		keys[i] = leading.level[i].no;
-	leading.asks_ends = filter->has_as_of || graph_filter_needs_node_rows(filter);
+	leading.asks_ends = filter->has_as_of || filter->sealed || graph_filter_needs_node_rows(filter);
 	graph_walk_prefiltered(graph, trace->direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM, keys, count,
 						   keep_leading_on, graph_filter_needs_edge_rows(filter) ? accept_edge : NULL, note_edges, &leading);
 	if (leading.end_count > 0)

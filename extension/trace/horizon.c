@@ -16,7 +16,6 @@
 #include "access/xlog.h"
 #include "executor/tuptable.h"
 #include "utils/rel.h"
-#include "utils/xid8.h"
 
 /* Its place in time, as of an xid that is not older than the snapshot. */
 static FullTransactionId
@@ -29,9 +28,9 @@ full_xmin(Snapshot snapshot, FullTransactionId next)
 	return FullTransactionIdFromEpochAndXid(epoch, snapshot->xmin);
 }
 
-/* What the sealer has noted, as the snapshot sees it. */
+/* What the sealer has noted, as the snapshot sees it: outlives a restart, and reaches standbys. */
 static int64
-decided_by_sealer(Graph *graph, FullTransactionId xmin)
+decided_by_sealer(Graph *graph)
 {
 	Relation	table = schema_open_table("sealer_state", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
@@ -41,11 +40,8 @@ decided_by_sealer(Graph *graph, FullTransactionId xmin)
 	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		bool		isnull;
-		Datum		candidate_xmax = slot_getattr(slot, 4, &isnull);
 
-		result = DatumGetInt64(slot->tts_values[1]);
-		if (!isnull && FullTransactionIdFollowsOrEquals(xmin, DatumGetFullTransactionId(candidate_xmax)))
-			result = Max(result, DatumGetInt64(slot->tts_values[2]));
+		result = DatumGetInt64(slot_getattr(slot, 2, &isnull));
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -63,11 +59,10 @@ trace_last_no(Graph *graph, int64 *decided_no)
 	bool		recovers = RecoveryInProgress();
 	Relation	sequence = schema_open_sequence("record_no", AccessShareLock);
 	Watermark	now = recovers ? watermark_now(sequence) : watermarks_note(sequence);
-	FullTransactionId xmin = full_xmin(graph->snapshot, now.next);
 
-	*decided_no = decided_by_sealer(graph, xmin);
+	*decided_no = decided_by_sealer(graph);
 	if (!recovers)
-		*decided_no = Max(*decided_no, watermarks_decided(sequence, xmin));
+		*decided_no = Max(*decided_no, watermarks_decided(sequence, full_xmin(graph->snapshot, now.next)));
 	relation_close(sequence, AccessShareLock);
 	return now.no;
 }

@@ -4,7 +4,7 @@
  *
  * A number is decided for a snapshot if whoever drew it had ended before the snapshot was taken:
  * what it left is seen by that snapshot and by every later one, or by none.  Up to which number that
- * holds, the sealer says (chain/seal.c), if one runs; if nobody writes, the present moment; if
+ * holds, the sealer says (table sealer_state), if one runs; if nobody writes, the present moment; if
  * somebody does, the newest watermark noted that the snapshot has come up to (record/watermark.h).
  */
 #ifndef REASON_TRACE_HORIZON_H

@@ -117,7 +117,7 @@ say_frontier(ByteBuffer *out, const TraceFrontier *frontier, int depth)
 	say(out, ". Ask for more depth, or for each of them.\n");
 }
 
-/* trace_human(node, divisions, redact, quarantined, division, depth, limit, cursor, as_of) */
+/* trace_human(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of) */
 Datum
 reason_trace_human(PG_FUNCTION_ARGS)
 {

@@ -46,6 +46,8 @@ accept_nodes(void *argument, const GraphEntry *entries, int count)
 
 		if (filter->has_as_of && entries[i].record.created_at > filter->as_of)
 			continue;
+		if (filter->sealed && !graph_sealed_shows(filter->sealed, look_up->nodes[entries[i].position].no))
+			continue;
 		node->id = entries[i].record.id;
 		node->created_at = entries[i].record.created_at;
 		if (needs_row)

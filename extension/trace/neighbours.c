@@ -262,7 +262,7 @@ write_one_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc des
 
 /* node_json(id, divisions, redact, quarantined, division, limit, cursor) */
 static const RequestArguments node_arguments = {
-	.filter = {.max_depth = -1, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = -1, .max_nodes = -1},
+	.filter = {.max_depth = -1, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = -1, .max_nodes = -1, .as_of_seq = -1},
 	.direction = -1, .divisions = 1, .redact = 2, .quarantined = 3, .division = 4, .limit = 5, .cursor = 6
 };
 

@@ -43,7 +43,7 @@ append_lines(ByteBuffer *out, const TracePage *page)
 	buffer_append_char(out, ']');
 }
 
-/* reason_json(node, divisions, redact, quarantined, division, depth, limit, cursor, as_of) */
+/* reason_json(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of) */
 Datum
 reason_reason_json(PG_FUNCTION_ARGS)
 {

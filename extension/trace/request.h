@@ -39,7 +39,7 @@ typedef struct TraceRequest
 } TraceRequest;
 
 /*
- * The arguments of functions that take (node, divisions, redact, quarantined, division, depth, limit, cursor, as_of).
+ * The arguments of functions that take (node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of).
  */
 extern const RequestArguments request_arguments;
 

@@ -40,9 +40,9 @@ reason_trace(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* trace_size(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, division) */
+/* trace_size(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, division, as_of_seq) */
 static const TraceArguments size_arguments = {
-	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = -1
+	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = -1, .as_of_seq = 9
 };
 
 Datum
@@ -73,11 +73,11 @@ reason_trace_size(PG_FUNCTION_ARGS)
 }
 
 /*
- * causal_path(from_node, to_node, edge_types, min_weight, as_of, division): the chain is found
+ * causal_path(from_node, to_node, edge_types, min_weight, as_of, division, as_of_seq): the chain is found
  * backwards, from the effect, as causes are mostly fewer than consequences.
  */
 static const TraceArguments path_arguments = {
-	.max_depth = -1, .types = -1, .edge_types = 2, .min_weight = 3, .min_confidence = -1, .as_of = 4, .max_nodes = -1
+	.max_depth = -1, .types = -1, .edge_types = 2, .min_weight = 3, .min_confidence = -1, .as_of = 4, .max_nodes = -1, .as_of_seq = 6
 };
 
 static void
@@ -119,6 +119,8 @@ reason_causal_path(PG_FUNCTION_ARGS)
 	graph = graph_open();
 	divisions = graph_divisions_of_user(graph);
 	cause = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, division, &filter);
+	/* The effect may lie in another division. */
+	graph_sealed_close(graph);
 	effect = trace_start(graph, PG_GETARG_UUID_P(1), &divisions, division, &filter);
 	if (cause->division.length == effect->division.length &&
 		memcmp(cause->division.data, effect->division.data, cause->division.length) == 0)

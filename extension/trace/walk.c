@@ -292,7 +292,7 @@ trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimis
 	const GraphFilter *filter = &trace->filter;
 	TraceLevel	level = {.trace = trace, .most_nodes = most_nodes};
 
-	level.optimistic = optimistic && !filter->has_as_of && !graph_filter_needs_node_rows(filter);
+	level.optimistic = optimistic && !filter->has_as_of && !filter->sealed && !graph_filter_needs_node_rows(filter);
 	add_start(&level, start);
 	while (level.begin < trace->node_count)
 	{

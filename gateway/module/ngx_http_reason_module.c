@@ -5,18 +5,18 @@
  *   reason_pass name                 http, server, location
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
- *   reason_client value              http, server, location   whose share a call is of (reason_share.c)
+ *   reason_client value              http, server, location   whose share a call is of (pg/client_share.c)
  *   reason_class service|write|read|heavy                     location
  *   reason_admit function [size]     http, server, location   called before a body longer than that is read
  *   reason_pieces function           http, server, location   SELECT …, reason.function(body): long bodies in pieces
  *   reason_methods method …          location                 others are answered 405 with Allow
- *   reason_pipeline on|off           location                 calls may share a connection (reason_pipeline.c)
+ *   reason_pipeline on|off           location                 calls may share a connection (pg/in_flight.c)
  *   reason_await function key        location                 asked again while the answer is 202
- *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (reason_policy.c)
+ *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (http/policy.c)
  *   reason_error                     location                 the error body for the status that led here
  *   reason_metrics                   location                 Prometheus text
  */
-#include "ngx_http_reason.h"
+#include "http/reason_http.h"
 
 #include <malloc.h>
 
@@ -118,57 +118,13 @@ reason_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* The statement for a function called with so many arguments, whose body comes in one piece if "pieces" is empty. */
-static reason_statement_t *
-reason_statement(ngx_conf_t *cf, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces)
-{
-    u_char               *p;
-    ngx_uint_t            i;
-    reason_statement_t  **slot, *statement;
-    reason_main_conf_t   *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
-
-    slot = main->statements.elts;
-    for (i = 0; i < main->statements.nelts; i++) {
-        if (slot[i]->argument_count == argument_count && slot[i]->function.len == function->len
-            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0
-            && slot[i]->pieces.len == pieces->len && ngx_memcmp(slot[i]->pieces.data, pieces->data, pieces->len) == 0)
-        {
-            return slot[i];
-        }
-    }
-
-    statement = ngx_pcalloc(cf->pool, sizeof(reason_statement_t));
-    slot = ngx_array_push(&main->statements);
-    if (statement == NULL || slot == NULL) {
-        return NULL;
-    }
-    *slot = statement;
-    statement->function = *function;
-    statement->pieces = *pieces;
-    statement->argument_count = argument_count;
-    statement->index = main->statements.nelts - 1;
-    statement->name = ngx_pcalloc(cf->pool, 32);
-    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + pieces->len + 12 * argument_count);
-    if (statement->name == NULL || statement->sql == NULL) {
-        return NULL;
-    }
-    ngx_sprintf((u_char *) statement->name, "reason_%ui", statement->index);
-    p = pieces->len > 0 ? ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, reason.%V(body) FROM reason.%V(", pieces, function)
-                        : ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
-    for (i = 1; i <= argument_count; i++) {
-        p = ngx_sprintf(p, i == 1 ? "$%ui::text" : ", $%ui::text", i);
-    }
-    *p = ')';
-    return statement;
-}
-
-
 static char *
 reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    reason_loc_conf_t  *prev = parent;
-    reason_loc_conf_t  *conf = child;
-    ngx_str_t           none = ngx_null_string;
+    reason_loc_conf_t   *prev = parent;
+    reason_loc_conf_t   *conf = child;
+    ngx_str_t            none = ngx_null_string;
+    reason_main_conf_t  *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
 
     if (conf->pool == NULL) {
         conf->pool = prev->pool;
@@ -205,12 +161,12 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->class = conf->methods & NGX_HTTP_POST ? REASON_CLASS_WRITE : REASON_CLASS_READ;
     }
     if (conf->admit_function.len > 0) {
-        conf->admit = reason_statement(cf, &conf->admit_function, conf->caller ? conf->caller->nelts : 0, &none);
+        conf->admit = reason_statement(cf, main, &conf->admit_function, conf->caller ? conf->caller->nelts : 0, &none);
         if (conf->admit == NULL) {
             return NGX_CONF_ERROR;
         }
     }
-    conf->statement = reason_statement(cf, &conf->function,
+    conf->statement = reason_statement(cf, main, &conf->function,
                                        (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0),
                                        &conf->pieces);
     return conf->statement ? NGX_CONF_OK : NGX_CONF_ERROR;
@@ -271,22 +227,6 @@ reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 }
 
 
-static ngx_int_t
-reason_identifier(ngx_str_t *name)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < name->len; i++) {
-        u_char  c = name->data[i];
-
-        if (!((c >= 'a' && c <= 'z') || c == '_' || (i > 0 && c >= '0' && c <= '9'))) {
-            return NGX_ERROR;
-        }
-    }
-    return name->len > 0 && name->len < 64 ? NGX_OK : NGX_ERROR;
-}
-
-
 static char *
 reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
@@ -298,7 +238,7 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (conf->function.len) {
         return "is duplicate";
     }
-    if (reason_identifier(&value[1]) != NGX_OK) {
+    if (reason_statement_name_check(&value[1]) != NGX_OK) {
         return "names no function: small letters, digits and underscores";
     }
     conf->function = value[1];
@@ -349,7 +289,7 @@ reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (conf->admit_function.len > 0) {
         return "is duplicate";
     }
-    if (reason_identifier(&value[1]) != NGX_OK) {
+    if (reason_statement_name_check(&value[1]) != NGX_OK) {
         return "names no function";
     }
     conf->admit_function = value[1];
@@ -372,7 +312,7 @@ reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (conf->pieces.len > 0) {
         return "is duplicate";
     }
-    if (reason_identifier(&value[1]) != NGX_OK) {
+    if (reason_statement_name_check(&value[1]) != NGX_OK) {
         return "names no function";
     }
     conf->pieces = value[1];
@@ -403,13 +343,14 @@ reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static char *
 reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
-    ngx_str_t           none = ngx_null_string, *value = cf->args->elts;
-    reason_loc_conf_t  *conf = data;
+    ngx_str_t            none = ngx_null_string, *value = cf->args->elts;
+    reason_loc_conf_t   *conf = data;
+    reason_main_conf_t  *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
 
-    if (reason_identifier(&value[1]) != NGX_OK) {
+    if (reason_statement_name_check(&value[1]) != NGX_OK) {
         return "names no function";
     }
-    conf->await = reason_statement(cf, &value[1], 1, &none);
+    conf->await = reason_statement(cf, main, &value[1], 1, &none);
     return conf->await ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

@@ -61,6 +61,16 @@ static PGconn *connect_within(const char *conninfo, int timeout_ms)
     return connection;
 }
 
+/* What the database warns of, such as a chain that halts. */
+static void log_notice(void *context, const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    (void)context;
+    if (severity && !strcmp(severity, "WARNING"))
+        log_warning("database: %s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+}
+
 /* How a result comes: in one piece, or row by row as they arrive. */
 struct form {
     int format;                 /* libpq's: 0 text, 1 binary */
@@ -143,6 +153,7 @@ bool db_connect(struct db *db)
         return true;
     db_close(db);
     db->connection = connect_within(db->conninfo, db->timeout_ms < CONNECT_MS ? db->timeout_ms : CONNECT_MS);
+    PQsetNoticeReceiver(db->connection, log_notice, NULL);
     if (!db->connection || PQstatus(db->connection) != CONNECTION_OK) {
         bool failed = !db->connection || PQstatus(db->connection) == CONNECTION_BAD;
 

@@ -39,10 +39,4 @@ void sigv4_date(time_t at, char date[17]);
 /* Percent-encodes what is not unreserved (RFC 3986), and / unless it is kept. False when it does not fit. */
 bool sigv4_encode(const char *text, bool keep_slash, char *encoded, size_t size);
 
-/*
- * Credentials from a file (aws_access_key_id = …, aws_secret_access_key = …, aws_session_token = …), read anew each
- * time so that a mounted secret may be replaced; or, without a file, from AWS_ACCESS_KEY_ID and its companions.
- */
-bool sigv4_load_credentials(const char *path, struct sigv4_credentials *credentials);
-
 #endif

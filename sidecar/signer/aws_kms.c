@@ -8,6 +8,7 @@
 #include "signer/remote.h"
 
 #include "base/log.h"
+#include "net/credentials.h"
 #include "net/sigv4.h"
 
 #include <openssl/evp.h>

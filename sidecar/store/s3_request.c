@@ -2,6 +2,7 @@
 #include "store/s3_request.h"
 
 #include "base/log.h"
+#include "net/credentials.h"
 #include "store/xml.h"
 
 #include <sodium.h>

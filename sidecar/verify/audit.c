@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/canonical.h"
 #include "verify.h"
@@ -201,8 +200,12 @@ static void check_hash_and_signature(Audit *audit, Report *report, Tally *tally,
         bad(report, tally, "signature", "has a signature that is not the base64 of 64 bytes");
         return;
     }
+    if (ts > latest_present()) {
+        bad(report, tally, "payload", "says it happened in the future");
+        return;
+    }
     refusal = registry_refusal(audit->registry, member_text(document, event, "signerId"), signature, hash, SHA256_LENGTH,
-                               ts, (int64_t) time(NULL) * 1000000 + 999999);
+                               ts, latest_present());
     if (refusal)
         bad(report, tally, "signature", refusal);
 }

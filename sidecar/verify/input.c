@@ -57,6 +57,8 @@ bool input_read(Input *input, const char *location, ByteBuffer *error)
 
     buffer_init(&input->bytes, NULL, NULL);
     buffer_init(&input->metadata, NULL, NULL);
+    buffer_init(&input->version, NULL, NULL);
+    input->version_asked = false;
     if (input_is_remote(location))
         return input_read_http(input, location, error);
     if (strncmp(location, scheme, sizeof(scheme) - 1) == 0)
@@ -68,4 +70,5 @@ void input_free(Input *input)
 {
     buffer_free(&input->bytes);
     buffer_free(&input->metadata);
+    buffer_free(&input->version);
 }

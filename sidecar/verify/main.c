@@ -70,7 +70,11 @@ static Bytes bytes_of(const char *text)
 
 static void give_up(const char *what, const char *why)
 {
-    fprintf(stderr, "reason-verify: %s%s%s\n", what, why ? ": " : "", why ? why : "");
+    fputs("reason-verify: ", stderr);
+    safe_text_print(stderr, what);
+    fputs(why ? ": " : "", stderr);
+    safe_text_print(stderr, why ? why : "");
+    fputc('\n', stderr);
     exit(VERDICT_UNCHECKED);
 }
 
@@ -81,6 +85,8 @@ static void read_options(Options *options, int argc, char **argv)
     memset(options, 0, sizeof(*options));
     options->registry_path = getenv("REASON_SIGNERS");
     options->type = "auto";
+    /* A name that a shell made of a file would be printed as it is. */
+    opterr = 0;
     while ((option = getopt_long(argc, argv, "r:m:t:qh", long_options, NULL)) != -1) {
         switch (option) {
         case 'r':
@@ -121,7 +127,7 @@ static void read_options(Options *options, int argc, char **argv)
             exit(0);
         default:
             fputs(usage, stderr);
-            exit(VERDICT_UNCHECKED);
+            give_up("no such option, or one without its argument", optopt ? NULL : argv[optind - 1]);
         }
     }
     if (optind == argc)
@@ -146,28 +152,6 @@ static void load_registry(Registry *registry, const Options *options)
     }
     registry->refuse_revoked = options->refuse_revoked;
     input_free(&input);
-}
-
-/* Fills what the options left open; member names as object stores, files and the HTTP API spell them. */
-static void take_claims(Claims *claims, const JsonDocument *document)
-{
-    static const struct {
-        size_t claim;
-        const char *names[4];
-    } members[] = {
-        {offsetof(Claims, snapshot_id), {"snapshot-id", "snapshotId", "id", NULL}},
-        {offsetof(Claims, hash), {"hash", NULL}},
-        {offsetof(Claims, signature), {"signature", NULL}},
-        {offsetof(Claims, signer_id), {"signer-id", "signerId", NULL}},
-        {offsetof(Claims, ts), {"ts", "signedAt", NULL}},
-    };
-
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
-        Bytes *claim = (Bytes *) ((char *) claims + members[i].claim);
-
-        for (const char *const *name = members[i].names; *name && !claim->data; name++)
-            *claim = member_text(document, json_root(document), *name);
-    }
 }
 
 static bool is_envelope(const char *text, size_t length)
@@ -224,7 +208,7 @@ static void check_snapshot(Report *report, const Registry *registry, const Optio
     json_document_init(&document, NULL, NULL);
     if (read_metadata(&metadata, report, options, object, input)) {
         if (json_read(&document, metadata.data, metadata.length, &limits, &error))
-            take_claims(&claims, &document);
+            claims_take(&claims, &document);
         else
             report_add(report, FINDING_UNCHECKED, "metadata", "%s (byte offset %zu)", error.message, error.offset);
     }
@@ -267,6 +251,8 @@ static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *a
     } else
         check_snapshot(&report, registry, options, object, &input);
 
+    if (input.version_asked && input.bytes.length && !input.version.length)
+        report_add(&report, FINDING_NOTE, "object", "the store does not say which version it gave");
     verdict = report_verdict(&report);
     if (options->json) {
         json->length = 0;

@@ -6,6 +6,7 @@
 #include "core/canonical.h"
 #include "core/json_pointer.h"
 #include "core/name_order.h"
+#include "core/snapshot_graph.h"
 #include "verify.h"
 
 /* Members that a digest covers, in canonical order; those that a record may lack are simply not there. */
@@ -17,6 +18,9 @@ static const char *const annotation_members[] = {"author", "createdAt", "divisio
     "payloadHash", "target", "targetDigest", "type", NULL};
 
 static const char *const *const members_of[] = {node_members, edge_members, annotation_members};
+
+/* What may stand beside the members of the record. */
+static const char *const companions[] = {"digest", "erased", "payload", "redacted", "salt", NULL};
 
 void record_digest(uint8_t digest[SHA256_LENGTH], const JsonDocument *document, const JsonNode *object,
                    RecordKind kind)
@@ -92,6 +96,28 @@ static void bad_record(Report *report, Tally *tally, const JsonDocument *documen
     buffer_free(&pointer);
 }
 
+static bool is_among(const char *name, size_t length, const char *const *names)
+{
+    for (; *names; names++) {
+        if (strlen(*names) == length && memcmp(*names, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing stands in a record that neither its digest covers nor belongs beside it. */
+static bool has_known_members(const JsonDocument *document, const JsonNode *record, RecordKind kind)
+{
+    if (record->kind != JSON_OBJECT)
+        return false;
+    for (const JsonNode *name = json_first(document, record); name; name = json_next(document, record, json_value(name))) {
+        if (!is_among(json_string(document, name), name->length, members_of[kind]) &&
+            !is_among(json_string(document, name), name->length, companions))
+            return false;
+    }
+    return true;
+}
+
 /* The digest that edges are to name: the record's own, or the stated one of a record that was redacted. */
 static bool digest_matches(const JsonDocument *document, const JsonNode *record, RecordKind kind, Tally *tally,
                            uint8_t digest[SHA256_LENGTH])
@@ -133,6 +159,17 @@ static void report_redacted(Report *report, const Tally *tally, const char *chec
                    tally->redacted, tally->count);
 }
 
+/* When it was recorded. Not after the document was made: the database's clock may have been set back in between. */
+static void check_time(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record, const char *check)
+{
+    int64_t created_at;
+
+    if (!parse_time(member_text(document, record, "createdAt"), &created_at))
+        bad_record(report, tally, document, record, check, "has a createdAt that is not a time");
+    else if (created_at > latest_present())
+        bad_record(report, tally, document, record, check, "says it was recorded in the future");
+}
+
 /* The digest that an edge or annotation states for a node, against the node itself. */
 static void check_reference(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record,
                             const char *check, const NodeIndex *nodes, const char *id_name, const char *digest_name)
@@ -160,8 +197,21 @@ static bool in_order(const JsonDocument *document, const JsonNode *record, Bytes
     return ascending;
 }
 
-static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index,
-                        bool may_redact)
+/* What every record must be; `digest` becomes its own. */
+static void check_record(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record,
+                         RecordKind kind, const char *check, Bytes *previous, uint8_t digest[SHA256_LENGTH])
+{
+    tally->count++;
+    if (!has_known_members(document, record, kind))
+        bad_record(report, tally, document, record, check, "has a member that no such record has");
+    if (!in_order(document, record, previous))
+        bad_record(report, tally, document, record, check, "is out of order, or there twice");
+    if (!digest_matches(document, record, kind, tally, digest))
+        bad_record(report, tally, document, record, check, "has a digest that its record does not give");
+    check_time(report, tally, document, record, check);
+}
+
+static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index, bool may_redact)
 {
     Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
@@ -169,11 +219,7 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
     for (const JsonNode *n = json_first(document, nodes); n; n = json_next(document, nodes, n)) {
         uint8_t digest[SHA256_LENGTH];
 
-        tally.count++;
-        if (!in_order(document, n, &previous))
-            bad_record(report, &tally, document, n, "nodes", "is out of order, or there twice");
-        if (!digest_matches(document, n, RECORD_NODE, &tally, digest))
-            bad_record(report, &tally, document, n, "nodes", "has a digest that its record does not give");
+        check_record(report, &tally, document, n, RECORD_NODE, "nodes", &previous, digest);
         node_index_add(index, member_text(document, n, "id"), digest);
         check_content(report, &tally, document, n, "nodes");
     }
@@ -185,8 +231,7 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
     report_redacted(report, &tally, "nodes");
 }
 
-static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index,
-                        bool may_redact)
+static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index, bool may_redact)
 {
     Tally tally = {.may_redact = may_redact};
     Bytes previous = {NULL, 0};
@@ -194,11 +239,7 @@ static void check_edges(Report *report, const JsonDocument *document, const Json
     for (const JsonNode *e = json_first(document, edges); e; e = json_next(document, edges, e)) {
         uint8_t digest[SHA256_LENGTH];
 
-        tally.count++;
-        if (!in_order(document, e, &previous))
-            bad_record(report, &tally, document, e, "edges", "is out of order, or there twice");
-        if (!digest_matches(document, e, RECORD_EDGE, &tally, digest))
-            bad_record(report, &tally, document, e, "edges", "has a digest that its record does not give");
+        check_record(report, &tally, document, e, RECORD_EDGE, "edges", &previous, digest);
         check_reference(report, &tally, document, e, "edges", index, "from", "fromDigest");
         check_reference(report, &tally, document, e, "edges", index, "to", "toDigest");
     }
@@ -215,13 +256,12 @@ static void check_annotations(Report *report, const JsonDocument *document, cons
                               const NodeIndex *index, bool may_redact)
 {
     Tally tally = {.may_redact = may_redact};
+    Bytes previous = {NULL, 0};
 
     for (const JsonNode *a = json_first(document, annotations); a; a = json_next(document, annotations, a)) {
         uint8_t digest[SHA256_LENGTH];
 
-        tally.count++;
-        if (!digest_matches(document, a, RECORD_ANNOTATION, &tally, digest))
-            bad_record(report, &tally, document, a, "annotations", "has a digest that its record does not give");
+        check_record(report, &tally, document, a, RECORD_ANNOTATION, "annotations", &previous, digest);
         check_reference(report, &tally, document, a, "annotations", index, "target", "targetDigest");
         check_content(report, &tally, document, a, "annotations");
     }
@@ -234,27 +274,25 @@ static void check_annotations(Report *report, const JsonDocument *document, cons
     report_redacted(report, &tally, "annotations");
 }
 
-static void check_roots(Report *report, const JsonDocument *document, const JsonNode *root_ids, const NodeIndex *index)
+/* That the records are the graph which the document says they are; see core/snapshot_graph.h. */
+static void check_graph(Report *report, const JsonDocument *document, const JsonNode *nodes, const JsonNode *edges,
+                        const JsonNode *annotations)
 {
-    size_t missing = 0;
-    size_t unsorted = 0;
-    Bytes previous = {NULL, 0};
+    SnapshotGraph graph;
 
-    for (const JsonNode *r = json_first(document, root_ids); r; r = json_next(document, root_ids, r)) {
-        Bytes id = {json_string(document, r), r->length};
-
-        if (r->kind != JSON_STRING) {
-            missing++;
-            continue;
-        }
-        missing += !node_index_find(index, id);
-        unsorted += previous.data &&
-                    canonical_compare_names(previous.data, previous.length, id.data, id.length) >= 0;
-        previous = id;
-    }
-    if (missing || unsorted)
-        report_add(report, FINDING_BAD, "roots", "%zu of %u root nodes are not among the nodes, %zu not in order",
-                   missing, root_ids->length, unsorted);
+    snapshot_graph_init(&graph, NULL, NULL);
+    snapshot_graph_header(&graph, document, json_root(document));
+    for (const JsonNode *n = json_first(document, nodes); n; n = json_next(document, nodes, n))
+        snapshot_graph_node(&graph, document, n);
+    for (const JsonNode *e = json_first(document, edges); e; e = json_next(document, edges, e))
+        snapshot_graph_edge(&graph, document, e);
+    for (const JsonNode *a = annotations ? json_first(document, annotations) : NULL; a; a = json_next(document, annotations, a))
+        snapshot_graph_annotation(&graph, document, a);
+    if (snapshot_graph_check(&graph, NULL))
+        report_add(report, FINDING_OK, "graph", "every node is led to from a root, every edge ends inside");
+    else
+        report_add(report, FINDING_BAD, graph.part, "%s", graph.fault);
+    snapshot_graph_free(&graph);
 }
 
 /* Where the walk stopped for its depth: nodes of the snapshot, in order. */
@@ -282,7 +320,7 @@ static void check_frontier(Report *report, const JsonDocument *document, const J
                    frontier->length);
 }
 
-void verify_records(Report *report, const JsonDocument *document, const JsonNode *payload, const JsonNode *root_ids)
+void verify_records(Report *report, const JsonDocument *document, const JsonNode *payload)
 {
     const JsonNode *nodes = json_member_literal(document, payload, "nodes");
     const JsonNode *edges = json_member_literal(document, payload, "edges");
@@ -302,7 +340,7 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
     check_edges(report, document, edges, index, may_redact);
     if (annotations)
         check_annotations(report, document, annotations, index, may_redact);
-    check_roots(report, document, root_ids, index);
+    check_graph(report, document, nodes, edges, annotations);
     if (frontier)
         check_frontier(report, document, frontier, index);
     node_index_free(index);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "verify.h"
 
@@ -32,12 +31,12 @@ static bool read_public_key(Bytes text, uint8_t key[PUBLIC_KEY_LENGTH])
     return true;
 }
 
-/* A member that is a time, or null, or not there. */
-static bool read_time(const JsonDocument *document, const JsonNode *object, const char *name, int64_t *time)
+/* A member that is a time; `open` if it is null or not there. */
+static bool read_time(const JsonDocument *document, const JsonNode *object, const char *name, int64_t open, int64_t *time)
 {
     const JsonNode *value = json_member(document, object, name, strlen(name));
 
-    *time = TIME_NONE;
+    *time = open;
     if (!value || value->kind == JSON_NULL)
         return true;
     return parse_time(member_text(document, object, name), time);
@@ -63,9 +62,9 @@ static bool fail(ByteBuffer *error, const char *what)
 static bool read_signer(Signer *signer, const JsonDocument *document, const JsonNode *object, ByteBuffer *error)
 {
     Bytes id = member_text(document, object, "signerId");
-    int64_t revoked_at;
+    KeyTimes *times = &signer->times;
 
-    if (!id.data)
+    if (!id.length)
         return fail(error, "a signer has no signerId");
     if (!is_text(member_text(document, object, "algorithm"), "ed25519"))
         return fail(error, "a signer's algorithm is not ed25519");
@@ -74,14 +73,48 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
     signer->status = known_status(member_text(document, object, "status"));
     if (!signer->status)
         return fail(error, "a signer's status is none of active, retired, revoked");
-    if (!read_time(document, object, "validFrom", &signer->valid_from) ||
-        !read_time(document, object, "validTo", &signer->valid_to) ||
-        !read_time(document, object, "revokedAt", &revoked_at))
-        return fail(error, "a signer's validFrom or validTo is not a time");
-    if (revoked_at != TIME_NONE && (signer->valid_to == TIME_NONE || revoked_at < signer->valid_to))
-        signer->valid_to = revoked_at;
+    times->revoked = strcmp(signer->status, "revoked") == 0;
+    if (!read_time(document, object, "validFrom", KEY_TIME_BEGIN, &times->valid_from) ||
+        !read_time(document, object, "validTo", KEY_TIME_END, &times->valid_to) ||
+        !read_time(document, object, "revokedAt", KEY_TIME_END, &times->revoked_at))
+        return fail(error, "a signer's validFrom, validTo or revokedAt is not a time");
+    if (times->revoked_at != KEY_TIME_END && !times->revoked)
+        return fail(error, "a signer has a time of revocation, and is not revoked");
+    /* A key may be revoked as of before it became valid: then nothing that it signed counts. */
+    if (times->valid_to < times->valid_from && !times->revoked)
+        return fail(error, "a signer's validTo lies before its validFrom");
+    /* In a registry, validTo of a revoked key is when its signatures ceased to count. */
+    if (times->revoked && times->valid_to < times->revoked_at)
+        times->revoked_at = times->valid_to;
+    if (times->revoked_at == KEY_TIME_END)
+        times->revoked_at = KEY_TIME_BEGIN;
     signer->id = strndup(id.data, id.length);
     return signer->id != NULL || fail(error, "out of memory");
+}
+
+/*
+ * An id stands for one key. A key that is revoked under one id counts under no other; which of two entries
+ * would be meant, nobody can say.
+ */
+static bool agrees_with_others(const Registry *registry, const Signer *signer, ByteBuffer *error)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        const Signer *other = &registry->signers[i];
+        bool same_key = memcmp(other->public_key, signer->public_key, PUBLIC_KEY_LENGTH) == 0;
+
+        if (strcmp(other->id, signer->id) != 0 &&
+            !(same_key && other->times.revoked != signer->times.revoked))
+            continue;
+        buffer_append_literal(error, "there are two entries of ");
+        if (strcmp(other->id, signer->id) != 0) {
+            buffer_append_literal(error, "one key, of which one is revoked: ");
+            buffer_append(error, other->id, strlen(other->id));
+            buffer_append_literal(error, " and ");
+        }
+        buffer_append(error, signer->id, strlen(signer->id));
+        return false;
+    }
+    return true;
 }
 
 bool registry_read(Registry *registry, const char *text, size_t length, ByteBuffer *error)
@@ -113,8 +146,10 @@ bool registry_read(Registry *registry, const char *text, size_t length, ByteBuff
     }
     if (good) {
         for (const JsonNode *s = json_first(&document, signers); s && good; s = json_next(&document, signers, s)) {
-            good = read_signer(&registry->signers[registry->count], &document, s, error);
-            registry->count += good;
+            Signer *signer = &registry->signers[registry->count];
+
+            good = read_signer(signer, &document, s, error) && agrees_with_others(registry, signer, error);
+            registry->count += signer->id != NULL;
         }
     }
     json_document_free(&document);
@@ -137,20 +172,23 @@ const Signer *registry_find(const Registry *registry, Bytes signer_id)
     return NULL;
 }
 
-/*
- * Whether the signature can have been made while the key was good. All that is known is that
- * it was made between two times; nobody vouches for the exact one. For a revoked key validTo is
- * when its signatures ceased to count.
- */
-static const char *window_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
+/* What is wrong with when the signature was made, or NULL; see core/key_validity.h. */
+static const char *validity_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
 {
-    if (strcmp(signer->status, "revoked") == 0 && (registry->refuse_revoked || signer->valid_to == TIME_NONE))
-        return "the signer's key is revoked";
-    if (signer->valid_to != TIME_NONE && earliest > signer->valid_to)
-        return strcmp(signer->status, "revoked") == 0 ? "the signer's key was revoked before it signed"
-                                                      : "the signer's key was no longer valid";
-    if (signer->valid_from != TIME_NONE && latest < signer->valid_from)
+    bool vouched = !registry->refuse_revoked;
+
+    switch (key_validity(&signer->times, earliest, vouched || !signer->times.revoked ? latest : KEY_TIME_END, vouched)) {
+    case KEY_REVOKED:
+        return signer->times.revoked_at == KEY_TIME_BEGIN || registry->refuse_revoked ? "the signer's key is revoked"
+                                                                                     : "the signer's key was revoked before it signed";
+    case KEY_NO_LONGER_VALID:
+        return "the signer's key was no longer valid";
+    case KEY_NOT_VALID_YET:
         return "the signer's key was not valid yet";
+    case KEY_COUNTS:
+    case KEY_COUNTED_THEN:
+        break;
+    }
     return NULL;
 }
 
@@ -163,7 +201,7 @@ const char *registry_refusal(const Registry *registry, Bytes signer_id, const ui
         return "the signer is not in the registry";
     if (!ed25519_verify(signature, message, size, signer->public_key))
         return "the signature is not the signer's over these bytes";
-    return window_refusal(registry, signer, earliest, latest);
+    return validity_refusal(registry, signer, earliest, latest);
 }
 
 bool registry_check(const Registry *registry, Report *report, Bytes signer_id, const uint8_t *signature,
@@ -185,12 +223,12 @@ bool registry_check(const Registry *registry, Report *report, Bytes signer_id, c
         return false;
     }
     report_add(report, FINDING_OK, "signature", "Ed25519 by %s over the hash", signer->id);
-    refusal = window_refusal(registry, signer, earliest, latest);
+    refusal = validity_refusal(registry, signer, earliest, latest);
     if (refusal) {
         report_add(report, FINDING_BAD, "signer", "%s (%s)", refusal, signer->id);
         return false;
     }
-    if (strcmp(signer->status, "revoked") == 0)
+    if (signer->times.revoked)
         report_add(report, FINDING_NOTE, "signer", "%s was valid at the time stated, and has been revoked since", signer->id);
     else
         report_add(report, FINDING_OK, "signer", "%s is %s in the registry, and was valid", signer->id, signer->status);

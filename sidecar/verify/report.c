@@ -68,26 +68,13 @@ Verdict report_verdict(const Report *report)
 static const char *const verdict_words[] = {"verified", "refused", "could not be checked"};
 static const char *const verdict_names[] = {"verified", "refused", "unchecked"};
 
-/* Text from outside must not steer the terminal. */
-static void print_safely(const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char) *text;
-
-        if (c < 0x20 || c == 0x7F)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-}
-
 void report_print(const Report *report, bool quiet)
 {
     static const char *const marks[] = {"ok", "note", "WRONG", "unchecked"};
     Verdict verdict = report_verdict(report);
 
     if (!quiet) {
-        print_safely(report->name);
+        safe_text_print(stdout, report->name);
         printf(" (%s)\n", report->kind);
     }
     for (size_t i = 0; i < report->count; i++) {
@@ -96,17 +83,17 @@ void report_print(const Report *report, bool quiet)
         if (quiet && finding->kind != FINDING_BAD && finding->kind != FINDING_UNCHECKED)
             continue;
         printf("  %-9s  %-12s  ", marks[finding->kind], finding->check);
-        print_safely(finding->text);
+        safe_text_print(stdout, finding->text);
         putchar('\n');
     }
     printf("%s: ", verdict_words[verdict]);
-    print_safely(report->name);
+    safe_text_print(stdout, report->name);
     putchar('\n');
 }
 
 static void write_text(ByteBuffer *out, const char *text)
 {
-    canonical_write_string(out, text, strlen(text));
+    safe_text_for_machine(out, text, strlen(text));
 }
 
 void report_write_json(ByteBuffer *out, const Report *report)

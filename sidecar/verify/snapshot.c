@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/canonical.h"
 #include "verify.h"
@@ -12,12 +11,25 @@
 /* As deep as the database itself reads canonical JSON by default. */
 static const JsonLimits document_limits = {.max_depth = 1000};
 
-/* Clocks of two machines may differ by so much (microseconds). */
-#define CLOCK_TOLERANCE INT64_C(1000000)
-
-static int64_t now(void)
+void claims_take(Claims *claims, const JsonDocument *metadata)
 {
-    return (int64_t) time(NULL) * 1000000 + 999999;
+    static const struct {
+        size_t claim;
+        const char *names[4];
+    } members[] = {
+        {offsetof(Claims, snapshot_id), {"snapshot-id", "snapshotId", "id", NULL}},
+        {offsetof(Claims, hash), {"hash", NULL}},
+        {offsetof(Claims, signature), {"signature", NULL}},
+        {offsetof(Claims, signer_id), {"signer-id", "signerId", NULL}},
+        {offsetof(Claims, ts), {"ts", "signedAt", NULL}},
+    };
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        Bytes *claim = (Bytes *) ((char *) claims + members[i].claim);
+
+        for (const char *const *name = members[i].names; *name && !claim->data; name++)
+            *claim = member_text(metadata, json_root(metadata), *name);
+    }
 }
 
 static bool read_document(Report *report, JsonDocument *document, const char *text, size_t length)
@@ -77,7 +89,7 @@ static void check_form(Report *report, const JsonDocument *document, const JsonN
         report_add(report, FINDING_BAD, "document", "lacks members that every snapshot has");
         return;
     }
-    verify_records(report, document, payload, root_ids);
+    verify_records(report, document, payload);
 }
 
 /* When it can have been signed: from the document's own time to the one claimed, or to now. */
@@ -86,19 +98,25 @@ static void signing_times(Report *report, const JsonDocument *document, Bytes ts
     Bytes created_at = member_text(document, json_root(document), "created_at");
     int64_t signed_at;
 
-    *latest = now();
+    *latest = latest_present();
     if (!parse_time(created_at, earliest)) {
         report_add(report, FINDING_BAD, "document", "created_at is not a time");
         *earliest = *latest;
         return;
     }
+    if (*earliest > *latest)
+        report_add(report, FINDING_BAD, "document", "says it was made at %.*s, which is in the future",
+                   (int) created_at.length, created_at.data);
     if (!ts.data)
         return;
     if (!parse_time(ts, &signed_at)) {
         report_add(report, FINDING_BAD, "metadata", "ts is not a time");
         return;
     }
-    if (signed_at < *earliest - CLOCK_TOLERANCE)
+    if (signed_at > *latest)
+        report_add(report, FINDING_BAD, "metadata", "says it was signed at %.*s, which is in the future", (int) ts.length,
+                   ts.data);
+    else if (signed_at < *earliest - CLOCK_TOLERANCE)
         report_add(report, FINDING_BAD, "metadata", "says it was signed at %.*s, before it was made at %.*s",
                    (int) ts.length, ts.data, (int) created_at.length, created_at.data);
     else if (signed_at > *earliest)

@@ -3,6 +3,7 @@
  */
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 #include "verify.h"
 
@@ -35,10 +36,23 @@ static bool digits(const char **p, const char *end, int count, unsigned *value)
 
 static bool literal(const char **p, const char *end, const char *allowed)
 {
-    if (*p == end || !strchr(allowed, **p))
+    if (*p == end || **p == '\0' || !strchr(allowed, **p))
         return false;
     (*p)++;
     return true;
+}
+
+static unsigned days_in_month(unsigned year, unsigned month)
+{
+    static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return days[month - 1] + (month == 2 && leap);
+}
+
+int64_t latest_present(void)
+{
+    return (int64_t) time(NULL) * 1000000 + 999999 + CLOCK_TOLERANCE;
 }
 
 bool parse_time(Bytes text, int64_t *time)
@@ -48,13 +62,14 @@ bool parse_time(Bytes text, int64_t *time)
     unsigned year, month, day, hour, minute, second;
     unsigned micro = 0;
     int64_t offset = 0;
+    int64_t seconds;
 
     if (!digits(&p, end, 4, &year) || !literal(&p, end, "-") || !digits(&p, end, 2, &month) ||
         !literal(&p, end, "-") || !digits(&p, end, 2, &day) || !literal(&p, end, "Tt ") ||
         !digits(&p, end, 2, &hour) || !literal(&p, end, ":") || !digits(&p, end, 2, &minute) ||
         !literal(&p, end, ":") || !digits(&p, end, 2, &second))
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
         return false;
     if (p < end && *p == '.') {
         unsigned scale = 100000;
@@ -74,13 +89,18 @@ bool parse_time(Bytes text, int64_t *time)
             return false;
         if (p < end && (!literal(&p, end, ":") || !digits(&p, end, 2, &minutes)))
             return false;
+        if (hours > 23 || minutes > 59)
+            return false;
         offset = sign * (int64_t) (hours * 60 + minutes) * 60;
     } else if (!literal(&p, end, "Zz"))
         return false;
     if (p != end)
         return false;
-    *time = ((days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) - offset) * 1000000 +
-            micro;
+    seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    /* A leap second is the last of a day in UTC. */
+    if (second == 60 && seconds % 86400 != 0)
+        return false;
+    *time = seconds * 1000000 + micro;
     return true;
 }
 

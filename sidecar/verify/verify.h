@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/buffer.h"
 #include "core/json_reader.h"
+#include "core/key_validity.h"
 #include "core/sha256.h"
 
 /* Exit status of the program; a worse one wins when several objects are checked. */
@@ -50,20 +52,31 @@ void report_add(Report *report, FindingKind kind, const char *check, const char 
     __attribute__((format(printf, 4, 5)));
 Verdict report_verdict(const Report *report);
 void report_print(const Report *report, bool quiet);
-/* One object of canonical JSON. */
+/* One object of JSON in valid UTF-8, whatever the texts in it are. */
 void report_write_json(ByteBuffer *out, const Report *report);
 
-/* ---------------------------------------------------------------- bytes and times */
+/* ---------------------------------------------------------------- printing */
 
-#define TIME_NONE INT64_MIN
+/* Appends what a terminal may be given: what would steer it, cannot be seen or is not UTF-8 becomes an escape. */
+void safe_text_for_person(ByteBuffer *out, const char *text, size_t length);
+/* The same as a string of JSON, quoted; a byte that is not UTF-8 becomes U+FFFD. */
+void safe_text_for_machine(ByteBuffer *out, const char *text, size_t length);
+/* For a person. */
+void safe_text_print(FILE *file, const char *text);
+
+/* ---------------------------------------------------------------- bytes and times */
 
 typedef struct {
     const char *data;
     size_t length;
 } Bytes;
 
-/* RFC 3339 in microseconds since 1970; false if it is not a time in UTC or with an offset. */
+/* RFC 3339 in microseconds since 1970; false if it is not a time in UTC or with an offset, or of no day of the calendar. */
 bool parse_time(Bytes text, int64_t *time);
+/* The latest time that cannot be called the future: the clock's, and some tolerance for another machine's. */
+int64_t latest_present(void);
+/* Clocks of two machines may differ by so much (microseconds). */
+#define CLOCK_TOLERANCE INT64_C(1000000)
 /* Base64 of exactly `size` bytes. */
 bool decode_base64(Bytes text, uint8_t *out, size_t size);
 /* Hexadecimal of exactly `size` bytes. */
@@ -82,8 +95,7 @@ typedef struct {
     char *id;
     const char *status; /* "active", "retired", "revoked" */
     uint8_t public_key[PUBLIC_KEY_LENGTH];
-    int64_t valid_from; /* TIME_NONE: since ever */
-    int64_t valid_to;   /* TIME_NONE: open */
+    KeyTimes times;
 } Signer;
 
 typedef struct {
@@ -99,7 +111,8 @@ void registry_free(Registry *registry);
 /*
  * Checks an Ed25519 signature over `size` bytes, and that the signer was entitled to make it
  * between the times `earliest` (when what is signed came to be) and `latest` (when the
- * signature is known to have been there). Adds findings; true when all is well.
+ * signature is known to have been there). That the times stated are true is believed, unless
+ * the registry is to refuse revoked keys. Adds findings; true when all is well.
  */
 bool registry_check(const Registry *registry, Report *report, Bytes signer_id, const uint8_t *signature,
                     const uint8_t *message, size_t size, int64_t earliest, int64_t latest);
@@ -120,6 +133,9 @@ typedef struct {
     ByteBuffer bytes;
     /* Object metadata that came with it (S3), as text of a JSON object; empty if none. */
     ByteBuffer metadata;
+    /* The version of the object that was asked for, if one was, and the one that the store says it gave. */
+    bool version_asked;
+    ByteBuffer version;
 } Input;
 
 /* False, with the reason in `error`. */
@@ -139,6 +155,9 @@ typedef struct {
     Bytes signer_id;
     Bytes ts; /* when it was signed */
 } Claims;
+
+/* Fills claims that are open yet from metadata, with the names that object stores, files and the HTTP API use. */
+void claims_take(Claims *claims, const JsonDocument *metadata);
 
 void verify_snapshot(Report *report, const Registry *registry, const char *text, size_t length, const Claims *claims);
 void verify_envelope(Report *report, const Registry *registry, const char *text, size_t length);
@@ -164,7 +183,7 @@ bool node_index_add(NodeIndex *index, Bytes id, const uint8_t digest[SHA256_LENG
 const uint8_t *node_index_find(const NodeIndex *index, Bytes id);
 
 /* The parts of a snapshot's payload. */
-void verify_records(Report *report, const JsonDocument *document, const JsonNode *payload, const JsonNode *root_ids);
+void verify_records(Report *report, const JsonDocument *document, const JsonNode *payload);
 
 /* SHA-256(salt || canonical(payload)) against the record's payloadHash; false if they differ or the salt is no salt. */
 bool content_matches(const JsonDocument *document, const JsonNode *salt, const JsonNode *payload, Bytes payload_hash);

@@ -25,7 +25,7 @@ AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     q jsonb := reason.http_query(query, ARRAY['direction', 'depth', 'limit', 'cursor', 'types', 'edgeTypes', 'minWeight',
-                                              'minConfidence', 'asOf', 'division']);
+                                              'minConfidence', 'asOf', 'asOfSeq', 'division']);
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'),
@@ -38,6 +38,7 @@ BEGIN
         min_weight => reason.http_number(q ->> 'minWeight', 'minWeight'),
         min_confidence => reason.http_number(q ->> 'minConfidence', 'minConfidence'),
         as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'),
         redact => NOT caller.pii,
         divisions => caller.divisions,
         quarantined => reason.client_may(caller, 'inspect'),
@@ -52,7 +53,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,division}');
+    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.ordered_trace_json(
         node => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
@@ -60,7 +61,8 @@ BEGIN
         depth => reason.http_integer(q ->> 'depth', 'depth', 0, 10000),
         "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         cursor => q ->> 'cursor',
-        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'));
+        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
 END
 $$;
 
@@ -71,7 +73,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,division}');
+    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.reason_json(
         node => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
@@ -79,7 +81,8 @@ BEGIN
         depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10),
         "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         cursor => q ->> 'cursor',
-        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'));
+        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
 END
 $$;
 
@@ -90,7 +93,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,division}');
+    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.explain_json(
         node => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
@@ -98,6 +101,7 @@ BEGIN
         depth => reason.http_integer(q ->> 'depth', 'depth', 0, 10000),
         "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
         cursor => q ->> 'cursor',
-        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'));
+        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
 END
 $$;

@@ -76,6 +76,18 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION reason.http_seq(value text, name text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF value !~ '^[0-9]{1,18}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s must be the number of an event in its chain', name);
+    END IF;
+    RETURN value::bigint;
+END
+$$;
+
 CREATE FUNCTION reason.http_number(value text, name text) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp

@@ -252,12 +252,13 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,division}');
+    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted text := coalesce(q ->> 'format', 'json');
     wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
     depth_wanted integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000);
     page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
     until timestamptz := reason.http_timestamp(q ->> 'asOf', 'asOf');
+    until_seq bigint := reason.http_seq(q ->> 'asOfSeq', 'asOfSeq');
     plain CONSTANT text := E'Content-Type: text/plain; charset=utf-8\n';
     frozen reason.snapshot;
 BEGIN
@@ -267,9 +268,9 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions
                  AND (NOT q ? 'division' OR s.division = q ->> 'division')) THEN
-        IF q ?| '{depth,asOf}' OR format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
+        IF q ?| '{depth,asOf,asOfSeq}' OR format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is exported as it was frozen and signed, whole',
-                HINT = 'Of the parameters depth, limit, cursor and asOf a snapshot takes limit and cursor, with format=human.';
+                HINT = 'Of the parameters depth, limit, cursor, asOf and asOfSeq a snapshot takes limit and cursor, with format=human.';
         END IF;
         frozen := reason.http_snapshot(caller, $6, true, q ->> 'division');
         IF format_wanted = 'human' THEN
@@ -281,11 +282,11 @@ BEGIN
     ELSIF format_wanted = 'human' THEN
         RETURN NEXT (200, plain, reason.trace_human(
             node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
-            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until))::reason.http_response;
+            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq))::reason.http_response;
     ELSE
         -- Its text is canonical.
         RETURN NEXT (200, NULL, reason.trace_json(
-            node => wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until,
+            node => wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq,
             redact => NOT caller.pii, divisions => caller.divisions, quarantined => reason.client_may(caller, 'inspect'),
             division => q ->> 'division'))::reason.http_response;
     END IF;

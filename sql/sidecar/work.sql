@@ -88,6 +88,8 @@ COMMENT ON FUNCTION reason.snapshot_attempts(uuid) IS 'How often a snapshot was 
 CREATE FUNCTION reason.audit_lag() RETURNS interval
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+SET jit = off
 AS $$
     WITH RECURSIVE chain AS (
         (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
@@ -96,18 +98,20 @@ AS $$
         FROM chain c WHERE c.division IS NOT NULL
     )
     SELECT greatest(interval '0',
-        -- The oldest event without a place: the numbers up to decided_no have theirs.
+        -- The oldest event without a place. OFFSET 0: seals are looked up one by one, not all joined.
         (SELECT clock_timestamp() - e.ts FROM reason.audit_event e
-         WHERE e.no > (SELECT decided_no FROM reason.sealer_state)
-           AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
+         WHERE e.no > (SELECT reason.sealed_no())
+           AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division OFFSET 0)
+           AND NOT EXISTS (SELECT FROM reason.halted_chain h WHERE h.division = e.division)
          ORDER BY e.no LIMIT 1),
         -- The first seal of each chain without a signature: signatures have no gaps.
         (SELECT max(clock_timestamp() - s.created_at)
-         FROM chain c
-         JOIN reason.audit_seal s ON s.division = c.division
-          AND s.seq = 1 + coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1), -1)))
+         FROM (SELECT c.division, 1 + coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division
+                                                ORDER BY g.seq DESC LIMIT 1), -1) AS seq
+               FROM chain c OFFSET 0) u,
+              LATERAL (SELECT a.created_at FROM reason.audit_seal a WHERE a.division = u.division AND a.seq = u.seq OFFSET 0) s))
 $$;
-COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet.';
+COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet. A chain that has halted does not count: it waits for somebody, and the others do not wait for it.';
 
 CREATE FUNCTION reason.leader_report(duty text) RETURNS text
 LANGUAGE sql STABLE
@@ -120,7 +124,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.leader_report(text) IS 'The signer of the sidecar that leads the duty, if that has reported lately that it can sign and store; NULL otherwise, whatever others report.';
 
-CREATE FUNCTION reason.readiness(OUT ok boolean, OUT signer text, OUT object_store text, OUT audit_lag_s double precision)
+CREATE FUNCTION reason.readiness(OUT ok boolean, OUT signer text, OUT object_store text, OUT audit_lag_s double precision, OUT halted_chains bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -137,10 +141,12 @@ BEGIN
         WHEN EXISTS (SELECT FROM reason.snapshot s WHERE s.status IN ('pending', 'signed') AND s.attempts > 2) THEN 'failing'
         ELSE 'up' END;
     audit_lag_s := extract(epoch FROM reason.audit_lag());
+    -- Told, and no reason to turn everybody away: the other divisions are sealed.
+    halted_chains := (SELECT count(*) FROM reason.halted_chain);
     ok := signer = 'up' AND object_store = 'up' AND audit_lag_s < 60;
 END
 $$;
-COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute.';
+COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute. halted_chains: divisions whose sealing has halted, which the view parked names.';
 
 CREATE FUNCTION reason.signed_chains() RETURNS TABLE (division text, head_seq bigint)
 LANGUAGE sql STABLE
@@ -410,8 +416,9 @@ AS $$
     FROM (
         SELECT 'seal', count(*), min(q.ts)
         FROM (SELECT e.ts FROM reason.audit_event e
-              WHERE e.no > (SELECT s.decided_no FROM reason.sealer_state s)
-                AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division)
+              WHERE e.no > (SELECT reason.sealed_no())
+                AND NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = e.no AND s.division = e.division OFFSET 0)
+                AND NOT EXISTS (SELECT FROM reason.halted_chain h WHERE h.division = e.division)
               UNION ALL
               SELECT s.created_at FROM reason.unsigned_seals(100000) u
               JOIN reason.audit_seal s ON s.division = u.division AND s.seq = u.seq) q

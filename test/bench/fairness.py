@@ -15,11 +15,8 @@ import time
 import urllib.request
 import uuid
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "demo"))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-
-from client import Client, Refused  # noqa: E402  pylint: disable=wrong-import-position
-from conftest import read_env  # noqa: E402  pylint: disable=wrong-import-position
+from client import Client, Refused
+from stack import read_env
 
 RUN, SECONDS = pathlib.Path(sys.argv[1]), float(sys.argv[2])
 ENV = read_env(RUN / "env")

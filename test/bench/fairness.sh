@@ -14,4 +14,4 @@ finish() {
 }
 trap finish EXIT
 "$root/test/stack/up.sh"
-/usr/bin/python3 "$root/test/bench/fairness.py" "$RUN_DIR" "${1:-8}"
+PYTHONPATH=$root/test/lib /usr/bin/python3 "$root/test/bench/fairness.py" "$RUN_DIR" "${1:-8}"

@@ -14,9 +14,10 @@ import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sidecar"))
-
-import conftest  # noqa: E402  pylint: disable=wrong-import-position
+from database import Database, SIGNER_ID
+from postgres import server as new_server
+from reason_sidecar import Sidecar
+from wait import wait_for
 
 EVENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 TENTHS, BATCH, TOPIC = 10, 5000, "audit-events"
@@ -58,7 +59,7 @@ def measure(database, sidecar, emits):
             database.nodes(BATCH)
         database.settled(3600)
         head = database.value("SELECT head_seq + 1 FROM reason.signed_chains() WHERE division = 'default'")
-        conftest.wait_for(lambda: archived(database) == head and (not emits or emitted(database) == head), 3600, "archiving and emitting")
+        wait_for(lambda: archived(database) == head and (not emits or emitted(database) == head), 3600, "archiving and emitting")
         resident, anonymous = memory_mb(sidecar.process)
         own.append(anonymous)
         print(f"{EVENTS // TENTHS * tenth:>9} {resident:>12.1f} {anonymous:>8.1f} {EVENTS / TENTHS / (time.monotonic() - began):>9.0f}", flush=True)
@@ -69,7 +70,7 @@ def measure(database, sidecar, emits):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, new_server("max_connections = 60") as server:
         directory = pathlib.Path(name)
         key = directory / "key.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
@@ -78,16 +79,15 @@ def main():
         for store in ("store", "archive"):
             (directory / store).mkdir()
         broker = make_broker(directory / "kafka")
-        server = conftest.Server()
-        database = conftest.Database(server, "bench", public)
+        database = Database(server, "bench", public)
         settings = {
             "database": {"conninfo": server.conninfo("bench", "sidecar")},
-            "signer": {"id": conftest.SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"},
+            "signer": {"id": SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"},
             "archive": {"url": f"file://{directory}/archive", "interval_s": 1},
             "sidecar": {"log_level": "warning"}}
         if broker:
             settings["kafka"] = {"brokers": broker.address, "topic": TOPIC}
-        sidecar = conftest.Sidecar(directory, settings).start()
+        sidecar = Sidecar(directory, settings).start()
         try:
             flat = measure(database, sidecar, broker is not None)
         finally:
@@ -95,8 +95,6 @@ def main():
             if broker:
                 broker.kill()
             database.connection.close()
-            server.stop("immediate")
-            subprocess.run(["rm", "-rf", server.directory], check=True)
     sys.exit(0 if flat else 1)
 
 

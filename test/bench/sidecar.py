@@ -9,7 +9,8 @@ Rounds in turn, and of each the ratio, so that what else the machine does falls 
     ringing    the sidecar is stopped in its sleep: every commit notifies
 
 Before that, how long an idle sidecar takes from commit to signature (to be below 50 ms), and from asking for a small snapshot to
-its completion in a directory (below 100 ms).
+its completion in a directory (below 100 ms). Then the former once more while a transaction is open that began UNDECIDED numbers
+ago, as a ratio: it is to be about 1.
 
 Of attached, the processor time that the sidecar and its sessions take for an event, and how many events a turn of the sealer has:
 these say more than rates on a machine that does other things.
@@ -28,13 +29,16 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sidecar"))
-
-import conftest  # noqa: E402  pylint: disable=wrong-import-position
+from database import Database, SIGNER_ID
+from paths import PG_BIN
+from postgres import server as new_server
+from reason_sidecar import Sidecar
+from wait import wait_for
 
 SECONDS, ROUNDS = (int(argument) for argument in (sys.argv[1:] + ["4", "5"][len(sys.argv) - 1:])[:2])
 CLIENTS = [int(argument) for argument in sys.argv[3:]] or [8, 32]
 LATENCIES = 50
+UNDECIDED = 100000
 SCRIPT = "SELECT reason.add_node('observation', '{\"text\": \"it rains\"}', 'bench');\n"
 DOORBELL = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted"
 WAYS = ("alone", "polling", "attached", "ringing")
@@ -62,8 +66,27 @@ def print_latencies(database):
         print(f"Idle, {what}: median {statistics.median(times):.1f} ms, 9 of 10 within {times[len(times) * 9 // 10]:.1f} ms, of {LATENCIES}", flush=True)
 
 
+def print_undecided(database):
+    """Any login can leave a transaction open, which keeps what was written since from being decided."""
+    def is_signed(node):
+        return database.value("SELECT EXISTS (SELECT FROM reason.node n JOIN reason.audit_seal s ON s.event_no = n.no JOIN reason.audit_signature g"
+                              " ON g.division = s.division AND g.seq = s.seq WHERE n.id = %s)", node)
+
+    database.settled()
+    before = milliseconds(database.node, is_signed)
+    with database.connect() as holder, holder.transaction():
+        holder.execute("SELECT pg_current_xact_id()")
+        with database.connect() as writer:
+            for _ in range(10):
+                writer.execute("SELECT count(reason.add_node('observation', '1', 'bench')) FROM generate_series(1, %s)", [UNDECIDED // 10])
+        database.settled(300)
+        during = milliseconds(database.node, is_signed)
+    print(f"With {UNDECIDED} numbers undecided, commit to signature: median {statistics.median(during):.1f} ms,"
+          f" {statistics.median(during) / statistics.median(before):.2f} of without", flush=True)
+
+
 def writes_a_second(database, script, clients):
-    program = conftest.PG_BIN / "pgbench"
+    program = PG_BIN / "pgbench"
     output = subprocess.run([program, "-n", "-M", "prepared", "-f", script, "-c", str(clients), "-j", "2", "-T", str(SECONDS),
                              database.server.conninfo(database.name, "postgres")], check=True, capture_output=True, text=True).stdout
     return float(next(line.split("=")[1].split()[0] for line in output.splitlines() if line.startswith("tps")))
@@ -117,7 +140,7 @@ class Bench:
     def sleep(self):
         """Stops the sidecar when it is asleep."""
         for _ in range(100):
-            conftest.wait_for(lambda: self.database.value(DOORBELL) == 1, 10, "the sidecar's sleep")
+            wait_for(lambda: self.database.value(DOORBELL) == 1, 10, "the sidecar's sleep")
             self.sidecar.signal(signal.SIGSTOP)
             time.sleep(0.05)
             if self.database.value(DOORBELL) == 1:
@@ -140,7 +163,7 @@ class Bench:
 
 
 def main():
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, new_server("fsync = on\nmax_connections = 60") as server:
         directory = pathlib.Path(name)
         key = directory / "key.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
@@ -149,12 +172,12 @@ def main():
         script = directory / "write.sql"
         script.write_text(SCRIPT)
         (directory / "store").mkdir()
-        server = conftest.Server(durable=True)
-        database = conftest.Database(server, "bench", public)
-        sidecar = conftest.Sidecar(directory, {
+        database = Database(server, "bench", public)
+        sidecar = Sidecar(directory, {
             "database": {"conninfo": server.conninfo("bench", "sidecar")},
-            "signer": {"id": conftest.SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"}}).start()
+            "signer": {"id": SIGNER_ID, "key_file": key}, "store": {"url": f"file://{directory}/store"}}).start()
         print_latencies(database)
+        print_undecided(database)
         print(f"Node writes a second, {ROUNDS} rounds of {SECONDS} s each; ratios: median (least-most)")
         print("clients " + " ".join(f"{way:>9}" for way in WAYS) + "  " + " ".join(f"{one + '/' + other:<18}" for one, other in RATIOS) + "  µs/event events/turn")
         bench = Bench(database, sidecar, script)
@@ -163,8 +186,6 @@ def main():
             bench.measure(clients)
         sidecar.stop()
         database.connection.close()
-        server.stop("immediate")
-        subprocess.run(["rm", "-rf", server.directory], check=True)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ import statistics
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-
-from conftest import read_env  # noqa: E402
+from stack import read_env
 
 NODE = b'{"type":"observation","author":"soak","payload":{"n":%d,"text":"as long as the payload of a step is"}}'
 

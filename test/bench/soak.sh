@@ -14,4 +14,4 @@ stop() {
 trap stop EXIT
 ulimit -n 8192
 QUIET=yes "$root/test/stack/up.sh"
-/usr/bin/python3 "$root/test/bench/soak.py" --run-dir "$RUN_DIR" --seconds "${1:-600}" --idle "${2:-2000}" --busy "${3:-200}"
+PYTHONPATH=$root/test/lib /usr/bin/python3 "$root/test/bench/soak.py" --run-dir "$RUN_DIR" --seconds "${1:-600}" --idle "${2:-2000}" --busy "${3:-200}"

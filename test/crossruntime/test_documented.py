@@ -1,13 +1,13 @@
 """The reference code in docs/for-auditors/canonical-json.md does what the page says: it is taken from there and run."""
 import json
-import pathlib
 import re
 import shutil
 import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from paths import ROOT
+
 PAGE = (ROOT / "docs/for-auditors/canonical-json.md").read_text()
 VECTORS = sorted((ROOT / "test/vectors/jcs/input").glob("*.json"))
 

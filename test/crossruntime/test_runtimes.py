@@ -4,7 +4,7 @@
 
 Random documents with characters of all planes, hard numbers and awkward names go through ours and
 through one implementation each for Node, Python, Go, Java and Rust. A toolchain or package that is not to be
-had here is skipped, and says so. With REASON_TEST_PORT the extension's SQL functions are held against them too.
+had here is skipped, and says so. The extension's SQL functions are held against them too.
 """
 import hashlib
 import json
@@ -16,7 +16,10 @@ import struct
 import subprocess
 import sys
 
+import psycopg
 import pytest
+
+from shared_server import conninfo
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -212,17 +215,12 @@ def test_hashes_are_of_the_lines(our_lines):
         json.loads(form)
 
 
-@pytest.mark.skipif("REASON_TEST_PORT" not in os.environ, reason="no server given with REASON_TEST_PORT")
 @pytest.mark.parametrize("type_", ["json", "jsonb"])
-def test_sql_gives_the_same(type_, documents, our_lines):
-    import psycopg
-
-    port = os.environ["REASON_TEST_PORT"]
-    host = os.environ.get("REASON_TEST_HOST", "127.0.0.1")
-    with psycopg.connect(f"host={host} port={port} user=postgres dbname=postgres", autocommit=True) as connection:
+def test_sql_gives_the_same(type_, on_shared_server, documents, our_lines):
+    with psycopg.connect(conninfo(), autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS crossruntime")
         connection.execute("CREATE DATABASE crossruntime")
-    with psycopg.connect(f"host={host} port={port} user=postgres dbname=crossruntime") as connection:
+    with psycopg.connect(conninfo("crossruntime")) as connection:
         connection.execute("CREATE EXTENSION reasoning_graph")
         rows = connection.execute(
             f"SELECT encode(reason.digest(t::jsonb), 'hex') || ' ' || reason.canonical_json(t::{type_}) "

@@ -20,5 +20,5 @@ rm -rf "$RUN_DIR"
 QUIET=yes "$root/test/stack/up.sh"
 # shellcheck disable=SC1091  # written by up.sh
 . "$RUN_DIR/env"
-REASON_VERIFY=$root/sidecar/verify/reason-verify REASON_PSQL=$root/.build/pg/lib/postgresql/15/bin/psql \
+PYTHONPATH=$root/test/lib REASON_VERIFY=$root/sidecar/verify/reason-verify REASON_PSQL=$root/.build/pg/lib/postgresql/15/bin/psql \
     python3 "$root/test/demo/demo.py" "$root/test/data/git-history.tsv.gz"

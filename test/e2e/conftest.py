@@ -1,73 +1,18 @@
 """A private stack for the end-to-end tests: real PostgreSQL, nginx, sidecar, over HTTPS."""
 
 import json
-import os
-import pathlib
-import shlex
-import subprocess
-import sys
 import uuid
 
-import psycopg
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "test" / "demo"))
-
-from client import Client, Refused  # noqa: E402  pylint: disable=wrong-import-position
-
-
-def read_env(path):
-    """The variables of a shell file of plain assignments."""
-    variables = {}
-    for line in path.read_text().splitlines():
-        name, _, value = line.partition("=")
-        if value and not name.startswith("export"):
-            variables[name] = shlex.split(value)[0]
-    return variables
-
-
-class Stack:
-    """A running stack and ways to talk to it."""
-
-    def __init__(self, run_dir, port_base):
-        self.run_dir = run_dir
-        self.shell = {**os.environ, "RUN_DIR": str(run_dir), "PORT_BASE": str(port_base), "QUIET": "yes"}
-        self.up()
-        self.env = read_env(run_dir / "env")
-
-    def up(self):
-        subprocess.run([ROOT / "test" / "stack" / "up.sh"], env=self.shell, check=True, timeout=120)
-
-    def down(self):
-        subprocess.run([ROOT / "test" / "stack" / "down.sh"], env=self.shell, check=True, timeout=60)
-
-    def client(self, name="kernel"):
-        tls = self.run_dir / "tls"
-        return Client(self.env["REASON_URL"], self.env["REASON_CA"], tls / f"{name}.crt", tls / f"{name}.key")
-
-    def certificate(self, name):
-        """Issues one more client certificate by the stack's authority."""
-        subprocess.run([ROOT / "test" / "stack" / "certificates.sh", self.run_dir / "tls", name], check=True, timeout=30)
-
-    def database(self, **options):
-        return psycopg.connect(self.env["REASON_DSN"], autocommit=True, **options)
-
-    def pid(self, path):
-        return int((self.run_dir / path).read_text().split()[0])
+from client import Refused
+from stack import new_stack
 
 
 @pytest.fixture(scope="session")
 def stack():
-    run_dir = ROOT / ".build" / "check" / "e2e-stack"
-    port_base = int(os.environ.get("E2E_PORT_BASE", "15900"))
-    # What an interrupted run left goes first, while its process ids can still be read.
-    subprocess.run([ROOT / "test" / "stack" / "down.sh"], env={**os.environ, "RUN_DIR": str(run_dir)}, check=True, timeout=60)
-    subprocess.run(["rm", "-rf", str(run_dir)], check=True)
-    run_dir.mkdir(parents=True)
-    running = Stack(run_dir, port_base)
-    yield running
-    running.down()
+    with new_stack() as running:
+        yield running
 
 
 @pytest.fixture

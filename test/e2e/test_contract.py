@@ -11,9 +11,9 @@ import uuid
 
 import pytest
 
-from test_gateway import raw
-from test_resilience import wait_for
-from test_snapshot import stored_file
+from raw_https import raw
+from stack import stored_file
+from wait import wait_for
 
 MICROSECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 TIMES = {"ts", "createdAt", "timestamp", "time", "completedAt", "created_at", "validFrom", "validTo"}
@@ -79,7 +79,7 @@ def test_metrics_are_on_the_operations_port_alone(stack, kernel, refused):
 
 
 def test_health_and_ready_tell_of_their_parts(stack):
-    for path, names in (("/health", {"ok", "db", "time"}), ("/ready", {"ok", "db", "signer", "objectStore", "auditLagSeconds", "time"})):
+    for path, names in (("/health", {"ok", "db", "time"}), ("/ready", {"ok", "db", "signer", "objectStore", "auditLagSeconds", "haltedChains", "time"})):
         with urllib.request.urlopen(stack.env["REASON_OPS_URL"] + path, timeout=10) as response:
             body = json.load(response)
         assert names <= set(body) and (body["ok"], body["db"]) == (True, "up")
@@ -124,6 +124,23 @@ def test_a_trace_is_filtered_by_each_of_its_parameters(kernel, new_node, new_edg
     assert len(kernel.get(f"/reason/trace/{root}?asOf={later}")["steps"]) == 4
     assert len(kernel.get(f"/reason/trace/{root}?depth=0")["steps"]) == 1
     assert {step["node"]["id"] for step in kernel.get(f"/reason/trace/{sure}?direction=descendants")["steps"]} == {sure, root}
+
+
+def test_reads_as_of_an_event_stay_the_same(kernel, database, refused, new_node, new_edge):
+    root, early, late = new_node("decision"), new_node(), new_node()
+
+    def seq(edge):
+        return wait_for(lambda: database.execute("SELECT s.seq FROM reason.audit_seal s JOIN reason.edge e ON e.no = s.event_no WHERE e.id = %s",
+                                                 (edge,)).fetchone())[0]
+    first = seq(new_edge(early, root))
+    second = seq(new_edge(late, root))
+    for path, ids in ((f"/reason/trace/{root}", lambda answer: {step["node"]["id"] for step in answer["steps"]}),
+                      (f"/reason/traces/{root}", lambda answer: {e["id"] for e in answer["ordered_path"] if e["type"] == "node"}),
+                      (f"/reason/node/{root}/explain", lambda answer: {root} | {c["nodeId"] for c in answer["explain"]["components"]})):
+        assert ids(kernel.get(f"{path}?asOfSeq={first}")) == {root, early}, path
+        assert ids(kernel.get(f"{path}?asOfSeq={second}")) == {root, early, late}, path
+        assert refused(kernel.get, f"{path}?asOfSeq=999999999999")[0] == 404
+    assert len(kernel.get(f"/reason/{root}?asOfSeq={first}")["trace"]) == 2
 
 
 def test_entries_of_an_ordered_path_have_all_their_members(kernel, database, pair):

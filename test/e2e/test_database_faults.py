@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from client import Refused
-from test_resilience import processes, running_backends, wait_for
+from stack import processes, running_backends
+from wait import wait_for
 
 WRITERS = 8
 # query_timeout of the gateway's configuration, and a little

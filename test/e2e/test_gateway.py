@@ -14,38 +14,8 @@ import urllib.request
 
 import pytest
 
-
-def context(stack, name="kernel"):
-    tls = stack.run_dir / "tls"
-    made = ssl.create_default_context(cafile=stack.env["REASON_CA"])
-    made.load_cert_chain(tls / f"{name}.crt", tls / f"{name}.key")
-    return made
-
-
-def port(stack):
-    return int(stack.env["REASON_URL"].rsplit(":", 1)[1])
-
-
-def raw(stack, request, seconds=5):
-    """Sends bytes over TLS and returns what comes back until the server closes or the time is over."""
-    with socket.create_connection(("localhost", port(stack)), timeout=seconds) as plain:
-        with context(stack).wrap_socket(plain, server_hostname="localhost") as connection:
-            connection.sendall(request)
-            connection.settimeout(seconds)
-            answer = b""
-            try:
-                while piece := connection.recv(65536):
-                    answer += piece
-            except (TimeoutError, ssl.SSLError, ConnectionError):
-                pass
-            return answer
-
-
-def metric(stack, name):
-    """The sum of a metric's samples."""
-    with urllib.request.urlopen(stack.env["REASON_OPS_URL"] + "/metrics", timeout=10) as response:
-        text = response.read().decode()
-    return sum(float(value) for value in re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? ([0-9.]+)$", text, re.M))
+from paths import ROOT
+from raw_https import context, metric, port, raw
 
 
 def test_a_wrong_method_is_answered_405_with_allow(kernel):
@@ -188,7 +158,7 @@ def test_http2_is_spoken(stack):
 
 
 def test_a_revoked_or_foreign_certificate_is_refused(stack, tmp_path):
-    subprocess.run([stack.run_dir.parents[2] / "test" / "stack" / "certificates.sh", tmp_path, "kernel"], check=True, timeout=30)
+    subprocess.run([ROOT / "test" / "stack" / "certificates.sh", tmp_path, "kernel"], check=True, timeout=30)
     foreign = ssl.create_default_context(cafile=stack.env["REASON_CA"])
     foreign.load_cert_chain(tmp_path / "kernel.crt", tmp_path / "kernel.key")
     connection = http.client.HTTPSConnection("localhost", port(stack), context=foreign, timeout=10)

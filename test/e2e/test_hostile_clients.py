@@ -11,7 +11,7 @@ import re
 import ssl
 import time
 
-from test_gateway import context, metric, port
+from raw_https import context, metric, port
 
 REQUESTS = int(os.environ.get("REASON_MALFORMED_REQUESTS", "1000"))
 SEED = int(os.environ.get("REASON_FUZZ_SEED", str(random.SystemRandom().getrandbits(32))))

@@ -7,8 +7,8 @@ import ssl
 import uuid
 
 from client import Refused
-from test_gateway import port
-from test_resilience import wait_for
+from raw_https import port
+from wait import wait_for
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from paths import ROOT
 
 VERSION = "4.32.5"
 # A schema cannot say all that is asked of a valid request (that a node is there, that a type is one of ours in any case);

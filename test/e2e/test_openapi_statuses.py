@@ -12,9 +12,9 @@ import uuid
 
 import pytest
 
-from test_gateway import context, port
-from test_openapi import check, resolve
-from test_resilience import wait_for
+from openapi import check, resolve
+from raw_https import context, port
+from wait import wait_for
 
 WITHOUT_CALLER = {("get", "/health"), ("get", "/ready")}
 

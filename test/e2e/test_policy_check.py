@@ -1,7 +1,6 @@
 """Writes that a policy rule names are asked about at a real HTTPS service first; what it answers is what happens."""
 
 import json
-import os
 import pathlib
 import subprocess
 import time
@@ -9,6 +8,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from ports import free_port
 from sentinelnet import ANSWER, SentinelNet
 
 DEADLINE_S = 2  # reason_policy_check in gateway/sentinelnet/location.conf.in
@@ -43,7 +44,7 @@ def reload_gateway(stack, address):
 
 @pytest.fixture(scope="module")
 def port(stack):
-    number = int(os.environ.get("E2E_PORT_BASE", "15900")) + 8
+    number = free_port()
     with stack.database() as database:
         database.execute("SELECT reason.set_policy_rule('tests', '{node.create,edge.create,annotation.create}', division_pattern => %s,"
                          " path => '$ ? (!(@.metadata.unchecked == true))')", (DIVISION,))

@@ -1,30 +1,13 @@
 """The stack keeps its promises when its parts die."""
 
 import os
-import pathlib
 import signal
-import time
 import urllib.request
 
-import psycopg
 import pytest
 
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
-
-
-def processes(stack):
-    """The postmaster and all its children."""
-    postmaster = stack.pid("pg/postmaster.pid")
-    children = pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return [postmaster, *map(int, children)]
+from stack import processes
+from wait import wait_for
 
 
 def test_the_chain_of_everything_written_verifies(kernel, database, new_node):
@@ -60,15 +43,6 @@ def test_a_killed_database_comes_back_and_what_was_acknowledged_is_there(stack, 
     assert status in (502, 503, 504), error
     stack.up()
     assert wait_for(lambda: answer_or_none(stack, written))["node"]["payload"] == "durable"
-
-
-def running_backends(stack):
-    """Backends of a killed postmaster notice its death and leave; a new one must not start before."""
-    try:
-        with psycopg.connect(stack.env["REASON_DSN"], connect_timeout=1):
-            return True
-    except psycopg.OperationalError:
-        return False
 
 
 def answer_or_none(stack, node):

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-VERIFIER = ROOT / "sidecar" / "verify" / "reason-verify"
+from paths import VERIFY
+from stack import stored_file
 
 
 @pytest.fixture
@@ -24,12 +24,8 @@ def snapshot(kernel, decision):
     return kernel.post("/reason/snapshot", {"rootNodeIds": [decision[1]], "description": "weather"}, Prefer="wait=20")
 
 
-def stored_file(stack, snapshot, division="default"):
-    return pathlib.Path(stack.env["REASON_STORE"].removeprefix("file://")) / "snapshots" / division / f"{snapshot['snapshotId']}.json"
-
-
 def verify(stack, *arguments):
-    return subprocess.run([VERIFIER, "--registry", stack.env["REASON_SIGNERS"], *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([VERIFY, "--registry", stack.env["REASON_SIGNERS"], *arguments], capture_output=True, text=True, check=False)
 
 
 def test_a_snapshot_is_complete_signed_and_stored(stack, kernel, database, decision, snapshot):

@@ -15,16 +15,18 @@ import psycopg
 import pytest
 
 from client import Refused
-from conftest import ROOT, Stack
-from test_resilience import wait_for
+from paths import ROOT
+from ports import free_port
+from stack import Stack, new_stack
+from wait import wait_for
 
 
 class Pair(Stack):
     """A stack of its own, whose gateway knows the standby."""
 
-    def __init__(self, run_dir, port_base):
-        super().__init__(run_dir, port_base)
-        self.standby_port = port_base + 4
+    def __init__(self, run_dir):
+        super().__init__(run_dir)
+        self.standby_port = free_port()
         self.start_standby()
         self.shell["STANDBY"] = f"127.0.0.1:{self.standby_port}"
         # The sidecar too reads where its database may be when it starts.
@@ -62,14 +64,8 @@ class Pair(Stack):
 
 @pytest.fixture(scope="module")
 def pair():
-    run_dir = ROOT / ".build/check/e2e-standby"
-    port_base = int(os.environ.get("E2E_PORT_BASE", "15900")) + 60
-    subprocess.run([ROOT / "test/stack/down.sh"], env={**os.environ, "RUN_DIR": str(run_dir)}, check=True, timeout=60)
-    subprocess.run(["rm", "-rf", str(run_dir)], check=True)
-    run_dir.mkdir(parents=True)
-    running = Pair(run_dir, port_base)
-    yield running
-    running.down()
+    with new_stack(Pair) as running:
+        yield running
 
 
 def write(client, **members):

@@ -167,7 +167,7 @@ def test_explain_names_direct_causes_and_evidence(kernel, diamond):
 
 
 @pytest.mark.parametrize("query", ["direction=sideways", "depth=-1", "depth=x", "limit=0", "limit=10001", "depth=10001", "minWeight=a",
-                                   "asOf=yesterday", "cursor=abc", "colour=red", "types=guess"])
+                                   "asOf=yesterday", "asOfSeq=-1", "asOfSeq=now", "asOfSeq=12345678901234567890", "cursor=abc", "colour=red", "types=guess"])
 def test_bad_parameters_are_refused(kernel, refused, new_node, query):
     status, error = refused(kernel.get, f"/reason/trace/{new_node()}?{query}")
     assert (status, error["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")

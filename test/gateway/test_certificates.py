@@ -229,8 +229,8 @@ def test_old_versions_of_tls_are_not_spoken(stack, authority, version):
 @pytest.mark.parametrize(("suite", "spoken"), [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-CHACHA20-POLY1305", True),
                                                ("ECDHE-ECDSA-AES128-SHA", False), ("ECDHE-ECDSA-AES256-SHA384", False), ("ECDHE-ECDSA-AES128-SHA256", False),
                                                ("ECDHE-ECDSA-AES256-CCM", False)])
-def test_tls_1_2_knows_no_suite_that_was_broken_before(stack, suite, spoken):
-    made = context(stack, stack.run / "tls/kernel.crt", stack.run / "tls/kernel.key")
+def test_tls_1_2_knows_no_suite_that_was_broken_before(stack, authority, suite, spoken):
+    made = context(stack, *authority.issue("suite", "suite"))
     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(suite)
     connection = http.client.HTTPSConnection("localhost", stack.port, context=made, timeout=20)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from wait import wait_for
 
 
 class Client:

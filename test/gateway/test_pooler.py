@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from conftest import wait_for
-from test_servers import configured
+from reason_gateway import configured
+from wait import wait_for
 
 CONNINFO = re.compile(r'server "[^"]*";')
 

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-from conftest import wait_for
+from wait import wait_for
 
 
 def test_an_idle_connection_that_died_costs_no_request(stack):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from wait import wait_for
 
 
 def at_once(stack, count, path):
@@ -31,11 +31,10 @@ def test_more_than_may_wait_are_refused_at_once(stack):
 
 
 def test_one_slow_call_holds_up_no_other(stack):
-    threads, answers = at_once(stack, 1, "/sleep?seconds=1")
-    began = time.monotonic()
+    threads, answers = at_once(stack, 1, "/sleep?seconds=2.8")
     for _ in range(20):
         assert stack.call("GET", "/echo/x")[0] == 200
-    assert not answers and time.monotonic() - began < 1
+    assert not answers
     threads[0].join()
     assert answers[0][0] == 200
 

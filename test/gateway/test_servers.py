@@ -6,23 +6,8 @@ import time
 
 import pytest
 
-from conftest import wait_for
-
-
-@contextlib.contextmanager
-def configured(stack, old, new):
-    """The gateway reloaded with another configuration, and afterwards with its own."""
-    path = stack.run / "gateway/nginx.conf"
-    text = path.read_text()
-    assert old in text
-    try:
-        path.write_text(text.replace(old, new))
-        stack.reload()
-        yield
-    finally:
-        path.write_text(text)
-        stack.reload()
-        wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
+from reason_gateway import configured
+from wait import wait_for
 
 
 @contextlib.contextmanager

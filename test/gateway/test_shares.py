@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from conftest import Stack, wait_for
+from reason_gateway import Gateway
+from wait import wait_for
 
 CONNECTIONS = 6
 LIMITS = {"connections 8;": f"connections {CONNECTIONS};", "queue 1024;": "queue 64;", "connect_timeout 5s;": "connect_timeout 20s;",
@@ -25,7 +26,7 @@ LIMITS = {"connections 8;": f"connections {CONNECTIONS};", "queue 1024;": "queue
 @pytest.fixture(scope="module")
 def shares():
     run = pathlib.Path(tempfile.mkdtemp(prefix="reason-gateway."))
-    running = Stack(run, LIMITS, ("kernel", "reader"), port_offset=20)
+    running = Gateway(run, pathlib.Path(__file__).parent, LIMITS, ("kernel", "reader"))
     yield running
     running.down()
     shutil.rmtree(run)

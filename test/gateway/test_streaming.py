@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_for
+from wait import wait_for
 
 MEGABYTES = 96
 LONG = f"/rows?rows={MEGABYTES * 16}&size=65536"

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from conftest import wait_for
-from test_servers import configured
+from reason_gateway import configured
+from wait import wait_for
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0 or shutil.which("ip") is None, reason="networks are made by root, with iproute2")
 

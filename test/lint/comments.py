@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""No comment names a file or a function that does not exist.
+"""No comment names a file or a function that does not exist, and no document a file.
 
-A file is looked for among the project's own (by the end of its path), the headers that are installed, and
-names in foreign_names.txt: of other projects' sources, or of files that only a running system has. A function is a
-name followed by "()": it must stand in code of the project, in an installed header, or in foreign_names.txt.
+A file is looked for among the project's own (by the end of its path; what is made from a template counts), the headers
+that are installed, and names in foreign_names.txt: of other projects' sources, or of files that only a running system
+has. A function is a name followed by "()": it must stand in code of the project, in an installed header, or in
+foreign_names.txt. Documents are docs/, each README.md and the changelog: names stand in backticks there, a folder is a name
+that ends in a slash, and links lead to what is there.
 """
 import functools
 import pathlib
@@ -18,6 +20,9 @@ SINGLE_HEADERS = ["curl/*.h", "sodium/*.h", "openssl/evp.h", "openssl/sha.h", "o
                   "x86_64-linux-gnu/curl/*.h", "x86_64-linux-gnu/sys/*.h", "x86_64-linux-gnu/bits/*.h"]
 
 FILE = re.compile(r"(?<![\w./*<-])((?:[\w-]+/)*[\w.-]*\w\.(?:c|h|sql|sh|py|spec|md|yaml|conf|in))(?![\w/.-]*\w)")
+SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)")
+IN_DOCUMENT = re.compile(r"(?<![\w./*<>{}$-])((?:[\w-]+/)*[\w.-]*\w\.(?:c|h|sql|sh|py|spec|md|yaml|json|conf|in|mjs|service)|(?:[\w.-]+/)+)(?![\w/.*<{$-])")
 FUNCTION = re.compile(r"(?<![\w.:>%-])([A-Za-z_][\w.]*)\(\)")
 
 
@@ -66,7 +71,12 @@ def own_paths():
 
 
 def file_exists(name):
-    return name in foreign() or any(path.endswith("/" + name) for path in own_paths()) or pathlib.PurePath(name).name in header_names()
+    ends = ("/" + name, f"/{name}.in")
+    return name in foreign() or any(path.endswith(ends) for path in own_paths()) or pathlib.PurePath(name).name in header_names()
+
+
+def folder_exists(name):
+    return name in foreign() or any("/" + name in path for path in own_paths())
 
 
 def function_exists(name):
@@ -83,7 +93,7 @@ def script_comments(text, mark):
 
 
 def all_comments():
-    for path in tracked("extension/*.[ch]", "sidecar/*.[ch]", "gateway/module/*.[ch]", "test/*.[ch]"):
+    for path in tracked("extension/*.[ch]", "sidecar/*.[ch]", "gateway/*.[ch]", "test/*.[ch]"):
         for number, comment in comments_of(text_of(path)):
             yield path, number, comment
     for path in tracked("sql/*.sql"):
@@ -94,8 +104,32 @@ def all_comments():
             yield path, number, comment
 
 
+def documents():
+    """(path, line number, what stands in backticks), for each document; blocks of commands are left out."""
+    for path in tracked("docs/*.md", "*README.md", "CHANGELOG.md"):
+        block = False
+        for number, line in enumerate(text_of(path).splitlines(), 1):
+            if line.lstrip().startswith("```"):
+                block = not block
+            elif not block:
+                for span in SPAN.findall(line):
+                    yield path, number, span
+
+
+def broken_links():
+    for path in tracked("docs/*.md", "*README.md", "CHANGELOG.md"):
+        for number, line in enumerate(text_of(path).splitlines(), 1):
+            for target in LINK.findall(line):
+                if not (ROOT / path).parent.joinpath(target).exists():
+                    yield f"{path}:{number}: the link leads nowhere: {target}"
+
+
 def main():
-    faults = []
+    faults = list(broken_links())
+    for path, number, span in documents():
+        for name in IN_DOCUMENT.findall(span):
+            if not (folder_exists(name) if name.endswith("/") else file_exists(name)):
+                faults.append(f"{path}:{number}: there is no {'folder' if name.endswith('/') else 'file'} {name}")
     for path, number, comment in all_comments():
         # The head of a file names the file itself.
         body = comment.replace(f" * {pathlib.PurePath(path).name}\n", "\n", 1)
@@ -107,8 +141,8 @@ def main():
                 if not function_exists(name):
                     faults.append(f"{path}:{number + offset}: there is no function {name}()")
     for name in sorted(foreign()):
-        if not any(name in comment for _, _, comment in all_comments()):
-            faults.append(f"{FOREIGN.relative_to(ROOT)}: no comment names {name}")
+        if not any(name in text for _, _, text in (*all_comments(), *documents())):
+            faults.append(f"{FOREIGN.relative_to(ROOT)}: nothing names {name}")
     for fault in faults:
         print(fault)
     return 1 if faults else 0

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Which folder may include which: an include against the arrows, or a circle, is an error.
 
-    includes.py            checks extension/, sidecar/ and sidecar/verify/
+    includes.py            checks extension/, sidecar/ and gateway/module/, and that each folder of code says what it is for
     includes.py --house    prints the picture of docs/architecture.md
 
 The arrows below are the plan; the picture is made from the includes that there are.
 """
 import collections
 import os
+import re
 import sys
 
-from tree import ROOT, includes_of, tracked
+from tree import ROOT, includes_of, text_of, tracked
 
-# Folder: what it may include besides itself. "" is the folder's own top.
+# Folder: what it may include besides itself, folders or single headers. "" is the folder's own top.
 ALLOWED = {
     "extension": {
         "core": [],
@@ -37,11 +38,22 @@ ALLOWED = {
         "tracing": ["base", "net"],
         "readback": ["base", "net", "store"],
         "stage": ["base", "net", "signer", "store", "tracing", "readback"],
-        "verify": [],
+        # A program of its own. How requests to S3 are signed it shares with the sidecar; for that header alone.
+        "verify": ["net/sigv4.h"],
+    },
+    "gateway/module": {
+        "base": [],
+        "pg": ["base"],
+        "http": ["base", "pg"],
     },
 }
 # Whoever stands at the top of these may include all of it, and nothing includes the top.
-TOP_INCLUDES_ALL = {"extension", "sidecar"}
+TOP_INCLUDES_ALL = {"extension", "sidecar", "gateway/module"}
+# pg/ knows nothing of HTTP, nor does what lies below it: not even nginx's part of it.
+NO_HTTP = ("gateway/module/base/", "gateway/module/pg/")
+# Folders of code have a README.md; below these the one at their top has a line for each folder.
+CODE = ("*.c", "*.h", "*.sql", "*.py", "*.sh", "*Makefile", "*.yaml")
+TOLD_AT_THE_TOP = ("test", "charts")
 
 
 def graph_of(top):
@@ -130,13 +142,26 @@ def check():
                 target = os.path.dirname(other)
                 if folder == target or (folder == "" and top in TOP_INCLUDES_ALL):
                     continue
-                if target not in allowed.get(folder, []):
+                if target not in allowed.get(folder, []) and other not in allowed.get(folder, []):
                     yield f"{top}/{name} includes {other}, against the arrows: {folder or 'the top'} may include {', '.join(allowed.get(folder, [])) or 'nothing'}"
         for component in circles(units(graph)):
             yield f"{top}: these include each other in a circle: {', '.join(component)}"
-        for folder in sorted({os.path.dirname(name) for name in graph} - {""}):
-            if not (ROOT / top / folder / "README.md").is_file():
-                yield f"{top}/{folder} has no README.md"
+    for path in tracked("gateway/module/*.[ch]"):
+        if path.startswith(NO_HTTP) and re.search(r"^#include <ngx_http", text_of(path), re.MULTILINE):
+            yield f"{path} includes nginx's HTTP"
+    yield from silent_folders()
+
+
+def silent_folders():
+    """Folders of code that say nowhere what they are for."""
+    for folder in sorted({os.path.dirname(path) for path in tracked(*CODE)} - {""} - set(TOLD_AT_THE_TOP)):
+        top, _, below = folder.partition("/")
+        if top in TOLD_AT_THE_TOP:
+            name = below.split("/")[0]
+            if not re.search(rf"`({top}/)?{name}/`", text_of(f"{top}/README.md")):
+                yield f"{top}/README.md says nothing of {name}/"
+        elif not (ROOT / folder / "README.md").is_file():
+            yield f"{folder} has no README.md"
 
 
 def floors(top):

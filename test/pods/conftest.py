@@ -1,24 +1,19 @@
 """The chart's gateway and sidecar in pods, before a PostgreSQL with TLS and passwords."""
 
-import http.client
 import json
 import os
-import pathlib
-import socket
 import ssl
 import subprocess
-import sys
 
 import psycopg
 import pytest
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "test" / "servers"))
-
+from cluster import Cluster, OUTSIDE, Unable, enter_namespaces
 from image import Image, base_of, run
-from pods import OUTSIDE, Cluster, Unable, enter_namespaces
-from servers import servers
+from load import Connection
+from paths import ROOT
+from postgres import servers
 from signing_proxy import SigningProxy
 
 SIGNER = "pods-1"
@@ -139,24 +134,6 @@ def images(tmp_path_factory):
         made[name] = Image(f"{name}.Dockerfile", scratch / name)
     yield made
     run("umount", "-l", scratch)
-
-
-class Connection(http.client.HTTPSConnection):
-    """To a pod's address, whose certificate names localhost."""
-
-    def __init__(self, pod, context):
-        super().__init__("localhost", pod.port("https"), context=context, timeout=60)
-        self.address = pod.address
-
-    def connect(self):
-        raw = socket.create_connection((self.address, self.port), self.timeout)
-        self.sock = self._context.wrap_socket(raw, server_hostname="localhost")
-
-    def node(self, payload, **headers):
-        self.request("POST", "/reason/node", json.dumps({"type": "observation", "author": "pod", "payload": payload}),
-                     {"Content-Type": "application/json", **headers})
-        response = self.getresponse()
-        return response.status, json.loads(response.read())
 
 
 @pytest.fixture(scope="session")

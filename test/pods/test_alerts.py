@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import yaml
 
-from image import ROOT
+from paths import ROOT
 
 RULES = ROOT / "charts" / "reasoning-graph" / "files" / "alerts.yaml"
 # in minutes
@@ -27,6 +27,7 @@ WELL = {
     'reason_sidecar_queue_age_seconds{duty="snapshot",pod="a"}': 0,
     'reason_sidecar_queue_age_seconds{duty="emit",pod="a"}': 0,
     'reason_sidecar_queue_age_seconds{duty="archive",pod="a"}': 280,
+    'reason_sidecar_parked{duty="seal",pod="a"}': 0,
     'reason_sidecar_parked{duty="snapshot",pod="a"}': 0,
     'reason_sidecar_parked{duty="emit",pod="a"}': 0,
     'reason_sidecar_parked{duty="archive",pod="a"}': 0,
@@ -62,6 +63,7 @@ CASES = (
     ("ReasonChainLags", {age("seal"): "grows"}),
     ("ReasonArchiveLags", {age("archive"): "grows"}),
     ("ReasonEmissionLags", {age("emit"): "grows"}),
+    ("ReasonChainHalted", {parked("seal"): 1}),
     ("ReasonSnapshotFailed", {parked("snapshot"): 1}),
     ("ReasonItemParked", {parked("emit"): 2}),
     ("ReasonItemParked", {parked("archive"): 1}),

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from image import ROOT, instructions_of
-from pods import wait_for
+from image import instructions_of
+from paths import ROOT
+from wait import wait_for
 
 
 @pytest.mark.parametrize("name", ("gateway", "sidecar"))

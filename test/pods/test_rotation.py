@@ -3,9 +3,10 @@
 import socket
 import ssl
 
-from image import ROOT, run
-from pods import wait_for
-from test_rollout import Load
+from image import run
+from load import Load
+from paths import ROOT
+from wait import wait_for
 
 
 def presented(pod, context):

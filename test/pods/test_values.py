@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from image import ROOT
+from paths import ROOT
 
 CHART = ROOT / "charts" / "reasoning-graph"
 # What the chart itself sets in the sidecar's configuration

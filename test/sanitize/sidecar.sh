@@ -17,7 +17,7 @@ address | thread)
 *) kinds='address thread' ;;
 esac
 tests=("$@")
-[ $# -gt 0 ] || tests=(test/sidecar --deselect test/sidecar/test_work.py::test_an_idle_sidecar_answers_within_milliseconds)
+[ $# -gt 0 ] || tests=(test/sidecar --deselect sidecar/test_work.py::test_an_idle_sidecar_answers_within_milliseconds)
 
 # build KIND FLAGS: with objects of its own
 build() {
@@ -45,7 +45,7 @@ run() {
         LSAN_OPTIONS="suppressions=$directory/suppressions:print_suppressions=0" \
         UBSAN_OPTIONS="log_path=$reports:print_stacktrace=1" \
         TSAN_OPTIONS="log_path=$reports:ignore_noninstrumented_modules=1:second_deadlock_stack=1" \
-        /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short "${tests[@]}" || status=1
+        /usr/bin/python3 -m pytest -q --tb=short "${tests[@]}" || status=1
     for report in "$reports".*; do
         [ -e "$report" ] || continue
         cat "$report" >&2

@@ -1,13 +1,12 @@
 """Archive segments: files that prove the chain without any database."""
 
 import json
-import os
 import pathlib
-import subprocess
 
 import pytest
 
-from conftest import VERIFY, wait_for
+from verifier import verify
+from wait import wait_for
 
 
 @pytest.fixture
@@ -24,13 +23,6 @@ def archived(database, division="default"):
 def segments(database, division="default"):
     return database.rows("SELECT first_seq, last_seq, object_uri, contents_uri FROM reason.archive_segment "
                          "WHERE division = %s ORDER BY first_seq", division)
-
-
-def verify(database, tmp_path, *uris):
-    registry = tmp_path / "signers.json"
-    registry.write_text(json.dumps(database.value("SELECT reason.signer_registry()")))
-    return subprocess.run([VERIFY, *[uri.removeprefix("file://") for uri in uris]], env={**os.environ, "REASON_SIGNERS": str(registry)},
-                          capture_output=True, text=True, check=False)
 
 
 def test_segments_follow_each_other_and_are_verified_alone(database, sidecars, archive_settings, tmp_path):

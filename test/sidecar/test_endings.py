@@ -8,17 +8,17 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import pytest
 
-from conftest import ROOT, SIGNER_ID, wait_for
+from database import SIGNER_ID
+from hostile import Hostile, s3_kind
+from paths import ROOT
 from proxy import Proxy
-from test_remote_signers import Key, proxy as signing_proxy
-
-sys.path.insert(0, str(ROOT / "test" / "servers"))
-from hostile import Hostile, s3_kind    # noqa: E402
+from remote_signers import proxy as signing_proxy
+from signer import Key
+from wait import wait_for
 
 LEADING = 'reason_sidecar_leading{duty="seal"}'
 
@@ -173,7 +173,7 @@ def test_the_lag_counts_what_is_sealed_and_not_signed(database):
 
 def test_the_clock_set_back_ends_no_reports(database, sidecars, settings, tmp_path):
     library, seconds = tmp_path / "set_back.so", tmp_path / "seconds"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, ROOT / "test" / "servers" / "set_back.c"], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, ROOT / "test/lib/set_back.c"], check=True)
     seconds.write_text("0\n")
     one = sidecars(settings, {"LD_PRELOAD": str(library), "SET_BACK_FILE": str(seconds)}).start()
     reported = "SELECT reported_at FROM reason.sidecar_report"

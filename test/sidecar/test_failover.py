@@ -9,7 +9,8 @@ import time
 import psycopg
 import pytest
 
-from conftest import SIGNER_ID, wait_for
+from database import SIGNER_ID
+from wait import wait_for
 
 # A longer storm: REASON_SIDECAR_KILLS=500
 KILLS = int(os.environ.get("REASON_SIDECAR_KILLS", "30"))

@@ -8,19 +8,17 @@ import json
 import re
 import ssl
 import subprocess
-import sys
 import time
 
 import pytest
 
-from conftest import ROOT, wait_for
-from kube import LEASE, NAMESPACE, Double
+from counterpart import build_counterpart
+from hostile import ANSWERS, Hostile
+from kubernetes_api import Double, LEASE, NAMESPACE
 from otlp import traced_request
-from test_hostile_store import build_counterpart
-from test_remote_signers import ACCESS, SECRET, Key, proxy
-
-sys.path.insert(0, str(ROOT / "test" / "servers"))
-from hostile import ANSWERS, Hostile    # noqa: E402
+from remote_signers import ACCESS, SECRET, proxy
+from signer import Key
+from wait import wait_for
 
 PATIENCE = 6
 

@@ -5,17 +5,14 @@ kinds of request a call makes is learnt from the call itself.
 """
 import os
 import subprocess
-import sys
 import time
 import uuid
 
 import pytest
 
-from conftest import ROOT
+from counterpart import build_counterpart
+from hostile import ANSWERS, Hostile, s3_kind
 from s3_server import ACCESS, BUCKET, REGION, S3, SECRET
-
-sys.path.insert(0, str(ROOT / "test" / "servers"))
-from hostile import ANSWERS, Hostile, s3_kind    # noqa: E402
 
 TIMEOUT_MS = 400
 # The longest a call may take: its requests, each with its time limit, and a listing
@@ -41,19 +38,6 @@ def hostile(s3):
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     return build_counterpart(tmp_path_factory.mktemp("counterpart"))
-
-
-def build_counterpart(directory):
-    """The program that makes one call, with the sidecar's own code and sanitizers."""
-    sidecar = ROOT / "sidecar"
-    made = directory / "counterpart"
-    packages = subprocess.run(["pkg-config", "--cflags", "--libs", "libsodium", "libcrypto", "libcurl", "jansson", "p11-kit-1", "libmicrohttpd"], check=True,
-                              capture_output=True, text=True).stdout.split()
-    sources = [ROOT / "test" / "servers" / "counterpart.c", *(sidecar / f"{name}.c" for name in ("config", "log", "http", "metrics", "plain_file")),
-               *(sidecar / "store").glob("*.c"), *(sidecar / "signer").glob("*.c")]
-    subprocess.run(["gcc", "-std=c11", "-g", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-I", sidecar, "-o", made, *sources, *packages, "-ldl"],
-                   check=True)
-    return made
 
 
 class Store:

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import wait_for
-from kube import LEASE, NAMESPACE, Double, make_api_server
+from kubernetes_api import Double, LEASE, NAMESPACE, make_api_server
+from wait import wait_for
 
 LEASE_S = 3
 LEADING = 'reason_sidecar_leading{duty="seal"}'

@@ -5,7 +5,8 @@ import re
 
 import psycopg
 
-from conftest import ROOT, wait_for
+from paths import ROOT
+from wait import wait_for
 
 STAGES = ("seal", "sign", "upload", "emit", "archive")
 

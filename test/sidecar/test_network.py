@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from conftest import wait_for
 from proxy import Proxy
+from wait import wait_for
 
 IDLE_MS = 1000
 

@@ -8,8 +8,10 @@ import subprocess
 import psycopg
 import pytest
 
-from conftest import wait_for
-from softhsm import MODULE, PIN, Token
+from hsm import MODULE, PIN, Token
+from paths import ROOT
+from wait import wait_for
+
 
 @pytest.fixture
 def token(tmp_path):
@@ -98,7 +100,7 @@ def losing(hsm_settings, token, tmp_path):
     """Settings and environment with a module that loses what the third says."""
     flags = shlex.split(subprocess.run(["pkg-config", "--cflags", "p11-kit-1"], check=True, capture_output=True, text=True).stdout)
     module = tmp_path / "losing_token.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", *flags, "-o", module, pathlib.Path(__file__).with_name("losing_token.c")], check=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", *flags, "-o", module, ROOT / "test/lib/losing_token.c"], check=True)
     fault = tmp_path / "fault"
     return ({**hsm_settings, "signer": {**hsm_settings["signer"], "module": module}},
             {**token.environment, "REASON_TOKEN_MODULE": MODULE, "REASON_TOKEN_FAULT": str(fault)}, fault)

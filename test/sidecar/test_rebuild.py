@@ -6,30 +6,30 @@ import json
 import shutil
 import subprocess
 
-import psycopg
 import pytest
 
-from conftest import SIDECAR, SIGNER_ID, Database, Server, Sidecar, wait_for
-from test_restore import SAFE_MODE, archiving, chain, settle  # noqa: F401 (a fixture)
+import postgres
+from database import Database, SIGNER_ID
+from fresh_database import create_database, drop_database
+from paths import SIDECAR
+from reason_sidecar import Sidecar
+from restored import SAFE_MODE, chain, settle
+from wait import wait_for
 
 
 @pytest.fixture(scope="module")
 def server():
-    running = Server()
-    yield running
-    running.stop("immediate")
-    shutil.rmtree(running.directory, ignore_errors=True)
+    with postgres.server("max_connections = 60") as running:
+        yield running
 
 
 def empty(server, name):
     """As CREATE EXTENSION leaves it."""
-    with psycopg.connect(server.conninfo("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+    drop_database(server.conninfo, name)
+    create_database(server.conninfo, name)
     made = Database.__new__(Database)
     made.server, made.name = server, name
     made.connection = made.connect()
-    made.connection.execute("CREATE EXTENSION reasoning_graph")
     return made
 
 
@@ -57,7 +57,7 @@ def archive(server, keys, tmp_path_factory):
 
 
 @pytest.fixture
-def lost(archiving, archive, tmp_path):  # noqa: F811
+def lost(archiving, archive, tmp_path):
     """A copy of it for each test."""
     left, registry, known = archive
     for name in ("archive", "store"):

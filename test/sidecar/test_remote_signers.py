@@ -9,28 +9,13 @@ import hashlib
 import hmac
 import http.server
 import json
-import subprocess
 import threading
 
 import pytest
 
-from conftest import wait_for
-
-ACCESS, SECRET = "AKIDEXAMPLE", "kms-secret"
-
-
-class Key:
-    """An Ed25519 key that OpenSSL signs with."""
-
-    def __init__(self, directory):
-        self.path = directory / "remote.pem"
-        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path], check=True)
-        self.spki = subprocess.run(["openssl", "pkey", "-in", self.path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
-        self.scratch = directory / "to-sign"
-
-    def sign(self, message):
-        self.scratch.write_bytes(message)
-        return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.path, "-in", self.scratch], check=True, capture_output=True).stdout
+from remote_signers import ACCESS, SECRET, proxy
+from signer import Key
+from wait import wait_for
 
 
 class Service(http.server.ThreadingHTTPServer):
@@ -101,22 +86,6 @@ def works(database, service):
     assert service.refused == []
     assert database.verified()
     assert database.value("SELECT DISTINCT signer_id FROM reason.audit_signature") == "remote-1"
-
-
-def proxy(key, token="s.token-1"):
-    """{base}/sign and {base}/publicKeys/{signerId}"""
-    def respond(method, path, headers, body):
-        assert headers["Authorization"] == f"Bearer {token}"
-        if method == "GET":
-            assert path == "/publicKeys/remote-1"
-            return 200, {"signerId": "remote-1", "algorithm": "ed25519", "publicKey": base64.b64encode(key.spki).decode()}
-        ask = json.loads(body)
-        assert path == "/sign" and set(ask) == {"signerId", "algorithm", "digest"}
-        assert ask["signerId"] == "remote-1" and ask["algorithm"] == "ed25519"
-        digest = base64.b64decode(ask["digest"], validate=True)
-        assert len(digest) == 32
-        return 200, {"signature": base64.b64encode(key.sign(digest)).decode(), "signerId": "remote-1"}
-    return respond
 
 
 def test_the_signing_proxy_signs(database, remote, service, key, tmp_path):

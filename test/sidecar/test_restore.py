@@ -10,19 +10,18 @@ import uuid
 import psycopg
 import pytest
 
-from conftest import Database, SIDECAR, wait_for
-from restored import RestorableServer, mark_target
-from test_archive import verify
-
-SAFE_MODE = "reason_sidecar_safe_mode"
+import postgres
+from database import Database
+from paths import SIDECAR
+from restored import RestorableServer, SAFE_MODE, chain, mark_target, settle
+from verifier import verify
+from wait import wait_for
 
 
 @pytest.fixture
 def server():
-    running = RestorableServer()
-    yield running
-    running.stop("immediate")
-    shutil.rmtree(running.directory, ignore_errors=True)
+    with postgres.server("max_connections = 60", RestorableServer) as running:
+        yield running
 
 
 @pytest.fixture
@@ -30,12 +29,6 @@ def database(server, keys):
     made = Database(server, "restored", keys[1])
     yield made
     made.connection.close()
-
-
-@pytest.fixture
-def archiving(settings, tmp_path):
-    (tmp_path / "archive").mkdir()
-    return {**settings, "archive": {"url": f"file://{tmp_path}/archive", "interval_s": 1}}
 
 
 @pytest.fixture
@@ -69,26 +62,6 @@ def in_kafka(archiving, tmp_path):
     yield {**archiving, "archive": {**archiving["archive"], "interval_s": 3600, "events": 7},
            "kafka": {"brokers": broker.address, "topic": topic, "timeout_ms": 5000}}
     broker.kill()
-
-
-def chain(database):
-    """Every event as it is known outside, by place."""
-    return {(division, seq): text for division, seq, text in database.rows(
-        "SELECT division, seq, reason.audit_event_json(e) FROM reason.audit_events e ORDER BY division, seq")}
-
-
-def outside(database, settings):
-    """Whether everything that is signed is known outside."""
-    query = "SELECT coalesce(bool_and(coalesce(x.seq, -1) = c.head_seq), false) FROM reason.signed_chains() c LEFT JOIN "
-    if "kafka" in settings:
-        return database.value(query + "reason.emission x ON x.division = c.division")
-    return database.value(query + "(SELECT division, max(last_seq) AS seq FROM reason.archive_segment WHERE archived_at IS NOT NULL GROUP BY 1) x"
-                                  " ON x.division = c.division")
-
-
-def settle(database, settings, seconds=30):
-    database.settled(seconds)
-    wait_for(lambda: outside(database, settings), seconds, "archiving or emitting")
 
 
 def in_safe_mode(sidecar, value):
@@ -330,4 +303,3 @@ def test_a_database_that_began_anew_does_not_continue_under_an_old_topic(server,
     assert re.search("Kafka|the archive holds events", other.value("SELECT reason FROM reason.safe_mode"))
     assert other.value("SELECT count(*) FROM reason.audit_seal") == 0
     other.connection.close()
-

@@ -10,10 +10,11 @@ import subprocess
 
 import pytest
 
-from conftest import free_port, wait_for
+from ports import free_port
 from s3_client import Refused
 from s3_front import Front
 from s3_server import ACCESS, BUCKET, REGION, S3, SECRET
+from wait import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,13 @@ import time
 
 import pytest
 
-pytest.register_assert_rewrite("storm_checks")
-
-import storm_checks  # noqa: E402
-from kafka_broker import Broker  # noqa: E402
-from proxy import Proxy  # noqa: E402
-from s3_server import S3  # noqa: E402
-from softhsm import Token  # noqa: E402
-from storm_faults import faults  # noqa: E402
-from storm_world import Disk, World, Writer  # noqa: E402
+import storm_checks
+from hsm import Token
+from kafka_broker import Broker
+from proxy import Proxy
+from s3_server import S3
+from storm_faults import faults
+from storm_world import Disk, World, Writer
 
 # A longer one, in each of the two worlds: REASON_STORM_FAULTS=250
 FAULTS = int(os.environ.get("REASON_STORM_FAULTS", "12"))

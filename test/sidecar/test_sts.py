@@ -9,8 +9,10 @@ import urllib.parse
 
 import pytest
 
-from conftest import ROOT, free_port, wait_for
+from paths import ROOT
+from ports import free_port
 from s3_client import Credentials, Refused, signed_call
+from wait import wait_for
 
 if os.environ.get("REASON_STS") != "real":
     pytest.skip("the test with a server of session tokens is asked for by REASON_STS=real", allow_module_level=True)

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from conftest import ROOT, wait_for
 from otlp import Collector, Receiver, traced_request
+from paths import ROOT
+from wait import wait_for
 
 PARENT = "b7ad6b7169203331"
 

@@ -10,7 +10,9 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, free_port, wait_for
+from paths import ROOT
+from ports import free_port
+from wait import wait_for
 
 if os.environ.get("REASON_VAULT") != "real":
     pytest.skip("the test with a real Vault is asked for by REASON_VAULT=real", allow_module_level=True)

@@ -14,7 +14,9 @@ import time
 
 import pytest
 
-from conftest import SIDECAR, SIGNER_ID, VERIFY, wait_for
+from database import SIGNER_ID
+from paths import SIDECAR, VERIFY
+from wait import wait_for
 
 
 def test_events_are_sealed_and_signed_in_order(database, sidecar):

@@ -1,41 +1,15 @@
-"""A database with the extension, on the server that REASON_TEST_PORT names."""
+"""A database with the extension, on the server of REASON_TEST_PORT or on one of this run's own."""
 
-import contextlib
-import os
-import time
-import uuid
-
-import psycopg
 import pytest
 
-HOST = os.environ.get("REASON_TEST_HOST", "127.0.0.1")
-PORT = int(os.environ.get("REASON_TEST_PORT", "15690"))
+import shared_server
+from graph_database import connect, new_database
 
 
-def connect(dbname, **options):
-    """Once a cache was built, such a session uses it wherever it can, be it slower."""
-    options.setdefault("options", "-c reason.adjacency_cache=always")
-    return psycopg.connect(host=HOST, port=PORT, user="postgres", dbname=dbname, autocommit=True, **options)
-
-
-def build_cache(db):
-    """Of what is all-visible."""
-    deadline = time.monotonic() + 30
-    while not db.execute("SELECT reason.build_adjacency_cache()").fetchone()[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def new_database():
-    name = f"trace_{uuid.uuid4().hex[:12]}"
-    with connect("postgres") as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    with connect(name) as connection:
-        connection.execute("CREATE EXTENSION reasoning_graph")
-    yield name
-    with connect("postgres") as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture(scope="session", autouse=True)
+def on_shared_server():
+    with shared_server.shared_server():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -8,94 +8,14 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import build_cache, connect
-
-TRACED = "SELECT node_id, depth, edge_id, parent_id, cycle FROM reason.trace(%s, %s) ORDER BY step"
-SIZE = "SELECT nodes, edges FROM reason.trace_size(%s, %s)"
-PLAIN = """
-    WITH RECURSIVE reached (no, id, division) AS (
-        SELECT no, id, division FROM reason.node WHERE id = %%(id)s
-        UNION
-        SELECT n.no, n.id, n.division FROM reached r JOIN reason.edge e ON e.%s = r.no
-        JOIN reason.node n ON n.no = e.%s AND n.division = r.division
-    )
-    SELECT id FROM reached
-"""
-JSON = "SELECT reason.trace_json(%s, %s, depth => NULL, \"limit\" => NULL, divisions => '{*}')"
-FILTERS = [
-    "types => '{observation,decision,action}'", "edge_types => '{causal,supports,corrects}'", "min_weight => 0.5",
-    "min_confidence => 0.5", "as_of => %(at)s",
-    "types => '{score,hypothesis,decision,action}', edge_types => '{causal,supports,derivedFrom,corrects}', as_of => %(at)s",
-    "max_depth => 3, min_weight => 0.25, min_confidence => 0.1",
-]
+from adjacency_cache import FILTERS, JSON, TRACED, both_ways, compare, random_edges, random_graph, status, uses_cache, vacuum
+from graph_database import build_cache, connect
 
 
 @pytest.fixture
 def db(own):
     with connect(own) as connection:
         yield connection
-
-
-def random_graph(rng, size, edges=3):
-    """Large enough for many blocks; times collide."""
-    nodes = [graphs.Node(uuid.UUID(int=rng.getrandbits(128)), graphs.EPOCH.replace(microsecond=rng.randrange(1000)),
-                         rng.choice(graphs.NODE_TYPES), rng.choice([None, 0.1, 0.5, 0.9]))
-             for _ in range(size)]
-    return graphs.Graph(nodes, random_edges(rng, nodes, size * edges))
-
-
-def random_edges(rng, nodes, count):
-    return [graphs.Edge(uuid.UUID(int=rng.getrandbits(128)), rng.choice(nodes), rng.choice(nodes),
-                        graphs.EPOCH.replace(microsecond=rng.randrange(1000)), rng.choice(graphs.EDGE_TYPES),
-                        rng.choice([0.0, 0.25, 0.5, 1.0])) for _ in range(count)]
-
-
-def vacuum(db):
-    db.execute("VACUUM reason.node, reason.edge")
-
-
-def status(db):
-    cursor = db.execute("SELECT * FROM reason.adjacency_cache_status()")
-    return dict(zip([column.name for column in cursor.description], cursor.fetchone()))
-
-
-def uses_cache(db, conditions="max_depth => NULL"):
-    """Whether a trace now runs in the cache."""
-    said = []
-    handler = lambda diagnostic: said.append(diagnostic.message_primary)  # noqa: E731: to be removed again
-    db.add_notice_handler(handler)
-    db.execute("SET client_min_messages = debug1")
-    db.execute(f"SELECT reason.trace_size(id, {conditions}) FROM reason.node ORDER BY created_at LIMIT 1")
-    db.execute("RESET client_min_messages")
-    db.remove_notice_handler(handler)
-    return any("ran in the adjacency cache" in message for message in said)
-
-
-def both_ways(db, query, arguments):
-    """The answer, which must be the same with and without the cache."""
-    cached = db.execute(query, arguments).fetchall()
-    db.execute("SET reason.adjacency_cache = off")
-    walked = db.execute(query, arguments).fetchall()
-    db.execute("SET reason.adjacency_cache = always")
-    assert cached == walked
-    return cached
-
-
-def compare(db, nodes, rng, count=6):
-    """With the cache, without, and with what a plain query reaches."""
-    for node in rng.sample(nodes, min(count, len(nodes))):
-        for direction in ["ancestors", "descendants"]:
-            traced, _, _ = (both_ways(db, query, [node.id, direction]) for query in [TRACED, SIZE, JSON])
-            plain = db.execute(PLAIN % (("to_no", "from_no") if direction == "ancestors" else ("from_no", "to_no")), {"id": node.id})
-            assert {row[0] for row in traced} == {row[0] for row in plain}
-            compare_filters(db, node, direction)
-
-
-def compare_filters(db, node, direction):
-    arguments = {"node": node.id, "direction": direction, "at": node.created_at}
-    for conditions in FILTERS:
-        both_ways(db, f"SELECT * FROM reason.trace(%(node)s, %(direction)s, {conditions})", arguments)
-        both_ways(db, f"SELECT * FROM reason.trace_size(%(node)s, %(direction)s, {conditions})", arguments)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 import psycopg
 import pytest
 
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 # Sleeps on each row, while the trace is being read.
 SLEEPING = "SELECT count(pg_sleep(60 + depth)) FROM reason.trace(%s::uuid)"

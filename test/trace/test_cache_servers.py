@@ -2,21 +2,19 @@
 
 import contextlib
 import os
-import pathlib
 import random
 import re
 import signal
-import sys
 import time
 
 import psycopg
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
-
 import graphs
-from servers import caught_up, servers
-from test_cache import build_cache, compare, random_graph, status, uses_cache, vacuum
+from adjacency_cache import compare, random_graph, status, uses_cache, vacuum
+from graph_database import build_cache
+from postgres import caught_up, servers
+
 
 def fill(server, rng, size=1500):
     made = random_graph(rng, size)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import connect, new_database
+from graph_database import connect, new_database
 
 STRANDS = 300
 LEVELS = 40

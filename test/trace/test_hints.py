@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 
 def chain(db, rng, length):

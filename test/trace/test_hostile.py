@@ -17,12 +17,12 @@ import uuid
 import psycopg
 import pytest
 
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
+from paths import PG_BIN
 
 SIZE = int(os.environ.get("REASON_HOSTILE_SIZE", "200000"))
 # At so many places of a call it is canceled.
 CANCELS = int(os.environ.get("REASON_HOSTILE_CANCELS", "2"))
-PROGRAMS = pathlib.Path(os.environ.get("REASON_PG_BIN", pathlib.Path(__file__).resolve().parents[2] / ".build/pg/lib/postgresql/15/bin"))
 
 
 class Shape(typing.NamedTuple):
@@ -144,9 +144,9 @@ CALLS = {
 @pytest.fixture(scope="module")
 def watched(database):
     """The functions of interrupts.c."""
-    if not (PROGRAMS / "pg_config").exists() or not shutil.which("cc"):
+    if not (PG_BIN / "pg_config").exists() or not shutil.which("cc"):
         pytest.skip("nothing to compile C against this PostgreSQL with")
-    include = subprocess.run([PROGRAMS / "pg_config", "--includedir-server"], check=True, capture_output=True, text=True).stdout.strip()
+    include = subprocess.run([PG_BIN / "pg_config", "--includedir-server"], check=True, capture_output=True, text=True).stdout.strip()
     with tempfile.TemporaryDirectory(prefix="reason-test.") as directory, connect(database) as db:
         os.chmod(directory, 0o755)
         library = f"{directory}/interrupts.so"

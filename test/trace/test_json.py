@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import connect
+from graph_database import connect
+from trace_pages import Started, add_edge, add_node, ids, page, pages
 
 
 @pytest.fixture(scope="module")
@@ -18,23 +19,6 @@ def stored(database):
     with connect(database) as db:
         graphs.store(db, made, rng)
     return made
-
-
-def page(db, node, direction="ancestors", depth=None, limit=None, cursor=None, f=None):
-    f = f or graphs.Filter()
-    text = db.execute(
-        "SELECT reason.trace_json(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, false, '{*}')",
-        [node.id, direction, f.max_depth, limit, cursor, f.types, f.edge_types, f.min_weight, f.min_confidence, f.as_of],
-    ).fetchone()[0]
-    return json.loads(text)
-
-
-def pages(db, node, limit, **options):
-    answer = page(db, node, limit=limit, **options)
-    yield answer
-    while "nextCursor" in answer:
-        answer = page(db, node, limit=limit, cursor=answer["nextCursor"], **options)
-        yield answer
 
 
 def stopped(graph, rows, direction, f):
@@ -95,27 +79,6 @@ def test_pages_of_every_size_make_up_the_whole(db, stored):
             for p in parts:
                 known |= {s["node"]["id"] for s in p["steps"]}
                 assert all(e["from"] in known and e["to"] in known for e in p["edges"])
-
-
-def add_node(db):
-    return db.execute("SELECT reason.add_node('observation', '{}', 'me')").fetchone()[0]
-
-
-def add_edge(db, a, b):
-    return db.execute("SELECT reason.add_edge(%s, %s, 'causal')", [a, b]).fetchone()[0]
-
-
-class Started:
-    """A star with pages of two, and a way to ask for the pages of the trace."""
-
-    def __init__(self, db, leaves=5):
-        self.id = add_node(db)
-        for _ in range(leaves):
-            add_edge(db, add_node(db), self.id)
-
-
-def ids(parts):
-    return [s["node"]["id"] for p in parts for s in p["steps"]], sorted(e["id"] for p in parts for e in p["edges"])
 
 
 def test_later_writes_change_no_page(db):

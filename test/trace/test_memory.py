@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from conftest import connect
+from graph_database import connect
 
 CALLS = 20
 

@@ -5,7 +5,7 @@ import random
 import psycopg
 import pytest
 
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 CLOSURE = """
     WITH RECURSIVE closure (no) AS (

@@ -6,11 +6,11 @@ import random
 import pytest
 
 import graphs
+from graph_database import connect
 
 
 @pytest.fixture(scope="module")
 def stored(database):
-    from conftest import connect
 
     rng = random.Random("ordered")
     made = [graphs.make(rng, shape) for _ in range(120) for shape in graphs.SHAPES]

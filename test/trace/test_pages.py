@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import pathlib
 import random
-import sys
 import threading
 import time
 import uuid
@@ -12,11 +10,9 @@ import uuid
 import psycopg
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
-
-from conftest import build_cache, connect
-from servers import caught_up, servers
-from test_json import Started, add_edge, add_node, ids, page
+from graph_database import build_cache, connect
+from postgres import caught_up, servers
+from trace_pages import Started, add_edge, add_node, ids, page
 
 SECONDS = float(os.environ.get("REASON_PAGES_SECONDS", "4"))
 # Whoever draws so many numbers has noted a moment.

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 import graphs
-from test_reference import arguments
+from graph_database import build_cache, connect
+from graphs import arguments
 
 ROUNDS = 60
 READER = "trace_reader"
@@ -17,7 +18,6 @@ AUDITOR = "trace_auditor"
 
 @pytest.fixture(scope="module")
 def roles(database):
-    from conftest import connect
 
     with connect(database) as db:
         for role, group in ((READER, "reason_reader"), (AUDITOR, "reason_auditor")):
@@ -40,7 +40,6 @@ def release(db, record):
 
 @pytest.fixture(scope="module", params=["walked", "cached"])
 def stored(request, database, roles):
-    from conftest import build_cache, connect
 
     rng = random.Random(request.param)
     made = [graphs.make(rng, shape) for _ in range(ROUNDS) for shape in graphs.SHAPES]
@@ -101,7 +100,6 @@ def test_an_auditor_sees_it_all(db, stored):
 
 def test_nothing_hidden_is_in_any_json(database, stored):
     """These functions are the HTTP API's: called by the owner, for somebody."""
-    from conftest import connect
 
     rng = random.Random(3)
     with connect(database) as db:
@@ -164,7 +162,6 @@ def star(db, leaves):
 
 @pytest.mark.parametrize("sealed", [False, True], ids=["undecided", "decided"])
 def test_pages_stay_as_they_began_when_something_is_released(database, roles, sealed):
-    from conftest import connect
 
     with connect(database) as db, connect(database) as admin:
         centre, leaves = star(db, 20)

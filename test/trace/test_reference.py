@@ -6,7 +6,9 @@ import random
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from adjacency_cache import vacuum
+from graph_database import build_cache, connect
+from graphs import arguments
 
 ROUNDS = int(os.environ.get("REASON_TRACE_ROUNDS", "120"))
 
@@ -29,10 +31,6 @@ def store(db, made, rng):
         graphs.store(db, made[i::len(DIVISIONS)], rng, division)
 
 
-def vacuum(db):
-    db.execute("VACUUM reason.node, reason.edge")
-
-
 @pytest.fixture(scope="module", params=["fresh", "changed", "vacuumed", "cached", "cached and changed", "cached, changed and vacuumed"])
 def stored(request, database):
     """Graphs side by side in one database, so that walks pass by each other's entries."""
@@ -53,10 +51,6 @@ def stored(request, database):
         if request.param == "cached":
             build_cache(db)
     return made
-
-
-def arguments(node, direction, f):
-    return [node.id, direction, f.max_depth, f.types, f.edge_types, f.min_weight, f.min_confidence, f.as_of, f.max_nodes]
 
 
 def test_trace_equals_the_reference(db, stored):

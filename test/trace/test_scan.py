@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 ROUNDS = max(4, int(os.environ.get("REASON_TRACE_ROUNDS", "120")) // 10)
 COLUMNS = ["step", "depth", "node_id", "edge_id", "parent_id", "cycle"]
@@ -240,7 +240,7 @@ def test_who_may_not_execute_the_function_may_not_scan(db, largest):
 
 def test_a_function_that_was_altered_is_called(db, largest):
     """Settings of a function are applied by calling it."""
-    signature = "reason.trace(uuid, text, int, text[], text[], float8, float8, timestamptz, int, text)"
+    signature = "reason.trace(uuid, text, int, text[], text[], float8, float8, timestamptz, int, text, bigint)"
     with db.transaction(force_rollback=True):
         db.execute(f"ALTER FUNCTION {signature} SET work_mem = '1MB'")
         assert "TraceScan" not in plan(db, "SELECT * FROM reason.trace(%s)", [far(largest).id])

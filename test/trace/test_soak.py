@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 import graphs
-from conftest import build_cache, connect
+from graph_database import build_cache, connect
 
 SECONDS = float(os.environ.get("REASON_SOAK_SECONDS", "10"))
 # Nodes of a graph; then another is begun, as the reference is slow.

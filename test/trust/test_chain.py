@@ -7,7 +7,8 @@ import threading
 import psycopg
 import pytest
 
-from conftest import Database, Signer
+from sealing import Database
+from signer import Signer
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +87,11 @@ def test_a_transaction_that_rolls_back_leaves_no_gap(db):
 
 def test_a_mark_from_another_cluster_is_not_believed(db, token):
     with db.tampering():
-        db("UPDATE reason.sealer_state SET candidate_no = 1000000000, candidate_xmax = '99999999999'")
+        db("UPDATE reason.sealer_state SET seen_no = 1000000000, seen_xmax = '99999999999', decided_no = decided_no + 1000000000")
         add(db, "restored")
         assert db.one("SELECT reason.seal_events(%s, 10)", token) == 1
-        decided, candidate = db.row("SELECT decided_no, candidate_no FROM reason.sealer_state")
-        assert decided < 1000000000 and candidate < 1000000000
+        decided, seen = db.row("SELECT decided_no, seen_no FROM reason.sealer_state")
+        assert decided < 1000000000 and seen < 1000000000
 
 
 def test_losing_the_mark_costs_a_rescan_only(db, token):

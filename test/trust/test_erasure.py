@@ -6,7 +6,7 @@ import threading
 import psycopg
 import pytest
 
-from conftest import Database
+from sealing import Database
 
 GONE = psycopg.errors.NoDataFound
 CONFLICT = psycopg.errors.ObjectNotInPrerequisiteState

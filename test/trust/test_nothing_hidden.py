@@ -8,13 +8,14 @@ times become their order, salted digests and signatures a word, ids made by the 
 """
 import itertools
 import json
-import pathlib
 import re
 
 import psycopg
 import pytest
 
-GATEWAY = pathlib.Path(__file__).resolve().parents[2] / "gateway"
+from paths import ROOT
+
+GATEWAY = ROOT / "gateway"
 OPENAPI = json.loads((GATEWAY / "openapi.json").read_text())
 
 # Ids that both graphs have, or either of them only: hidden, or of another division.

@@ -2,17 +2,13 @@
 import collections
 import json
 import os
-import pathlib
 import random
-import sys
 
 import psycopg
 import pytest
 
-from conftest import SERVER
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "data/redaction"))
-import corpus  # noqa: E402
+import corpus
+from shared_server import conninfo
 
 # The corpus, and its copies: other numbers, sentences, separators and members from the same generators.
 SEEDS = {"corpus": 1, "copy 2": 2, "copy 3": 3, "copy 4": 4}
@@ -194,7 +190,7 @@ def test_readers_in_sql_see_no_secret(world):
     world("CREATE ROLE redaction_reader LOGIN IN ROLE reason_reader")
     other = world.one("SELECT reason.add_node('observation', '1', 'ada', division => 'tenant-b')")
     try:
-        with psycopg.connect(f"{SERVER.replace('user=postgres', 'user=redaction_reader')} dbname={world.name}", autocommit=True) as reader:
+        with psycopg.connect(conninfo(world.name, "redaction_reader"), autocommit=True) as reader:
             for table, columns in {"node": ["author", "metadata", "payload", "payload_ref"], "edge": ["metadata"], "annotation": ["author", "metadata", "payload"],
                                    "snapshot": ["audience", "description"]}.items():
                 text = "".join(row for row, in reader.execute(f"SELECT t::text FROM reason.redacted_{table} t"))

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import Database
+from sealing import Database
 
 ROUNDS = int(os.environ.get("REASON_REINDEX_ROUNDS", "1"))
 DEPTH = 60

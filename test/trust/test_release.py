@@ -8,16 +8,13 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "test" / "servers"))
-
-from conftest import Database
-from servers import servers
-from test_dump import fill, goes_on, proofs
+from paths import ROOT
+from postgres import servers
+from proofs import fill, goes_on, proofs
+from sealing import Database
 
 COLUMN = "ALTER TABLE reason.annotation ADD COLUMN language text CONSTRAINT annotation_language_check CHECK (language <> '');\n"
 TABLE = """CREATE TABLE reason.glossary (term text NOT NULL, meaning text NOT NULL, CONSTRAINT glossary_pkey PRIMARY KEY (term));
@@ -126,7 +123,7 @@ def test_an_upgraded_database_equals_a_fresh_one(source, tree):
         def database(name, *prepare):
             with server.connect() as admin:
                 admin.execute(f"CREATE DATABASE {name}")
-            made = Database(name, f"host=127.0.0.1 port={server.port} user=postgres")
+            made = Database(name, server)
             for statement in prepare:
                 made(statement)
             return made

@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from conftest import Signer
+from signer import Signer
 
 DIGESTS = {
     "node": "id, division, type, author, payload, metadata, created_at, occurred_at, version, manifest_signature_id, payload_ref, salt,"

@@ -7,7 +7,6 @@ new fails this test until it says here how it is called, and makes its event kno
 """
 import contextlib
 import json
-import pathlib
 import re
 import socket
 import subprocess
@@ -16,9 +15,10 @@ import time
 import psycopg
 import pytest
 
-from conftest import PORT, Signer
+from paths import SIDECAR
+from shared_server import conninfo
+from signer import Signer
 
-SIDECAR = pathlib.Path(__file__).resolve().parents[2] / "sidecar" / "reason-sidecar"
 A, B, C, D, E, LATE = (f"00000000-0000-7000-8000-00000000000{n}" for n in range(1, 7))
 NOTE, POLICY, TRACE = "11111111-1111-7111-8111-111111111111", "22222222-2222-7222-8222-222222222222", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 
@@ -103,6 +103,7 @@ AFTER = {
     "erase_payload": [f"node => '{B}', reason => 'asked for'", f"node => '{A}', reason => 'asked for', division => 'other'"],
     "erase_annotation": ["annotation => (SELECT id FROM reason.annotation WHERE author = 'eve'), reason => 'asked for'",
                          "annotation => (SELECT id FROM reason.annotation WHERE author = 'postgres' LIMIT 1), reason => 'asked for', division => 'default'"],
+    "mend_chain": ["division => 'damaged', reason => 'a bad disk'"],
 }
 # What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on. And an
 # index, which records nothing.
@@ -127,7 +128,8 @@ REFUSES = {"refuse_ambiguous_roots": "a function that only raises is not counted
 
 # What need not be equal, and why.
 NOT_EQUAL = {
-    "sealer_state": "the sealer's own mark, made anew", "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
+    "sealer_state": "the sealer's own mark, made anew", "halted_chain": "likewise", ("mended_event", "found"): "kept where it was found",
+    "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
     "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "idempotency_key": "answers that expire", "quota_use": "counts of today",
     "emission": "events are emitted again, and consumers drop them", "emission_parked": "likewise", "archive_rule_applied": "looked at once more",
     "snapshot_request": "how long freezing took is told to nobody; who asked is in the event",
@@ -191,7 +193,7 @@ class Sidecar:
             port = listener.getsockname()[1]
         self.target = f"file://{directory}/archive"
         self.path = directory / f"{database.name}.conf"
-        self.path.write_text(f"[database]\nconninfo = host=127.0.0.1 port={PORT} user=postgres dbname={database.name}\n"
+        self.path.write_text(f"[database]\nconninfo = {conninfo(database.name)}\n"
                              f"[signer]\nid = key-1\ntype = local\nkey_file = {directory}/key.pem\n[store]\nurl = file://{directory}/store\n"
                              f"[archive]\nurl = {self.target}\ninterval_s = 1\n[metrics]\nport = {port}\n")
         self.options = options
@@ -242,6 +244,16 @@ def settled(db, target):
               "                 WHERE a.division = c.division AND a.archived_at IS NOT NULL AND a.target = %s))", target)
 
 
+def halt_chain(db, division):
+    """At an event that says another type of itself."""
+    db("SELECT reason.add_node('score', '1', 'ada', division => %s)", division)
+    with db.connection.transaction():
+        db("SET LOCAL session_replication_role = replica")
+        db("UPDATE reason.audit_event SET event_type = 'odd' WHERE division = %s", division)
+    db.seal()
+    db("SELECT reason.release_lease('seal', %s)", db.token("seal"))
+
+
 @pytest.fixture(scope="module")
 def source(make_database, directory):
     db = make_counting(make_database, "round_trip_source")
@@ -256,6 +268,7 @@ def source(make_database, directory):
         db("SELECT reason.release_lease(%s, %s)", duty, tokens[duty])
     with sidecar:
         wait_for(lambda: settled(db, sidecar.target), f"sealing, archiving and storing: {sidecar.log.read_text()[-2000:]}")
+    halt_chain(db, "damaged")
     call_all(db, AFTER)
     db("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], request_id => 'by hand')", LATE)
     tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive")}

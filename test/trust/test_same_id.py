@@ -1,12 +1,12 @@
 """Ids are unique in a division. What another division holds under the same id spoils nothing."""
 import json
-import pathlib
 import re
 
 import psycopg
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from paths import ROOT
+
 ROUTES = re.findall(r"reason_call (http_get_\w+) \$id( \$reason_query)?", (ROOT / "gateway" / "conf.d" / "routes.conf.in").read_text())
 
 

@@ -5,7 +5,7 @@ import json
 import psycopg
 import pytest
 
-from conftest import Signer
+from signer import Signer
 
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 KEY = Signer("a", b"a").public.raw

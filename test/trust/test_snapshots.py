@@ -6,7 +6,8 @@ import json
 import psycopg
 import pytest
 
-from conftest import Database, Signer
+from sealing import Database
+from signer import Signer
 
 CONFLICT = psycopg.errors.ObjectNotInPrerequisiteState
 

@@ -4,24 +4,17 @@ Between two clusters of the version in use, or from that of REASON_OLD_BIN to th
 as test/upgrade.sh does it.
 """
 import os
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
+from paths import PG_BIN
+from postgres import servers
+from proofs import fill, goes_on, proofs
+from sealing import Database
 
-from conftest import Database
-from servers import PROGRAMS, servers
-from test_dump import fill, goes_on, proofs
-
-OLD_BIN = os.environ.get("REASON_OLD_BIN", str(PROGRAMS))
-NEW_BINS = os.environ.get("REASON_NEW_BINS", str(PROGRAMS)).split(":")
+OLD_BIN = os.environ.get("REASON_OLD_BIN", str(PG_BIN))
+NEW_BINS = os.environ.get("REASON_NEW_BINS", str(PG_BIN)).split(":")
 SETTINGS = "max_prepared_transactions = 4"
-
-
-def database(server, name):
-    return Database(name, f"host=127.0.0.1 port={server.port} user=postgres")
 
 
 @pytest.mark.parametrize("mode", ((), ("--link",)), ids=("copy", "link"))
@@ -31,7 +24,7 @@ def test_pg_upgrade_keeps_every_proof(programs, mode):
         old = make("old", SETTINGS, programs=OLD_BIN, initdb=("-k",))
         with old.connect() as admin:
             admin.execute("CREATE DATABASE recorded")
-        source = database(old, "recorded")
+        source = Database("recorded", old)
         source("CREATE EXTENSION reasoning_graph")
         source("SELECT reason.add_signer(%s, %s)", source.signer.name, source.signer.public.raw.hex())
         fill(source)
@@ -47,7 +40,7 @@ def test_pg_upgrade_keeps_every_proof(programs, mode):
             logs = new.data.glob("pg_upgrade_output.d/**/*.log")
             raise AssertionError("\n".join(log.read_text()[-1500:] for log in logs)) from failure
         new.start()
-        copy = database(new, "recorded")
+        copy = Database("recorded", new)
         assert proofs(copy, source) == before
         goes_on(copy)
         copy.close()

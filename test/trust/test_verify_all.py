@@ -18,7 +18,7 @@ NOT_LAST = {"audit_event": "no NOT IN (SELECT event_no FROM reason.audit_seal s 
             "audit_signature": "(division, seq) NOT IN (SELECT division, max(seq) FROM reason.audit_seal GROUP BY 1)",
             "pii_rule": "NOT builtin"}
 # A rule for personal data that somebody calls builtin is one that the extension did not bring.
-RULES = ("client", "quota", "signer", "archive_rule", "policy_rule", "pii_rule", "division_grant")
+RULES = ("client", "quota", "signer", "archive_rule", "policy_rule", "pii_rule", "division_grant", "mended_event")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,12 @@ def state(db):
     db("SELECT reason.set_policy_rule('p', '{node.create}', '{decision}', 'a.*', '$.x', 'allow', false)")
     db("SELECT reason.set_pii_rule('staff', 'staff', pattern => 'S-1')")
     db("SELECT reason.grant_division('reason_reader', 'north')")
+    db("SELECT reason.add_node('score', '1', 'ada', division => 'mended')")
+    with db.connection.transaction():
+        db("SET LOCAL session_replication_role = replica")
+        db("UPDATE reason.audit_event SET event_type = 'odd' WHERE division = 'mended'")
+    db.seal()
+    db("SELECT reason.mend_chain('mended', 'a test')")
     db("SELECT reason.append_event('default', 'test.end', '{}')")
     db("SELECT reason.append_event('system', 'test.end', '{}')")
     db.settle()
@@ -96,9 +102,10 @@ def test_every_removed_and_every_invented_row_of_a_rule(state, table):
     with state.tampering():
         key = state.one("SELECT attname FROM pg_attribute a JOIN pg_constraint c ON c.conrelid = a.attrelid AND a.attnum = c.conkey[1]"
                         " WHERE c.contype = 'p' AND c.conrelid = %s::regclass", f"reason.{table}")
-        state(f"INSERT INTO reason.{table} SELECT (jsonb_populate_record(t, jsonb_build_object('{key}', 'invented'))).*"
+        invented = "00000000-0000-7000-8000-000000000000" if table == "mended_event" else "invented"
+        state(f"INSERT INTO reason.{table} SELECT (jsonb_populate_record(t, jsonb_build_object('{key}', '{invented}'))).*"
               f" FROM (SELECT t FROM reason.{table} t WHERE {NOT_LAST.get(table, 'true')} LIMIT 1) x")
-        assert any(table in f[2] and '"invented"' in f[2] and "no event records it" in f[2] for f in faults(state))
+        assert any(table in f[2] and f'"{invented}"' in f[2] and "no event records it" in f[2] for f in faults(state))
         # verify_audit() of division system says so as well.
         assert not state.verify("system")["ok"]
 
@@ -127,7 +134,6 @@ def test_of_very_many_faults_the_first_are_named(state):
 
 
 # ---------------------------------------------------------------- guards
-
 
 
 def test_every_trigger_that_is_switched_off_is_named(state):

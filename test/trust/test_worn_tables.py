@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from conftest import Database
+from sealing import Database
 
 STEPS = int(os.environ.get("REASON_WORN_STEPS", "4"))
 SEED = int(os.environ.get("REASON_WORN_SEED", "20261129"))

@@ -5,6 +5,7 @@
  */
 #include "check.h"
 
+#include "net/credentials.h"
 #include "net/sigv4.h"
 
 #include <unistd.h>

@@ -1,14 +1,12 @@
 """reason-verify reads from a server that answers with anything: what it verifies is what was asked for."""
 import json
-import pathlib
 import subprocess
-import sys
 
 import pytest
-from test_verify import PROGRAM, VERIFIED, make_chain, make_document, world, write_lines  # noqa: F401
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
-from hostile import ANSWERS, Hostile    # noqa: E402
+from evidence import VERIFIED, make_chain, make_document, write_lines
+from hostile import ANSWERS, Hostile
+from paths import VERIFY
 
 # These say the same object in other ways, if its signatures are not within; a drip is given up after half a minute
 TRUE = {"segment": {"no checksum"}, "snapshot": {"no checksum", "wrong checksum"}}
@@ -16,7 +14,7 @@ SLOW = {"drip"}
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "segment"])
-def test_nothing_but_the_object_is_verified(world, kind):  # noqa: F811
+def test_nothing_but_the_object_is_verified(world, kind):
     headers = []
     if kind == "snapshot":
         body = world.snapshot(make_document()).read_bytes()
@@ -27,7 +25,7 @@ def test_nothing_but_the_object_is_verified(world, kind):  # noqa: F811
     hostile = Hostile(lambda *request: (200, headers, body))
     try:
         def run():
-            return subprocess.run([PROGRAM, "--json", "--registry", world.directory / "signers.json", f"{hostile.url}/{kind}.json"],
+            return subprocess.run([VERIFY, "--json", "--registry", world.directory / "signers.json", f"{hostile.url}/{kind}.json"],
                                   capture_output=True, text=True, timeout=20, check=False)
         assert run().returncode == VERIFIED
         for answer in set(ANSWERS) - SLOW:

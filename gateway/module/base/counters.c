@@ -1,0 +1,102 @@
+/*
+ * base/counters.c: counters of all workers in shared memory; http/metrics.c shows them.
+ *
+ * Counters only grow; gauges are kept for each worker in a place of its own and added up when they are shown, so that a
+ * worker that ended leaves nothing behind.
+ */
+#include "base/reason_base.h"
+
+#define REASON_MAX_WORKERS  NGX_MAX_PROCESSES   /* a slot each: those of before and after a reload live side by side */
+
+typedef struct {
+    ngx_atomic_t             failures[REASON_FAILURE_COUNT];
+    ngx_atomic_t             gauges[REASON_GAUGE_COUNT][REASON_MAX_WORKERS];
+    reason_route_counters_t  routes[REASON_MAX_ROUTES + 1];  /* the last: no call was made */
+} reason_counters_t;
+
+static reason_counters_t  *reason_counters;
+
+
+static ngx_int_t
+reason_counters_zone(ngx_shm_zone_t *zone, void *old)
+{
+    ngx_slab_pool_t  *slab = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (old != NULL) {
+        /* a reload keeps what was counted */
+        zone->data = old;
+        reason_counters = old;
+        return NGX_OK;
+    }
+    if (zone->shm.exists) {
+        zone->data = slab->data;
+        reason_counters = slab->data;
+        return NGX_OK;
+    }
+    reason_counters = ngx_slab_calloc(slab, sizeof(reason_counters_t));
+    if (reason_counters == NULL) {
+        return NGX_ERROR;
+    }
+    slab->data = reason_counters;
+    zone->data = reason_counters;
+    return NGX_OK;
+}
+
+
+ngx_int_t
+reason_counters_init(ngx_conf_t *cf, void *module)
+{
+    ngx_str_t        name = ngx_string("reason_metrics");
+    ngx_shm_zone_t  *zone = ngx_shared_memory_add(cf, &name, sizeof(reason_counters_t) + 16 * ngx_pagesize, module);
+
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+    zone->init = reason_counters_zone;
+    return NGX_OK;
+}
+
+
+void
+reason_counters_failure(reason_failure_e failure)
+{
+    if (reason_counters != NULL) {
+        (void) ngx_atomic_fetch_add(&reason_counters->failures[failure], 1);
+    }
+}
+
+
+void
+reason_counters_gauge(reason_gauge_e gauge, ngx_uint_t value)
+{
+    if (reason_counters != NULL) {
+        reason_counters->gauges[gauge][ngx_process_slot % REASON_MAX_WORKERS] = value;
+    }
+}
+
+
+reason_route_counters_t *
+reason_counters_route(ngx_uint_t route)
+{
+    return reason_counters != NULL ? &reason_counters->routes[ngx_min(route, REASON_MAX_ROUTES)] : NULL;
+}
+
+
+ngx_atomic_uint_t
+reason_counters_failures(reason_failure_e failure)
+{
+    return reason_counters->failures[failure];
+}
+
+
+ngx_atomic_uint_t
+reason_counters_sum(reason_gauge_e gauge)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  sum = 0;
+
+    for (i = 0; i < REASON_MAX_WORKERS; i++) {
+        sum += reason_counters->gauges[gauge][i];
+    }
+    return sum;
+}

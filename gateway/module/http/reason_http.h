@@ -1,0 +1,167 @@
+/*
+ * reason_http.h: requests and their answers.
+ *
+ * A request becomes a call of a SQL function, or two with a question to the policy service in between. Its way: request.c.
+ */
+#ifndef REASON_HTTP_H
+#define REASON_HTTP_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include "base/reason_base.h"
+#include "pg/reason_pg.h"
+
+typedef struct reason_context_s reason_context_t;
+
+typedef struct {
+    ngx_array_t         *caller;    /* ngx_http_complex_value_t: put before every call's arguments */
+    ngx_array_t         *arguments; /* ngx_http_complex_value_t */
+    ngx_str_t            function;
+    reason_statement_t  *statement;
+    reason_pool_t       *pool;
+    reason_statement_t  *await;     /* called while the answer is 202, with the key it named */
+    ngx_uint_t           methods;   /* NGX_HTTP_… bits */
+    ngx_uint_t           class;     /* reason_class_e */
+    ngx_http_complex_value_t  *client;      /* whose share a call is of */
+    ngx_str_t            pieces;    /* the function that hands out a long body piece by piece */
+    reason_statement_t  *admit;     /* asked before a long body is read */
+    ngx_str_t            admit_function;
+    size_t               admit_above;
+    ngx_int_t            body_argument;     /* the place of $reason_body among the arguments; -1: there is none */
+    ngx_uint_t           takes_query;       /* $reason_query is among the arguments */
+    ngx_flag_t           pipeline;  /* calls may be sent behind others, and be sent again: they are quick and only read */
+    ngx_str_t            policy_uri;        /* asked before a write that needs it */
+    ngx_msec_t           policy_deadline;
+} reason_loc_conf_t;
+
+/* A request on its way. */
+struct reason_context_s {
+    reason_job_t          job;      /* the first member: handlers get this */
+    ngx_http_request_t   *request;
+    ngx_event_t           poll;     /* until the next reason_await; deadline of a policy check */
+    char                 *await_key;
+    ngx_msec_t            await_until;
+    ngx_msec_t            await_interval;
+    ngx_chain_t          *body;     /* pieces not yet handed to nginx, in order */
+    ngx_chain_t          *busy;     /* handed over, not yet sent */
+    ngx_chain_t          *free;     /* sent: memory for the next pieces */
+    ngx_chain_t          *bare;     /* sent, and their memory given back */
+    off_t                 body_length;
+    ngx_temp_file_t      *file;     /* what the client has not taken yet; NULL until it does not keep up */
+    off_t                 file_sent;
+    off_t                 length;   /* of the whole body, if the function said so; else -1 */
+    void                (*policy_then)(reason_context_t *ctx);  /* there is an answer, or there will be none */
+    ngx_http_request_t   *policy_request;   /* that asks; NULL when none is on its way */
+    ngx_str_t             policy_question;
+    ngx_str_t             policy_status;    /* of the answer; 000 when there was none */
+    ngx_str_t             policy_answer;    /* base64 */
+    const char           *refusal;  /* why the request cannot be turned into a call */
+    unsigned              admitting:1;  /* the call asks whether the body may come at all */
+    unsigned              behind:1;     /* the client does not keep up */
+    unsigned              has_status:1;
+    unsigned              asks:1;       /* the answer is a question to the policy service */
+    unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
+};
+
+/* request.c */
+ngx_int_t reason_request_handler(ngx_http_request_t *r);
+
+/* content_type.c */
+ngx_uint_t reason_content_is_json(ngx_http_request_t *r);
+ngx_uint_t reason_content_is_encoded(ngx_http_request_t *r);
+
+/* input.c */
+size_t reason_input_length(ngx_http_request_t *r);
+/* the request's body with a NUL behind it, in the request's memory; NULL: there was none, or a file could not be read */
+u_char *reason_input_text(ngx_http_request_t *r, size_t *length);
+/* handlers of a job */
+ngx_int_t reason_input_bind(reason_job_t *job);
+void reason_input_release(reason_job_t *job);
+
+/* variable.c */
+ngx_int_t reason_variables_add(ngx_conf_t *cf);
+/* a copy of these bytes becomes its value */
+ngx_int_t reason_variable_set(ngx_http_request_t *r, ngx_http_variable_value_t *v, const void *data, size_t length);
+
+/* certificate.c */
+enum { REASON_CLIENT_CN, REASON_CLIENT_ISSUER, REASON_CLIENT_URI };
+ngx_int_t reason_certificate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which);
+/* whose it is; empty without a certificate */
+ngx_int_t reason_certificate_client(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+
+/* query.c */
+/* one that cannot be decoded is the context's refusal */
+ngx_int_t reason_query_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+
+/* answer.c */
+/*
+ * Handlers of a job. Of a row: NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone;
+ * NGX_DECLINED: it wants a range that is not there; NGX_ERROR.
+ */
+ngx_int_t reason_answer_row(reason_job_t *job, PGresult **row);
+void reason_answer_stopped(reason_job_t *job, ngx_int_t rc);
+/* all rows have come, and they are the answer; the context may be gone when this returns */
+void reason_answer_finish(reason_context_t *ctx);
+
+/* output.c: the body of an answer */
+/* a row's value becomes part of the body; a row that is kept for it is set to NULL */
+ngx_int_t reason_output_add(reason_context_t *ctx, PGresult **row, int column);
+/* enough for it to be worth sending */
+ngx_uint_t reason_output_suffices(reason_context_t *ctx);
+/* hands over what there is. NGX_OK; NGX_AGAIN: the client has not taken it all yet; NGX_ABORT: it is gone */
+ngx_int_t reason_output_send(reason_context_t *ctx);
+/* what was not handed over goes to a file. NGX_OK; NGX_BUSY: the client has as much there as it may; NGX_ERROR */
+ngx_int_t reason_output_spill(reason_context_t *ctx);
+/* the same, with the end of the body; with an empty one it is all there is. What nginx says of it */
+ngx_int_t reason_output_end(reason_context_t *ctx);
+void reason_output_forget(reason_context_t *ctx);
+
+/* response.c */
+/* a line of the header: some are fields of nginx's */
+ngx_int_t reason_response_header_add(reason_context_t *ctx, ngx_str_t *name, ngx_str_t *value);
+ngx_uint_t reason_response_header_is(ngx_str_t *name, const char *wanted);
+/* with a body of this length; -1: it is not known yet */
+ngx_int_t reason_response_send_header(reason_context_t *ctx, off_t length);
+/* takes back status, headers and body, as long as nothing has gone out */
+void reason_response_forget(reason_context_t *ctx);
+/* the context may be gone when these return */
+void reason_response_finish(reason_context_t *ctx, ngx_int_t rc);
+/* part of the body has gone out, and there will be no more: the client must not take it for the whole */
+void reason_response_abort(reason_context_t *ctx);
+/* after something was finalized or posted from an event that nginx does not know to be its own */
+void reason_response_run_posted(ngx_connection_t *c);
+/* a request of this connection is being handled by nginx itself, which runs what is posted; NULL: no longer */
+void reason_response_hold(ngx_connection_t *c);
+
+/* policy.c */
+/* the answer of the call is a question: asks it; then the same call is to be made again */
+void reason_policy_ask(reason_context_t *ctx, void (*then)(reason_context_t *ctx));
+enum { REASON_POLICY_QUESTION, REASON_POLICY_STATUS, REASON_POLICY_ANSWER };
+ngx_int_t reason_policy_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which);
+
+/* await.c */
+/* X-Reason-Await: <milliseconds> <key>; the first one counts */
+void reason_await_header(reason_context_t *ctx, ngx_str_t *value);
+/* false: the answer is final */
+ngx_uint_t reason_await_again(reason_context_t *ctx);
+
+/* error.c */
+void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
+    const char *details);
+/* handlers of a job */
+void reason_error_refused(reason_job_t *job, PGresult *result);
+void reason_error_failed(reason_job_t *job, reason_failure_e failure);
+ngx_int_t reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message,
+    const char *details);
+ngx_int_t reason_error_handler(ngx_http_request_t *r);
+
+/* metrics.c */
+ngx_int_t reason_metrics_init(ngx_conf_t *cf);
+ngx_int_t reason_metrics_handler(ngx_http_request_t *r);
+
+extern ngx_module_t ngx_http_reason_module;
+
+#endif

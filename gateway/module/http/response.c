@@ -1,0 +1,126 @@
+/*
+ * http/response.c: the response that nginx sends: its header, its end, and taking it back while nothing has gone out.
+ */
+#include "http/reason_http.h"
+
+/* nginx is on the stack, still holds a request of this connection, and will run what is posted itself: doing it here could free it */
+static ngx_connection_t  *reason_response_held;
+
+
+void
+reason_response_hold(ngx_connection_t *c)
+{
+    reason_response_held = c;
+}
+
+
+void
+reason_response_finish(reason_context_t *ctx, ngx_int_t rc)
+{
+    ngx_connection_t  *c = ctx->request->connection;
+
+    ngx_http_finalize_request(ctx->request, rc);
+    reason_response_run_posted(c);
+}
+
+
+void
+reason_response_run_posted(ngx_connection_t *c)
+{
+    if (c != reason_response_held) {
+        ngx_http_run_posted_requests(c);
+    }
+}
+
+
+void
+reason_response_abort(reason_context_t *ctx)
+{
+    reason_response_finish(ctx, NGX_ERROR);
+}
+
+
+void
+reason_response_forget(reason_context_t *ctx)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    ctx->has_status = 0;
+    ctx->length = -1;
+    reason_output_forget(ctx);
+    r->allow_ranges = 0;
+    r->headers_out.location = NULL;
+    r->headers_out.etag = NULL;
+    ngx_str_null(&r->headers_out.content_type);
+    r->headers_out.content_type_len = 0;
+    r->headers_out.headers.part.nelts = 0;
+    r->headers_out.headers.part.next = NULL;
+    r->headers_out.headers.last = &r->headers_out.headers.part;
+}
+
+
+ngx_uint_t
+reason_response_header_is(ngx_str_t *name, const char *wanted)
+{
+    return name->len == ngx_strlen(wanted) && ngx_strncasecmp(name->data, (u_char *) wanted, name->len) == 0;
+}
+
+
+/* Content-Length, of a body that comes in many rows, and Accept-Ranges: bytes, of one that may be had in parts, are for nginx to say. */
+ngx_int_t
+reason_response_header_add(reason_context_t *ctx, ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_table_elt_t     *header;
+    ngx_http_request_t  *r = ctx->request;
+
+    if (reason_response_header_is(name, "Content-Type")) {
+        r->headers_out.content_type = *value;
+        r->headers_out.content_type_len = value->len;
+        r->headers_out.content_type_lowcase = NULL;
+        return NGX_OK;
+    }
+
+    if (reason_response_header_is(name, "Content-Length")) {
+        ctx->length = ngx_atoof(value->data, value->len);
+        return ctx->length == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+    if (reason_response_header_is(name, "Accept-Ranges")) {
+        r->allow_ranges = 1;
+        r->single_range = 1;
+        return NGX_OK;
+    }
+
+    header = ngx_list_push(&r->headers_out.headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+    header->hash = 1;
+    header->key = *name;
+    header->value = *value;
+    if (reason_response_header_is(name, "ETag")) {
+        r->headers_out.etag = header;
+    }
+    return NGX_OK;
+}
+
+
+ngx_int_t
+reason_response_send_header(reason_context_t *ctx, off_t length)
+{
+    ngx_http_request_t  *r = ctx->request;
+
+    if (r->headers_out.content_type.len == 0) {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+    }
+    r->headers_out.content_length_n = length;
+    if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED || r->headers_out.status == NGX_HTTP_NO_CONTENT) {
+        r->header_only = 1;
+    }
+    if (r->headers_in.range != NULL && r->allow_ranges) {
+        /* a part of what is compressed is no part of the document */
+        r->gzip_tested = 1;
+        r->gzip_ok = 0;
+    }
+    return ngx_http_send_header(r);
+}

@@ -1,0 +1,64 @@
+/*
+ * pg/statement.c: the statement that calls a SQL function. Locations that call the same share it, and so do their
+ * connections what they have prepared.
+ */
+#include "pg/reason_pg.h"
+
+
+ngx_int_t
+reason_statement_name_check(ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        u_char  c = name->data[i];
+
+        if (!((c >= 'a' && c <= 'z') || c == '_' || (i > 0 && c >= '0' && c <= '9'))) {
+            return NGX_ERROR;
+        }
+    }
+    return name->len > 0 && name->len < 64 ? NGX_OK : NGX_ERROR;
+}
+
+
+reason_statement_t *
+reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces)
+{
+    u_char               *p;
+    ngx_uint_t            i;
+    reason_statement_t  **slot, *statement;
+
+    slot = main->statements.elts;
+    for (i = 0; i < main->statements.nelts; i++) {
+        if (slot[i]->argument_count == argument_count && slot[i]->function.len == function->len
+            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0
+            && slot[i]->pieces.len == pieces->len && ngx_memcmp(slot[i]->pieces.data, pieces->data, pieces->len) == 0)
+        {
+            return slot[i];
+        }
+    }
+
+    statement = ngx_pcalloc(cf->pool, sizeof(reason_statement_t));
+    slot = ngx_array_push(&main->statements);
+    if (statement == NULL || slot == NULL) {
+        return NULL;
+    }
+    *slot = statement;
+    statement->function = *function;
+    statement->pieces = *pieces;
+    statement->argument_count = argument_count;
+    statement->index = main->statements.nelts - 1;
+    statement->name = ngx_pcalloc(cf->pool, 32);
+    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + pieces->len + 12 * argument_count);
+    if (statement->name == NULL || statement->sql == NULL) {
+        return NULL;
+    }
+    ngx_sprintf((u_char *) statement->name, "reason_%ui", statement->index);
+    p = pieces->len > 0 ? ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, reason.%V(body) FROM reason.%V(", pieces, function)
+                        : ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
+    for (i = 1; i <= argument_count; i++) {
+        p = ngx_sprintf(p, i == 1 ? "$%ui::text" : ", $%ui::text", i);
+    }
+    *p = ')';
+    return statement;
+}
