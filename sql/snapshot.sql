@@ -1,7 +1,7 @@
 -- Snapshots: a frozen subgraph, its signature, its object, its proof.
 --
 -- create_snapshot() freezes in one transaction; the sidecar signs, stores and reports back
--- (pending → signed → complete, or failed). Only complete is complete: signature and object durable.
+-- (pending -> signed -> complete, or failed). Only complete is complete: signature and object durable.
 
 -- ---------------------------------------------------------------- freezing
 
@@ -82,7 +82,7 @@ BEGIN
 
     IF $12 IS NOT NULL THEN
         -- The second of two equal requests waits for the first.
-        PERFORM pg_advisory_xact_lock(hashtextextended('reason snapshot ' || $11 || ' ' || $12, 0));
+        PERFORM reason.lock_until_commit(jsonb_build_array('snapshot', $11, $12)::text);
         SELECT * INTO earlier FROM reason.snapshot s WHERE s.division = found_division AND s.requested_by = $11 AND s.request_id = $12;
         IF FOUND THEN
             IF (earlier.root_ids, earlier.depth, earlier.direction, earlier.audience, earlier.description, earlier.include_annotations,
@@ -259,7 +259,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_snapshot_signature(bigint, uuid, text, bytea) IS
-    'pending → signed, once the signature is verified against the registry. May be repeated. Returns when it was signed.';
+    'pending -> signed, once the signature is verified against the registry. May be repeated. Returns when it was signed.';
 
 CREATE FUNCTION reason.snapshot_state(s reason.snapshot) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -322,7 +322,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_snapshot_stored(bigint, uuid, text, text) IS
-    'signed → complete, with event snapshot.completed: the object with exactly the signed bytes is durable. May be repeated.';
+    'signed -> complete, with event snapshot.completed: the object with exactly the signed bytes is durable. May be repeated.';
 
 CREATE FUNCTION reason.record_snapshot_failure(lease_token bigint, id uuid, reason text, give_up boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -343,7 +343,7 @@ BEGIN
         s.next_attempt_at := NULL;
         PERFORM reason.append_event(s.division, 'snapshot.failed', reason.snapshot_event(s));
     ELSE
-        -- 1, 2, 4 … seconds, five minutes at most
+        -- 1, 2, 4 ... seconds, five minutes at most
         s.next_attempt_at := clock_timestamp() + make_interval(secs => least(300, power(2, least(s.attempts - 1, 20))));
     END IF;
     UPDATE reason.snapshot x SET status = s.status, attempts = s.attempts, failure = s.failure, next_attempt_at = s.next_attempt_at
@@ -351,7 +351,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_snapshot_failure(bigint, uuid, text, boolean) IS
-    'An attempt failed: it is tried again after 1, 2, 4 … 300 seconds, or, when given up, the snapshot is failed, with event snapshot.failed.';
+    'An attempt failed: it is tried again after 1, 2, 4 ... 300 seconds, or, when given up, the snapshot is failed, with event snapshot.failed.';
 
 CREATE FUNCTION reason.retry_snapshot(id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -475,14 +475,14 @@ BEGIN
     FROM jsonb_each(recorded) a FULL JOIN jsonb_each(reason.snapshot_state(s)) b USING (key)
     WHERE a.value IS DISTINCT FROM b.value LIMIT 1;
     IF FOUND THEN
-        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', '_\1', 'g')));
+        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', E'_\\1', 'g')));
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION reason.snapshot_event_fault(json, text) IS 'What in a snapshot''s row does not agree with its event snapshot.completed; NULL when nothing.';
 
-CREATE FUNCTION reason.verify_snapshot(id uuid,
+CREATE FUNCTION reason.snapshot_proof(id uuid,
     OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_id text, OUT signer_status text, OUT graph_ok boolean,
     OUT stored_hash text, OUT computed_hash text, OUT detail text)
 LANGUAGE plpgsql STABLE
@@ -535,8 +535,21 @@ BEGIN
     detail := NULLIF(detail, '');
 END
 $$;
+COMMENT ON FUNCTION reason.snapshot_proof(uuid) IS 'As verify_snapshot(), but of a snapshot that is not complete yet what can be proved of it so far.';
+
+CREATE FUNCTION reason.verify_snapshot(id uuid,
+    OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_id text, OUT signer_status text, OUT graph_ok boolean,
+    OUT stored_hash text, OUT computed_hash text, OUT detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT p.ok AND s.status = 'complete', p.hash_ok, p.signature_ok, p.signer_id, p.signer_status, p.graph_ok, p.stored_hash, p.computed_hash,
+           CASE WHEN p.ok AND s.status <> 'complete'
+                THEN format('snapshot "%s" is %s, not complete', s.id, s.status) || coalesce(': ' || s.failure, '') ELSE p.detail END
+    FROM reason.snapshot_of($1) s, reason.snapshot_proof(s.id) p
+$$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid) IS
-    'Proves a snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
+    'Proves a complete snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same. What is not complete is never ok. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
 
 CREATE FUNCTION reason.verify_snapshot_document(document text, signature text, INOUT signer_id text,
     OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_status text, OUT graph_ok boolean,
@@ -588,9 +601,11 @@ CREATE FUNCTION reason.verify_snapshot(id uuid, document text, signature text,
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT v.ok AND s.hash = v.computed_hash, s.hash = v.computed_hash, v.signature_ok, v.signer_id, v.signer_status, v.graph_ok,
-           s.hash, v.computed_hash,
-           CASE WHEN s.hash <> v.computed_hash THEN format('the document is not that of snapshot "%s"', s.id) ELSE v.detail END
+    SELECT v.ok AND s.hash = v.computed_hash AND s.status = 'complete', s.hash = v.computed_hash, v.signature_ok, v.signer_id, v.signer_status,
+           v.graph_ok, s.hash, v.computed_hash,
+           CASE WHEN s.hash <> v.computed_hash THEN format('the document is not that of snapshot "%s"', s.id)
+                WHEN v.ok AND s.status <> 'complete' THEN format('snapshot "%s" is %s, not complete', s.id, s.status)
+                ELSE v.detail END
     FROM reason.snapshot_of($1) s, reason.verify_snapshot_document($2, $3, s.signer_id) v
 $$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid, text, text) IS 'Proves a document and a signature (base64) that were brought along against the snapshot of that id.';
