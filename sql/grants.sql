@@ -217,6 +217,7 @@ GRANT EXECUTE ON FUNCTION
     reason.erased_document_remark(reason.snapshot),
     reason.erasure_event_fault(json, text),
     reason.verify_snapshot(uuid),
+    reason.snapshot_proof(uuid),
     reason.verify_snapshot(uuid, text, text),
     reason.verify_snapshot_document(text, text, text),
     reason.check_document(bigint, text, text),

@@ -482,7 +482,7 @@ END
 $$;
 COMMENT ON FUNCTION reason.snapshot_event_fault(json, text) IS 'What in a snapshot''s row does not agree with its event snapshot.completed; NULL when nothing.';
 
-CREATE FUNCTION reason.verify_snapshot(id uuid,
+CREATE FUNCTION reason.snapshot_proof(id uuid,
     OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_id text, OUT signer_status text, OUT graph_ok boolean,
     OUT stored_hash text, OUT computed_hash text, OUT detail text)
 LANGUAGE plpgsql STABLE
@@ -535,8 +535,21 @@ BEGIN
     detail := NULLIF(detail, '');
 END
 $$;
+COMMENT ON FUNCTION reason.snapshot_proof(uuid) IS 'As verify_snapshot(), but of a snapshot that is not complete yet what can be proved of it so far.';
+
+CREATE FUNCTION reason.verify_snapshot(id uuid,
+    OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_id text, OUT signer_status text, OUT graph_ok boolean,
+    OUT stored_hash text, OUT computed_hash text, OUT detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT p.ok AND s.status = 'complete', p.hash_ok, p.signature_ok, p.signer_id, p.signer_status, p.graph_ok, p.stored_hash, p.computed_hash,
+           CASE WHEN p.ok AND s.status <> 'complete'
+                THEN format('snapshot "%s" is %s, not complete', s.id, s.status) || coalesce(': ' || s.failure, '') ELSE p.detail END
+    FROM reason.snapshot_of($1) s, reason.snapshot_proof(s.id) p
+$$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid) IS
-    'Proves a snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
+    'Proves a complete snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same. What is not complete is never ok. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
 
 CREATE FUNCTION reason.verify_snapshot_document(document text, signature text, INOUT signer_id text,
     OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_status text, OUT graph_ok boolean,
@@ -588,9 +601,11 @@ CREATE FUNCTION reason.verify_snapshot(id uuid, document text, signature text,
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT v.ok AND s.hash = v.computed_hash, s.hash = v.computed_hash, v.signature_ok, v.signer_id, v.signer_status, v.graph_ok,
-           s.hash, v.computed_hash,
-           CASE WHEN s.hash <> v.computed_hash THEN format('the document is not that of snapshot "%s"', s.id) ELSE v.detail END
+    SELECT v.ok AND s.hash = v.computed_hash AND s.status = 'complete', s.hash = v.computed_hash, v.signature_ok, v.signer_id, v.signer_status,
+           v.graph_ok, s.hash, v.computed_hash,
+           CASE WHEN s.hash <> v.computed_hash THEN format('the document is not that of snapshot "%s"', s.id)
+                WHEN v.ok AND s.status <> 'complete' THEN format('snapshot "%s" is %s, not complete', s.id, s.status)
+                ELSE v.detail END
     FROM reason.snapshot_of($1) s, reason.verify_snapshot_document($2, $3, s.signer_id) v
 $$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid, text, text) IS 'Proves a document and a signature (base64) that were brought along against the snapshot of that id.';

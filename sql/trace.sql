@@ -76,17 +76,49 @@ COMMENT ON FUNCTION reason.trace_json(uuid, text, integer, integer, text, text[]
     'A page of a trace: {startNodeId, direction, depth, steps, edges, nextCursor, truncated}. Pages are consistent with the first one. divisions: those the client may see, {*} for all, NULL for those of the current role. quarantined: whether to show what is in quarantine, NULL: if the current role sees it. division: which one is meant, should several hold the node; without it "default", or else the first of divisions.';
 
 CREATE FUNCTION reason.node_json(id uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL) RETURNS text
+    division text DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 1000
 AS 'MODULE_PATHNAME', 'reason_node_json';
-COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean, boolean, text) IS 'A node with its edges: {node, incoming, outgoing}.';
+COMMENT ON FUNCTION reason.node_json(uuid, text[], boolean, boolean, text, integer, text) IS
+    'A node with a page of its edges: {node, incoming, outgoing, nextCursor, truncated}; incoming ones first, each side by (created_at, id). limit: NULL for all.';
 
 CREATE FUNCTION reason.ordered_trace_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
-    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL) RETURNS text
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_ordered_trace_json';
-COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean, text, bigint) IS
-    'The ordered causal path to a node: {trace_id, ordered_path, metadata}, annotations and audit references included; annotations too as of as_of_seq.';
+COMMENT ON FUNCTION reason.ordered_trace_json(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
+    'A page of the ordered causal path to a node: {trace_id, ordered_path, metadata, frontier, nextCursor, truncated}, annotations and audit references included. The order is that of all entries; limit counts nodes and edges, NULL for all.';
+
+CREATE FUNCTION reason.reason_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT 10, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE COST 10000
+AS 'MODULE_PATHNAME', 'reason_reason_json';
+COMMENT ON FUNCTION reason.reason_json(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
+    'A page of what led to a node, as lines to read: {node, record, trace: [{step, ts, note, data}], metadata: {length, frontier, nextCursor, truncated}}.';
+
+CREATE FUNCTION reason.trace_human(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE COST 10000
+AS 'MODULE_PATHNAME', 'reason_trace_human';
+COMMENT ON FUNCTION reason.trace_human(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
+    'A page of what led to a node, as a tree for a person: each node once, every edge with type and weight, annotations, erasures, corrections, and where it was cut.';
+
+CREATE FUNCTION reason.document_human(document text, "limit" integer, skip integer) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'reason_document_human';
+COMMENT ON FUNCTION reason.document_human(text, integer, integer) IS
+    'The records of a snapshot''s document as a tree for a person, from the roots, so many nodes after those that are skipped.';
+
+CREATE FUNCTION reason.explain_json(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE COST 10000
+AS 'MODULE_PATHNAME', 'reason_explain_json';
+COMMENT ON FUNCTION reason.explain_json(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
+    'What a node rests on: {explain: {summary, components, evidence, corrections, after, frontier, counts, cycleDetected, node}, nextCursor, truncated}. Only causes recorded no later than the node count; an edge of type corrects is no cause. Counts are those of the whole, lists those of the page.';
 
 CREATE FUNCTION reason.node_shown(node reason.node, redact boolean, quarantined boolean) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100

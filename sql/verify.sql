@@ -207,7 +207,7 @@ BEGIN
     FOR snapshot IN SELECT s.id, s.division FROM reason.snapshot s WHERE s.status IN ('signed', 'complete') ORDER BY s.no LOOP
         what := format('snapshot "%s"', snapshot.id);
         BEGIN
-            SELECT v.ok, v.detail INTO ok, detail FROM reason.verify_snapshot(snapshot.id) v;
+            SELECT v.ok, v.detail INTO ok, detail FROM reason.snapshot_proof(snapshot.id) v;
         EXCEPTION WHEN OTHERS THEN
             ok := false;
             detail := SQLERRM;

@@ -385,7 +385,7 @@ write_member(ByteBuffer *out, const char *member, RecordText value)
 
 void
 snapshot_write_document(SnapshotWriter *writer, const SnapshotHeader *header,
-						SnapshotRecords write_records, void *argument)
+						SnapshotRecords write_records, SnapshotFrontier write_frontier, void *argument)
 {
 	ByteBuffer *out = &writer->bytes;
 	const RecordText version = {REASON_VERSION, strlen(REASON_VERSION)};
@@ -411,6 +411,8 @@ snapshot_write_document(SnapshotWriter *writer, const SnapshotHeader *header,
 
 	buffer_append_literal(out, ",\"edges\":[");
 	write_records(argument, RECORD_EDGE);
+	buffer_append_literal(out, "],\"frontier\":[");
+	write_frontier(argument);
 	buffer_append_literal(out, "],\"nodes\":[");
 	write_records(argument, RECORD_NODE);
 	buffer_append_literal(out, "],\"pii_included\":");

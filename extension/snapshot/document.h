@@ -81,8 +81,11 @@ typedef struct SnapshotHeader
 /* Writes all records of a kind, in the order of their ids, as the elements of an array. */
 typedef void (*SnapshotRecords) (void *argument, RecordKind kind);
 
+/* Writes the ids at which the walk stopped for its depth, ascending, as the elements of an array. */
+typedef void (*SnapshotFrontier) (void *argument);
+
 /* The whole document. */
 extern void snapshot_write_document(SnapshotWriter *writer, const SnapshotHeader *header,
-									SnapshotRecords write_records, void *argument);
+									SnapshotRecords write_records, SnapshotFrontier write_frontier, void *argument);
 
 #endif							/* REASON_SNAPSHOT_DOCUMENT_H */

@@ -46,6 +46,7 @@ typedef struct Freezer
 	NumberSet	nodes;
 	NumberSet	edges;
 	NumberSet  *next_level;		/* nodes that the walk has just come to */
+	NumberSet	frontier;		/* nodes of the last level from which it would have gone on */
 	int64	   *keys;
 	Tuplesortstate *sort;		/* (id, row's place) */
 	TupleTableSlot *sort_slot;
@@ -80,6 +81,19 @@ take_inner_edges(void *argument, const GraphEntry *entries, int count)
 	}
 }
 
+static void
+take_frontier(void *argument, const GraphEntry *entries, int count)
+{
+	Freezer    *freezer = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!quarantine_hides(freezer->graph, entries[i].link.edge_no) && !quarantine_hides(freezer->graph, entries[i].link.other_no) &&
+			!number_set_contains(&freezer->nodes, entries[i].link.other_no))
+			number_set_add(&freezer->frontier, freezer->keys[entries[i].position]);
+	}
+}
+
 /* Walks from all members of the set. */
 static void
 walk_set(Freezer *freezer, NumberSet *set, GraphIndexKind kind, GraphSink sink)
@@ -94,7 +108,7 @@ walk_set(Freezer *freezer, NumberSet *set, GraphIndexKind kind, GraphSink sink)
 	}
 }
 
-/* Breadth first: nodes that are within `depth` edges of a root. */
+/* Breadth first: nodes that are within `depth` edges of a root, and where that cut the walk off. */
 static void
 collect_nodes(Freezer *freezer, const int64 *roots, int root_count, int depth, GraphDirection direction)
 {
@@ -117,6 +131,7 @@ collect_nodes(Freezer *freezer, const int64 *roots, int root_count, int depth, G
 		number_set_free(&levels[current]);
 		current = 1 - current;
 	}
+	walk_set(freezer, &levels[current], kind, take_frontier);
 	number_set_free(&levels[current]);
 }
 
@@ -241,6 +256,32 @@ write_set(Freezer *freezer, NumberSet *set, GraphIndexKind index, RecordKind kin
 				 errhint("Run reason.verify_audit().")));
 }
 
+/* Ids of the frontier, as the elements of an array. */
+static void
+write_frontier(void *argument)
+{
+	Freezer    *freezer = argument;
+	ByteBuffer *out = &freezer->writer.bytes;
+	bool		first = true;
+
+	begin_sort(freezer);
+	walk_set(freezer, &freezer->frontier, GRAPH_NODES, sort_records);
+	tuplesort_performsort(freezer->sort);
+	while (tuplesort_gettupleslot(freezer->sort, true, false, freezer->sort_slot, NULL))
+	{
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!first)
+			buffer_append_char(out, ',');
+		first = false;
+		record_write_uuid(out, DatumGetUUIDP(slot_getattr(freezer->sort_slot, 1, &isnull)));
+		snapshot_write_flush(&freezer->writer);
+	}
+	ExecDropSingleTupleTableSlot(freezer->sort_slot);
+	tuplesort_end(freezer->sort);
+}
+
 /* One kind of records, as the document asks for them. */
 static void
 write_kind(void *argument, RecordKind kind)
@@ -320,13 +361,14 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);
 	number_set_init(&freezer.nodes);
 	number_set_init(&freezer.edges);
+	number_set_init(&freezer.frontier);
 
 	collect_nodes(&freezer, (int64 *) ARR_DATA_PTR(root_nos), ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
 				  header.depth, direction);
 	/* An edge is inside when both its ends are, whichever way the walk came. */
 	walk_set(&freezer, &freezer.nodes, GRAPH_LINKS_TO, take_inner_edges);
 	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));
-	snapshot_write_document(&freezer.writer, &header, write_kind, &freezer);
+	snapshot_write_document(&freezer.writer, &header, write_kind, write_frontier, &freezer);
 	snapshot_writer_close(&freezer.writer, hash);
 	record_reader_close(&freezer.reader);
 	graph_close(freezer.graph);

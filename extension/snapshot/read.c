@@ -20,6 +20,8 @@
 /* More than any record that can be written: payload, metadata and reference with every character escaped. */
 #define MAX_RECORD_BYTES (64 * 1024 * 1024)
 #define MAX_HEADER_BYTES (1024 * 1024)
+/* Some 25 million ids. */
+#define MAX_FRONTIER_BYTES (1024 * 1024 * 1024)
 
 void
 snapshot_reader_init(SnapshotReader *reader, SnapshotRecordSink sink, void *argument)
@@ -30,6 +32,7 @@ snapshot_reader_init(SnapshotReader *reader, SnapshotRecordSink sink, void *argu
 	sha256_init(&reader->hash);
 	buffer_init(&reader->header, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&reader->record, canonical_realloc, CurrentMemoryContext);
+	buffer_init(&reader->frontier, canonical_realloc, CurrentMemoryContext);
 }
 
 static bool
@@ -121,13 +124,16 @@ split(SnapshotReader *reader, const char *p, const char *end)
 			case '{':
 				if (reader->in_records && reader->depth == RECORDS_DEPTH)
 					begin = p;
-				else if (!reader->in_records && *p == '[')
+				else if (!reader->in_records && !reader->in_frontier && *p == '[')
 				{
 					append(&reader->header, begin, p - begin, MAX_HEADER_BYTES);
 					begin = p;
 					reader->in_records = opens_records(reader);
-					if (reader->in_records)
+					reader->in_frontier = reader->depth == PAYLOAD_DEPTH && ends_with(&reader->header, "\"frontier\":");
+					if (reader->in_records || reader->in_frontier)
 						buffer_append_char(&reader->header, '[');
+					if (reader->in_frontier)
+						begin = p + 1;
 				}
 				reader->depth++;
 				break;
@@ -141,6 +147,12 @@ split(SnapshotReader *reader, const char *p, const char *end)
 					reader->in_records = false;
 					begin = p;
 				}
+				else if (reader->in_frontier && reader->depth == PAYLOAD_DEPTH)
+				{
+					append(&reader->frontier, begin, p - begin, MAX_FRONTIER_BYTES);
+					reader->in_frontier = false;
+					begin = p;
+				}
 				break;
 			case ',':
 				break;
@@ -150,7 +162,9 @@ split(SnapshotReader *reader, const char *p, const char *end)
 		}
 		p++;
 	}
-	if (!reader->in_records)
+	if (reader->in_frontier)
+		append(&reader->frontier, begin, end - begin, MAX_FRONTIER_BYTES);
+	else if (!reader->in_records)
 		append(&reader->header, begin, end - begin, MAX_HEADER_BYTES);
 	else if (reader->depth > RECORDS_DEPTH)
 		append(&reader->record, begin, end - begin, MAX_RECORD_BYTES);

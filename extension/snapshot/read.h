@@ -25,10 +25,12 @@ typedef struct SnapshotReader
 	int64		size_bytes;
 	ByteBuffer	header;			/* the document with its arrays of records left empty */
 	ByteBuffer	record;			/* a record that began in an earlier piece */
+	ByteBuffer	frontier;		/* the elements of payload.frontier, which is left empty in the header too */
 	int			depth;			/* containers that are open */
 	bool		in_string;
 	bool		escaped;		/* the byte before was a backslash */
 	bool		in_records;		/* within nodes[], edges[] or annotations[] */
+	bool		in_frontier;
 	RecordKind	kind;
 	bool		stray;			/* there was something between records that is none */
 } SnapshotReader;

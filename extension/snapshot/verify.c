@@ -56,6 +56,8 @@ typedef struct DocumentCheck
 	MemoryContext context;		/* reset after each record */
 	int64		counts[RECORD_KINDS];
 	pg_uuid_t	previous_id;
+	const ByteBuffer *frontier; /* as the reader has it: complete before the first node */
+	size_t		frontier_done;	/* bytes of it whose ids were met among the nodes */
 	SnapshotGraph records;
 } DocumentCheck;
 
@@ -146,6 +148,19 @@ parse_id(DocumentCheck *check, RecordKind kind, RecordText text_id, pg_uuid_t *i
 	return true;
 }
 
+/* The frontier's ids ascend as the nodes do: each is met in turn, if it is one of them. */
+static void
+meet_frontier(DocumentCheck *check, RecordText text_id)
+{
+	const ByteBuffer *frontier = check->frontier;
+	size_t		at = check->frontier_done > 0 ? check->frontier_done + 1 : 0;
+
+	if (frontier->length >= at + text_id.length + 2 && (at == 0 || frontier->data[at - 1] == ',') &&
+		frontier->data[at] == '"' && memcmp(frontier->data + at + 1, text_id.data, text_id.length) == 0 &&
+		frontier->data[at + 1 + text_id.length] == '"')
+		check->frontier_done = at + text_id.length + 2;
+}
+
 /* Without the digest the record was redacted: then the row's own is what stands beside it. */
 static void
 check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint8 *digest)
@@ -216,6 +231,8 @@ check_record(void *argument, RecordKind kind, const char *bytes, size_t length)
 			bool		redacted = json_member_literal(&check->document, json_root(&check->document), "redacted") != NULL;
 
 			add_to_graph(check, kind);
+			if (kind == RECORD_NODE)
+				meet_frontier(check, text_id);
 			if (!redacted && !hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), digest))
 				audit_fault(&check->form, "document: %s \"%.*s\" does not give its digest", record_kind_names[kind],
 							(int) text_id.length, text_id.data);
@@ -296,6 +313,8 @@ reason_check_document(PG_FUNCTION_ARGS)
 	snapshot_graph_init(&check.records, canonical_realloc, CurrentMemoryContext);
 
 	snapshot_reader_init(&reader, check_record, &check);
+	/* cppcheck-suppress autoVariables ; used while the document is read only */
+	check.frontier = &reader.frontier;
 	if (PG_ARGISNULL(2))
 		complete = snapshot_read_chunks(&reader, PG_GETARG_INT64(0), division, snapshot);
 	else
@@ -308,6 +327,8 @@ reason_check_document(PG_FUNCTION_ARGS)
 	has_header = check_header(&check, &reader.header);
 	if (reader.stray && check.form.fault->len == 0)
 		audit_fault(&check.form, "document: there is something among the records that is none");
+	if (check.frontier_done != reader.frontier.length && check.form.fault->len == 0)
+		audit_fault(&check.form, "document: the frontier names what is none of its nodes, or not in order");
 	if (!complete && check.form.fault->len == 0)
 		audit_fault(&check.form, "snapshot_chunk: a chunk is missing or belongs to another division");
 	if (check.form.fault->len == 0 && !snapshot_graph_check(&check.records, pause_to_look_up))

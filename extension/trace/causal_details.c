@@ -30,41 +30,20 @@ struct CausalDetail
 	size_t		length;
 };
 
-/* The numbers of nodes and, if asked for, edges: ascending. */
-static GraphKey *
-numbers_of(const CausalOrder *order, bool with_edges, uint32 *count)
-{
-	Trace	   *trace = order->trace;
-	Size		size;
-	GraphKey   *numbers;
-	GraphKey   *scratch;
-
-	*count = trace->node_count + (with_edges ? trace->edges_kept : 0);
-	size = (Size) *count * sizeof(GraphKey);
-	numbers = graph_alloc(trace->graph, size);
-	scratch = graph_alloc(trace->graph, size);
-	for (uint32 i = 0; i < *count; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		numbers[i].no = i < trace->node_count ? trace->nodes[i].no : trace->edges[i - trace->node_count].no;
-	}
-	graph_sort_keys(numbers, scratch, *count);
-	graph_grow(trace->graph, scratch, size, 0);
-	return numbers;
-}
-
 static void
-query(const char *sql, const GraphKey *numbers, uint32 count, RecordText division)
+query(const char *sql, const GraphKey *numbers, uint32 count, RecordText division, TimestampTz until, int64 last_no)
 {
 	Datum	   *elements = palloc(count * sizeof(Datum));
-	Oid			types[] = {INT8ARRAYOID, TEXTOID};
-	Datum		values[2];
+	Oid			types[] = {INT8ARRAYOID, TEXTOID, TIMESTAMPTZOID, INT8OID};
+	Datum		values[4];
 
 	for (uint32 i = 0; i < count; i++)
 		elements[i] = Int64GetDatum(numbers[i].no);
 	values[0] = PointerGetDatum(construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	values[1] = PointerGetDatum(cstring_to_text_with_len(division.data, division.length));
-	if (SPI_execute_with_args(sql, 2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+	values[2] = TimestampTzGetDatum(until);
+	values[3] = Int64GetDatum(last_no);
+	if (SPI_execute_with_args(sql, lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "query failed: %s", sql);
 	pfree(DatumGetPointer(values[1]));
 	pfree(DatumGetPointer(values[0]));
@@ -78,24 +57,22 @@ column(uint64 row, int number, bool *isnull)
 }
 
 /* Makes text of a row. */
-typedef void (*RowWriter) (ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row);
+typedef void (*RowWriter) (ByteBuffer *out, const Graph *graph, NodeJson *json, uint64 row);
 
 /* The query gives the number of the entry first, and in that order. */
 static void
-read_attached(CausalDetails *details, const CausalOrder *order, NodeJson *json, bool with_edges,
-			  const char *sql, RowWriter write)
+read_attached(CausalDetails *details, Graph *graph, const GraphKey *numbers, uint32 count, TimestampTz until,
+			  NodeJson *json, const char *sql, RowWriter write)
 {
-	Graph	   *graph = order->trace->graph;
+	int64		last_no = graph->horizon ? graph->horizon->last_no : PG_INT64_MAX;
 	uint32		capacity = 0;
-	uint32		count;
-	GraphKey   *numbers = numbers_of(order, with_edges, &count);
 
 	memset(details, 0, sizeof(*details));
 	buffer_init(&details->texts, canonical_realloc, CurrentMemoryContext);
 	SPI_connect();
 	for (uint32 begin = 0; begin < count; begin += NUMBERS_A_QUERY)
 	{
-		query(sql, numbers + begin, Min(NUMBERS_A_QUERY, count - begin), graph->division);
+		query(sql, numbers + begin, Min(NUMBERS_A_QUERY, count - begin), graph->division, until, last_no);
 		for (uint64 row = 0; row < SPI_processed; row++)
 		{
 			bool		isnull;
@@ -104,7 +81,7 @@ read_attached(CausalDetails *details, const CausalOrder *order, NodeJson *json, 
 			CausalDetail *item;
 
 			CHECK_FOR_INTERRUPTS();
-			write(&details->texts, order, json, row);
+			write(&details->texts, graph, json, row);
 			if (details->texts.length == offset)
 				continue;
 			item = details->count == 0 ? NULL : &details->items[details->count - 1];
@@ -116,16 +93,16 @@ read_attached(CausalDetails *details, const CausalOrder *order, NodeJson *json, 
 				item->offset = offset;
 			}
 			item->length = details->texts.length - item->offset;
+			details->row_count++;
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_finish();
-	graph_grow(graph, numbers, (Size) count * sizeof(GraphKey), 0);
 }
 
 /* The rest of auditRef: ,"hash":…,"prevHash":… */
 static void
-write_seal(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row)
+write_seal(ByteBuffer *out, const Graph *graph, NodeJson *json, uint64 row)
 {
 	bool		isnull;
 	Datum		hash;
@@ -142,11 +119,11 @@ write_seal(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row
 
 /* After a comma. */
 static void
-write_annotation(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint64 row)
+write_annotation(ByteBuffer *out, const Graph *graph, NodeJson *json, uint64 row)
 {
 	bool		isnull;
 	Datum		payload;
-	Graph	   *graph = order->trace->graph;
+
 	int64		no = DatumGetInt64(column(row, 9, &isnull));
 
 	if (quarantine_hides(graph, no) || (graph->sealed && !graph_sealed_shows(graph->sealed, no)))
@@ -170,19 +147,21 @@ write_annotation(ByteBuffer *out, const CausalOrder *order, NodeJson *json, uint
 }
 
 void
-causal_details_seals(CausalDetails *seals, const CausalOrder *order)
+causal_details_seals(CausalDetails *seals, Graph *graph, const GraphKey *numbers, uint32 count)
 {
-	read_attached(seals, order, NULL, true,
+	read_attached(seals, graph, numbers, count, DT_NOEND, NULL,
 				  "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
-				  " WHERE event_no = ANY ($1) AND division = $2 ORDER BY event_no", write_seal);
+				  " WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no", write_seal);
 }
 
 void
-causal_details_annotations(CausalDetails *annotations, const CausalOrder *order, NodeJson *json)
+causal_details_annotations(CausalDetails *annotations, Graph *graph, const GraphKey *numbers, uint32 count,
+						   const GraphFilter *filter, NodeJson *json)
 {
-	read_attached(annotations, order, json, false,
+	read_attached(annotations, graph, numbers, count, filter->has_as_of ? filter->as_of : DT_NOEND, json,
 				  "SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
-				  " WHERE target_no = ANY ($1) AND division = $2 ORDER BY target_no, created_at, id", write_annotation);
+				  " WHERE target_no = ANY ($1) AND division = $2 AND created_at <= $3 AND no <= $4"
+				  " ORDER BY target_no, created_at, id", write_annotation);
 	annotations->skip = 1;
 }
 

@@ -246,6 +246,31 @@ causal_order_in_cycle(const CausalOrder *order, const CausalOrderEntry *entry)
 		order->component[edge->source] == order->component[edge->target];
 }
 
+/* ---------------------------------------------------------------- causes */
+
+uint32
+causal_order_parents(const CausalOrder *order, const CausalOrderEntry *entry, uint32 *parents, uint32 *seen)
+{
+	const Trace *trace = order->trace;
+	uint32		count = 0;
+
+	if (entry->is_edge)
+	{
+		parents[0] = trace->edges[entry->index].target;
+		return 1;
+	}
+	for (uint32 k = order->incoming_start[entry->index]; k < order->incoming_start[entry->index + 1]; k++)
+	{
+		uint32		cause = trace->edges[order->incoming[k]].target;
+
+		CHECK_FOR_INTERRUPTS();
+		if (seen[cause] != entry->index + 1)
+			parents[count++] = cause;
+		seen[cause] = entry->index + 1;
+	}
+	return count;
+}
+
 /* ---------------------------------------------------------------- the order */
 
 static CausalOrderEntry
@@ -365,6 +390,7 @@ causal_order(Graph *graph, const GraphNode *start, const GraphFilter *filter)
 	CausalOrder *order = graph_alloc(graph, sizeof(CausalOrder));
 	Sorting		sorting = {.order = order};
 	Trace	   *trace = trace_run(graph, start, GRAPH_ANCESTORS, filter, TRACE_EDGES, 0);
+
 
 	memset(order, 0, sizeof(*order));
 	order->trace = trace;

@@ -11,7 +11,6 @@
 
 #include "postgres.h"
 
-#include "graph/filter.h"
 #include "graph/types.h"
 #include "trace/result.h"
 
@@ -40,6 +39,12 @@ typedef struct CausalOrder
 
 /* Everything lives in the graph's memory. */
 extern CausalOrder *causal_order(Graph *graph, const GraphNode *start, const GraphFilter *filter);
+
+/*
+ * Direct causes of an entry, as positions: of an edge the node it comes from, of a node the nodes its edges come from,
+ * each once, in the order of those edges.  Returns how many.  Both arrays have room for all nodes; `seen` begins as zeros.
+ */
+extern uint32 causal_order_parents(const CausalOrder *order, const CausalOrderEntry *entry, uint32 *parents, uint32 *seen);
 
 /* Whether an entry lies on a cycle. */
 extern bool causal_order_in_cycle(const CausalOrder *order, const CausalOrderEntry *entry);

@@ -223,13 +223,14 @@ add_names(ByteBuffer *bytes, int count, const RecordText *names)
 }
 
 static void
-hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], const pg_uuid_t *start, GraphDirection direction,
+hash_parameters(uint8 hash[TRACE_PARAMETERS_HASH], TraceCursorKind kind, const pg_uuid_t *start, GraphDirection direction,
 				const GraphFilter *filter, bool hides_quarantined)
 {
 	ByteBuffer	bytes;
 	uint8		digest[SHA256_LENGTH];
 
 	buffer_init(&bytes, NULL, NULL);
+	add_bytes(&bytes, &kind, sizeof(kind));
 	add_bytes(&bytes, start, UUID_LEN);
 	add_bytes(&bytes, &direction, sizeof(direction));
 	add_bytes(&bytes, &filter->max_depth, sizeof(filter->max_depth));
@@ -366,8 +367,8 @@ sees_less(Snapshot snapshot, const CursorBody *body)
 /* ---------------------------------------------------------------- reading and writing */
 
 void
-trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, GraphDirection direction,
-				   const GraphFilter *filter, RecordText encoded)
+trace_cursor_begin(TraceCursor *cursor, Graph *graph, TraceCursorKind kind, const pg_uuid_t *start,
+				   GraphDirection direction, const GraphFilter *filter, RecordText encoded)
 {
 	union
 	{
@@ -383,7 +384,7 @@ trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, Gr
 	cursor->edge_offset = 0;
 	cursor->secret = NULL;
 	cursor->horizon = NULL;
-	hash_parameters(cursor->parameters, start, direction, filter, graph->hides_quarantined);
+	hash_parameters(cursor->parameters, kind, start, direction, filter, graph->hides_quarantined);
 	if (encoded.data == NULL)
 		return;
 

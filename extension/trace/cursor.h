@@ -25,11 +25,22 @@
 
 #define TRACE_PARAMETERS_HASH 16
 
+/* Whose pages a cursor leads through; it is good for no others. */
+typedef enum TraceCursorKind
+{
+	TRACE_CURSOR_TRACE,			/* steps */
+	TRACE_CURSOR_REASON,		/* the same in the Kernel's form */
+	TRACE_CURSOR_HUMAN,			/* the same for a person */
+	TRACE_CURSOR_ORDER,			/* entries of an ordered trace */
+	TRACE_CURSOR_NODE,			/* edges at a node */
+	TRACE_CURSOR_EXPLANATION	/* entries of an explanation */
+} TraceCursorKind;
+
 typedef struct TraceCursor
 {
 	Graph	   *graph;
 	uint8		parameters[TRACE_PARAMETERS_HASH];
-	uint32		offset;			/* steps on the pages before */
+	uint32		offset;			/* steps, or whatever is counted, on the pages before */
 	uint32		edge_offset;	/* edges of the step at offset on the pages before; its step was given then */
 	const bytea *secret;		/* NULL until it is needed */
 	const GraphHorizon *horizon;	/* NULL on the first page */
@@ -39,8 +50,8 @@ typedef struct TraceCursor
  * Reads the text of a cursor, or begins a trace when encoded.data is NULL.  Raises 22023 for a
  * cursor that was tampered with, has expired, or belongs to a trace with other parameters.
  */
-extern void trace_cursor_begin(TraceCursor *cursor, Graph *graph, const pg_uuid_t *start, GraphDirection direction,
-							   const GraphFilter *filter, RecordText encoded);
+extern void trace_cursor_begin(TraceCursor *cursor, Graph *graph, TraceCursorKind kind, const pg_uuid_t *start,
+							   GraphDirection direction, const GraphFilter *filter, RecordText encoded);
 
 /* Appends the cursor of the page that begins after so many steps, and so many edges of the next. */
 extern void trace_cursor_write(const TraceCursor *cursor, ByteBuffer *out, uint32 offset, uint32 edge_offset);

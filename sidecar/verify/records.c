@@ -295,11 +295,37 @@ static void check_graph(Report *report, const JsonDocument *document, const Json
     snapshot_graph_free(&graph);
 }
 
+/* Where the walk stopped for its depth: nodes of the snapshot, in order. */
+static void check_frontier(Report *report, const JsonDocument *document, const JsonNode *frontier, const NodeIndex *index)
+{
+    size_t bad = 0;
+    Bytes previous = {NULL, 0};
+
+    if (frontier->kind != JSON_ARRAY) {
+        report_add(report, FINDING_BAD, "frontier", "is not an array");
+        return;
+    }
+    for (const JsonNode *f = json_first(document, frontier); f; f = json_next(document, frontier, f)) {
+        Bytes id = {f->kind == JSON_STRING ? json_string(document, f) : "", f->kind == JSON_STRING ? f->length : 0};
+
+        bad += !node_index_find(index, id) ||
+               (previous.data && canonical_compare_names(previous.data, previous.length, id.data, id.length) >= 0);
+        previous = id;
+    }
+    if (bad)
+        report_add(report, FINDING_BAD, "frontier", "%zu of %u ids are not among the nodes, or not in order", bad,
+                   frontier->length);
+    else if (frontier->length > 0)
+        report_add(report, FINDING_NOTE, "frontier", "the snapshot was cut by its depth: %u nodes have further edges",
+                   frontier->length);
+}
+
 void verify_records(Report *report, const JsonDocument *document, const JsonNode *payload)
 {
     const JsonNode *nodes = json_member_literal(document, payload, "nodes");
     const JsonNode *edges = json_member_literal(document, payload, "edges");
     const JsonNode *annotations = json_member_literal(document, payload, "annotations");
+    const JsonNode *frontier = json_member_literal(document, payload, "frontier");
     const JsonNode *pii = json_member_literal(document, payload, "pii_included");
     bool may_redact = pii && pii->kind == JSON_FALSE;
     NodeIndex *index;
@@ -315,5 +341,7 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
     if (annotations)
         check_annotations(report, document, annotations, index, may_redact);
     check_graph(report, document, nodes, edges, annotations);
+    if (frontier)
+        check_frontier(report, document, frontier, index);
     node_index_free(index);
 }

@@ -34,7 +34,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
-        'snapshotId', $1.id, 'status', $1.status, 'hash', $1.hash,
+        'snapshotId', $1.id, 'status', CASE $1.status WHEN 'signed' THEN 'pending' ELSE $1.status END, 'hash', $1.hash,
         'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
@@ -45,7 +45,8 @@ AS $$
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
         'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
 $$;
-COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS 'What is known of a snapshot, its content left out; redact: for those who may not see personal data.';
+COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS
+    'What is known of a snapshot, its content left out; until it is stored it is pending, signed or not. redact: for those who may not see personal data.';
 
 -- ---------------------------------------------------------------- making one
 
@@ -53,10 +54,16 @@ CREATE FUNCTION reason.http_snapshot_state(p_id uuid, redact boolean) RETURNS re
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id), reason.snapshot_metadata(s, $2)
-    FROM reason.snapshot s WHERE s.id = $1
+    SELECT CASE WHEN s.status = 'failed'
+        THEN reason.http_error(502, 'DEPENDENCY', format('snapshot "%s" failed: %s', s.id, coalesce(s.failure, 'its document was erased')),
+            q.request ->> 'requestId', jsonb_strip_nulls(jsonb_build_object('snapshotId', s.id, 'status', s.status, 'failure', s.failure)))
+        ELSE ROW(CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id),
+                 reason.snapshot_metadata(s, $2))::reason.http_response END
+    FROM reason.snapshot s LEFT JOIN reason.snapshot_request q ON q.snapshot_no = s.no AND q.division = s.division
+    WHERE s.id = $1
 $$;
-COMMENT ON FUNCTION reason.http_snapshot_state(uuid, boolean) IS 'The answer to a request for a snapshot as it stands now: 201 when complete, else 202.';
+COMMENT ON FUNCTION reason.http_snapshot_state(uuid, boolean) IS
+    'The answer to a request for a snapshot as it stands now: 201 when complete, 502 when it failed, else 202. requestId is that of the request that made it.';
 
 CREATE FUNCTION reason.http_post_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text, prefer text, idempotency_key text) RETURNS SETOF reason.http_response
@@ -103,6 +110,7 @@ BEGIN
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
         response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
+        -- Just made, it is pending: what is remembered names it.
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE
         -- The snapshot of the first request, as it stands now.
@@ -161,24 +169,22 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed bytes of a snapshot, a row for each chunk.';
 
-CREATE FUNCTION reason.snapshot_human(s reason.snapshot) RETURNS text
-LANGUAGE sql STABLE
+CREATE FUNCTION reason.snapshot_human(s reason.snapshot, page_limit integer, cursor text, redact boolean) RETURNS text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    WITH document AS (SELECT reason.snapshot_document($1.id)::json AS d)
-    SELECT format(E'Snapshot %s\n%s\ncreated    %s\nhash       %s\nsignature  %s\nsigner     %s\nroots      %s\n\nNodes (%s)\n%s\n\nEdges (%s)\n%s\n',
-        $1.id, coalesce($1.description, ''), reason.rfc3339($1.created_at), $1.hash, translate(encode($1.signature, 'base64'), E'\n', ''),
-        $1.signer_id, array_to_string($1.root_ids, ', '), $1.node_count,
-        (SELECT string_agg(format('  %s  %s  %s  %s', n.value ->> 'id', coalesce(n.value ->> 'ts', n.value ->> 'createdAt'), reason.node_note(n.value),
-                    n.value -> 'payload'), E'\n' ORDER BY n.value ->> 'createdAt', n.value ->> 'id')
-         FROM json_array_elements(document.d #> '{payload,nodes}') n),
-        $1.edge_count,
-        (SELECT string_agg(format(E'  %s \u2192 %s  %s (%s)', e.value ->> 'from', e.value ->> 'to', e.value ->> 'type', e.value ->> 'weight'), E'\n'
-                    ORDER BY e.value ->> 'createdAt', e.value ->> 'id')
-         FROM json_array_elements(document.d #> '{payload,edges}') e))
-    FROM document
+BEGIN
+    IF cursor !~ '^[0-9]{1,9}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'cursor is not valid',
+            HINT = 'Begin again with the first page, without a cursor.';
+    END IF;
+    RETURN format(E'Snapshot %s\n%s\ncreated    %s\nhash       %s\nsignature  %s\nsigner     %s\nroots      %s\nholds      %s nodes, %s edges, %s up to %s edges away\n\n%s',
+        s.id, regexp_replace(coalesce(CASE WHEN redact THEN reason.redact_text(s.description) ELSE s.description END, ''), '[[:cntrl:]]', ' ', 'g'), reason.rfc3339(s.created_at), s.hash,
+        translate(encode(s.signature, 'base64'), E'\n', ''), s.signer_id, array_to_string(s.root_ids, ', '), s.node_count, s.edge_count,
+        s.direction, s.depth, reason.document_human(reason.snapshot_document(s.id), page_limit, coalesce(cursor, '0')::integer));
+END
 $$;
-COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot) IS 'A snapshot as text for a person.';
+COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot, integer, text, boolean) IS 'A page of a snapshot as text for a person: what is signed, and a tree of its records.';
 
 CREATE FUNCTION reason.http_get_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text, if_none_match text) RETURNS SETOF reason.http_response
@@ -187,16 +193,21 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{format,division}');
+    q jsonb := reason.http_query(query, '{format,limit,cursor,division}');
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
     etag text := format('"%s-%s%s"', s.hash, format_wanted, concat(CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END, CASE WHEN NOT caller.pii THEN '-redacted' END));
-    immutable text := E'Cache-Control: private, max-age=31536000, immutable\nETag: ' || etag || E'\n';
+    -- It never changes, but it may be erased: whoever keeps it asks each time whether it still is.
+    kept text := E'Cache-Control: private, no-cache, must-revalidate\nETag: ' || etag || E'\n';
+    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
     envelope text;
 BEGIN
     IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
             HINT = 'Formats are metadata, canonical, envelope and human.';
+    END IF;
+    IF format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'limit and cursor go with format=human', HINT = 'The other formats are whole.';
     END IF;
     -- The size of what is hidden is hidden too.
     IF s.pii_included AND NOT caller.pii THEN
@@ -205,16 +216,16 @@ BEGIN
     IF s.status <> 'complete' THEN
         RETURN NEXT (200, E'Cache-Control: no-store\n', reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
     ELSIF position(etag IN coalesce(if_none_match, '')) > 0 THEN
-        RETURN NEXT (304, immutable, NULL)::reason.http_response;
+        RETURN NEXT (304, kept, NULL)::reason.http_response;
     ELSIF format_wanted = 'metadata' THEN
-        RETURN NEXT (200, immutable, reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
+        RETURN NEXT (200, kept, reason.snapshot_metadata(s, NOT caller.pii))::reason.http_response;
     ELSIF format_wanted = 'canonical' THEN
-        RETURN QUERY SELECT * FROM reason.http_document(s, immutable);
+        RETURN QUERY SELECT * FROM reason.http_document(s, kept);
     ELSIF format_wanted = 'envelope' THEN
         envelope := reason.snapshot_envelope(s.id)::text;
-        RETURN NEXT (200, immutable || format(E'Content-Length: %s\nAccept-Ranges: bytes\n', octet_length(envelope)), envelope)::reason.http_response;
+        RETURN NEXT (200, kept || format(E'Content-Length: %s\nAccept-Ranges: bytes\n', octet_length(envelope)), envelope)::reason.http_response;
     ELSE
-        RETURN NEXT (200, immutable || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s))::reason.http_response;
+        RETURN NEXT (200, kept || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
     END IF;
 END
 $$;
@@ -234,17 +245,6 @@ $$;
 
 -- ---------------------------------------------------------------- exports
 
-CREATE FUNCTION reason.trace_human(trace json) RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT format(E'Trace of %s (%s)\n%s\n', $1 ->> 'startNodeId', $1 ->> 'direction',
-        string_agg(repeat('  ', (s.value ->> 'depth')::integer) || format('%s  %s  %s', coalesce(s.value -> 'node' ->> 'ts', s.value -> 'node' ->> 'createdAt'),
-            reason.node_note(s.value -> 'node'), s.value -> 'node' ->> 'id'), E'\n' ORDER BY s.ordinality))
-    FROM json_array_elements($1 -> 'steps') WITH ORDINALITY s
-$$;
-COMMENT ON FUNCTION reason.trace_human(json) IS 'A trace as text for a person, one line a step, indented by depth.';
-
 CREATE FUNCTION reason.http_get_export(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
@@ -252,11 +252,15 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{format,division}');
+    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted text := coalesce(q ->> 'format', 'json');
     wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
+    depth_wanted integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000);
+    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
+    until timestamptz := reason.http_timestamp(q ->> 'asOf', 'asOf');
+    until_seq bigint := reason.http_seq(q ->> 'asOfSeq', 'asOfSeq');
     plain CONSTANT text := E'Content-Type: text/plain; charset=utf-8\n';
-    trace text;
+    frozen reason.snapshot;
 BEGIN
     IF format_wanted NOT IN ('human', 'json', 'canonical') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
@@ -264,20 +268,27 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions
                  AND (NOT q ? 'division' OR s.division = q ->> 'division')) THEN
+        IF q ?| '{depth,asOf,asOfSeq}' OR format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is exported as it was frozen and signed, whole',
+                HINT = 'Of the parameters depth, limit, cursor, asOf and asOfSeq a snapshot takes limit and cursor, with format=human.';
+        END IF;
+        frozen := reason.http_snapshot(caller, $6, true, q ->> 'division');
         IF format_wanted = 'human' THEN
-            RETURN NEXT (200, plain, reason.snapshot_human(reason.http_snapshot(caller, $6, true, q ->> 'division')))::reason.http_response;
+            RETURN NEXT (200, plain, reason.snapshot_human(frozen, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
         ELSE
             -- The document is JSON, and canonical.
-            RETURN QUERY SELECT * FROM reason.http_document(reason.http_snapshot(caller, $6, true, q ->> 'division'), NULL);
+            RETURN QUERY SELECT * FROM reason.http_document(frozen, NULL);
         END IF;
+    ELSIF format_wanted = 'human' THEN
+        RETURN NEXT (200, plain, reason.trace_human(
+            node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
+            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq))::reason.http_response;
     ELSE
-        trace := reason.trace_json(node => wanted, direction => 'ancestors', depth => 10000, "limit" => 10000,
-                                   redact => NOT caller.pii, divisions => caller.divisions,
-                                   quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division');
-        RETURN NEXT CASE format_wanted
-            WHEN 'human' THEN (200, plain, reason.trace_human(trace::json))::reason.http_response
-            WHEN 'json' THEN (200, NULL, trace)::reason.http_response
-            ELSE (200, NULL, reason.canonical_json(trace::json))::reason.http_response END;
+        -- Its text is canonical.
+        RETURN NEXT (200, NULL, reason.trace_json(
+            node => wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq,
+            redact => NOT caller.pii, divisions => caller.divisions, quarantined => reason.client_may(caller, 'inspect'),
+            division => q ->> 'division'))::reason.http_response;
     END IF;
 END
 $$;

@@ -109,7 +109,7 @@ def node_batches(history):
     for start in range(0, len(history), BATCH):
         part = history[start:start + BATCH]
         yield "/nodes", len(part), json.dumps({"nodes": [
-            {"id": commit_id(commit), "type": "ACTION", "actor": "git", "ts": at, "payload": {"commit": commit}, "metadata": {"source": "git"}}
+            {"id": commit_id(commit), "type": "ACTION", "actor": "git", "ts": at, "payload": {"note": f"commit {commit[:10]}", "commit": commit}, "metadata": {"source": "git"}}
             for commit, _, at in part]}).encode()
 
 
@@ -164,43 +164,6 @@ def load(batches, total, already, started):
 
 
 # ---------------------------------------------------------------- showing
-
-
-def describe(node):
-    payload = node["payload"] if isinstance(node["payload"], dict) else {}
-    text = payload.get("note") or (f"commit {payload['commit'][:10]}" if "commit" in payload else "")
-    confidence = node["metadata"].get("confidence")
-    at = (node.get("ts") or node["createdAt"])[:19].replace("T", " ")
-    return (f"{bold(node['type'])} {text}  " +
-            dim(f"{at}  {node['author']}" + (f"  confidence {confidence}" if confidence is not None else "")))
-
-
-def show_tree(trace, most):
-    """The trace as a tree: causes below their effect, each node once."""
-    causes = {}
-    nodes = {step["node"]["id"]: step["node"] for step in trace["steps"]}
-    depth = {step["node"]["id"]: step["depth"] for step in trace["steps"]}
-    shown = {trace["startNodeId"]}
-    relation = {}
-    for step in trace["steps"]:
-        for edge in step["incoming"]:
-            cause = edge["from"]
-            if cause not in shown and depth[cause] == step["depth"] + 1:
-                shown.add(cause)
-                causes.setdefault(step["node"]["id"], []).append(cause)
-                relation[cause] = edge["type"]
-    lines = [describe(nodes[trace["startNodeId"]])]
-    stack = [(child, "", index == len(children) - 1) for children in [causes.get(trace["startNodeId"], [])]
-             for index, child in reversed(list(enumerate(children)))]
-    while stack and len(lines) < most:
-        node, prefix, last = stack.pop()
-        lines.append(f"{dim(prefix + ('└─ ' if last else '├─ ') + relation[node] + ' ')}{describe(nodes[node])}")
-        children = causes.get(node, [])
-        deeper = prefix + ("   " if last else "│  ")
-        stack += [(child, deeper, index == len(children) - 1) for index, child in reversed(list(enumerate(children)))]
-    print(indent("\n".join(lines)))
-    if len(nodes) > len(lines):
-        print(dim(f"   … and {len(nodes) - len(lines)} more"))
 
 
 def show_path(path):
@@ -268,7 +231,7 @@ def main():
     print(f"   observation → score → recommendation → policyCheck → decision → action {dim(action)}")
 
     steps.begin("Trace its causes")
-    show_tree(client.get(f"/reason/trace/{action}?direction=ancestors&depth=9"), 16)
+    print(indent(client.text(f"/reason/export/{action}?format=human&limit=8")))
 
     steps.begin("The same as one causal order, causes first")
     ordered = client.get(f"/reason/traces/{action}")

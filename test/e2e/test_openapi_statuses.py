@@ -189,6 +189,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         pending = kernel.post("/reason/snapshot", writes["/reason/snapshot"](), Prefer="wait=0")["snapshotId"]
         assert met.call(("get", "/reason/snapshot/{id}"), f"/reason/snapshot/{pending}?format=canonical")[0] == 409
         assert met.call(("get", "/reason/export/{id}"), f"/reason/export/{pending}")[0] == 409
+        # 502: nobody will complete it
+        key = {"Idempotency-Key": str(uuid.uuid4()), "Prefer": "wait=0"}
+        _, asked = met.call(("post", "/reason/snapshot"), "/reason/snapshot", writes["/reason/snapshot"](), key)
+        database.execute("UPDATE reason.snapshot SET status = 'failed', failure = 'no room' WHERE id = %s", (asked["snapshotId"],))
+        status, body = met.call(("post", "/reason/snapshot"), "/reason/snapshot", writes["/reason/snapshot"](), {**key, "Prefer": "wait=30"})
+        assert (status, body["details"]["failure"]) == (502, "no room")
     finally:
         os.kill(stack.pid("sidecar.pid"), signal.SIGCONT)
 

@@ -65,7 +65,7 @@ def test_formats_of_a_snapshot(kernel, stack, snapshot):
     kernel.connection.request("GET", path + "?format=canonical")
     response = kernel.connection.getresponse()
     assert response.read() == stored_file(stack, snapshot).read_bytes()
-    assert "immutable" in response.headers["Cache-Control"]
+    assert response.headers["Cache-Control"] == "private, no-cache, must-revalidate"
     etag = response.headers["ETag"]
     kernel.connection.request("GET", path + "?format=canonical", headers={"If-None-Match": etag})
     response = kernel.connection.getresponse()

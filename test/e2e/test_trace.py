@@ -107,9 +107,55 @@ def test_an_ordered_path_with_a_cycle_leaves_nothing_out(kernel, new_node, new_e
 def test_the_kernels_form(kernel, diamond):
     _, _, _, root = diamond
     answer = kernel.get(f"/reason/{root}")
-    assert answer["node"]["id"] == root
+    assert answer["node"] == answer["record"]["id"] == root
     assert [entry["step"] for entry in answer["trace"]] == [0, 1, 2, 3]
     assert all({"step", "ts", "note", "data"} == set(entry) for entry in answer["trace"])
+
+
+@pytest.mark.parametrize("path", ["/reason/trace/{}", "/reason/traces/{}", "/reason/{}", "/reason/node/{}/explain", "/reason/export/{}"])
+def test_every_read_of_a_trace_has_pages_and_says_when_it_was_cut(kernel, refused, new_node, new_edge, path):
+    ids = [new_node() for _ in range(15)]
+    for cause, effect in zip(ids, ids[1:]):
+        new_edge(cause, effect)
+    path = path.format(ids[-1])
+
+    def frontier(answer):
+        return answer.get("frontier", answer.get("explain", {}).get("frontier"))
+
+    def get(query):
+        answer = kernel.get(f"{path}?{query}")
+        return {**answer, **answer.get("metadata", {})}
+
+    cut = get("depth=10")
+    assert cut["truncated"] is True and frontier(cut) == [ids[4]] and "nextCursor" not in cut
+    whole = get("depth=20")
+    assert whole["truncated"] is False and frontier(whole) == []
+    first = get("depth=20&limit=1")
+    assert first["truncated"] is True and get(f"depth=20&limit=1&cursor={first['nextCursor']}") != first
+    middle = kernel.get(f"/reason/node/{ids[9]}")["node"]["createdAt"]
+    assert refused(kernel.get, f"{path}?asOf={middle}")[0] == 404
+    for bad in ("limit=0", "depth=10001", "cursor=x", "asOf=noon", "colour=red"):
+        assert refused(kernel.get, f"{path}?{bad}")[0] == 400
+
+
+def test_the_edges_at_a_node_come_in_pages(kernel, new_node, new_edge):
+    node = new_node()
+    edges = [new_edge(new_node(), node) for _ in range(3)] + [new_edge(node, new_node()) for _ in range(3)]
+    found, cursor = [], ""
+    while cursor is not None:
+        page = kernel.get(f"/reason/node/{node}?limit=2{cursor}")
+        assert page["node"]["id"] == node and page["truncated"] == ("nextCursor" in page)
+        found += [e["id"] for e in page["incoming"] + page["outgoing"]]
+        cursor = f"&cursor={page['nextCursor']}" if "nextCursor" in page else None
+    assert found == edges
+
+
+def test_the_ordered_path_tells_who_when_and_how_much(kernel, new_node, new_edge):
+    cause, effect = new_node(author="ada", ts="2001-01-01T00:00:00Z"), new_node()
+    new_edge(cause, effect, weight=0.25)
+    first, edge, _ = kernel.get(f"/reason/traces/{effect}")["ordered_path"]
+    assert (first["author"], first["ts"]) == ("ada", "2001-01-01T00:00:00.000000Z") and first["timestamp"] > first["ts"]
+    assert (edge["type"], edge["weight"]) == ("edge", 0.25)
 
 
 def test_explain_names_direct_causes_and_evidence(kernel, diamond):

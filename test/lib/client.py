@@ -24,8 +24,8 @@ class Client:
         parts = urlsplit(url)
         self.connection = http.client.HTTPSConnection(parts.hostname, parts.port, context=context, timeout=timeout_s)
 
-    def call(self, method, path, body=None, headers=None):
-        """The answer's JSON; raises Refused for a status of 400 or more."""
+    def send(self, method, path, body=None, headers=None):
+        """The answer's bytes; raises Refused for a status of 400 or more."""
         sent = dict(headers or {})
         if body is not None:
             sent["Content-Type"] = "application/json"
@@ -33,10 +33,17 @@ class Client:
         self.connection.request(method, path, body, sent)
         response = self.connection.getresponse()
         answer = response.read()
-        decoded = json.loads(answer) if answer else {}
         if response.status >= 400:
-            raise Refused(response.status, decoded)
-        return decoded
+            raise Refused(response.status, json.loads(answer) if answer else {})
+        return answer
+
+    def call(self, method, path, body=None, headers=None):
+        """The answer's JSON."""
+        answer = self.send(method, path, body, headers)
+        return json.loads(answer) if answer else {}
+
+    def text(self, path):
+        return self.send("GET", path).decode()
 
     def get(self, path, **headers):
         return self.call("GET", path, headers=headers)

@@ -21,6 +21,14 @@ def stored(database):
     return made
 
 
+def stopped(graph, rows, direction, f):
+    """Ids of the nodes from which the walk would have gone on, had it been deeper."""
+    inside = {row[2] for row in rows}
+    last = {row[2] for row in rows if row[1] == f.max_depth}
+    ends = [graphs.ends(e, direction) for e in graph.edges if f.edge(e)]
+    return sorted(str(i) for i in {a.id for a, b in ends if a.id in last and b.id not in inside and f.node(b)})
+
+
 def test_steps_and_edges_equal_the_reference(db, stored):
     rng = random.Random(5)
     for graph in stored:
@@ -33,7 +41,8 @@ def test_steps_and_edges_equal_the_reference(db, stored):
         rows, inside = graphs.reference(graph, start, direction, f)
         answer = page(db, start, direction, f=f)
         assert answer["startNodeId"] == str(start.id) and answer["direction"] == direction
-        assert answer["depth"] == f.max_depth and answer["truncated"] is False and "nextCursor" not in answer
+        assert answer["depth"] == f.max_depth and "nextCursor" not in answer
+        assert answer["frontier"] == stopped(graph, rows, direction, f) and answer["truncated"] == bool(answer["frontier"])
         nodes = {str(n.id): n for n in graph.nodes}
         for step, row in zip(answer["steps"], rows, strict=True):
             assert (step["node"]["id"], step["depth"], step["cycleDetected"]) == (str(row[2]), row[1], row[5])
@@ -46,6 +55,13 @@ def test_steps_and_edges_equal_the_reference(db, stored):
         assert [(e["id"], e["from"], e["to"], e["type"], e["weight"]) for e in answer["edges"]] == [
             (str(e.id), str(e.source.id), str(e.target.id), e.type, e.weight) for e in wanted
         ]
+
+
+def test_the_whole_text_is_canonical(db, stored):
+    for graph in stored[::40]:
+        text, canonical = db.execute("SELECT t, reason.canonical_json(t::json) FROM reason.trace_json(%s, \"limit\" => 2, divisions => '{*}') t",
+                                     [graph.nodes[0].id]).fetchone()
+        assert text == canonical
 
 
 def test_pages_of_every_size_make_up_the_whole(db, stored):

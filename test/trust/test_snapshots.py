@@ -57,6 +57,7 @@ def test_the_document_is_what_the_contract_says(db, path):
     payload = content["payload"]
     assert {k: v for k, v in payload.items() if not isinstance(v, list)} == {
         "audience": "regulator", "depth": 3, "description": "why", "direction": "ancestors", "pii_included": True}
+    assert payload["frontier"] == [str(path[1])]
     assert sorted(n["payload"]["n"] for n in payload["nodes"]) == [1, 2, 3, 4, 5]
     for records in ("nodes", "edges", "annotations"):
         ids = [r["id"] for r in payload[records]]
@@ -337,3 +338,100 @@ def test_the_chain_after_all_this(db):
     db.settle()
     for division in ("default", "system", "hidden", "elsewhere"):
         assert db.verify(division)["ok"]
+
+
+# ---------------------------------------------------------------- what was cut, and what is not complete
+
+@pytest.mark.parametrize("direction, root, cut", [("ancestors", 14, 4), ("descendants", 0, 10)])
+def test_where_the_walk_stopped_is_signed(db, path, direction, root, cut):
+    content = json.loads(document(db, db.one("SELECT reason.create_snapshot(%s, 10, direction => %s)", [path[root]], direction)))
+    assert content["payload"]["frontier"] == [str(path[cut])]
+    whole = json.loads(document(db, db.one("SELECT reason.create_snapshot(%s, 14, direction => %s)", [path[root]], direction)))
+    assert whole["payload"]["frontier"] == []
+
+
+def test_a_wide_frontier_is_sorted_and_verified(db):
+    roots = [str(n) for n, in db("SELECT reason.add_node('score', to_jsonb(n), 'a') FROM generate_series(1, 30000) n")]
+    start = add(db)
+    for causes, effects in ((roots[:15000], [str(start)] * 15000), (roots[15000:], roots[:15000])):
+        db("SELECT count(*) FROM reason.add_edges((SELECT json_build_object('edges', json_agg(json_build_object("
+           "'from', c, 'to', e, 'type', 'causal'))) FROM unnest(%s::uuid[], %s::uuid[]) u(c, e)))", causes, effects)
+    snapshot = db.one("SELECT reason.create_snapshot(%s, 1)", [start])
+    payload = json.loads(document(db, snapshot))["payload"]
+    assert payload["frontier"] == sorted(roots[:15000])
+    db.complete(snapshot)
+    assert db.verify_snapshot(snapshot)["ok"]
+
+
+def with_frontier(text, frontier):
+    content = json.loads(text)
+    content["payload"]["frontier"] = frontier(content["payload"]["frontier"])
+    return canonical(content)
+
+
+@pytest.mark.parametrize("frontier", [lambda f: f[::-1], lambda f: f * 2, lambda f: f + ["ffffffff-ffff-4fff-8fff-ffffffffffff"], lambda f: [1],
+                                      lambda f: [f], lambda f: [{}], lambda f: ["x"]])
+def test_a_frontier_of_others_is_refused(db, path, frontier):
+    late = add(db)
+    for effect in (path[5], path[7]):
+        link(db, effect, late)
+    snapshot = db.one("SELECT reason.create_snapshot(%s, 1)", [late])
+    text = document(db, snapshot)
+    assert len(json.loads(text)["payload"]["frontier"]) == 2
+    altered = with_frontier(text, frontier)
+    signature = base64.b64encode(db.signer.sign(hashlib.sha256(altered.encode()).digest())).decode()
+    found = db.row("SELECT ok, detail FROM reason.verify_snapshot_document(%s, %s, %s)", altered, signature, db.signer.name)
+    assert found[0] is False and "document" in found[1]
+
+
+@pytest.mark.parametrize("state", ["pending", "signed", "failed"])
+def test_what_is_not_complete_is_never_ok(db, path, state):
+    snapshot = db.one("SELECT reason.create_snapshot(%s)", [path[3]])
+    token = db.token("snapshot")
+    if state != "pending":
+        hashed = db.one("SELECT hash FROM reason.snapshot WHERE id = %s", snapshot)
+        db("SELECT reason.record_snapshot_signature(%s, %s, %s, %s)", token, snapshot, db.signer.name, db.signer.sign(bytes.fromhex(hashed)))
+    if state == "failed":
+        db("UPDATE reason.snapshot SET status = 'failed', failure = 'no room' WHERE id = %s", snapshot)
+    found = db.verify_snapshot(snapshot)
+    assert found["ok"] is False and found["hash_ok"] and found["graph_ok"]
+    assert f"is {state}, not" in found["detail"]
+
+
+@pytest.mark.parametrize("state, status, said", [("pending", 202, "pending"), ("signed", 202, "pending"), ("failed", 502, "failed"),
+                                                 ("complete", 201, "complete")])
+def test_each_state_has_its_answer(db, path, state, status, said):
+    db("SELECT reason.set_client('writer', 'writer', '{default}')")
+    body = json.dumps({"rootNodeIds": [str(path[2])]})
+    call = "SELECT status, headers, body FROM reason.http_post_snapshot('writer', NULL, NULL, 'r-1', NULL, %s, 'wait=5', %s)"
+    first = db.row(call, body, f"key-{state}")
+    snapshot = json.loads(first[2])["snapshotId"]
+    assert first[0] == 202 and "X-Reason-Await" in first[1]
+    if state in ("signed", "failed"):
+        hashed = db.one("SELECT hash FROM reason.snapshot WHERE id = %s", snapshot)
+        db("SELECT reason.record_snapshot_signature(%s, %s, %s, %s)", db.token("snapshot"), snapshot, db.signer.name,
+           db.signer.sign(bytes.fromhex(hashed)))
+    if state == "failed":
+        db("UPDATE reason.snapshot SET status = 'failed', failure = 'no room' WHERE id = %s", snapshot)
+    if state == "complete":
+        db.complete(snapshot)
+    for answer in (db.row("SELECT * FROM reason.http_await_snapshot(%s)", snapshot), db.row(call, body, f"key-{state}")):
+        found = json.loads(answer[2])
+        assert answer[0] == status and found.get("status", found.get("details", {}).get("status")) == said
+        if state == "failed":
+            assert found["code"] == "REASONING_GRAPH_DEPENDENCY" and found["requestId"] == "r-1" and "no room" in found["error"]
+            assert found["details"]["snapshotId"] == snapshot
+            # It does not wait for what will not come.
+            assert "X-Reason-Await" not in (answer[1] or "")
+
+
+def test_what_may_be_erased_is_not_kept_unasked(db, path):
+    db("SELECT reason.set_client('owner', 'auditor', '{default}', true)")
+    snapshot = db.one("SELECT reason.create_snapshot(%s)", [path[2]])
+    db.complete(snapshot)
+    for form in ("metadata", "canonical", "envelope", "human"):
+        call = "SELECT status, headers FROM reason.http_get_snapshot('owner', NULL, NULL, 'r-1', NULL, %s, %s, %s)"
+        status, headers = db.row(call, str(snapshot), json.dumps({"format": form}), None)
+        told = dict(line.split(": ", 1) for line in headers.splitlines())
+        assert status == 200 and told["Cache-Control"] == "private, no-cache, must-revalidate"
+        assert db.row(call, str(snapshot), json.dumps({"format": form}), told["ETag"])[0] == 304

@@ -87,12 +87,26 @@ def resigned(world, alter):
     ("annotations", lambda d: d["payload"]["annotations"].__setitem__(
         0, with_digest(dict(d["payload"]["annotations"][0], targetDigest="1" * 64), ANNOTATION_MEMBERS))),
     ("roots", lambda d: d.update(root_ids=["40000000-0000-7000-8000-000000000001"])),
+    ("frontier", lambda d: d["payload"].update(frontier=["40000000-0000-7000-8000-000000000001"])),
+    ("frontier", lambda d: d["payload"].update(frontier=[n["id"] for n in d["payload"]["nodes"]][::-1])),
+    ("frontier", lambda d: d["payload"].update(frontier=[d["payload"]["nodes"][0]["id"]] * 2)),
+    ("frontier", lambda d: d["payload"].update(frontier=[d["payload"]["nodes"][0]])),
+    ("frontier", lambda d: d["payload"].update(frontier={})),
     ("document", lambda d: d.pop("reasoning_graph_version")),
     ("document", lambda d: d.update(eventType="node.created")),
     ("document", lambda d: d.update(created_at="yesterday")),
 ])
 def test_a_signed_document_must_hold_together(world, part, alter):
     assert part in wrong(world.check(REFUSED, resigned(world, alter)))
+
+
+def test_a_cut_by_depth_is_told(world):
+    document = make_document()
+    document["payload"]["frontier"] = []
+    assert "frontier" not in [c["check"] for c in world.check(VERIFIED, world.snapshot(document))["checks"]]
+    document["payload"]["frontier"] = [n["id"] for n in document["payload"]["nodes"][:2]]
+    report = world.check(VERIFIED, world.snapshot(document))
+    assert "2 nodes have further edges" in [c["detail"] for c in report["checks"] if c["check"] == "frontier"][0]
 
 
 def test_withheld_payloads_do_not_disturb(world):

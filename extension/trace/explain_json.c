@@ -1,0 +1,593 @@
+/*
+ * explain_json.c
+ *		Pages of an explanation as JSON text: explain_json().
+ *
+ * The entries of all kinds are one row: components, evidence, corrections, what
+ * came after, the frontier.  A page holds some of them, by number and by the
+ * bytes of the nodes that have to be read; counts are always those of the whole.
+ */
+#include "postgres.h"
+
+#include "canonical/backend.h"
+#include "core/canonical.h"
+#include "graph/columns.h"
+#include "graph/graph.h"
+#include "graph/heap.h"
+#include "graph/map.h"
+#include "graph/memory.h"
+#include "graph/quarantine.h"
+#include "graph/sealed.h"
+#include "graph/sort.h"
+#include "graph/walk.h"
+#include "record/record.h"
+#include "trace/explain.h"
+#include "trace/page.h"
+#include "trace/shown.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(reason_explain_json);
+
+/* So many nodes are read before their bytes are looked at. */
+#define NODE_BATCH 256
+/* An entry names so many corrections; the list of corrections has them all. */
+#define NAMED_CORRECTIONS 20
+
+/* Other ends of edges of type corrects at one node, as it is shown. */
+typedef struct Correction
+{
+	int64		no;				/* of the node */
+	pg_uuid_t	other;
+} Correction;
+
+typedef struct ExplainPage
+{
+	Explanation *explanation;
+	NodeJson   *json;
+	GraphMap	read;			/* position + 1 → index in pieces + 1 */
+	Piece	   *pieces;			/* of nodes that were read: members of an entry */
+	uint32		piece_count;
+	uint32		piece_capacity;
+	uint32	   *positions;		/* by piece */
+	uint32		position_capacity;
+	ByteBuffer	texts;
+	ByteBuffer	scratch;
+	size_t		bytes;			/* of all that was read */
+	Correction *corrected;		/* by nodes of the page: what they correct, by number of the node */
+	uint32		corrected_count;
+	uint32		corrected_capacity;
+	int64	   *keys;
+	GraphKey   *others;			/* scratch: numbers of what is corrected, and the index in corrected */
+	uint32	   *first;
+	const GraphFilter *filter;
+} ExplainPage;
+
+/* ---------------------------------------------------------------- entries */
+
+static uint32
+entry_total(const Explanation *explanation)
+{
+	uint64		total = 0;
+
+	for (int kind = 0; kind < EXPLAIN_KINDS; kind++)
+		total += explanation->counts[kind];
+	return (uint32) Min(total, PG_UINT32_MAX);
+}
+
+/* The kind of an entry of the row, and its place among its kind. */
+static ExplainKind
+kind_of(const Explanation *explanation, uint32 *entry)
+{
+	int			kind = 0;
+
+	while (*entry >= explanation->counts[kind])
+		*entry -= explanation->counts[kind++];
+	return kind;
+}
+
+/* The node that an entry speaks of. */
+static uint32
+node_of(const Explanation *explanation, uint32 entry)
+{
+	ExplainKind kind = kind_of(explanation, &entry);
+	uint32		found = explanation->entries[kind][entry];
+
+	return kind == EXPLAIN_COMPONENT || kind == EXPLAIN_CORRECTION ? explanation->trace->edges[found].target : found;
+}
+
+/* ---------------------------------------------------------------- reading nodes */
+
+/* What every entry says of its node; members in between are written by append_entry(). */
+static void
+write_piece(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
+{
+	ExplainPage *page = argument;
+	Piece	   *piece = &page->pieces[entry->position];
+	ShownRecord node;
+
+	page->scratch.length = 0;
+	node_json_node(page->json, &page->scratch, tuple, desc);
+	page->bytes += page->scratch.length;
+	node = shown_record(page->scratch.data, page->scratch.length);
+	piece->offset = page->texts.length;
+	buffer_append_literal(&page->texts, "\"author\":");
+	shown_append(&page->texts, node.author);
+	buffer_append_literal(&page->texts, ",\"confidence\":");
+	shown_append(&page->texts, node.confidence);
+	buffer_append_literal(&page->texts, ",\"createdAt\":");
+	shown_append(&page->texts, node.created_at);
+	if (node.erased.data)
+		buffer_append_literal(&page->texts, ",\"erased\":true");
+	buffer_append_literal(&page->texts, ",\"nodeId\":");
+	shown_append(&page->texts, node.id);
+	buffer_append_literal(&page->texts, ",\"note\":");
+	shown_write_note(&page->texts, &node);
+	if (node.ts.data)
+	{
+		buffer_append_literal(&page->texts, ",\"ts\":");
+		shown_append(&page->texts, node.ts);
+	}
+	buffer_append_literal(&page->texts, ",\"type\":");
+	shown_append(&page->texts, node.type);
+	piece->length = page->texts.length - piece->offset;
+}
+
+static bool
+wants(ExplainPage *page, uint32 position)
+{
+	uint32	   *read = graph_map_slot(&page->read, (int64) position + 1);
+
+	if (*read != 0)
+		return false;
+	graph_reserve(page->explanation->trace->graph, page->pieces, page->piece_count, page->piece_capacity);
+	graph_reserve(page->explanation->trace->graph, page->positions, page->piece_count, page->position_capacity);
+	page->positions[page->piece_count] = position;
+	memset(&page->pieces[page->piece_count], 0, sizeof(Piece));
+	*read = ++page->piece_count;
+	return true;
+}
+
+/* Reads the nodes of entries from `begin` on, until the page is full; returns where it ends. */
+static uint32
+read_entries(ExplainPage *page, uint32 begin, uint32 end, bool is_bounded)
+{
+	Explanation *explanation = page->explanation;
+	Graph	   *graph = explanation->trace->graph;
+	GraphEntry	entries[NODE_BATCH + 1];
+	uint32		done = begin;
+	int			count = 0;
+
+	if (wants(page, 0))
+	{
+		entries[count].position = page->piece_count - 1;
+		entries[count++].tid = explanation->trace->nodes[0].tid;
+	}
+	do
+	{
+		while (done < end && count < NODE_BATCH)
+		{
+			uint32		position = node_of(explanation, done++);
+
+			if (wants(page, position))
+			{
+				entries[count].position = page->piece_count - 1;
+				entries[count++].tid = explanation->trace->nodes[position].tid;
+			}
+		}
+		graph_visit_rows(graph, graph->node, entries, count, write_piece, page);
+		count = 0;
+	} while (done < end && !(is_bounded && page->bytes > PAGE_BYTES));
+	return done;
+}
+
+/* ---------------------------------------------------------------- what nodes of the page correct */
+
+static bool
+is_correction(void *argument, HeapTuple tuple, TupleDesc desc)
+{
+	ExplainPage *page = argument;
+	bool		isnull;
+	text	   *type = DatumGetTextPP(heap_getattr(tuple, EDGE_TYPE, desc, &isnull));
+
+	return VARSIZE_ANY_EXHDR(type) == strlen("corrects") && memcmp(VARDATA_ANY(type), "corrects", strlen("corrects")) == 0 &&
+		(!page->filter->has_as_of ||
+		 DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull)) <= page->filter->as_of);
+}
+
+static void
+take_corrections(void *argument, const GraphEntry *entries, int count)
+{
+	ExplainPage *page = argument;
+	Graph	   *graph = page->explanation->trace->graph;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (quarantine_hides(graph, entries[i].link.edge_no) || quarantine_hides(graph, entries[i].link.other_no) ||
+			(page->filter->sealed && !graph_sealed_shows(page->filter->sealed, entries[i].link.edge_no)))
+			continue;
+		graph_reserve(graph, page->corrected, page->corrected_count, page->corrected_capacity);
+		page->corrected[page->corrected_count].no = page->keys[entries[i].position];
+		/* Until the ids are known, the number stands in their place. */
+		memset(&page->corrected[page->corrected_count].other, 0, UUID_LEN);
+		memcpy(&page->corrected[page->corrected_count++].other, &entries[i].link.other_no, sizeof(int64));
+	}
+}
+
+static void
+take_ids(void *argument, const GraphEntry *entries, int count)
+{
+	ExplainPage *page = argument;
+
+	for (int i = 0; i < count; i++)
+	{
+		for (uint32 k = page->first[entries[i].position]; k < page->first[entries[i].position + 1]; k++)
+			page->corrected[page->others[k].index].other = entries[i].record.id;
+	}
+}
+
+static int
+compare_corrections(const void *a, const void *b)
+{
+	const Correction *x = a;
+	const Correction *y = b;
+
+	if (x->no != y->no)
+		return x->no < y->no ? -1 : 1;
+	return memcmp(&x->other, &y->other, UUID_LEN);
+}
+
+/* Also what lies outside the trace: a correction is a cause of what rests on it, not of what it corrects alone. */
+static void
+find_corrected(ExplainPage *page)
+{
+	Trace	   *trace = page->explanation->trace;
+	Graph	   *graph = trace->graph;
+	GraphKey   *nodes = graph_alloc(graph, (Size) page->piece_count * sizeof(GraphKey));
+	int64	   *keys;
+	uint32		distinct = 0;
+	Size		size;
+
+	page->keys = graph_alloc(graph, (Size) page->piece_count * sizeof(int64));
+	for (uint32 i = 0; i < page->piece_count; i++)
+	{
+		nodes[i].no = trace->nodes[page->positions[i]].no;
+		nodes[i].index = i;
+	}
+	graph_sort_keys(nodes, graph_alloc(graph, (Size) page->piece_count * sizeof(GraphKey)), page->piece_count);
+	for (uint32 i = 0; i < page->piece_count; i++)
+		page->keys[i] = nodes[i].no;
+	graph_walk(graph, GRAPH_LINKS_FROM, page->keys, page->piece_count, is_correction, take_corrections, page);
+
+	size = Max((Size) page->corrected_count, 1);
+	page->others = graph_alloc(graph, size * sizeof(GraphKey));
+	page->first = graph_alloc(graph, (size + 1) * sizeof(uint32));
+	keys = graph_alloc(graph, size * sizeof(int64));
+	for (uint32 i = 0; i < page->corrected_count; i++)
+	{
+		memcpy(&page->others[i].no, &page->corrected[i].other, sizeof(int64));
+		page->others[i].index = i;
+	}
+	graph_sort_keys(page->others, graph_alloc(graph, size * sizeof(GraphKey)), page->corrected_count);
+	for (uint32 i = 0; i < page->corrected_count; i++)
+	{
+		if (i == 0 || page->others[i].no != page->others[i - 1].no)
+		{
+			keys[distinct] = page->others[i].no;
+			page->first[distinct++] = i;
+		}
+	}
+	page->first[distinct] = page->corrected_count;
+	graph_walk(graph, GRAPH_NODES, keys, distinct, NULL, take_ids, page);
+	qsort(page->corrected, page->corrected_count, sizeof(Correction), compare_corrections);
+}
+
+/* ,"corrects":[…] */
+static void
+append_corrected(ByteBuffer *out, const ExplainPage *page, uint32 position)
+{
+	int64		no = page->explanation->trace->nodes[position].no;
+	uint32		low = 0;
+	uint32		high = page->corrected_count;
+	int			named = 0;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (page->corrected[middle].no < no)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < page->corrected_count && page->corrected[low].no == no && named < NAMED_CORRECTIONS; low++)
+	{
+		if (named++ == 0)
+			buffer_append_literal(out, ",\"corrects\":[");
+		else
+			buffer_append_char(out, ',');
+		record_write_uuid(out, &page->corrected[low].other);
+	}
+	if (named > 0)
+		buffer_append_char(out, ']');
+}
+
+/* ,"correctedBy":[…] */
+static void
+append_correctors(ByteBuffer *out, const ExplainPage *page, const uint32 *corrections, const uint32 *start, uint32 position)
+{
+	const Trace *trace = page->explanation->trace;
+	uint32		count = start[position + 1] - start[position];
+
+	if (count == 0)
+		return;
+	buffer_append_literal(out, ",\"corrected\":true,\"correctedBy\":[");
+	for (uint32 k = 0; k < Min(count, NAMED_CORRECTIONS); k++)
+	{
+		if (k > 0)
+			buffer_append_char(out, ',');
+		record_write_uuid(out, &trace->nodes[trace->edges[corrections[start[position] + k]].target].id);
+	}
+	buffer_append_char(out, ']');
+}
+
+/* Edges of type corrects in the trace, by what they correct. */
+static uint32 *
+group_corrections(const Explanation *explanation, uint32 **start)
+{
+	Trace	   *trace = explanation->trace;
+	uint32	   *grouped = graph_alloc(trace->graph, Max((Size) trace->edges_kept, 1) * sizeof(uint32));
+
+	*start = graph_alloc(trace->graph, ((Size) trace->node_count + 2) * sizeof(uint32));
+	memset(*start, 0, ((Size) trace->node_count + 2) * sizeof(uint32));
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (explanation->edges[i].corrects)
+			(*start)[trace->edges[i].source + 2]++;
+	}
+	for (Size i = 2; i < (Size) trace->node_count + 2; i++)
+		(*start)[i] += (*start)[i - 1];
+	for (uint32 i = 0; i < trace->edges_kept; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (explanation->edges[i].corrects)
+			grouped[(*start)[trace->edges[i].source + 1]++] = i;
+	}
+	return grouped;
+}
+
+/* ---------------------------------------------------------------- the answer */
+
+typedef struct Answer
+{
+	ByteBuffer *out;
+	ExplainPage *page;
+	uint32	   *corrections;
+	uint32	   *correction_start;
+} Answer;
+
+/* {"author":…,…,"type":…, and what belongs to its kind. */
+static void
+begin_entry(const Answer *answer, uint32 position)
+{
+	ExplainPage *page = answer->page;
+	Piece		piece = page->pieces[graph_map_get(&page->read, (int64) position + 1) - 1];
+
+	buffer_append_char(answer->out, '{');
+	append_piece(answer->out, &page->texts, piece);
+	append_correctors(answer->out, page, answer->corrections, answer->correction_start, position);
+	append_corrected(answer->out, page, position);
+	if (page->explanation->depth[position] != EXPLAIN_NOT_COUNTED)
+	{
+		buffer_append_literal(answer->out, ",\"depth\":");
+		canonical_write_integer(answer->out, page->explanation->depth[position]);
+	}
+}
+
+static void
+append_entry(const Answer *answer, ExplainKind kind, uint32 entry)
+{
+	Explanation *explanation = answer->page->explanation;
+	Trace	   *trace = explanation->trace;
+	ByteBuffer *out = answer->out;
+	const TraceEdge *edge = &trace->edges[entry];
+	const ExplainEdge *row = &explanation->edges[entry];
+
+	switch (kind)
+	{
+		case EXPLAIN_COMPONENT:
+			begin_entry(answer, edge->target);
+			buffer_append_literal(out, ",\"edgeId\":");
+			record_write_uuid(out, &row->id);
+			buffer_append_literal(out, ",\"linkedAt\":");
+			record_write_timestamp(out, row->created_at);
+			buffer_append_literal(out, ",\"relation\":");
+			canonical_write_string(out, row->type.data, row->type.length);
+			buffer_append_literal(out, ",\"weight\":");
+			canonical_write_number(out, row->weight);
+			break;
+		case EXPLAIN_CORRECTION:
+			begin_entry(answer, edge->target);
+			buffer_append_literal(out, ",\"afterwards\":");
+			canonical_write_boolean(out, trace->nodes[edge->target].created_at > trace->nodes[0].created_at);
+			buffer_append_literal(out, ",\"correctedNodeId\":");
+			record_write_uuid(out, &trace->nodes[edge->source].id);
+			buffer_append_literal(out, ",\"linkedAt\":");
+			record_write_timestamp(out, row->created_at);
+			break;
+		case EXPLAIN_EVIDENCE:
+		case EXPLAIN_AFTER:
+			begin_entry(answer, entry);
+			break;
+		case EXPLAIN_FRONTIER:
+		case EXPLAIN_KINDS:
+			record_write_uuid(out, &trace->nodes[entry].id);
+			return;
+	}
+	buffer_append_char(out, '}');
+}
+
+/* Those of the kind that are among the entries from `begin` to `end` of the row. */
+static void
+append_kind(const Answer *answer, ExplainKind kind, uint32 begin, uint32 end)
+{
+	Explanation *explanation = answer->page->explanation;
+	uint64		before = 0;
+	bool		first = true;
+
+	for (int k = 0; k < kind; k++)
+		before += explanation->counts[k];
+	buffer_append_char(answer->out, '[');
+	for (uint64 i = Max(begin, before); i < Min(end, before + explanation->counts[kind]); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!first)
+			buffer_append_char(answer->out, ',');
+		first = false;
+		append_entry(answer, kind, explanation->entries[kind][i - before]);
+	}
+	buffer_append_char(answer->out, ']');
+}
+
+static void
+append_count(ByteBuffer *out, const char *name, uint32 count)
+{
+	buffer_append_char(out, '"');
+	buffer_append(out, name, strlen(name));
+	buffer_append_literal(out, "\":");
+	canonical_write_integer(out, count);
+}
+
+static void
+append_counts(ByteBuffer *out, const Explanation *explanation)
+{
+	buffer_append_literal(out, "\"counts\":{");
+	append_count(out, "after", explanation->counts[EXPLAIN_AFTER]);
+	buffer_append_char(out, ',');
+	append_count(out, "aside", explanation->aside);
+	buffer_append_char(out, ',');
+	append_count(out, "causes", explanation->causes);
+	buffer_append_char(out, ',');
+	append_count(out, "components", explanation->counts[EXPLAIN_COMPONENT]);
+	buffer_append_char(out, ',');
+	append_count(out, "corrections", explanation->counts[EXPLAIN_CORRECTION]);
+	buffer_append_char(out, ',');
+	append_count(out, "evidence", explanation->counts[EXPLAIN_EVIDENCE]);
+	buffer_append_char(out, ',');
+	append_count(out, "frontier", explanation->counts[EXPLAIN_FRONTIER]);
+	buffer_append_char(out, ',');
+	append_count(out, "nodes", explanation->reasoning);
+	buffer_append_char(out, '}');
+}
+
+static void
+say(ByteBuffer *out, const char *before, uint32 count, const char *one, const char *many)
+{
+	buffer_append(out, before, strlen(before));
+	canonical_write_integer(out, count);
+	buffer_append_char(out, ' ');
+	buffer_append(out, count == 1 ? one : many, strlen(count == 1 ? one : many));
+}
+
+/* A JSON string. */
+static void
+append_summary(ByteBuffer *out, ExplainPage *page)
+{
+	Explanation *explanation = page->explanation;
+	Piece		start = page->pieces[graph_map_get(&page->read, 1) - 1];
+	ByteBuffer	object;
+	ShownText	whole;
+	ShownText	note;
+	ShownText	created_at;
+
+	buffer_init(&object, canonical_realloc, CurrentMemoryContext);
+	buffer_append_char(&object, '{');
+	append_piece(&object, &page->texts, start);
+	buffer_append_char(&object, '}');
+	whole = (ShownText) {object.data, object.length};
+	note = shown_member(whole, "note");
+	created_at = shown_member(whole, "createdAt");
+	buffer_append(out, note.data, note.length - 1);
+	buffer_append_literal(out, ", recorded ");
+	buffer_append(out, created_at.data + 1, created_at.length - 2);
+	say(out, "; ", explanation->causes, "direct cause", "direct causes");
+	say(out, ", ", explanation->reasoning, "node of reasoning", "nodes of reasoning");
+	say(out, ", resting on ", explanation->counts[EXPLAIN_EVIDENCE], "piece of evidence", "pieces of evidence");
+	if (explanation->counts[EXPLAIN_CORRECTION] > 0)
+		say(out, "; ", explanation->counts[EXPLAIN_CORRECTION], "correction of it or of what it rests on",
+			"corrections of it or of what it rests on");
+	if (explanation->counts[EXPLAIN_AFTER] > 0)
+		say(out, "; ", explanation->counts[EXPLAIN_AFTER], "node was recorded after it and does not count",
+			"nodes were recorded after it and do not count");
+	if (explanation->has_cycle)
+		buffer_append_literal(out, "; the reasoning goes in a circle");
+	if (explanation->counts[EXPLAIN_FRONTIER] > 0)
+		say(out, "; cut by depth: the causes of ", explanation->counts[EXPLAIN_FRONTIER], "node were not looked at",
+			"nodes were not looked at");
+	buffer_append_char(out, '"');
+}
+
+/* explain_json(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of) */
+Datum
+reason_explain_json(PG_FUNCTION_ARGS)
+{
+	TraceRequest request;
+	ExplainPage page = {0};
+	Answer		answer = {.page = &page};
+	ByteBuffer	out;
+	uint32		begin;
+	uint32		end;
+	uint32		total;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_EXPLANATION);
+	page.explanation = explain_node(&request);
+	page.filter = &request.filter;
+	page.json = node_json_begin(request.graph, request.redact);
+	graph_map_init(&page.read, request.graph);
+	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
+	buffer_init(&page.scratch, canonical_realloc, CurrentMemoryContext);
+	total = entry_total(page.explanation);
+	begin = Min(request.cursor.offset, total);
+	end = read_entries(&page, begin, begin + Min(request.limit, total - begin), request.is_bounded);
+	find_corrected(&page);
+	answer.corrections = group_corrections(page.explanation, &answer.correction_start);
+
+	node_json_buffer(&out);
+	answer.out = &out;
+	buffer_append_literal(&out, "{\"explain\":{\"after\":");
+	append_kind(&answer, EXPLAIN_AFTER, begin, end);
+	buffer_append_literal(&out, ",\"components\":");
+	append_kind(&answer, EXPLAIN_COMPONENT, begin, end);
+	buffer_append_literal(&out, ",\"corrections\":");
+	append_kind(&answer, EXPLAIN_CORRECTION, begin, end);
+	buffer_append_char(&out, ',');
+	append_counts(&out, page.explanation);
+	buffer_append_literal(&out, ",\"cycleDetected\":");
+	canonical_write_boolean(&out, page.explanation->has_cycle);
+	buffer_append_literal(&out, ",\"evidence\":");
+	append_kind(&answer, EXPLAIN_EVIDENCE, begin, end);
+	buffer_append_literal(&out, ",\"frontier\":");
+	append_kind(&answer, EXPLAIN_FRONTIER, begin, end);
+	buffer_append_literal(&out, ",\"node\":");
+	begin_entry(&answer, 0);
+	buffer_append_literal(&out, "},\"summary\":");
+	append_summary(&out, &page);
+	buffer_append_char(&out, '}');
+	if (end < total)
+	{
+		buffer_append_literal(&out, ",\"nextCursor\":\"");
+		trace_cursor_write(&request.cursor, &out, end, 0);
+		buffer_append_char(&out, '"');
+	}
+	buffer_append_literal(&out, ",\"truncated\":");
+	canonical_write_boolean(&out, end < total || page.explanation->counts[EXPLAIN_FRONTIER] > 0);
+	buffer_append_char(&out, '}');
+	graph_close(request.graph);
+	return node_json_text(&out);
+}

@@ -1,0 +1,298 @@
+/*
+ * shown.c
+ *		Reads members out of JSON text of our own.
+ */
+#include "postgres.h"
+
+#include "trace/shown.h"
+
+#include "core/string_scan.h"
+
+#include "mb/pg_wchar.h"
+
+/* ---------------------------------------------------------------- going through */
+
+/* `p` is at the opening quote; one past the closing one. */
+static const char *
+skip_string(const char *p, const char *end)
+{
+	for (p++; p < end;)
+	{
+		p = scan_plain(p, end, false);
+		if (p < end && *p == '"')
+			return p + 1;
+		p += p < end && *p == '\\' ? 2 : 1;
+	}
+	return end;
+}
+
+static const char *
+skip_value(const char *p, const char *end)
+{
+	int			depth = 0;
+
+	while (p < end)
+	{
+		switch (*p)
+		{
+			case '"':
+				p = skip_string(p, end);
+				break;
+			case '{':
+			case '[':
+				depth++;
+				p++;
+				continue;
+			case '}':
+			case ']':
+				if (depth == 0)
+					return p;
+				depth--;
+				p++;
+				break;
+			case ',':
+				if (depth == 0)
+					return p;
+				p++;
+				continue;
+			default:
+				p++;
+				continue;
+		}
+		if (depth == 0)
+			return p;
+	}
+	return p;
+}
+
+bool
+shown_next(ShownText container, const char **at, ShownText *name, ShownText *value)
+{
+	const char *end;
+	const char *p;
+
+	if (container.data == NULL)
+		return false;
+	end = container.data + container.length;
+	p = *at ? *at : container.data + 1;
+	if (p >= end || *p == '}' || *p == ']')
+		return false;
+	if (*p == ',')
+		p++;
+	if (*container.data == '{')
+	{
+		name->data = p + 1;
+		p = skip_string(p, end);
+		name->length = p - 1 - name->data;
+		p++;
+	}
+	value->data = p;
+	p = skip_value(p, end);
+	value->length = p - value->data;
+	*at = p;
+	return true;
+}
+
+static bool
+is_named(ShownText name, const char *wanted)
+{
+	return name.length == strlen(wanted) && memcmp(name.data, wanted, name.length) == 0;
+}
+
+ShownText
+shown_member(ShownText object, const char *name)
+{
+	const char *at = NULL;
+	ShownText	found;
+	ShownText	value;
+
+	if (object.data && *object.data == '{')
+	{
+		while (shown_next(object, &at, &found, &value))
+		{
+			if (is_named(found, name))
+				return value;
+		}
+	}
+	return (ShownText) {NULL, 0};
+}
+
+/* ---------------------------------------------------------------- records */
+
+ShownRecord
+shown_record(const char *bytes, size_t length)
+{
+	/* In canonical order, as the members of a record stand. */
+	static const struct
+	{
+		const char *name;
+		size_t		member;
+	}			members[] = {
+		{"auditEventId", offsetof(ShownRecord, audit_event_id)},
+		{"author", offsetof(ShownRecord, author)},
+		{"createdAt", offsetof(ShownRecord, created_at)},
+		{"erased", offsetof(ShownRecord, erased)},
+		{"from", offsetof(ShownRecord, from)},
+		{"id", offsetof(ShownRecord, id)},
+		{"metadata", offsetof(ShownRecord, metadata)},
+		{"payload", offsetof(ShownRecord, payload)},
+		{"quarantined", offsetof(ShownRecord, quarantined)},
+		{"target", offsetof(ShownRecord, target)},
+		{"to", offsetof(ShownRecord, to)},
+		{"ts", offsetof(ShownRecord, ts)},
+		{"type", offsetof(ShownRecord, type)},
+		{"weight", offsetof(ShownRecord, weight)},
+	};
+	ShownRecord record = {0};
+	ShownText	whole = {bytes, length};
+	const char *at = NULL;
+	ShownText	name;
+	ShownText	value;
+	int			next = 0;
+
+	while (length > 0 && shown_next(whole, &at, &name, &value))
+	{
+		for (int i = next; i < lengthof(members); i++)
+		{
+			if (is_named(name, members[i].name))
+			{
+				*(ShownText *) ((char *) &record + members[i].member) = value;
+				next = i + 1;
+				break;
+			}
+		}
+	}
+	record.confidence = shown_member(record.metadata, "confidence");
+	return record;
+}
+
+ShownText
+shown_note(const ShownRecord *record)
+{
+	static const char *const names[] = {"note", "summary", "title", "text", "reason", "rationale"};
+	ShownText	notes[lengthof(names)] = {0};
+	const char *at = NULL;
+	ShownText	name;
+	ShownText	value;
+
+	if (record->payload.data && *record->payload.data == '"')
+		return record->payload;
+	if (record->payload.data && *record->payload.data == '{')
+	{
+		while (shown_next(record->payload, &at, &name, &value))
+		{
+			for (int i = 0; i < lengthof(names); i++)
+			{
+				if (*value.data == '"' && is_named(name, names[i]))
+					notes[i] = value;
+			}
+		}
+	}
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if (notes[i].data)
+			return notes[i];
+	}
+	return (ShownText) {NULL, 0};
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* What is between the quotes of a JSON string, of it so many characters. */
+static ShownText
+first_characters(ShownText string, int most)
+{
+	const char *p = string.data + 1;
+	const char *end = string.data + string.length - 1;
+
+	while (p < end && most-- > 0)
+		p += *p != '\\' ? pg_utf_mblen((const unsigned char *) p) : p[1] == 'u' ? 6 : 2;
+	return (ShownText) {string.data + 1, Min(p, end) - (string.data + 1)};
+}
+
+static void
+append_inside(ByteBuffer *out, ShownText string)
+{
+	if (string.data && *string.data == '"')
+		buffer_append(out, string.data + 1, string.length - 2);
+}
+
+void
+shown_write_note(ByteBuffer *out, const ShownRecord *record)
+{
+	ShownText	note = shown_note(record);
+
+	buffer_append_char(out, '"');
+	append_inside(out, record->type);
+	buffer_append_literal(out, " by ");
+	append_inside(out, record->author);
+	if (note.data)
+	{
+		note = first_characters(note, 200);
+		buffer_append_literal(out, ": ");
+		buffer_append(out, note.data, note.length);
+	}
+	buffer_append_char(out, '"');
+}
+
+/* Controls of the second kind, and what turns the direction of writing or breaks lines. */
+static bool
+misleads(pg_wchar c)
+{
+	return (c >= 0x7F && c <= 0x9F) || c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+}
+
+static void
+append_visible(ByteBuffer *out, const char *p, int length)
+{
+	pg_wchar	c = utf8_to_unicode((const unsigned char *) p);
+
+	if (misleads(c))
+	{
+		char		escape[16];
+
+		buffer_append(out, escape, snprintf(escape, sizeof(escape), "\\u%04x", c));
+	}
+	else
+		buffer_append(out, p, length);
+}
+
+void
+shown_write_plain(ByteBuffer *out, ShownText value, int most)
+{
+	bool		is_string = value.data && *value.data == '"';
+	ShownText	part = is_string ? first_characters(value, most) : value;
+	const char *p = part.data;
+	const char *end = p + part.length;
+
+	for (int written = 0; p < end && written < most; written++)
+	{
+		int			length = pg_utf_mblen((const unsigned char *) p);
+
+		if (*p >= 0x20 && *p < 0x7F && *p != '\\')
+		{
+			/* A run of such characters at once: most text is. */
+			while (p + length < end && written + 1 < most && p[length] >= 0x20 && p[length] < 0x7F && p[length] != '\\')
+			{
+				length++;
+				written++;
+			}
+			buffer_append(out, p, length);
+		}
+		else if (is_string && *p == '\\')
+		{
+			/* Controls that are no white space stay what they are in JSON. */
+			length = p[1] == 'u' ? 6 : 2;
+			if (p[1] == 'u')
+				buffer_append(out, p, length);
+			else
+				buffer_append_char(out, p[1] == '"' || p[1] == '\\' ? p[1] : ' ');
+		}
+		else
+			append_visible(out, p, length);
+		p += length;
+	}
+	if (value.data && (is_string ? part.length < value.length - 2 : p < end))
+		buffer_append_literal(out, "…");
+}
