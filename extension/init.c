@@ -13,6 +13,7 @@
 #include "record/watermark.h"
 #include "trace/cursor.h"
 #include "trace/plan.h"
+#include "write/doorbell.h"
 #include "write/input.h"
 
 #include "fmgr.h"
@@ -22,9 +23,45 @@ PG_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
+/*
+ * "Fix EvalPlanQual handling of foreign/custom joins in ExecScanFetch", which
+ * TraceScan relies on where rows that were changed meanwhile are looked at anew,
+ * came with these releases.
+ */
+static int
+least_minor_version(int major)
+{
+	switch (major)
+	{
+		case 15:
+			return 15;
+		case 16:
+			return 11;
+		case 17:
+			return 7;
+		default:
+			return major == 18 ? 1 : 0;
+	}
+}
+
+static void
+warn_of_old_server(void)
+{
+	int			version = atoi(GetConfigOption("server_version_num", false, false));
+	int			major = version / 10000;
+
+	if (version % 10000 < least_minor_version(major))
+		ereport(WARNING,
+				(errmsg("reasoning_graph needs PostgreSQL %d.%d or later, and this is %d.%d",
+						major, least_minor_version(major), major, version % 10000),
+				 errdetail("A trace beside rows that are locked and changed meanwhile can end the session."),
+				 errhint("Install the last minor release.")));
+}
+
 void
 _PG_init(void)
 {
+	warn_of_old_server();
 	canonical_define_parameters();
 	graph_memory_define_parameters();
 	trace_define_parameters();
@@ -32,5 +69,6 @@ _PG_init(void)
 	graph_cache_define_parameters();
 	watermarks_define();
 	write_define_parameters();
+	doorbell_define();
 	MarkGUCPrefixReserved("reason");
 }

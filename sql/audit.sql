@@ -129,8 +129,9 @@ COMMENT ON COLUMN reason.audit_events.metadata IS 'The request that caused the e
 
 CREATE FUNCTION reason.recorded_time(ts timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT CASE WHEN pg_catalog.isfinite($1) THEN reason.rfc3339($1) ELSE $1::text END $$;
-COMMENT ON FUNCTION reason.recorded_time(timestamptz) IS 'A time as events record it, so that infinity differs from NULL.';
+AS $$ SELECT CASE WHEN $1 >= '0001-01-01 00:00:00+00' AND $1 < '10000-01-01 00:00:00+00' THEN reason.rfc3339($1)
+                  ELSE pg_catalog.date_part('epoch', $1)::numeric::text END $$;
+COMMENT ON FUNCTION reason.recorded_time(timestamptz) IS 'A time as events record it; one that none can record, in a row that was tampered with, differs from NULL and from every other.';
 
 CREATE FUNCTION reason.verify_audit(division text DEFAULT 'default', from_seq bigint DEFAULT 0, to_seq bigint DEFAULT NULL,
     OUT ok boolean, OUT checked bigint, OUT head_seq bigint, OUT head_hash text, OUT first_bad_seq bigint, OUT detail text)

@@ -17,6 +17,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" does not exist', $1);
     END IF;
+    PERFORM reason.check_division($2);
     INSERT INTO reason.division_grant VALUES ($1, $2) ON CONFLICT ON CONSTRAINT division_grant_pkey DO NOTHING;
     IF FOUND THEN
         PERFORM reason.division_grant_event($1, $2, true);

@@ -16,6 +16,13 @@ GRANT USAGE ON SCHEMA reason TO reason_reader, reason_auditor, reason_writer, re
 GRANT reason_reader TO reason_auditor;
 GRANT reason_auditor TO reason_admin;
 
+-- ---------------------------------------------------------------- reason_backup: what pg_dump reads
+-- Row security is passed by an attribute of the login itself (BYPASSRLS), which no membership gives.
+GRANT USAGE ON SCHEMA reason TO reason_backup;
+GRANT SELECT ON ALL TABLES IN SCHEMA reason TO reason_backup;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA reason TO reason_backup;
+REVOKE ALL ON reason.cursor_secret FROM reason_backup;
+
 -- ---------------------------------------------------------------- everybody with a role
 GRANT EXECUTE ON FUNCTION
     reason.canonical_json(json),
@@ -149,7 +156,8 @@ GRANT EXECUTE ON FUNCTION
     reason.sidecar_status(text, text),
     reason.parked_items(),
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),
-    reason.doorbell_key(),
+    reason.lock_doorbell(),
+    reason.unlock_doorbell(),
     reason.signing_key(text),
     reason.snapshot_attempts(uuid),
     reason.events_to_emit(bigint, text, integer, bigint),

@@ -22,7 +22,7 @@ COMMENT ON TABLE reason.policy_rule IS 'Which writes need a policy check: those 
 COMMENT ON COLUMN reason.policy_rule.actions IS 'node.create, edge.create, annotation.create.';
 COMMENT ON COLUMN reason.policy_rule.types IS 'Types of nodes, edges or annotations; NULL: all.';
 COMMENT ON COLUMN reason.policy_rule.division_pattern IS 'Regular expression that the whole name of the division must match; NULL: all divisions.';
-COMMENT ON COLUMN reason.policy_rule.path IS 'SQL/JSON path over the record ({type, author, division, payload, metadata, …}). It matches when it yields anything but false, and when it cannot be evaluated; NULL: every record.';
+COMMENT ON COLUMN reason.policy_rule.path IS 'SQL/JSON path over the record ({type, author, division, payload, metadata, ...}). It matches when it yields anything but false, and when it cannot be evaluated; NULL: every record.';
 COMMENT ON COLUMN reason.policy_rule.on_silence IS 'When nobody gives a valid answer in time: deny (nothing is written) or allow.';
 
 CREATE FUNCTION reason.set_policy_rule(name text, actions text[], types text[] DEFAULT NULL, division_pattern text DEFAULT NULL,
@@ -33,6 +33,11 @@ AS $$
 BEGIN
     -- An expression that does not compile is refused here, not at somebody's write.
     PERFORM '' ~ ('^(?:' || $4 || ')$');
+    -- So is a type that no record can have; annotations have types of their own.
+    types := CASE WHEN $3 = '{}' OR array_position($3, NULL) IS NOT NULL OR 'annotation.create' = ANY ($2) THEN $3
+                  WHEN 'edge.create' <> ALL ($2) THEN reason.known_types($3, 'node')
+                  WHEN 'node.create' <> ALL ($2) THEN reason.known_types($3, 'edge')
+                  ELSE reason.known_types($3, 'any') END;
     INSERT INTO reason.policy_rule AS r (name, actions, types, division_pattern, path, on_silence, enabled)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT ON CONSTRAINT policy_rule_pkey DO UPDATE
@@ -269,7 +274,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a release needs a reason';
     END IF;
     -- One release of a record at a time, so that it has one event.
-    PERFORM pg_advisory_xact_lock(hashtextextended('reason quarantine', 0));
+    PERFORM reason.lock_until_commit('quarantine');
     FOR held IN SELECT q.* FROM reason.quarantine q
                 WHERE $1 IN (q.record_id, q.policy_check_id) AND (q.division = $3 OR $3 IS NULL)
                   AND ('*' = ANY (granted) OR q.division = ANY (granted))

@@ -38,6 +38,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('client "%s" does not exist', $1),
             HINT = 'Register it with reason.set_client() first.';
     END IF;
+    PERFORM reason.check_division($2);
     IF $3 IS NULL AND $4 IS NULL THEN
         DELETE FROM reason.quota q WHERE q.client = $1 AND q.division = $2;
     ELSE

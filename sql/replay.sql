@@ -154,7 +154,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('event "%s" does not hold together', event ->> 'id'),
             DETAIL = 'Its members must be those of its payload, and hash must be SHA-256(payload || prevHash).';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('reason replay', 0));
+    PERFORM reason.lock_until_commit('replay');
     SELECT * INTO head FROM reason.audit_seal s WHERE s.division = event ->> 'division' ORDER BY s.division DESC, s.seq DESC LIMIT 1;
     IF (event ->> 'seq')::bigint <= head.seq THEN
         -- Given again; it must be the same.

@@ -8,7 +8,7 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['reason_reader', 'reason_auditor', 'reason_writer',
-                                     'reason_gateway', 'reason_sidecar', 'reason_admin']
+                                     'reason_gateway', 'reason_sidecar', 'reason_admin', 'reason_backup']
     LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);

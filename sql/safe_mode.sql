@@ -91,7 +91,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT s.object_prefix, s.part[1], s.part[2]::bigint, s.part[3]::bigint
-    FROM (SELECT p AS object_prefix, regexp_match(p, '^audit/([^/]+)/\d{4}/\d\d/\d\d/(\d{1,18})-(\d{1,18})$') AS part FROM unnest($2) p) s
+    FROM (SELECT p AS object_prefix, regexp_match(p, '^audit/([^/]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/([0-9]{1,18})-([0-9]{1,18})$') AS part FROM unnest($2) p) s
     WHERE s.part IS NOT NULL AND NOT EXISTS (SELECT FROM reason.archive_segment a WHERE a.target = $1 AND a.object_prefix = s.object_prefix)
     -- Signers that others need are in division system.
     ORDER BY s.part[1] <> 'system', s.part[1], s.part[2]::bigint

@@ -16,7 +16,7 @@ COMMENT ON FUNCTION reason.ed25519_verify(bytea, bytea, bytea) IS 'Whether the s
 
 CREATE FUNCTION reason.public_key_spki(public_key bytea) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT pg_catalog.encode('\x302a300506032b6570032100'::bytea || $1, 'base64') $$;
+AS $$ SELECT pg_catalog.encode(pg_catalog.decode('302a300506032b6570032100', 'hex') || $1, 'base64') $$;
 COMMENT ON FUNCTION reason.public_key_spki(bytea) IS 'Base64 of the SubjectPublicKeyInfo (RFC 8410) of a raw Ed25519 public key.';
 
 CREATE FUNCTION reason.signer_event(event_type text, s reason.signer) RETURNS uuid
@@ -40,6 +40,7 @@ AS $$
 DECLARE
     added reason.signer;
 BEGIN
+    PERFORM reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
     INSERT INTO reason.signer AS s (signer_id, public_key, valid_from, valid_to)
     VALUES ($1, reason.public_key($2), coalesce($3, clock_timestamp()), $4)
     ON CONFLICT ON CONSTRAINT signer_pkey DO NOTHING
@@ -103,6 +104,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a revocation cannot lie in the future',
             HINT = 'Leave out the time to revoke now; name the time of the compromise if it was earlier.';
     END IF;
+    PERFORM reason.recordable_time($3, 'at');
     PERFORM reason.change_signer($1, 'revoked', 'signer.revoked', coalesce($3, clock_timestamp()), $2);
 END
 $$;

@@ -1,7 +1,7 @@
 -- Snapshots: a frozen subgraph, its signature, its object, its proof.
 --
 -- create_snapshot() freezes in one transaction; the sidecar signs, stores and reports back
--- (pending → signed → complete, or failed). Only complete is complete: signature and object durable.
+-- (pending -> signed -> complete, or failed). Only complete is complete: signature and object durable.
 
 -- ---------------------------------------------------------------- freezing
 
@@ -82,7 +82,7 @@ BEGIN
 
     IF $12 IS NOT NULL THEN
         -- The second of two equal requests waits for the first.
-        PERFORM pg_advisory_xact_lock(hashtextextended('reason snapshot ' || $11 || ' ' || $12, 0));
+        PERFORM reason.lock_until_commit(jsonb_build_array('snapshot', $11, $12)::text);
         SELECT * INTO earlier FROM reason.snapshot s WHERE s.division = found_division AND s.requested_by = $11 AND s.request_id = $12;
         IF FOUND THEN
             IF (earlier.root_ids, earlier.depth, earlier.direction, earlier.audience, earlier.description, earlier.include_annotations,
@@ -259,7 +259,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_snapshot_signature(bigint, uuid, text, bytea) IS
-    'pending → signed, once the signature is verified against the registry. May be repeated. Returns when it was signed.';
+    'pending -> signed, once the signature is verified against the registry. May be repeated. Returns when it was signed.';
 
 CREATE FUNCTION reason.snapshot_state(s reason.snapshot) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -322,7 +322,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_snapshot_stored(bigint, uuid, text, text) IS
-    'signed → complete, with event snapshot.completed: the object with exactly the signed bytes is durable. May be repeated.';
+    'signed -> complete, with event snapshot.completed: the object with exactly the signed bytes is durable. May be repeated.';
 
 CREATE FUNCTION reason.record_snapshot_failure(lease_token bigint, id uuid, reason text, give_up boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -343,7 +343,7 @@ BEGIN
         s.next_attempt_at := NULL;
         PERFORM reason.append_event(s.division, 'snapshot.failed', reason.snapshot_event(s));
     ELSE
-        -- 1, 2, 4 … seconds, five minutes at most
+        -- 1, 2, 4 ... seconds, five minutes at most
         s.next_attempt_at := clock_timestamp() + make_interval(secs => least(300, power(2, least(s.attempts - 1, 20))));
     END IF;
     UPDATE reason.snapshot x SET status = s.status, attempts = s.attempts, failure = s.failure, next_attempt_at = s.next_attempt_at
@@ -351,7 +351,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_snapshot_failure(bigint, uuid, text, boolean) IS
-    'An attempt failed: it is tried again after 1, 2, 4 … 300 seconds, or, when given up, the snapshot is failed, with event snapshot.failed.';
+    'An attempt failed: it is tried again after 1, 2, 4 ... 300 seconds, or, when given up, the snapshot is failed, with event snapshot.failed.';
 
 CREATE FUNCTION reason.retry_snapshot(id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -475,7 +475,7 @@ BEGIN
     FROM jsonb_each(recorded) a FULL JOIN jsonb_each(reason.snapshot_state(s)) b USING (key)
     WHERE a.value IS DISTINCT FROM b.value LIMIT 1;
     IF FOUND THEN
-        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', '_\1', 'g')));
+        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', E'_\\1', 'g')));
     END IF;
     RETURN NULL;
 END

@@ -11,6 +11,27 @@ CREATE SEQUENCE reason.record_no AS bigint;
 COMMENT ON SEQUENCE reason.record_no IS
     'Numbers nodes, edges, annotations and events. CACHE 1, and drawn only by transactions that already have an xid: the sealer derives from it which numbers are decided.';
 
+-- ---------------------------------------------------------------- locks
+
+CREATE FUNCTION reason.lock_until_commit(name text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'reason_lock_until_commit';
+COMMENT ON FUNCTION reason.lock_until_commit(text) IS 'Like pg_advisory_xact_lock(), in a space of its own that nobody else can lock in: for functions that run with the owner''s rights.';
+
+-- ---------------------------------------------------------------- names
+
+CREATE FUNCTION reason.check_division(division text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_check_division';
+COMMENT ON FUNCTION reason.check_division(text) IS 'Raises 22023 for a name that no division can have; * stands for all.';
+
+-- ---------------------------------------------------------------- types
+
+CREATE FUNCTION reason.known_types(asked text[], kind text) RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_known_types';
+COMMENT ON FUNCTION reason.known_types(text[], text) IS 'Types of nodes or edges (kind: node, edge or any) as they are recorded, asked for without regard to case; 22023 for what is no type, with the list.';
+
 -- ---------------------------------------------------------------- the graph
 
 CREATE TABLE reason.node (
@@ -30,7 +51,7 @@ CREATE TABLE reason.node (
     payload_hash          bytea       NOT NULL,
     digest                bytea       NOT NULL,
     audit_event_id        uuid        NOT NULL,
-    -- serves the walk: (no) → id, created_at without touching the heap
+    -- serves the walk: (no) -> id, created_at without touching the heap
     CONSTRAINT node_pkey PRIMARY KEY (no, division) INCLUDE (id, created_at),
     CONSTRAINT node_id_key UNIQUE (id, division),
     CONSTRAINT node_type_check CHECK (type IN ('observation', 'recommendation', 'decision', 'action',
@@ -39,7 +60,7 @@ CREATE TABLE reason.node (
     CONSTRAINT node_payload_salt_check CHECK ((payload IS NULL) = (salt IS NULL)),
     CONSTRAINT node_digest_check CHECK (octet_length(digest) = 32 AND octet_length(payload_hash) = 32)
 );
-COMMENT ON TABLE reason.node IS 'One step of reasoning: an observation, score, recommendation, decision, action … Never updated; a correction is a new node with an edge of type corrects.';
+COMMENT ON TABLE reason.node IS 'One step of reasoning: an observation, score, recommendation, decision, action ... Never updated; a correction is a new node with an edge of type corrects.';
 COMMENT ON COLUMN reason.node.no IS 'Narrow key of the walk; meaningless outside this database.';
 COMMENT ON COLUMN reason.node.division IS 'The tenant. An edge and both its ends live in one division.';
 COMMENT ON COLUMN reason.node.payload IS 'Content; NULL once erased. The proof covers payload_hash, never the payload itself.';
@@ -77,7 +98,7 @@ COMMENT ON TABLE reason.edge IS 'A causal link: from is the cause, to the effect
 COMMENT ON COLUMN reason.edge.from_no IS 'node.no of the cause. Not a foreign key: nodes cannot be deleted, add_edge reads both ends, and a key check would lock (and so write) both node rows for every edge.';
 COMMENT ON COLUMN reason.edge.to_no IS 'node.no of the effect.';
 
--- Ancestors: (effect) → cause, edge.  Descendants: (cause) → effect, edge.
+-- Ancestors: (effect) -> cause, edge.  Descendants: (cause) -> effect, edge.
 -- INCLUDE keeps equal keys in heap order and rules out posting lists, which the walk relies on.
 CREATE INDEX edge_to_idx ON reason.edge (to_no) INCLUDE (from_no, no);
 CREATE INDEX edge_from_idx ON reason.edge (from_no) INCLUDE (to_no, no);

@@ -91,6 +91,7 @@ COMMENT ON FUNCTION reason.privileges_of(aclitem[], oid, text) IS 'Privileges of
 CREATE FUNCTION reason.present_guards() RETURNS TABLE (guard text, definition text, printed boolean)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
     WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')),
          routine AS (SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace AND p.proname <> 'installed_guards')
@@ -145,6 +146,7 @@ COMMENT ON FUNCTION reason.present_guards() IS
 CREATE FUNCTION reason.guard_faults() RETURNS TABLE (guard text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET quote_all_identifiers = off
 SET jit = off
 AS $$
 BEGIN

@@ -16,6 +16,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT pg_catalog.to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
 COMMENT ON FUNCTION reason.rfc3339(timestamptz) IS 'RFC 3339 in UTC with six digits of fraction, whatever the session''s time zone.';
 
+CREATE FUNCTION reason.recordable_time(ts timestamptz, name text) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_recordable_time';
+COMMENT ON FUNCTION reason.recordable_time(timestamptz, text) IS 'rfc3339() of a time that is to be recorded; 22023 for infinity and outside of the years 1 to 9999, which RFC 3339 has no form for. NULL stays NULL.';
+
 CREATE FUNCTION reason.calling_role() RETURNS name
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'reason_calling_role';
@@ -23,15 +28,20 @@ COMMENT ON FUNCTION reason.calling_role() IS 'The role that called the function 
 
 -- ---------------------------------------------------------------- the doorbell
 
-CREATE FUNCTION reason.doorbell_key() RETURNS bigint
-LANGUAGE c IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'reason_doorbell_key';
-COMMENT ON FUNCTION reason.doorbell_key() IS 'Advisory lock of the doorbell: the sidecar holds it while it sleeps.';
+CREATE FUNCTION reason.lock_doorbell() RETURNS boolean
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_lock_doorbell';
+COMMENT ON FUNCTION reason.lock_doorbell() IS 'For the sidecar before it sleeps: from now on writers notify. False while a writer commits, or another sidecar sleeps.';
+
+CREATE FUNCTION reason.unlock_doorbell() RETURNS boolean
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'reason_unlock_doorbell';
+COMMENT ON FUNCTION reason.unlock_doorbell() IS 'For the sidecar when it wakes: writers need not notify any more. Returns whether it had the lock.';
 
 CREATE FUNCTION reason.ring() RETURNS void
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'reason_ring';
-COMMENT ON FUNCTION reason.ring() IS 'Wakes the sidecar if it sleeps. A ring that is lost costs latency only.';
+COMMENT ON FUNCTION reason.ring() IS 'Wakes the sidecar, if it sleeps, once the transaction has committed. A ring that is lost costs latency only.';
 
 -- ---------------------------------------------------------------- events
 
@@ -64,7 +74,7 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1000
 AS 'MODULE_PATHNAME', 'reason_insert_nodes';
 COMMENT ON FUNCTION reason.insert_nodes(text, boolean, text[], json, json) IS
-    'Writes one node (single) or {"nodes": […]}, with their events, all or none. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
+    'Writes one node (single) or {"nodes": [...]}, with their events, all or none. Refuses what the contract refuses, naming index, JSON Pointer and byte offset; divisions are those the caller may write, {*} for all.';
 
 CREATE FUNCTION reason.insert_edges(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
@@ -72,7 +82,7 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE ROWS 1000
 AS 'MODULE_PATHNAME', 'reason_insert_edges';
 COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS
-    'Writes one edge (single) or {"edges": […]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
+    'Writes one edge (single) or {"edges": [...]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
 
 CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json, policy json DEFAULT NULL,
     OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
@@ -97,7 +107,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT CASE WHEN reason.policy_applies('node') THEN (reason.policy_uphold('node', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_nodes(
         (jsonb_strip_nulls(jsonb_build_object('type', $1, 'author', $3, 'division', $4, 'id', $6,
-             'ts', reason.rfc3339($7), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
+             'ts', reason.recordable_time($7, 'ts'), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
          || jsonb_build_object('payload', $2, 'metadata', coalesce($5, '{}'))
          || CASE WHEN $10 IS NULL THEN '{}' ELSE jsonb_build_object('payloadRef', $10) END)::text,
         true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
@@ -110,6 +120,7 @@ CREATE FUNCTION reason.add_edge(from_node uuid, to_node uuid, type text, weight 
 RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
+SET extra_float_digits = 1
 AS $$
     SELECT CASE WHEN reason.policy_applies('edge') THEN (reason.policy_uphold('edge', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_edges(
         (jsonb_strip_nulls(jsonb_build_object('from', $1, 'to', $2, 'type', $3, 'weight', $4, 'id', $6,
@@ -143,7 +154,7 @@ AS $$
     SELECT unnest(CASE WHEN reason.policy_applies('node') THEN reason.policy_uphold('node', array_agg(i.no), array_agg(i.id)) ELSE array_agg(i.id) END)
     FROM reason.insert_nodes($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
-COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, …}]}, all or nothing; returns ids in order.';
+COMMENT ON FUNCTION reason.add_nodes(json) IS 'Writes a batch, {"nodes": [{id, type, author, payload, ...}]}, all or nothing; returns ids in order.';
 
 CREATE FUNCTION reason.add_edges(edges json) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -153,4 +164,4 @@ AS $$
     SELECT unnest(CASE WHEN reason.policy_applies('edge') THEN reason.policy_uphold('edge', array_agg(i.no), array_agg(i.id)) ELSE array_agg(i.id) END)
     FROM reason.insert_edges($1::text, false, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
 $$;
-COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, …}]}, all or nothing; returns ids in order.';
+COMMENT ON FUNCTION reason.add_edges(json) IS 'Writes a batch, {"edges": [{from, to, type, ...}]}, all or nothing; returns ids in order.';

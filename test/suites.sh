@@ -58,6 +58,7 @@ suite_lint() {
     check "fragments of the changelog" "$python" test/lint/changes.py
     check "imports of tests" "$python" test/lint/imports.py
     check "pieces of the schema" every_piece_is_ordered
+    check "characters of the schema" pieces_are_ascii
     command -v man >/dev/null && check "manual pages" manual_pages
     command -v systemd-analyze >/dev/null && check "systemd units" systemd_unit
     return 0
@@ -66,6 +67,11 @@ suite_lint() {
 # A piece that sql/order does not name would be left out without a word.
 every_piece_is_ordered() {
     diff <(sed 's/ *#.*//; /^$/d' sql/order | sort) <(cd sql && find . -name '*.sql' | sed 's|^\./||' | sort)
+}
+
+# The script is read in the encoding of the database, before it can say that this must be UTF8.
+pieces_are_ascii() {
+    ! LC_ALL=C grep -rn '[^ -~]' sql --include='*.sql'
 }
 
 # What groff says of them.

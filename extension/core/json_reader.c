@@ -333,7 +333,6 @@ json_read(JsonDocument *document, const char *text, size_t length,
 	if (length == 0)
 		text = "";
 	reader.text = text;
-	reader.end = text + length;
 	document->text = text;
 	document->text_length = length;
 	document->nodes = NULL;
@@ -349,6 +348,7 @@ json_read(JsonDocument *document, const char *text, size_t length,
 	if (length >= UINT32_MAX || (limits->max_bytes && length > limits->max_bytes))
 		return json_fail(&reader, JSON_ERROR_SIZE, text, "text is longer than %zu bytes",
 					limits->max_bytes ? limits->max_bytes : (size_t) UINT32_MAX - 1);
+	reader.end = text + length;
 	reader.nodes = (JsonNode *) document->node_memory.data;
 	reader.capacity = (uint32_t) (document->node_memory.capacity / sizeof(JsonNode));
 	document->nodes = reader.nodes;

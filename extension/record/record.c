@@ -12,8 +12,6 @@
 
 #include "core/canonical.h"
 
-#include <limits.h>
-
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
@@ -30,6 +28,13 @@ put_digits(char *p, unsigned value, int width)
 	return p + width;
 }
 
+bool
+record_time_fits(TimestampTz ts)
+{
+	return ts >= (TimestampTz) (date2j(1, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY &&
+		ts < (TimestampTz) (date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
 void
 record_write_timestamp(ByteBuffer *out, TimestampTz ts)
 {
@@ -41,6 +46,10 @@ record_write_timestamp(ByteBuffer *out, TimestampTz ts)
 	int64		julian;
 	int64		time_us;
 
+	if (!record_time_fits(ts))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range of RFC 3339")));
 	/* Days and microseconds of the UTC day, rounding towards minus infinity. */
 	julian = ts / USECS_PER_DAY;
 	time_us = ts % USECS_PER_DAY;
@@ -49,16 +58,7 @@ record_write_timestamp(ByteBuffer *out, TimestampTz ts)
 		time_us += USECS_PER_DAY;
 		julian--;
 	}
-	julian += POSTGRES_EPOCH_JDATE;
-	if (TIMESTAMP_NOT_FINITE(ts) || julian < 0 || julian > INT_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range of RFC 3339")));
-	j2date((int) julian, &year, &month, &day);
-	if (year < 1 || year > 9999)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range of RFC 3339")));
+	j2date((int) (julian + POSTGRES_EPOCH_JDATE), &year, &month, &day);
 
 	*p++ = '"';
 	p = put_digits(p, year, 4);

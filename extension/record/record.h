@@ -73,6 +73,9 @@ extern void record_write_edge(ByteBuffer *out, const EdgeRecord *edge);
 extern void record_write_annotation(ByteBuffer *out, const AnnotationRecord *annotation);
 
 /* "2026-11-23T16:15:27.123456Z", quoted; the year must be 0001 to 9999. */
+/* Whether a time can be recorded: finite, and from year 1 to 9999 of UTC. */
+extern bool record_time_fits(TimestampTz ts);
+
 extern void record_write_timestamp(ByteBuffer *out, TimestampTz ts);
 /* Lower-case 8-4-4-4-12, quoted. */
 extern void record_write_uuid(ByteBuffer *out, const pg_uuid_t *id);

@@ -23,6 +23,12 @@ schema_oid(void)
 	return get_namespace_oid("reason", false);
 }
 
+bool
+schema_exists(void)
+{
+	return OidIsValid(get_namespace_oid("reason", true));
+}
+
 Oid
 schema_relation_oid(const char *name)
 {

@@ -19,6 +19,9 @@
 
 extern Oid	schema_oid(void);
 
+/* Whether the extension is in this database. */
+extern bool schema_exists(void);
+
 /* Not locked, so that it may be gone when it is used; errors as below. */
 extern Oid	schema_relation_oid(const char *name);
 

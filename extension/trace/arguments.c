@@ -7,6 +7,7 @@
 #include "trace/arguments.h"
 
 #include "graph/quarantine.h"
+#include "record/types.h"
 
 #include <math.h>
 
@@ -34,7 +35,7 @@ is_given(FunctionCallInfo fcinfo, int argument)
 }
 
 static int
-names_of(FunctionCallInfo fcinfo, int argument, RecordText **names)
+types_of(FunctionCallInfo fcinfo, int argument, RecordKind kind, RecordText **types)
 {
 	Datum	   *elements;
 	bool	   *nulls;
@@ -42,7 +43,7 @@ names_of(FunctionCallInfo fcinfo, int argument, RecordText **names)
 	int			given = 0;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
-	*names = palloc(Max(count, 1) * sizeof(RecordText));
+	*types = palloc(Max(count, 1) * sizeof(RecordText));
 	for (int i = 0; i < count; i++)
 	{
 		text	   *name;
@@ -50,9 +51,7 @@ names_of(FunctionCallInfo fcinfo, int argument, RecordText **names)
 		if (nulls[i])
 			continue;
 		name = DatumGetTextPP(elements[i]);
-		(*names)[given].data = VARDATA_ANY(name);
-		(*names)[given].length = VARSIZE_ANY_EXHDR(name);
-		given++;
+		(*types)[given++] = record_type_asked(kind, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	}
 	return given;
 }
@@ -92,9 +91,9 @@ trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments)
 					 errmsg("max_nodes must be at least 1")));
 	}
 	if (is_given(fcinfo, arguments->types))
-		filter.type_count = names_of(fcinfo, arguments->types, &filter.types);
+		filter.type_count = types_of(fcinfo, arguments->types, RECORD_NODE, &filter.types);
 	if (is_given(fcinfo, arguments->edge_types))
-		filter.edge_type_count = names_of(fcinfo, arguments->edge_types, &filter.edge_types);
+		filter.edge_type_count = types_of(fcinfo, arguments->edge_types, RECORD_EDGE, &filter.edge_types);
 	if (is_given(fcinfo, arguments->min_weight))
 	{
 		filter.has_min_weight = true;

@@ -6,6 +6,7 @@
 
 #include "record/number.h"
 #include "record/record.h"
+#include "record/types.h"
 #include "write/input.h"
 #include "write/node_lookup.h"
 #include "write/row.h"
@@ -41,10 +42,6 @@ static const WriteMember members[] = {
 	{"division", MEMBER_DIVISION},
 	{"auditEventId", MEMBER_AUDIT_EVENT_ID},
 	{NULL, 0}
-};
-
-static const char *const edge_types[] = {
-	"causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects", NULL
 };
 
 enum
@@ -118,7 +115,7 @@ read_edge(WriteInput *input, NodeLookup *lookup, const JsonNode *object, EdgeWri
 	RecordText	named_division = {NULL, 0};
 
 	write_members(input, object, members, slots, MEMBER_COUNT, -1);
-	edge->type = write_type(input, object, slots[MEMBER_TYPE], "edge", edge_types);
+	edge->type = write_type(input, object, slots[MEMBER_TYPE], RECORD_EDGE);
 	write_own_or_new_uuid(input, slots[MEMBER_ID], "id", &edge->id);
 	edge->weight = edge_weight(input, slots[MEMBER_WEIGHT]);
 	edge->metadata = row_metadata(input, slots[MEMBER_METADATA], &write->metadata);

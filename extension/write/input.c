@@ -8,6 +8,7 @@
 
 #include "canonical/backend.h"
 #include "core/canonical.h"
+#include "core/division_name.h"
 #include "core/json_pointer.h"
 #include "record/text.h"
 #include "record/uuid.h"
@@ -19,8 +20,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
-
-#define MAX_DIVISION_LENGTH 63
 
 /* Read by reason.http_replay() alone. */
 static int	idempotency_key_lifetime_s = 24 * 60 * 60;
@@ -389,6 +388,9 @@ write_timestamp(WriteInput *input, const JsonNode *value, const char *name)
 	result = (TimestampTz) (date2j(year, month, day) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY
 		+ hour * USECS_PER_HOUR + minute * USECS_PER_MINUTE + second * USECS_PER_SEC + fraction
 		- offset_minutes * USECS_PER_MINUTE;
+	if (!record_time_fits(result))
+		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, "Times are recorded in UTC, from year 1 to 9999.",
+					 "\"%s\" is out of range", name);
 	return result;
 
 refuse:
@@ -428,17 +430,9 @@ write_division(WriteInput *input, const JsonNode *value, RecordText *division)
 	}
 	else
 	{
-		*division = write_text(input, value, "division", MAX_DIVISION_LENGTH);
-		for (size_t i = 0; i < division->length; i++)
-		{
-			char		c = division->data[i];
-			bool		alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-			/* It becomes part of object names. */
-			if (!alphanumeric && (i == 0 || (c != '-' && c != '_' && c != '.')))
-				write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
-							 "\"division\" may hold letters, digits, \"-\", \"_\" and \".\", and must begin with a letter or digit");
-		}
+		*division = write_text(input, value, "division", DIVISION_NAME_LENGTH);
+		if (!division_name_is_valid(division->data, division->length))
+			write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"division\" may hold " DIVISION_NAME_RULE);
 	}
 	if ((division->length == strlen("system") && memcmp(division->data, "system", division->length) == 0) ||
 		!write_division_granted(input, division->data, division->length))
@@ -446,30 +440,18 @@ write_division(WriteInput *input, const JsonNode *value, RecordText *division)
 					 "division \"%.*s\" does not exist or is not granted", (int) division->length, division->data);
 }
 
-/* "a, b and c" */
-static const char *
-enumerate(const char *const *words)
-{
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; words[i]; i++)
-		appendStringInfo(&list, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " and ", words[i]);
-	return list.data;
-}
-
 RecordText
-write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, const char *kind, const char *const *types)
+write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, RecordKind kind)
 {
-	for (int i = 0; value && value->kind == JSON_STRING && types[i]; i++)
-	{
-		RecordText	type = {types[i], strlen(types[i])};
-
-		if (type.length == value->length && pg_strncasecmp(type.data, json_string(&input->document, value), type.length) == 0)
-			return type;
-	}
 	if (value == NULL)
 		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
-	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, psprintf("Types are %s.", enumerate(types)),
-				 "unknown %s type", kind);
+	if (value->kind == JSON_STRING)
+	{
+		RecordText	type = record_type_of(kind, json_string(&input->document, value), value->length);
+
+		if (type.data)
+			return type;
+	}
+	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, record_types_hint(kind),
+				 "unknown %s type", record_kind_name(kind));
 }

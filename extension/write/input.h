@@ -18,6 +18,7 @@
 #include "canonical/backend.h"
 #include "core/json_reader.h"
 #include "record/record.h"
+#include "record/types.h"
 
 /* reason.max_payload_size: bytes of canonical payload that a record may hold. */
 extern int	reason_max_payload_kb;
@@ -80,11 +81,7 @@ extern bool write_division_granted(const WriteInput *input, const char *division
 extern REASON_NORETURN void write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint,
 						 const char *format,...) pg_attribute_printf(5, 6);
 
-/*
- * The type of a record of some kind ("node", "edge"): one of `types` (NULL-terminated), as it stands there, matched
- * without regard to ASCII case.
- */
-extern RecordText write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, const char *kind,
-							 const char *const *types);
+/* The type of a record, as it stands in the list of its kind, matched without regard to ASCII case. */
+extern RecordText write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, RecordKind kind);
 
 #endif							/* REASON_WRITE_INPUT_H */

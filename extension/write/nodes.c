@@ -8,6 +8,7 @@
 #include "core/sha256.h"
 #include "record/number.h"
 #include "record/record.h"
+#include "record/types.h"
 #include "write/input.h"
 #include "write/row.h"
 #include "write/rows.h"
@@ -50,11 +51,6 @@ static const WriteMember members[] = {
 	{"manifestSignatureId", MEMBER_MANIFEST_SIGNATURE_ID},
 	{"auditEventId", MEMBER_AUDIT_EVENT_ID},
 	{NULL, 0}
-};
-
-static const char *const node_types[] = {
-	"observation", "recommendation", "decision", "action", "hypothesis", "policyCheck", "score", "correction",
-	"annotation", NULL
 };
 
 enum
@@ -160,7 +156,7 @@ read_node(WriteInput *input, const JsonNode *object, NodeWrite *write)
 
 	memset(node, 0, sizeof(NodeRecord));
 	write_members(input, object, members, slots, MEMBER_COUNT, MEMBER_PAYLOAD);
-	node->type = write_type(input, object, slots[MEMBER_TYPE], "node", node_types);
+	node->type = write_type(input, object, slots[MEMBER_TYPE], RECORD_NODE);
 	node->author = write_text(input, slots[MEMBER_AUTHOR], "author", 1024);
 	if (node->author.data == NULL)
 		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"author\" is missing");

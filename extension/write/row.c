@@ -45,18 +45,42 @@ row_commit_payload(WriteInput *input, const JsonNode *value, CanonicalText *cano
 	sha256_of_two(payload_hash, salt, REASON_SALT_LENGTH, canonical->buffer.data, canonical->buffer.length);
 }
 
+/* Filters compare it with numbers from 0 to 1, and would never find another. */
+static void
+check_confidence(WriteInput *input, const JsonNode *confidence)
+{
+	if (confidence == NULL || confidence->kind == JSON_NULL)
+		return;
+	if (confidence->kind != JSON_NUMBER || !(confidence->u.number >= 0 && confidence->u.number <= 1))
+		write_refuse(input, confidence, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"confidence\" must be a number from 0 to 1");
+}
+
+static void
+check_tags(WriteInput *input, const JsonNode *tags)
+{
+	const JsonDocument *document = &input->document;
+
+	if (tags == NULL || tags->kind == JSON_NULL)
+		return;
+	if (tags->kind != JSON_ARRAY)
+		write_refuse(input, tags, ERRCODE_INVALID_PARAMETER_VALUE, "For example [\"late\", \"checked\"].",
+					 "\"tags\" must be an array of strings");
+	for (const JsonNode *tag = json_first(document, tags); tag; tag = json_next(document, tags, tag))
+	{
+		if (tag->kind != JSON_STRING || tag->length == 0)
+			write_refuse(input, tag, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "a tag must be a string that is not empty");
+	}
+}
+
 RecordText
 row_metadata(WriteInput *input, const JsonNode *value, CanonicalText *canonical)
 {
-	const JsonNode *confidence;
-
 	if (value == NULL)
 		return row_literal("{}");
 	if (value->kind != JSON_OBJECT)
 		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"metadata\" must be a JSON object");
-	confidence = json_member_literal(&input->document, value, "confidence");
-	if (confidence && confidence->kind != JSON_NUMBER && confidence->kind != JSON_NULL)
-		write_refuse(input, confidence, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"confidence\" must be a number");
+	check_confidence(input, json_member_literal(&input->document, value, "confidence"));
+	check_tags(input, json_member_literal(&input->document, value, "tags"));
 	canonical_text_of(canonical, &input->document, value);
 	if (canonical->buffer.length > (size_t) reason_max_payload_kb * 1024)
 		write_refuse(input, value, ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,

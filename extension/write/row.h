@@ -39,7 +39,7 @@ extern RecordText canonical_text_of(CanonicalText *canonical, const JsonDocument
 extern void row_commit_payload(WriteInput *input, const JsonNode *value, CanonicalText *canonical,
 							   uint8 salt[REASON_SALT_LENGTH], uint8 payload_hash[REASON_DIGEST_LENGTH]);
 
-/* An object, {} when absent; its confidence, if any, must be a number. */
+/* An object, {} when absent; confidence, if any, must be a number from 0 to 1, tags an array of strings. */
 extern RecordText row_metadata(WriteInput *input, const JsonNode *value, CanonicalText *canonical);
 
 /* Column values, copied into the current memory context. */

@@ -127,7 +127,7 @@ static bool prepare(struct db *db)
 {
     static const char settings[] =
         "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', least($1::integer, 10000)::text, false),"
-        " set_config('client_min_messages', 'error', false), set_config('jit', 'off', false),"
+        " set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false),"
         " set_config('tcp_user_timeout', $1, false), set_config('tcp_keepalives_idle', '10', false),"
         " set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false),"
         " set_config('idle_session_timeout', $2, false)";

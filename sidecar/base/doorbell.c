@@ -94,7 +94,7 @@ static bool ask(struct db *db, const char *statement)
 
 bool doorbell_lock(struct db *db)
 {
-    return ask(db, "SELECT pg_try_advisory_lock(reason.doorbell_key())");
+    return ask(db, "SELECT reason.lock_doorbell()");
 }
 
 void doorbell_listen(struct db *db, int timeout_ms)
@@ -104,5 +104,5 @@ void doorbell_listen(struct db *db, int timeout_ms)
 
 void doorbell_unlock(struct db *db)
 {
-    ask(db, "SELECT pg_advisory_unlock(reason.doorbell_key())");
+    ask(db, "SELECT reason.unlock_doorbell()");
 }

@@ -1,9 +1,9 @@
 /*
  * doorbell.h: how work wakes those who do it.
  *
- * Between processes: writers end with reason.ring(), which notifies only if the sidecar sleeps, that is, if it holds
- * the doorbell's advisory lock. doorbell_lock() takes that lock. It gets it only when no transaction is in flight
- * that made work without ringing (writers hold it shared until they commit); from then on writers notify. The caller
+ * Between processes: writers call reason.ring(), which makes their commit notify only if the sidecar sleeps, that is, if
+ * it holds the doorbell's lock. doorbell_lock() takes that lock. It gets it only when no transaction is about to
+ * commit that made work without notifying (they hold it shared meanwhile); from then on writers notify. The caller
  * looks for work once more, waits, and lets go of the lock. A notification that is lost costs latency only.
  *
  * Within the process: doorbell_ring() wakes every duty that waits in doorbell_wait().

@@ -33,7 +33,7 @@ AS $$
     -- Without index scans nothing but the trigrams is left to find them by.
     SELECT n.* FROM reason.node n
     WHERE n.no < before_no AND ARRAY[n.division, '*'] && divisions
-      AND lower(n.payload::text) LIKE '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+      AND lower(n.payload::text) LIKE '%' || regexp_replace(wanted, E'([\\\\%_])', E'\\\\\\1', 'g') || '%'
       AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = n.division AND q.record_no = n.no AND NOT q.released))
     ORDER BY n.no DESC LIMIT how_many
 $$;

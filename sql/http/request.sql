@@ -107,7 +107,7 @@ SET "TimeZone" = 'UTC'
 SET "DateStyle" = 'ISO, YMD'
 AS $$
 BEGIN
-    IF value !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN
+    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('%s must be an RFC 3339 time', name), HINT = 'For example 2026-11-23T16:15:27.123456Z.';
     END IF;
@@ -116,27 +116,9 @@ END
 $$;
 
 CREATE FUNCTION reason.http_types(value text, kind text) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE STRICT
+LANGUAGE sql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    known CONSTANT text[] := CASE kind
-        WHEN 'node' THEN ARRAY['observation', 'recommendation', 'decision', 'action', 'hypothesis', 'policyCheck', 'score',
-                               'correction', 'annotation']
-        ELSE ARRAY['causal', 'supports', 'contradicts', 'derivedFrom', 'influencedBy', 'corrects'] END;
-    wanted text;
-    types text[];
-BEGIN
-    FOREACH wanted IN ARRAY string_to_array(value, ',') LOOP
-        types := types || (SELECT k FROM unnest(known) k WHERE lower(k) = lower(wanted));
-        IF types[cardinality(types)] IS NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown %s type "%s"', kind, wanted),
-                HINT = 'Types are ' || array_to_string(known, ', ') || '.';
-        END IF;
-    END LOOP;
-    RETURN types;
-END
-$$;
+AS $$ SELECT reason.known_types(string_to_array($1, ','), $2) $$;
 COMMENT ON FUNCTION reason.http_types(text, text) IS 'A comma-separated parameter of node or edge types, without regard to case; NULL when it is absent or empty.';
 
 CREATE FUNCTION reason.http_query(query text, allowed text[]) RETURNS jsonb

@@ -74,7 +74,7 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'freeze');
     response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/snapshot', request_body);
     -- RFC 7240; more than half a minute is for those who come back.
-    wait_s integer := least(coalesce((regexp_match(prefer, '\mwait\s*=\s*"?(\d{1,4})\M'))[1]::integer, 5), 30);
+    wait_s integer := least(coalesce((regexp_match(prefer, E'\\mwait\\s*=\\s*"?([0-9]{1,4})\\M'))[1]::integer, 5), 30);
     q jsonb;
     roots uuid[];
     member record;

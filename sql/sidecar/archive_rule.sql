@@ -26,6 +26,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
+    PERFORM reason.check_division($1);
     INSERT INTO reason.archive_rule AS r (division, retain_days, legal_hold) VALUES ($1, $2, $3)
     ON CONFLICT ON CONSTRAINT archive_rule_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold
         WHERE (r.retain_days, r.legal_hold) IS DISTINCT FROM (excluded.retain_days, excluded.legal_hold);

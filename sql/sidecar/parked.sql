@@ -13,7 +13,7 @@ DECLARE
     given_up boolean;
 BEGIN
     PERFORM reason.check_lease('archive', lease_token);
-    -- 1, 2, 4 … seconds, five minutes at most
+    -- 1, 2, 4 ... seconds, five minutes at most
     UPDATE reason.archive_segment a SET attempts = a.attempts + 1, failure = left($5, 2000),
         parked_at = CASE WHEN a.attempts + 1 >= $6 THEN clock_timestamp() END,
         next_attempt_at = CASE WHEN a.attempts + 1 < $6 THEN clock_timestamp() + make_interval(secs => least(300, power(2, least(a.attempts, 20)))) END
@@ -23,7 +23,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.record_archive_failure(bigint, text, text, bigint, text, integer) IS
-    'An attempt to archive a segment failed: it is tried again after 1, 2, 4 … 300 seconds, or, when it was tried often enough, parked (true). Others go on.';
+    'An attempt to archive a segment failed: it is tried again after 1, 2, 4 ... 300 seconds, or, when it was tried often enough, parked (true). Others go on.';
 
 CREATE FUNCTION reason.retry_segment(target text, division text, first_seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

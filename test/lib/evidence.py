@@ -180,3 +180,7 @@ class World:
         result = self.run("--json", *arguments)
         assert result.returncode == expected, result.stdout + result.stderr
         return json.loads(result.stdout)
+
+
+def wrong(report):
+    return {c["check"] for c in report["checks"] if c["result"] == "wrong"}

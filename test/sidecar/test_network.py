@@ -65,7 +65,7 @@ def test_the_server_ends_a_session_that_sleeps_for_ever_at_the_doorbell(database
     one = sidecars(behind).start()
     database.node()
     database.settled()
-    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND database = " \
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'userlock' AND mode = 'ExclusiveLock' AND granted AND database = " \
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
     wait_for(lambda: database.value(locks) == 1, 5, "the sidecar's sleep")
     proxy.set("silent")

@@ -115,7 +115,7 @@ def test_events_that_come_one_by_one_are_sealed_together(database, sidecar):
 def test_a_writer_notifies_only_while_the_sidecar_sleeps(database, sidecar):
     """The doorbell's lock is held while asleep, so writers ring; without a sidecar nobody does."""
     def asleep():
-        return database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted "
+        return database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'userlock' AND mode = 'ExclusiveLock' AND granted "
                               "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
     wait_for(asleep, 5, "the sidecar's sleep")
     listener = database.connect()
@@ -142,7 +142,7 @@ def test_a_ring_that_comes_with_the_answer_to_a_question_is_heard(database, side
                                 "LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN PERFORM pg_sleep(0.5); "
                                 "RETURN QUERY SELECT * FROM reason.unsigned_seals_at_once(max); END $$")
     database.connection.execute("GRANT EXECUTE ON FUNCTION reason.unsigned_seals(integer) TO reason_sidecar")
-    asks_before_sleep = ("SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' "
+    asks_before_sleep = ("SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'userlock' "
                          "AND l.mode = 'ExclusiveLock' WHERE a.datname = current_database() AND a.state = 'active' "
                          "AND a.query LIKE '%%unsigned_seals%%' AND clock_timestamp() < a.query_start + interval '0.2 s'")
     for _ in range(3):

@@ -5,17 +5,14 @@ hold. What is expected comes from sets and a walk written here.
 """
 import base64
 import json
-import pathlib
 import random
 import subprocess
-import sys
 
 import psycopg
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "verify"))
-from test_verify import (ANNOTATION_MEMBERS, EDGE_MEMBERS, PROGRAM, canonical, make_annotation, make_edge,  # noqa: E402
-                         make_node, sha256, with_digest)
+from evidence import ANNOTATION_MEMBERS, EDGE_MEMBERS, canonical, make_annotation, make_edge, make_node, sha256, with_digest
+from paths import VERIFY
 
 ABSENT = "00000000-0000-7000-8000-999999999999"
 SEEDS = range(160)
@@ -156,7 +153,7 @@ def said_by_verifier(db, registry, tmp_path, found):
             "hash": sha256(body).hex(), "signer-id": db.signer.name, "ts": "2026-11-23T16:15:31.000000Z",
             "signature": base64.b64encode(db.signer.sign(sha256(body))).decode()}))
         paths.append(path)
-    ended = subprocess.run([PROGRAM, "--json", "--registry", registry, *paths], capture_output=True, text=True, check=False)
+    ended = subprocess.run([VERIFY, "--json", "--registry", registry, *paths], capture_output=True, text=True, check=False)
     reports = [json.loads(line) for line in ended.stdout.splitlines()]
     assert len(reports) == len(paths), ended.stderr
     return [(r["verified"], [c["detail"] for c in r["checks"] if c["result"] == "wrong"]) for r in reports]

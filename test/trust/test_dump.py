@@ -23,6 +23,30 @@ def source(db):
     return db
 
 
+@pytest.mark.parametrize("membership", ["reason_backup", "pg_read_all_data"])
+def test_a_dump_needs_no_superuser(source, tmp_path, membership):
+    """A login that passes row security and may read; restored by a superuser, for CREATE EXTENSION takes one."""
+    login = f"dumps_by_{membership}"
+    source(f"DROP ROLE IF EXISTS {login}")
+    source(f"CREATE ROLE {login} LOGIN BYPASSRLS IN ROLE {membership}")
+    try:
+        whole = proofs(source, source)
+        dumped = subprocess.run([PG_BIN / "pg_dump", "-h", HOST, "-p", str(port()), "-U", login, "-Fc", "-f", tmp_path / "dump", source.name], capture_output=True, text=True, check=False)
+        assert dumped.returncode == 0, dumped.stderr
+        copy = create_database(f"dumped_by_{membership}", extension=False)
+        try:
+            run("pg_restore", "--exit-on-error", "-d", copy.name, tmp_path / "dump")
+            assert proofs(copy, source) == whole
+        finally:
+            drop_database(copy)
+        with psycopg.connect(conninfo(source.name, login), autocommit=True) as reader:
+            for statement in ("SELECT reason.add_node('action', '1', 'a')", "DELETE FROM reason.node", "SELECT reason.set_client('x', 'admin')"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    reader.execute(statement)
+    finally:
+        source(f"DROP ROLE {login}")
+
+
 def check_copy(source, copy):
     assert proofs(copy, source, "Asia/Kolkata") == proofs(source, source)
 

@@ -7,15 +7,13 @@ import base64
 import datetime
 import itertools
 import json
-import pathlib
 import subprocess
-import sys
 
 import psycopg
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "verify"))
-from test_verify import PROGRAM, canonical, make_document, sha256  # noqa: E402
+from evidence import canonical, make_document, sha256
+from paths import VERIFY
 
 TICK = datetime.timedelta(microseconds=1)
 NOON = datetime.datetime(2026, 11, 23, 16, 15, 31, tzinfo=datetime.timezone.utc)
@@ -96,12 +94,12 @@ def test_database_and_verifier_agree_about_snapshots(db, altered, tmp_path):
                                            (db.signer.name, signature, sha256(body).hex(), NOON, NOON)).fetchone()
         assert ((fault is None), (remark is not None)) == (rule in ("counts", "counted then"), rule == "counted then"), key
         registry.write_text(json.dumps(connection.execute("SELECT reason.signer_registry()").fetchone()[0]))
-        ended = subprocess.run([PROGRAM, "--json", "--registry", registry, path], capture_output=True, text=True, check=False)
+        ended = subprocess.run([VERIFY, "--json", "--registry", registry, path], capture_output=True, text=True, check=False)
         report = json.loads(ended.stdout or "{}")
         checks = {(c["check"], c["result"]) for c in report.get("checks", ())}
         assert report.get("verified") == (fault is None), (key, fault, ended.stdout, ended.stderr)
         assert (("signer", "note") in checks) == (rule == "counted then"), key
-        ended = subprocess.run([PROGRAM, "--refuse-revoked", "--registry", registry, path], capture_output=True, text=True, check=False)
+        ended = subprocess.run([VERIFY, "--refuse-revoked", "--registry", registry, path], capture_output=True, text=True, check=False)
         assert (ended.returncode == 0) == (rule == "counts"), key
         # Brought along, of a snapshot that is not known: nobody vouches for its time, and now is long after the revocation
         ok, = connection.execute("SELECT ok FROM reason.verify_snapshot_document(%s, %s, %s)", (body.decode(), signature, db.signer.name)).fetchone()
@@ -141,7 +139,7 @@ def test_chain_replay_and_verifier_agree_about_events(db, altered, tmp_path):
                 replayed = False
                 assert "signed by" in str(error)
         # Keys that become valid only in the future are a matter of their own: now is the latest that a verifier knows of
-        ended = subprocess.run([PROGRAM, "--json", "--registry", registry, segment], capture_output=True, text=True, check=False)
+        ended = subprocess.run([VERIFY, "--json", "--registry", registry, segment], capture_output=True, text=True, check=False)
         now = datetime.datetime.now(datetime.timezone.utc)
         assert replayed == (rule in ("counts", "counted then")), key
         assert (ended.returncode == 0) == (replayed and moved[0] <= now + datetime.timedelta(seconds=2)), (key, ended.stdout)

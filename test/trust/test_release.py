@@ -27,7 +27,7 @@ COMMENT ON FUNCTION reason.meaning_of(text) IS 'What a word means.';
 """
 GRANTS = """REVOKE ALL ON FUNCTION reason.meaning_of(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reason.meaning_of(text) TO reason_reader;
-GRANT SELECT ON reason.glossary TO reason_auditor;
+GRANT SELECT ON reason.glossary TO reason_backup, reason_auditor;
 """
 CHANGED = "COMMENT ON TABLE reason.lease IS 'Who leads a duty.';\n"
 

@@ -3,16 +3,13 @@
 The rows of the table in docs/for-auditors/verifying.md about whoever owns the tables.
 """
 import json
-import pathlib
 import subprocess
-import sys
 
 import psycopg
 
-from conftest import Signer
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "verify"))
-from test_verify import PROGRAM, REFUSED, VERIFIED, canonical  # noqa: E402
+from evidence import REFUSED, VERIFIED, canonical
+from paths import VERIFY
+from signer import Signer
 
 
 def segment(db, path, first, last):
@@ -29,7 +26,7 @@ def registry(db, path):
 
 
 def verify(keys, *paths):
-    return subprocess.run([PROGRAM, "--registry", keys, *paths], capture_output=True, text=True, check=False)
+    return subprocess.run([VERIFY, "--registry", keys, *paths], capture_output=True, text=True, check=False)
 
 
 def test_who_rewrites_a_chain_is_told_by_the_archive_alone(db, tmp_path):

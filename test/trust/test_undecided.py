@@ -9,6 +9,7 @@ import random
 import psycopg
 import pytest
 
+from postgres import caught_up, servers
 from sealing import Database
 from shared_server import conninfo
 
@@ -193,3 +194,48 @@ def test_a_chain_that_had_halted_goes_on_in_small_batches(db, token):
     assert db.one("SELECT count(*) FROM reason.halted_chain") == 0
     db.settle()
     assert db.verify("halting")["checked"] == 30 and db.verify("halting")["ok"] and db.verify()["ok"]
+
+
+@pytest.mark.parametrize("how", ["crash", "restart", "promotion"])
+def test_no_event_is_missed_over_the_end_of_a_server(how):
+    """The mark outlives it, and whoever ran then has ended, or was prepared."""
+    with servers() as make:
+        server = make("first", "max_prepared_transactions = 10\nwal_level = replica\nsynchronous_commit = off")
+        with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+            admin.execute("CREATE DATABASE ended")
+        db, writer, lost = (Database("ended", server) for _ in range(3))
+        db("SET client_min_messages = warning")
+        db("CREATE EXTENSION reasoning_graph")
+        writer("BEGIN")
+        add(writer, count=3)
+        lost("BEGIN")
+        add(lost, count=5)
+        add(db, count=20)
+        assert db.seal() == 20
+        writer("PREPARE TRANSACTION 'kept'")
+        add(db, count=20)
+        assert db.seal() == 20
+        # Durable, and with it all that came before.
+        db("SET synchronous_commit = on")
+        add(db)
+        if how == "promotion":
+            standby = make("second", "max_prepared_transactions = 10", primary=server)
+            add(db, count=2)
+            db.seal()
+            caught_up(standby, server)
+        server.stop("fast" if how == "restart" else "immediate")
+        if how == "promotion":
+            server = standby
+            server.run("pg_ctl", "-D", server.data, "-w", "promote")
+        else:
+            server.start()
+        db = Database("ended", server)
+        add(db, count=4)
+        db.seal()
+        assert db.one("SELECT count(*) FROM reason.audit_seal") == db.one("SELECT count(*) FROM reason.audit_event")
+        db("COMMIT PREPARED 'kept'")
+        assert db.seal() == 3
+        db.seal()
+        assert db.one("SELECT decided_no FROM reason.sealer_state") == db.one("SELECT last_value FROM reason.record_no")
+        assert db.verify()["checked"] == db.one("SELECT count(*) FROM reason.audit_event") and db.verify()["ok"]
+        db.close()

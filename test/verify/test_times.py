@@ -3,7 +3,7 @@ import datetime
 
 import pytest
 
-from evidence import EDGE_MEMBERS, NODE_MEMBERS, REFUSED, VERIFIED, make_chain, make_document, make_event, make_node, with_digest, write_lines, wrong
+from evidence import EDGE_MEMBERS, NODE_MEMBERS, REFUSED, VERIFIED, make_chain, make_document, make_event, with_digest, write_lines, wrong
 
 NO_TIMES = ["2026-02-31T00:00:00Z", "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z",
             "2026-00-10T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-32T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",

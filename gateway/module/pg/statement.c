@@ -21,6 +21,13 @@ reason_statement_name_check(ngx_str_t *name)
 }
 
 
+static ngx_uint_t
+reason_is_same(ngx_str_t *one, ngx_str_t *other)
+{
+    return one->len == other->len && (one->len == 0 || ngx_memcmp(one->data, other->data, one->len) == 0);
+}
+
+
 reason_statement_t *
 reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces)
 {
@@ -30,9 +37,8 @@ reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, 
 
     slot = main->statements.elts;
     for (i = 0; i < main->statements.nelts; i++) {
-        if (slot[i]->argument_count == argument_count && slot[i]->function.len == function->len
-            && ngx_memcmp(slot[i]->function.data, function->data, function->len) == 0
-            && slot[i]->pieces.len == pieces->len && ngx_memcmp(slot[i]->pieces.data, pieces->data, pieces->len) == 0)
+        if (slot[i]->argument_count == argument_count && reason_is_same(&slot[i]->function, function)
+            && reason_is_same(&slot[i]->pieces, pieces))
         {
             return slot[i];
         }

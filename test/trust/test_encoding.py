@@ -1,0 +1,30 @@
+"""The extension refuses what it could not record in, when it is created."""
+import psycopg
+import pytest
+
+from sealing import create_database, drop_database
+from shared_server import conninfo
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
+def test_a_database_of_another_encoding_is_refused_at_creation(encoding):
+    database = create_database(f"trust_{encoding.lower()}", extension=False, options=f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match=f"needs a database with encoding UTF8, and this one has {encoding}") as refused:
+            database("CREATE EXTENSION reasoning_graph")
+        assert "UTF8" in refused.value.diag.message_hint
+        assert database.one("SELECT count(*) FROM pg_namespace WHERE nspname = 'reason'") == 0
+    finally:
+        drop_database(database)
+
+
+def test_a_client_may_have_another_encoding():
+    """The server converts; what is recorded is UTF-8."""
+    database = create_database("trust_client_encoding")
+    try:
+        with psycopg.connect(conninfo(database.name), client_encoding="LATIN1", autocommit=True) as client:
+            client.execute("SELECT reason.add_node('action', '{\"ü\": \"é\"}', 'Zoë')")
+        assert database.one("SELECT convert_to(payload::text, 'UTF8') FROM reason.node") == '{"ü": "é"}'.encode()
+        assert database.one("SELECT payload #>> '{node,author}' FROM reason.audit_event WHERE event_type = 'node.created'") == "Zoë"
+    finally:
+        drop_database(database)
