@@ -443,15 +443,15 @@ write_division(WriteInput *input, const JsonNode *value, RecordText *division)
 RecordText
 write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, RecordKind kind)
 {
-	if (value == NULL)
-		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
-	if (value->kind == JSON_STRING)
+	if (value && value->kind == JSON_STRING)
 	{
 		RecordText	type = record_type_of(kind, json_string(&input->document, value), value->length);
 
 		if (type.data)
 			return type;
 	}
+	if (value == NULL)
+		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
 	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, record_types_hint(kind),
 				 "unknown %s type", record_kind_name(kind));
 }

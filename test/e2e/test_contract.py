@@ -127,7 +127,8 @@ def test_a_trace_is_filtered_by_each_of_its_parameters(kernel, new_node, new_edg
 
 
 def test_reads_as_of_an_event_stay_the_same(kernel, database, refused, new_node, new_edge):
-    root, early, late = new_node("decision"), new_node(), new_node()
+    # An explanation counts what was recorded before.
+    early, late, root = new_node(), new_node(), new_node("decision")
 
     def seq(edge):
         return wait_for(lambda: database.execute("SELECT s.seq FROM reason.audit_seal s JOIN reason.edge e ON e.no = s.event_no WHERE e.id = %s",

@@ -223,3 +223,12 @@ def reference(graph, start, direction, f):
 
 def arguments(node, direction, f):
     return [node.id, direction, f.max_depth, f.types, f.edge_types, f.min_weight, f.min_confidence, f.as_of, f.max_nodes]
+
+
+def stored_in_order(db, count, edges, node_type="observation"):
+    """Nodes a second apart, in order, and edges between them: (cause, effect[, type])."""
+    nodes = [Node(uuid.uuid4(), EPOCH + datetime.timedelta(seconds=i), node_type) for i in range(count)]
+    late = EPOCH + datetime.timedelta(seconds=count)
+    graph = Graph(nodes, [Edge(uuid.uuid4(), nodes[e[0]], nodes[e[1]], late, *e[2:]) for e in edges])
+    store(db, [graph])
+    return [str(n.id) for n in nodes]

@@ -3,12 +3,11 @@
 import datetime
 import json
 import random
-import uuid
 
 import pytest
 
 import graphs
-from conftest import connect
+from graph_database import connect
 
 KINDS = ["components", "evidence", "corrections", "after", "frontier"]
 
@@ -132,18 +131,9 @@ def test_pages_join_to_the_whole(db, stored):
 
 # ---------------------------------------------------------------- shapes that were explained wrongly
 
-def made(db, count, edges, types="observation"):
-    """Nodes a second apart, in order, and edges between them: (cause, effect[, type])."""
-    nodes = [graphs.Node(uuid.uuid4(), graphs.EPOCH + datetime.timedelta(seconds=i), types) for i in range(count)]
-    late = graphs.EPOCH + datetime.timedelta(seconds=count)
-    graph = graphs.Graph(nodes, [graphs.Edge(uuid.uuid4(), nodes[e[0]], nodes[e[1]], late, *e[2:]) for e in edges])
-    graphs.store(db, [graph])
-    return [str(n.id) for n in nodes]
-
-
 @pytest.mark.parametrize("length", [15, 1500])
 def test_a_chain_is_followed_to_its_beginning(db, length):
-    ids = made(db, length, [(i, i + 1) for i in range(length - 1)])
+    ids = graphs.stored_in_order(db, length, [(i, i + 1) for i in range(length - 1)])
     answer = explain(db, ids[-1], limit=1000)
     assert [e["nodeId"] for e in answer["explain"]["evidence"]] == [ids[0]]
     assert answer["explain"]["evidence"][0]["depth"] == length - 1
@@ -152,7 +142,7 @@ def test_a_chain_is_followed_to_its_beginning(db, length):
 
 
 def test_a_depth_that_cuts_is_shown_and_makes_no_evidence(db):
-    ids = made(db, 15, [(i, i + 1) for i in range(14)])
+    ids = graphs.stored_in_order(db, 15, [(i, i + 1) for i in range(14)])
     answer = explain(db, ids[-1], depth=10)
     assert answer["truncated"] is True and answer["explain"]["frontier"] == [ids[4]] and answer["explain"]["evidence"] == []
     assert "cut by depth" in answer["explain"]["summary"]
@@ -160,7 +150,7 @@ def test_a_depth_that_cuts_is_shown_and_makes_no_evidence(db):
 
 def test_causes_are_counted_beyond_a_page(db):
     count = 10_050
-    ids = made(db, count + 1, [(i, count) for i in range(count)])
+    ids = graphs.stored_in_order(db, count + 1, [(i, count) for i in range(count)])
     answer = explain(db, ids[-1], limit=1000)
     assert answer["explain"]["counts"]["causes"] == answer["explain"]["counts"]["evidence"] == count
     assert len(answer["explain"]["components"]) == 1000 and answer["truncated"] is True
@@ -169,7 +159,7 @@ def test_causes_are_counted_beyond_a_page(db):
 
 
 def test_what_was_wrong_stays_and_its_correction_is_no_evidence(db):
-    wrong, decision, source, correction = ids = made(db, 4, [(0, 1, "supports"), (2, 3), (3, 0, "corrects")])
+    wrong, decision, source, correction = ids = graphs.stored_in_order(db, 4, [(0, 1, "supports"), (2, 3), (3, 0, "corrects")])
     part = explain(db, decision)["explain"]
     assert [e["nodeId"] for e in part["evidence"]] == [c["nodeId"] for c in part["components"]] == [wrong]
     assert all(e["corrected"] and e["correctedBy"] == [correction] for e in part["evidence"] + part["components"])
@@ -182,13 +172,13 @@ def test_what_was_wrong_stays_and_its_correction_is_no_evidence(db):
 
 
 def test_a_decision_on_the_correction_names_what_was_corrected(db):
-    wrong, correction, decision = made(db, 3, [(1, 0, "corrects"), (1, 2, "supports")])
+    wrong, correction, decision = graphs.stored_in_order(db, 3, [(1, 0, "corrects"), (1, 2, "supports")])
     part = explain(db, decision)["explain"]
     assert [(e["nodeId"], e["corrects"]) for e in part["evidence"]] == [(correction, [wrong])]
 
 
 def test_evidence_recorded_after_the_decision_does_not_count(db):
-    early, decision, late, behind = made(db, 4, [(0, 1), (2, 1), (3, 2)])
+    early, decision, late, behind = graphs.stored_in_order(db, 4, [(0, 1), (2, 1), (3, 2)])
     part = explain(db, decision)["explain"]
     assert [e["nodeId"] for e in part["evidence"]] == [c["nodeId"] for c in part["components"]] == [early]
     assert {a["nodeId"] for a in part["after"]} == {late, behind}
@@ -197,7 +187,7 @@ def test_evidence_recorded_after_the_decision_does_not_count(db):
 
 
 def test_a_circle_has_no_beginning_and_says_so(db):
-    a, b, decision = made(db, 3, [(0, 1), (1, 0), (1, 2)])
+    a, b, decision = graphs.stored_in_order(db, 3, [(0, 1), (1, 0), (1, 2)])
     part = explain(db, decision)["explain"]
     assert part["cycleDetected"] is True and part["evidence"] == [] and part["counts"]["nodes"] == 2
     assert "circle" in part["summary"]

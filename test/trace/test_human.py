@@ -6,8 +6,7 @@ import re
 import pytest
 
 import graphs
-from conftest import connect
-from test_explain import made
+from graph_database import connect
 
 LINE = re.compile(r"^((?:│  |   )*)(?:(?:├─|└─) (\[.*?\]) )?([A-Za-z]+): .*?, by test,.* recorded ([^ ,]+).*, id ([0-9a-f-]{36})$")
 REMARK = re.compile(r"^((?:│  |   )+)· \[(\w+), weight ([^],]+)[^]]*\] (from|to) ([0-9a-f-]{36})(.*)$")
@@ -85,7 +84,7 @@ def test_pages_hold_every_node_once_and_every_edge(db, stored):
 
 @pytest.mark.parametrize("length", [15, 2000])
 def test_a_deep_chain_is_drawn_to_its_beginning(db, length):
-    ids = made(db, length, [(i, i + 1) for i in range(length - 1)])
+    ids = graphs.stored_in_order(db, length, [(i, i + 1) for i in range(length - 1)])
     text = export(db, ids[-1])
     nodes, edges = read(text)
     assert nodes == ids[::-1] and len(edges) == length - 1 and "CUT" not in text
@@ -93,7 +92,7 @@ def test_a_deep_chain_is_drawn_to_its_beginning(db, length):
 
 
 def test_where_the_walk_stopped_is_said(db):
-    ids = made(db, 15, [(i, i + 1) for i in range(14)])
+    ids = graphs.stored_in_order(db, 15, [(i, i + 1) for i in range(14)])
     text = export(db, ids[-1], depth=10)
     assert f"CUT: the walk stopped at depth 10, where 1 node has further causes: {ids[4]}." in text
 

@@ -289,6 +289,9 @@ def arguments_of(types, names, db):
             choices.append([None, "default", "own", "elsewhere", "nowhere"])
         elif kind in ("integer", "bigint", "double precision"):
             choices.append([None, 1, 2, 0])
+        elif kind == "bigint":
+            # The place of an event in its chain tells by its nature how many there are.
+            choices.append([None])
         elif kind == "timestamp with time zone":
             choices.append([None, db.times[SEEN[3]], "1999-01-01T00:00:00Z"])
         elif kind in ("json", "jsonb"):
