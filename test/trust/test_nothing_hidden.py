@@ -287,7 +287,7 @@ def arguments_of(types, names, db):
             choices.append([None, ["score"], ["causal"], ["decision", "observation"]])
         elif kind == "text":
             choices.append([None, "default", "own", "elsewhere", "nowhere"])
-        elif kind in ("integer", "double precision"):
+        elif kind in ("integer", "bigint", "double precision"):
             choices.append([None, 1, 2, 0])
         elif kind == "timestamp with time zone":
             choices.append([None, db.times[SEEN[3]], "1999-01-01T00:00:00Z"])
