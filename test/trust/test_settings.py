@@ -86,7 +86,7 @@ READS = {
     "erasure_event_fault": [f"{EVENT}, 'default'"], "signer_event_fault": [EVENT], "quarantine_event_fault": [f"{EVENT}, 'default'"], "quarantine_stray_fault": ["'default'"],
     "public_key": [f"'{OTHER_KEY}'"], "public_key_spki": [f"decode('{OTHER_KEY}', 'hex')"], "ed25519_verify": ["sha256('a'), sha256('b') || sha256('c'), sha256('d')"],
     "archived_event": ["'default', 0"], "rule_faults": [""], "guard_faults": [""], "chain_end": ["'default', 0"], "stray_fault": ["'default'"], "known_divisions": [""],
-    "verify_all": [""], "sealed_no": ["", "'default'"], "http_admit_write": [CALLER.replace("reader", "writer")], "http_pieces": ["'{\"a\": \"text\"}'"],
+    "snapshot_proof": [SNAPSHOT], "verify_all": [""], "sealed_no": ["", "'default'"], "http_admit_write": [CALLER.replace("reader", "writer")], "http_pieces": ["'{\"a\": \"text\"}'"],
     "key_validity": [", ".join(["timestamptz '2001-01-01 00:00+00'", "NULL", "false", "NULL", *["timestamptz '2002-01-01 00:00+00'"] * 2, "true"])],
     "http_post_query": [f"{CALLER}, '{{\"filters\": {{\"types\": [\"Decision\"], \"minConfidence\": 0.1, \"text\": \"0.1\", \"createdFrom\": \"2001-01-01T00:00:00Z\"}}}}'"],
     "http_get_node": [f"{CALLER}, '{ROOT}', NULL"], "http_get_trace": [f"{CALLER}, '{ROOT}', '{{\"minWeight\": \"0.1\", \"asOf\": \"2099-01-01T00:00:00Z\"}}'"],
@@ -100,6 +100,7 @@ READS = {
 TIMED = re.compile(rb'"(?:time|auditLagSeconds)" ?: ?("[^"]*"|[0-9.]+)|"nextCursor":"[^"]*"')
 # What is new with every write: times of this century, random ids and what hashes of salts reach.
 MADE_ANEW = re.compile(r'"no":"\d+"|"sizeBytes":\d+|"20\d\d-\d\d-\d\dT[^"]*Z"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{64}|[A-Za-z0-9+/]{86}==')
+BEYOND_ASCII = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 UNZONED = re.compile(r"=> '(\d{4}-\d\d-\d\d(?: [\d:.]+)?)'")
 
 
@@ -226,7 +227,7 @@ def differences(session, setting, events, answers):
         session("BEGIN", binary=False)
         set_all(session, setting)
         # What a client's encoding has no characters for is refused, and others come as other bytes.
-        beyond = [query for query, rows in answers.items() if "client_encoding" in setting and "\u2192".encode() in b"".join(value or b"" for row in rows for value in row)]
+        beyond = [query for query, rows in answers.items() if "client_encoding" in setting and BEYOND_ASCII.search(b"".join(value or b"" for row in rows for value in row))]
         now = read(session, beyond)
         found += [(query, answers[query], now[query]) for query in now if answers[query] != now[query]]
     except AssertionError as error:
