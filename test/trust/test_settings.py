@@ -6,17 +6,14 @@ and every function that reads, whose answers must be the same bytes. A reading f
 how it is called.
 """
 import os
-import pathlib
 import re
-import sys
 
 import psycopg
 import pytest
 
 from sealing import create_database, drop_database
+from state_changes import AFTER, BEFORE, OTHER_KEY
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_round_trip import AFTER, BEFORE, OTHER_KEY  # noqa: E402  pylint: disable=wrong-import-position
 
 # What no session of the product can work under, or what concerns none of its bytes.
 LEFT_OUT = {

@@ -1,0 +1,91 @@
+"""How each function that changes state is called, in several shapes: for tests that call them all."""
+import json
+
+from signer import Signer
+
+A, B, C, D, E, LATE = (f"00000000-0000-7000-8000-00000000000{n}" for n in range(1, 7))
+NOTE, POLICY, TRACE = "11111111-1111-7111-8111-111111111111", "22222222-2222-7222-8222-222222222222", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+
+OTHER_KEY = Signer("another", b"a").public.raw.hex()
+
+CALLER = "client_cn => 'kernel', client_issuer => 'CN=ca', client_san => 'spiffe://k', request_id => '@shape@', traceparent => '%s'" % TRACE
+UNASKED = "policy_status => NULL, policy_answer => NULL"
+
+
+def answer(decision):
+    """Of the policy service, as the gateway hands it in."""
+    said = json.dumps({"decision": decision, "reason": "r", "rationale": {"why": "so"}, "policy_id": "p-1", "policy_version": "7"})
+    return f"policy_status => '200', policy_answer => encode(convert_to('{said}', 'UTF8'), 'base64')"
+
+
+# How a function is called: the arguments of each call, by name. @shape@ is the place of the call, @key@ a public key.
+BEFORE = {
+    "set_client": ["name => 'plain', role => 'reader'",
+                   "name => 'kernel', role => 'writer', divisions => '{*}', pii => true, issuer => 'CN=ca', san_uri => 'spiffe://k', enabled => true",
+                   "name => 'plain', role => 'auditor', divisions => '{default,other}', enabled => false"],
+    "set_quota": ["client => 'kernel', nodes_per_day => 1000", "client => 'kernel', division => 'other', nodes_per_day => 9007199254740991, edges_per_day => 0",
+                  "client => 'kernel', division => 'gone', edges_per_day => 1", "client => 'kernel', division => 'gone'"],
+    "grant_division": ["grantee => 'reason_reader', division => 'other'", "grantee => 'reason_writer', division => '*'"],
+    "revoke_division": ["grantee => 'reason_writer', division => '*'", "grantee => 'reason_auditor', division => 'system'"],
+    "set_pii_rule": ["name => 'staff', category => 'staff', pattern => '\\mS-\\d+\\M'", "name => 'desk', category => 'place', member => '^desk$'",
+                     "name => 'gone', category => 'x', member => 'x'",
+                     "name => 'email', matcher => 'email', except_pattern => 'example', enabled => false, description => 'tuned'"],
+    "drop_pii_rule": ["name => 'gone'"],
+    # For divisions of which nothing is archived: a directory cannot lock.
+    "set_archive_rule": ["division => 'held', retain_days => 30", "division => 'held', retain_days => 31, legal_hold => true",
+                         "division => 'kept', retain_days => 36500"],
+    "set_policy_rule": ["name => 'asks', actions => '{node.create,edge.create,annotation.create}', division_pattern => 'asked'",
+                        "name => 'narrow', actions => '{node.create}', types => '{decision}', division_pattern => 'never.*',"
+                        " path => '$.payload.x ? (@ > 1)', on_silence => 'allow', enabled => false"],
+    "add_signer": ["signer_id => 'second', public_key => '@key@'",
+                   "signer_id => 'third', public_key => '@key@', valid_from => '2020-01-01', valid_to => '2040-01-01'",
+                   "signer_id => 'fourth', public_key => '@key@', valid_from => '2020-01-01'"],
+    "retire_signer": ["signer_id => 'second'"],
+    "revoke_signer": ["signer_id => 'third', reason => 'lost', at => '2024-02-29 12:00+01'", "signer_id => 'fourth', reason => 'lost'"],
+    "leave_safe_mode": ["reason => 'a test'"],
+    "add_node": [f"type => 'observation', payload => '{{\"n\": 1e-7, \"é\": \"\\u2028\"}}', author => 'ada', id => '{A}'",
+                 f"type => 'decision', payload => 'null', author => 'ada', division => 'default', metadata => '{{\"confidence\": 0.5}}', id => '{B}',"
+                 " ts => '2026-01-02 03:04:05.678901', version => '2', manifest_signature_id => 'm', payload_ref => '{\"uri\": \"s3://b/k\"}',"
+                 " audit_event_id => '33333333-3333-7333-8333-333333333333'",
+                 f"type => 'score', payload => '5', author => 'bob', division => 'other', id => '{C}'",
+                 # The id of a node of another division.
+                 f"type => 'score', payload => '6', author => 'bob', division => 'other', id => '{A}'",
+                 f"type => 'decision', payload => '\"late\"', author => 'ada', id => '{LATE}'"],
+    "add_nodes": [f"nodes => '{{\"nodes\": [{{\"id\": \"{D}\", \"type\": \"ACTION\", \"actor\": \"eval\", \"ts\": \"2026-01-01T00:00:00Z\", \"payload\": []}},"
+                  " {\"type\": \"action\", \"author\": \"eval\", \"payload\": {\"a\": [1, 2.5]}}]}'"],
+    "add_edge": [f"from_node => '{A}', to_node => '{B}', type => 'causal', division => 'default'",
+                 f"from_node => '{B}', to_node => '{D}', type => 'supports', weight => 0.1, metadata => '{{\"why\": \"so\"}}',"
+                 " id => '44444444-4444-7444-8444-444444444444', division => 'default', audit_event_id => '55555555-5555-7555-8555-555555555555'",
+                 f"from_node => '{D}', to_node => '{A}', type => 'corrects', weight => -1e300, division => 'default'"],
+    "add_edges": [f"edges => '{{\"edges\": [{{\"from\": \"{B}\", \"to\": \"{LATE}\", \"type\": \"derivedFrom\"}}]}}'"],
+    "annotate": [f"node => '{B}', note => 'a remark'",
+                 f"node => '{C}', payload => '{{\"stars\": 5}}', author => 'eve', type => 'rating', metadata => '{{\"a\": 1}}', division => 'other'"],
+    "http_post_node": [f"{CALLER}, request_body => '{{\"type\": \"observation\", \"author\": \"k\", \"payload\": {{\"x\": 1}}}}', idempotency_key => 'k1', {UNASKED}",
+                       f"{CALLER}, request_body => '{{\"id\": \"{E}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 1}}',"
+                       f" idempotency_key => NULL, {answer('quarantine')}",
+                       f"{CALLER}, request_body => '{{\"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 2}}',"
+                       f" idempotency_key => NULL, {answer('deny')}",
+                       f"{CALLER}, request_body => '{{\"id\": \"{POLICY}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 3}}',"
+                       f" idempotency_key => NULL, {answer('allow')}"],
+    "http_post_nodes": [f"{CALLER}, request_body => '{{\"nodes\": [{{\"type\": \"score\", \"author\": \"k\", \"payload\": 1}}]}}', idempotency_key => 'k2', {UNASKED}"],
+    "http_post_edge": [f"{CALLER}, request_body => '{{\"from\": \"{A}\", \"to\": \"{D}\", \"type\": \"causal\", \"division\": \"default\"}}', idempotency_key => 'k3', {UNASKED}",
+                       f"{CALLER}, request_body => '{{\"from\": \"{POLICY}\", \"to\": \"{E}\", \"type\": \"causal\", \"division\": \"asked\"}}', idempotency_key => NULL,"
+                       f" {answer('quarantine')}"],
+    "http_post_edges": [f"{CALLER}, request_body => '{{\"edges\": [{{\"from\": \"{D}\", \"to\": \"{LATE}\", \"type\": \"influencedBy\"}}]}}', idempotency_key => 'k4', {UNASKED}"],
+    "http_post_annotation": [f"{CALLER}, target => '{LATE}', request_body => '{{\"note\": \"seen\"}}', idempotency_key => 'k5', {UNASKED}"],
+    "http_post_snapshot": [f"{CALLER}, request_body => '{{\"rootNodeIds\": [\"{LATE}\"]}}', prefer => 'wait=0', idempotency_key => 'k6'"],
+    "create_snapshot": [f"roots => '{{{LATE}}}'",
+                        f"roots => '{{{B},{LATE}}}', depth => 3, direction => 'descendants', audience => 'auditors', description => 'd',"
+                        " include_annotations => true, manifest_signature_id => 'm', request_id => 'r', include_pii => true, division => 'default'"],
+    "release_quarantine": [f"record => '{E}', reason => 'harmless', division => 'asked'"],
+    "expire_idempotency_keys": ["older_than => '1 day'"],
+    "build_adjacency_cache": [""],
+    "adjacency_cache_status": [""],
+}
+# Once snapshots are complete and everything is archived.
+AFTER = {
+    "erase_payload": [f"node => '{B}', reason => 'asked for'", f"node => '{A}', reason => 'asked for', division => 'other'"],
+    "erase_annotation": ["annotation => (SELECT id FROM reason.annotation WHERE author = 'eve'), reason => 'asked for'",
+                         "annotation => (SELECT id FROM reason.annotation WHERE author = 'postgres' LIMIT 1), reason => 'asked for', division => 'default'"],
+    "mend_chain": ["division => 'damaged', reason => 'a bad disk'"],
+}
