@@ -105,7 +105,7 @@ def values(database):
         "database": {"conninfo": f"host=localhost hostaddr={OUTSIDE} port={database.port} dbname=reason sslmode=verify-full "
                                  "sslrootcert=/etc/reason/database/ca.crt"},
         "sidecar": {
-            "config": {"signer": {"id": SIGNER, "type": "proxy", "url": f"http://{OUTSIDE}:8200", "token_file": "/etc/reason/proxy/token"},
+            "config": {"signer": {"id": SIGNER, "type": "proxy", "url": f"http://{OUTSIDE}:8200", "token_file": "/etc/reason/proxy/token", "plaintext": True},
                        "store": {"url": "s3://bucket/prefix", "endpoint": f"http://{OUTSIDE}:9", "credentials_file": "/etc/reason/proxy/s3"}},
             "secretMounts": [{"name": "proxy", "mountPath": "/etc/reason/proxy"}]}}
 
