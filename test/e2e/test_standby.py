@@ -27,6 +27,7 @@ class Pair(Stack):
     def __init__(self, run_dir):
         super().__init__(run_dir)
         self.standby_port = free_port()
+        self.shell["STANDBY_PORT"] = str(self.standby_port)
         self.start_standby()
         self.shell["STANDBY"] = f"127.0.0.1:{self.standby_port}"
         # The sidecar too reads where its database may be when it starts.
