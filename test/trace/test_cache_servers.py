@@ -87,7 +87,7 @@ def test_a_standby_has_its_own_and_keeps_it_when_promoted():
     with servers() as make:
         primary = make("primary", "wal_level = replica\nmax_wal_senders = 4\nwal_log_hints = on")
         made = fill(primary, rng)
-        standby = make("standby", "hot_standby = on", primary)
+        standby = make("standby", "hot_standby = on", primary=primary)
         caught_up(standby, primary)
         with standby.connect() as db:
             build_cache(db)

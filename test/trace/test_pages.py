@@ -314,7 +314,7 @@ def test_a_standby_decides_nothing_by_itself_and_once_promoted_does():
         with primary.connect() as db:
             db.execute("CREATE EXTENSION reasoning_graph")
             star = Started(db, leaves=300)
-        standby = make("standby", "hot_standby = on", primary)
+        standby = make("standby", "hot_standby = on", primary=primary)
         with primary.connect() as db:
             for prepared in (False, True):
                 caught_up(standby, primary)
