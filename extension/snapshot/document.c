@@ -53,6 +53,14 @@ snapshot_writer_open(SnapshotWriter *writer, int64 snapshot_no, text *division, 
 	INSTR_TIME_SET_CURRENT(writer->turn_began);
 }
 
+/* What is worked after the document was written is not canonicalising. */
+static void
+end_turn(SnapshotWriter *writer)
+{
+	if (!writer->is_written)
+		add_time_since(&writer->canonicalising.worked, writer->turn_began);
+}
+
 static void
 insert_chunk(SnapshotWriter *writer, const char *bytes, size_t length)
 {
@@ -62,7 +70,7 @@ insert_chunk(SnapshotWriter *writer, const char *bytes, size_t length)
 	bool		nulls[lengthof(chunk_columns)] = {0};
 	instr_time	hash_began;
 
-	add_time_since(&writer->canonicalising.worked, writer->turn_began);
+	end_turn(writer);
 	SET_VARSIZE(chunk, VARHDRSZ + length);
 	memcpy(VARDATA(chunk), bytes, length);
 	values[0] = PointerGetDatum(writer->division);
@@ -79,7 +87,8 @@ insert_chunk(SnapshotWriter *writer, const char *bytes, size_t length)
 	writer->size_bytes += length;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(writer->context);
-	INSTR_TIME_SET_CURRENT(writer->turn_began);
+	if (!writer->is_written)
+		INSTR_TIME_SET_CURRENT(writer->turn_began);
 }
 
 void
@@ -104,6 +113,8 @@ snapshot_write_flush(SnapshotWriter *writer)
 void
 snapshot_writer_close(SnapshotWriter *writer, uint8 hash[SHA256_LENGTH])
 {
+	end_turn(writer);
+	writer->is_written = true;
 	writer->canonicalising.ended = GetCurrentTimestamp();
 	snapshot_write_flush(writer);
 	if (writer->bytes.length > 0)

@@ -50,6 +50,7 @@ typedef struct SnapshotWriter
 	WorkTime	canonicalising; /* reading records and writing them; complete once closed */
 	WorkTime	hashing;
 	instr_time	turn_began;		/* of canonicalising, which goes on after each chunk */
+	bool		is_written;		/* the document is, to its last byte */
 	MemoryContext context;		/* reset by snapshot_write_flush() */
 } SnapshotWriter;
 
