@@ -28,6 +28,8 @@ class Front(http.server.ThreadingHTTPServer):
         self.behind = behind
         self.locked_uploads = set()     # ids of multipart uploads that were begun with a lock
         self.uploads = []               # (kind, names of the headers) of what was taken under a lock
+        self.most_uploads = None        # what comes after so many is held, and lost once released
+        self.released = threading.Event()
         self.refused = 0
         self.last_headers = {}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -63,6 +65,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                             b"header is required for Put Object requests with Object Lock parameters</Message></Error>")
                 return
             self.server.uploads.append((kind, names))
+            if self.server.most_uploads is not None and len(self.server.uploads) > self.server.most_uploads:
+                self.server.released.wait(60)
+                self.close_connection = True
+                return
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
             # the host that was signed is that of the one in front

@@ -151,9 +151,12 @@ def test_what_a_kill_left_of_an_object_above_64_mb_is_removed_and_the_object_mad
     snapshot = database.large_snapshot(65)
     database.node()
     s3.front.uploads.clear()
+    s3.front.most_uploads = 1
     one = sidecars(s3_settings).start()
     wait_for(lambda: len(s3.front.uploads) >= 2, 30, "the second part")
     one.kill()
+    s3.front.most_uploads = None
+    s3.front.released.set()
     assert database.status(snapshot) != "complete" and unfinished(s3) == 1
     one.start()
     database.completed(snapshot, 60)
