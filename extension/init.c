@@ -24,9 +24,9 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 
 /*
- * "Fix EvalPlanQual handling of foreign/custom joins in ExecScanFetch", which
- * TraceScan relies on where rows that were changed meanwhile are looked at anew,
- * came with these releases.
+ * TraceScan relies on a fix where rows that were changed meanwhile are looked at
+ * anew: "Fix EvalPlanQual handling of foreign or custom joins" in the release notes
+ * of 15.15, and of the releases of that day of the other major versions.
  */
 static int
 least_minor_version(int major)
