@@ -36,6 +36,7 @@ typedef struct Grower
 {
 	LogTree		tree;
 	RecordInsert inserts;
+	bool		inserting;		/* inserts was begun */
 	MemoryContext batch_context;	/* values of rows kept back */
 	/* Of each level: what is known of the next node above it, and how many nodes are complete. */
 	MerkleRange pending[LOG_MAX_LEVEL + 1];
@@ -52,6 +53,13 @@ store(Grower *grower, int level, uint64 index, const uint8 *hash)
 	Datum		values[lengthof(subtree_columns)];
 	bool		nulls[lengthof(subtree_columns)] = {0};
 
+	if (!grower->inserting)
+	{
+		MemoryContextSwitchTo(old_context);
+		record_insert_begin(&grower->inserts, "audit_subtree", subtree_columns, lengthof(subtree_columns), NULL, NULL);
+		grower->inserting = true;
+		MemoryContextSwitchTo(grower->batch_context);
+	}
 	SET_VARSIZE(bytes, VARHDRSZ + MERKLE_HASH_LENGTH);
 	memcpy(VARDATA(bytes), hash, MERKLE_HASH_LENGTH);
 	values[0] = PointerGetDatum(grower->tree.division);
@@ -143,7 +151,8 @@ grow(Grower *grower, text *division, int64 most)
 					 errhint("See what reason.verify_audit() says of the division.")));
 		add(grower, 0, leaf);
 	}
-	record_insert_flush(&grower->inserts);
+	if (grower->inserting)
+		record_insert_flush(&grower->inserts);
 	MemoryContextReset(grower->batch_context);
 	log_tree_close(tree);
 	return end > first ? (int64) (end - first) : 0;
@@ -151,13 +160,29 @@ grow(Grower *grower, text *division, int64 most)
 
 /* ---------------------------------------------------------------- all of them */
 
+/* Small trees are grown often: what is asked each time is planned once a session. */
+static SPIPlanPtr
+kept_plan(SPIPlanPtr *plan, const char *query, int argument_count, Oid *types)
+{
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare(query, argument_count, types);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
+		*plan = made;
+	}
+	return *plan;
+}
+
 static void
 check_lease(int64 token)
 {
+	static SPIPlanPtr plan;
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(token);
 
-	if (SPI_execute_with_args("SELECT reason.check_lease('seal', $1)", 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(kept_plan(&plan, "SELECT reason.check_lease('seal', $1)", 1, &type), &value, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not check the lease");
 }
 
@@ -170,16 +195,28 @@ lock_growing(void)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* text * of each division with a signed event, or of the one that was asked for. */
+/* text * of each division with events enough for another tile, or of the one that was asked for. */
 static List *
 divisions_to_grow(text *division)
 {
+	/* One index descent for the signed end of each chain, and one for that of its tree. */
+	static const char growing[] =
+	"WITH RECURSIVE chain AS ("
+	" (SELECT g.division FROM reason.audit_signature g ORDER BY g.division LIMIT 1)"
+	" UNION ALL"
+	" SELECT (SELECT g.division FROM reason.audit_signature g WHERE g.division > c.division ORDER BY g.division LIMIT 1)"
+	" FROM chain c WHERE c.division IS NOT NULL)"
+	" SELECT c.division FROM chain c WHERE c.division IS NOT NULL AND"
+	" (SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1) >="
+	" 255 + 256 * (1 + coalesce((SELECT s.index FROM reason.audit_subtree s WHERE s.division = c.division AND s.level = 1"
+	" ORDER BY s.index DESC LIMIT 1), -1))";
+	static SPIPlanPtr plan;
 	List	   *divisions = NIL;
 
 	if (division)
 		return list_make1(division);
-	if (SPI_execute("SELECT division FROM reason.signed_chains()", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read which chains there are");
+	if (SPI_execute_plan(kept_plan(&plan, growing, 0, NULL), NULL, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read which trees can grow");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -215,16 +252,16 @@ reason_grow_tree(PG_FUNCTION_ARGS)
 	check_lease(PG_GETARG_INT64(0));
 	lock_growing();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	grower = palloc(sizeof(Grower));
+	grower = palloc0(sizeof(Grower));
 	grower->batch_context = AllocSetContextCreate(CurrentMemoryContext, "subtrees", ALLOCSET_DEFAULT_SIZES);
-	record_insert_begin(&grower->inserts, "audit_subtree", subtree_columns, lengthof(subtree_columns), NULL, NULL);
 	foreach(cell, divisions_to_grow(PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1)))
 	{
 		if (most - grown < LOG_TILE_WIDTH)
 			break;
 		grown += grow(grower, lfirst(cell), most - grown);
 	}
-	record_insert_end(&grower->inserts);
+	if (grower->inserting)
+		record_insert_end(&grower->inserts);
 	PopActiveSnapshot();
 	SPI_finish();
 	PG_RETURN_INT64(grown);
