@@ -107,7 +107,7 @@ CREATE FUNCTION reason.log_identity(OUT prefix text, OUT epoch integer)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT coalesce(l.prefix, 'localhost/reason'), coalesce(l.epoch, 1) FROM (VALUES (1)) one LEFT JOIN reason.log_prefix l ON true
+    SELECT coalesce(l.prefix, 'localhost/reason'), coalesce(l.epoch, 1) FROM (VALUES (1)) one LEFT JOIN reason.log_prefix l ON l.only_row
 $$;
 COMMENT ON FUNCTION reason.log_identity() IS 'What the names of all logs are made from.';
 
@@ -286,19 +286,29 @@ AS $$
 DECLARE
     -- A tree that lags further is grown first: its root would be made from all that is not stored yet.
     most_behind CONSTANT bigint := 100000;
+    head record;
 BEGIN
     PERFORM reason.check_lease('seal', lease_token);
     PERFORM reason.lock_until_commit('checkpoints');
-    INSERT INTO reason.audit_checkpoint (division, origin, size, root)
-    SELECT t.division, t.origin, t.size, reason.tree_root_of(t.division, t.size)
-    FROM reason.log_heads() t
-    WHERE t.size > coalesce(t.last_size, 0)
-      AND (t.last_size IS NULL OR t.last_signed)
-      -- By the time of the last event that is covered: one that comes after a pause is covered at once.
-      AND (t.last_size IS NULL OR $3 OR NOT EXISTS (
-           SELECT FROM reason.audit_seal s WHERE s.division = t.division AND s.seq = t.last_size - 1
-             AND s.created_at BETWEEN clock_timestamp() - $2 AND clock_timestamp()))
-      AND t.size - t.grown < most_behind;
+    FOR head IN
+        SELECT t.* FROM reason.log_heads() t
+        WHERE t.size > coalesce(t.last_size, 0)
+          AND (t.last_size IS NULL OR t.last_signed)
+          -- By the time of the last event that is covered: one that comes after a pause is covered at once.
+          AND (t.last_size IS NULL OR $3 OR NOT EXISTS (
+               SELECT FROM reason.audit_seal s WHERE s.division = t.division AND s.seq = t.last_size - 1
+                 AND s.created_at BETWEEN clock_timestamp() - $2 AND clock_timestamp()))
+          AND t.size - t.grown < most_behind
+    LOOP
+        BEGIN
+            INSERT INTO reason.audit_checkpoint (division, origin, size, root)
+            VALUES (head.division, head.origin, head.size, reason.tree_root_of(head.division, head.size));
+        EXCEPTION WHEN data_corrupted THEN
+            -- One chain that is damaged keeps no other log from its checkpoints.
+            RAISE WARNING USING ERRCODE = 'data_corrupted', MESSAGE = format('no checkpoint of "%s": %s', head.origin, SQLERRM),
+                HINT = 'See what reason.verify_all() says.';
+        END;
+    END LOOP;
     RETURN QUERY
     SELECT t.division, t.origin, c.size, c.root
     FROM reason.log_heads() t
@@ -604,6 +614,7 @@ COMMENT ON FUNCTION reason.checkpoint_fault(text) IS 'For verify_log(): what is 
 
 CREATE FUNCTION reason.verify_log(division text DEFAULT 'default', OUT ok boolean, OUT size bigint, OUT detail text)
 LANGUAGE c STABLE STRICT
+SET search_path = pg_catalog, reason, pg_temp
 AS 'MODULE_PATHNAME', 'reason_verify_log';
 COMMENT ON FUNCTION reason.verify_log(text) IS
     'Compares all that is stored of a division''s log with its chain: each node of the tree, the root of each checkpoint, signatures and cosignatures. detail names the first thing that is wrong. verify_audit() of a whole chain includes it.';

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -36,7 +37,6 @@ typedef struct Grower
 {
 	LogTree		tree;
 	RecordInsert inserts;
-	bool		inserting;		/* inserts was begun */
 	MemoryContext batch_context;	/* values of rows kept back */
 	/* Of each level: what is known of the next node above it, and how many nodes are complete. */
 	MerkleRange pending[LOG_MAX_LEVEL + 1];
@@ -53,13 +53,6 @@ store(Grower *grower, int level, uint64 index, const uint8 *hash)
 	Datum		values[lengthof(subtree_columns)];
 	bool		nulls[lengthof(subtree_columns)] = {0};
 
-	if (!grower->inserting)
-	{
-		MemoryContextSwitchTo(old_context);
-		record_insert_begin(&grower->inserts, "audit_subtree", subtree_columns, lengthof(subtree_columns), NULL, NULL);
-		grower->inserting = true;
-		MemoryContextSwitchTo(grower->batch_context);
-	}
 	SET_VARSIZE(bytes, VARHDRSZ + MERKLE_HASH_LENGTH);
 	memcpy(VARDATA(bytes), hash, MERKLE_HASH_LENGTH);
 	values[0] = PointerGetDatum(grower->tree.division);
@@ -120,6 +113,24 @@ resume(Grower *grower, uint64 leaves)
 	}
 }
 
+static void
+add_leaves(Grower *grower, uint64 first, uint64 end)
+{
+	log_leaves_start(&grower->tree, first);
+	for (uint64 seq = first; seq < end; seq++)
+	{
+		MerkleHash	leaf;
+		int64		found;
+
+		if (!log_leaves_next(&grower->tree, &found, leaf) || (uint64) found != seq)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("audit_seal: the seal of " UINT64_FORMAT " of division \"%s\" is missing", seq, text_to_cstring(grower->tree.division)),
+					 errhint("See what reason.verify_audit() says of the division.")));
+		add(grower, 0, leaf);
+	}
+}
+
 /* Whole tiles, no more than make up `most` leaves; returns the leaves. */
 static int64
 grow(Grower *grower, text *division, int64 most)
@@ -138,24 +149,59 @@ grow(Grower *grower, text *division, int64 most)
 				 errhint("See what reason.verify_audit() says of the division.")));
 	resume(grower, first);
 	end = Min(tree->size, first + (uint64) most) / LOG_TILE_WIDTH * LOG_TILE_WIDTH;
-	log_leaves_start(tree, first);
-	for (uint64 seq = first; seq < end; seq++)
+	if (end > first)
 	{
-		MerkleHash	leaf;
-		int64		found;
-
-		if (!log_leaves_next(tree, &found, leaf) || (uint64) found != seq)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("audit_seal: the seal of " UINT64_FORMAT " of division \"%s\" is missing", seq, text_to_cstring(division)),
-					 errhint("See what reason.verify_audit() says of the division.")));
-		add(grower, 0, leaf);
+		record_insert_begin(&grower->inserts, "audit_subtree", subtree_columns, lengthof(subtree_columns), NULL, NULL);
+		add_leaves(grower, first, end);
+		record_insert_end(&grower->inserts);
+		MemoryContextReset(grower->batch_context);
 	}
-	if (grower->inserting)
-		record_insert_flush(&grower->inserts);
-	MemoryContextReset(grower->batch_context);
 	log_tree_close(tree);
 	return end > first ? (int64) (end - first) : 0;
+}
+
+/*
+ * The same, but what is wrong with one chain is a warning and keeps no other
+ * from growing: verify_all() names it.
+ */
+static int64
+grow_apart(Grower *grower, text *division, int64 most)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int64 grown = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		grown = grow(grower, division, most);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_DATA_CORRUPTED))
+			ReThrowError(error);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the tree of division \"%s\" does not grow: %s", text_to_cstring(division), error->message),
+				 errhint("The trees of other divisions do. See what reason.verify_all() says.")));
+		FreeErrorData(error);
+		MemoryContextReset(grower->batch_context);
+		grown = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return grown;
 }
 
 /* ---------------------------------------------------------------- all of them */
@@ -195,9 +241,9 @@ lock_growing(void)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* text * of each division with events enough for another tile, or of the one that was asked for. */
+/* text * of each division with events enough for another tile. */
 static List *
-divisions_to_grow(text *division)
+divisions_to_grow(void)
 {
 	/* One index descent for the signed end of each chain, and one for that of its tree. */
 	static const char growing[] =
@@ -213,8 +259,6 @@ divisions_to_grow(text *division)
 	static SPIPlanPtr plan;
 	List	   *divisions = NIL;
 
-	if (division)
-		return list_make1(division);
 	if (SPI_execute_plan(kept_plan(&plan, growing, 0, NULL), NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read which trees can grow");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -254,14 +298,17 @@ reason_grow_tree(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	grower = palloc0(sizeof(Grower));
 	grower->batch_context = AllocSetContextCreate(CurrentMemoryContext, "subtrees", ALLOCSET_DEFAULT_SIZES);
-	foreach(cell, divisions_to_grow(PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1)))
+	if (!PG_ARGISNULL(1))
+		grown = grow(grower, PG_GETARG_TEXT_PP(1), most);
+	else
 	{
-		if (most - grown < LOG_TILE_WIDTH)
-			break;
-		grown += grow(grower, lfirst(cell), most - grown);
+		foreach(cell, divisions_to_grow())
+		{
+			if (most - grown < LOG_TILE_WIDTH)
+				break;
+			grown += grow_apart(grower, lfirst(cell), most - grown);
+		}
 	}
-	if (grower->inserting)
-		record_insert_end(&grower->inserts);
 	PopActiveSnapshot();
 	SPI_finish();
 	PG_RETURN_INT64(grown);

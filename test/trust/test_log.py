@@ -437,6 +437,22 @@ def test_a_division_that_vanishes_shows(many):
         assert not ok and "of 2 logs, and the one before it of 3" in detail
 
 
+def test_one_damaged_chain_keeps_no_other_from_growing(many):
+    for division in ("default", "north", "south"):
+        write(many, 300, division)
+    many.settle()
+    with many.tampering():
+        many("DELETE FROM reason.audit_seal WHERE division = 'north' AND seq = 7")
+        warned = []
+        many.connection.add_notice_handler(lambda notice: warned.append(notice.message_primary))
+        many("SET LOCAL client_min_messages = warning")
+        assert grow(many) == 512
+        assert {row[0] for row in sign_checkpoints(many)} == {"default", "south", "system"}
+        assert any('"north" does not grow' in said for said in warned) and any("no checkpoint of" in said for said in warned), warned
+        with pytest.raises(psycopg.errors.DataCorrupted, match="seal of 7"):
+            grow(many, "north")
+
+
 # ---------------------------------------------------------------- rebuilding
 
 def test_replay_gives_the_same_tree_and_names(many, make_database):
