@@ -125,7 +125,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT $1 || '+' || encode(substr(sha256(convert_to($1 || E'\n', 'UTF8') || t.key), 1, 4), 'hex') || '+' || encode(t.key, 'base64')
-    FROM (SELECT set_byte('\x00', 0, $2) || $3) t (key)
+    FROM (SELECT set_byte(decode('00', 'hex'), 0, $2) || $3) t (key)
     -- Names of logs and witnesses are of ASCII here. A space or a plus would end them.
     WHERE $1 ~ '^[!-*,-~]+$'
 $$;
