@@ -24,8 +24,10 @@ AS $$
         WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"]}'
         WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
         WHEN 'event.mended' THEN '{"mended": ["eventId", "division", "eventType", "fault", "outcome", "by", "reason", "foundHash"]}'
+        WHEN 'log.changed' THEN '{"log": ["prefix", "epoch"]}'
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
+        WHEN 'log.heads' THEN '{"heads": ["count", "root"]}'
         WHEN 'policy.denied' THEN '{"denied": ["action", "records", "types"],
                                     "policy": ["decision", "reason", "policyId", "policyVersion", "policyCheckId"]}'
         WHEN 'safemode.entered' THEN '{"safeMode": ["reason", "incarnation"]}'
@@ -257,7 +259,7 @@ BEGIN
             PERFORM reason.replay_erased_documents(canonical::json -> 'erased', event ->> 'division', (event ->> 'id')::uuid);
         WHEN 'snapshot.completed', 'snapshot.failed' THEN
             PERFORM reason.replay_snapshot(canonical::json -> 'snapshot', event ->> 'division', (event ->> 'id')::uuid);
-        WHEN 'policy.denied', 'safemode.entered', 'safemode.left', 'safemode.accepted' THEN
+        WHEN 'policy.denied', 'log.heads', 'safemode.entered', 'safemode.left', 'safemode.accepted' THEN
             NULL;
         ELSE
             IF reason.replay_rules(canonical::json) = 0 THEN

@@ -1,5 +1,5 @@
 -- What the chain of division system says of the tables that hold rules: who may call, sign, see, write how much, what is
--- archived, checked and redacted, which events were mended.
+-- archived, checked and redacted, what logs are called, which events were mended.
 --
 -- One function turns an event into the row that it recorded. replay() writes that row, and verify_audit() compares it with
 -- the one that is there, so that neither can know of a rule that the other does not.
@@ -53,6 +53,9 @@ AS $$
            jsonb_build_object('audit_event_id', $1 -> 'id', 'event_id', m -> 'eventId', 'division', m -> 'division', 'event_type', m -> 'eventType', 'fault', m -> 'fault',
                               'outcome', m -> 'outcome', 'mended_by', m -> 'by', 'reason', m -> 'reason', 'found_hash', m -> 'foundHash')
     FROM jsonb_extract_path($1, 'mended') m WHERE $1 ->> 'eventType' = 'event.mended' AND m IS NOT NULL
+    UNION ALL
+    SELECT 'log_prefix', '{"only_row": true}', jsonb_build_object('only_row', true, 'prefix', l -> 'prefix', 'epoch', l -> 'epoch')
+    FROM jsonb_extract_path($1, 'log') l WHERE $1 ->> 'eventType' = 'log.changed' AND l IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.recorded_rules(jsonb) IS
     'The row of a rule, by column, as an event leaves it behind; recorded is NULL when the event removed it. Keys of signers are in base64, times as events write them. No row for an event about something else.';
@@ -82,6 +85,8 @@ AS $$
     SELECT 'mended_event', jsonb_build_object('audit_event_id', m.audit_event_id),
            to_jsonb(m) - 'found' || CASE WHEN encode(sha256(m.found), 'hex') <> m.found_hash THEN '{"found_hash": "not that of found"}' ELSE '{}' END::jsonb
     FROM reason.mended_event m
+    UNION ALL
+    SELECT 'log_prefix', '{"only_row": true}', to_jsonb(l) FROM reason.log_prefix l
 $$;
 COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that are as the extension brought them are part of it, and no event records them.';
 
@@ -116,7 +121,7 @@ AS $$
     ORDER BY rule_table, rule_key
 $$;
 COMMENT ON FUNCTION reason.rule_faults() IS
-    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant and mended_event that are not what the last event about them recorded.';
+    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix and mended_event that are not what the last event about them recorded.';
 
 CREATE FUNCTION reason.replay_rules(event json) RETURNS integer
 LANGUAGE plpgsql VOLATILE

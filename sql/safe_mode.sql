@@ -185,6 +185,8 @@ BEGIN
     PERFORM reason.append_event('system', 'safemode.accepted', jsonb_build_object('safeMode', jsonb_build_object('reason', $1),
         'request', reason.sql_request()::jsonb));
     PERFORM reason.change_safe_mode(NULL, true);
+    -- What was published of the logs may say otherwise than what comes now.
+    PERFORM reason.begin_logs_anew();
 END
 $$;
 COMMENT ON FUNCTION reason.leave_safe_mode(text) IS
