@@ -114,7 +114,7 @@ TO reason_admin;
 GRANT SELECT ON reason.policy_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- the chain: verified by auditors, kept by the sidecar
-GRANT EXECUTE ON FUNCTION reason.signer_registry() TO reason_reader, reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.signer_registry(), reason.note_vkey(text, integer, bytea) TO reason_reader, reason_sidecar;
 GRANT EXECUTE ON FUNCTION
     reason.verify_audit(text, bigint, bigint),
     reason.verify_all(),
@@ -174,7 +174,7 @@ GRANT SELECT ON reason.log_prefix, reason.log_head TO reason_admin;
 
 -- ---------------------------------------------------------------- reason_admin: keys and erasure
 GRANT EXECUTE ON FUNCTION
-    reason.add_signer(text, text, timestamptz, timestamptz),
+    reason.add_signer(text, text, timestamptz, timestamptz, text),
     reason.retire_signer(text),
     reason.revoke_signer(text, text, timestamptz),
     reason.erase_payload(uuid, text, text),
@@ -191,7 +191,7 @@ GRANT EXECUTE ON FUNCTION
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),
     reason.lock_doorbell(),
     reason.unlock_doorbell(),
-    reason.signing_key(text),
+    reason.signing_key(text, text),
     reason.snapshot_attempts(uuid),
     reason.events_to_emit(bigint, text, integer, bigint),
     reason.record_emitted(bigint, text, text[], bigint[]),
@@ -255,7 +255,7 @@ GRANT EXECUTE ON FUNCTION
     reason.verify_snapshot_document(text, text, text),
     reason.check_document(bigint, text, text),
     reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean),
-    reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean),
+    reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean, boolean),
     reason.snapshot_state(reason.snapshot),
     reason.snapshot_row_fault(reason.snapshot, json, bigint, bigint, bigint),
     reason.snapshot_event_fault(json, text)
