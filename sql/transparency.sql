@@ -374,7 +374,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('cannot record the checkpoint of size %s of "%s": %s', $4, $3, fault);
     END IF;
-    fault := reason.checkpoint_note_fault($3, $4, planned.root, reason.signing_key($5), $6, $7);
+    fault := reason.checkpoint_note_fault($3, $4, planned.root, reason.signing_key($5, 'checkpoints'), $6, $7);
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('cannot record the checkpoint of size %s of "%s": %s', $4, $3, fault),
@@ -561,8 +561,10 @@ BEGIN
     END IF;
     -- As with events: it was made after the last event that it covers, whose place in the chain vouches for when that was.
     SELECT a.created_at INTO covered FROM reason.audit_seal a WHERE a.division = g.division AND a.seq = g.size - 1;
-    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, covered, 'infinity', true);
+    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, covered, 'infinity', true,
+        s.purpose <> 'checkpoints');
     RETURN CASE
+        WHEN validity = 'other purpose' THEN format('signer "%s" is registered for %s, and signs no checkpoints', s.signer_id, s.purpose)
         WHEN validity NOT IN ('counts', 'counted then') THEN format('the key of signer "%s" was %s by then', s.signer_id, validity)
         ELSE reason.checkpoint_note_fault(g.origin, g.size, signed.root, s.public_key, g.signature, g.note) END;
 END

@@ -4,6 +4,10 @@ import base64
 import hashlib
 import struct
 
+from signer import Signer
+
+LOG_KEY = Signer("log-1", b"log")
+
 
 def sha256(*pieces):
     return hashlib.sha256(b"".join(pieces)).digest()
@@ -32,15 +36,20 @@ def note_of(signer, origin, text):
     return text + b"\n" + "— {} {}\n".format(origin, base64.b64encode(key_id + signer.sign(text)).decode()).encode()
 
 
-def sign_checkpoints(db, max_age="0", signer=None):
+def register_log_key(db):
+    db("SELECT reason.add_signer(%s, %s, purpose => 'checkpoints') WHERE NOT EXISTS (SELECT FROM reason.signer WHERE signer_id = %s)",
+       LOG_KEY.name, LOG_KEY.public.raw.hex(), LOG_KEY.name)
+
+
+def sign_checkpoints(db, max_age="0"):
     """Plans what is due, signs and records it; returns (division, origin, size, root) of each."""
-    signer = signer or db.signer
+    register_log_key(db)
     token = db.token("seal")
     due = db("SELECT * FROM reason.checkpoints_due(%s, %s::interval)", token, max_age)
     for division, origin, size, root in due:
         text = text_of(origin, size, root)
-        db("SELECT reason.record_checkpoint(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, signer.name, signer.sign(text),
-           note_of(signer, origin, text).decode())
+        db("SELECT reason.record_checkpoint(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, LOG_KEY.name, LOG_KEY.sign(text),
+           note_of(LOG_KEY, origin, text).decode())
     return due
 
 

@@ -3,7 +3,6 @@
 import ctypes
 import ctypes.util
 import subprocess
-import types
 
 sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
 assert sodium.sodium_init() >= 0
@@ -25,14 +24,12 @@ class Signer:
 
 
 class Key:
-    """An Ed25519 key that OpenSSL signs with: that of the file, or a new one."""
+    """An Ed25519 key that OpenSSL signs with."""
 
     def __init__(self, directory, name="remote"):
         self.path = directory / f"{name}.pem"
-        if not self.path.exists():
-            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path], check=True)
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path], check=True)
         self.spki = subprocess.run(["openssl", "pkey", "-in", self.path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
-        self.public = types.SimpleNamespace(raw=self.spki[-32:])
         self.scratch = self.path.with_suffix(".message")
 
     def sign(self, message):

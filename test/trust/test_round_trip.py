@@ -18,7 +18,7 @@ import pytest
 from checkpoints import cosign, grow, sign_checkpoints, write
 from paths import SIDECAR
 from shared_server import conninfo
-from signer import Key, Signer
+from signer import Signer
 from state_changes import AFTER, BEFORE, LATE, OTHER_KEY
 
 # What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on. And an
@@ -172,12 +172,10 @@ def halt_chain(db, division):
     db("SELECT reason.release_lease('seal', %s)", db.token("seal"))
 
 
-def keep_log(db, directory):
+def keep_log(db):
     """Trees, checkpoints and the heads of all logs."""
-    key = Key(directory, "key")
-    key.name = "key-1"
     grow(db)
-    sign_checkpoints(db, signer=key)
+    sign_checkpoints(db)
     cosign(db, Signer("witness.example.org/w", b"w"))
     assert db.one("SELECT reason.record_log_heads(%s)", db.token("seal"))
 
@@ -204,7 +202,7 @@ def source(make_database, directory):
     for statement in BY_HAND.split(";"):
         statement = statement.replace("ORDER BY no LIMIT 1", "WHERE request_id = 'by hand'")
         db.connection.execute(statement, {**tokens, "target": sidecar.target})
-    keep_log(db, directory)
+    keep_log(db)
     for duty, token in tokens.items():
         db("SELECT reason.release_lease(%s, %s)", duty, token)
     with sidecar:
