@@ -75,7 +75,7 @@ add(Grower *grower, int level, const uint8 *hash)
 	MerkleHash	node;
 
 	memcpy(node, hash, MERKLE_HASH_LENGTH);
-	for (;; level++)
+	for (; level <= LOG_MAX_LEVEL; level++)
 	{
 		MerkleRange *pending = &grower->pending[level];
 
@@ -83,7 +83,7 @@ add(Grower *grower, int level, const uint8 *hash)
 			store(grower, level, grower->complete[level], node);
 		grower->complete[level]++;
 		merkle_range_append(pending, node);
-		if (pending->size < LOG_TILE_WIDTH || level == LOG_MAX_LEVEL)
+		if (pending->size < LOG_TILE_WIDTH)
 			return;
 		merkle_range_root(pending, node);
 		merkle_range_init(pending);
