@@ -68,25 +68,30 @@ store(Grower *grower, int level, uint64 index, const uint8 *hash)
 	}
 }
 
-/* A node of a level is complete; so may be the one above it. */
-static void
-add(Grower *grower, int level, const uint8 *hash)
+/* A node of a level is complete; true if so is the one above it, whose hash is in `node` then. */
+static bool
+completes(Grower *grower, int level, MerkleHash node)
 {
-	MerkleHash	node;
+	MerkleRange *pending = &grower->pending[level];
 
-	memcpy(node, hash, MERKLE_HASH_LENGTH);
-	for (; level <= LOG_MAX_LEVEL; level++)
+	grower->complete[level]++;
+	merkle_range_append(pending, node);
+	if (pending->size < LOG_TILE_WIDTH)
+		return false;
+	merkle_range_root(pending, node);
+	merkle_range_init(pending);
+	return true;
+}
+
+static void
+add_leaf(Grower *grower, MerkleHash node)
+{
+	bool		more = completes(grower, 0, node);
+
+	for (int level = 1; more && level <= LOG_MAX_LEVEL; level++)
 	{
-		MerkleRange *pending = &grower->pending[level];
-
-		if (level > 0)
-			store(grower, level, grower->complete[level], node);
-		grower->complete[level]++;
-		merkle_range_append(pending, node);
-		if (pending->size < LOG_TILE_WIDTH)
-			return;
-		merkle_range_root(pending, node);
-		merkle_range_init(pending);
+		store(grower, level, grower->complete[level], node);
+		more = completes(grower, level, node);
 	}
 }
 
@@ -127,7 +132,7 @@ add_leaves(Grower *grower, uint64 first, uint64 end)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("audit_seal: the seal of " UINT64_FORMAT " of division \"%s\" is missing", seq, text_to_cstring(grower->tree.division)),
 					 errhint("See what reason.verify_audit() says of the division.")));
-		add(grower, 0, leaf);
+		add_leaf(grower, leaf);
 	}
 }
 
