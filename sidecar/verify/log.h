@@ -56,6 +56,7 @@ typedef struct {
     MerkleHash *consistency; /* from the noted head to the present one */
     size_t consistency_count;
     bool has_consistency;
+    bool wanted; /* a log is given, or a head from before: what snapshots name can be compared */
 } Heads;
 
 void heads_free(Heads *heads);
@@ -72,6 +73,9 @@ void heads_add(Heads *heads, Report *report, const Checkpoint *checkpoint);
 
 /* The same without a word, of what was compared already. */
 bool heads_remember(Heads *heads, const char *label, const Checkpoint *checkpoint);
+
+/* The head of the log that a snapshot names (payload.log), if it does. */
+void heads_add_snapshot(Heads *heads, Report *report, const char *text, size_t length);
 
 /* What was noted and never compared with anything: adds a finding for each. */
 void heads_report_left(const Heads *heads, Report *report);

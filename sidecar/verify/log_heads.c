@@ -177,6 +177,38 @@ bool heads_remember(Heads *heads, const char *label, const Checkpoint *checkpoin
     return add(heads, label, checkpoint, false) != NULL;
 }
 
+/* Whether the document's payload.log names a head; it points into the document. */
+static bool read_snapshot_head(const JsonDocument *document, Checkpoint *checkpoint)
+{
+    const JsonNode *payload = json_member_literal(document, json_root(document), "payload");
+    const JsonNode *log = payload ? json_member_literal(document, payload, "log") : NULL;
+    const JsonNode *size = log && log->kind == JSON_OBJECT ? json_member_literal(document, log, "size") : NULL;
+    Bytes origin = member_text(document, log, "origin");
+
+    if (!size || size->kind != JSON_NUMBER || !(size->u.number >= 0 && size->u.number <= 9007199254740992.0) ||
+        size->u.number != (double) (uint64_t) size->u.number || origin.length == 0 ||
+        !decode_base64(member_text(document, log, "root"), checkpoint->root, SHA256_LENGTH))
+        return false;
+    checkpoint->origin = (NoteText){origin.data, origin.length};
+    checkpoint->size = (uint64_t) size->u.number;
+    return true;
+}
+
+void heads_add_snapshot(Heads *heads, Report *report, const char *text, size_t length)
+{
+    const JsonLimits limits = {.max_depth = 1000};
+    JsonDocument document;
+    JsonError error;
+    Checkpoint checkpoint = {0};
+
+    if (!heads->wanted)
+        return;
+    json_document_init(&document, NULL, NULL);
+    if (json_read(&document, text, length, &limits, &error) && read_snapshot_head(&document, &checkpoint))
+        heads_add(heads, report, &checkpoint);
+    json_document_free(&document);
+}
+
 void heads_report_left(const Heads *heads, Report *report)
 {
     for (size_t i = 0; i < heads->count; i++) {

@@ -205,6 +205,8 @@ static void check_signed(Session *session, Report *report, const char *object, c
         verify_envelope(report, &session->registry, text, length);
     } else
         check_snapshot(report, &session->registry, options, object, input);
+    if (report_verdict(report) == VERDICT_VERIFIED && strcmp(report->kind, "audit") != 0)
+        heads_add_snapshot(&session->heads, report, text, length);
 }
 
 static void check_content(Session *session, Report *report, const char *object, const Input *input)
@@ -341,6 +343,7 @@ static Verdict check_objects(Session *session, char **locations, size_t count)
     qsort(objects, count, sizeof(*objects), compare_objects);
     if (objects[count - 1].kind == 3)
         audit_keep_hashes(session->audit);
+    session->heads.wanted = objects[count - 1].kind == 3 || session->heads.count > 0;
     for (size_t i = 0; i < count; i++)
         verdict = worse(verdict, check_object(session, objects[i].location, objects[i].kind == 3));
     free(objects);
