@@ -18,6 +18,9 @@ struct sidecar {
     struct signer *signer;      /* NULL until it could be opened */
     bool signer_registered;     /* its public key is that of the registry */
     int signer_reloads;         /* when it was opened */
+    pthread_mutex_t key_lock;   /* of the next two, held for no longer than it takes to copy them */
+    uint8_t events_key[PUBLIC_KEY_LENGTH];
+    bool events_key_known;
     pthread_mutex_t checkpoint_lock;
     struct signer *checkpoint_signer;   /* that of [checkpoint]; NULL until it could be opened */
     bool checkpoint_registered; /* its public key is that of the registry, for checkpoints */
@@ -47,7 +50,7 @@ struct worker {
 /* A counterpart is opened when it is first needed, and again after a reload. Under its lock. */
 bool sidecar_open_store(struct sidecar *sidecar);
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
-/* The one that signs checkpoints, whose key is never that of events. Not to be called under signer_lock. */
+/* The one that signs checkpoints, whose key is never that of events. */
 bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db);
 
 #endif
