@@ -286,7 +286,7 @@ static bool open_local(struct sidecar *sidecar)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
-    struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .key_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
+    struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
                               .store_lock = PTHREAD_MUTEX_INITIALIZER};
     sigset_t signals;
     bool check = false, recovers = false;

@@ -44,12 +44,17 @@ static bool key_is_registered(const struct signer *signer, const char *id, const
     return ok;
 }
 
-static void remember_events_key(struct sidecar *sidecar)
+/* The key of events, once it is known, for whoever must not wait for its signer: its lock is held while it is copied. */
+static pthread_mutex_t events_key_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t events_key[PUBLIC_KEY_LENGTH];
+static bool events_key_known;
+
+static void remember_events_key(const struct signer *signer)
 {
-    pthread_mutex_lock(&sidecar->key_lock);
-    memcpy(sidecar->events_key, sidecar->signer->public_key, PUBLIC_KEY_LENGTH);
-    sidecar->events_key_known = true;
-    pthread_mutex_unlock(&sidecar->key_lock);
+    pthread_mutex_lock(&events_key_lock);
+    memcpy(events_key, signer->public_key, PUBLIC_KEY_LENGTH);
+    events_key_known = true;
+    pthread_mutex_unlock(&events_key_lock);
 }
 
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
@@ -65,7 +70,7 @@ bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
         sidecar->signer = signer_open(&sidecar->config.signer);
     sidecar->signer_reloads = reloads;
     if (sidecar->signer)
-        remember_events_key(sidecar);
+        remember_events_key(sidecar->signer);
     if (sidecar->signer && !sidecar->signer_registered)
         sidecar->signer_registered = key_is_registered(sidecar->signer, sidecar->config.signer.id, "events", db);
     atomic_store(&sidecar->signer_ready, sidecar->signer && sidecar->signer_registered);
@@ -80,9 +85,9 @@ static bool has_a_key_of_its_own(struct sidecar *sidecar)
 {
     bool same;
 
-    pthread_mutex_lock(&sidecar->key_lock);
-    same = sidecar->events_key_known && !memcmp(sidecar->events_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
-    pthread_mutex_unlock(&sidecar->key_lock);
+    pthread_mutex_lock(&events_key_lock);
+    same = events_key_known && !memcmp(events_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
+    pthread_mutex_unlock(&events_key_lock);
     if (same)
         log_error("signer \"%s\" of [checkpoint] has the key of [signer]: it must have one of its own", sidecar->config.checkpoint_signer.id);
     return !same;

@@ -18,9 +18,6 @@ struct sidecar {
     struct signer *signer;      /* NULL until it could be opened */
     bool signer_registered;     /* its public key is that of the registry */
     int signer_reloads;         /* when it was opened */
-    pthread_mutex_t key_lock;   /* of the next two, held for no longer than it takes to copy them */
-    uint8_t events_key[PUBLIC_KEY_LENGTH];
-    bool events_key_known;
     pthread_mutex_t checkpoint_lock;
     struct signer *checkpoint_signer;   /* that of [checkpoint]; NULL until it could be opened */
     bool checkpoint_registered; /* its public key is that of the registry, for checkpoints */
