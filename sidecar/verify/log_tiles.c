@@ -288,7 +288,7 @@ static void finish(Walk *walk)
     else
         report_add(walk->report, FINDING_OK, "tree", "%llu entries give the checkpoint's root", (unsigned long long) checkpoint->size);
     if (walk->faults == 0)
-        report_add(walk->report, FINDING_OK, "tiles", "%llu tiles are what the entries give", (unsigned long long) walk->tiles);
+        report_add(walk->report, FINDING_OK, "tiles", "%llu compared: what the entries give", (unsigned long long) walk->tiles);
 }
 
 static void tell_what_was_not_compared(Walk *walk)

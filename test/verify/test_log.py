@@ -48,7 +48,7 @@ def test_logs_of_every_shape_are_verified(big, tmp_path, size):
     assert (report["kind"], report["size"], report["events"], report["origin"]) == ("log", size, size, ORIGIN)
     assert details(report, "tree") == [f"{size} entries give the checkpoint's root"]
     tiles = (size + 255) // 256 + (1 if size >= 256 else 0)
-    assert details(report, "tiles") == [f"{tiles} tiles are what the entries give"]
+    assert details(report, "tiles") == [f"{tiles} compared: what the entries give"]
 
 
 def test_a_log_of_three_levels_is_verified(big, tmp_path):
@@ -56,7 +56,7 @@ def test_a_log_of_three_levels_is_verified(big, tmp_path):
     path = log.write(tmp_path / "log")
     assert (path / tile_path(2, 0, 1)).exists()
     report = big.check(VERIFIED, path)
-    assert details(report, "tiles") == ["261 tiles are what the entries give"]
+    assert details(report, "tiles") == ["261 compared: what the entries give"]
     third = path / tile_path(2, 0, 1)
     third.write_bytes(bytes(32))
     assert details(big.check(REFUSED, path), "tiles") == ["tile/2/000.p/1 is not what the entries give"]

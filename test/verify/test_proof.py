@@ -82,6 +82,15 @@ def test_another_event_of_the_chain_is_refused(world):
     assert wrong(report) == {"event", "inclusion"}
 
 
+def test_the_log_of_another_division_does_not_hold_the_event(world):
+    """One key signs the logs of all divisions: which one a proof is of, its origin says."""
+    for origin, verdict in (("log.example/reason/other", REFUSED), ("log.example/reason/default;2", VERIFIED), ("default", VERIFIED),
+                            ("log.example/reason/default/more", REFUSED), ("log.example/reason/defaul", REFUSED)):
+        log = Log(world.log.entries, world.log_key, origin=origin)
+        report = world.check(verdict, world.write("x.tlog-proof", log.proof(3, canonical(world.chain[3]))))
+        assert wrong(report) == ({"event"} if verdict == REFUSED else set()), origin
+
+
 def test_a_signed_event_that_is_not_in_the_log_is_refused(world):
     """Whoever has the signing key alone proves nothing."""
     chain = world.chain[:3]
