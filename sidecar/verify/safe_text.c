@@ -6,6 +6,7 @@
  * say so: "verified" could be printed where "refused" stands. Characters that do so, and those that cannot be
  * seen, are printed as escapes.
  */
+#include "core/utf8.h"
 #include "verify.h"
 
 /* First and last of each range, ascending. Unicode 15: controls, General_Category Cf, Zl, Zp, and Default_Ignorable_Code_Point but for variation selectors. */
@@ -26,25 +27,6 @@ static bool is_hidden(uint32_t character)
     return false;
 }
 
-/* Length of the character at p (RFC 3629), 0 if these bytes are none. */
-static size_t read_character(const unsigned char *p, const unsigned char *end, uint32_t *character)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = *p < 0x80 ? 1 : *p >= 0xF0 && *p <= 0xF4 ? 4 : *p >= 0xE0 && *p < 0xF0 ? 3 : *p >= 0xC2 && *p < 0xE0 ? 2 : 0;
-
-    if (length == 0 || (size_t) (end - p) < length)
-        return 0;
-    *character = length == 1 ? *p : *p & (0xFFu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-        *character = *character << 6 | (p[i] & 0x3F);
-    }
-    if (*character < smallest[length] || *character > 0x10FFFF || (*character >= 0xD800 && *character <= 0xDFFF))
-        return 0;
-    return length;
-}
-
 static void append_hex(ByteBuffer *out, const char *prefix, uint32_t value, int digits)
 {
     buffer_append(out, prefix, strlen(prefix));
@@ -58,7 +40,7 @@ void safe_text_for_person(ByteBuffer *out, const char *text, size_t length)
 
     for (const unsigned char *p = (const unsigned char *) text; p < end;) {
         uint32_t character;
-        size_t size = read_character(p, end, &character);
+        size_t size = utf8_read(p, end, &character);
 
         if (size == 0)
             append_hex(out, "\\x", *p, 2);
@@ -83,7 +65,7 @@ void safe_text_for_machine(ByteBuffer *out, const char *text, size_t length)
     buffer_append_char(out, '"');
     for (const unsigned char *p = (const unsigned char *) text; p < end;) {
         uint32_t character;
-        size_t size = read_character(p, end, &character);
+        size_t size = utf8_read(p, end, &character);
 
         if (size == 0)
             append_hex(out, "\\u", 0xFFFD, 4);
