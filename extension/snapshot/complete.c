@@ -149,7 +149,7 @@ collect(Comparison *comparison, const SnapshotGraph *document, Graph *graph)
 			return audit_fault(comparison->checker, "node \"%s\": its row is missing", audit_uuid_text(&id));
 		roots[i] = stored.no;
 	}
-	subgraph_collect(&comparison->subgraph, graph, roots, (int) root_count, (int) document->depth,
+	subgraph_collect(&comparison->subgraph, graph, roots, (int) root_count, (int) Min(document->depth, INT_MAX),
 					 document->ancestors ? GRAPH_ANCESTORS : GRAPH_DESCENDANTS, was_not_seen, comparison);
 	return true;
 }

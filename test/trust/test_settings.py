@@ -74,7 +74,7 @@ READS = {
     "verify_audit": ["", "'system'", "'default', 1, 2"], "audit_event_json": ["(SELECT e FROM reason.audit_events e WHERE division LIKE 'default' AND seq = 0)"],
     "snapshot_of": [SNAPSHOT], "snapshot_with_document": [SNAPSHOT], "snapshot_document": [SNAPSHOT], "snapshot_envelope": [SNAPSHOT],
     "snapshot_state": [SNAPSHOT_ROW], "snapshot_chunk": [f"{SNAPSHOT}, 0"], "snapshot_form_digest": [SNAPSHOT_ROW], "require_document": [SNAPSHOT_ROW],
-    "snapshot_records": ["(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default'"], "check_document": [f"(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default', {DOCUMENT}"],
+    "snapshot_records": ["(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default'"], "check_document": [f"(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default', {DOCUMENT}, NULL"],
     "erased_document_remark": [SNAPSHOT_ROW], "erased_document_fault": [SNAPSHOT_ROW], "verify_snapshot": [SNAPSHOT],
     "verify_snapshot_document": [f"{DOCUMENT}, (SELECT translate(pg_catalog.encode(signature, 'base64'), chr(10), '') FROM reason.snapshot ORDER BY no LIMIT 1), 'key-1'"],
     "signature_fault": ["'key-1', sha256('x'), 'key-1', timestamptz '2002-01-01 00:00+00', timestamptz '2002-01-01 00:00+00', true"],
