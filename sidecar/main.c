@@ -47,7 +47,7 @@ static bool is_ready(struct sidecar *sidecar)
 /* Tells the database, and so /ready, that this sidecar can sign and store; asks how deep the queues are. */
 static void report(struct sidecar *sidecar, struct db *db)
 {
-    const char *parameters[] = {sidecar->holder, sidecar->config.signer_id};
+    const char *parameters[] = {sidecar->holder, sidecar->config.signer.id};
     const char *targets[] = {sidecar->config.kafka_brokers[0] ? sidecar->config.kafka_topic : "", sidecar->config.archive_url};
     bool ready;
     PGresult *result;
@@ -229,12 +229,13 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
 static bool check_counterparts(struct sidecar *sidecar)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "check", .timeout_ms = sidecar->config.database_timeout_ms};
-    bool database = db_connect(&db), signer, store, archive = true, kafka = true, kubernetes = true;
+    bool database = db_connect(&db), checkpoints, signer, store, archive = true, kafka = true, kubernetes = true;
 
     if (database)
         signer = sidecar_open_signer(sidecar, &db);
     else
-        signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config)) != NULL;
+        signer = sidecar->signer != NULL || (sidecar->signer = signer_open(&sidecar->config.signer)) != NULL;
+    checkpoints = !sidecar->config.checkpoint_signer.id[0] || (database && sidecar_open_checkpoint_signer(sidecar, &db));
     store = sidecar_open_store(sidecar) && sidecar->store->check(sidecar->store);
     if (sidecar->config.archive_url[0]) {
         const struct store_options options = {sidecar->config.archive_url, sidecar->config.archive_lock_mode, sidecar->config.archive_lock_days};
@@ -249,6 +250,8 @@ static bool check_counterparts(struct sidecar *sidecar)
     if (sidecar->config.kubernetes_lease[0])
         kubernetes = kube_lease_check(&sidecar->config);
     printf("database %s\nsigner %s\nstore %s\n", database ? "ok" : "failed", signer ? "ok" : "failed", store ? "ok" : "failed");
+    if (sidecar->config.checkpoint_signer.id[0])
+        printf("checkpoints %s\n", checkpoints ? "ok" : "failed");
     if (sidecar->config.archive_url[0])
         printf("archive %s\n", archive ? "ok" : "failed");
     if (sidecar->config.kafka_brokers[0])
@@ -256,7 +259,7 @@ static bool check_counterparts(struct sidecar *sidecar)
     if (sidecar->config.kubernetes_lease[0])
         printf("kubernetes %s\n", kubernetes ? "ok" : "failed");
     db_close(&db);
-    return database && signer && store && archive && kafka && kubernetes;
+    return database && signer && checkpoints && store && archive && kafka && kubernetes;
 }
 
 static void usage(FILE *out)
@@ -275,7 +278,7 @@ static void usage(FILE *out)
 /* What lies on this machine must be there at the start; what is reached over a network may come later. */
 static bool open_local(struct sidecar *sidecar)
 {
-    if (!strcmp(sidecar->config.signer_type, "local") && !(sidecar->signer = signer_open(&sidecar->config)))
+    if (!strcmp(sidecar->config.signer.type, "local") && !(sidecar->signer = signer_open(&sidecar->config.signer)))
         return false;
     return strncmp(sidecar->config.store_url, "file://", 7) != 0 || sidecar_open_store(sidecar);
 }
@@ -283,7 +286,8 @@ static bool open_local(struct sidecar *sidecar)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
-    struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .store_lock = PTHREAD_MUTEX_INITIALIZER};
+    struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
+                              .store_lock = PTHREAD_MUTEX_INITIALIZER};
     sigset_t signals;
     bool check = false, recovers = false;
     char host[64] = "localhost";
@@ -347,6 +351,8 @@ done:
         sidecar.store->close(sidecar.store);
     if (sidecar.signer)
         sidecar.signer->close(sidecar.signer);
+    if (sidecar.checkpoint_signer)
+        sidecar.checkpoint_signer->close(sidecar.checkpoint_signer);
     config_free(&sidecar.config);
     curl_global_cleanup();
     return status;

@@ -150,7 +150,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
-    IF (NEW.signer_id, NEW.algorithm, NEW.public_key, NEW.valid_from) = (OLD.signer_id, OLD.algorithm, OLD.public_key, OLD.valid_from)
+    IF (NEW.signer_id, NEW.algorithm, NEW.public_key, NEW.valid_from, NEW.purpose) = (OLD.signer_id, OLD.algorithm, OLD.public_key, OLD.valid_from, OLD.purpose)
        AND (OLD.status = 'active' AND NEW.status IN ('retired', 'revoked')
             OR OLD.status = 'retired' AND NEW.status = 'revoked') THEN
         RETURN NEW;

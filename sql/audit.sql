@@ -138,7 +138,7 @@ CREATE FUNCTION reason.verify_audit(division text DEFAULT 'default', from_seq bi
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'reason_verify_audit';
 COMMENT ON FUNCTION reason.verify_audit(text, bigint, bigint) IS
-    'Checks a chain: order, hashes, signatures, and that every node, edge and annotation is what its event recorded. detail names the first thing that is wrong. Over a whole chain (no bounds given) rows without an event are found too.';
+    'Checks a chain: order, hashes, signatures, and that every node, edge and annotation is what its event recorded. detail names the first thing that is wrong. Over a whole chain (no bounds given) rows without an event are found too, and its log is verified.';
 
 CREATE FUNCTION reason.audit_event_json(e reason.audit_events) RETURNS text
 LANGUAGE sql STABLE

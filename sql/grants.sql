@@ -114,10 +114,18 @@ TO reason_admin;
 GRANT SELECT ON reason.policy_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- the chain: verified by auditors, kept by the sidecar
-GRANT EXECUTE ON FUNCTION reason.signer_registry() TO reason_reader, reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.signer_registry(), reason.note_vkey(text, integer, bytea) TO reason_reader, reason_sidecar;
 GRANT EXECUTE ON FUNCTION
     reason.verify_audit(text, bigint, bigint),
     reason.verify_all(),
+    reason.verify_log(text),
+    reason.checkpoint_fault(text),
+    reason.checkpoint_signature_fault(reason.audit_checkpoint_signature),
+    reason.checkpoint_cosignature_fault(reason.audit_cosignature),
+    reason.checkpoint_note_fault(text, bigint, bytea, bytea, bytea, text),
+    reason.cosignature_fault(text, bigint, bytea, text, bigint, bytea),
+    reason.log_key(text),
+    reason.log_heads_fault(),
     reason.known_divisions(),
     reason.chain_end(text, bigint),
     reason.sealed_no(text),
@@ -139,9 +147,34 @@ GRANT EXECUTE ON FUNCTION
     reason.record_seal_signatures(bigint, text, text[], bigint[], bytea[])
 TO reason_sidecar;
 
+-- ---------------------------------------------------------------- the log: read by auditors, kept by the sidecar
+GRANT SELECT ON reason.audit_subtree, reason.audit_checkpoint, reason.audit_checkpoint_signature, reason.audit_cosignature TO reason_auditor;
+GRANT EXECUTE ON FUNCTION
+    reason.current_origin(text),
+    reason.log_origins(text),
+    reason.tree_size(text),
+    reason.tree_root(text, bigint),
+    reason.inclusion_proof(text, bigint, bigint),
+    reason.consistency_proof(text, bigint, bigint),
+    reason.tile(text, integer, bigint, integer),
+    reason.tile_entries(text, bigint, integer),
+    reason.last_checkpoint(text),
+    reason.checkpoint_text(text, bigint, bytea),
+    reason.merkle_root(text[])
+TO reason_auditor, reason_sidecar;
+GRANT EXECUTE ON FUNCTION
+    reason.grow_tree(bigint, text, integer),
+    reason.checkpoints_due(bigint, interval, boolean),
+    reason.record_checkpoint(bigint, text, text, bigint, text, bytea, text),
+    reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea),
+    reason.record_log_heads(bigint, interval)
+TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.set_log_prefix(text) TO reason_admin;
+GRANT SELECT ON reason.log_prefix, reason.log_head TO reason_admin;
+
 -- ---------------------------------------------------------------- reason_admin: keys and erasure
 GRANT EXECUTE ON FUNCTION
-    reason.add_signer(text, text, timestamptz, timestamptz),
+    reason.add_signer(text, text, timestamptz, timestamptz, text),
     reason.retire_signer(text),
     reason.revoke_signer(text, text, timestamptz),
     reason.erase_payload(uuid, text, text),
@@ -158,7 +191,7 @@ GRANT EXECUTE ON FUNCTION
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),
     reason.lock_doorbell(),
     reason.unlock_doorbell(),
-    reason.signing_key(text),
+    reason.signing_key(text, text),
     reason.snapshot_attempts(uuid),
     reason.events_to_emit(bigint, text, integer, bigint),
     reason.record_emitted(bigint, text, text[], bigint[]),
@@ -224,7 +257,7 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_end_seq(reason.snapshot),
     reason.snapshot_log_fault(reason.snapshot),
     reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean),
-    reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean),
+    reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean, boolean),
     reason.snapshot_state(reason.snapshot),
     reason.snapshot_row_fault(reason.snapshot, json, bigint, bigint, bigint),
     reason.snapshot_event_fault(json, text)

@@ -24,8 +24,10 @@ AS $$
         WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"]}'
         WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
         WHEN 'event.mended' THEN '{"mended": ["eventId", "division", "eventType", "fault", "outcome", "by", "reason", "foundHash"]}'
+        WHEN 'log.changed' THEN '{"log": ["prefix", "epoch"]}'
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
+        WHEN 'log.heads' THEN '{"heads": ["count", "root"]}'
         WHEN 'policy.denied' THEN '{"denied": ["action", "records", "types"],
                                     "policy": ["decision", "reason", "policyId", "policyVersion", "policyCheckId"]}'
         WHEN 'safemode.entered' THEN '{"safeMode": ["reason", "incarnation"]}'
@@ -33,7 +35,7 @@ AS $$
         WHEN 'safemode.accepted' THEN '{"safeMode": ["reason"]}'
         ELSE CASE
             WHEN $1 IN ('signer.added', 'signer.retired', 'signer.revoked') THEN
-                '{"signer": ["signerId", "algorithm", "publicKey", "status", "validFrom", "validTo", "revokedAt", "revocationReason"]}'
+                '{"signer": ["signerId", "algorithm", "publicKey", "status", "validFrom", "validTo", "revokedAt", "revocationReason", "purpose"]}'
             WHEN $1 IN ('snapshot.completed', 'snapshot.failed') THEN
                 '{"snapshot": ["id", "no", "hash", "sizeBytes", "nodeCount", "edgeCount", "requestedBy", "requestId", "status", "signerId",
                                "signature", "signedAt", "objectUri", "objectVersion", "completedAt", "attempts", "nextAttemptAt", "failure"]}'
@@ -85,16 +87,19 @@ DECLARE
     entries bigint;
     entry json;
     key bytea;
+    purpose text;
     validity text;
 BEGIN
     IF registry IS NULL THEN
-        SELECT s.public_key INTO key FROM reason.signer s WHERE s.signer_id = signed_by;
+        SELECT s.public_key, s.purpose INTO key, purpose FROM reason.signer s WHERE s.signer_id = signed_by;
     ELSE
         SELECT count(*), min(r::text)::json INTO entries, entry FROM json_array_elements(registry -> 'signers') r WHERE r ->> 'signerId' = signed_by;
         IF entries > 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the registry has %s entries of signer "%s"', entries, signed_by);
         END IF;
         key := reason.public_key(entry ->> 'publicKey');
+        -- A registry from before there were purposes
+        purpose := coalesce(entry ->> 'purpose', 'events');
         -- Nobody counts who is not registered, which is said below. What an event says of its time its place in the chain vouches for; it was signed at some time later.
         validity := CASE WHEN entries = 0 THEN 'counts' ELSE reason.key_validity((entry ->> 'validFrom')::timestamptz, (entry ->> 'validTo')::timestamptz, entry ->> 'status' = 'revoked',
                                         (entry ->> 'validTo')::timestamptz, (event #>> '{payload,ts}')::timestamptz, 'infinity', true) END;
@@ -106,14 +111,19 @@ BEGIN
         -- Who may sign is what the registry says, whatever the chain adds.
         IF event ->> 'eventType' LIKE 'signer.%' AND NOT EXISTS (
             SELECT FROM json_array_elements(registry -> 'signers') r
-            WHERE r ->> 'signerId' = named ->> 'signerId' AND reason.public_key(r ->> 'publicKey') = reason.public_key(named ->> 'publicKey')) THEN
+            WHERE r ->> 'signerId' = named ->> 'signerId' AND reason.public_key(r ->> 'publicKey') = reason.public_key(named ->> 'publicKey')
+              AND coalesce(r ->> 'purpose', 'events') = coalesce(named ->> 'purpose', 'events')) THEN
             RAISE EXCEPTION USING ERRCODE = 'data_exception',
                 MESSAGE = format(CASE WHEN EXISTS (SELECT FROM json_array_elements(registry -> 'signers') r WHERE r ->> 'signerId' = named ->> 'signerId')
-                                 THEN 'event %s of division "%s" registers a key that is not that of signer "%s" in the registry'
+                                 THEN 'event %s of division "%s" registers a key or a purpose that is not that of signer "%s" in the registry'
                                  ELSE 'event %s of division "%s" names signer "%s", whom the registry does not know' END,
                                  event ->> 'seq', event ->> 'division', named ->> 'signerId'),
                 HINT = 'Give the registry as it was kept outside of the database when the chain was whole.';
         END IF;
+    END IF;
+    IF key IS NOT NULL AND purpose <> 'events' THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('event %s of division "%s" is signed by "%s", who is registered for %s', event ->> 'seq', event ->> 'division', signed_by, purpose);
     END IF;
     IF key IS NULL AND (registry IS NOT NULL OR event ->> 'division' <> 'system') THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
@@ -125,7 +135,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.replay_key(json, json) IS
-    'For replay(): the key with which an event must be signed, of the registry or, without one, of division system so far. NULL when the chain has yet to name it. Raises 22000 for who may not sign, and for an event that registers whom the registry does not know, or knows with another key.';
+    'For replay(): the key with which an event must be signed, of the registry or, without one, of division system so far. NULL when the chain has yet to name it. Raises 22000 for who may not sign, and for an event that registers whom the registry does not know, or knows with another key or for another purpose.';
 
 -- ---------------------------------------------------------------- one event
 
@@ -249,7 +259,7 @@ BEGIN
             PERFORM reason.replay_erased_documents(canonical::json -> 'erased', event ->> 'division', (event ->> 'id')::uuid);
         WHEN 'snapshot.completed', 'snapshot.failed' THEN
             PERFORM reason.replay_snapshot(canonical::json -> 'snapshot', event ->> 'division', (event ->> 'id')::uuid);
-        WHEN 'policy.denied', 'safemode.entered', 'safemode.left', 'safemode.accepted' THEN
+        WHEN 'policy.denied', 'log.heads', 'safemode.entered', 'safemode.left', 'safemode.accepted' THEN
             NULL;
         ELSE
             IF reason.replay_rules(canonical::json) = 0 THEN

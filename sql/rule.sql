@@ -1,5 +1,5 @@
 -- What the chain of division system says of the tables that hold rules: who may call, sign, see, write how much, what is
--- archived, checked and redacted, which events were mended.
+-- archived, checked and redacted, what logs are called, which events were mended.
 --
 -- One function turns an event into the row that it recorded. replay() writes that row, and verify_audit() compares it with
 -- the one that is there, so that neither can know of a rule that the other does not.
@@ -22,7 +22,9 @@ AS $$
     SELECT 'signer', jsonb_build_object('signer_id', s -> 'signerId'),
            jsonb_build_object('signer_id', s -> 'signerId', 'algorithm', s -> 'algorithm', 'public_key', s -> 'publicKey',
                               'status', s -> 'status', 'valid_from', s -> 'validFrom', 'valid_to', s -> 'validTo',
-                              'revoked_at', s -> 'revokedAt', 'revocation_reason', s -> 'revocationReason')
+                              'revoked_at', s -> 'revokedAt', 'revocation_reason', s -> 'revocationReason',
+                              -- events from before there were purposes name none
+                              'purpose', coalesce(s -> 'purpose', '"events"'))
     FROM jsonb_extract_path($1, 'signer') s
     WHERE $1 ->> 'eventType' IN ('signer.added', 'signer.retired', 'signer.revoked') AND s IS NOT NULL
     UNION ALL
@@ -51,6 +53,9 @@ AS $$
            jsonb_build_object('audit_event_id', $1 -> 'id', 'event_id', m -> 'eventId', 'division', m -> 'division', 'event_type', m -> 'eventType', 'fault', m -> 'fault',
                               'outcome', m -> 'outcome', 'mended_by', m -> 'by', 'reason', m -> 'reason', 'found_hash', m -> 'foundHash')
     FROM jsonb_extract_path($1, 'mended') m WHERE $1 ->> 'eventType' = 'event.mended' AND m IS NOT NULL
+    UNION ALL
+    SELECT 'log_prefix', '{"only_row": true}', jsonb_build_object('only_row', true, 'prefix', l -> 'prefix', 'epoch', l -> 'epoch')
+    FROM jsonb_extract_path($1, 'log') l WHERE $1 ->> 'eventType' = 'log.changed' AND l IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.recorded_rules(jsonb) IS
     'The row of a rule, by column, as an event leaves it behind; recorded is NULL when the event removed it. Keys of signers are in base64, times as events write them. No row for an event about something else.';
@@ -80,6 +85,8 @@ AS $$
     SELECT 'mended_event', jsonb_build_object('audit_event_id', m.audit_event_id),
            to_jsonb(m) - 'found' || CASE WHEN encode(sha256(m.found), 'hex') <> m.found_hash THEN '{"found_hash": "not that of found"}' ELSE '{}' END::jsonb
     FROM reason.mended_event m
+    UNION ALL
+    SELECT 'log_prefix', '{"only_row": true}', to_jsonb(l) FROM reason.log_prefix l
 $$;
 COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that are as the extension brought them are part of it, and no event records them.';
 
@@ -114,7 +121,7 @@ AS $$
     ORDER BY rule_table, rule_key
 $$;
 COMMENT ON FUNCTION reason.rule_faults() IS
-    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant and mended_event that are not what the last event about them recorded.';
+    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix and mended_event that are not what the last event about them recorded.';
 
 CREATE FUNCTION reason.replay_rules(event json) RETURNS integer
 LANGUAGE plpgsql VOLATILE
@@ -152,23 +159,27 @@ DECLARE
     known boolean;
     refused text;
 BEGIN
-    SELECT s.public_key = key AND s.valid_from = (recorded ->> 'valid_from')::timestamptz INTO known
+    SELECT s.public_key = key AND s.valid_from = (recorded ->> 'valid_from')::timestamptz AND s.purpose = recorded ->> 'purpose' INTO known
     FROM reason.signer s WHERE s.signer_id = recorded ->> 'signer_id';
     IF NOT known THEN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation',
-            MESSAGE = format('signer "%s" was registered here already, with another key or from another time on', recorded ->> 'signer_id'),
+            MESSAGE = format('signer "%s" was registered here already, with another key, for another purpose or from another time on', recorded ->> 'signer_id'),
             HINT = 'Rebuild into a database as CREATE EXTENSION leaves it: the chain registers its signers itself.';
     END IF;
-    INSERT INTO reason.signer AS s (signer_id, algorithm, public_key, status, valid_from, valid_to, revoked_at, revocation_reason)
+    IF EXISTS (SELECT FROM reason.signer s WHERE s.public_key = key AND s.purpose <> recorded ->> 'purpose') THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+            MESSAGE = format('the key of signer "%s" was registered for another purpose already', recorded ->> 'signer_id');
+    END IF;
+    INSERT INTO reason.signer AS s (signer_id, algorithm, public_key, status, valid_from, valid_to, revoked_at, revocation_reason, purpose)
     VALUES (recorded ->> 'signer_id', recorded ->> 'algorithm', key, recorded ->> 'status', (recorded ->> 'valid_from')::timestamptz,
-        (recorded ->> 'valid_to')::timestamptz, (recorded ->> 'revoked_at')::timestamptz, recorded ->> 'revocation_reason')
+        (recorded ->> 'valid_to')::timestamptz, (recorded ->> 'revoked_at')::timestamptz, recorded ->> 'revocation_reason', recorded ->> 'purpose')
     ON CONFLICT ON CONSTRAINT signer_pkey DO UPDATE
         SET status = excluded.status, valid_to = excluded.valid_to, revoked_at = excluded.revoked_at, revocation_reason = excluded.revocation_reason
         WHERE s.status <> excluded.status;
     -- What was signed by a key that the chain had yet to name could not be checked before.
     SELECT g.seq INTO refused FROM reason.audit_signature g JOIN reason.audit_seal s ON (s.division, s.seq) = (g.division, g.seq)
     WHERE known IS NULL AND g.division = 'system' AND g.signer_id = recorded ->> 'signer_id'
-      AND reason.ed25519_verify(key, s.hash, g.signature) IS NOT TRUE
+      AND (recorded ->> 'purpose' <> 'events' OR reason.ed25519_verify(key, s.hash, g.signature) IS NOT TRUE)
     ORDER BY g.seq LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',

@@ -185,6 +185,8 @@ BEGIN
     PERFORM reason.append_event('system', 'safemode.accepted', jsonb_build_object('safeMode', jsonb_build_object('reason', $1),
         'request', reason.sql_request()::jsonb));
     PERFORM reason.change_safe_mode(NULL, true);
+    -- What was published of the logs may say otherwise than what comes now.
+    PERFORM reason.begin_logs_anew();
 END
 $$;
 COMMENT ON FUNCTION reason.leave_safe_mode(text) IS
@@ -249,9 +251,9 @@ BEGIN
     IF registry IS NULL AND NOT EXISTS (SELECT FROM reason.safe_mode m WHERE m.incarnation IS NOT NULL) THEN
         RETURN 'this database has never known its chains to be whole: a registry of signers that was kept outside of it must say which keys count';
     END IF;
-    SELECT format('signer "%s" has another key here than in the registry', s.signer_id) INTO fault
+    SELECT format('signer "%s" has another key or purpose here than in the registry', s.signer_id) INTO fault
     FROM reason.signer s JOIN json_array_elements(registry -> 'signers') r ON r ->> 'signerId' = s.signer_id
-    WHERE reason.public_key(r ->> 'publicKey') <> s.public_key LIMIT 1;
+    WHERE reason.public_key(r ->> 'publicKey') <> s.public_key OR coalesce(r ->> 'purpose', 'events') <> s.purpose LIMIT 1;
     -- Events of its own would come to lie behind those that are recovered, and say otherwise.
     IF fault IS NULL AND NOT EXISTS (SELECT FROM reason.audit_seal) THEN
         SELECT format('this database holds an event of its own, %s of division "%s", which nobody has sealed: rebuild into one as CREATE EXTENSION leaves it, where no signer is registered, for the chain registers them',

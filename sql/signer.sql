@@ -27,27 +27,36 @@ AS $$
         'signer', jsonb_build_object('signerId', $2.signer_id, 'algorithm', $2.algorithm,
             'publicKey', reason.public_key_spki($2.public_key), 'status', $2.status,
             'validFrom', reason.recorded_time($2.valid_from), 'validTo', reason.recorded_time($2.valid_to),
-            'revokedAt', reason.recorded_time($2.revoked_at), 'revocationReason', $2.revocation_reason),
+            'revokedAt', reason.recorded_time($2.revoked_at), 'revocationReason', $2.revocation_reason, 'purpose', $2.purpose),
         'request', reason.sql_request()::jsonb))
 $$;
 COMMENT ON FUNCTION reason.signer_event(text, reason.signer) IS 'Records a signer as it is from now on.';
 
 CREATE FUNCTION reason.add_signer(signer_id text, public_key text, valid_from timestamptz DEFAULT NULL,
-    valid_to timestamptz DEFAULT NULL) RETURNS void
+    valid_to timestamptz DEFAULT NULL, purpose text DEFAULT 'events') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     added reason.signer;
+    other reason.signer;
 BEGIN
     PERFORM reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
-    INSERT INTO reason.signer AS s (signer_id, public_key, valid_from, valid_to)
-    VALUES ($1, reason.public_key($2), coalesce($3, clock_timestamp()), $4)
+    -- One after another: two must not register one key for two purposes at a time.
+    LOCK TABLE reason.signer IN SHARE ROW EXCLUSIVE MODE;
+    SELECT * INTO other FROM reason.signer s WHERE s.public_key = reason.public_key($2) AND s.purpose <> $5 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+            MESSAGE = format('the key is that of signer "%s", which is registered for %s', other.signer_id, other.purpose),
+            HINT = 'A key signs one kind of thing. Make another for this purpose.';
+    END IF;
+    INSERT INTO reason.signer AS s (signer_id, public_key, valid_from, valid_to, purpose)
+    VALUES ($1, reason.public_key($2), coalesce($3, clock_timestamp()), $4, $5)
     ON CONFLICT ON CONSTRAINT signer_pkey DO NOTHING
     RETURNING * INTO added;
     IF added.signer_id IS NULL THEN
         -- Called again with the same key: what is wanted is there already.
-        IF EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = $1 AND s.public_key = reason.public_key($2) AND s.status = 'active') THEN
+        IF EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = $1 AND s.public_key = reason.public_key($2) AND s.purpose = $5 AND s.status = 'active') THEN
             RETURN;
         END IF;
         RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('signer "%s" already exists', $1),
@@ -56,8 +65,8 @@ BEGIN
     PERFORM reason.signer_event('signer.added', added);
 END
 $$;
-COMMENT ON FUNCTION reason.add_signer(text, text, timestamptz, timestamptz) IS
-    'Registers a public key: PEM, base64 of the SubjectPublicKeyInfo, or the raw 32 bytes in base64 or hexadecimal. Valid from now unless told otherwise.';
+COMMENT ON FUNCTION reason.add_signer(text, text, timestamptz, timestamptz, text) IS
+    'Registers a public key: PEM, base64 of the SubjectPublicKeyInfo, or the raw 32 bytes in base64 or hexadecimal. Valid from now unless told otherwise. purpose: events (and snapshots), checkpoints, or witness; a key has one.';
 
 CREATE FUNCTION reason.change_signer(signer_id text, new_status text, event_type text, at timestamptz, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -111,21 +120,34 @@ $$;
 COMMENT ON FUNCTION reason.revoke_signer(text, text, timestamptz) IS
     'The key signs no more, and signatures from `at` on (default now) do not count. Name the time of the compromise if it is known.';
 
+CREATE FUNCTION reason.note_vkey(name text, signature_type integer, public_key bytea) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT $1 || '+' || encode(substr(sha256(convert_to($1 || E'\n', 'UTF8') || t.key), 1, 4), 'hex') || '+' || encode(t.key, 'base64')
+    FROM (SELECT set_byte(decode('00', 'hex'), 0, $2) || $3) t (key)
+    -- Names of logs and witnesses are of ASCII here. A space or a plus would end them.
+    WHERE $1 ~ '^[!-*,-~]+$'
+$$;
+COMMENT ON FUNCTION reason.note_vkey(text, integer, bytea) IS
+    'The verifier key of an Ed25519 key for signed notes (https://c2sp.org/signed-note): the name is a log''s origin and the type 1, or a witness''s and 4. NULL for a name that no key can have.';
+
 CREATE FUNCTION reason.signer_registry() RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT jsonb_build_object('signers', coalesce(jsonb_agg(jsonb_build_object(
+    SELECT jsonb_build_object('signers', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('vkey',
+            CASE s.purpose WHEN 'witness' THEN reason.note_vkey(s.signer_id, 4, s.public_key) END)) || jsonb_build_object(
         'signerId', s.signer_id, 'algorithm', s.algorithm, 'publicKey', reason.public_key_spki(s.public_key),
-        'status', s.status, 'validFrom', reason.rfc3339(s.valid_from),
+        'status', s.status, 'purpose', s.purpose, 'validFrom', reason.rfc3339(s.valid_from),
         -- Of a revoked key the first time at which its signatures do not count, of others the last at which they do.
         'validTo', reason.rfc3339(CASE s.status WHEN 'revoked' THEN least(s.valid_to + interval '1 microsecond', s.revoked_at)
                                                 ELSE s.valid_to END)) ORDER BY s.valid_from, s.signer_id), '[]'))
     FROM reason.signer s
 $$;
-COMMENT ON FUNCTION reason.signer_registry() IS 'Public keys for verifiers: {"signers": [{signerId, algorithm, publicKey (base64 of the SPKI), status, validFrom, validTo}]}; for a revoked key validTo is when its signatures ceased to count.';
+COMMENT ON FUNCTION reason.signer_registry() IS 'Public keys for verifiers: {"signers": [{signerId, algorithm, publicKey (base64 of the SPKI), status, purpose, validFrom, validTo, and vkey of a witness}]}; for a revoked key validTo is when its signatures ceased to count.';
 
-CREATE FUNCTION reason.signing_key(p_signer_id text) RETURNS bytea
+CREATE FUNCTION reason.signing_key(p_signer_id text, p_purpose text DEFAULT 'events') RETURNS bytea
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -142,10 +164,15 @@ BEGIN
             MESSAGE = format('signer "%s" may not sign', p_signer_id),
             DETAIL = format('It is %s, valid from %s%s.', s.status, reason.rfc3339(s.valid_from), coalesce(' to ' || reason.rfc3339(s.valid_to), ''));
     END IF;
+    IF s.purpose <> p_purpose THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('signer "%s" is registered for %s, not for %s', p_signer_id, s.purpose, p_purpose),
+            HINT = 'Add another key with reason.add_signer(), for this purpose.';
+    END IF;
     RETURN s.public_key;
 END
 $$;
-COMMENT ON FUNCTION reason.signing_key(text) IS 'The public key of a signer that may sign now; else 55000.';
+COMMENT ON FUNCTION reason.signing_key(text, text) IS 'The public key of a signer that may sign now, and for this purpose; else 55000.';
 
 -- ---------------------------------------------------------------- for verify_audit()
 
@@ -166,6 +193,7 @@ BEGIN
     fault := CASE
         WHEN s.algorithm IS DISTINCT FROM recorded ->> 'algorithm' THEN 'algorithm'
         WHEN reason.public_key_spki(s.public_key) IS DISTINCT FROM recorded ->> 'publicKey' THEN 'public_key'
+        WHEN s.purpose IS DISTINCT FROM coalesce(recorded ->> 'purpose', 'events') THEN 'purpose'
         WHEN reason.recorded_time(s.valid_from) IS DISTINCT FROM recorded ->> 'validFrom' THEN 'valid_from'
         WHEN s.status = 'active' AND recorded ->> 'status' <> 'active'
           OR s.status = 'retired' AND recorded ->> 'status' = 'revoked' THEN 'status'

@@ -489,11 +489,13 @@ BEGIN
         RETURN;
     END IF;
     status := s.status;
-    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, earliest, latest, vouched);
+    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, earliest, latest, vouched,
+        s.purpose <> 'events');
     fault := CASE
         WHEN p_hash !~ '^[0-9a-f]{64}$' THEN 'the hash is none that SHA-256 gives'
         WHEN reason.ed25519_verify(s.public_key, decode(p_hash, 'hex'), p_signature) IS NOT TRUE
             THEN format('the signature is not that of signer "%s" over the hash', p_signer_id)
+        WHEN validity = 'other purpose' THEN format('signer "%s" is registered for %s, and signs no snapshots', p_signer_id, s.purpose)
         WHEN validity = 'not valid yet' THEN format('signer "%s" was not valid before %s', p_signer_id, reason.rfc3339(s.valid_from))
         WHEN validity = 'no longer valid' THEN format('signer "%s" was valid only to %s', p_signer_id, reason.rfc3339(s.valid_to))
         WHEN validity = 'revoked' THEN format('signer "%s" was revoked as of %s, before it signed: %s', p_signer_id,

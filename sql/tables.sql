@@ -300,15 +300,18 @@ CREATE TABLE reason.signer (
     valid_to          timestamptz,
     revoked_at        timestamptz,
     revocation_reason text,
+    purpose           text        NOT NULL DEFAULT 'events',
     CONSTRAINT signer_pkey PRIMARY KEY (signer_id),
     CONSTRAINT signer_id_check CHECK (signer_id ~ '^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,199}$'),
     CONSTRAINT signer_algorithm_check CHECK (algorithm = 'ed25519'),
+    CONSTRAINT signer_purpose_check CHECK (purpose IN ('events', 'checkpoints', 'witness')),
     CONSTRAINT signer_key_check CHECK (octet_length(public_key) = 32),
     CONSTRAINT signer_status_check CHECK (status IN ('active', 'retired', 'revoked')),
     CONSTRAINT signer_revoked_check CHECK ((status = 'revoked') = (revoked_at IS NOT NULL)),
     CONSTRAINT signer_validity_check CHECK (valid_to IS NULL OR valid_to >= valid_from)
 );
-COMMENT ON TABLE reason.signer IS 'Public keys that may sign hashes of events and snapshots. Every change is an event in the chain of division system.';
+COMMENT ON TABLE reason.signer IS 'Public keys that may sign hashes of events and snapshots, checkpoints of the transparency log, or cosignatures. Every change is an event in the chain of division system.';
+COMMENT ON COLUMN reason.signer.purpose IS 'What the key signs: events (and snapshots), checkpoints, or cosignatures as a witness. What it signs of another kind never counts.';
 COMMENT ON COLUMN reason.signer.public_key IS 'Raw Ed25519 public key, 32 bytes.';
 
 CREATE TABLE reason.client (

@@ -68,7 +68,10 @@ AS $$
           UNION SELECT s.division FROM reason.snapshot s
           UNION SELECT q.division FROM reason.quarantine q
           UNION SELECT a.division FROM reason.archive_segment a WHERE a.archived_at IS NOT NULL
-          UNION SELECT m.division FROM reason.emission m) k
+          UNION SELECT m.division FROM reason.emission m
+          UNION SELECT t.division FROM reason.audit_subtree t WHERE t.index = 0
+          UNION SELECT c.division FROM reason.audit_checkpoint c
+          UNION SELECT h.division FROM reason.log_head h) k
     WHERE ARRAY[k.division, '*'] && reason.visible_divisions_of(reason.calling_role())
     ORDER BY k.division
 $$;
@@ -201,6 +204,14 @@ BEGIN
             detail := SQLERRM;
         END;
         RETURN NEXT;
+        what := format('log of division "%s"', division_name);
+        BEGIN
+            SELECT l.ok, concat_ws(', ', format('size %s', l.size), l.detail) INTO ok, detail FROM reason.verify_log(division_name) l;
+        EXCEPTION WHEN OTHERS THEN
+            ok := false;
+            detail := SQLERRM;
+        END;
+        RETURN NEXT;
     END LOOP;
 
     verified := 0;
@@ -248,4 +259,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.verify_all() IS
-    'Verifies everything that the caller sees: a row for each division''s chain and its records, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, and for the guards; events that were mended are named. All is well when every ok is true.';
+    'Verifies everything that the caller sees: a row for each division''s chain and its records, one for its log, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, and for the guards; events that were mended are named. All is well when every ok is true.';

@@ -13,10 +13,11 @@
 PG_FUNCTION_INFO_V1(reason_key_validity);
 
 /* What key_validity() of SQL gives, by KeyValidity. */
-static const char *const names[] = {"counts", "counted then", "not valid yet", "no longer valid", "revoked"};
+static const char *const names[] = {"counts", "counted then", "not valid yet", "no longer valid", "revoked",
+"other purpose"};
 
 /*
- * key_validity(valid_from, valid_to, revoked, revoked_at, earliest, latest, vouched) → text
+ * key_validity(valid_from, valid_to, revoked, revoked_at, earliest, latest, vouched, other_purpose) → text
  *
  * PostgreSQL's infinities are the ends of the clock here, too.
  */
@@ -27,7 +28,8 @@ reason_key_validity(PG_FUNCTION_ARGS)
 		.valid_from = PG_ARGISNULL(0) ? KEY_TIME_BEGIN : PG_GETARG_TIMESTAMPTZ(0),
 		.valid_to = PG_ARGISNULL(1) ? KEY_TIME_END : PG_GETARG_TIMESTAMPTZ(1),
 		.revoked = PG_ARGISNULL(2) || PG_GETARG_BOOL(2),
-		.revoked_at = PG_ARGISNULL(3) ? KEY_TIME_BEGIN : PG_GETARG_TIMESTAMPTZ(3)
+		.revoked_at = PG_ARGISNULL(3) ? KEY_TIME_BEGIN : PG_GETARG_TIMESTAMPTZ(3),
+		.other_purpose = PG_ARGISNULL(7) || PG_GETARG_BOOL(7)
 	};
 	int64		earliest = PG_ARGISNULL(4) ? KEY_TIME_BEGIN : PG_GETARG_TIMESTAMPTZ(4);
 	int64		latest = PG_ARGISNULL(5) ? KEY_TIME_END : PG_GETARG_TIMESTAMPTZ(5);

@@ -33,7 +33,7 @@ read_signers(Verifier *verifier)
 	HASHCTL		control = {.keysize = MAX_SIGNER_BYTES, .entrysize = sizeof(Signer), .hcxt = CurrentMemoryContext};
 
 	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_from, '-infinity'), coalesce(valid_to, 'infinity'), status = 'revoked' OR revoked_at IS NOT NULL, coalesce(revoked_at, '-infinity')"
+	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_from, '-infinity'), coalesce(valid_to, 'infinity'), status = 'revoked' OR revoked_at IS NOT NULL, coalesce(revoked_at, '-infinity'), purpose"
 					" FROM reason.signer ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the signers");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -49,6 +49,8 @@ read_signers(Verifier *verifier)
 		signer->times.valid_to = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
 		signer->times.revoked = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
 		signer->times.revoked_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 6, &isnull));
+		strlcpy(signer->purpose, SPI_getvalue(tuple, desc, 7), sizeof(signer->purpose));
+		signer->times.other_purpose = strcmp(signer->purpose, "events") != 0;
 		signer->number = (int) i;
 		signer->signed_before_revocation = 0;
 	}
@@ -105,6 +107,9 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 		case KEY_NO_LONGER_VALID:
 			return audit_fault(checker, "audit_signature: signer \"%s\" was valid only to %s", signer->id,
 							   timestamptz_to_str(signer->times.valid_to));
+		case KEY_OTHER_PURPOSE:
+			return audit_fault(checker, "audit_signature: signer \"%s\" is registered for %s, and signs no events", signer->id,
+							   signer->purpose);
 		case KEY_NOT_VALID_YET: /* it can have been signed as late as need be */
 		case KEY_COUNTS:
 			break;

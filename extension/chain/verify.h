@@ -22,6 +22,7 @@ typedef struct Signer
 	int			number;			/* from 0, in the order of ids: the same in every process of one snapshot */
 	uint8		key[ED25519_KEY_LENGTH];
 	KeyTimes	times;
+	char		purpose[16];	/* terminated */
 	int64		signed_before_revocation;
 } Signer;
 

@@ -58,6 +58,26 @@ check_end(Verifier *verifier, StringInfo detail)
 	return fault == NULL;
 }
 
+/* The transparency log over the chain: what is stored of its tree, and its checkpoints. */
+static bool
+check_log(Verifier *verifier, StringInfo detail)
+{
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(verifier->division);
+	char	   *fault;
+
+	if (SPI_execute_with_args("SELECT CASE WHEN NOT l.ok THEN l.detail END FROM reason.verify_log($1) l", 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not verify the log");
+	fault = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (fault == NULL)
+		return true;
+	/* Nothing of it has a place in the chain. */
+	verifier->stray = true;
+	appendStringInfo(detail, "%s%s", detail->len > 0 ? "; " : "", fault);
+	return false;
+}
+
 /* verify_audit(division, from_seq, to_seq) → (ok, checked, head_seq, head_hash, first_bad_seq, detail) */
 Datum
 reason_verify_audit(PG_FUNCTION_ARGS)
@@ -98,6 +118,8 @@ reason_verify_audit(PG_FUNCTION_ARGS)
 	/* A row without its event may be one whose event cannot be sealed. */
 	if (whole && (good || verifier.stray))
 		good = check_end(&verifier, &detail) && good;
+	if (whole && good)
+		good = check_log(&verifier, &detail);
 	audit_verifier_close(&verifier);
 
 	values[0] = BoolGetDatum(good);

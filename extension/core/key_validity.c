@@ -7,6 +7,8 @@
 KeyValidity
 key_validity(const KeyTimes *key, int64_t earliest, int64_t latest, bool vouched)
 {
+	if (key->other_purpose)
+		return KEY_OTHER_PURPOSE;
 	if (key->revoked && (vouched ? earliest : latest) >= key->revoked_at)
 		return KEY_REVOKED;
 	if (latest < key->valid_from)

@@ -9,6 +9,8 @@
  * times: `earliest`, when what is signed came to be, and `latest`, when the
  * signature was there.
  *
+ *	- A key signs one kind of thing: events and snapshots, checkpoints of the
+ *	  log, or cosignatures as a witness.  What it signs of another kind never counts.
  *	- It was not made before valid_from, if it can have been made after it.
  *	- It was not made after valid_to, if what is signed was there by then.
  *	- A revoked key's counts if it was made before the revocation.  Somebody else
@@ -33,6 +35,7 @@ typedef struct KeyTimes
 	int64_t		valid_to;		/* inclusive; KEY_TIME_END: open */
 	bool		revoked;
 	int64_t		revoked_at;		/* from then on; KEY_TIME_BEGIN if revoked and nobody says since when */
+	bool		other_purpose;	/* registered for something else than what it signed here */
 } KeyTimes;
 
 typedef enum KeyValidity
@@ -41,7 +44,8 @@ typedef enum KeyValidity
 	KEY_COUNTED_THEN,			/* it counts, and the key was revoked since */
 	KEY_NOT_VALID_YET,
 	KEY_NO_LONGER_VALID,
-	KEY_REVOKED
+	KEY_REVOKED,
+	KEY_OTHER_PURPOSE
 } KeyValidity;
 
 extern KeyValidity key_validity(const KeyTimes *key, int64_t earliest, int64_t latest, bool vouched);

@@ -13,7 +13,7 @@
 static const char signature_mark[] = "\xE2\x80\x94 ";
 #define SIGNATURE_MARK_LENGTH (sizeof(signature_mark) - 1)
 
-/* White_Space of Unicode, as Go's unicode.IsSpace() has it. */
+/* White_Space of Unicode, which other readers of notes go by. */
 static bool
 is_space(uint32_t character)
 {

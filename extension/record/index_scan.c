@@ -50,6 +50,12 @@ set_key(AuditScan *scan, int column, StrategyNumber strategy, RegProcedure proce
 }
 
 void
+audit_scan_int2(AuditScan *scan, int column, int16 value)
+{
+	set_key(scan, column, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(value));
+}
+
+void
 audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value)
 {
 	RegProcedure procedure = strategy == BTEqualStrategyNumber ? F_INT8EQ :

@@ -24,7 +24,7 @@
 
 #include "record/record.h"
 
-#define AUDIT_SCAN_MAX_KEYS 2
+#define AUDIT_SCAN_MAX_KEYS 3
 
 typedef struct AuditScan
 {
@@ -49,6 +49,7 @@ extern void audit_scan_open(AuditScan *scan, const char *table, const char *inde
 extern void audit_scan_close(AuditScan *scan);
 
 /* Conditions on the index's columns 0, 1, …; a text must stay, an id is copied (there is room for one). */
+extern void audit_scan_int2(AuditScan *scan, int column, int16 value);	/* equal */
 extern void audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value);
 extern void audit_scan_text(AuditScan *scan, int column, text *value);
 extern void audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value);

@@ -26,27 +26,33 @@ static const struct key {
     const char *choices;        /* of a text: "|one|of|these|" */
 } keys[] = {
 #define FIELD(name) offsetof(struct config, name)
+/* The same keys wherever a signer is described, but for that of its id. */
+#define SIGNER(section, name, id_key, id_default) \
+    {section, id_key, TEXT, FIELD(name.id), id_default, 0, 0, NULL}, \
+    {section, "type", TEXT, FIELD(name.type), "local", 0, 0, "|local|pkcs11|proxy|vault|aws-kms|"}, \
+    {section, "key_file", TEXT, FIELD(name.key_file), "", 0, 0, NULL}, \
+    {section, "module", TEXT, FIELD(name.module), "", 0, 0, NULL}, \
+    {section, "token", TEXT, FIELD(name.token), "", 0, 0, NULL}, \
+    {section, "key_label", TEXT, FIELD(name.key_label), "", 0, 0, NULL}, \
+    {section, "key_id", TEXT, FIELD(name.key_id), "", 0, 0, NULL}, \
+    {section, "pin_file", TEXT, FIELD(name.pin_file), "", 0, 0, NULL}, \
+    {section, "key_version", NUMBER, FIELD(name.key_version), "0", 0, 1000000, NULL}, \
+    {section, "url", TEXT, FIELD(name.url), "", 0, 0, NULL}, \
+    {section, "plaintext", FLAG, FIELD(name.plaintext), "no", 0, 0, NULL}, \
+    {section, "mount", TEXT, FIELD(name.mount), "transit", 0, 0, NULL}, \
+    {section, "region", TEXT, FIELD(name.region), "us-east-1", 0, 0, NULL}, \
+    {section, "token_file", TEXT, FIELD(name.token_file), "", 0, 0, NULL}, \
+    {section, "ca_file", TEXT, FIELD(name.ca_file), "", 0, 0, NULL}, \
+    {section, "cert_file", TEXT, FIELD(name.cert_file), "", 0, 0, NULL}, \
+    {section, "cert_key_file", TEXT, FIELD(name.cert_key_file), "", 0, 0, NULL}, \
+    {section, "credentials_file", TEXT, FIELD(name.credentials_file), "", 0, 0, NULL}, \
+    {section, "timeout_ms", NUMBER, FIELD(name.timeout_ms), "5000", 100, 60000, NULL}
     {"database", "conninfo", TEXT, FIELD(conninfo), NULL, 0, 0, NULL},
     {"database", "timeout_ms", NUMBER, FIELD(database_timeout_ms), "60000", 1000, 3600000, NULL},
-    {"signer", "id", TEXT, FIELD(signer_id), NULL, 0, 0, NULL},
-    {"signer", "type", TEXT, FIELD(signer_type), "local", 0, 0, "|local|pkcs11|proxy|vault|aws-kms|"},
-    {"signer", "key_file", TEXT, FIELD(signer_key_file), "", 0, 0, NULL},
-    {"signer", "module", TEXT, FIELD(signer_module), "", 0, 0, NULL},
-    {"signer", "token", TEXT, FIELD(signer_token), "", 0, 0, NULL},
-    {"signer", "key_label", TEXT, FIELD(signer_key_label), "", 0, 0, NULL},
-    {"signer", "key_id", TEXT, FIELD(signer_key_id), "", 0, 0, NULL},
-    {"signer", "pin_file", TEXT, FIELD(signer_pin_file), "", 0, 0, NULL},
-    {"signer", "key_version", NUMBER, FIELD(signer_key_version), "0", 0, 1000000, NULL},
-    {"signer", "url", TEXT, FIELD(signer_url), "", 0, 0, NULL},
-    {"signer", "plaintext", FLAG, FIELD(signer_plaintext), "no", 0, 0, NULL},
-    {"signer", "mount", TEXT, FIELD(signer_mount), "transit", 0, 0, NULL},
-    {"signer", "region", TEXT, FIELD(signer_region), "us-east-1", 0, 0, NULL},
-    {"signer", "token_file", TEXT, FIELD(signer_token_file), "", 0, 0, NULL},
-    {"signer", "ca_file", TEXT, FIELD(signer_ca_file), "", 0, 0, NULL},
-    {"signer", "cert_file", TEXT, FIELD(signer_cert_file), "", 0, 0, NULL},
-    {"signer", "cert_key_file", TEXT, FIELD(signer_cert_key_file), "", 0, 0, NULL},
-    {"signer", "credentials_file", TEXT, FIELD(signer_credentials_file), "", 0, 0, NULL},
-    {"signer", "timeout_ms", NUMBER, FIELD(signer_timeout_ms), "5000", 100, 60000, NULL},
+    SIGNER("signer", signer, "id", NULL),
+    SIGNER("checkpoint", checkpoint_signer, "signer", ""),
+    {"checkpoint", "origin", TEXT, FIELD(checkpoint_origin), "localhost/reason", 0, 0, NULL},
+    {"checkpoint", "interval_s", NUMBER, FIELD(checkpoint_interval_s), "60", 1, 86400, NULL},
     {"store", "url", TEXT, FIELD(store_url), NULL, 0, 0, NULL},
     {"store", "endpoint", TEXT, FIELD(store_endpoint), "", 0, 0, NULL},
     {"store", "region", TEXT, FIELD(store_region), "us-east-1", 0, 0, NULL},
@@ -94,6 +100,7 @@ static const struct key {
     {"sidecar", "poll_busy_ms", NUMBER, FIELD(poll_busy_ms), "200", 1, 60000, NULL},
     {"sidecar", "poll_idle_ms", NUMBER, FIELD(poll_idle_ms), "5000", 1, 600000, NULL},
     {"sidecar", "snapshot_attempts", NUMBER, FIELD(snapshot_attempts), "100", 1, 100000, NULL},
+#undef SIGNER
 #undef FIELD
 };
 
@@ -316,6 +323,10 @@ bool config_load(struct config *config, const char *path)
             log_error("%s: %s.%s is missing", path, keys[i].section, keys[i].name);
             return false;
         }
+    }
+    if (!strcmp(config->signer.id, config->checkpoint_signer.id)) {
+        log_error("%s: checkpoint.signer is signer.id: checkpoints must have a signer of their own", path);
+        return false;
     }
     return load_kafka_environment(config);
 }

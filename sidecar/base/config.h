@@ -17,30 +17,39 @@ struct setting {
     char *value;
 };
 
+/* Whoever signs, in [signer] and [checkpoint] alike. */
+struct signer_config {
+    char *id;                   /* as registered; of [checkpoint] it is the key "signer" */
+    char *type;                 /* local, pkcs11, proxy, vault, aws-kms */
+    char *key_file;             /* local */
+    char *module;               /* pkcs11: the library */
+    char *token;                /* pkcs11: label of the token */
+    char *key_label;            /* pkcs11 */
+    char *key_id;               /* pkcs11: CKA_ID in hexadecimal; aws-kms: key id or ARN; vault: name of the key */
+    int key_version;            /* vault; 0: the latest when it is opened */
+    char *pin_file;             /* pkcs11 */
+    char *url;                  /* proxy, vault, aws-kms (endpoint) */
+    bool plaintext;             /* proxy, vault: the token may travel unencrypted to another machine */
+    char *mount;                /* vault */
+    char *region;               /* aws-kms */
+    char *token_file;           /* proxy: bearer token; vault: token */
+    char *ca_file;
+    char *cert_file;            /* client certificate */
+    char *cert_key_file;
+    char *credentials_file;
+    int timeout_ms;
+};
+
 struct config {
     /* [database] */
     char *conninfo;
     int database_timeout_ms;
     /* [signer] */
-    char *signer_id;
-    char *signer_type;          /* local, pkcs11, proxy, vault, aws-kms */
-    char *signer_key_file;      /* local */
-    char *signer_module;        /* pkcs11: the library */
-    char *signer_token;         /* pkcs11: label of the token */
-    char *signer_key_label;     /* pkcs11 */
-    char *signer_key_id;        /* pkcs11: CKA_ID in hexadecimal; aws-kms: key id or ARN; vault: name of the key */
-    int signer_key_version;     /* vault; 0: the latest when it is opened */
-    char *signer_pin_file;      /* pkcs11 */
-    char *signer_url;           /* proxy, vault, aws-kms (endpoint) */
-    bool signer_plaintext;      /* proxy, vault: the token may travel unencrypted to another machine */
-    char *signer_mount;         /* vault */
-    char *signer_region;        /* aws-kms */
-    char *signer_token_file;    /* proxy: bearer token; vault: token */
-    char *signer_ca_file;
-    char *signer_cert_file;     /* client certificate */
-    char *signer_cert_key_file;
-    char *signer_credentials_file;
-    int signer_timeout_ms;
+    struct signer_config signer; /* of events and snapshots */
+    /* [checkpoint] */
+    struct signer_config checkpoint_signer; /* id "": no checkpoints are made */
+    char *checkpoint_origin;    /* prefix of the logs' origins: that of the database */
+    int checkpoint_interval_s;  /* a log that grew gets a checkpoint so often */
     /* [store] */
     char *store_url;            /* file:///directory or s3://bucket[/prefix] */
     char *store_endpoint;

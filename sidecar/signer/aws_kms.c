@@ -1,8 +1,8 @@
 /*
  * aws_kms.c: AWS KMS, a key of spec ECC_NIST_EDWARDS25519 and usage SIGN_VERIFY.
  *
- * Sign with SigningAlgorithm ED25519_SHA_512 and MessageType RAW is pure Ed25519 over the message, here the 32 bytes of
- * the hash; DIGEST belongs to ED25519_PH_SHA_512 and is another signature. JSON 1.1 over POST, signed with SigV4.
+ * Sign with SigningAlgorithm ED25519_SHA_512 and MessageType RAW is pure Ed25519 over the message, at most 4,096
+ * bytes; DIGEST belongs to ED25519_PH_SHA_512 and is another signature. JSON 1.1 over POST, signed with SigV4.
  * https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
  */
 #include "signer/remote.h"
@@ -49,20 +49,25 @@ static json_t *call(struct remote_signer *remote, const char *target, json_t *as
     return answer;
 }
 
-static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+static bool sign_message(struct signer *signer, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
 {
     struct remote_signer *remote = (struct remote_signer *)signer;
-    char base64[64];
+    char base64[REMOTE_MESSAGE_ROOM];
     json_t *ask, *answer;
     bool ok;
 
-    remote_digest(digest, base64);
+    remote_message(message, length, base64);
     ask = json_pack("{s:s, s:s, s:s, s:s}", "KeyId", remote->key, "Message", base64, "MessageType", "RAW", "SigningAlgorithm", "ED25519_SHA_512");
     answer = call(remote, "TrentService.Sign", ask);
-    ok = answer && remote_signature(remote, remote_text(answer, "Signature"), digest, signature);
+    ok = answer && remote_signature(remote, remote_text(answer, "Signature"), message, length, signature);
     json_decref(answer);
     json_decref(ask);
     return ok;
+}
+
+static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+{
+    return sign_message(signer, digest, DIGEST_LENGTH, signature);
 }
 
 static bool learn_key(struct remote_signer *remote)
@@ -79,13 +84,14 @@ static bool learn_key(struct remote_signer *remote)
     return ok;
 }
 
-struct signer *signer_aws_kms_open(const struct config *config)
+struct signer *signer_aws_kms_open(const struct signer_config *config)
 {
     struct remote_signer *remote = remote_new(config, "AWS KMS");
 
     if (!remote)
         return NULL;
     remote->signer.sign = sign;
+    remote->signer.sign_message = sign_message;
     if (!remote->url[0]) {
         free(remote->url);
         if (asprintf(&remote->url, "https://kms.%s.amazonaws.com", remote->region) < 0)

@@ -19,11 +19,16 @@ struct local_signer {
     uint8_t *secret_key;        /* libsodium's form, in guarded memory */
 };
 
-static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+static bool sign_message(struct signer *signer, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
 {
     struct local_signer *local = (struct local_signer *)signer;
 
-    return crypto_sign_detached(signature, NULL, digest, DIGEST_LENGTH, local->secret_key) == 0;
+    return crypto_sign_detached(signature, NULL, message, length, local->secret_key) == 0;
+}
+
+static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+{
+    return sign_message(signer, digest, DIGEST_LENGTH, signature);
 }
 
 static void close_signer(struct signer *signer)
@@ -85,9 +90,9 @@ static bool read_seed(const char *path, uint8_t seed[crypto_sign_SEEDBYTES])
     return ok;
 }
 
-struct signer *signer_local_open(const struct config *config)
+struct signer *signer_local_open(const struct signer_config *config)
 {
-    const char *path = config->signer_key_file;
+    const char *path = config->key_file;
     uint8_t seed[crypto_sign_SEEDBYTES];
     struct local_signer *local = calloc(1, sizeof(*local));
 
@@ -104,6 +109,7 @@ struct signer *signer_local_open(const struct config *config)
     sodium_memzero(seed, sizeof(seed));
     sodium_mprotect_readonly(local->secret_key);
     local->signer.sign = sign;
+    local->signer.sign_message = sign_message;
     local->signer.close = close_signer;
     log_warning("signing with the key file \"%s\": for development, no production signer", path);
     return &local->signer;

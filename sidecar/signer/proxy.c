@@ -1,7 +1,8 @@
 /*
  * proxy.c: a signing proxy over HTTPS, with a client certificate or a bearer token.
  *
- * POST {base}/sign {signerId, algorithm, digest} → {signature, signerId}; GET {base}/publicKeys/{signerId}.
+ * POST {base}/sign {signerId, algorithm, digest} → {signature, signerId}; GET {base}/publicKeys/{signerId}. A message
+ * that is no hash goes as `message` in place of `digest`, so that the proxy can tell what its keys are asked to sign.
  */
 #include "signer/remote.h"
 
@@ -27,18 +28,19 @@ static bool authorise(struct remote_signer *remote, struct http_request *request
     return true;
 }
 
-static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+/* The member's name says what the bytes are. */
+static bool sign_as(struct signer *signer, const char *member, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
 {
     struct remote_signer *remote = (struct remote_signer *)signer;
-    char url[2048], bearer[4096], base64[64], *body;
+    char url[2048], bearer[4096], base64[REMOTE_MESSAGE_ROOM], *body;
     struct http_header headers[2];
     struct http_request request = {.method = "POST", .url = url, .timeout_ms = remote->timeout_ms};
     json_t *ask, *answer = NULL;
     bool ok = false;
 
-    remote_digest(digest, base64);
+    remote_message(message, length, base64);
     snprintf(url, sizeof(url), "%s/sign", remote->url);
-    ask = json_pack("{s:s, s:s, s:s}", "signerId", remote->signer_id, "algorithm", "ed25519", "digest", base64);
+    ask = json_pack("{s:s, s:s, s:s}", "signerId", remote->signer_id, "algorithm", "ed25519", member, base64);
     body = ask ? json_dumps(ask, JSON_COMPACT) : NULL;
     if (body && authorise(remote, &request, headers, bearer, sizeof(bearer))) {
         request.body = body;
@@ -51,13 +53,23 @@ static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uin
         if (signer_id && strcmp(signer_id, remote->signer_id) != 0)
             log_error("%s signed as \"%.100s\", not as \"%s\"", remote->what, signer_id, remote->signer_id);
         else
-            ok = remote_signature(remote, remote_text(answer, "signature"), digest, signature);
+            ok = remote_signature(remote, remote_text(answer, "signature"), message, length, signature);
     }
     json_decref(answer);
     json_decref(ask);
     free(body);
     sodium_memzero(bearer, sizeof(bearer));
     return ok;
+}
+
+static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+{
+    return sign_as(signer, "digest", digest, DIGEST_LENGTH, signature);
+}
+
+static bool sign_message(struct signer *signer, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
+{
+    return sign_as(signer, "message", message, length, signature);
 }
 
 static bool learn_key(struct remote_signer *remote)
@@ -85,13 +97,14 @@ static bool learn_key(struct remote_signer *remote)
     return ok;
 }
 
-struct signer *signer_proxy_open(const struct config *config)
+struct signer *signer_proxy_open(const struct signer_config *config)
 {
     struct remote_signer *remote = remote_new(config, "the signing proxy");
 
     if (!remote)
         return NULL;
     remote->signer.sign = sign;
+    remote->signer.sign_message = sign_message;
     if (!remote->url[0]) {
         log_error("signer.type proxy needs url");
     } else if (remote_hides_token(remote) && learn_key(remote)) {

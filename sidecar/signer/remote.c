@@ -10,9 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-struct remote_signer *remote_new(const struct config *config, const char *what)
+struct remote_signer *remote_new(const struct signer_config *config, const char *what)
 {
-    const struct http_tls tls = {config->signer_ca_file, config->signer_cert_file, config->signer_cert_key_file};
+    const struct http_tls tls = {config->ca_file, config->cert_file, config->cert_key_file};
     struct remote_signer *remote = calloc(1, sizeof(*remote));
 
     if (!remote)
@@ -20,15 +20,15 @@ struct remote_signer *remote_new(const struct config *config, const char *what)
     remote->what = what;
     remote->signer.close = remote_close;
     remote->http = http_new(&tls);
-    remote->url = strdup(config->signer_url);
-    remote->signer_id = strdup(config->signer_id);
-    remote->key = strdup(config->signer_key_id);
-    remote->token_file = strdup(config->signer_token_file);
-    remote->mount = strdup(config->signer_mount);
-    remote->region = strdup(config->signer_region);
-    remote->credentials_file = strdup(config->signer_credentials_file);
-    remote->plaintext = config->signer_plaintext;
-    remote->timeout_ms = config->signer_timeout_ms;
+    remote->url = strdup(config->url);
+    remote->signer_id = strdup(config->id);
+    remote->key = strdup(config->key_id);
+    remote->token_file = strdup(config->token_file);
+    remote->mount = strdup(config->mount);
+    remote->region = strdup(config->region);
+    remote->credentials_file = strdup(config->credentials_file);
+    remote->plaintext = config->plaintext;
+    remote->timeout_ms = config->timeout_ms;
     if (!remote->http || !remote->url || !remote->signer_id || !remote->key || !remote->token_file || !remote->mount || !remote->region
         || !remote->credentials_file) {
         remote_close(&remote->signer);
@@ -102,16 +102,16 @@ const char *remote_text(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
 {
-    size_t length = 0;
+    size_t decoded = 0;
 
-    if (!base64 || sodium_base642bin(signature, SIGNATURE_LENGTH, base64, strlen(base64), NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
-        || length != SIGNATURE_LENGTH) {
+    if (!base64 || sodium_base642bin(signature, SIGNATURE_LENGTH, base64, strlen(base64), NULL, &decoded, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
+        || decoded != SIGNATURE_LENGTH) {
         log_error("%s answered without a signature of 64 bytes", remote->what);
         return false;
     }
-    if (crypto_sign_verify_detached(signature, digest, DIGEST_LENGTH, remote->signer.public_key) != 0) {
+    if (crypto_sign_verify_detached(signature, message, length, remote->signer.public_key) != 0) {
         log_error("%s answered with a signature that is not of its key, or of something else", remote->what);
         metrics_add(METRIC_SIGNATURES_REFUSED, 1);
         return false;
@@ -119,7 +119,7 @@ bool remote_signature(struct remote_signer *remote, const char *base64, const ui
     return true;
 }
 
-void remote_digest(const uint8_t digest[DIGEST_LENGTH], char base64[64])
+void remote_message(const uint8_t *message, size_t length, char base64[REMOTE_MESSAGE_ROOM])
 {
-    sodium_bin2base64(base64, 64, digest, DIGEST_LENGTH, sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(base64, REMOTE_MESSAGE_ROOM, message, length, sodium_base64_VARIANT_ORIGINAL);
 }

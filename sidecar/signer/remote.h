@@ -24,7 +24,7 @@ struct remote_signer {
 };
 
 /* Keeps what of the configuration the signers need; NULL after logging why not. */
-struct remote_signer *remote_new(const struct config *config, const char *what);
+struct remote_signer *remote_new(const struct signer_config *config, const char *what);
 void remote_close(struct signer *signer);
 
 /* Whether the token travels encrypted, or stays on this machine, or need not be hidden; logged when not. */
@@ -33,9 +33,11 @@ bool remote_hides_token(const struct remote_signer *remote);
 json_t *remote_call(struct remote_signer *remote, const struct http_request *request);
 /* The text of a member, or NULL. */
 const char *remote_text(const json_t *object, const char *name);
-/* Whether it is a signature of the digest by the signer's public key; logged when not. */
-bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH]);
-/* 32 bytes, base64 */
-void remote_digest(const uint8_t digest[DIGEST_LENGTH], char base64[64]);
+/* Whether it is a signature of the message by the signer's public key; logged when not. */
+bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH]);
+/* Room for a message in base64, with its end. */
+#define REMOTE_MESSAGE_ROOM ((SIGNER_MESSAGE_MOST + 2) / 3 * 4 + 1)
+/* At most SIGNER_MESSAGE_MOST bytes, base64. */
+void remote_message(const uint8_t *message, size_t length, char base64[REMOTE_MESSAGE_ROOM]);
 
 #endif

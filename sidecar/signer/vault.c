@@ -37,15 +37,15 @@ static json_t *call(struct remote_signer *remote, const char *method, const char
     return answer;
 }
 
-static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+static bool sign_message(struct signer *signer, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
 {
     struct remote_signer *remote = (struct remote_signer *)signer;
-    char base64[64], body[160], prefix[32];
+    char base64[REMOTE_MESSAGE_ROOM], body[REMOTE_MESSAGE_ROOM + 64], prefix[32];
     const char *signed_;
     json_t *answer;
     bool ok = false;
 
-    remote_digest(digest, base64);
+    remote_message(message, length, base64);
     snprintf(body, sizeof(body), "{\"input\":\"%s\",\"key_version\":%ld}", base64, ((struct vault_signer *)signer)->version);
     snprintf(prefix, sizeof(prefix), "vault:v%ld:", ((struct vault_signer *)signer)->version);
     answer = call(remote, "POST", "sign", body);
@@ -55,9 +55,14 @@ static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uin
     if (!signed_ || strncmp(signed_, prefix, strlen(prefix)) != 0)
         log_error("%s answered without a signature of version %ld", remote->what, ((struct vault_signer *)signer)->version);
     else
-        ok = remote_signature(remote, signed_ + strlen(prefix), digest, signature);
+        ok = remote_signature(remote, signed_ + strlen(prefix), message, length, signature);
     json_decref(answer);
     return ok;
+}
+
+static bool sign(struct signer *signer, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
+{
+    return sign_message(signer, digest, DIGEST_LENGTH, signature);
 }
 
 static bool learn_key(struct vault_signer *vault)
@@ -82,7 +87,7 @@ static bool learn_key(struct vault_signer *vault)
     return ok;
 }
 
-struct signer *signer_vault_open(const struct config *config)
+struct signer *signer_vault_open(const struct signer_config *config)
 {
     struct remote_signer *remote = remote_new(config, "Vault"), *larger;
 
@@ -92,7 +97,8 @@ struct signer *signer_vault_open(const struct config *config)
     if (larger) {
         remote = larger;
         remote->signer.sign = sign;
-        ((struct vault_signer *)remote)->version = config->signer_key_version;
+        remote->signer.sign_message = sign_message;
+        ((struct vault_signer *)remote)->version = config->key_version;
         if (!remote->url[0] || !remote->key[0] || !remote->token_file[0])
             log_error("signer.type vault needs url, key_id and token_file");
         else if (remote_hides_token(remote) && learn_key((struct vault_signer *)remote))

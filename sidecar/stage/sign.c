@@ -99,7 +99,7 @@ static bool sign(struct worker *worker, PGresult *claimed, struct signatures *ma
 static enum progress record(struct worker *worker, const char *token, struct signatures *made)
 {
     char sqlstate[6];
-    const char *parameters[] = {token, worker->sidecar->config.signer_id, array_end(&made->divisions), array_end(&made->seqs),
+    const char *parameters[] = {token, worker->sidecar->config.signer.id, array_end(&made->divisions), array_end(&made->seqs),
                                 array_end(&made->signatures)};
     PGresult *recorded = NULL;
 
@@ -117,7 +117,7 @@ static enum progress record(struct worker *worker, const char *token, struct sig
 
 static void trace(struct worker *worker, PGresult *claimed, const struct signatures *made)
 {
-    const struct traced_attribute attributes[] = {{"reason.signer.id", worker->sidecar->config.signer_id}, {NULL, NULL}};
+    const struct traced_attribute attributes[] = {{"reason.signer.id", worker->sidecar->config.signer.id}, {NULL, NULL}};
     const struct traced_batch batch = {.name = "sign", .kind = SPAN_CLIENT, .attributes = attributes, .events = claimed, .count = made->count};
 
     if (made->times)

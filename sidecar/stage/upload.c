@@ -153,7 +153,7 @@ static bool sign(struct worker *worker, const char *token, const struct trace *t
     uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
     size_t length = 0;
     PGresult *result;
-    const char *parameters[] = {token, id, worker->sidecar->config.signer_id, signature};
+    const char *parameters[] = {token, id, worker->sidecar->config.signer.id, signature};
 
     if (sodium_hex2bin(digest, sizeof(digest), hash, strlen(hash), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH
         || !sign_digest(worker, digest, bytes)) {
@@ -216,7 +216,7 @@ static bool finish(struct worker *worker, const char *token, const struct trace 
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
     char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
-    const char *signer_id = worker->sidecar->config.signer_id;
+    const char *signer_id = worker->sidecar->config.signer.id;
     uint8_t bytes[SIGNATURE_LENGTH];
     struct chunks chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))};
     struct stored stored = {0};

@@ -25,20 +25,20 @@ bool sidecar_open_store(struct sidecar *sidecar)
 }
 
 /* The registered key must be the signer's: a sidecar with another key signs nothing. */
-static bool key_is_registered(struct sidecar *sidecar, struct db *db)
+static bool key_is_registered(const struct signer *signer, const char *id, const char *purpose, struct db *db)
 {
-    const char *parameters[] = {sidecar->config.signer_id};
+    const char *parameters[] = {id, purpose};
     char hex[2 * PUBLIC_KEY_LENGTH + 1];
     bool ok;
-    PGresult *result = db_call(db, "SELECT encode(reason.signing_key($1), 'hex')", 1, parameters, NULL);
+    PGresult *result = db_call(db, "SELECT encode(reason.signing_key($1, $2), 'hex')", 2, parameters, NULL);
 
     if (!result)
         return false;
-    sodium_bin2hex(hex, sizeof(hex), sidecar->signer->public_key, PUBLIC_KEY_LENGTH);
+    sodium_bin2hex(hex, sizeof(hex), signer->public_key, PUBLIC_KEY_LENGTH);
     ok = PQntuples(result) == 1 && !strcmp(PQgetvalue(result, 0, 0), hex);
     PQclear(result);
     if (!ok) {
-        log_error("signer \"%s\" is registered with another key than this sidecar has", sidecar->config.signer_id);
+        log_error("signer \"%s\" is registered with another key than this sidecar has", id);
         metrics_add(METRIC_SIGNATURES_REFUSED, 1);
     }
     return ok;
@@ -54,10 +54,42 @@ bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
         sidecar->signer_registered = false;
     }
     if (!sidecar->signer)
-        sidecar->signer = signer_open(&sidecar->config);
+        sidecar->signer = signer_open(&sidecar->config.signer);
     sidecar->signer_reloads = reloads;
     if (sidecar->signer && !sidecar->signer_registered)
-        sidecar->signer_registered = key_is_registered(sidecar, db);
+        sidecar->signer_registered = key_is_registered(sidecar->signer, sidecar->config.signer.id, "events", db);
     atomic_store(&sidecar->signer_ready, sidecar->signer && sidecar->signer_registered);
     return sidecar->signer && sidecar->signer_registered;
+}
+
+/* The key of events signs no checkpoint, whatever the registry says: what one of them signed would then count as the other's. */
+static bool has_a_key_of_its_own(struct sidecar *sidecar)
+{
+    bool same;
+
+    pthread_mutex_lock(&sidecar->signer_lock);
+    same = sidecar->signer && !memcmp(sidecar->signer->public_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
+    pthread_mutex_unlock(&sidecar->signer_lock);
+    if (same)
+        log_error("signer \"%s\" of [checkpoint] has the key of [signer]: it must have one of its own", sidecar->config.checkpoint_signer.id);
+    return !same;
+}
+
+bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db)
+{
+    const struct signer_config *config = &sidecar->config.checkpoint_signer;
+    int reloads = atomic_load(&sidecar->reloads);
+
+    if (sidecar->checkpoint_signer && sidecar->checkpoint_reloads != reloads) {
+        sidecar->checkpoint_signer->close(sidecar->checkpoint_signer);
+        sidecar->checkpoint_signer = NULL;
+        sidecar->checkpoint_registered = false;
+    }
+    if (!sidecar->checkpoint_signer)
+        sidecar->checkpoint_signer = signer_open(config);
+    sidecar->checkpoint_reloads = reloads;
+    if (sidecar->checkpoint_signer && !sidecar->checkpoint_registered)
+        sidecar->checkpoint_registered =
+            has_a_key_of_its_own(sidecar) && key_is_registered(sidecar->checkpoint_signer, config->id, "checkpoints", db);
+    return sidecar->checkpoint_signer && sidecar->checkpoint_registered;
 }

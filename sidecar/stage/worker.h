@@ -18,6 +18,10 @@ struct sidecar {
     struct signer *signer;      /* NULL until it could be opened */
     bool signer_registered;     /* its public key is that of the registry */
     int signer_reloads;         /* when it was opened */
+    pthread_mutex_t checkpoint_lock;
+    struct signer *checkpoint_signer;   /* that of [checkpoint]; NULL until it could be opened */
+    bool checkpoint_registered; /* its public key is that of the registry, for checkpoints */
+    int checkpoint_reloads;     /* when it was opened */
     pthread_mutex_t store_lock;
     struct store *store;        /* NULL until it could be opened */
     int store_reloads;          /* when it was opened */
@@ -43,5 +47,7 @@ struct worker {
 /* A counterpart is opened when it is first needed, and again after a reload. Under its lock. */
 bool sidecar_open_store(struct sidecar *sidecar);
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
+/* The one that signs checkpoints, whose key is never that of events. Not to be called under signer_lock. */
+bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db);
 
 #endif

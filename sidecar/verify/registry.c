@@ -53,6 +53,20 @@ static const char *known_status(Bytes status)
     return NULL;
 }
 
+/* A registry from before there were purposes has keys for events. */
+static const char *known_purpose(Bytes purpose)
+{
+    static const char *const known[] = {"events", "checkpoints", "witness"};
+
+    if (!purpose.data)
+        return known[0];
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (is_text(purpose, known[i]))
+            return known[i];
+    }
+    return "unknown";
+}
+
 static bool fail(ByteBuffer *error, const char *what)
 {
     buffer_append(error, what, strlen(what));
@@ -74,6 +88,9 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
     if (!signer->status)
         return fail(error, "a signer's status is none of active, retired, revoked");
     times->revoked = strcmp(signer->status, "revoked") == 0;
+    if (json_member_literal(document, object, "purpose") && !member_text(document, object, "purpose").data)
+        return fail(error, "a signer's purpose is no text");
+    signer->purpose = known_purpose(member_text(document, object, "purpose"));
     if (!read_time(document, object, "validFrom", KEY_TIME_BEGIN, &times->valid_from) ||
         !read_time(document, object, "validTo", KEY_TIME_END, &times->valid_to) ||
         !read_time(document, object, "revokedAt", KEY_TIME_END, &times->revoked_at))
@@ -93,8 +110,8 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
 }
 
 /*
- * An id stands for one key. A key that is revoked under one id counts under no other; which of two entries
- * would be meant, nobody can say.
+ * An id stands for one key, and a key for one purpose. A key that is revoked under one id counts under no other; which of
+ * two entries would be meant, nobody can say.
  */
 static bool agrees_with_others(const Registry *registry, const Signer *signer, ByteBuffer *error)
 {
@@ -102,12 +119,17 @@ static bool agrees_with_others(const Registry *registry, const Signer *signer, B
         const Signer *other = &registry->signers[i];
         bool same_key = memcmp(other->public_key, signer->public_key, PUBLIC_KEY_LENGTH) == 0;
 
+        bool same_purpose = strcmp(other->purpose, signer->purpose) == 0;
+
         if (strcmp(other->id, signer->id) != 0 &&
-            !(same_key && other->times.revoked != signer->times.revoked))
+            !(same_key && (other->times.revoked != signer->times.revoked || !same_purpose)))
             continue;
         buffer_append_literal(error, "there are two entries of ");
         if (strcmp(other->id, signer->id) != 0) {
-            buffer_append_literal(error, "one key, of which one is revoked: ");
+            if (same_purpose)
+                buffer_append_literal(error, "one key, of which one is revoked: ");
+            else
+                buffer_append_literal(error, "one key, for two purposes: ");
             buffer_append(error, other->id, strlen(other->id));
             buffer_append_literal(error, " and ");
         }
@@ -176,8 +198,12 @@ const Signer *registry_find(const Registry *registry, Bytes signer_id)
 static const char *validity_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
 {
     bool vouched = !registry->refuse_revoked;
+    KeyTimes times = signer->times;
 
-    switch (key_validity(&signer->times, earliest, vouched || !signer->times.revoked ? latest : KEY_TIME_END, vouched)) {
+    times.other_purpose = strcmp(signer->purpose, "events") != 0;
+    switch (key_validity(&times, earliest, vouched || !times.revoked ? latest : KEY_TIME_END, vouched)) {
+    case KEY_OTHER_PURPOSE:
+        return "the signer's key is not registered for events and snapshots";
     case KEY_REVOKED:
         return signer->times.revoked_at == KEY_TIME_BEGIN || registry->refuse_revoked ? "the signer's key is revoked"
                                                                                      : "the signer's key was revoked before it signed";

@@ -94,6 +94,7 @@ Bytes member_text(const JsonDocument *document, const JsonNode *object, const ch
 typedef struct {
     char *id;
     const char *status; /* "active", "retired", "revoked" */
+    const char *purpose; /* "events", "checkpoints", "witness", or "unknown": one to come, whose signatures count for nothing here */
     uint8_t public_key[PUBLIC_KEY_LENGTH];
     KeyTimes times;
 } Signer;

@@ -1,10 +1,12 @@
 /*
  * counterpart.c: one call of a store or a signer, with a sidecar's configuration.
  *
- *   counterpart CONFIG put KEY FILE | read KEY VERSION | list PREFIX | protect KEY VERSION SECONDS | check | sign FILE
+ *   counterpart CONFIG put KEY FILE | read KEY VERSION | list PREFIX | protect KEY VERSION SECONDS | check | sign FILE | sign-message FILE |
+ *   both DIGEST MESSAGE
  *
  * put and protect print "done", "retry" or "refused", then version and reason; the others "ok" or "failed", behind what
- * they gave. Objects of more than REASON_PART_BYTES go in parts.
+ * they gave. Objects of more than REASON_PART_BYTES go in parts. sign is by [signer], sign-message by that of [checkpoint];
+ * both has each sign what is its own, in turns.
  */
 #include "base/clock.h"
 #include "signer/signer.h"
@@ -89,21 +91,50 @@ static void put(struct store *store, const char *key, const char *path)
     free(file.text);
 }
 
-static bool sign(const struct config *config, const char *path)
+/* Prints the signature; of a digest, unless it is a message. */
+static bool sign_once(struct signer *signer, bool message, const char *path)
 {
-    struct signer *signer = signer_open(config);
-    struct bytes digest = {0};
+    struct bytes bytes = {0};
     uint8_t signature[SIGNATURE_LENGTH];
     char hex[2 * SIGNATURE_LENGTH + 1];
     bool ok;
 
-    load(path, &digest);
-    ok = signer && signer->sign(signer, digest.text, signature);
+    load(path, &bytes);
+    ok = message ? signer_sign_message(signer, bytes.text, bytes.length, signature) : signer->sign(signer, bytes.text, signature);
     if (ok)
         puts(sodium_bin2hex(hex, sizeof(hex), signature, sizeof(signature)));
+    free(bytes.text);
+    return ok;
+}
+
+static bool sign(const struct signer_config *config, bool message, const char *path)
+{
+    struct signer *signer = signer_open(config);
+    bool ok = signer && sign_once(signer, message, path);
+
     if (signer)
         signer->close(signer);
-    free(digest.text);
+    return ok;
+}
+
+/* The first is closed and opened anew in between. */
+static bool sign_in_turns(const struct config *config, const char *digest, const char *message)
+{
+    struct signer *events = signer_open(&config->signer), *checkpoints = signer_open(&config->checkpoint_signer);
+    bool ok = events && checkpoints;
+
+    for (int turn = 0; turn < 4 && ok; turn++) {
+        ok = sign_once(events, false, digest) && sign_once(checkpoints, true, message);
+        if (turn == 2) {
+            events->close(events);
+            events = signer_open(&config->signer);
+            ok = ok && events;
+        }
+    }
+    if (events)
+        events->close(events);
+    if (checkpoints)
+        checkpoints->close(checkpoints);
     return ok;
 }
 
@@ -118,8 +149,12 @@ int main(int argc, char **argv)
 
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || argc < 3 || !config_load(&config, argv[1]))
         return 2;
-    if (!strcmp(what, "sign")) {
-        puts(sign(&config, argv[3]) ? "ok" : "failed");
+    if (!strcmp(what, "sign") || !strcmp(what, "sign-message") || !strcmp(what, "both")) {
+        if (!strcmp(what, "both"))
+            ok = sign_in_turns(&config, argv[3], argv[4]);
+        else
+            ok = !strcmp(what, "sign") ? sign(&config.signer, false, argv[3]) : sign(&config.checkpoint_signer, true, argv[3]);
+        puts(ok ? "ok" : "failed");
         config_free(&config);
         return 0;
     }

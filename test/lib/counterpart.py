@@ -1,9 +1,23 @@
 """The program that makes one call of a store or a signer: counterpart.c with the sidecar's own code."""
 
+import base64
 import pathlib
 import subprocess
 
 from paths import ROOT
+
+# What the two signers sign: a hash, and a checkpoint of a log
+DIGEST = b"d" * 32
+CHECKPOINT = b"log.example/reason/default\n5\n" + base64.b64encode(b"r" * 32) + b"\n"
+
+
+def signer_file(section, signer):
+    """A configuration in which somebody else is the other signer."""
+    names = {"id": "signer"} if section == "checkpoint" else {}
+    text = "[database]\nconninfo = none\n[store]\nurl = none\n"
+    if section == "checkpoint":
+        text += "[signer]\nid = another\n"
+    return text + f"[{section}]\n" + "".join(f"{names.get(name, name)} = {value}\n" for name, value in signer.items())
 
 
 def build_counterpart(directory):

@@ -18,7 +18,7 @@ class Token:
         self.environment = {"SOFTHSM2_CONF": str(directory / "softhsm2.conf")}
         self.shell = {**os.environ, **self.environment}
         self.run("softhsm2-util", "--init-token", "--free", "--label", "reason", "--pin", PIN, "--so-pin", "so-pin-1")
-        self.tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", "audit", "--id", "a1b2")
+        self.add_key("audit", "a1b2")
         self.pin_file = directory / "pin"
         self.pin_file.write_text(PIN + "\n")
 
@@ -28,10 +28,14 @@ class Token:
     def tool(self, *arguments):
         return self.run("pkcs11-tool", "--module", MODULE, "--token-label", "reason", "--login", "--pin", PIN, *arguments)
 
-    def public_key(self):
+    def add_key(self, label, key_id):
+        self.tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", label, "--id", key_id)
+
+    def public_key(self, label="audit"):
         """Hex of the raw key."""
         objects = self.tool("--list-objects", "--type", "pubkey").decode()
-        return re.search(r"EC_POINT:\s+0420([0-9a-f]{64})", objects).group(1)
+        found, = (o for o in objects.split("Public Key Object") if re.search(rf"label:\s+{label}$", o, re.M))
+        return re.search(r"EC_POINT:\s+0420([0-9a-f]{64})", found).group(1)
 
     def take_away(self):
         (self.directory / "tokens").rename(self.directory / "gone")

@@ -39,7 +39,12 @@ BEFORE = {
                         " path => '$.payload.x ? (@ > 1)', on_silence => 'allow', enabled => false"],
     "add_signer": ["signer_id => 'second', public_key => '@key@'",
                    "signer_id => 'third', public_key => '@key@', valid_from => '2020-01-01', valid_to => '2040-01-01'",
-                   "signer_id => 'fourth', public_key => '@key@', valid_from => '2020-01-01'"],
+                   "signer_id => 'fourth', public_key => '@key@', valid_from => '2020-01-01'",
+                   # A key has one purpose: those of RFC 8032, section 7.1
+                   "signer_id => 'checkpoints', purpose => 'checkpoints',"
+                   " public_key => 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'",
+                   "signer_id => 'witness.example/w', purpose => 'witness',"
+                   " public_key => '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'"],
     "retire_signer": ["signer_id => 'second'"],
     "revoke_signer": ["signer_id => 'third', reason => 'lost', at => '2024-02-29 12:00+01'", "signer_id => 'fourth', reason => 'lost'"],
     "leave_safe_mode": ["reason => 'a test'"],

@@ -28,6 +28,7 @@ ALLOWED = {
         "write": ["core", "port", "canonical", "record"],
         "chain": ["core", "port", "canonical", "record"],
         "snapshot": ["core", "port", "canonical", "record", "redact", "graph", "chain"],
+        "log": ["core", "port", "canonical", "record", "chain"],
     },
     "sidecar": {
         "base": [],

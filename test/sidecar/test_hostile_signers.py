@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from counterpart import build_counterpart
+from counterpart import CHECKPOINT, DIGEST, build_counterpart, signer_file
 from hostile import ANSWERS, Hostile
 from kubernetes_api import Double, LEASE, NAMESPACE
 from otlp import traced_request
@@ -48,8 +48,10 @@ def kms(key):
 SIGNERS = {"proxy": (proxy, {}), "vault": (vault, {"key_id": "audit"}), "aws-kms": (kms, {"key_id": "audit"})}
 
 
+@pytest.mark.parametrize("section, call, signed", [("signer", "sign", DIGEST), ("checkpoint", "sign-message", CHECKPOINT)],
+                         ids=["digest", "message"])
 @pytest.mark.parametrize("kind", SIGNERS)
-def test_only_a_signature_of_the_key_counts(program, tmp_path, kind):
+def test_only_a_signature_of_the_key_counts(program, tmp_path, kind, section, call, signed):
     key = Key(tmp_path)
     respond, settings = SIGNERS[kind]
     honest = respond(key)
@@ -66,14 +68,14 @@ def test_only_a_signature_of_the_key_counts(program, tmp_path, kind):
     signer = {"id": "remote-1", "type": kind, "url": hostile.url, "token_file": tmp_path / "token", "credentials_file": tmp_path / "credentials",
               "timeout_ms": 400, **settings}
     path = tmp_path / "signer.conf"
-    path.write_text("[database]\nconninfo = none\n[store]\nurl = none\n[signer]\n" + "".join(f"{name} = {value}\n" for name, value in signer.items()))
-    (tmp_path / "digest").write_bytes(b"d" * 32)
-    true = key.sign(b"d" * 32).hex()
+    path.write_text(signer_file(section, signer))
+    (tmp_path / "signed").write_bytes(signed)
+    true = key.sign(signed).hex()
 
     def sign():
         requests.clear()
         began = time.monotonic()
-        ended = subprocess.run([program, path, "sign", tmp_path / "digest"], capture_output=True, text=True, timeout=30, check=True,
+        ended = subprocess.run([program, path, call, tmp_path / "signed"], capture_output=True, text=True, timeout=30, check=True,
                                env={"ASAN_OPTIONS": "detect_leaks=0"})
         assert time.monotonic() - began < PATIENCE
         return ended.stdout.split()

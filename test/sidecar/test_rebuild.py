@@ -198,7 +198,7 @@ def own_key_under_a_known_name(forger, registry):
         if event["eventType"] == "client.changed" and "client" in event["payload"]:
             event["payload"]["client"]["role"] = "admin"
     forger.rewrite("system", change)
-    return f'registers a key that is not that of signer "{SIGNER_ID}"'
+    return f'registers a key or a purpose that is not that of signer "{SIGNER_ID}"'
 
 
 def own_key_under_its_own_name(forger, registry):

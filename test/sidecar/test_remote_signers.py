@@ -7,51 +7,14 @@ refused, and signatures are real ones of a real key. A real Vault is in test_vau
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import threading
 
 import pytest
 
-from remote_signers import ACCESS, SECRET, proxy
+from remote_signers import ACCESS, SECRET, Service, proxy
 from signer import Key
 from wait import wait_for
-
-
-class Service(http.server.ThreadingHTTPServer):
-    """Answers by self.respond(method, path, headers, body) → status, document."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.respond = None
-        self.refused = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        try:
-            status, document = self.server.respond(self.command, self.path, self.headers, body)
-        except (AssertionError, KeyError, ValueError) as fault:
-            self.server.refused.append(repr(fault))
-            status, document = 400, {"error": repr(fault)}
-        text = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_GET = do_POST = answer
 
 
 @pytest.fixture

@@ -61,6 +61,9 @@ def test_the_function_says_what_the_rule_says(db):
     for case, (answer,) in zip(cases, said):
         assert answer == expected(*case), case
     assert {answer for answer, in said} == {"counts", "counted then", "not valid yet", "no longer valid", "revoked"}
+    # Whatever its times
+    assert db("SELECT DISTINCT reason.key_validity(NULL, NULL, r, %s, %s, %s, true, p) FROM unnest('{f,t}'::bool[]) r, unnest('{t,NULL}'::bool[]) p",
+              NOON, NOON, NOON) == [("other purpose",)]
 
 
 @pytest.fixture

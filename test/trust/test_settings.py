@@ -68,7 +68,7 @@ READS = {
     "redact_text": ["'write to a@example.org'"],
     "trace": [f"'{ROOT}'", f"'{ROOT}', types => '{{decision,observation}}', min_weight => 0.1, min_confidence => 0.1"],
     "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
-    "signer_registry": [""], "safe_mode_fault": [""], "sealing_fault": [""],
+    "signer_registry": [""], "note_vkey": ["'example.org/reason/default', 1, decode('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')"], "safe_mode_fault": [""], "sealing_fault": [""],
     "erasure": [f"'default', '{GONE}'"], "erases_document": [f"{NODE_EVENT}, 'default', {SNAPSHOT}"],
     "rfc3339": ["timestamptz '1999-12-31 23:59:59.000001+00'"], "recorded_time": ["timestamptz '1999-12-31 23:59:59+00'", "'infinity'", "timestamptz '0044-03-15 00:00+00 BC'"],
     "verify_audit": ["", "'system'", "'default', 1, 2"], "audit_event_json": ["(SELECT e FROM reason.audit_events e WHERE division LIKE 'default' AND seq = 0)"],

@@ -56,7 +56,8 @@ def test_rotation_is_recorded(db):
     db("SELECT reason.retire_signer('a')")
     db("SELECT reason.revoke_signer('b', 'laptop stolen', (SELECT valid_from FROM reason.signer WHERE signer_id = 'b'))")
     registry = {s["signerId"]: s for s in db.one("SELECT reason.signer_registry()")["signers"]}
-    assert set(registry["a"]) == {"signerId", "algorithm", "publicKey", "status", "validFrom", "validTo"}
+    assert set(registry["a"]) == {"signerId", "algorithm", "publicKey", "status", "purpose", "validFrom", "validTo"}
+    assert registry["a"]["purpose"] == "events"
     assert (registry["a"]["status"], registry["a"]["publicKey"]) == ("retired", spki())
     assert registry["b"]["status"] == "revoked" and registry["b"]["validTo"] == registry["b"]["validFrom"]
     events = db("SELECT event_type, payload #>> '{signer,signerId}', payload #>> '{signer,revocationReason}' FROM reason.audit_event"
@@ -82,3 +83,64 @@ def test_changes_that_make_no_sense_are_refused(db):
 
 def test_the_registry_is_what_verifiers_read(db):
     assert json.loads(json.dumps(db.one("SELECT reason.signer_registry()")))["signers"][0]["algorithm"] == "ed25519"
+
+
+def test_a_key_has_one_purpose(db):
+    checkpoints, witness = Signer("c", b"checkpoints").public.raw.hex(), Signer("w", b"witness").public.raw.hex()
+    db("SELECT reason.add_signer('log', %s, purpose => 'checkpoints')", checkpoints)
+    db("SELECT reason.add_signer('log', %s, purpose => 'checkpoints')", checkpoints)  # again, the same: nothing to do
+    db("SELECT reason.add_signer('witness.example/w', %s, purpose => 'witness')", witness)
+    for call in ("add_signer('log', %s)", "add_signer('log', %s, purpose => 'witness')", "add_signer('other', %s, purpose => 'events')"):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            db(f"SELECT reason.{call}", checkpoints)
+    with pytest.raises(psycopg.errors.UniqueViolation, match='that of signer "key-1", which is registered for events'):
+        db("SELECT reason.add_signer('other', %s, purpose => 'checkpoints')", db.signer.public.raw.hex())
+    with pytest.raises(psycopg.errors.CheckViolation, match="signer_purpose_check"):
+        db("SELECT reason.add_signer('other', %s, purpose => 'all')", Signer("o", b"o").public.raw.hex())
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="cannot be changed this way"):
+        db("UPDATE reason.signer SET purpose = 'events', status = 'retired' WHERE signer_id = 'log'")
+    assert db("SELECT payload #>> '{signer,purpose}' FROM reason.audit_event WHERE event_type = 'signer.added' AND division = 'system'"
+              " AND payload #>> '{signer,signerId}' IN ('log', 'witness.example/w') ORDER BY no") == [("checkpoints",), ("witness",)]
+    db("SELECT reason.retire_signer('log')")
+    db.settle()
+    assert db.verify("system")["ok"]
+
+
+def test_a_key_signs_what_it_is_registered_for(db):
+    db("SELECT reason.add_signer('log-2', %s, purpose => 'checkpoints')", Signer("2", b"2").public.raw.hex())
+    assert db.one("SELECT reason.signing_key('log-2', 'checkpoints')") == Signer("2", b"2").public.raw
+    assert db.one("SELECT reason.signing_key('key-1')") == db.signer.public.raw
+    for call, said in (("signing_key('log-2')", 'signer "log-2" is registered for checkpoints, not for events'),
+                       ("signing_key('key-1', 'checkpoints')", 'signer "key-1" is registered for events, not for checkpoints'),
+                       ("signing_key('log-2', 'witness')", 'signer "log-2" is registered for checkpoints, not for witness')):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match=said):
+            db(f"SELECT reason.{call}")
+
+
+def test_what_a_key_signed_for_another_purpose_never_counts(db):
+    """A superuser who gives the signing key another purpose finds every event and snapshot unsigned."""
+    db("SELECT reason.append_event('default', 'test.event', '{}')")
+    db.settle()
+    assert db.verify("default")["ok"]
+    with psycopg.connect(db.dsn) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE reason.signer SET purpose = 'checkpoints' WHERE signer_id = %s", (db.signer.name,))
+        ok, detail = connection.execute("SELECT ok, detail FROM reason.verify_audit('default')").fetchone()
+        assert not ok and f'signer "{db.signer.name}" is registered for checkpoints, and signs no events' in detail
+        fault, = connection.execute("SELECT fault FROM reason.signature_fault(%s, %s, %s, now(), now(), true)",
+                                    (db.signer.name, db.signer.sign(b"h" * 32), (b"h" * 32).hex())).fetchone()
+        assert fault == f'signer "{db.signer.name}" is registered for checkpoints, and signs no snapshots'
+        assert ("registry", False) in connection.execute("SELECT what, ok FROM reason.verify_all()").fetchall()
+        connection.rollback()
+
+
+def test_verifier_keys_are_those_of_signed_notes(db):
+    """The example of https://c2sp.org/signed-note"""
+    key = base64.b64decode("AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    assert db.one("SELECT reason.note_vkey('example.com/foo', %s, %s)", key[0], key[1:]) == \
+        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+    for name in ("", "a b", "a+b", "a\n", "\u00a0", "\u00e9"):
+        assert db.one("SELECT reason.note_vkey(%s, 1, %s)", name, key[1:]) is None
+    db("SELECT reason.add_signer('witness.example/v', %s, purpose => 'witness')", Signer("v", b"v").public.raw.hex())
+    registry = {s["signerId"]: s for s in db.one("SELECT reason.signer_registry()")["signers"]}
+    assert registry["witness.example/v"]["vkey"] == db.one("SELECT reason.note_vkey('witness.example/v', 4, %s)", Signer("v", b"v").public.raw)
