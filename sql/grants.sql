@@ -256,6 +256,7 @@ GRANT EXECUTE ON FUNCTION
     reason.check_document(bigint, text, text, bigint),
     reason.snapshot_end_seq(reason.snapshot),
     reason.snapshot_log_fault(reason.snapshot),
+    reason.snapshot_log_remark(reason.snapshot),
     reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean),
     reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean, boolean),
     reason.snapshot_state(reason.snapshot),

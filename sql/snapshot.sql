@@ -446,8 +446,7 @@ BEGIN
         RETURN (SELECT format('snapshot "%s": it names no log, though the snapshot "%s" before it does', $1.id, x.id)
                 FROM reason.snapshot x WHERE x.division = $1.division AND x.no < $1.no AND x.log IS NOT NULL ORDER BY x.no LIMIT 1);
     END IF;
-    IF $1.log ->> 'origin' IS DISTINCT FROM reason.current_origin($1.division)
-       AND NOT EXISTS (SELECT FROM reason.log_origin o WHERE o.division = $1.division AND o.origin = $1.log ->> 'origin') THEN
+    IF NOT EXISTS (SELECT FROM reason.log_origins($1.division) o WHERE o.origin = $1.log ->> 'origin') THEN
         RETURN format('snapshot "%s": it names log "%s", which is none of division "%s"', $1.id, $1.log ->> 'origin', $1.division);
     END IF;
     IF (size <= reason.tree_size($1.division)) IS NOT TRUE THEN
@@ -456,17 +455,30 @@ BEGIN
     IF translate(encode(reason.tree_root($1.division, size), 'base64'), E'\n', '') IS DISTINCT FROM $1.log ->> 'root' THEN
         RETURN format('snapshot "%s": the log has another root at size %s', $1.id, size);
     END IF;
-    -- What was published before it was frozen was signed by then. Ten minutes: one clock, looked at twice.
-    SELECT max(c.size) INTO later FROM reason.audit_checkpoint c
-    WHERE c.division = $1.division AND c.origin = $1.log ->> 'origin' AND c.planned_at < $1.created_at - interval '10 minutes';
+    -- What a witness saw before it was frozen was signed by then. Ten minutes: the witness has a clock of its own.
+    SELECT max(w.size) INTO later FROM reason.audit_cosignature w
+    WHERE w.division = $1.division AND w.origin = $1.log ->> 'origin' AND to_timestamp(w.timestamp) < $1.created_at - interval '10 minutes';
     IF later > size THEN
-        RETURN format('snapshot "%s": it names %s events of the log, of which %s had a checkpoint before it was frozen', $1.id, size, later);
+        RETURN format('snapshot "%s": it names %s events of the log, of which a witness saw %s before it was frozen', $1.id, size, later);
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION reason.snapshot_log_fault(reason.snapshot) IS
-    'What of the log that a snapshot names is not so: an origin of its division, a size that the log has, the root that it has at that size, and nothing older than what had been published. NULL when nothing.';
+    'What of the log that a snapshot names is not so: an origin of its division, a size that the log has, the root that it has at that size, and nothing older than what a witness had seen. NULL when nothing.';
+
+CREATE FUNCTION reason.snapshot_log_remark(s reason.snapshot) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT CASE WHEN $1.log IS NULL THEN 'it was frozen before snapshots named their log: what it may leave out cannot be seen'
+                ELSE (SELECT format('the events from %s on were not signed yet when it was frozen, though the first of them was written at %s: what it may leave out of them cannot be seen',
+                                    a.seq, reason.rfc3339(a.created_at))
+                      FROM reason.audit_seal a
+                      WHERE a.division = $1.division AND a.seq = ($1.log ->> 'size')::bigint AND a.created_at < $1.created_at - interval '10 minutes') END
+$$;
+COMMENT ON FUNCTION reason.snapshot_log_remark(reason.snapshot) IS
+    'What should be known of the log that a snapshot names: it names none, or one that lagged behind by more than ten minutes. NULL when nothing.';
 
 CREATE FUNCTION reason.snapshot_records(snapshot_no bigint, division text, OUT kind text, OUT id uuid, OUT digest bytea)
 RETURNS SETOF record
@@ -586,9 +598,7 @@ BEGIN
         graph_fault := d.graph_fault;
         IF d.header IS NOT NULL THEN
             row_fault := coalesce(reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count), reason.snapshot_log_fault(s));
-            IF s.log IS NULL THEN
-                document_remark := 'it was frozen before snapshots named their log: what it may leave out cannot be seen';
-            END IF;
+            document_remark := CASE WHEN row_fault IS NULL THEN reason.snapshot_log_remark(s) END;
         END IF;
     ELSE
         -- Of a document that was erased, its hash can still be proved: signed, and recorded in the chain.
