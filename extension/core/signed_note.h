@@ -25,6 +25,7 @@
 /* Types of signatures: the byte that key ids and verifier keys hold. */
 #define NOTE_TYPE_ED25519 0x01
 #define NOTE_TYPE_COSIGNATURE 0x04	/* Ed25519 over a checkpoint and a time: cosignature.h */
+#define NOTE_TYPE_COSIGNATURE_ML_DSA 0x06	/* the same by ML-DSA-44, which nobody here verifies */
 
 typedef struct NoteText
 {
