@@ -86,7 +86,7 @@ AS $$
            to_jsonb(m) - 'found' || CASE WHEN encode(sha256(m.found), 'hex') <> m.found_hash THEN '{"found_hash": "not that of found"}' ELSE '{}' END::jsonb
     FROM reason.mended_event m
     UNION ALL
-    SELECT 'log_prefix', '{"only_row": true}', to_jsonb(l) FROM reason.log_prefix l
+    SELECT 'log_prefix', jsonb_build_object('only_row', l.only_row), to_jsonb(l) FROM reason.log_prefix l
 $$;
 COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that are as the extension brought them are part of it, and no event records them.';
 

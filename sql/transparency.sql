@@ -107,7 +107,7 @@ CREATE FUNCTION reason.log_identity(OUT prefix text, OUT epoch integer)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT coalesce(l.prefix, 'localhost/reason'), coalesce(l.epoch, 1) FROM (VALUES (1)) one LEFT JOIN reason.log_prefix l ON true
+    SELECT coalesce(l.prefix, 'localhost/reason'), coalesce(l.epoch, 1) FROM (VALUES (1)) one LEFT JOIN reason.log_prefix l ON l.only_row
 $$;
 COMMENT ON FUNCTION reason.log_identity() IS 'What the names of all logs are made from.';
 
@@ -286,19 +286,29 @@ AS $$
 DECLARE
     -- A tree that lags further is grown first: its root would be made from all that is not stored yet.
     most_behind CONSTANT bigint := 100000;
+    head record;
 BEGIN
     PERFORM reason.check_lease('seal', lease_token);
     PERFORM reason.lock_until_commit('checkpoints');
-    INSERT INTO reason.audit_checkpoint (division, origin, size, root)
-    SELECT t.division, t.origin, t.size, reason.tree_root_of(t.division, t.size)
-    FROM reason.log_heads() t
-    WHERE t.size > coalesce(t.last_size, 0)
-      AND (t.last_size IS NULL OR t.last_signed)
-      -- By the time of the last event that is covered: one that comes after a pause is covered at once.
-      AND (t.last_size IS NULL OR $3 OR NOT EXISTS (
-           SELECT FROM reason.audit_seal s WHERE s.division = t.division AND s.seq = t.last_size - 1
-             AND s.created_at BETWEEN clock_timestamp() - $2 AND clock_timestamp()))
-      AND t.size - t.grown < most_behind;
+    FOR head IN
+        SELECT t.* FROM reason.log_heads() t
+        WHERE t.size > coalesce(t.last_size, 0)
+          AND (t.last_size IS NULL OR t.last_signed)
+          -- By the time of the last event that is covered: one that comes after a pause is covered at once.
+          AND (t.last_size IS NULL OR $3 OR NOT EXISTS (
+               SELECT FROM reason.audit_seal s WHERE s.division = t.division AND s.seq = t.last_size - 1
+                 AND s.created_at BETWEEN clock_timestamp() - $2 AND clock_timestamp()))
+          AND t.size - t.grown < most_behind
+    LOOP
+        BEGIN
+            INSERT INTO reason.audit_checkpoint (division, origin, size, root)
+            VALUES (head.division, head.origin, head.size, reason.tree_root_of(head.division, head.size));
+        EXCEPTION WHEN data_corrupted THEN
+            -- One chain that is damaged keeps no other log from its checkpoints.
+            RAISE WARNING USING ERRCODE = 'data_corrupted', MESSAGE = format('no checkpoint of "%s": %s', head.origin, SQLERRM),
+                HINT = 'See what reason.verify_all() says.';
+        END;
+    END LOOP;
     RETURN QUERY
     SELECT t.division, t.origin, c.size, c.root
     FROM reason.log_heads() t
@@ -364,7 +374,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('cannot record the checkpoint of size %s of "%s": %s', $4, $3, fault);
     END IF;
-    fault := reason.checkpoint_note_fault($3, $4, planned.root, reason.signing_key($5), $6, $7);
+    fault := reason.checkpoint_note_fault($3, $4, planned.root, reason.signing_key($5, 'checkpoints'), $6, $7);
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('cannot record the checkpoint of size %s of "%s": %s', $4, $3, fault),
@@ -423,111 +433,6 @@ END
 $$;
 COMMENT ON FUNCTION reason.last_checkpoint(text) IS 'The last signed checkpoint of a division''s log under its present name, with cosignatures: the note as it is published. No row without one.';
 
--- ---------------------------------------------------------------- heads of all logs
-
-CREATE TABLE reason.log_head (
-    division text   NOT NULL,
-    origin   text   NOT NULL,
-    size     bigint NOT NULL,
-    root     bytea  NOT NULL,
-    CONSTRAINT log_head_pkey PRIMARY KEY (division)
-);
-COMMENT ON TABLE reason.log_head IS 'The heads that the last event log.heads counts: that event holds their number and a root over them, and no names.';
-
-CREATE FUNCTION reason.head_stands(division text, size bigint, root bytea) RETURNS boolean
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-BEGIN
-    RETURN reason.tree_root_of($1, $2) = $3;
-EXCEPTION WHEN no_data_found OR data_corrupted OR invalid_parameter_value THEN
-    RETURN false;
-END
-$$;
-COMMENT ON FUNCTION reason.head_stands(text, bigint, bytea) IS 'Whether the tree of a division extends one of this size and root.';
-
-CREATE FUNCTION reason.log_head_lines(OUT count bigint, OUT root bytea)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT count(*), reason.merkle_root(coalesce(array_agg(h.line ORDER BY h.line COLLATE "C"), '{}'))
-    FROM (SELECT reason.checkpoint_text(x.origin, x.size, x.root) AS line FROM reason.log_head x) h
-$$;
-COMMENT ON FUNCTION reason.log_head_lines() IS 'How many heads there are in table log_head, and the root of the Merkle tree over their lines, which are the texts of checkpoints, in the order of their bytes.';
-
-CREATE FUNCTION reason.record_log_heads(lease_token bigint, max_age interval DEFAULT '1 hour') RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    lost text;
-    told record;
-BEGIN
-    PERFORM reason.check_lease('seal', lease_token);
-    PERFORM reason.lock_until_commit('log heads');
-    IF (SELECT e.ts BETWEEN clock_timestamp() - $2 AND clock_timestamp() FROM reason.audit_event e WHERE e.event_type = 'log.heads' ORDER BY e.no DESC LIMIT 1)
-       -- Division system itself is witnessed with the event.
-       OR NOT EXISTS (SELECT FROM reason.log_heads() t LEFT JOIN reason.log_head h ON h.division = t.division AND h.origin = t.origin
-                      WHERE t.division <> 'system' AND t.size IS DISTINCT FROM h.size) THEN
-        RETURN NULL;
-    END IF;
-    SELECT h.division INTO lost FROM reason.log_head h WHERE NOT reason.head_stands(h.division, h.size, h.root) LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = format('the log of division "%s" does not extend what the last event log.heads counts', lost),
-            HINT = 'The chain was cut, altered or removed: see what reason.verify_all() says.';
-    END IF;
-    INSERT INTO reason.log_head AS h (division, origin, size, root)
-    SELECT t.division, t.origin, t.size, reason.tree_root_of(t.division, t.size) FROM reason.log_heads() t WHERE t.division <> 'system'
-    ON CONFLICT ON CONSTRAINT log_head_pkey DO UPDATE SET origin = excluded.origin, size = excluded.size, root = excluded.root
-        WHERE (h.origin, h.size) IS DISTINCT FROM (excluded.origin, excluded.size);
-    SELECT * INTO told FROM reason.log_head_lines();
-    RETURN reason.append_event('system', 'log.heads', jsonb_build_object('heads',
-        jsonb_build_object('count', told.count, 'root', encode(told.root, 'hex')), 'request', reason.sql_request()::jsonb));
-END
-$$;
-COMMENT ON FUNCTION reason.record_log_heads(bigint, interval) IS
-    'An event log.heads in division system, if the last one is older than max_age and a log has grown since: how many logs there are, and a root over the lines "origin, size, root" of all but that of system. So whoever witnesses the log of system witnesses all, and sees no name. Raises XX001 when a log does not extend what was counted last. Needs the lease of the duty seal.';
-
-CREATE FUNCTION reason.log_heads_fault() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    last_event record;
-    fewer record;
-    present record;
-    lost bigint;
-BEGIN
-    SELECT e.payload #>> '{heads,count}' AS count, e.payload #>> '{heads,root}' AS root INTO last_event
-    FROM reason.audit_event e WHERE e.event_type = 'log.heads' AND e.division = 'system' ORDER BY e.no DESC LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN CASE WHEN EXISTS (SELECT FROM reason.log_head) THEN 'log_head: no event log.heads counts these rows' END;
-    END IF;
-    SELECT h.id, h.count, h.before INTO fewer
-    FROM (SELECT e.id, e.no, (e.payload #>> '{heads,count}')::bigint AS count,
-                 lag((e.payload #>> '{heads,count}')::bigint) OVER (ORDER BY e.no) AS before
-          FROM reason.audit_event e WHERE e.event_type = 'log.heads' AND e.division = 'system') h
-    WHERE h.count < h.before ORDER BY h.no LIMIT 1;
-    IF FOUND THEN
-        RETURN format('event "%s" counts the heads of %s logs, and the one before it of %s: a division is gone', fewer.id, fewer.count, fewer.before);
-    END IF;
-    SELECT * INTO present FROM reason.log_head_lines();
-    -- Rebuilt from its chain a database has none until the next event.
-    IF present.count = 0 THEN
-        RETURN NULL;
-    END IF;
-    IF (present.count::text, encode(present.root, 'hex')) IS DISTINCT FROM (last_event.count, last_event.root) THEN
-        RETURN 'log_head: the rows are not what the last event log.heads counts';
-    END IF;
-    SELECT count(*) INTO lost FROM reason.log_head h WHERE NOT reason.head_stands(h.division, h.size, h.root);
-    IF lost > 0 THEN
-        RETURN format('%s of the %s logs that the last event log.heads counts are gone, or do not extend what they were', lost, present.count);
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION reason.log_heads_fault() IS 'For verify_log() of division system: whether all logs extend the heads that the last event log.heads counts, and no event counts fewer than the one before. Names no division.';
-
 -- ---------------------------------------------------------------- verifying
 
 CREATE FUNCTION reason.checkpoint_signature_fault(g reason.audit_checkpoint_signature) RETURNS text
@@ -551,8 +456,10 @@ BEGIN
     END IF;
     -- As with events: it was made after the last event that it covers, whose place in the chain vouches for when that was.
     SELECT a.created_at INTO covered FROM reason.audit_seal a WHERE a.division = g.division AND a.seq = g.size - 1;
-    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, covered, 'infinity', true);
+    validity := reason.key_validity(s.valid_from, s.valid_to, s.status = 'revoked' OR s.revoked_at IS NOT NULL, s.revoked_at, covered, 'infinity', true,
+        s.purpose <> 'checkpoints');
     RETURN CASE
+        WHEN validity = 'other purpose' THEN format('signer "%s" is registered for %s, and signs no checkpoints', s.signer_id, s.purpose)
         WHEN validity NOT IN ('counts', 'counted then') THEN format('the key of signer "%s" was %s by then', s.signer_id, validity)
         ELSE reason.checkpoint_note_fault(g.origin, g.size, signed.root, s.public_key, g.signature, g.note) END;
 END
@@ -604,6 +511,7 @@ COMMENT ON FUNCTION reason.checkpoint_fault(text) IS 'For verify_log(): what is 
 
 CREATE FUNCTION reason.verify_log(division text DEFAULT 'default', OUT ok boolean, OUT size bigint, OUT detail text)
 LANGUAGE c STABLE STRICT
+SET search_path = pg_catalog, reason, pg_temp
 AS 'MODULE_PATHNAME', 'reason_verify_log';
 COMMENT ON FUNCTION reason.verify_log(text) IS
     'Compares all that is stored of a division''s log with its chain: each node of the tree, the root of each checkpoint, signatures and cosignatures. detail names the first thing that is wrong. verify_audit() of a whole chain includes it.';

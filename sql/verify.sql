@@ -71,6 +71,8 @@ AS $$
           UNION SELECT m.division FROM reason.emission m
           UNION SELECT t.division FROM reason.audit_subtree t WHERE t.index = 0
           UNION SELECT c.division FROM reason.audit_checkpoint c
+          UNION SELECT g.division FROM reason.audit_checkpoint_signature g
+          UNION SELECT w.division FROM reason.audit_cosignature w
           UNION SELECT h.division FROM reason.log_head h) k
     WHERE ARRAY[k.division, '*'] && reason.visible_divisions_of(reason.calling_role())
     ORDER BY k.division

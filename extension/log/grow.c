@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -67,25 +68,30 @@ store(Grower *grower, int level, uint64 index, const uint8 *hash)
 	}
 }
 
-/* A node of a level is complete; so may be the one above it. */
-static void
-add(Grower *grower, int level, const uint8 *hash)
+/* A node of a level is complete; true if so is the one above it, whose hash is in `node` then. */
+static bool
+completes(Grower *grower, int level, MerkleHash node)
 {
-	MerkleHash	node;
+	MerkleRange *pending = &grower->pending[level];
 
-	memcpy(node, hash, MERKLE_HASH_LENGTH);
-	for (;; level++)
+	grower->complete[level]++;
+	merkle_range_append(pending, node);
+	if (pending->size < LOG_TILE_WIDTH)
+		return false;
+	merkle_range_root(pending, node);
+	merkle_range_init(pending);
+	return true;
+}
+
+static void
+add_leaf(Grower *grower, MerkleHash node)
+{
+	bool		more = completes(grower, 0, node);
+
+	for (int level = 1; more && level <= LOG_MAX_LEVEL; level++)
 	{
-		MerkleRange *pending = &grower->pending[level];
-
-		if (level > 0)
-			store(grower, level, grower->complete[level], node);
-		grower->complete[level]++;
-		merkle_range_append(pending, node);
-		if (pending->size < LOG_TILE_WIDTH || level == LOG_MAX_LEVEL)
-			return;
-		merkle_range_root(pending, node);
-		merkle_range_init(pending);
+		store(grower, level, grower->complete[level], node);
+		more = completes(grower, level, node);
 	}
 }
 
@@ -112,6 +118,24 @@ resume(Grower *grower, uint64 leaves)
 	}
 }
 
+static void
+add_leaves(Grower *grower, uint64 first, uint64 end)
+{
+	log_leaves_start(&grower->tree, first);
+	for (uint64 seq = first; seq < end; seq++)
+	{
+		MerkleHash	leaf;
+		int64		found;
+
+		if (!log_leaves_next(&grower->tree, &found, leaf) || (uint64) found != seq)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("audit_seal: the seal of " UINT64_FORMAT " of division \"%s\" is missing", seq, text_to_cstring(grower->tree.division)),
+					 errhint("See what reason.verify_audit() says of the division.")));
+		add_leaf(grower, leaf);
+	}
+}
+
 /* Whole tiles, no more than make up `most` leaves; returns the leaves. */
 static int64
 grow(Grower *grower, text *division, int64 most)
@@ -130,34 +154,86 @@ grow(Grower *grower, text *division, int64 most)
 				 errhint("See what reason.verify_audit() says of the division.")));
 	resume(grower, first);
 	end = Min(tree->size, first + (uint64) most) / LOG_TILE_WIDTH * LOG_TILE_WIDTH;
-	log_leaves_start(tree, first);
-	for (uint64 seq = first; seq < end; seq++)
+	if (end > first)
 	{
-		MerkleHash	leaf;
-		int64		found;
-
-		if (!log_leaves_next(tree, &found, leaf) || (uint64) found != seq)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("audit_seal: the seal of " UINT64_FORMAT " of division \"%s\" is missing", seq, text_to_cstring(division)),
-					 errhint("See what reason.verify_audit() says of the division.")));
-		add(grower, 0, leaf);
+		record_insert_begin(&grower->inserts, "audit_subtree", subtree_columns, lengthof(subtree_columns), NULL, NULL);
+		add_leaves(grower, first, end);
+		record_insert_end(&grower->inserts);
+		MemoryContextReset(grower->batch_context);
 	}
-	record_insert_flush(&grower->inserts);
-	MemoryContextReset(grower->batch_context);
 	log_tree_close(tree);
 	return end > first ? (int64) (end - first) : 0;
 }
 
+/*
+ * The same, but what is wrong with one chain is a warning and keeps no other
+ * from growing: verify_all() names it.
+ */
+static int64
+grow_apart(Grower *grower, text *division, int64 most)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int64 grown = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		grown = grow(grower, division, most);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_DATA_CORRUPTED))
+			ReThrowError(error);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the tree of division \"%s\" does not grow: %s", text_to_cstring(division), error->message),
+				 errhint("The trees of other divisions do. See what reason.verify_all() says.")));
+		FreeErrorData(error);
+		MemoryContextReset(grower->batch_context);
+		grown = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return grown;
+}
+
 /* ---------------------------------------------------------------- all of them */
+
+/* Small trees are grown often: what is asked each time is planned once a session. */
+static SPIPlanPtr
+kept_plan(SPIPlanPtr *plan, const char *query, int argument_count, Oid *types)
+{
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare(query, argument_count, types);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
+		*plan = made;
+	}
+	return *plan;
+}
 
 static void
 check_lease(int64 token)
 {
+	static SPIPlanPtr plan;
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(token);
 
-	if (SPI_execute_with_args("SELECT reason.check_lease('seal', $1)", 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(kept_plan(&plan, "SELECT reason.check_lease('seal', $1)", 1, &type), &value, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not check the lease");
 }
 
@@ -170,16 +246,26 @@ lock_growing(void)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* text * of each division with a signed event, or of the one that was asked for. */
+/* text * of each division with events enough for another tile. */
 static List *
-divisions_to_grow(text *division)
+divisions_to_grow(void)
 {
+	/* One index descent for the signed end of each chain, and one for that of its tree. */
+	static const char growing[] =
+	"WITH RECURSIVE chain AS ("
+	" (SELECT g.division FROM reason.audit_signature g ORDER BY g.division LIMIT 1)"
+	" UNION ALL"
+	" SELECT (SELECT g.division FROM reason.audit_signature g WHERE g.division > c.division ORDER BY g.division LIMIT 1)"
+	" FROM chain c WHERE c.division IS NOT NULL)"
+	" SELECT c.division FROM chain c WHERE c.division IS NOT NULL AND"
+	" (SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1) >="
+	" 255 + 256 * (1 + coalesce((SELECT s.index FROM reason.audit_subtree s WHERE s.division = c.division AND s.level = 1"
+	" ORDER BY s.index DESC LIMIT 1), -1))";
+	static SPIPlanPtr plan;
 	List	   *divisions = NIL;
 
-	if (division)
-		return list_make1(division);
-	if (SPI_execute("SELECT division FROM reason.signed_chains()", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read which chains there are");
+	if (SPI_execute_plan(kept_plan(&plan, growing, 0, NULL), NULL, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read which trees can grow");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -215,16 +301,19 @@ reason_grow_tree(PG_FUNCTION_ARGS)
 	check_lease(PG_GETARG_INT64(0));
 	lock_growing();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	grower = palloc(sizeof(Grower));
+	grower = palloc0(sizeof(Grower));
 	grower->batch_context = AllocSetContextCreate(CurrentMemoryContext, "subtrees", ALLOCSET_DEFAULT_SIZES);
-	record_insert_begin(&grower->inserts, "audit_subtree", subtree_columns, lengthof(subtree_columns), NULL, NULL);
-	foreach(cell, divisions_to_grow(PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1)))
+	if (!PG_ARGISNULL(1))
+		grown = grow(grower, PG_GETARG_TEXT_PP(1), most);
+	else
 	{
-		if (most - grown < LOG_TILE_WIDTH)
-			break;
-		grown += grow(grower, lfirst(cell), most - grown);
+		foreach(cell, divisions_to_grow())
+		{
+			if (most - grown < LOG_TILE_WIDTH)
+				break;
+			grown += grow_apart(grower, lfirst(cell), most - grown);
+		}
 	}
-	record_insert_end(&grower->inserts);
 	PopActiveSnapshot();
 	SPI_finish();
 	PG_RETURN_INT64(grown);

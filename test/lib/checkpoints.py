@@ -1,44 +1,66 @@
-"""The sidecar's part in a log, played by hand: checkpoints that are planned, signed and recorded, and a witness."""
+"""The sidecar's part of the transparency log, played by hand: growing trees, signing checkpoints, cosigning as a witness."""
 
 import base64
 import hashlib
+import struct
 
-from log_evidence import checkpoint_text
 from signer import Signer
 
-
-def key_id(name, kind, signer):
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + signer.public.raw).digest()[:4]
+LOG_KEY = Signer("log-1", b"log")
 
 
-class Checkpointer:
-    """Signs for all logs of a database with a key of its own; `one` and `rows` are how that is asked."""
+def sha256(*pieces):
+    return hashlib.sha256(b"".join(pieces)).digest()
 
-    def __init__(self, rows, name="checkpoints-by-hand", seed=b"c"):
-        self.rows, self.signer = rows, Signer(name, seed)
-        self.rows("SELECT reason.add_signer(%s, %s, valid_from => '2020-01-01Z', purpose => 'checkpoints')", name, self.signer.public.raw.hex())
 
-    def token(self):
-        """That of the sidecar that leads, or one of our own."""
-        held = self.rows("SELECT token FROM reason.lease WHERE duty = 'seal' AND expires_at > clock_timestamp()")
-        return held[0][0] if held else self.rows("SELECT reason.acquire_lease('seal', 'test', '1 hour')")[0][0]
+def write(db, count, division="default"):
+    db("SELECT reason.append_event(%s, 'policy.denied', jsonb_build_object('denied', jsonb_build_object('records', n))) FROM generate_series(1, %s) n", division, count)
 
-    def make(self):
-        """A checkpoint of each log that has grown."""
-        token = self.token()
-        made = self.rows("SELECT * FROM reason.checkpoints_due(%s, '0', true)", token)
-        for division, origin, size, root in made:
-            text = checkpoint_text(size, root, origin)
-            signature = self.signer.sign(text.encode())
-            line = base64.b64encode(key_id(origin, 1, self.signer) + signature).decode()
-            self.rows("SELECT reason.record_checkpoint(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, self.signer.name, signature,
-                      f"{text}\n— {origin} {line}\n")
-        return made
 
-    def cosign(self, division="default", name="witness.example/w", made=1700000000):
-        witness = Signer(name, b"w")
-        (origin, size, root), = self.rows("SELECT origin, size, root FROM reason.last_checkpoint(%s)", division)
-        signature = witness.sign(f"cosignature/v1\ntime {made}\n{checkpoint_text(size, root, origin)}".encode())
-        vkey = f"{name}+{key_id(name, 4, witness).hex()}+{base64.b64encode(bytes([4]) + witness.public.raw).decode()}"
-        self.rows("SELECT reason.record_cosignature(%s, %s, %s, %s, %s, %s, %s)", self.token(), division, origin, size, vkey, made, signature)
-        return size
+def grow(db, *arguments):
+    token = db.token("seal")
+    grown = 0
+    while True:
+        leaves = db.one(f"SELECT reason.grow_tree(%s{', %s' * len(arguments)})", token, *arguments)
+        grown += leaves
+        if leaves == 0:
+            return grown
+
+
+def text_of(origin, size, root):
+    return b"%s\n%d\n%s\n" % (origin.encode(), size, base64.b64encode(root))
+
+
+def note_of(signer, origin, text):
+    key_id = sha256(origin.encode(), b"\n\1", signer.public.raw)[:4]
+    return text + b"\n" + "— {} {}\n".format(origin, base64.b64encode(key_id + signer.sign(text)).decode()).encode()
+
+
+def register_log_key(db):
+    db("SELECT reason.add_signer(%s, %s, purpose => 'checkpoints') WHERE NOT EXISTS (SELECT FROM reason.signer WHERE signer_id = %s)",
+       LOG_KEY.name, LOG_KEY.public.raw.hex(), LOG_KEY.name)
+
+
+def sign_checkpoints(db, max_age="0"):
+    """Plans what is due, signs and records it; returns (division, origin, size, root) of each."""
+    register_log_key(db)
+    token = db.token("seal")
+    due = db("SELECT * FROM reason.checkpoints_due(%s, %s::interval)", token, max_age)
+    for division, origin, size, root in due:
+        text = text_of(origin, size, root)
+        db("SELECT reason.record_checkpoint(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, LOG_KEY.name, LOG_KEY.sign(text),
+           note_of(LOG_KEY, origin, text).decode())
+    return due
+
+
+def cosign(db, witness, division="default", made=1700000000):
+    token = db.token("seal")
+    origin, size, root, _ = db.row("SELECT * FROM reason.last_checkpoint(%s)", division)
+    signature = witness.sign(b"cosignature/v1\ntime %d\n" % made + text_of(origin, size, root))
+    db("SELECT reason.record_cosignature(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, vkey(witness), made, signature)
+    return struct.pack(">Q", made) + signature
+
+
+def vkey(witness):
+    key = b"\4" + witness.public.raw
+    return "{}+{}+{}".format(witness.name, sha256(witness.name.encode(), b"\n", key)[:4].hex(), base64.b64encode(key).decode())

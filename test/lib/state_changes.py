@@ -37,6 +37,7 @@ BEFORE = {
     "set_policy_rule": ["name => 'asks', actions => '{node.create,edge.create,annotation.create}', division_pattern => 'asked'",
                         "name => 'narrow', actions => '{node.create}', types => '{decision}', division_pattern => 'never.*',"
                         " path => '$.payload.x ? (@ > 1)', on_silence => 'allow', enabled => false"],
+    "set_log_prefix": ["prefix => 'log.example.org/reason'"],
     "add_signer": ["signer_id => 'second', public_key => '@key@'",
                    "signer_id => 'third', public_key => '@key@', valid_from => '2020-01-01', valid_to => '2040-01-01'",
                    "signer_id => 'fourth', public_key => '@key@', valid_from => '2020-01-01'",

@@ -6,11 +6,11 @@ hashlib and OpenSSL's signatures.
 import base64
 import hashlib
 import random
-import struct
 
 import psycopg
 import pytest
 
+from checkpoints import LOG_KEY, cosign, grow, note_of, register_log_key, sign_checkpoints, text_of, vkey, write
 from signer import Signer
 
 ORIGIN = "localhost/reason/default"
@@ -67,56 +67,6 @@ def split(size):
 
 def tree_of(db, division="default"):
     return Tree([entry for entry, in db("SELECT hash FROM reason.audit_seal WHERE division = %s ORDER BY seq", division)])
-
-
-# ---------------------------------------------------------------- the sidecar's part
-
-def write(db, count, division="default"):
-    db("SELECT reason.append_event(%s, 'policy.denied', jsonb_build_object('denied', jsonb_build_object('records', n))) FROM generate_series(1, %s) n", division, count)
-
-
-def grow(db, *arguments):
-    token = db.token("seal")
-    grown = 0
-    while True:
-        leaves = db.one(f"SELECT reason.grow_tree(%s{', %s' * len(arguments)})", token, *arguments)
-        grown += leaves
-        if leaves == 0:
-            return grown
-
-
-def text_of(origin, size, root):
-    return b"%s\n%d\n%s\n" % (origin.encode(), size, base64.b64encode(root))
-
-
-def note_of(signer, origin, text):
-    key_id = sha256(origin.encode(), b"\n\1", signer.public.raw)[:4]
-    return text + b"\n" + "— {} {}\n".format(origin, base64.b64encode(key_id + signer.sign(text)).decode()).encode()
-
-
-def sign_checkpoints(db, max_age="0", signer=None):
-    """Plans what is due, signs and records it; returns (division, origin, size, root) of each."""
-    signer = signer or db.signer
-    token = db.token("seal")
-    due = db("SELECT * FROM reason.checkpoints_due(%s, %s::interval)", token, max_age)
-    for division, origin, size, root in due:
-        text = text_of(origin, size, root)
-        db("SELECT reason.record_checkpoint(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, signer.name, signer.sign(text),
-           note_of(signer, origin, text).decode())
-    return due
-
-
-def cosign(db, witness, division="default", made=1700000000):
-    token = db.token("seal")
-    origin, size, root, _ = db.row("SELECT * FROM reason.last_checkpoint(%s)", division)
-    signature = witness.sign(b"cosignature/v1\ntime %d\n" % made + text_of(origin, size, root))
-    db("SELECT reason.record_cosignature(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, vkey(witness), made, signature)
-    return struct.pack(">Q", made) + signature
-
-
-def vkey(witness):
-    key = b"\4" + witness.public.raw
-    return "{}+{}+{}".format(witness.name, sha256(witness.name.encode(), b"\n", key)[:4].hex(), base64.b64encode(key).decode())
 
 
 SIZE = 256 * 256 + 300
@@ -217,11 +167,12 @@ def test_an_event_that_is_not_signed_is_in_no_tree(signed):
 def test_a_checkpoint_is_planned_before_it_is_signed_and_planned_once(db, make_database):
     fresh = make_database("log_checkpoints")
     fresh("SELECT reason.add_signer(%s, %s)", fresh.signer.name, fresh.signer.public.raw.hex())
+    register_log_key(fresh)
     write(fresh, 3)
     fresh.settle()
     token = fresh.token("seal")
     planned = fresh("SELECT * FROM reason.checkpoints_due(%s, '1 hour')", token)
-    assert sorted(row[:3] for row in planned) == [("default", ORIGIN, 3), ("system", "localhost/reason/system", 1)]
+    assert sorted(row[:3] for row in planned) == [("default", ORIGIN, 3), ("system", "localhost/reason/system", 2)]
     assert dict((row[0], row[3]) for row in planned)["default"] == tree_of(fresh).root(0, 3)
     write(fresh, 2)
     fresh.settle()
@@ -240,12 +191,12 @@ def test_only_what_is_signed_over_the_trees_own_root_is_recorded(signed):
     token = signed.token("seal")
     (division, origin, size, root), = signed("SELECT * FROM reason.checkpoints_due(%s, '0')", token)
     text = text_of(origin, size, root)
-    good = [division, origin, size, signed.signer.name, signed.signer.sign(text), note_of(signed.signer, origin, text).decode()]
+    good = [division, origin, size, LOG_KEY.name, LOG_KEY.sign(text), note_of(LOG_KEY, origin, text).decode()]
     other = Signer("other", b"o")
     for place, value, state in [
-            (1, "localhost/reason/other", "P0002"), (2, size - 1, "P0002"), (3, "nobody", "55000"), (4, other.sign(text), "22000"), (4, b"", "22000"),
+            (1, "localhost/reason/other", "P0002"), (2, size - 1, "P0002"), (3, "nobody", "55000"), (3, signed.signer.name, "55000"), (4, other.sign(text), "22000"), (4, b"", "22000"),
             (5, good[5].replace(str(size), str(size + 1)), "22000"), (5, note_of(other, origin, text).decode(), "22000"), (5, text.decode(), "22000"),
-            (5, note_of(signed.signer, origin + "x", text).decode(), "22000")]:
+            (5, note_of(LOG_KEY, origin + "x", text).decode(), "22000")]:
         bad = [*good]
         bad[place] = value
         with pytest.raises(psycopg.Error) as refused:
@@ -267,7 +218,7 @@ def test_the_last_checkpoint_is_a_note_with_its_cosignatures(signed):
     (_, origin, size, root), = sign_checkpoints(signed)
     witnesses = [Signer("witness.example.org/a", b"a"), Signer("witness.example.org/b", b"b")]
     stamped = [cosign(signed, witness) for witness in witnesses]
-    expected = note_of(signed.signer, origin, text_of(origin, size, root)).decode()
+    expected = note_of(LOG_KEY, origin, text_of(origin, size, root)).decode()
     for witness, signature in zip(witnesses, stamped):
         key_id = bytes.fromhex(vkey(witness).split("+")[1])
         expected += "— {} {}\n".format(witness.name, base64.b64encode(key_id + signature).decode())
@@ -303,7 +254,8 @@ TAMPERED = [
      "audit_checkpoint_signature of size 65836 of \"localhost/reason/default\": the signature is not that of the key"),
     ("UPDATE reason.audit_checkpoint_signature SET note = note || 'x' WHERE division = 'default' AND size = 65836", "audit_checkpoint_signature of size 65836 of \"localhost/reason/default\": the note: "),
     ("UPDATE reason.audit_checkpoint_signature SET signer_id = 'nobody' WHERE division = 'default' AND size = 65836", "who is not registered"),
-    ("UPDATE reason.signer SET status = 'revoked', revoked_at = '2020-01-01', revocation_reason = 'lost'", "revoked"),
+    ("UPDATE reason.audit_checkpoint_signature SET signer_id = 'key-1' WHERE division = 'default' AND size = 65836", "is registered for events, and signs no checkpoints"),
+    ("UPDATE reason.signer SET status = 'revoked', revoked_at = '2020-01-01', revocation_reason = 'lost' WHERE signer_id = 'log-1'", "the key of signer \"log-1\" was revoked by then"),
     ("UPDATE reason.audit_cosignature SET timestamp = timestamp + 1 WHERE size = 65936", "audit_cosignature of size 65936 of \"localhost/reason/default\": the cosignature is not that of the witness"),
     ("UPDATE reason.audit_cosignature SET witness = 'x' WHERE size = 65936", "columns witness and key_id are not those of vkey"),
     ("UPDATE reason.audit_cosignature SET vkey = 'x' WHERE size = 65936", "column vkey is no verifier key"),
@@ -372,7 +324,7 @@ def test_a_prefix_is_an_address_and_names_the_logs_from_then_on(make_database):
         (1, "localhost/reason/default", None, 0), (1, "log.example.org/reason/default", 2, 2), (2, "log.example.org/reason/default;2", 2, None)]
     assert fresh("SELECT * FROM reason.verify_all() WHERE NOT ok") == []
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="not the name of the log any more"):
-        fresh("SELECT reason.record_checkpoint(%s, 'default', 'log.example.org/reason/default', 2, 'key-1', '', '')", fresh.token("seal"))
+        fresh("SELECT reason.record_checkpoint(%s, 'default', 'log.example.org/reason/default', 2, 'log-1', '', '')", fresh.token("seal"))
     with fresh.tampering():
         fresh("UPDATE reason.log_prefix SET epoch = 1")
         assert any("log_prefix" in detail for _, detail in fresh("SELECT what, detail FROM reason.verify_all() WHERE NOT ok"))
@@ -485,6 +437,22 @@ def test_a_division_that_vanishes_shows(many):
         many.settle()
         ok, detail = log_of_system(many)
         assert not ok and "of 2 logs, and the one before it of 3" in detail
+
+
+def test_one_damaged_chain_keeps_no_other_from_growing(many):
+    for division in ("default", "north", "south"):
+        write(many, 300, division)
+    many.settle()
+    with many.tampering():
+        many("DELETE FROM reason.audit_seal WHERE division = 'north' AND seq = 7")
+        warned = []
+        many.connection.add_notice_handler(lambda notice: warned.append(notice.message_primary))
+        many("SET LOCAL client_min_messages = warning")
+        assert grow(many) == 512
+        assert {row[0] for row in sign_checkpoints(many)} == {"default", "south", "system"}
+        assert any('"north" does not grow' in said for said in warned) and any("no checkpoint of" in said for said in warned), warned
+        with pytest.raises(psycopg.errors.DataCorrupted, match="seal of 7"):
+            grow(many, "north")
 
 
 # ---------------------------------------------------------------- rebuilding

@@ -8,10 +8,11 @@ import zipfile
 import psycopg
 import pytest
 
-from checkpoints import Checkpointer
+from checkpoints import cosign, sign_checkpoints
 from evidence import sha256
 from log_evidence import consistency_of, leaf_hash, path_of, root_of, tile_path
 from paths import VERIFY
+from signer import Signer
 
 CONFLICT = psycopg.errors.ObjectNotInPrerequisiteState
 AUDITOR, READER, WRITER = "auditor", "reader", "writer"
@@ -22,13 +23,12 @@ def log(db):
     db("SELECT reason.set_client('auditor', 'auditor', '{*}', true)")
     db("SELECT reason.set_client('reader', 'reader', '{default,own}', false)")
     db("SELECT reason.set_client('writer', 'writer', '{default}', true)")
-    db.checkpointer = Checkpointer(db)
     db.nodes = [db.one("SELECT reason.add_node('observation', %s::jsonb, 'ada')", json.dumps({"n": n})) for n in range(300)]
     db.edges = [db.one("SELECT reason.add_edge(%s, %s, 'causal')", *pair) for pair in zip(db.nodes, db.nodes[1:])]
     db.note = db.one("SELECT reason.annotate(%s, 'fine')", db.nodes[3])
     db("SELECT reason.add_node('observation', '{}', 'ada', division => 'own')")
     db.settle()
-    db.checkpointer.make()
+    sign_checkpoints(db)
     return db
 
 
@@ -96,7 +96,7 @@ def test_the_event_is_the_line_of_the_archive(log):
 
 
 def test_what_no_checkpoint_covers_yet_is_told(log):
-    log.checkpointer.make()
+    sign_checkpoints(log)
     node = log.one("SELECT reason.add_node('observation', '{}', 'ada')")
     for _ in ("without a place", "signed"):
         with pytest.raises(CONFLICT, match="no checkpoint covers"):
@@ -105,15 +105,16 @@ def test_what_no_checkpoint_covers_yet_is_told(log):
         assert (status, headers["Retry-After"], json.loads(body)["code"]) == (409, "10", "REASONING_GRAPH_CONFLICT")
         assert call(log, AUDITOR, "get_node_proof", str(node), '{"format":"bundle"}')[0] == 409
         log.settle()
-    log.checkpointer.make()
+    sign_checkpoints(log)
     proved(log, log.one("SELECT reason.node_proof(%s)", node))
 
 
 def test_a_checkpoint_that_a_witness_saw_is_preferred(log):
-    witnessed = log.checkpointer.cosign()
+    cosign(log, Signer("witness.example/w", b"w"))
+    witnessed = log.one("SELECT size FROM reason.last_checkpoint('default')")
     log("SELECT reason.add_node('observation', '{}', 'ada')")
     log.settle()
-    log.checkpointer.make()
+    sign_checkpoints(log)
     _, size, note = proved(log, log.one("SELECT reason.node_proof(%s)", log.nodes[0]))
     assert size == witnessed and "\u2014 witness.example/w " in note
     newest = log.one("SELECT id FROM reason.node WHERE division = 'default' ORDER BY no DESC LIMIT 1")
@@ -167,7 +168,7 @@ def test_what_is_held_back_or_no_record_has_no_proof_for_others(log):
     note = log.one("SELECT reason.annotate(%s, 'n')", held)
     log("SELECT reason.quarantine_records('node', ARRAY(SELECT no FROM reason.node WHERE id = %s), %s)", held, held)
     log.settle()
-    log.checkpointer.make()
+    sign_checkpoints(log)
     events = [log.one(f"SELECT audit_event_id FROM reason.{kind} WHERE id = %s", record) for kind, record in (("node", held), ("edge", edge), ("annotation", note))]
     for event in [*events, log.one("SELECT id FROM reason.audit_event WHERE division = 'system' LIMIT 1")]:
         assert call(log, AUDITOR, "get_event_proof", str(event), "{}")[0] == 200
@@ -187,7 +188,7 @@ def test_an_event_of_several_divisions(log):
     for division in ("one", "two"):
         log("SELECT reason.add_node('observation', '{}', 'ada', audit_event_id => %s, division => %s)", mine, division)
     log.settle()
-    log.checkpointer.make()
+    sign_checkpoints(log)
     with pytest.raises(CONFLICT, match="several divisions"):
         call(log, AUDITOR, "get_event_proof", mine, "{}")
     for division in ("one", "two"):
@@ -198,7 +199,7 @@ def test_a_bundle_holds_a_proof_of_each_record_of_the_reasoning(log, tmp_path):
     snapshot = log.one("SELECT reason.create_snapshot(%s, 4)", [log.nodes[5]])
     log.complete(snapshot)
     log.settle()
-    log.checkpointer.make()
+    sign_checkpoints(log)
     status, headers, body = call(log, WRITER, "get_node_proof", str(log.nodes[5]), '{"format":"bundle","depth":"4"}')
     assert (status, headers["Content-Type"]) == (200, "application/zip")
     archive = zipfile.ZipFile(io.BytesIO(body))
@@ -224,7 +225,7 @@ def test_a_bundle_holds_a_proof_of_each_record_of_the_reasoning(log, tmp_path):
 
 
 def test_tiles_are_those_of_the_last_checkpoint(log):
-    log.checkpointer.make()
+    sign_checkpoints(log)
     known = entries(log)
     note = call(log, READER, "get_log_checkpoint", "default", "{}", None)
     size = int(note[2].decode().split("\n")[1])
@@ -252,7 +253,7 @@ def test_what_is_no_tile_is_not_there(log, path):
 
 
 def test_nothing_is_there_before_it_is_published(log):
-    log.checkpointer.make()
+    sign_checkpoints(log)
     size = log.one("SELECT size FROM reason.last_checkpoint('default')")
     log("SELECT reason.add_node('observation', '{}', 'ada') FROM generate_series(1, 3)")
     log.settle()
@@ -266,7 +267,7 @@ def test_nothing_is_there_before_it_is_published(log):
 
 
 def test_consistency(log):
-    log.checkpointer.make()
+    sign_checkpoints(log)
     size = log.one("SELECT size FROM reason.last_checkpoint('default')")
     leaves = [leaf_hash(e) for e in entries(log)]
     for old, new in ((1, size), (256, size), (300, 511), (size, size), (0, size)):
@@ -297,7 +298,7 @@ def test_a_log_is_there_for_who_sees_the_division(log):
 # ---------------------------------------------------------------- divisions
 
 def test_divisions(log):
-    log.checkpointer.make()
+    sign_checkpoints(log)
     seen = json.loads(call(log, AUDITOR, "get_divisions", "{}")[2])
     by_name = {d["division"]: d for d in seen["divisions"]}
     assert {"default", "own", "system"} <= set(by_name) and seen["client"] == {"name": "auditor", "role": "auditor", "pii": True}

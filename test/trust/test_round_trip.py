@@ -15,8 +15,10 @@ import time
 import psycopg
 import pytest
 
+from checkpoints import cosign, grow, sign_checkpoints, write
 from paths import SIDECAR
 from shared_server import conninfo
+from signer import Signer
 from state_changes import AFTER, BEFORE, LATE, OTHER_KEY
 
 # What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on. And an
@@ -46,6 +48,8 @@ NOT_EQUAL = {
     "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
     "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "idempotency_key": "answers that expire", "quota_use": "counts of today",
     "emission": "events are emitted again, and consumers drop them", "emission_parked": "likewise", "archive_rule_applied": "looked at once more",
+    "audit_checkpoint": "published outside, and a rebuilt database goes on with the next", "audit_checkpoint_signature": "likewise", "audit_cosignature": "likewise",
+    "log_head": "what the last event log.heads counted, which the next one says anew",
     "snapshot_request": "how long freezing took is told to nobody; who asked is in the event",
     ("node", "no"): "numbers mean nothing outside of one database", ("edge", "no"): "likewise", ("annotation", "no"): "likewise",
     ("audit_event", "no"): "likewise", ("quarantine_release", "event_no"): "likewise; the event is compared with its table",
@@ -168,6 +172,14 @@ def halt_chain(db, division):
     db("SELECT reason.release_lease('seal', %s)", db.token("seal"))
 
 
+def keep_log(db):
+    """Trees, checkpoints and the heads of all logs."""
+    grow(db)
+    sign_checkpoints(db)
+    cosign(db, Signer("witness.example.org/w", b"w"))
+    assert db.one("SELECT reason.record_log_heads(%s)", db.token("seal"))
+
+
 @pytest.fixture(scope="module")
 def source(make_database, directory):
     db = make_counting(make_database, "round_trip_source")
@@ -176,6 +188,7 @@ def source(make_database, directory):
     db("SELECT reason.change_safe_mode('a test')")
     call_all(db, {"leave_safe_mode": BEFORE["leave_safe_mode"]})
     call_all(db, {name: shapes for name, shapes in BEFORE.items() if name != "leave_safe_mode"})
+    write(db, 300, "long")
     sidecar = Sidecar(directory, db)
     tokens = {duty: db.token(duty) for duty in ("seal", "snapshot")}
     for duty in tokens:
@@ -189,6 +202,7 @@ def source(make_database, directory):
     for statement in BY_HAND.split(";"):
         statement = statement.replace("ORDER BY no LIMIT 1", "WHERE request_id = 'by hand'")
         db.connection.execute(statement, {**tokens, "target": sidecar.target})
+    keep_log(db)
     for duty, token in tokens.items():
         db("SELECT reason.release_lease(%s, %s)", duty, token)
     with sidecar:
@@ -242,8 +256,10 @@ def test_every_function_that_changes_state_was_called(source, rebuilt):
 
 
 def test_a_database_rebuilt_from_its_archive_is_equal(source, rebuilt):
-    expected = contents(source, heads(source))
-    found = contents(rebuilt, heads(source))
+    # Trees grow again, once safe mode has ended.
+    grown_again = ("audit_subtree",)
+    expected = contents(source, heads(source), grown_again)
+    found = contents(rebuilt, heads(source), grown_again)
     assert {t: rows for t, rows in expected.items() if rows} != {}
     for table, rows in expected.items():
         assert found[table] == rows, table
@@ -255,6 +271,8 @@ def test_a_database_replayed_in_sql_is_equal(source, make_database):
     registry = json.dumps(source.one("SELECT reason.signer_registry()"))
     for event, in source("SELECT reason.audit_event_json(e) FROM reason.audit_events e ORDER BY division <> 'system', division, seq"):
         assert copy.one("SELECT reason.replay(%s::json, %s::json)", event, registry)
+    for db in (source, copy):
+        grow(db)
     # Snapshots come back from the store, and the index of the archive from the archive.
     elsewhere = ("snapshot", "snapshot_chunk", "archive_segment")
     expected, found = (contents(db, heads(source), elsewhere) for db in (source, copy))
@@ -268,5 +286,8 @@ def test_both_verify(source, rebuilt, directory):
         wait_for(lambda: rebuilt.one("SELECT reason.compared()") == "here" and settled(rebuilt, sidecar.target),
                  "the end of safe mode, and sealing what is new")
     for db in (source, rebuilt):
+        grow(db)
         assert db("SELECT * FROM reason.verify_all() WHERE NOT ok") == []
         assert {f'division "{division}"' for division in heads(source)} <= {what for what, in db("SELECT what FROM reason.verify_all()")}
+    subtrees = "SELECT level, index, hash FROM reason.audit_subtree WHERE division = 'long' ORDER BY 1, 2"
+    assert source(subtrees) == rebuilt(subtrees) != []

@@ -11,7 +11,9 @@ import re
 import psycopg
 import pytest
 
+from checkpoints import cosign, sign_checkpoints
 from sealing import create_database, drop_database
+from signer import Signer
 from state_changes import AFTER, BEFORE, OTHER_KEY
 
 
@@ -61,6 +63,7 @@ def exports(*formats):
 
 
 # How what reads is called: the arguments of each call.
+HEAD = "'localhost/reason/default', 2, sha256('r')"
 READS = {
     "canonical_json": ["jsonb '{\"a\": [0.1, 1e-7, 1e300, \"u\"]}'", "json '{\"b\": 1.50, \"a\": null}'"], "digest": ["jsonb '[0.1]'"],
     "division_visible": ["'default'"], "visible_divisions": [""], "sees_quarantined": [""],
@@ -91,6 +94,14 @@ READS = {
     "http_await_snapshot": [f"{SNAPSHOT}::text"],
     "http_get_snapshot": [f"{CALLER}, {SNAPSHOT}::text, '{{\"format\": \"{f}\"}}', NULL" for f in ("metadata", "canonical", "envelope", "human")],
     "http_get_snapshot_verify": [f"{CALLER}, {SNAPSHOT}::text, NULL"], "http_get_export": exports("human", "json", "canonical"),
+    "verify_log": ["", "'system'"], "tree_size": ["'default'"], "tree_root": ["'default'", "'default', 2"], "inclusion_proof": ["'default', 0"],
+    "consistency_proof": ["'default', 1"], "tile": ["'default', 0, 0, 2"], "tile_entries": ["'default', 0, 2"], "current_origin": ["'default'"],
+    "log_origins": ["'default'"], "last_checkpoint": ["'default'"], "checkpoint_text": [HEAD], "merkle_root": ["ARRAY['a', 'b', 'c']"],
+    "checkpoint_fault": ["'default'"], "checkpoint_signature_fault": ["(SELECT g FROM reason.audit_checkpoint_signature g WHERE division LIKE 'default')"],
+    "checkpoint_cosignature_fault": ["(SELECT w FROM reason.audit_cosignature w WHERE division LIKE 'default')"],
+    "checkpoint_note_fault": [f"{HEAD}, sha256('k'), sha256('a') || sha256('b'), 'no note'"], "log_heads_fault": [""],
+    "cosignature_fault": [f"{HEAD}, (SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default'), 1, sha256('a') || sha256('b')"],
+    "log_key": ["(SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default')"],
     "http_get_signers": [CALLER], "http_get_health": [CALLER], "http_get_ready": [CALLER],
 }
 # These say what time it is.
@@ -183,6 +194,8 @@ def graph():
     db(f"SELECT reason.add_node('score', '2', 'c', id => '{GONE}')")
     db(f"SELECT reason.erase_payload('{GONE}', 'asked for')")
     db.settle()
+    sign_checkpoints(db)
+    cosign(db, Signer("witness.example.org/w", b"w"))
     db(HOSTILE)
     yield db
     drop_database(db)

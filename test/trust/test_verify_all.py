@@ -5,11 +5,14 @@ Tables, columns, functions and triggers come from the catalog: a new one is chan
 import psycopg
 import pytest
 
+from checkpoints import cosign, grow, sign_checkpoints, write
+from signer import Signer
+
 # Another value of each type; by name where a constraint or the meaning of the column asks for it.
 BY_TYPE = {
     "bigint": "coalesce({c}, 0) + 100000", "integer": "coalesce({c}, 0) + 1", "double precision": "{c} + 1e-9", "text": "coalesce({c}, '') || 'x'",
     "name": "({c} || 'x')::name", "boolean": "NOT {c}", "uuid": "gen_random_uuid()", "json": "'{{\"b\":2}}'", "jsonb": "'{{\"b\": 2}}'",
-    "timestamp with time zone": "coalesce({c}, '2026-01-01') + interval '1 microsecond'", "bytea": "coalesce({c}, '') || '\\x00'",
+    "smallint": "{c} + 1::smallint", "timestamp with time zone": "coalesce({c}, '2026-01-01') + interval '1 microsecond'", "bytea": "coalesce({c}, '') || '\\x00'",
     "uuid[]": "{c} || gen_random_uuid()", "text[]": "coalesce({c}, '{{}}') || 'x'::text", "jsonpath": "'$.other'",
 }
 # The end of a chain and its signature have nothing behind them in the database; the other rows have.
@@ -18,7 +21,7 @@ NOT_LAST = {"audit_event": "no NOT IN (SELECT event_no FROM reason.audit_seal s 
             "audit_signature": "(division, seq) NOT IN (SELECT division, max(seq) FROM reason.audit_seal GROUP BY 1)",
             "pii_rule": "NOT builtin"}
 # A rule for personal data that somebody calls builtin is one that the extension did not bring.
-RULES = ("client", "quota", "signer", "archive_rule", "policy_rule", "pii_rule", "division_grant", "mended_event")
+RULES = ("client", "quota", "signer", "archive_rule", "policy_rule", "pii_rule", "division_grant", "mended_event", "log_prefix")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,12 @@ def state(db):
         db("UPDATE reason.audit_event SET event_type = 'odd' WHERE division = 'mended'")
     db.seal()
     db("SELECT reason.mend_chain('mended', 'a test')")
+    db("SELECT reason.set_log_prefix('log.example.org/reason')")
+    write(db, 300, "grown")
+    db.settle()
+    grow(db)
+    sign_checkpoints(db)
+    cosign(db, Signer("witness.example.org/w", b"w"))
     db("SELECT reason.append_event('default', 'test.end', '{}')")
     db("SELECT reason.append_event('system', 'test.end', '{}')")
     db.settle()
@@ -64,7 +73,8 @@ def guarded_tables(db):
 
 def test_all_is_well(state):
     assert faults(state) == []
-    assert {what for what, _, _ in state("SELECT * FROM reason.verify_all()")} >= {'division "default"', 'division "system"', "registry", "rules", "snapshots", "guards"}
+    assert {what for what, _, _ in state("SELECT * FROM reason.verify_all()")} >= {
+        'division "default"', 'division "system"', 'log of division "default"', 'log of division "system"', "registry", "rules", "snapshots", "guards"}
 
 
 def test_the_rules_that_have_events_are_all_there(state):
@@ -102,7 +112,8 @@ def test_every_removed_and_every_invented_row_of_a_rule(state, table):
     with state.tampering():
         key = state.one("SELECT attname FROM pg_attribute a JOIN pg_constraint c ON c.conrelid = a.attrelid AND a.attnum = c.conkey[1]"
                         " WHERE c.contype = 'p' AND c.conrelid = %s::regclass", f"reason.{table}")
-        invented = "00000000-0000-7000-8000-000000000000" if table == "mended_event" else "invented"
+        invented = {"mended_event": "00000000-0000-7000-8000-000000000000", "log_prefix": "false"}.get(table, "invented")
+        state("ALTER TABLE reason.log_prefix DROP CONSTRAINT log_prefix_only_row_check")
         state(f"INSERT INTO reason.{table} SELECT (jsonb_populate_record(t, jsonb_build_object('{key}', '{invented}'))).*"
               f" FROM (SELECT t FROM reason.{table} t WHERE {NOT_LAST.get(table, 'true')} LIMIT 1) x")
         assert any(table in f[2] and f'"{invented}"' in f[2] and "no event records it" in f[2] for f in faults(state))
