@@ -16,7 +16,7 @@ $$;
 COMMENT ON FUNCTION reason.event_line(text, bigint) IS 'A signed event as a line of canonical JSON, without its content: as in the archive, but for the end of the line.';
 
 CREATE FUNCTION reason.covering_checkpoint(division text, seq bigint, OUT size bigint, OUT note text)
-LANGUAGE plpgsql STABLE STRICT
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$

@@ -47,21 +47,17 @@ CREATE FUNCTION reason.http_log(caller reason.client, name text, OUT division te
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-DECLARE
-    present record;
 BEGIN
     division := split_part($2, ';', 1);
     IF ARRAY[division, '*'] && caller.divisions THEN
-        SELECT c.* INTO present FROM reason.last_checkpoint(division) c;
+        SELECT c.origin, c.size, c.note INTO origin, size, note FROM reason.last_checkpoint(division) c;
     END IF;
     -- The last part of the origin is the name that it is read by: a log that began anew has another.
-    IF present.origin IS NULL OR right(present.origin, length($2) + 1) <> '/' || $2 THEN
+    IF origin IS NULL OR right(origin, length($2) + 1) <> '/' || $2 THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('log "%s" does not exist, or has no checkpoint yet', $2),
-            HINT = CASE WHEN present.origin IS NOT NULL THEN format('The log of the division is named "%s" now.', substring(present.origin FROM '[^/]*$')) END;
+            HINT = CASE WHEN origin IS NULL THEN 'A log is there once the sidecar has signed a checkpoint of it.'
+                        ELSE format('The log of the division is named "%s" now.', substring(origin FROM '[^/]*$')) END;
     END IF;
-    origin := present.origin;
-    size := present.size;
-    note := present.note;
 END
 $$;
 COMMENT ON FUNCTION reason.http_log(reason.client, text) IS 'The log that a path names, with its last checkpoint; P0002 where the client sees no such division, or nothing of it was published yet.';
@@ -75,7 +71,7 @@ DECLARE
     kept text := headers || format(E'ETag: %s\n', etag);
 BEGIN
     IF position(etag IN coalesce(if_none_match, '')) > 0 THEN
-        RETURN (304, kept, NULL);
+        RETURN (304, kept, NULL::text);
     END IF;
     RETURN (200, kept || format(E'Content-Type: %s\nX-Reason-Body: hex\n', type), encode(body, 'hex'));
 END
@@ -99,8 +95,8 @@ $$;
 CREATE FUNCTION reason.http_tile_index(path text) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT
 AS $$
-    -- Groups of three digits, all but the last behind an x, none more than is needed; five of them are beyond any tree.
-    SELECT CASE WHEN $1 ~ '^(x[0-9]{3}/){0,5}[0-9]{3}$' AND $1 !~ '^x000/' THEN translate($1, 'x/', '')::bigint END
+    -- Groups of three digits, all but the last behind an x, none more than is needed; more than five are beyond any tree.
+    SELECT CASE WHEN $1 ~ '^(x[0-9]{3}/){0,4}[0-9]{3}$' AND $1 !~ '^x000/' THEN translate($1, 'x/', '')::bigint END
 $$;
 COMMENT ON FUNCTION reason.http_tile_index(text) IS 'The index that the path of a tile says, as in x001/x234/067; NULL for what is no such path.';
 

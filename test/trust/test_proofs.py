@@ -290,7 +290,7 @@ def test_a_log_is_there_for_who_sees_the_division(log):
             return error.sqlstate, error.diag.message_primary.replace(name, "X"), error.diag.message_hint
     assert said(AUDITOR, "system") == 200 and said(READER, "own") == 200
     # What he may not see and what is not there are told alike.
-    assert said(READER, "system") == said(READER, "nowhere") == said(READER, "default;2")[:2] + (None,)
+    assert said(READER, "system") == said(READER, "nowhere") == said(READER, "own;2")[:2] + said(READER, "nowhere")[2:]
     assert said(AUDITOR, "nowhere")[0] == said(AUDITOR, "default;2")[0] == "P0002"
     assert said(AUDITOR, "default;2")[2] == 'The log of the division is named "default" now.'
 
