@@ -438,7 +438,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    size bigint := CASE WHEN $1.log ->> 'size' ~ '^[0-9]{1,16}$' THEN ($1.log ->> 'size')::bigint END;
+    named_size bigint := CASE WHEN $1.log ->> 'size' ~ '^[0-9]{1,16}$' THEN ($1.log ->> 'size')::bigint END;
     later bigint;
 BEGIN
     IF $1.log IS NULL THEN
@@ -449,17 +449,20 @@ BEGIN
     IF NOT EXISTS (SELECT FROM reason.log_origins($1.division) o WHERE o.origin = $1.log ->> 'origin') THEN
         RETURN format('snapshot "%s": it names log "%s", which is none of division "%s"', $1.id, $1.log ->> 'origin', $1.division);
     END IF;
-    IF (size <= reason.tree_size($1.division)) IS NOT TRUE THEN
+    IF (named_size <= reason.tree_size($1.division)) IS NOT TRUE THEN
         RETURN format('snapshot "%s": it names %s events of the log, which has %s', $1.id, $1.log ->> 'size', reason.tree_size($1.division));
     END IF;
-    IF translate(encode(reason.tree_root($1.division, size), 'base64'), E'\n', '') IS DISTINCT FROM $1.log ->> 'root' THEN
-        RETURN format('snapshot "%s": the log has another root at size %s', $1.id, size);
+    IF translate(encode(reason.tree_root($1.division, named_size), 'base64'), E'\n', '') IS DISTINCT FROM $1.log ->> 'root' THEN
+        RETURN format('snapshot "%s": the log has another root at size %s', $1.id, named_size);
     END IF;
-    -- What a witness saw before it was frozen was signed by then. Ten minutes: the witness has a clock of its own.
-    SELECT max(w.size) INTO later FROM reason.audit_cosignature w
-    WHERE w.division = $1.division AND w.origin = $1.log ->> 'origin' AND to_timestamp(w.timestamp) < $1.created_at - interval '10 minutes';
-    IF later > size THEN
-        RETURN format('snapshot "%s": it names %s events of the log, of which a witness saw %s before it was frozen', $1.id, size, later);
+    -- What a witness saw before it was frozen was signed by then. Ten minutes: the witness has a clock of its own. One that
+    -- says that it saw an event before it was written proves nothing.
+    SELECT max(w.size) INTO later
+    FROM reason.audit_cosignature w JOIN reason.audit_seal a ON a.division = w.division AND a.seq = w.size - 1
+    WHERE w.division = $1.division AND w.origin = $1.log ->> 'origin'
+      AND to_timestamp(w.timestamp) BETWEEN a.created_at AND $1.created_at - interval '10 minutes' AND w.size > named_size;
+    IF later > named_size THEN
+        RETURN format('snapshot "%s": it names %s events of the log, of which a witness saw %s before it was frozen', $1.id, named_size, later);
     END IF;
     RETURN NULL;
 END

@@ -102,6 +102,12 @@ READS = {
     "checkpoint_note_fault": [f"{HEAD}, sha256('k'), sha256('a') || sha256('b'), 'no note'"], "log_heads_fault": [""],
     "cosignature_fault": [f"{HEAD}, (SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default'), 1, sha256('a') || sha256('b')"],
     "log_key": ["(SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default')"],
+    "snapshot_end_seq": [SNAPSHOT_ROW], "snapshot_log_fault": [SNAPSHOT_ROW], "snapshot_log_remark": [SNAPSHOT_ROW],
+    "event_proof": ["(SELECT id FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0)"], "node_proof": [f"'{ROOT}'"],
+    "http_get_divisions": [f"{CALLER}, NULL"], "http_get_event_proof": [f"{CALLER}, (SELECT id::text FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0), NULL"],
+    "http_get_node_proof": [f"{CALLER}, '{ROOT}', '{{\"format\": \"{f}\"}}'" for f in ("proof", "bundle")],
+    "http_get_log_checkpoint": [f"{CALLER}, 'default', NULL, NULL"], "http_get_log_tile": [f"{CALLER}, 'default', '0/000.p/2', NULL, NULL"],
+    "http_get_log_consistency": [f"{CALLER}, 'default', '{{\"from\": \"1\"}}'"],
     "http_get_signers": [CALLER], "http_get_health": [CALLER], "http_get_ready": [CALLER],
 }
 # These say what time it is.
@@ -196,6 +202,8 @@ def graph():
     db.settle()
     sign_checkpoints(db)
     cosign(db, Signer("witness.example.org/w", b"w"))
+    # The event of the key that signs checkpoints, too.
+    db.settle()
     db(HOSTILE)
     yield db
     drop_database(db)
