@@ -109,14 +109,17 @@ static bool read_hashes_of_json(Heads *heads, const char *text, size_t length, B
 
 bool heads_read_consistency(Heads *heads, const char *text, size_t length, ByteBuffer *error)
 {
-    const char *end = text + length;
+    const char *end;
 
     heads->consistency = calloc(MERKLE_MAX_HASHES, sizeof(*heads->consistency));
     if (!heads->consistency)
         return fail(error, "out of memory");
     heads->has_consistency = true;
-    if (length > 0 && text[0] == '{')
+    if (length == 0)
+        return true;
+    if (text[0] == '{')
         return read_hashes_of_json(heads, text, length, error);
+    end = text + length;
     for (const char *line = text; line < end;) {
         const char *newline = memchr(line, '\n', (size_t) (end - line));
         size_t size = (size_t) ((newline ? newline : end) - line);

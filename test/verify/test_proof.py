@@ -209,7 +209,7 @@ def test_a_policy_knows_a_log_by_origin_and_key(world):
     assert ended.returncode == UNCHECKED
 
 
-@pytest.mark.parametrize("text, said", [("quorum w\n", "line 1: the quorum is defined on no line before"), ("", "the policy has no quorum line"),
+@pytest.mark.parametrize("text, said", [("quorum w\n", "line 1: the quorum is defined on no line before"), ("", "the policy is empty"), ("# none\n", "the policy has no quorum line"),
                                         ("quorum none\nlog x\n", "line 2: a verifier key is")])
 def test_a_policy_that_is_none_checks_nothing(world, text, said):
     ended = world.run("--policy", world.write("policy", text), world.proof(3))
