@@ -4,14 +4,16 @@
 -- names and times. So a proof is for those who may see the whole record.
 
 CREATE FUNCTION reason.event_line(division text, seq bigint) RETURNS text
-LANGUAGE sql STABLE STRICT
+LANGUAGE plpgsql STABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$
-    SELECT reason.canonical_json(json_build_object('id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'prevHash', v.prev_hash,
+BEGIN
+    RETURN (SELECT reason.canonical_json(json_build_object('id', v.id, 'eventType', v.event_type, 'payload', v.payload, 'prevHash', v.prev_hash,
         'hash', v.hash, 'signature', v.signature, 'signerId', v.signer_id, 'ts', reason.rfc3339(v.ts), 'division', v.division,
         'seq', v.seq, 'metadata', v.metadata))
-    FROM reason.audit_events v WHERE v.division = $1 AND v.seq = $2
+    FROM reason.audit_events v WHERE v.division = $1 AND v.seq = $2);
+END
 $$;
 COMMENT ON FUNCTION reason.event_line(text, bigint) IS 'A signed event as a line of canonical JSON, without its content: as in the archive, but for the end of the line.';
 
@@ -49,18 +51,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.tlog_proof(text, bigint, bytea[], text) IS 'The text of a proof (https://c2sp.org/tlog-proof): extra data, index, inclusion proof, signed checkpoint.';
 
-CREATE FUNCTION reason.place_of(e reason.audit_event) RETURNS bigint
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT s.seq FROM reason.audit_seal s WHERE s.event_no = $1.no AND s.division = $1.division $$;
-COMMENT ON FUNCTION reason.place_of(reason.audit_event) IS 'The place of an event in the chain of its division, its index in the log; NULL while it has none.';
-
 CREATE FUNCTION reason.proof_of(e reason.audit_event) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    seq bigint := reason.place_of($1);
+    seq bigint := (SELECT s.seq FROM reason.audit_seal s WHERE s.event_no = $1.no AND s.division = $1.division);
     covering record := reason.covering_checkpoint($1.division, seq);
 BEGIN
     RETURN CASE WHEN covering.note IS NOT NULL THEN
