@@ -30,6 +30,11 @@ def checkpoint(connection):
     """Has everything that was written covered by a checkpoint of each log."""
     running = Running(connection)
     last = running.one("SELECT coalesce(max(no), 0) FROM reason.audit_event")
-    wait_for(lambda: not running("SELECT FROM reason.audit_event e WHERE no <= %s AND NOT EXISTS (SELECT FROM reason.audit_seal s"
-                                 " JOIN reason.audit_signature g ON g.division = s.division AND g.seq = s.seq WHERE s.event_no = e.no)", last), what="signatures")
-    return checkpoints.sign_checkpoints(running)
+
+    def covered():
+        # Beside a sidecar that makes checkpoints as well: what it has planned may be smaller.
+        checkpoints.sign_checkpoints(running)
+        return not running("SELECT FROM reason.audit_event e LEFT JOIN reason.audit_seal s ON s.event_no = e.no AND s.division = e.division"
+                           " WHERE e.no <= %s AND coalesce(s.seq >= coalesce((SELECT c.size FROM reason.last_checkpoint(e.division) c), 0), true) LIMIT 1", last)
+
+    wait_for(covered, what="checkpoints")
