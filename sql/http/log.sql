@@ -19,6 +19,9 @@ DECLARE
     meant text := CASE WHEN ARRAY['default', '*'] && caller.divisions THEN 'default' ELSE caller.divisions[1] END;
     listed text[];
 BEGIN
+    IF q ->> 'cursor' = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'cursor is not valid', HINT = 'Begin again with the first page, without a cursor.';
+    END IF;
     -- One more than is shown tells whether there are more.
     SELECT array_agg(d.division ORDER BY d.division COLLATE "C") INTO listed
     FROM (SELECT k.division FROM (SELECT c.division FROM reason.chain_ends() c WHERE sees_all

@@ -319,6 +319,8 @@ def test_divisions(log):
         if not cursor:
             break
     assert pages == seen["divisions"]
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="cursor"):
+        call(log, AUDITOR, "get_divisions", '{"cursor":""}')
 
 
 def test_the_division_that_is_meant_is_one_of_the_client_s(log):
