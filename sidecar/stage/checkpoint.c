@@ -368,6 +368,7 @@ static bool publish_head(struct worker *worker, const char *token, const struct 
         pthread_mutex_lock(&memory->lock);
         log_memory_break(memory, METRIC_LOG_STOPS_PUBLISHED, "somebody else has published another log of division \"%s\": %.300s", head->division,
                          publication.reason);
+        memory->doubted = true;
         pthread_mutex_unlock(&memory->lock);
         stage_reports_fault(worker, token);
     } else {

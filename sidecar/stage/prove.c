@@ -99,9 +99,9 @@ static bool add_remembered(struct log_memory *memory, bool whole, struct asking 
 
     pthread_mutex_lock(&memory->lock);
     ok = log_memory_refresh(memory);
-    asking->all = !memory->state.loaded && !memory->asked;
+    asking->all = memory->doubted || (!memory->state.loaded && !memory->asked);
     for (size_t i = 0; ok && i < memory->state.count; i++)
-        if (whole || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size) {
+        if (whole || asking->all || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size) {
             ok = add_name(asking, memory->state.divisions[i]->name);
             if (ok)
                 asking->list[asking->count - 1].size = memory->state.divisions[i]->checkpoint_size;
@@ -150,8 +150,12 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
     }
     if (ok)
         verdict = log_prove(memory, &worker->db, signer, &outside);
-    if (verdict == LOG_EXTENDS && answered)
+    if (verdict == LOG_EXTENDS && answered) {
+        pthread_mutex_lock(&memory->lock);
         memory->asked = true;
+        memory->doubted = memory->doubted && !asking.all;
+        pthread_mutex_unlock(&memory->lock);
+    }
     if (asking.store)
         asking.store->close(asking.store);
     free(asking.list);

@@ -24,6 +24,9 @@ struct log_memory {
     struct log_state state;
     bool known;                 /* the state was read */
     bool asked;                 /* the store, for all that was ever published */
+    bool doubted;               /* the store refused what was to be published: all is to be asked for again */
+    char bad_division[DIVISION_NAME_LENGTH + 1];        /* "": none. A block that was reread and found to be another: … */
+    uint64_t bad_block;                                 /* … until it is found to be right, nothing is signed */
     char fault[LOG_FAULT_SIZE]; /* "": none */
     atomic_int signers_waiting; /* for the lock */
     atomic_bool broken;         /* there is a fault: for a look without the lock */

@@ -105,6 +105,8 @@ static enum log_verdict prove_block(struct proving *proving, struct tree *tree, 
     pthread_mutex_lock(&proving->memory->lock);
     log_memory_break(proving->memory, METRIC_LOG_STOPS_REWRITTEN, "events %" PRIu64 " to %" PRIu64 " of division \"%s\" are others than were signed",
                      block * PROVE_BLOCK, (block + 1) * PROVE_BLOCK - 1, division->name);
+    strcpy(proving->memory->bad_division, division->name);
+    proving->memory->bad_block = block;
     pthread_mutex_unlock(&proving->memory->lock);
     return LOG_BROKEN;
 }
@@ -165,6 +167,35 @@ static bool choose_block(struct log_memory *memory, int *turns, struct reread *r
     }
     pthread_mutex_unlock(&memory->lock);
     return ok;
+}
+
+/* A block that was found to be another is read by every proof, until it is right. */
+static enum log_verdict prove_bad_block(struct proving *proving)
+{
+    struct log_memory *memory = proving->memory;
+    struct reread reread = {.found = false};
+    struct tree tree = {.db = proving->db, .division = reread.division.name};
+    const struct log_division *division;
+    enum log_verdict verdict = LOG_EXTENDS;
+
+    pthread_mutex_lock(&memory->lock);
+    division = memory->bad_division[0] ? log_state_find(&memory->state, memory->bad_division) : NULL;
+    /* less may be remembered than before, after a restore was accepted */
+    if (division && memory->bad_block < division->signed_range.size / PROVE_BLOCK) {
+        strcpy(reread.division.name, division->name);
+        reread.division.signed_range = division->signed_range;
+        reread.block = memory->bad_block;
+        reread.found = true;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    if (reread.found)
+        verdict = prove_block(proving, &tree, &reread.division, reread.block);
+    if (verdict == LOG_EXTENDS) {
+        pthread_mutex_lock(&memory->lock);
+        memory->bad_division[0] = '\0';
+        pthread_mutex_unlock(&memory->lock);
+    }
+    return verdict;
 }
 
 /* Reads some blocks again, from where the last time ended. Nobody waits: what was signed of a block stays what it was. */
@@ -472,6 +503,8 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
     proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
     if (proving.block && collect_divisions(&proving))
         verdict = prove_divisions(&proving);
+    if (verdict == LOG_EXTENDS)
+        verdict = prove_bad_block(&proving);
     if (verdict == LOG_EXTENDS && outside->rereads)
         verdict = prove_blocks(&proving);
     if (verdict == LOG_EXTENDS) {
