@@ -4,7 +4,7 @@
 #   log.sh [LEAVES [ROUNDS]]     default 10000000 and 7
 #
 # The long chain's seals are made by SQL in a database of their own; the short ones are written, sealed and signed
-# as the sidecar does, and their tree grown behind each batch.
+# as the sidecar does, with and without a session beside that grows their trees.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/stack/lib.sh
