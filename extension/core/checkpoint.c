@@ -11,13 +11,16 @@ const char *
 checkpoint_parse(Checkpoint *checkpoint, const char *text, size_t length)
 {
 	const char *at = text;
-	const char *end = text + length;
+	const char *end;
 	NoteText	size;
 	NoteText	root;
 	NoteText	line;
 	size_t		root_length;
 
 	memset(checkpoint, 0, sizeof(*checkpoint));
+	if (length == 0)
+		return "the checkpoint is empty";
+	end = text + length;
 	if (!note_next_line(&at, end, &checkpoint->origin) || !note_next_line(&at, end, &size) ||
 		!note_next_line(&at, end, &root))
 		return "a checkpoint has at least three lines";

@@ -226,7 +226,7 @@ const char *
 log_policy_parse(LogPolicy *policy, const char *text, size_t length, size_t *line)
 {
 	PolicyReader reader = {.policy = policy, .at = text};
-	const char *end = text + length;
+	const char *end;
 	const char *error;
 
 	policy->log_count = 0;
@@ -235,6 +235,9 @@ log_policy_parse(LogPolicy *policy, const char *text, size_t length, size_t *lin
 	*line = 0;
 	if (length > POLICY_BYTES_MOST)
 		return "the policy is larger than one megabyte";
+	if (length == 0)
+		return "the policy is empty";
+	end = text + length;
 	while (reader.at < end)
 	{
 		const char *newline = memchr(reader.at, '\n', (size_t) (end - reader.at));

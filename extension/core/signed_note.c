@@ -116,6 +116,8 @@ note_parse(SignedNote *note, const char *bytes, size_t length)
 	NoteText	line;
 
 	note->signature_count = 0;
+	if (length == 0)
+		return "the note is empty";
 	if (length > NOTE_BYTES_MOST)
 		return "the note is larger than one megabyte";
 	if (!is_clean(bytes, length))
@@ -227,8 +229,8 @@ const char *
 note_key_parse(NoteKey *key, const char *vkey, size_t length)
 {
 	static const char malformed[] = "a verifier key is <name>+<8 hexadecimal digits, lower case>+<base64>";
-	const char *end = vkey + length;
 	const char *plus = length > 0 ? memchr(vkey, '+', length) : NULL;
+	const char *end = plus ? vkey + length : NULL;
 	const size_t id_length = NOTE_KEY_ID_LENGTH * 2;
 	ByteBuffer	bytes;
 	const char *error;

@@ -55,8 +55,8 @@ read_hashes(TlogProof *proof, const char **at, const char *end)
 const char *
 tlog_proof_parse(TlogProof *proof, const char *bytes, size_t length)
 {
-	const char *at = bytes;
-	const char *end = bytes + length;
+	const char *at;
+	const char *end;
 	const char *error;
 	NoteText	line;
 	NoteText	number;
@@ -67,7 +67,8 @@ tlog_proof_parse(TlogProof *proof, const char *bytes, size_t length)
 		return "the proof is larger than 64 megabytes";
 	if (!tlog_proof_recognises(bytes, length))
 		return "the first line is not \"c2sp.org/tlog-proof@v1\"";
-	at += FIRST_LINE_LENGTH;
+	at = bytes + FIRST_LINE_LENGTH;
+	end = bytes + length;
 	if (!note_next_line(&at, end, &line))
 		return "the proof has no index";
 	if (line_after(&line, "extra", &proof->extra))

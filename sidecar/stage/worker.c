@@ -44,6 +44,19 @@ static bool key_is_registered(const struct signer *signer, const char *id, const
     return ok;
 }
 
+/* The key of events, once it is known, for whoever must not wait for its signer: its lock is held while it is copied. */
+static pthread_mutex_t events_key_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t events_key[PUBLIC_KEY_LENGTH];
+static bool events_key_known;
+
+static void remember_events_key(const struct signer *signer)
+{
+    pthread_mutex_lock(&events_key_lock);
+    memcpy(events_key, signer->public_key, PUBLIC_KEY_LENGTH);
+    events_key_known = true;
+    pthread_mutex_unlock(&events_key_lock);
+}
+
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
 {
     int reloads = atomic_load(&sidecar->reloads);
@@ -56,20 +69,25 @@ bool sidecar_open_signer(struct sidecar *sidecar, struct db *db)
     if (!sidecar->signer)
         sidecar->signer = signer_open(&sidecar->config.signer);
     sidecar->signer_reloads = reloads;
+    if (sidecar->signer)
+        remember_events_key(sidecar->signer);
     if (sidecar->signer && !sidecar->signer_registered)
         sidecar->signer_registered = key_is_registered(sidecar->signer, sidecar->config.signer.id, "events", db);
     atomic_store(&sidecar->signer_ready, sidecar->signer && sidecar->signer_registered);
     return sidecar->signer && sidecar->signer_registered;
 }
 
-/* The key of events signs no checkpoint, whatever the registry says: what one of them signed would then count as the other's. */
+/*
+ * The key of events signs no checkpoint, whatever the registry says: what one of them signed would then count as the
+ * other's. Whoever is slow at signing events must not hold this up.
+ */
 static bool has_a_key_of_its_own(struct sidecar *sidecar)
 {
     bool same;
 
-    pthread_mutex_lock(&sidecar->signer_lock);
-    same = sidecar->signer && !memcmp(sidecar->signer->public_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
-    pthread_mutex_unlock(&sidecar->signer_lock);
+    pthread_mutex_lock(&events_key_lock);
+    same = events_key_known && !memcmp(events_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
+    pthread_mutex_unlock(&events_key_lock);
     if (same)
         log_error("signer \"%s\" of [checkpoint] has the key of [signer]: it must have one of its own", sidecar->config.checkpoint_signer.id);
     return !same;
@@ -88,8 +106,10 @@ bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db)
     if (!sidecar->checkpoint_signer)
         sidecar->checkpoint_signer = signer_open(config);
     sidecar->checkpoint_reloads = reloads;
-    if (sidecar->checkpoint_signer && !sidecar->checkpoint_registered)
-        sidecar->checkpoint_registered =
-            has_a_key_of_its_own(sidecar) && key_is_registered(sidecar->checkpoint_signer, config->id, "checkpoints", db);
-    return sidecar->checkpoint_signer && sidecar->checkpoint_registered;
+    /* the signer of events may have been opened since, and anew */
+    if (!sidecar->checkpoint_signer || !has_a_key_of_its_own(sidecar))
+        return false;
+    if (!sidecar->checkpoint_registered)
+        sidecar->checkpoint_registered = key_is_registered(sidecar->checkpoint_signer, config->id, "checkpoints", db);
+    return sidecar->checkpoint_registered;
 }

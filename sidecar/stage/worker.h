@@ -57,7 +57,7 @@ struct worker {
 /* A counterpart is opened when it is first needed, and again after a reload. Under its lock. */
 bool sidecar_open_store(struct sidecar *sidecar);
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
-/* The one that signs checkpoints, whose key is never that of events. Not to be called under signer_lock. */
+/* The one that signs checkpoints, whose key is never that of events. */
 bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db);
 
 #endif

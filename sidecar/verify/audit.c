@@ -15,6 +15,9 @@ typedef struct {
     char *division;
     uint64_t seq;
     uint8_t hash[SHA256_LENGTH];
+    uint64_t first;                  /* seq of the first hash that is kept */
+    uint8_t (*hashes)[SHA256_LENGTH]; /* of each event, if they are to be compared with a log */
+    size_t hash_count, hash_capacity;
 } Chain;
 
 struct Audit {
@@ -23,6 +26,7 @@ struct Audit {
     size_t chain_count;
     NodeIndex *nodes;    /* node → digest */
     NodeIndex *contents; /* event → payloadHash of its record */
+    bool keep_hashes;
     JsonDocument document;
     ByteBuffer bytes;
 };
@@ -34,7 +38,7 @@ typedef struct {
     size_t contents;
     size_t outside; /* nodes referred to that no event here records */
     size_t unknown; /* contents of events that were not given */
-    size_t line;
+    size_t line;    /* 0: it is one event, and no segment */
 } Tally;
 
 #define BAD_SHOWN 10
@@ -63,7 +67,7 @@ Audit *audit_new(const Registry *registry)
 void audit_free(Audit *audit)
 {
     for (size_t i = 0; i < audit->chain_count; i++)
-        free(audit->chains[i].division);
+        free(audit->chains[i].division), free(audit->chains[i].hashes);
     free(audit->chains);
     node_index_free(audit->nodes);
     node_index_free(audit->contents);
@@ -98,8 +102,12 @@ bool audit_recognises(const char *text, size_t length)
 
 static void bad(Report *report, Tally *tally, const char *check, const char *what)
 {
-    if (tally->bad++ < BAD_SHOWN)
+    if (tally->bad++ >= BAD_SHOWN)
+        return;
+    if (tally->line)
         report_add(report, FINDING_BAD, check, "line %zu %s", tally->line, what);
+    else
+        report_add(report, FINDING_BAD, check, "it %s", what);
 }
 
 static bool same_text(const JsonDocument *document, const JsonNode *a, const JsonNode *b, const char *member)
@@ -111,7 +119,7 @@ static bool same_text(const JsonDocument *document, const JsonNode *a, const Jso
            memcmp(first.data, second.data, first.length) == 0;
 }
 
-static Chain *find_chain(Audit *audit, Bytes division)
+static Chain *find_chain(const Audit *audit, Bytes division)
 {
     for (size_t i = 0; i < audit->chain_count; i++) {
         if (strlen(audit->chains[i].division) == division.length &&
@@ -127,6 +135,7 @@ static Chain *add_chain(Audit *audit, Bytes division)
 
     audit->chains = must(realloc(audit->chains, (audit->chain_count + 1) * sizeof(Chain)));
     chain = &audit->chains[audit->chain_count++];
+    *chain = (Chain){0};
     chain->division = must(strndup(division.data, division.length));
     return chain;
 }
@@ -142,26 +151,44 @@ static bool read_seq(const JsonDocument *document, const JsonNode *event, uint64
     return true;
 }
 
-/* The place in its chain; `previous` becomes the hash before, *previous_length 0 for the first event. */
-static void check_place(Audit *audit, Report *report, Tally *tally, const JsonNode *event, Bytes division,
-                        const uint8_t hash[SHA256_LENGTH], uint8_t *previous, size_t *previous_length)
+/* What an event says of its place: seq, and the hash before, *previous_length 0 for the first event. False: it has no seq. */
+static bool read_place(Audit *audit, Report *report, Tally *tally, const JsonNode *event, uint64_t *seq, uint8_t *previous,
+                       size_t *previous_length)
 {
-    const JsonDocument *document = &audit->document;
-    Bytes prev_hash = member_text(document, event, "prevHash");
-    Chain *chain = find_chain(audit, division);
-    uint64_t seq;
+    Bytes prev_hash = member_text(&audit->document, event, "prevHash");
 
     *previous_length = prev_hash.length ? SHA256_LENGTH : 0;
-    if (!read_seq(document, event, &seq)) {
+    if (!read_seq(&audit->document, event, seq)) {
         bad(report, tally, "chain", "has no seq");
-        return;
+        return false;
     }
     if (*previous_length && !decode_hex(prev_hash, previous, SHA256_LENGTH)) {
         bad(report, tally, "chain", "has a prevHash that is not 64 hexadecimal digits");
         *previous_length = 0;
     }
-    if ((seq == 0) != (*previous_length == 0))
+    if ((*seq == 0) != (*previous_length == 0))
         bad(report, tally, "chain", "is first in its chain or follows another, but seq and prevHash disagree");
+    return true;
+}
+
+static void keep_hash(Chain *chain, uint64_t seq, const uint8_t hash[SHA256_LENGTH])
+{
+    if (chain->hash_count == 0)
+        chain->first = seq;
+    if (chain->hash_count == chain->hash_capacity) {
+        chain->hash_capacity = chain->hash_capacity ? chain->hash_capacity * 2 : 1024;
+        chain->hashes = must(realloc(chain->hashes, chain->hash_capacity * sizeof(*chain->hashes)));
+    }
+    /* what does not continue its chain is a fault of its own */
+    if (seq == chain->first + chain->hash_count)
+        memcpy(chain->hashes[chain->hash_count++], hash, SHA256_LENGTH);
+}
+
+static void continue_chain(Audit *audit, Report *report, Tally *tally, Bytes division, uint64_t seq, const uint8_t *previous,
+                           size_t previous_length, const uint8_t hash[SHA256_LENGTH])
+{
+    Chain *chain = find_chain(audit, division);
+
     if (!chain) {
         chain = add_chain(audit, division);
         if (seq != 0)
@@ -169,10 +196,12 @@ static void check_place(Audit *audit, Report *report, Tally *tally, const JsonNo
                        (int) division.length, division.data, (unsigned long long) seq);
     } else if (seq != chain->seq + 1)
         bad(report, tally, "chain", "does not continue its division's seq");
-    else if (*previous_length && memcmp(previous, chain->hash, SHA256_LENGTH) != 0)
+    else if (previous_length && memcmp(previous, chain->hash, SHA256_LENGTH) != 0)
         bad(report, tally, "chain", "does not name the hash of the event before");
     chain->seq = seq;
     memcpy(chain->hash, hash, SHA256_LENGTH);
+    if (audit->keep_hashes)
+        keep_hash(chain, seq, hash);
 }
 
 static void check_hash_and_signature(Audit *audit, Report *report, Tally *tally, const JsonNode *event,
@@ -196,12 +225,14 @@ static void check_hash_and_signature(Audit *audit, Report *report, Tally *tally,
         bad(report, tally, "payload", "has no time");
         return;
     }
-    if (!decode_base64(member_text(document, event, "signature"), signature, SIGNATURE_LENGTH)) {
-        bad(report, tally, "signature", "has a signature that is not the base64 of 64 bytes");
-        return;
-    }
     if (ts > latest_present()) {
         bad(report, tally, "payload", "says it happened in the future");
+        return;
+    }
+    if (!audit->registry)
+        return;
+    if (!decode_base64(member_text(document, event, "signature"), signature, SIGNATURE_LENGTH)) {
+        bad(report, tally, "signature", "has a signature that is not the base64 of 64 bytes");
         return;
     }
     refusal = registry_refusal(audit->registry, member_text(document, event, "signerId"), signature, hash, SHA256_LENGTH,
@@ -274,19 +305,21 @@ static void check_record(Audit *audit, Report *report, Tally *tally, const JsonN
     }
 }
 
-static void check_event(Audit *audit, Report *report, Tally *tally, const JsonNode *event, const JsonNode *payload)
+/* True when seq and hash are known. An event of a segment must continue its chain. */
+static bool check_event(Audit *audit, Report *report, Tally *tally, const JsonNode *event, const JsonNode *payload,
+                        uint64_t *seq, uint8_t hash[SHA256_LENGTH])
 {
     static const char *const repeated[] = {"id", "eventType", "division", "ts", NULL};
     const JsonDocument *document = &audit->document;
     Bytes division = member_text(document, event, "division");
-    uint8_t hash[SHA256_LENGTH];
     uint8_t previous[SHA256_LENGTH];
     size_t previous_length;
+    bool placed;
 
     tally->events++;
     if (!division.data || !decode_hex(member_text(document, event, "hash"), hash, SHA256_LENGTH)) {
         bad(report, tally, "event", "has no division or no hash of 64 hexadecimal digits");
-        return;
+        return false;
     }
     for (const char *const *name = repeated; *name; name++) {
         if (!same_text(document, event, payload, *name)) {
@@ -294,10 +327,13 @@ static void check_event(Audit *audit, Report *report, Tally *tally, const JsonNo
             break;
         }
     }
-    check_place(audit, report, tally, event, division, hash, previous, &previous_length);
+    placed = read_place(audit, report, tally, event, seq, previous, &previous_length);
+    if (placed && tally->line)
+        continue_chain(audit, report, tally, division, *seq, previous, previous_length, hash);
     check_hash_and_signature(audit, report, tally, event, payload, hash, previous, previous_length);
     if (member_text(document, payload, "eventType").data)
         check_record(audit, report, tally, event, payload);
+    return placed;
 }
 
 /* A line of a contents segment: the event's id, and salt and payload. */
@@ -349,6 +385,8 @@ void audit_verify(Audit *audit, Report *report, const char *text, size_t length)
 {
     Tally tally = {0};
     const char *end = text + length;
+    uint64_t seq;
+    uint8_t hash[SHA256_LENGTH];
 
     for (const char *line = text; line < end;) {
         size_t size = line_length(line, (size_t) (end - line));
@@ -365,7 +403,7 @@ void audit_verify(Audit *audit, Report *report, const char *text, size_t length)
             const JsonNode *payload = json_member_literal(&audit->document, root, "payload");
 
             if (payload && payload->kind == JSON_OBJECT)
-                check_event(audit, report, &tally, root, payload);
+                check_event(audit, report, &tally, root, payload, &seq, hash);
             else if (json_member_literal(&audit->document, root, "content"))
                 check_content_line(audit, report, &tally, root);
             else
@@ -375,4 +413,61 @@ void audit_verify(Audit *audit, Report *report, const char *text, size_t length)
     }
     report->events = tally.events;
     summarize(report, audit, &tally);
+}
+
+bool audit_check_event(const Registry *registry, Report *report, const char *text, size_t length, AuditEvent *out)
+{
+    Audit *audit = audit_new(registry);
+    const JsonDocument *document = &audit->document;
+    const JsonNode *root, *payload = NULL;
+    JsonError error;
+    Tally tally = {0};
+    bool good = false;
+
+    if (json_read(&audit->document, text, length, &event_limits, &error)) {
+        root = json_root(document);
+        payload = json_member_literal(document, root, "payload");
+    }
+    if (!payload || payload->kind != JSON_OBJECT)
+        bad(report, &tally, "event", "is no event");
+    else
+        good = check_event(audit, report, &tally, root, payload, &out->seq, out->hash);
+    if (good) {
+        Bytes division = member_text(document, root, "division"), type = member_text(document, payload, "eventType");
+
+        out->division = must(strndup(division.data, division.length));
+        out->event_type = must(strndup(type.data ? type.data : "", type.length));
+        if (!parse_time(member_text(document, payload, "ts"), &out->ts))
+            out->ts = KEY_TIME_BEGIN;
+        if (tally.contents)
+            report_add(report, FINDING_OK, "contents", "its content matches its payloadHash");
+    }
+    audit_free(audit);
+    return good;
+}
+
+void audit_event_free(AuditEvent *event)
+{
+    free(event->division);
+    free(event->event_type);
+}
+
+void audit_keep_hashes(Audit *audit)
+{
+    audit->keep_hashes = true;
+}
+
+const uint8_t *audit_hash_of(const Audit *audit, const char *division, uint64_t seq)
+{
+    const Chain *chain = find_chain(audit, (Bytes){division, strlen(division)});
+
+    return chain && seq >= chain->first && seq - chain->first < chain->hash_count ? chain->hashes[seq - chain->first] : NULL;
+}
+
+uint64_t audit_events_from(const Audit *audit, const char *division, uint64_t seq)
+{
+    const Chain *chain = find_chain(audit, (Bytes){division, strlen(division)});
+    uint64_t end = chain ? chain->first + chain->hash_count : 0;
+
+    return end > seq ? end - (seq > chain->first ? seq : chain->first) : 0;
 }

@@ -36,7 +36,8 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *input)
 {
     ByteBuffer *body = &((Input *) input)->bytes;
 
-    if (body->length + size * count > BODY_BYTES_MOST)
+    if (size * count > BODY_BYTES_MOST || body->length + size * count > BODY_BYTES_MOST ||
+        body->length + size * count > ((Input *) input)->most)
         return 0;
     buffer_append(body, bytes, size * count);
     return body->failed ? 0 : size * count;
@@ -86,7 +87,8 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     const char *value;
 
     /* Nobody asked for a compressed body: its bytes are not those that were signed. */
-    if (header_value(bytes, length, "content-encoding", &value_length) && !memmem(bytes, length, "identity", 8))
+    if (!input->may_compress && header_value(bytes, length, "content-encoding", &value_length) &&
+        !memmem(bytes, length, "identity", 8))
         return 0;
     /* The headers of a response before the last one do not count. */
     if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
@@ -240,12 +242,36 @@ static bool is_version(const Input *input, const S3Request *request, ByteBuffer 
     return false;
 }
 
+static CURL *kept;
+static const char *client_certificate, *client_key, *server_authorities;
+
+void input_identify(const char *certificate, const char *key, const char *authorities)
+{
+    client_certificate = certificate;
+    client_key = key;
+    server_authorities = authorities;
+}
+
+void input_close(void)
+{
+    curl_easy_cleanup(kept);
+    kept = NULL;
+}
+
+/* One for all requests, so that what comes in many pieces comes over one connection. */
+static CURL *connection(void)
+{
+    if (!kept)
+        kept = curl_easy_init();
+    return kept;
+}
+
 bool input_read_http(Input *input, const char *location, ByteBuffer *error)
 {
     bool is_s3 = strncmp(location, "s3://", 5) == 0;
     const char *region = variable("AWS_REGION") ? variable("AWS_REGION") : "us-east-1";
     S3Request request = {.version = ""};
-    CURL *curl = curl_easy_init();
+    CURL *curl = connection();
     struct curl_slist *headers = NULL;
     char detail[CURL_ERROR_SIZE] = "";
     long status = 0;
@@ -276,11 +302,20 @@ bool input_read_http(Input *input, const char *location, ByteBuffer *error)
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, STALLED_BYTES_PER_SECOND);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALLED_SECONDS);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (input->may_compress)
+        curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+    /* Who asks concerns whom he named, and no store. */
+    if (!is_s3) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, client_certificate);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, client_key);
+        if (server_authorities)
+            curl_easy_setopt(curl, CURLOPT_CAINFO, server_authorities);
+    }
 
     result = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (result == CURLE_WRITE_ERROR)
-        fail(error, location, "the answer is compressed, or larger than 2 GiB");
+        fail(error, location, input->may_compress ? "the answer is larger than it can be" : "the answer is compressed, or larger than 2 GiB");
     else if (result != CURLE_OK)
         fail(error, location, detail[0] ? detail : curl_easy_strerror(result));
     else if (status != 200) {
@@ -293,7 +328,8 @@ bool input_read_http(Input *input, const char *location, ByteBuffer *error)
     if (input->metadata.length)
         buffer_append_char(&input->metadata, '}');
 done:
+    if (curl)
+        curl_easy_reset(curl);
     curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
     return good;
 }

@@ -1,157 +1,105 @@
 /*
- * reason-verify: checks snapshots and audit records against a registry of signers, without
+ * reason-verify: checks snapshots, audit records, proofs and logs against a registry of signers, without
  * the database that made them and without asking anybody.
  */
 #include <curl/curl.h>
-#include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "verify.h"
+#include "core/tlog_proof.h"
+#include "log.h"
+#include "options.h"
 
+/* What objects are checked by, and what is remembered from one to the next. */
 typedef struct {
-    const char *registry_path;
-    const char *metadata_path;
-    const char *type;
-    Claims claims;
-    bool json;
-    bool quiet;
-    bool refuse_revoked;
-} Options;
+    const Options *options;
+    Registry registry;
+    LogPolicy *policy;
+    Input policy_text;
+    LogTrust trust;
+    Audit *audit;
+    Heads heads;
+    ByteBuffer json;
+} Session;
 
-static const char usage[] =
-    "Usage: reason-verify [OPTION]... OBJECT...\n"
-    "Checks snapshots and audit records of a reasoning graph against a registry of signers.\n"
-    "\n"
-    "  -r, --registry FILE     the registry of signers (default: $REASON_SIGNERS)\n"
-    "  -m, --metadata FILE     metadata of the snapshot (default: that of the S3 object, or\n"
-    "                          OBJECT.meta.json, if there)\n"
-    "      --hash HEX          the same by hand: SHA-256 of the object,\n"
-    "      --signature BASE64  its signature,\n"
-    "      --signer-id ID      whose it is,\n"
-    "      --signed-at TIME    and when it was made (RFC 3339)\n"
-    "  -t, --type TYPE         snapshot, envelope or audit (default: seen from the content)\n"
-    "      --refuse-revoked    let no signature of a revoked key count, whenever it was made\n"
-    "      --json              print for machines: one JSON document a line and object\n"
-    "  -q, --quiet             print only what is wrong, and the verdict\n"
-    "  -h, --help              print this\n"
-    "      --version           print the version\n"
-    "\n"
-    "OBJECT is a file, a URL (file, http, https, or s3://BUCKET/KEY[?versionId=ID]), or - for standard\n"
-    "input: the canonical file of a snapshot, an envelope, or segments of the audit archive in order.\n"
-    "S3: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.\n"
-    "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
-
-enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_REFUSE_REVOKED, OPTION_JSON,
-    OPTION_VERSION };
-
-static const struct option long_options[] = {
-    {"registry", required_argument, NULL, 'r'},
-    {"metadata", required_argument, NULL, 'm'},
-    {"hash", required_argument, NULL, OPTION_HASH},
-    {"signature", required_argument, NULL, OPTION_SIGNATURE},
-    {"signer-id", required_argument, NULL, OPTION_SIGNER_ID},
-    {"signed-at", required_argument, NULL, OPTION_SIGNED_AT},
-    {"type", required_argument, NULL, 't'},
-    {"refuse-revoked", no_argument, NULL, OPTION_REFUSE_REVOKED},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-static Bytes bytes_of(const char *text)
+/* Reads a file that the command line names; ends the program when it cannot be used. */
+static void read_named(Input *input, const char *path, const char *what)
 {
-    return (Bytes){text, strlen(text)};
-}
+    ByteBuffer error;
 
-static void give_up(const char *what, const char *why)
-{
-    fputs("reason-verify: ", stderr);
-    safe_text_print(stderr, what);
-    fputs(why ? ": " : "", stderr);
-    safe_text_print(stderr, why ? why : "");
-    fputc('\n', stderr);
-    exit(VERDICT_UNCHECKED);
-}
-
-static void read_options(Options *options, int argc, char **argv)
-{
-    int option;
-
-    memset(options, 0, sizeof(*options));
-    options->registry_path = getenv("REASON_SIGNERS");
-    options->type = "auto";
-    /* A name that a shell made of a file would be printed as it is. */
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "r:m:t:qh", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'r':
-            options->registry_path = optarg;
-            break;
-        case 'm':
-            options->metadata_path = optarg;
-            break;
-        case 't':
-            options->type = optarg;
-            break;
-        case 'q':
-            options->quiet = true;
-            break;
-        case OPTION_HASH:
-            options->claims.hash = bytes_of(optarg);
-            break;
-        case OPTION_SIGNATURE:
-            options->claims.signature = bytes_of(optarg);
-            break;
-        case OPTION_SIGNER_ID:
-            options->claims.signer_id = bytes_of(optarg);
-            break;
-        case OPTION_SIGNED_AT:
-            options->claims.ts = bytes_of(optarg);
-            break;
-        case OPTION_REFUSE_REVOKED:
-            options->refuse_revoked = true;
-            break;
-        case OPTION_JSON:
-            options->json = true;
-            break;
-        case OPTION_VERSION:
-            puts("reason-verify " REASON_VERSION);
-            exit(0);
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            fputs(usage, stderr);
-            give_up("no such option, or one without its argument", optopt ? NULL : argv[optind - 1]);
-        }
+    buffer_init(&error, NULL, NULL);
+    if (!input_read(input, path, &error)) {
+        buffer_append_char(&error, '\0');
+        give_up(what, error.data);
     }
-    if (optind == argc)
-        give_up("no object given", "see reason-verify --help");
-    if (!options->registry_path || !*options->registry_path)
-        give_up("no registry of signers given", "use --registry FILE or set REASON_SIGNERS");
-    if (strcmp(options->type, "auto") != 0 && strcmp(options->type, "snapshot") != 0 &&
-        strcmp(options->type, "envelope") != 0 && strcmp(options->type, "audit") != 0)
-        give_up("unknown type", options->type);
 }
 
-static void load_registry(Registry *registry, const Options *options)
+static void refuse_named(ByteBuffer *error, const char *what)
 {
+    buffer_append_char(error, '\0');
+    give_up(what, error->data);
+}
+
+static void load_registry(Session *session)
+{
+    static const char unusable[] = "cannot use the registry";
+    Input input;
+    ByteBuffer error;
+
+    if (!session->options->registry_path)
+        return;
+    buffer_init(&error, NULL, NULL);
+    read_named(&input, session->options->registry_path, unusable);
+    if (!registry_read(&session->registry, input.bytes.data, input.bytes.length, &error))
+        refuse_named(&error, unusable);
+    session->registry.refuse_revoked = session->options->refuse_revoked;
+    session->trust.registry = &session->registry;
+    input_free(&input);
+}
+
+static void load_policy(Session *session)
+{
+    static const char unusable[] = "cannot use the policy";
+    ByteBuffer error;
+
+    if (!session->options->policy_path)
+        return;
+    buffer_init(&error, NULL, NULL);
+    session->policy = malloc(sizeof(*session->policy));
+    if (!session->policy)
+        give_up("out of memory", NULL);
+    read_named(&session->policy_text, session->options->policy_path, unusable);
+    if (!log_policy_load(session->policy, session->policy_text.bytes.data, session->policy_text.bytes.length, &error))
+        refuse_named(&error, unusable);
+    session->trust.policy = session->policy;
+}
+
+/* The checkpoint from before, and what proves that the present one extends it. */
+static void load_noted(Session *session)
+{
+    static const char unusable[] = "cannot use the checkpoint from before", no_proof[] = "cannot use the proof of consistency";
+    const Options *options = session->options;
     Input input;
     ByteBuffer error;
 
     buffer_init(&error, NULL, NULL);
-    if (!input_read(&input, options->registry_path, &error) ||
-        !registry_read(registry, input.bytes.data, input.bytes.length, &error)) {
-        buffer_append_char(&error, '\0');
-        give_up("cannot use the registry", error.data);
+    if (options->noted_path) {
+        read_named(&input, options->noted_path, unusable);
+        if (!heads_note(&session->heads, options->noted_path, input.bytes.data, input.bytes.length, &error))
+            refuse_named(&error, unusable);
+        input_free(&input);
+    } else if (options->noted_by_hand[0] && !heads_note_by_hand(&session->heads, options->noted_by_hand[0], options->noted_by_hand[1],
+                                                                options->noted_by_hand[2], &error))
+        refuse_named(&error, unusable);
+    if (options->consistency_path) {
+        read_named(&input, options->consistency_path, no_proof);
+        if (!heads_read_consistency(&session->heads, input.bytes.data, input.bytes.length, &error))
+            refuse_named(&error, no_proof);
+        input_free(&input);
     }
-    registry->refuse_revoked = options->refuse_revoked;
-    input_free(&input);
+    buffer_free(&error);
 }
 
 static bool is_envelope(const char *text, size_t length)
@@ -229,57 +177,120 @@ static bool is_type(const Options *options, const char *type, bool recognised)
     return strcmp(options->type, type) == 0 || (strcmp(options->type, "auto") == 0 && recognised);
 }
 
-static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *audit, const Options *options,
-                            const char *object)
+static bool is_checkpoint(const char *text, size_t length)
+{
+    SignedNote *note = malloc(sizeof(*note));
+    Checkpoint checkpoint;
+    bool found = note && note_parse(note, text, length) == NULL &&
+                 checkpoint_parse(&checkpoint, note->text.data, note->text.length) == NULL;
+
+    free(note);
+    return found;
+}
+
+/* What is signed as events and snapshots are; the rest is for keys of logs. */
+static void check_signed(Session *session, Report *report, const char *object, const Input *input)
+{
+    const Options *options = session->options;
+    const char *text = input->bytes.data;
+    size_t length = input->bytes.length;
+
+    if (!session->trust.registry) {
+        report_add(report, FINDING_UNCHECKED, "registry", "no registry of signers was given");
+    } else if (is_type(options, "audit", ends_with(object, ".jsonl") || audit_recognises(text, length))) {
+        report->kind = "audit";
+        audit_verify(session->audit, report, text, length);
+    } else if (is_type(options, "envelope", is_envelope(text, length))) {
+        report->kind = "envelope";
+        verify_envelope(report, &session->registry, text, length);
+    } else
+        check_snapshot(report, &session->registry, options, object, input);
+    if (report_verdict(report) == VERDICT_VERIFIED && strcmp(report->kind, "audit") != 0)
+        heads_add_snapshot(&session->heads, report, text, length);
+}
+
+static void check_content(Session *session, Report *report, const char *object, const Input *input)
+{
+    const Options *options = session->options;
+    const char *text = input->bytes.data;
+    size_t length = input->bytes.length;
+
+    if (is_type(options, "proof", tlog_proof_recognises(text, length))) {
+        report->kind = "proof";
+        verify_proof(report, &session->trust, &session->heads, text, length);
+    } else if (is_type(options, "log", is_checkpoint(text, length))) {
+        report->kind = "checkpoint";
+        verify_checkpoint(report, &session->trust, &session->heads, text, length);
+    } else
+        check_signed(session, report, object, input);
+    if (input->version_asked && length && !input->version.length)
+        report_add(report, FINDING_NOTE, "object", "the store does not say which version it gave");
+}
+
+/* Prints the report, and ends it. */
+static Verdict give_report(Session *session, Report *report)
+{
+    Verdict verdict = report_verdict(report);
+
+    if (session->options->json) {
+        session->json.length = 0;
+        report_write_json(&session->json, report);
+        buffer_append_char(&session->json, '\n');
+        fwrite(session->json.data, 1, session->json.length, stdout);
+    } else
+        report_print(report, session->options->quiet);
+    report_free(report);
+    return verdict;
+}
+
+static Verdict check_object(Session *session, const char *object, bool is_log)
 {
     Report report;
     Input input;
     ByteBuffer error;
-    Verdict verdict;
 
+    report_init(&report, object, is_log ? "log" : "snapshot");
+    if (is_log) {
+        verify_log(&report, &session->trust, &session->heads, session->audit, object);
+        return give_report(session, &report);
+    }
     buffer_init(&error, NULL, NULL);
-    report_init(&report, object, "snapshot");
     if (!input_read(&input, object, &error))
         report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int) error.length, error.data);
-    else if (is_type(options, "audit",
-                     ends_with(object, ".jsonl") || audit_recognises(input.bytes.data, input.bytes.length))) {
-        report.kind = "audit";
-        audit_verify(audit, &report, input.bytes.data, input.bytes.length);
-    } else if (is_type(options, "envelope", is_envelope(input.bytes.data, input.bytes.length))) {
-        report.kind = "envelope";
-        verify_envelope(&report, registry, input.bytes.data, input.bytes.length);
-    } else
-        check_snapshot(&report, registry, options, object, &input);
-
-    if (input.version_asked && input.bytes.length && !input.version.length)
-        report_add(&report, FINDING_NOTE, "object", "the store does not say which version it gave");
-    verdict = report_verdict(&report);
-    if (options->json) {
-        json->length = 0;
-        report_write_json(json, &report);
-        buffer_append_char(json, '\n');
-        fwrite(json->data, 1, json->length, stdout);
-    } else
-        report_print(&report, options->quiet);
-    report_free(&report);
-    input_free(&input);
+    else
+        check_content(session, &report, object, &input);
     buffer_free(&error);
-    return verdict;
+    /* what the report names lives in it by now */
+    input_free(&input);
+    return give_report(session, &report);
+}
+
+/* What was noted, and nothing that was given could be compared with. */
+static Verdict check_noted(Session *session)
+{
+    Report report;
+
+    report_init(&report, session->options->noted_path ? session->options->noted_path : "--checkpoint", "noted");
+    heads_report_left(&session->heads, &report);
+    if (report.count > 0)
+        return give_report(session, &report);
+    report_free(&report);
+    return VERDICT_VERIFIED;
 }
 
 /*
  * Objects are taken as they are given, except that segments of the audit archive, which tell
  * by their names <first>-<last>.jsonl where they belong, come in the order of their events,
- * and contents after all events: as a shell lists them they do neither.
+ * and contents after all events: as a shell lists them they do neither. Logs come last, and are compared with all the rest.
  */
 typedef struct {
     const char *location;
     int place; /* among the arguments */
-    int kind;  /* 0: another object, 1: events, 2: contents */
+    int kind;  /* 0: another object, 1: events, 2: contents, 3: a log */
     unsigned long long first;
 } Object;
 
-static Object object_of(const char *location, int place)
+static Object object_of(const char *location, int place, bool may_be_log)
 {
     Object object = {.location = location, .place = place};
     const char *slash = strrchr(location, '/');
@@ -295,6 +306,8 @@ static Object object_of(const char *location, int place)
     }
     if (object.kind == 0)
         object.first = 0;
+    if (may_be_log && log_is_location(location))
+        object = (Object){.location = location, .place = place, .kind = 3};
     return object;
 }
 
@@ -317,35 +330,52 @@ static Verdict worse(Verdict a, Verdict b)
     return a > b ? a : b;
 }
 
+static Verdict check_objects(Session *session, char **locations, size_t count)
+{
+    Object *objects = calloc(count, sizeof(*objects));
+    bool may_be_log = strcmp(session->options->type, "auto") == 0 || strcmp(session->options->type, "log") == 0;
+    Verdict verdict = VERDICT_VERIFIED;
+
+    if (!objects)
+        give_up("out of memory", NULL);
+    for (size_t i = 0; i < count; i++)
+        objects[i] = object_of(locations[i], (int) i, may_be_log);
+    qsort(objects, count, sizeof(*objects), compare_objects);
+    if (objects[count - 1].kind == 3)
+        audit_keep_hashes(session->audit);
+    session->heads.wanted = objects[count - 1].kind == 3 || session->heads.count > 0;
+    for (size_t i = 0; i < count; i++)
+        verdict = worse(verdict, check_object(session, objects[i].location, objects[i].kind == 3));
+    free(objects);
+    return worse(verdict, check_noted(session));
+}
+
 int main(int argc, char **argv)
 {
     Options options;
-    Registry registry;
-    Audit *audit;
-    Object *objects;
-    ByteBuffer json;
-    Verdict verdict = VERDICT_VERIFIED;
+    Session session = {.options = &options};
+    Verdict verdict;
 
-    read_options(&options, argc, argv);
+    options_read(&options, argc, argv);
     if (sodium_init() < 0)
         give_up("libsodium cannot be used", NULL);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
         give_up("libcurl cannot be used", NULL);
-    load_registry(&registry, &options);
-    audit = audit_new(&registry);
-    buffer_init(&json, NULL, NULL);
-    objects = calloc((size_t) (argc - optind), sizeof(*objects));
-    if (!objects)
-        give_up("out of memory", NULL);
-    for (int i = 0; i < argc - optind; i++)
-        objects[i] = object_of(argv[optind + i], i);
-    qsort(objects, (size_t) (argc - optind), sizeof(*objects), compare_objects);
-    for (int i = 0; i < argc - optind; i++)
-        verdict = worse(verdict, check_object(&json, &registry, audit, &options, objects[i].location));
-    free(objects);
-    buffer_free(&json);
-    audit_free(audit);
-    registry_free(&registry);
+    input_identify(options.certificate, options.key, options.authorities);
+    buffer_init(&session.json, NULL, NULL);
+    load_registry(&session);
+    load_policy(&session);
+    load_noted(&session);
+    session.audit = audit_new(&session.registry);
+    verdict = check_objects(&session, argv + options.first_object, (size_t) (argc - options.first_object));
+    buffer_free(&session.json);
+    audit_free(session.audit);
+    heads_free(&session.heads);
+    registry_free(&session.registry);
+    if (session.policy)
+        input_free(&session.policy_text);
+    free(session.policy);
+    input_close();
     curl_global_cleanup();
     if (fflush(stdout) != 0 || ferror(stdout))
         give_up("cannot write the result", NULL);

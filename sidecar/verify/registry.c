@@ -194,16 +194,11 @@ const Signer *registry_find(const Registry *registry, Bytes signer_id)
     return NULL;
 }
 
-/* What is wrong with when the signature was made, or NULL; see core/key_validity.h. */
-static const char *validity_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
+static const char *refusal_of(const Registry *registry, const Signer *signer, KeyValidity validity)
 {
-    bool vouched = !registry->refuse_revoked;
-    KeyTimes times = signer->times;
-
-    times.other_purpose = strcmp(signer->purpose, "events") != 0;
-    switch (key_validity(&times, earliest, vouched || !times.revoked ? latest : KEY_TIME_END, vouched)) {
+    switch (validity) {
     case KEY_OTHER_PURPOSE:
-        return "the signer's key is not registered for events and snapshots";
+        return "the signer's key is registered for another purpose";
     case KEY_REVOKED:
         return signer->times.revoked_at == KEY_TIME_BEGIN || registry->refuse_revoked ? "the signer's key is revoked"
                                                                                      : "the signer's key was revoked before it signed";
@@ -216,6 +211,25 @@ static const char *validity_refusal(const Registry *registry, const Signer *sign
         break;
     }
     return NULL;
+}
+
+/* What is wrong with when the signature was made, or NULL; see core/key_validity.h. */
+static const char *validity_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
+{
+    bool vouched = !registry->refuse_revoked;
+    KeyTimes times = signer->times;
+
+    times.other_purpose = strcmp(signer->purpose, "events") != 0;
+    return refusal_of(registry, signer, key_validity(&times, earliest, vouched || !times.revoked ? latest : KEY_TIME_END, vouched));
+}
+
+/* Nobody vouches for when a checkpoint was signed but the witnesses, who say that it was there by then. */
+const char *registry_checkpoint_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest)
+{
+    KeyTimes times = signer->times;
+
+    times.other_purpose = strcmp(signer->purpose, "checkpoints") != 0;
+    return refusal_of(registry, signer, key_validity(&times, earliest, times.revoked && registry->refuse_revoked ? KEY_TIME_END : latest, false));
 }
 
 const char *registry_refusal(const Registry *registry, Bytes signer_id, const uint8_t *signature,

@@ -22,6 +22,7 @@ void report_free(Report *report)
         free(report->findings[i].text);
     free(report->findings);
     free(report->signer_id);
+    free(report->origin);
 }
 
 void report_add(Report *report, FindingKind kind, const char *check, const char *format, ...)
@@ -113,7 +114,7 @@ void report_write_json(ByteBuffer *out, const Report *report)
         buffer_append_char(out, '}');
     }
     buffer_append_char(out, ']');
-    if (strcmp(report->kind, "audit") == 0) {
+    if (strcmp(report->kind, "audit") == 0 || strcmp(report->kind, "log") == 0) {
         buffer_append_literal(out, ",\"events\":");
         canonical_write_integer(out, (int64_t) report->events);
     }
@@ -125,10 +126,20 @@ void report_write_json(ByteBuffer *out, const Report *report)
         buffer_append_literal(out, ",\"id\":");
         write_text(out, report->id);
     }
+    if (report->has_index) {
+        buffer_append_literal(out, ",\"index\":");
+        canonical_write_integer(out, (int64_t) report->index);
+    }
     buffer_append_literal(out, ",\"kind\":");
     write_text(out, report->kind);
     buffer_append_literal(out, ",\"object\":");
     write_text(out, report->name);
+    if (report->origin) {
+        buffer_append_literal(out, ",\"origin\":");
+        write_text(out, report->origin);
+        buffer_append_literal(out, ",\"root\":");
+        write_text(out, report->root);
+    }
     if (report->signer_id) {
         buffer_append_literal(out, ",\"signerId\":");
         write_text(out, report->signer_id);
@@ -136,6 +147,10 @@ void report_write_json(ByteBuffer *out, const Report *report)
     if (report->signer_status) {
         buffer_append_literal(out, ",\"signerStatus\":");
         write_text(out, report->signer_status);
+    }
+    if (report->origin) {
+        buffer_append_literal(out, ",\"size\":");
+        canonical_write_integer(out, (int64_t) report->tree_size);
     }
     buffer_append_literal(out, ",\"verdict\":");
     write_text(out, verdict_names[report_verdict(report)]);

@@ -40,7 +40,13 @@ typedef struct {
     char hash[SHA256_LENGTH * 2 + 1];
     char *signer_id;
     const char *signer_status;
-    uint64_t events; /* of an audit segment */
+    uint64_t events; /* of an audit segment, or a log */
+    /* of a log, a checkpoint or a proof */
+    char *origin;
+    uint64_t tree_size;
+    char root[SHA256_LENGTH * 2]; /* in Base 64 */
+    bool has_index;
+    uint64_t index; /* of the entry that is proved */
     Finding *findings;
     size_t count;
     size_t capacity;
@@ -124,6 +130,9 @@ const char *registry_refusal(const Registry *registry, Bytes signer_id, const ui
 
 const Signer *registry_find(const Registry *registry, Bytes signer_id);
 
+/* Why a checkpoint of a log does not count, if the signer made it between these times; NULL: it does. */
+const char *registry_checkpoint_refusal(const Registry *registry, const Signer *signer, int64_t earliest, int64_t latest);
+
 /* Bare verification (RFC 8032), as the Wycheproof cases test it. */
 bool ed25519_verify(const uint8_t *signature, const uint8_t *message, size_t size, const uint8_t *public_key);
 
@@ -137,11 +146,19 @@ typedef struct {
     /* The version of the object that was asked for, if one was, and the one that the store says it gave. */
     bool version_asked;
     ByteBuffer version;
+    size_t most;         /* more bytes are refused */
+    bool may_compress;   /* on the way */
 } Input;
 
 /* False, with the reason in `error`. */
 bool input_read(Input *input, const char *location, ByteBuffer *error);
+/* The same for what is no larger than `most` bytes; a file must be one. A server may send it compressed. */
+bool input_read_limited(Input *input, const char *location, size_t most, ByteBuffer *error);
 bool input_read_http(Input *input, const char *location, ByteBuffer *error);
+/* Who asks over https: files of a certificate and its key, and of the authorities that servers are known by. NULL: as usual. */
+void input_identify(const char *certificate, const char *key, const char *authorities);
+/* Ends connections that are kept open. */
+void input_close(void);
 /* http, https or s3 */
 bool input_is_remote(const char *location);
 void input_free(Input *input);
@@ -173,6 +190,29 @@ void audit_free(Audit *audit);
 /* Whether the text begins with an audit event, or the content of one. */
 bool audit_recognises(const char *text, size_t length);
 void audit_verify(Audit *audit, Report *report, const char *text, size_t length);
+
+/* One event by itself, in canonical JSON. */
+typedef struct {
+    char *division;
+    char *event_type;
+    uint64_t seq;
+    uint8_t hash[SHA256_LENGTH];
+    int64_t ts; /* when it happened; KEY_TIME_BEGIN if it does not say */
+} AuditEvent;
+
+/*
+ * All that audit_verify() checks of an event but that it continues a chain; without a registry not its signature. False,
+ * with a finding, when it is none; what is wrong with one is a finding, too.
+ */
+bool audit_check_event(const Registry *registry, Report *report, const char *text, size_t length, AuditEvent *out);
+void audit_event_free(AuditEvent *event);
+
+/* From now on hashes are kept, 32 bytes an event, for a log that they are compared with. */
+void audit_keep_hashes(Audit *audit);
+/* NULL: the event was not read. */
+const uint8_t *audit_hash_of(const Audit *audit, const char *division, uint64_t seq);
+/* How many events of the division were read from this one on. */
+uint64_t audit_events_from(const Audit *audit, const char *division, uint64_t seq);
 
 /* Nodes by id, for edges and annotations that name their digests. */
 typedef struct NodeIndex NodeIndex;

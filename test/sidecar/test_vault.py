@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from counterpart import CHECKPOINT, build_counterpart, signer_file
 from paths import ROOT
 from ports import free_port
 from wait import wait_for
@@ -182,3 +183,20 @@ def test_a_key_of_another_type_is_refused(sidecars, settings, vault, tmp_path):
     answer = sidecars({**settings, "signer": {"id": "vault-1", "type": "vault", "url": vault.url, "key_id": "other", "token_file": tmp_path / "token"}}).check()
     assert answer.returncode == 1
     assert re.search('key "other" .*is not of type ed25519', answer.stderr), answer.stderr
+
+
+def test_it_signs_messages_as_they_are(vault, tmp_path):
+    """A checkpoint, by the second signer: Vault itself says that the signature is over the text."""
+    program = build_counterpart(tmp_path)
+    (tmp_path / "token").write_text(vault.token() + "\n")
+    path = tmp_path / "conf"
+    path.write_text(signer_file("checkpoint", {"id": "log-1", "type": "vault", "url": vault.url, "key_id": "audit", "token_file": tmp_path / "token"}))
+    for message in (CHECKPOINT, b"m" * 4096):
+        (tmp_path / "message").write_bytes(message)
+        ended = subprocess.run([program, path, "sign-message", tmp_path / "message"], capture_output=True, text=True, timeout=60, check=True,
+                               env={"ASAN_OPTIONS": "detect_leaks=0"})
+        signature, said = ended.stdout.split()
+        assert said == "ok"
+        answer = vault.call("POST", "transit/verify/audit", {"input": base64.b64encode(message).decode(),
+                                                             "signature": "vault:v1:" + base64.b64encode(bytes.fromhex(signature)).decode()})
+        assert answer["data"]["valid"] is True

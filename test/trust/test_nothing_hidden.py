@@ -294,6 +294,8 @@ def arguments_of(types, names, db):
             choices.append([None])
         elif kind == "timestamp with time zone":
             choices.append([None, db.times[SEEN[3]], "1999-01-01T00:00:00Z"])
+        elif kind == "bytea":
+            choices.append([bytes(32)])
         elif kind in ("json", "jsonb"):
             choices.append(["{}"])
         else:

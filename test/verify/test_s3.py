@@ -14,6 +14,7 @@ import urllib.parse
 import pytest
 
 from evidence import REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, write_lines
+from log_evidence import Log, LogWorld
 from paths import VERIFY
 
 KEY, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-central-1"
@@ -165,3 +166,18 @@ def test_audit_segments_from_the_store(world, store):
     assert run(world, store, locations[::-1]).returncode == VERIFIED
     store["/bucket/audit/default/3-6.jsonl"] = store["/bucket/audit/default/0-2.jsonl"]
     assert run(world, store, locations).returncode == REFUSED
+
+
+def test_a_log_of_tiles_is_read_from_a_bucket(store, tmp_path):
+    world = LogWorld(tmp_path, 0)
+    log = Log([number.to_bytes(32, "big") for number in range(300)], world.log_key)
+    directory = log.write(tmp_path / "log")
+    for path in directory.rglob("*"):
+        if path.is_file():
+            store[f"/bucket/tlog/default/{path.relative_to(directory)}"] = (path.read_bytes(), {})
+    result = run(world, store, ["s3://bucket/tlog/default/"])
+    assert result.returncode == VERIFIED and "300 entries give the checkpoint's root" in result.stdout, result.stdout
+    assert run(world, store, ["s3://bucket/tlog/default/"], AWS_SECRET_ACCESS_KEY="wrong").returncode == UNCHECKED
+    body, metadata = store["/bucket/tlog/default/tile/0/001.p/44"]
+    store["/bucket/tlog/default/tile/0/001.p/44"] = (body[::-1], metadata)
+    assert run(world, store, ["s3://bucket/tlog/default/"]).returncode == REFUSED
