@@ -15,21 +15,24 @@
 #include <sodium.h>
 #include <time.h>
 
-#define STAGES_MOST 3
+#define STAGES_MOST 4
 #define REST_LEAST_MS 100
 #define REST_MOST_MS 10000
 /* A signer or a store that could not be opened is tried again after about so long. */
 #define PREPARE_MS 2000
 /* Other duties look at most this often while the chain is busy. */
 #define LOOK_MS 10
+/* The log looks by itself whether a checkpoint is due. */
+#define LOG_LOOK_MS 500
 /* A turn for one event costs not much less than one for a hundred: while the chain is busy, they gather for so long. */
 #define GATHER_MS 25
 
-static const struct stage *const stages[DUTY_COUNT][STAGES_MOST] = {
-    [DUTY_SEAL] = {&stage_guard, &stage_seal, &stage_sign},
+static const struct stage *const stages[JOB_COUNT][STAGES_MOST] = {
+    [DUTY_SEAL] = {&stage_prove, &stage_guard, &stage_seal, &stage_sign},
     [DUTY_SNAPSHOT] = {&stage_upload},
     [DUTY_EMIT] = {&stage_emit},
     [DUTY_ARCHIVE] = {&stage_archive},
+    [JOB_LOG] = {&stage_checkpoint},
 };
 
 /* A stage that failed rests until then. */
@@ -68,8 +71,8 @@ static enum progress take_turns(struct worker *worker, struct rest rests[], int 
 {
     enum progress progress = PROGRESS_NONE;
 
-    for (int i = 0; i < STAGES_MOST && stages[worker->duty][i]; i++) {
-        const struct stage *stage = stages[worker->duty][i];
+    for (int i = 0; i < STAGES_MOST && stages[worker->job][i]; i++) {
+        const struct stage *stage = stages[worker->job][i];
         char token[24];
         long began = clock_us();
 
@@ -120,7 +123,9 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
     struct worked worked = {0};
     enum progress progress = take_turns(worker, rests, wait_ms, &worked);
 
-    judge(worker, &worked);
+    /* a log that cannot be published is no reason to leave sealing to another */
+    if (worker->job != JOB_LOG)
+        judge(worker, &worked);
     return progress;
 }
 
@@ -185,6 +190,8 @@ void *duty_run(void *argument)
         enum progress progress;
         long began_ms;
 
+        if (worker->job == JOB_LOG && wait_ms > LOG_LOOK_MS)
+            wait_ms = LOG_LOOK_MS;
         if (!prepare(worker, &preparing) && wait_ms > PREPARE_MS / 2)
             wait_ms = PREPARE_MS / 2;
         if (!leader_token(worker->duty, token)[0]) {
@@ -203,12 +210,12 @@ void *duty_run(void *argument)
         began_ms = clock_ms();
         progress = work(worker, rests, &wait_ms);
         if (progress == PROGRESS_SOME) {
-            if (worker->duty == DUTY_SEAL) {
+            if (worker->job == DUTY_SEAL) {
                 doorbell_ring();
                 if (clock_ms() < began_ms + GATHER_MS)
                     doorbell_rest((int)(began_ms + GATHER_MS - clock_ms()));
             }
-        } else if (worker->duty == DUTY_SEAL) {
+        } else if (worker->job == DUTY_SEAL) {
             if (worker->db.connection)
                 sleep_at_doorbell(worker, rests, &seen);
         } else {
@@ -216,9 +223,9 @@ void *duty_run(void *argument)
             doorbell_wait(&seen, wait_ms);
         }
     }
-    for (int i = 0; i < STAGES_MOST && stages[worker->duty][i]; i++)
-        if (stages[worker->duty][i]->close)
-            stages[worker->duty][i]->close(worker);
+    for (int i = 0; i < STAGES_MOST && stages[worker->job][i]; i++)
+        if (stages[worker->job][i]->close)
+            stages[worker->job][i]->close(worker);
     db_close(&worker->db);
     return NULL;
 }

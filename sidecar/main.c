@@ -3,9 +3,11 @@
  *
  * All state is in the database. The process may be ended at any instruction, by SIGKILL too, and started again.
  *   SIGTERM, SIGINT  finish what is being done, give up the leases, end
+ *   SIGUSR1          make the checkpoints of all logs that have grown, whatever their interval
  *   SIGHUP           read the configuration again: log level and format; signer, stores and Kafka's producer are opened
  *                    anew, with the credentials that are in their files now
  */
+#include "accept.h"
 #include "base/clock.h"
 #include "base/doorbell.h"
 #include "base/log.h"
@@ -41,20 +43,21 @@
 
 static bool is_ready(struct sidecar *sidecar)
 {
-    return atomic_load(&sidecar->signer_ready) && !atomic_load(&sidecar->signer_failing) && atomic_load(&sidecar->store_ready);
+    return atomic_load(&sidecar->signer_ready) && !atomic_load(&sidecar->signer_failing) && atomic_load(&sidecar->store_ready)
+           && !atomic_load(&sidecar->log.broken);
 }
 
 /* Tells the database, and so /ready, that this sidecar can sign and store; asks how deep the queues are. */
 static void report(struct sidecar *sidecar, struct db *db)
 {
-    const char *parameters[] = {sidecar->holder, sidecar->config.signer.id};
+    const char *parameters[] = {sidecar->holder, sidecar->config.signer.id, sidecar->log.where};
     const char *targets[] = {sidecar->config.kafka_brokers[0] ? sidecar->config.kafka_topic : "", sidecar->config.archive_url};
     bool ready;
     PGresult *result;
 
     ready = db->connection && is_ready(sidecar);
     if (ready)
-        PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2)", 2, parameters, NULL));
+        PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2, $3)", 3, parameters, NULL));
     metrics_set(METRIC_READY, ready);
     result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2) LEFT JOIN reason.parked_items() USING (duty)",
                      2, targets, NULL);
@@ -88,6 +91,25 @@ static void notify_systemd(const char *state)
     close(fd);
 }
 
+/* What is remembered, and where: nothing is signed that does not extend it. */
+static void begin_memory(struct sidecar *sidecar)
+{
+    bool file = sidecar->config.checkpoint_state_file[0], store = sidecar->config.checkpoint_signer.id[0];
+
+    sidecar->log.on = file || store;
+    sidecar->log.state.path = sidecar->config.checkpoint_state_file;
+    /* counted from here, as long as none was made */
+    metrics_set(METRIC_CHECKPOINT_SECONDS, store ? time(NULL) : 0);
+    sidecar->log.where = file && store ? "file and store" : file ? "file" : store ? "store" : "none";
+    metrics_memory(sidecar->log.where);
+    if (!file && !store)
+        log_warning("nothing outside the database remembers what was signed (checkpoint.state_file, checkpoint.signer): whoever can change the database can have any history signed");
+    else if (!store)
+        log_info("no checkpoints are made: there is no checkpoint.signer");
+    else if (!file)
+        log_warning("what was signed last is remembered by checkpoints in the store alone: there is no checkpoint.state_file");
+}
+
 static bool has_duty(const struct config *config, enum duty duty)
 {
     return duty == DUTY_SEAL || duty == DUTY_SNAPSHOT || (duty == DUTY_EMIT && config->kafka_brokers[0])
@@ -115,16 +137,22 @@ static void reload(struct sidecar *sidecar, const char *path)
     log_info("reloaded");
 }
 
-static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_COUNT])
+static const char *job_name(int job)
 {
-    for (enum duty duty = 0; duty < DUTY_COUNT; duty++) {
-        struct worker *worker = &workers[duty];
+    return job == JOB_LOG ? "log" : duty_names[job];
+}
 
-        *worker = (struct worker){.sidecar = sidecar, .duty = duty,
-                                  .db = {.conninfo = sidecar->config.conninfo, .name = duty_names[duty],
+static bool start_workers(struct sidecar *sidecar, struct worker workers[JOB_COUNT])
+{
+    for (int job = 0; job < JOB_COUNT; job++) {
+        struct worker *worker = &workers[job];
+        enum duty duty = job == JOB_LOG ? DUTY_SEAL : (enum duty)job;
+
+        *worker = (struct worker){.sidecar = sidecar, .duty = duty, .job = job,
+                                  .db = {.conninfo = sidecar->config.conninfo, .name = job_name(job),
                                          .timeout_ms = sidecar->config.database_timeout_ms}};
         /* its lock, which it holds while it sleeps, is not to outlive it, should the server not hear of its end */
-        if (duty == DUTY_SEAL) {
+        if (job == DUTY_SEAL) {
             worker->db.listen = true;
             worker->db.idle_ms = sidecar->config.poll_idle_ms + OVERSLEPT_MS;
         }
@@ -132,7 +160,7 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_CO
             continue;
         worker->started = pthread_create(&worker->thread, NULL, duty_run, worker) == 0;
         if (!worker->started) {
-            log_error("cannot start the thread of duty %s", duty_names[duty]);
+            log_error("cannot start the thread of duty %s", job_name(job));
             return false;
         }
     }
@@ -143,7 +171,7 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[DUTY_CO
  * Whatever the threads wait for ends soon; a library that does not return (a hardware module's) is not waited for. The
  * process may be ended at any instruction: what it held is then given up by the leases' running out.
  */
-static void stop_workers(struct worker workers[DUTY_COUNT])
+static void stop_workers(struct worker workers[JOB_COUNT])
 {
     long until_us = clock_us() + STOP_MS * 1000L;
     const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
@@ -151,9 +179,9 @@ static void stop_workers(struct worker workers[DUTY_COUNT])
     doorbell_stop();
     db_hurry();
     http_hurry();
-    for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
-        if (workers[duty].started && pthread_clockjoin_np(workers[duty].thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
-            log_error("duty %s does not end: this process ends without it", duty_names[duty]);
+    for (int job = 0; job < JOB_COUNT; job++)
+        if (workers[job].started && pthread_clockjoin_np(workers[job].thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+            log_error("duty %s does not end: this process ends without it", job_name(job));
             _exit(1);
         }
 }
@@ -187,11 +215,17 @@ static int main_timeout_ms(const struct config *config)
     return config->database_timeout_ms < most_ms ? config->database_timeout_ms : most_ms;
 }
 
+static void demand_checkpoints(struct sidecar *sidecar)
+{
+    atomic_store(&sidecar->checkpoint_demanded, true);
+    doorbell_ring();
+}
+
 /* Keeps the leases until a signal says otherwise. */
 static void run(struct sidecar *sidecar, const char *config_path, const sigset_t *signals)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "main", .timeout_ms = main_timeout_ms(&sidecar->config)};
-    struct worker workers[DUTY_COUNT] = {0};
+    struct worker workers[JOB_COUNT] = {0};
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
     long reported_ms = clock_ms() - REPORT_MS;
@@ -216,6 +250,8 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
             signal_number = sigtimedwait(signals, NULL, &turn);
             if (signal_number == SIGHUP)
                 reload(sidecar, config_path);
+            else if (signal_number == SIGUSR1)
+                demand_checkpoints(sidecar);
             else if (signal_number > 0)
                 break;
         }
@@ -270,6 +306,8 @@ static void usage(FILE *out)
                  "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
                  "  --registry FILE\n"
                  "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
+                 "  --accept-restore\n"
+                 "               go on with a database that does not extend what was signed, for what cannot be recovered\n"
                  "  --help       show this help, then exit\n"
                  "  --version    show the version, then exit\n\n"
                  "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
@@ -285,11 +323,11 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
-                              .store_lock = PTHREAD_MUTEX_INITIALIZER};
+                              .store_lock = PTHREAD_MUTEX_INITIALIZER, .log = {.lock = PTHREAD_MUTEX_INITIALIZER}};
     sigset_t signals;
-    bool check = false, recovers = false;
+    bool check = false, recovers = false, accepts = false;
     char host[64] = "localhost";
     const char *registry = NULL;
     int option, status = 1;
@@ -299,12 +337,13 @@ int main(int argc, char **argv)
         case 'c': check = true; break;
         case 'r': recovers = true; break;
         case 's': registry = optarg; break;
+        case 'a': accepts = true; break;
         case 'h': usage(stdout); return 0;
         case 'v': puts("reason-sidecar " REASON_VERSION); return 0;
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc || (registry && !recovers)) {
+    if (optind + 1 != argc || (registry && !recovers) || check + recovers + accepts > 1) {
         usage(stderr);
         return 2;
     }
@@ -318,8 +357,9 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
-    /* --check and --recover end at once, whatever they wait for */
-    if (!check && !recovers)
+    sigaddset(&signals, SIGUSR1);
+    /* --check, --recover and --accept-restore end at once, whatever they wait for */
+    if (!check && !recovers && !accepts)
         pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !doorbell_open()) {
@@ -331,6 +371,11 @@ int main(int argc, char **argv)
     log_configure(sidecar.config.log_level, sidecar.config.log_format);
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
+    begin_memory(&sidecar);
+    if (accepts) {
+        status = accept_restore(&sidecar) ? 0 : 1;
+        goto done;
+    }
     if (check || recovers) {
         status = (check ? check_counterparts(&sidecar) : recover(&sidecar, registry ? registry : sidecar.config.archive_registry_file)) ? 0 : 1;
         goto done;
@@ -353,6 +398,7 @@ done:
         sidecar.signer->close(sidecar.signer);
     if (sidecar.checkpoint_signer)
         sidecar.checkpoint_signer->close(sidecar.checkpoint_signer);
+    log_state_free(&sidecar.log.state);
     config_free(&sidecar.config);
     curl_global_cleanup();
     return status;

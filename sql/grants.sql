@@ -167,7 +167,13 @@ GRANT EXECUTE ON FUNCTION
     reason.checkpoints_due(bigint, interval, boolean),
     reason.record_checkpoint(bigint, text, text, bigint, text, bytea, text),
     reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea),
-    reason.record_log_heads(bigint, interval)
+    reason.record_log_heads(bigint, interval),
+    reason.log_sizes(text),
+    reason.log_hashes(text, integer, bigint, integer),
+    reason.log_signatures(text, bigint[]),
+    reason.log_records(text, text, uuid[]),
+    reason.log_links(text, uuid[], text, bigint),
+    reason.report_log_fault(bigint, text)
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.set_log_prefix(text) TO reason_admin;
 GRANT SELECT ON reason.log_prefix, reason.log_head TO reason_admin;
@@ -185,7 +191,7 @@ TO reason_admin;
 GRANT EXECUTE ON FUNCTION
     reason.acquire_lease(text, text, interval),
     reason.release_lease(text, bigint),
-    reason.report_sidecar(text, text),
+    reason.report_sidecar(text, text, text),
     reason.sidecar_status(text, text),
     reason.parked_items(),
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),

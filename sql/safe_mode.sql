@@ -106,14 +106,14 @@ AS $$
     SELECT coalesce(
         (SELECT format('the archive holds events %s to %s of division "%s", which this database does not know of', u.first_seq, u.last_seq, u.division)
          FROM reason.unknown_segments($1, $2) u LIMIT 1),
-        (SELECT CASE WHEN s.hash IS NULL THEN format('Kafka holds event %s of division "%s", which is not in this database', k.seq, k.division)
-                     ELSE format('event %s of division "%s" is another one here than in Kafka: the chain has forked', k.seq, k.division) END
+        (SELECT CASE WHEN s.hash IS NULL THEN format('archive or Kafka hold event %s of division "%s", which is not in this database', k.seq, k.division)
+                     ELSE format('event %s of division "%s" is another one here than in archive or Kafka: the chain has forked', k.seq, k.division) END
          FROM unnest($3, $4, $5) k (division, seq, hash)
          LEFT JOIN LATERAL (SELECT a.hash FROM reason.audit_seal a WHERE a.division = k.division AND a.seq = k.seq OFFSET 0) s ON true
          WHERE encode(s.hash, 'hex') IS DISTINCT FROM k.hash LIMIT 1))
 $$;
 COMMENT ON FUNCTION reason.chain_fault(text, text[], text[], bigint[], text[]) IS
-    'What is known outside (segments of the archive, and events of Kafka) and is missing here, or is another one; NULL when everything is here.';
+    'What is known outside (names of segments of the archive; last events of segments and of Kafka, by their hashes) and is missing here, or is another one; NULL when everything is here.';
 
 CREATE FUNCTION reason.change_safe_mode(fault text, accepted boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE

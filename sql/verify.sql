@@ -243,6 +243,14 @@ BEGIN
         RETURN NEXT;
     END IF;
 
+    -- What only those know who remember outside: that what is here is not what was.
+    IF reason.safe_mode_fault() IS NOT NULL THEN
+        what := 'safe mode';
+        ok := false;
+        detail := reason.safe_mode_fault();
+        RETURN NEXT;
+    END IF;
+
     FOREACH what IN ARRAY ARRAY['registry', 'rules', 'guards'] LOOP
         BEGIN
             SELECT count(*) = 0, string_agg(f.detail, '; ' ORDER BY f.place) FILTER (WHERE f.place <= most_named)
@@ -261,4 +269,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.verify_all() IS
-    'Verifies everything that the caller sees: a row for each division''s chain and its records, one for its log, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, and for the guards; events that were mended are named. All is well when every ok is true.';
+    'Verifies everything that the caller sees: a row for each division''s chain and its records, one for its log, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, for safe mode while there is one, and for the guards; events that were mended are named. All is well when every ok is true.';

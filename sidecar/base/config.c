@@ -52,6 +52,7 @@ static const struct key {
     SIGNER("signer", signer, "id", NULL),
     SIGNER("checkpoint", checkpoint_signer, "signer", ""),
     {"checkpoint", "origin", TEXT, FIELD(checkpoint_origin), "localhost/reason", 0, 0, NULL},
+    {"checkpoint", "state_file", TEXT, FIELD(checkpoint_state_file), "", 0, 0, NULL},
     {"checkpoint", "interval_s", NUMBER, FIELD(checkpoint_interval_s), "60", 1, 86400, NULL},
     {"store", "url", TEXT, FIELD(store_url), NULL, 0, 0, NULL},
     {"store", "endpoint", TEXT, FIELD(store_endpoint), "", 0, 0, NULL},
@@ -295,6 +296,22 @@ static void load_standard_environment(struct config *config)
     }
 }
 
+/* systemd.exec(5): the directories of StateDirectory=, with colons between them. */
+static bool default_state_file(struct config *config)
+{
+    const char *directory = getenv("STATE_DIRECTORY");
+    size_t length = directory ? strcspn(directory, ":") : 0;
+    char *path;
+
+    if (config->checkpoint_state_file[0] || length == 0)
+        return true;
+    if (asprintf(&path, "%.*s/log-state", (int)length, directory) < 0)
+        return false;
+    free(config->checkpoint_state_file);
+    config->checkpoint_state_file = path;
+    return true;
+}
+
 bool config_load(struct config *config, const char *path)
 {
     bool given[KEY_COUNT] = {false};
@@ -328,7 +345,7 @@ bool config_load(struct config *config, const char *path)
         log_error("%s: checkpoint.signer is signer.id: checkpoints must have a signer of their own", path);
         return false;
     }
-    return load_kafka_environment(config);
+    return default_state_file(config) && load_kafka_environment(config);
 }
 
 void config_free(struct config *config)

@@ -49,6 +49,7 @@ struct config {
     /* [checkpoint] */
     struct signer_config checkpoint_signer; /* id "": no checkpoints are made */
     char *checkpoint_origin;    /* prefix of the logs' origins: that of the database */
+    char *checkpoint_state_file; /* what was signed last; "": that is kept nowhere */
     int checkpoint_interval_s;  /* a log that grew gets a checkpoint so often */
     /* [store] */
     char *store_url;            /* file:///directory or s3://bucket[/prefix] */

@@ -15,6 +15,7 @@
 
 /* Of a gauge: nobody knows. */
 #define UNKNOWN LONG_MIN
+#define STOPS "reason_sidecar_log_stops_total"
 #define FAILURES "reason_sidecar_failures_total"
 
 static const struct {
@@ -56,12 +57,24 @@ static const struct {
     [METRIC_PARKED_ARCHIVE] = {"reason_sidecar_parked{duty=\"archive\"}", "gauge", NULL},
     [METRIC_KUBERNETES_LEASE] = {"reason_sidecar_kubernetes_lease", "gauge", "1 while this sidecar holds the Kubernetes Lease, if one is configured."},
     [METRIC_SAFE_MODE] = {"reason_sidecar_safe_mode", "gauge", "1 while this sidecar leads the duty seal and nothing may be sealed, because the database may have forgotten events."},
+    [METRIC_LOG_STOPPED] = {"reason_sidecar_log_stopped", "gauge", "1 while nothing is signed, because the database does not extend what was signed or published."},
+    [METRIC_LOG_STOPS_CUT] = {STOPS "{reason=\"cut\"}", "counter", "How often it was found that the database does not extend what was signed, by what was found."},
+    [METRIC_LOG_STOPS_VANISHED] = {STOPS "{reason=\"vanished\"}", "counter", NULL},
+    [METRIC_LOG_STOPS_REWRITTEN] = {STOPS "{reason=\"rewritten\"}", "counter", NULL},
+    [METRIC_LOG_STOPS_RESIGNED] = {STOPS "{reason=\"resigned\"}", "counter", NULL},
+    [METRIC_LOG_STOPS_PUBLISHED] = {STOPS "{reason=\"published\"}", "counter", NULL},
+    [METRIC_LOG_STOPS_ORIGIN] = {STOPS "{reason=\"origin\"}", "counter", NULL},
+    [METRIC_LOG_STOPS_SNAPSHOT] = {STOPS "{reason=\"snapshot\"}", "counter", NULL},
+    [METRIC_LOG_EVENTS] = {"reason_sidecar_log_events", "gauge", "Events of all divisions that were signed, when they were last proved."},
+    [METRIC_LOG_COVERED] = {"reason_sidecar_checkpoint_events", "gauge", "Of these, how many the last checkpoints cover."},
+    [METRIC_LOG_PUBLISHED] = {"reason_sidecar_published_events", "gauge", "Of these, how many the last checkpoints cover that lie in the store."},
+    [METRIC_CHECKPOINT_SECONDS] = {"reason_sidecar_checkpoint_timestamp_seconds", "gauge", "When every checkpoint that was due was last signed and published, at first when the sidecar started; 0: none are made."},
     [METRIC_DATABASE_UP] = {"reason_sidecar_database_up", "gauge", "1 while the database answers; depth and age of the queues are NaN while it does not."},
-    [METRIC_READY] = {"reason_sidecar_ready", "gauge", "1 while database, signer and store are open and the signer is registered."},
+    [METRIC_READY] = {"reason_sidecar_ready", "gauge", "1 while database, signer and store are open, the signer is registered, and the database extends what was signed."},
     [METRIC_LAST_TURN_SECONDS] = {"reason_sidecar_last_turn_timestamp_seconds", "gauge", "When the main loop last went round."},
 };
 
-static const char *const stages[HISTOGRAM_COUNT] = {"seal", "sign", "upload", "emit", "archive"};
+static const char *const stages[HISTOGRAM_COUNT] = {"seal", "sign", "upload", "emit", "archive", "checkpoint"};
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
 #define BOUND_COUNT (sizeof(bounds) / sizeof(bounds[0]))
@@ -72,6 +85,7 @@ static struct {
 } histograms[HISTOGRAM_COUNT];
 
 static atomic_long values[METRIC_COUNT];
+static const char *_Atomic memory = "none";
 static atomic_long turned_ms;           /* by the steady clock */
 static struct MHD_Daemon *server;
 
@@ -97,6 +111,11 @@ void metrics_forget(void)
         metrics_set(metric, UNKNOWN);
     metrics_set(METRIC_DATABASE_UP, 0);
     metrics_set(METRIC_READY, 0);
+}
+
+void metrics_memory(const char *where)
+{
+    atomic_store(&memory, where);
 }
 
 void metrics_observe(enum histogram histogram, double seconds)
@@ -157,9 +176,13 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
         /* alive while the main loop turns */
         bool ok = clock_ms() - atomic_load(&turned_ms) < 90000;
 
-        if (!strcmp(path, "/ready"))
-            ok = ok && atomic_load(&values[METRIC_READY]) == 1;
-        fprintf(out, "{\"ok\":%s}\n", ok ? "true" : "false");
+        bool ready = !strcmp(path, "/ready");
+
+        ok = ok && (!ready || atomic_load(&values[METRIC_READY]) == 1);
+        fprintf(out, "{\"ok\":%s", ok ? "true" : "false");
+        if (ready)
+            fprintf(out, ",\"memory\":\"%s\"", atomic_load(&memory));
+        fputs("}\n", out);
         status = ok ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
     } else if (!strcmp(path, "/metrics")) {
         write_metrics(out);

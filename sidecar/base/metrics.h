@@ -44,13 +44,25 @@ enum metric {
     METRIC_PARKED_ARCHIVE,
     METRIC_KUBERNETES_LEASE,
     METRIC_SAFE_MODE,
+    METRIC_LOG_STOPPED,
+    METRIC_LOG_STOPS_CUT,
+    METRIC_LOG_STOPS_VANISHED,
+    METRIC_LOG_STOPS_REWRITTEN,
+    METRIC_LOG_STOPS_RESIGNED,
+    METRIC_LOG_STOPS_PUBLISHED,
+    METRIC_LOG_STOPS_ORIGIN,
+    METRIC_LOG_STOPS_SNAPSHOT,
+    METRIC_LOG_EVENTS,
+    METRIC_LOG_COVERED,
+    METRIC_LOG_PUBLISHED,
+    METRIC_CHECKPOINT_SECONDS,
     METRIC_DATABASE_UP,
     METRIC_READY,
     METRIC_LAST_TURN_SECONDS,
     METRIC_COUNT
 };
 
-enum histogram { HISTOGRAM_SEAL, HISTOGRAM_SIGN, HISTOGRAM_UPLOAD, HISTOGRAM_EMIT, HISTOGRAM_ARCHIVE, HISTOGRAM_COUNT };
+enum histogram { HISTOGRAM_SEAL, HISTOGRAM_SIGN, HISTOGRAM_UPLOAD, HISTOGRAM_EMIT, HISTOGRAM_ARCHIVE, HISTOGRAM_CHECKPOINT, HISTOGRAM_COUNT };
 
 void metrics_add(enum metric metric, long value);
 void metrics_set(enum metric metric, long value);
@@ -60,6 +72,8 @@ void metrics_turned(void);
 void metrics_forget(void);
 /* How long one turn of a stage took that did something. */
 void metrics_observe(enum histogram histogram, double seconds);
+/* Where it is remembered what was signed, for /ready: "none", "file", "store", "file and store". A text that stays. */
+void metrics_memory(const char *where);
 /* Serves /metrics, /health and /ready; false after logging why not. */
 bool metrics_start(const char *address, int port);
 void metrics_stop(void);

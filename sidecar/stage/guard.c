@@ -31,7 +31,7 @@ struct head {
 
 struct evidence {
     struct segments segments;
-    struct head *heads;         /* the last event of each division that Kafka holds */
+    struct head *heads;         /* the last event of each division that the archive, or Kafka, holds */
     size_t head_count;
     int asked;
     char silent[32];            /* who did not answer */
@@ -69,6 +69,83 @@ static bool take_head(void *context, const char *division, const char *event)
     return true;
 }
 
+/* The last line of a text that comes in pieces. */
+struct last_line {
+    char *bytes;
+    size_t length;
+    bool ended;                 /* the next byte begins another */
+};
+
+static bool take_piece(void *context, const void *bytes, size_t length)
+{
+    struct last_line *line = context;
+    const char *from = bytes, *end = from + length;
+
+    while (from < end) {
+        const char *stop = memchr(from, '\n', (size_t)(end - from));
+        size_t more = (size_t)((stop ? stop : end) - from);
+        char *larger;
+
+        if (line->ended)
+            line->length = 0;
+        line->ended = false;
+        larger = realloc(line->bytes, line->length + more + 1);
+        if (!larger)
+            return false;
+        line->bytes = larger;
+        memcpy(line->bytes + line->length, from, more);
+        line->length += more;
+        line->bytes[line->length] = '\0';
+        line->ended = stop != NULL;
+        from = stop ? stop + 1 : end;
+    }
+    return true;
+}
+
+/* audit/<division>/<yyyy>/<mm>/<dd>/<first>-<last>: the division, and the first place. False: it is no segment's name. */
+static bool read_prefix(const char *prefix, char division[256], long *first)
+{
+    return sscanf(prefix, "audit/%255[^/]/%*[0-9]/%*[0-9]/%*[0-9]/%ld-", division, first) == 2;
+}
+
+/* The last event of a segment: its hash tells of all before it. */
+static bool take_archived_head(struct store *store, const struct segment *segment, const char *division, struct evidence *evidence)
+{
+    struct last_line line = {.ended = false};
+    char key[1100];
+    bool ok;
+
+    snprintf(key, sizeof(key), "%s.jsonl", segment->prefix);
+    ok = !segment->version || (store->read(store, key, segment->version, take_piece, &line) && (!line.bytes || take_head(evidence, division, line.bytes)));
+    free(line.bytes);
+    return ok;
+}
+
+/* Of each division's last segment; they are listed division by division, but not in the order of their numbers. */
+static bool take_archived_heads(struct store *store, struct evidence *evidence)
+{
+    const struct segments *segments = &evidence->segments;
+    const struct segment *last = NULL;
+    char division[256] = "", other[256];
+    long first, latest = -1;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < segments->count; i++) {
+        if (!read_prefix(segments->list[i].prefix, other, &first))
+            continue;
+        if (last && strcmp(division, other) != 0) {
+            ok = take_archived_head(store, last, division, evidence);
+            latest = -1;
+        }
+        if (first > latest) {
+            last = &segments->list[i];
+            latest = first;
+        }
+        strcpy(division, other);
+    }
+    return ok && (!last || take_archived_head(store, last, division, evidence));
+}
+
 static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence)
 {
     struct config config = worker->sidecar->config;
@@ -83,7 +160,7 @@ static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence
         evidence->asked++;
         if (store && timeout_ms < PATIENT_MS)
             store->until_ms = clock_ms() + LISTING_MS;
-        if (!store || !witness_archive(store, &worker->db, config.archive_url, &evidence->segments))
+        if (!store || !witness_archive(store, &worker->db, config.archive_url, &evidence->segments) || !take_archived_heads(store, evidence))
             snprintf(evidence->silent, sizeof(evidence->silent), "the archive");
         if (store)
             store->close(store);

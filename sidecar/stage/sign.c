@@ -5,7 +5,8 @@
  * a second time, for a verification takes three times as long as a signature; remote signers verify what they were answered.
  *
  * A crash between signing and recording leaves seals without a signature, which the next turn signs: Ed25519 gives
- * the same signature again.
+ * the same signature again. What was signed is remembered outside the database (tlog/), durably before a signature is
+ * handed to it: no place of a chain is signed twice with different hashes, whatever the database says.
  */
 #include "stage/stage.h"
 
@@ -70,30 +71,134 @@ struct signatures {
     struct work_time *times;    /* of each; NULL: they are not asked for */
 };
 
-/* Signs the claimed hashes, as many as time allows; false when there is none to record. */
-static bool sign(struct worker *worker, PGresult *claimed, struct signatures *made)
+/* What is claimed, in the sidecar's own terms. */
+struct hashes {
+    MerkleHash *list;
+    int count;
+};
+
+static bool read_hashes(PGresult *claimed, struct hashes *hashes)
 {
-    long began_ms = clock_ms();
+    size_t length;
 
-    for (int i = 0; i < PQntuples(claimed) && clock_ms() - began_ms <= BATCH_MS && made->count == i; i++) {
-        uint8_t digest[DIGEST_LENGTH], signature[SIGNATURE_LENGTH];
-        char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
-        size_t length = 0;
-        long began_us = tracing_now();
+    hashes->list = calloc((size_t)PQntuples(claimed) + 1, sizeof(*hashes->list));
+    if (!hashes->list)
+        return false;
+    for (; hashes->count < PQntuples(claimed); hashes->count++) {
+        const char *hex = PQgetvalue(claimed, hashes->count, 2);
 
-        if (sodium_hex2bin(digest, sizeof(digest), PQgetvalue(claimed, i, 2), (size_t)PQgetlength(claimed, i, 2), NULL, &length, NULL) != 0
-            || length != DIGEST_LENGTH || !sign_digest(worker, digest, signature)) {
-            log_error("cannot sign seal %s of division \"%s\"", PQgetvalue(claimed, i, 1), PQgetvalue(claimed, i, 0));
-            break;
+        if (sodium_hex2bin(hashes->list[hashes->count], MERKLE_HASH_LENGTH, hex, strlen(hex), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH) {
+            log_error("the hash of event %s of division \"%s\" is none", PQgetvalue(claimed, hashes->count, 1), PQgetvalue(claimed, hashes->count, 0));
+            return false;
         }
-        if (made->times)
-            made->times[i] = (struct work_time){began_us, tracing_now()};
-        sodium_bin2hex(hex + 2, sizeof(hex) - 2, signature, sizeof(signature));
-        if (array_add(&made->divisions, PQgetvalue(claimed, i, 0)) && array_add(&made->seqs, PQgetvalue(claimed, i, 1))
-            && array_add(&made->signatures, hex))
-            made->count++;
     }
-    return made->count > 0;
+    return true;
+}
+
+/* The events from `row` on that follow each other in one chain. */
+static struct log_claim claim_from(PGresult *claimed, const struct hashes *hashes, int row)
+{
+    struct log_claim claim = {.division = PQgetvalue(claimed, row, 0), .first = strtoull(PQgetvalue(claimed, row, 1), NULL, 10),
+                              .hashes = (const MerkleHash *)hashes->list + row};
+
+    while (row + (int)claim.count < hashes->count && !strcmp(PQgetvalue(claimed, row + (int)claim.count, 0), claim.division)
+           && strtoull(PQgetvalue(claimed, row + (int)claim.count, 1), NULL, 10) == claim.first + claim.count)
+        claim.count++;
+    return claim;
+}
+
+/* Signs one event; false: not now, logged. */
+static bool sign_one(struct worker *worker, PGresult *claimed, int row, const MerkleHash hash, struct signatures *made,
+                     uint8_t signature[SIGNATURE_LENGTH])
+{
+    char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
+    long began_us = tracing_now();
+
+    if (!sign_digest(worker, hash, signature)) {
+        log_error("cannot sign seal %s of division \"%s\"", PQgetvalue(claimed, row, 1), PQgetvalue(claimed, row, 0));
+        return false;
+    }
+    if (made->times)
+        made->times[row] = (struct work_time){began_us, tracing_now()};
+    sodium_bin2hex(hex + 2, sizeof(hex) - 2, signature, SIGNATURE_LENGTH);
+    if (!array_add(&made->divisions, PQgetvalue(claimed, row, 0)) || !array_add(&made->seqs, PQgetvalue(claimed, row, 1))
+        || !array_add(&made->signatures, hex))
+        return false;
+    made->count++;
+    return true;
+}
+
+/* Signs the claimed hashes, as many as time allows, and adds them to what is remembered. Under the memory's lock. */
+static bool sign_admitted(struct worker *worker, PGresult *claimed, const struct hashes *hashes, struct signatures *made, enum log_answer *answer)
+{
+    struct log_memory *memory = &worker->sidecar->log;
+    struct log_signer signer = {.id = worker->sidecar->config.signer.id};
+    long began_ms = clock_ms();
+    bool ok = true;
+
+    while (ok && made->count < hashes->count && clock_ms() - began_ms <= BATCH_MS) {
+        struct log_claim claim = claim_from(claimed, hashes, made->count);
+        uint8_t signature[SIGNATURE_LENGTH];
+        size_t count = 0;
+
+        *answer = memory->on ? log_memory_admits(memory, &worker->db, &claim) : LOG_MAY_SIGN;
+        if (*answer != LOG_MAY_SIGN)
+            return false;
+        while (ok && count < claim.count && clock_ms() - began_ms <= BATCH_MS) {
+            ok = sign_one(worker, claimed, made->count, claim.hashes[count], made, signature);
+            count += ok;
+        }
+        if (memory->on && count > 0) {
+            pthread_mutex_lock(&worker->sidecar->signer_lock);
+            if (worker->sidecar->signer)
+                memcpy(signer.public_key, worker->sidecar->signer->public_key, sizeof(signer.public_key));
+            pthread_mutex_unlock(&worker->sidecar->signer_lock);
+            if (!log_memory_add(memory, &claim, count, signature, &signer))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Signs, and remembers that durably: before that no signature leaves this process. False when there is none to record. */
+static bool sign(struct worker *worker, PGresult *claimed, const struct hashes *hashes, struct signatures *made)
+{
+    struct log_memory *memory = &worker->sidecar->log;
+    enum log_answer answer = LOG_MAY_SIGN;
+    bool ok;
+
+    if (!memory->on)
+        return sign_admitted(worker, claimed, hashes, made, &answer) && made->count > 0;
+    atomic_fetch_add(&memory->signers_waiting, 1);
+    pthread_mutex_lock(&memory->lock);
+    atomic_fetch_sub(&memory->signers_waiting, 1);
+    ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && sign_admitted(worker, claimed, hashes, made, &answer)
+         && made->count > 0 && log_state_save(&memory->state);
+    /* what was added and not kept is forgotten with the rest, and all is read again */
+    if (!ok && answer != LOG_MUST_NOT)
+        memory->known = memory->state.path[0] == '\0' && memory->known;
+    pthread_mutex_unlock(&memory->lock);
+    if (!ok)
+        worker->proved = 0;
+    return ok;
+}
+
+/* So many signatures the database has: fewer would be missing. */
+static void note_recorded(struct worker *worker, PGresult *claimed, const struct hashes *hashes, int count)
+{
+    struct log_memory *memory = &worker->sidecar->log;
+
+    pthread_mutex_lock(&memory->lock);
+    for (int row = 0; row < count;) {
+        struct log_claim claim = claim_from(claimed, hashes, row);
+        size_t recorded = claim.count < (size_t)(count - row) ? claim.count : (size_t)(count - row);
+        struct log_division *division = log_state_find(&memory->state, claim.division);
+
+        if (division && division->recorded < claim.first + recorded)
+            division->recorded = claim.first + recorded;
+        row += (int)recorded;
+    }
+    pthread_mutex_unlock(&memory->lock);
 }
 
 static enum progress record(struct worker *worker, const char *token, struct signatures *made)
@@ -124,9 +229,33 @@ static void trace(struct worker *worker, PGresult *claimed, const struct signatu
         trace_events(worker, &batch, made->times);
 }
 
-static enum progress turn(struct worker *worker, const char *token)
+/* Signs and records what is claimed. */
+static enum progress sign_claimed(struct worker *worker, const char *token, PGresult *claimed)
 {
     struct signatures made = {0};
+    struct hashes hashes = {0};
+    enum progress progress = PROGRESS_FAILED;
+
+    if (tracing_on())
+        made.times = calloc((size_t)PQntuples(claimed) + 1, sizeof(*made.times));
+    if (read_hashes(claimed, &hashes) && sign(worker, claimed, &hashes, &made))
+        progress = record(worker, token, &made);
+    else if (atomic_load(&worker->sidecar->log.broken))
+        stage_reports_fault(worker, token);
+    if (progress == PROGRESS_SOME) {
+        note_recorded(worker, claimed, &hashes, made.count);
+        trace(worker, claimed, &made);
+    }
+    free(hashes.list);
+    free(made.times);
+    array_free(&made.divisions);
+    array_free(&made.seqs);
+    array_free(&made.signatures);
+    return progress;
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
     enum progress progress = PROGRESS_NONE;
     PGresult *claimed;
 
@@ -136,16 +265,8 @@ static enum progress turn(struct worker *worker, const char *token)
     claimed = claim(worker);
     if (!claimed)
         return PROGRESS_FAILED;
-    if (tracing_on())
-        made.times = calloc((size_t)PQntuples(claimed) + 1, sizeof(*made.times));
     if (PQntuples(claimed) > 0)
-        progress = sign(worker, claimed, &made) ? record(worker, token, &made) : PROGRESS_FAILED;
-    if (progress == PROGRESS_SOME)
-        trace(worker, claimed, &made);
-    free(made.times);
-    array_free(&made.divisions);
-    array_free(&made.seqs);
-    array_free(&made.signatures);
+        progress = sign_claimed(worker, token, claimed);
     PQclear(claimed);
     return progress;
 }

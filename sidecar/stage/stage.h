@@ -21,12 +21,22 @@ struct stage {
     bool gate;                                  /* those after it wait while it fails */
 };
 
+extern const struct stage stage_prove;          /* duty seal: the database extends what was signed */
 extern const struct stage stage_guard;          /* duty seal: compares the chains with what is known outside */
 extern const struct stage stage_seal;           /* duty seal: order and hash */
 extern const struct stage stage_sign;           /* duty seal: signatures of seals */
+extern const struct stage stage_checkpoint;     /* the log, under the lease of duty seal: trees grow, their heads are signed and published */
 extern const struct stage stage_upload;         /* duty snapshot: sign, store, complete */
 extern const struct stage stage_emit;           /* duty emit: to Kafka */
 extern const struct stage stage_archive;        /* duty archive: segments to the object store */
+
+/* Whether the database was proved to extend what was signed, on this connection and under this lease; true where nothing is remembered. */
+bool stage_is_proved(const struct worker *worker, const char *token);
+/* Proves it now; whole: and asks the store about every log, else about those that have grown. False: it does not, or that is not known; logged, and the database told. Then nothing may be signed. */
+bool stage_proves(struct worker *worker, const char *token, bool whole);
+
+/* Tells the database of the fault that is kept, so that it enters safe mode, if it still listens. */
+void stage_reports_fault(struct worker *worker, const char *token);
 
 /* Signs with the one signer there is; opens it and compares its key with the registry first. Logged when false. */
 bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH]);

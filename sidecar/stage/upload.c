@@ -7,6 +7,8 @@
 #include "stage/stage.h"
 
 #include "base/log.h"
+#include "core/sha256.h"
+#include "tlog/document.h"
 #include "tracing/tracing.h"
 
 #include <sodium.h>
@@ -142,6 +144,110 @@ static void record_failure(struct worker *worker, const char *token, const char 
     PQclear(result);
 }
 
+/* ---------------------------------------------------------------- the document, before it is signed */
+
+/*
+ * The bytes, from malloc(), if their hash is the one that is to be signed; *length 0: too large to be held here, and the
+ * hash is. NULL: it is not, or (*failed) they could not be read.
+ */
+static char *read_document(struct chunks *chunks, long long size, const char *hash, size_t *length, bool *failed)
+{
+    char *text = size <= DOCUMENT_BYTES_MOST ? malloc((size_t)size + 1) : malloc(1), hex[2 * SHA256_LENGTH + 1];
+    size_t taken = 0, piece = 1;
+    const void *bytes;
+    uint8_t digest[SHA256_LENGTH];
+    Sha256 context;
+    bool ok = text != NULL;
+
+    *failed = !ok;
+    sha256_init(&context);
+    while (ok && piece > 0) {
+        *failed = !next_chunk(chunks, &bytes, &piece);
+        ok = !*failed && taken + piece <= (size_t)size;
+        if (ok) {
+            sha256_update(&context, bytes, piece);
+            if (size <= DOCUMENT_BYTES_MOST)
+                memcpy(text + taken, bytes, piece);
+            taken += piece;
+        }
+    }
+    sha256_final(&context, digest);
+    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+    rewind_chunks(chunks);
+    *length = size <= DOCUMENT_BYTES_MOST ? taken : 0;
+    if (ok && taken == (size_t)size && !strcmp(hex, hash))
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* What is remembered of the division's log; false: nothing. */
+static bool copy_log(struct worker *worker, const char *division, MerkleRange *range, char origin[LOG_ORIGIN_SIZE])
+{
+    struct log_memory *memory = &worker->sidecar->log;
+    const struct log_division *known;
+
+    pthread_mutex_lock(&memory->lock);
+    known = log_memory_refresh(memory) ? log_state_find(&memory->state, division) : NULL;
+    if (known) {
+        *range = known->signed_range;
+        strcpy(origin, known->origin);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return known != NULL;
+}
+
+/* Whether the document is what the log of its division says. */
+static enum document_verdict inspect(struct worker *worker, PGresult *claimed, int row, struct chunks *chunks, char *reason, size_t reason_size)
+{
+    MerkleRange range;
+    char origin[LOG_ORIGIN_SIZE];
+    struct document_question question = {.db = &worker->db, .id = PQgetvalue(claimed, row, ID), .division = PQgetvalue(claimed, row, DIVISION),
+                                         .origin = origin, .log = &range};
+    enum document_verdict verdict = DOCUMENT_TOO_NEW;
+    bool failed;
+    size_t length;
+    char *text;
+
+    if (!copy_log(worker, question.division, &range, origin))
+        return DOCUMENT_TOO_NEW;
+    text = read_document(chunks, atoll(PQgetvalue(claimed, row, SIZE)), PQgetvalue(claimed, row, HASH), &length, &failed);
+    if (!text) {
+        snprintf(reason, reason_size, "the document has not the hash that is to be signed");
+        return failed ? DOCUMENT_NOT_KNOWN : DOCUMENT_FALSE;
+    }
+    if (length > 0)
+        verdict = document_verdict(&question, text, length);
+    else
+        log_warning("snapshot %s is too large to be compared with the log: of its %s bytes only the hash was", question.id, PQgetvalue(claimed, row, SIZE));
+    free(text);
+    snprintf(reason, reason_size, "the document is not what the log says: %s", question.reason);
+    return length > 0 ? verdict : DOCUMENT_TRUE;
+}
+
+/* SOME: it may be signed. TRIED: not, and that is recorded. NONE: not yet. */
+static enum progress may_sign(struct worker *worker, const char *token, PGresult *claimed, int row, struct chunks *chunks)
+{
+    char reason[500], seal[24];
+    enum document_verdict verdict = DOCUMENT_TRUE;
+
+    if (worker->sidecar->log.on)
+        verdict = inspect(worker, claimed, row, chunks, reason, sizeof(reason));
+    if (verdict == DOCUMENT_TRUE)
+        return PROGRESS_SOME;
+    if (verdict == DOCUMENT_TOO_NEW) {
+        /* another sidecar signs the events: what it has signed is taken over by the next proof */
+        if (!leader_token(DUTY_SEAL, seal)[0])
+            worker->proved = 0;
+        return PROGRESS_NONE;
+    }
+    if (verdict == DOCUMENT_FALSE)
+        metrics_add(METRIC_LOG_STOPS_SNAPSHOT, 1);
+    record_failure(worker, token, PQgetvalue(claimed, row, ID), verdict == DOCUMENT_FALSE ? reason : "the document could not be compared with the log",
+                   verdict == DOCUMENT_FALSE);
+    return PROGRESS_TRIED;
+}
+
 /* RFC 3339, as the database writes it. */
 #define TIME_SIZE 40
 
@@ -211,7 +317,7 @@ static bool record(struct worker *worker, const char *token, const char *id, con
 }
 
 /* Takes one claimed snapshot through what is left of its steps. */
-static bool finish(struct worker *worker, const char *token, const struct trace *trace, PGresult *claimed, int row)
+static enum progress finish(struct worker *worker, const char *token, const struct trace *trace, PGresult *claimed, int row)
 {
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
@@ -223,15 +329,21 @@ static bool finish(struct worker *worker, const char *token, const struct trace 
     enum store_result result;
 
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
+        enum progress admitted = may_sign(worker, token, claimed, row, &chunks);
+
+        PQclear(chunks.result);
+        chunks.result = NULL;
+        if (admitted != PROGRESS_SOME)
+            return admitted;
         if (!sign(worker, token, trace, id, hash, signature, ts))
-            return false;
+            return PROGRESS_TRIED;
     } else {
         snprintf(signature, sizeof(signature), "%s", PQgetvalue(claimed, row, SIGNATURE));
         signer_id = PQgetvalue(claimed, row, SIGNER);
         snprintf(ts, sizeof(ts), "%s", PQgetvalue(claimed, row, TS));
     }
     if (sodium_hex2bin(bytes, sizeof(bytes), signature + 2, strlen(signature + 2), NULL, NULL, NULL) != 0)
-        return false;
+        return PROGRESS_TRIED;
     sodium_bin2base64(base64, sizeof(base64), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
     {
         const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
@@ -254,34 +366,36 @@ static bool finish(struct worker *worker, const char *token, const struct trace 
     if (result != STORE_DONE) {
         metrics_add(METRIC_STORE_FAILURES, 1);
         record_failure(worker, token, id, stored.reason, result == STORE_REFUSED);
-        return false;
+        return PROGRESS_TRIED;
     }
-    return record(worker, token, id, &stored);
+    return record(worker, token, id, &stored) ? PROGRESS_SOME : PROGRESS_TRIED;
 }
 
 static enum progress turn(struct worker *worker, const char *token)
 {
     const char *parameters[] = {token, "8"};
     enum progress progress = PROGRESS_NONE;
-    PGresult *claimed = db_call(&worker->db,
-                                "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, object_key, ts"
-                                " FROM reason.claim_snapshots($1, $2)",
-                                2, parameters, NULL);
+    PGresult *claimed;
 
+    if (!stage_is_proved(worker, token) && !stage_proves(worker, token, true))
+        return PROGRESS_FAILED;
+    claimed = db_call(&worker->db,
+                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, object_key, ts FROM reason.claim_snapshots($1, $2)",
+                      2, parameters, NULL);
     if (!claimed)
         return PROGRESS_FAILED;
     /* one that fails waits by itself (next_attempt_at) and holds up no other */
     for (int i = 0; i < PQntuples(claimed) && worker->db.connection; i++) {
         char now[24];
+        enum progress made;
         struct trace trace;
 
         if (strcmp(leader_token(worker->duty, now), token) != 0)
             break;
         trace = trace_of(worker, PQgetvalue(claimed, i, ID), PQgetvalue(claimed, i, DIVISION));
-        if (finish(worker, token, &trace, claimed, i))
-            progress = PROGRESS_SOME;
-        else if (progress == PROGRESS_NONE)
-            progress = PROGRESS_TRIED;
+        made = finish(worker, token, &trace, claimed, i);
+        if (made == PROGRESS_SOME || progress == PROGRESS_NONE)
+            progress = made;
         PQclear(trace.times);
     }
     PQclear(claimed);

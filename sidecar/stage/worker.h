@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "signer/signer.h"
 #include "store/store.h"
+#include "tlog/memory.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,17 +30,26 @@ struct sidecar {
     atomic_bool signer_failing; /* it is open, and did not sign what it was asked for last, or not rightly */
     atomic_int reloads;         /* what was opened before the last is opened anew when it is used next */
     atomic_long failing_since_ms[DUTY_COUNT];   /* 0: what the duty tried last succeeded; by the steady clock */
+    struct log_memory log;      /* what was signed; has a lock of its own, which is taken before those above */
+    atomic_bool checkpoint_demanded;    /* by a signal */
     char holder[128];           /* of leases: host and process */
 };
+
+/* A thread's work: that of its duty, or the log's, which is done under the lease of the duty seal. */
+enum { JOB_LOG = DUTY_COUNT, JOB_COUNT };
 
 /* A duty's thread. */
 struct worker {
     struct sidecar *sidecar;
-    enum duty duty;
+    enum duty duty;             /* whose lease it works under */
+    int job;                    /* a duty, or JOB_LOG */
     struct db db;
     pthread_t thread;
     bool started;
     unsigned compared;          /* the connection on which the chains were compared (stage/guard.c); 0: none */
+    unsigned proved;            /* the connection on which the database was proved to extend what was signed; 0: none */
+    char proved_token[24];      /* and the lease */
+    long proved_ms;             /* when, by the steady clock */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
     void *state;                /* a stage's own, kept between turns */
 };

@@ -2,7 +2,8 @@
  * file.c: objects in a directory.
  *
  * Bytes go into a file without a name, are synced, and linked to their name, which fails if that
- * exists: nothing is ever overwritten. The directory is synced before success is told.
+ * exists: nothing is ever overwritten. The directory is synced before success is told. An object that replaces another
+ * is written under a hidden name and renamed: readers find the one or the other, whole.
  * The metadata lie beside the object, <object>.meta.json, and are written first, so that an object
  * is never without them.
  */
@@ -137,6 +138,7 @@ static void end(struct draft *draft)
         unlink(draft->name);
 }
 
+/* Writes, syncs and checks; and names the file, unless it is to replace another. */
 static enum store_result write_draft(struct draft *draft, const char *path, const struct object *object, const char *hash, char *reason,
                                      size_t reason_size)
 {
@@ -157,6 +159,8 @@ static enum store_result write_draft(struct draft *draft, const char *path, cons
         snprintf(reason, reason_size, "what was written to \"%s\" is not what was frozen", path);
         return STORE_REFUSED;
     }
+    if (object->replaces)
+        return STORE_DONE;
     if (linkat(AT_FDCWD, draft->name, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
         return STORE_DONE;
     if (errno != EEXIST)
@@ -194,6 +198,32 @@ static enum store_result write_once(const char *path, const struct object *objec
     return result;
 }
 
+static enum store_result replace(const char *path, const struct object *object, char *reason, size_t reason_size)
+{
+    char copy[4096], name[4096];
+    struct draft draft = {.named = true};
+    const char *directory, *slash = strrchr(path, '/');
+    enum store_result result = STORE_RETRY;
+
+    snprintf(copy, sizeof(copy), "%s", path);
+    directory = dirname(copy);
+    /* as no other process names it, nor a listing shows it */
+    snprintf(name, sizeof(name), "%.*s/.%s", (int)(slash - path), path, slash + 1);
+    snprintf(draft.name, sizeof(draft.name), "%s.%ld.tmp", name, (long)getpid());
+    unlink(draft.name);
+    draft.fd = open(draft.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    if (draft.fd >= 0)
+        result = write_draft(&draft, path, object, object->hash, reason, reason_size);
+    else
+        snprintf(reason, reason_size, "cannot write \"%.300s\": %s", path, strerror(errno));
+    if (result == STORE_DONE && (rename(draft.name, path) != 0 || !sync_directory(directory))) {
+        snprintf(reason, reason_size, "cannot replace \"%.300s\": %s", path, strerror(errno));
+        result = STORE_RETRY;
+    }
+    end(&draft);
+    return result;
+}
+
 /* The metadata as one JSON object. */
 static bool metadata_text(const struct object *object, struct text *text)
 {
@@ -218,7 +248,7 @@ static enum store_result put(struct store *store, const struct object *object, s
     char path[2000], metadata_path[2032];
     struct text text = {.done = false};
     struct object metadata = {.next = next_text, .context = &text};
-    enum store_result result;
+    enum store_result result = STORE_DONE;
 
     if (snprintf(path, sizeof(path), "%s/%s", files->directory, object->key) >= (int)sizeof(path) || strstr(object->key, "..")
         || !metadata_text(object, &text)) {
@@ -230,9 +260,11 @@ static enum store_result put(struct store *store, const struct object *object, s
         snprintf(stored->reason, sizeof(stored->reason), "cannot make the directory of \"%.300s\": %s", path, strerror(errno));
         return STORE_RETRY;
     }
-    result = write_once(metadata_path, &metadata, NULL, stored->reason, sizeof(stored->reason));
+    if (object->metadata_count > 0)
+        result = write_once(metadata_path, &metadata, NULL, stored->reason, sizeof(stored->reason));
     if (result == STORE_DONE)
-        result = write_once(path, object, object->hash, stored->reason, sizeof(stored->reason));
+        result = object->replaces ? replace(path, object, stored->reason, sizeof(stored->reason))
+                                  : write_once(path, object, object->hash, stored->reason, sizeof(stored->reason));
     if (result == STORE_DONE)
         snprintf(stored->uri, sizeof(stored->uri), "file://%s", path);
     return result;

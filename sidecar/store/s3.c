@@ -169,7 +169,7 @@ static enum store_result put_whole(struct s3_store *s3, const struct object *obj
 
     s3_base64_of_hex(object->hash, checksum);
     made.headers[request.header_count++] = (struct http_header){"x-amz-checksum-sha256", checksum};
-    if (s3->if_none_match)
+    if (s3->if_none_match && !object->replaces)
         made.headers[request.header_count++] = (struct http_header){"if-none-match", "*"};
     if (!s3_call(s3, &request, &answer) || answer.status != 200) {
         s3_fault(&answer, "PUT", stored);
@@ -209,7 +209,8 @@ static enum store_result make(struct s3_store *s3, const struct object *object, 
         snprintf(there.reason, sizeof(there.reason), presence == PRESENCE_TOLD ? "the object store answered with status 200, and has not got the object"
                                                                                : "the object is hidden by a delete marker or was removed");
     *stored = there;
-    return compared;
+    /* another one was there before, or has come since */
+    return compared == STORE_REFUSED && object->replaces ? STORE_RETRY : compared;
 }
 
 static enum store_result put(struct store *store, const struct object *object, struct stored *stored)
@@ -218,7 +219,7 @@ static enum store_result put(struct store *store, const struct object *object, s
     bool missing = true;
     enum store_result result = STORE_RETRY;
 
-    if (!s3->if_none_match) {
+    if (!s3->if_none_match && !object->replaces) {
         /* the server would overwrite: look first */
         stored->existed = true;
         result = compare(s3, object, stored, &missing);

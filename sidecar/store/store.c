@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 
+#include <openssl/evp.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,4 +48,40 @@ char *store_read_text(struct store *store, const char *key, const char *version)
         return text.bytes;
     free(text.bytes);
     return NULL;
+}
+
+struct bytes {
+    const void *bytes;
+    size_t length;
+    bool given;
+};
+
+static bool next_bytes(void *context, const void **bytes, size_t *length)
+{
+    struct bytes *whole = context;
+
+    *bytes = whole->bytes;
+    *length = whole->given ? 0 : whole->length;
+    whole->given = true;
+    return true;
+}
+
+static bool rewind_bytes(void *context)
+{
+    ((struct bytes *)context)->given = false;
+    return true;
+}
+
+enum store_result store_put_bytes(struct store *store, const char *key, const char *content_type, const void *bytes, size_t length,
+                                  bool replaces, struct stored *stored)
+{
+    struct bytes whole = {.bytes = bytes, .length = length};
+    unsigned char digest[32];
+    char hash[65];
+    const struct object object = {.key = key, .content_type = content_type, .hash = hash, .size = (long long)length, .next = next_bytes,
+                                  .rewind = rewind_bytes, .context = &whole, .replaces = replaces};
+
+    EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL);
+    sodium_bin2hex(hash, sizeof(hash), digest, sizeof(digest));
+    return store->put(store, &object, stored);
 }

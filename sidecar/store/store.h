@@ -1,7 +1,7 @@
 /*
- * store.h: where snapshots and archive segments go: written once, never changed.
+ * store.h: where snapshots, archive segments and the log go: written once, never changed.
  *
- * A store is used by one thread at a time.
+ * One kind of object is replaced by the next: the newest checkpoint of a log. A store is used by one thread at a time.
  */
 #ifndef SIDECAR_STORE_H
 #define SIDECAR_STORE_H
@@ -27,6 +27,7 @@ struct object {
     /* 0: as the store is configured */
     time_t retain_until;
     bool legal_hold;
+    bool replaces;              /* whatever is there: at no instant is there nothing. For stores opened without lock */
 };
 
 struct stored {
@@ -82,6 +83,10 @@ struct store_options {
 
 /* The bytes of a version as a text, terminated; the caller frees. NULL after logging why not. */
 char *store_read_text(struct store *store, const char *key, const char *version);
+
+/* Puts bytes that are in memory, without metadata. */
+enum store_result store_put_bytes(struct store *store, const char *key, const char *content_type, const void *bytes, size_t length,
+                                  bool replaces, struct stored *stored);
 
 /* NULL after logging why not. */
 struct store *store_open(const struct config *config, const struct store_options *options);

@@ -64,20 +64,22 @@ CREATE TABLE reason.sidecar_report (
     holder      text        NOT NULL,
     signer_id   text        NOT NULL,
     reported_at timestamptz NOT NULL,
+    memory      text        NOT NULL,
     CONSTRAINT sidecar_report_pkey PRIMARY KEY (holder)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE reason.sidecar_report IS 'Sidecars that live: each writes its row every few seconds, once its signer and its store are open.';
+COMMENT ON COLUMN reason.sidecar_report.memory IS 'Where outside the database it remembers what it signed: none, file, store, file and store.';
 
-CREATE FUNCTION reason.report_sidecar(holder text, signer_id text) RETURNS void
+CREATE FUNCTION reason.report_sidecar(holder text, signer_id text, memory text DEFAULT 'none') RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     DELETE FROM reason.sidecar_report r
     WHERE r.reported_at < clock_timestamp() - interval '1 hour' OR r.reported_at > clock_timestamp() + interval '1 hour';
-    INSERT INTO reason.sidecar_report AS r (holder, signer_id, reported_at) VALUES ($1, $2, clock_timestamp())
-    ON CONFLICT ON CONSTRAINT sidecar_report_pkey DO UPDATE SET signer_id = excluded.signer_id, reported_at = excluded.reported_at
+    INSERT INTO reason.sidecar_report AS r (holder, signer_id, reported_at, memory) VALUES ($1, $2, clock_timestamp(), $3)
+    ON CONFLICT ON CONSTRAINT sidecar_report_pkey DO UPDATE SET signer_id = excluded.signer_id, reported_at = excluded.reported_at, memory = excluded.memory
 $$;
-COMMENT ON FUNCTION reason.report_sidecar(text, text) IS 'A sidecar says that it lives, signs as signer_id, and has its store open.';
+COMMENT ON FUNCTION reason.report_sidecar(text, text, text) IS 'A sidecar says that it lives, signs as signer_id, has its store open, and where it remembers what it signed.';
 
 CREATE FUNCTION reason.snapshot_attempts(id uuid) RETURNS integer
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -124,7 +126,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.leader_report(text) IS 'The signer of the sidecar that leads the duty, if that has reported lately that it can sign and store; NULL otherwise, whatever others report.';
 
-CREATE FUNCTION reason.readiness(OUT ok boolean, OUT signer text, OUT object_store text, OUT audit_lag_s double precision, OUT halted_chains bigint)
+CREATE FUNCTION reason.readiness(OUT ok boolean, OUT signer text, OUT object_store text, OUT audit_lag_s double precision, OUT halted_chains bigint,
+    OUT memory text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -143,10 +146,11 @@ BEGIN
     audit_lag_s := extract(epoch FROM reason.audit_lag());
     -- Told, and no reason to turn everybody away: the other divisions are sealed.
     halted_chains := (SELECT count(*) FROM reason.halted_chain);
+    memory := coalesce((SELECT r.memory FROM reason.lease l JOIN reason.sidecar_report r ON r.holder = l.holder WHERE l.duty = 'seal'), 'unknown');
     ok := signer = 'up' AND object_store = 'up' AND audit_lag_s < 60;
 END
 $$;
-COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute. halted_chains: divisions whose sealing has halted, which the view parked names.';
+COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute. halted_chains: divisions whose sealing has halted, which the view parked names. memory: where the sidecar that seals remembers what it signed; with none, whoever can change the database can have any history signed.';
 
 CREATE FUNCTION reason.signed_chains() RETURNS TABLE (division text, head_seq bigint)
 LANGUAGE sql STABLE

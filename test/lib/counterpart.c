@@ -1,10 +1,10 @@
 /*
  * counterpart.c: one call of a store or a signer, with a sidecar's configuration.
  *
- *   counterpart CONFIG put KEY FILE | read KEY VERSION | list PREFIX | protect KEY VERSION SECONDS | check | sign FILE | sign-message FILE |
- *   both DIGEST MESSAGE
+ *   counterpart CONFIG put KEY FILE | replace KEY FILE | read KEY VERSION | list PREFIX | protect KEY VERSION SECONDS | check |
+ *   sign FILE | sign-message FILE | both DIGEST MESSAGE
  *
- * put and protect print "done", "retry" or "refused", then version and reason; the others "ok" or "failed", behind what
+ * put, replace and protect print "done", "retry" or "refused", then version and reason; the others "ok" or "failed", behind what
  * they gave. Objects of more than REASON_PART_BYTES go in parts. sign is by [signer], sign-message by that of [checkpoint];
  * both has each sign what is its own, in turns.
  */
@@ -75,13 +75,14 @@ static void tell(enum store_result result, const struct stored *stored)
     printf("%s\n%s\n%s\n", names[result], stored->version, stored->reason);
 }
 
-static void put(struct store *store, const char *key, const char *path)
+static void put(struct store *store, const char *key, const char *path, bool replaces)
 {
     struct bytes file = {0};
     unsigned char digest[32];
     char hash[65];
     struct stored stored = {0};
-    struct object object = {.key = key, .content_type = "application/json", .hash = hash, .next = next, .rewind = begin, .context = &file};
+    struct object object = {.key = key, .content_type = "application/json", .hash = hash, .next = next, .rewind = begin, .context = &file,
+                            .replaces = replaces};
 
     load(path, &file);
     EVP_Digest(file.text, file.length, digest, NULL, EVP_sha256(), NULL);
@@ -165,8 +166,8 @@ int main(int argc, char **argv)
     if (part_bytes)
         ((struct s3_store *)store)->multipart_bytes = atoll(part_bytes);
     store->until_ms = clock_ms() + LISTING_MS;
-    if (!strcmp(what, "put")) {
-        put(store, argv[3], argv[4]);
+    if (!strcmp(what, "put") || !strcmp(what, "replace")) {
+        put(store, argv[3], argv[4], !strcmp(what, "replace"));
     } else if (!strcmp(what, "protect")) {
         const struct protection protection = {.retain_until = time(NULL) + atol(argv[5]), .legal_hold = HOLD_ON};
 

@@ -35,3 +35,12 @@ class Key:
     def sign(self, message):
         self.scratch.write_bytes(message)
         return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.path, "-in", self.scratch], check=True, capture_output=True).stdout
+
+
+def make_keys(directory):
+    """Of a new key the file of its private half, and its public half in PEM."""
+    private = directory / "signer.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
+    private.chmod(0o600)
+    public = subprocess.run(["openssl", "pkey", "-in", private, "-pubout"], check=True, capture_output=True, text=True).stdout
+    return private, public

@@ -38,7 +38,8 @@ ALLOWED = {
         "store": ["base", "net"],
         "tracing": ["base", "net"],
         "readback": ["base", "net", "store"],
-        "stage": ["base", "net", "signer", "store", "tracing", "readback"],
+        "tlog": ["base", "store"],
+        "stage": ["base", "net", "signer", "store", "tracing", "readback", "tlog"],
         # A program of its own. How requests to S3 are signed it shares with the sidecar; for that header alone.
         "verify": ["net/sigv4.h"],
     },

@@ -9,6 +9,7 @@ import postgres
 from database import Database, SIGNER_ID
 from fresh_database import drop_database
 from reason_sidecar import Sidecar
+from signer import make_keys
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +21,13 @@ def server():
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory):
     """A signing key and its public half."""
-    directory = tmp_path_factory.mktemp("keys")
-    private = directory / "signer.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
-    private.chmod(0o600)
-    public = subprocess.run(["openssl", "pkey", "-in", private, "-pubout"], check=True, capture_output=True, text=True).stdout
-    return private, public
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def log_keys(tmp_path_factory):
+    """The key of checkpoints, and its public half."""
+    return make_keys(tmp_path_factory.mktemp("log-keys"))
 
 
 @pytest.fixture
@@ -74,3 +76,11 @@ def sidecar(sidecars, settings):
 def archiving(settings, tmp_path):
     (tmp_path / "archive").mkdir()
     return {**settings, "archive": {"url": f"file://{tmp_path}/archive", "interval_s": 1}}
+
+
+@pytest.fixture
+def remembering(settings, database, log_keys, tmp_path):
+    """A sidecar that remembers what it signed, and publishes checkpoints every second."""
+    database.value("SELECT reason.add_signer('log-signer', %s, purpose => 'checkpoints')", log_keys[1])
+    (tmp_path / "state").mkdir()
+    return {**settings, "checkpoint": {"signer": "log-signer", "key_file": log_keys[0], "state_file": tmp_path / "state" / "log", "interval_s": 1}}

@@ -97,7 +97,7 @@ def test_no_change_is_made_with_a_token_that_has_passed_to_another(database):
     for signature, _, count in functions:
         name = signature.split("(")[0]
         types = signature[len(name) + 1:-1].split(",")
-        values = ", ".join(["-1::bigint", *(f"{'1' if kind == 'integer' else 'NULL'}::{kind}" for kind in types[1:count])])
+        values = ", ".join(["-1::bigint", *(f"{'1000' if kind == 'integer' else 'NULL'}::{kind}" for kind in types[1:count])])
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="has passed to another"):
             database.rows(f"SELECT {name}({values})")
 

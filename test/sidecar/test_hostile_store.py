@@ -5,6 +5,7 @@ kinds of request a call makes is learnt from the call itself.
 """
 import os
 import subprocess
+import threading
 import time
 import uuid
 
@@ -68,6 +69,11 @@ class Store:
         """done, retry or refused, the version, and why not."""
         return self.call("put", self.key, self.directory / "bytes", parts=parts).decode().split("\n")[:3]
 
+    def replace(self, text):
+        """As put(), of other bytes."""
+        (self.directory / "other").write_bytes(text)
+        return self.call("replace", self.key, self.directory / "other").decode().split("\n")[:3]
+
     def versions(self):
         """What the real server has."""
         text = self.s3.call("GET", f"/{BUCKET}", {"versions": "", "prefix": self.prefix})[1].decode()
@@ -115,6 +121,26 @@ def test_an_object_is_stored_only_if_it_is_and_in_the_end_once(program, hostile,
             again, version, reason = one.put(parts)
             if again != "done" or one.versions() != [version] or one.bytes(version) != BYTES:
                 wrong.append((kind, answer, "then", again, version, reason, one.versions()))
+    assert wrong == []
+
+
+def test_what_replaces_an_object_is_the_newest_version_or_was_not_stored(program, hostile, s3, tmp_path):
+    """As the newest checkpoint of a log, in a store that is opened without lock."""
+    wrong = []
+    one = Store(program, hostile, s3, tmp_path, lock_mode="none")
+    hostile.be_sane()
+    assert one.replace(b"the first")[0] == "done"
+    for number, answer in enumerate(ANSWERS):
+        text = b"checkpoint %d" % number
+        hostile.spoil(answer, "put")
+        result, version, reason = one.replace(text)
+        hostile.be_sane()
+        newest = one.versions()[0]
+        if result == "refused" or (result == "done" and (version != newest or one.bytes(version) != text)):
+            wrong.append((answer, result, version, reason, one.versions()))
+        again, version, reason = one.replace(text)
+        if again != "done" or one.versions()[0] != version or one.bytes(version) != text:
+            wrong.append((answer, "then", again, version, reason))
     assert wrong == []
 
 
@@ -176,6 +202,34 @@ def test_a_lock_counts_only_if_it_holds(program, hostile, s3, tmp_path, kind):
     assert wrong == []
     assert one.call("protect", one.key, version, str(90 * DAY)).decode().split("\n") == ["done", "", "", ""]
     assert s3.lock(uri, version)[1] > 89 and s3.held(uri, version)
+
+
+def test_a_file_that_replaces_another_is_whole_at_every_instant_and_leaves_nothing_behind(program, tmp_path):
+    (tmp_path / "objects").mkdir()
+    path = tmp_path / "sidecar.conf"
+    path.write_text(f"[database]\nconninfo = none\n[signer]\nid = none\n[store]\nurl = file://{tmp_path}/objects\n")
+    stop = threading.Event()
+    seen = set()
+
+    def look():
+        while not stop.is_set():
+            try:
+                seen.add((tmp_path / "objects" / "tlog" / "default" / "checkpoint").read_bytes())
+            except FileNotFoundError:
+                seen.add(None)
+    texts = [b"%d" % number * 100000 for number in range(1, 6)]
+    reader = threading.Thread(target=look)
+    for number, text in enumerate(texts):
+        (tmp_path / "bytes").write_bytes(text)
+        said = subprocess.run([program, path, "replace", "tlog/default/checkpoint", tmp_path / "bytes"], capture_output=True, text=True, check=True,
+                              env={"ASAN_OPTIONS": "detect_leaks=0"}).stdout
+        assert said.startswith("done\n"), said
+        if number == 0:
+            reader.start()
+    stop.set()
+    reader.join()
+    assert seen <= set(texts)
+    assert [name.name for name in (tmp_path / "objects" / "tlog" / "default").iterdir()] == ["checkpoint"]
 
 
 def test_what_is_no_bucket_passes_no_check(store, hostile):

@@ -303,3 +303,31 @@ def test_a_database_that_began_anew_does_not_continue_under_an_old_topic(server,
     assert re.search("Kafka|the archive holds events", other.value("SELECT reason FROM reason.safe_mode"))
     assert other.value("SELECT count(*) FROM reason.audit_seal") == 0
     other.connection.close()
+
+
+def test_segments_of_the_same_names_and_other_events_are_a_fork(server, database, sidecars, archiving):
+    """Restored, and gone on from there as many events as were forgotten: names and bounds are those of before."""
+    one = sidecars(archiving).start()
+    database.nodes(5)
+    settle(database, archiving)
+    one.stop()
+    server.copy_files()
+    reconnect(database)
+    one.start()
+    database.nodes(5)
+    settle(database, archiving)
+    one.stop()
+    server.put_back_files()
+    reconnect(database)
+    # as somebody without an archive would have it go on
+    two = sidecars({**archiving, "archive": {}}).start()
+    database.nodes(5)
+    database.settled()
+    two.stop()
+    database.connection.execute("SET session_replication_role = replica")
+    database.connection.execute("INSERT INTO reason.archive_segment (target, division, first_seq, last_seq, object_prefix, object_uri, archived_at) "
+                                "SELECT a.target, 'default', 5, 9, regexp_replace(a.object_prefix, '[^/]*$', '5-9'), 'file:///x', clock_timestamp() "
+                                "FROM reason.archive_segment a WHERE a.division = 'default' LIMIT 1")
+    one.start(ready=False)
+    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    assert "is another one here than in archive or Kafka: the chain has forked" in database.value("SELECT reason FROM reason.safe_mode")

@@ -27,8 +27,8 @@ RUN_DIR=$(cd "$RUN_DIR" && pwd)
 data=$RUN_DIR/pg
 log=$RUN_DIR/log
 socket=$(socket_directory)
-mkdir -p "$log" "$socket" "$RUN_DIR/tls" "$RUN_DIR/keys" "$RUN_DIR/store" "$RUN_DIR/gateway"
-owned_by_service "$RUN_DIR" "$log" "$socket" "$RUN_DIR/store" "$RUN_DIR/keys" "$RUN_DIR/gateway"
+mkdir -p "$log" "$socket" "$RUN_DIR/tls" "$RUN_DIR/keys" "$RUN_DIR/store" "$RUN_DIR/gateway" "$RUN_DIR/log-state"
+owned_by_service "$RUN_DIR" "$log" "$socket" "$RUN_DIR/store" "$RUN_DIR/log-state" "$RUN_DIR/keys" "$RUN_DIR/gateway"
 prepare_service_user "$RUN_DIR"
 
 # ---------------------------------------------------------------- certificates and keys
@@ -38,11 +38,15 @@ owned_by_service "$RUN_DIR/tls" "$RUN_DIR/tls/server.key" "$RUN_DIR/tls/server.c
 
 signer_id=local-development
 signer_key=$RUN_DIR/keys/signer.pem
-if [ ! -f "$signer_key" ]; then
-    openssl genpkey -algorithm ED25519 -out "$signer_key.new" 2>/dev/null
-    mv "$signer_key.new" "$signer_key"
-    owned_by_service "$signer_key"
-fi
+# Of checkpoints of the log: a key of its own.
+log_key=$RUN_DIR/keys/log.pem
+for key in "$signer_key" "$log_key"; do
+    if [ ! -f "$key" ]; then
+        openssl genpkey -algorithm ED25519 -out "$key.new" 2>/dev/null
+        mv "$key.new" "$key"
+        owned_by_service "$key"
+    fi
+done
 
 # ---------------------------------------------------------------- PostgreSQL
 
@@ -81,6 +85,7 @@ if [ -z "$(echo "SELECT 1 FROM pg_database WHERE datname = 'reason'" | sql postg
     echo 'CREATE DATABASE reason' | sql postgres
 fi
 public_key=$(openssl pkey -in "$signer_key" -pubout)
+log_public_key=$(openssl pkey -in "$log_key" -pubout)
 sql <<SQL
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS reasoning_graph;
@@ -98,6 +103,9 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM reason.signer WHERE signer_id = '$signer_id') THEN
         PERFORM reason.add_signer('$signer_id', '$public_key');
+    END IF;
+    IF NOT EXISTS (SELECT FROM reason.signer WHERE signer_id = '$signer_id-log') THEN
+        PERFORM reason.add_signer('$signer_id-log', '$log_public_key', purpose => 'checkpoints');
     END IF;
 END
 \$\$;

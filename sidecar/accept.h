@@ -1,0 +1,10 @@
+/* accept.h: the operator's word that a database which does not extend what was signed is to go on as it is. */
+#ifndef SIDECAR_ACCEPT_H
+#define SIDECAR_ACCEPT_H
+
+#include "stage/worker.h"
+
+/* --accept-restore. Prints what is given up, division by division; false after saying why nothing was changed. */
+bool accept_restore(struct sidecar *sidecar);
+
+#endif

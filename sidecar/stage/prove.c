@@ -1,0 +1,217 @@
+/*
+ * prove.c: before anything is signed, the database must extend what was signed and published.
+ *
+ * Whenever the connection or the lease is a new one, and while there is a fault. Where there is one, the database is told
+ * to enter safe mode, if it still listens; whether it does or not, nothing is signed here.
+ */
+#include "stage/stage.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tlog/prove.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So long the store may take for all that is asked of it. */
+#define STORE_MS 30000
+/* A request to it, where the state's file knows what was signed */
+#define QUICK_MS 3000
+
+/* Our own key, if it is known by now. */
+static bool take_signer(struct sidecar *sidecar, struct log_signer *signer)
+{
+    bool ok;
+
+    pthread_mutex_lock(&sidecar->signer_lock);
+    ok = sidecar->signer && sidecar->signer_registered;
+    signer->id = sidecar->config.signer.id;
+    if (ok)
+        memcpy(signer->public_key, sidecar->signer->public_key, sizeof(signer->public_key));
+    pthread_mutex_unlock(&sidecar->signer_lock);
+    return ok;
+}
+
+static bool take_checkpoint_key(struct sidecar *sidecar, struct db *db, uint8_t public_key[PUBLIC_KEY_LENGTH])
+{
+    bool ok;
+
+    pthread_mutex_lock(&sidecar->checkpoint_lock);
+    ok = sidecar_open_checkpoint_signer(sidecar, db);
+    if (ok)
+        memcpy(public_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
+    pthread_mutex_unlock(&sidecar->checkpoint_lock);
+    return ok;
+}
+
+/* The store, to be closed by whoever asked; NULL after logging why not. */
+static struct store *open_store(struct sidecar *sidecar, bool quickly)
+{
+    struct config config = sidecar->config;
+    const struct store_options options = {config.store_url, "none", 0};
+    struct store *store;
+
+    if (quickly && config.store_timeout_ms > QUICK_MS)
+        config.store_timeout_ms = QUICK_MS;
+    store = store_open(&config, &options);
+    if (store)
+        store->until_ms = clock_ms() + STORE_MS;
+    return store;
+}
+
+struct asking {
+    struct store *store;
+    struct published_key key;
+    bool all;                   /* for all that was ever published, else for the newest */
+    struct published *list;
+    size_t count;
+};
+
+static bool has_name(const struct asking *asking, const char *division)
+{
+    for (size_t i = 0; i < asking->count; i++)
+        if (!strcmp(asking->list[i].division, division))
+            return true;
+    return false;
+}
+
+static bool add_name(void *context, const char *division)
+{
+    struct asking *asking = context;
+    struct published *larger;
+
+    if (has_name(asking, division))
+        return true;
+    larger = realloc(asking->list, (asking->count + 1) * sizeof(*larger));
+    if (!larger)
+        return false;
+    asking->list = larger;
+    larger[asking->count] = (struct published){.size = 0};
+    snprintf(larger[asking->count++].division, sizeof(larger->division), "%s", division);
+    return true;
+}
+
+/* Those that are remembered; unless all are wanted, only those that are to get a checkpoint. */
+static bool add_remembered(struct log_memory *memory, bool whole, struct asking *asking)
+{
+    bool ok;
+
+    pthread_mutex_lock(&memory->lock);
+    ok = log_memory_refresh(memory);
+    asking->all = memory->doubted || (!memory->state.loaded && !memory->asked);
+    for (size_t i = 0; ok && i < memory->state.count; i++)
+        if (whole || asking->all || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size) {
+            ok = add_name(asking, memory->state.divisions[i]->name);
+            if (ok)
+                asking->list[asking->count - 1].size = memory->state.divisions[i]->checkpoint_size;
+        }
+    pthread_mutex_unlock(&memory->lock);
+    return ok;
+}
+
+/* What of the divisions is published. False: the store does not tell. */
+static bool ask_store(struct asking *asking)
+{
+    bool ok = asking->store && (!asking->all || published_divisions(asking->store, add_name, asking));
+
+    for (size_t i = 0; ok && i < asking->count; i++) {
+        char division[sizeof(asking->list[i].division)];
+        uint64_t known = asking->list[i].size;
+
+        strcpy(division, asking->list[i].division);
+        ok = published_newest(asking->store, &asking->key, division, asking->all ? PUBLISHED_ALL : known, &asking->list[i]);
+    }
+    return ok;
+}
+
+static enum log_verdict prove(struct worker *worker, const struct log_signer *signer, bool whole)
+{
+    struct sidecar *sidecar = worker->sidecar;
+    struct log_memory *memory = &sidecar->log;
+    uint8_t checkpoint_key[PUBLIC_KEY_LENGTH];
+    struct asking asking = {.key = {sidecar->config.checkpoint_origin, checkpoint_key}};
+    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .rereads = worker->job == JOB_LOG};
+    enum log_verdict verdict = LOG_NOT_KNOWN;
+    bool ok = add_remembered(memory, whole, &asking), answered = true;
+
+    if (ok && sidecar->config.checkpoint_signer.id[0]) {
+        if (take_checkpoint_key(sidecar, &worker->db, checkpoint_key))
+            asking.store = open_store(sidecar, !asking.all);
+        answered = ask_store(&asking);
+        /* who remembers by himself need not wait for a store that is away */
+        if (!answered && !asking.all)
+            log_warning("what is signed was not compared with the checkpoints in the store, which does not answer");
+        ok = answered || !asking.all;
+    }
+    if (answered) {
+        outside.list = asking.list;
+        outside.count = asking.count;
+    }
+    if (ok)
+        verdict = log_prove(memory, &worker->db, signer, &outside);
+    if (verdict == LOG_EXTENDS && answered) {
+        pthread_mutex_lock(&memory->lock);
+        memory->asked = true;
+        memory->doubted = memory->doubted && !asking.all;
+        pthread_mutex_unlock(&memory->lock);
+    }
+    if (asking.store)
+        asking.store->close(asking.store);
+    free(asking.list);
+    return verdict;
+}
+
+void stage_reports_fault(struct worker *worker, const char *token)
+{
+    struct log_memory *memory = &worker->sidecar->log;
+    char fault[LOG_FAULT_SIZE];
+    const char *parameters[] = {token, fault};
+
+    pthread_mutex_lock(&memory->lock);
+    strcpy(fault, memory->fault);
+    pthread_mutex_unlock(&memory->lock);
+    if (fault[0] && worker->duty == DUTY_SEAL)
+        PQclear(db_call(&worker->db, "SELECT reason.report_log_fault($1, $2)", 2, parameters, NULL));
+}
+
+/* A proof is not relied on for much longer than from one checkpoint to the next. */
+static bool is_old(const struct worker *worker)
+{
+    return worker->job != DUTY_SEAL && clock_ms() - worker->proved_ms > 2000L * worker->sidecar->config.checkpoint_interval_s;
+}
+
+bool stage_proves(struct worker *worker, const char *token, bool whole)
+{
+    struct log_signer signer;
+    bool has_signer = take_signer(worker->sidecar, &signer);
+    enum log_verdict verdict;
+
+    verdict = prove(worker, has_signer ? &signer : NULL, whole);
+    if (verdict == LOG_BROKEN)
+        stage_reports_fault(worker, token);
+    if (verdict == LOG_EXTENDS) {
+        worker->proved = worker->db.connections;
+        snprintf(worker->proved_token, sizeof(worker->proved_token), "%s", token);
+        worker->proved_ms = clock_ms();
+    } else {
+        worker->proved = 0;
+    }
+    return verdict == LOG_EXTENDS;
+}
+
+bool stage_is_proved(const struct worker *worker, const char *token)
+{
+    const struct log_memory *memory = &worker->sidecar->log;
+
+    return !memory->on
+           || (worker->proved && worker->proved == worker->db.connections && !strcmp(worker->proved_token, token) && !is_old(worker)
+               && !atomic_load(&memory->broken));
+}
+
+static enum progress turn(struct worker *worker, const char *token)
+{
+    return stage_is_proved(worker, token) || stage_proves(worker, token, true) ? PROGRESS_NONE : PROGRESS_FAILED;
+}
+
+const struct stage stage_prove = {.name = "prove", .histogram = HISTOGRAM_SEAL, .turn = turn, .gate = true};

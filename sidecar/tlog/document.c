@@ -1,0 +1,402 @@
+/* document.c: a document, record by record, against events that are in the log. */
+#include "tlog/document.h"
+
+#include "core/json_reader.h"
+#include "core/sha256.h"
+#include "core/snapshot_graph.h"
+#include "core/uuid_text.h"
+#include "tlog/tree.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As deep as the database itself reads canonical JSON by default. */
+static const JsonLimits limits = {.max_depth = 1000};
+
+#define AT_ONCE 500
+
+enum kind { NODES, EDGES, ANNOTATIONS, KINDS };
+
+static const struct {
+    const char *array, *record, *event;
+} kinds[KINDS] = {{"nodes", "node", "node.created"}, {"edges", "edge", "edge.created"}, {"annotations", "annotation", "annotation.created"}};
+
+struct record {
+    uint8_t id[UUID_BYTES];
+    const JsonNode *value;
+};
+
+struct records {
+    struct record *list;        /* by id */
+    size_t count;
+};
+
+struct reading {
+    struct document_question *question;
+    JsonDocument document;
+    SnapshotGraph graph;
+    struct records kinds[KINDS];
+    struct tree_tiles *tiles;
+    MerkleHash root;            /* of all that was signed */
+};
+
+static enum document_verdict false_because(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static enum document_verdict false_because(struct reading *reading, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(reading->question->reason, sizeof(reading->question->reason), format, arguments);
+    va_end(arguments);
+    return DOCUMENT_FALSE;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(((const struct record *)a)->id, ((const struct record *)b)->id, UUID_BYTES);
+}
+
+static const struct record *find_record(const struct records *records, const uint8_t id[UUID_BYTES])
+{
+    struct record key = {.value = NULL};
+
+    memcpy(key.id, id, UUID_BYTES);
+    return bsearch(&key, records->list, records->count, sizeof(key), by_id);
+}
+
+static bool read_id(const JsonDocument *document, const JsonNode *value, uint8_t id[UUID_BYTES])
+{
+    return value && value->kind == JSON_STRING && uuid_read_text(json_string(document, value), value->length, id);
+}
+
+static bool same_text(const JsonDocument *a, const JsonNode *value_a, const JsonDocument *b, const JsonNode *value_b)
+{
+    return value_a && value_b && json_raw_length(value_a) == json_raw_length(value_b)
+           && !memcmp(json_raw(a, value_a), json_raw(b, value_b), json_raw_length(value_a));
+}
+
+/* ---------------------------------------------------------------- the graph */
+
+static bool collect(struct reading *reading, enum kind kind, const JsonNode *array)
+{
+    const JsonDocument *document = &reading->document;
+    struct records *records = &reading->kinds[kind];
+
+    if (!array)
+        return kind == ANNOTATIONS;
+    if (array->kind != JSON_ARRAY)
+        return false;
+    records->list = calloc((size_t)array->length + 1, sizeof(*records->list));
+    if (!records->list)
+        return false;
+    for (const JsonNode *value = json_first(document, array); value; value = json_next(document, array, value)) {
+        struct record *record = &records->list[records->count++];
+
+        if (value->kind != JSON_OBJECT || !read_id(document, json_member_literal(document, value, "id"), record->id))
+            return false;
+        record->value = value;
+        if (kind == NODES)
+            snapshot_graph_node(&reading->graph, document, value);
+        else if (kind == EDGES)
+            snapshot_graph_edge(&reading->graph, document, value);
+        else
+            snapshot_graph_annotation(&reading->graph, document, value);
+    }
+    qsort(records->list, records->count, sizeof(*records->list), by_id);
+    for (size_t i = 1; i < records->count; i++)
+        if (by_id(&records->list[i - 1], &records->list[i]) == 0)
+            return false;
+    return true;
+}
+
+static enum document_verdict check_graph(struct reading *reading, const JsonNode *payload)
+{
+    snapshot_graph_header(&reading->graph, &reading->document, json_root(&reading->document));
+    for (enum kind kind = 0; kind < KINDS; kind++)
+        if (!collect(reading, kind, json_member(&reading->document, payload, kinds[kind].array, strlen(kinds[kind].array))))
+            return false_because(reading, "its %s are no list of records with ids of their own", kinds[kind].array);
+    if (!snapshot_graph_check(&reading->graph, NULL))
+        return false_because(reading, "%s: %s", reading->graph.part, reading->graph.fault);
+    return DOCUMENT_TRUE;
+}
+
+/* ---------------------------------------------------------------- records */
+
+/* The record in the document holds what the event's does, and commits to what is shown with it. */
+static bool is_shown_truly(struct reading *reading, const struct record *record, const JsonDocument *event, const JsonNode *recorded)
+{
+    const JsonDocument *document = &reading->document;
+    const JsonNode *digest = json_member_literal(document, record->value, "digest");
+    bool redacted = json_member_literal(document, record->value, "redacted") != NULL;
+    uint8_t computed[SHA256_LENGTH];
+    char hex[2 * SHA256_LENGTH + 1];
+
+    sha256_of(computed, json_raw(event, recorded), json_raw_length(recorded));
+    sodium_bin2hex(hex, sizeof(hex), computed, sizeof(computed));
+    if (!(recorded->flags & JSON_CANONICAL) || !digest || !json_string_is(document, digest, hex, strlen(hex)))
+        return false;
+    for (const JsonNode *name = json_first(event, recorded); name; name = json_next(event, recorded, json_value(name))) {
+        const JsonNode *value = json_member(document, record->value, json_string(event, name), name->length);
+
+        if (!(redacted && value) && !same_text(document, value, event, json_value(name)))
+            return false;
+    }
+    return true;
+}
+
+/* columns of log_records() */
+enum { ID, SEQ, PREV_HASH, PAYLOAD, SALT, CONTENT };
+
+/* A payload that is shown and not redacted is the one that the record commits to. */
+static bool has_its_content(struct reading *reading, const struct record *record, PGresult *result, int row)
+{
+    const JsonDocument *document = &reading->document;
+    const JsonNode *payload = json_member_literal(document, record->value, "payload");
+    const JsonNode *committed = json_member_literal(document, record->value, "payloadHash");
+    uint8_t computed[SHA256_LENGTH];
+    char hex[2 * SHA256_LENGTH + 1];
+
+    if (!payload || payload->kind == JSON_NULL || json_member_literal(document, record->value, "redacted"))
+        return true;
+    if (PQgetisnull(result, row, SALT) || PQgetisnull(result, row, CONTENT))
+        return json_member_literal(document, record->value, "erased") != NULL;
+    sha256_of_two(computed, PQgetvalue(result, row, SALT), (size_t)PQgetlength(result, row, SALT), PQgetvalue(result, row, CONTENT),
+                  (size_t)PQgetlength(result, row, CONTENT));
+    sodium_bin2hex(hex, sizeof(hex), computed, sizeof(computed));
+    return committed && json_string_is(document, committed, hex, strlen(hex)) && json_raw_length(payload) == (size_t)PQgetlength(result, row, CONTENT)
+           && !memcmp(json_raw(document, payload), PQgetvalue(result, row, CONTENT), json_raw_length(payload));
+}
+
+/* Whether this event is leaf seq of the log. */
+static enum document_verdict check_leaf(struct reading *reading, uint64_t seq, PGresult *result, int row)
+{
+    struct tree tree = {.db = reading->question->db, .division = reading->question->division, .tiles = reading->tiles};
+    MerkleHash hash, leaf, proof[MERKLE_MAX_HASHES];
+    int count;
+
+    if (seq >= reading->question->log->size)
+        return DOCUMENT_TOO_NEW;
+    sha256_of_two(hash, PQgetvalue(result, row, PAYLOAD), (size_t)PQgetlength(result, row, PAYLOAD), PQgetvalue(result, row, PREV_HASH),
+                  (size_t)PQgetlength(result, row, PREV_HASH));
+    merkle_leaf_hash(hash, sizeof(hash), leaf);
+    if (merkle_inclusion_proof(reading->question->log->size, seq, tree_node, &tree, proof, &count)
+        && merkle_verify_inclusion(seq, reading->question->log->size, leaf, (const MerkleHash *)proof, (size_t)count, reading->root))
+        return DOCUMENT_TRUE;
+    return tree.failed ? DOCUMENT_NOT_KNOWN : DOCUMENT_FALSE;
+}
+
+static uint64_t big_endian(const char *bytes)
+{
+    uint64_t number = 0;
+
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | (unsigned char)bytes[i];
+    return number;
+}
+
+static enum document_verdict check_record(struct reading *reading, enum kind kind, PGresult *result, int row, JsonDocument *event)
+{
+    const struct record *record = find_record(&reading->kinds[kind], (const uint8_t *)PQgetvalue(result, row, ID));
+    const JsonNode *recorded = NULL, *type = NULL;
+    enum document_verdict verdict;
+    char id[UUID_TEXT_LENGTH + 1];
+    uint8_t own[UUID_BYTES];
+    JsonError error;
+
+    if (PQgetlength(result, row, ID) != UUID_BYTES || !record)
+        return DOCUMENT_NOT_KNOWN;
+    if (PQgetlength(result, row, SEQ) != 8)
+        return DOCUMENT_TOO_NEW;
+    uuid_write_text(id, record->id);
+    verdict = check_leaf(reading, big_endian(PQgetvalue(result, row, SEQ)), result, row);
+    if (verdict == DOCUMENT_FALSE)
+        return false_because(reading, "the event of %s %s is not in the log", kinds[kind].record, id);
+    if (verdict != DOCUMENT_TRUE)
+        return verdict;
+    if (json_read(event, PQgetvalue(result, row, PAYLOAD), (size_t)PQgetlength(result, row, PAYLOAD), &limits, &error)) {
+        type = json_member_literal(event, json_root(event), "eventType");
+        recorded = json_member(event, json_root(event), kinds[kind].record, strlen(kinds[kind].record));
+    }
+    if (!type || !recorded || recorded->kind != JSON_OBJECT || !json_string_is(event, type, kinds[kind].event, strlen(kinds[kind].event))
+        || !read_id(event, json_member_literal(event, recorded, "id"), own) || memcmp(own, record->id, UUID_BYTES) != 0
+        || !is_shown_truly(reading, record, event, recorded) || !has_its_content(reading, record, result, row))
+        return false_because(reading, "%s %s is another one than was recorded", kinds[kind].record, id);
+    return DOCUMENT_TRUE;
+}
+
+static bool add_ids(const struct records *records, size_t first, size_t count, struct array *ids)
+{
+    char id[UUID_TEXT_LENGTH + 1];
+    bool ok = true;
+
+    for (size_t i = first; ok && i < first + count; i++) {
+        uuid_write_text(id, records->list[i].id);
+        ok = array_add(ids, id);
+    }
+    return ok;
+}
+
+static enum document_verdict check_some(struct reading *reading, enum kind kind, size_t first, size_t count)
+{
+    struct array ids = {0};
+    const char *parameters[] = {reading->question->division, kinds[kind].record, NULL};
+    enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
+    PGresult *result = NULL;
+    JsonDocument event;
+
+    if (add_ids(&reading->kinds[kind], first, count, &ids) && (parameters[2] = array_end(&ids)))
+        result = db_call_binary(reading->question->db, "SELECT id, seq, prev_hash, payload, salt, content FROM reason.log_records($1, $2, $3::uuid[])", 3,
+                                parameters);
+    if (result) {
+        verdict = PQntuples(result) == (int)count ? DOCUMENT_TRUE
+                                                  : false_because(reading, "of %zu %s it holds, %d were recorded", count, kinds[kind].array, PQntuples(result));
+        json_document_init(&event, NULL, NULL);
+        for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++)
+            verdict = check_record(reading, kind, result, row, &event);
+        json_document_free(&event);
+    }
+    PQclear(result);
+    array_free(&ids);
+    return verdict;
+}
+
+/* ---------------------------------------------------------------- what is left out */
+
+/* The size of the tree that the document was frozen against; 0: it names none. */
+static enum document_verdict check_tree(struct reading *reading, const JsonNode *payload, uint64_t *size)
+{
+    const JsonDocument *document = &reading->document;
+    const JsonNode *log = json_member_literal(document, payload, "log"), *origin, *named, *root;
+    struct tree tree = {.db = reading->question->db, .division = reading->question->division};
+    MerkleHash told;
+    size_t length;
+
+    *size = 0;
+    if (!log || log->kind != JSON_OBJECT)
+        return DOCUMENT_TRUE;
+    origin = json_member_literal(document, log, "origin");
+    named = json_member_literal(document, log, "size");
+    root = json_member_literal(document, log, "root");
+    if (!origin || origin->kind != JSON_STRING || !named || named->kind != JSON_NUMBER || !(named->u.number >= 0 && named->u.number < 9e15) || !root
+        || root->kind != JSON_STRING)
+        return false_because(reading, "payload.log names no tree");
+    *size = (uint64_t)named->u.number;
+    if (*size > reading->question->log->size)
+        return DOCUMENT_TOO_NEW;
+    if (reading->question->origin[0] && !json_string_is(document, origin, reading->question->origin, strlen(reading->question->origin)))
+        return false_because(reading, "payload.log names another log than \"%s\"", reading->question->origin);
+    if (*size == 0)
+        return DOCUMENT_TRUE;
+    if ((sodium_base642bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
+         && sodium_hex2bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL) != 0)
+        || length != sizeof(told))
+        return false_because(reading, "payload.log.root is no hash");
+    if (tree_extends(&tree, *size, told, reading->question->log->size, reading->root))
+        return DOCUMENT_TRUE;
+    return tree.failed ? DOCUMENT_NOT_KNOWN : false_because(reading, "payload.log names a tree that the log does not extend");
+}
+
+static bool is_frontier(struct reading *reading, const JsonNode *frontier, const uint8_t id[UUID_BYTES])
+{
+    uint8_t one[UUID_BYTES];
+
+    if (!frontier || frontier->kind != JSON_ARRAY)
+        return false;
+    for (const JsonNode *value = json_first(&reading->document, frontier); value; value = json_next(&reading->document, frontier, value))
+        if (read_id(&reading->document, value, one) && !memcmp(one, id, UUID_BYTES))
+            return true;
+    return false;
+}
+
+/* Every edge of these nodes is there, or leads to where the document says that it stopped. */
+static enum document_verdict check_links(struct reading *reading, const JsonNode *payload, uint64_t size, size_t first, size_t count)
+{
+    const JsonNode *frontier = json_member_literal(&reading->document, payload, "frontier");
+    struct array ids = {0};
+    char number[24];
+    const char *parameters[] = {reading->question->division, NULL, reading->graph.ancestors ? "ancestors" : "descendants", number};
+    enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
+    PGresult *result = NULL;
+
+    snprintf(number, sizeof(number), "%" PRIu64, size);
+    if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
+        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", 4, parameters);
+    if (result)
+        verdict = DOCUMENT_TRUE;
+    for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
+        const uint8_t *node = (const uint8_t *)PQgetvalue(result, row, 0), *edge = (const uint8_t *)PQgetvalue(result, row, 1);
+        const uint8_t *other = (const uint8_t *)PQgetvalue(result, row, 2);
+        char node_id[UUID_TEXT_LENGTH + 1], edge_id[UUID_TEXT_LENGTH + 1];
+
+        if (find_record(&reading->kinds[EDGES], edge) || (!find_record(&reading->kinds[NODES], other) && is_frontier(reading, frontier, node)))
+            continue;
+        uuid_write_text(node_id, node);
+        uuid_write_text(edge_id, edge);
+        verdict = false_because(reading, "edge %s of node %s is left out", edge_id, node_id);
+    }
+    PQclear(result);
+    array_free(&ids);
+    return verdict;
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static enum document_verdict check(struct reading *reading, const char *text, size_t length)
+{
+    const JsonDocument *document = &reading->document;
+    const JsonNode *payload, *id;
+    enum document_verdict verdict;
+    uint64_t size;
+    JsonError error;
+
+    if (!json_read(&reading->document, text, length, &limits, &error))
+        return error.code == JSON_ERROR_MEMORY ? DOCUMENT_NOT_KNOWN : false_because(reading, "it is no JSON: %s", error.message);
+    payload = json_member_literal(document, json_root(document), "payload");
+    id = json_member_literal(document, json_root(document), "id");
+    if (!(json_root(document)->flags & JSON_CANONICAL) || json_raw_length(json_root(document)) != length || !payload || payload->kind != JSON_OBJECT
+        || !id || !json_string_is(document, id, reading->question->id, strlen(reading->question->id)))
+        return false_because(reading, "it is no canonical document of this snapshot");
+    verdict = check_graph(reading, payload);
+    if (verdict == DOCUMENT_TRUE)
+        verdict = check_tree(reading, payload, &size);
+    for (enum kind kind = 0; verdict == DOCUMENT_TRUE && kind < KINDS; kind++)
+        for (size_t first = 0; verdict == DOCUMENT_TRUE && first < reading->kinds[kind].count; first += AT_ONCE) {
+            size_t left = reading->kinds[kind].count - first;
+
+            verdict = check_some(reading, kind, first, left < AT_ONCE ? left : AT_ONCE);
+        }
+    for (size_t first = 0; verdict == DOCUMENT_TRUE && size > 0 && first < reading->kinds[NODES].count; first += AT_ONCE) {
+        size_t left = reading->kinds[NODES].count - first;
+
+        verdict = check_links(reading, payload, size, first, left < AT_ONCE ? left : AT_ONCE);
+    }
+    return verdict;
+}
+
+enum document_verdict document_verdict(struct document_question *question, const char *text, size_t length)
+{
+    struct reading *reading = calloc(1, sizeof(*reading));
+    enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
+
+    if (!reading)
+        return DOCUMENT_NOT_KNOWN;
+    reading->question = question;
+    reading->tiles = calloc(1, sizeof(*reading->tiles));
+    json_document_init(&reading->document, NULL, NULL);
+    snapshot_graph_init(&reading->graph, NULL, NULL);
+    merkle_range_root(question->log, reading->root);
+    if (reading->tiles)
+        verdict = check(reading, text, length);
+    snapshot_graph_free(&reading->graph);
+    json_document_free(&reading->document);
+    for (enum kind kind = 0; kind < KINDS; kind++)
+        free(reading->kinds[kind].list);
+    free(reading->tiles);
+    free(reading);
+    return verdict;
+}

@@ -1,0 +1,42 @@
+/*
+ * document.h: whether a snapshot's document is what the log says, before it is signed.
+ *
+ * A signature on a snapshot says that these records are the graph that was recorded. The database has frozen it, and could
+ * have left one out or changed one: so the bytes are read here.
+ *
+ *   - they are canonical JSON with the hash that is to be signed, and a graph that holds together (core/snapshot_graph.h);
+ *   - each record is the one of its event, whose hash is in the log that this sidecar signed; contents that are shown and
+ *     not redacted are those that the record commits to;
+ *   - the tree that the document names is the log's, and of each node every edge that the database has among that tree's
+ *     events is there, or the node is named where the walk stopped.
+ *
+ * What the last point cannot find: an edge whose row the database does not show (its event stands in the log, and
+ * reason.verify_all() finds that the row is missing).
+ */
+#ifndef SIDECAR_TLOG_DOCUMENT_H
+#define SIDECAR_TLOG_DOCUMENT_H
+
+#include "base/db.h"
+#include "core/merkle.h"
+
+/* Larger documents are not held in memory: of them only the hash is compared. */
+#define DOCUMENT_BYTES_MOST (256L * 1024 * 1024)
+
+enum document_verdict {
+    DOCUMENT_TRUE,
+    DOCUMENT_NOT_KNOWN,         /* the database did not answer, or out of memory */
+    DOCUMENT_TOO_NEW,           /* it holds what is not signed yet */
+    DOCUMENT_FALSE
+};
+
+struct document_question {
+    struct db *db;
+    const char *id, *division;
+    const char *origin;         /* of the division's log; "": it has none yet */
+    const MerkleRange *log;     /* all that was signed of it */
+    char reason[400];           /* what is false */
+};
+
+enum document_verdict document_verdict(struct document_question *question, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,142 @@
+/* memory.c: whether an event may be signed, and what is remembered of it then. */
+#include "tlog/memory.h"
+
+#include "base/log.h"
+#include "tlog/tree.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool log_memory_refresh(struct log_memory *memory)
+{
+    const char *path = memory->state.path;
+
+    if (memory->known && log_state_is_current(&memory->state))
+        return true;
+    memory->known = log_state_load(&memory->state, path);
+    memory->state.path = path;
+    return memory->known;
+}
+
+void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...)
+{
+    char fault[LOG_FAULT_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(fault, sizeof(fault), format, arguments);
+    va_end(arguments);
+    if (strcmp(fault, memory->fault) != 0) {
+        log_error("nothing is signed: %s", fault);
+        metrics_add(kind, 1);
+    }
+    strcpy(memory->fault, fault);
+    atomic_store(&memory->broken, true);
+    metrics_set(METRIC_LOG_STOPPED, 1);
+}
+
+void log_memory_mend(struct log_memory *memory)
+{
+    if (memory->fault[0])
+        log_info("the database extends what was signed: signing goes on");
+    memory->fault[0] = '\0';
+    atomic_store(&memory->broken, false);
+    metrics_set(METRIC_LOG_STOPPED, 0);
+}
+
+void log_memory_tell(const struct log_memory *memory)
+{
+    uint64_t events = 0, covered = 0, published = 0;
+
+    for (size_t i = 0; i < memory->state.count; i++) {
+        const struct log_division *division = memory->state.divisions[i];
+
+        events += division->signed_range.size;
+        covered += division->checkpoint_size;
+        published += division->published;
+    }
+    metrics_set(METRIC_LOG_EVENTS, (long)events);
+    metrics_set(METRIC_LOG_COVERED, (long)covered);
+    metrics_set(METRIC_LOG_PUBLISHED, (long)published);
+}
+
+static bool append(MerkleRange *range, const MerkleHash *hashes, size_t count)
+{
+    MerkleHash leaf;
+
+    for (size_t i = 0; i < count; i++) {
+        merkle_leaf_hash(hashes[i], MERKLE_HASH_LENGTH, leaf);
+        if (!merkle_range_append(range, leaf))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Events that were signed already, as after a death between signing and recording: the hashes must be the same. They are
+ * when, put behind the tree before them, they give the root that was signed.
+ */
+static enum log_answer admits_again(struct log_memory *memory, struct db *db, const struct log_division *division, const struct log_claim *claim)
+{
+    struct tree tree = {.db = db, .division = claim->division};
+    uint64_t end = division->signed_range.size;
+    size_t again = end - claim->first < claim->count ? (size_t)(end - claim->first) : claim->count;
+    MerkleHash *hashes = malloc(TREE_HASHES_MOST * sizeof(*hashes)), root, signed_root;
+    MerkleRange range;
+    bool ok = hashes && tree_range(&tree, claim->first, &range) && append(&range, claim->hashes, again);
+
+    while (ok && range.size < end) {
+        size_t wanted = end - range.size < TREE_HASHES_MOST ? (size_t)(end - range.size) : TREE_HASHES_MOST;
+        long got = tree_seals(&tree, range.size, wanted, hashes);
+
+        ok = got > 0 && append(&range, (const MerkleHash *)hashes, (size_t)got);
+    }
+    free(hashes);
+    if (!hashes || tree.failed)
+        return LOG_PROVE_AGAIN;
+    if (ok) {
+        merkle_range_root(&range, root);
+        merkle_range_root(&division->signed_range, signed_root);
+        ok = !memcmp(root, signed_root, sizeof(root));
+    }
+    if (ok)
+        return LOG_MAY_SIGN;
+    log_memory_break(memory, METRIC_LOG_STOPS_REWRITTEN, "event %" PRIu64 " of division \"%s\", or one behind it, was signed before with another hash",
+                     claim->first, claim->division);
+    return LOG_MUST_NOT;
+}
+
+enum log_answer log_memory_admits(struct log_memory *memory, struct db *db, const struct log_claim *claim)
+{
+    const struct log_division *division = log_state_find(&memory->state, claim->division);
+    uint64_t size = division ? division->signed_range.size : 0;
+
+    if (claim->first > size)
+        return LOG_PROVE_AGAIN;
+    if (claim->first == size)
+        return LOG_MAY_SIGN;
+    return admits_again(memory, db, division, claim);
+}
+
+bool log_memory_add(struct log_memory *memory, const struct log_claim *claim, size_t signed_count,
+                    const uint8_t last_signature[LOG_SIGNATURE_LENGTH], const struct log_signer *signer)
+{
+    struct log_division *division = log_state_add(&memory->state, claim->division);
+    size_t known = division && division->signed_range.size > claim->first ? (size_t)(division->signed_range.size - claim->first) : 0;
+
+    if (!division)
+        return false;
+    /* nothing but what was signed before */
+    if (signed_count <= known)
+        return true;
+    if (!log_division_key(division, division->signed_range.size, signer->id, signer->public_key)
+        || !append(&division->signed_range, claim->hashes + known, signed_count - known))
+        return false;
+    memcpy(division->head_hash, claim->hashes[signed_count - 1], MERKLE_HASH_LENGTH);
+    memcpy(division->head_signature, last_signature, LOG_SIGNATURE_LENGTH);
+    snprintf(division->head_signer, sizeof(division->head_signer), "%s", signer->id);
+    return true;
+}

@@ -1,0 +1,80 @@
+/*
+ * memory.h: what the threads of this process remember of what was signed, and whether they may sign.
+ *
+ * A sidecar without memory signs whatever the database puts before it. This one signs what extends what it signed
+ * before, and each place of a chain once. Where the database does not extend it, that is a fault: nothing is signed until
+ * it does again, or until the operator of the sidecar says that he accepts what was lost.
+ */
+#ifndef SIDECAR_TLOG_MEMORY_H
+#define SIDECAR_TLOG_MEMORY_H
+
+#include "base/db.h"
+#include "base/metrics.h"
+#include "tlog/state.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define LOG_FAULT_SIZE 600
+
+struct log_memory {
+    bool on;                    /* there is a state file, or checkpoints are published */
+    const char *where;          /* it lies, for people */
+    pthread_mutex_t lock;       /* of all below */
+    struct log_state state;
+    bool known;                 /* the state was read */
+    bool asked;                 /* the store, for all that was ever published */
+    bool doubted;               /* the store refused what was to be published: all is to be asked for again */
+    char bad_division[DIVISION_NAME_LENGTH + 1];        /* "": none. A block that was reread and found to be another: … */
+    uint64_t bad_block;                                 /* … until it is found to be right, nothing is signed */
+    char fault[LOG_FAULT_SIZE]; /* "": none */
+    atomic_int signers_waiting; /* for the lock */
+    atomic_bool broken;         /* there is a fault: for a look without the lock */
+    char next_division[DIVISION_NAME_LENGTH + 2];       /* where the next rereading of old hashes goes on, … */
+    uint64_t next_block;        /* … and at which block */
+};
+
+/* Reads the state again if the file was changed by another. False: it cannot be read, logged. Under the lock. */
+bool log_memory_refresh(struct log_memory *memory);
+
+/* Keeps a fault, logs it when it is another than before, and counts it. Under the lock. */
+void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The database extends what is remembered. Under the lock. */
+void log_memory_mend(struct log_memory *memory);
+
+/* Tells metrics how much is signed, and under checkpoints. Under the lock. */
+void log_memory_tell(const struct log_memory *memory);
+
+/* ---------------------------------------------------------------- signing events */
+
+/* Events of one division in the order of their places, as the database wants them signed. */
+struct log_claim {
+    const char *division;
+    uint64_t first;
+    const MerkleHash *hashes;
+    size_t count;
+};
+
+enum log_answer {
+    LOG_MAY_SIGN,
+    LOG_PROVE_AGAIN,            /* somebody else has signed meanwhile, or the database did not answer */
+    LOG_MUST_NOT                /* another hash was signed in one of these places; the fault is kept */
+};
+
+/* Whether these may be signed. Under the lock. */
+enum log_answer log_memory_admits(struct log_memory *memory, struct db *db, const struct log_claim *claim);
+
+/* Who signs. */
+struct log_signer {
+    const char *id;
+    uint8_t public_key[32];
+};
+
+/*
+ * Adds what was signed of a claim that was admitted: its first `signed_count`, the last of them with this signature. To be
+ * followed by log_state_save() before a signature leaves this process. False: out of memory. Under the lock.
+ */
+bool log_memory_add(struct log_memory *memory, const struct log_claim *claim, size_t signed_count,
+                    const uint8_t last_signature[LOG_SIGNATURE_LENGTH], const struct log_signer *signer);
+
+#endif

@@ -1,0 +1,534 @@
+/* prove.c: the database compared with what was signed and published. */
+#include "tlog/prove.h"
+
+#include "base/log.h"
+#include "tlog/tree.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SAMPLE 32
+/* Who signs comes first, for so long */
+#define PASS_MS 1000
+
+struct proving {
+    struct log_memory *memory;
+    struct db *db;
+    const struct log_signer *signer;
+    const struct log_outside *outside;
+    MerkleHash *block;          /* PROVE_BLOCK hashes */
+    bool changed;               /* what is remembered */
+};
+
+/* What the database has of a division. */
+struct present {
+    uint64_t sealed, signed_;   /* events */
+    MerkleRange range;          /* of those that are signed there */
+};
+
+#define BREAK(kind, ...) (log_memory_break(proving->memory, METRIC_LOG_STOPS_##kind, __VA_ARGS__), LOG_BROKEN)
+
+/* ---------------------------------------------------------------- hashes */
+
+/* Adds events from the range's size on. False: they are not there, or tree->failed. */
+static bool add_seals(struct proving *proving, struct tree *tree, uint64_t size, MerkleRange *range)
+{
+    while (range->size < size) {
+        size_t wanted = size - range->size < PROVE_BLOCK ? (size_t)(size - range->size) : PROVE_BLOCK;
+        MerkleHash leaf;
+
+        if (tree_seals(tree, range->size, wanted, proving->block) != (long)wanted)
+            return false;
+        for (size_t i = 0; i < wanted; i++) {
+            merkle_leaf_hash(proving->block[i], MERKLE_HASH_LENGTH, leaf);
+            if (!merkle_range_append(range, leaf))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The tree of so many events: blocks by their roots, the last by its events. */
+static bool read_range(struct proving *proving, struct tree *tree, uint64_t size, MerkleRange *range)
+{
+    return tree_range(tree, size / PROVE_BLOCK * PROVE_BLOCK, range) && add_seals(proving, tree, size, range);
+}
+
+static bool same_root(const MerkleRange *a, const MerkleRange *b)
+{
+    MerkleHash root_a, root_b;
+
+    merkle_range_root(a, root_a);
+    merkle_range_root(b, root_b);
+    return a->size == b->size && !memcmp(root_a, root_b, sizeof(root_a));
+}
+
+static enum log_verdict prove_hashes(struct proving *proving, struct tree *tree, const struct log_division *division)
+{
+    MerkleRange there;
+
+    if (read_range(proving, tree, division->signed_range.size, &there) && same_root(&there, &division->signed_range))
+        return LOG_EXTENDS;
+    if (tree->failed)
+        return LOG_NOT_KNOWN;
+    return BREAK(REWRITTEN, "the first %" PRIu64 " events of division \"%s\" are others than were signed", division->signed_range.size, division->name);
+}
+
+/* Whether the events of a whole block are those that the tree was made of. */
+static enum log_verdict prove_block(struct proving *proving, struct tree *tree, const struct log_division *division, uint64_t block)
+{
+    MerkleHash proof[MERKLE_MAX_HASHES], root, leaf;
+    int count, height = 0;
+    bool ok = tree_seals(tree, block * PROVE_BLOCK, PROVE_BLOCK, proving->block) == PROVE_BLOCK;
+
+    if (ok)
+        ok = merkle_inclusion_proof(division->signed_range.size, block * PROVE_BLOCK, tree_node, tree, proof, &count);
+    for (size_t i = 0; ok && i < PROVE_BLOCK; i++)
+        merkle_leaf_hash(proving->block[i], MERKLE_HASH_LENGTH, proving->block[i]);
+    if (ok)
+        memcpy(leaf, proving->block[0], sizeof(leaf));
+    /* the siblings within the block are made from its events: with them the proof holds for every one */
+    for (size_t width = PROVE_BLOCK; ok && width > 1; width /= 2) {
+        memcpy(proof[height++], proving->block[1], MERKLE_HASH_LENGTH);
+        for (size_t i = 0; i < width / 2; i++)
+            merkle_node_hash(proving->block[2 * i], proving->block[2 * i + 1], proving->block[i]);
+    }
+    merkle_range_root(&division->signed_range, root);
+    if (ok && merkle_verify_inclusion(block * PROVE_BLOCK, division->signed_range.size, leaf, (const MerkleHash *)proof, (size_t)count, root))
+        return LOG_EXTENDS;
+    if (tree->failed)
+        return LOG_NOT_KNOWN;
+    pthread_mutex_lock(&proving->memory->lock);
+    log_memory_break(proving->memory, METRIC_LOG_STOPS_REWRITTEN, "events %" PRIu64 " to %" PRIu64 " of division \"%s\" are others than were signed",
+                     block * PROVE_BLOCK, (block + 1) * PROVE_BLOCK - 1, division->name);
+    strcpy(proving->memory->bad_division, division->name);
+    proving->memory->bad_block = block;
+    pthread_mutex_unlock(&proving->memory->lock);
+    return LOG_BROKEN;
+}
+
+/* The first division whose name does not come before; NULL: none. */
+static struct log_division *division_from(const struct log_state *state, const char *name)
+{
+    for (size_t i = 0; i < state->count; i++)
+        if (strcmp(state->divisions[i]->name, name) >= 0)
+            return state->divisions[i];
+    return NULL;
+}
+
+/* Goes to the next block that there is, the first again behind the last; NULL: there is none. *turns counts the ends that were met. */
+static struct log_division *next_block(struct log_memory *memory, int *turns)
+{
+    while (*turns < 2) {
+        struct log_division *division = division_from(&memory->state, memory->next_division);
+
+        if (!division) {
+            (*turns)++;
+            memory->next_division[0] = '\0';
+            memory->next_block = 0;
+        } else if (strcmp(division->name, memory->next_division) != 0) {
+            strcpy(memory->next_division, division->name);
+            memory->next_block = 0;
+        } else if (memory->next_block < division->signed_range.size / PROVE_BLOCK) {
+            return division;
+        } else {
+            /* what follows it: no name has a blank */
+            memory->next_block = 0;
+            strcat(memory->next_division, " ");
+        }
+    }
+    return NULL;
+}
+
+/* What of a division need be known to read a block again. */
+struct reread {
+    struct log_division division;       /* name and range alone */
+    uint64_t block;
+    bool found;
+};
+
+static bool choose_block(struct log_memory *memory, int *turns, struct reread *reread)
+{
+    const struct log_division *division;
+    bool ok;
+
+    pthread_mutex_lock(&memory->lock);
+    ok = log_memory_refresh(memory);
+    division = ok ? next_block(memory, turns) : NULL;
+    reread->found = division != NULL;
+    if (division) {
+        strcpy(reread->division.name, division->name);
+        reread->division.signed_range = division->signed_range;
+        reread->block = memory->next_block++;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return ok;
+}
+
+/* A block that was found to be another is read by every proof, until it is right. */
+static enum log_verdict prove_bad_block(struct proving *proving)
+{
+    struct log_memory *memory = proving->memory;
+    struct reread reread = {.found = false};
+    struct tree tree = {.db = proving->db, .division = reread.division.name};
+    const struct log_division *division;
+    enum log_verdict verdict = LOG_EXTENDS;
+
+    pthread_mutex_lock(&memory->lock);
+    division = memory->bad_division[0] ? log_state_find(&memory->state, memory->bad_division) : NULL;
+    /* less may be remembered than before, after a restore was accepted */
+    if (division && memory->bad_block < division->signed_range.size / PROVE_BLOCK) {
+        strcpy(reread.division.name, division->name);
+        reread.division.signed_range = division->signed_range;
+        reread.block = memory->bad_block;
+        reread.found = true;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    if (reread.found)
+        verdict = prove_block(proving, &tree, &reread.division, reread.block);
+    if (verdict == LOG_EXTENDS) {
+        pthread_mutex_lock(&memory->lock);
+        memory->bad_division[0] = '\0';
+        pthread_mutex_unlock(&memory->lock);
+    }
+    return verdict;
+}
+
+/* Reads some blocks again, from where the last time ended. Nobody waits: what was signed of a block stays what it was. */
+static enum log_verdict prove_blocks(struct proving *proving)
+{
+    enum log_verdict verdict = LOG_EXTENDS;
+    struct reread reread = {.found = true};
+    int turns = 0;
+
+    for (int blocks = 0; reread.found && verdict == LOG_EXTENDS && blocks < PROVE_BLOCKS; blocks++) {
+        struct tree tree = {.db = proving->db, .division = reread.division.name};
+
+        if (!choose_block(proving->memory, &turns, &reread))
+            verdict = LOG_NOT_KNOWN;
+        else if (reread.found)
+            verdict = prove_block(proving, &tree, &reread.division, reread.block);
+    }
+    return verdict;
+}
+
+/* ---------------------------------------------------------------- signatures */
+
+/* columns of log_signatures() */
+enum { SEQ, HASH, SIGNER, SIGNATURE };
+
+static PGresult *read_signatures(struct proving *proving, const char *division, const uint64_t *seqs, size_t count)
+{
+    struct array array = {0};
+    const char *parameters[] = {division, NULL};
+    char seq[24];
+    PGresult *result = NULL;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < count; i++) {
+        snprintf(seq, sizeof(seq), "%" PRIu64, seqs[i]);
+        ok = array_add(&array, seq);
+    }
+    parameters[1] = array_end(&array);
+    if (ok && parameters[1])
+        result = db_call(proving->db, "SELECT seq, encode(hash, 'hex'), signer_id, encode(signature, 'hex') FROM reason.log_signatures($1, $2::bigint[])", 2,
+                         parameters, NULL);
+    array_free(&array);
+    return result;
+}
+
+static bool take_hex(PGresult *result, int row, int column, uint8_t *bytes, size_t length)
+{
+    size_t got;
+
+    return !PQgetisnull(result, row, column)
+           && sodium_hex2bin(bytes, length, PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column), NULL, &got, NULL) == 0
+           && got == length;
+}
+
+/* Whether the signature is that of who signed then, or of us where it says so. */
+static bool is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row)
+{
+    const struct log_key *key = log_division_key_of(division, strtoull(PQgetvalue(result, row, SEQ), NULL, 10));
+    const char *signer = PQgetvalue(result, row, SIGNER);
+    const uint8_t *public_key = NULL;
+    uint8_t signature[LOG_SIGNATURE_LENGTH];
+    MerkleHash hash;
+
+    if (key && key->signer[0]) {
+        if (strcmp(signer, key->signer) != 0)
+            return false;
+        public_key = key->public_key;
+    } else if (proving->signer && !strcmp(signer, proving->signer->id)) {
+        public_key = proving->signer->public_key;
+    }
+    return take_hex(result, row, HASH, hash, sizeof(hash)) && take_hex(result, row, SIGNATURE, signature, sizeof(signature))
+           && (!public_key || crypto_sign_verify_detached(signature, hash, sizeof(hash), public_key) == 0);
+}
+
+/* The last signature that was recorded, exactly; and some that are drawn at random. */
+static enum log_verdict prove_signatures(struct proving *proving, const struct log_division *division, const struct present *present)
+{
+    uint64_t size = division->signed_range.size, most = present->signed_ < size ? present->signed_ : size, seqs[SAMPLE + 1];
+    size_t count = 0;
+    PGresult *result;
+    enum log_verdict verdict = LOG_EXTENDS;
+
+    if (present->signed_ < division->recorded)
+        return BREAK(CUT, "%" PRIu64 " signatures of division \"%s\" were recorded, and %" PRIu64 " are here", division->recorded, division->name,
+                     present->signed_);
+    if (most == 0)
+        return LOG_EXTENDS;
+    seqs[count++] = most - 1;
+    while (count < SAMPLE + 1 && count < most)
+        seqs[count++] = ((uint64_t)randombytes_random() << 32 | randombytes_random()) % most;
+    result = read_signatures(proving, division->name, seqs, count);
+    if (!result)
+        return LOG_NOT_KNOWN;
+    for (int row = 0; verdict == LOG_EXTENDS && row < PQntuples(result); row++) {
+        bool is_head = strtoull(PQgetvalue(result, row, SEQ), NULL, 10) == size - 1 && division->head_signer[0];
+        uint8_t signature[LOG_SIGNATURE_LENGTH];
+        MerkleHash hash;
+
+        if (!is_of_its_signer(proving, division, result, row)
+            || (is_head && (strcmp(PQgetvalue(result, row, SIGNER), division->head_signer) != 0
+                            || !take_hex(result, row, HASH, hash, sizeof(hash)) || memcmp(hash, division->head_hash, sizeof(hash)) != 0
+                            || !take_hex(result, row, SIGNATURE, signature, sizeof(signature))
+                            || memcmp(signature, division->head_signature, sizeof(signature)) != 0)))
+            verdict = BREAK(RESIGNED, "the signature of event %s of division \"%s\" is not the one that was made", PQgetvalue(result, row, SEQ),
+                            division->name);
+    }
+    if (verdict == LOG_EXTENDS && PQntuples(result) != (int)count)
+        verdict = BREAK(RESIGNED, "signatures of division \"%s\" cannot be had", division->name);
+    PQclear(result);
+    return verdict;
+}
+
+/* ---------------------------------------------------------------- what is published */
+
+/* The tree of size events, of which `range` holds a later one, against a checkpoint. */
+static enum log_verdict prove_published(struct proving *proving, struct tree *tree, struct log_division *division, const struct present *present,
+                                        const struct published *published)
+{
+    MerkleHash root;
+    unsigned epoch = division->origin[0] ? published_epoch(proving->outside->prefix, division->name, division->origin) : 0;
+
+    if (published->size == 0 || published->epoch < epoch)
+        return LOG_EXTENDS;
+    if (epoch > 0 && published->epoch > epoch)
+        return BREAK(PUBLISHED, "the store holds a checkpoint of \"%s\", which begins anew after \"%s\": somebody else has accepted a restore",
+                     published->origin, division->origin);
+    if (published->size > present->range.size)
+        return BREAK(PUBLISHED, "the store holds a checkpoint of %" PRIu64 " events of division \"%s\", and %" PRIu64 " are signed here", published->size,
+                     division->name, present->range.size);
+    merkle_range_root(&present->range, root);
+    if (!(division->checkpoint_size == published->size && !memcmp(division->checkpoint_root, published->root, sizeof(root)))
+        && !tree_extends(tree, published->size, published->root, present->range.size, root))
+        return tree->failed ? LOG_NOT_KNOWN
+                            : BREAK(PUBLISHED, "the store holds another checkpoint of %" PRIu64 " events of division \"%s\" than the events here give",
+                                    published->size, division->name);
+    if (published->size >= division->checkpoint_size) {
+        proving->changed = proving->changed || published->size > division->checkpoint_size || !division->origin[0];
+        division->checkpoint_size = published->size;
+        memcpy(division->checkpoint_root, published->root, sizeof(root));
+        strcpy(division->origin, published->origin);
+    }
+    return LOG_EXTENDS;
+}
+
+/* ---------------------------------------------------------------- taking over */
+
+/* Remembers what the database has, as the others that led have signed it. */
+static enum log_verdict take_over(struct proving *proving, struct log_division *division, const struct present *present)
+{
+    static const uint8_t unknown[32];
+    uint64_t before = division->signed_range.size, last = present->signed_ - 1;
+    PGresult *result = read_signatures(proving, division->name, &last, 1);
+    bool ok = result && PQntuples(result) == 1 && take_hex(result, 0, HASH, division->head_hash, MERKLE_HASH_LENGTH)
+              && take_hex(result, 0, SIGNATURE, division->head_signature, LOG_SIGNATURE_LENGTH);
+
+    if (ok) {
+        snprintf(division->head_signer, sizeof(division->head_signer), "%s", PQgetvalue(result, 0, SIGNER));
+        division->signed_range = present->range;
+        division->recorded = present->signed_;
+        ok = !strcmp(division->head_signer, proving->signer->id)
+                 ? log_division_key(division, before, proving->signer->id, proving->signer->public_key)
+                 : log_division_key(division, before, "", unknown);
+        proving->changed = true;
+        if (before == 0)
+            log_info("division \"%s\" is remembered from here on: %" PRIu64 " events", division->name, present->signed_);
+        else
+            log_info("another sidecar has signed events %" PRIu64 " to %" PRIu64 " of division \"%s\"", before, last, division->name);
+    }
+    PQclear(result);
+    return ok ? LOG_EXTENDS : LOG_NOT_KNOWN;
+}
+
+/* ---------------------------------------------------------------- a division */
+
+static enum log_verdict prove_presence(struct proving *proving, const struct log_division *division, const struct present *present)
+{
+    if (present->sealed == 0 && division->signed_range.size > 0)
+        return BREAK(VANISHED, "division \"%s\", of which %" PRIu64 " events were signed, is gone", division->name, division->signed_range.size);
+    if (present->sealed < division->signed_range.size)
+        return BREAK(CUT, "%" PRIu64 " events of division \"%s\" were signed, and %" PRIu64 " are here", division->signed_range.size, division->name,
+                     present->sealed);
+    return LOG_EXTENDS;
+}
+
+static enum log_verdict prove_division(struct proving *proving, struct log_division *division, struct present *present)
+{
+    struct tree tree = {.db = proving->db, .division = division->name};
+    bool grown = present->signed_ > division->signed_range.size;
+    enum log_verdict verdict = prove_presence(proving, division, present);
+    MerkleHash old_root, new_root;
+
+    if (verdict == LOG_EXTENDS)
+        verdict = prove_hashes(proving, &tree, division);
+    if (verdict == LOG_EXTENDS)
+        verdict = prove_signatures(proving, division, present);
+    if (verdict != LOG_EXTENDS)
+        return verdict;
+    present->range = division->signed_range;
+    if (grown) {
+        if (!read_range(proving, &tree, present->signed_, &present->range))
+            return LOG_NOT_KNOWN;
+        merkle_range_root(&division->signed_range, old_root);
+        merkle_range_root(&present->range, new_root);
+        if (!tree_extends(&tree, division->signed_range.size, old_root, present->range.size, new_root))
+            return tree.failed ? LOG_NOT_KNOWN
+                               : BREAK(REWRITTEN, "the events of division \"%s\" do not extend the %" PRIu64 " that were signed", division->name,
+                                       division->signed_range.size);
+    }
+    for (size_t i = 0; verdict == LOG_EXTENDS && i < proving->outside->count; i++)
+        if (!strcmp(proving->outside->list[i].division, division->name))
+            verdict = prove_published(proving, &tree, division, present, &proving->outside->list[i]);
+    if (verdict == LOG_EXTENDS && grown && proving->signer)
+        verdict = take_over(proving, division, present);
+    if (verdict == LOG_EXTENDS && grown && proving->signer)
+        verdict = prove_signatures(proving, division, present);
+    return verdict;
+}
+
+/* How many events there are now. False: the database did not answer. */
+static bool read_sizes(struct proving *proving, const char *division, struct present *present)
+{
+    const char *parameters[] = {division};
+    PGresult *sizes = db_call(proving->db, "SELECT sealed, signed FROM reason.log_sizes($1)", 1, parameters, NULL);
+    bool ok = sizes != NULL;
+
+    *present = (struct present){0};
+    if (sizes && PQntuples(sizes) == 1) {
+        present->sealed = strtoull(PQgetvalue(sizes, 0, 0), NULL, 10);
+        present->signed_ = strtoull(PQgetvalue(sizes, 0, 1), NULL, 10);
+    }
+    PQclear(sizes);
+    return ok;
+}
+
+/* The division of this name, or the first after it, whose name it then gets. */
+static enum log_verdict prove_from(struct proving *proving, char name[DIVISION_NAME_LENGTH + 2], bool *found)
+{
+    struct log_memory *memory = proving->memory;
+    struct log_division *division;
+    struct present present;
+    enum log_verdict verdict = LOG_NOT_KNOWN;
+
+    *found = false;
+    if (!log_memory_refresh(memory))
+        return LOG_NOT_KNOWN;
+    division = division_from(&memory->state, name);
+    if (!division)
+        return LOG_EXTENDS;
+    *found = true;
+    strcpy(name, division->name);
+    proving->changed = false;
+    if (read_sizes(proving, division->name, &present))
+        verdict = prove_division(proving, division, &present);
+    if (verdict == LOG_EXTENDS && proving->changed && !log_state_save(&memory->state))
+        verdict = LOG_NOT_KNOWN;
+    return verdict;
+}
+
+/* A lock that is taken again at once is seldom got by another. */
+static void let_signers_pass(struct log_memory *memory)
+{
+    for (int i = 0; atomic_load(&memory->signers_waiting) > 0 && i < PASS_MS; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static enum log_verdict prove_divisions(struct proving *proving)
+{
+    char name[DIVISION_NAME_LENGTH + 2] = "";
+    enum log_verdict verdict = LOG_EXTENDS;
+    bool found = true;
+
+    while (found && verdict == LOG_EXTENDS) {
+        pthread_mutex_lock(&proving->memory->lock);
+        verdict = prove_from(proving, name, &found);
+        pthread_mutex_unlock(&proving->memory->lock);
+        let_signers_pass(proving->memory);
+        strcat(name, " ");
+    }
+    return verdict;
+}
+
+/* Divisions that the database has and that were published, beside those that are remembered. */
+static bool collect_divisions(struct proving *proving)
+{
+    struct log_memory *memory = proving->memory;
+    PGresult *sizes = db_call(proving->db, "SELECT division FROM reason.log_sizes() WHERE signed > 0", 0, NULL, NULL);
+    bool ok = sizes != NULL;
+
+    pthread_mutex_lock(&memory->lock);
+    ok = ok && log_memory_refresh(memory);
+    for (int row = 0; ok && row < PQntuples(sizes); row++)
+        ok = log_state_add(&memory->state, PQgetvalue(sizes, row, 0)) != NULL;
+    for (size_t i = 0; ok && i < proving->outside->count; i++)
+        ok = proving->outside->list[i].size == 0 || log_state_add(&memory->state, proving->outside->list[i].division) != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    PQclear(sizes);
+    return ok;
+}
+
+enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_outside *outside)
+{
+    struct proving proving = {.memory = memory, .db = db, .signer = signer, .outside = outside};
+    enum log_verdict verdict = LOG_NOT_KNOWN;
+
+    proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
+    if (proving.block && collect_divisions(&proving))
+        verdict = prove_divisions(&proving);
+    if (verdict == LOG_EXTENDS)
+        verdict = prove_bad_block(&proving);
+    if (verdict == LOG_EXTENDS && outside->rereads)
+        verdict = prove_blocks(&proving);
+    if (verdict == LOG_EXTENDS) {
+        pthread_mutex_lock(&memory->lock);
+        log_memory_mend(memory);
+        log_memory_tell(memory);
+        pthread_mutex_unlock(&memory->lock);
+    }
+    free(proving.block);
+    return verdict;
+}
+
+bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer *signer, struct log_division *division)
+{
+    const struct log_outside nobody = {0};
+    struct proving proving = {.memory = memory, .db = db, .signer = signer, .outside = &nobody};
+    struct tree tree = {.db = db, .division = division->name};
+    struct present present;
+    bool ok;
+
+    proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
+    ok = proving.block && read_sizes(&proving, division->name, &present)
+         && (present.signed_ == 0
+             || (read_range(&proving, &tree, present.signed_, &present.range) && take_over(&proving, division, &present) == LOG_EXTENDS));
+    free(proving.block);
+    return ok;
+}

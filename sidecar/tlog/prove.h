@@ -1,0 +1,49 @@
+/*
+ * prove.h: whether the database extends what was signed and published.
+ *
+ * Asked whenever a connection or a lease is new, and before each checkpoint. Of every division that is remembered:
+ *
+ *   - it is there, and has as many events as were signed, and as many signatures as were recorded;
+ *   - the hashes of its events give the root that was signed: those of the last block are read themselves, those before it
+ *     by the roots of their subtrees;
+ *   - the last signature is the one that was made, and signatures drawn at random are those of who signed then;
+ *   - it extends the newest checkpoint that the store holds under our key.
+ *
+ * Once an interval old hashes are read again in turn, so many blocks: a log of that length wholly each time. What others have
+ * signed meanwhile (another sidecar that led) is taken over once it extends what is remembered. A division of which nothing
+ * is remembered is taken as it is, and from then on remembered.
+ */
+#ifndef SIDECAR_TLOG_PROVE_H
+#define SIDECAR_TLOG_PROVE_H
+
+#include "tlog/memory.h"
+#include "tlog/published.h"
+
+/* Events in a block, and blocks that are read again each time. */
+#define PROVE_BLOCK 4096
+#define PROVE_BLOCKS 64
+
+enum log_verdict {
+    LOG_EXTENDS,
+    LOG_NOT_KNOWN,              /* the database, the store or the state's file did not answer; logged */
+    LOG_BROKEN                  /* memory->fault says how */
+};
+
+/* What was found published, asked for beforehand, so that nobody who signs waits for the store. */
+struct log_outside {
+    const char *prefix;         /* of origins */
+    struct published *list;
+    size_t count;
+    bool rereads;               /* read old hashes again, in turn */
+};
+
+/*
+ * signer NULL: which key is ours is not known yet; then nothing that others signed is taken over. Takes the memory's lock
+ * for one division after another.
+ */
+enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_outside *outside);
+
+/* Takes a division as it is in the database, in place of what was remembered. False: the database did not answer. Under the lock. */
+bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer *signer, struct log_division *division);
+
+#endif

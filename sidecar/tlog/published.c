@@ -1,0 +1,269 @@
+/* published.c: checkpoints read back from the store. */
+#include "tlog/published.h"
+
+#include "base/log.h"
+#include "core/checkpoint.h"
+#include "core/decimal.h"
+#include "core/signed_note.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOT "tlog/"
+/* Of the object that is replaced by each checkpoint. Whoever can write it can put older ones on top. */
+#define VERSIONS_LOOKED_AT 32
+/* Of those that stand under their sizes: whoever can write there can put some that are none. */
+#define SIZES_LOOKED_AT 32
+#define FOLDERS_MOST 200000
+
+static bool verify(const uint8_t *signature, const uint8_t *message, size_t length, const uint8_t *public_key)
+{
+    return crypto_sign_verify_detached(signature, message, length, public_key) == 0;
+}
+
+unsigned published_epoch(const char *prefix, const char *division, const char *origin)
+{
+    size_t prefix_length = strlen(prefix), length = strlen(division);
+    const char *rest = origin + prefix_length + 1 + length;
+    uint64_t epoch;
+
+    if (strlen(origin) < prefix_length + 1 + length || strncmp(origin, prefix, prefix_length) != 0 || origin[prefix_length] != '/'
+        || strncmp(origin + prefix_length + 1, division, length) != 0)
+        return 0;
+    if (!*rest)
+        return 1;
+    return *rest == ';' && decimal_read(rest + 1, strlen(rest + 1), &epoch) && epoch >= 2 && epoch < 1000000 ? (unsigned)epoch : 0;
+}
+
+/* Takes a note that our key signed and that says more than what was found so far. */
+static void take_note(const struct published_key *key, const char *division, const char *text, struct published *found)
+{
+    static _Thread_local SignedNote note;
+    size_t length = strlen(text);
+    Checkpoint checkpoint;
+    char origin[LOG_ORIGIN_SIZE];
+    NoteKey own = {.name = {origin, 0}, .type = NOTE_TYPE_ED25519};
+    unsigned epoch;
+
+    if (note_parse(&note, text, length) || checkpoint_parse(&checkpoint, note.text.data, note.text.length)
+        || checkpoint.origin.length >= sizeof(origin))
+        return;
+    snprintf(origin, sizeof(origin), "%.*s", (int)checkpoint.origin.length, checkpoint.origin.data);
+    own.name.length = checkpoint.origin.length;
+    memcpy(own.public_key, key->public_key, NOTE_PUBLIC_KEY_LENGTH);
+    note_key_id(own.key_id, origin, own.name.length, own.type, own.public_key, NOTE_PUBLIC_KEY_LENGTH);
+    epoch = published_epoch(key->prefix, division, origin);
+    if (epoch == 0 || note_verify(&note, &own, verify, NULL) != NOTE_VERIFIED)
+        return;
+    if (epoch < found->epoch || (epoch == found->epoch && checkpoint.size <= found->size))
+        return;
+    found->epoch = epoch;
+    found->size = checkpoint.size;
+    memcpy(found->root, checkpoint.root, sizeof(found->root));
+    strcpy(found->origin, origin);
+}
+
+void published_folder(const char *division, unsigned epoch, char folder[PUBLISHED_FOLDER_SIZE])
+{
+    if (epoch < 2)
+        snprintf(folder, PUBLISHED_FOLDER_SIZE, ROOT "%s", division);
+    else
+        snprintf(folder, PUBLISHED_FOLDER_SIZE, ROOT "%s;%u", division, epoch);
+}
+
+static bool read_note(struct store *store, const struct published_key *key, const char *division, const char *object, const char *version,
+                      struct published *found)
+{
+    char *text = store_read_text(store, object, version);
+
+    if (text)
+        take_note(key, division, text, found);
+    free(text);
+    return text != NULL;
+}
+
+/* ---------------------------------------------------------------- the object that is replaced */
+
+struct versions {
+    const char *object;
+    char *list[VERSIONS_LOOKED_AT];         /* the newest first */
+    size_t count;
+    bool failed;
+};
+
+static bool take_version(void *context, const char *key, const char *version)
+{
+    struct versions *versions = context;
+
+    if (strcmp(key, versions->object) != 0)
+        return true;
+    versions->list[versions->count] = strdup(version);
+    versions->failed = !versions->list[versions->count];
+    versions->count += !versions->failed;
+    return !versions->failed && versions->count < VERSIONS_LOOKED_AT;
+}
+
+static bool look_at_newest(struct store *store, const struct published_key *key, const char *division, const char *folder, uint64_t known,
+                           struct published *found)
+{
+    char object[PUBLISHED_FOLDER_SIZE + 16];
+    struct versions versions = {.object = object};
+    bool ok;
+
+    snprintf(object, sizeof(object), "%s/checkpoint", folder);
+    ok = store->list(store, object, NULL, take_version, &versions) && !versions.failed;
+    for (size_t i = 0; i < versions.count; i++) {
+        ok = ok && ((found->size > 0 && found->size >= known) || read_note(store, key, division, object, versions.list[i], found));
+        free(versions.list[i]);
+    }
+    return ok;
+}
+
+/* ---------------------------------------------------------------- those that stand under their sizes */
+
+struct sized {
+    uint64_t size;
+    char *version;
+};
+
+struct sizes {
+    size_t prefix_length;
+    struct sized list[SIZES_LOOKED_AT];     /* the largest, in no order */
+    size_t count;
+    bool failed;
+};
+
+static bool take_size(void *context, const char *key, const char *version)
+{
+    struct sizes *sizes = context;
+    struct sized *place = &sizes->list[0];
+    uint64_t size;
+
+    if (!decimal_read(key + sizes->prefix_length, strlen(key + sizes->prefix_length), &size))
+        return true;
+    if (sizes->count < SIZES_LOOKED_AT) {
+        place = &sizes->list[sizes->count++];
+        place->version = NULL;
+    } else {
+        for (size_t i = 1; i < sizes->count; i++)
+            if (sizes->list[i].size < place->size)
+                place = &sizes->list[i];
+        if (size <= place->size)
+            return true;
+    }
+    free(place->version);
+    *place = (struct sized){size, strdup(version)};
+    sizes->failed = !place->version;
+    return !sizes->failed;
+}
+
+static bool look_at_sizes(struct store *store, const struct published_key *key, const char *division, const char *folder, struct published *found)
+{
+    char prefix[PUBLISHED_FOLDER_SIZE + 16], object[PUBLISHED_FOLDER_SIZE + 64];
+    struct sizes sizes = {0};
+    bool ok;
+
+    snprintf(prefix, sizeof(prefix), "%s/checkpoints/", folder);
+    sizes.prefix_length = strlen(prefix);
+    ok = store->list(store, prefix, NULL, take_size, &sizes) && !sizes.failed;
+    for (size_t i = 0; i < sizes.count; i++) {
+        snprintf(object, sizeof(object), "%s%" PRIu64, prefix, sizes.list[i].size);
+        ok = ok && read_note(store, key, division, object, sizes.list[i].version, found);
+        free(sizes.list[i].version);
+    }
+    return ok;
+}
+
+/* ---------------------------------------------------------------- folders */
+
+struct naming {
+    char name[PUBLISHED_FOLDER_SIZE];
+};
+
+static bool take_folder(void *context, const char *key, const char *version)
+{
+    struct naming *naming = context;
+    const char *name = key + strlen(ROOT);
+
+    (void)version;
+    snprintf(naming->name, sizeof(naming->name), "%.*s", (int)strcspn(name, "/"), name);
+    return false;
+}
+
+/* Gives the folders whose names begin so, without what they hold. */
+static bool each_folder(struct store *store, const char *prefix, division_taker *take, void *context)
+{
+    char after[PUBLISHED_FOLDER_SIZE + 16] = "", before[sizeof(after)];
+
+    for (int i = 0; i < FOLDERS_MOST; i++) {
+        struct naming naming = {""};
+
+        if (!store->list(store, prefix, after[0] ? after : NULL, take_folder, &naming))
+            return false;
+        if (!naming.name[0])
+            return true;
+        if (!take(context, naming.name))
+            return false;
+        /* behind everything in it: 0 follows / */
+        strcpy(before, after);
+        snprintf(after, sizeof(after), ROOT "%s0", naming.name);
+        if (strcmp(after, before) <= 0)
+            break;
+    }
+    log_error("the store lists more folders than there can be below \"%s\", or names that are none", prefix);
+    return false;
+}
+
+static bool take_epoch(void *context, const char *folder)
+{
+    unsigned *latest = context, epoch = (unsigned)strtoul(folder + strcspn(folder, ";") + 1, NULL, 10);
+
+    if (epoch > *latest && epoch < 1000000)
+        *latest = epoch;
+    return true;
+}
+
+bool published_newest(struct store *store, const struct published_key *key, const char *division, uint64_t known, struct published *found)
+{
+    char folder[PUBLISHED_FOLDER_SIZE], later[PUBLISHED_FOLDER_SIZE];
+    unsigned latest = 1;
+
+    memset(found, 0, sizeof(*found));
+    snprintf(found->division, sizeof(found->division), "%s", division);
+    snprintf(later, sizeof(later), ROOT "%s;", division);
+    if (!each_folder(store, later, take_epoch, &latest))
+        return false;
+    /* a folder that holds nothing of ours says nothing */
+    for (; latest > 0 && found->size == 0; latest--) {
+        published_folder(division, latest, folder);
+        if (!look_at_newest(store, key, division, folder, known, found)
+            || (known == PUBLISHED_ALL && !look_at_sizes(store, key, division, folder, found)))
+            return false;
+    }
+    return true;
+}
+
+struct passing {
+    division_taker *take;
+    void *context;
+};
+
+static bool take_division(void *context, const char *folder)
+{
+    struct passing *passing = context;
+    char name[PUBLISHED_FOLDER_SIZE];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(folder, ";"), folder);
+    /* what is no division's name is not ours */
+    return !division_name_is_valid(name, strlen(name)) || passing->take(passing->context, name);
+}
+
+bool published_divisions(struct store *store, division_taker *take, void *context)
+{
+    struct passing passing = {take, context};
+
+    return each_folder(store, ROOT, take_division, &passing);
+}

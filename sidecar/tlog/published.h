@@ -1,0 +1,49 @@
+/*
+ * published.h: the checkpoints that lie in the store, which whoever reads it has seen.
+ *
+ * One counts if our own checkpoint key signed it: the store may be written by others, and what they write there is not
+ * our word.
+ */
+#ifndef SIDECAR_TLOG_PUBLISHED_H
+#define SIDECAR_TLOG_PUBLISHED_H
+
+#include "core/division_name.h"
+#include "core/merkle.h"
+#include "store/store.h"
+#include "tlog/state.h"
+
+#define PUBLISHED_FOLDER_SIZE (DIVISION_NAME_LENGTH + 32)
+
+struct published_key {
+    const char *prefix;         /* of origins, which are also the key's names */
+    const uint8_t *public_key;
+};
+
+struct published {
+    char division[DIVISION_NAME_LENGTH + 1];
+    char origin[LOG_ORIGIN_SIZE];
+    unsigned epoch;             /* of the origin: 1, or what stands behind its semicolon */
+    uint64_t size;
+    MerkleHash root;
+};
+
+/* 0: the origin is none of this division. */
+unsigned published_epoch(const char *prefix, const char *division, const char *origin);
+/* Where a log lies: tlog/<division>, and tlog/<division>;<epoch> from the second on. */
+void published_folder(const char *division, unsigned epoch, char folder[PUBLISHED_FOLDER_SIZE]);
+
+/* Instead of a size that is known. */
+#define PUBLISHED_ALL UINT64_MAX
+
+/*
+ * The largest checkpoint of a division's latest origin, among the newest versions of its object `checkpoint`, of which no
+ * more are read once one is as large as what is known; PUBLISHED_ALL: and among the largest of those that stand under their
+ * sizes. size 0: there is none. False: the store does not tell, logged.
+ */
+bool published_newest(struct store *store, const struct published_key *key, const char *division, uint64_t known, struct published *found);
+
+/* Gives every division of which something was published, perhaps more than once. False: the store does not tell, logged. */
+typedef bool division_taker(void *context, const char *division);
+bool published_divisions(struct store *store, division_taker *take, void *context);
+
+#endif

@@ -1,0 +1,350 @@
+"""A superuser without a signing key does to the chains what he can: the sidecar stops, says why, and signs none of it.
+
+Each attack comes while the sidecar works, and while it is stopped.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import time
+
+import psycopg
+import pytest
+
+import postgres
+from attacks import copy_chain, cut, remove, rewrite, sign_again, superuser
+from database import Database, SIGNER_ID
+from fresh_database import drop_database
+from restored import RestorableServer
+from signer import Signer
+from wait import wait_for
+
+STOPPED = "reason_sidecar_log_stopped"
+WHENS = ["live", "restarted"]
+
+
+def signed(database):
+    """Every place and hash that our key has signed, as the rows say now."""
+    return set(database.rows("SELECT s.division, s.seq, s.hash FROM reason.audit_signature g JOIN reason.audit_seal s USING (division, seq) "
+                             "WHERE g.signer_id = %s AND reason.ed25519_verify((SELECT r.public_key FROM reason.signer r WHERE r.signer_id = %s), s.hash, g.signature)", SIGNER_ID, SIGNER_ID))
+
+
+def begin(database, one, count=600):
+    """A chain of some tiles, with checkpoints; what was signed of it."""
+    one.start()
+    database.nodes(count)
+    database.nodes(20, "other")
+    database.settled(60)
+    covered(database, one)
+    return signed(database)
+
+
+def covered(database, one):
+    wait_for(lambda: one.metric("reason_sidecar_published_events") == database.value("SELECT sum(reason.tree_size(d)) FROM unnest('{default,other,system}'::text[]) d"),
+             20, f"checkpoints of all that is signed: {one.log()[-1500:]}")
+
+
+def attack(when, one, does):
+    """Does it behind the sidecar's back, or while there is none."""
+    if when == "restarted":
+        assert one.stop() == 0
+    does()
+    if when == "restarted":
+        one.start(ready=False)
+
+
+def has_stopped(one):
+    return one.get("/metrics")[0] == 200 and one.metric(STOPPED) == 1
+
+
+def stops(database, one, before, reason, says):
+    """Within an interval of checkpoints, and some seconds for a slow machine."""
+    wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
+    assert one.metric(f'reason_sidecar_log_stops_total{{reason="{reason}"}}') >= 1
+    wait_for(lambda: says in (database.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {one.log()[-3000:]}")
+    assert says in one.log()
+    assert any(says in (row[0] or "") for row in database.rows("SELECT detail FROM reason.verify_all() WHERE NOT ok"))
+    # another hash in a place that was signed was not signed, nor anything behind what was there
+    places = {(division, seq) for division, seq, _ in before}
+    assert {row for row in signed(database) if row[:2] in places} <= before
+    count = database.value("SELECT count(*) FROM reason.audit_signature")
+    with superuser(database) as connection:
+        # the database is told that all is well: the sidecar is not
+        connection.execute("UPDATE reason.safe_mode SET since = NULL, reason = NULL, incarnation = reason.incarnation()")
+        connection.execute("SELECT reason.announce_safe_mode()")
+        connection.execute("SELECT reason.add_node('observation', '{}', 'after')")
+    wait_for(lambda: one.log().count("nothing is signed:") >= 1, 5)
+    assert database.value("SELECT count(*) FROM reason.audit_signature") == count
+
+
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("unsign", [True, False])
+def test_the_middle_rewritten(database, sidecars, remembering, when, unsign):
+    one = sidecars(remembering)
+    before = begin(database, one)
+    attack(when, one, lambda: rewrite(database, 100, unsign=unsign))
+    stops(database, one, before, "rewritten", 'events of division "default" are others than were signed')
+
+
+def test_one_hash_deep_below(database, sidecars, remembering):
+    """The tree above it is as it was, and so is the end: what is read again in turn finds it, and it stays found."""
+    one = sidecars(remembering)
+    before = begin(database, one, 9000)
+    with superuser(database) as connection:
+        connection.execute("UPDATE reason.audit_seal SET hash = sha256(hash) WHERE division = 'default' AND seq = 5000")
+    stops(database, one, before, "rewritten", 'events 4096 to 8191 of division "default" are others than were signed')
+    for _ in range(20):
+        assert one.metric(STOPPED) == 1
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("records", [True, False])
+def test_the_end_cut_off(database, sidecars, remembering, when, records):
+    """With the records, or to be sealed once more in another order."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    attack(when, one, lambda: cut(database, 550, records=records))
+    wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
+    reason = "cut" if one.metric('reason_sidecar_log_stops_total{reason="cut"}') else "rewritten"
+    stops(database, one, before, reason, 'events of division "default"')
+
+
+@pytest.mark.parametrize("when", WHENS)
+def test_a_division_removed(database, sidecars, remembering, when):
+    one = sidecars(remembering)
+    before = begin(database, one)
+    attack(when, one, lambda: remove(database, "other"))
+    stops(database, one, before, "vanished", 'division "other", of which 20 events were signed, is gone')
+
+
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("last", [1 << 40, 400])
+def test_signed_anew_by_another_registered_key(database, sidecars, remembering, when, last):
+    """All of it, or all but what is remembered exactly: then some of it is drawn by lot."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    evil = Signer("evil", b"evil")
+    database.value("SELECT reason.add_signer('evil', encode(%s, 'base64'))", evil.public.raw)
+    attack(when, one, lambda: sign_again(database, evil, last=last))
+    stops(database, one, before, "resigned", 'of division "default" is not the one that was made')
+
+
+@pytest.mark.parametrize("when", WHENS)
+def test_rows_of_another_cluster(server, keys, database, sidecars, remembering, when, tmp_path):
+    """Signed by the same key elsewhere: a chain that verifies, and is not this one."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    other = Database(server, database.name + "x", keys[1])
+    (tmp_path / "elsewhere").mkdir()
+    two = sidecars({**remembering, "database": {"conninfo": server.conninfo(other.name, "sidecar")}, "store": {"url": f"file://{tmp_path}/elsewhere"},
+                    "checkpoint": {}}).start()
+    other.nodes(700)
+    other.settled()
+    two.stop()
+    attack(when, one, lambda: copy_chain(other, database))
+    before |= signed(other)
+    other.connection.close()
+    drop_database(server.conninfo, other.name)
+    stops(database, one, before, "rewritten", 'events of division "default" are others than were signed')
+
+
+@pytest.mark.parametrize("when", WHENS)
+def test_a_table_replaced(database, sidecars, remembering, when):
+    """The seals are another table's, which holds together as well."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+
+    def replace():
+        with superuser(database) as connection:
+            connection.execute("CREATE TABLE reason.others (LIKE reason.audit_seal INCLUDING ALL); INSERT INTO reason.others SELECT * FROM reason.audit_seal;"
+                               "UPDATE reason.others SET hash = sha256(hash) WHERE division = 'default' AND seq = 300;"
+                               "ALTER TABLE reason.audit_seal RENAME TO audit_seal_away; ALTER TABLE reason.others RENAME TO audit_seal")
+    attack(when, one, replace)
+    wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
+    assert 'of division "default" are others than were signed' in one.log()
+    assert {row for row in signed(database) if row[:2] in {place[:2] for place in before}} <= before
+
+
+@pytest.mark.parametrize("when", WHENS)
+def test_functions_that_lie(database, sidecars, remembering, when):
+    """The tree is shown as it was, and what is to be signed is a place that was signed before, or one place twice."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+
+    def lie():
+        with superuser(database) as connection:
+            connection.execute("CREATE TABLE reason.shown AS SELECT * FROM reason.audit_seal; CREATE INDEX ON reason.shown (division, seq)")
+            connection.execute("GRANT SELECT ON reason.shown TO PUBLIC")
+            source = connection.execute("SELECT pg_get_functiondef('reason.log_hashes'::regproc)").fetchone()[0]
+            connection.execute(source.replace("reason.audit_seal", "reason.shown"))
+        rewrite(database, 500)
+        with superuser(database) as connection:
+            connection.execute("CREATE OR REPLACE FUNCTION reason.unsigned_seals(max integer DEFAULT 1000) RETURNS TABLE (division text, seq bigint, hash bytea)"
+                               " LANGUAGE sql STABLE SECURITY DEFINER AS $$ SELECT s.division, s.seq, s.hash FROM reason.audit_seal s"
+                               " WHERE s.division = 'default' AND s.seq >= 500"
+                               " UNION ALL SELECT 'default', 600, sha256('a') UNION ALL SELECT 'system', 0, sha256('b')"
+                               " UNION ALL SELECT 'default', 600, sha256('c') $$")
+    attack(when, one, lie)
+    wait_for(lambda: "was signed before with another hash" in one.log() or "recorded, and" in one.log(), 15, f"a refusal: {one.log()[-3000:]}")
+    assert one.metric(STOPPED) == 1
+    assert {row for row in signed(database) if row[:2] in {place[:2] for place in before}} <= before
+
+
+def test_an_older_backup_as_the_present(keys, sidecars, log_keys, tmp_path):
+    """No archive and no Kafka: only the sidecar and the store remember."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "state").mkdir()
+    with postgres.server("max_connections = 60", RestorableServer) as server:
+        database = Database(server, "older", keys[1])
+        database.value("SELECT reason.add_signer('log-signer', %s, purpose => 'checkpoints')", log_keys[1])
+        one = sidecars({"database": {"conninfo": server.conninfo("older", "sidecar")}, "signer": {"id": SIGNER_ID, "key_file": keys[0]},
+                        "store": {"url": f"file://{tmp_path}/store"},
+                        "checkpoint": {"signer": "log-signer", "key_file": log_keys[0], "state_file": tmp_path / "state" / "log", "interval_s": 1}}).start()
+        database.nodes(300)
+        database.nodes(20, "other")
+        database.settled()
+        covered(database, one)
+        server.copy_files()
+        database.connection.close()
+        database.connection = database.connect()
+        database.nodes(300)
+        database.settled(30)
+        covered(database, one)
+        before = signed(database)
+        # while the sidecar runs, and then to one that remembers nothing but what is published
+        for state in ("kept", "lost"):
+            server.put_back_files()
+            database.connection.close()
+            database.connection = database.connect()
+            if state == "lost":
+                one.stop()
+                shutil.rmtree(tmp_path / "state")
+                (tmp_path / "state").mkdir()
+                one.log_path.unlink()
+                one.start(ready=False)
+            # unless it has stopped already, and nothing is written any more
+            with contextlib.suppress(psycopg.errors.CannotConnectNow):
+                database.nodes(400)
+            says = "are here" if state == "kept" else "the store holds a checkpoint of 600 events"
+            wait_for(lambda: has_stopped(one), 20, f"a stop: {one.log()[-3000:]}")
+            wait_for(lambda: says in (database.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {one.log()[-3000:]}")
+            assert signed(database) <= before
+        database.connection.close()
+
+
+def test_two_sidecars_on_two_copies(server, database, sidecars, remembering, keys, tmp_path):
+    """Each remembers its own; what they share is the store: the second to publish finds the first."""
+    one = sidecars(remembering)
+    begin(database, one)
+    assert one.stop() == 0
+    database.connection.close()
+    name = database.name + "y"
+    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database.name}"')
+    database.connection = database.connect()
+    shutil.copytree(tmp_path / "state", tmp_path / "state2")
+    copy = Database.__new__(Database)
+    copy.server, copy.name = server, name
+    copy.connection = copy.connect()
+    two = sidecars({**remembering, "database": {"conninfo": server.conninfo(name, "sidecar")},
+                    "checkpoint": {**remembering["checkpoint"], "state_file": tmp_path / "state2" / "log"}})
+    one.start()
+    two.start(ready=False)
+    database.nodes(3)
+    copy.nodes(5)
+    wait_for(lambda: has_stopped(one) or has_stopped(two), 20, f"a stop: {one.log()[-1500:]} {two.log()[-1500:]}")
+    stopped, there = (one, database) if has_stopped(one) else (two, copy)
+    wait_for(lambda: "the store holds" in (there.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {stopped.log()[-1500:]}")
+    assert stopped.metric('reason_sidecar_log_stops_total{reason="published"}') >= 1
+    copy.connection.close()
+    one.stop()
+    two.stop()
+    drop_database(server.conninfo, name)
+
+
+# ---------------------------------------------------------------- snapshots that wait for their signature
+
+@pytest.fixture
+def evidence(database, sidecars, remembering):
+    """A sidecar that has signed three observations and a decision, and is away; a snapshot of them that is pending."""
+    one = sidecars(remembering).start()
+    seen = [database.node(text) for text in ("it rains", "it is cold", "the street is wet")]
+    decided = database.node("take an umbrella")
+    for observation in seen:
+        database.value("SELECT reason.add_edge(%s, %s, 'causal')", observation, decided)
+    database.settled()
+    covered(database, one)
+    one.stop()
+    return one, database.snapshot(decided), seen
+
+
+def replace_document(database, snapshot, change):
+    """Bytes, hash, size and counts, all of one piece."""
+    document = json.loads(database.value("SELECT reason.snapshot_document(%s)", snapshot))
+    change(document["payload"])
+    text = database.value("SELECT reason.canonical_json(%s::json)", json.dumps(document)).encode()
+    with superuser(database) as connection:
+        connection.execute("UPDATE reason.snapshot_chunk c SET bytes = %s FROM reason.snapshot s WHERE s.id = %s AND c.snapshot_no = s.no", (text, snapshot))
+        connection.execute("UPDATE reason.snapshot SET hash = %s, size_bytes = %s, node_count = %s, edge_count = %s WHERE id = %s",
+                           (hashlib.sha256(text).hexdigest(), len(text), len(document["payload"]["nodes"]), len(document["payload"]["edges"]), snapshot))
+
+
+def without(identifier):
+    """An observation is left out, with its edge: the rest holds together."""
+    def change(payload):
+        payload["nodes"] = [node for node in payload["nodes"] if node["id"] != identifier]
+        payload["edges"] = [edge for edge in payload["edges"] if edge["from"] != identifier]
+    return change
+
+
+def with_another(identifier, member):
+    def change(payload):
+        node = next(node for node in payload["nodes"] if node["id"] == identifier)
+        node[member] = {"text": "the sun shines"} if member == "payload" else "somebody else"
+    return change
+
+
+def with_one_more(payload):
+    """A record that nobody has written."""
+    node = {**payload["nodes"][0], "id": "00000000-0000-4000-8000-000000000001"}
+    edge = {**payload["edges"][0], "id": "00000000-0000-4000-8000-000000000002", "from": node["id"]}
+    payload["nodes"].insert(0, node)
+    payload["edges"].insert(0, edge)
+
+
+@pytest.mark.parametrize("what", ["payload", "author", "one more", "left out"])
+def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, what):
+    one, snapshot, seen = evidence
+    first = str(seen[0])
+    if what == "left out" and "log" not in json.loads(database.value("SELECT reason.snapshot_document(%s)", snapshot))["payload"]:
+        pytest.skip("documents do not name their tree")
+    changes = {"payload": with_another(first, "payload"), "author": with_another(first, "author"), "one more": with_one_more, "left out": without(first)}
+    replace_document(database, snapshot, changes[what])
+    one.start()
+    wait_for(lambda: database.status(snapshot) == "failed", 20, f"a refusal: {one.log()[-2000:]}")
+    assert database.value("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) is None
+    assert re.search("is another one than was recorded|is left out|of 4 nodes it holds, 3 were recorded|of 5 nodes it holds, 4 were recorded", database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot))
+    assert one.metric('reason_sidecar_log_stops_total{reason="snapshot"}') >= 1
+
+
+def test_a_pending_snapshot_as_it_was_recorded(database, evidence):
+    """With contents that were redacted, annotations, and what was written a moment ago."""
+    one, snapshot, seen = evidence
+    one.start()
+    database.completed(snapshot)
+    late = database.node("and then it stopped")
+    database.value("SELECT reason.add_edge(%s, %s, 'causal')", seen[2], late)
+    database.value("SELECT reason.annotate(%s, 'write to jane@example.org')", late)
+    contact = database.node("write to john.doe@example.org, 4111 1111 1111 1111")
+    database.value("SELECT reason.add_edge(%s, %s, 'supports')", contact, late)
+    for audience in ("internal", "external"):
+        for direction in ("ancestors", "descendants"):
+            made = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], audience => %s, direction => %s, include_annotations => true)",
+                                  late if direction == "ancestors" else seen[2], audience, direction)
+            database.completed(made)
+    database.value("SELECT reason.erase_payload(%s, 'asked for')", contact)
+    database.completed(database.snapshot(late))
+    assert one.metric('reason_sidecar_log_stops_total{reason="snapshot"}') == 0
