@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/doorbell.h"
 #include "base/log.h"
+#include "cosign.h"
 #include "duty.h"
 #include "kubernetes/lease.h"
 #include "net/http.h"
 #include "recover.h"
 #include "stage/stage.h"
 #include "tracing/tracing.h"
+#include "witness/witness.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -226,12 +228,13 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "main", .timeout_ms = main_timeout_ms(&sidecar->config)};
     struct worker workers[JOB_COUNT] = {0};
+    struct cosigning *cosigning = NULL;
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
     long reported_ms = clock_ms() - REPORT_MS;
     bool was_ready = false;
 
-    if (start_workers(sidecar, workers))
+    if (start_workers(sidecar, workers) && cosign_start(sidecar, &cosigning))
         for (;;) {
             int signal_number;
 
@@ -256,6 +259,7 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
                 break;
         }
     stop_workers(workers);
+    cosign_stop(cosigning);
     leader_release(&db);
     db_close(&db);
     kube_lease_stop();
@@ -301,6 +305,7 @@ static bool check_counterparts(struct sidecar *sidecar)
 static void usage(FILE *out)
 {
     fprintf(out, "Usage: reason-sidecar [OPTION] CONFIG\n"
+                 "       reason-sidecar --witness [--check] CONFIG\n"
                  "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
                  "  --check      check the configuration and reach every counterpart, then exit\n"
                  "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
@@ -325,13 +330,16 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
-                              .store_lock = PTHREAD_MUTEX_INITIALIZER, .log = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+                              .store_lock = PTHREAD_MUTEX_INITIALIZER, .log = {.lock = PTHREAD_MUTEX_INITIALIZER},
+                              .announcements = {.lock = PTHREAD_MUTEX_INITIALIZER}};
     sigset_t signals;
     bool check = false, recovers = false, accepts = false;
     char host[64] = "localhost";
     const char *registry = NULL;
     int option, status = 1;
 
+    if (argc > 1 && !strcmp(argv[1], "--witness"))
+        return witness_main(argc - 1, argv + 1);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c': check = true; break;
@@ -369,6 +377,8 @@ int main(int argc, char **argv)
     if (!config_load(&sidecar.config, argv[optind]))
         goto done;
     log_configure(sidecar.config.log_level, sidecar.config.log_format);
+    if (!cosign_check(&sidecar))
+        goto done;
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
     begin_memory(&sidecar);
@@ -399,6 +409,7 @@ done:
     if (sidecar.checkpoint_signer)
         sidecar.checkpoint_signer->close(sidecar.checkpoint_signer);
     log_state_free(&sidecar.log.state);
+    witness_policy_free(&sidecar.policy);
     config_free(&sidecar.config);
     curl_global_cleanup();
     return status;

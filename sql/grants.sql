@@ -175,6 +175,7 @@ GRANT EXECUTE ON FUNCTION
     reason.log_links(text, uuid[], text, bigint),
     reason.report_log_fault(bigint, text)
 TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.checkpoints_to_cosign(text, text[]), reason.cosigned_checkpoints(text, integer) TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.set_log_prefix(text) TO reason_admin;
 GRANT SELECT ON reason.log_prefix, reason.log_head TO reason_admin;
 

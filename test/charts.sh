@@ -57,6 +57,10 @@ has_no_placeholder() { ! grep -n '@[A-Z_]*@' "$rendered"; }
 check "lint" lint
 check "renders with the least values" render "${values[@]}"
 check "leaves no placeholder" has_no_placeholder
+check "takes witnesses" render "${values[@]}" --set 'sidecar.config.witness theirs.url=https://w.example' --set 'sidecar.config.witness theirs.vkey=w.example+00000000+AAAA'
+check "gives each witness its section" grep -q '\[witness theirs\]' "$rendered"
+check "refuses a witness without a key" refuses "${values[@]}" --set 'sidecar.config.witness theirs.url=https://w.example'
+check "renders with the least values again" render "${values[@]}"
 check "without standbys the primary answers all" test "$(grep -c 'reason_pass reads;' "$rendered")" -eq 0
 check "renders with everything on" render "${full[@]}"
 check "leaves no placeholder then either" has_no_placeholder

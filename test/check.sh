@@ -31,6 +31,7 @@ queue=(
     sanitize
     "regress isolation pgtap"
     "fuzz unit"
+    tlog
     crossruntime
     lint
     "verify charts"

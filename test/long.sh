@@ -17,6 +17,7 @@ forms=(
     "REASON_SIDECAR_KILLS=500 test/sidecar/test_failover.py"
     "REASON_KAFKA_EVENTS=100000 test/sidecar/test_kafka.py -k kills"
     "REASON_HOSTILE=long test/sidecar/test_hostile_store.py"
+    "REASON_HOSTILE=long test/sidecar/test_witnesses.py"
     "REASON_MALFORMED_REQUESTS=10000 test/e2e/test_hostile_clients.py"
     "REASON_TEST_SETTINGS=reason.adjacency_cache_size=1GB REASON_HOSTILE_SIZE=1000000 REASON_HOSTILE_CANCELS=10 test/trace/test_hostile.py"
     "REASON_WORN_STEPS=150 test/trust/test_worn_tables.py"

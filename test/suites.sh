@@ -209,6 +209,7 @@ suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/t
 suite_trust() { REASON_TEST_PORT=$server_port run_pytest "$out/trust.log" test/trust; }
 suite_verify() { run_pytest "$out/verify.log" test/verify; }
 suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
+suite_tlog() { run_pytest "$out/tlog.log" test/tlog; }
 suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
 suite_sanitize() {
     if test/sanitize/gateway.sh short >"$out/sanitize.log" 2>&1; then count 1 0; else

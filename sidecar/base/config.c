@@ -4,7 +4,6 @@
 #include "base/log.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,142 +13,68 @@
 /* Where the kubelet puts what a pod may use of the Kubernetes API. */
 #define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
 
-enum kind { TEXT, NUMBER, FLAG };
-
-static const struct key {
-    const char *section;
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    const char *value;          /* default; NULL: must be given */
-    int least, most;            /* of a number */
-    const char *choices;        /* of a text: "|one|of|these|" */
-} keys[] = {
+static const struct config_key keys[] = {
 #define FIELD(name) offsetof(struct config, name)
-/* The same keys wherever a signer is described, but for that of its id. */
-#define SIGNER(section, name, id_key, id_default) \
-    {section, id_key, TEXT, FIELD(name.id), id_default, 0, 0, NULL}, \
-    {section, "type", TEXT, FIELD(name.type), "local", 0, 0, "|local|pkcs11|proxy|vault|aws-kms|"}, \
-    {section, "key_file", TEXT, FIELD(name.key_file), "", 0, 0, NULL}, \
-    {section, "module", TEXT, FIELD(name.module), "", 0, 0, NULL}, \
-    {section, "token", TEXT, FIELD(name.token), "", 0, 0, NULL}, \
-    {section, "key_label", TEXT, FIELD(name.key_label), "", 0, 0, NULL}, \
-    {section, "key_id", TEXT, FIELD(name.key_id), "", 0, 0, NULL}, \
-    {section, "pin_file", TEXT, FIELD(name.pin_file), "", 0, 0, NULL}, \
-    {section, "key_version", NUMBER, FIELD(name.key_version), "0", 0, 1000000, NULL}, \
-    {section, "url", TEXT, FIELD(name.url), "", 0, 0, NULL}, \
-    {section, "plaintext", FLAG, FIELD(name.plaintext), "no", 0, 0, NULL}, \
-    {section, "mount", TEXT, FIELD(name.mount), "transit", 0, 0, NULL}, \
-    {section, "region", TEXT, FIELD(name.region), "us-east-1", 0, 0, NULL}, \
-    {section, "token_file", TEXT, FIELD(name.token_file), "", 0, 0, NULL}, \
-    {section, "ca_file", TEXT, FIELD(name.ca_file), "", 0, 0, NULL}, \
-    {section, "cert_file", TEXT, FIELD(name.cert_file), "", 0, 0, NULL}, \
-    {section, "cert_key_file", TEXT, FIELD(name.cert_key_file), "", 0, 0, NULL}, \
-    {section, "credentials_file", TEXT, FIELD(name.credentials_file), "", 0, 0, NULL}, \
-    {section, "timeout_ms", NUMBER, FIELD(name.timeout_ms), "5000", 100, 60000, NULL}
-    {"database", "conninfo", TEXT, FIELD(conninfo), NULL, 0, 0, NULL},
-    {"database", "timeout_ms", NUMBER, FIELD(database_timeout_ms), "60000", 1000, 3600000, NULL},
-    SIGNER("signer", signer, "id", NULL),
-    SIGNER("checkpoint", checkpoint_signer, "signer", ""),
-    {"checkpoint", "origin", TEXT, FIELD(checkpoint_origin), "localhost/reason", 0, 0, NULL},
-    {"checkpoint", "state_file", TEXT, FIELD(checkpoint_state_file), "", 0, 0, NULL},
-    {"checkpoint", "interval_s", NUMBER, FIELD(checkpoint_interval_s), "60", 1, 86400, NULL},
-    {"store", "url", TEXT, FIELD(store_url), NULL, 0, 0, NULL},
-    {"store", "endpoint", TEXT, FIELD(store_endpoint), "", 0, 0, NULL},
-    {"store", "region", TEXT, FIELD(store_region), "us-east-1", 0, 0, NULL},
-    {"store", "credentials_file", TEXT, FIELD(store_credentials_file), "", 0, 0, NULL},
-    {"store", "ca_file", TEXT, FIELD(store_ca_file), "", 0, 0, NULL},
-    {"store", "path_style", FLAG, FIELD(store_path_style), "no", 0, 0, NULL},
-    {"store", "if_none_match", FLAG, FIELD(store_if_none_match), "yes", 0, 0, NULL},
-    {"store", "lock_mode", TEXT, FIELD(store_lock_mode), "none", 0, 0, "|none|governance|compliance|"},
-    {"store", "lock_days", NUMBER, FIELD(store_lock_days), "365", 1, 36500, NULL},
-    {"store", "multipart_mb", NUMBER, FIELD(store_multipart_mb), "64", 5, 4096, NULL},
-    {"store", "timeout_ms", NUMBER, FIELD(store_timeout_ms), "30000", 100, 3600000, NULL},
-    {"kafka", "brokers", TEXT, FIELD(kafka_brokers), "", 0, 0, NULL},
-    {"kafka", "topic", TEXT, FIELD(kafka_topic), "audit-events", 0, 0, NULL},
-    {"kafka", "batch_size", NUMBER, FIELD(kafka_batch_size), "1000", 1, 100000, NULL},
-    {"kafka", "timeout_ms", NUMBER, FIELD(kafka_timeout_ms), "30000", 1000, 600000, NULL},
-    {"archive", "url", TEXT, FIELD(archive_url), "", 0, 0, NULL},
-    {"archive", "lock_mode", TEXT, FIELD(archive_lock_mode), "none", 0, 0, "|none|governance|compliance|"},
-    {"archive", "lock_days", NUMBER, FIELD(archive_lock_days), "365", 1, 36500, NULL},
-    {"archive", "interval_s", NUMBER, FIELD(archive_interval_s), "300", 1, 86400, NULL},
-    {"archive", "events", NUMBER, FIELD(archive_events), "10000", 1, 100000, NULL},
-    {"archive", "registry_file", TEXT, FIELD(archive_registry_file), "", 0, 0, NULL},
-    {"archive", "attempts", NUMBER, FIELD(archive_attempts), "100", 1, 100000, NULL},
-    {"tracing", "endpoint", TEXT, FIELD(tracing_endpoint), "", 0, 0, NULL},
-    {"tracing", "headers", TEXT, FIELD(tracing_headers), "", 0, 0, NULL},
-    {"tracing", "headers_file", TEXT, FIELD(tracing_headers_file), "", 0, 0, NULL},
-    {"tracing", "ca_file", TEXT, FIELD(tracing_ca_file), "", 0, 0, NULL},
-    {"tracing", "service_name", TEXT, FIELD(tracing_service_name), "reason-sidecar", 0, 0, NULL},
-    {"tracing", "sampler", TEXT, FIELD(tracing_sampler), "parentbased_always_on", 0, 0,
+    {"database", "conninfo", CONFIG_TEXT, FIELD(conninfo), NULL, 0, 0, NULL},
+    {"database", "timeout_ms", CONFIG_NUMBER, FIELD(database_timeout_ms), "60000", 1000, 3600000, NULL},
+    SIGNER_KEYS("signer", struct config, signer, "id", NULL),
+    SIGNER_KEYS("checkpoint", struct config, checkpoint_signer, "signer", ""),
+    {"checkpoint", "origin", CONFIG_TEXT, FIELD(checkpoint_origin), "localhost/reason", 0, 0, NULL},
+    {"checkpoint", "state_file", CONFIG_TEXT, FIELD(checkpoint_state_file), "", 0, 0, NULL},
+    {"checkpoint", "interval_s", CONFIG_NUMBER, FIELD(checkpoint_interval_s), "60", 1, 86400, NULL},
+    {"checkpoint", "quorum", CONFIG_NUMBER, FIELD(checkpoint_quorum), "0", 0, WITNESSES_MOST, NULL},
+    {"checkpoint", "policy_file", CONFIG_TEXT, FIELD(checkpoint_policy_file), "", 0, 0, NULL},
+    {"store", "url", CONFIG_TEXT, FIELD(store_url), NULL, 0, 0, NULL},
+    {"store", "endpoint", CONFIG_TEXT, FIELD(store_endpoint), "", 0, 0, NULL},
+    {"store", "region", CONFIG_TEXT, FIELD(store_region), "us-east-1", 0, 0, NULL},
+    {"store", "credentials_file", CONFIG_TEXT, FIELD(store_credentials_file), "", 0, 0, NULL},
+    {"store", "ca_file", CONFIG_TEXT, FIELD(store_ca_file), "", 0, 0, NULL},
+    {"store", "path_style", CONFIG_FLAG, FIELD(store_path_style), "no", 0, 0, NULL},
+    {"store", "if_none_match", CONFIG_FLAG, FIELD(store_if_none_match), "yes", 0, 0, NULL},
+    {"store", "lock_mode", CONFIG_TEXT, FIELD(store_lock_mode), "none", 0, 0, "|none|governance|compliance|"},
+    {"store", "lock_days", CONFIG_NUMBER, FIELD(store_lock_days), "365", 1, 36500, NULL},
+    {"store", "multipart_mb", CONFIG_NUMBER, FIELD(store_multipart_mb), "64", 5, 4096, NULL},
+    {"store", "timeout_ms", CONFIG_NUMBER, FIELD(store_timeout_ms), "30000", 100, 3600000, NULL},
+    {"kafka", "brokers", CONFIG_TEXT, FIELD(kafka_brokers), "", 0, 0, NULL},
+    {"kafka", "topic", CONFIG_TEXT, FIELD(kafka_topic), "audit-events", 0, 0, NULL},
+    {"kafka", "batch_size", CONFIG_NUMBER, FIELD(kafka_batch_size), "1000", 1, 100000, NULL},
+    {"kafka", "timeout_ms", CONFIG_NUMBER, FIELD(kafka_timeout_ms), "30000", 1000, 600000, NULL},
+    {"archive", "url", CONFIG_TEXT, FIELD(archive_url), "", 0, 0, NULL},
+    {"archive", "lock_mode", CONFIG_TEXT, FIELD(archive_lock_mode), "none", 0, 0, "|none|governance|compliance|"},
+    {"archive", "lock_days", CONFIG_NUMBER, FIELD(archive_lock_days), "365", 1, 36500, NULL},
+    {"archive", "interval_s", CONFIG_NUMBER, FIELD(archive_interval_s), "300", 1, 86400, NULL},
+    {"archive", "events", CONFIG_NUMBER, FIELD(archive_events), "10000", 1, 100000, NULL},
+    {"archive", "registry_file", CONFIG_TEXT, FIELD(archive_registry_file), "", 0, 0, NULL},
+    {"archive", "attempts", CONFIG_NUMBER, FIELD(archive_attempts), "100", 1, 100000, NULL},
+    {"tracing", "endpoint", CONFIG_TEXT, FIELD(tracing_endpoint), "", 0, 0, NULL},
+    {"tracing", "headers", CONFIG_TEXT, FIELD(tracing_headers), "", 0, 0, NULL},
+    {"tracing", "headers_file", CONFIG_TEXT, FIELD(tracing_headers_file), "", 0, 0, NULL},
+    {"tracing", "ca_file", CONFIG_TEXT, FIELD(tracing_ca_file), "", 0, 0, NULL},
+    {"tracing", "service_name", CONFIG_TEXT, FIELD(tracing_service_name), "reason-sidecar", 0, 0, NULL},
+    {"tracing", "sampler", CONFIG_TEXT, FIELD(tracing_sampler), "parentbased_always_on", 0, 0,
      "|always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio|"},
-    {"tracing", "sampler_arg", TEXT, FIELD(tracing_sampler_arg), "1", 0, 0, NULL},
-    {"tracing", "timeout_ms", NUMBER, FIELD(tracing_timeout_ms), "10000", 100, 60000, NULL},
-    {"kubernetes", "lease", TEXT, FIELD(kubernetes_lease), "", 0, 0, NULL},
-    {"kubernetes", "namespace", TEXT, FIELD(kubernetes_namespace), "", 0, 0, NULL},
-    {"kubernetes", "namespace_file", TEXT, FIELD(kubernetes_namespace_file), SERVICE_ACCOUNT "namespace", 0, 0, NULL},
-    {"kubernetes", "url", TEXT, FIELD(kubernetes_url), "", 0, 0, NULL},
-    {"kubernetes", "token_file", TEXT, FIELD(kubernetes_token_file), SERVICE_ACCOUNT "token", 0, 0, NULL},
-    {"kubernetes", "ca_file", TEXT, FIELD(kubernetes_ca_file), SERVICE_ACCOUNT "ca.crt", 0, 0, NULL},
-    {"kubernetes", "lease_s", NUMBER, FIELD(kubernetes_lease_s), "15", 3, 3600, NULL},
-    {"metrics", "address", TEXT, FIELD(metrics_address), "127.0.0.1", 0, 0, NULL},
-    {"metrics", "port", NUMBER, FIELD(metrics_port), "9464", 1, 65535, NULL},
-    {"sidecar", "log_level", TEXT, FIELD(log_level), "info", 0, 0, "|debug|info|warning|error|"},
-    {"sidecar", "log_format", TEXT, FIELD(log_format), "text", 0, 0, "|text|json|"},
-    {"sidecar", "batch_size", NUMBER, FIELD(batch_size), "1000", 1, 100000, NULL},
-    {"sidecar", "lease_ms", NUMBER, FIELD(lease_ms), "3000", 500, 60000, NULL},
-    {"sidecar", "poll_busy_ms", NUMBER, FIELD(poll_busy_ms), "200", 1, 60000, NULL},
-    {"sidecar", "poll_idle_ms", NUMBER, FIELD(poll_idle_ms), "5000", 1, 600000, NULL},
-    {"sidecar", "snapshot_attempts", NUMBER, FIELD(snapshot_attempts), "100", 1, 100000, NULL},
-#undef SIGNER
+    {"tracing", "sampler_arg", CONFIG_TEXT, FIELD(tracing_sampler_arg), "1", 0, 0, NULL},
+    {"tracing", "timeout_ms", CONFIG_NUMBER, FIELD(tracing_timeout_ms), "10000", 100, 60000, NULL},
+    {"kubernetes", "lease", CONFIG_TEXT, FIELD(kubernetes_lease), "", 0, 0, NULL},
+    {"kubernetes", "namespace", CONFIG_TEXT, FIELD(kubernetes_namespace), "", 0, 0, NULL},
+    {"kubernetes", "namespace_file", CONFIG_TEXT, FIELD(kubernetes_namespace_file), SERVICE_ACCOUNT "namespace", 0, 0, NULL},
+    {"kubernetes", "url", CONFIG_TEXT, FIELD(kubernetes_url), "", 0, 0, NULL},
+    {"kubernetes", "token_file", CONFIG_TEXT, FIELD(kubernetes_token_file), SERVICE_ACCOUNT "token", 0, 0, NULL},
+    {"kubernetes", "ca_file", CONFIG_TEXT, FIELD(kubernetes_ca_file), SERVICE_ACCOUNT "ca.crt", 0, 0, NULL},
+    {"kubernetes", "lease_s", CONFIG_NUMBER, FIELD(kubernetes_lease_s), "15", 3, 3600, NULL},
+    {"metrics", "address", CONFIG_TEXT, FIELD(metrics_address), "127.0.0.1", 0, 0, NULL},
+    {"metrics", "port", CONFIG_NUMBER, FIELD(metrics_port), "9464", 1, 65535, NULL},
+    {"sidecar", "log_level", CONFIG_TEXT, FIELD(log_level), "info", 0, 0, "|debug|info|warning|error|"},
+    {"sidecar", "log_format", CONFIG_TEXT, FIELD(log_format), "text", 0, 0, "|text|json|"},
+    {"sidecar", "batch_size", CONFIG_NUMBER, FIELD(batch_size), "1000", 1, 100000, NULL},
+    {"sidecar", "lease_ms", CONFIG_NUMBER, FIELD(lease_ms), "3000", 500, 60000, NULL},
+    {"sidecar", "poll_busy_ms", CONFIG_NUMBER, FIELD(poll_busy_ms), "200", 1, 60000, NULL},
+    {"sidecar", "poll_idle_ms", CONFIG_NUMBER, FIELD(poll_idle_ms), "5000", 1, 600000, NULL},
+    {"sidecar", "snapshot_attempts", CONFIG_NUMBER, FIELD(snapshot_attempts), "100", 1, 100000, NULL},
 #undef FIELD
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
-
-static bool set(struct config *config, const struct key *key, const char *value, const char *where)
-{
-    char *field = (char *)config + key->offset;
-
-    if (key->kind == TEXT) {
-        char *copy = strdup(value);
-
-        if (!copy)
-            return false;
-        if (key->choices) {
-            char choice[64];
-
-            /* one of them, and not two with the bar between */
-            if (strchr(value, '|') || snprintf(choice, sizeof(choice), "|%s|", value) >= (int)sizeof(choice) || !strstr(key->choices, choice)) {
-                log_error("%s: %s.%s must be one of %.*s", where, key->section, key->name, (int)strlen(key->choices) - 2, key->choices + 1);
-                free(copy);
-                return false;
-            }
-        }
-        free(*(char **)field);
-        *(char **)field = copy;
-    } else if (key->kind == FLAG) {
-        bool yes = !strcmp(value, "yes") || !strcmp(value, "true") || !strcmp(value, "on");
-
-        if (!yes && strcmp(value, "no") != 0 && strcmp(value, "false") != 0 && strcmp(value, "off") != 0) {
-            log_error("%s: %s.%s must be yes or no", where, key->section, key->name);
-            return false;
-        }
-        *(bool *)field = yes;
-    } else {
-        char *end;
-        long number;
-
-        errno = 0;
-        number = strtol(value, &end, 10);
-        if (errno || end == value || *end || number < key->least || number > key->most) {
-            log_error("%s: %s.%s must be a number from %d to %d", where, key->section, key->name, key->least, key->most);
-            return false;
-        }
-        *(int *)field = (int)number;
-    }
-    return true;
-}
 
 /* A setting for librdkafka; the last one given counts. */
 static bool set_kafka(struct config *config, const char *name, const char *value)
@@ -182,62 +107,79 @@ static bool set_kafka(struct config *config, const char *name, const char *value
     return true;
 }
 
-static char *trim(char *text)
-{
-    char *end;
+/* [witness NAME]: the keys of each are set by the same table. */
+#define WITNESS_SECTION "witness "
 
-    while (isspace((unsigned char)*text))
-        text++;
-    end = text + strlen(text);
-    while (end > text && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    return text;
+static const struct config_key witness_keys[] = {
+#define FIELD(name) offsetof(struct witness_config, name)
+    {"witness", "url", CONFIG_TEXT, FIELD(url), NULL, 0, 0, NULL},
+    {"witness", "vkey", CONFIG_TEXT, FIELD(vkey), NULL, 0, 0, NULL},
+    {"witness", "divisions", CONFIG_TEXT, FIELD(divisions), "*", 0, 0, NULL},
+    {"witness", "ca_file", CONFIG_TEXT, FIELD(ca_file), "", 0, 0, NULL},
+    {"witness", "cert_file", CONFIG_TEXT, FIELD(cert_file), "", 0, 0, NULL},
+    {"witness", "cert_key_file", CONFIG_TEXT, FIELD(cert_key_file), "", 0, 0, NULL},
+    {"witness", "timeout_ms", CONFIG_NUMBER, FIELD(timeout_ms), "5000", 100, 60000, NULL},
+#undef FIELD
+};
+
+#define WITNESS_KEY_COUNT (sizeof(witness_keys) / sizeof(witness_keys[0]))
+
+/* The witness of this name, a new one with its defaults if need be; NULL after logging why not. */
+static struct witness_config *witness_of(struct config *config, const char *name, const char *where)
+{
+    struct witness_config *larger;
+
+    for (size_t i = 0; i < config->witness_count; i++)
+        if (!strcmp(config->witnesses[i].name, name))
+            return &config->witnesses[i];
+    if (config->witness_count == WITNESSES_MOST) {
+        log_error("%s: there are more than %d witnesses", where, WITNESSES_MOST);
+        return NULL;
+    }
+    larger = realloc(config->witnesses, (config->witness_count + 1) * sizeof(*larger));
+    if (!larger)
+        return NULL;
+    config->witnesses = larger;
+    larger += config->witness_count++;
+    memset(larger, 0, sizeof(*larger));
+    larger->name = strdup(name);
+    return larger->name && config_defaults(larger, witness_keys, WITNESS_KEY_COUNT) ? larger : NULL;
 }
 
-static bool load_file(struct config *config, const char *path, bool given[])
+struct reading {
+    struct config *config;
+    bool *given;                /* of each key */
+};
+
+static bool take(void *context, const char *section, const char *name, const char *value, const char *where)
 {
-    char line[4096], where[512], section[64] = "";
-    unsigned number = 0;
-    bool ok = true;
-    FILE *file = fopen(path, "r");
+    struct reading *reading = context;
+    const struct config_key *key = config_find(keys, KEY_COUNT, section, name);
 
-    if (!file) {
-        log_error("cannot read configuration file \"%s\": %s", path, strerror(errno));
-        return false;
+    if (key) {
+        reading->given[key - keys] = true;
+        return config_set(reading->config, key, value, where);
     }
-    while (ok && fgets(line, sizeof(line), file)) {
-        char *text = trim(line), *equals;
-        size_t i;
+    if (!strcmp(section, "kafka"))
+        return set_kafka(reading->config, name, value);
+    if (!strncmp(section, WITNESS_SECTION, sizeof(WITNESS_SECTION) - 1)
+        && (key = config_find(witness_keys, WITNESS_KEY_COUNT, "witness", name)) != NULL) {
+        struct witness_config *witness = witness_of(reading->config, section + sizeof(WITNESS_SECTION) - 1, where);
 
-        snprintf(where, sizeof(where), "%.400s:%u", path, ++number);
-        if (*text == '\0' || *text == '#')
-            continue;
-        if (*text == '[' && text[strlen(text) - 1] == ']') {
-            snprintf(section, sizeof(section), "%.*s", (int)strlen(text) - 2, text + 1);
-            continue;
-        }
-        equals = strchr(text, '=');
-        if (!equals) {
-            log_error("%s: expected key = value", where);
-            ok = false;
-            break;
-        }
-        *equals = '\0';
-        for (i = 0; i < KEY_COUNT; i++)
-            if (!strcmp(keys[i].section, section) && !strcmp(keys[i].name, trim(text)))
-                break;
-        if (i == KEY_COUNT && !strcmp(section, "kafka")) {
-            ok = set_kafka(config, trim(text), trim(equals + 1));
-        } else if (i == KEY_COUNT) {
-            log_error("%s: unknown setting \"%s\" in section [%s]", where, trim(text), section);
-            ok = false;
-        } else {
-            ok = set(config, &keys[i], trim(equals + 1), where);
-            given[i] = true;
-        }
+        return witness && config_set(witness, key, value, where);
     }
-    fclose(file);
-    return ok;
+    log_error("%s: unknown setting \"%s\" in section [%s]", where, name, section);
+    return false;
+}
+
+static bool check_witnesses(const struct config *config, const char *path)
+{
+    for (size_t i = 0; i < config->witness_count; i++)
+        if (!config->witnesses[i].url || !config->witnesses[i].vkey) {
+            log_error("%s: witness \"%s\" needs a url and a vkey", path, config->witnesses[i].name);
+            return false;
+        }
+    return true;
 }
 
 /* REASON_SIDECAR_KAFKA_SSL_CA_LOCATION is ssl.ca.location */
@@ -291,7 +233,7 @@ static void load_standard_environment(struct config *config)
         /* these are often set for a whole cluster: what does not suit is no reason not to seal and sign */
         for (size_t i = 0; value && *value && i < KEY_COUNT; i++)
             if (!strcmp(keys[i].section, "tracing") && !strcmp(keys[i].name, standard[s].name)
-                && !set(config, &keys[i], value, standard[s].variable))
+                && !config_set(config, &keys[i], value, standard[s].variable))
                 log_warning("%s is ignored", standard[s].variable);
     }
 }
@@ -315,12 +257,10 @@ static bool default_state_file(struct config *config)
 bool config_load(struct config *config, const char *path)
 {
     bool given[KEY_COUNT] = {false};
+    struct reading reading = {config, given};
 
     memset(config, 0, sizeof(*config));
-    for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].value && !set(config, &keys[i], keys[i].value, "default"))
-            return false;
-    if (!load_file(config, path, given))
+    if (!config_defaults(config, keys, KEY_COUNT) || !config_read(path, take, &reading) || !check_witnesses(config, path))
         return false;
     load_standard_environment(config);
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -332,7 +272,7 @@ bool config_load(struct config *config, const char *path)
             *p = (char)toupper((unsigned char)*p);
         value = getenv(name);
         if (value) {
-            if (!set(config, &keys[i], value, name))
+            if (!config_set(config, &keys[i], value, name))
                 return false;
             given[i] = true;
         }
@@ -350,9 +290,12 @@ bool config_load(struct config *config, const char *path)
 
 void config_free(struct config *config)
 {
-    for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].kind == TEXT)
-            free(*(char **)((char *)config + keys[i].offset));
+    config_release(config, keys, KEY_COUNT);
+    for (size_t i = 0; i < config->witness_count; i++) {
+        config_release(&config->witnesses[i], witness_keys, WITNESS_KEY_COUNT);
+        free(config->witnesses[i].name);
+    }
+    free(config->witnesses);
     for (size_t i = 0; i < config->kafka_setting_count; i++) {
         free(config->kafka_settings[i].name);
         free(config->kafka_settings[i].value);

@@ -9,7 +9,8 @@
 #ifndef SIDECAR_BASE_CONFIG_H
 #define SIDECAR_BASE_CONFIG_H
 
-#include <stdbool.h>
+#include "base/signer_config.h"
+
 #include <stddef.h>
 
 struct setting {
@@ -17,28 +18,20 @@ struct setting {
     char *value;
 };
 
-/* Whoever signs, in [signer] and [checkpoint] alike. */
-struct signer_config {
-    char *id;                   /* as registered; of [checkpoint] it is the key "signer" */
-    char *type;                 /* local, pkcs11, proxy, vault, aws-kms */
-    char *key_file;             /* local */
-    char *module;               /* pkcs11: the library */
-    char *token;                /* pkcs11: label of the token */
-    char *key_label;            /* pkcs11 */
-    char *key_id;               /* pkcs11: CKA_ID in hexadecimal; aws-kms: key id or ARN; vault: name of the key */
-    int key_version;            /* vault; 0: the latest when it is opened */
-    char *pin_file;             /* pkcs11 */
-    char *url;                  /* proxy, vault, aws-kms (endpoint) */
-    bool plaintext;             /* proxy, vault: the token may travel unencrypted to another machine */
-    char *mount;                /* vault */
-    char *region;               /* aws-kms */
-    char *token_file;           /* proxy: bearer token; vault: token */
+/* A witness that is asked to cosign checkpoints: a section [witness NAME]. */
+struct witness_config {
+    char *name;
+    char *url;                  /* submission prefix: https://c2sp.org/tlog-witness */
+    char *vkey;
+    char *divisions;            /* whose logs it is asked about, by name; "*": all */
     char *ca_file;
     char *cert_file;            /* client certificate */
     char *cert_key_file;
-    char *credentials_file;
     int timeout_ms;
 };
+
+/* As many as anybody has to take: https://c2sp.org/tlog-policy */
+#define WITNESSES_MOST 32
 
 struct config {
     /* [database] */
@@ -51,6 +44,11 @@ struct config {
     char *checkpoint_origin;    /* prefix of the logs' origins: that of the database */
     char *checkpoint_state_file; /* what was signed last; "": that is kept nowhere */
     int checkpoint_interval_s;  /* a log that grew gets a checkpoint so often */
+    int checkpoint_quorum;      /* so many witnesses must have cosigned what is announced as the newest */
+    char *checkpoint_policy_file;       /* https://c2sp.org/tlog-policy, in place of the quorum */
+    /* [witness NAME] */
+    struct witness_config *witnesses;
+    size_t witness_count;
     /* [store] */
     char *store_url;            /* file:///directory or s3://bucket[/prefix] */
     char *store_endpoint;

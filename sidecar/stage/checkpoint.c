@@ -9,6 +9,8 @@
  */
 #include "stage/stage.h"
 
+#include "stage/announce.h"
+
 #include "base/clock.h"
 #include "base/doorbell.h"
 #include "base/log.h"
@@ -352,15 +354,19 @@ static bool publish_head(struct worker *worker, const char *token, const struct 
     uint8_t signature[SIGNATURE_LENGTH];
     char *note = sign_head(worker, head, signature);
     struct publication publication = {.immutable = state->immutable, .mutable = state->mutable, .folder = folder, .published = head->published,
-                                      .size = head->size, .root = head->root, .note = note, .goes_on = goes_on, .context = &going_on};
+                                      .size = head->size, .root = head->root, .note = note,
+                                      .announces = worker->sidecar->policy.count == 0, .goes_on = goes_on, .context = &going_on};
     enum store_result result = STORE_RETRY;
 
     published_folder(head->division, published_epoch(worker->sidecar->config.checkpoint_origin, head->division, head->origin), folder);
     if (note)
         result = publish(&publication, &worker->db, head->division);
     free(note);
-    if (result == STORE_DONE)
-        return note_published(worker, head);
+    if (result == STORE_DONE && note_published(worker, head)) {
+        if (!publication.announces)
+            announce_later(worker->sidecar, head->division);
+        return true;
+    }
     if (!note || !goes_on(&going_on))
         return false;
     metrics_add(METRIC_STORE_FAILURES, 1);
@@ -439,11 +445,27 @@ static enum progress round_of(struct worker *worker, const char *token, bool dem
     if (atomic_load(&sidecar->log.broken))
         return PROGRESS_FAILED;
     published = publish_all(worker, token);
-    if (signed_heads < 0 || published < 0)
+    if (signed_heads < 0 || published < 0 || (announce_is_due(sidecar) && (!open_stores(worker) || announce(worker, state->mutable) < 0)))
         return PROGRESS_FAILED;
     /* nothing was due, or what was due is done */
     metrics_set(METRIC_CHECKPOINT_SECONDS, time(NULL));
     return signed_heads + published > 0 ? PROGRESS_SOME : PROGRESS_NONE;
+}
+
+/* What witnesses have answered meanwhile waits for no round. */
+static enum progress announce_soon(struct worker *worker)
+{
+    struct checkpoints *state = worker->state;
+
+    if (!announce_is_due(worker->sidecar) || atomic_load(&worker->sidecar->log.broken))
+        return PROGRESS_NONE;
+    if (!open_stores(worker))
+        return PROGRESS_FAILED;
+    switch (announce(worker, state->mutable)) {
+    case -1: return PROGRESS_FAILED;
+    case 0: return PROGRESS_NONE;
+    default: return PROGRESS_SOME;
+    }
 }
 
 static enum progress turn(struct worker *worker, const char *token)
@@ -459,7 +481,7 @@ static enum progress turn(struct worker *worker, const char *token)
     if (!state)
         return PROGRESS_FAILED;
     if (!demanded && clock_ms() < state->next_ms)
-        return PROGRESS_NONE;
+        return announce_soon(worker);
     progress = round_of(worker, token, demanded);
     /* what was demanded and failed still is */
     if (demanded && progress == PROGRESS_FAILED)

@@ -9,9 +9,17 @@
 #include "signer/signer.h"
 #include "store/store.h"
 #include "tlog/memory.h"
+#include "witness/policy.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+/* Divisions whose newest checkpoint is to be announced (stage/announce.c). */
+struct announcements {
+    pthread_mutex_t lock;
+    char **divisions;
+    size_t count;
+};
 
 struct sidecar {
     struct config config;       /* what a reload may change is read under the locks below */
@@ -32,6 +40,8 @@ struct sidecar {
     atomic_long failing_since_ms[DUTY_COUNT];   /* 0: what the duty tried last succeeded; by the steady clock */
     struct log_memory log;      /* what was signed; has a lock of its own, which is taken before those above */
     atomic_bool checkpoint_demanded;    /* by a signal */
+    struct witness_policy policy;
+    struct announcements announcements;
     char holder[128];           /* of leases: host and process */
 };
 

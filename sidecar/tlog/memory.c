@@ -18,7 +18,20 @@ bool log_memory_refresh(struct log_memory *memory)
         return true;
     memory->known = log_state_load(&memory->state, path);
     memory->state.path = path;
+    /* another process wrote it: its operator may have accepted what a witness contradicts; if not, that will say so again */
+    memory->contradicted = false;
     return memory->known;
+}
+
+static void keep_fault(struct log_memory *memory, enum metric kind, const char fault[LOG_FAULT_SIZE])
+{
+    if (strcmp(fault, memory->fault) != 0) {
+        log_error("nothing is signed: %s", fault);
+        metrics_add(kind, 1);
+    }
+    strcpy(memory->fault, fault);
+    atomic_store(&memory->broken, true);
+    metrics_set(METRIC_LOG_STOPPED, 1);
 }
 
 void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...)
@@ -29,17 +42,33 @@ void log_memory_break(struct log_memory *memory, enum metric kind, const char *f
     va_start(arguments, format);
     vsnprintf(fault, sizeof(fault), format, arguments);
     va_end(arguments);
-    if (strcmp(fault, memory->fault) != 0) {
-        log_error("nothing is signed: %s", fault);
-        metrics_add(kind, 1);
-    }
-    strcpy(memory->fault, fault);
-    atomic_store(&memory->broken, true);
-    metrics_set(METRIC_LOG_STOPPED, 1);
+    keep_fault(memory, kind, fault);
+}
+
+void log_memory_contradict(struct log_memory *memory, const char *format, ...)
+{
+    char fault[LOG_FAULT_SIZE];
+    va_list arguments;
+
+    /* the first is kept, that it does not change from witness to witness */
+    if (memory->contradicted)
+        return;
+    va_start(arguments, format);
+    vsnprintf(fault, sizeof(fault), format, arguments);
+    va_end(arguments);
+    memory->contradicted = true;
+    keep_fault(memory, METRIC_LOG_STOPS_CONTRADICTED, fault);
+}
+
+void log_memory_agree(struct log_memory *memory)
+{
+    memory->contradicted = false;
 }
 
 void log_memory_mend(struct log_memory *memory)
 {
+    if (memory->contradicted)
+        return;
     if (memory->fault[0])
         log_info("the database extends what was signed: signing goes on");
     memory->fault[0] = '\0';

@@ -28,6 +28,7 @@ struct log_memory {
     char bad_division[DIVISION_NAME_LENGTH + 1];        /* "": none. A block that was reread and found to be another: … */
     uint64_t bad_block;                                 /* … until it is found to be right, nothing is signed */
     char fault[LOG_FAULT_SIZE]; /* "": none */
+    bool contradicted;          /* the fault is that a witness contradicts */
     atomic_int signers_waiting; /* for the lock */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
     char next_division[DIVISION_NAME_LENGTH + 2];       /* where the next rereading of old hashes goes on, … */
@@ -39,6 +40,10 @@ bool log_memory_refresh(struct log_memory *memory);
 
 /* Keeps a fault, logs it when it is another than before, and counts it. Under the lock. */
 void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A witness knows another log than ours: a fault that no proof from the database mends. Under the lock. */
+void log_memory_contradict(struct log_memory *memory, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* No witness does any more: the next proof mends. Under the lock. */
+void log_memory_agree(struct log_memory *memory);
 /* The database extends what is remembered. Under the lock. */
 void log_memory_mend(struct log_memory *memory);
 

@@ -511,6 +511,8 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
         pthread_mutex_lock(&memory->lock);
         log_memory_mend(memory);
         log_memory_tell(memory);
+        if (memory->contradicted)
+            verdict = LOG_BROKEN;
         pthread_mutex_unlock(&memory->lock);
     }
     free(proving.block);

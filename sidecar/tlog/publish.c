@@ -240,7 +240,7 @@ static enum store_result put_checkpoint(struct publication *publication)
 
     snprintf(key, sizeof(key), "%s/checkpoints/%" PRIu64, publication->folder, publication->size);
     result = store_put_bytes(publication->immutable, key, "text/plain; charset=utf-8", publication->note, length, false, &stored);
-    if (result == STORE_DONE) {
+    if (result == STORE_DONE && publication->announces) {
         snprintf(key, sizeof(key), "%s/checkpoint", publication->folder);
         result = store_put_bytes(publication->mutable, key, "text/plain; charset=utf-8", publication->note, length, true, &stored);
     }

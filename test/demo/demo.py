@@ -4,19 +4,23 @@
 
 Loads a project's commit history through HTTPS, tells the story of one decision on top of it,
 traces it, freezes it as a signed snapshot, verifies that in SQL and with the command line
-verifier on the stored file alone, and shows that one altered byte is refused.
+verifier on the stored file alone, and shows that one altered byte is refused. At last a superuser of the
+database removes what is inconvenient, with no trace in the database itself, and the log refuses to go on.
 """
 
+import contextlib
 import gzip
 import json
 import os
 import pathlib
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 import uuid
 from datetime import datetime, timezone
 
@@ -24,6 +28,7 @@ from client import Client, Refused
 
 BATCH = 1000
 CONNECTIONS = 4
+SNAPSHOT_SECONDS = 120
 NAMESPACE = uuid.UUID("5f1d7c1e-3b59-4f0e-9d0b-4d1e6a9a2f10")
 
 TTY = sys.stdout.isatty()
@@ -210,6 +215,65 @@ def verifier(registry, *arguments):
                           capture_output=True, text=True, check=False)
 
 
+# ---------------------------------------------------------------- the superuser
+
+# Every guard switched off: the event is gone, with its record, its place in the chain, its signature, and every checkpoint
+# that covered it. What is left holds together.
+CUT = """
+BEGIN;
+SET LOCAL session_replication_role = replica;
+CREATE TEMP TABLE gone ON COMMIT DROP AS
+    SELECT s.seq, s.event_no AS no FROM reason.audit_seal s
+    WHERE s.division = 'default' AND s.seq >= (SELECT seq FROM reason.audit_events WHERE payload #>> '{{node,id}}' = '{node}');
+DELETE FROM reason.audit_signature WHERE division = 'default' AND seq >= (SELECT min(seq) FROM gone);
+DELETE FROM reason.audit_subtree WHERE division = 'default' AND (index + 1) * 256::numeric ^ level > (SELECT min(seq) FROM gone);
+DELETE FROM reason.audit_checkpoint_signature WHERE division = 'default' AND size > (SELECT min(seq) FROM gone);
+DELETE FROM reason.audit_checkpoint WHERE division = 'default' AND size > (SELECT min(seq) FROM gone);
+DELETE FROM reason.audit_seal WHERE division = 'default' AND seq >= (SELECT min(seq) FROM gone);
+DELETE FROM reason.node WHERE no IN (SELECT no FROM gone);
+DELETE FROM reason.audit_event WHERE no IN (SELECT no FROM gone);
+DELETE FROM reason.sealer_state;
+COMMIT;
+"""
+
+
+def wait_for(condition, seconds, what):
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            sys.exit(red(f"   {what} did not come"))
+        time.sleep(0.05)
+
+
+def stopped():
+    """Whether the sidecar says that the log has stopped."""
+    with urllib.request.urlopen(os.environ["REASON_SIDECAR_METRICS"], timeout=5) as answer:
+        return b"reason_sidecar_log_stopped 1" in answer.read()
+
+
+def tamper(client, store, pid):
+    """An inconvenient record, a checkpoint over it, and a superuser."""
+    node = client.post("/reason/node", {"type": "observation", "author": "monitoring",
+                                        "payload": {"note": "customers cannot log in since release 1.0"}})["nodeId"]
+    size = f"SELECT seq + 1 AS size FROM reason.audit_events WHERE payload #>> '{{node,id}}' = '{node}'"
+    wait_for(lambda: "size" in sql(size), 20, "the event's place in the chain")
+    events = int(sql(size).split("|")[-1])
+    checkpoint = store / "tlog" / "default" / "checkpoint"
+    os.kill(pid, signal.SIGUSR1)
+    wait_for(lambda: checkpoint.exists() and int(checkpoint.read_text().split("\n")[1]) >= events, 60, "the checkpoint")
+    print(f"   monitoring wrote: {bold('customers cannot log in since release 1.0')}\n   the log's checkpoint over it, as anybody can read it in the object store:")
+    print(dim(indent(checkpoint.read_text(), "     ")))
+    sql(CUT.format(node=node))
+    print("   a superuser removes the record, its event, its signature, and every checkpoint over it; what the database says of itself:")
+    print(indent(sql("SELECT ok, checked AS events_checked, detail FROM reason.verify_audit('default')")))
+    with contextlib.suppress(Refused):      # it may have been found by now
+        client.post("/reason/node", {"type": "observation", "author": "monitoring", "payload": {"note": "all is well"}})
+    wait_for(stopped, 60, "the log's refusal")
+    wait_for(lambda: "events" in sql("SELECT reason.safe_mode_fault()"), 20, "safe mode")
+    print(f"   {green('refused')}: nothing is signed any more, and nothing is written; the sidecar says why:")
+    print(red("     " + sql("SELECT reason.safe_mode_fault()").split("|", 1)[1].strip()))
+
+
 def main():
     history = list(read_history(sys.argv[1]))
     steps = Steps()
@@ -246,6 +310,10 @@ def main():
     asked = time.monotonic()
     snapshot = client.post("/reason/snapshot", {"rootNodeIds": [action], "description": "release 1.0", "depth": 50,
                                                 "includeAnnotations": True}, Prefer="wait=20")
+    # its records are signed first, and 66,000 events were loaded a moment ago
+    while snapshot["status"] == "pending" and time.monotonic() - asked < SNAPSHOT_SECONDS:
+        time.sleep(0.2)
+        snapshot = client.get(f"/reason/snapshot/{snapshot['snapshotId']}")
     if snapshot["status"] != "complete":
         sys.exit(red(f"   the snapshot is {snapshot['status']}"))
     print(f"   {green('complete')} after {(time.monotonic() - asked) * 1000:.0f} ms: signed, stored, recorded\n"
@@ -278,10 +346,13 @@ def main():
     if refusal.returncode != 1:
         sys.exit(red("   the altered copy was not refused"))
 
+    steps.begin("The superuser tries, the log refuses")
+    tamper(client, store, int((store.parent / "sidecar.pid").read_text()))
+
     steps.table()
     if "t" not in [line.split("|")[1].strip() for line in verified.splitlines() if line.startswith("ok ")]:
         sys.exit(red("the snapshot did not verify"))
-    print(f"\n{green('Verified.')} The altered copy was refused.")
+    print(f"\n{green('Verified.')} The altered copy was refused, and so was the superuser.")
 
 
 if __name__ == "__main__":

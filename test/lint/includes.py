@@ -39,7 +39,8 @@ ALLOWED = {
         "tracing": ["base", "net"],
         "readback": ["base", "net", "store"],
         "tlog": ["base", "store"],
-        "stage": ["base", "net", "signer", "store", "tracing", "readback", "tlog"],
+        "witness": ["base", "net", "signer"],
+        "stage": ["base", "net", "signer", "store", "tracing", "readback", "tlog", "witness"],
         # A program of its own. How requests to S3 are signed it shares with the sidecar; for that header alone.
         "verify": ["net/sigv4.h"],
     },

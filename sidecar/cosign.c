@@ -1,0 +1,77 @@
+/* cosign.c: the witnesses of this sidecar's own logs, and what comes of their answers. */
+#include "cosign.h"
+
+#include "base/doorbell.h"
+#include "base/log.h"
+#include "stage/announce.h"
+#include "witness/feed.h"
+
+#include <stdlib.h>
+
+struct cosigning {
+    struct sidecar *sidecar;
+    struct feeds *feeds;
+};
+
+static bool log_key(void *context, const char *origin, NoteKey *key)
+{
+    return announce_log_key(context, origin, key);
+}
+
+static void cosigned(void *context, const char *division)
+{
+    announce_later(context, division);
+}
+
+/* The memory keeps it; the stages find that, and tell the database. */
+static void refuse(void *context, const char *division, const char *reason)
+{
+    struct sidecar *sidecar = context;
+
+    pthread_mutex_lock(&sidecar->log.lock);
+    log_memory_contradict(&sidecar->log, "the log of division \"%s\" is contradicted: %s", division, reason);
+    pthread_mutex_unlock(&sidecar->log.lock);
+    doorbell_ring();
+}
+
+static void relent(void *context)
+{
+    struct sidecar *sidecar = context;
+
+    pthread_mutex_lock(&sidecar->log.lock);
+    log_memory_agree(&sidecar->log);
+    pthread_mutex_unlock(&sidecar->log.lock);
+}
+
+bool cosign_check(struct sidecar *sidecar)
+{
+    return witness_policy_load(&sidecar->policy, &sidecar->config);
+}
+
+bool cosign_start(struct sidecar *sidecar, struct cosigning **cosigning)
+{
+    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .cosigned = cosigned, .refuse = refuse, .relent = relent};
+    struct cosigning *new;
+
+    if (sidecar->config.witness_count == 0)
+        return true;
+    if (!sidecar->config.checkpoint_signer.id[0])
+        log_warning("witnesses are configured, and no checkpoint.signer: there is nothing to cosign");
+    new = calloc(1, sizeof(*new));
+    if (!new || !(new->feeds = feeds_start(&sidecar->config, &sidecar->policy, &hooks))) {
+        free(new);
+        return false;
+    }
+    new->sidecar = sidecar;
+    *cosigning = new;
+    return true;
+}
+
+void cosign_stop(struct cosigning *cosigning)
+{
+    if (!cosigning)
+        return;
+    feeds_stop(cosigning->feeds);
+    announce_forget(cosigning->sidecar);
+    free(cosigning);
+}

@@ -1,0 +1,88 @@
+"""reason-sidecar as a witness, with a configuration of the test's own."""
+
+import http.client
+import os
+import signal
+import subprocess
+
+from paths import SIDECAR
+from ports import free_port
+from wait import wait_for
+
+
+def make_key(path):
+    """A signing key in a file."""
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", path], check=True)
+    path.chmod(0o600)
+    return path
+
+
+class Witness:
+    """A running witness of logs, {name: vkey}, that keeps everything in `folder`."""
+
+    def __init__(self, folder, logs, name="witness.example/ours", **settings):
+        self.port = free_port()
+        self.name, self.logs = name, logs
+        self.memory = folder / "memory"
+        self.memory.mkdir(parents=True, exist_ok=True)
+        self.path, self.log_path = folder / "witness.conf", folder / "witness.log"
+        self.key = folder / "witness.pem"
+        if not self.key.exists():
+            make_key(self.key)
+        self.settings = {"name": name, "directory": self.memory, "port": self.port, **settings}
+        self.process = None
+        self.prefix = []            # of the command
+        self.write()
+
+    def write(self):
+        lines = ["[witness]", *(f"{key} = {value}" for key, value in self.settings.items()), "[signer]", "type = local", f"key_file = {self.key}"]
+        for name, vkey in self.logs.items():
+            lines += [f"[log {name}]", f"vkey = {vkey}"]
+        self.path.write_text("\n".join(lines) + "\n")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def check(self):
+        return subprocess.run([SIDECAR, "--witness", "--check", self.path], capture_output=True, text=True, timeout=30, check=False)
+
+    @property
+    def vkey(self):
+        return self.check().stdout.splitlines()[0].removeprefix("vkey ")
+
+    def start(self, ready=True):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([*self.prefix, SIDECAR, "--witness", self.path], stdout=log, stderr=log, env=os.environ)
+        if ready:
+            wait_for(lambda: self.process.poll() is not None or self.request("GET", "/health")[0] == 200, 15, f"the witness' start: {self.log()[-1000:]}")
+            assert self.process.poll() is None, self.log()
+        return self
+
+    def request(self, method, path, body=None, headers=None, timeout=20):
+        """Status, content type and body."""
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Content-Type"), answer.read().decode()
+        except OSError:
+            return 0, "", ""
+        finally:
+            connection.close()
+
+    def add_checkpoint(self, body):
+        return self.request("POST", "/add-checkpoint", body.encode() if isinstance(body, str) else body)
+
+    def log(self):
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            return self.process.wait(20)
+        return None
