@@ -48,6 +48,7 @@ GRANT EXECUTE ON FUNCTION
     reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint),
     reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
     reason.ordered_trace(uuid, text, bigint),
+    reason.impact(uuid, integer, timestamptz, text, bigint),
     reason.redact(jsonb),
     reason.redact_text(text)
 TO reason_reader;

@@ -235,6 +235,32 @@ shown_write_note(ByteBuffer *out, const ShownRecord *record)
 	buffer_append_char(out, '"');
 }
 
+void
+shown_write_entry(ByteBuffer *out, ShownText shown)
+{
+	ShownRecord node = shown_record(shown.data, shown.length);
+
+	buffer_append_literal(out, "\"author\":");
+	shown_append(out, node.author);
+	buffer_append_literal(out, ",\"confidence\":");
+	shown_append(out, node.confidence);
+	buffer_append_literal(out, ",\"createdAt\":");
+	shown_append(out, node.created_at);
+	if (node.erased.data)
+		buffer_append_literal(out, ",\"erased\":true");
+	buffer_append_literal(out, ",\"nodeId\":");
+	shown_append(out, node.id);
+	buffer_append_literal(out, ",\"note\":");
+	shown_write_note(out, &node);
+	if (node.ts.data)
+	{
+		buffer_append_literal(out, ",\"ts\":");
+		shown_append(out, node.ts);
+	}
+	buffer_append_literal(out, ",\"type\":");
+	shown_append(out, node.type);
+}
+
 /* Controls of the second kind, and what turns the direction of writing or breaks lines. */
 static bool
 misleads(pg_wchar c)
