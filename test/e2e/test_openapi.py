@@ -50,6 +50,7 @@ def test_every_operation_answers_as_described(call, document, random_id):
     ok("post", "/reason/annotate/{id}", 201, path=f"/reason/annotate/{effect}", body={"note": "n"})
     ok("get", "/reason/node/{id}", 200, path=f"/reason/node/{effect}")
     ok("get", "/reason/node/{id}/explain", 200, path=f"/reason/node/{effect}/explain")
+    ok("get", "/reason/node/{id}/impact", 200, path=f"/reason/node/{cause}/impact?depth=1&limit=1")
     ok("get", "/reason/trace/{id}", 200, path=f"/reason/trace/{effect}?limit=1")
     ok("get", "/reason/traces/{id}", 200, path=f"/reason/traces/{effect}")
     ok("get", "/reason/{id}", 200, path=f"/reason/{effect}")

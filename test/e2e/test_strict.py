@@ -5,7 +5,7 @@ import pytest
 from client import Refused
 
 
-@pytest.mark.parametrize("method_path", ["GET /reason/signers", "GET /reason/node/{}", "GET /reason/node/{}/explain", "GET /reason/trace/{}", "GET /reason/traces/{}",
+@pytest.mark.parametrize("method_path", ["GET /reason/signers", "GET /reason/node/{}", "GET /reason/node/{}/explain", "GET /reason/node/{}/impact", "GET /reason/trace/{}", "GET /reason/traces/{}",
                                          "GET /reason/{}", "GET /reason/snapshot/{}", "GET /reason/snapshot/{}/verify", "GET /reason/export/{}",
                                          "POST /reason/node", "POST /reason/edge", "POST /nodes", "POST /edges", "POST /reason/annotate/{}",
                                          "POST /reason/query", "POST /reason/snapshot", "GET /health", "GET /ready", "GET /reason/openapi.json"])
