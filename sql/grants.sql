@@ -49,6 +49,7 @@ GRANT EXECUTE ON FUNCTION
     reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
     reason.ordered_trace(uuid, text, bigint),
     reason.impact(uuid, integer, timestamptz, text, bigint),
+    reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint),
     reason.redact(jsonb),
     reason.redact_text(text)
 TO reason_reader;
@@ -208,6 +209,7 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_document(uuid),
     reason.snapshot_envelope(uuid),
     reason.snapshot_diff(uuid, uuid),
+    reason.export_snapshot(uuid, text, text, integer, text),
     reason.snapshot_records(bigint, text),
     reason.snapshots_holding(uuid),
     reason.snapshot_with_document(uuid),

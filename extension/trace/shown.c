@@ -284,8 +284,36 @@ append_visible(ByteBuffer *out, const char *p, int length)
 		buffer_append(out, p, length);
 }
 
-void
-shown_write_plain(ByteBuffer *out, ShownText value, int most)
+/* What stands for it in plain text: of an escape that means white space, a blank, or itself if lines are kept. */
+static void
+append_escaped(ByteBuffer *out, const char *p, bool keeps_lines)
+{
+	switch (p[1])
+	{
+		case 'u':
+			/* Controls that are no white space stay what they are in JSON. */
+			buffer_append(out, p, 6);
+			break;
+		case '"':
+		case '\\':
+			buffer_append_char(out, p[1]);
+			break;
+		case 'n':
+			buffer_append_char(out, keeps_lines ? '\n' : ' ');
+			break;
+		case 'r':
+			buffer_append_char(out, keeps_lines ? '\r' : ' ');
+			break;
+		case 't':
+			buffer_append_char(out, keeps_lines ? '\t' : ' ');
+			break;
+		default:
+			buffer_append_char(out, ' ');
+	}
+}
+
+static void
+write_visible(ByteBuffer *out, ShownText value, int most, bool keeps_lines)
 {
 	bool		is_string = value.data && *value.data == '"';
 	ShownText	part = is_string ? first_characters(value, most) : value;
@@ -308,12 +336,8 @@ shown_write_plain(ByteBuffer *out, ShownText value, int most)
 		}
 		else if (is_string && *p == '\\')
 		{
-			/* Controls that are no white space stay what they are in JSON. */
 			length = p[1] == 'u' ? 6 : 2;
-			if (p[1] == 'u')
-				buffer_append(out, p, length);
-			else
-				buffer_append_char(out, p[1] == '"' || p[1] == '\\' ? p[1] : ' ');
+			append_escaped(out, p, keeps_lines);
 		}
 		else
 			append_visible(out, p, length);
@@ -321,4 +345,16 @@ shown_write_plain(ByteBuffer *out, ShownText value, int most)
 	}
 	if (value.data && (is_string ? part.length < value.length - 2 : p < end))
 		buffer_append_literal(out, "…");
+}
+
+void
+shown_write_plain(ByteBuffer *out, ShownText value, int most)
+{
+	write_visible(out, value, most, false);
+}
+
+void
+shown_write_lines(ByteBuffer *out, ShownText value)
+{
+	write_visible(out, value, PG_INT32_MAX, true);
 }

@@ -60,6 +60,9 @@ extern void shown_write_entry(ByteBuffer *out, ShownText node);
 /* At most so many characters of a value, a string without its quotes: plain text on one line that no terminal obeys. */
 extern void shown_write_plain(ByteBuffer *out, ShownText value, int most);
 
+/* The same of all of it, but that tabs and ends of lines in a string stay. */
+extern void shown_write_lines(ByteBuffer *out, ShownText value);
+
 /* "null" where there is none. */
 static inline void
 shown_append(ByteBuffer *out, ShownText value)
