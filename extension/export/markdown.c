@@ -2,10 +2,12 @@
  * markdown.c
  *		Markdown, as CommonMark and GitHub read it: a report of a reasoning.
  *
- * https://spec.commonmark.org/0.31.2/#backslash-escapes: a backslash before any
- * punctuation of ASCII takes its meaning; so none of it ends a cell of a table,
- * opens a tag or a link, or makes an address one.  The tree stands in a fence
- * that is longer than any in it.
+ * https://spec.commonmark.org/0.31.2/#backslash-escapes: a backslash before
+ * punctuation of ASCII takes its meaning.  So none ends a cell of a table, opens
+ * a tag or a link, or (https://github.github.com/gfm/#autolinks-extension-)
+ * makes an address one.  What means something at the beginning of a line alone
+ * stays: no text stands there.  The tree stands in a fence that is longer than
+ * any in it.
  */
 #include "postgres.h"
 
@@ -20,12 +22,19 @@
 
 #define LEAST_FENCE 3
 
+static bool
+ends_www(const char *bytes, size_t length)
+{
+	return length >= 3 && pg_strncasecmp(bytes + length - 3, "www", 3) == 0;
+}
+
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 	{
-		if (strchr("\\`*_{}[]<>()#+-.!|~&$:@=^", bytes[i]))
+		if (strchr("\\`*_{}[]<>|~&$@", bytes[i]) || (bytes[i] == ':' && i + 1 < length && bytes[i + 1] == '/') ||
+			(bytes[i] == '.' && ends_www(bytes, i)))
 			buffer_append_char(out, '\\');
 		buffer_append_char(out, bytes[i]);
 	}

@@ -112,22 +112,38 @@ export_write_cut(ByteBuffer *out, const ExportPart *part)
 
 /* ---------------------------------------------------------------- nodes */
 
-bool
-export_is_evidence(const ExportPart *part, uint32 node)
+/* Edges that lead to the node, or from it: of type corrects, and of others. */
+static void
+count_edges(const ExportPart *part, uint32 node, bool of_effect, uint32 *corrections, uint32 *others)
 {
 	const HumanTree *tree = part->tree;
-	bool		upwards = part->graph->upwards;
-	const uint32 *start = upwards ? tree->above_start : tree->below_start;
-	const uint32 *edges = upwards ? tree->at_above : tree->at_below;
+	bool		above = part->graph->upwards == of_effect;
+	const uint32 *start = above ? tree->above_start : tree->below_start;
+	const uint32 *edges = above ? tree->at_above : tree->at_below;
 
-	/* A correction is no cause of what it corrects. */
+	*corrections = *others = 0;
 	for (uint32 k = start[node]; k < start[node + 1]; k++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!part->graph->edges[edges[k]].corrects)
-			return false;
+		if (part->graph->edges[edges[k]].corrects)
+			(*corrections)++;
+		else
+			(*others)++;
 	}
-	return !part->leads_on[node] || !upwards;
+}
+
+bool
+export_is_evidence(const ExportPart *part, uint32 node)
+{
+	uint32		corrections;
+	uint32		others;
+
+	/* A correction is no cause of what it corrects, nor evidence if it does nothing else. */
+	count_edges(part, node, true, &corrections, &others);
+	if (others > 0 || (part->leads_on[node] && part->graph->upwards))
+		return false;
+	count_edges(part, node, false, &corrections, &others);
+	return corrections == 0 || others > 0;
 }
 
 uint32

@@ -18,13 +18,16 @@
 #include "miscadmin.h"
 
 /* So many columns of text fit into a box. */
-#define BOX_COLUMNS 34
+#define BOX_COLUMNS 32
 #define HEAD_COLUMNS 110
 /* Of more lines none has words beside it; they are in its title. */
 #define LABELLED_LINES 60
 #define LINE_HEIGHT 16
 #define LANE_WIDTH 12
-#define HEAD_LINES 8
+/* Lines that the head takes at most, which the layout leaves room for. */
+#define HEAD_LINES 7
+/* Of a time, without fraction and zone. */
+#define SECONDS_LENGTH 19
 
 static const char style[] =
 "<style>\n"
@@ -142,7 +145,6 @@ add_text(ExportWriter *writer, const char *before, ShownText value, int most)
 
 /* ---------------------------------------------------------------- head */
 
-/* Lines that the head takes at most, which the layout leaves room for. */
 static int
 put_head_line(ExportWriter *writer, const char *class, int y)
 {
@@ -168,8 +170,8 @@ put_head(ExportWriter *writer, const Layout *layout)
 		y = put_head_line(writer, "small", y);
 		add_text(writer, "hash ", shown_member(part->snapshot, "hash"), EXPORT_TEXT_CHARACTERS);
 		y = put_head_line(writer, "small", y);
-		add_text(writer, "signer ", shown_member(part->snapshot, "signerId"), EXPORT_TEXT_CHARACTERS);
-		add_text(writer, ", created ", shown_member(part->snapshot, "createdAt"), EXPORT_TEXT_CHARACTERS);
+		add_text(writer, "created ", shown_member(part->snapshot, "createdAt"), EXPORT_TEXT_CHARACTERS);
+		add_text(writer, ", signer ", shown_member(part->snapshot, "signerId"), EXPORT_TEXT_CHARACTERS);
 		y = put_head_line(writer, "small", y);
 	}
 	if (export_is_cut(part))
@@ -291,8 +293,11 @@ put_node(ExportWriter *writer, const LayoutBox *box)
 	add_text(writer, "by ", record.author, BOX_COLUMNS + 1);
 	put_line(writer, "small", x, y + 2 * LINE_HEIGHT, BOX_COLUMNS + 2);
 	writer->scratch.length = 0;
-	add_text(writer, "recorded ", record.created_at, BOX_COLUMNS + 1);
-	put_line(writer, "small", x, y + 3 * LINE_HEIGHT, BOX_COLUMNS + 4);
+	add(writer, "recorded ");
+	/* Seconds are enough here; the title has all of it. */
+	buffer_append(&writer->scratch, record.created_at.data + 1, SECONDS_LENGTH);
+	add(writer, "Z");
+	put_line(writer, "small", x, y + 3 * LINE_HEIGHT, BOX_COLUMNS + 2);
 	export_put(writer, "</g>\n");
 }
 
@@ -372,7 +377,7 @@ class_of(const HumanEdge *edge)
 	return "line";
 }
 
-/* Two to six tenths of a pixel's tenfold: heavier edges are drawn thicker. */
+/* In tenths of a pixel, by weight. */
 static int
 thickness_of(const HumanEdge *edge)
 {
