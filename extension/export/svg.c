@@ -41,18 +41,12 @@ static const char style[] =
 ".corrected .box{stroke:#ffa657}.small,.label{fill:#b1bac4}.flag,.cut{fill:#ffa657}.line{stroke:#8b949e}.tip{fill:#8b949e}.contradicts{stroke:#ff7b72}.corrects{stroke:#ffa657}}\n"
 "</style>\n";
 
-/* Characters that XML has none of are told by their number; controls come as escapes of JSON already. */
+/* Characters that XML has none of come as escapes of JSON. */
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 	{
-		if (length - i >= 3 && memcmp(bytes + i, "\xEF\xBF", 2) == 0 && (unsigned char) bytes[i + 2] >= 0xBE)
-		{
-			buffer_append(out, (unsigned char) bytes[i + 2] == 0xBE ? "\\ufffe" : "\\uffff", 6);
-			i += 2;
-			continue;
-		}
 		switch (bytes[i])
 		{
 			case '&':

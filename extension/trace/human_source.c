@@ -47,8 +47,10 @@ human_of_page(const TracePage *page, const TraceRequest *request)
 	}
 	for (uint32 i = 0; i < page->edge_count; i++)
 	{
-		if (page->edges[i].given || page->edges[i].listed)
-			human_add_edge(human, (ShownText) {page->texts.data + page->edges[i].text.offset, page->edges[i].text.length});
+		if (!page->edges[i].given && !page->edges[i].listed)
+			continue;
+		human_add_edge(human, (ShownText) {page->texts.data + page->edges[i].text.offset, page->edges[i].text.length});
+		human->edges[human->edge_count - 1].is_given = page->edges[i].given;
 	}
 	return human;
 }

@@ -261,12 +261,12 @@ shown_write_entry(ByteBuffer *out, ShownText shown)
 	shown_append(out, node.type);
 }
 
-/* Controls of the second kind, and what turns the direction of writing or breaks lines. */
+/* Controls of the second kind, what turns the direction of writing or breaks lines, and what XML has no characters for. */
 static bool
 misleads(pg_wchar c)
 {
 	return (c >= 0x7F && c <= 0x9F) || c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
 }
 
 static void

@@ -174,7 +174,7 @@ def nasty(database):
     """A decision in whose record, and those below, every text is hostile; all of the texts, and ids."""
     with connect(database) as db:
         def add(query, *parameters):
-            return db.execute(f"SELECT reason.{query}", parameters).fetchone()[0]
+            return str(db.execute(f"SELECT reason.{query}", parameters).fetchone()[0])
         decision = add("add_node('decision', %s, %s)", json.dumps({"note": NASTY[0]}), NASTY[1])
         ids = [decision]
         for i, text in enumerate(NASTY):
@@ -227,11 +227,13 @@ def test_graphviz_reads_hostile_text_as_text(db, nasty, what):
 class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
-        self.tags, self.cells = set(), []
+        self.tags, self.cells, self.links = set(), [], set()
         self.feed(text)
+        self.cells = [cell.strip() for cell in self.cells]
 
     def handle_starttag(self, tag, attributes):
         self.tags.add(tag)
+        self.links |= {value for name, value in attributes if name == "href"}
         if tag in ("td", "code"):
             self.cells.append("")
 
@@ -246,7 +248,9 @@ def test_markdown_shows_hostile_text_as_text(db, nasty, what):
     body = nasty_export(db, nasty, what, "markdown")
     made = subprocess.run(["cmark-gfm", "-e", "table", "-e", "autolink", "-e", "strikethrough", "--unsafe"], input=body, check=True, capture_output=True, text=True).stdout
     page = Page(made)
-    assert page.tags <= {"h1", "h2", "ul", "li", "p", "em", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"}, page.tags
+    assert page.tags <= {"h1", "h2", "ul", "li", "p", "em", "pre", "code", "table", "thead", "tbody", "tr", "th", "td", "a"}, page.tags
+    # cmark-gfm finds addresses of mail whatever is before their @.
+    assert page.links == {"mailto:a@example.org"}
     assert sum(cell in nasty["ids"] for cell in page.cells) >= 2 * len(NASTY)
     for text in NASTY[:2]:
         assert text in page.cells
@@ -280,7 +284,6 @@ def test_prov_holds_hostile_text(db, nasty, what):
     prov = pytest.importorskip("prov.model")
     document = prov.ProvDocument.deserialize(content=nasty_export(db, nasty, what, "prov"), format="json")
     assert document == prov.ProvDocument.deserialize(content=document.serialize(format="json"), format="json")
-    assert document == prov.ProvDocument.deserialize(content=document.serialize(format="xml"), format="xml") or True
     payloads = [json.loads(value) for e in document.get_records(prov.ProvEntity) for name, value in e.attributes if name.localpart == "payload"]
     assert {p["note"] if isinstance(p, dict) else p for p in payloads} >= set(NASTY)
     assert {str(value) for a in document.get_records(prov.ProvAgent) for _, value in a.attributes} >= {text[:200] for text in NASTY}
@@ -293,7 +296,7 @@ def story(database):
     """A decision on a score that was back-dated and corrected, and a check whose content was erased; annotated, one erased."""
     with connect(database) as db:
         def add(query, *parameters):
-            return db.execute(f"SELECT reason.{query}", parameters).fetchone()[0]
+            return str(db.execute(f"SELECT reason.{query}", parameters).fetchone()[0])
         score = add("add_node('score', '{\"note\": \"low\"}', 'model', ts => '2005-01-01Z', metadata => '{\"confidence\": 0.9}')")
         check = add("add_node('policyCheck', '\"two approvals\"', 'checker')")
         decision = add("add_node('decision', '{\"note\": \"approve\"}', 'manager')")
