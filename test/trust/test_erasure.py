@@ -30,11 +30,13 @@ def freeze(db, root, **arguments):
     return db.one("SELECT reason.create_snapshot(%s, include_annotations => %s)", [root], arguments.get("annotations", False))
 
 
-def test_a_snapshot_holds_an_annotation_that_was_just_erased(db, graph):
-    db("SELECT reason.erase_annotation(%s, 'asked for')", graph["note"])
-    document = json.loads(db.one("SELECT reason.snapshot_document(%s)", freeze(db, graph["effect"], annotations=True)))
+def test_a_snapshot_holds_an_annotation_that_was_just_erased(db):
+    node = add(db, 1)
+    erased = db.one("SELECT reason.annotate(%s, 'a note')", node)
+    db("SELECT reason.erase_annotation(%s, 'asked for')", erased)
+    document = json.loads(db.one("SELECT reason.snapshot_document(%s)", freeze(db, node, annotations=True)))
     note, = document["payload"]["annotations"]
-    assert note["id"] == str(graph["note"]) and note["payload"] is None and note["erased"]["reason"] == "asked for"
+    assert note["id"] == str(erased) and note["payload"] is None and note["erased"]["reason"] == "asked for"
 
 
 def places(db, text):
