@@ -49,6 +49,7 @@ GRANT EXECUTE ON FUNCTION
     reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
     reason.ordered_trace(uuid, text, bigint),
     reason.impact(uuid, integer, timestamptz, text, bigint),
+    reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigint, bigint, text, integer, text),
     reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint),
     reason.redact(jsonb),
     reason.redact_text(text)

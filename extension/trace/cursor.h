@@ -35,7 +35,8 @@ typedef enum TraceCursorKind
 	TRACE_CURSOR_NODE,			/* edges at a node */
 	TRACE_CURSOR_EXPLANATION,	/* entries of an explanation */
 	TRACE_CURSOR_IMPACT,		/* what rests on a node */
-	TRACE_CURSOR_EXPORT			/* steps, in forms of export */
+	TRACE_CURSOR_EXPORT,		/* steps, in forms of export */
+	TRACE_CURSOR_COMPARISON		/* what differs between two */
 } TraceCursorKind;
 
 typedef struct TraceCursor
