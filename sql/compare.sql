@@ -32,7 +32,7 @@ BEGIN
         IF NOT whole THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'the documents of snapshots are for auditors';
         END IF;
-        IF CASE side WHEN 1 THEN coalesce(as_of_a::text, as_of_seq_a::text) ELSE coalesce(as_of_b::text, as_of_seq_b::text) END IS NOT NULL THEN
+        IF (side = 1 AND (as_of_a IS NOT NULL OR as_of_seq_a IS NOT NULL)) OR (side = 2 AND (as_of_b IS NOT NULL OR as_of_seq_b IS NOT NULL)) THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is compared as it was frozen, as of no other time';
         END IF;
         PERFORM reason.require_document(s);

@@ -5,8 +5,8 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT format(E'Content-Type: %s\nContent-Disposition: %s; filename="reasoning-%s.%s"\nX-Content-Type-Options: nosniff\nX-Truncated: %s\n',
-            f.kind, f.disposition, $1, CASE WHEN $3 IS NULL THEN '' ELSE $3 || '.' END || f.suffix, $5)
-        || coalesce(f.policy, '') || coalesce(format(E'X-Next-Cursor: %s\n', $4), '')
+            f.kind, f.disposition, $1, CASE WHEN $3 IS NULL THEN '' ELSE $3 || '.' END || f.suffix, $5::text)
+        || coalesce(f.policy, '') || coalesce(E'X-Next-Cursor: ' || $4 || E'\n', '')
     FROM (VALUES
         ('markdown', 'text/markdown; charset=utf-8', 'inline', 'md', NULL),
         -- A picture that is opened by itself runs and fetches nothing, whatever is in it.

@@ -59,8 +59,10 @@ def test_every_operation_answers_as_described(call, document, random_id):
     for form in ("metadata", "canonical", "envelope", "human"):
         ok("get", "/reason/snapshot/{id}", 200, path=f"/reason/snapshot/{snapshot}?format={form}")
     ok("get", "/reason/snapshot/{id}/verify", 200, path=f"/reason/snapshot/{snapshot}/verify")
-    for form in ("human", "json", "canonical"):
+    for form in ("human", "json", "canonical", "markdown", "svg", "dot", "mermaid", "prov", "csv", "csv&part=edges"):
         ok("get", "/reason/export/{id}", 200, path=f"/reason/export/{effect}?format={form}")
+        ok("get", "/reason/export/{id}", 200, path=f"/reason/export/{snapshot}?format={form}")
+    ok("get", "/reason/diff", 200, path=f"/reason/diff?a={snapshot}&b={effect}&limit=1")
     ok("get", "/reason/signers", 200)
     ok("get", "/health", 200)
     ok("get", "/ready", 200)

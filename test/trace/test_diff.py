@@ -14,9 +14,10 @@ from graph_database import connect
 @pytest.fixture(scope="module")
 def stored(database):
     rng = random.Random("diff")
-    made = [graphs.make(rng, shape) for _ in range(40) for shape in graphs.SHAPES]
+    made = [graphs.make(rng, shape) for _ in range(40) for shape in graphs.SHAPES] + [graphs.make(rng, "parallel") for _ in range(150)]
     for graph in made:
         for edge in graph.edges:
+            edge.type = rng.choice(["causal", "causal", "corrects"])
             edge.confidence = rng.choice([None, None, 0.5])
             if edge.confidence is not None:
                 edge.metadata = json.dumps({"confidence": edge.confidence})
