@@ -34,12 +34,18 @@ COMMENT ON FUNCTION reason.export_skip(text) IS 'How many nodes of a document th
 
 CREATE FUNCTION reason.snapshot_export(s reason.snapshot, format text, part text, page_limit integer, cursor text, redact boolean,
     OUT body text, OUT next_cursor text, OUT truncated boolean)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT e.body, e.next_cursor, e.truncated
-    FROM reason.document_export(reason.snapshot_document($1.id), reason.canonical_json(reason.snapshot_metadata($1, $6)::jsonb), $2, $3, $4,
-        reason.export_skip($5)) e
+DECLARE
+    -- Assigned: in FROM it would go through a tuplestore, and a long one through a file.
+    exported record := reason.document_export(reason.snapshot_document($1.id), reason.canonical_json(reason.snapshot_metadata($1, $6)::jsonb),
+        $2, $3, $4, reason.export_skip($5));
+BEGIN
+    body := exported.body;
+    next_cursor := exported.next_cursor;
+    truncated := exported.truncated;
+END
 $$;
 COMMENT ON FUNCTION reason.snapshot_export(reason.snapshot, text, text, integer, text, boolean) IS
     'A page of a snapshot in a form of export. redact: what was said of the snapshot, for those who may not see personal data.';
@@ -62,6 +68,7 @@ AS $$
 DECLARE
     shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
     whole CONSTANT boolean := reason.sees_content();
+    exported record;
 BEGIN
     IF format IN ('human', 'json', 'canonical') AND part IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'part goes with csv';
@@ -78,8 +85,10 @@ BEGIN
         next_cursor := body::json ->> 'nextCursor';
         truncated := body::json ->> 'truncated';
     ELSE
-        SELECT e.body, e.next_cursor, e.truncated INTO body, next_cursor, truncated
-        FROM reason.trace_export(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of, format, part) e;
+        exported := reason.trace_export(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of, format, part);
+        body := exported.body;
+        next_cursor := exported.next_cursor;
+        truncated := exported.truncated;
     END IF;
 END
 $$;
@@ -94,6 +103,7 @@ AS $$
 DECLARE
     s reason.snapshot;
     page_limit CONSTANT integer := coalesce(max_nodes, 2147483647);
+    exported record;
 BEGIN
     SELECT * INTO s FROM reason.snapshot x WHERE x.id = $1 AND ARRAY[x.division, '*'] && reason.visible_divisions_of(reason.calling_role());
     IF NOT FOUND THEN
@@ -114,8 +124,10 @@ BEGIN
         body := reason.snapshot_document(s.id);
         truncated := false;
     ELSE
-        SELECT e.body, e.next_cursor, e.truncated INTO body, next_cursor, truncated
-        FROM reason.snapshot_export(s, format, part, page_limit, cursor, false) e;
+        exported := reason.snapshot_export(s, format, part, page_limit, cursor, false);
+        body := exported.body;
+        next_cursor := exported.next_cursor;
+        truncated := exported.truncated;
     END IF;
 END
 $$;

@@ -55,11 +55,16 @@ put_bytes(Table *table, const char *bytes, size_t length)
 	buffer_append_char(table->out, '"');
 	if (is_taken_for_formula(bytes, length))
 		buffer_append_char(table->out, '\'');
-	for (size_t i = 0; i < length; i++)
+	while (length > 0)
 	{
-		if (bytes[i] == '"')
+		const char *quote = memchr(bytes, '"', length);
+		size_t		run = quote ? quote + 1 - bytes : length;
+
+		buffer_append(table->out, bytes, run);
+		if (quote)
 			buffer_append_char(table->out, '"');
-		buffer_append_char(table->out, bytes[i]);
+		bytes += run;
+		length -= run;
 	}
 	buffer_append_char(table->out, '"');
 }

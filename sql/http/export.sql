@@ -64,7 +64,7 @@ BEGIN
             RETURN NEXT (200, plain, reason.snapshot_human(frozen, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
             RETURN;
         END IF;
-        SELECT * INTO exported FROM reason.snapshot_export(frozen, format_wanted, part_wanted, page_limit, q ->> 'cursor', NOT caller.pii);
+        exported := reason.snapshot_export(frozen, format_wanted, part_wanted, page_limit, q ->> 'cursor', NOT caller.pii);
     ELSIF format_wanted = 'human' THEN
         RETURN NEXT (200, plain, reason.trace_human(
             node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
@@ -78,7 +78,8 @@ BEGIN
             division => q ->> 'division'))::reason.http_response;
         RETURN;
     ELSE
-        SELECT * INTO exported FROM reason.trace_export(
+        -- Assigned: in FROM it would go through a tuplestore, and a long one through a file.
+        exported := reason.trace_export(
             node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
             division => q ->> 'division', as_of_seq => until_seq, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until,
             format => format_wanted, part => part_wanted);

@@ -239,7 +239,6 @@ def shown(client, node_id):
         "traces": client.get(f"/reason/traces/{node_id}"),
         "reason": client.get(f"/reason/{node_id}"),
         "explain": client.get(f"/reason/node/{node_id}/explain"),
-        "impact": client.get(f"/reason/node/{node_id}/impact"),
         "export": client.get(f"/reason/export/{node_id}?format=canonical"),
     }
 
