@@ -21,7 +21,7 @@ DECLARE
     shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
     whole CONSTANT boolean := reason.sees_content();
     other CONSTANT uuid := coalesce(b, a);
-    documents text[] := '{NULL,NULL}';
+    documents text[] := ARRAY[NULL, NULL]::text[];
     s reason.snapshot;
     compared jsonb;
 BEGIN
