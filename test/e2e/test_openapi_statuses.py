@@ -128,7 +128,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         "/reason/snapshot": lambda: {"rootNodeIds": [effect]},
     }
 
+    def takes_id(template):
+        return "{id}" in template or template == "/reason/diff"
+
     def path_of(template, identifier=None):
+        if template == "/reason/diff":
+            return f"{template}?a={identifier or effect}&b={identifier or effect}"
         return template.replace("{id}", identifier or (snapshot if "/snapshot/" in template else effect))
 
     def good(operation):
@@ -152,7 +157,7 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
 
     # 400, 404
     for method, template in met.operations():
-        if "{id}" in template:
+        if takes_id(template):
             assert met.call((method, template), path_of(template, "none"), writes[template]() if method == "post" else None)[0] == 400
             assert met.call((method, template), path_of(template, str(uuid.uuid4())), writes[template]() if method == "post" else None)[0] == 404
         elif method == "post":
@@ -180,10 +185,10 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     for division in ("one", "two"):
         kernel.post("/reason/node", {**writes["/reason/node"](), "id": twin, "division": division})
     for method, template in met.operations():
-        if method == "get" and "{id}" in template and "/snapshot/" not in template:
+        if method == "get" and takes_id(template) and "/snapshot/" not in template:
             status, body = met.call((method, template), path_of(template, twin))
             assert (status, body["details"]["divisions"]) == (409, ["one", "two"])
-            assert met.call((method, template), path_of(template, twin) + "?division=two")[0] == 200
+            assert met.call((method, template), path_of(template, twin) + ("&" if "?" in path_of(template) else "?") + "division=two")[0] == 200
     os.kill(stack.pid("sidecar.pid"), signal.SIGSTOP)
     try:
         pending = kernel.post("/reason/snapshot", writes["/reason/snapshot"](), Prefer="wait=0")["snapshotId"]
@@ -226,10 +231,10 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     wait_for(lambda: len(gateway_backends(database)) >= 8)
 
     # 504: PostgreSQL takes longer than the gateway waits
-    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;"),
-                            share=("client_connections 4;", "client_connections 24;"), heavy=("client_heavy 1;", "client_heavy 24;"),
+    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 28;"),
+                            share=("client_connections 4;", "client_connections 28;"), heavy=("client_heavy 1;", "client_heavy 28;"),
                             service=("reserve_service 1;", "reserve_service 4;")):
-        wait_for(lambda: len(gateway_backends(database)) >= 24)
+        wait_for(lambda: len(gateway_backends(database)) >= 28)
         stopped = [stack.pid("pg/postmaster.pid")]
         os.kill(stopped[0], signal.SIGSTOP)
         try:
