@@ -214,7 +214,7 @@ export_csv_edges(ByteBuffer *out, const ExportPart *part)
 		ShownRecord record = shown_record(edge->record.data, edge->record.length);
 
 		CHECK_FOR_INTERRUPTS();
-		/* Of several parts each edge is in one. */
+		/* Each edge is in one of several parts. */
 		if (!edge->is_given)
 			continue;
 		put_words(&table, "edge");

@@ -347,7 +347,7 @@ put_edges(Prov *prov, bool influences)
 	for (uint32 i = 0; i < graph->edge_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* Of several parts each edge is in one. */
+		/* Each edge is in one of several parts. */
 		if (graph->edges[i].is_given && is_influence(&graph->edges[i]) == influences)
 			put_edge(prov, &graph->edges[i]);
 	}

@@ -20,13 +20,13 @@
 /* So many columns of text fit into a box. */
 #define BOX_COLUMNS 32
 #define HEAD_COLUMNS 110
-/* Of more lines none has words beside it; they are in its title. */
+/* With more lines none has words beside it; they are in its title. */
 #define LABELLED_LINES 60
 #define LINE_HEIGHT 16
 #define LANE_WIDTH 12
 /* Lines that the head takes at most, which the layout leaves room for. */
 #define HEAD_LINES 7
-/* Of a time, without fraction and zone. */
+/* A time without fraction and zone. */
 #define SECONDS_LENGTH 19
 
 static const char style[] =

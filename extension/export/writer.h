@@ -11,7 +11,7 @@
 #include "export/part.h"
 #include "trace/shown.h"
 
-/* Of a note so many characters are told, of other texts. */
+/* So many characters of a note are told, and of other texts. */
 #define EXPORT_NOTE_CHARACTERS 200
 #define EXPORT_TEXT_CHARACTERS 255
 
@@ -29,7 +29,7 @@ typedef struct ExportWriter
 /* In CurrentMemoryContext. */
 extern void export_writer_begin(ExportWriter *writer, ByteBuffer *out, const ExportPart *part, ExportEscape escape);
 
-/* Of the form itself. */
+/* Syntax, as it stands. */
 extern void export_put(ExportWriter *writer, const char *syntax);
 extern void export_put_number(ExportWriter *writer, int64 number);
 

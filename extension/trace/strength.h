@@ -15,7 +15,7 @@ typedef struct TraceStrengths
 	RecordText *types;			/* of nodes, by position */
 } TraceStrengths;
 
-/* Of a trace with its edges.  Reads all its rows.  In the graph's memory. */
+/* The trace must have its edges; all its rows are read.  In the graph's memory. */
 extern void strengths_read(TraceStrengths *strengths, Trace *trace);
 
 /* For each node of a trace the least strength along the path from the start whose least is greatest. */
