@@ -48,6 +48,9 @@ GRANT EXECUTE ON FUNCTION
     reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint),
     reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
     reason.ordered_trace(uuid, text, bigint),
+    reason.impact(uuid, integer, timestamptz, text, bigint),
+    reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigint, bigint, text, integer, text),
+    reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint),
     reason.redact(jsonb),
     reason.redact_text(text)
 TO reason_reader;
@@ -247,6 +250,7 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_document(uuid),
     reason.snapshot_envelope(uuid),
     reason.snapshot_diff(uuid, uuid),
+    reason.export_snapshot(uuid, text, text, integer, text),
     reason.snapshot_records(bigint, text),
     reason.snapshots_holding(uuid),
     reason.snapshot_with_document(uuid),

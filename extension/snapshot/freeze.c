@@ -137,7 +137,9 @@ write_records(Freezer *freezer, RecordKind kind)
 
 		CHECK_FOR_INTERRUPTS();
 		ItemPointerSet(&tid, (BlockNumber) (place >> 16), (OffsetNumber) (place & 0xFFFF));
-		if (!table_index_fetch_tuple(fetch, &tid, freezer->graph->snapshot, slot, &call_again, NULL))
+		/* Annotations were found by their version, the others where their index begins to look for it. */
+		if (!(kind == RECORD_ANNOTATION ? table_tuple_fetch_row_version(heap, &tid, freezer->graph->snapshot, slot) :
+			  table_index_fetch_tuple(fetch, &tid, freezer->graph->snapshot, slot, &call_again, NULL)))
 			elog(ERROR, "a row of \"%s\" is not where its index says", RelationGetRelationName(heap));
 		record_read_slot(&freezer->reader, kind, slot, &stored);
 		if (count++ > 0)

@@ -134,6 +134,9 @@ write_annotation(ByteBuffer *out, const Graph *graph, NodeJson *json, uint64 row
 	node_json_author(json, out, column(row, 4, &isnull));
 	buffer_append_literal(out, ",\"createdAt\":");
 	record_write_timestamp(out, DatumGetTimestampTz(column(row, 7, &isnull)));
+	payload = column(row, 6, &isnull);
+	if (isnull)
+		buffer_append_literal(out, ",\"erased\":true");
 	buffer_append_literal(out, ",\"id\":");
 	record_write_uuid(out, DatumGetUUIDP(column(row, 2, &isnull)));
 	buffer_append_literal(out, ",\"metadata\":");

@@ -33,7 +33,10 @@ typedef enum TraceCursorKind
 	TRACE_CURSOR_HUMAN,			/* the same for a person */
 	TRACE_CURSOR_ORDER,			/* entries of an ordered trace */
 	TRACE_CURSOR_NODE,			/* edges at a node */
-	TRACE_CURSOR_EXPLANATION	/* entries of an explanation */
+	TRACE_CURSOR_EXPLANATION,	/* entries of an explanation */
+	TRACE_CURSOR_IMPACT,		/* what rests on a node */
+	TRACE_CURSOR_EXPORT,		/* steps, in forms of export */
+	TRACE_CURSOR_COMPARISON		/* what differs between two */
 } TraceCursorKind;
 
 typedef struct TraceCursor

@@ -107,32 +107,12 @@ write_piece(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
 	ExplainPage *page = argument;
 	Piece	   *piece = &page->pieces[entry->position];
-	ShownRecord node;
 
 	page->scratch.length = 0;
 	node_json_node(page->json, &page->scratch, tuple, desc);
 	page->bytes += page->scratch.length;
-	node = shown_record(page->scratch.data, page->scratch.length);
 	piece->offset = page->texts.length;
-	buffer_append_literal(&page->texts, "\"author\":");
-	shown_append(&page->texts, node.author);
-	buffer_append_literal(&page->texts, ",\"confidence\":");
-	shown_append(&page->texts, node.confidence);
-	buffer_append_literal(&page->texts, ",\"createdAt\":");
-	shown_append(&page->texts, node.created_at);
-	if (node.erased.data)
-		buffer_append_literal(&page->texts, ",\"erased\":true");
-	buffer_append_literal(&page->texts, ",\"nodeId\":");
-	shown_append(&page->texts, node.id);
-	buffer_append_literal(&page->texts, ",\"note\":");
-	shown_write_note(&page->texts, &node);
-	if (node.ts.data)
-	{
-		buffer_append_literal(&page->texts, ",\"ts\":");
-		shown_append(&page->texts, node.ts);
-	}
-	buffer_append_literal(&page->texts, ",\"type\":");
-	shown_append(&page->texts, node.type);
+	shown_write_entry(&page->texts, (ShownText) {page->scratch.data, page->scratch.length});
 	piece->length = page->texts.length - piece->offset;
 }
 

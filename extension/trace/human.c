@@ -77,6 +77,8 @@ human_add_edge(HumanGraph *graph, ShownText record)
 	edge->type = shown.type;
 	edge->weight = shown.weight;
 	edge->confidence = shown.confidence;
+	edge->record = record;
+	edge->is_given = true;
 	edge->corrects = shown.type.length == strlen("\"corrects\"") && memcmp(shown.type.data, "\"corrects\"", shown.type.length) == 0;
 }
 

@@ -33,7 +33,9 @@ typedef struct HumanEdge
 	ShownText	type;
 	ShownText	weight;
 	ShownText	confidence;
+	ShownText	record;
 	bool		corrects;
+	bool		is_given;		/* on this page; of all pages, one */
 } HumanEdge;
 
 typedef struct HumanNote

@@ -235,12 +235,38 @@ shown_write_note(ByteBuffer *out, const ShownRecord *record)
 	buffer_append_char(out, '"');
 }
 
-/* Controls of the second kind, and what turns the direction of writing or breaks lines. */
+void
+shown_write_entry(ByteBuffer *out, ShownText shown)
+{
+	ShownRecord node = shown_record(shown.data, shown.length);
+
+	buffer_append_literal(out, "\"author\":");
+	shown_append(out, node.author);
+	buffer_append_literal(out, ",\"confidence\":");
+	shown_append(out, node.confidence);
+	buffer_append_literal(out, ",\"createdAt\":");
+	shown_append(out, node.created_at);
+	if (node.erased.data)
+		buffer_append_literal(out, ",\"erased\":true");
+	buffer_append_literal(out, ",\"nodeId\":");
+	shown_append(out, node.id);
+	buffer_append_literal(out, ",\"note\":");
+	shown_write_note(out, &node);
+	if (node.ts.data)
+	{
+		buffer_append_literal(out, ",\"ts\":");
+		shown_append(out, node.ts);
+	}
+	buffer_append_literal(out, ",\"type\":");
+	shown_append(out, node.type);
+}
+
+/* Controls of the second kind, what turns the direction of writing or breaks lines, and what XML has no characters for. */
 static bool
 misleads(pg_wchar c)
 {
 	return (c >= 0x7F && c <= 0x9F) || c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
 }
 
 static void
@@ -258,8 +284,36 @@ append_visible(ByteBuffer *out, const char *p, int length)
 		buffer_append(out, p, length);
 }
 
-void
-shown_write_plain(ByteBuffer *out, ShownText value, int most)
+/* What stands for it in plain text: of an escape that means white space, a blank, or itself if lines are kept. */
+static void
+append_escaped(ByteBuffer *out, const char *p, bool keeps_lines)
+{
+	switch (p[1])
+	{
+		case 'u':
+			/* Controls that are no white space stay what they are in JSON. */
+			buffer_append(out, p, 6);
+			break;
+		case '"':
+		case '\\':
+			buffer_append_char(out, p[1]);
+			break;
+		case 'n':
+			buffer_append_char(out, keeps_lines ? '\n' : ' ');
+			break;
+		case 'r':
+			buffer_append_char(out, keeps_lines ? '\r' : ' ');
+			break;
+		case 't':
+			buffer_append_char(out, keeps_lines ? '\t' : ' ');
+			break;
+		default:
+			buffer_append_char(out, ' ');
+	}
+}
+
+static void
+write_visible(ByteBuffer *out, ShownText value, int most, bool keeps_lines)
 {
 	bool		is_string = value.data && *value.data == '"';
 	ShownText	part = is_string ? first_characters(value, most) : value;
@@ -282,12 +336,8 @@ shown_write_plain(ByteBuffer *out, ShownText value, int most)
 		}
 		else if (is_string && *p == '\\')
 		{
-			/* Controls that are no white space stay what they are in JSON. */
 			length = p[1] == 'u' ? 6 : 2;
-			if (p[1] == 'u')
-				buffer_append(out, p, length);
-			else
-				buffer_append_char(out, p[1] == '"' || p[1] == '\\' ? p[1] : ' ');
+			append_escaped(out, p, keeps_lines);
 		}
 		else
 			append_visible(out, p, length);
@@ -295,4 +345,16 @@ shown_write_plain(ByteBuffer *out, ShownText value, int most)
 	}
 	if (value.data && (is_string ? part.length < value.length - 2 : p < end))
 		buffer_append_literal(out, "…");
+}
+
+void
+shown_write_plain(ByteBuffer *out, ShownText value, int most)
+{
+	write_visible(out, value, most, false);
+}
+
+void
+shown_write_lines(ByteBuffer *out, ShownText value)
+{
+	write_visible(out, value, PG_INT32_MAX, true);
 }

@@ -54,8 +54,14 @@ extern ShownText shown_note(const ShownRecord *record);
 /* "type by author: note" as a JSON string; of the note 200 characters. */
 extern void shown_write_note(ByteBuffer *out, const ShownRecord *record);
 
+/* Members that tell of a node in a list of many: author, confidence, createdAt, erased, nodeId, note, ts, type. */
+extern void shown_write_entry(ByteBuffer *out, ShownText node);
+
 /* At most so many characters of a value, a string without its quotes: plain text on one line that no terminal obeys. */
 extern void shown_write_plain(ByteBuffer *out, ShownText value, int most);
+
+/* The same of all of it, but that tabs and ends of lines in a string stay. */
+extern void shown_write_lines(ByteBuffer *out, ShownText value);
 
 /* "null" where there is none. */
 static inline void

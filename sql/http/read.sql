@@ -105,3 +105,23 @@ BEGIN
         as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
 END
 $$;
+
+CREATE FUNCTION reason.http_get_impact(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
+BEGIN
+    RETURN QUERY SELECT 200, NULL::text, reason.impact_json(
+        node => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
+        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
+        depth => reason.http_integer(q ->> 'depth', 'depth', 1, 10000),
+        "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
+        cursor => q ->> 'cursor',
+        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
+        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
+END
+$$;

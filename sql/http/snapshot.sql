@@ -1,4 +1,4 @@
--- The HTTP API: snapshots and exports.
+-- The HTTP API: snapshots.
 
 CREATE FUNCTION reason.http_snapshot(caller reason.client, id text, needs_content boolean, division text) RETURNS reason.snapshot
 LANGUAGE plpgsql STABLE
@@ -241,55 +241,5 @@ DECLARE
     s reason.snapshot := reason.http_snapshot(caller, $6, false, reason.http_query(query, '{division}') ->> 'division');
 BEGIN
     RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(v)::text FROM reason.verify_snapshot(s.id) v;
-END
-$$;
-
--- ---------------------------------------------------------------- exports
-
-CREATE FUNCTION reason.http_get_export(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
-    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
-    format_wanted text := coalesce(q ->> 'format', 'json');
-    wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
-    depth_wanted integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000);
-    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
-    until timestamptz := reason.http_timestamp(q ->> 'asOf', 'asOf');
-    until_seq bigint := reason.http_seq(q ->> 'asOfSeq', 'asOfSeq');
-    plain CONSTANT text := E'Content-Type: text/plain; charset=utf-8\n';
-    frozen reason.snapshot;
-BEGIN
-    IF format_wanted NOT IN ('human', 'json', 'canonical') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
-            HINT = 'Formats are human, json and canonical.';
-    END IF;
-    IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions
-                 AND (NOT q ? 'division' OR s.division = q ->> 'division')) THEN
-        IF q ?| '{depth,asOf,asOfSeq}' OR format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is exported as it was frozen and signed, whole',
-                HINT = 'Of the parameters depth, limit, cursor, asOf and asOfSeq a snapshot takes limit and cursor, with format=human.';
-        END IF;
-        frozen := reason.http_snapshot(caller, $6, true, q ->> 'division');
-        IF format_wanted = 'human' THEN
-            RETURN NEXT (200, plain, reason.snapshot_human(frozen, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
-        ELSE
-            -- The document is JSON, and canonical.
-            RETURN QUERY SELECT * FROM reason.http_document(frozen, NULL);
-        END IF;
-    ELSIF format_wanted = 'human' THEN
-        RETURN NEXT (200, plain, reason.trace_human(
-            node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
-            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq))::reason.http_response;
-    ELSE
-        -- Its text is canonical.
-        RETURN NEXT (200, NULL, reason.trace_json(
-            node => wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq,
-            redact => NOT caller.pii, divisions => caller.divisions, quarantined => reason.client_may(caller, 'inspect'),
-            division => q ->> 'division'))::reason.http_response;
-    END IF;
 END
 $$;

@@ -22,6 +22,10 @@ READS = {
     "ordered path": "reason.ordered_trace_json(" + GIVEN.replace("1000", "2000") + ")",
     "explain": "reason.explain_json(" + GIVEN + ")",
     "human export": "reason.trace_human(" + GIVEN + ")",
+    **{form: "(SELECT (x.e).body || coalesce('\"nextCursor\":\"' || (x.e).next_cursor || '\"', '') FROM (SELECT reason.trace_export(%(id)s, '{{*}}', {redact}, true, NULL,"
+             " NULL, 10, 1000, %(cursor)s, NULL, " + arguments + ") AS e OFFSET 0) x)"
+       for form, arguments in {"markdown": "'markdown', NULL", "svg": "'svg', NULL", "dot": "'dot', NULL", "mermaid": "'mermaid', NULL", "prov": "'prov', NULL",
+                               "csv": "'csv', 'nodes'"}.items()},
 }
 CURSOR = re.compile(r'"nextCursor":"([^"]+)"')
 

@@ -45,7 +45,7 @@ def test_every_time_is_utc_with_microseconds(kernel, pair):
     kernel.post(f"/reason/annotate/{effect}", {"note": "n"})
     seen = []
     for path in (f"/reason/node/{effect}", f"/reason/trace/{effect}", f"/reason/traces/{effect}", f"/reason/{effect}", f"/reason/node/{effect}/explain",
-                 f"/reason/snapshot/{snapshot}", f"/reason/snapshot/{snapshot}?format=canonical", f"/reason/snapshot/{snapshot}?format=envelope",
+                 f"/reason/node/{effect}/impact", f"/reason/snapshot/{snapshot}", f"/reason/snapshot/{snapshot}?format=canonical", f"/reason/snapshot/{snapshot}?format=envelope",
                  f"/reason/export/{effect}", "/reason/signers", "/health", "/ready"):
         found = list(times_in(kernel.get(path)))
         assert found, path

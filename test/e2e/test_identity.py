@@ -55,7 +55,8 @@ def test_a_disabled_client_is_forbidden(stack, refused, database):
 def test_another_divisions_nodes_do_not_exist(kernel, reader, refused, new_node):
     node = new_node(division="tenant-a")
     assert kernel.get(f"/reason/node/{node}")["node"]["division"] == "tenant-a"
-    for path in (f"/reason/node/{node}", f"/reason/trace/{node}", f"/reason/traces/{node}", f"/reason/{node}", f"/reason/node/{node}/explain"):
+    for path in (f"/reason/node/{node}", f"/reason/trace/{node}", f"/reason/traces/{node}", f"/reason/{node}", f"/reason/node/{node}/explain",
+                 f"/reason/node/{node}/impact"):
         status, error = refused(reader.get, path)
         assert (status, error["code"]) == (404, "REASONING_GRAPH_NOT_FOUND"), path
 
@@ -87,7 +88,7 @@ def test_a_reader_sees_none_beside_payloads_either(kernel, reader):
     kernel.post(f"/reason/annotate/{node}", {"note": "SSN 078-05-1120", "author": "bob@example.org"})
     snapshot = kernel.post("/reason/snapshot", {"rootNodeIds": [node], "description": "for ada@example.org"})["snapshotId"]
     answers = [reader.get(f"/reason/node/{node}"), reader.get(f"/reason/trace/{node}"), reader.get(f"/reason/traces/{node}"), reader.get(f"/reason/{node}"),
-               reader.get(f"/reason/node/{node}/explain"), reader.get(f"/reason/snapshot/{snapshot}"), reader.get(f"/reason/export/{node}?format=json"),
+               reader.get(f"/reason/node/{node}/explain"), reader.get(f"/reason/node/{node}/impact"), reader.get(f"/reason/snapshot/{snapshot}"), reader.get(f"/reason/export/{node}?format=json"),
                reader.post("/reason/query", {"filters": {"types": ["score"]}})]
     for answer in answers:
         text = json.dumps(answer)

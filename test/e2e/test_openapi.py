@@ -51,6 +51,7 @@ def test_every_operation_answers_as_described(call, document, random_id, stack):
     ok("post", "/reason/annotate/{id}", 201, path=f"/reason/annotate/{effect}", body={"note": "n"})
     ok("get", "/reason/node/{id}", 200, path=f"/reason/node/{effect}")
     ok("get", "/reason/node/{id}/explain", 200, path=f"/reason/node/{effect}/explain")
+    ok("get", "/reason/node/{id}/impact", 200, path=f"/reason/node/{cause}/impact?depth=1&limit=1")
     ok("get", "/reason/trace/{id}", 200, path=f"/reason/trace/{effect}?limit=1")
     ok("get", "/reason/traces/{id}", 200, path=f"/reason/traces/{effect}")
     ok("get", "/reason/{id}", 200, path=f"/reason/{effect}")
@@ -59,8 +60,10 @@ def test_every_operation_answers_as_described(call, document, random_id, stack):
     for form in ("metadata", "canonical", "envelope", "human"):
         ok("get", "/reason/snapshot/{id}", 200, path=f"/reason/snapshot/{snapshot}?format={form}")
     ok("get", "/reason/snapshot/{id}/verify", 200, path=f"/reason/snapshot/{snapshot}/verify")
-    for form in ("human", "json", "canonical"):
+    for form in ("human", "json", "canonical", "markdown", "svg", "dot", "mermaid", "prov", "csv", "csv&part=edges"):
         ok("get", "/reason/export/{id}", 200, path=f"/reason/export/{effect}?format={form}")
+        ok("get", "/reason/export/{id}", 200, path=f"/reason/export/{snapshot}?format={form}")
+    ok("get", "/reason/diff", 200, path=f"/reason/diff?a={snapshot}&b={effect}&limit=1")
     ok("get", "/reason/signers", 200)
     ok("get", "/reason/divisions", 200)
     with stack.database() as database:

@@ -131,7 +131,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         "/reason/snapshot": lambda: {"rootNodeIds": [effect]},
     }
 
+    def takes_id(template):
+        return "{id}" in template or template == "/reason/diff"
+
     def path_of(template, identifier=None):
+        if template == "/reason/diff":
+            return f"{template}?a={identifier or effect}&b={identifier or effect}"
         filled = template.replace("{id}", identifier or (snapshot if "/snapshot/" in template else event if "/event/" in template else effect))
         return filled.replace("{log}", "default").replace("{path}", "0/000.p/1") + "?from=1" * template.endswith("/consistency")
 
@@ -162,7 +167,7 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
 
     # 400, 404
     for method, template in met.operations():
-        if "{id}" in template:
+        if takes_id(template):
             assert met.call((method, template), path_of(template, "none"), writes[template]() if method == "post" else None)[0] == 400
             assert met.call((method, template), path_of(template, str(uuid.uuid4())), writes[template]() if method == "post" else None)[0] == 404
         elif "{log}" in template:
@@ -195,10 +200,10 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         kernel.post("/reason/node", {**writes["/reason/node"](), "id": twin, "auditEventId": twin, "division": division})
     checkpoint(database)
     for method, template in met.operations():
-        if method == "get" and "{id}" in template and "/snapshot/" not in template:
+        if method == "get" and takes_id(template) and "/snapshot/" not in template:
             status, body = met.call((method, template), path_of(template, twin))
             assert (status, body["details"]["divisions"]) == (409, ["one", "two"])
-            assert met.call((method, template), path_of(template, twin) + "?division=two")[0] == 200
+            assert met.call((method, template), path_of(template, twin) + ("&" if "?" in path_of(template) else "?") + "division=two")[0] == 200
     os.kill(stack.pid("sidecar.pid"), signal.SIGSTOP)
     try:
         pending = kernel.post("/reason/snapshot", writes["/reason/snapshot"](), Prefer="wait=0")["snapshotId"]

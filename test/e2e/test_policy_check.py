@@ -256,7 +256,7 @@ def test_a_quarantined_write_is_hidden_until_it_is_released(service, kernel, aud
     kernel.post("/reason/edge", {"from": held, "to": effect, "type": "causal"})
     kernel.post(f"/reason/annotate/{held}", {"note": tag})
 
-    for path in (f"/reason/node/{held}", f"/reason/trace/{held}", f"/reason/traces/{held}", f"/reason/{held}", f"/reason/node/{held}/explain",
+    for path in (f"/reason/node/{held}", f"/reason/trace/{held}", f"/reason/traces/{held}", f"/reason/{held}", f"/reason/node/{held}/explain", f"/reason/node/{held}/impact",
                  f"/reason/export/{held}", f"/reason/node/{written['policyCheckId']}"):
         assert refused(kernel.get, path)[0] == 404, path
     assert refused(kernel.post, "/reason/snapshot", {"rootNodeIds": [held]})[0] == 404

@@ -5,8 +5,8 @@ import pytest
 from client import Refused
 
 
-@pytest.mark.parametrize("method_path", ["GET /reason/signers", "GET /reason/node/{}", "GET /reason/node/{}/explain", "GET /reason/trace/{}", "GET /reason/traces/{}",
-                                         "GET /reason/{}", "GET /reason/snapshot/{}", "GET /reason/snapshot/{}/verify", "GET /reason/export/{}",
+@pytest.mark.parametrize("method_path", ["GET /reason/signers", "GET /reason/node/{}", "GET /reason/node/{}/explain", "GET /reason/node/{}/impact", "GET /reason/trace/{}", "GET /reason/traces/{}",
+                                         "GET /reason/{}", "GET /reason/snapshot/{}", "GET /reason/snapshot/{}/verify", "GET /reason/export/{}", "GET /reason/diff",
                                          "POST /reason/node", "POST /reason/edge", "POST /nodes", "POST /edges", "POST /reason/annotate/{}",
                                          "POST /reason/query", "POST /reason/snapshot", "GET /health", "GET /ready", "GET /reason/openapi.json"])
 def test_a_parameter_that_is_not_known_is_400_on_every_route(kernel, random_id, method_path):

@@ -25,6 +25,8 @@ ALLOWED = {
         "cache": ["core", "port", "canonical", "record", "graph"],
         "redact": ["core", "port", "canonical", "record"],
         "trace": ["core", "port", "canonical", "record", "redact", "graph", "cache"],
+        "compare": ["core", "canonical", "record", "graph", "trace"],
+        "export": ["core", "canonical", "record", "graph", "trace"],
         "write": ["core", "port", "canonical", "record"],
         "chain": ["core", "port", "canonical", "record"],
         "snapshot": ["core", "port", "canonical", "record", "redact", "graph", "chain"],

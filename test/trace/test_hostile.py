@@ -137,6 +137,7 @@ CALLS = {
     "json": "SELECT octet_length(reason.trace_json(%(start)s, depth => NULL, \"limit\" => 400000, divisions => '{*}'))",
     "ordered json": "SELECT octet_length(reason.ordered_trace_json(%(start)s, '{*}'))",
     "node json": "SELECT octet_length(reason.node_json(%(start)s, '{*}'))",
+    "impact": "SELECT count(*) FROM reason.impact(%(end)s)",
     "build": "SELECT reason.build_adjacency_cache()",
 }
 
@@ -180,7 +181,7 @@ def test_no_part_of_it_goes_on_for_long_without_looking_whether_it_is_to_stop(wa
             assert longest[-1] < limit, (name, longest)
 
 
-@pytest.mark.parametrize("call", ["trace", "size", "ordered", "path", "json", "ordered json"])
+@pytest.mark.parametrize("call", ["trace", "size", "ordered", "path", "json", "ordered json", "impact"])
 @pytest.mark.parametrize("shape", ["path", "star", "clique"])
 def test_a_cancel_ends_it_at_once(database, use, shapes, shape, call):
     cancel_ends_it(database, use, shapes[shape], CALLS[call])

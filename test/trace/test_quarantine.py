@@ -109,7 +109,8 @@ def test_nothing_hidden_is_in_any_json(database, stored):
             for start in rng.sample(graph.nodes, min(3, len(graph.nodes))):
                 calls = ["reason.trace_json(%s, depth => NULL, divisions => '{*}', quarantined => false)",
                          "reason.trace_json(%s, 'descendants', depth => NULL, divisions => '{*}', quarantined => false)",
-                         "reason.ordered_trace_json(%s, '{*}', true, false)", "reason.node_json(%s, '{*}', true, false)"]
+                         "reason.ordered_trace_json(%s, '{*}', true, false)", "reason.node_json(%s, '{*}', true, false)",
+                         "reason.impact_json(%s, '{*}', true, false)"]
                 for call in calls:
                     if start not in seen.nodes:
                         with pytest.raises(psycopg.errors.NoDataFound):

@@ -30,6 +30,15 @@ def freeze(db, root, **arguments):
     return db.one("SELECT reason.create_snapshot(%s, include_annotations => %s)", [root], arguments.get("annotations", False))
 
 
+def test_a_snapshot_holds_an_annotation_that_was_just_erased(db):
+    node = add(db, 1)
+    erased = db.one("SELECT reason.annotate(%s, 'a note')", node)
+    db("SELECT reason.erase_annotation(%s, 'asked for')", erased)
+    document = json.loads(db.one("SELECT reason.snapshot_document(%s)", freeze(db, node, annotations=True)))
+    note, = document["payload"]["annotations"]
+    assert note["id"] == str(erased) and note["payload"] is None and note["erased"]["reason"] == "asked for"
+
+
 def places(db, text):
     """Tables of schema reason in which a value holds the text, as it is or as bytes."""
     tables = db("SELECT c.oid::regclass::text FROM pg_class c WHERE relnamespace = 'reason'::regnamespace AND relkind = 'r'")

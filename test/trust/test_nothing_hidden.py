@@ -129,18 +129,22 @@ def graphs(make_database):
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00(?::00)?)")
 DIGEST = re.compile(r"\b(?:[0-9a-f]{64}){1,2}\b|[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=")
-CURSOR = re.compile(r'"nextCursor":"([^"]*)"')
+# In a body, in a header line, or in a column.
+CURSOR = re.compile(r'(?:"nextCursor":"|X-Next-Cursor: |\|(?=[\w-]{100,}\|))([\w-]*)')
+# How Mermaid has it: the number of a character.
+CODE = re.compile(r"#(\d+);")
 # Snapshots name the log of their division: how many events it has is seen by whoever sees the division.
 LOG_SIZE = re.compile(r'"size": ?\d+|\'size\': \d+')
 MADE_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
 def comparable(text):
+    text = CODE.sub(lambda m: chr(int(m[1])), text)
     times = sorted(set(TIME.findall(text)))
     ids = {}
     text = TIME.sub(lambda m: f"<time {times.index(m[0])}>", text)
     text = DIGEST.sub("<digest>", text)
-    text = CURSOR.sub(lambda m: f'"nextCursor":"<{len(m[1])}>"', text)
+    text = CURSOR.sub(lambda m: f"<cursor {len(m[1])}>", text)
     return MADE_ID.sub(lambda m: f"<id {ids.setdefault(m[0], len(ids))}>", text)
 
 
@@ -173,6 +177,8 @@ def values(name, schema, time):
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if "enum" in schema:
         return schema["enum"]
+    if schema.get("format") == "uuid":
+        return [SEEN[0], SEEN[2], SEEN[6], HELD[4], HELD[5], OTHERS[4], NOBODY]
     if "array" in kinds:
         return [[v] for v in words(name)] + [[], words(name)[:2]]
     if "integer" in kinds:
@@ -230,6 +236,12 @@ def requests(template, method, db):
     parameters = [p for p in map(resolve, operation.get("parameters", [])) if p["in"] == "query" and p["name"] != "cursor"]
     yield {}
     names = {p["name"] for p in parameters}
+    if template == "/reason/diff":
+        for a, b in itertools.permutations([SEEN[0], SEEN[3], SEEN[6], HELD[4], OTHERS[12], NOBODY, *db.snapshots], 2):
+            yield {"a": a, "b": b}
+            yield {"a": a, "b": b, "limit": "1"}
+        for time in (db.times[SEEN[3]], db.times[SEEN[6]]):
+            yield {"node": SEEN[6], "asOfA": time}
     for parameter in parameters:
         for value in values(parameter["name"], resolve(parameter["schema"]), db.times):
             yield {parameter["name"]: text_of(value)}
@@ -286,6 +298,10 @@ def arguments_of(types, names, db):
     for kind, name in zip(types, names):
         if kind == "uuid":
             choices.append([SEEN[6], SEEN[0], *SEEN[1:6:2], SEEN[7], HELD[4], HELD[5], OTHERS[4], NOBODY])
+        elif name in ("format", "part"):
+            choices.append(["csv", "markdown", "svg", "dot", "mermaid", "prov", "human", "json"] if name == "format" else ["nodes", "edges", "annotations", None])
+        elif name == "cursor":
+            choices.append([None])
         elif name == "direction":
             choices.append(["ancestors", "descendants"])
         elif kind == "text[]":

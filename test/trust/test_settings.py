@@ -58,6 +58,9 @@ NODE_EVENT = "(SELECT id FROM reason.audit_event WHERE event_type LIKE 'node.cre
 DOCUMENT = f"(SELECT reason.snapshot_document({SNAPSHOT}))"
 
 
+FORMS = [*((f, "") for f in ("markdown", "svg", "dot", "mermaid", "prov", "human", "json", "canonical")), *(("csv", f", '{p}'") for p in ("nodes", "edges", "annotations"))]
+
+
 def exports(*formats):
     return [f"{CALLER}, '{ROOT}', '{{\"format\": \"{f}\"}}'" for f in formats]
 
@@ -71,6 +74,8 @@ READS = {
     "redact_text": ["'write to a@example.org'"],
     "trace": [f"'{ROOT}'", f"'{ROOT}', types => '{{decision,observation}}', min_weight => 0.1, min_confidence => 0.1"],
     "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
+    "impact": [f"'{CAUSE}'"], "trace_diff": [f"'{ROOT}', '{CAUSE}'", f"{SNAPSHOT}, '{ROOT}'"],
+    "export_trace": [f"'{ROOT}', '{f}'{p}" for f, p in FORMS], "export_snapshot": [f"{SNAPSHOT}, '{f}'{p}" for f, p in FORMS],
     "signer_registry": [""], "note_vkey": ["'example.org/reason/default', 1, decode('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')"], "safe_mode_fault": [""], "sealing_fault": [""],
     "erasure": [f"'default', '{GONE}'"], "erases_document": [f"{NODE_EVENT}, 'default', {SNAPSHOT}"],
     "rfc3339": ["timestamptz '1999-12-31 23:59:59.000001+00'"], "recorded_time": ["timestamptz '1999-12-31 23:59:59+00'", "'infinity'", "timestamptz '0044-03-15 00:00+00 BC'"],
@@ -91,9 +96,11 @@ READS = {
     "http_post_query": [f"{CALLER}, '{{\"filters\": {{\"types\": [\"Decision\"], \"minConfidence\": 0.1, \"text\": \"0.1\", \"createdFrom\": \"2001-01-01T00:00:00Z\"}}}}'"],
     "http_get_node": [f"{CALLER}, '{ROOT}', NULL"], "http_get_trace": [f"{CALLER}, '{ROOT}', '{{\"minWeight\": \"0.1\", \"asOf\": \"2099-01-01T00:00:00Z\"}}'"],
     "http_get_traces": [f"{CALLER}, '{ROOT}', NULL"], "http_get_reason": [f"{CALLER}, '{ROOT}', NULL"], "http_get_explain": [f"{CALLER}, '{ROOT}', NULL"],
+    "http_get_impact": [f"{CALLER}, '{CAUSE}', NULL"],
     "http_await_snapshot": [f"{SNAPSHOT}::text"],
     "http_get_snapshot": [f"{CALLER}, {SNAPSHOT}::text, '{{\"format\": \"{f}\"}}', NULL" for f in ("metadata", "canonical", "envelope", "human")],
-    "http_get_snapshot_verify": [f"{CALLER}, {SNAPSHOT}::text, NULL"], "http_get_export": exports("human", "json", "canonical"),
+    "http_get_snapshot_verify": [f"{CALLER}, {SNAPSHOT}::text, NULL"], "http_get_export": exports("human", "json", "canonical", "markdown", "svg", "dot", "mermaid", "prov", "csv"),
+    "http_get_diff": [f"{CALLER}, '{{\"a\": \"{ROOT}\", \"b\": \"{CAUSE}\"}}'"],
     "verify_log": ["", "'system'"], "tree_size": ["'default'"], "tree_root": ["'default'", "'default', 2"], "inclusion_proof": ["'default', 0"],
     "consistency_proof": ["'default', 1"], "tile": ["'default', 0, 0, 2"], "tile_entries": ["'default', 0, 2"], "current_origin": ["'default'"],
     "log_origins": ["'default'"], "last_checkpoint": ["'default'"], "checkpoint_text": [HEAD], "merkle_root": ["ARRAY['a', 'b', 'c']"],
