@@ -4,6 +4,8 @@
 #
 #   certificates.sh DIR CLIENT…
 #
+# The first client's is also there as browser.p12, password "reason", for a browser.
+#
 # P-256 keys, mode 0600. The authority's key stays in DIR: this is for a stack that is
 # thrown away, never for production.
 set -eu
@@ -44,3 +46,5 @@ for client in "$@"; do
 keyUsage=critical,digitalSignature
 subjectAltName=URI:spiffe://reason.test/$client"
 done
+# Browsers take nothing without a password.
+[ $# -eq 0 ] || [ -f browser.p12 ] || openssl pkcs12 -export -in "$1.crt" -inkey "$1.key" -certfile ca.crt -name "Reasoning Graph: $1" -passout pass:reason -out browser.p12

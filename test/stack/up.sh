@@ -128,7 +128,7 @@ render() {
         -e "s|@READS@|$reads|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|${GATEWAY_MODULE:-$root/gateway/build/ngx_http_reason_module.so}|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
         -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
-        -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
+        -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@UI@|$root/gateway/build/ui|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
 }
 render "$root/gateway/nginx.conf.in" >"$RUN_DIR/gateway/nginx.conf"
 for template in "$root"/gateway/conf.d/*; do
@@ -147,6 +147,7 @@ optional() {
 }
 optional sentinelnet "$SENTINELNET"
 optional reads "$STANDBY"
+optional explorer "$([ ! -f "$root/gateway/build/ui/index.html" ] || echo yes)"
 optional revocation "$([ ! -f "$RUN_DIR/tls/crl.pem" ] || echo yes)"
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
@@ -191,6 +192,13 @@ wait_until 20 "the gateway (see $log/gateway.log)" answers "http://127.0.0.1:$op
 wait_until 20 "the sidecar (see $log/sidecar.log)" answers "http://127.0.0.1:$sidecar_port/metrics"
 wait_until 20 "the service to be ready" answers "http://127.0.0.1:$ops_port/ready"
 
+if [ -d "$RUN_DIR/gateway/explorer" ]; then
+    explorer="  To look at it: https://localhost:$https_port/ui/, in a browser that has
+  $RUN_DIR/tls/browser.p12 (password \"reason\") and trusts $RUN_DIR/tls/ca.crt"
+else
+    explorer="  The explorer is left out: it is built with Node and npm, which are not here."
+fi
+
 say "The stack runs. How to call it:
 
   . $RUN_DIR/env
@@ -198,5 +206,7 @@ say "The stack runs. How to call it:
        -H 'Content-Type: application/json' \$REASON_URL/reason/node \\
        -d '{\"type\": \"observation\", \"author\": \"me\", \"payload\": {\"text\": \"it rains\"}}'
   psql \$REASON_DSN -c 'SELECT id, type, author FROM reason.node'
+
+$explorer
 
 make down stops it."

@@ -1,0 +1,108 @@
+/** The service's HTTP API, as docs/for-clients/http-api.md has it. */
+import { isObject, type Json, type JsonObject } from "./proof/canonical.ts";
+import { edgeOf, emptyGraph, nodeOf, type Graph } from "./graph/model.ts";
+
+export class Refused extends Error {
+    constructor(readonly status: number, message: string, readonly code: string, readonly details: JsonObject) {
+        super(message);
+    }
+}
+
+export type Parameters = Record<string, string | number | undefined>;
+
+function query(parameters: Parameters): string {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(parameters))
+        if (value !== undefined && value !== "")
+            search.set(name, String(value));
+    const text = search.toString();
+    return text === "" ? "" : "?" + text;
+}
+
+const WAIT_MS = 60000;
+
+async function send(path: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+    const timeout = AbortSignal.timeout(WAIT_MS);
+    let response: Response;
+    try {
+        response = await fetch(path, { ...init, cache: "no-store", credentials: "same-origin", redirect: "error", signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+    } catch (error) {
+        if (signal?.aborted)
+            throw error;
+        throw new Refused(0, timeout.aborted ? "the service did not answer within a minute" : "the service cannot be reached", "", {});
+    }
+    if (response.ok)
+        return response;
+    const text = await response.text();
+    try {
+        const body = JSON.parse(text) as Json;
+        if (isObject(body) && typeof body["error"] === "string")
+            throw new Refused(response.status, body["error"], String(body["code"] ?? ""), isObject(body["details"]) ? body["details"] : {});
+    } catch (error) {
+        if (error instanceof Refused)
+            throw error;
+    }
+    throw new Refused(response.status, `the service answered with status ${response.status}`, "", {});
+}
+
+async function json(response: Response): Promise<JsonObject> {
+    const value = await response.json() as Json;
+    if (!isObject(value))
+        throw new Refused(response.status, "the service's answer is not what was asked for", "", {});
+    return value;
+}
+
+export async function get(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<JsonObject> {
+    return json(await send(path + query(parameters), { headers: { Accept: "application/json" } }, signal));
+}
+
+export async function getBytes(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await (await send(path + query(parameters), {}, signal)).arrayBuffer());
+}
+
+export async function getText(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<string> {
+    return (await send(path + query(parameters), {}, signal)).text();
+}
+
+export async function post(path: string, body: Json, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<JsonObject> {
+    return json(await send(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } }, signal));
+}
+
+export const objects = (value: Json | undefined): JsonObject[] => Array.isArray(value) ? value.filter(isObject) : [];
+export const strings = (value: Json | undefined): string[] => Array.isArray(value) ? value.filter((v) => typeof v === "string") : [];
+export const text = (value: Json | undefined): string => typeof value === "string" ? value : "";
+
+export interface TraceOptions { direction: "ancestors" | "descendants"; depth: number; asOf: string; division: string }
+
+export interface TracePage { graph: Graph; frontier: string[]; nextCursor: string | null }
+
+/** One page of a trace, added to the graph that is given. */
+export async function tracePage(id: string, options: TraceOptions, cursor: string | null, graph: Graph, signal?: AbortSignal): Promise<TracePage> {
+    const answer = await get(`/reason/trace/${encodeURIComponent(id)}`, {
+        direction: options.direction, depth: options.depth, limit: 1000, asOf: options.asOf, division: options.division, cursor: cursor ?? undefined,
+    }, signal);
+    const frontier = strings(answer["frontier"]);
+    for (const step of objects(answer["steps"])) {
+        if (!isObject(step["node"]))
+            continue;
+        const node = nodeOf(step["node"], { cycle: step["cycleDetected"] === true, frontier: frontier.includes(text(step["node"]["id"])) });
+        graph.nodes.set(node.id, node);
+    }
+    for (const record of objects(answer["edges"])) {
+        const edge = edgeOf(record);
+        graph.edges.set(edge.id, edge);
+    }
+    return { graph, frontier, nextCursor: text(answer["nextCursor"]) || null };
+}
+
+/** A whole trace, up to so many nodes; nextCursor says that there is more. */
+export async function trace(id: string, options: TraceOptions, most: number, signal?: AbortSignal): Promise<TracePage> {
+    const graph = emptyGraph(), frontier: string[] = [];
+    let cursor: string | null = null;
+    do {
+        const page: TracePage = await tracePage(id, options, cursor, graph, signal);
+        frontier.push(...page.frontier);
+        cursor = page.nextCursor;
+    } while (cursor !== null && graph.nodes.size < most);
+    return { graph, frontier, nextCursor: cursor };
+}

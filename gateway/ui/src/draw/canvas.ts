@@ -1,0 +1,220 @@
+/** Draws a scene on a canvas, of which a part is seen: what lies outside costs nothing. */
+import { NODE_HEIGHT, NODE_WIDTH, type Point } from "../graph/layout.ts";
+import { edgeColour, palette, typeColour, type Palette } from "./palette.ts";
+import { type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
+
+export interface View { x: number; y: number; scale: number }
+
+export const LEAST_SCALE = 0.02;
+export const MOST_SCALE = 2.5;
+/* Below these a text is smaller than can be read. */
+const TEXT_SCALE = 0.45;
+const LABEL_SCALE = 0.6;
+
+/** The view that shows all of the scene. */
+export function fit(scene: Scene, width: number, height: number): View {
+    const margin = 40, scale = Math.min(1, (width - margin) / (scene.width + margin), (height - margin) / (scene.height + margin));
+    const bounded = Math.max(LEAST_SCALE, scale);
+    return { scale: bounded, x: width / 2 - scene.width / 2 * bounded, y: Math.max(margin / 2, height / 2 - scene.height / 2 * bounded) };
+}
+
+/* Below this nothing of a picture that is shown whole could be told apart. */
+const WHOLE_SCALE = 0.35;
+const NEAR_SCALE = 0.6;
+
+/** The view to begin with: all of it, or where that would be too small to read, the node it is about. */
+export function begin(scene: Scene, about: string, width: number, height: number): View {
+    const whole = fit(scene, width, height), node = scene.byId.get(about);
+    if (whole.scale >= WHOLE_SCALE || !node)
+        return whole;
+    return { scale: NEAR_SCALE, x: width / 2 - node.x * NEAR_SCALE, y: (node.y > scene.height / 2 ? height * 0.8 : height * 0.2) - node.y * NEAR_SCALE };
+}
+
+export function nodeAt(scene: Scene, view: View, x: number, y: number): SceneNode | null {
+    const at = { x: (x - view.x) / view.scale, y: (y - view.y) / view.scale };
+    return scene.nodes.find((node) => Math.abs(node.x - at.x) <= NODE_WIDTH / 2 && Math.abs(node.y - at.y) <= NODE_HEIGHT / 2) ?? null;
+}
+
+interface Window { left: number; right: number; top: number; bottom: number }
+
+function drawArrow(context: CanvasRenderingContext2D, from: Point, to: Point): void {
+    const angle = Math.atan2(to.y - from.y, to.x - from.x);
+    context.beginPath();
+    context.moveTo(to.x, to.y);
+    context.lineTo(to.x - 9 * Math.cos(angle - 0.4), to.y - 9 * Math.sin(angle - 0.4));
+    context.lineTo(to.x - 9 * Math.cos(angle + 0.4), to.y - 9 * Math.sin(angle + 0.4));
+    context.fill();
+}
+
+function isSeen(edge: SceneEdge, seen: Window): boolean {
+    let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
+    for (const { x, y } of edge.points) {
+        left = Math.min(left, x);
+        right = Math.max(right, x);
+        top = Math.min(top, y);
+        bottom = Math.max(bottom, y);
+    }
+    return right >= seen.left && left <= seen.right && bottom >= seen.top && top <= seen.bottom;
+}
+
+/** Points of an edge, its ends moved to the borders of its nodes. */
+export function clipped(scene: Scene, edge: SceneEdge): Point[] {
+    const from = scene.byId.get(edge.from), to = scene.byId.get(edge.to), points = [...edge.points];
+    const [first, last] = [points[0], points.at(-1)];
+    if (!from || !to || !first || !last || from === to)
+        return points;
+    const down = to.y >= from.y;
+    points[0] = { x: first.x, y: from.y + (down ? 1 : -1) * NODE_HEIGHT / 2 };
+    points[points.length - 1] = { x: last.x, y: to.y - (down ? 1 : -1) * NODE_HEIGHT / 2 };
+    return points;
+}
+
+export const DASHES: Record<string, number[]> = { contradicts: [7, 4], corrects: [2, 3], influencedBy: [1, 4], derivedFrom: [] };
+
+function changeColour(colours: Palette, change: string | null): string | null {
+    return change === "added" ? colours.added : change === "removed" ? colours.removed : change === "changed" ? colours.changed : null;
+}
+
+function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+    const context = canvas.getContext("2d", { alpha: false });
+    if (!context)
+        throw new Error("this browser has no canvas");
+    return context;
+}
+
+function resize(canvas: HTMLCanvasElement, width: number, height: number): void {
+    if (canvas.width !== Math.round(width) || canvas.height !== Math.round(height)) {
+        canvas.width = Math.round(width);
+        canvas.height = Math.round(height);
+    }
+}
+
+/* So much around what is seen is painted too, as parts of its width and height. */
+const MARGIN = 0.35;
+
+/**
+ * Paints a picture somewhat larger than what is seen, and shows a part of it: to move it costs one copy, however much
+ * is in it. It is painted anew when the move leaves it, and for each zoom.
+ */
+export class Painter {
+    private readonly front: CanvasRenderingContext2D;
+    private readonly context: CanvasRenderingContext2D;
+    private readonly picture = document.createElement("canvas");
+    private painted: View | null = null;
+
+    constructor(private readonly canvas: HTMLCanvasElement) {
+        this.front = contextOf(canvas);
+        this.context = contextOf(this.picture);
+    }
+
+    /** What was painted is of another scene, or looks other now. */
+    forget(): void {
+        this.painted = null;
+    }
+
+    paint(scene: Scene, view: View, selected: string | null, dark: boolean): void {
+        const { canvas, front, picture } = this, ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+        const left = Math.round(width * MARGIN), top = Math.round(height * MARGIN), colours = palette(dark);
+        if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio))
+            this.painted = null;
+        resize(canvas, width * ratio, height * ratio);
+        if (!this.painted || this.painted.scale !== view.scale || Math.abs(view.x - this.painted.x) > left || Math.abs(view.y - this.painted.y) > top) {
+            resize(picture, (width + 2 * left) * ratio, (height + 2 * top) * ratio);
+            this.paintAll(scene, { ...view, x: view.x + left, y: view.y + top }, selected, colours, ratio, width + 2 * left, height + 2 * top);
+            this.painted = { ...view };
+        }
+        front.setTransform(1, 0, 0, 1, 0, 0);
+        front.fillStyle = colours.background;
+        front.fillRect(0, 0, canvas.width, canvas.height);
+        front.drawImage(picture, Math.round((view.x - this.painted.x - left) * ratio), Math.round((view.y - this.painted.y - top) * ratio));
+    }
+
+    private paintAll(scene: Scene, view: View, selected: string | null, colours: Palette, ratio: number, width: number, height: number): void {
+        const { context } = this;
+        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        context.fillStyle = colours.background;
+        context.fillRect(0, 0, width, height);
+        context.translate(view.x, view.y);
+        context.scale(view.scale, view.scale);
+        const seen = { left: -view.x / view.scale, right: (width - view.x) / view.scale, top: -view.y / view.scale, bottom: (height - view.y) / view.scale };
+        for (const edge of scene.edges)
+            if (isSeen(edge, seen))
+                this.paintEdge(scene, edge, view, colours, edge.from === selected || edge.to === selected);
+        for (const node of scene.nodes)
+            if (node.x + NODE_WIDTH >= seen.left && node.x - NODE_WIDTH <= seen.right && node.y + NODE_HEIGHT >= seen.top && node.y - NODE_HEIGHT <= seen.bottom)
+                this.paintNode(node, view, colours, node.id === selected);
+    }
+
+    private paintEdge(scene: Scene, edge: SceneEdge, view: View, colours: Palette, near: boolean): void {
+        const { context } = this, points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
+        if (!last || !before)
+            return;
+        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (near || edge.strong ? colours.selected : edgeColour(colours, edge.type));
+        context.strokeStyle = context.fillStyle = colour;
+        context.lineWidth = Math.max(edge.width + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
+        context.setLineDash(edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);
+        context.globalAlpha = edge.change === "same" ? 0.35 : 1;
+        context.beginPath();
+        points.forEach((point, i) => i === 0 ? context.moveTo(point.x, point.y) : context.lineTo(point.x, point.y));
+        context.stroke();
+        context.setLineDash([]);
+        if (view.scale > 0.12)
+            drawArrow(context, before, last);
+        if (view.scale > LABEL_SCALE || edge.strong) {
+            const middle = { x: (before.x + last.x) / 2, y: (before.y + last.y) / 2 };
+            context.font = "11px system-ui, sans-serif";
+            context.textAlign = "center";
+            context.textBaseline = "middle";
+            const width = context.measureText(edge.label).width + 8;
+            context.fillStyle = colours.background;
+            context.fillRect(middle.x - width / 2, middle.y - 8, width, 16);
+            context.fillStyle = colour === colours.line ? colours.faint : colour;
+            context.fillText(edge.label, middle.x, middle.y);
+        }
+        context.globalAlpha = 1;
+    }
+
+    private paintNode(node: SceneNode, view: View, colours: Palette, selected: boolean): void {
+        const { context } = this, left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2;
+        const change = changeColour(colours, node.change), colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
+        context.globalAlpha = node.change === "same" ? 0.45 : 1;
+        if (!node.drawn.node) {
+            context.fillStyle = colours.card;
+            context.strokeStyle = colours.line;
+            context.lineWidth = 1;
+            for (const offset of [8, 4]) {
+                context.fillRect(left + offset, top + offset, NODE_WIDTH, NODE_HEIGHT);
+                context.strokeRect(left + offset, top + offset, NODE_WIDTH, NODE_HEIGHT);
+            }
+        }
+        context.fillStyle = colours.card;
+        context.strokeStyle = selected ? colours.selected : node.bad ? colours.bad : change ?? colours.line;
+        context.lineWidth = selected ? 3 : node.bad || change ? 2.5 : 1;
+        context.beginPath();
+        context.roundRect(left, top, NODE_WIDTH, NODE_HEIGHT, 6);
+        context.fill();
+        if (node.drawn.node && node.drawn.node.state !== "whole")
+            context.setLineDash([4, 3]);
+        context.stroke();
+        context.setLineDash([]);
+        context.fillStyle = colour;
+        if (view.scale > TEXT_SCALE)
+            context.fillRect(left, top + 6, 5, NODE_HEIGHT - 12);
+        else
+            context.fill();
+        if (view.scale > TEXT_SCALE) {
+            context.textAlign = "left";
+            context.textBaseline = "alphabetic";
+            context.font = "600 11.5px system-ui, sans-serif";
+            context.fillText(node.title, left + 13, top + 17, NODE_WIDTH - 20);
+            context.fillStyle = colours.text;
+            context.font = "12.5px system-ui, sans-serif";
+            node.lines.forEach((line, i) => { context.fillText(line, left + 13, top + 33 + 14 * i, NODE_WIDTH - 20); });
+            const foot = node.bad ? "does not verify" : node.marks.join(" · ") || (node.drawn.node?.confidence === null || !node.drawn.node ? "" : `confidence ${node.drawn.node.confidence}`);
+            context.fillStyle = node.bad || node.marks.includes("corrected") ? colours.bad : colours.faint;
+            context.font = "10.5px system-ui, sans-serif";
+            context.fillText(foot, left + 13, top + (node.lines.length > 1 ? 59 : 54), NODE_WIDTH - 20);
+        }
+        context.globalAlpha = 1;
+    }
+}

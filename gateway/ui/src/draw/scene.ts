@@ -1,0 +1,98 @@
+/** What is to be drawn, in numbers and texts: the same for the canvas and for print. */
+import { type Change } from "../graph/compare.ts";
+import { type Drawn, type Folded } from "../graph/fold.ts";
+import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
+import { plain } from "../text.ts";
+
+export interface SceneNode {
+    id: string;
+    drawn: Drawn;
+    x: number;
+    y: number;
+    title: string;
+    lines: string[];
+    /** of what state it is, in a word or two: corrected, erased, … */
+    marks: string[];
+    change: Change | null;
+    bad: boolean;
+}
+
+export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; width: number }
+
+export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
+
+export interface SceneMarks {
+    corrected: ReadonlySet<string>;
+    nodeChange?: ReadonlyMap<string, Change>;
+    edgeChange?: ReadonlyMap<string, Change>;
+    /** records that do not verify */
+    bad?: ReadonlySet<string>;
+    path?: ReadonlySet<string>;
+    /** nodes with what was left out of them, such as "+3 causes" */
+    stubs?: ReadonlyMap<string, string>;
+}
+
+const LINE = 30;
+
+/** A text in two lines of so many characters, the last one cut. */
+function wrap(text: string): string[] {
+    const words = plain(text).slice(0, 200).split(/\s+/), lines = [""];
+    for (const word of words) {
+        const last = lines.length - 1, line = lines[last] ?? "";
+        if (line === "")
+            lines[last] = word;
+        else if ((line + " " + word).length <= LINE)
+            lines[last] = line + " " + word;
+        else if (lines.length < 2)
+            lines.push(word);
+        else {
+            lines[last] = line + " …";
+            break;
+        }
+    }
+    return lines.map((line) => [...line].length > LINE ? [...line].slice(0, LINE - 1).join("") + "…" : line);
+}
+
+function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
+    const { node } = drawn, texts: string[] = [];
+    if (node && marks.corrected.has(node.id))
+        texts.push("corrected");
+    if (node && node.state !== "whole")
+        texts.push(node.state);
+    if (node?.cycle)
+        texts.push("circle");
+    const stub = node && marks.stubs?.get(node.id);
+    if (stub)
+        texts.push(stub);
+    return texts;
+}
+
+function single<T>(changes: ReadonlyMap<string, T> | undefined, ids: readonly string[]): T | null {
+    const found = new Set(ids.map((id) => changes?.get(id)));
+    const [first] = found;
+    return found.size === 1 && first !== undefined ? first : null;
+}
+
+export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Scene {
+    const byId = new Map<string, SceneNode>(), at = new Map(layout.nodes);
+    for (const drawn of folded.nodes.values()) {
+        const point = at.get(drawn.id) ?? { x: 0, y: 0 }, { node } = drawn;
+        byId.set(drawn.id, {
+            id: drawn.id, drawn, x: point.x, y: point.y,
+            title: node ? `${node.type} · ${plain(node.author).slice(0, 60)}` : plain(drawn.label).slice(0, 60),
+            lines: node ? wrap(node.note || (node.state === "erased" ? "its content was erased" : node.id)) : ["open to see each"],
+            marks: marksOf(drawn, marks),
+            change: single(marks.nodeChange, drawn.members),
+            bad: drawn.members.some((id) => marks.bad?.has(id)),
+        });
+    }
+    const edges = folded.edges.map((edge, i): SceneEdge => ({
+        id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
+        label: edge.type + (edge.members.length > 1 ? ` ×${edge.members.length}` : edge.weight === 1 ? "" : ` ${edge.weight}`),
+        change: single(marks.edgeChange, edge.members.map((m) => m.id)),
+        bad: edge.members.some((m) => marks.bad?.has(m.id)),
+        strong: edge.members.some((m) => marks.path?.has(m.id)),
+        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)),
+    }));
+    return { nodes: [...byId.values()], edges, byId, width: Math.max(layout.width, NODE_WIDTH), height: Math.max(layout.height, NODE_HEIGHT) };
+}

@@ -1,0 +1,40 @@
+/** The same scene as SVG, for print: made of elements and text, never of markup. */
+import { NODE_HEIGHT, NODE_WIDTH } from "../graph/layout.ts";
+import { clipped, DASHES } from "./canvas.ts";
+import { edgeColour, palette, typeColour } from "./palette.ts";
+import { type Scene } from "./scene.ts";
+
+function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [attribute, value] of Object.entries(attributes))
+        made.setAttribute(attribute, String(value));
+    if (text !== undefined)
+        made.textContent = text;
+    return made;
+}
+
+export function sceneToSvg(scene: Scene, title: string): SVGElement {
+    const colours = palette(false), margin = 20;
+    const svg = element("svg", { viewBox: `${-margin} ${-margin} ${scene.width + 2 * margin} ${scene.height + 2 * margin}`, role: "img", "font-family": "system-ui, sans-serif" });
+    svg.append(element("title", {}, title));
+    for (const edge of scene.edges) {
+        const points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
+        if (!last || !before)
+            continue;
+        const colour = edge.bad ? colours.bad : edge.strong ? colours.selected : edgeColour(colours, edge.type);
+        svg.append(element("polyline", { points: points.map((p) => `${p.x},${p.y}`).join(" "), fill: "none", stroke: colour, "stroke-width": edge.width + (edge.strong ? 2 : 0), "stroke-dasharray": (DASHES[edge.type] ?? []).join(" ") }));
+        const angle = Math.atan2(last.y - before.y, last.x - before.x), wing = (turn: number): string => `${last.x - 9 * Math.cos(angle + turn)},${last.y - 9 * Math.sin(angle + turn)}`;
+        svg.append(element("polygon", { points: `${last.x},${last.y} ${wing(0.4)} ${wing(-0.4)}`, fill: colour }));
+        svg.append(element("text", { x: (before.x + last.x) / 2, y: (before.y + last.y) / 2, "text-anchor": "middle", "font-size": 11, fill: colour === colours.line ? colours.faint : colour }, edge.label));
+    }
+    for (const node of scene.nodes) {
+        const left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2, colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
+        svg.append(element("rect", { x: left, y: top, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 6, fill: "#fff", stroke: node.bad ? colours.bad : colours.line }));
+        svg.append(element("rect", { x: left, y: top + 6, width: 5, height: NODE_HEIGHT - 12, fill: colour }));
+        svg.append(element("text", { x: left + 13, y: top + 17, "font-size": 11.5, "font-weight": 600, fill: colour }, node.title.slice(0, 34)));
+        node.lines.forEach((line, i) => { svg.append(element("text", { x: left + 13, y: top + 33 + 14 * i, "font-size": 12.5, fill: colours.text }, line)); });
+        if (node.marks.length > 0)
+            svg.append(element("text", { x: left + 13, y: top + 59, "font-size": 10.5, fill: colours.faint }, node.marks.join(" · ")));
+    }
+    return svg;
+}

@@ -1,0 +1,57 @@
+/** The explorer. */
+import { render } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { useLayoutWorker } from "./graph/layout_client.ts";
+import { isId, link, usePlace, type Place } from "./state.ts";
+import { cut } from "./text.ts";
+import { Compare } from "./views/compare.tsx";
+import { Find } from "./views/find.tsx";
+import { Freeze, Snapshot } from "./views/freeze.tsx";
+import { Health } from "./views/health.tsx";
+import { Impact } from "./views/impact.tsx";
+import { Failure } from "./views/parts.tsx";
+import { Why } from "./views/why.tsx";
+
+const PLACES = [["find", "Find"], ["compare", "Compare"], ["freeze", "Freeze and prove"], ["health", "Health"]] as const;
+
+const ABOUT_ONE = ["why", "impact", "snapshot"];
+
+function View({ place }: { place: Place }) {
+    if (ABOUT_ONE.includes(place.view) && !isId(place.id))
+        return <Failure error={new Error(`"${cut(place.id, 60)}" is not the id of a record or a snapshot: it is to be a UUID`)} />;
+    switch (place.view) {
+    case "why": return <Why place={place} />;
+    case "impact": return <Impact place={place} />;
+    case "compare": return <Compare place={place} />;
+    case "freeze": return <Freeze place={place} />;
+    case "snapshot": return <Snapshot place={place} />;
+    case "health": return <Health />;
+    default: return <Find place={place} />;
+    }
+}
+
+function App() {
+    const place = usePlace(), main = useRef<HTMLElement>(null), last = useRef(place);
+    useEffect(() => {
+        document.title = `${place.view} ${place.id} · Reasoning Graph`;
+        // A new view is read from its beginning; the first one leaves the focus where it is.
+        if (last.current.view !== place.view || last.current.id !== place.id)
+            main.current?.focus();
+        last.current = place;
+    }, [place]);
+    return (
+        <>
+            <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>To the content</a>
+            <header class="top">
+                <a class="name" href={link("find")}>Reasoning Graph</a>
+                <nav aria-label="Views">{PLACES.map(([view, title]) => <a key={view} href={link(view)} aria-current={place.view === view ? "page" : undefined}>{title}</a>)}</nav>
+            </header>
+            <main id="main" ref={main} tabIndex={-1}><View key={place.view + place.id} place={place} /></main>
+        </>
+    );
+}
+
+useLayoutWorker("layout.js");
+const root = document.getElementById("app");
+if (root)
+    render(<App />, root);

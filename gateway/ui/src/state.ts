@@ -1,0 +1,75 @@
+/** The address is the state: each view of the page has a link, and the back button goes back. */
+import { useEffect, useState } from "preact/hooks";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const isId = (text: string): boolean => UUID.test(text);
+
+export interface Place { view: string; id: string; parameters: URLSearchParams }
+
+function decoded(part: string): string {
+    try {
+        return decodeURIComponent(part);
+    } catch {
+        return "";
+    }
+}
+
+export function readPlace(hash: string): Place {
+    const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?", 2), [view = "", id = ""] = path.split("/");
+    return { view: view || "find", id: decoded(id), parameters: new URLSearchParams(search) };
+}
+
+export function link(view: string, id = "", parameters: Record<string, string | number | null | undefined> | URLSearchParams = {}): string {
+    const search = new URLSearchParams();
+    for (const [name, value] of parameters instanceof URLSearchParams ? parameters : Object.entries(parameters))
+        if (value !== undefined && value !== null && value !== "")
+            search.set(name, String(value));
+    const query = search.toString();
+    return `#/${view}${id ? "/" + encodeURIComponent(id) : ""}${query ? "?" + query : ""}`;
+}
+
+/** The place with some parameters changed; null and "" take one away. */
+export function changed(place: Place, changes: Record<string, string | number | null>): string {
+    const parameters = new URLSearchParams(place.parameters);
+    for (const [name, value] of Object.entries(changes))
+        if (value === null || value === "")
+            parameters.delete(name);
+        else
+            parameters.set(name, String(value));
+    return link(place.view, place.id, parameters);
+}
+
+/** Goes there; `quietly` without a step for the back button, as for what is selected. */
+export function go(hash: string, quietly = false): void {
+    if (quietly) {
+        history.replaceState(null, "", hash);
+        window.dispatchEvent(new HashChangeEvent("hashchange"));
+    } else
+        location.hash = hash;
+}
+
+export function usePlace(): Place {
+    const [place, setPlace] = useState(() => readPlace(location.hash));
+    useEffect(() => {
+        const listen = (): void => { setPlace(readPlace(location.hash)); };
+        window.addEventListener("hashchange", listen);
+        return () => { window.removeEventListener("hashchange", listen); };
+    }, []);
+    return place;
+}
+
+export interface Loaded<T> { value: T | null; error: Error | null; loading: boolean }
+
+/** What a promise gives, asked for again whenever the key changes; an answer that comes late counts no more. */
+export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
+    const [loaded, setLoaded] = useState<Loaded<T> & { key: string }>({ key: "", value: null, error: null, loading: true });
+    useEffect(() => {
+        const controller = new AbortController();
+        setLoaded((before) => ({ ...before, key, loading: true, error: null }));
+        load(controller.signal).then(
+            (value) => { if (!controller.signal.aborted) setLoaded({ key, value, error: null, loading: false }); },
+            (error: unknown) => { if (!controller.signal.aborted) setLoaded({ key, value: null, error: error instanceof Error ? error : new Error(String(error)), loading: false }); });
+        return () => { controller.abort(); };
+    }, [key]);
+    return loaded;
+}

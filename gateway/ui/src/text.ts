@@ -1,0 +1,32 @@
+/** Texts for people. Whatever a record holds is shown as text, and can neither turn the line around nor hide. */
+
+// eslint-disable-next-line no-control-regex
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** Without characters that control the line: each becomes the sign that stands for them. */
+export function plain(text: string): string {
+    return text.replace(UNSEEN, (character) => character === "\n" || character === "\t" ? " " : "\ufffd");
+}
+
+/** For blocks of text, which keep their lines. */
+export function plainLines(text: string): string {
+    return text.split("\n").map(plain).join("\n");
+}
+
+export function cut(text: string, most: number): string {
+    const shown = plain(text);
+    return shown.length > most ? shown.slice(0, most - 1) + "…" : shown;
+}
+
+/** A time as people read it, to the second and in UTC. */
+export function when(time: string | null): string {
+    return time === null || time === "" ? "" : plain(time).replace("T", " ").replace(/(\.\d+)?Z$/, " UTC");
+}
+
+export function count(number: number, one: string, many = one + "s"): string {
+    return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+export function short(id: string): string {
+    return plain(id).slice(0, 8) + "…" + plain(id).slice(-4);
+}

@@ -1,0 +1,82 @@
+/** Compare: two snapshots, one node at two times, or two nodes, in one picture. */
+import { useMemo, useState } from "preact/hooks";
+import { get, getBytes, Refused, trace } from "../api.ts";
+import { compare, type Change } from "../graph/compare.ts";
+import { corrections, graphOfDocument, type Graph } from "../graph/model.ts";
+import { depths } from "../graph/paths.ts";
+import { textOf } from "../proof/bytes.ts";
+import { isObject, type Json } from "../proof/canonical.ts";
+import { changed, go, isId, link, useLoaded, type Place } from "../state.ts";
+import { count } from "../text.ts";
+import { DrawnGraph } from "./drawn_graph.tsx";
+import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { RecordPanel } from "./record.tsx";
+
+interface Side { graph: Graph; start: string }
+
+/** The graph of a snapshot, or else the causes of a node. */
+async function side(id: string, asOf: string, division: string, signal: AbortSignal): Promise<Side> {
+    try {
+        await get(`/reason/snapshot/${encodeURIComponent(id)}`, { division }, signal);
+    } catch (error) {
+        if (!(error instanceof Refused) || error.status !== 404)
+            throw error;
+        const page = await trace(id, { direction: "ancestors", depth: 10000, asOf, division }, 10000, signal);
+        return { graph: page.graph, start: id };
+    }
+    const document = JSON.parse(textOf(await getBytes(`/reason/snapshot/${encodeURIComponent(id)}`, { format: "canonical", division }, signal))) as Json;
+    if (!isObject(document))
+        throw new Error("the snapshot's document is no object");
+    const roots = document["root_ids"];
+    return { graph: graphOfDocument(document), start: Array.isArray(roots) && typeof roots[0] === "string" ? roots[0] : "" };
+}
+
+const WORDS: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "the same" };
+
+export function Compare({ place }: { place: Place }) {
+    const { parameters } = place, a = parameters.get("a") ?? "", b = parameters.get("b") ?? a, division = parameters.get("division") ?? "";
+    const asOfA = parameters.get("asOfA") ?? "", asOfB = parameters.get("asOfB") ?? "";
+    const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+    const onSubmit = (event: Event): void => {
+        event.preventDefault();
+        const values = Object.fromEntries([...new FormData(event.currentTarget as HTMLFormElement)].map(([name, v]) => [name, typeof v === "string" ? v.trim() : ""]));
+        go(link("compare", "", values));
+    };
+    const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
+    const { value, error } = useLoaded(ready ? parameters.toString() : "", async (signal) => ready ? Promise.all([side(a, asOfA, division, signal), side(b, asOfB, division, signal)]) : null);
+    const compared = useMemo(() => value && compare(value[0].graph, value[1].graph), [value]);
+    const start = value?.[1].start ?? "";
+    const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
+    const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
+    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}) }), [compared, corrected]);
+    const kept = useMemo(() => new Set([start]), [start]);
+    const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
+    const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
+    const input = (name: string, label: string, value_: string) => <Field label={label}><input key={value_} name={name} defaultValue={value_} /></Field>;
+    return (
+        <div class={node ? "why with-record" : "why"}>
+            <div class="stage">
+                <h1>Compare</h1>
+                <form class="controls" onSubmit={onSubmit}>
+                    {input("a", "Snapshot or node", a)}{input("asOfA", "as of", asOfA)}
+                    {input("b", "with", parameters.get("b") ?? "")}{input("asOfB", "as of", asOfB)}
+                    <input type="hidden" name="division" value={division} />
+                    <button type="submit">Compare</button>
+                </form>
+                {!ready ? <p>Name two snapshots, two nodes, or one node at two times, each by its id.</p> : error ? <Failure error={error} /> : !compared ? <Waiting what="Comparing" /> : <>
+                    <p role="status"><span class="added">{compared.counts.added} added</span>, <span class="removed">{compared.counts.removed} gone</span>, <span class="changed">{compared.counts.changed} changed</span>, {compared.counts.same} the same</p>
+                    <DrawnGraph graph={compared.graph} levels={levels} title="Both in one" marks={marks} about={start} by="none" opened={opened} kept={kept} selected={selected} onSelect={select}
+                        onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={select} />
+                    <details>
+                        <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} differ</summary>
+                        <ul class="results">{[...compared.nodes].filter(([, change]) => change !== "same").map(([id, change]) => {
+                            const record = compared.graph.nodes.get(id);
+                            return record && <li key={id}><span class={change}>{WORDS[change]}</span> <a href={link("why", id, { division })}><NodeLine node={record} corrected={marks.corrected.has(id)} /></a></li>;
+                        })}</ul>
+                    </details>
+                </>}
+            </div>
+            {node && compared && <RecordPanel key={node.id} node={node} graph={compared.graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
+        </div>
+    );
+}

@@ -1,0 +1,50 @@
+/** A graph, folded, laid out and drawn. */
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { makeScene, type Scene, type SceneMarks } from "../draw/scene.ts";
+import { fold, type FoldBy } from "../graph/fold.ts";
+import { layout } from "../graph/layout_client.ts";
+import { type Graph } from "../graph/model.ts";
+import { GraphCanvas } from "./graph_canvas.tsx";
+
+/* A graph of more nodes is folded by itself, to so many: nobody reads more, and laying them out takes long. */
+const MOST_WHOLE = 1000;
+const MOST_FOLDED = 300;
+
+export interface DrawnGraphProps {
+    graph: Graph;
+    levels: ReadonlyMap<string, number>;
+    title: string;
+    /** the node that it is about */
+    about: string;
+    marks: SceneMarks;
+    by: FoldBy;
+    opened: ReadonlySet<string>;
+    kept: ReadonlySet<string>;
+    most?: number;
+    selected: string | null;
+    onSelect: (id: string | null) => void;
+    onOpenFold: (id: string) => void;
+    onOpenNode: (id: string) => void;
+}
+
+export function DrawnGraph(props: DrawnGraphProps) {
+    const { graph, levels, by, opened, kept, marks } = props, most = props.most ?? (graph.nodes.size <= MOST_WHOLE ? MOST_WHOLE : MOST_FOLDED);
+    const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most }), [graph, levels, by, opened, kept, most]);
+    const [scene, setScene] = useState<Scene | null>(null);
+    useEffect(() => {
+        let current = true;
+        void layout({ nodes: [...folded.nodes.keys()], edges: folded.edges.map(({ from, to }) => ({ from, to })) }).then((done) => {
+            if (current)
+                setScene(makeScene(folded, done, marks));
+        });
+        return () => { current = false; };
+    }, [folded, marks]);
+    if (!scene)
+        return <p class="wait" role="status">Drawing…</p>;
+    const place = props.selected === null ? null : scene.byId.has(props.selected) ? props.selected
+        : scene.nodes.find((node) => node.drawn.members.includes(props.selected ?? ""))?.id ?? null;
+    return (
+        <GraphCanvas scene={scene} title={props.title} about={props.about} selected={place} onSelect={props.onSelect}
+            onOpen={(node) => { if (node.drawn.node) props.onOpenNode(node.id); else props.onOpenFold(node.id); }} />
+    );
+}

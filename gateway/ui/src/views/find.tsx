@@ -1,0 +1,79 @@
+/** Find: records by what is known of them. A page of the list is a link; so is the next. */
+import { objects, post, text } from "../api.ts";
+import { NODE_TYPES, nodeOf } from "../graph/model.ts";
+import { type Json, type JsonObject } from "../proof/canonical.ts";
+import { go, isId, link, useLoaded, type Place } from "../state.ts";
+import { count } from "../text.ts";
+import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+
+const TIMES = ["createdFrom", "createdTo", "occurredFrom", "occurredTo"] as const;
+
+const timeOf = (value: string): string => value === "" ? "" : /Z$|[+-]\d\d:\d\d$/.test(value) ? value : value + (value.length === 16 ? ":00Z" : "Z");
+
+/** The filters of the service, from the parameters of the address. */
+function filtersOf(parameters: URLSearchParams): JsonObject {
+    const filters: JsonObject = {}, list = (name: string): string[] => (parameters.get(name) ?? "").split(",").map((part) => part.trim()).filter(Boolean);
+    for (const name of ["types", "authors", "tags"])
+        if (list(name).length > 0)
+            filters[name] = list(name);
+    for (const name of TIMES)
+        if (parameters.get(name))
+            filters[name] = timeOf(parameters.get(name) ?? "");
+    for (const name of ["minConfidence", "maxConfidence"])
+        if (parameters.get(name))
+            filters[name] = Number(parameters.get(name));
+    for (const name of ["text", "division"])
+        if (parameters.get(name))
+            filters[name] = parameters.get(name) ?? "";
+    return filters;
+}
+
+export function Find({ place }: { place: Place }) {
+    const { parameters } = place, body: { [name: string]: Json } = { filters: filtersOf(parameters), limit: 50 };
+    if (parameters.get("cursor"))
+        body["cursor"] = parameters.get("cursor");
+    const { value, error, loading } = useLoaded(JSON.stringify(body), (signal) => post("/reason/query", body, {}, signal));
+    const onSubmit = (event: Event): void => {
+        event.preventDefault();
+        const values = Object.fromEntries([...new FormData(event.currentTarget as HTMLFormElement)].map(([name, v]) => [name, typeof v === "string" ? v.trim() : ""]));
+        const id = values["text"] ?? "";
+        if (isId(id))
+            go(link("why", id.toLowerCase(), { division: values["division"] }));
+        else
+            go(link("find", "", values));
+    };
+    const input = (name: string, label: string, type: "text" | "search" | "number" | "datetime-local" = "text", more: Record<string, string> = {}) => (
+        <Field label={label}><input key={parameters.get(name) ?? ""} name={name} defaultValue={parameters.get(name) ?? ""} {...{ type, ...more } as object} /></Field>
+    );
+    const nodes = objects(value?.["nodes"]).map((record) => nodeOf(record)), next = text(value?.["nextCursor"]);
+    return (
+        <>
+            <h1>Find</h1>
+            <form class="controls" onSubmit={onSubmit} role="search">
+                {input("text", "Text, or an id", "search", { autofocus: "" })}
+                <Field label="Type"><select key={parameters.get("types") ?? ""} name="types" defaultValue={parameters.get("types") ?? ""}>
+                    <option value="">any</option>{NODE_TYPES.map((type) => <option key={type} value={type} selected={parameters.get("types") === type}>{type}</option>)}
+                </select></Field>
+                {input("authors", "Authors")}
+                {input("tags", "Tags")}
+                {input("createdFrom", "Recorded from (UTC)", "datetime-local")}
+                {input("createdTo", "to", "datetime-local")}
+                {input("occurredFrom", "Occurred from (UTC)", "datetime-local")}
+                {input("occurredTo", "to", "datetime-local")}
+                {input("minConfidence", "Confidence from", "number", { min: "0", max: "1", step: "any" })}
+                {input("maxConfidence", "to", "number", { min: "0", max: "1", step: "any" })}
+                {input("division", "Division")}
+                <button type="submit">Find</button>
+            </form>
+            {error ? <Failure error={error} /> : !value ? <Waiting what="Looking" /> : (
+                <section aria-busy={loading}>
+                    <p role="status" class="faint">{nodes.length === 0 ? (next ? "Nothing on this page; there is more to look through." : "Nothing was found.") : `${count(nodes.length, "record")}, the newest first`}</p>
+                    <ol class="results">
+                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} /></a></li>)}
+                    </ol>
+                    {next && <p><a class="button" href={link("find", "", { ...Object.fromEntries(parameters), cursor: next })}>Next page</a></p>}
+                </section>
+            )}
+        </>
+    );
+}

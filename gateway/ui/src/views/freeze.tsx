@@ -1,0 +1,134 @@
+/** Freeze and prove: a snapshot is asked for, becomes complete, and is verified here from its bytes. */
+import { useMemo, useState } from "preact/hooks";
+import { get, getBytes, getText, post, Refused, text } from "../api.ts";
+import { graphOfDocument } from "../graph/model.ts";
+import { type JsonObject } from "../proof/canonical.ts";
+import { verifyDocument, type Claims, type Verdict } from "../proof/document.ts";
+import { readRegistry, type Signer } from "../proof/registry.ts";
+import { go, link, useLoaded, type Place } from "../state.ts";
+import { cut, when } from "../text.ts";
+import { download, Failure, Field, Pair, Waiting } from "./parts.tsx";
+import { Evidence, Keys, VerdictReport } from "./verdict.tsx";
+
+/** Asking: a form, whose answer is the snapshot's own place. */
+export function Freeze({ place }: { place: Place }) {
+    const division = place.parameters.get("division") ?? "", [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+    const ask = async (event: Event): Promise<void> => {
+        event.preventDefault();
+        const form = new FormData(event.currentTarget as HTMLFormElement);
+        setBusy(true);
+        setError(null);
+        try {
+            const description = String(form.get("description") ?? "").trim();
+            const answer = await post("/reason/snapshot", {
+                rootNodeIds: String(form.get("roots") ?? "").split(/[\s,]+/).filter(Boolean), direction: String(form.get("direction")), depth: Number(form.get("depth")),
+                includeAnnotations: form.get("annotations") !== null, ...(description ? { description } : {}),
+            }, { Prefer: "wait=5", "Idempotency-Key": crypto.randomUUID() });
+            go(link("snapshot", text(answer["snapshotId"]), { division }));
+        } catch (refused) {
+            setError(refused instanceof Refused && refused.status === 403
+                ? new Error("This certificate may not make snapshots. Ask for a client with the role writer or auditor.")
+                : refused instanceof Error ? refused : new Error(String(refused)));
+        }
+        setBusy(false);
+    };
+    const open = (event: Event): void => {
+        event.preventDefault();
+        go(link("snapshot", String(new FormData(event.currentTarget as HTMLFormElement).get("id") ?? "").trim(), { division }));
+    };
+    return (
+        <>
+            <h1>Freeze and prove</h1>
+            <form class="controls" onSubmit={(event) => { void ask(event); }}>
+                <Field label="Nodes, up to 32"><textarea name="roots" required rows={2} defaultValue={place.id} /></Field>
+                <Field label="Direction"><select name="direction"><option value="ancestors">what led to them</option><option value="descendants">what came of them</option></select></Field>
+                <Field label="Depth"><input name="depth" type="number" min={0} max={10000} defaultValue="10" /></Field>
+                <Field label="Description"><input name="description" /></Field>
+                <label><input type="checkbox" name="annotations" /> with annotations</label>
+                <button type="submit" disabled={busy}>{busy ? "Freezing…" : "Freeze"}</button>
+            </form>
+            {error && <Failure error={error} />}
+            <h2>Open one that exists</h2>
+            <form class="controls" onSubmit={open}><Field label="Id of a snapshot"><input name="id" required /></Field><button type="submit">Open</button></form>
+        </>
+    );
+}
+
+interface Checked { verdict: Verdict; signers: Signer[]; bytes: Uint8Array<ArrayBuffer> }
+
+async function verify(id: string, metadata: JsonObject, division: string): Promise<Checked> {
+    const path = `/reason/snapshot/${encodeURIComponent(id)}`;
+    const [bytes, registry] = await Promise.all([getBytes(path, { format: "canonical", division }), getText("/reason/signers")]);
+    const signers = await readRegistry(registry), claims: Claims = { snapshotId: id };
+    if (text(metadata["hash"])) claims.hash = text(metadata["hash"]);
+    if (text(metadata["signature"])) claims.signature = text(metadata["signature"]);
+    if (text(metadata["signerId"])) claims.signerId = text(metadata["signerId"]);
+    if (text(metadata["signedAt"])) claims.signedAt = text(metadata["signedAt"]);
+    return { verdict: await verifyDocument(bytes, claims, signers), signers, bytes };
+}
+
+async function waitFor(id: string, division: string, signal: AbortSignal, tell: (status: string) => void): Promise<JsonObject> {
+    for (let tries = 0; ; tries++) {
+        const answer = await get(`/reason/snapshot/${encodeURIComponent(id)}`, { division }, signal), status = text(answer["status"]);
+        tell(status);
+        if ((status !== "pending" && status !== "signed") || tries >= 120)
+            return answer;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        signal.throwIfAborted();
+    }
+}
+
+export function Snapshot({ place }: { place: Place }) {
+    const { id } = place, division = place.parameters.get("division") ?? "", [status, setStatus] = useState(""), [checked, setChecked] = useState<Checked | null>(null), [failure, setFailure] = useState<Error | null>(null);
+    const { value, error } = useLoaded(`${id} ${division}`, (signal) => waitFor(id, division, signal, setStatus));
+    const graph = useMemo(() => checked?.verdict.document ? graphOfDocument(checked.verdict.document) : null, [checked]);
+    if (error)
+        return <Failure error={error} />;
+    if (!value)
+        return <Waiting what={status ? `The snapshot is ${status}` : "Looking"} />;
+    const run = async (): Promise<void> => {
+        try {
+            setFailure(null);
+            setChecked(await verify(id, value, division));
+        } catch (refused) {
+            setFailure(refused instanceof Error ? refused : new Error(String(refused)));
+        }
+    };
+    const save = async (format: string, name: string, type: string): Promise<void> => {
+        try {
+            download(name, await getBytes(`/reason/snapshot/${encodeURIComponent(id)}`, { format, division }), type);
+        } catch (refused) {
+            setFailure(refused instanceof Error ? refused : new Error(String(refused)));
+        }
+    };
+    const root = Array.isArray(value["rootNodeIds"]) ? text(value["rootNodeIds"][0]) : "";
+    return (
+        <>
+            <h1>Snapshot</h1>
+            <dl>
+                <Pair name="Id"><code class="wide">{id}</code></Pair>
+                <Pair name="Status">{text(value["status"])}</Pair>
+                <Pair name="Made">{when(text(value["createdAt"]))}</Pair>
+                {text(value["description"]) && <Pair name="Description">{cut(text(value["description"]), 1000)}</Pair>}
+                <Pair name="Holds">{String(value["nodeCount"])} nodes, {String(value["edgeCount"])} edges</Pair>
+                <Pair name="Signer">{cut(text(value["signerId"]), 100)}</Pair>
+                <Pair name="Hash"><code class="wide">{text(value["hash"])}</code></Pair>
+            </dl>
+            <p class="actions">
+                <button type="button" onClick={() => { void run(); }}>Verify here</button>
+                <button type="button" onClick={() => { void save("canonical", `${id}.json`, "application/json"); }}>Document</button>
+                <button type="button" onClick={() => { void save("envelope", `${id}.envelope.json`, "application/json"); }}>Envelope</button>
+                <button type="button" onClick={() => { void save("page", `${id}.html`, "text/html"); }}>Page that proves itself</button>
+                {root && <a class="button" href={link("why", root, { division })}>Show its root</a>}
+                <a class="button" href={link("compare", "", { a: id, division })}>Compare</a>
+            </p>
+            {failure && <Failure error={failure} />}
+            {checked && <>
+                <VerdictReport verdict={checked.verdict} />
+                {graph && <p class="faint">{graph.nodes.size} nodes and {graph.edges.size} edges in {checked.bytes.length.toLocaleString("en")} bytes</p>}
+                <Evidence records={checked.verdict.records} />
+                <Keys signers={checked.signers} signer={checked.verdict.signer} />
+            </>}
+        </>
+    );
+}

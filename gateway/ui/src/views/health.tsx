@@ -1,0 +1,75 @@
+/** Health, in plain words: what works, who signs, how far each chain and its log are. */
+import { get, getText, objects, Refused, text } from "../api.ts";
+import { readCheckpoint } from "../proof/note.ts";
+import { base64 } from "../proof/bytes.ts";
+import { isObject, type JsonObject } from "../proof/canonical.ts";
+import { useLoaded } from "../state.ts";
+import { cut, when } from "../text.ts";
+import { Failure, Pair, Waiting } from "./parts.tsx";
+
+/** What a route answers, also when it says that something is wrong. */
+async function told(path: string, signal: AbortSignal): Promise<JsonObject | Error> {
+    try {
+        return await get(path, {}, signal);
+    } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+    }
+}
+
+async function checkpointOf(division: string, signal: AbortSignal): Promise<string> {
+    try {
+        const checkpoint = readCheckpoint(await getText(`/reason/log/${encodeURIComponent(division)}/checkpoint`, {}, signal));
+        return `${checkpoint.size} events, root ${base64(checkpoint.root)}, ${checkpoint.signatures.length} signatures`;
+    } catch (error) {
+        return error instanceof Refused && error.status === 404 ? "none yet" : error instanceof Error ? error.message : "none";
+    }
+}
+
+async function load(signal: AbortSignal) {
+    const [ready, signers, divisions] = await Promise.all([told("/ready", signal), told("/reason/signers", signal), told("/reason/divisions", signal)]);
+    const names = divisions instanceof Error ? [] : objects(divisions["divisions"]);
+    const checkpoints = await Promise.all(names.map((division) => checkpointOf(text(division["division"]), signal)));
+    return { ready, signers, divisions, names, checkpoints };
+}
+
+const WORDS: Record<string, string> = { up: "answers", down: "is away", failing: "fails", "not active": "is not active" };
+const words = (value: unknown): string => typeof value === "string" ? WORDS[value] ?? value : "says nothing";
+
+export function Health() {
+    const { value, error } = useLoaded("health", load);
+    if (error)
+        return <Failure error={error} />;
+    if (!value)
+        return <Waiting what="Asking" />;
+    const { ready, signers, names, checkpoints } = value;
+    return (
+        <>
+            <h1>Health</h1>
+            {ready instanceof Error ? <Failure error={ready} /> : <>
+                <p role="status" class={ready["ok"] === true ? "added" : "bad"}><strong>{ready["ok"] === true ? "All is well: what is written is sealed, signed and stored." : "Something is wrong."}</strong></p>
+                <dl>
+                    <Pair name="Database">{words(ready["db"])}</Pair>
+                    <Pair name="Signer">{words(ready["signer"])}</Pair>
+                    <Pair name="Object store">{words(ready["objectStore"])}</Pair>
+                    <Pair name="Oldest event not signed">{typeof ready["auditLagSeconds"] === "number" ? `${ready["auditLagSeconds"].toFixed(1)} seconds old` : "unknown"}</Pair>
+                    <Pair name="Chains that have halted">{String(ready["haltedChains"] ?? "unknown")}</Pair>
+                    {ready["safeMode"] !== undefined && <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : cut(String(ready["safeMode"]), 300)}</Pair>}
+                    <Pair name="Time">{when(text(ready["time"]))}</Pair>
+                </dl>
+            </>}
+            <h2>Divisions and their logs</h2>
+            <table>
+                <thead><tr><th scope="col">Division</th><th scope="col">Signed events</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
+                <tbody>{names.map((division, i) => {
+                    const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {};
+                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td>{typeof log["size"] === "number" ? log["size"] : ""}</td><td>{cut(text(log["origin"]), 200)}</td><td><code class="wide">{cut(checkpoints[i] ?? "", 300)}</code></td></tr>;
+                })}</tbody>
+            </table>
+            <h2>Signers</h2>
+            {signers instanceof Error ? <Failure error={signers} /> : <table>
+                <thead><tr><th scope="col">Signer</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
+                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"]))}</td></tr>)}</tbody>
+            </table>}
+        </>
+    );
+}

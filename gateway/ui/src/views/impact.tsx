@@ -1,0 +1,43 @@
+/** What rests on a node: decisions first, each with whether it still stands. */
+import { get, objects, text } from "../api.ts";
+import { isObject } from "../proof/canonical.ts";
+import { changed, link, useLoaded, type Place } from "../state.ts";
+import { count, cut, when } from "../text.ts";
+import { Failure, TypeName, Waiting } from "./parts.tsx";
+
+export function Impact({ place }: { place: Place }) {
+    const { id, parameters } = place, division = parameters.get("division") ?? "", cursor = parameters.get("cursor") ?? "";
+    const { value, error } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(`/reason/node/${encodeURIComponent(id)}/impact`, { division, cursor, asOf: parameters.get("asOf") ?? "", depth: parameters.get("depth") ?? "", limit: 200 }, signal));
+    if (error)
+        return <Failure error={error} />;
+    if (!value)
+        return <Waiting what="Following what came of it" />;
+    const rows = objects(value["nodes"]), next = text(value["nextCursor"]), counts = isObject(value["counts"]) ? value["counts"] : {};
+    const about = isObject(value["node"]) ? value["node"] : {};
+    return (
+        <>
+            <h1>What rests on it</h1>
+            <p>{cut(text(about["note"]), 300)}{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
+            <p><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
+            <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
+            <table>
+                <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col">Weakest link of its best path</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
+                <tbody>
+                    {rows.map((row) => {
+                        const node = text(row["nodeId"]), support = isObject(row["support"]) ? row["support"] : {}, strength = support["strength"];
+                        return (
+                            <tr key={node}>
+                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <span class="note">{cut(text(row["note"]), 200)}</span></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
+                                <td>{String(row["depth"] ?? "")}</td>
+                                <td>{typeof strength === "number" ? strength.toPrecision(3) : ""}</td>
+                                <td>{support["other"] === true ? "yes" : "none"}</td>
+                                <td>{row["stands"] === true ? "yes" : <strong class="bad">no</strong>}</td>
+                            </tr>
+                        );
+                    })}
+                </tbody>
+            </table>
+            {next && <p><a class="button" href={changed(place, { cursor: next })}>Next page</a></p>}
+        </>
+    );
+}

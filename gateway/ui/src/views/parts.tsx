@@ -1,0 +1,62 @@
+/** Small things that every view uses. */
+import { type ComponentChildren } from "preact";
+import { Refused } from "../api.ts";
+import { type GraphNode } from "../graph/model.ts";
+import { cut, when } from "../text.ts";
+
+export function Failure({ error }: { error: Error }) {
+    const candidates = error instanceof Refused && Array.isArray(error.details["divisions"]) ? error.details["divisions"].filter((d) => typeof d === "string") : [];
+    return (
+        <div class="failure" role="alert">
+            <strong>{error instanceof Refused && error.status > 0 ? `${error.status}: ` : ""}{cut(error.message, 500)}</strong>
+            {candidates.length > 0 && <p>Choose a division: {candidates.join(", ")}</p>}
+        </div>
+    );
+}
+
+export function Waiting({ what }: { what: string }) {
+    return <p class="wait" role="status">{what}…</p>;
+}
+
+export function TypeName({ type }: { type: string }) {
+    return <span class={`type type-${type.replace(/[^A-Za-z]/g, "")}`}>{cut(type, 40)}</span>;
+}
+
+export function States({ node, corrected }: { node: GraphNode; corrected?: boolean | undefined }) {
+    return (
+        <>
+            {corrected && <span class="state bad">corrected</span>}
+            {node.state === "erased" && <span class="state">erased</span>}
+            {node.state === "redacted" && <span class="state">redacted</span>}
+            {node.cycle && <span class="state">circle</span>}
+            {node.frontier && <span class="state">the walk stopped here</span>}
+        </>
+    );
+}
+
+/** One line that names a node. */
+export function NodeLine({ node, corrected }: { node: GraphNode; corrected?: boolean | undefined }) {
+    return (
+        <>
+            <TypeName type={node.type} /> <span class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</span>{" "}
+            <span class="faint">{cut(node.author, 60)}, {when(node.createdAt)}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
+            <States node={node} corrected={corrected} />
+        </>
+    );
+}
+
+export function Field({ label, children }: { label: string; children: ComponentChildren }) {
+    return <label class="field"><span>{label}</span>{children}</label>;
+}
+
+export function Pair({ name, children }: { name: string; children: ComponentChildren }) {
+    return <><dt>{name}</dt><dd>{children}</dd></>;
+}
+
+export function download(name: string, bytes: BlobPart, type: string): void {
+    const url = URL.createObjectURL(new Blob([bytes], { type })), anchor = document.createElement("a");
+    anchor.href = url;
+    anchor.download = name;
+    anchor.click();
+    setTimeout(() => { URL.revokeObjectURL(url); }, 10000);
+}

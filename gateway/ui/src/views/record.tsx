@@ -1,0 +1,131 @@
+/** One record, whole: what it says, who said it, when, and what may be done from here. */
+import { useState } from "preact/hooks";
+import { get, objects, post, Refused, text } from "../api.ts";
+import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
+import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
+import { link, useLoaded } from "../state.ts";
+import { cut, plainLines, short, when } from "../text.ts";
+import { Failure, Pair, States, TypeName } from "./parts.tsx";
+
+const MOST_SHOWN = 100000;
+
+export function JsonText({ value }: { value: Json | undefined }) {
+    const whole = value === undefined ? "" : plainLines(JSON.stringify(value, null, 2));
+    return <pre tabIndex={0} class="json">{whole.slice(0, MOST_SHOWN)}{whole.length > MOST_SHOWN ? `\n… ${whole.length - MOST_SHOWN} characters more` : ""}</pre>;
+}
+
+/** The entry of an ordered trace that is the node itself: it has the annotations and the event. */
+async function attached(id: string, division: string, signal: AbortSignal): Promise<JsonObject> {
+    const answer = await get(`/reason/traces/${encodeURIComponent(id)}`, { depth: 0, limit: 1, division }, signal);
+    return objects(answer["ordered_path"])[0] ?? {};
+}
+
+function Annotations({ id, division }: { id: string; division: string }) {
+    const [written, setWritten] = useState(0), [note, setNote] = useState(""), [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+    const { value, error: failure } = useLoaded(`${id} ${division} ${written}`, (signal) => attached(id, division, signal));
+    const reference = isObject(value?.["auditRef"]) ? value["auditRef"] : null;
+    const write = async (event: Event): Promise<void> => {
+        event.preventDefault();
+        setBusy(true);
+        setError(null);
+        try {
+            await post(`/reason/annotate/${encodeURIComponent(id)}`, { note }, { "Idempotency-Key": crypto.randomUUID() });
+            setNote("");
+            setWritten(written + 1);
+        } catch (refused) {
+            setError(refused instanceof Refused && refused.status === 403
+                ? new Error("This certificate may not annotate. Ask an administrator for a client with the role writer, or write in SQL: reason.annotate().")
+                : refused instanceof Error ? refused : new Error(String(refused)));
+        }
+        setBusy(false);
+    };
+    return (
+        <section>
+            {reference && <dl>
+                <Pair name="Event"><code title={text(reference["eventId"])}>{short(text(reference["eventId"]))}</code></Pair>
+                <Pair name="Hash in the chain"><code class="wide">{text(reference["hash"])}</code></Pair>
+            </dl>}
+            {failure && <Failure error={failure} />}
+            <h3>Annotations</h3>
+            <ul class="plain">
+                {objects(value?.["annotations"]).map((annotation) => (
+                    <li key={text(annotation["id"])}>
+                        <JsonText value={annotation["payload"]} />
+                        <span class="faint">{cut(text(annotation["author"]), 60)}, {when(text(annotation["createdAt"]) || text(annotation["timestamp"]))}</span>
+                    </li>
+                ))}
+            </ul>
+            <form onSubmit={(event) => { void write(event); }}>
+                <label class="field"><span>Add a note; it stays for ever</span><textarea rows={2} required value={note} onInput={(event) => { setNote(event.currentTarget.value); }} /></label>
+                <button type="submit" disabled={busy || note.trim() === ""}>Annotate</button>
+            </form>
+            {error && <Failure error={error} />}
+        </section>
+    );
+}
+
+function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: GraphEdge[]; end: "from" | "to"; graph: Graph; onSelect: (id: string) => void }) {
+    if (edges.length === 0)
+        return null;
+    return (
+        <section>
+            <h3>{title} ({edges.length})</h3>
+            <ul class="plain">
+                {edges.slice(0, 200).map((edge) => {
+                    const node = graph.nodes.get(edge[end]);
+                    return (
+                        <li key={edge.id}>
+                            <button type="button" class="row" onClick={() => { onSelect(edge[end]); }}>
+                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
+                            </button>
+                        </li>
+                    );
+                })}
+            </ul>
+            {edges.length > 200 && <p class="faint">and {edges.length - 200} more</p>}
+        </section>
+    );
+}
+
+export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; faults?: string[] }
+
+export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults }: RecordProps) {
+    const edges = [...graph.edges.values()], { record } = node;
+    return (
+        <article class="record" aria-label={`${node.type} by ${cut(node.author, 60)}`}>
+            <header>
+                <h2><TypeName type={node.type} /> <States node={node} corrected={corrections.length > 0} /></h2>
+                <button type="button" class="close" aria-label="Close" onClick={onClose}>×</button>
+            </header>
+            {faults && faults.length > 0 && <ul class="failure" role="alert">{faults.map((fault) => <li key={fault}>{fault}</li>)}</ul>}
+            <p class="note">{cut(node.note, 2000)}</p>
+            <dl>
+                <Pair name="Author">{cut(node.author, 300)}</Pair>
+                <Pair name="Recorded"><time dateTime={node.createdAt}>{when(node.createdAt)}</time></Pair>
+                {node.ts !== null && <Pair name="Occurred, by its author's word"><time dateTime={node.ts}>{when(node.ts)}</time></Pair>}
+                {node.confidence !== null && <Pair name="Confidence">{node.confidence}</Pair>}
+                {node.tags.length > 0 && <Pair name="Tags">{node.tags.map((tag) => <span class="tag" key={tag}>{cut(tag, 60)}</span>)}</Pair>}
+                <Pair name="Id"><code class="wide">{node.id}</code></Pair>
+                <Pair name="Digest"><code class="wide">{text(record["digest"])}</code></Pair>
+            </dl>
+            {corrections.length > 0 && <section class="corrections">
+                <h3>Corrected by</h3>
+                <ul class="plain">{corrections.map((c) => <li key={c.id}><button type="button" class="row" onClick={() => { onSelect(c.id); }}>{cut(c.note || c.id, 200)} <span class="faint">{cut(c.author, 60)}, {when(c.createdAt)}</span></button></li>)}</ul>
+            </section>}
+            {live && <nav class="actions" aria-label="From here">
+                <a href={link("why", node.id, { division })}>Why</a>
+                <a href={link("why", node.id, { division, direction: "descendants" })}>What came of it</a>
+                <a href={link("impact", node.id, { division })}>What rests on it</a>
+                <a href={link("why", node.id, { division, asOf: node.createdAt })}>What was known then</a>
+                <a href={link("compare", "", { a: node.id, division })}>Compare</a>
+                <a href={link("freeze", node.id, { division })}>Freeze and prove</a>
+            </nav>}
+            <h3>Payload</h3>
+            {node.state === "erased" ? <p>Its content was erased. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p> : <JsonText value={record["payload"]} />}
+            {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
+            <Edges title="Rests on" edges={edges.filter((edge) => edge.to === node.id)} end="from" graph={graph} onSelect={onSelect} />
+            <Edges title="Leads to" edges={edges.filter((edge) => edge.from === node.id)} end="to" graph={graph} onSelect={onSelect} />
+            {live && <Annotations id={node.id} division={division} />}
+        </article>
+    );
+}

@@ -1,0 +1,36 @@
+/** The nodes along time: when each was recorded, or when it is said to have occurred. */
+import { useMemo, useState } from "preact/hooks";
+import { type Graph, type GraphNode } from "../graph/model.ts";
+import { when } from "../text.ts";
+import { NodeLine } from "./parts.tsx";
+
+const STEP = 300;
+
+export function Timeline({ graph, selected, corrected, onSelect }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; onSelect: (id: string) => void }) {
+    const [occurred, setOccurred] = useState(false), [most, setMost] = useState(STEP);
+    const rows = useMemo(() => {
+        const timeOf = (node: GraphNode): string => occurred ? node.ts ?? node.createdAt : node.createdAt;
+        return [...graph.nodes.values()].map((node) => ({ node, time: timeOf(node), ms: Date.parse(timeOf(node)) })).sort((a, b) => a.time < b.time ? -1 : a.time > b.time ? 1 : a.node.id < b.node.id ? -1 : 1);
+    }, [graph, occurred]);
+    const first = rows[0]?.ms ?? 0, span = Math.max(1, (rows.at(-1)?.ms ?? 0) - first);
+    return (
+        <div class="timeline">
+            <fieldset>
+                <legend>Order by</legend>
+                <label><input type="radio" name="time" checked={!occurred} onChange={() => { setOccurred(false); }} /> when it was recorded</label>
+                <label><input type="radio" name="time" checked={occurred} onChange={() => { setOccurred(true); }} /> when it occurred, by its author's word</label>
+            </fieldset>
+            <ol>
+                {rows.slice(0, most).map(({ node, time, ms }) => (
+                    <li key={node.id}>
+                        <button type="button" class="row" aria-current={node.id === selected} onClick={() => { onSelect(node.id); }}>
+                            <span class="moment"><time dateTime={time}>{when(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `${(ms - first) / span * 100}%` }} /></span></span>
+                            <span><NodeLine node={node} corrected={corrected.has(node.id)} /></span>
+                        </button>
+                    </li>
+                ))}
+            </ol>
+            {rows.length > most && <button type="button" onClick={() => { setMost(most + STEP); }}>Show more of {rows.length}</button>}
+        </div>
+    );
+}

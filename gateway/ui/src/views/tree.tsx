@@ -1,0 +1,97 @@
+/** The same graph as text: a tree of causes or effects, for keyboards, screen readers and print. */
+import { useMemo, useRef, useState } from "preact/hooks";
+import { byEnd, type Graph, type GraphEdge } from "../graph/model.ts";
+import { NodeLine } from "./parts.tsx";
+
+interface Row { key: string; id: string; edge: GraphEdge | null; level: number; again: boolean; children: number; parent: string | null }
+
+const STEP = 300;
+
+/** Rows in the order of a walk into the depth; a node that stands above already is named, not repeated. */
+function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: ReadonlySet<string>): Row[] {
+    const next = byEnd(graph.edges.values(), ancestors ? "to" : "from"), seen = new Set<string>(), rows: Row[] = [];
+    const stack: Omit<Row, "again" | "children">[] = [{ key: start, id: start, edge: null, level: 1, parent: null }];
+    for (let item = stack.pop(); item; item = stack.pop()) {
+        const { id, key, level } = item, again = seen.has(id), edges = again ? [] : next.get(id) ?? [];
+        seen.add(id);
+        rows.push({ ...item, again, children: edges.length });
+        if (!closed.has(id))
+            for (const edge of [...edges].sort((a, b) => a.weight - b.weight || (a.id < b.id ? 1 : -1)))
+                stack.push({ key: `${key}/${edge.id}`, id: ancestors ? edge.from : edge.to, edge, level: level + 1, parent: key });
+    }
+    return rows;
+}
+
+export interface TreeProps {
+    graph: Graph;
+    start: string;
+    ancestors: boolean;
+    corrected: ReadonlySet<string>;
+    selected: string | null;
+    onSelect: (id: string) => void;
+    bad?: ReadonlySet<string>;
+}
+
+export function Tree({ graph, start, ancestors, corrected, selected, onSelect, bad }: TreeProps) {
+    const [closed, setClosed] = useState<ReadonlySet<string>>(new Set()), [most, setMost] = useState(STEP), [at, setAt] = useState(start);
+    const list = useRef<HTMLUListElement>(null);
+    const rows = useMemo(() => rowsOf(graph, start, ancestors, closed), [graph, start, ancestors, closed]);
+    const shown = rows.slice(0, most);
+    const toggle = (id: string): void => {
+        const changed = new Set(closed);
+        if (!changed.delete(id))
+            changed.add(id);
+        setClosed(changed);
+    };
+    const focus = (index: number): void => {
+        const row = shown[index];
+        if (row) {
+            setAt(row.key);
+            (list.current?.children[index] as HTMLElement | undefined)?.focus();
+        }
+    };
+    const onKeyDown = (event: KeyboardEvent, index: number, row: Row): void => {
+        switch (event.key) {
+        case "ArrowDown": focus(index + 1); break;
+        case "ArrowUp": focus(index - 1); break;
+        case "Home": focus(0); break;
+        case "End": focus(shown.length - 1); break;
+        case "ArrowRight":
+            if (row.children > 0 && closed.has(row.id))
+                toggle(row.id);
+            else
+                focus(index + 1);
+            break;
+        case "ArrowLeft":
+            if (row.children > 0 && !closed.has(row.id))
+                toggle(row.id);
+            else
+                focus(shown.findIndex((other) => other.key === row.parent));
+            break;
+        case "Enter": case " ": onSelect(row.id); break;
+        default: return;
+        }
+        event.preventDefault();
+    };
+    return (
+        <div class="tree">
+            <ul role="tree" aria-label={ancestors ? "Causes" : "Effects"} ref={list}>
+                {shown.map((row, index) => {
+                    const node = graph.nodes.get(row.id);
+                    return (
+                        <li key={row.key} role="treeitem" aria-level={row.level} aria-selected={row.id === selected} class={bad?.has(row.id) ? "bad" : undefined}
+                            {...(row.children > 0 ? { "aria-expanded": !closed.has(row.id) } : {})} tabIndex={row.key === at ? 0 : -1}
+                            style={{ paddingInlineStart: `${Math.min(row.level - 1, 24) * 1.1}em` }}
+                            onKeyDown={(event) => { onKeyDown(event, index, row); }} onClick={() => { setAt(row.key); onSelect(row.id); }}>
+                            <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); toggle(row.id); }}>{row.children === 0 ? "·" : closed.has(row.id) ? "▸" : "▾"}</span>
+                            {row.edge && <span class={`relation relation-${row.edge.type}`}>{row.edge.type} {row.edge.weight} </span>}
+                            {node ? <NodeLine node={node} corrected={corrected.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
+                            {row.again && <span class="faint"> (above)</span>}
+                        </li>
+                    );
+                })}
+            </ul>
+            {rows.length > most && <button type="button" onClick={() => { setMost(most + STEP); }}>Show {Math.min(STEP, rows.length - most)} more of {rows.length}</button>}
+        </div>
+    );
+}

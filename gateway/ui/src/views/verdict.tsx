@@ -1,0 +1,78 @@
+/** What came of verifying, record by record. The page computed it; the reader compares the keys. */
+import { type CheckedRecord, type Verdict } from "../proof/document.ts";
+import { type Signer } from "../proof/registry.ts";
+import { cut, when } from "../text.ts";
+import { Pair } from "./parts.tsx";
+
+const VERDICTS = {
+    verified: "Verified: these bytes are what was signed, and every record is what was recorded.",
+    refused: "Refused: something here is not what was signed or recorded.",
+    unchecked: "Not decided: something could not be checked here.",
+};
+
+const MARKS = { ok: "✓", bad: "✗", note: "i", unchecked: "?" };
+
+export function VerdictReport({ verdict }: { verdict: Verdict }) {
+    return (
+        <section class={`verdict verdict-${verdict.verdict}`} aria-label="Verdict">
+            <p class="word" role="status" data-verdict={verdict.verdict}>{VERDICTS[verdict.verdict]}</p>
+            <ul class="plain">
+                {verdict.findings.map((finding, i) => <li key={i} class={`finding ${finding.mark}`}><span aria-hidden="true">{MARKS[finding.mark]}</span> <strong>{finding.what}</strong> {cut(finding.text, 400)}</li>)}
+            </ul>
+        </section>
+    );
+}
+
+/** Keys with fingerprints, to be compared with those that the reader has from elsewhere. */
+export function Keys({ signers, signer }: { signers: readonly Signer[]; signer: Signer | null }) {
+    return (
+        <section>
+            <h3>Keys of the registry</h3>
+            <p>Whoever made this file could have put a key of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>
+            <table>
+                <thead><tr><th scope="col">Signer</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Fingerprint</th></tr></thead>
+                <tbody>{signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td>{s.purpose}</td><td>{s.status}</td><td><code class="wide">{s.fingerprint}</code></td></tr>)}</tbody>
+            </table>
+        </section>
+    );
+}
+
+const MOST = 500;
+
+/** The records with their digests; those at fault come first. */
+export function Evidence({ records }: { records: readonly CheckedRecord[] }) {
+    const sorted = [...records].sort((a, b) => Number(b.faults.length > 0) - Number(a.faults.length > 0)), bad = records.filter((record) => record.faults.length > 0).length;
+    return (
+        <details open={bad > 0}>
+            <summary>{records.length} records, each recomputed{bad > 0 ? `; ${bad} do not verify` : ""}</summary>
+            <table>
+                <thead><tr><th scope="col">Record</th><th scope="col">Recorded</th><th scope="col">Digest</th><th scope="col">Content</th><th scope="col">Verdict</th></tr></thead>
+                <tbody>{sorted.slice(0, MOST).map(({ kind, id, record, digest, content, faults }, i) => (
+                    <tr key={i} class={faults.length > 0 ? "bad" : undefined} data-record={id} data-good={faults.length === 0}>
+                        <th scope="row">{kind} {cut(String(record["type"] ?? ""), 40)} <code>{cut(id, 40)}</code></th>
+                        <td>{when(typeof record["createdAt"] === "string" ? record["createdAt"] : "")}</td>
+                        <td><code class="wide">{digest}</code></td><td>{content}</td>
+                        <td>{faults.length === 0 ? "as recorded" : faults.map((fault) => cut(fault, 200)).join("; ")}</td>
+                    </tr>
+                ))}</tbody>
+            </table>
+            {records.length > MOST && <p class="faint">{records.length - MOST} more, checked in the same way</p>}
+        </details>
+    );
+}
+
+export function DocumentFacts({ verdict }: { verdict: Verdict }) {
+    const document = verdict.document, payload = document?.["payload"];
+    if (!document || typeof payload !== "object" || payload === null || Array.isArray(payload))
+        return null;
+    return (
+        <dl>
+            <Pair name="Snapshot"><code class="wide">{cut(String(document["id"] ?? ""), 60)}</code></Pair>
+            <Pair name="Made">{when(typeof document["created_at"] === "string" ? document["created_at"] : "")}</Pair>
+            {typeof payload["description"] === "string" && <Pair name="Description">{cut(payload["description"], 1000)}</Pair>}
+            <Pair name="Walk">{cut(String(payload["direction"] ?? ""), 20)}, at most {String(payload["depth"] ?? "")} edges</Pair>
+            <Pair name="Personal data">{payload["pii_included"] === true ? "included" : "left out"}</Pair>
+            <Pair name="SHA-256"><code class="wide">{verdict.hash}</code></Pair>
+        </dl>
+    );
+}
