@@ -86,6 +86,8 @@ DECLARE
     authors CONSTANT text[] := CASE WHEN filters ? 'authors' THEN ARRAY(SELECT jsonb_array_elements_text(filters -> 'authors')) END;
     created_from CONSTANT timestamptz := filters ->> 'createdFrom';
     created_to CONSTANT timestamptz := filters ->> 'createdTo';
+    occurred_from CONSTANT timestamptz := filters ->> 'occurredFrom';
+    occurred_to CONSTANT timestamptz := filters ->> 'occurredTo';
     min_confidence CONSTANT double precision := filters ->> 'minConfidence';
     max_confidence CONSTANT double precision := filters ->> 'maxConfidence';
     wanted CONSTANT text := lower(filters ->> 'text');
@@ -109,7 +111,10 @@ BEGIN
             FROM reason.nodes_before(within, quarantined, position_no, 100,
                      CASE WHEN indexed AND most_rows - rows_left >= 20 * page_limit THEN wanted END) c,
                  LATERAL (SELECT (types IS NULL OR c.type = ANY (types)) AND (created_from IS NULL OR c.created_at >= created_from)
-                                 AND (created_to IS NULL OR c.created_at < created_to) AS looked OFFSET 0) l,
+                                 AND (created_to IS NULL OR c.created_at < created_to)
+                                 -- A node that does not say when it occurred is in no such range.
+                                 AND (occurred_from IS NULL OR coalesce(c.occurred_at >= occurred_from, false))
+                                 AND (occurred_to IS NULL OR coalesce(c.occurred_at < occurred_to, false)) AS looked OFFSET 0) l,
                  LATERAL (SELECT CASE WHEN NOT (l.looked AND looks) THEN NULL
                                       WHEN redact THEN reason.node_shown(c, true, false)::jsonb
                                       ELSE jsonb_build_object('author', c.author, 'metadata', c.metadata)
@@ -174,10 +179,14 @@ DECLARE
     problem text;
     member record;
 BEGIN
-    -- {"created": {"from", "to"}} and {"confidence": {"min", "max"}} are the ranges' other spelling.
+    -- {"created": {"from", "to"}}, {"occurred": {"from", "to"}} and {"confidence": {"min", "max"}} are the ranges' other spelling.
     IF jsonb_typeof(filters -> 'created') = 'object' THEN
         filters := filters - 'created' || jsonb_strip_nulls(jsonb_build_object(
             'createdFrom', filters -> 'created' -> 'from', 'createdTo', filters -> 'created' -> 'to'));
+    END IF;
+    IF jsonb_typeof(filters -> 'occurred') = 'object' THEN
+        filters := filters - 'occurred' || jsonb_strip_nulls(jsonb_build_object(
+            'occurredFrom', filters -> 'occurred' -> 'from', 'occurredTo', filters -> 'occurred' -> 'to'));
     END IF;
     IF jsonb_typeof(filters -> 'confidence') = 'object' THEN
         filters := filters - 'confidence' || jsonb_strip_nulls(jsonb_build_object(
@@ -192,12 +201,12 @@ BEGIN
                 CASE WHEN jsonb_typeof(member.value) <> 'number' THEN 'must be a number' END
             WHEN member.key IN ('text', 'division') THEN
                 CASE WHEN jsonb_typeof(member.value) <> 'string' THEN 'must be a string' END
-            WHEN member.key IN ('createdFrom', 'createdTo') THEN
+            WHEN member.key IN ('createdFrom', 'createdTo', 'occurredFrom', 'occurredTo') THEN
                 CASE WHEN jsonb_typeof(member.value) <> 'string' OR reason.http_timestamp(filters ->> member.key, member.key) IS NULL THEN 'must be an RFC 3339 time' END
             ELSE 'is no filter' END;
         IF problem IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('filters: "%s" %s', member.key, problem),
-                HINT = 'Filters are types, authors, tags, createdFrom, createdTo, minConfidence, maxConfidence, division and text.';
+                HINT = 'Filters are types, authors, tags, createdFrom, createdTo, occurredFrom, occurredTo, minConfidence, maxConfidence, division and text.';
         END IF;
     END LOOP;
     -- The same types as traces take, and as little regard to case; an empty list asks for nothing.

@@ -234,16 +234,17 @@ def test_exports_are_the_trace_or_the_document(kernel, pair):
 def test_a_query_takes_each_filter_in_both_spellings(kernel, new_node):
     author = f"author-{uuid.uuid4()}"
     before = kernel.get("/health")["time"]
-    wanted = new_node("hypothesis", author=author, payload={"text": "Needle"}, metadata={"confidence": 0.5, "tags": ["a", "b"]})
+    wanted = new_node("hypothesis", author=author, payload={"text": "Needle"}, ts="2024-05-06T07:08:09Z", metadata={"confidence": 0.5, "tags": ["a", "b"]})
     after = kernel.get("/health")["time"]
 
     def found(**filters):
         return [node["id"] for node in kernel.post("/reason/query", {"filters": {"authors": [author], **filters}})["nodes"]]
 
     for filters in ({"types": ["hypothesis"]}, {"tags": ["b"]}, {"createdFrom": before, "createdTo": after}, {"created": {"from": before, "to": after}},
+                    {"occurredFrom": "2024-05-06T07:08:09Z", "occurredTo": "2024-05-06T07:08:10Z"}, {"occurred": {"from": "2024-05-06T00:00:00Z"}},
                     {"minConfidence": 0.5, "maxConfidence": 0.5}, {"confidence": {"min": 0.4, "max": 0.6}}, {"division": "default"}, {"text": "needle"}):
         assert found(**filters) == [wanted], filters
-    for filters in ({"types": ["score"]}, {"tags": ["c"]}, {"created": {"to": before}}, {"minConfidence": 0.6}, {"division": "tenant-a"}, {"text": "haystack"}):
+    for filters in ({"types": ["score"]}, {"tags": ["c"]}, {"created": {"to": before}}, {"occurredTo": "2024-05-06T07:08:09Z"}, {"occurred": {"from": "2024-05-07T00:00:00Z"}}, {"minConfidence": 0.6}, {"division": "tenant-a"}, {"text": "haystack"}):
         assert found(**filters) == [], filters
 
 
