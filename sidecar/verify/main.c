@@ -143,6 +143,25 @@ static bool read_metadata(ByteBuffer *metadata, Report *report, const Options *o
     return found;
 }
 
+static void write_page(Report *report, const Options *options, const Input *input, const Claims *claims)
+{
+    Input registry = {0}, proof = {0};
+    ByteBuffer error;
+
+    buffer_init(&error, NULL, NULL);
+    if (!input_read(&registry, options->registry_path, &error) ||
+        (options->page_proof_path && !input_read(&proof, options->page_proof_path, &error)) ||
+        !page_write(options->page_path, (Bytes){input->bytes.data, input->bytes.length}, claims,
+                    (Bytes){registry.bytes.data, registry.bytes.length}, (Bytes){proof.bytes.data, proof.bytes.length}, &error))
+        report_add(report, FINDING_UNCHECKED, "page", "was not written: %.*s", (int) error.length, error.data);
+    else
+        report_add(report, FINDING_NOTE, "page", "written to %s", options->page_path);
+    if (options->page_proof_path)
+        input_free(&proof);
+    input_free(&registry);
+    buffer_free(&error);
+}
+
 static void check_snapshot(Report *report, const Registry *registry, const Options *options, const char *object,
                            const Input *input)
 {
@@ -161,6 +180,8 @@ static void check_snapshot(Report *report, const Registry *registry, const Optio
             report_add(report, FINDING_UNCHECKED, "metadata", "%s (byte offset %zu)", error.message, error.offset);
     }
     verify_snapshot(report, registry, input->bytes.data, input->bytes.length, &claims);
+    if (options->page_path)
+        write_page(report, options, input, &claims);
     json_document_free(&document);
     buffer_free(&metadata);
 }
@@ -223,6 +244,8 @@ static void check_content(Session *session, Report *report, const char *object, 
         verify_checkpoint(report, &session->trust, &session->heads, text, length);
     } else
         check_signed(session, report, object, input);
+    if (options->page_path && strcmp(report->kind, "snapshot") != 0)
+        report_add(report, FINDING_UNCHECKED, "page", "was not written: it is made of a snapshot's document, its canonical form");
     if (input->version_asked && length && !input->version.length)
         report_add(report, FINDING_NOTE, "object", "the store does not say which version it gave");
 }

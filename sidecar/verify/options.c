@@ -29,6 +29,8 @@ static const char usage[] =
     "      --cert FILE         certificate to ask servers with, in PEM,\n"
     "      --key FILE          its key,\n"
     "      --cacert FILE       and the authorities that servers are known by\n"
+    "      --page FILE         write the snapshot as a page that shows it, and verifies it in any browser\n"
+    "      --page-proof FILE   put this proof of the log into it, of the event that completed the snapshot\n"
     "      --json              print for machines: one JSON document a line and object\n"
     "  -q, --quiet             print only what is wrong, and the verdict\n"
     "  -h, --help              print this\n"
@@ -41,7 +43,7 @@ static const char usage[] =
     "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
 
 enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_REFUSE_REVOKED, OPTION_JSON,
-    OPTION_CONSISTENCY, OPTION_CERT, OPTION_KEY, OPTION_CACERT, OPTION_VERSION };
+    OPTION_CONSISTENCY, OPTION_CERT, OPTION_KEY, OPTION_CACERT, OPTION_PAGE, OPTION_PAGE_PROOF, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"registry", required_argument, NULL, 'r'},
@@ -57,6 +59,8 @@ static const struct option long_options[] = {
     {"cert", required_argument, NULL, OPTION_CERT},
     {"key", required_argument, NULL, OPTION_KEY},
     {"cacert", required_argument, NULL, OPTION_CACERT},
+    {"page", required_argument, NULL, OPTION_PAGE},
+    {"page-proof", required_argument, NULL, OPTION_PAGE_PROOF},
     {"refuse-revoked", no_argument, NULL, OPTION_REFUSE_REVOKED},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -118,6 +122,10 @@ static void check_options(Options *options, int argc)
         give_up("no registry of signers given", "use --registry FILE or set REASON_SIGNERS");
     if (options->consistency_path && !options->noted_path && !options->noted_by_hand[0])
         give_up("--consistency is given without --checkpoint", NULL);
+    if (options->page_path && (options->first_object + 1 != argc || !options->registry_path))
+        give_up("a page is of one snapshot, with the registry of signers", NULL);
+    if (options->page_proof_path && !options->page_path)
+        give_up("--page-proof is given without --page", NULL);
     if (!known)
         give_up("unknown type", options->type);
 }
@@ -177,6 +185,12 @@ void options_read(Options *options, int argc, char **argv)
             break;
         case OPTION_REFUSE_REVOKED:
             options->refuse_revoked = true;
+            break;
+        case OPTION_PAGE:
+            options->page_path = optarg;
+            break;
+        case OPTION_PAGE_PROOF:
+            options->page_proof_path = optarg;
             break;
         case OPTION_JSON:
             options->json = true;

@@ -14,6 +14,8 @@ typedef struct {
     const char *noted_by_hand[3]; /* or its origin, size and root */
     const char *consistency_path;
     const char *type;
+    const char *page_path;
+    const char *page_proof_path;
     Claims claims;
     bool json;
     bool quiet;

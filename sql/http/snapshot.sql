@@ -170,6 +170,41 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed bytes of a snapshot, a row for each chunk.';
 
+CREATE FUNCTION reason.page_piece(piece integer) RETURNS text
+LANGUAGE c IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'reason_page_piece';
+COMMENT ON FUNCTION reason.page_piece(integer) IS 'What stands in the auditor''s page before the document (0), its metadata (1), the registry of signers (2), a proof of the log (3), and at the end (4). 53000 where the library was built without the page.';
+
+CREATE FUNCTION reason.http_page(s reason.snapshot, with_proof boolean) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    bytes bytea;
+    rest bytea := '';
+    whole integer;
+    headers text := concat(E'Cache-Control: no-store\nContent-Type: text/html; charset=utf-8\nContent-Security-Policy: sandbox allow-scripts allow-downloads\n',
+        format(E'Content-Disposition: attachment; filename="snapshot-%s.html"\n', s.id));
+BEGIN
+    RETURN NEXT (200, headers, reason.page_piece(0))::reason.http_response;
+    FOR bytes IN SELECT c.bytes FROM reason.snapshot_chunk c WHERE c.snapshot_no = s.no AND c.division = s.division ORDER BY c.chunk LOOP
+        -- Three bytes are four characters: what is over goes with the next chunk.
+        bytes := rest || bytes;
+        whole := length(bytes) - length(bytes) % 3;
+        rest := substr(bytes, whole + 1);
+        RETURN NEXT (200, headers, encode(substr(bytes, 1, whole), 'base64'))::reason.http_response;
+    END LOOP;
+    RETURN NEXT (200, headers, concat(encode(rest, 'base64'),
+        reason.page_piece(1), encode(convert_to(jsonb_strip_nulls(jsonb_build_object('snapshotId', s.id, 'hash', s.hash,
+            'signature', translate(encode(s.signature, 'base64'), E'\n', ''), 'signerId', s.signer_id))::text, 'UTF8'), 'base64'),
+        reason.page_piece(2), encode(convert_to(reason.signer_registry()::text, 'UTF8'), 'base64'),
+        reason.page_piece(3), encode(convert_to(coalesce((SELECT reason.proof_of(e) FROM reason.audit_event e
+            WHERE with_proof AND e.id = s.audit_event_id AND e.division = s.division), ''), 'UTF8'), 'base64'),
+        reason.page_piece(4)))::reason.http_response;
+END
+$$;
+COMMENT ON FUNCTION reason.http_page(reason.snapshot, boolean) IS 'The auditor''s page of a snapshot: one HTML file that shows it and verifies it in a browser, with nothing else; with_proof: and, once a checkpoint covers it, with a proof of the log, which tells who asked for the snapshot.';
+
 CREATE FUNCTION reason.snapshot_human(s reason.snapshot, page_limit integer, cursor text, redact boolean) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
@@ -203,9 +238,9 @@ DECLARE
     page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
     envelope text;
 BEGIN
-    IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human') THEN
+    IF format_wanted NOT IN ('metadata', 'canonical', 'envelope', 'human', 'page') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted),
-            HINT = 'Formats are metadata, canonical, envelope and human.';
+            HINT = 'Formats are metadata, canonical, envelope, human and page.';
     END IF;
     IF format_wanted <> 'human' AND q ?| '{limit,cursor}' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'limit and cursor go with format=human', HINT = 'The other formats are whole.';
@@ -225,6 +260,8 @@ BEGIN
     ELSIF format_wanted = 'envelope' THEN
         envelope := reason.snapshot_envelope(s.id)::text;
         RETURN NEXT (200, kept || format(E'Content-Length: %s\nAccept-Ranges: bytes\n', octet_length(envelope)), envelope)::reason.http_response;
+    ELSIF format_wanted = 'page' THEN
+        RETURN QUERY SELECT * FROM reason.http_page(s, caller.pii AND reason.client_may(caller, 'inspect'));
     ELSE
         RETURN NEXT (200, kept || E'Content-Type: text/plain; charset=utf-8\n', reason.snapshot_human(s, page_limit, q ->> 'cursor', NOT caller.pii))::reason.http_response;
     END IF;
