@@ -24,6 +24,7 @@ prepare_service_user "$out"
 queue=(
     sidecar
     trust
+    ui
     pods
     trace
     gateway

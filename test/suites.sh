@@ -225,5 +225,21 @@ suite_charts() {
     return $status
 }
 suite_pods() { run_pytest "$out/pods.log" test/pods; }
+# The explorer and the auditor's page: types, style, and what a person does in a browser. Without Node there is neither.
+suite_ui() {
+    local log=$out/ui.log status=0
+    if ! command -v npm >/dev/null 2>&1; then
+        echo "ui: passed over, for Node and npm are not here"
+        count 1 0
+        return 0
+    fi
+    if (cd gateway/ui && npm run --silent check) >"$log" 2>&1; then count 1 0; else
+        count 0 1
+        status=1
+    fi
+    PYTHONPATH=test/lib "$python" test/ui/run.py >>"$log" 2>&1 || status=1
+    count "$(sed -n 's/^# pass //p' "$log" | tail -1 | grep . || echo 0)" "$(sed -n 's/^# \(fail\|cancelled\) //p' "$log" | awk '{n += $1} END {print NR ? n : 1}')"
+    return $status
+}
 # fast_e2e: one file of it
 suite_e2e() { run_pytest "$out/e2e.log" "test/e2e${fast_e2e:+/test_write.py}"; }

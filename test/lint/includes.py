@@ -18,7 +18,7 @@ ALLOWED = {
     "extension": {
         "core": [],
         "port": [],
-        "http": [],
+        "http": ["core"],
         "canonical": ["core", "port"],
         "record": ["core", "port", "canonical"],
         "graph": ["core", "port", "canonical", "record"],

@@ -73,7 +73,7 @@ READS = {
     "row_shown": ["'reason.node'::regclass, (SELECT min(ctid) FROM reason.node)"], "redact": ["jsonb '{\"email\": \"a@example.org\", \"n\": 0.1}'"],
     "redact_text": ["'write to a@example.org'"],
     "trace": [f"'{ROOT}'", f"'{ROOT}', types => '{{decision,observation}}', min_weight => 0.1, min_confidence => 0.1"],
-    "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
+    "page_piece": ["0"], "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
     "impact": [f"'{CAUSE}'"], "trace_diff": [f"'{ROOT}', '{CAUSE}'", f"{SNAPSHOT}, '{ROOT}'"],
     "export_trace": [f"'{ROOT}', '{f}'{p}" for f, p in FORMS], "export_snapshot": [f"{SNAPSHOT}, '{f}'{p}" for f, p in FORMS],
     "signer_registry": [""], "note_vkey": ["'example.org/reason/default', 1, decode('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')"], "safe_mode_fault": [""], "sealing_fault": [""],

@@ -1,0 +1,323 @@
+/* What a person does in the explorer, in a real browser on a real stack. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { axe, call, edge, large, node, picture, pictures, request, sql, story, visit } from "./lib.mjs";
+
+const ids = await story();
+const why = (id, parameters = "") => `#/why/${id}${parameters}`;
+
+test("somebody without a certificate gets no page, and the page asks nobody else", async () => {
+    const { status, headers } = await request("GET", "/ui/");
+    assert.equal(status, 200);
+    assert.match(headers["content-security-policy"], /default-src 'none'.*frame-ancestors 'none'/);
+    assert.equal((await request("GET", "/ui/?a=1")).status, 400);
+    assert.equal((await request("GET", "/ui/nothing.js")).status, 404);
+    const { page, asked, faults, close } = await visit(why(ids.decision));
+    await picture(page);
+    assert.deepEqual(asked.filter((url) => !url.startsWith(process.env.REASON_URL)), []);
+    assert.deepEqual(faults, []);
+    assert.deepEqual(await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie]), [0, 0, ""]);
+    await close();
+});
+
+test("an analyst finds a record by type, author, tag, confidence and text, and the address is a link to it", async () => {
+    const { page, close } = await visit("#/find");
+    await page.getByLabel("Text, or an id").fill("release 2026.48");
+    await page.getByLabel("Type").selectOption("decision");
+    await page.getByLabel("Authors").fill("kernel");
+    await page.getByLabel("Tags").fill("release");
+    await page.getByLabel("Confidence from").fill("0.8");
+    await page.getByRole("button", { name: "Find" }).click();
+    const found = page.locator(".results li");
+    await page.getByText("1 record, the newest first").waitFor();
+    assert.match(await found.textContent(), /roll back release 2026\.48/);
+    const address = page.url();
+    await page.goto(process.env.REASON_URL + "/ui/#/health");
+    await page.goto(address);
+    await found.first().waitFor();
+    assert.equal(await found.count(), 1);
+    await found.first().getByRole("link").click();
+    await picture(page);
+    assert.match(page.url(), new RegExp(`#/why/${ids.decision}`));
+    await page.goBack();
+    await page.getByRole("heading", { name: "Find" }).waitFor();
+    await close();
+});
+
+test("an id that is typed in leads to its reasoning", async () => {
+    const { page, close } = await visit("#/find");
+    await page.getByLabel("Text, or an id").fill(ids.score);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: /anomaly score/ }).waitFor();
+    await close();
+});
+
+test("results go on over pages by cursor", async () => {
+    await large(120);
+    const { page, close } = await visit("#/find?authors=agent:1,agent:2,agent:3,agent:4,agent:5");
+    const list = page.locator(".results li");
+    await list.first().waitFor();
+    const first = await list.allTextContents();
+    await page.getByRole("link", { name: "Next page" }).click();
+    await page.waitForFunction((text) => document.querySelector(".results li")?.textContent !== text, first[0]);
+    const second = await list.allTextContents();
+    assert.equal(first.length, 50);
+    assert.equal(new Set([...first, ...second]).size, first.length + second.length);
+    await close();
+});
+
+test("the tree says what the picture shows, with each edge's type and weight", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree"));
+    const items = page.getByRole("treeitem");
+    await items.first().waitFor();
+    const texts = await items.allTextContents();
+    assert.equal(texts.length, 8);
+    assert.match(texts[0], /decision roll back release 2026\.48/);
+    assert.ok(texts.some((text) => /contradicts 0\.4 .*a canary changed nothing/.test(text)));
+    assert.ok(texts.some((text) => /causal 0\.95 .*roll the index back/.test(text)));
+    await close();
+});
+
+test("all can be done with the keyboard: a node is reached along edges, its record read and closed", async () => {
+    const { page, close } = await visit(why(ids.decision));
+    await picture(page);
+    await page.locator("canvas").focus();
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("ArrowUp");
+    const record = page.getByRole("article");
+    await record.waitFor();
+    assert.match(page.url(), /select=/);
+    await page.keyboard.press("Escape");
+    await record.waitFor({ state: "detached" });
+    await page.goto(process.env.REASON_URL + "/ui/" + why(ids.decision, "?view=tree"));
+    await page.getByRole("treeitem").first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await record.waitFor();
+    await close();
+});
+
+test("a record shows author, both times, confidence, tags, digest and its place in the chain", async () => {
+    const { page, close } = await visit(why(ids.decision, `?select=${ids.latency}`));
+    const record = page.getByRole("article");
+    await record.getByText("Hash in the chain").waitFor();
+    const text = await record.textContent();
+    for (const expected of ["sensor:eu-1", "Occurred, by its author's word", "2026-11-28 09:59:58 UTC", "0.97", "latency", ids.latency])
+        assert.ok(text.includes(expected), expected);
+    await close();
+});
+
+test("a correction, an erasure and a circle are states that one sees", async () => {
+    const wrong = await node("observation", "sensor", { text: "a wrong value" }), decided = await node("decision", "kernel", { text: "decided on it" });
+    await edge(wrong, decided, "causal");
+    const gone = await node("observation", "sensor", { text: "somebody's name" });
+    await edge(gone, decided, "influencedBy", 0.1);
+    sql(`SELECT reason.erase_payload('${gone}', 'asked to')`);
+    const correction = await node("correction", "ops", { text: "it was another" });
+    await edge(correction, wrong, "corrects");
+    const a = await node("hypothesis", "agent", { text: "one" }), b = await node("hypothesis", "agent", { text: "two" });
+    await edge(a, b, "causal");
+    await edge(b, a, "causal");
+    await edge(a, decided, "supports", 0.2);
+    const { page, close } = await visit(why(decided, "?view=tree"));
+    await page.getByRole("treeitem").first().waitFor();
+    const texts = await page.getByRole("treeitem").allTextContents();
+    assert.ok(texts.some((text) => /a wrong value.*corrected/.test(text)), texts.join("\n"));
+    assert.ok(texts.some((text) => /circle/.test(text)), texts.join("\n"));
+    assert.ok(texts.some((text) => /its content was erased/.test(text)), texts.join("\n"));
+    assert.ok(texts.every((text) => !/somebody's name/.test(text)));
+    await close();
+});
+
+test("folding draws many as one, and opening one draws them again", async () => {
+    const { page, close } = await visit(why(ids.decision, "?fold=level"));
+    await picture(page);
+    await page.locator("canvas").focus();
+    const before = await page.evaluate(() => performance.getEntriesByName("picture").length);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction((n) => performance.getEntriesByName("picture").length > n, before);
+    await close();
+});
+
+test("the strongest path is found, and that between the start and what is selected", async () => {
+    const { page, close } = await visit(why(ids.decision, "?path=strongest"));
+    await page.getByText(/Strongest path: 1 edge, strength 0\.500/).waitFor();
+    await page.goto(process.env.REASON_URL + "/ui/" + why(ids.decision, `?path=selected&select=${ids.latency}`));
+    // 0.97 × 0.9 × 0.88 × 0.8 × 0.6 × 0.9 × 0.8 × 0.95
+    await page.getByText(/Strongest path: 4 edges, strength 0\.252/).waitFor();
+    await close();
+});
+
+test("filters leave out what they say, and never the start", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree&hide=policyCheck,contradicts&confidence=0.65"));
+    await page.getByRole("treeitem").first().waitFor();
+    const text = (await page.getByRole("treeitem").allTextContents()).join("\n");
+    assert.doesNotMatch(text, /allowed outside the freeze|a canary|the new index/);
+    assert.match(text, /roll back release/);
+    await close();
+});
+
+test("where the walk stopped a stub says how much lies beyond, and opens", async () => {
+    const { page, close } = await visit(why(ids.decision, "?depth=1"));
+    await picture(page);
+    await page.getByText(/the walk stopped for its depth at 1 node/).waitFor();
+    assert.match(await page.locator(".summary").textContent(), /3 nodes/);
+    await page.locator("canvas").focus();
+    await page.goto(process.env.REASON_URL + "/ui/" + why(ids.decision, `?depth=1&select=${ids.recommendation}`));
+    await page.getByRole("article").waitFor();
+    await page.locator("canvas").focus();
+    await page.keyboard.press("Enter");
+    await page.locator(".summary").getByText(/8 nodes|7 nodes/).waitFor();
+    await close();
+});
+
+test("then and now: what was known when it was recorded, and what came since", async () => {
+    const late = await node("observation", "sensor", { text: "it came later" });
+    await edge(late, ids.recommendation, "supports");
+    const { page, close } = await visit(why(ids.decision, "?view=tree"));
+    await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor();
+    await page.getByRole("link", { name: "What was known when this was recorded" }).click();
+    await page.getByText(/as it was known at/).waitFor();
+    await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor({ state: "detached" });
+    await page.getByLabel("show what came since").check();
+    await page.getByText(/records? came since/).waitFor();
+    await close();
+});
+
+test("two nodes are compared in one picture and as a list", async () => {
+    const { page, close } = await visit(`#/compare?a=${ids.recommendation}&b=${ids.decision}`);
+    await page.getByRole("status").getByText(/[1-9]\d* added/).waitFor();
+    await picture(page);
+    await page.getByText(/As a list/).click();
+    await page.locator(".results").getByText("roll back release 2026.48").waitFor();
+    await close();
+});
+
+test("a snapshot is asked for, becomes complete, is verified in the page and downloaded as a page", async () => {
+    const { page, faults, close } = await visit(`#/freeze/${ids.decision}`);
+    await page.getByLabel("Description").fill("why we rolled back");
+    await page.getByRole("button", { name: "Freeze" }).click();
+    await page.getByRole("heading", { name: "Snapshot" }).waitFor({ timeout: 30000 });
+    await page.getByText("complete").waitFor({ timeout: 30000 });
+    await page.getByRole("button", { name: "Verify here" }).click();
+    await page.locator("[data-verdict=verified]").waitFor();
+    const coming = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Page that proves itself" }).click();
+    assert.match((await coming).suggestedFilename(), /\.html$/);
+    assert.deepEqual(faults, []);
+    await page.screenshot({ path: pictures + "/snapshot.png" });
+    await close();
+});
+
+test("a note is added where the role allows it, else the way is said", async () => {
+    let opened = await visit(why(ids.decision, `?select=${ids.policy}`));
+    await opened.page.getByLabel("Add a note; it stays for ever").fill("looked at by somebody");
+    await opened.page.getByRole("button", { name: "Annotate" }).click();
+    await opened.page.getByRole("article").getByText("looked at by somebody").waitFor();
+    await opened.close();
+    opened = await visit(why(ids.decision, `?select=${ids.policy}`), { client: "reader" });
+    await opened.page.getByLabel("Add a note; it stays for ever").fill("not allowed");
+    await opened.page.getByRole("button", { name: "Annotate" }).click();
+    await opened.page.getByText(/may not annotate\. Ask an administrator/).waitFor();
+    await opened.close();
+});
+
+test("health tells in plain words what works", async () => {
+    const { page, close } = await visit("#/health");
+    await page.getByText("All is well").waitFor();
+    await page.getByRole("rowheader", { name: "local-development" }).waitFor();
+    await page.screenshot({ path: pictures + "/health.png" });
+    await close();
+});
+
+test("hostile content in every field is shown as text", async () => {
+    const nasty = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe\u0007 & ' \" ${x} ]]>", wide = "w".repeat(100000);
+    const bad = await node("observation", nasty.slice(0, 200), { text: nasty, "</pre><b>": wide, list: Array(50).fill(nasty) }, { metadata: { tags: [nasty] } });
+    const end = await node("decision", "kernel", { text: "x".repeat(5000) });
+    await edge(bad, end, "supports");
+    for (const place of [why(end, `?select=${bad}`), why(end, `?view=tree&select=${bad}`), why(end, "?view=time"), "#/find?types=observation", `#/why/${encodeURIComponent(nasty)}`, `#/find?text=${encodeURIComponent(nasty)}`, `#/compare?a=${encodeURIComponent(nasty)}&b=${"y".repeat(10000)}`]) {
+        const { page, faults, asked, close } = await visit(place);
+        await page.waitForTimeout(700);
+        assert.deepEqual(await page.evaluate(() => [document.querySelectorAll("main img, main script, main b").length, document.querySelector("main").textContent.includes("\u202e")]), [0, false], place);
+        assert.deepEqual(faults.filter((fault) => !/status of 4/.test(fault)), [], place);
+        assert.deepEqual(asked.filter((url) => !url.startsWith(process.env.REASON_URL)), []);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${place} is wider than the window`);
+        await close();
+    }
+});
+
+test("a reader without the capability never gets what is redacted", async () => {
+    const secret = "sarah.connor@example.org", held = await node("observation", "sensor", { text: `write to ${secret}`, mail: secret }), end = await node("decision", "kernel", { text: "answered" });
+    await edge(held, end, "causal");
+    const { page, context, close } = await visit(why(end, `?select=${held}`), { client: "masked" });
+    const bodies = [];
+    context.on("response", (answer) => bodies.push(answer.text().catch(() => "")));
+    await picture(page);
+    for (const place of [why(end, "?view=tree"), why(end, "?view=time"), `#/find?text=answered`, `#/impact/${held}`, `#/compare?a=${held}&b=${end}`]) {
+        await page.goto(process.env.REASON_URL + "/ui/" + place);
+        await page.waitForTimeout(500);
+    }
+    const all = (await Promise.all(bodies)).join("\n");
+    assert.ok(all.length > 1000);
+    assert.ok(!all.includes(secret) && !all.includes("sarah.connor"));
+    assert.ok(all.includes("[redacted:"));
+    await close();
+});
+
+test("no view has a serious fault of accessibility, in light and dark, wide and at 390 pixels", async () => {
+    for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 800 } }])
+        for (const [name, place] of Object.entries({ find: "#/find", picture: why(ids.decision, `?select=${ids.score}`), tree: why(ids.decision, "?view=tree"), time: why(ids.decision, "?view=time"), freeze: `#/freeze/${ids.decision}`, compare: `#/compare?a=${ids.recommendation}&b=${ids.decision}`, impact: `#/impact/${ids.latency}`, health: "#/health" })) {
+            const { page, close } = await visit(place, { bypassCSP: true, ...options });
+            await page.waitForTimeout(900);
+            await page.evaluate(axe);
+            const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] })).violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.target).slice(0, 3)}`));
+            assert.deepEqual(found, [], name);
+            assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${name} is wider than the window`);
+            await page.screenshot({ path: `${pictures}/${name}${options.colorScheme === "dark" ? "-dark" : options.viewport ? "-phone" : ""}.png` });
+            await close();
+        }
+});
+
+test("on paper a reasoning is a report: title, picture and record", async () => {
+    const { page, close } = await visit(why(ids.decision, `?select=${ids.score}`));
+    await picture(page);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    assert.ok(await page.locator(".paper svg").isVisible());
+    assert.ok(!await page.locator("canvas").isVisible());
+    assert.match(await page.locator(".paper svg").textContent(), /anomaly score/);
+    await close();
+});
+
+test("ten thousand records can be looked at, folded", async () => {
+    const many = await large(10000);
+    const { page, faults, close } = await visit(why(many.at(-1), "?depth=10000"));
+    await picture(page);
+    await page.getByText(/10,000 nodes/).waitFor();
+    await page.screenshot({ path: pictures + "/large.png" });
+    await page.goto(process.env.REASON_URL + "/ui/" + why(many.at(-1), "?depth=10000&view=tree"));
+    await page.getByText(/more of 1\d,?\d{3}/).waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("what rests on a record is a list, decisions first", async () => {
+    const { page, close } = await visit(`#/impact/${ids.latency}`);
+    await page.getByRole("heading", { name: "What rests on it" }).waitFor();
+    const rows = page.locator("tbody tr");
+    await rows.first().waitFor();
+    assert.match(await rows.first().textContent(), /decision/);
+    assert.ok(await rows.count() >= 5);
+    await close();
+});
+
+test("snapshots that differ show what came", async () => {
+    const freeze = async () => (await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" })).snapshotId;
+    const one = await freeze(), more = await node("observation", "sensor", { text: "after the first" });
+    await edge(more, ids.decision, "supports", 0.1);
+    const two = await freeze(), { page, close } = await visit(`#/compare?a=${one}&b=${two}`);
+    await page.getByText(/2 added, 0 gone, 0 changed/).waitFor();
+    await close();
+});

@@ -1,0 +1,245 @@
+/* The auditor's page, opened from disk: it shows a reasoning, and proves it or refuses it, asking nobody. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { after, test } from "node:test";
+import { axe, call, large, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
+
+const { env } = process;
+const folder = mkdtempSync(tmpdir() + "/reason-page-");
+after(() => { rmSync(folder, { recursive: true }); });
+
+const ids = await story();
+await call("POST", `/reason/annotate/${ids.decision}`, { note: "reviewed" });
+
+async function freeze(roots, more = {}) {
+    const { snapshotId, status } = await call("POST", "/reason/snapshot", { rootNodeIds: roots, includeAnnotations: true, ...more }, "kernel", { Prefer: "wait=30" });
+    assert.equal(status, "complete");
+    const bytes = (await request("GET", `/reason/snapshot/${snapshotId}?format=canonical`)).bytes, metadata = await call("GET", `/reason/snapshot/${snapshotId}`);
+    return { id: snapshotId, bytes, metadata };
+}
+
+const snapshot = await freeze([ids.decision], { description: "why" });
+const registry = readFileSync(env.REASON_SIGNERS, "utf8");
+
+/* The page that reason-verify makes of these files. */
+function pageOf(bytes, metadata, name = "page.html", signers = registry) {
+    writeFileSync(folder + "/document.json", bytes);
+    writeFileSync(folder + "/metadata.json", JSON.stringify(metadata));
+    writeFileSync(folder + "/signers.json", signers);
+    try {
+        execFileSync(root + "/sidecar/verify/reason-verify", ["-q", "-r", folder + "/signers.json", "-m", folder + "/metadata.json", "--page", `${folder}/${name}`, folder + "/document.json"], { stdio: "pipe" });
+    } catch (error) {
+        assert.equal(error.status, 1, String(error.stderr));
+    }
+    return `file://${folder}/${name}`;
+}
+
+const verdictOf = async (page) => {
+    const word = page.locator("[data-verdict]");
+    await word.waitFor({ timeout: 30000 });
+    return word.getAttribute("data-verdict");
+};
+
+test("a page opened from disk with no network verifies, shows the reasoning and asks nobody", async () => {
+    const { page, asked, faults, context, close } = await visit(pageOf(snapshot.bytes, snapshot.metadata));
+    await context.setOffline(true);
+    await page.reload();
+    assert.equal(await verdictOf(page), "verified");
+    await picture(page);
+    assert.match(await page.getByRole("tree").textContent(), /roll back release 2026\.48/);
+    assert.equal(await page.locator("[data-good=true]").count(), 8 + 7 + 1);
+    assert.match(await page.content(), /default-src 'none'/);
+    assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
+    assert.deepEqual(faults, []);
+    await page.screenshot({ path: pictures + "/page.png", fullPage: true });
+    await close();
+});
+
+test("the service and reason-verify make pages with the same verdict and records", async () => {
+    const { status, headers, bytes } = await request("GET", `/reason/snapshot/${snapshot.id}?format=page`);
+    assert.equal(status, 200);
+    assert.match(headers["content-type"], /text\/html/);
+    assert.match(headers["content-disposition"], /attachment/);
+    assert.match(headers["cache-control"], /no-store/);
+    writeFileSync(folder + "/served.html", bytes);
+    const { page, close } = await visit(`file://${folder}/served.html`);
+    assert.equal(await verdictOf(page), "verified");
+    assert.equal(await page.locator("[data-good=true]").count(), 8 + 7 + 1);
+    await close();
+});
+
+test("an altered record turns exactly that one red, and the verdict to refused", async () => {
+    const text = snapshot.bytes.toString(), cases = [
+        [text.replace("roll the index back", "roll the index bacK"), ids.recommendation],
+        [text.replace('"author":"sentinelnet"', '"author":"sentinelneT"'), ids.policy],
+        [text.replace(/"weight":0\.95/, '"weight":0.96'), null],
+    ];
+    for (const [altered, id] of cases) {
+        assert.notEqual(altered, text);
+        const { page, close } = await visit(pageOf(altered, snapshot.metadata));
+        assert.equal(await verdictOf(page), "refused");
+        const bad = page.locator("[data-good=false]");
+        assert.equal(await bad.count(), 1);
+        if (id)
+            assert.equal(await bad.getAttribute("data-record"), id);
+        await close();
+    }
+});
+
+test("a signature, hash or key that is another is refused; the reader's own registry decides", async () => {
+    const other = JSON.parse(registry), [key] = other.signers;
+    const forged = execFileSync("openssl", ["genpkey", "-algorithm", "ED25519", "-outform", "DER"]);
+    const spki = execFileSync("openssl", ["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], { input: forged }).toString("base64");
+    key.publicKey = spki;
+    for (const [metadata, signers] of [
+        [{ ...snapshot.metadata, hash: "0".repeat(64) }, registry],
+        [{ ...snapshot.metadata, signature: Buffer.alloc(64).toString("base64") }, registry],
+        [{ ...snapshot.metadata, signerId: "nobody" }, registry],
+        [snapshot.metadata, JSON.stringify(other)],
+    ]) {
+        const { page, close } = await visit(pageOf(snapshot.bytes, metadata, "page.html", signers));
+        assert.equal(await verdictOf(page), "refused");
+        await close();
+    }
+    const { page, close } = await visit(pageOf(snapshot.bytes, snapshot.metadata));
+    assert.equal(await verdictOf(page), "verified");
+    writeFileSync(folder + "/mine.json", JSON.stringify(other));
+    await page.getByLabel("Check against a registry of your own").setInputFiles(folder + "/mine.json");
+    await page.locator("[data-verdict=refused]").waitFor();
+    await page.getByText("Checked against the registry that you loaded.").waitFor();
+    await close();
+});
+
+test("once a checkpoint covers a snapshot, its page proves that it stands in the log, and refuses a proof of something else", async () => {
+    let proof = null;
+    for (let i = 0; !proof && i < 200; i++) {
+        proof = sql(`SELECT coalesce(reason.proof_of(e), '') FROM reason.audit_event e JOIN reason.snapshot s ON s.audit_event_id = e.id WHERE s.id = '${snapshot.id}'`);
+        await new Promise((resolve) => { setTimeout(resolve, proof ? 0 : 500); });
+    }
+    const served = await request("GET", `/reason/snapshot/${snapshot.id}?format=page`, undefined, "auditor");
+    assert.ok(served.bytes.length > (await request("GET", `/reason/snapshot/${snapshot.id}?format=page`)).bytes.length, "the proof is for auditors");
+    writeFileSync(folder + "/proved.html", served.bytes);
+    let opened = await visit(`file://${folder}/proved.html`);
+    await opened.page.getByText(/event \d+ of the log localhost\/reason\/default, \d+ events, signed by/).waitFor();
+    assert.equal(await verdictOf(opened.page), "verified");
+    await opened.close();
+    const other = sql(`SELECT reason.node_proof('${ids.latency}')`) + "\n", lines = (proof + "\n").split("\n");
+    const altered = [...lines], at = lines.findIndex((line) => line.startsWith("index ")) + 1;
+    altered[at] = Buffer.alloc(32, 7).toString("base64");
+    const unsigned = [...lines], root_ = lines.indexOf("", at) + 3;
+    unsigned[root_] = Buffer.alloc(32, 7).toString("base64");
+    for (const [bad, what] of [[other, "another event"], [altered.join("\n"), "another path"], [unsigned.join("\n"), "another root"], ["nonsense", "no proof"]]) {
+        writeFileSync(folder + "/bad.tlog-proof", bad);
+        writeFileSync(folder + "/document.json", snapshot.bytes);
+        writeFileSync(folder + "/metadata.json", JSON.stringify(snapshot.metadata));
+        execFileSync(root + "/sidecar/verify/reason-verify", ["-q", "-r", env.REASON_SIGNERS, "-m", folder + "/metadata.json", "--page", folder + "/bad.html", "--page-proof", folder + "/bad.tlog-proof", folder + "/document.json"], { stdio: "pipe" });
+        opened = await visit(`file://${folder}/bad.html`);
+        assert.equal(await verdictOf(opened.page), "refused", what);
+        await opened.close();
+    }
+});
+
+test("a browser without Ed25519 says so, and does not decide", async () => {
+    const address = pageOf(snapshot.bytes, snapshot.metadata), { page, context, close } = await visit(address);
+    await context.addInitScript(() => {
+        const original = crypto.subtle.importKey.bind(crypto.subtle);
+        crypto.subtle.importKey = (format, key, algorithm, ...rest) => algorithm.name === "Ed25519" ? Promise.reject(new DOMException("", "NotSupportedError")) : original(format, key, algorithm, ...rest);
+    });
+    await page.reload();
+    assert.equal(await verdictOf(page), "unchecked");
+    await page.getByText(/cannot verify Ed25519/).waitFor();
+    await close();
+});
+
+test("none of a thousand random alterations of the bytes or of what is claimed is taken", async () => {
+    const require = createRequire(root + "/gateway/ui/package.json"), { build } = require("esbuild");
+    await build({ entryPoints: [root + "/gateway/ui/src/proof/document.ts"], bundle: true, format: "esm", outfile: folder + "/document.mjs" });
+    await build({ entryPoints: [root + "/gateway/ui/src/proof/registry.ts"], bundle: true, format: "esm", outfile: folder + "/registry.mjs" });
+    const { verifyDocument } = await import(folder + "/document.mjs"), { readRegistry } = await import(folder + "/registry.mjs");
+    const signers = await readRegistry(registry), seed = Number(env.REASON_SEED ?? Date.now() % 1e9), next = random(seed);
+    const claims = { hash: snapshot.metadata.hash, signature: snapshot.metadata.signature, signerId: snapshot.metadata.signerId, snapshotId: snapshot.id };
+    assert.equal((await verifyDocument(new Uint8Array(snapshot.bytes), claims, signers)).verdict, "verified");
+    for (let i = 0; i < 1000; i++) {
+        let bytes = new Uint8Array(snapshot.bytes);
+        const at = Math.floor(next() * bytes.length), altered = { ...claims };
+        switch (Math.floor(next() * 5)) {
+        case 0: bytes[at] ^= 1 << Math.floor(next() * 8); break;
+        case 1: bytes = Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(at + 1 + Math.floor(next() * 40))]); break;
+        case 2: bytes = Uint8Array.from([...bytes.slice(0, at), 0x20, ...bytes.slice(at)]); break;
+        case 3: altered.hash = [...claims.hash].map((c, k) => k === at % 64 ? (c === "0" ? "1" : "0") : c).join(""); break;
+        default: { const raw = Buffer.from(claims.signature, "base64"); raw[at % 64] ^= 1 << Math.floor(next() * 8); altered.signature = raw.toString("base64"); }
+        }
+        const { verdict } = await verifyDocument(bytes, altered, signers);
+        assert.equal(verdict, "refused", `seed ${seed}, alteration ${i}`);
+    }
+});
+
+test("a page and reason-verify come to the same verdict on documents that were altered and signed anew", async () => {
+    // The real key of the stack: an operator who signs what he likes.
+    const key = env.REASON_RUN_DIR + "/keys/signer.pem", { createHash, sign, createPrivateKey } = await import("node:crypto");
+    const require = createRequire(root + "/gateway/ui/package.json"), { build } = require("esbuild");
+    for (const part of ["canonical", "document", "registry"])
+        await build({ entryPoints: [`${root}/gateway/ui/src/proof/${part}.ts`], bundle: true, format: "esm", outfile: `${folder}/${part}.mjs` });
+    const { canonical } = await import(folder + "/canonical.mjs"), { verifyDocument } = await import(folder + "/document.mjs"), { readRegistry } = await import(folder + "/registry.mjs");
+    const signers = await readRegistry(registry), signer = createPrivateKey(readFileSync(key)), payload = (change) => (document) => { change(document.payload); return document; };
+    const changes = [
+        (document) => document,
+        payload((p) => { p.nodes.pop(); }), payload((p) => { p.edges.pop(); }), payload((p) => { p.annotations = []; }), payload((p) => { delete p.annotations; }),
+        payload((p) => { p.nodes[0].payload = { text: "other" }; }), payload((p) => { p.nodes[0].author = "other"; }), payload((p) => { p.nodes[0].extra = 1; }), payload((p) => { p.nodes[0].redacted = true; }),
+        payload((p) => { p.nodes.reverse(); }), payload((p) => { p.nodes.push(p.nodes.at(-1)); }), payload((p) => { p.depth = 1; }), payload((p) => { p.depth = -1; }), payload((p) => { p.direction = "descendants"; }),
+        payload((p) => { p.edges[0].toDigest = "0".repeat(64); }), payload((p) => { p.nodes[1].createdAt = "2999-01-01T00:00:00.000000Z"; }), payload((p) => { p.nodes[1].createdAt = "2026-02-31T00:00:00.000000Z"; }),
+        payload((p) => { p.frontier = ["00000000-0000-0000-0000-000000000000"]; }), payload((p) => { p.nodes = {}; }), payload((p) => { delete p.nodes; }),
+        (document) => ({ ...document, created_at: "2999-01-01T00:00:00.000000Z" }), (document) => ({ ...document, eventType: "node.created" }), (document) => ({ ...document, more: 1 }),
+        (document) => ({ ...document, root_ids: [] }), (document) => ({ ...document, root_ids: ["00000000-0000-0000-0000-000000000000"] }), (document) => ({ ...document, id: "x" }), (document) => ({ ...document, payload: [] }),
+    ];
+    for (const [i, change] of changes.entries()) {
+        const bytes = Buffer.from(canonical(change(JSON.parse(snapshot.bytes)))), hash = createHash("sha256").update(bytes).digest();
+        const metadata = { hash: hash.toString("hex"), signature: sign(null, hash, signer).toString("base64"), signerId: snapshot.metadata.signerId };
+        writeFileSync(folder + "/document.json", bytes);
+        writeFileSync(folder + "/metadata.json", JSON.stringify(metadata));
+        let status = 0;
+        try {
+            execFileSync(root + "/sidecar/verify/reason-verify", ["-q", "-r", env.REASON_SIGNERS, "-m", folder + "/metadata.json", folder + "/document.json"], { stdio: "pipe" });
+        } catch (error) {
+            status = error.status;
+        }
+        const { verdict, findings } = await verifyDocument(new Uint8Array(bytes), metadata, signers);
+        assert.equal(verdict, ["verified", "refused", "unchecked"][status], `change ${i}: ${JSON.stringify(findings)}`);
+    }
+});
+
+test("the page of five thousand nodes opens, verified, in seconds", async () => {
+    const many = await large(5000), frozen = await freeze([many.at(-1)], { depth: 10000 }), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "large.html"));
+    assert.equal(await verdictOf(page), "verified");
+    await picture(page);
+    const took = await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime);
+    console.log(`# five thousand nodes: picture after ${Math.round(took)} ms`);
+    assert.equal(await page.locator("[data-good=false]").count(), 0);
+    await close();
+});
+
+test("the page has no serious fault of accessibility, in light and dark, wide and at 390 pixels", async () => {
+    const address = pageOf(snapshot.bytes, snapshot.metadata);
+    for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 800 } }]) {
+        const { page, close } = await visit(address, { bypassCSP: true, ...options });
+        await verdictOf(page);
+        await picture(page);
+        await page.evaluate(axe);
+        const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })).violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.target).slice(0, 3)}`));
+        assert.deepEqual(found, []);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1));
+        await close();
+    }
+});
+
+test("an erasure takes the page away, and a page that was made before keeps what it proves", async () => {
+    const frozen = await freeze([ids.hypothesis]), address = pageOf(frozen.bytes, frozen.metadata, "kept.html");
+    sql(`SELECT reason.erase_payload('${ids.errors}', 'asked to')`);
+    assert.equal((await request("GET", `/reason/snapshot/${frozen.id}?format=page`)).status, 404);
+    const { page, close } = await visit(address);
+    assert.equal(await verdictOf(page), "verified");
+    await close();
+});

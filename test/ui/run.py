@@ -1,0 +1,27 @@
+"""Runs the browser's tests against a stack of its own: run.py [NAME-PATTERN]; run.py --pictures makes those of the documentation."""
+
+import os
+import subprocess
+import sys
+
+from paths import PG_BIN, ROOT
+from stack import new_stack
+
+
+def main():
+    pictures = sys.argv[1:] == ["--pictures"]
+    pattern = [f"--test-name-pattern={sys.argv[1]}"] if len(sys.argv) > 1 and not pictures else []
+    with new_stack() as stack:
+        # One client that may not see personal data, and one that may see all.
+        stack.certificate("masked")
+        stack.certificate("auditor")
+        with stack.database() as database:
+            database.execute("SELECT reason.set_client('masked', 'reader', '{default}'), reason.set_client('auditor', 'auditor', '{*}', pii => true)")
+        ended = subprocess.run(
+            ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=600000", *pattern, *([ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")))],
+            env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql")}, timeout=1500, check=False)
+    return ended.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
