@@ -152,6 +152,7 @@ DECLARE
     known boolean;
     refused text;
 BEGIN
+    PERFORM reason.check_signer_id(recorded ->> 'signer_id');
     SELECT s.public_key = key AND s.valid_from = (recorded ->> 'valid_from')::timestamptz INTO known
     FROM reason.signer s WHERE s.signer_id = recorded ->> 'signer_id';
     IF NOT known THEN

@@ -6,6 +6,7 @@
 
 #include "trace/shown.h"
 
+#include "core/characters.h"
 #include "core/string_scan.h"
 
 #include "mb/pg_wchar.h"
@@ -235,24 +236,16 @@ shown_write_note(ByteBuffer *out, const ShownRecord *record)
 	buffer_append_char(out, '"');
 }
 
-/* Controls of the second kind, and what turns the direction of writing or breaks lines. */
-static bool
-misleads(pg_wchar c)
-{
-	return (c >= 0x7F && c <= 0x9F) || c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-}
-
 static void
 append_visible(ByteBuffer *out, const char *p, int length)
 {
 	pg_wchar	c = utf8_to_unicode((const unsigned char *) p);
 
-	if (misleads(c))
+	if (character_is_hidden(c))
 	{
 		char		escape[16];
 
-		buffer_append(out, escape, snprintf(escape, sizeof(escape), "\\u%04x", c));
+		buffer_append(out, escape, snprintf(escape, sizeof(escape), c <= 0xFFFF ? "\\u%04x" : "\\U%08x", c));
 	}
 	else
 		buffer_append(out, p, length);

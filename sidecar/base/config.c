@@ -2,6 +2,7 @@
 #include "base/config.h"
 
 #include "base/log.h"
+#include "core/names.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -316,6 +317,10 @@ bool config_load(struct config *config, const char *path)
             log_error("%s: %s.%s is missing", path, keys[i].section, keys[i].name);
             return false;
         }
+    }
+    if (!signer_id_is_valid(config->signer_id, strlen(config->signer_id))) {
+        log_error("%s: signer.id must have " SIGNER_ID_RULE, path);
+        return false;
     }
     return load_kafka_environment(config);
 }
