@@ -14,8 +14,6 @@
 
 #include "storage/lock.h"
 
-extern void private_lock_define(void);
-
 /* The lock of this database that is called so. */
 extern LOCKTAG private_lock_tag(const char *name, size_t length);
 

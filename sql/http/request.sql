@@ -35,7 +35,12 @@ COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling c
 CREATE FUNCTION reason.take_turn(client text) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'reason_take_turn';
-COMMENT ON FUNCTION reason.take_turn(text) IS 'Waits until fewer than reason.client_heavy_reads transactions of this client have called it and not ended.';
+COMMENT ON FUNCTION reason.take_turn(text) IS 'Waits until fewer than reason.client_heavy_reads transactions of this client have their turn and have not ended.';
+
+CREATE FUNCTION reason.turn_when_long(client text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'reason_turn_when_long';
+COMMENT ON FUNCTION reason.turn_when_long(text) IS 'take_turn() once the transaction has taken 20 ms, if it then still reads the graph.';
 
 CREATE FUNCTION reason.http_heavy_reader(client_cn text, client_issuer text, client_san text) RETURNS reason.client
 LANGUAGE plpgsql VOLATILE
