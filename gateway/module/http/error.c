@@ -259,5 +259,8 @@ reason_error_handler(ngx_http_request_t *r)
         ngx_str_set(&allow->value, "GET, HEAD");
     }
     r->err_status = 0;
+    if (reason_discard_prepare(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
     return reason_discard_rest(r, reason_error_send(r, status, code, message, NULL));
 }
