@@ -65,6 +65,7 @@ graph_of_page(const TracePage *page, const TraceRequest *request)
 	HumanGraph *human;
 	ByteBuffer	array;
 
+	buffer_init(&array, page->texts.realloc, page->texts.context);
 	for (uint32 i = 0; i < count; i++)
 		numbers[i].no = page->trace->nodes[page->begin + i].no;
 	graph_sort_keys(numbers, scratch, count);
@@ -77,8 +78,12 @@ graph_of_page(const TracePage *page, const TraceRequest *request)
 		const char *at = NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		human_add_node(human, (ShownText) {page->texts.data + page->nodes[i].offset, page->nodes[i].length});
-		buffer_init(&array, page->texts.realloc, page->texts.context);
+		human_add_node(human, (ShownText) {page->texts.data + page->nodes[i].offset, page->nodes[i].length},
+					   page->trace->nodes[page->begin + i].id);
+		/* The text of annotations is pointed at; where there are none it is room for the next. */
+		if (array.length > strlen("[]"))
+			buffer_init(&array, page->texts.realloc, page->texts.context);
+		array.length = 0;
 		buffer_append_char(&array, '[');
 		causal_details_write(&array, &annotations, page->trace->nodes[page->begin + i].no, "");
 		buffer_append_char(&array, ']');
@@ -88,7 +93,8 @@ graph_of_page(const TracePage *page, const TraceRequest *request)
 	for (uint32 i = 0; i < page->edge_count; i++)
 	{
 		if (page->edges[i].given || page->edges[i].listed)
-			human_add_edge(human, (ShownText) {page->texts.data + page->edges[i].text.offset, page->edges[i].text.length});
+			human_add_edge(human, (ShownText) {page->texts.data + page->edges[i].text.offset, page->edges[i].text.length},
+						   &page->trace->nodes[page->edges[i].from].id, &page->trace->nodes[page->edges[i].to].id);
 	}
 	return human;
 }
@@ -211,13 +217,13 @@ graph_of_document(ShownText document, uint32 *root_count)
 				is_root = root.length == id.length && memcmp(root.data, id.data, id.length) == 0;
 			if (is_root == (pass == 0))
 			{
-				human_add_node(graph, element);
+				human_add_node(graph, element, human_uuid(id));
 				*root_count += is_root;
 			}
 		}
 	}
 	for (const char *at = NULL; edges.data && shown_next(edges, &at, &name, &element);)
-		human_add_edge(graph, element);
+		human_add_edge(graph, element, NULL, NULL);
 	return graph;
 }
 
@@ -231,7 +237,7 @@ part_of(const HumanGraph *whole, const uint32 *order, uint32 begin, uint32 end, 
 	ShownText	element;
 
 	for (uint32 i = begin; i < end; i++)
-		human_add_node(part, whole->nodes[order[i]].record);
+		human_add_node(part, whole->nodes[order[i]].record, whole->nodes[order[i]].id);
 	index = human_index(part);
 	for (uint32 i = 0; i < whole->edge_count; i++)
 	{
