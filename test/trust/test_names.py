@@ -37,6 +37,9 @@ FORMS = {
     "type of an annotation": lambda name: (f"SELECT reason.http_post_annotation({CALLER}, '{NODE}', %s, NULL, NULL, NULL)", body(note="n", type=name)),
     "version": lambda name: ("SELECT reason.add_node('action', '1', 'a', version => %s)", name),
     "manifestSignatureId": lambda name: ("SELECT reason.add_node('action', '1', 'a', manifest_signature_id => %s)", name),
+    "audience of a snapshot": lambda name: ("SELECT reason.create_snapshot(ARRAY['%s'::uuid], audience => %%s)" % NODE, name),
+    "manifestSignatureId of a snapshot": lambda name: (f"SELECT reason.http_post_snapshot({CALLER}, %s, NULL, NULL)",
+                                                       body(rootNodeIds=[NODE], manifestSignatureId=name)),
     "client": lambda name: ("SELECT reason.set_client(%s, 'reader')", name),
 }
 
