@@ -10,6 +10,7 @@
 #include "cache/shared.h"
 #include "canonical/backend.h"
 #include "graph/memory.h"
+#include "record/turn.h"
 #include "record/watermark.h"
 #include "trace/cursor.h"
 #include "trace/plan.h"
@@ -70,5 +71,6 @@ _PG_init(void)
 	watermarks_define();
 	write_define_parameters();
 	doorbell_define();
+	turn_define();
 	MarkGUCPrefixReserved("reason");
 }

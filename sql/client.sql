@@ -10,9 +10,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
     -- It stands in certificates, events and logs.
-    IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 ~ E'[\\x01-\\x1f\\x7f]' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a client''s name has 1 to 255 bytes, without control characters';
-    END IF;
+    PERFORM reason.check_label($1, 'a client''s name', 255);
     PERFORM reason.check_division(d) FROM unnest($3) d;
     INSERT INTO reason.client AS c (name, role, divisions, pii, issuer, san_uri, enabled)
     VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -88,6 +88,7 @@ DECLARE
     entry json;
     key bytea;
     purpose text;
+    ids text;
     validity text;
 BEGIN
     IF registry IS NULL THEN
@@ -100,6 +101,11 @@ BEGIN
         key := reason.public_key(entry ->> 'publicKey');
         -- A registry from before there were purposes
         purpose := coalesce(entry ->> 'purpose', 'events');
+        SELECT string_agg(r ->> 'signerId', '" and "') INTO ids FROM json_array_elements(registry -> 'signers') r
+        WHERE reason.public_key(r ->> 'publicKey') = key HAVING count(*) > 1;
+        IF ids IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the registry has one key under the ids "%s"', ids);
+        END IF;
         -- Nobody counts who is not registered, which is said below. What an event says of its time its place in the chain vouches for; it was signed at some time later.
         validity := CASE WHEN entries = 0 THEN 'counts' ELSE reason.key_validity((entry ->> 'validFrom')::timestamptz, (entry ->> 'validTo')::timestamptz, entry ->> 'status' = 'revoked',
                                         (entry ->> 'validTo')::timestamptz, (event #>> '{payload,ts}')::timestamptz, 'infinity', true) END;
@@ -164,6 +170,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('event "%s" does not hold together', event ->> 'id'),
             DETAIL = 'Its members must be those of its payload, and hash must be SHA-256(payload || prevHash).';
     END IF;
+    -- "*" stands for all divisions, and is none.
+    PERFORM reason.check_division(CASE event ->> 'division' WHEN '*' THEN '' ELSE event ->> 'division' END);
     PERFORM reason.lock_until_commit('replay');
     SELECT * INTO head FROM reason.audit_seal s WHERE s.division = event ->> 'division' ORDER BY s.division DESC, s.seq DESC LIMIT 1;
     IF (event ->> 'seq')::bigint <= head.seq THEN

@@ -159,6 +159,7 @@ DECLARE
     known boolean;
     refused text;
 BEGIN
+    PERFORM reason.check_signer_id(recorded ->> 'signer_id');
     SELECT s.public_key = key AND s.valid_from = (recorded ->> 'valid_from')::timestamptz AND s.purpose = recorded ->> 'purpose' INTO known
     FROM reason.signer s WHERE s.signer_id = recorded ->> 'signer_id';
     IF NOT known THEN

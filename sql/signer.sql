@@ -41,23 +41,20 @@ DECLARE
     added reason.signer;
     other reason.signer;
 BEGIN
-    PERFORM reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
-    -- One after another: two must not register one key for two purposes at a time.
-    LOCK TABLE reason.signer IN SHARE ROW EXCLUSIVE MODE;
-    SELECT * INTO other FROM reason.signer s WHERE s.public_key = reason.public_key($2) AND s.purpose <> $5 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
-            MESSAGE = format('the key is that of signer "%s", which is registered for %s', other.signer_id, other.purpose),
-            HINT = 'A key signs one kind of thing. Make another for this purpose.';
-    END IF;
+    PERFORM reason.check_signer_id($1), reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
     INSERT INTO reason.signer AS s (signer_id, public_key, valid_from, valid_to, purpose)
     VALUES ($1, reason.public_key($2), coalesce($3, clock_timestamp()), $4, $5)
-    ON CONFLICT ON CONSTRAINT signer_pkey DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING * INTO added;
     IF added.signer_id IS NULL THEN
         -- Called again with the same key: what is wanted is there already.
         IF EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = $1 AND s.public_key = reason.public_key($2) AND s.purpose = $5 AND s.status = 'active') THEN
             RETURN;
+        END IF;
+        SELECT s.signer_id INTO other FROM reason.signer s WHERE s.public_key = reason.public_key($2) AND s.signer_id <> $1;
+        IF FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of signer "%s" is that of signer "%s" already, which is registered for %s', $1, other.signer_id, other.purpose),
+                HINT = 'A key stands under one id and signs one kind of thing, so that it counts nowhere else once it is revoked. Make a key of its own for the new id.';
         END IF;
         RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('signer "%s" already exists', $1),
             HINT = 'An id stands for one key for ever. Add the new key under a new id.';

@@ -74,6 +74,7 @@ BEGIN
     IF length($4) NOT BETWEEN 1 AND 255 OR length($5) > 4096 OR length($8) > 255 OR length($12) > 255 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'audience is empty, or audience, description, manifest_signature_id or request_id is too long';
     END IF;
+    PERFORM reason.check_label($4, 'audience', 1000), reason.check_label($8, 'manifest_signature_id', 1000);
 
     -- What the document may not hold is not asked for either: its header is compared with this row.
     IF NOT $9 THEN

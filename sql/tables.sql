@@ -25,6 +25,16 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'reason_check_division';
 COMMENT ON FUNCTION reason.check_division(text) IS 'Raises 22023 for a name that no division can have; * stands for all.';
 
+CREATE FUNCTION reason.check_signer_id(signer_id text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_check_signer_id';
+COMMENT ON FUNCTION reason.check_signer_id(text) IS 'Raises 22023 for an id that no signer can have.';
+
+CREATE FUNCTION reason.check_label(name text, what text, most int) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_check_label';
+COMMENT ON FUNCTION reason.check_label(text, text, int) IS 'Raises 22023 for a name that people cannot tell by looking at it: empty, with white space at an end, with characters that control or cannot be seen, or of more than so many bytes.';
+
 -- ---------------------------------------------------------------- types
 
 CREATE FUNCTION reason.known_types(asked text[], kind text) RETURNS text[]
@@ -302,7 +312,8 @@ CREATE TABLE reason.signer (
     revocation_reason text,
     purpose           text        NOT NULL DEFAULT 'events',
     CONSTRAINT signer_pkey PRIMARY KEY (signer_id),
-    CONSTRAINT signer_id_check CHECK (signer_id ~ '^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,199}$'),
+    -- A key that is revoked under one id counts under no other.
+    CONSTRAINT signer_public_key_key UNIQUE (public_key),
     CONSTRAINT signer_algorithm_check CHECK (algorithm = 'ed25519'),
     CONSTRAINT signer_purpose_check CHECK (purpose IN ('events', 'checkpoints', 'witness')),
     CONSTRAINT signer_key_check CHECK (octet_length(public_key) = 32),

@@ -22,7 +22,7 @@ build_for() {
     local source=$wheels/source-$1 tree=$2
     mkdir -p "$source"
     cp -rp extension sql "$source/"
-    rm -f "$source"/extension/*.o "$source"/extension/*/*.o "$source"/extension/*.so
+    find "$source/extension" \( -name "*.o" -o -name "*.so" \) -delete
     make -s -j2 -C "$source/extension" PG_CONFIG="$tree/bin/pg_config"
     make -s -C "$source/extension" PG_CONFIG="$tree/bin/pg_config" install >/dev/null
 }

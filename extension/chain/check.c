@@ -136,6 +136,7 @@ was_erased(AuditChecker *checker, const StoredRecord *stored)
 {
 	Oid			types[] = {TEXTOID, UUIDOID};
 	Datum		values[] = {PointerGetDatum(checker->reader->division), UUIDPGetDatum(&stored->id)};
+	MemoryContext caller = CurrentMemoryContext;
 	bool		erased;
 
 	if (SPI_execute_with_args("SELECT FROM reason.erasure($1, $2) e WHERE e.event_id IS NOT NULL", lengthof(types), types, values,
@@ -143,6 +144,8 @@ was_erased(AuditChecker *checker, const StoredRecord *stored)
 		elog(ERROR, "could not look for an erasure");
 	erased = SPI_processed > 0;
 	SPI_freetuptable(SPI_tuptable);
+	/* SPI leaves its own, which lasts as long as the whole verification. */
+	MemoryContextSwitchTo(caller);
 	return erased;
 }
 
@@ -306,6 +309,7 @@ check_in_sql(AuditChecker *checker, const char *query)
 		PointerGetDatum(cstring_to_text_with_len(event->text, event->text_length)),
 		PointerGetDatum(checker->reader->division)
 	};
+	MemoryContext caller = CurrentMemoryContext;
 	bool		isnull;
 	Datum		fault;
 
@@ -315,6 +319,7 @@ check_in_sql(AuditChecker *checker, const char *query)
 	if (!isnull)
 		audit_fault(checker, "%s", TextDatumGetCString(fault));
 	SPI_freetuptable(SPI_tuptable);
+	MemoryContextSwitchTo(caller);
 	return isnull;
 }
 

@@ -122,6 +122,8 @@ reason_verify_audit(PG_FUNCTION_ARGS)
 		good = check_log(&verifier, &detail);
 	audit_verifier_close(&verifier);
 
+	/* Whoever asks through SPI is left in a context that ends with SPI_finish(). */
+	MemoryContextSwitchTo(context);
 	values[0] = BoolGetDatum(good);
 	values[1] = Int64GetDatum(Max(verifier.seq + 1 - from_seq, 0));
 	nulls[2] = nulls[3] = verifier.seq < from_seq;

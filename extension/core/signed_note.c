@@ -7,7 +7,7 @@
 #include "core/base64.h"
 #include "core/cosignature.h"
 #include "core/sha256.h"
-#include "core/utf8.h"
+#include "core/characters.h"
 
 /* Em dash and space begin each signature line. */
 static const char signature_mark[] = "\xE2\x80\x94 ";
@@ -30,7 +30,7 @@ note_key_name_is_valid(const char *name, size_t length)
 
 	for (const char *p = name; p < end;)
 	{
-		size_t		size = utf8_read(p, end, &character);
+		size_t		size = character_read(p, end, &character);
 
 		if (size == 0 || is_space(character) || character == '+')
 			return false;
@@ -48,7 +48,7 @@ is_clean(const char *bytes, size_t length)
 
 	for (const char *p = bytes; p < end;)
 	{
-		size_t		size = utf8_read(p, end, &character);
+		size_t		size = character_read(p, end, &character);
 
 		if (size == 0 || (character < 0x20 && character != '\n'))
 			return false;

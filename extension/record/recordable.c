@@ -7,7 +7,7 @@
 #include "record/record.h"
 
 #include "canonical/backend.h"
-#include "core/division_name.h"
+#include "core/names.h"
 #include "record/text.h"
 
 #include "fmgr.h"
@@ -17,6 +17,8 @@
 
 PG_FUNCTION_INFO_V1(reason_recordable_time);
 PG_FUNCTION_INFO_V1(reason_check_division);
+PG_FUNCTION_INFO_V1(reason_check_signer_id);
+PG_FUNCTION_INFO_V1(reason_check_label);
 
 /* recordable_time(ts timestamptz, name text) → text */
 Datum
@@ -41,6 +43,15 @@ reason_recordable_time(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(quoted.data + 1, quoted.length - 2));
 }
 
+static REASON_NORETURN void
+refuse_name(RecordText name, const char *what, const char *rule)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%.*s\" is no %s", pg_mbcliplen(name.data, (int) name.length, 100), name.data, what),
+			 errhint("%s", rule)));
+}
+
 /* check_division(division text): raises 22023 for what no record can be written in; "*" stands for all */
 Datum
 reason_check_division(PG_FUNCTION_ARGS)
@@ -49,9 +60,34 @@ reason_check_division(PG_FUNCTION_ARGS)
 	bool		is_all = division.length == 1 && division.data[0] == '*';
 
 	if (!is_all && !division_name_is_valid(division.data, division.length))
+		refuse_name(division, "name of a division", "Names have " DIVISION_NAME_RULE ".");
+	PG_RETURN_VOID();
+}
+
+/* check_signer_id(signer_id text): raises 22023 for what can be no signer's */
+Datum
+reason_check_signer_id(PG_FUNCTION_ARGS)
+{
+	RecordText	id = record_text_argument(fcinfo, 0);
+
+	if (!signer_id_is_valid(id.data, id.length))
+		refuse_name(id, "id of a signer", "Ids have " SIGNER_ID_RULE ".");
+	PG_RETURN_VOID();
+}
+
+/* check_label(name text, what text, most int): raises 22023 for what may not stand as a name before people */
+Datum
+reason_check_label(PG_FUNCTION_ARGS)
+{
+	RecordText	name = record_text_argument(fcinfo, 0);
+	RecordText	what = record_text_argument(fcinfo, 1);
+	int			most = PG_GETARG_INT32(2);
+	const char *fault = label_fault(name.data, name.length);
+
+	if (fault || name.length > most)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%.*s\" is no name of a division", pg_mbcliplen(division.data, (int) division.length, 100), division.data),
-				 errhint("Names have " DIVISION_NAME_RULE ".")));
+				 fault ? errmsg("%.*s %s", (int) what.length, what.data, fault) :
+				 errmsg("%.*s is longer than %d bytes", (int) what.length, what.data, most)));
 	PG_RETURN_VOID();
 }

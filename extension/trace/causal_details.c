@@ -30,11 +30,37 @@ struct CausalDetail
 	size_t		length;
 };
 
+/* One of the queries below, and its plan once the session has asked it. */
+typedef struct DetailQuery
+{
+	const char *sql;
+	SPIPlanPtr	plan;
+} DetailQuery;
+
+/*
+ * The plan is for any array: for a given one, the planner would look at each of
+ * its numbers, which takes as long as reading the rows.
+ */
+static SPIPlanPtr
+plan_of(DetailQuery *query)
+{
+	Oid			types[] = {INT8ARRAYOID, TEXTOID, TIMESTAMPTZOID, INT8OID};
+	SPIPlanPtr	plan;
+
+	if (query->plan == NULL)
+	{
+		plan = SPI_prepare_cursor(query->sql, lengthof(types), types, CURSOR_OPT_GENERIC_PLAN);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "cannot prepare: %s", query->sql);
+		query->plan = plan;
+	}
+	return query->plan;
+}
+
 static void
-query(const char *sql, const GraphKey *numbers, uint32 count, RecordText division, TimestampTz until, int64 last_no)
+ask(DetailQuery *query, const GraphKey *numbers, uint32 count, RecordText division, TimestampTz until, int64 last_no)
 {
 	Datum	   *elements = palloc(count * sizeof(Datum));
-	Oid			types[] = {INT8ARRAYOID, TEXTOID, TIMESTAMPTZOID, INT8OID};
 	Datum		values[4];
 
 	for (uint32 i = 0; i < count; i++)
@@ -43,8 +69,8 @@ query(const char *sql, const GraphKey *numbers, uint32 count, RecordText divisio
 	values[1] = PointerGetDatum(cstring_to_text_with_len(division.data, division.length));
 	values[2] = TimestampTzGetDatum(until);
 	values[3] = Int64GetDatum(last_no);
-	if (SPI_execute_with_args(sql, lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "query failed: %s", sql);
+	if (SPI_execute_plan(plan_of(query), values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "query failed: %s", query->sql);
 	pfree(DatumGetPointer(values[1]));
 	pfree(DatumGetPointer(values[0]));
 	pfree(elements);
@@ -62,7 +88,7 @@ typedef void (*RowWriter) (ByteBuffer *out, const Graph *graph, NodeJson *json, 
 /* The query gives the number of the entry first, and in that order. */
 static void
 read_attached(CausalDetails *details, Graph *graph, const GraphKey *numbers, uint32 count, TimestampTz until,
-			  NodeJson *json, const char *sql, RowWriter write)
+			  NodeJson *json, DetailQuery *query, RowWriter write)
 {
 	int64		last_no = graph->horizon ? graph->horizon->last_no : PG_INT64_MAX;
 	uint32		capacity = 0;
@@ -72,7 +98,7 @@ read_attached(CausalDetails *details, Graph *graph, const GraphKey *numbers, uin
 	SPI_connect();
 	for (uint32 begin = 0; begin < count; begin += NUMBERS_A_QUERY)
 	{
-		query(sql, numbers + begin, Min(NUMBERS_A_QUERY, count - begin), graph->division, until, last_no);
+		ask(query, numbers + begin, Min(NUMBERS_A_QUERY, count - begin), graph->division, until, last_no);
 		for (uint64 row = 0; row < SPI_processed; row++)
 		{
 			bool		isnull;
@@ -152,19 +178,25 @@ write_annotation(ByteBuffer *out, const Graph *graph, NodeJson *json, uint64 row
 void
 causal_details_seals(CausalDetails *seals, Graph *graph, const GraphKey *numbers, uint32 count)
 {
-	read_attached(seals, graph, numbers, count, DT_NOEND, NULL,
-				  "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
-				  " WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no", write_seal);
+	static DetailQuery query = {
+		.sql = "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
+		" WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no"
+	};
+
+	read_attached(seals, graph, numbers, count, DT_NOEND, NULL, &query, write_seal);
 }
 
 void
 causal_details_annotations(CausalDetails *annotations, Graph *graph, const GraphKey *numbers, uint32 count,
 						   const GraphFilter *filter, NodeJson *json)
 {
-	read_attached(annotations, graph, numbers, count, filter->has_as_of ? filter->as_of : DT_NOEND, json,
-				  "SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
-				  " WHERE target_no = ANY ($1) AND division = $2 AND created_at <= $3 AND no <= $4"
-				  " ORDER BY target_no, created_at, id", write_annotation);
+	static DetailQuery query = {
+		.sql = "SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
+		" WHERE target_no = ANY ($1) AND division = $2 AND created_at <= $3 AND no <= $4"
+		" ORDER BY target_no, created_at, id"
+	};
+
+	read_attached(annotations, graph, numbers, count, filter->has_as_of ? filter->as_of : DT_NOEND, json, &query, write_annotation);
 	annotations->skip = 1;
 }
 

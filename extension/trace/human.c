@@ -55,23 +55,23 @@ human_uuid(ShownText quoted)
 }
 
 void
-human_add_node(HumanGraph *graph, ShownText record)
+human_add_node(HumanGraph *graph, ShownText record, pg_uuid_t id)
 {
 	HumanNode  *node = &graph->nodes[graph->node_count++];
 
-	node->id = human_uuid(shown_member(record, "id"));
+	node->id = id;
 	node->record = record;
 	node->first_note = node->last_note = HUMAN_NONE;
 }
 
 void
-human_add_edge(HumanGraph *graph, ShownText record)
+human_add_edge(HumanGraph *graph, ShownText record, const pg_uuid_t *from, const pg_uuid_t *to)
 {
 	HumanEdge  *edge = &graph->edges[graph->edge_count++];
 	ShownRecord shown = shown_record(record.data, record.length);
 
-	edge->from = human_uuid(shown.from);
-	edge->to = human_uuid(shown.to);
+	edge->from = from ? *from : human_uuid(shown.from);
+	edge->to = to ? *to : human_uuid(shown.to);
 	edge->from_text = shown.from;
 	edge->to_text = shown.to;
 	edge->type = shown.type;

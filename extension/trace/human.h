@@ -65,8 +65,9 @@ extern pg_uuid_t human_uuid(ShownText id);
 extern HumanGraph *human_graph(bool upwards, size_t nodes, size_t edges, size_t notes);
 
 /* The text of a record must stay where it is. Edges may lead to nodes that are not there. */
-extern void human_add_node(HumanGraph *graph, ShownText record);
-extern void human_add_edge(HumanGraph *graph, ShownText record);
+extern void human_add_node(HumanGraph *graph, ShownText record, pg_uuid_t id);
+/* Between the nodes of these ids; NULL: those that the record names. */
+extern void human_add_edge(HumanGraph *graph, ShownText record, const pg_uuid_t *from, const pg_uuid_t *to);
 /* To the node that was added as the nth. */
 extern void human_add_note(HumanGraph *graph, uint32 node, ShownText record);
 

@@ -25,6 +25,7 @@ human_of_page(const TracePage *page, const TraceRequest *request)
 	HumanGraph *human;
 	ByteBuffer	array;
 
+	buffer_init(&array, page->texts.realloc, page->texts.context);
 	for (uint32 i = 0; i < count; i++)
 		numbers[i].no = page->trace->nodes[page->begin + i].no;
 	graph_sort_keys(numbers, scratch, count);
@@ -37,8 +38,12 @@ human_of_page(const TracePage *page, const TraceRequest *request)
 		const char *at = NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		human_add_node(human, (ShownText) {page->texts.data + page->nodes[i].offset, page->nodes[i].length});
-		buffer_init(&array, page->texts.realloc, page->texts.context);
+		human_add_node(human, (ShownText) {page->texts.data + page->nodes[i].offset, page->nodes[i].length},
+					   page->trace->nodes[page->begin + i].id);
+		/* The text of annotations is pointed at; where there are none it is room for the next. */
+		if (array.length > strlen("[]"))
+			buffer_init(&array, page->texts.realloc, page->texts.context);
+		array.length = 0;
 		buffer_append_char(&array, '[');
 		causal_details_write(&array, &annotations, page->trace->nodes[page->begin + i].no, "");
 		buffer_append_char(&array, ']');
@@ -49,7 +54,8 @@ human_of_page(const TracePage *page, const TraceRequest *request)
 	{
 		if (!page->edges[i].given && !page->edges[i].listed)
 			continue;
-		human_add_edge(human, (ShownText) {page->texts.data + page->edges[i].text.offset, page->edges[i].text.length});
+		human_add_edge(human, (ShownText) {page->texts.data + page->edges[i].text.offset, page->edges[i].text.length},
+					   &page->trace->nodes[page->edges[i].from].id, &page->trace->nodes[page->edges[i].to].id);
 		human->edges[human->edge_count - 1].is_given = page->edges[i].given;
 	}
 	return human;
@@ -99,13 +105,13 @@ human_of_document(ShownText document, uint32 *root_count)
 				is_root = root.length == id.length && memcmp(root.data, id.data, id.length) == 0;
 			if (is_root == (pass == 0))
 			{
-				human_add_node(graph, element);
+				human_add_node(graph, element, human_uuid(id));
 				*root_count += is_root;
 			}
 		}
 	}
 	for (const char *at = NULL; edges.data && shown_next(edges, &at, &name, &element);)
-		human_add_edge(graph, element);
+		human_add_edge(graph, element, NULL, NULL);
 	return graph;
 }
 
@@ -145,7 +151,7 @@ human_part(const HumanGraph *whole, const uint32 *order, uint32 begin, uint32 en
 	ShownText	element;
 
 	for (uint32 i = begin; i < end; i++)
-		human_add_node(part, whole->nodes[order[i]].record);
+		human_add_node(part, whole->nodes[order[i]].record, whole->nodes[order[i]].id);
 	index = human_index(part);
 	add_edges_of_part(part, whole, order, begin, end);
 	for (const char *at = NULL; annotations.data && shown_next(annotations, &at, &name, &element);)

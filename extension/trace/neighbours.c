@@ -16,6 +16,7 @@
 #include "graph/quarantine.h"
 #include "graph/sort.h"
 #include "graph/walk.h"
+#include "record/turn.h"
 #include "trace/page.h"
 
 #include "fmgr.h"
@@ -215,6 +216,7 @@ append_neighbours(ByteBuffer *out, EdgeTexts *texts, uint32 begin, uint32 most, 
 		uint32		batch = Min(end - done, EDGE_BATCH);
 		pg_uuid_t  *ids = texts->ids;
 
+		turn_if_long();
 		texts->texts.length = 0;
 		texts->ids = ids + (done - begin);
 		memset(texts->pieces, 0, EDGE_BATCH * sizeof(Piece));

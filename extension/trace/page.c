@@ -11,6 +11,7 @@
 #include "graph/heap.h"
 #include "graph/memory.h"
 #include "graph/sort.h"
+#include "record/turn.h"
 #include "trace/trace.h"
 
 #include "access/htup_details.h"
@@ -33,6 +34,8 @@ page_sort_edges(PageEdge *edges, uint32 count)
 
 /* So many nodes are read before their bytes are looked at. */
 #define NODE_BATCH 256
+#define FIRST_BATCH 64
+#define BATCH_BYTES ((size_t) 2 * 1024 * 1024)
 
 static void
 write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
@@ -66,6 +69,13 @@ write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	edge->text.length = page->texts.length - edge->text.offset;
 }
 
+/* How many nodes to read next: few where they are large, so that little is read for nothing, and a turn is waited for in time. */
+static uint32
+next_batch(uint32 done, size_t bytes)
+{
+	return done == 0 ? FIRST_BATCH : (uint32) Min(NODE_BATCH, Max(BATCH_BYTES / (bytes / done + 1), 4));
+}
+
 /* Ends the page before the node that would make it too large, but for the first. */
 static void
 read_nodes(TracePage *page)
@@ -79,8 +89,9 @@ read_nodes(TracePage *page)
 	memset(page->nodes, 0, Max((Size) count, 1) * sizeof(Piece));
 	for (uint32 done = 0; done < page->end - page->begin;)
 	{
-		uint32		batch = page->is_bounded ? Min(count - done, NODE_BATCH) : count;
+		uint32		batch = page->is_bounded ? Min(count - done, next_batch(done, bytes)) : count;
 
+		turn_if_long();
 		for (uint32 i = 0; i < batch; i++)
 		{
 			GRAPH_CHECK_NOW_AND_THEN(i);
@@ -213,6 +224,7 @@ read_some_edges(TracePage *page, uint32 most)
 			add_edge(page, entries, edge, true, trace_on_page(page, Max(edge->source, edge->target)));
 		}
 	}
+	turn_if_long();
 	graph_visit_rows(graph, graph->edge, entries, page->edge_count, write_edge, page);
 }
 

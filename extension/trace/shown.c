@@ -6,6 +6,7 @@
 
 #include "trace/shown.h"
 
+#include "core/characters.h"
 #include "core/string_scan.h"
 
 #include "mb/pg_wchar.h"
@@ -122,26 +123,28 @@ shown_member(ShownText object, const char *name)
 ShownRecord
 shown_record(const char *bytes, size_t length)
 {
+#define MEMBER(name, member) {name, sizeof(name) - 1, offsetof(ShownRecord, member)}
 	/* In canonical order, as the members of a record stand. */
 	static const struct
 	{
 		const char *name;
+		size_t		length;
 		size_t		member;
 	}			members[] = {
-		{"auditEventId", offsetof(ShownRecord, audit_event_id)},
-		{"author", offsetof(ShownRecord, author)},
-		{"createdAt", offsetof(ShownRecord, created_at)},
-		{"erased", offsetof(ShownRecord, erased)},
-		{"from", offsetof(ShownRecord, from)},
-		{"id", offsetof(ShownRecord, id)},
-		{"metadata", offsetof(ShownRecord, metadata)},
-		{"payload", offsetof(ShownRecord, payload)},
-		{"quarantined", offsetof(ShownRecord, quarantined)},
-		{"target", offsetof(ShownRecord, target)},
-		{"to", offsetof(ShownRecord, to)},
-		{"ts", offsetof(ShownRecord, ts)},
-		{"type", offsetof(ShownRecord, type)},
-		{"weight", offsetof(ShownRecord, weight)},
+		MEMBER("auditEventId", audit_event_id),
+		MEMBER("author", author),
+		MEMBER("createdAt", created_at),
+		MEMBER("erased", erased),
+		MEMBER("from", from),
+		MEMBER("id", id),
+		MEMBER("metadata", metadata),
+		MEMBER("payload", payload),
+		MEMBER("quarantined", quarantined),
+		MEMBER("target", target),
+		MEMBER("to", to),
+		MEMBER("ts", ts),
+		MEMBER("type", type),
+		MEMBER("weight", weight),
 	};
 	ShownRecord record = {0};
 	ShownText	whole = {bytes, length};
@@ -154,7 +157,14 @@ shown_record(const char *bytes, size_t length)
 	{
 		for (int i = next; i < lengthof(members); i++)
 		{
-			if (is_named(name, members[i].name))
+			if (*members[i].name < *name.data)
+			{
+				next = i + 1;
+				continue;
+			}
+			if (*members[i].name > *name.data)
+				break;
+			if (name.length == members[i].length && memcmp(name.data, members[i].name, name.length) == 0)
 			{
 				*(ShownText *) ((char *) &record + members[i].member) = value;
 				next = i + 1;
@@ -179,7 +189,8 @@ shown_note(const ShownRecord *record)
 		return record->payload;
 	if (record->payload.data && *record->payload.data == '{')
 	{
-		while (shown_next(record->payload, &at, &name, &value))
+		/* The first of the names is what is wanted, whatever follows. */
+		while (!notes[0].data && shown_next(record->payload, &at, &name, &value))
 		{
 			for (int i = 0; i < lengthof(names); i++)
 			{
@@ -206,7 +217,7 @@ first_characters(ShownText string, int most)
 	const char *end = string.data + string.length - 1;
 
 	while (p < end && most-- > 0)
-		p += *p != '\\' ? pg_utf_mblen((const unsigned char *) p) : p[1] == 'u' ? 6 : 2;
+		p += *p == '\\' ? (p[1] == 'u' ? 6 : 2) : (unsigned char) *p < 0x80 ? 1 : pg_utf_mblen((const unsigned char *) p);
 	return (ShownText) {string.data + 1, Min(p, end) - (string.data + 1)};
 }
 
@@ -261,24 +272,16 @@ shown_write_entry(ByteBuffer *out, ShownText shown)
 	shown_append(out, node.type);
 }
 
-/* Controls of the second kind, what turns the direction of writing or breaks lines, and what XML has no characters for. */
-static bool
-misleads(pg_wchar c)
-{
-	return (c >= 0x7F && c <= 0x9F) || c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-		(c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
-}
-
 static void
 append_visible(ByteBuffer *out, const char *p, int length)
 {
 	pg_wchar	c = utf8_to_unicode((const unsigned char *) p);
 
-	if (misleads(c))
+	if (character_is_hidden(c))
 	{
 		char		escape[16];
 
-		buffer_append(out, escape, snprintf(escape, sizeof(escape), "\\u%04x", c));
+		buffer_append(out, escape, snprintf(escape, sizeof(escape), c <= 0xFFFF ? "\\u%04x" : "\\U%08x", c));
 	}
 	else
 		buffer_append(out, p, length);
@@ -312,29 +315,41 @@ append_escaped(ByteBuffer *out, const char *p, bool keeps_lines)
 	}
 }
 
+/* From p on, of at most so many: characters that are shown as they are. */
+static const char *
+end_of_plain(const char *p, const char *end, size_t most)
+{
+	const char *last = most < (size_t) (end - p) ? p + most : end;
+	const char *stop = scan_plain(p, last, true);
+	const char *delete = memchr(p, 0x7F, stop - p);
+
+	return delete ? delete : stop;
+}
+
 static void
 write_visible(ByteBuffer *out, ShownText value, int most, bool keeps_lines)
 {
 	bool		is_string = value.data && *value.data == '"';
-	ShownText	part = is_string ? first_characters(value, most) : value;
-	const char *p = part.data;
-	const char *end = p + part.length;
+	const char *p = is_string ? value.data + 1 : value.data;
+	const char *end = value.data + value.length - (is_string ? 1 : 0);
+	int			written = 0;
 
-	for (int written = 0; p < end && written < most; written++)
+	while (p < end && written < most)
 	{
-		int			length = pg_utf_mblen((const unsigned char *) p);
+		/* A run of such characters at once: most text is. */
+		const char *run = end_of_plain(p, end, most - written);
+		int			length = run - p;
 
-		if (*p >= 0x20 && *p < 0x7F && *p != '\\')
+		if (length > 0)
 		{
-			/* A run of such characters at once: most text is. */
-			while (p + length < end && written + 1 < most && p[length] >= 0x20 && p[length] < 0x7F && p[length] != '\\')
-			{
-				length++;
-				written++;
-			}
 			buffer_append(out, p, length);
+			written += length;
+			p = run;
+			continue;
 		}
-		else if (is_string && *p == '\\')
+		written++;
+		length = pg_utf_mblen((const unsigned char *) p);
+		if (is_string && *p == '\\')
 		{
 			length = p[1] == 'u' ? 6 : 2;
 			append_escaped(out, p, keeps_lines);
@@ -343,7 +358,7 @@ write_visible(ByteBuffer *out, ShownText value, int most, bool keeps_lines)
 			append_visible(out, p, length);
 		p += length;
 	}
-	if (value.data && (is_string ? part.length < value.length - 2 : p < end))
+	if (p < end)
 		buffer_append_literal(out, "…");
 }
 

@@ -9,6 +9,7 @@
 #include "graph/memory.h"
 #include "graph/quarantine.h"
 #include "graph/walk.h"
+#include "record/turn.h"
 #include "trace/level.h"
 #include "trace/level_order.h"
 #include "trace/parallel_edges.h"
@@ -297,6 +298,7 @@ trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimis
 	while (level.begin < trace->node_count)
 	{
 		CHECK_FOR_INTERRUPTS();
+		turn_if_long();
 		level.end = trace->node_count;
 		level.edges_begin = trace->edges_kept;
 		level.grows = (filter->max_depth < 0 || level.depth < (uint32) filter->max_depth) &&

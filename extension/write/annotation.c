@@ -160,10 +160,10 @@ reason_insert_annotation(PG_FUNCTION_ARGS)
 	write_members(&input, object, members, slots, MEMBER_COUNT, MEMBER_CONTENT);
 	find_target(&input, slots[MEMBER_DIVISION], &annotation, &target);
 	write_own_or_new_uuid(&input, slots[MEMBER_ID], "id", &annotation.id);
-	annotation.author = write_text(&input, slots[MEMBER_AUTHOR], "author", 1024);
+	annotation.author = write_label(&input, slots[MEMBER_AUTHOR], "author", 1024);
 	if (annotation.author.data == NULL)
 		annotation.author = requester(input.request);
-	annotation.type = write_text(&input, slots[MEMBER_TYPE], "type", 100);
+	annotation.type = write_label(&input, slots[MEMBER_TYPE], "type", 100);
 	if (annotation.type.data == NULL)
 		annotation.type = row_literal("note");
 	annotation.metadata = row_metadata(&input, slots[MEMBER_METADATA], &metadata);

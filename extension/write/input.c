@@ -8,7 +8,7 @@
 
 #include "canonical/backend.h"
 #include "core/canonical.h"
-#include "core/division_name.h"
+#include "core/names.h"
 #include "core/json_pointer.h"
 #include "record/text.h"
 #include "record/uuid.h"
@@ -251,6 +251,17 @@ write_text(WriteInput *input, const JsonNode *value, const char *name, size_t ma
 		write_refuse(input, value, ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL, "\"%s\" is longer than %zu bytes", name, max_bytes);
 	result.data = json_string(&input->document, value);
 	result.length = value->length;
+	return result;
+}
+
+RecordText
+write_label(WriteInput *input, const JsonNode *value, const char *name, size_t max_bytes)
+{
+	RecordText	result = write_text(input, value, name, max_bytes);
+	const char *fault = result.data ? label_fault(result.data, result.length) : NULL;
+
+	if (fault)
+		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" %s", name, fault);
 	return result;
 }
 

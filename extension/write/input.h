@@ -68,6 +68,8 @@ extern void write_members(WriteInput *input, const JsonNode *object, const Write
 
 /* Readers of one member; `name` is for messages.  All raise errors that name the place. */
 extern RecordText write_text(WriteInput *input, const JsonNode *value, const char *name, size_t max_bytes);
+/* A text that is the name of something for people; see core/names.h. */
+extern RecordText write_label(WriteInput *input, const JsonNode *value, const char *name, size_t max_bytes);
 extern bool write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid);
 /* A new UUID of version 7 if none is given. */
 extern void write_own_or_new_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid);

@@ -110,7 +110,7 @@ check_payload_ref(WriteInput *input, const JsonNode *ref)
 	write_members(input, ref, ref_members, slots, REF_COUNT, -1);
 	if (slots[REF_URI] == NULL)
 		write_refuse(input, ref, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"payloadRef\" must have \"uri\"");
-	(void) write_text(input, slots[REF_URI], "uri", 2048);
+	(void) write_label(input, slots[REF_URI], "uri", 2048);
 	sha256 = write_text(input, slots[REF_SHA256], "sha256", 2 * SHA256_LENGTH);
 	if (sha256.data && (sha256.length != 2 * SHA256_LENGTH ||
 						strspn(sha256.data, "0123456789abcdef") < 2 * SHA256_LENGTH))
@@ -133,7 +133,7 @@ version_text(WriteInput *input, const JsonNode *value)
 
 		return result;
 	}
-	return write_text(input, value, "version", 255);
+	return write_label(input, value, "version", 255);
 }
 
 /* What a node is made of, in buffers that are used again for the next. */
@@ -157,7 +157,7 @@ read_node(WriteInput *input, const JsonNode *object, NodeWrite *write)
 	memset(node, 0, sizeof(NodeRecord));
 	write_members(input, object, members, slots, MEMBER_COUNT, MEMBER_PAYLOAD);
 	node->type = write_type(input, object, slots[MEMBER_TYPE], RECORD_NODE);
-	node->author = write_text(input, slots[MEMBER_AUTHOR], "author", 1024);
+	node->author = write_label(input, slots[MEMBER_AUTHOR], "author", 1024);
 	if (node->author.data == NULL)
 		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"author\" is missing");
 	write_division(input, slots[MEMBER_DIVISION], &node->division);
@@ -168,7 +168,7 @@ read_node(WriteInput *input, const JsonNode *object, NodeWrite *write)
 		node->occurred_at = write_timestamp(input, slots[MEMBER_TS], "ts");
 	}
 	node->version = version_text(input, slots[MEMBER_VERSION]);
-	node->manifest_signature_id = write_text(input, slots[MEMBER_MANIFEST_SIGNATURE_ID], "manifestSignatureId", 255);
+	node->manifest_signature_id = write_label(input, slots[MEMBER_MANIFEST_SIGNATURE_ID], "manifestSignatureId", 255);
 	node->metadata = row_metadata(input, slots[MEMBER_METADATA], &write->metadata);
 	if (slots[MEMBER_PAYLOAD_REF])
 	{

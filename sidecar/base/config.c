@@ -2,6 +2,7 @@
 #include "base/config.h"
 
 #include "base/log.h"
+#include "core/names.h"
 
 #include <ctype.h>
 #include <stddef.h>
@@ -280,6 +281,10 @@ bool config_load(struct config *config, const char *path)
             log_error("%s: %s.%s is missing", path, keys[i].section, keys[i].name);
             return false;
         }
+    }
+    if (!signer_id_is_valid(config->signer.id, strlen(config->signer.id))) {
+        log_error("%s: signer.id must have " SIGNER_ID_RULE, path);
+        return false;
     }
     if (!strcmp(config->signer.id, config->checkpoint_signer.id)) {
         log_error("%s: checkpoint.signer is signer.id: checkpoints must have a signer of their own", path);

@@ -1,6 +1,8 @@
 /* log.c: one event a line, text or JSON, whole lines also when several threads write. */
 #include "base/log.h"
 
+#include "core/characters.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,15 +23,31 @@ void log_configure(const char *level, const char *format)
     atomic_store(&as_json, !strcmp(format, "json"));
 }
 
-static void put_json_text(FILE *out, const char *text)
+/*
+ * What counterparts say and objects are called stands in messages. What would steer a terminal, turn the direction of
+ * a line, cannot be seen or is not UTF-8 is written as an escape.
+ */
+static void put_text(FILE *out, const char *text, bool json)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\')
+    const char *end = text + strlen(text);
+
+    for (const char *p = text; p < end;) {
+        uint32_t character;
+        size_t length = character_read(p, end, &character);
+
+        if (length == 0)
+            fprintf(out, json ? "\\ufffd" : "\\x%02x", (unsigned char)*p);
+        else if (json && (*p == '"' || *p == '\\'))
             fprintf(out, "\\%c", *p);
-        else if (*p < 0x20)
-            fprintf(out, "\\u%04x", *p);
+        else if (!character_is_hidden(character))
+            fwrite(p, 1, length, out);
+        else if (character <= 0xFFFF)
+            fprintf(out, "\\u%04x", (unsigned)character);
+        else if (json)
+            fprintf(out, "\\u%04x\\u%04x", (unsigned)(0xD7C0 + (character >> 10)), (unsigned)(0xDC00 | (character & 0x3FF)));
         else
-            putc(*p, out);
+            fprintf(out, "\\U%08x", (unsigned)character);
+        p += length ? length : 1;
     }
 }
 
@@ -55,10 +73,12 @@ void log_event(enum log_level level, const char *format, ...)
     flockfile(stderr);
     if (atomic_load(&as_json)) {
         fprintf(stderr, "{\"ts\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":\"", now_text, now.tv_nsec / 1000000, level_names[level]);
-        put_json_text(stderr, message);
+        put_text(stderr, message, true);
         fputs("\"}\n", stderr);
     } else {
-        fprintf(stderr, "%s.%03ldZ %s %s\n", now_text, now.tv_nsec / 1000000, level_names[level], message);
+        fprintf(stderr, "%s.%03ldZ %s ", now_text, now.tv_nsec / 1000000, level_names[level]);
+        put_text(stderr, message, false);
+        putc('\n', stderr);
     }
     fflush(stderr);
     funlockfile(stderr);

@@ -2,6 +2,7 @@
 #include "readback/readback.h"
 
 #include "base/log.h"
+#include "core/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,30 @@
 #define DIVISIONS_MOST 100000
 #define SEGMENTS_MOST 2000000
 
-static bool take_division(void *context, const char *key, const char *version)
+/* What stands between the root and the next slash, whether or not a division can have this name. */
+struct folder {
+    bool found;
+    char name[256];             /* its beginning, if it is longer */
+    char after[300];            /* keys behind everything in it are greater */
+};
+
+static bool take_folder(void *context, const char *key, const char *version)
 {
-    char *division = context;
+    struct folder *folder = context;
+    const char *name = key + strlen(ROOT);
+    size_t length = strcspn(name, "/");
+    bool whole = length < sizeof(folder->name);
 
     (void)version;
-    snprintf(division, 256, "%.*s", (int)strcspn(key + strlen(ROOT), "/"), key + strlen(ROOT));
+    if (!whole)
+        length = sizeof(folder->name) - 1;
+    /* not in the middle of a character */
+    while (!whole && length > 0 && ((unsigned char)name[length] & 0xC0) == 0x80)
+        length--;
+    folder->found = true;
+    snprintf(folder->name, sizeof(folder->name), "%.*s", (int)length, name);
+    /* 0 follows the slash, and nothing follows the last character of Unicode */
+    snprintf(folder->after, sizeof(folder->after), ROOT "%s%s", folder->name, whole ? "0" : "\xf4\x8f\xbf\xbf");
     return false;
 }
 
@@ -79,36 +98,44 @@ static bool take_segment(void *context, const char *key, const char *version)
     return !taking->failed;
 }
 
+static bool witness_division(struct store *store, struct db *db, const char *target, const char *division, struct taking *taking)
+{
+    const char *parameters[] = {target, division};
+    PGresult *mark = db_call(db, "SELECT reason.archive_mark($1, $2)", 2, parameters, NULL);
+    char prefix[300];
+    bool ok;
+
+    if (!mark)
+        return false;
+    snprintf(prefix, sizeof(prefix), ROOT "%s/", division);
+    ok = store->list(store, prefix, PQgetvalue(mark, 0, 0), take_segment, taking) && !taking->failed;
+    PQclear(mark);
+    return ok;
+}
+
 bool witness_archive(struct store *store, struct db *db, const char *target, struct segments *found)
 {
     struct taking taking = {.found = found};
-    char after[300] = "";
+    struct folder folder = {.after = ""};
 
-    for (int divisions = 0; divisions < DIVISIONS_MOST; divisions++) {
-        char division[256] = "", prefix[300], before[300];
-        const char *parameters[] = {target, division};
-        PGresult *mark;
-        bool ok;
+    for (int folders = 0; folders < DIVISIONS_MOST; folders++) {
+        char before[sizeof(folder.after)];
 
-        if (!store->list(store, ROOT, after[0] ? after : NULL, take_division, division))
+        strcpy(before, folder.after);
+        folder.found = false;
+        if (!store->list(store, ROOT, before[0] ? before : NULL, take_folder, &folder))
             return false;
-        if (!division[0])
+        if (!folder.found)
             return true;
-        mark = db_call(db, "SELECT reason.archive_mark($1, $2)", 2, parameters, NULL);
-        if (!mark)
-            return false;
-        snprintf(prefix, sizeof(prefix), ROOT "%s/", division);
-        ok = store->list(store, prefix, PQgetvalue(mark, 0, 0), take_segment, &taking) && !taking.failed;
-        PQclear(mark);
-        if (!ok)
-            return false;
-        /* behind everything of this division: 0 follows / */
-        strcpy(before, after);
-        snprintf(after, sizeof(after), ROOT "%s0", division);
-        if (strcmp(after, before) <= 0)
+        if (strcmp(folder.after, before) <= 0)
             break;
+        /* nothing of ours lies there, and what does hides nothing of ours */
+        if (!division_name_is_valid(folder.name, strlen(folder.name)))
+            log_warning("the archive holds \"" ROOT "%s\", and no division can have that name: passed over", folder.name);
+        else if (!witness_division(store, db, target, folder.name, &taking))
+            return false;
     }
-    log_error("the archive lists more divisions than can be, or names that are none");
+    log_error("the archive lists more divisions than can be, or lists them out of order");
     return false;
 }
 

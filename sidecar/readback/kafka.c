@@ -5,6 +5,7 @@
 #include "base/doorbell.h"
 #include "net/kafka.h"
 #include "base/log.h"
+#include "core/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ struct reading {
     void *context;
     int timeout_ms;
     bool stopped;
+    unsigned long strange;      /* messages whose key no division can have as its name */
 };
 
 static bool assign(rd_kafka_t *consumer, const char *topic, int partition, int64_t offset)
@@ -69,10 +71,17 @@ static bool assign(rd_kafka_t *consumer, const char *topic, int partition, int64
 
 static bool take(struct reading *reading, const rd_kafka_message_t *message)
 {
-    char *division = strndup(message->key ? message->key : "", message->key_len);
-    char *event = strndup(message->payload ? message->payload : "", message->len);
-    bool ok = division && event;
+    char *division, *event;
+    bool ok;
 
+    /* others may write to the topic as well */
+    if (!message->key || !division_name_is_valid(message->key, message->key_len)) {
+        reading->strange++;
+        return true;
+    }
+    division = strndup(message->key, message->key_len);
+    event = strndup(message->payload ? message->payload : "", message->len);
+    ok = division && event;
     if (ok)
         reading->stopped = !reading->take(reading->context, division, event);
     free(division);
@@ -123,6 +132,8 @@ bool witness_kafka(const struct config *config, int last, int timeout_ms, messag
 
     for (int partition = 0; ok && partition < partitions && !reading.stopped; partition++)
         ok = read_partition(consumer, config->kafka_topic, partition, last, &reading);
+    if (reading.strange)
+        log_warning("%lu messages of Kafka's topic \"%s\" have a key that no division can have as its name: passed over", reading.strange, config->kafka_topic);
     if (consumer) {
         rd_kafka_assign(consumer, NULL);
         rd_kafka_destroy(consumer);

@@ -4,11 +4,13 @@
  * An object is put with If-None-Match: * and its SHA-256, so that nothing is overwritten and the store checks what it
  * took. A store that took it answers with that SHA-256; one that does not (there are some that ignore it) is read back.
  * 412 means that something is there: it is read back too, and equal bytes are success. Under object lock a version
- * can be told apart by its id only, so that is what is recorded, and a store that gives none is refused.
+ * can be told apart by its id only, so that is what is recorded, and a store that gives none is refused, and so is one
+ * that does not say afterwards that the version is locked.
  * Larger objects go in parts (s3_multipart.c): nothing is held in memory but one part.
  */
 #include "store/s3.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <openssl/evp.h>
@@ -16,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LOCK_SEEN_MS (3600 * 1000)
 
 static bool split_url(struct s3_store *s3, const char *url, const char *endpoint, bool path_style)
 {
@@ -213,6 +217,22 @@ static enum store_result make(struct s3_store *s3, const struct object *object, 
     return compared == STORE_REFUSED && object->replaces ? STORE_RETRY : compared;
 }
 
+/*
+ * A server that knows nothing of object lock passes over the headers that ask for it, and says that all is well. So what
+ * it has made of them is read back: once in a while, for it is one server; each time where a lock is asked for in particular.
+ */
+static bool shows_locks(struct s3_store *s3, const struct object *object, struct stored *stored)
+{
+    if (s3->lock_seen_ms && clock_ms() - s3->lock_seen_ms < LOCK_SEEN_MS && !object->retain_until && !object->legal_hold)
+        return true;
+    if (!s3_is_locked(s3, object, stored)) {
+        s3->lock_seen_ms = 0;
+        return false;
+    }
+    s3->lock_seen_ms = clock_ms();
+    return true;
+}
+
 static enum store_result put(struct store *store, const struct object *object, struct stored *stored)
 {
     struct s3_store *s3 = (struct s3_store *)store;
@@ -233,6 +253,8 @@ static enum store_result put(struct store *store, const struct object *object, s
                  s3->bucket);
         return STORE_RETRY;
     }
+    if (result == STORE_DONE && s3->lock_mode[0] && !shows_locks(s3, object, stored))
+        return STORE_RETRY;
     if (result == STORE_DONE)
         snprintf(stored->uri, sizeof(stored->uri), "s3://%s/%s%s", s3->bucket, s3->prefix, object->key);
     return result;

@@ -27,6 +27,8 @@ enum presence {
 enum presence s3_presence(const struct http_answer *answer);
 /* The version id of an answer, or "". */
 void s3_take_version(const struct http_answer *answer, struct stored *stored);
+/* Whether the store says that a version is under the lock with which it was put; stored->reason: why not. */
+bool s3_is_locked(struct s3_store *s3, const struct object *object, struct stored *stored);
 enum store_result s3_protect(struct store *store, const char *key, const char *version, const struct protection *protection,
                              struct stored *stored);
 bool s3_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context);

@@ -82,6 +82,34 @@ static bool is_held(struct s3_store *s3, const struct lock *lock, bool on, struc
     return false;
 }
 
+/* So much earlier than asked for a lock may end: the upload took its time, and clocks differ. */
+#define LOCK_TOLERANCE_S (12 * 3600)
+
+bool s3_is_locked(struct s3_store *s3, const struct object *object, struct stored *stored)
+{
+    char encoded[1200], mode[64];
+    const struct lock retention = {object->key, encoded, "retention", "Retention", "ObjectLockRetention"},
+                      hold = {object->key, encoded, "legal-hold", "LegalHold", "ObjectLockLegalHold"};
+    time_t now = time(NULL), until = object->retain_until ? object->retain_until : now + (time_t)s3->lock_days * 86400;
+
+    if (!sigv4_encode(stored->version, false, encoded, sizeof(encoded))) {
+        snprintf(stored->reason, sizeof(stored->reason), "the version id is too long");
+        return false;
+    }
+    /* what was there before has the lock that it got then */
+    if (!is_retained(s3, &retention, stored->existed || until - LOCK_TOLERANCE_S < now ? now : until - LOCK_TOLERANCE_S, stored))
+        return false;
+    if (!stored->existed) {
+        if (!ask(s3, &retention, "Mode", mode, sizeof(mode), stored))
+            return false;
+        if (strcmp(mode, s3->lock_mode) != 0) {
+            snprintf(stored->reason, sizeof(stored->reason), "the object store took the retention, and says that its mode is \"%s\"", mode);
+            return false;
+        }
+    }
+    return !object->legal_hold || stored->existed || is_held(s3, &hold, true, stored);
+}
+
 enum store_result s3_protect(struct store *store, const char *key, const char *version, const struct protection *protection, struct stored *stored)
 {
     struct s3_store *s3 = (struct s3_store *)store;

@@ -18,6 +18,7 @@ struct s3_store {
     char *credentials_file;
     char lock_mode[16];         /* "": no object lock */
     int lock_days;
+    long lock_seen_ms;          /* when the store last said that what was put is locked, by the steady clock; 0: not yet */
     bool if_none_match;
     int timeout_ms;
     long long multipart_bytes;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/canonical.h"
+#include "core/names.h"
 #include "verify.h"
 
 static const JsonLimits event_limits = {.max_depth = 1000};
@@ -321,6 +322,8 @@ static bool check_event(Audit *audit, Report *report, Tally *tally, const JsonNo
         bad(report, tally, "event", "has no division or no hash of 64 hexadecimal digits");
         return false;
     }
+    if (!division_name_is_valid(division.data, division.length))
+        bad(report, tally, "event", "is of a division that can have no such name");
     for (const char *const *name = repeated; *name; name++) {
         if (!same_text(document, event, payload, *name)) {
             bad(report, tally, "event", "says otherwise than its payload");

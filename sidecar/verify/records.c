@@ -6,6 +6,7 @@
 #include "core/canonical.h"
 #include "core/json_pointer.h"
 #include "core/name_order.h"
+#include "core/names.h"
 #include "core/snapshot_graph.h"
 #include "verify.h"
 
@@ -74,6 +75,7 @@ typedef struct {
     size_t withheld; /* payloads that are not there */
     size_t redacted; /* records that stand here in part: their digest is that of the whole */
     size_t outside;  /* ends of edges, or targets, that are not in the snapshot */
+    size_t unclear;  /* whose author a person cannot tell by looking at the name */
     size_t bad;
     bool may_redact; /* the document says that it leaves out personal data */
 } Tally;
@@ -170,6 +172,23 @@ static void check_time(Report *report, Tally *tally, const JsonDocument *documen
         bad_record(report, tally, document, record, check, "says it was recorded in the future");
 }
 
+/* No division ever had another name. An author may have, before there was a rule; the name is as it was signed. */
+static void check_names(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record, const char *check)
+{
+    Bytes division = member_text(document, record, "division");
+    Bytes author = member_text(document, record, "author");
+
+    if (!division_name_is_valid(division.data ? division.data : "", division.length))
+        bad_record(report, tally, document, record, check, "is of a division that can have no such name");
+    tally->unclear += author.data && label_fault(author.data, author.length);
+}
+
+static void report_unclear(Report *report, const Tally *tally, const char *check)
+{
+    if (tally->unclear)
+        report_add(report, FINDING_NOTE, check, "%zu of %zu have an author in whose name something cannot be seen", tally->unclear, tally->count);
+}
+
 /* The digest that an edge or annotation states for a node, against the node itself. */
 static void check_reference(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record,
                             const char *check, const NodeIndex *nodes, const char *id_name, const char *digest_name)
@@ -209,6 +228,7 @@ static void check_record(Report *report, Tally *tally, const JsonDocument *docum
     if (!digest_matches(document, record, kind, tally, digest))
         bad_record(report, tally, document, record, check, "has a digest that its record does not give");
     check_time(report, tally, document, record, check);
+    check_names(report, tally, document, record, check);
 }
 
 static void check_nodes(Report *report, const JsonDocument *document, const JsonNode *nodes, NodeIndex *index, bool may_redact)
@@ -229,6 +249,7 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
         report_add(report, FINDING_OK, "nodes", "%zu nodes: digests recomputed; %zu payloads match, %zu withheld or erased",
                    tally.count, tally.contents, tally.withheld);
     report_redacted(report, &tally, "nodes");
+    report_unclear(report, &tally, "nodes");
 }
 
 static void check_edges(Report *report, const JsonDocument *document, const JsonNode *edges, const NodeIndex *index, bool may_redact)
@@ -272,6 +293,7 @@ static void check_annotations(Report *report, const JsonDocument *document, cons
                    "%zu annotations: digests recomputed; %zu payloads match, %zu withheld or erased", tally.count,
                    tally.contents, tally.withheld);
     report_redacted(report, &tally, "annotations");
+    report_unclear(report, &tally, "annotations");
 }
 
 /* That the records are the graph which the document says they are; see core/snapshot_graph.h. */

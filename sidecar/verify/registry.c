@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/names.h"
 #include "verify.h"
 
 /* SubjectPublicKeyInfo of an Ed25519 key is this, then the 32 bytes (RFC 8410, section 4). */
@@ -80,6 +81,8 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
 
     if (!id.length)
         return fail(error, "a signer has no signerId");
+    if (!signer_id_is_valid(id.data, id.length))
+        return fail(error, "a signerId is not made of " SIGNER_ID_RULE);
     if (!is_text(member_text(document, object, "algorithm"), "ed25519"))
         return fail(error, "a signer's algorithm is not ed25519");
     if (!read_public_key(member_text(document, object, "publicKey"), signer->public_key))
@@ -110,26 +113,19 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
 }
 
 /*
- * An id stands for one key, and a key for one purpose. A key that is revoked under one id counts under no other; which of
- * two entries would be meant, nobody can say.
+ * An id stands for one key, and a key under one id: what ceased to count under one would count under the other.
+ * Which of two entries would be meant, nobody can say.
  */
 static bool agrees_with_others(const Registry *registry, const Signer *signer, ByteBuffer *error)
 {
     for (size_t i = 0; i < registry->count; i++) {
         const Signer *other = &registry->signers[i];
-        bool same_key = memcmp(other->public_key, signer->public_key, PUBLIC_KEY_LENGTH) == 0;
 
-        bool same_purpose = strcmp(other->purpose, signer->purpose) == 0;
-
-        if (strcmp(other->id, signer->id) != 0 &&
-            !(same_key && (other->times.revoked != signer->times.revoked || !same_purpose)))
+        if (strcmp(other->id, signer->id) != 0 && memcmp(other->public_key, signer->public_key, PUBLIC_KEY_LENGTH) != 0)
             continue;
         buffer_append_literal(error, "there are two entries of ");
         if (strcmp(other->id, signer->id) != 0) {
-            if (same_purpose)
-                buffer_append_literal(error, "one key, of which one is revoked: ");
-            else
-                buffer_append_literal(error, "one key, for two purposes: ");
+            buffer_append_literal(error, "one key: ");
             buffer_append(error, other->id, strlen(other->id));
             buffer_append_literal(error, " and ");
         }

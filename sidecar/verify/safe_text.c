@@ -6,26 +6,8 @@
  * say so: "verified" could be printed where "refused" stands. Characters that do so, and those that cannot be
  * seen, are printed as escapes.
  */
-#include "core/utf8.h"
+#include "core/characters.h"
 #include "verify.h"
-
-/* First and last of each range, ascending. Unicode 15: controls, General_Category Cf, Zl, Zp, and Default_Ignorable_Code_Point but for variation selectors. */
-static const uint32_t hidden[][2] = {
-    {0x00, 0x1F}, {0x7F, 0x9F}, {0xAD, 0xAD}, {0x34F, 0x34F}, {0x600, 0x605}, {0x61C, 0x61C}, {0x6DD, 0x6DD},
-    {0x70F, 0x70F}, {0x890, 0x891}, {0x8E2, 0x8E2}, {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},
-    {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164}, {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0},
-    {0xFFF0, 0xFFFB}, {0xFFFE, 0xFFFF}, {0x110BD, 0x110BD}, {0x110CD, 0x110CD}, {0x13430, 0x1343F},
-    {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
-};
-
-static bool is_hidden(uint32_t character)
-{
-    for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden) && hidden[i][0] <= character; i++) {
-        if (character <= hidden[i][1])
-            return true;
-    }
-    return false;
-}
 
 static void append_hex(ByteBuffer *out, const char *prefix, uint32_t value, int digits)
 {
@@ -36,17 +18,17 @@ static void append_hex(ByteBuffer *out, const char *prefix, uint32_t value, int 
 
 void safe_text_for_person(ByteBuffer *out, const char *text, size_t length)
 {
-    const unsigned char *end = (const unsigned char *) text + length;
+    const char *end = text + length;
 
-    for (const unsigned char *p = (const unsigned char *) text; p < end;) {
+    for (const char *p = text; p < end;) {
         uint32_t character;
-        size_t size = utf8_read(p, end, &character);
+        size_t size = character_read(p, end, &character);
 
         if (size == 0)
-            append_hex(out, "\\x", *p, 2);
+            append_hex(out, "\\x", (unsigned char) *p, 2);
         else if (character == '\\')
             buffer_append_literal(out, "\\\\");
-        else if (!is_hidden(character))
+        else if (!character_is_hidden(character))
             buffer_append(out, p, size);
         else if (character <= 0x7F)
             append_hex(out, "\\x", character, 2);
@@ -60,19 +42,19 @@ void safe_text_for_person(ByteBuffer *out, const char *text, size_t length)
 
 void safe_text_for_machine(ByteBuffer *out, const char *text, size_t length)
 {
-    const unsigned char *end = (const unsigned char *) text + length;
+    const char *end = text + length;
 
     buffer_append_char(out, '"');
-    for (const unsigned char *p = (const unsigned char *) text; p < end;) {
+    for (const char *p = text; p < end;) {
         uint32_t character;
-        size_t size = utf8_read(p, end, &character);
+        size_t size = character_read(p, end, &character);
 
         if (size == 0)
             append_hex(out, "\\u", 0xFFFD, 4);
         else if (character == '\\' || character == '"') {
             buffer_append_char(out, '\\');
             buffer_append_char(out, (char) character);
-        } else if (!is_hidden(character))
+        } else if (!character_is_hidden(character))
             buffer_append(out, p, size);
         else if (character <= 0xFFFF)
             append_hex(out, "\\u", character, 4);

@@ -9,6 +9,7 @@ DECLARE
     caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
     q jsonb := reason.http_query(query, '{limit,cursor,division}');
 BEGIN
+    PERFORM reason.turn_when_long(caller.name);
     RETURN QUERY SELECT 200, NULL::text, reason.node_json(
         id => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
         quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
@@ -27,6 +28,7 @@ DECLARE
     q jsonb := reason.http_query(query, ARRAY['direction', 'depth', 'limit', 'cursor', 'types', 'edgeTypes', 'minWeight',
                                               'minConfidence', 'asOf', 'asOfSeq', 'division']);
 BEGIN
+    PERFORM reason.turn_when_long(caller.name);
     RETURN QUERY SELECT 200, NULL::text, reason.trace_json(
         node => reason.http_uuid($6, 'the id of the node'),
         direction => coalesce(q ->> 'direction', 'ancestors'),
@@ -52,7 +54,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.ordered_trace_json(
@@ -72,7 +74,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.reason_json(
@@ -92,7 +94,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.explain_json(

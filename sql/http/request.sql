@@ -32,6 +32,30 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling client, if its role allows the action; else 42501.';
 
+CREATE FUNCTION reason.take_turn(client text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'reason_take_turn';
+COMMENT ON FUNCTION reason.take_turn(text) IS 'Waits until fewer than reason.client_heavy_reads transactions of this client have their turn and have not ended.';
+
+CREATE FUNCTION reason.turn_when_long(client text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'reason_turn_when_long';
+COMMENT ON FUNCTION reason.turn_when_long(text) IS 'take_turn() once the transaction has taken 20 ms, if it then still reads the graph.';
+
+CREATE FUNCTION reason.http_heavy_reader(client_cn text, client_issuer text, client_san text) RETURNS reason.client
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+BEGIN
+    -- The gateway's workers do not know of each other: here their calls meet, and here are the processors.
+    PERFORM reason.take_turn(caller.name);
+    RETURN caller;
+END
+$$;
+COMMENT ON FUNCTION reason.http_heavy_reader(text, text, text) IS 'http_client() of a read that may take long, once it is its turn among those of its client.';
+
 CREATE FUNCTION reason.http_admit_write(client_cn text, client_issuer text, client_san text, request_id text, traceparent text)
 RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1

@@ -228,7 +228,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{format,limit,cursor,division}');
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
@@ -274,7 +274,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     s reason.snapshot := reason.http_snapshot(caller, $6, false, reason.http_query(query, '{division}') ->> 'division');
 BEGIN
     RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(v)::text FROM reason.verify_snapshot(s.id) v;

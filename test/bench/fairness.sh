@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What another client sees while one does its worst, against what it sees in quiet, in one run on one stack.
 #
-#   fairness.sh [SECONDS]     of each measurement; default 8
+#   fairness.sh [SECONDS [ROUNDS [WORD]]]     of each measurement, default 8; pairs of quiet and loud, default 3; only ways with the word
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 export RUN_DIR PORT_BASE QUIET=yes
@@ -14,4 +14,4 @@ finish() {
 }
 trap finish EXIT
 "$root/test/stack/up.sh"
-PYTHONPATH=$root/test/lib /usr/bin/python3 "$root/test/bench/fairness.py" "$RUN_DIR" "${1:-8}"
+PYTHONPATH=$root/test/lib /usr/bin/python3 "$root/test/bench/fairness.py" "$RUN_DIR" "${1:-8}" "${2:-3}" "${3:-}"

@@ -1,13 +1,16 @@
 """One client at its worst takes its own share of the gateway, and nothing of the others'."""
 
+import contextlib
 import hashlib
 import json
 import pathlib
 import re
 import shutil
 import socket
+import ssl
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -177,6 +180,63 @@ def test_a_body_is_not_read_from_who_may_not_send_it(shares):
         line = connection.sock.recv(4096).split(b"\r\n")[0]
         assert line == b"HTTP/1.1 403 Forbidden"
         connection.close()
+
+
+# What is refused, and how it is answered: the role, the path, the method, the type, the length, the certificate.
+UNWANTED = {
+    "role": ("POST", "/measure", "application/json", 30, "reader", 403),
+    "path": ("POST", "/nowhere", "application/json", 30, "reader", 404),
+    "method": ("PUT", "/measure", "application/json", 30, "reader", 405),
+    "type": ("POST", "/measure", "text/plain", 30, "reader", 415),
+    "length": ("POST", "/measure", "application/json", 4000, "reader", 413),
+    "certificate": ("POST", "/measure", "application/json", 30, None, 401),
+}
+
+
+def sent_within(connections, seconds, until):
+    """How much of endless bodies the server took in the last so many seconds before `until`."""
+    piece, taken = b"x" * 65536, 0
+    for connection in connections:
+        connection.sock.setblocking(False)
+    while time.monotonic() < until:
+        for connection in connections:
+            with contextlib.suppress(ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError, OSError):
+                size = connection.sock.send(piece)
+                taken += size if time.monotonic() > until - seconds else 0
+    return taken
+
+
+@pytest.mark.parametrize("why", UNWANTED)
+def test_the_rest_of_a_body_that_is_refused_is_read_slowly_and_the_answer_arrives(shares, why):
+    method, path, kind, mib, client, status = UNWANTED[why]
+    connections = []
+    for _ in range(6):
+        connection = shares.connect(timeout=20, client=client)
+        connection.putrequest(method, path)
+        connection.putheader("Content-Type", kind)
+        connection.putheader("Content-Length", str(mib * 1024 * 1024))
+        connection.endheaders()
+        connections.append(connection)
+    # 10 MiB/s of a worker, and what the sockets hold; it would be as fast as both can encrypt
+    assert sent_within(connections, 1, time.monotonic() + 2.5) < 20 * 1024 * 1024
+    others_go_on(shares)
+    for connection in connections:
+        connection.sock.settimeout(20)
+        response = connection.getresponse()
+        assert (response.status, response.headers["Connection"]) == (status, "close")
+        assert json.loads(response.read())["code"]
+        connection.close()
+
+
+@pytest.mark.parametrize("size", [1000, 200_000])
+def test_a_short_body_that_is_refused_leaves_its_connection_open(shares, size):
+    connection = shares.connect(client="reader")
+    for _ in range(3):
+        connection.request("PUT", "/measure", b"x" * size, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        assert (response.status, response.headers["Connection"]) == (405, "keep-alive")
+        response.read()
+    connection.close()
 
 
 @pytest.mark.parametrize("chunked", [False, True])

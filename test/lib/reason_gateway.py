@@ -114,7 +114,8 @@ class Gateway:
 
     def connect(self, timeout=20, client="kernel"):
         context = ssl.create_default_context(cafile=self.run / "tls/ca.crt")
-        context.load_cert_chain(self.run / f"tls/{client}.crt", self.run / f"tls/{client}.key")
+        if client:
+            context.load_cert_chain(self.run / f"tls/{client}.crt", self.run / f"tls/{client}.key")
         return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=timeout)
 
     def call(self, method, path, body=None, headers=None, client="kernel"):

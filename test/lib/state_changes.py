@@ -8,6 +8,11 @@ NOTE, POLICY, TRACE = "11111111-1111-7111-8111-111111111111", "22222222-2222-722
 
 OTHER_KEY = Signer("another", b"a").public.raw.hex()
 
+
+def key_of(name):
+    return Signer(name, name.encode()).public.raw.hex()
+
+
 CALLER = "client_cn => 'kernel', client_issuer => 'CN=ca', client_san => 'spiffe://k', request_id => '@shape@', traceparent => '%s'" % TRACE
 UNASKED = "policy_status => NULL, policy_answer => NULL"
 
@@ -18,7 +23,7 @@ def answer(decision):
     return f"policy_status => '200', policy_answer => encode(convert_to('{said}', 'UTF8'), 'base64')"
 
 
-# How a function is called: the arguments of each call, by name. @shape@ is the place of the call, @key@ a public key.
+# How a function is called: the arguments of each call, by name. @shape@ is the place of the call.
 BEFORE = {
     "set_client": ["name => 'plain', role => 'reader'",
                    "name => 'kernel', role => 'writer', divisions => '{*}', pii => true, issuer => 'CN=ca', san_uri => 'spiffe://k', enabled => true",
@@ -38,9 +43,9 @@ BEFORE = {
                         "name => 'narrow', actions => '{node.create}', types => '{decision}', division_pattern => 'never.*',"
                         " path => '$.payload.x ? (@ > 1)', on_silence => 'allow', enabled => false"],
     "set_log_prefix": ["prefix => 'log.example.org/reason'"],
-    "add_signer": ["signer_id => 'second', public_key => '@key@'",
-                   "signer_id => 'third', public_key => '@key@', valid_from => '2020-01-01', valid_to => '2040-01-01'",
-                   "signer_id => 'fourth', public_key => '@key@', valid_from => '2020-01-01'",
+    "add_signer": [f"signer_id => 'second', public_key => '{key_of('second')}'",
+                   f"signer_id => 'third', public_key => '{key_of('third')}', valid_from => '2020-01-01', valid_to => '2040-01-01'",
+                   f"signer_id => 'fourth', public_key => '{key_of('fourth')}', valid_from => '2020-01-01'",
                    # A key has one purpose: those of RFC 8032, section 7.1
                    "signer_id => 'checkpoints', purpose => 'checkpoints',"
                    " public_key => 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'",

@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 from counterpart import build_counterpart
-from hostile import ANSWERS, Hostile, s3_kind
+from hostile import ANSWERS, Hostile, s3_kind, says
 from s3_server import ACCESS, BUCKET, REGION, S3, SECRET
 
 TIMEOUT_MS = 400
@@ -184,6 +184,39 @@ def test_a_listing_is_the_true_one_or_an_error(store, hostile):
         hostile.be_sane()
     assert wrong == []
     assert store.call("list", "nothing/") == b"ok\n"
+
+
+RETENTION = b"<Retention><Mode>%s</Mode><RetainUntilDate>%s</RetainUntilDate></Retention>"
+# What a server says that passed over the headers which ask for a lock, or made less of them.
+UNLOCKED = {
+    "no lock": says(404, [], b"<Error><Code>NoSuchObjectLockConfiguration</Code></Error>"),
+    "no such thing": says(501, [], b"<Error><Code>NotImplemented</Code></Error>"),
+    "not allowed to say": says(403, [], b"<Error><Code>AccessDenied</Code></Error>"),
+    "another mode": says(200, [], RETENTION % (b"COMPLIANCE", b"2099-01-01T00:00:00Z")),
+    "a lock that has ended": says(200, [], RETENTION % (b"GOVERNANCE", b"2020-01-01T00:00:00Z")),
+    "a lock of an hour": says(200, [], RETENTION % (b"GOVERNANCE", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)).encode())),
+}
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_what_is_not_locked_as_asked_is_not_stored(program, hostile, s3, tmp_path, monkeypatch, parts):
+    """A server without object lock takes the headers that ask for it, and says that all is well."""
+    for name, answer in UNLOCKED.items():
+        monkeypatch.setitem(ANSWERS, name, answer)
+    wrong = []
+    every = not parts or os.environ.get("REASON_HOSTILE") == "long"
+    for answer in ANSWERS if every else UNLOCKED:
+        one = Store(program, hostile, s3, tmp_path)
+        hostile.spoil(answer, "GET retention")
+        result, version, reason = one.put(parts)
+        if result != ("done" if answer in ("no checksum", "wrong checksum") else "retry"):
+            wrong.append((answer, result, reason))
+        hostile.be_sane()
+        # It is there, and counts once the store says so.
+        result, version, reason = one.put(parts)
+        if result != "done" or one.versions() != [version] or s3.lock(f"s3://{BUCKET}/{one.prefix}/{one.key}", version)[1] < 0.9:
+            wrong.append((answer, "then", result, reason))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("kind", ["PUT retention", "GET retention", "PUT legal-hold", "GET legal-hold"])

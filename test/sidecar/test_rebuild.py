@@ -5,12 +5,14 @@ import hashlib
 import json
 import shutil
 import subprocess
+import urllib.parse
 
 import pytest
 
 import postgres
 from database import Database, SIGNER_ID
 from fresh_database import create_database, drop_database
+from hostile import Hostile
 from paths import SIDECAR
 from reason_sidecar import Sidecar
 from restored import SAFE_MODE, chain, settle
@@ -144,6 +146,56 @@ def test_a_database_with_events_of_its_own_is_refused_and_left_as_it_was(server,
         assert known.keys() <= chain(database).keys()
         one.stop()
         database.connection.close()
+
+
+# ---------------------------------------------------------------- names that no division can have
+
+STRANGE = (" first", "-", "a..b", "default ", "\u202edefault", "x" * 64, "x" * 255, "\u00e9" * 127)
+
+
+def test_strange_folders_in_the_archive_hide_nothing_and_are_passed_over(server, sidecars, lost, tmp_path):
+    """Whoever may write to the archive could else have an empty database go on as if it were the first."""
+    settings, registry, known = lost
+    for name in STRANGE:
+        shutil.copytree(tmp_path / "archive/audit/other", tmp_path / "archive/audit" / name)
+    (tmp_path / "archive/audit/!a file.jsonl").write_text("{}\n")
+    database, one = in_safe_mode(server, sidecars, settings, "strange")
+    code, said = recover(one, "--registry", registry)
+    assert code == 0, said
+    for name in (*STRANGE, "!a file.jsonl"):    # what would turn the line is escaped
+        assert name.replace("\u202e", "\\u202e").encode()[:60].decode(errors="ignore") in said, name
+    assert said.count("no division can have that name") >= len(STRANGE) + 1
+    assert known.keys() <= chain(database).keys()
+    assert database.rows("SELECT DISTINCT division FROM reason.audit_seal ORDER BY 1") == [("default",), ("other",), ("system",)]
+    one.stop()
+    database.connection.close()
+
+
+def listing(*keys):
+    """A store that holds these, one a page."""
+    def answer(_method, path, _headers, _body):
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query, keep_blank_values=True))
+        if "versions" not in query:
+            return 200, [], b"<ListBucketResult><Name>reason</Name></ListBucketResult>"
+        found = sorted(key for key in keys if key.startswith(query.get("prefix", "")) and key.encode() > query.get("key-marker", "").encode())
+        entry = f"<Version><Key>{urllib.parse.quote(found[0])}</Key><VersionId>1</VersionId><IsLatest>true</IsLatest></Version>" if found else ""
+        more = f"<NextKeyMarker>{urllib.parse.quote(found[0])}</NextKeyMarker><NextVersionIdMarker>1</NextVersionIdMarker>" if found[1:] else ""
+        return 200, [], (f"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>{'true' if found[1:] else 'false'}</IsTruncated>"
+                         f"{more}{entry}</ListVersionsResult>").encode()
+    return answer
+
+
+@pytest.mark.parametrize("first", ["audit/", "audit//x", "audit//0/0-9.jsonl", "audit/!", "audit/" + "0" * 300 + "/0-9.jsonl"])
+def test_an_object_with_an_empty_or_endless_name_hides_no_division(server, sidecars, settings, tmp_path, first):
+    store = Hostile(listing(first, "audit/default/2026/01/01/0-9.jsonl"))
+    (tmp_path / "credentials").write_text("aws_access_key_id = a\naws_secret_access_key = b\n")
+    settings["archive"] = {"url": "s3://reason", "interval_s": 1}
+    settings["store"].update(endpoint=store.url, path_style="yes", credentials_file=tmp_path / "credentials")
+    database, one = in_safe_mode(server, sidecars, settings, "hidden")
+    assert 'the archive holds events 0 to 9 of division "default"' in database.value("SELECT reason FROM reason.safe_mode")
+    one.stop()
+    store.close()
+    database.connection.close()
 
 
 # ---------------------------------------------------------------- forgeries

@@ -172,6 +172,7 @@ def test_no_part_of_it_goes_on_for_long_without_looking_whether_it_is_to_stop(wa
         # Each edge is written three times: of a million the text would be larger than a value may be.
         names = [name for name in names if name not in ("bundle", "loops")]
     with connect_using(use, watched) as db:
+        limit *= patience(db)
         for name in names:
             longest = []
             while not longest or (longest[-1] >= limit and len(longest) < 3):
@@ -233,6 +234,11 @@ def cancel(db, watcher, call, arguments, delay):
     return used, took
 
 
+def patience(db):
+    """A server with assertions checks what it does and fills memory with noise: what takes milliseconds elsewhere takes longer there."""
+    return 10 if db.execute("SHOW debug_assertions").fetchone()[0] == "on" else 1
+
+
 def cancel_ends_it(database, use, shape, call):
     """
     In each part of the call. The machine may be busy, so of the time that went by the best of some attempts
@@ -242,12 +248,12 @@ def cancel_ends_it(database, use, shape, call):
     with connect_using(use, database) as db, connect(database) as watcher:
         began = time.monotonic()
         db.execute(call, arguments)
-        took = time.monotonic() - began
+        took, slower = time.monotonic() - began, patience(db)
         for part in range(CANCELS):
             attempts = []
-            while not attempts or (attempts[-1][1] >= 0.1 and len(attempts) < 5):
+            while not attempts or (attempts[-1][1] >= 0.1 * slower and len(attempts) < 5):
                 attempts.append(cancel(db, watcher, call, arguments, took * (part + 0.5) / CANCELS))
-            assert max(used for used, _ in attempts) < 0.08 and attempts[-1][1] < 0.1, (part, attempts)
+            assert max(used for used, _ in attempts) < 0.08 * slower and attempts[-1][1] < 0.1 * slower, (part, attempts)
             assert held_by(watcher, db) == (0, 0, 0)
 
 

@@ -2,6 +2,8 @@
 import psycopg
 import pytest
 
+from signer import Signer
+
 TABLES = ("node", "edge", "annotation", "audit_event", "audit_seal", "audit_signature", "snapshot", "snapshot_chunk", "signer")
 REFUSED = psycopg.errors.ObjectNotInPrerequisiteState
 
@@ -100,7 +102,7 @@ def test_a_pending_snapshot_moves_forward_only(db, graph):
 
 
 def test_a_signer_never_becomes_good_again(db, graph):
-    db("SELECT reason.add_signer('gone', %s)", db.signer.public.raw.hex())
+    db("SELECT reason.add_signer('gone', %s)", Signer("gone", b"gone").public.raw.hex())
     db("SELECT reason.revoke_signer('gone', 'lost')")
     for change in ("status = 'active', revoked_at = NULL", "public_key = decode(repeat('00', 32), 'hex')", "valid_from = now()"):
         with pytest.raises(REFUSED, match="cannot be changed this way"):

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from sealing import Database
+from signer import Signer
 
 # Of division default; they are shared out in ranges of so many (extension/chain/verify_parallel.c). REASON_PARALLEL_EVENTS for more
 EVENTS = int(os.environ.get("REASON_PARALLEL_EVENTS", "4000"))
@@ -25,7 +26,7 @@ def chain(db):
        " 'type', 'causal')))) FROM place a JOIN place b ON b.i = a.i + 1 GROUP BY a.i / 1000) s")
     db("SELECT count(reason.annotate(id, 'a note')) FROM place")
     db("SELECT reason.erase_payload(id, 'asked for') FROM place WHERE i % 500 = 0")
-    db("SELECT reason.add_signer('other', %s)", db.signer.public.raw.hex())
+    db("SELECT reason.add_signer('other', %s)", Signer("other", b"other").public.raw.hex())
     db.complete(db.one("SELECT reason.create_snapshot(ARRAY[id], 5) FROM place WHERE i = 1000"))
     db.settle()
     db("ANALYZE")

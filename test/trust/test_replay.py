@@ -40,7 +40,7 @@ def source(db):
     db("SELECT reason.set_client('kernel', 'reader')")
     db("SELECT reason.erase_payload(%s, 'asked for')", nodes[4])
     db("SELECT reason.erase_annotation(%s, 'asked for')", note)
-    db("SELECT reason.add_signer('old', %s)", db.signer.public.raw.hex())
+    db("SELECT reason.add_signer('old', %s)", Signer("old", b"old").public.raw.hex())
     db("SELECT reason.retire_signer('old')")
     db("SELECT reason.revoke_signer('old', 'lost')")
     db.settle()

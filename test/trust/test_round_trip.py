@@ -19,7 +19,7 @@ from checkpoints import cosign, grow, sign_checkpoints, write
 from paths import SIDECAR
 from shared_server import conninfo
 from signer import Signer
-from state_changes import AFTER, BEFORE, LATE, OTHER_KEY
+from state_changes import AFTER, BEFORE, LATE
 
 # What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on. And an
 # index, which records nothing.
@@ -150,7 +150,7 @@ def make_counting(make_database, name):
 def call_all(db, calls):
     for name, shapes in calls.items():
         for place, shape in enumerate(shapes):
-            rows = db(f"SELECT * FROM reason.{name}({shape.replace('@shape@', str(place)).replace('@key@', OTHER_KEY)})")
+            rows = db(f"SELECT * FROM reason.{name}({shape.replace('@shape@', str(place))})")
             if name.startswith("http_"):
                 expected = 403 if "deny" in shape else 202 if name == "http_post_snapshot" else 201
                 assert rows[0][0] == expected, (name, place, rows)

@@ -175,7 +175,7 @@ def written(session, setting):
     set_all(session, setting)
     for name, shapes in WRITES.items():
         for place, shape in enumerate(shapes):
-            session(f"SELECT * FROM reason.{name}({shape.replace('@shape@', str(place)).replace('@key@', OTHER_KEY)})")
+            session(f"SELECT * FROM reason.{name}({shape.replace('@shape@', str(place))})")
     session("RESET ALL", binary=False)
     events = session("SELECT event_type, payload::text FROM reason.audit_event WHERE no > (SELECT max(event_no) FROM reason.audit_seal) ORDER BY no")
     wrong = session("SELECT e.event_type, e.payload::text FROM reason.audit_event e LEFT JOIN reason.node n USING (no) LEFT JOIN reason.edge g USING (no)"

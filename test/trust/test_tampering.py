@@ -13,6 +13,8 @@ import uuid
 import psycopg
 import pytest
 
+from signer import Signer
+
 # Columns whose value does not matter to anybody: none.
 TABLES = ("node", "edge", "annotation", "audit_event", "audit_seal", "audit_signature", "snapshot", "snapshot_chunk", "signer")
 
@@ -53,9 +55,9 @@ def graph(db):
                       " manifest_signature_id => 'm', request_id => 'r')", [nodes[3]])
     db.complete(snapshot)
     db("SELECT reason.erase_payload(%s, 'asked for')", nodes[0])
-    db("SELECT reason.add_signer('retired', %s)", db.signer.public.raw.hex())
+    db("SELECT reason.add_signer('retired', %s)", Signer("retired", b"retired").public.raw.hex())
     db("SELECT reason.retire_signer('retired')")
-    db("SELECT reason.add_signer('revoked', %s)", db.signer.public.raw.hex())
+    db("SELECT reason.add_signer('revoked', %s)", Signer("revoked", b"revoked").public.raw.hex())
     db("SELECT reason.revoke_signer('revoked', 'lost')")
     # The last event of each chain is not tampered with: nothing in the database vouches for a chain's end.
     db("SELECT reason.append_event('default', 'test.end', '{}')")

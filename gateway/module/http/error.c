@@ -112,21 +112,19 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
 void
 reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message, const char *details)
 {
+    ngx_int_t  rc;
+
     if (ctx->streaming) {
         reason_response_abort(ctx);
         return;
     }
     reason_response_forget(ctx);
-    if (ctx->admitting) {
-        /* a body that is not wanted is not asked for either */
-        ctx->request->expect_tested = 1;
-        ctx->request->keepalive = 0;
-        if (ngx_http_discard_request_body(ctx->request) != NGX_OK) {
-            reason_response_abort(ctx);
-            return;
-        }
+    if (ctx->admitting && reason_discard_prepare(ctx->request) != NGX_OK) {
+        reason_response_abort(ctx);
+        return;
     }
-    reason_response_finish(ctx, reason_error_send(ctx->request, status, code, message, details));
+    rc = reason_error_send(ctx->request, status, code, message, details);
+    reason_response_finish(ctx, ctx->admitting ? reason_discard_rest(ctx->request, rc) : rc);
 }
 
 
@@ -261,5 +259,8 @@ reason_error_handler(ngx_http_request_t *r)
         ngx_str_set(&allow->value, "GET, HEAD");
     }
     r->err_status = 0;
-    return reason_error_send(r, status, code, message, NULL);
+    if (reason_discard_prepare(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+    return reason_discard_rest(r, reason_error_send(r, status, code, message, NULL));
 }

@@ -159,6 +159,12 @@ ngx_int_t reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char
     const char *details);
 ngx_int_t reason_error_handler(ngx_http_request_t *r);
 
+/* discard.c: of a request that is refused before its body was read */
+/* before the answer: reads a short body. NGX_OK, or what the handler returns */
+ngx_int_t reason_discard_prepare(ngx_http_request_t *r);
+/* behind the answer, given what sending it returned: keeps a long body from being read faster than it may. What the handler returns, or finishes with */
+ngx_int_t reason_discard_rest(ngx_http_request_t *r, ngx_int_t rc);
+
 /* metrics.c */
 ngx_int_t reason_metrics_init(ngx_conf_t *cf);
 ngx_int_t reason_metrics_handler(ngx_http_request_t *r);

@@ -165,14 +165,14 @@ reason_request_handler(ngx_http_request_t *r)
     reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
     if (!(r->method & conf->methods)) {
-        rc = ngx_http_discard_request_body(r);
-        return rc != NGX_OK ? rc : reason_refuse_method(r, conf->methods, r->method == NGX_HTTP_OPTIONS);
+        rc = reason_discard_prepare(r);
+        return rc != NGX_OK ? rc : reason_discard_rest(r, reason_refuse_method(r, conf->methods, r->method == NGX_HTTP_OPTIONS));
     }
     problem = reason_request_is_wrong(r, conf, &status);
     if (problem != NULL) {
-        rc = ngx_http_discard_request_body(r);
+        rc = reason_discard_prepare(r);
         return rc != NGX_OK ? rc
-            : reason_error_send(r, status, status == NGX_HTTP_BAD_REQUEST ? "BAD_REQUEST" : "UNSUPPORTED", problem, NULL);
+            : reason_discard_rest(r, reason_error_send(r, status, status == NGX_HTTP_BAD_REQUEST ? "BAD_REQUEST" : "UNSUPPORTED", problem, NULL));
     }
 
     rc = reason_request_context(r, conf, &ctx);
