@@ -62,6 +62,7 @@ suite_lint() {
         --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' -Iextension -Isidecar -Igateway/module \
         extension sidecar gateway/module
     check python "$python" -m compileall -q test
+    check "layout, which make format mends" test/format.sh --check
     check "arrows between folders" "$python" test/lint/includes.py
     check "names in comments" "$python" test/lint/comments.py
     check "fragments of the changelog" "$python" test/lint/changes.py

@@ -43,7 +43,7 @@ audit_checker_init(AuditChecker *checker, RecordReader *reader)
 }
 
 bool
-audit_fault(AuditChecker *checker, const char *format,...)
+audit_fault(AuditChecker *checker, const char *format, ...)
 {
 	for (;;)
 	{

@@ -97,7 +97,9 @@ graph_leaf_copies_read(const GraphLeafCopy *leaf, int i, GraphEntry *entry)
 static inline const GraphLeafCopy *
 graph_leaf_copies_find(const GraphLeafCopies *copies, uint32 note)
 {
-	return note >= GRAPH_LEAF_COPIES_FIRST && note - GRAPH_LEAF_COPIES_FIRST < copies->leaf_count ? copies->leaves[note - GRAPH_LEAF_COPIES_FIRST] : NULL;
+	if (note < GRAPH_LEAF_COPIES_FIRST || note - GRAPH_LEAF_COPIES_FIRST >= copies->leaf_count)
+		return NULL;
+	return copies->leaves[note - GRAPH_LEAF_COPIES_FIRST];
 }
 
 #endif							/* REASON_GRAPH_LEAF_COPIES_H */

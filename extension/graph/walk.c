@@ -460,7 +460,8 @@ visit_page(Walk *walk, Buffer buffer, GraphLeafHint *hint, uint32 *next, uint32 
 	GraphIndex *index = walk->index;
 	Page		page = BufferGetPage(buffer);
 	int			begin = index->found_count;
-	bool		is_copied = hint && !graph_leaf_copies_find(&index->copies, hint->note) && graph_leaf_copies_visit(&index->copies, &hint->note);
+	bool		is_copied = hint && !graph_leaf_copies_find(&index->copies, hint->note) &&
+		graph_leaf_copies_visit(&index->copies, &hint->note);
 	bool		goes_on;
 
 	if (walk->graph->serializable)
@@ -540,7 +541,7 @@ graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
 	index->found_count = 0;
 	while (next < count)
 	{
-		GraphLeafHint  *hint = index->leaves ? graph_leaf_hints_at(index->leaves, keys, next, index->call) : NULL;
+		GraphLeafHint *hint = index->leaves ? graph_leaf_hints_at(index->leaves, keys, next, index->call) : NULL;
 
 		if (!hint || !collect_copied(&walk, hint, &next, count))
 			collect_pages(&walk, hint, &next, count);

@@ -54,11 +54,11 @@ enum
 
 static const char *const column_names[RECORD_KINDS][RECORD_MAX_COLUMNS] = {
 	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
-	"author", "payload", "salt", "payload_hash", "occurred_at", "version", "manifest_signature_id", "payload_ref"},
+	 "author", "payload", "salt", "payload_hash", "occurred_at", "version", "manifest_signature_id", "payload_ref"},
 	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
-	"from_no", "to_no", "weight"},
+	 "from_no", "to_no", "weight"},
 	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
-	"author", "payload", "salt", "payload_hash", "target_no"}
+	 "author", "payload", "salt", "payload_hash", "target_no"}
 };
 
 static const char *const no_indexes[RECORD_KINDS] = {"node_pkey", "edge_pkey", "annotation_pkey"};

@@ -153,7 +153,7 @@ write_input_read(WriteInput *input, text *source, const char *collection)
 }
 
 void
-write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint, const char *format,...)
+write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint, const char *format, ...)
 {
 	ByteBuffer	pointer;
 	StringInfoData message;

@@ -27,7 +27,7 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
         return fail(error, path, strerror(errno));
     /* One byte more, so that the end is seen without growing again. */
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
-        buffer_reserve(&input->bytes, (size_t) status.st_size + 1);
+        buffer_reserve(&input->bytes, (size_t)status.st_size + 1);
     do {
         if (!buffer_reserve(&input->bytes, 65536)) {
             errno = ENOMEM;
@@ -36,7 +36,7 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
         }
         got = read(fd, input->bytes.data + input->bytes.length, input->bytes.capacity - input->bytes.length);
         if (got > 0)
-            input->bytes.length += (size_t) got;
+            input->bytes.length += (size_t)got;
     } while (got > 0 || (got < 0 && errno == EINTR));
     if (got < 0)
         fail(error, path, strerror(errno));
@@ -47,8 +47,8 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
 
 bool input_is_remote(const char *location)
 {
-    return strncmp(location, "s3://", 5) == 0 || strncmp(location, "https://", 8) == 0 ||
-           strncmp(location, "http://", 7) == 0;
+    return strncmp(location, "s3://", 5) == 0 || strncmp(location, "https://", 8) == 0
+           || strncmp(location, "http://", 7) == 0;
 }
 
 bool input_read(Input *input, const char *location, ByteBuffer *error)

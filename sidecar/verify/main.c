@@ -45,7 +45,7 @@ static const char usage[] =
     "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
 
 enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_REFUSE_REVOKED, OPTION_JSON,
-    OPTION_VERSION };
+       OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"registry", required_argument, NULL, 'r'},
@@ -134,8 +134,8 @@ static void read_options(Options *options, int argc, char **argv)
         give_up("no object given", "see reason-verify --help");
     if (!options->registry_path || !*options->registry_path)
         give_up("no registry of signers given", "use --registry FILE or set REASON_SIGNERS");
-    if (strcmp(options->type, "auto") != 0 && strcmp(options->type, "snapshot") != 0 &&
-        strcmp(options->type, "envelope") != 0 && strcmp(options->type, "audit") != 0)
+    if (strcmp(options->type, "auto") != 0 && strcmp(options->type, "snapshot") != 0
+        && strcmp(options->type, "envelope") != 0 && strcmp(options->type, "audit") != 0)
         give_up("unknown type", options->type);
 }
 
@@ -145,8 +145,8 @@ static void load_registry(Registry *registry, const Options *options)
     ByteBuffer error;
 
     buffer_init(&error, NULL, NULL);
-    if (!input_read(&input, options->registry_path, &error) ||
-        !registry_read(registry, input.bytes.data, input.bytes.length, &error)) {
+    if (!input_read(&input, options->registry_path, &error)
+        || !registry_read(registry, input.bytes.data, input.bytes.length, &error)) {
         buffer_append_char(&error, '\0');
         give_up("cannot use the registry", error.data);
     }
@@ -162,8 +162,8 @@ static bool is_envelope(const char *text, size_t length)
     bool found;
 
     json_document_init(&document, NULL, NULL);
-    found = json_read(&document, text, length, &limits, &error) &&
-            json_member_literal(&document, json_root(&document), "signer_kid");
+    found = json_read(&document, text, length, &limits, &error)
+            && json_member_literal(&document, json_root(&document), "signer_kid");
     json_document_free(&document);
     return found;
 }
@@ -188,7 +188,7 @@ static bool read_metadata(ByteBuffer *metadata, Report *report, const Options *o
     if (found)
         buffer_append(metadata, file.bytes.data, file.bytes.length);
     else if (options->metadata_path)
-        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int) error.length, error.data);
+        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int)error.length, error.data);
     input_free(&file);
     buffer_free(&error);
     free(beside);
@@ -240,7 +240,7 @@ static Verdict check_object(ByteBuffer *json, const Registry *registry, Audit *a
     buffer_init(&error, NULL, NULL);
     report_init(&report, object, "snapshot");
     if (!input_read(&input, object, &error))
-        report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int) error.length, error.data);
+        report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int)error.length, error.data);
     else if (is_type(options, "audit",
                      ends_with(object, ".jsonl") || audit_recognises(input.bytes.data, input.bytes.length))) {
         report.kind = "audit";
@@ -334,12 +334,12 @@ int main(int argc, char **argv)
     load_registry(&registry, &options);
     audit = audit_new(&registry);
     buffer_init(&json, NULL, NULL);
-    objects = calloc((size_t) (argc - optind), sizeof(*objects));
+    objects = calloc((size_t)(argc - optind), sizeof(*objects));
     if (!objects)
         give_up("out of memory", NULL);
     for (int i = 0; i < argc - optind; i++)
         objects[i] = object_of(argv[optind + i], i);
-    qsort(objects, (size_t) (argc - optind), sizeof(*objects), compare_objects);
+    qsort(objects, (size_t)(argc - optind), sizeof(*objects), compare_objects);
     for (int i = 0; i < argc - optind; i++)
         verdict = worse(verdict, check_object(&json, &registry, audit, &options, objects[i].location));
     free(objects);

@@ -74,9 +74,9 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
     if (!signer->status)
         return fail(error, "a signer's status is none of active, retired, revoked");
     times->revoked = strcmp(signer->status, "revoked") == 0;
-    if (!read_time(document, object, "validFrom", KEY_TIME_BEGIN, &times->valid_from) ||
-        !read_time(document, object, "validTo", KEY_TIME_END, &times->valid_to) ||
-        !read_time(document, object, "revokedAt", KEY_TIME_END, &times->revoked_at))
+    if (!read_time(document, object, "validFrom", KEY_TIME_BEGIN, &times->valid_from)
+        || !read_time(document, object, "validTo", KEY_TIME_END, &times->valid_to)
+        || !read_time(document, object, "revokedAt", KEY_TIME_END, &times->revoked_at))
         return fail(error, "a signer's validFrom, validTo or revokedAt is not a time");
     if (times->revoked_at != KEY_TIME_END && !times->revoked)
         return fail(error, "a signer has a time of revocation, and is not revoked");
@@ -102,8 +102,8 @@ static bool agrees_with_others(const Registry *registry, const Signer *signer, B
         const Signer *other = &registry->signers[i];
         bool same_key = memcmp(other->public_key, signer->public_key, PUBLIC_KEY_LENGTH) == 0;
 
-        if (strcmp(other->id, signer->id) != 0 &&
-            !(same_key && other->times.revoked != signer->times.revoked))
+        if (strcmp(other->id, signer->id) != 0
+            && !(same_key && other->times.revoked != signer->times.revoked))
             continue;
         buffer_append_literal(error, "there are two entries of ");
         if (strcmp(other->id, signer->id) != 0) {
@@ -213,7 +213,7 @@ bool registry_check(const Registry *registry, Report *report, Bytes signer_id, c
     if (signer_id.data)
         report->signer_id = strndup(signer_id.data, signer_id.length);
     if (!signer) {
-        report_add(report, FINDING_BAD, "signer", "\"%.*s\" is not in the registry", (int) signer_id.length,
+        report_add(report, FINDING_BAD, "signer", "\"%.*s\" is not in the registry", (int)signer_id.length,
                    signer_id.data ? signer_id.data : "");
         return false;
     }

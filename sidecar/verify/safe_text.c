@@ -32,7 +32,7 @@ static size_t read_character(const unsigned char *p, const unsigned char *end, u
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = *p < 0x80 ? 1 : *p >= 0xF0 && *p <= 0xF4 ? 4 : *p >= 0xE0 && *p < 0xF0 ? 3 : *p >= 0xC2 && *p < 0xE0 ? 2 : 0;
 
-    if (length == 0 || (size_t) (end - p) < length)
+    if (length == 0 || (size_t)(end - p) < length)
         return 0;
     *character = length == 1 ? *p : *p & (0xFFu >> (length + 1));
     for (size_t i = 1; i < length; i++) {
@@ -54,9 +54,9 @@ static void append_hex(ByteBuffer *out, const char *prefix, uint32_t value, int 
 
 void safe_text_for_person(ByteBuffer *out, const char *text, size_t length)
 {
-    const unsigned char *end = (const unsigned char *) text + length;
+    const unsigned char *end = (const unsigned char *)text + length;
 
-    for (const unsigned char *p = (const unsigned char *) text; p < end;) {
+    for (const unsigned char *p = (const unsigned char *)text; p < end;) {
         uint32_t character;
         size_t size = read_character(p, end, &character);
 
@@ -78,10 +78,10 @@ void safe_text_for_person(ByteBuffer *out, const char *text, size_t length)
 
 void safe_text_for_machine(ByteBuffer *out, const char *text, size_t length)
 {
-    const unsigned char *end = (const unsigned char *) text + length;
+    const unsigned char *end = (const unsigned char *)text + length;
 
     buffer_append_char(out, '"');
-    for (const unsigned char *p = (const unsigned char *) text; p < end;) {
+    for (const unsigned char *p = (const unsigned char *)text; p < end;) {
         uint32_t character;
         size_t size = read_character(p, end, &character);
 
@@ -89,7 +89,7 @@ void safe_text_for_machine(ByteBuffer *out, const char *text, size_t length)
             append_hex(out, "\\u", 0xFFFD, 4);
         else if (character == '\\' || character == '"') {
             buffer_append_char(out, '\\');
-            buffer_append_char(out, (char) character);
+            buffer_append_char(out, (char)character);
         } else if (!is_hidden(character))
             buffer_append(out, p, size);
         else if (character <= 0xFFFF)
