@@ -19,7 +19,7 @@
 
 #define ST_SORT sort_page_edges
 #define ST_ELEMENT_TYPE PageEdge
-#define ST_COMPARE(a, b) ((a)->created_at != (b)->created_at ? ((a)->created_at < (b)->created_at ? -1 : 1) : memcmp(&(a)->id, &(b)->id, UUID_LEN))
+#define ST_COMPARE(a, b) graph_compare_records((a)->created_at, &(a)->id, (b)->created_at, &(b)->id)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -37,7 +37,7 @@ page_sort_edges(PageEdge *edges, uint32 count)
 static void
 write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
-	TracePage	   *page = argument;
+	TracePage  *page = argument;
 	Piece	   *piece = &page->nodes[entry->position];
 
 	piece->offset = page->texts.length;
@@ -48,7 +48,7 @@ write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 static void
 write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
-	TracePage	   *page = argument;
+	TracePage  *page = argument;
 	PageEdge   *edge = &page->edges[entry->position];
 	bool		isnull;
 
