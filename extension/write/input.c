@@ -453,5 +453,5 @@ write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, Rec
 	if (value == NULL)
 		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
 	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, record_types_hint(kind),
-				 "unknown %s type", record_kind_name(kind));
+				 "unknown %s type", record_kind_names[kind]);
 }
