@@ -217,7 +217,10 @@ suite_sanitize() {
         return 1
     fi
 }
-suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar; }
+# The sidecar's tests in two suites, for they take longest: what it does, and what it does when others fail.
+sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_store,network,rebuild,restore,storm}.py)
+suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_faults[@]/#/--ignore=}"; }
+suite_faults() { run_pytest "$out/faults.log" "${sidecar_faults[@]}"; }
 suite_charts() {
     test/charts.sh >"$out/charts.log" 2>&1
     local status=$?

@@ -342,9 +342,8 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT planned.division, planned.first_seq, planned.last_seq, planned.object_prefix,
-           clock_timestamp() + make_interval(days => (SELECT r.retain_days FROM reason.archive_rule r WHERE r.division = planned.division)),
-           coalesce((SELECT r.legal_hold FROM reason.archive_rule r WHERE r.division = planned.division), false);
+    SELECT planned.division, planned.first_seq, planned.last_seq, planned.object_prefix, p.retain_until, p.legal_hold
+    FROM reason.archive_protection(planned.division, clock_timestamp()) p;
 END
 $$;
 COMMENT ON FUNCTION reason.segment_to_archive(bigint, text, integer, interval, bigint) IS

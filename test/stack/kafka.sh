@@ -16,6 +16,10 @@ dir=$2
 
 case $command in
     jars)
+        mkdir -p "$dir"
+        # Where two suites ask for them at once the second waits.
+        exec 9>"$dir/jars.lock"
+        flock 9
         [ -e "$dir/jars/kafka_2.13-$version.jar" ] && exit 0
         mkdir -p "$dir/jars"
         cat >"$dir/pom.xml" <<POM
