@@ -509,7 +509,7 @@ BEGIN
             row_fault := reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count);
         END IF;
     ELSE
-        -- Of a document that was erased, its hash can still be proved: signed, and recorded in the chain.
+        -- The hash of a document that was erased can still be proved: signed, and recorded in the chain.
         document_remark := reason.erased_document_remark(s);
         row_fault := reason.erased_document_fault(s);
     END IF;

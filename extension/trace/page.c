@@ -149,7 +149,7 @@ add_edge(TracePage *page, GraphEntry *entries, const TraceEdge *edge, bool liste
 	page->edge_count++;
 }
 
-/* Of a page that is one node with more edges than `most`: those to list at its step, and those whose turn it is. */
+/* Where a page is one node with more edges than `most`: those to list at its step, and those whose turn it is. */
 static void
 choose_edges(TracePage *page, GraphEntry *entries, GraphKey *keys, uint32 count, uint32 most)
 {

@@ -26,7 +26,7 @@ struct text {
     bool done;
 };
 
-/* Of one segment. */
+/* What belongs to one segment. */
 struct segment_text {
     struct text events, contents;
     bool failed;                /* out of memory */

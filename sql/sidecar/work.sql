@@ -305,7 +305,7 @@ BEGIN
                               WHERE a.target = $1 AND a.division = chain.division AND a.archived_at IS NULL AND a.parked_at IS NULL);
         SELECT s.created_at INTO opened FROM reason.audit_seal s WHERE s.division = chain.division AND s.seq = chain.next_seq;
         CONTINUE WHEN chain.head_seq - chain.next_seq + 1 < max_events AND opened > clock_timestamp() - max_age;
-        -- Of one day, and not larger than one value can be.
+        -- All of one day, and not larger than one value can be.
         SELECT max(w.seq) INTO planned.last_seq
         FROM (SELECT s.seq, s.created_at,
                      sum(octet_length(e.payload::text) + coalesce(octet_length(n.payload::text), 0)) OVER (ORDER BY s.seq)

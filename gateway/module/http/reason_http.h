@@ -98,7 +98,7 @@ ngx_int_t reason_query_variable(ngx_http_request_t *r, ngx_http_variable_value_t
 
 /* answer.c */
 /*
- * Handlers of a job. Of a row: NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone;
+ * Handlers of a job. What a row's gives: NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone;
  * NGX_DECLINED: it wants a range that is not there; NGX_ERROR.
  */
 ngx_int_t reason_answer_row(reason_job_t *job, PGresult **row);
