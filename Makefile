@@ -18,6 +18,7 @@
 #   make fuzz     the long run of the fuzzers
 #   make packages, make packages-check   the Debian packages that building and testing need
 #   make private  everything built, the extension in a PostgreSQL tree of its own, .build/pg
+#   make format   the code laid out as the lint wants it
 #   make house    the picture of the folders in docs/architecture.md, from the code
 #   make clean    without what was built
 #   make install  extension, nginx module, sidecar and tools (PG_CONFIG=, prefix=, DESTDIR=)
@@ -32,7 +33,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all changelog demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault debug house up down bench fuzz help valgrind sanitize install clean packages packages-check private
+.PHONY: all changelog demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault debug format house up down bench fuzz help valgrind sanitize install clean packages packages-check private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -58,6 +59,9 @@ debug: packages ## Extension and sidecar without optimisation and with assertion
 changelog: packages-check ## Fragments of docs/changes into CHANGELOG.md, of which they are then no longer part
 	@test -n "$(VERSION)" || { echo 'say which: make changelog VERSION=x.y.z' >&2; exit 1; }
 	@towncrier build --yes --config docs/changes/towncrier.toml --dir . --name 'Reasoning Graph' --version '$(VERSION)'
+
+format: packages-check ## C, Python and shell scripts laid out as the lint wants them
+	@test/format.sh
 
 house: ## The picture of the folders in docs/architecture.md, from the code
 	@/usr/bin/python3 test/lint/includes.py --house

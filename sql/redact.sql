@@ -22,7 +22,7 @@ COMMENT ON TABLE reason.pii_rule IS 'Catalogue of personal data: in strings, in 
 COMMENT ON COLUMN reason.pii_rule.member IS 'Regular expression, without regard to case, for the names of members whose whole value is personal.';
 COMMENT ON COLUMN reason.pii_rule.pattern IS 'Regular expression for personal data within strings.';
 COMMENT ON COLUMN reason.pii_rule.matcher IS 'A matcher of the library: email, phone, card, iban, national_id for values; the same with _member for names of members.';
-COMMENT ON COLUMN reason.pii_rule.except_pattern IS 'Regular expression: what the rule finds and this matches too is left alone. Of rules for members it looks at the name.';
+COMMENT ON COLUMN reason.pii_rule.except_pattern IS 'Regular expression: what the rule finds and this matches too is left alone. Rules for members have it look at the name.';
 COMMENT ON COLUMN reason.pii_rule.builtin IS 'As it came with the extension; not dumped.';
 
 CREATE FUNCTION reason.builtin_pii_rules() RETURNS SETOF reason.pii_rule

@@ -137,7 +137,7 @@ AS $$
             CASE s.purpose WHEN 'witness' THEN reason.note_vkey(s.signer_id, 4, s.public_key) END)) || jsonb_build_object(
         'signerId', s.signer_id, 'algorithm', s.algorithm, 'publicKey', reason.public_key_spki(s.public_key),
         'status', s.status, 'purpose', s.purpose, 'validFrom', reason.rfc3339(s.valid_from),
-        -- Of a revoked key the first time at which its signatures do not count, of others the last at which they do.
+        -- A revoked key has the first time at which its signatures do not count, others the last at which they do.
         'validTo', reason.rfc3339(CASE s.status WHEN 'revoked' THEN least(s.valid_to + interval '1 microsecond', s.revoked_at)
                                                 ELSE s.valid_to END)) ORDER BY s.valid_from, s.signer_id), '[]'))
     FROM reason.signer s

@@ -605,7 +605,7 @@ BEGIN
             document_remark := CASE WHEN row_fault IS NULL THEN reason.snapshot_log_remark(s) END;
         END IF;
     ELSE
-        -- Of a document that was erased, its hash can still be proved: signed, and recorded in the chain.
+        -- The hash of a document that was erased can still be proved: signed, and recorded in the chain.
         document_remark := reason.erased_document_remark(s);
         row_fault := reason.erased_document_fault(s);
     END IF;

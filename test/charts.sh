@@ -20,14 +20,20 @@ check() {
 runbooks_exist() {
     local alert ok=0
     while read -r alert; do
-        [ -f "docs/for-operators/runbooks/$alert.md" ] || { echo "no runbook for $alert"; ok=1; }
+        [ -f "docs/for-operators/runbooks/$alert.md" ] || {
+            echo "no runbook for $alert"
+            ok=1
+        }
     done < <(sed -n 's/.*- alert: *//p' $chart/files/alerts.yaml)
     return $ok
 }
 metrics_exist() {
     local metric ok=0
     while read -r metric; do
-        grep -rqF "$metric" gateway/module sidecar --include='*.c' || { echo "no metric $metric"; ok=1; }
+        grep -rqF "$metric" gateway/module sidecar --include='*.c' || {
+            echo "no metric $metric"
+            ok=1
+        }
     done < <(grep -Eo 'reason_(gateway|sidecar)_[a-z_]+' $chart/files/alerts.yaml | sort -u)
     return $ok
 }

@@ -22,6 +22,7 @@ prepare_service_user "$out"
 
 # Lanes take from here what comes next, the longest first, so that they end together. Suites of a line share a server.
 queue=(
+    faults
     sidecar
     trust
     ui

@@ -57,7 +57,8 @@ typedef struct GraphCachePlacedAttribute
 } GraphCachePlacedAttribute;
 
 /* Gives each node its attribute; by_tid: nodes by place in the heap. Sorts what it is given. */
-extern void graph_cache_place_attributes(GraphCachePlacedAttribute *placed, uint32 count, const uint32 *by_tid, GraphCacheAttribute *attributes);
+extern void graph_cache_place_attributes(GraphCachePlacedAttribute *placed, uint32 count, const uint32 *by_tid,
+										 GraphCacheAttribute *attributes);
 
 /* ---------------------------------------------------------------- reading */
 

@@ -28,6 +28,7 @@
 #include "graph/map.h"
 #include "graph/memory.h"
 
+#include "graph/sort.h"
 #include "access/heapam.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -213,17 +214,9 @@ add_node(void *argument, HeapTuple tuple, const Datum *values)
 	generation->node_count++;
 }
 
-static inline int
-compare_nodes(const GraphCacheNode *a, const GraphCacheNode *b)
-{
-	if (a->created_at != b->created_at)
-		return a->created_at < b->created_at ? -1 : 1;
-	return memcmp(&a->id, &b->id, UUID_LEN);
-}
-
 #define ST_SORT sort_nodes
 #define ST_ELEMENT_TYPE GraphCacheNode
-#define ST_COMPARE(a, b) compare_nodes(a, b)
+#define ST_COMPARE(a, b) graph_compare_records((a)->created_at, &(a)->id, (b)->created_at, &(b)->id)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -389,7 +382,8 @@ read_edges(Build *build, BufferAccessStrategy strategy)
 	attributes_size = (Size) generation->edge_count * sizeof(GraphCacheAttribute);
 	generation->attributes[GRAPH_CACHE_EDGE].attributes = take(build, attributes_size);
 	if (attributes_size > 0)
-		memcpy(graph_cache_at(generation, char, generation->attributes[GRAPH_CACHE_EDGE].attributes), build->edge_attributes, attributes_size);
+		memcpy(graph_cache_at(generation, char, generation->attributes[GRAPH_CACHE_EDGE].attributes), build->edge_attributes,
+			   attributes_size);
 }
 
 /* ---------------------------------------------------------------- links */

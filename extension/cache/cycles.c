@@ -110,7 +110,7 @@ graph_cache_find_cyclic_nodes(Graph *graph, const GraphCacheGeneration *generati
 	uint32		count = generation->node_count;
 	Size		size = (Size) count * sizeof(uint32);
 	uint32	  **arrays[5];
-	CycleSearch		search = {
+	CycleSearch search = {
 		.heads = graph_cache_at(generation, GraphCacheHead, generation->heads[GRAPH_ANCESTORS]),
 		.links = graph_cache_at(generation, uint32, generation->links[GRAPH_ANCESTORS]),
 		.bits = bits

@@ -368,9 +368,7 @@ compare_extra_links(const GraphCacheExtraLink *a, const GraphCacheExtraLink *b, 
 		return a->source < b->source ? -1 : 1;
 	if (a->link.node != b->link.node)
 		return graph_cache_compare(view, a->link.node, b->link.node);
-	if (edge_a->created_at != edge_b->created_at)
-		return edge_a->created_at < edge_b->created_at ? -1 : 1;
-	return memcmp(&edge_a->edge.id, &edge_b->edge.id, UUID_LEN);
+	return graph_compare_records(edge_a->created_at, &edge_a->edge.id, edge_b->created_at, &edge_b->edge.id);
 }
 
 #define ST_SORT sort_extra_links

@@ -11,6 +11,7 @@
 #include "graph/bits.h"
 #include "graph/columns.h"
 #include "graph/heap.h"
+#include "graph/sort.h"
 #include "graph/walk.h"
 
 #include "access/htup_details.h"
@@ -109,9 +110,7 @@ comes_first(GraphCacheView *view, const GraphCacheLink *link, const GraphCacheLi
 	edge = &view->edges[link->edge];
 	extra_edge = &view->extra_edges[extra->edge - view->edge_count];
 	created_at = look_up_edge(view, edge).created_at;
-	if (created_at != extra_edge->created_at)
-		return created_at < extra_edge->created_at;
-	return memcmp(&edge->id, &extra_edge->edge.id, UUID_LEN) < 0;
+	return graph_compare_records(created_at, &edge->id, extra_edge->created_at, &extra_edge->edge.id) < 0;
 }
 
 /* Whether a link of the generation is to be followed. */

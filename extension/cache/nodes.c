@@ -6,6 +6,7 @@
 
 #include "cache/nodes.h"
 
+#include "graph/sort.h"
 int
 graph_cache_compare(const GraphCacheView *view, uint32 a, uint32 b)
 {
@@ -18,9 +19,7 @@ graph_cache_compare(const GraphCacheView *view, uint32 a, uint32 b)
 		return a < b ? -1 : 1;
 	node_a = graph_cache_node(view, a);
 	node_b = graph_cache_node(view, b);
-	if (node_a->created_at != node_b->created_at)
-		return node_a->created_at < node_b->created_at ? -1 : 1;
-	return memcmp(&node_a->id, &node_b->id, UUID_LEN);
+	return graph_compare_records(node_a->created_at, &node_a->id, node_b->created_at, &node_b->id);
 }
 
 uint32

@@ -11,6 +11,7 @@
 
 #include "graph/memory.h"
 
+#include "graph/sort.h"
 #include "miscadmin.h"
 
 typedef struct Sort
@@ -138,12 +139,8 @@ sort_by_cause(const Sort *sort, const Links *to, Links *from)
 static inline int
 compare_parallel(const GraphCacheLink *a, const GraphCacheLink *b, const Sort *sort)
 {
-	TimestampTz a_time = sort->ends[a->edge].created_at;
-	TimestampTz b_time = sort->ends[b->edge].created_at;
-
-	if (a_time != b_time)
-		return a_time < b_time ? -1 : 1;
-	return memcmp(&sort->edges[a->edge].id, &sort->edges[b->edge].id, UUID_LEN);
+	return graph_compare_records(sort->ends[a->edge].created_at, &sort->edges[a->edge].id,
+								 sort->ends[b->edge].created_at, &sort->edges[b->edge].id);
 }
 
 #define ST_SORT sort_parallel

@@ -104,7 +104,7 @@ typedef struct GraphCacheView
 	GraphCacheExtraLink *extra_links;	/* by source and, for each, in the order of links */
 	uint32		extra_link_count;
 	uint64	   *has_extra;		/* bits of nodes with extra links */
-	bool		extra_against_time;	/* one of them leads from a cause to an effect that does not come after it */
+	bool		extra_against_time; /* one of them leads from a cause to an effect that does not come after it */
 	GraphCacheCycles cycles;
 	const uint64 *cyclic_nodes;
 	GraphCacheMoved *moved;		/* by node */

@@ -43,7 +43,7 @@ audit_checker_init(AuditChecker *checker, RecordReader *reader)
 }
 
 bool
-audit_fault(AuditChecker *checker, const char *format,...)
+audit_fault(AuditChecker *checker, const char *format, ...)
 {
 	for (;;)
 	{
@@ -135,7 +135,7 @@ static bool
 was_erased(AuditChecker *checker, const StoredRecord *stored)
 {
 	Oid			types[] = {TEXTOID, UUIDOID};
-	Datum		values[] = {PointerGetDatum(checker->reader->division), UUIDPGetDatum(&stored->id)};
+	Datum		values[] = {PointerGetDatum(checker->reader->division), UUIDPGetDatum(&stored->record.id)};
 	MemoryContext caller = CurrentMemoryContext;
 	bool		erased;
 
@@ -152,19 +152,19 @@ was_erased(AuditChecker *checker, const StoredRecord *stored)
 static bool
 check_content(AuditChecker *checker, const StoredRecord *stored)
 {
-	if (stored->kind == RECORD_EDGE)
+	if (stored->record.kind == RECORD_EDGE)
 		return true;
 	if (stored->payload == NULL && stored->salt.data == NULL)
 	{
 		if (was_erased(checker, stored))
 			return true;
 		return audit_fault(checker, "%s \"%s\": column payload is gone, and no event payload.erased tells why",
-						   record_kind_names[stored->kind], audit_uuid_text(&stored->id));
+						   record_kind_names[stored->record.kind], audit_uuid_text(&stored->record.id));
 	}
 	if (record_content_matches(stored, &checker->content))
 		return true;
 	return audit_fault(checker, "%s \"%s\": columns payload and salt do not give payload_hash",
-					   record_kind_names[stored->kind], audit_uuid_text(&stored->id));
+					   record_kind_names[stored->record.kind], audit_uuid_text(&stored->record.id));
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -172,13 +172,13 @@ check_content(AuditChecker *checker, const StoredRecord *stored)
 bool
 audit_check_record(AuditChecker *checker, const StoredRecord *stored, RecordText record, const uint8 *digest)
 {
-	const char *kind = record_kind_names[stored->kind];
+	const char *kind = record_kind_names[stored->record.kind];
 
 	if (stored->unreadable)
 		return audit_fault(checker, "%s \"%s\": column %s holds what cannot have been recorded",
-						   kind, audit_uuid_text(&stored->id), stored->unreadable);
+						   kind, audit_uuid_text(&stored->record.id), stored->unreadable);
 	checker->record.length = 0;
-	record_write(&checker->record, stored);
+	record_write(&checker->record, &stored->record);
 	if (checker->record.length != record.length || memcmp(checker->record.data, record.data, record.length) != 0)
 	{
 		const char *column = differing_column(checker, record);
@@ -188,24 +188,24 @@ audit_check_record(AuditChecker *checker, const StoredRecord *stored, RecordText
 		return audit_fault(checker, "%s \"%.*s\": column %s is not as recorded", kind, (int) id.length, id.data ? id.data : "", column);
 	}
 	if (memcmp(stored->digest, digest, REASON_DIGEST_LENGTH) != 0)
-		return audit_fault(checker, "%s \"%s\": column digest is not as recorded", kind, audit_uuid_text(&stored->id));
+		return audit_fault(checker, "%s \"%s\": column digest is not as recorded", kind, audit_uuid_text(&stored->record.id));
 	return check_content(checker, stored);
 }
 
 bool
 audit_check_stored(AuditChecker *checker, const StoredRecord *stored)
 {
-	const char *kind = record_kind_names[stored->kind];
+	const char *kind = record_kind_names[stored->record.kind];
 	uint8		digest[SHA256_LENGTH];
 
 	if (stored->unreadable)
 		return audit_fault(checker, "%s \"%s\": column %s holds what cannot have been recorded",
-						   kind, audit_uuid_text(&stored->id), stored->unreadable);
+						   kind, audit_uuid_text(&stored->record.id), stored->unreadable);
 	checker->record.length = 0;
-	record_write(&checker->record, stored);
+	record_write(&checker->record, &stored->record);
 	sha256_of(digest, checker->record.data, checker->record.length);
 	if (memcmp(digest, stored->digest, SHA256_LENGTH) != 0)
-		return audit_fault(checker, "%s \"%s\": its columns do not give its digest", kind, audit_uuid_text(&stored->id));
+		return audit_fault(checker, "%s \"%s\": its columns do not give its digest", kind, audit_uuid_text(&stored->record.id));
 	return check_content(checker, stored);
 }
 
@@ -213,15 +213,15 @@ audit_check_stored(AuditChecker *checker, const StoredRecord *stored)
 static bool
 check_ends(AuditChecker *checker, const StoredRecord *stored)
 {
-	int			count = stored->kind == RECORD_EDGE ? 2 : stored->kind == RECORD_ANNOTATION ? 1 : 0;
+	int			count = stored->record.kind == RECORD_EDGE ? 2 : stored->record.kind == RECORD_ANNOTATION ? 1 : 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		StoredRecord node;
 
-		if (!record_read_by_no(checker->reader, RECORD_NODE, stored->ends[i], &node))
+		if (!record_read_by_no(checker->reader, RECORD_NODE, stored->record.ends[i].no, &node))
 			return audit_fault(checker, "%s \"%s\": the node with no " INT64_FORMAT " that it refers to is missing",
-							   record_kind_names[stored->kind], audit_uuid_text(&stored->id), stored->ends[i]);
+							   record_kind_names[stored->record.kind], audit_uuid_text(&stored->record.id), stored->record.ends[i].no);
 		if (!audit_check_stored(checker, &node))
 			return false;
 	}
@@ -251,7 +251,7 @@ check_created(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t 
 	if (!audit_check_record(checker, &stored, bytes, digest))
 		return false;
 	if (memcmp(&stored.audit_event_id, event_id, sizeof(pg_uuid_t)) != 0)
-		return audit_fault(checker, "%s \"%s\": column audit_event_id names another event", name, audit_uuid_text(&stored.id));
+		return audit_fault(checker, "%s \"%s\": column audit_event_id names another event", name, audit_uuid_text(&stored.record.id));
 	return !checker->check_ends || check_ends(checker, &stored);
 }
 

@@ -33,7 +33,7 @@ extern void audit_checker_init(AuditChecker *checker, RecordReader *reader);
 extern void audit_require_division(text *division);
 
 /* Appends to checker->fault and returns false: `return audit_fault(…)`. */
-extern bool audit_fault(AuditChecker *checker, const char *format,...) pg_attribute_printf(2, 3);
+extern bool audit_fault(AuditChecker *checker, const char *format, ...) pg_attribute_printf(2, 3);
 
 /* Text that a string member holds; absent when there is no such member. */
 extern RecordText audit_member_text(const JsonDocument *document, const JsonNode *object, const char *name);

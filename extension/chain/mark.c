@@ -45,12 +45,12 @@ enum
  * transactions, so that only those that have ended are asked for.
  */
 static const char *const read_query =
-"SELECT m.decided_no, m.seen_no, m.seen_xmax,"
-" least(m.seen_xmax, (SELECT r.xid FROM pg_catalog.unnest(m.seen_running) r (xid)"
-"  WHERE CASE WHEN pg_catalog.pg_visible_in_snapshot(r.xid, s.now)"
-"   THEN pg_catalog.pg_xact_status(r.xid) IS DISTINCT FROM 'aborted' ELSE false END ORDER BY r.xid LIMIT 1)),"
-" pg_catalog.pg_snapshot_xmin(s.now), pg_catalog.pg_snapshot_xmax(s.now), ARRAY(SELECT pg_catalog.pg_snapshot_xip(s.now))"
-" FROM (SELECT pg_catalog.pg_current_snapshot() AS now) s LEFT JOIN reason.sealer_state m ON true";
+	"SELECT m.decided_no, m.seen_no, m.seen_xmax,"
+	" least(m.seen_xmax, (SELECT r.xid FROM pg_catalog.unnest(m.seen_running) r (xid)"
+	"  WHERE CASE WHEN pg_catalog.pg_visible_in_snapshot(r.xid, s.now)"
+	"   THEN pg_catalog.pg_xact_status(r.xid) IS DISTINCT FROM 'aborted' ELSE false END ORDER BY r.xid LIMIT 1)),"
+	" pg_catalog.pg_snapshot_xmin(s.now), pg_catalog.pg_snapshot_xmax(s.now), ARRAY(SELECT pg_catalog.pg_snapshot_xip(s.now))"
+	" FROM (SELECT pg_catalog.pg_current_snapshot() AS now) s LEFT JOIN reason.sealer_state m ON true";
 
 static FullTransactionId
 xid_value(HeapTuple tuple, TupleDesc desc, int column)

@@ -66,28 +66,15 @@ write_record(ByteBuffer *out, const StoredRecord *stored)
 
 	if (stored->unreadable)
 		return false;
-	record_write(out, stored);
+	record_write(out, &stored->record);
 	sha256_of(digest, out->data, out->length);
 	return memcmp(digest, stored->digest, SHA256_LENGTH) == 0;
-}
-
-/* Common to all kinds, from where each keeps it. */
-static TimestampTz
-created_at(const StoredRecord *stored)
-{
-	return stored->kind == RECORD_NODE ? stored->record.node.created_at :
-		stored->kind == RECORD_EDGE ? stored->record.edge.created_at : stored->record.annotation.created_at;
 }
 
 /* remade_payload(kind text, division text, no bigint, policy text) → text */
 Datum
 reason_remade_payload(PG_FUNCTION_ARGS)
 {
-	static const EventSubject subjects[] = {
-		[RECORD_NODE] = EVENT_NODE,
-		[RECORD_EDGE] = EVENT_EDGE,
-		[RECORD_ANNOTATION] = EVENT_ANNOTATION
-	};
 	RecordReader reader;
 	RecordKind	kind;
 	StoredRecord stored;
@@ -104,10 +91,10 @@ reason_remade_payload(PG_FUNCTION_ARGS)
 	if (record_read_by_no(&reader, kind, PG_GETARG_INT64(2), &stored) && write_record(&record, &stored))
 	{
 		WriteEvent	event = {
-			.subject = subjects[kind],
+			.kind = kind,
 			.id = stored.audit_event_id,
 			.division = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)},
-			.ts = created_at(&stored),
+			.ts = stored.record.created_at,
 			.record = {record.data, record.length},
 		};
 

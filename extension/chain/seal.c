@@ -180,7 +180,7 @@ halt(Sealer *sealer, ChainHead *head, int64 no, const EventRow *row)
 {
 	Oid			types[] = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TEXTOID};
 	Datum		values[] = {text_datum(row->division), Int64GetDatum(no), UUIDPGetDatum(&row->id), text_datum(row->event_type),
-	PointerGetDatum(cstring_to_text_with_len(sealer->checker.fault->data, sealer->checker.fault->len))};
+							PointerGetDatum(cstring_to_text_with_len(sealer->checker.fault->data, sealer->checker.fault->len))};
 
 	head->halted = true;
 	if (SPI_execute_with_args("INSERT INTO reason.halted_chain (division, event_no, event_id, event_type, fault) VALUES ($1, $2, $3, $4, $5)"

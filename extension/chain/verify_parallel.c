@@ -131,7 +131,7 @@ run_tasks(Verifier *verifier, SharedWork *work, pg_atomic_uint64 *revoked)
 void
 reason_verify_audit_worker(dsm_segment *segment, shm_toc *toc)
 {
-	SharedWork	   *work = shm_toc_lookup(toc, KEY_WORK, false);
+	SharedWork *work = shm_toc_lookup(toc, KEY_WORK, false);
 	Verifier	verifier;
 
 	SPI_connect();
@@ -192,7 +192,7 @@ put_together(Verifier *verifier, const SharedWork *work, pg_atomic_uint64 *revok
 static SharedWork *
 share_work(shm_toc *toc, Size size, int64 from_seq, int64 to_seq, uint64 range_events, uint32 ranges, bool whole)
 {
-	SharedWork	   *work = shm_toc_allocate(toc, size);
+	SharedWork *work = shm_toc_allocate(toc, size);
 
 	memset(work, 0, size);
 	work->whole = whole;
@@ -215,7 +215,7 @@ verify_with_workers(Verifier *verifier, int64 from_seq, int64 to_seq, bool whole
 	Size		work_size = offsetof(SharedWork, results) + (ranges + AUDIT_STRAY_PARTS) * sizeof(TaskResult);
 	Size		revoked_size = Max(signers, 1) * sizeof(pg_atomic_uint64);
 	ParallelContext *context;
-	SharedWork	   *work;
+	SharedWork *work;
 	pg_atomic_uint64 *revoked;
 	char	   *shared_division;
 	bool		good;

@@ -18,7 +18,7 @@ write_escape(char *p, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
 	static const char letters[0x20] = {
-		['\b'] = 'b',['\t'] = 't',['\n'] = 'n',['\f'] = 'f',['\r'] = 'r'
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
 	};
 
 	p[0] = '\\';
@@ -126,7 +126,7 @@ canonical_write_value(ByteBuffer *out, const JsonDocument *document, const JsonN
 {
 	Frame		at_hand[FRAMES_AT_HAND];
 	Frame	   *frames = at_hand;
-	ByteBuffer		more;
+	ByteBuffer	more;
 	uint32_t	capacity = FRAMES_AT_HAND;
 	uint32_t	depth = 0;
 

@@ -29,7 +29,7 @@ extern const char *checkpoint_parse(Checkpoint *checkpoint, const char *text, si
 extern void checkpoint_text(ByteBuffer *out, const char *origin, size_t origin_length, uint64_t size,
 							const uint8_t root[SHA256_LENGTH]);
 
-/* "<prefix>/<division>", and ";<epoch>" from the second on.  Names of divisions need no escapes (division_name.h). */
+/* "<prefix>/<division>", and ";<epoch>" from the second on.  Names of divisions need no escapes (names.h). */
 extern void checkpoint_origin(ByteBuffer *out, const char *prefix, const char *division, size_t division_length,
 							  uint32_t epoch);
 

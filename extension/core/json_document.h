@@ -63,10 +63,10 @@ typedef struct JsonDocument
 	const char *decoded;		/* bytes of escaped strings */
 	const uint32_t *order;		/* for reordered objects: indexes of names in canonical order */
 	/* The memory behind the pointers above, kept from one read to the next. */
-	ByteBuffer		node_memory;
-	ByteBuffer		decoded_memory;
-	ByteBuffer		order_memory;
-	ByteBuffer		scratch_memory;
+	ByteBuffer	node_memory;
+	ByteBuffer	decoded_memory;
+	ByteBuffer	order_memory;
+	ByteBuffer	scratch_memory;
 } JsonDocument;
 
 typedef struct JsonLimits

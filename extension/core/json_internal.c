@@ -69,7 +69,7 @@ json_set_pointer(JsonError *error, const ByteBuffer *pointer)
 }
 
 bool
-json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format,...)
+json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format, ...)
 {
 	JsonError  *error = reader->error;
 	va_list		arguments;
@@ -81,7 +81,7 @@ json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *fo
 	va_end(arguments);
 	if (error->pointer[0] == '\0' && code != JSON_ERROR_MEMORY)
 	{
-		ByteBuffer		path;
+		ByteBuffer	path;
 
 		buffer_init(&path, reader->document->node_memory.realloc, reader->document->node_memory.context);
 		reader->document->decoded = reader->document->decoded_memory.data;
@@ -114,7 +114,7 @@ json_fail_expected(JsonReader *reader, const char *at, const char *expected)
 bool
 json_grow_nodes(JsonReader *reader)
 {
-	ByteBuffer	   *memory = &reader->document->node_memory;
+	ByteBuffer *memory = &reader->document->node_memory;
 
 	memory->length = (size_t) reader->count * sizeof(JsonNode);
 	if (!buffer_reserve(memory, sizeof(JsonNode)))

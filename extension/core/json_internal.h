@@ -30,8 +30,8 @@ typedef struct JsonReader
  * Sets the reader's error: at a place in the text, within the values that are open.
  * All return false, for their caller to return.
  */
-extern bool json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format,...)
-			__attribute__((format(printf, 4, 5), cold));
+extern __attribute__((format(printf, 4, 5), cold))
+bool json_fail(JsonReader *reader, JsonErrorCode code, const char *at, const char *format, ...);
 extern bool json_fail_memory(JsonReader *reader, const char *at) __attribute__((cold));
 /* Says what stands where something else was expected. */
 extern bool json_fail_expected(JsonReader *reader, const char *at, const char *expected) __attribute__((cold));

@@ -104,8 +104,8 @@ order_members(JsonReader *reader, JsonNode *object)
 	uint32_t	count = object->length;
 	uint32_t	index = (uint32_t) (object - nodes) + 1;
 	uint32_t	duplicate = UINT32_MAX;
-	ByteBuffer	   *scratch = &document->scratch_memory;
-	ByteBuffer	   *order = &document->order_memory;
+	ByteBuffer *scratch = &document->scratch_memory;
+	ByteBuffer *order = &document->order_memory;
 	OrderedName previous;
 	OrderedName *names;
 	uint32_t	i;
@@ -153,7 +153,7 @@ order_members(JsonReader *reader, JsonNode *object)
 	}
 	if (duplicate != UINT32_MAX)
 	{
-		ByteBuffer		path;
+		ByteBuffer	path;
 
 		buffer_init(&path, document->node_memory.realloc, document->node_memory.context);
 		json_write_open_path(&path, reader);
@@ -161,7 +161,7 @@ order_members(JsonReader *reader, JsonNode *object)
 		json_set_pointer(reader->error, &path);
 		buffer_free(&path);
 		return json_fail(reader, JSON_ERROR_DUPLICATE, reader->text + nodes[duplicate].start,
-					"name appears twice in one object");
+						 "name appears twice in one object");
 	}
 	object->flags |= JSON_REORDERED;
 	json_mark_dirty(reader, reader->text + object->start);
@@ -322,7 +322,7 @@ bool
 json_read(JsonDocument *document, const char *text, size_t length,
 		  const JsonLimits *limits, JsonError *error)
 {
-	JsonReader		reader = {
+	JsonReader	reader = {
 		.document = document,
 		.limits = limits,
 		.error = error,
@@ -347,7 +347,7 @@ json_read(JsonDocument *document, const char *text, size_t length,
 	/* Offsets, and one past them, must fit into 32 bits. */
 	if (length >= UINT32_MAX || (limits->max_bytes && length > limits->max_bytes))
 		return json_fail(&reader, JSON_ERROR_SIZE, text, "text is longer than %zu bytes",
-					limits->max_bytes ? limits->max_bytes : (size_t) UINT32_MAX - 1);
+						 limits->max_bytes ? limits->max_bytes : (size_t) UINT32_MAX - 1);
 	reader.end = text + length;
 	reader.nodes = (JsonNode *) document->node_memory.data;
 	reader.capacity = (uint32_t) (document->node_memory.capacity / sizeof(JsonNode));

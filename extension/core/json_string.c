@@ -181,7 +181,7 @@ skip_plain(JsonReader *reader, const char *p)
 		if ((unsigned char) *p < 0x20)
 		{
 			json_fail(reader, JSON_ERROR_SYNTAX, p, "control character 0x%02x must be escaped in a string",
-				 (unsigned char) *p);
+					  (unsigned char) *p);
 			return NULL;
 		}
 		do
@@ -207,7 +207,7 @@ skip_plain(JsonReader *reader, const char *p)
 static const char *
 decode_string(JsonReader *reader, const char *first, const char *p, JsonNode *node)
 {
-	ByteBuffer	   *decoded = &reader->document->decoded_memory;
+	ByteBuffer *decoded = &reader->document->decoded_memory;
 	size_t		start = decoded->length;
 	bool		canonical = true;
 

@@ -20,10 +20,10 @@
 #define STRIDE 65536
 
 /* Only the first fault counts. */
-static void fault(SnapshotGraph *graph, const char *part, const char *format,...) __attribute__((format(printf, 3, 4)));
+static void fault(SnapshotGraph *graph, const char *part, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void
-fault(SnapshotGraph *graph, const char *part, const char *format,...)
+fault(SnapshotGraph *graph, const char *part, const char *format, ...)
 {
 	va_list		arguments;
 
@@ -207,7 +207,7 @@ find_node(const SnapshotGraph *graph, const uint8_t id[UUID_BYTES])
 }
 
 static void
-tick(size_t step, void (*pause) (void))
+tick(size_t step, void (*pause)(void))
 {
 	if (pause && step % STRIDE == 0)
 		pause();
@@ -215,7 +215,7 @@ tick(size_t step, void (*pause) (void))
 
 /* Every id of the list is that of a node. */
 static bool
-all_there(SnapshotGraph *graph, const ByteBuffer *ids, const char *part, const char *what, void (*pause) (void))
+all_there(SnapshotGraph *graph, const ByteBuffer *ids, const char *part, const char *what, void (*pause)(void))
 {
 	char		text[UUID_TEXT_LENGTH + 1];
 
@@ -234,7 +234,7 @@ all_there(SnapshotGraph *graph, const ByteBuffer *ids, const char *part, const c
 
 /* Links become places of nodes: where an edge is taken from, and where it leads to in the document's direction. */
 static bool
-place_links(SnapshotGraph *graph, size_t edge_count, void (*pause) (void))
+place_links(SnapshotGraph *graph, size_t edge_count, void (*pause)(void))
 {
 	uint32_t   *places = (uint32_t *) graph->links.data;
 	char		text[UUID_TEXT_LENGTH + 1];
@@ -261,7 +261,7 @@ place_links(SnapshotGraph *graph, size_t edge_count, void (*pause) (void))
 
 /* Breadth first from the roots; every node must have been come to. */
 static bool
-all_reached(SnapshotGraph *graph, size_t node_count, size_t edge_count, void (*pause) (void))
+all_reached(SnapshotGraph *graph, size_t node_count, size_t edge_count, void (*pause)(void))
 {
 	const uint32_t *places = (const uint32_t *) graph->links.data;
 	char		text[UUID_TEXT_LENGTH + 1];
@@ -331,7 +331,7 @@ all_reached(SnapshotGraph *graph, size_t node_count, size_t edge_count, void (*p
 }
 
 bool
-snapshot_graph_check(SnapshotGraph *graph, void (*pause) (void))
+snapshot_graph_check(SnapshotGraph *graph, void (*pause)(void))
 {
 	size_t		node_count = id_count(&graph->nodes);
 	size_t		edge_count = graph->links.length / LINK_BYTES;

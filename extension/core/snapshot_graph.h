@@ -60,6 +60,6 @@ extern void snapshot_graph_annotation(SnapshotGraph *graph, const JsonDocument *
  * Once, after header and records: true when the rule holds, else see `fault`.
  * `pause`, if there is one, is called now and then, and may raise an error.
  */
-extern bool snapshot_graph_check(SnapshotGraph *graph, void (*pause) (void));
+extern bool snapshot_graph_check(SnapshotGraph *graph, void (*pause)(void));
 
 #endif							/* REASON_CORE_SNAPSHOT_GRAPH_H */

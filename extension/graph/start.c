@@ -234,7 +234,7 @@ report_ambiguous(const pg_uuid_t *id, const Candidates *candidates)
 			 errhint("Name the one that is meant with the parameter division.")));
 }
 
-/* Of several. */
+/* Where there are several. */
 static GraphNode *
 choose_candidate(const Candidates *candidates, const pg_uuid_t *id, const GraphDivisions *divisions)
 {

@@ -14,7 +14,7 @@
 
 PG_FUNCTION_INFO_V1(reason_http_pieces);
 
-/* Of a piece, at most.  What the gateway gathers before it sends is more. */
+/* A piece has no more.  What the gateway gathers before it sends is more. */
 #define PIECE_BYTES 65536
 
 /* One row at least: a body that is NULL stays NULL. */

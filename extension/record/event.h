@@ -9,16 +9,9 @@
 
 #include "record/record.h"
 
-typedef enum EventSubject
-{
-	EVENT_ANNOTATION,
-	EVENT_EDGE,
-	EVENT_NODE
-} EventSubject;
-
 typedef struct WriteEvent
 {
-	EventSubject subject;		/* gives eventType, and the member that holds the record */
+	RecordKind	kind;			/* gives eventType, and the member that holds the record */
 	pg_uuid_t	id;
 	RecordText	division;
 	TimestampTz ts;
@@ -28,7 +21,7 @@ typedef struct WriteEvent
 } WriteEvent;
 
 /* "node.created" and so on. */
-extern const char *event_type_of(EventSubject subject);
+extern const char *event_type_of(RecordKind kind);
 
 /* Appends the canonical payload: what the chain hashes. */
 extern void event_write(ByteBuffer *out, const WriteEvent *event);

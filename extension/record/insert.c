@@ -96,9 +96,9 @@ open_result(RecordInsert *insert)
 	ExecInitResultRelation(estate, insert->result, 1);
 	CheckValidResultRel(insert->result, CMD_INSERT
 #if PG_VERSION_NUM >= 180000
-						,ONCONFLICT_NONE, NIL
+						, ONCONFLICT_NONE, NIL
 #endif
-		);
+						);
 	ExecOpenIndices(insert->result, false);
 }
 
@@ -235,9 +235,9 @@ insert_index_tuples(RecordInsert *insert, TupleTableSlot *slot)
 {
 	List	   *recheck = ExecInsertIndexTuples(insert->result, slot, insert->estate, false, false, NULL, NIL
 #if PG_VERSION_NUM >= 160000
-												,false
+												, false
 #endif
-		);
+												);
 
 	ExecARInsertTriggers(insert->estate, insert->result, slot, recheck, insert->transition);
 	list_free(recheck);

@@ -41,7 +41,7 @@ typedef struct RecordInsert
 	int			column_count;
 	AttrNumber	columns[RECORD_INSERT_MAX_COLUMNS]; /* where the values of a row go */
 	ExprState **defaults;		/* of the other columns; NULL: it has none */
-	TransitionCaptureState *transition;	/* rows for triggers that ask for all of them */
+	TransitionCaptureState *transition; /* rows for triggers that ask for all of them */
 	TupleTableSlot *slots[RECORD_INSERT_BATCH];
 	int			slot_count;		/* made so far */
 	int			kept;			/* waiting for record_insert_flush() */

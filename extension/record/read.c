@@ -9,6 +9,7 @@
 #include "canonical/backend.h"
 #include "canonical/jsonb.h"
 #include "core/sha256.h"
+#include "record/columns.h"
 
 #include <math.h>
 
@@ -17,49 +18,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-
-const char *const record_kind_names[RECORD_KINDS] = {"node", "edge", "annotation"};
-
-/* Columns that all three tables have come first. */
-enum
-{
-	COLUMN_NO,
-	COLUMN_ID,
-	COLUMN_DIVISION,
-	COLUMN_TYPE,
-	COLUMN_METADATA,
-	COLUMN_CREATED_AT,
-	COLUMN_DIGEST,
-	COLUMN_AUDIT_EVENT_ID,
-	COLUMN_COMMON,
-
-	/* node and annotation */
-	COLUMN_AUTHOR = COLUMN_COMMON,
-	COLUMN_PAYLOAD,
-	COLUMN_SALT,
-	COLUMN_PAYLOAD_HASH,
-	COLUMN_CONTENT,
-
-	NODE_COLUMN_OCCURRED_AT = COLUMN_CONTENT,
-	NODE_COLUMN_VERSION,
-	NODE_COLUMN_MANIFEST_SIGNATURE_ID,
-	NODE_COLUMN_PAYLOAD_REF,
-
-	ANNOTATION_COLUMN_TARGET_NO = COLUMN_CONTENT,
-
-	EDGE_COLUMN_FROM_NO = COLUMN_COMMON,
-	EDGE_COLUMN_TO_NO,
-	EDGE_COLUMN_WEIGHT
-};
-
-static const char *const column_names[RECORD_KINDS][RECORD_MAX_COLUMNS] = {
-	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
-	"author", "payload", "salt", "payload_hash", "occurred_at", "version", "manifest_signature_id", "payload_ref"},
-	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
-	"from_no", "to_no", "weight"},
-	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
-	"author", "payload", "salt", "payload_hash", "target_no"}
-};
 
 static const char *const no_indexes[RECORD_KINDS] = {"node_pkey", "edge_pkey", "annotation_pkey"};
 static const char *const id_indexes[RECORD_KINDS] = {"node_id_key", "edge_id_key", "annotation_id_key"};
@@ -77,8 +35,8 @@ record_reader_open(RecordReader *reader, Snapshot snapshot, text *division)
 		audit_scan_seek_by(&table->by_no, "no");
 		audit_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 1, snapshot);
 		audit_scan_seek_by(&table->by_id, "id");
-		for (int i = 0; i < RECORD_MAX_COLUMNS && column_names[kind][i]; i++)
-			table->columns[i] = audit_scan_column(table->by_no.heap, column_names[kind][i]);
+		for (int i = 0; record_column_names[kind][i]; i++)
+			table->columns[i] = audit_scan_column(table->by_no.heap, record_column_names[kind][i]);
 	}
 	audit_scan_open(&reader->references, "node", "node_pkey", 2, snapshot);
 	audit_scan_text(&reader->references, 1, division);
@@ -141,15 +99,12 @@ jsonb_text(TupleTableSlot *slot, AttrNumber column, const char *name, StoredReco
 	return result;
 }
 
-/* Recorded times lie in the years that RFC 3339 can write. */
 static TimestampTz
 timestamp_of(TupleTableSlot *slot, AttrNumber column, const char *name, StoredRecord *stored)
 {
 	TimestampTz ts = DatumGetTimestampTz(audit_scan_value(slot, column));
-	const TimestampTz year_1 = (INT64CONST(1721426) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
-	const TimestampTz year_10000 = (INT64CONST(5373485) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 
-	if (ts >= year_1 && ts < year_10000)
+	if (record_time_fits(ts))
 		return ts;
 	stored->unreadable = name;
 	return 0;
@@ -166,11 +121,12 @@ hash_of(uint8 *hash, TupleTableSlot *slot, AttrNumber column)
 
 /* Id and digest of a node that an edge or annotation refers to; zeroes when it is missing. */
 static void
-read_reference(RecordReader *reader, int64 no, pg_uuid_t *id, uint8 *digest)
+read_reference(RecordReader *reader, int64 no, NodeReference *end)
 {
 	const AttrNumber *columns = reader->tables[RECORD_NODE].columns;
 	NodeReference *reference = &reader->recent[(uint64) no % REFERENCE_CACHE_SIZE];
 
+	end->no = no;
 	if (reference->no != no || no == 0)
 	{
 		audit_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
@@ -180,8 +136,7 @@ read_reference(RecordReader *reader, int64 no, pg_uuid_t *id, uint8 *digest)
 		reference->id = *DatumGetUUIDP(audit_scan_value(reader->references.slot, columns[COLUMN_ID]));
 		hash_of(reference->digest, reader->references.slot, columns[COLUMN_DIGEST]);
 	}
-	*id = reference->id;
-	memcpy(digest, reference->digest, REASON_DIGEST_LENGTH);
+	*end = *reference;
 }
 
 static void
@@ -192,81 +147,63 @@ read_content(TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stor
 
 	stored->payload = isnull ? NULL : DatumGetJsonbP(payload);
 	stored->salt = audit_scan_text_value(slot, columns[COLUMN_SALT]);
-	hash_of(stored->payload_hash, slot, columns[COLUMN_PAYLOAD_HASH]);
+	stored->record.author = audit_scan_text_value(slot, columns[COLUMN_AUTHOR]);
+	hash_of(stored->record.payload_hash, slot, columns[COLUMN_PAYLOAD_HASH]);
 }
 
 static void
 read_node(TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stored)
 {
-	NodeRecord *node = &stored->record.node;
+	Record	   *node = &stored->record;
 
-	node->id = stored->id;
-	node->division = audit_scan_text_value(slot, columns[COLUMN_DIVISION]);
-	node->type = audit_scan_text_value(slot, columns[COLUMN_TYPE]);
-	node->author = audit_scan_text_value(slot, columns[COLUMN_AUTHOR]);
-	node->metadata = jsonb_text(slot, columns[COLUMN_METADATA], "metadata", stored);
-	node->created_at = timestamp_of(slot, columns[COLUMN_CREATED_AT], "created_at", stored);
+	read_content(slot, columns, stored);
 	node->has_occurred_at = !slot_attisnull(slot, columns[NODE_COLUMN_OCCURRED_AT]);
 	if (node->has_occurred_at)
 		node->occurred_at = timestamp_of(slot, columns[NODE_COLUMN_OCCURRED_AT], "occurred_at", stored);
 	node->version = audit_scan_text_value(slot, columns[NODE_COLUMN_VERSION]);
 	node->manifest_signature_id = audit_scan_text_value(slot, columns[NODE_COLUMN_MANIFEST_SIGNATURE_ID]);
 	node->payload_ref = jsonb_text(slot, columns[NODE_COLUMN_PAYLOAD_REF], "payload_ref", stored);
-	read_content(slot, columns, stored);
-	memcpy(node->payload_hash, stored->payload_hash, REASON_DIGEST_LENGTH);
 }
 
 static void
 read_edge(RecordReader *reader, TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stored)
 {
-	EdgeRecord *edge = &stored->record.edge;
+	Record	   *edge = &stored->record;
 
-	edge->id = stored->id;
-	edge->division = audit_scan_text_value(slot, columns[COLUMN_DIVISION]);
-	edge->type = audit_scan_text_value(slot, columns[COLUMN_TYPE]);
-	edge->metadata = jsonb_text(slot, columns[COLUMN_METADATA], "metadata", stored);
-	edge->created_at = timestamp_of(slot, columns[COLUMN_CREATED_AT], "created_at", stored);
 	edge->weight = DatumGetFloat8(audit_scan_value(slot, columns[EDGE_COLUMN_WEIGHT]));
 	if (!isfinite(edge->weight))
 	{
 		stored->unreadable = "weight";
 		edge->weight = 0;
 	}
-	stored->ends[0] = DatumGetInt64(audit_scan_value(slot, columns[EDGE_COLUMN_FROM_NO]));
-	stored->ends[1] = DatumGetInt64(audit_scan_value(slot, columns[EDGE_COLUMN_TO_NO]));
-	read_reference(reader, stored->ends[0], &edge->from, edge->from_digest);
-	read_reference(reader, stored->ends[1], &edge->to, edge->to_digest);
+	read_reference(reader, DatumGetInt64(audit_scan_value(slot, columns[EDGE_COLUMN_FROM_NO])), &edge->ends[0]);
+	read_reference(reader, DatumGetInt64(audit_scan_value(slot, columns[EDGE_COLUMN_TO_NO])), &edge->ends[1]);
 }
 
 static void
 read_annotation(RecordReader *reader, TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stored)
 {
-	AnnotationRecord *annotation = &stored->record.annotation;
-
-	annotation->id = stored->id;
-	annotation->division = audit_scan_text_value(slot, columns[COLUMN_DIVISION]);
-	annotation->type = audit_scan_text_value(slot, columns[COLUMN_TYPE]);
-	annotation->author = audit_scan_text_value(slot, columns[COLUMN_AUTHOR]);
-	annotation->metadata = jsonb_text(slot, columns[COLUMN_METADATA], "metadata", stored);
-	annotation->created_at = timestamp_of(slot, columns[COLUMN_CREATED_AT], "created_at", stored);
-	stored->ends[0] = DatumGetInt64(audit_scan_value(slot, columns[ANNOTATION_COLUMN_TARGET_NO]));
-	read_reference(reader, stored->ends[0], &annotation->target, annotation->target_digest);
 	read_content(slot, columns, stored);
-	memcpy(annotation->payload_hash, stored->payload_hash, REASON_DIGEST_LENGTH);
+	read_reference(reader, DatumGetInt64(audit_scan_value(slot, columns[ANNOTATION_COLUMN_TARGET_NO])), &stored->record.ends[0]);
 }
 
 void
 record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, StoredRecord *stored)
 {
 	const AttrNumber *columns = reader->tables[kind].columns;
+	Record	   *record = &stored->record;
 
 	memset(stored, 0, sizeof(*stored));
 	slot_getallattrs(slot);
-	stored->kind = kind;
+	record->kind = kind;
 	stored->no = DatumGetInt64(audit_scan_value(slot, columns[COLUMN_NO]));
-	stored->id = *DatumGetUUIDP(audit_scan_value(slot, columns[COLUMN_ID]));
+	record->id = *DatumGetUUIDP(audit_scan_value(slot, columns[COLUMN_ID]));
 	stored->audit_event_id = *DatumGetUUIDP(audit_scan_value(slot, columns[COLUMN_AUDIT_EVENT_ID]));
 	hash_of(stored->digest, slot, columns[COLUMN_DIGEST]);
+	record->division = audit_scan_text_value(slot, columns[COLUMN_DIVISION]);
+	record->type = audit_scan_text_value(slot, columns[COLUMN_TYPE]);
+	record->metadata = jsonb_text(slot, columns[COLUMN_METADATA], "metadata", stored);
+	record->created_at = timestamp_of(slot, columns[COLUMN_CREATED_AT], "created_at", stored);
 	switch (kind)
 	{
 		case RECORD_NODE:
@@ -303,25 +240,6 @@ record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uuid_t *id, St
 	return true;
 }
 
-/* ---------------------------------------------------------------- writing */
-
-void
-record_write(ByteBuffer *out, const StoredRecord *stored)
-{
-	switch (stored->kind)
-	{
-		case RECORD_NODE:
-			record_write_node(out, &stored->record.node);
-			break;
-		case RECORD_EDGE:
-			record_write_edge(out, &stored->record.edge);
-			break;
-		case RECORD_ANNOTATION:
-			record_write_annotation(out, &stored->record.annotation);
-			break;
-	}
-}
-
 bool
 record_content_matches(const StoredRecord *stored, ByteBuffer *scratch)
 {
@@ -331,5 +249,5 @@ record_content_matches(const StoredRecord *stored, ByteBuffer *scratch)
 	if (stored->payload == NULL || stored->salt.data == NULL || !record_write_jsonb(scratch, stored->payload))
 		return false;
 	sha256_of_two(hash, stored->salt.data, stored->salt.length, scratch->data, scratch->length);
-	return memcmp(hash, stored->payload_hash, SHA256_LENGTH) == 0;
+	return memcmp(hash, stored->record.payload_hash, SHA256_LENGTH) == 0;
 }

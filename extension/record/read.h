@@ -14,36 +14,15 @@
 
 #include "record/index_scan.h"
 #include "core/buffer.h"
+#include "record/columns.h"
 #include "record/record.h"
-
-typedef enum RecordKind
-{
-	RECORD_NODE,
-	RECORD_EDGE,
-	RECORD_ANNOTATION
-} RecordKind;
-
-#define RECORD_KINDS 3
-
-/* "node", "edge", "annotation": table, and member of the event. */
-extern const char *const record_kind_names[RECORD_KINDS];
-
-#define RECORD_MAX_COLUMNS 16
 
 typedef struct RecordTable
 {
 	AuditScan	by_no;
 	AuditScan	by_id;
-	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the enumerations of record/read.c */
+	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the places of record/columns.h */
 } RecordTable;
-
-/* What an edge or annotation says of a node. */
-typedef struct NodeReference
-{
-	int64		no;				/* 0: none */
-	pg_uuid_t	id;
-	uint8		digest[REASON_DIGEST_LENGTH];
-} NodeReference;
 
 #define REFERENCE_CACHE_SIZE 8192
 
@@ -62,26 +41,15 @@ typedef struct RecordReader
  */
 typedef struct StoredRecord
 {
-	RecordKind	kind;
+	Record		record;
 	int64		no;
-	pg_uuid_t	id;
-	union
-	{
-		NodeRecord	node;
-		EdgeRecord	edge;
-		AnnotationRecord annotation;
-	}			record;
 	uint8		digest[REASON_DIGEST_LENGTH];	/* as stored */
 	pg_uuid_t	audit_event_id;
 	const char *unreadable;		/* a column whose value no record can have; the record is not complete then */
 
-	/* node and annotation */
-	uint8		payload_hash[REASON_DIGEST_LENGTH];
+	/* Nodes and annotations. */
 	Jsonb	   *payload;		/* NULL: erased */
 	RecordText	salt;
-
-	/* edge: ends; annotation: target */
-	int64		ends[2];
 } StoredRecord;
 
 /* Reads rows of one division with the snapshot. */
@@ -94,9 +62,6 @@ extern bool record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uu
 
 /* A row that was found in another way: slot of the table of that kind. */
 extern void record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, StoredRecord *stored);
-
-/* Appends the canonical record made from the columns. */
-extern void record_write(ByteBuffer *out, const StoredRecord *stored);
 
 /*
  * Appends canonical JSON; false, with nothing certain appended, for a value that

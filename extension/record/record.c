@@ -15,6 +15,8 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
+const char *const record_kind_names[RECORD_KINDS] = {"node", "edge", "annotation"};
+
 static const char hex_digits[] = "0123456789abcdef";
 
 static char *
@@ -112,97 +114,63 @@ record_write_hex(ByteBuffer *out, const uint8 *bytes, size_t length)
 }
 
 static void
-write_string(ByteBuffer *out, RecordText value)
+write_member(ByteBuffer *out, const char *member, RecordText value, bool is_json)
 {
-	canonical_write_string(out, value.data, value.length);
+	if (value.data == NULL)
+		return;
+	buffer_append(out, member, strlen(member));
+	if (is_json)
+		buffer_append(out, value.data, value.length);
+	else
+		canonical_write_string(out, value.data, value.length);
+}
+
+static void
+write_end(ByteBuffer *out, const char *member, const char *digest_member, const NodeReference *end)
+{
+	buffer_append(out, member, strlen(member));
+	record_write_uuid(out, &end->id);
+	buffer_append(out, digest_member, strlen(digest_member));
+	record_write_hex(out, end->digest, REASON_DIGEST_LENGTH);
 }
 
 void
-record_write_node(ByteBuffer *out, const NodeRecord *node)
+record_write(ByteBuffer *out, const Record *record)
 {
-	buffer_append_literal(out, "{\"author\":");
-	write_string(out, node->author);
-	buffer_append_literal(out, ",\"createdAt\":");
-	record_write_timestamp(out, node->created_at);
-	buffer_append_literal(out, ",\"division\":");
-	write_string(out, node->division);
+	bool		is_edge = record->kind == RECORD_EDGE;
+
+	write_member(out, "{\"author\":", record->author, false);
+	buffer_append_char(out, is_edge ? '{' : ',');
+	buffer_append_literal(out, "\"createdAt\":");
+	record_write_timestamp(out, record->created_at);
+	write_member(out, ",\"division\":", record->division, false);
+	if (is_edge)
+		write_end(out, ",\"from\":", ",\"fromDigest\":", &record->ends[0]);
 	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &node->id);
-	if (node->manifest_signature_id.data)
+	record_write_uuid(out, &record->id);
+	write_member(out, ",\"manifestSignatureId\":", record->manifest_signature_id, false);
+	write_member(out, ",\"metadata\":", record->metadata, true);
+	if (!is_edge)
 	{
-		buffer_append_literal(out, ",\"manifestSignatureId\":");
-		write_string(out, node->manifest_signature_id);
+		buffer_append_literal(out, ",\"payloadHash\":");
+		record_write_hex(out, record->payload_hash, REASON_DIGEST_LENGTH);
 	}
-	buffer_append_literal(out, ",\"metadata\":");
-	buffer_append(out, node->metadata.data, node->metadata.length);
-	buffer_append_literal(out, ",\"payloadHash\":");
-	record_write_hex(out, node->payload_hash, REASON_DIGEST_LENGTH);
-	if (node->payload_ref.data)
-	{
-		buffer_append_literal(out, ",\"payloadRef\":");
-		buffer_append(out, node->payload_ref.data, node->payload_ref.length);
-	}
-	if (node->has_occurred_at)
+	write_member(out, ",\"payloadRef\":", record->payload_ref, true);
+	if (record->kind == RECORD_ANNOTATION)
+		write_end(out, ",\"target\":", ",\"targetDigest\":", &record->ends[0]);
+	if (is_edge)
+		write_end(out, ",\"to\":", ",\"toDigest\":", &record->ends[1]);
+	if (record->has_occurred_at)
 	{
 		buffer_append_literal(out, ",\"ts\":");
-		record_write_timestamp(out, node->occurred_at);
+		record_write_timestamp(out, record->occurred_at);
 	}
-	buffer_append_literal(out, ",\"type\":");
-	write_string(out, node->type);
-	if (node->version.data)
+	write_member(out, ",\"type\":", record->type, false);
+	write_member(out, ",\"version\":", record->version, false);
+	if (is_edge)
 	{
-		buffer_append_literal(out, ",\"version\":");
-		write_string(out, node->version);
+		buffer_append_literal(out, ",\"weight\":");
+		canonical_write_number(out, record->weight);
 	}
-	buffer_append_char(out, '}');
-}
-
-void
-record_write_edge(ByteBuffer *out, const EdgeRecord *edge)
-{
-	buffer_append_literal(out, "{\"createdAt\":");
-	record_write_timestamp(out, edge->created_at);
-	buffer_append_literal(out, ",\"division\":");
-	write_string(out, edge->division);
-	buffer_append_literal(out, ",\"from\":");
-	record_write_uuid(out, &edge->from);
-	buffer_append_literal(out, ",\"fromDigest\":");
-	record_write_hex(out, edge->from_digest, REASON_DIGEST_LENGTH);
-	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &edge->id);
-	buffer_append_literal(out, ",\"metadata\":");
-	buffer_append(out, edge->metadata.data, edge->metadata.length);
-	buffer_append_literal(out, ",\"to\":");
-	record_write_uuid(out, &edge->to);
-	buffer_append_literal(out, ",\"toDigest\":");
-	record_write_hex(out, edge->to_digest, REASON_DIGEST_LENGTH);
-	buffer_append_literal(out, ",\"type\":");
-	write_string(out, edge->type);
-	buffer_append_literal(out, ",\"weight\":");
-	canonical_write_number(out, edge->weight);
-	buffer_append_char(out, '}');
-}
-
-void
-record_write_annotation(ByteBuffer *out, const AnnotationRecord *annotation)
-{
-	buffer_append_literal(out, "{\"author\":");
-	write_string(out, annotation->author);
-	buffer_append_literal(out, ",\"createdAt\":");
-	record_write_timestamp(out, annotation->created_at);
-	buffer_append_literal(out, ",\"division\":");
-	write_string(out, annotation->division);
-	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &annotation->id);
-	buffer_append_literal(out, ",\"metadata\":");
-	buffer_append(out, annotation->metadata.data, annotation->metadata.length);
-	buffer_append_literal(out, ",\"payloadHash\":");
-	record_write_hex(out, annotation->payload_hash, REASON_DIGEST_LENGTH);
-	buffer_append_literal(out, ",\"target\":");
-	record_write_uuid(out, &annotation->target);
-	buffer_append_literal(out, ",\"targetDigest\":");
-	record_write_hex(out, annotation->target_digest, REASON_DIGEST_LENGTH);
-	buffer_append_literal(out, ",\"type\":");
-	write_string(out, annotation->type);
 	buffer_append_char(out, '}');
 }

@@ -2,9 +2,9 @@
  * record.h
  *		Canonical records: the bytes that a node's, edge's or annotation's digest covers.
  *
- * Each function writes one JSON object in canonical form (RFC 8785): members in
- * order, no white space.  Members marked optional are left out when NULL.
- * Metadata is passed as canonical text.  Nothing here allocates but the buffer.
+ * A record is one JSON object in canonical form (RFC 8785): members in order, no
+ * white space.  Members that its kind does not have, and those marked optional
+ * that are absent, are left out.  Nothing here allocates but the buffer.
  */
 #ifndef REASON_RECORD_RECORD_H
 #define REASON_RECORD_RECORD_H
@@ -25,57 +25,59 @@ typedef struct RecordText
 	size_t		length;
 } RecordText;
 
-typedef struct NodeRecord
+typedef enum RecordKind
 {
+	RECORD_NODE,
+	RECORD_EDGE,
+	RECORD_ANNOTATION
+} RecordKind;
+
+#define RECORD_KINDS 3
+
+/* "node", "edge", "annotation": table, and member of the event. */
+extern const char *const record_kind_names[RECORD_KINDS];
+
+/* What an edge or annotation says of a node. */
+typedef struct NodeReference
+{
+	int64		no;				/* 0: none; the record does not have it */
+	pg_uuid_t	id;
+	uint8		digest[REASON_DIGEST_LENGTH];
+} NodeReference;
+
+typedef struct Record
+{
+	RecordKind	kind;
 	pg_uuid_t	id;
 	RecordText	division;
 	RecordText	type;
-	RecordText	author;
 	RecordText	metadata;		/* canonical JSON object */
 	TimestampTz created_at;
-	bool		has_occurred_at;
-	TimestampTz occurred_at;	/* optional: "ts" */
-	RecordText	version;		/* optional */
-	RecordText	manifest_signature_id;	/* optional */
-	RecordText	payload_ref;	/* optional, canonical JSON object */
-	uint8		payload_hash[REASON_DIGEST_LENGTH];
-} NodeRecord;
 
-typedef struct EdgeRecord
-{
-	pg_uuid_t	id;
-	RecordText	division;
-	RecordText	type;
-	RecordText	metadata;
-	TimestampTz created_at;
-	double		weight;
-	pg_uuid_t	from;
-	pg_uuid_t	to;
-	uint8		from_digest[REASON_DIGEST_LENGTH];
-	uint8		to_digest[REASON_DIGEST_LENGTH];
-} EdgeRecord;
-
-typedef struct AnnotationRecord
-{
-	pg_uuid_t	id;
-	RecordText	division;
-	RecordText	type;
+	/* Nodes and annotations. */
 	RecordText	author;
-	RecordText	metadata;
-	TimestampTz created_at;
-	pg_uuid_t	target;
-	uint8		target_digest[REASON_DIGEST_LENGTH];
 	uint8		payload_hash[REASON_DIGEST_LENGTH];
-} AnnotationRecord;
 
-extern void record_write_node(ByteBuffer *out, const NodeRecord *node);
-extern void record_write_edge(ByteBuffer *out, const EdgeRecord *edge);
-extern void record_write_annotation(ByteBuffer *out, const AnnotationRecord *annotation);
+	/* Nodes; all optional. */
+	bool		has_occurred_at;
+	TimestampTz occurred_at;	/* "ts" */
+	RecordText	version;
+	RecordText	manifest_signature_id;
+	RecordText	payload_ref;	/* canonical JSON object */
 
-/* "2026-11-23T16:15:27.123456Z", quoted; the year must be 0001 to 9999. */
+	/* Edges: from and to; annotations: the target. */
+	NodeReference ends[2];
+
+	/* Edges. */
+	double		weight;
+} Record;
+
+extern void record_write(ByteBuffer *out, const Record *record);
+
 /* Whether a time can be recorded: finite, and from year 1 to 9999 of UTC. */
 extern bool record_time_fits(TimestampTz ts);
 
+/* "2026-11-23T16:15:27.123456Z", quoted; the time must fit. */
 extern void record_write_timestamp(ByteBuffer *out, TimestampTz ts);
 /* Lower-case 8-4-4-4-12, quoted. */
 extern void record_write_uuid(ByteBuffer *out, const pg_uuid_t *id);

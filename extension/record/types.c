@@ -36,12 +36,6 @@ types_of(RecordKind kind)
 	return kind == RECORD_NODE ? node_types : edge_types;
 }
 
-const char *
-record_kind_name(RecordKind kind)
-{
-	return kind == RECORD_NODE ? "node" : "edge";
-}
-
 RecordText
 record_type_of(RecordKind kind, const char *name, size_t length)
 {
@@ -79,7 +73,7 @@ record_type_asked(RecordKind kind, const char *name, size_t length)
 	if (type.data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown %s type \"%.*s\"", record_kind_name(kind), pg_mbcliplen(name, (int) length, 100), name),
+				 errmsg("unknown %s type \"%.*s\"", record_kind_names[kind], pg_mbcliplen(name, (int) length, 100), name),
 				 errhint("%s", record_types_hint(kind))));
 	return type;
 }

@@ -94,11 +94,11 @@ forget(Watermarks *watermarks)
 static Watermarks *
 place_in_memory(void)
 {
-	Watermarks    *longest = &control->databases[0];
+	Watermarks *longest = &control->databases[0];
 
 	for (int i = 0; i < DATABASES; i++)
 	{
-		Watermarks    *watermarks = &control->databases[i];
+		Watermarks *watermarks = &control->databases[i];
 
 		if (watermarks->database == MyDatabaseId)
 			return watermarks;
@@ -216,10 +216,10 @@ append(Watermarks *watermarks, Watermark now)
 Watermark
 watermarks_note(Relation sequence)
 {
-	Watermarks    *watermarks = own_watermarks();
+	Watermarks *watermarks = own_watermarks();
 	/* Before the sequence is read, which cannot be behind that unless it was set back. */
 	int64		newest_no = pg_atomic_read_u64(&watermarks->newest_no);
-	Watermark		now = watermark_now(sequence);
+	Watermark	now = watermark_now(sequence);
 
 	acquire(LW_EXCLUSIVE);
 	if (is_own(watermarks))
@@ -257,7 +257,7 @@ watermarks_drawn(Oid sequence, int64 no)
 int64
 watermarks_decided(Relation sequence, FullTransactionId xmin)
 {
-	Watermarks    *watermarks = own_watermarks();
+	Watermarks *watermarks = own_watermarks();
 	int64		no = 0;
 
 	acquire(LW_SHARED);

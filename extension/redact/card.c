@@ -24,38 +24,38 @@ typedef struct IssuerRange
 
 /* Ascending. */
 static const IssuerRange issuers[] = {
-	{220000, 220499, LONG},	/* Mir */
+	{220000, 220499, LONG}, /* Mir */
 	{222100, 272099, LENGTH(16)},	/* Mastercard */
 	{300000, 305999, LENGTH(14) | LONG}, /* Diners Club */
 	{309500, 309599, LENGTH(14) | LONG},
 	{340000, 349999, LENGTH(15)},	/* American Express */
-	{352800, 358999, LONG},	/* JCB */
+	{352800, 358999, LONG}, /* JCB */
 	{360000, 369999, LENGTH(14) | LONG}, /* Diners Club */
 	{370000, 379999, LENGTH(15)},	/* American Express */
 	{380000, 399999, LENGTH(14) | LONG}, /* Diners Club */
 	{400000, 499999, LENGTH(13) | LONG},	/* Visa */
-	{500000, 501799, LONG},	/* Elo, Verve, RuPay, Maestro */
+	{500000, 501799, LONG}, /* Elo, Verve, RuPay, Maestro */
 	{501800, 501899, MAESTRO},
-	{501900, 501999, LONG},	/* Dankort */
+	{501900, 501999, LONG}, /* Dankort */
 	{502000, 502099, MAESTRO},
 	{502100, 503799, LONG},
 	{503800, 503899, MAESTRO},
 	{503900, 509999, LONG},
 	{510000, 559999, LENGTH(16)},	/* Mastercard */
-	{560000, 589299, LONG},	/* Maestro */
+	{560000, 589299, LONG}, /* Maestro */
 	{589300, 589399, MAESTRO},
 	{589400, 589999, LONG},
 	{600000, 600999, LENGTH(16)},	/* RuPay */
-	{601100, 601199, LONG},	/* Discover */
-	{604001, 604200, LONG},	/* UkrCard */
+	{601100, 601199, LONG}, /* Discover */
+	{604001, 604200, LONG}, /* UkrCard */
 	{606282, 606282, LENGTH(16)},	/* Hipercard */
 	{607000, 608999, LENGTH(16)},	/* RuPay */
 	{620000, 629999, FROM_16},	/* UnionPay */
 	{630400, 630499, MAESTRO},
-	{636000, 639999, LONG},	/* InterPayment, InstaPayment, Elo */
-	{644000, 659999, LONG},	/* Discover, Elo, Troy, RuPay */
+	{636000, 639999, LONG}, /* InterPayment, InstaPayment, Elo */
+	{644000, 659999, LONG}, /* Discover, Elo, Troy, RuPay */
 	{675900, 676399, MAESTRO},
-	{810000, 829999, LONG},	/* UnionPay, RuPay */
+	{810000, 829999, LONG}, /* UnionPay, RuPay */
 	{860000, 860099, LENGTH(16)},	/* Uzcard */
 	{979200, 979299, LENGTH(16)},	/* Troy */
 	{986000, 986099, LENGTH(16)},	/* Humo */

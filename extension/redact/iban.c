@@ -47,7 +47,8 @@ redact_iban(const char *data, int length, int place)
 	int			wanted = 0;
 	int			count = 0;
 
-	if (place + 4 > length || !is_letter(data[place]) || !is_letter(data[place + 1]) || !is_digit(data[place + 2]) || !is_digit(data[place + 3]))
+	if (place + 4 > length || !is_letter(data[place]) || !is_letter(data[place + 1]) ||
+		!is_digit(data[place + 2]) || !is_digit(data[place + 3]))
 		return 0;
 	for (int i = 0; i < lengthof(countries) && wanted == 0; i++)
 	{

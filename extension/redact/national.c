@@ -51,7 +51,8 @@ follows_its_name(const DigitRun *run, int first)
 	{
 		int			length = strlen(names[i]);
 
-		if (end >= length && pg_strncasecmp(run->data + end - length, names[i], length) == 0 && (end == length || !is_letter(run->data[end - length - 1])))
+		if (end >= length && pg_strncasecmp(run->data + end - length, names[i], length) == 0 &&
+			(end == length || !is_letter(run->data[end - length - 1])))
 			return true;
 	}
 	return false;
@@ -159,7 +160,7 @@ french_number(const DigitRun *run, int first)
 {
 	uint8		digits[15];
 	int			last = has_counts(run, first, "1222332") ? first + 6 : has_counts(run, first, "1222333") ? -1 :
-	run->groups[first].count == 15 ? first : run->groups[first].count == 13 && has_counts(run, first + 1, "2") ? first + 1 : -1;
+		run->groups[first].count == 15 ? first : run->groups[first].count == 13 && has_counts(run, first + 1, "2") ? first + 1 : -1;
 	int			month;
 	int			remainder = 0;
 
@@ -236,10 +237,12 @@ chinese_number(const DigitRun *run, int first)
 	return (12 - sum % 11) % 11 == group->digits[17] ? first : -1;
 }
 
+typedef int (*NationalForm) (const DigitRun *run, int first);
+
 int
 redact_national_number(const DigitRun *run, int first)
 {
-	static int	(*const forms[]) (const DigitRun *run, int first) = {
+	static const NationalForm forms[] = {
 		us_number, brazilian_number, canadian_number, indian_number, french_number, swedish_number, swiss_number, chinese_number
 	};
 
@@ -247,7 +250,7 @@ redact_national_number(const DigitRun *run, int first)
 		return -1;
 	for (int i = 0; i < lengthof(forms); i++)
 	{
-		int			last = forms[i] (run, first);
+		int			last = forms[i](run, first);
 
 		if (last >= 0 && digit_run_free(run, first, last, JOINS))
 			return last;

@@ -136,7 +136,8 @@ phone_word_before(const char *data, int place)
 			if (is_digit(c) || c == '\n' || c == ';' || c == '!' || c == '?' || place - end > 6)
 				return 0;
 		}
-		for (start = end; start > 0 && end - start <= WORD_BYTES && (is_letter(data[start - 1]) || ((uint8) data[start - 1] & 0x80)); start--)
+		for (start = end; start > 0 && end - start <= WORD_BYTES &&
+			 (is_letter(data[start - 1]) || ((uint8) data[start - 1] & 0x80)); start--)
 			;
 		if (start == end)
 			return 0;
@@ -341,7 +342,8 @@ bare_mobile(const DigitRun *run, int first)
 		return -1;
 	if (group->count == 11 && group->digits[1] == 7 && group->digits[2] >= 1)
 		return first;
-	return (group->count == 11 || group->count == 12) && group->digits[1] == 1 && group->digits[2] >= 5 && group->digits[2] <= 7 ? first : -1;
+	return (group->count == 11 || group->count == 12) && group->digits[1] == 1 &&
+		group->digits[2] >= 5 && group->digits[2] <= 7 ? first : -1;
 }
 
 /* Where a word only hints: groupings that are hardly anything else. */
@@ -371,7 +373,8 @@ after_a_word(const DigitRun *run, int first)
 		return -1;
 	if (word == 1)
 		return hinted(run);
-	last = take_digits(run, 0, 7, 12, 6, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH | SEPARATOR_OPEN | SEPARATOR_CLOSE);
+	last = take_digits(run, 0, 7, 12, 6,
+					   SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH | SEPARATOR_OPEN | SEPARATOR_CLOSE);
 	/* A network address of a telephone, a date */
 	if (last == 3 && digit_run_uniform(run, 0, 3, SEPARATOR_DOT))
 		return -1;
@@ -398,13 +401,16 @@ stands_free(const DigitRun *run, int first, int last, bool marked)
 		return false;
 	if (!marked || first > 0)
 		return digit_run_free(run, first, last, JOINS);
-	return end >= run->length || !is_alnum(run->data[end]) || (run->data[end] == 'x' && end + 1 < run->length && is_digit(run->data[end + 1]));
+	return end >= run->length || !is_alnum(run->data[end]) ||
+		(run->data[end] == 'x' && end + 1 < run->length && is_digit(run->data[end + 1]));
 }
+
+typedef int (*PhoneForm) (const DigitRun *run, int first);
 
 int
 redact_phone(const DigitRun *run, int first, int *start)
 {
-	static int	(*const national[]) (const DigitRun *run, int first) = {
+	static const PhoneForm national[] = {
 		area_in_parentheses, north_american, trunk_zero, chinese_mobile, distinct_shape, bare_mobile, after_a_word
 	};
 	const DigitGroup *group = &run->groups[first];
@@ -440,7 +446,7 @@ redact_phone(const DigitRun *run, int first, int *start)
 	}
 	for (int i = 0; i < lengthof(national); i++)
 	{
-		int			last = national[i] (run, first);
+		int			last = national[i](run, first);
 
 		if (last >= 0 && (stands_free(run, first, last, false) ||
 						  (national[i] == north_american && first == 1 && run->groups[0].count == 1 && run->groups[0].digits[0] == 1)))

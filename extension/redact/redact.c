@@ -246,7 +246,7 @@ visit_value(Walk *walk, JsonbValue *value)
 		if (redaction->found)
 		{
 			char	   *found = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) :
-			value->type == jbvNumeric ? DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))) : "{…}";
+				value->type == jbvNumeric ? DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))) : "{…}";
 
 			redaction->found(redaction->found_argument, walk->whole, found, strlen(found));
 		}

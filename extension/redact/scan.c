@@ -25,9 +25,9 @@ enum
 };
 
 static const uint8 begins[256] = {
-	['0' ... '9'] = NUMBER,['+'] = NUMBER,['('] = NUMBER,
-	['A' ... 'Z'] = WORD,['a' ... 'z'] = WORD,
-	['@'] = AT,['%'] = AT,['&'] = AT,
+	['0' ... '9'] = NUMBER, ['+'] = NUMBER, ['('] = NUMBER,
+	['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD,
+	['@'] = AT, ['%'] = AT, ['&'] = AT,
 	[0xEF] = WIDE
 };
 

@@ -168,14 +168,6 @@ write_shown_json(SnapshotWriter *writer, const char *member, RecordText value)
 	return shown != recorded;
 }
 
-/* Tells verifiers that the digest is that of the whole record, which does not stand here. */
-static void
-write_redacted(SnapshotWriter *writer, bool redacted)
-{
-	if (redacted)
-		buffer_append_literal(&writer->bytes, ",\"redacted\":true");
-}
-
 static void
 write_salt(SnapshotWriter *writer, const StoredRecord *stored)
 {
@@ -212,7 +204,7 @@ static void
 write_erasure(SnapshotWriter *writer, const StoredRecord *stored)
 {
 	Oid			types[] = {TEXTOID, UUIDOID};
-	Datum		values[] = {PointerGetDatum(writer->division), UUIDPGetDatum(&stored->id)};
+	Datum		values[] = {PointerGetDatum(writer->division), UUIDPGetDatum(&stored->record.id)};
 	HeapTuple	tuple;
 	TupleDesc	desc;
 	bool		isnull;
@@ -229,7 +221,7 @@ write_erasure(SnapshotWriter *writer, const StoredRecord *stored)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("the content of \"%s\" is gone, and no event payload.erased tells why",
-						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&stored->id)))),
+						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&stored->record.id)))),
 				 errhint("Run reason.verify_audit().")));
 	tuple = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
@@ -249,92 +241,67 @@ write_erasure(SnapshotWriter *writer, const StoredRecord *stored)
 /* ---------------------------------------------------------------- records */
 
 static void
-write_node(SnapshotWriter *writer, const StoredRecord *stored)
+write_end(ByteBuffer *out, const char *member, const char *digest_member, const NodeReference *end)
 {
-	const NodeRecord *node = &stored->record.node;
-	ByteBuffer *out = &writer->bytes;
-	bool		redacted = write_shown_text(writer, "{\"author\":", node->author);
+	buffer_append(out, member, strlen(member));
+	record_write_uuid(out, &end->id);
+	buffer_append(out, digest_member, strlen(digest_member));
+	record_write_hex(out, end->digest, REASON_DIGEST_LENGTH);
+}
 
-	buffer_append_literal(out, ",\"createdAt\":");
-	record_write_timestamp(out, node->created_at);
+/* The members of the record itself and those that only a document has, in canonical order. */
+static void
+write_record(SnapshotWriter *writer, const StoredRecord *stored)
+{
+	const Record *record = &stored->record;
+	ByteBuffer *out = &writer->bytes;
+	bool		is_edge = record->kind == RECORD_EDGE;
+	bool		redacted = false;
+
+	if (!is_edge)
+		redacted = write_shown_text(writer, "{\"author\":", record->author);
+	buffer_append_char(out, is_edge ? '{' : ',');
+	buffer_append_literal(out, "\"createdAt\":");
+	record_write_timestamp(out, record->created_at);
 	buffer_append_literal(out, ",\"digest\":");
 	record_write_hex(out, stored->digest, REASON_DIGEST_LENGTH);
-	write_text(out, ",\"division\":", node->division);
-	write_erasure(writer, stored);
+	write_text(out, ",\"division\":", record->division);
+	if (is_edge)
+		write_end(out, ",\"from\":", ",\"fromDigest\":", &record->ends[0]);
+	else
+		write_erasure(writer, stored);
 	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &node->id);
-	write_text(out, ",\"manifestSignatureId\":", node->manifest_signature_id);
-	redacted |= write_shown_json(writer, ",\"metadata\":", node->metadata);
-	write_payload(writer, stored);
-	buffer_append_literal(out, ",\"payloadHash\":");
-	record_write_hex(out, stored->payload_hash, REASON_DIGEST_LENGTH);
-	redacted |= write_shown_json(writer, ",\"payloadRef\":", node->payload_ref);
-	write_redacted(writer, redacted);
-	write_salt(writer, stored);
-	if (node->has_occurred_at)
+	record_write_uuid(out, &record->id);
+	write_text(out, ",\"manifestSignatureId\":", record->manifest_signature_id);
+	redacted |= write_shown_json(writer, ",\"metadata\":", record->metadata);
+	if (!is_edge)
+	{
+		write_payload(writer, stored);
+		buffer_append_literal(out, ",\"payloadHash\":");
+		record_write_hex(out, record->payload_hash, REASON_DIGEST_LENGTH);
+	}
+	redacted |= write_shown_json(writer, ",\"payloadRef\":", record->payload_ref);
+	/* Tells verifiers that the digest is that of the whole record, which does not stand here. */
+	if (redacted)
+		buffer_append_literal(out, ",\"redacted\":true");
+	if (!is_edge)
+		write_salt(writer, stored);
+	if (record->kind == RECORD_ANNOTATION)
+		write_end(out, ",\"target\":", ",\"targetDigest\":", &record->ends[0]);
+	if (is_edge)
+		write_end(out, ",\"to\":", ",\"toDigest\":", &record->ends[1]);
+	if (record->has_occurred_at)
 	{
 		buffer_append_literal(out, ",\"ts\":");
-		record_write_timestamp(out, node->occurred_at);
+		record_write_timestamp(out, record->occurred_at);
 	}
-	write_text(out, ",\"type\":", node->type);
-	write_text(out, ",\"version\":", node->version);
-	buffer_append_char(out, '}');
-}
-
-static void
-write_edge(SnapshotWriter *writer, const StoredRecord *stored)
-{
-	const EdgeRecord *edge = &stored->record.edge;
-	ByteBuffer *out = &writer->bytes;
-
-	buffer_append_literal(out, "{\"createdAt\":");
-	record_write_timestamp(out, edge->created_at);
-	buffer_append_literal(out, ",\"digest\":");
-	record_write_hex(out, stored->digest, REASON_DIGEST_LENGTH);
-	write_text(out, ",\"division\":", edge->division);
-	buffer_append_literal(out, ",\"from\":");
-	record_write_uuid(out, &edge->from);
-	buffer_append_literal(out, ",\"fromDigest\":");
-	record_write_hex(out, edge->from_digest, REASON_DIGEST_LENGTH);
-	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &edge->id);
-	write_redacted(writer, write_shown_json(writer, ",\"metadata\":", edge->metadata));
-	buffer_append_literal(out, ",\"to\":");
-	record_write_uuid(out, &edge->to);
-	buffer_append_literal(out, ",\"toDigest\":");
-	record_write_hex(out, edge->to_digest, REASON_DIGEST_LENGTH);
-	write_text(out, ",\"type\":", edge->type);
-	buffer_append_literal(out, ",\"weight\":");
-	canonical_write_number(out, edge->weight);
-	buffer_append_char(out, '}');
-}
-
-static void
-write_annotation(SnapshotWriter *writer, const StoredRecord *stored)
-{
-	const AnnotationRecord *annotation = &stored->record.annotation;
-	ByteBuffer *out = &writer->bytes;
-	bool		redacted = write_shown_text(writer, "{\"author\":", annotation->author);
-
-	buffer_append_literal(out, ",\"createdAt\":");
-	record_write_timestamp(out, annotation->created_at);
-	buffer_append_literal(out, ",\"digest\":");
-	record_write_hex(out, stored->digest, REASON_DIGEST_LENGTH);
-	write_text(out, ",\"division\":", annotation->division);
-	write_erasure(writer, stored);
-	buffer_append_literal(out, ",\"id\":");
-	record_write_uuid(out, &annotation->id);
-	redacted |= write_shown_json(writer, ",\"metadata\":", annotation->metadata);
-	write_payload(writer, stored);
-	buffer_append_literal(out, ",\"payloadHash\":");
-	record_write_hex(out, stored->payload_hash, REASON_DIGEST_LENGTH);
-	write_redacted(writer, redacted);
-	write_salt(writer, stored);
-	buffer_append_literal(out, ",\"target\":");
-	record_write_uuid(out, &annotation->target);
-	buffer_append_literal(out, ",\"targetDigest\":");
-	record_write_hex(out, annotation->target_digest, REASON_DIGEST_LENGTH);
-	write_text(out, ",\"type\":", annotation->type);
+	write_text(out, ",\"type\":", record->type);
+	write_text(out, ",\"version\":", record->version);
+	if (is_edge)
+	{
+		buffer_append_literal(out, ",\"weight\":");
+		canonical_write_number(out, record->weight);
+	}
 	buffer_append_char(out, '}');
 }
 
@@ -346,22 +313,11 @@ snapshot_write_record(SnapshotWriter *writer, const StoredRecord *stored)
 	if (stored->unreadable)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("%s \"%s\": column %s holds what cannot have been recorded", record_kind_names[stored->kind],
-						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&stored->id))), stored->unreadable),
+				 errmsg("%s \"%s\": column %s holds what cannot have been recorded", record_kind_names[stored->record.kind],
+						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&stored->record.id))), stored->unreadable),
 				 errhint("Run reason.verify_audit().")));
 	old_context = MemoryContextSwitchTo(writer->context);
-	switch (stored->kind)
-	{
-		case RECORD_NODE:
-			write_node(writer, stored);
-			break;
-		case RECORD_EDGE:
-			write_edge(writer, stored);
-			break;
-		case RECORD_ANNOTATION:
-			write_annotation(writer, stored);
-			break;
-	}
+	write_record(writer, stored);
 	MemoryContextSwitchTo(old_context);
 }
 

@@ -23,7 +23,7 @@ typedef struct CausalDetails
 	uint32		row_count;		/* of all items together */
 } CausalDetails;
 
-/* Of records with these numbers, ascending: the rest of auditRef, ,"hash":…,"prevHash":… */
+/* For records with these numbers, ascending: the rest of auditRef, ,"hash":…,"prevHash":… */
 extern void causal_details_seals(CausalDetails *seals, Graph *graph, const GraphKey *numbers, uint32 count);
 
 /* The members of an array; written by filter->as_of, and on later pages before the first one was asked for. */

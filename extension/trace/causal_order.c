@@ -9,6 +9,7 @@
 #include "graph/columns.h"
 #include "graph/heap.h"
 #include "graph/memory.h"
+#include "graph/sort.h"
 #include "trace/trace.h"
 
 #include "access/htup_details.h"
@@ -19,11 +20,8 @@
 static inline int
 compare_entries(const CausalOrderEntry *a, const CausalOrderEntry *b)
 {
-	int			order;
+	int			order = graph_compare_records(a->created_at, &a->id, b->created_at, &b->id);
 
-	if (a->created_at != b->created_at)
-		return a->created_at < b->created_at ? -1 : 1;
-	order = memcmp(&a->id, &b->id, UUID_LEN);
 	/* A node and an edge may have the same id. */
 	return order != 0 ? order : (int) a->is_edge - (int) b->is_edge;
 }
@@ -64,8 +62,8 @@ push(Queue *queue, CausalOrderEntry entry)
 static CausalOrderEntry
 pop(Queue *queue)
 {
-	CausalOrderEntry	smallest = queue->entries[0];
-	CausalOrderEntry	last = queue->entries[--queue->count];
+	CausalOrderEntry smallest = queue->entries[0];
+	CausalOrderEntry last = queue->entries[--queue->count];
 	uint32		i = 0;
 
 	for (;;)
@@ -276,7 +274,7 @@ causal_order_parents(const CausalOrder *order, const CausalOrderEntry *entry, ui
 static CausalOrderEntry
 node_entry(const Trace *trace, uint32 index)
 {
-	CausalOrderEntry	entry = {trace->nodes[index].created_at, trace->nodes[index].id, false, index};
+	CausalOrderEntry entry = {trace->nodes[index].created_at, trace->nodes[index].id, false, index};
 
 	return entry;
 }
@@ -340,7 +338,7 @@ put_acyclic(Sorting *sorting)
 
 	while (sorting->ready.count > 0)
 	{
-		CausalOrderEntry	entry = pop(&sorting->ready);
+		CausalOrderEntry entry = pop(&sorting->ready);
 
 		CHECK_FOR_INTERRUPTS();
 		order->entries[order->count++] = entry;
@@ -390,7 +388,6 @@ causal_order(Graph *graph, const GraphNode *start, const GraphFilter *filter)
 	CausalOrder *order = graph_alloc(graph, sizeof(CausalOrder));
 	Sorting		sorting = {.order = order};
 	Trace	   *trace = trace_run(graph, start, GRAPH_ANCESTORS, filter, TRACE_EDGES, 0);
-
 
 	memset(order, 0, sizeof(*order));
 	order->trace = trace;

@@ -9,6 +9,7 @@
 #include "graph/columns.h"
 #include "graph/heap.h"
 #include "graph/memory.h"
+#include "graph/sort.h"
 #include "trace/trace.h"
 
 #include "access/htup_details.h"
@@ -228,9 +229,7 @@ compare_weight(const uint32 *a, const uint32 *b, const ExplainEdge *edges)
 {
 	if (edges[*a].weight != edges[*b].weight)
 		return edges[*a].weight > edges[*b].weight ? -1 : 1;
-	if (edges[*a].created_at != edges[*b].created_at)
-		return edges[*a].created_at < edges[*b].created_at ? -1 : 1;
-	return memcmp(&edges[*a].id, &edges[*b].id, UUID_LEN);
+	return graph_compare_records(edges[*a].created_at, &edges[*a].id, edges[*b].created_at, &edges[*b].id);
 }
 
 #define ST_SORT sort_by_weight
@@ -245,9 +244,7 @@ compare_weight(const uint32 *a, const uint32 *b, const ExplainEdge *edges)
 static inline int
 compare_time(const uint32 *a, const uint32 *b, const ExplainEdge *edges)
 {
-	if (edges[*a].created_at != edges[*b].created_at)
-		return edges[*a].created_at < edges[*b].created_at ? -1 : 1;
-	return memcmp(&edges[*a].id, &edges[*b].id, UUID_LEN);
+	return graph_compare_records(edges[*a].created_at, &edges[*a].id, edges[*b].created_at, &edges[*b].id);
 }
 
 #define ST_SORT sort_by_time

@@ -44,7 +44,7 @@ typedef struct Explanation
 	Trace	   *trace;			/* one level deeper than asked for, so that the frontier is known */
 	ExplainEdge *edges;			/* by index in trace->edges */
 	uint32	   *depth;			/* in the reasoning, by position; EXPLAIN_NOT_COUNTED */
-	uint32	   *entries[EXPLAIN_KINDS];	/* positions of nodes; of components and corrections indexes of edges */
+	uint32	   *entries[EXPLAIN_KINDS]; /* positions of nodes; of components and corrections indexes of edges */
 	uint32		counts[EXPLAIN_KINDS];
 	uint32		causes;			/* distinct nodes among the components */
 	uint32		reasoning;		/* nodes that count, the start left out */

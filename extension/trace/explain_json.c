@@ -10,21 +10,16 @@
 
 #include "canonical/backend.h"
 #include "core/canonical.h"
-#include "graph/columns.h"
 #include "graph/graph.h"
 #include "graph/heap.h"
 #include "graph/map.h"
 #include "graph/memory.h"
-#include "graph/quarantine.h"
-#include "graph/sealed.h"
-#include "graph/sort.h"
-#include "graph/walk.h"
 #include "record/record.h"
 #include "trace/explain.h"
+#include "trace/explain_corrections.h"
 #include "trace/page.h"
 #include "trace/shown.h"
 
-#include "access/htup_details.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -34,16 +29,6 @@ PG_FUNCTION_INFO_V1(reason_explain_json);
 
 /* So many nodes are read before their bytes are looked at. */
 #define NODE_BATCH 256
-/* An entry names so many corrections; the list of corrections has them all. */
-#define NAMED_CORRECTIONS 20
-
-/* Other ends of edges of type corrects at one node, as it is shown. */
-typedef struct Correction
-{
-	int64		no;				/* of the node */
-	pg_uuid_t	other;
-} Correction;
-
 typedef struct ExplainPage
 {
 	Explanation *explanation;
@@ -57,13 +42,7 @@ typedef struct ExplainPage
 	ByteBuffer	texts;
 	ByteBuffer	scratch;
 	size_t		bytes;			/* of all that was read */
-	Correction *corrected;		/* by nodes of the page: what they correct, by number of the node */
-	uint32		corrected_count;
-	uint32		corrected_capacity;
-	int64	   *keys;
-	GraphKey   *others;			/* scratch: numbers of what is corrected, and the index in corrected */
-	uint32	   *first;
-	const GraphFilter *filter;
+	ExplainCorrections corrections;
 } ExplainPage;
 
 /* ---------------------------------------------------------------- entries */
@@ -164,190 +143,12 @@ read_entries(ExplainPage *page, uint32 begin, uint32 end, bool is_bounded)
 	return done;
 }
 
-/* ---------------------------------------------------------------- what nodes of the page correct */
-
-static bool
-is_correction(void *argument, HeapTuple tuple, TupleDesc desc)
-{
-	ExplainPage *page = argument;
-	bool		isnull;
-	text	   *type = DatumGetTextPP(heap_getattr(tuple, EDGE_TYPE, desc, &isnull));
-
-	return VARSIZE_ANY_EXHDR(type) == strlen("corrects") && memcmp(VARDATA_ANY(type), "corrects", strlen("corrects")) == 0 &&
-		(!page->filter->has_as_of ||
-		 DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull)) <= page->filter->as_of);
-}
-
-static void
-take_corrections(void *argument, const GraphEntry *entries, int count)
-{
-	ExplainPage *page = argument;
-	Graph	   *graph = page->explanation->trace->graph;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (quarantine_hides(graph, entries[i].link.edge_no) || quarantine_hides(graph, entries[i].link.other_no) ||
-			(page->filter->sealed && !graph_sealed_shows(page->filter->sealed, entries[i].link.edge_no)))
-			continue;
-		graph_reserve(graph, page->corrected, page->corrected_count, page->corrected_capacity);
-		page->corrected[page->corrected_count].no = page->keys[entries[i].position];
-		/* Until the ids are known, the number stands in their place. */
-		memset(&page->corrected[page->corrected_count].other, 0, UUID_LEN);
-		memcpy(&page->corrected[page->corrected_count++].other, &entries[i].link.other_no, sizeof(int64));
-	}
-}
-
-static void
-take_ids(void *argument, const GraphEntry *entries, int count)
-{
-	ExplainPage *page = argument;
-
-	for (int i = 0; i < count; i++)
-	{
-		for (uint32 k = page->first[entries[i].position]; k < page->first[entries[i].position + 1]; k++)
-			page->corrected[page->others[k].index].other = entries[i].record.id;
-	}
-}
-
-static int
-compare_corrections(const void *a, const void *b)
-{
-	const Correction *x = a;
-	const Correction *y = b;
-
-	if (x->no != y->no)
-		return x->no < y->no ? -1 : 1;
-	return memcmp(&x->other, &y->other, UUID_LEN);
-}
-
-/* Also what lies outside the trace: a correction is a cause of what rests on it, not of what it corrects alone. */
-static void
-find_corrected(ExplainPage *page)
-{
-	Trace	   *trace = page->explanation->trace;
-	Graph	   *graph = trace->graph;
-	GraphKey   *nodes = graph_alloc(graph, (Size) page->piece_count * sizeof(GraphKey));
-	int64	   *keys;
-	uint32		distinct = 0;
-	Size		size;
-
-	page->keys = graph_alloc(graph, (Size) page->piece_count * sizeof(int64));
-	for (uint32 i = 0; i < page->piece_count; i++)
-	{
-		nodes[i].no = trace->nodes[page->positions[i]].no;
-		nodes[i].index = i;
-	}
-	graph_sort_keys(nodes, graph_alloc(graph, (Size) page->piece_count * sizeof(GraphKey)), page->piece_count);
-	for (uint32 i = 0; i < page->piece_count; i++)
-		page->keys[i] = nodes[i].no;
-	graph_walk(graph, GRAPH_LINKS_FROM, page->keys, page->piece_count, is_correction, take_corrections, page);
-
-	size = Max((Size) page->corrected_count, 1);
-	page->others = graph_alloc(graph, size * sizeof(GraphKey));
-	page->first = graph_alloc(graph, (size + 1) * sizeof(uint32));
-	keys = graph_alloc(graph, size * sizeof(int64));
-	for (uint32 i = 0; i < page->corrected_count; i++)
-	{
-		memcpy(&page->others[i].no, &page->corrected[i].other, sizeof(int64));
-		page->others[i].index = i;
-	}
-	graph_sort_keys(page->others, graph_alloc(graph, size * sizeof(GraphKey)), page->corrected_count);
-	for (uint32 i = 0; i < page->corrected_count; i++)
-	{
-		if (i == 0 || page->others[i].no != page->others[i - 1].no)
-		{
-			keys[distinct] = page->others[i].no;
-			page->first[distinct++] = i;
-		}
-	}
-	page->first[distinct] = page->corrected_count;
-	graph_walk(graph, GRAPH_NODES, keys, distinct, NULL, take_ids, page);
-	qsort(page->corrected, page->corrected_count, sizeof(Correction), compare_corrections);
-}
-
-/* ,"corrects":[…] */
-static void
-append_corrected(ByteBuffer *out, const ExplainPage *page, uint32 position)
-{
-	int64		no = page->explanation->trace->nodes[position].no;
-	uint32		low = 0;
-	uint32		high = page->corrected_count;
-	int			named = 0;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (page->corrected[middle].no < no)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < page->corrected_count && page->corrected[low].no == no && named < NAMED_CORRECTIONS; low++)
-	{
-		if (named++ == 0)
-			buffer_append_literal(out, ",\"corrects\":[");
-		else
-			buffer_append_char(out, ',');
-		record_write_uuid(out, &page->corrected[low].other);
-	}
-	if (named > 0)
-		buffer_append_char(out, ']');
-}
-
-/* ,"correctedBy":[…] */
-static void
-append_correctors(ByteBuffer *out, const ExplainPage *page, const uint32 *corrections, const uint32 *start, uint32 position)
-{
-	const Trace *trace = page->explanation->trace;
-	uint32		count = start[position + 1] - start[position];
-
-	if (count == 0)
-		return;
-	buffer_append_literal(out, ",\"corrected\":true,\"correctedBy\":[");
-	for (uint32 k = 0; k < Min(count, NAMED_CORRECTIONS); k++)
-	{
-		if (k > 0)
-			buffer_append_char(out, ',');
-		record_write_uuid(out, &trace->nodes[trace->edges[corrections[start[position] + k]].target].id);
-	}
-	buffer_append_char(out, ']');
-}
-
-/* Edges of type corrects in the trace, by what they correct. */
-static uint32 *
-group_corrections(const Explanation *explanation, uint32 **start)
-{
-	Trace	   *trace = explanation->trace;
-	uint32	   *grouped = graph_alloc(trace->graph, Max((Size) trace->edges_kept, 1) * sizeof(uint32));
-
-	*start = graph_alloc(trace->graph, ((Size) trace->node_count + 2) * sizeof(uint32));
-	memset(*start, 0, ((Size) trace->node_count + 2) * sizeof(uint32));
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (explanation->edges[i].corrects)
-			(*start)[trace->edges[i].source + 2]++;
-	}
-	for (Size i = 2; i < (Size) trace->node_count + 2; i++)
-		(*start)[i] += (*start)[i - 1];
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (explanation->edges[i].corrects)
-			grouped[(*start)[trace->edges[i].source + 1]++] = i;
-	}
-	return grouped;
-}
-
 /* ---------------------------------------------------------------- the answer */
 
 typedef struct Answer
 {
 	ByteBuffer *out;
 	ExplainPage *page;
-	uint32	   *corrections;
-	uint32	   *correction_start;
 } Answer;
 
 /* {"author":…,…,"type":…, and what belongs to its kind. */
@@ -359,8 +160,8 @@ begin_entry(const Answer *answer, uint32 position)
 
 	buffer_append_char(answer->out, '{');
 	append_piece(answer->out, &page->texts, piece);
-	append_correctors(answer->out, page, answer->corrections, answer->correction_start, position);
-	append_corrected(answer->out, page, position);
+	explain_append_correctors(answer->out, &page->corrections, position);
+	explain_append_corrected(answer->out, &page->corrections, position);
 	if (page->explanation->depth[position] != EXPLAIN_NOT_COUNTED)
 	{
 		buffer_append_literal(answer->out, ",\"depth\":");
@@ -527,7 +328,6 @@ reason_explain_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_EXPLANATION);
 	page.explanation = explain_node(&request);
-	page.filter = &request.filter;
 	page.json = node_json_begin(request.graph, request.redact);
 	graph_map_init(&page.read, request.graph);
 	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
@@ -535,8 +335,7 @@ reason_explain_json(PG_FUNCTION_ARGS)
 	total = entry_total(page.explanation);
 	begin = Min(request.cursor.offset, total);
 	end = read_entries(&page, begin, begin + Min(request.limit, total - begin), request.is_bounded);
-	find_corrected(&page);
-	answer.corrections = group_corrections(page.explanation, &answer.correction_start);
+	explain_find_corrections(&page.corrections, page.explanation, &request.filter, page.positions, page.piece_count);
 
 	node_json_buffer(&out);
 	answer.out = &out;

@@ -58,7 +58,7 @@ typedef struct HumanGraph
 /* Huge if need be, and at least one. */
 extern void *human_room(size_t count, size_t size);
 
-/* Of the text of an id as we write it; all zeros where there is none. */
+/* The id that a text gives, in the form in which we write it; all zeros where there is none. */
 extern pg_uuid_t human_uuid(ShownText id);
 
 /* Room for so many of each, in CurrentMemoryContext. */

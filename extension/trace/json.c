@@ -137,7 +137,8 @@ append_edges(ByteBuffer *out, const TracePage *page)
  * as_of, redact, divisions, quarantined, division, as_of_seq)
  */
 static const RequestArguments trace_arguments = {
-	.filter = {.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7, .min_confidence = 8, .as_of = 9, .max_nodes = -1, .as_of_seq = 14},
+	.filter = {.max_depth = 2, .types = 5, .edge_types = 6, .min_weight = 7,
+			   .min_confidence = 8, .as_of = 9, .max_nodes = -1, .as_of_seq = 14},
 	.direction = 1, .limit = 3, .cursor = 4, .redact = 10, .divisions = 11, .quarantined = 12, .division = 13
 };
 

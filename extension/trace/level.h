@@ -79,12 +79,4 @@ trace_is_back_edge(const Trace *trace, int64 from_no, int64 to_no)
 	return trace->direction == GRAPH_ANCESTORS ? to_no >= from_no : from_no >= to_no;
 }
 
-static inline int
-trace_compare(TimestampTz a_time, const pg_uuid_t *a_id, TimestampTz b_time, const pg_uuid_t *b_id)
-{
-	if (a_time != b_time)
-		return a_time < b_time ? -1 : 1;
-	return memcmp(a_id, b_id, UUID_LEN);
-}
-
 #endif							/* REASON_TRACE_LEVEL_H */

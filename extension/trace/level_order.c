@@ -198,7 +198,7 @@ typedef struct Rank
 static inline int
 compare_ranks(const Rank *a, const Rank *b, const TraceNode *nodes)
 {
-	return trace_compare(a->created_at, &nodes[a->index].id, b->created_at, &nodes[b->index].id);
+	return graph_compare_records(a->created_at, &nodes[a->index].id, b->created_at, &nodes[b->index].id);
 }
 
 #define ST_SORT sort_ranks

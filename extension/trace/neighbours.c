@@ -47,7 +47,7 @@ typedef struct Neighbours
 
 #define ST_SORT sort_neighbours
 #define ST_ELEMENT_TYPE Neighbour
-#define ST_COMPARE(a, b) ((a)->created_at != (b)->created_at ? ((a)->created_at < (b)->created_at ? -1 : 1) : memcmp(&(a)->id, &(b)->id, UUID_LEN))
+#define ST_COMPARE(a, b) graph_compare_records((a)->created_at, &(a)->id, (b)->created_at, &(b)->id)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -264,7 +264,8 @@ write_one_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc des
 
 /* node_json(id, divisions, redact, quarantined, division, limit, cursor) */
 static const RequestArguments node_arguments = {
-	.filter = {.max_depth = -1, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = -1, .max_nodes = -1, .as_of_seq = -1},
+	.filter = {.max_depth = -1, .types = -1, .edge_types = -1, .min_weight = -1,
+			   .min_confidence = -1, .as_of = -1, .max_nodes = -1, .as_of_seq = -1},
 	.direction = -1, .divisions = 1, .redact = 2, .quarantined = 3, .division = 4, .limit = 5, .cursor = 6
 };
 

@@ -23,7 +23,7 @@
 NodeJson *
 node_json_begin(const Graph *graph, bool redact)
 {
-	NodeJson  *json = palloc0(sizeof(NodeJson));
+	NodeJson   *json = palloc0(sizeof(NodeJson));
 
 	json->graph = graph;
 	json->scratch = AllocSetContextCreate(CurrentMemoryContext, "reasoning graph JSON", ALLOCSET_DEFAULT_SIZES);

@@ -35,7 +35,7 @@ extern Datum node_json_text(ByteBuffer *out);
 extern void node_json_node(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc);
 /* A row of reason.edge; the ids of its ends are not in the row. */
 extern void node_json_edge(NodeJson *json, ByteBuffer *out, HeapTuple tuple, TupleDesc desc,
-							const pg_uuid_t *from, const pg_uuid_t *to);
+						   const pg_uuid_t *from, const pg_uuid_t *to);
 /* A payload, metadata or payloadRef, redacted if need be; NULL writes null. */
 extern void node_json_content(NodeJson *json, ByteBuffer *out, Datum content, bool isnull);
 /* An author, redacted if need be. */

@@ -24,7 +24,7 @@ typedef struct NodeShown
 	Graph		graph;			/* knows of one number in quarantine at most */
 	int64		quarantined;
 	bool		redact;
-	NodeJson  *json;
+	NodeJson   *json;
 } NodeShown;
 
 static NodeShown *

@@ -20,7 +20,7 @@
 
 #define ST_SORT sort_page_edges
 #define ST_ELEMENT_TYPE PageEdge
-#define ST_COMPARE(a, b) ((a)->created_at != (b)->created_at ? ((a)->created_at < (b)->created_at ? -1 : 1) : memcmp(&(a)->id, &(b)->id, UUID_LEN))
+#define ST_COMPARE(a, b) graph_compare_records((a)->created_at, &(a)->id, (b)->created_at, &(b)->id)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
@@ -40,7 +40,7 @@ page_sort_edges(PageEdge *edges, uint32 count)
 static void
 write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
-	TracePage	   *page = argument;
+	TracePage  *page = argument;
 	Piece	   *piece = &page->nodes[entry->position];
 
 	piece->offset = page->texts.length;
@@ -51,7 +51,7 @@ write_node(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 static void
 write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
-	TracePage	   *page = argument;
+	TracePage  *page = argument;
 	PageEdge   *edge = &page->edges[entry->position];
 	bool		isnull;
 
@@ -160,7 +160,7 @@ add_edge(TracePage *page, GraphEntry *entries, const TraceEdge *edge, bool liste
 	page->edge_count++;
 }
 
-/* Of a page that is one node with more edges than `most`: those to list at its step, and those whose turn it is. */
+/* Where a page is one node with more edges than `most`: those to list at its step, and those whose turn it is. */
 static void
 choose_edges(TracePage *page, GraphEntry *entries, GraphKey *keys, uint32 count, uint32 most)
 {

@@ -70,7 +70,7 @@ compare_parallel(const ParallelEdge *a, const ParallelEdge *b)
 {
 	if (a->node != b->node)
 		return a->node < b->node ? -1 : 1;
-	return trace_compare(a->created_at, &a->id, b->created_at, &b->id);
+	return graph_compare_records(a->created_at, &a->id, b->created_at, &b->id);
 }
 
 #define ST_SORT sort_parallel

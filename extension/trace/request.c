@@ -11,7 +11,8 @@
 #include "record/text.h"
 
 const RequestArguments request_arguments = {
-	.filter = {.max_depth = 6, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = 9, .max_nodes = -1, .as_of_seq = 5},
+	.filter = {.max_depth = 6, .types = -1, .edge_types = -1, .min_weight = -1,
+			   .min_confidence = -1, .as_of = 9, .max_nodes = -1, .as_of_seq = 5},
 	.direction = -1, .divisions = 1, .redact = 2, .quarantined = 3, .division = 4, .limit = 7, .cursor = 8
 };
 

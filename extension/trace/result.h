@@ -71,7 +71,7 @@ typedef struct Trace
 	uint32		edges_kept;
 	uint32		edge_capacity;
 	uint64		edge_count;		/* edges inside the trace */
-	uint32		until_position;	/* of the node until_no; TRACE_NO_PARENT: not reached */
+	uint32		until_position; /* of the node until_no; TRACE_NO_PARENT: not reached */
 	pg_uuid_t  *edge_ids;		/* of tree edges, by position; see trace_rows_begin() */
 	GraphMap	map;			/* no → position + 1; of trace/walk.c alone */
 	struct TraceSearch *search; /* of trace/cached.c alone; NULL: the indexes were walked */

@@ -153,7 +153,7 @@ write_input_read(WriteInput *input, text *source, const char *collection)
 }
 
 void
-write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint, const char *format,...)
+write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint, const char *format, ...)
 {
 	ByteBuffer	pointer;
 	StringInfoData message;
@@ -464,5 +464,5 @@ write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, Rec
 	if (value == NULL)
 		write_refuse(input, object, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"type\" is missing");
 	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, record_types_hint(kind),
-				 "unknown %s type", record_kind_name(kind));
+				 "unknown %s type", record_kind_names[kind]);
 }

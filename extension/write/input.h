@@ -81,7 +81,7 @@ extern bool write_division_granted(const WriteInput *input, const char *division
 
 /* Raises an error about a value of the input (NULL: about the record). */
 extern REASON_NORETURN void write_refuse(WriteInput *input, const JsonNode *value, int sqlstate, const char *hint,
-						 const char *format,...) pg_attribute_printf(5, 6);
+										 const char *format, ...) pg_attribute_printf(5, 6);
 
 /* The type of a record, as it stands in the list of its kind, matched without regard to ASCII case. */
 extern RecordText write_type(WriteInput *input, const JsonNode *object, const JsonNode *value, RecordKind kind);

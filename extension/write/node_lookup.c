@@ -34,45 +34,47 @@ uuid_text(const pg_uuid_t *id)
 }
 
 static bool
-is_default(const char *division, size_t length)
+is_default(RecordText division)
 {
-	return length == strlen("default") && memcmp(division, "default", length) == 0;
+	return division.length == strlen("default") && memcmp(division.data, "default", division.length) == 0;
 }
 
 void
-node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const pg_uuid_t *id, RecordText division,
-			const char *hint, FoundNode *found)
+node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const char *hint, RecordText *division,
+			NodeReference *reference)
 {
 	AuditScan  *scan = &lookup->scan;
+	RecordText	found = {NULL, 0};
 	bool		is_ambiguous = false;
 
-	found->division.data = NULL;
-	audit_scan_uuid(scan, 0, BTEqualStrategyNumber, id);
+	audit_scan_uuid(scan, 0, BTEqualStrategyNumber, &reference->id);
 	audit_scan_start(scan);
 	while (audit_scan_next(scan))
 	{
 		RecordText	candidate = audit_scan_text_value(scan->slot, lookup->division_column);
 		bytea	   *digest;
 
-		if (division.data ? division.length != candidate.length || memcmp(division.data, candidate.data, candidate.length) != 0
-			: !write_division_granted(input, candidate.data, candidate.length))
+		if (division->data ?
+			division->length != candidate.length || memcmp(division->data, candidate.data, candidate.length) != 0 :
+			!write_division_granted(input, candidate.data, candidate.length))
 			continue;
-		if (found->division.data)
+		if (found.data)
 		{
 			is_ambiguous = true;
-			if (!is_default(candidate.data, candidate.length))
+			if (!is_default(candidate))
 				continue;
 		}
-		found->no = DatumGetInt64(audit_scan_value(scan->slot, lookup->no_column));
-		found->division.data = pnstrdup(candidate.data, candidate.length);
-		found->division.length = candidate.length;
+		reference->no = DatumGetInt64(audit_scan_value(scan->slot, lookup->no_column));
+		found.data = pnstrdup(candidate.data, candidate.length);
+		found.length = candidate.length;
 		digest = DatumGetByteaPP(audit_scan_value(scan->slot, lookup->digest_column));
-		memcpy(found->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
+		memcpy(reference->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
 	}
 	/* As where reads begin: nobody makes a node of the default division ambiguous. */
-	if (is_ambiguous && !is_default(found->division.data, found->division.length))
+	if (is_ambiguous && !is_default(found))
 		write_refuse(input, value, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Name the division.",
-					 "node \"%s\" exists in several divisions", uuid_text(id));
-	if (found->division.data == NULL)
-		write_refuse(input, value, ERRCODE_NO_DATA_FOUND, hint, "node \"%s\" does not exist", uuid_text(id));
+					 "node \"%s\" exists in several divisions", uuid_text(&reference->id));
+	if (found.data == NULL)
+		write_refuse(input, value, ERRCODE_NO_DATA_FOUND, hint, "node \"%s\" does not exist", uuid_text(&reference->id));
+	*division = found;
 }

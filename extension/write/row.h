@@ -16,7 +16,7 @@
 /* Canonical text in a buffer that is used again for the next record. */
 typedef struct CanonicalText
 {
-	ByteBuffer		buffer;
+	ByteBuffer	buffer;
 } CanonicalText;
 
 extern void canonical_text_init(CanonicalText *canonical);

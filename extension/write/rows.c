@@ -1,15 +1,17 @@
 /*
  * rows.c
- *		A record and its event, inserted side by side.
+ *		Records and their events, inserted side by side: one number, one time and one transaction for both.
  */
 #include "postgres.h"
 
 #include "write/rows.h"
 
 #include "core/sha256.h"
+#include "record/columns.h"
+#include "record/event.h"
+#include "record/insert.h"
 #include "record/number.h"
 #include "write/doorbell.h"
-#include "write/row.h"
 #include "write/safe_mode.h"
 
 #include "access/xact.h"
@@ -21,6 +23,17 @@
 static const char *const event_columns[] = {"no", "id", "division", "event_type", "ts", "payload"};
 
 #define EVENT_COLUMN_COUNT lengthof(event_columns)
+
+typedef struct WriteRows
+{
+	WriteInput *input;
+	RecordKind	kind;
+	RecordInsert records;
+	RecordInsert events;
+	MemoryContext context;		/* holds the values of rows kept back */
+	ReturnSetInfo *results;
+	ByteBuffer	event_payload;	/* of the current record */
+} WriteRows;
 
 /* The id of the row that a unique constraint refused, and a hint that says why there is no way around it. */
 static void
@@ -41,8 +54,10 @@ duplicate_record(void *context, int64 row, const char *constraint, TupleTableSlo
 {
 	WriteRows  *rows = context;
 
-	if (strcmp(constraint, psprintf("%s_id_key", rows->kind)) == 0)
-		refuse_duplicate(rows, row, rows->kind, slot);
+	const char *kind = record_kind_names[rows->kind];
+
+	if (strcmp(constraint, psprintf("%s_id_key", kind)) == 0)
+		refuse_duplicate(rows, row, kind, slot);
 }
 
 static void
@@ -52,19 +67,22 @@ duplicate_event(void *context, int64 row, const char *constraint, TupleTableSlot
 		refuse_duplicate(context, row, "audit event", slot);
 }
 
-void
-write_rows_begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, const char *kind,
-				 const char *const *columns, int column_count)
+static void
+begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, RecordKind kind)
 {
+	const char *const *columns = record_column_names[kind];
+	int			column_count = 0;
+
 	refuse_write_in_safe_mode();
 	InitMaterializedSRF(fcinfo, 0);
 	rows->results = (ReturnSetInfo *) fcinfo->resultinfo;
 	rows->input = input;
 	rows->kind = kind;
-	rows->column_count = column_count;
 	buffer_init(&rows->event_payload, canonical_realloc, CurrentMemoryContext);
 	rows->context = AllocSetContextCreate(CurrentMemoryContext, "reason rows", ALLOCSET_DEFAULT_SIZES);
-	record_insert_begin(&rows->records, kind, columns, column_count, duplicate_record, rows);
+	while (columns[column_count])
+		column_count++;
+	record_insert_begin(&rows->records, record_kind_names[kind], columns, column_count, duplicate_record, rows);
 	record_insert_begin(&rows->events, "audit_event", event_columns, EVENT_COLUMN_COUNT, duplicate_event, rows);
 }
 
@@ -76,57 +94,8 @@ flush(WriteRows *rows)
 	MemoryContextReset(rows->context);
 }
 
-void
-write_rows_add(WriteRows *rows, EventSubject subject, RecordText division, TimestampTz created_at,
-			   const ByteBuffer *record, const JsonNode *event_id, Datum *values, const bool *nulls)
-{
-	WriteInput *input = rows->input;
-	WriteEvent	event = {
-		.subject = subject,
-		.division = division,
-		.ts = created_at,
-		.record = {record->data, record->length},
-		.request = input->request,
-		.policy = input->policy
-	};
-	uint8		digest[REASON_DIGEST_LENGTH];
-	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
-	Datum		event_values[EVENT_COLUMN_COUNT];
-	Datum		result_values[4];
-	RecordText	payload;
-
-	write_own_or_new_uuid(input, event_id, "auditEventId", &event.id);
-	rows->event_payload.length = 0;
-	event_write(&rows->event_payload, &event);
-	payload.data = rows->event_payload.data;
-	payload.length = rows->event_payload.length;
-
-	event_values[0] = Int64GetDatum(next_record_no());
-	event_values[1] = row_uuid(&event.id);
-	event_values[2] = row_text(division);
-	event_values[3] = row_text(row_literal(event_type_of(subject)));
-	event_values[4] = TimestampTzGetDatum(created_at);
-	event_values[5] = row_text(payload);
-
-	sha256_of(digest, record->data, record->length);
-	values[0] = event_values[0];
-	values[rows->column_count - 2] = row_bytes(digest, REASON_DIGEST_LENGTH);
-	values[rows->column_count - 1] = event_values[1];
-	record_insert_row(&rows->records, values, nulls);
-	record_insert_row(&rows->events, event_values, event_nulls);
-
-	result_values[0] = values[1];
-	result_values[1] = event_values[1];
-	result_values[2] = event_values[4];
-	result_values[3] = values[0];
-	tuplestore_putvalues(rows->results->setResult, rows->results->setDesc, result_values, event_nulls);
-
-	if (rows->records.kept == RECORD_INSERT_BATCH)
-		flush(rows);
-}
-
-void
-write_rows_end(WriteRows *rows)
+static void
+end(WriteRows *rows)
 {
 	flush(rows);
 	record_insert_end(&rows->events);
@@ -134,4 +103,129 @@ write_rows_end(WriteRows *rows)
 	MemoryContextDelete(rows->context);
 	doorbell_ring();
 	CommandCounterIncrement();
+}
+
+static void
+set_optional(Datum *values, bool *nulls, int column, bool is_given, Datum value)
+{
+	values[column] = value;
+	nulls[column] = !is_given;
+}
+
+/* What the record says, by the places of record/columns.h. */
+static void
+set_record_values(const WriteRecord *write, Datum *values, bool *nulls)
+{
+	const Record *record = &write->record;
+
+	values[COLUMN_ID] = row_uuid(&record->id);
+	values[COLUMN_DIVISION] = row_text(record->division);
+	values[COLUMN_TYPE] = row_text(record->type);
+	values[COLUMN_METADATA] = row_jsonb(record->metadata);
+	values[COLUMN_CREATED_AT] = TimestampTzGetDatum(record->created_at);
+	if (record->kind == RECORD_EDGE)
+	{
+		values[EDGE_COLUMN_FROM_NO] = Int64GetDatum(record->ends[0].no);
+		values[EDGE_COLUMN_TO_NO] = Int64GetDatum(record->ends[1].no);
+		values[EDGE_COLUMN_WEIGHT] = Float8GetDatum(record->weight);
+		return;
+	}
+	values[COLUMN_AUTHOR] = row_text(record->author);
+	values[COLUMN_PAYLOAD] = row_jsonb(canonical_text_bytes(&write->payload));
+	values[COLUMN_SALT] = row_bytes(write->salt, REASON_SALT_LENGTH);
+	values[COLUMN_PAYLOAD_HASH] = row_bytes(record->payload_hash, REASON_DIGEST_LENGTH);
+	if (record->kind == RECORD_ANNOTATION)
+	{
+		values[ANNOTATION_COLUMN_TARGET_NO] = Int64GetDatum(record->ends[0].no);
+		return;
+	}
+	set_optional(values, nulls, NODE_COLUMN_OCCURRED_AT, record->has_occurred_at, TimestampTzGetDatum(record->occurred_at));
+	set_optional(values, nulls, NODE_COLUMN_VERSION, record->version.data, row_text(record->version));
+	set_optional(values, nulls, NODE_COLUMN_MANIFEST_SIGNATURE_ID, record->manifest_signature_id.data,
+				 row_text(record->manifest_signature_id));
+	set_optional(values, nulls, NODE_COLUMN_PAYLOAD_REF, record->payload_ref.data,
+				 record->payload_ref.data ? row_jsonb(record->payload_ref) : (Datum) 0);
+}
+
+/* Both rows under one new number. */
+static void
+add(WriteRows *rows, WriteRecord *write)
+{
+	WriteInput *input = rows->input;
+	const Record *record = &write->record;
+	ByteBuffer *bytes = &write->bytes.buffer;
+	WriteEvent	event = {
+		.kind = rows->kind,
+		.division = record->division,
+		.ts = record->created_at,
+		.request = input->request,
+		.policy = input->policy
+	};
+	uint8		digest[REASON_DIGEST_LENGTH];
+	Datum		values[RECORD_MAX_COLUMNS];
+	bool		nulls[RECORD_MAX_COLUMNS] = {0};
+	Datum		event_values[EVENT_COLUMN_COUNT];
+	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
+	Datum		result_values[4];
+
+	bytes->length = 0;
+	record_write(bytes, record);
+	event.record = canonical_text_bytes(&write->bytes);
+	write_own_or_new_uuid(input, write->event_id, "auditEventId", &event.id);
+	rows->event_payload.length = 0;
+	event_write(&rows->event_payload, &event);
+
+	event_values[0] = Int64GetDatum(next_record_no());
+	event_values[1] = row_uuid(&event.id);
+	event_values[2] = row_text(record->division);
+	event_values[3] = row_text(row_literal(event_type_of(rows->kind)));
+	event_values[4] = TimestampTzGetDatum(record->created_at);
+	event_values[5] = row_text((RecordText) {rows->event_payload.data, rows->event_payload.length});
+
+	sha256_of(digest, bytes->data, bytes->length);
+	set_record_values(write, values, nulls);
+	values[COLUMN_NO] = event_values[0];
+	values[COLUMN_DIGEST] = row_bytes(digest, REASON_DIGEST_LENGTH);
+	values[COLUMN_AUDIT_EVENT_ID] = event_values[1];
+	record_insert_row(&rows->records, values, nulls);
+	record_insert_row(&rows->events, event_values, event_nulls);
+
+	result_values[0] = values[COLUMN_ID];
+	result_values[1] = event_values[1];
+	result_values[2] = event_values[4];
+	result_values[3] = values[COLUMN_NO];
+	tuplestore_putvalues(rows->results->setResult, rows->results->setDesc, result_values, event_nulls);
+}
+
+void
+write_rows(FunctionCallInfo fcinfo, RecordKind kind, const char *collection, WriteReader read, void *argument)
+{
+	WriteInput	input = {0};
+	WriteRows	rows;
+	WriteRecord write;
+	TimestampTz created_at = 0;
+	const JsonNode *records;
+
+	write_input_arguments(&input, fcinfo);
+	records = write_input_read(&input, PG_GETARG_TEXT_PP(0), collection);
+	canonical_text_init(&write.payload);
+	canonical_text_init(&write.metadata);
+	canonical_text_init(&write.payload_ref);
+	canonical_text_init(&write.bytes);
+	begin(&rows, fcinfo, &input, kind);
+
+	for (const JsonNode *object = NULL; (object = write_input_next(&input, records, object)) != NULL;)
+	{
+		MemoryContext old_context = MemoryContextSwitchTo(rows.context);
+
+		memset(&write.record, 0, sizeof(Record));
+		write.record.kind = kind;
+		read(&input, object, &write, argument);
+		write.record.created_at = created_at = next_record_time(created_at);
+		add(&rows, &write);
+		MemoryContextSwitchTo(old_context);
+		if (rows.records.kept == RECORD_INSERT_BATCH)
+			flush(&rows);
+	}
+	end(&rows);
 }

@@ -1,6 +1,6 @@
 /*
  * rows.h
- *		A record and its event, inserted side by side; all or none.
+ *		Records and their events, inserted side by side; all or none.
  */
 #ifndef REASON_WRITE_ROWS_H
 #define REASON_WRITE_ROWS_H
@@ -9,39 +9,30 @@
 
 #include "fmgr.h"
 
-#include "record/insert.h"
-#include "record/event.h"
+#include "record/record.h"
 #include "write/input.h"
+#include "write/row.h"
 
-typedef struct WriteRows
+/* What a record is made of, in buffers that are used again for the next. */
+typedef struct WriteRecord
 {
-	WriteInput *input;
-	const char *kind;			/* "node", "edge", "annotation": the table, and the word for messages */
-	int			column_count;
-	RecordInsert records;
-	RecordInsert events;
-	MemoryContext context;		/* holds the values of rows kept back */
-	ReturnSetInfo *results;		/* id, audit_event_id, created_at, no of each record */
-	ByteBuffer	event_payload;	/* of the current record */
-} WriteRows;
+	Record		record;
+	const JsonNode *event_id;	/* the member that names its event, or NULL */
+	uint8		salt[REASON_SALT_LENGTH];
+	CanonicalText payload;
+	CanonicalText metadata;
+	CanonicalText payload_ref;
+	CanonicalText bytes;		/* of the record */
+} WriteRecord;
+
+/* Reads one record.  Its time comes afterwards; what it points to lives in the current memory context, or in the buffers. */
+typedef void (*WriteReader) (WriteInput *input, const JsonNode *object, WriteRecord *write, void *argument);
 
 /*
- * The first two columns must be number and id, the last two the record's digest
- * and its event's id.  The function must return SETOF (id uuid, audit_event_id uuid, created_at timestamptz, no bigint).
+ * Writes what a function (input text, …, divisions text[], request json, policy json) got.  collection: the member that
+ * lists the records of a batch; NULL: the input is one record.  The function must return SETOF (id uuid, audit_event_id
+ * uuid, created_at timestamptz, no bigint).  What was written is visible to the commands that follow.
  */
-extern void write_rows_begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, const char *kind,
-							 const char *const *columns, int column_count);
-
-/*
- * Adds a record, given as canonical bytes and as column values, which live in
- * rows->context, and its event, under one new number.  event_id: the member of
- * the input that names the event, or NULL.  Number, digest and the event's id
- * need not be among the values: they are set here.
- */
-extern void write_rows_add(WriteRows *rows, EventSubject subject, RecordText division, TimestampTz created_at,
-						   const ByteBuffer *record, const JsonNode *event_id, Datum *values, const bool *nulls);
-
-/* Inserts the rest and makes all visible to the commands that follow. */
-extern void write_rows_end(WriteRows *rows);
+extern void write_rows(FunctionCallInfo fcinfo, RecordKind kind, const char *collection, WriteReader read, void *argument);
 
 #endif							/* REASON_WRITE_ROWS_H */

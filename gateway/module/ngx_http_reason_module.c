@@ -196,11 +196,11 @@ reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static ngx_array_t *
 reason_values(ngx_conf_t *cf, ngx_uint_t first)
 {
-    ngx_uint_t                         i;
-    ngx_str_t                         *value = cf->args->elts;
-    ngx_array_t                       *values;
-    ngx_http_complex_value_t          *slot;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_uint_t                        i;
+    ngx_str_t                        *value = cf->args->elts;
+    ngx_array_t                      *values;
+    ngx_http_complex_value_t         *slot;
+    ngx_http_compile_complex_value_t  ccv;
 
     values = ngx_array_create(cf->pool, 8, sizeof(ngx_http_complex_value_t));
     for (i = first; values && i < cf->args->nelts; i++) {
@@ -261,9 +261,9 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static char *
 reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
-    ngx_str_t                         *value = cf->args->elts;
-    reason_loc_conf_t                 *conf = data;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_str_t                        *value = cf->args->elts;
+    reason_loc_conf_t                *conf = data;
+    ngx_http_compile_complex_value_t  ccv;
 
     if (conf->client != NULL) {
         return "is duplicate";
@@ -430,9 +430,9 @@ reason_init_worker(ngx_cycle_t *cycle)
 static void
 reason_exit_worker(ngx_cycle_t *cycle)
 {
-    ngx_uint_t            i;
-    reason_pool_t       **pool;
-    reason_main_conf_t   *conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reason_module);
+    ngx_uint_t           i;
+    reason_pool_t      **pool;
+    reason_main_conf_t  *conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reason_module);
 
     pool = conf ? conf->pools.elts : NULL;
     for (i = 0; conf && i < conf->pools.nelts; i++) {

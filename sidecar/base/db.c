@@ -119,7 +119,7 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
 }
 
 /*
- * Of the session: a statement that hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
+ * Sets up the session: a statement that hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
  * sequential scans look so costly to the planner that it compiles them, for most of a second each time. A server that
  * can no longer reach us, or whose answer we do not take, ends the session, and with it what the session has locked.
  */

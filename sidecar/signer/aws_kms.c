@@ -24,7 +24,8 @@ static json_t *call(struct remote_signer *remote, const char *target, json_t *as
     unsigned char digest[32];
     const char *host = strstr(remote->url, "://");
     struct http_header headers[8] = {
-        {"content-type", "application/x-amz-json-1.1"}, {"host", host ? host + 3 : ""}, {"x-amz-date", date}, {"x-amz-target", target}};
+        {"content-type", "application/x-amz-json-1.1"}, {"host", host ? host + 3 : ""}, {"x-amz-date", date}, {"x-amz-target", target}
+    };
     struct sigv4_request to_sign = {.method = "POST", .path = "/", .query = "", .headers = headers, .header_count = 4, .payload_hash = hash,
                                     .region = remote->region, .service = "kms", .at = time(NULL)};
     struct http_request request = {.method = "POST", .url = url, .headers = headers, .body = body, .timeout_ms = remote->timeout_ms};

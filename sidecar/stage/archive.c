@@ -26,7 +26,7 @@ struct text {
     bool done;
 };
 
-/* Of one segment. */
+/* What belongs to one segment. */
 struct segment_text {
     struct text events, contents;
     bool failed;                /* out of memory */
@@ -224,7 +224,8 @@ static bool protect(struct worker *worker, const char *token, struct store *stor
     const bool as_it_is = PQgetisnull(segments, row, P_HOLD);
     const struct protection protection = {
         .retain_until = (time_t)atol(PQgetvalue(segments, row, P_UNTIL)),
-        .legal_hold = as_it_is ? HOLD_AS_IT_IS : PQgetvalue(segments, row, P_HOLD)[0] == 't' ? HOLD_ON : HOLD_OFF};
+        .legal_hold = as_it_is ? HOLD_AS_IT_IS : PQgetvalue(segments, row, P_HOLD)[0] == 't' ? HOLD_ON : HOLD_OFF
+    };
     const char *parameters[] = {token, worker->sidecar->config.archive_url, PQgetvalue(segments, row, P_DIVISION), PQgetvalue(segments, row, P_FIRST),
                                 protection.retain_until ? PQgetvalue(segments, row, P_UNTIL) : NULL, as_it_is ? NULL : PQgetvalue(segments, row, P_HOLD)};
     struct stored stored = {0};

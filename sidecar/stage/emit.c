@@ -140,7 +140,7 @@ static bool produce(struct worker *worker, const char *token, struct emitter *em
                                           RD_KAFKA_V_KEY(PQgetvalue(claimed, i, DIVISION), (size_t)PQgetlength(claimed, i, DIVISION)),
                                           RD_KAFKA_V_VALUE(PQgetvalue(claimed, i, VALUE), (size_t)PQgetlength(claimed, i, VALUE)),
                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(&messages[i]), RD_KAFKA_V_END))
-                   == RD_KAFKA_RESP_ERR__QUEUE_FULL
+               == RD_KAFKA_RESP_ERR__QUEUE_FULL
                && clock_ms() < until_ms && !doorbell_stopped())
             rd_kafka_poll(emitter->producer, 100);
         if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {

@@ -56,7 +56,7 @@ static bool rewind_chunks(void *context)
 
 /* ---------------------------------------------------------------- spans */
 
-/* Of one snapshot. */
+/* What belongs to one snapshot. */
 struct trace {
     bool traced;                /* else no span is made */
     struct trace_context context;

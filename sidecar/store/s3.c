@@ -198,7 +198,7 @@ static enum store_result make(struct s3_store *s3, const struct object *object, 
     struct stored there = {0};
     bool missing;
     enum store_result compared,
-        result = object->size > s3->multipart_bytes ? s3_put_parts(s3, object, stored, &presence) : put_whole(s3, object, stored, &presence);
+                      result = object->size > s3->multipart_bytes ? s3_put_parts(s3, object, stored, &presence) : put_whole(s3, object, stored, &presence);
 
     if (result == STORE_DONE || presence == PRESENCE_NO)
         return result;

@@ -49,7 +49,7 @@ static bool ask(struct s3_store *s3, const struct lock *lock, const char *elemen
     snprintf(query, sizeof(query), "%s=&versionId=%s", lock->name, lock->version);
     ok = s3_call(s3, &request, &answer)
          && (answer.status == 200 ? xml_text(answer.body, answer.body_length, lock->root, element, text, size)
-                                        || xml_text(answer.body, answer.body_length, lock->other_root, element, text, size)
+             || xml_text(answer.body, answer.body_length, lock->other_root, element, text, size)
                                   : xml_text(answer.body, answer.body_length, "Error", "Code", text, size));
     if (!ok)
         s3_fault(&answer, lock->name, stored);

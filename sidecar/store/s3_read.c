@@ -12,7 +12,7 @@
 
 #define RANGE_BYTES (16LL * 1024 * 1024)
 
-/* Of the object that is being read. */
+/* What is known of the object that is being read. */
 struct reading {
     long long begin;            /* of the range */
     long long size;             /* of the whole; -1: not known yet */

@@ -187,7 +187,7 @@ static bool read_open(struct reader *reader, const char *root)
         return false;
     if (reader->depth > 0
         && snprintf(reader->path + path_length, PATH_SIZE - path_length, "%s%.*s", path_length ? "/" : "", (int)length, local)
-               >= (int)(PATH_SIZE - path_length))
+        >= (int)(PATH_SIZE - path_length))
         return false;
     if (!skip_attributes(reader, &empty))
         return false;

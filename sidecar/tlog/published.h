@@ -7,7 +7,7 @@
 #ifndef SIDECAR_TLOG_PUBLISHED_H
 #define SIDECAR_TLOG_PUBLISHED_H
 
-#include "core/division_name.h"
+#include "core/names.h"
 #include "core/merkle.h"
 #include "store/store.h"
 #include "tlog/state.h"

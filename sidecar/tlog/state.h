@@ -20,7 +20,7 @@
 #ifndef SIDECAR_TLOG_STATE_H
 #define SIDECAR_TLOG_STATE_H
 
-#include "core/division_name.h"
+#include "core/names.h"
 #include "core/merkle.h"
 
 #include <stdbool.h>

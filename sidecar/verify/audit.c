@@ -81,7 +81,7 @@ static size_t line_length(const char *text, size_t length)
 {
     const char *end = memchr(text, '\n', length);
 
-    return end ? (size_t) (end - text) : length;
+    return end ? (size_t)(end - text) : length;
 }
 
 bool audit_recognises(const char *text, size_t length)
@@ -94,8 +94,8 @@ bool audit_recognises(const char *text, size_t length)
     if (length > 0 && json_read(&document, text, line_length(text, length), &event_limits, &error)) {
         const JsonNode *root = json_root(&document);
 
-        found = (json_member_literal(&document, root, "prevHash") && json_member_literal(&document, root, "seq")) ||
-                (json_member_literal(&document, root, "content") && !json_member_literal(&document, root, "root_ids"));
+        found = (json_member_literal(&document, root, "prevHash") && json_member_literal(&document, root, "seq"))
+                || (json_member_literal(&document, root, "content") && !json_member_literal(&document, root, "root_ids"));
     }
     json_document_free(&document);
     return found;
@@ -116,15 +116,15 @@ static bool same_text(const JsonDocument *document, const JsonNode *a, const Jso
     Bytes first = member_text(document, a, member);
     Bytes second = member_text(document, b, member);
 
-    return first.data && second.data && first.length == second.length &&
-           memcmp(first.data, second.data, first.length) == 0;
+    return first.data && second.data && first.length == second.length
+           && memcmp(first.data, second.data, first.length) == 0;
 }
 
 static Chain *find_chain(const Audit *audit, Bytes division)
 {
     for (size_t i = 0; i < audit->chain_count; i++) {
-        if (strlen(audit->chains[i].division) == division.length &&
-            memcmp(audit->chains[i].division, division.data, division.length) == 0)
+        if (strlen(audit->chains[i].division) == division.length
+            && memcmp(audit->chains[i].division, division.data, division.length) == 0)
             return &audit->chains[i];
     }
     return NULL;
@@ -145,10 +145,10 @@ static bool read_seq(const JsonDocument *document, const JsonNode *event, uint64
 {
     const JsonNode *value = json_member_literal(document, event, "seq");
 
-    if (!value || value->kind != JSON_NUMBER || !(value->u.number >= 0 && value->u.number <= 9007199254740992.0) ||
-        value->u.number != (double) (uint64_t) value->u.number)
+    if (!value || value->kind != JSON_NUMBER || !(value->u.number >= 0 && value->u.number <= 9007199254740992.0)
+        || value->u.number != (double)(uint64_t)value->u.number)
         return false;
-    *seq = (uint64_t) value->u.number;
+    *seq = (uint64_t)value->u.number;
     return true;
 }
 
@@ -194,7 +194,7 @@ static void continue_chain(Audit *audit, Report *report, Tally *tally, Bytes div
         chain = add_chain(audit, division);
         if (seq != 0)
             report_add(report, FINDING_NOTE, "chain", "division \"%.*s\" begins at seq %llu: what is before was not given",
-                       (int) division.length, division.data, (unsigned long long) seq);
+                       (int)division.length, division.data, (unsigned long long)seq);
     } else if (seq != chain->seq + 1)
         bad(report, tally, "chain", "does not continue its division's seq");
     else if (previous_length && memcmp(previous, chain->hash, SHA256_LENGTH) != 0)
@@ -251,8 +251,8 @@ static void check_reference(Audit *audit, Report *report, Tally *tally, const Js
 
     if (!known)
         tally->outside++;
-    else if (!decode_hex(member_text(document, record, digest_name), stated, SHA256_LENGTH) ||
-             memcmp(known, stated, SHA256_LENGTH) != 0)
+    else if (!decode_hex(member_text(document, record, digest_name), stated, SHA256_LENGTH)
+             || memcmp(known, stated, SHA256_LENGTH) != 0)
         bad(report, tally, "record", "was made over another version of its node");
 }
 
@@ -380,7 +380,7 @@ static void summarize(Report *report, const Audit *audit, const Tally *tally)
 
         encode_hex(hex, audit->chains[i].hash, SHA256_LENGTH);
         report_add(report, FINDING_NOTE, "head", "division \"%s\" at seq %llu: %s", audit->chains[i].division,
-                   (unsigned long long) audit->chains[i].seq, hex);
+                   (unsigned long long)audit->chains[i].seq, hex);
     }
 }
 
@@ -392,7 +392,7 @@ void audit_verify(Audit *audit, Report *report, const char *text, size_t length)
     uint8_t hash[SHA256_LENGTH];
 
     for (const char *line = text; line < end;) {
-        size_t size = line_length(line, (size_t) (end - line));
+        size_t size = line_length(line, (size_t)(end - line));
         JsonError error;
 
         tally.line++;

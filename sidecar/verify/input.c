@@ -67,8 +67,8 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
 
 bool input_is_remote(const char *location)
 {
-    return strncmp(location, "s3://", 5) == 0 || strncmp(location, "https://", 8) == 0 ||
-           strncmp(location, "http://", 7) == 0;
+    return strncmp(location, "s3://", 5) == 0 || strncmp(location, "https://", 8) == 0
+           || strncmp(location, "http://", 7) == 0;
 }
 
 static bool read_location(Input *input, const char *location, size_t most, bool may_compress, ByteBuffer *error)

@@ -34,7 +34,7 @@ static bool fail(ByteBuffer *error, const char *location, const char *what)
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *input)
 {
-    ByteBuffer *body = &((Input *) input)->bytes;
+    ByteBuffer *body = &((Input *)input)->bytes;
 
     if (size * count > BODY_BYTES_MOST || body->length + size * count > BODY_BYTES_MOST ||
         body->length + size * count > ((Input *) input)->most)
@@ -55,7 +55,7 @@ static const char *header_value(const char *line, size_t length, const char *nam
         value++;
     while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t'))
         end--;
-    *value_length = (size_t) (end - value);
+    *value_length = (size_t)(end - value);
     return value;
 }
 
@@ -68,11 +68,11 @@ static void take_metadata(ByteBuffer *metadata, char *line, size_t length)
     const char *value;
     size_t value_length;
 
-    if (!colon || (size_t) (colon - line) <= prefix || (size_t) (colon - line) >= sizeof(name) ||
-        strncasecmp(line, metadata_prefix, prefix) != 0)
+    if (!colon || (size_t)(colon - line) <= prefix || (size_t)(colon - line) >= sizeof(name)
+        || strncasecmp(line, metadata_prefix, prefix) != 0)
         return;
     for (size_t i = 0; line + i <= colon; i++)
-        name[i] = line + i < colon ? (char) tolower((unsigned char) line[i]) : '\0';
+        name[i] = line + i < colon ? (char)tolower((unsigned char)line[i]) : '\0';
     value = header_value(line, length, name, &value_length);
     buffer_append_char(metadata, metadata->length ? ',' : '{');
     safe_text_for_machine(metadata, name + prefix, strlen(name) - prefix);
@@ -140,14 +140,14 @@ static bool split_endpoint(S3Request *request, const char *endpoint)
     size_t length;
     bool good;
 
-    good = url && curl_url_set(url, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
-           curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-           curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK;
+    good = url && curl_url_set(url, CURLUPART_URL, endpoint, 0) == CURLUE_OK
+           && curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK
+           && curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK;
     if (good && curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) != CURLUE_OK)
         port = NULL;
     good = good && snprintf(request->host, sizeof(request->host), "%s%s%s", host, port ? ":" : "", port ? port : "") <
-                       (int) sizeof(request->host) &&
-           snprintf(request->path, sizeof(request->path), "%s", path) < (int) sizeof(request->path);
+           (int)sizeof(request->host)
+           && snprintf(request->path, sizeof(request->path), "%s", path) < (int)sizeof(request->path);
     length = good ? strlen(request->path) : 0;
     while (length > 0 && request->path[length - 1] == '/')
         request->path[--length] = '\0';
@@ -166,28 +166,28 @@ static bool s3_request(S3Request *request, const char *location, const char *reg
     const char *endpoint = s3_endpoint(standard, sizeof(standard), region);
     const char *name = location + sizeof("s3://") - 1;
     const char *version = strstr(name, parameter);
-    size_t name_length = version ? (size_t) (version - name) : strlen(name);
+    size_t name_length = version ? (size_t)(version - name) : strlen(name);
     size_t origin, prefix;
 
     memset(request, 0, sizeof(*request));
     if (!split_endpoint(request, endpoint) || name_length + 2 > sizeof(key))
         return false;
-    snprintf(key, sizeof(key), "/%.*s", (int) name_length, name);
+    snprintf(key, sizeof(key), "/%.*s", (int)name_length, name);
     prefix = strlen(request->path);
     if (!sigv4_encode(key, true, request->path + prefix, sizeof(request->path) - prefix))
         return false;
     if (version) {
-        size_t written = (size_t) snprintf(request->query, sizeof(request->query), "versionId=");
+        size_t written = (size_t)snprintf(request->query, sizeof(request->query), "versionId=");
 
         version += sizeof(parameter) - 1;
-        if (snprintf(request->version, sizeof(request->version), "%s", version) >= (int) sizeof(request->version) ||
-            !sigv4_encode(version, false, request->query + written, sizeof(request->query) - written))
+        if (snprintf(request->version, sizeof(request->version), "%s", version) >= (int)sizeof(request->version)
+            || !sigv4_encode(version, false, request->query + written, sizeof(request->query) - written))
             return false;
     }
-    origin = strstr(endpoint, "://") ? (size_t) (strstr(endpoint, "://") + 3 - endpoint) : 0;
+    origin = strstr(endpoint, "://") ? (size_t)(strstr(endpoint, "://") + 3 - endpoint) : 0;
     origin += strcspn(endpoint + origin, "/?#");
-    return snprintf(request->url, sizeof(request->url), "%.*s%s%s%s", (int) origin, endpoint, request->path, version ? "?" : "",
-                    request->query) < (int) sizeof(request->url);
+    return snprintf(request->url, sizeof(request->url), "%.*s%s%s%s", (int)origin, endpoint, request->path, version ? "?" : "",
+                    request->query) < (int)sizeof(request->url);
 }
 
 static bool add_header(struct curl_slist **headers, const char *name, const char *value)
@@ -195,7 +195,7 @@ static bool add_header(struct curl_slist **headers, const char *name, const char
     char line[6000];
     struct curl_slist *longer;
 
-    if (snprintf(line, sizeof(line), "%s: %s", name, value) >= (int) sizeof(line))
+    if (snprintf(line, sizeof(line), "%s: %s", name, value) >= (int)sizeof(line))
         return false;
     longer = curl_slist_append(*headers, line);
     *headers = longer ? longer : *headers;
@@ -212,17 +212,18 @@ static bool sign(struct curl_slist **headers, const S3Request *request, const ch
     struct sigv4_credentials credentials;
     char date[17], authorization[2048];
     const struct http_header signed_headers[] = {
-        {"host", request->host}, {"x-amz-content-sha256", empty_hash}, {"x-amz-date", date}, {"x-amz-security-token", token}};
+        {"host", request->host}, {"x-amz-content-sha256", empty_hash}, {"x-amz-date", date}, {"x-amz-security-token", token}
+    };
     struct sigv4_request to_sign = {.method = "GET", .path = request->path, .query = request->query, .headers = signed_headers,
-        .header_count = token ? 4 : 3, .payload_hash = empty_hash, .region = region, .service = "s3", .at = time(NULL)};
+                                    .header_count = token ? 4 : 3, .payload_hash = empty_hash, .region = region, .service = "s3", .at = time(NULL)};
     bool good;
 
     if (!key || !secret)
         return true;
     sigv4_date(to_sign.at, date);
-    good = snprintf(credentials.access_key, sizeof(credentials.access_key), "%s", key) < (int) sizeof(credentials.access_key) &&
-           snprintf(credentials.secret_key, sizeof(credentials.secret_key), "%s", secret) < (int) sizeof(credentials.secret_key) &&
-           sigv4_authorization(&to_sign, &credentials, authorization, sizeof(authorization));
+    good = snprintf(credentials.access_key, sizeof(credentials.access_key), "%s", key) < (int)sizeof(credentials.access_key)
+           && snprintf(credentials.secret_key, sizeof(credentials.secret_key), "%s", secret) < (int)sizeof(credentials.secret_key)
+           && sigv4_authorization(&to_sign, &credentials, authorization, sizeof(authorization));
     sodium_memzero(&credentials, sizeof(credentials));
     for (size_t i = 0; good && i < to_sign.header_count; i++)
         good = add_header(headers, signed_headers[i].name, signed_headers[i].value);
@@ -234,8 +235,8 @@ static bool is_version(const Input *input, const S3Request *request, ByteBuffer 
 {
     size_t asked = strlen(request->version);
 
-    if (asked == 0 || input->version.length == 0 ||
-        (input->version.length == asked && memcmp(input->version.data, request->version, asked) == 0))
+    if (asked == 0 || input->version.length == 0
+        || (input->version.length == asked && memcmp(input->version.data, request->version, asked) == 0))
         return true;
     fail(error, location, "the store gave another version: ");
     buffer_append(error, input->version.data, input->version.length);

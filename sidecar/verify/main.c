@@ -110,8 +110,8 @@ static bool is_envelope(const char *text, size_t length)
     bool found;
 
     json_document_init(&document, NULL, NULL);
-    found = json_read(&document, text, length, &limits, &error) &&
-            json_member_literal(&document, json_root(&document), "signer_kid");
+    found = json_read(&document, text, length, &limits, &error)
+            && json_member_literal(&document, json_root(&document), "signer_kid");
     json_document_free(&document);
     return found;
 }
@@ -136,7 +136,7 @@ static bool read_metadata(ByteBuffer *metadata, Report *report, const Options *o
     if (found)
         buffer_append(metadata, file.bytes.data, file.bytes.length);
     else if (options->metadata_path)
-        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int) error.length, error.data);
+        report_add(report, FINDING_UNCHECKED, "metadata", "%.*s", (int)error.length, error.data);
     input_free(&file);
     buffer_free(&error);
     free(beside);

@@ -54,7 +54,7 @@ static Slot *find_slot(const NodeIndex *index, const char id[ID_LENGTH])
     uint64_t hash;
     size_t at;
 
-    crypto_shorthash((uint8_t *) &hash, (const uint8_t *) id, ID_LENGTH, index->key);
+    crypto_shorthash((uint8_t *)&hash, (const uint8_t *)id, ID_LENGTH, index->key);
     at = hash & (index->capacity - 1);
     while (index->slots[at].used && memcmp(index->slots[at].id, id, ID_LENGTH) != 0)
         at = (at + 1) & (index->capacity - 1);

@@ -12,11 +12,11 @@
 
 /* Members that a digest covers, in canonical order; those that a record may lack are simply not there. */
 static const char *const node_members[] = {"author", "createdAt", "division", "id", "manifestSignatureId",
-    "metadata", "payloadHash", "payloadRef", "ts", "type", "version", NULL};
+                                           "metadata", "payloadHash", "payloadRef", "ts", "type", "version", NULL};
 static const char *const edge_members[] = {"createdAt", "division", "from", "fromDigest", "id", "metadata",
-    "to", "toDigest", "type", "weight", NULL};
+                                           "to", "toDigest", "type", "weight", NULL};
 static const char *const annotation_members[] = {"author", "createdAt", "division", "id", "metadata",
-    "payloadHash", "target", "targetDigest", "type", NULL};
+                                                 "payloadHash", "target", "targetDigest", "type", NULL};
 
 static const char *const *const members_of[] = {node_members, edge_members, annotation_members};
 
@@ -56,9 +56,9 @@ bool content_matches(const JsonDocument *document, const JsonNode *salt, const J
     uint8_t expected[SHA256_LENGTH];
     uint8_t computed[SHA256_LENGTH];
 
-    if (salt->kind != JSON_STRING ||
-        !decode_base64((Bytes){json_string(document, salt), salt->length}, salt_bytes, SALT_LENGTH) ||
-        !decode_hex(payload_hash, expected, SHA256_LENGTH))
+    if (salt->kind != JSON_STRING
+        || !decode_base64((Bytes){json_string(document, salt), salt->length}, salt_bytes, SALT_LENGTH)
+        || !decode_hex(payload_hash, expected, SHA256_LENGTH))
         return false;
     if (!out.realloc)
         buffer_init(&out, NULL, NULL);
@@ -93,8 +93,8 @@ static void bad_record(Report *report, Tally *tally, const JsonDocument *documen
         return;
     buffer_init(&pointer, NULL, NULL);
     json_write_pointer(&pointer, document, record);
-    report_add(report, FINDING_BAD, check, "%.*s %s (JSON Pointer \"%.*s\")", (int) id.length, id.data ? id.data : "",
-               what, (int) pointer.length, pointer.data);
+    report_add(report, FINDING_BAD, check, "%.*s %s (JSON Pointer \"%.*s\")", (int)id.length, id.data ? id.data : "",
+               what, (int)pointer.length, pointer.data);
     buffer_free(&pointer);
 }
 
@@ -113,8 +113,8 @@ static bool has_known_members(const JsonDocument *document, const JsonNode *reco
     if (record->kind != JSON_OBJECT)
         return false;
     for (const JsonNode *name = json_first(document, record); name; name = json_next(document, record, json_value(name))) {
-        if (!is_among(json_string(document, name), name->length, members_of[kind]) &&
-            !is_among(json_string(document, name), name->length, companions))
+        if (!is_among(json_string(document, name), name->length, members_of[kind])
+            && !is_among(json_string(document, name), name->length, companions))
             return false;
     }
     return true;
@@ -198,8 +198,8 @@ static void check_reference(Report *report, Tally *tally, const JsonDocument *do
 
     if (!known)
         tally->outside++;
-    else if (!decode_hex(member_text(document, record, digest_name), stated, SHA256_LENGTH) ||
-             memcmp(known, stated, SHA256_LENGTH) != 0)
+    else if (!decode_hex(member_text(document, record, digest_name), stated, SHA256_LENGTH)
+             || memcmp(known, stated, SHA256_LENGTH) != 0)
         bad_record(report, tally, document, record, check, "was made over another version of its node");
 }
 
@@ -330,8 +330,8 @@ static void check_frontier(Report *report, const JsonDocument *document, const J
     for (const JsonNode *f = json_first(document, frontier); f; f = json_next(document, frontier, f)) {
         Bytes id = {f->kind == JSON_STRING ? json_string(document, f) : "", f->kind == JSON_STRING ? f->length : 0};
 
-        bad += !node_index_find(index, id) ||
-               (previous.data && canonical_compare_names(previous.data, previous.length, id.data, id.length) >= 0);
+        bad += !node_index_find(index, id)
+               || (previous.data && canonical_compare_names(previous.data, previous.length, id.data, id.length) >= 0);
         previous = id;
     }
     if (bad)
@@ -352,8 +352,8 @@ void verify_records(Report *report, const JsonDocument *document, const JsonNode
     bool may_redact = pii && pii->kind == JSON_FALSE;
     NodeIndex *index;
 
-    if (!nodes || nodes->kind != JSON_ARRAY || !edges || edges->kind != JSON_ARRAY ||
-        (annotations && annotations->kind != JSON_ARRAY)) {
+    if (!nodes || nodes->kind != JSON_ARRAY || !edges || edges->kind != JSON_ARRAY
+        || (annotations && annotations->kind != JSON_ARRAY)) {
         report_add(report, FINDING_BAD, "document", "payload has no arrays of nodes and edges");
         return;
     }

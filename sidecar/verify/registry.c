@@ -249,7 +249,7 @@ bool registry_check(const Registry *registry, Report *report, Bytes signer_id, c
     if (signer_id.data)
         report->signer_id = strndup(signer_id.data, signer_id.length);
     if (!signer) {
-        report_add(report, FINDING_BAD, "signer", "\"%.*s\" is not in the registry", (int) signer_id.length,
+        report_add(report, FINDING_BAD, "signer", "\"%.*s\" is not in the registry", (int)signer_id.length,
                    signer_id.data ? signer_id.data : "");
         return false;
     }

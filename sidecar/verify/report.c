@@ -116,7 +116,7 @@ void report_write_json(ByteBuffer *out, const Report *report)
     buffer_append_char(out, ']');
     if (strcmp(report->kind, "audit") == 0 || strcmp(report->kind, "log") == 0) {
         buffer_append_literal(out, ",\"events\":");
-        canonical_write_integer(out, (int64_t) report->events);
+        canonical_write_integer(out, (int64_t)report->events);
     }
     if (report->hash[0]) {
         buffer_append_literal(out, ",\"hash\":");

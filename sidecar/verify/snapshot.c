@@ -25,7 +25,7 @@ void claims_take(Claims *claims, const JsonDocument *metadata)
     };
 
     for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
-        Bytes *claim = (Bytes *) ((char *) claims + members[i].claim);
+        Bytes *claim = (Bytes *)((char *)claims + members[i].claim);
 
         for (const char *const *name = members[i].names; *name && !claim->data; name++)
             *claim = member_text(metadata, json_root(metadata), *name);
@@ -50,7 +50,7 @@ static bool read_document(Report *report, JsonDocument *document, const char *te
 
 static void take_id(Report *report, Bytes id)
 {
-    snprintf(report->id, sizeof(report->id), "%.*s", (int) id.length, id.data ? id.data : "");
+    snprintf(report->id, sizeof(report->id), "%.*s", (int)id.length, id.data ? id.data : "");
 }
 
 static bool is_member(const char *name, size_t length, const char *const *allowed)
@@ -67,7 +67,7 @@ static void check_form(Report *report, const JsonDocument *document, const JsonN
                        const char *const *envelope_members)
 {
     static const char *const members[] = {"id", "root_ids", "created_at", "reasoning_graph_version",
-        "manifest_signature_id", "payload", NULL};
+                                          "manifest_signature_id", "payload", NULL};
     const JsonNode *root_ids = json_member_literal(document, root, "root_ids");
     const JsonNode *payload = json_member_literal(document, root, "payload");
 
@@ -78,14 +78,14 @@ static void check_form(Report *report, const JsonDocument *document, const JsonN
     for (const JsonNode *name = json_first(document, root); name; name = json_next(document, root, json_value(name))) {
         const char *text = json_string(document, name);
 
-        if (!is_member(text, name->length, members) &&
-            !(envelope_members && is_member(text, name->length, envelope_members)))
+        if (!is_member(text, name->length, members)
+            && !(envelope_members && is_member(text, name->length, envelope_members)))
             report_add(report, FINDING_BAD, "document", "has the unknown member \"%.*s\"",
-                       (int) (name->length < 60 ? name->length : 60), text);
+                       (int)(name->length < 60 ? name->length : 60), text);
     }
-    if (!member_text(document, root, "id").data || !member_text(document, root, "created_at").data ||
-        !member_text(document, root, "reasoning_graph_version").data || !root_ids ||
-        root_ids->kind != JSON_ARRAY || root_ids->length == 0 || !payload || payload->kind != JSON_OBJECT) {
+    if (!member_text(document, root, "id").data || !member_text(document, root, "created_at").data
+        || !member_text(document, root, "reasoning_graph_version").data || !root_ids
+        || root_ids->kind != JSON_ARRAY || root_ids->length == 0 || !payload || payload->kind != JSON_OBJECT) {
         report_add(report, FINDING_BAD, "document", "lacks members that every snapshot has");
         return;
     }
@@ -106,7 +106,7 @@ static void signing_times(Report *report, const JsonDocument *document, Bytes ts
     }
     if (*earliest > *latest)
         report_add(report, FINDING_BAD, "document", "says it was made at %.*s, which is in the future",
-                   (int) created_at.length, created_at.data);
+                   (int)created_at.length, created_at.data);
     if (!ts.data)
         return;
     if (!parse_time(ts, &signed_at)) {
@@ -114,11 +114,11 @@ static void signing_times(Report *report, const JsonDocument *document, Bytes ts
         return;
     }
     if (signed_at > *latest)
-        report_add(report, FINDING_BAD, "metadata", "says it was signed at %.*s, which is in the future", (int) ts.length,
+        report_add(report, FINDING_BAD, "metadata", "says it was signed at %.*s, which is in the future", (int)ts.length,
                    ts.data);
     else if (signed_at < *earliest - CLOCK_TOLERANCE)
         report_add(report, FINDING_BAD, "metadata", "says it was signed at %.*s, before it was made at %.*s",
-                   (int) ts.length, ts.data, (int) created_at.length, created_at.data);
+                   (int)ts.length, ts.data, (int)created_at.length, created_at.data);
     else if (signed_at > *earliest)
         *earliest = signed_at;
     *latest = *earliest;
@@ -155,7 +155,7 @@ void verify_snapshot(Report *report, const Registry *registry, const char *text,
     if (claims->hash.data) {
         if (!decode_hex(claims->hash, claimed, SHA256_LENGTH) || memcmp(hash, claimed, SHA256_LENGTH) != 0)
             report_add(report, FINDING_BAD, "hash", "of these %zu bytes is %s, not %.*s", length, report->hash,
-                       (int) (claims->hash.length < 80 ? claims->hash.length : 80), claims->hash.data);
+                       (int)(claims->hash.length < 80 ? claims->hash.length : 80), claims->hash.data);
         else
             report_add(report, FINDING_OK, "hash", "SHA-256 %s of %zu bytes", report->hash, length);
     } else
@@ -170,9 +170,9 @@ void verify_snapshot(Report *report, const Registry *registry, const char *text,
             report_add(report, FINDING_OK, "canonical", "the bytes are canonical JSON (RFC 8785)");
         else
             report_add(report, FINDING_BAD, "canonical", "the bytes are not canonical JSON (RFC 8785)");
-        if (claims->snapshot_id.data && (!id.data || claims->snapshot_id.length != id.length ||
-                                         memcmp(claims->snapshot_id.data, id.data, id.length) != 0))
-            report_add(report, FINDING_BAD, "metadata", "is of snapshot %.*s", (int) claims->snapshot_id.length,
+        if (claims->snapshot_id.data && (!id.data || claims->snapshot_id.length != id.length
+                                         || memcmp(claims->snapshot_id.data, id.data, id.length) != 0))
+            report_add(report, FINDING_BAD, "metadata", "is of snapshot %.*s", (int)claims->snapshot_id.length,
                        claims->snapshot_id.data);
         check_signature(report, registry, &document, claims->signature, claims->signer_id, claims->ts, hash);
         check_form(report, &document, json_root(&document), NULL);

@@ -15,7 +15,7 @@ static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
 
     year -= month <= 2;
     era = (year >= 0 ? year : year - 399) / 400;
-    year_of_era = (unsigned) (year - era * 400);
+    year_of_era = (unsigned)(year - era * 400);
     day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return era * 146097 + day_of_era - 719468;
@@ -29,7 +29,7 @@ static bool digits(const char **p, const char *end, int count, unsigned *value)
     for (int i = 0; i < count; i++, (*p)++) {
         if (**p < '0' || **p > '9')
             return false;
-        *value = *value * 10 + (unsigned) (**p - '0');
+        *value = *value * 10 + (unsigned)(**p - '0');
     }
     return true;
 }
@@ -52,7 +52,7 @@ static unsigned days_in_month(unsigned year, unsigned month)
 
 int64_t latest_present(void)
 {
-    return (int64_t) time(NULL) * 1000000 + 999999 + CLOCK_TOLERANCE;
+    return (int64_t)time(NULL) * 1000000 + 999999 + CLOCK_TOLERANCE;
 }
 
 bool parse_time(Bytes text, int64_t *time)
@@ -64,10 +64,10 @@ bool parse_time(Bytes text, int64_t *time)
     int64_t offset = 0;
     int64_t seconds;
 
-    if (!digits(&p, end, 4, &year) || !literal(&p, end, "-") || !digits(&p, end, 2, &month) ||
-        !literal(&p, end, "-") || !digits(&p, end, 2, &day) || !literal(&p, end, "Tt ") ||
-        !digits(&p, end, 2, &hour) || !literal(&p, end, ":") || !digits(&p, end, 2, &minute) ||
-        !literal(&p, end, ":") || !digits(&p, end, 2, &second))
+    if (!digits(&p, end, 4, &year) || !literal(&p, end, "-") || !digits(&p, end, 2, &month)
+        || !literal(&p, end, "-") || !digits(&p, end, 2, &day) || !literal(&p, end, "Tt ")
+        || !digits(&p, end, 2, &hour) || !literal(&p, end, ":") || !digits(&p, end, 2, &minute)
+        || !literal(&p, end, ":") || !digits(&p, end, 2, &second))
         return false;
     if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
         return false;
@@ -78,7 +78,7 @@ bool parse_time(Bytes text, int64_t *time)
         if (p == end || *p < '0' || *p > '9')
             return false;
         for (; p < end && *p >= '0' && *p <= '9'; p++, scale /= 10)
-            micro += (unsigned) (*p - '0') * scale;
+            micro += (unsigned)(*p - '0') * scale;
     }
     if (p < end && (*p == '+' || *p == '-')) {
         int sign = *p == '-' ? -1 : 1;
@@ -91,7 +91,7 @@ bool parse_time(Bytes text, int64_t *time)
             return false;
         if (hours > 23 || minutes > 59)
             return false;
-        offset = sign * (int64_t) (hours * 60 + minutes) * 60;
+        offset = sign * (int64_t)(hours * 60 + minutes) * 60;
     } else if (!literal(&p, end, "Zz"))
         return false;
     if (p != end)
@@ -108,18 +108,18 @@ bool decode_base64(Bytes text, uint8_t *out, size_t size)
 {
     size_t length;
 
-    return text.data &&
-           sodium_base642bin(out, size, text.data, text.length, NULL, &length, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
-           length == size;
+    return text.data
+           && sodium_base642bin(out, size, text.data, text.length, NULL, &length, NULL,
+                                sodium_base64_VARIANT_ORIGINAL) == 0
+           && length == size;
 }
 
 bool decode_hex(Bytes text, uint8_t *out, size_t size)
 {
     size_t length;
 
-    return text.data && text.length == size * 2 &&
-           sodium_hex2bin(out, size, text.data, text.length, NULL, &length, NULL) == 0 && length == size;
+    return text.data && text.length == size * 2
+           && sodium_hex2bin(out, size, text.data, text.length, NULL, &length, NULL) == 0 && length == size;
 }
 
 void encode_hex(char *out, const uint8_t *bytes, size_t size)

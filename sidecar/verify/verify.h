@@ -55,7 +55,7 @@ typedef struct {
 void report_init(Report *report, const char *name, const char *kind);
 void report_free(Report *report);
 void report_add(Report *report, FindingKind kind, const char *check, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+__attribute__((format(printf, 4, 5)));
 Verdict report_verdict(const Report *report);
 void report_print(const Report *report, bool quiet);
 /* One object of JSON in valid UTF-8, whatever the texts in it are. */

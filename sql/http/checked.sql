@@ -21,7 +21,7 @@ AS $$
                          ELSE jsonb_build_object('kind', $3 || 's', 'division', ($5).division, 'records', ($5).records) END,
         'context', jsonb_strip_nulls(jsonb_build_object('role', ($1).role, 'rules', ($5).rules, 'traceparent', $2 ->> 'traceparent')))::text
 $$;
-COMMENT ON FUNCTION reason.policy_question(reason.client, json, text, boolean, reason.policy_match) IS 'What SentinelNet is asked: {requestId, action, actor, resource, context}. Of a batch, the records that matched.';
+COMMENT ON FUNCTION reason.policy_question(reason.client, json, text, boolean, reason.policy_match) IS 'What SentinelNet is asked: {requestId, action, actor, resource, context}. A batch gives the records that matched.';
 
 CREATE FUNCTION reason.http_write_checked(caller reason.client, request json, kind text, single boolean, route text, target uuid,
     request_body text, idempotency_key text, policy_status text, policy_answer text) RETURNS reason.http_response

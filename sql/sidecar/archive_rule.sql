@@ -39,6 +39,19 @@ $$;
 COMMENT ON FUNCTION reason.set_archive_rule(text, integer, boolean) IS
     'How long the segments of a division are locked in the object store from when they were stored, and whether they are under legal hold: those to come, and those that are there. A lock is never shortened.';
 
+CREATE FUNCTION reason.archive_protection(division text, stored_at timestamptz, OUT retain_until timestamptz, OUT legal_hold boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    SELECT $2 + make_interval(days => r.retain_days), r.legal_hold INTO retain_until, legal_hold
+    FROM reason.archive_rule r WHERE r.division = $1;
+    legal_hold := coalesce(legal_hold, false);
+END
+$$;
+COMMENT ON FUNCTION reason.archive_protection(text, timestamptz) IS
+    'Until when a segment that was stored then is locked by its division''s rule (NULL: there is none), and whether it is under legal hold.';
+
 CREATE FUNCTION reason.segments_to_protect(lease_token bigint, target text, max integer DEFAULT 100)
 RETURNS TABLE (division text, first_seq bigint, object_prefix text, object_version text, retain_until timestamptz, legal_hold boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 100
@@ -58,11 +71,12 @@ BEGIN
         -- An object locked a little shorter is not worth a request: retention counts days.
         RETURN QUERY
         SELECT a.division, a.first_seq, a.object_prefix, a.object_version,
-               CASE WHEN w.short THEN w.until END, CASE WHEN a.legal_hold IS DISTINCT FROM rule.legal_hold THEN rule.legal_hold END
+               CASE WHEN w.short THEN w.until END, CASE WHEN a.legal_hold IS DISTINCT FROM w.legal_hold THEN w.legal_hold END
         FROM reason.archive_segment a,
-             LATERAL (SELECT a.archived_at + make_interval(days => rule.retain_days) AS until,
-                             coalesce(a.retain_until + interval '1 hour' < a.archived_at + make_interval(days => rule.retain_days), true) AS short) w
-        WHERE a.target = $2 AND a.division = rule.division AND a.archived_at IS NOT NULL AND (w.short OR a.legal_hold IS DISTINCT FROM rule.legal_hold)
+             LATERAL (SELECT p.retain_until AS until, p.legal_hold,
+                             coalesce(a.retain_until + interval '1 hour' < p.retain_until, true) AS short
+                      FROM reason.archive_protection(a.division, a.archived_at) p) w
+        WHERE a.target = $2 AND a.division = rule.division AND a.archived_at IS NOT NULL AND (w.short OR a.legal_hold IS DISTINCT FROM w.legal_hold)
         ORDER BY a.first_seq
         LIMIT $3;
         IF FOUND THEN

@@ -309,7 +309,7 @@ BEGIN
                               WHERE a.target = $1 AND a.division = chain.division AND a.archived_at IS NULL AND a.parked_at IS NULL);
         SELECT s.created_at INTO opened FROM reason.audit_seal s WHERE s.division = chain.division AND s.seq = chain.next_seq;
         CONTINUE WHEN chain.head_seq - chain.next_seq + 1 < max_events AND opened > clock_timestamp() - max_age;
-        -- Of one day, and not larger than one value can be.
+        -- All of one day, and not larger than one value can be.
         SELECT max(w.seq) INTO planned.last_seq
         FROM (SELECT s.seq, s.created_at,
                      sum(octet_length(e.payload::text) + coalesce(octet_length(n.payload::text), 0)) OVER (ORDER BY s.seq)
@@ -346,9 +346,8 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT planned.division, planned.first_seq, planned.last_seq, planned.object_prefix,
-           clock_timestamp() + make_interval(days => (SELECT r.retain_days FROM reason.archive_rule r WHERE r.division = planned.division)),
-           coalesce((SELECT r.legal_hold FROM reason.archive_rule r WHERE r.division = planned.division), false);
+    SELECT planned.division, planned.first_seq, planned.last_seq, planned.object_prefix, p.retain_until, p.legal_hold
+    FROM reason.archive_protection(planned.division, clock_timestamp()) p;
 END
 $$;
 COMMENT ON FUNCTION reason.segment_to_archive(bigint, text, integer, interval, bigint) IS

@@ -32,7 +32,8 @@ gateway_options=$(sed -n "s/.*options='\(.*\)'.*/\1/p" "$RUN_DIR/bench/nginx.con
 # A full tree, its root the effect of all others; every node of it has a payload like those of the other workloads.
 body='{"type": "observation", "author": "bench", "payload": {"sensor": "rain", "value": 0.25, "unit": "mm", "place": {"lat": 51.5, "lon": -0.12}}}'
 # shellcheck disable=SC2119  # the default database
-node=$(sql <<SQL
+node=$(
+    sql <<SQL
 CREATE TEMPORARY TABLE tree AS SELECT n, reason.add_node(type => 'observation', author => 'bench', payload => '$body'::jsonb -> 'payload') AS id
     FROM generate_series(1, 63) n;
 SELECT count(reason.add_edge(f.id, t.id, 'causal')) FROM tree f JOIN tree t ON t.n = f.n / 2 \\g /dev/null

@@ -316,7 +316,7 @@ def run_trace(db, title, start, depth, rounds, points, conditions=NO_FILTER, as_
 def run_small(db, start, calls=2000):
     """What of a small trace any statement costs."""
     queries = filled({"nothing: SELECT 1": ("SELECT 1", "on"), "a node by its id": (NODE, "on"),
-                        "trace_size(), cache": (SIZE, "on"), "trace() nodes, cache": (NODES, "on"), "trace() rows, cache": (ROWS, "on")})
+                      "trace_size(), cache": (SIZE, "on"), "trace() nodes, cache": (NODES, "on"), "trace() rows, cache": (ROWS, "on")})
     arguments = {"id": start, "depth": None}
     db.execute("SET reason.adjacency_cache = on")
     print(f"\na trace of {db.execute(queries['trace() nodes, cache'][0], arguments).fetchone()[0]} nodes, {calls} calls,"

@@ -45,7 +45,10 @@ mkdir -p "$source"
 mkdir $machine/blocks
 awk -v directory="$machine/blocks" '/^```sh$/ { file = sprintf("%s/%02d", directory, ++count); inside = 1; next }
     /^```$/ { inside = 0 } inside { print > file }' "$page"
-[ "$(find $machine/blocks -type f | wc -l)" -ge 8 ] || { echo "the page has lost its commands" >&2; exit 1; }
+[ "$(find $machine/blocks -type f | wc -l)" -ge 8 ] || {
+    echo "the page has lost its commands" >&2
+    exit 1
+}
 
 passed=0
 block() {
@@ -77,5 +80,8 @@ for file in "$machine"/blocks/*; do
     fi
 done
 nodes=$(nsenter --net="$work/network" chroot $machine runuser -u postgres -- psql -X -At reason -c "SELECT count(*) FROM reason.node WHERE author = 'me'")
-[ "$nodes" -eq 1 ] || { echo "the record of the page is not there" >&2; exit 1; }
+[ "$nodes" -eq 1 ] || {
+    echo "the record of the page is not there" >&2
+    exit 1
+}
 echo "$passed passed, 0 failed"

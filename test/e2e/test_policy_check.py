@@ -170,7 +170,7 @@ def test_an_invalid_write_is_refused_unasked(service, kernel, refused, counts):
     before = counts()
     assert refused(kernel.post, "/reason/node", node(type="guess"))[0] == 400
     assert refused(kernel.post, "/reason/edge", {"from": "00000000-0000-4000-8000-000000000001", "to": "00000000-0000-4000-8000-000000000001",
-                                                  "type": "causal", "division": DIVISION})[0] == 404
+                                                 "type": "causal", "division": DIVISION})[0] == 404
     assert service.questions == []
     assert counts() == before
 

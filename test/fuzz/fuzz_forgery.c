@@ -41,7 +41,7 @@ static ByteBuffer payloads[EVENTS];
 /* ---------------------------------------------------------------- good objects */
 
 static void
-print(ByteBuffer *out, const char *format,...)
+print(ByteBuffer *out, const char *format, ...)
 {
 	char		text[2000];
 	va_list		arguments;
@@ -112,7 +112,7 @@ write_record(ByteBuffer *out, int n, bool is_node)
 	char		text[SHA256_LENGTH * 2 + 1];
 
 	buffer_init(&record, NULL, NULL);
-	(is_node ? node_record : edge_record) (&record, n);
+	(is_node ? node_record : edge_record)(&record, n);
 	sha256_of(digest, record.data, record.length);
 	hex(is_node ? digests[n] : text, digest, sizeof(digest));
 	buffer_append(out, record.data, record.length - 1);
@@ -173,7 +173,7 @@ make_chain(ByteBuffer *out)
 		buffer_init(&text, NULL, NULL);
 		print(&text, "{\"division\":\"default\",\"eventType\":\"%s.created\",\"id\":\"50000000-0000-7000-8000-00000000000%d\",\"%s\":",
 			  is_node ? "node" : "edge", n, is_node ? "node" : "edge");
-		(is_node ? node_record : edge_record) (&text, is_node ? n : n - NODES);
+		(is_node ? node_record : edge_record)(&text, is_node ? n : n - NODES);
 		print(&text, ",\"ts\":\"2026-11-23T16:15:29.00000%dZ\"}", n);
 		buffer_init(&payloads[n], NULL, NULL);
 		canonicalise(&payloads[n], text.data, text.length);
@@ -261,7 +261,7 @@ static void
 alter_value(ByteBuffer *out, const ByteBuffer *text, Program *program)
 {
 	static const char *const others[] = {"null", "true", "0", "1", "-1", "1e3", "\"\"", "[]", "{}", "\"revoked\"", "\"active\"", "\"key-2\"",
-		"\"descendants\"", "\"2026-02-31T00:00:00Z\"", "\"2999-01-01T00:00:00Z\"", "\"00000000-0000-7000-8000-000000000001\"", "\"x\",\"y\":\"z\""};
+										 "\"descendants\"", "\"2026-02-31T00:00:00Z\"", "\"2999-01-01T00:00:00Z\"", "\"00000000-0000-7000-8000-000000000001\"", "\"x\",\"y\":\"z\""};
 	JsonDocument document;
 	JsonError	error;
 	const JsonNode *node;
@@ -590,7 +590,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		ByteBuffer	swap;
 
-		(kind == CHAIN ? alter_chain : alter_value) (&altered, &object, &program);
+		(kind == CHAIN ? alter_chain : alter_value)(&altered, &object, &program);
 		swap = object;
 		object = altered;
 		altered = swap;

@@ -31,7 +31,7 @@ judge(const char *text, size_t length, const Registry *registry, int kind)
 {
 	static const char signature[] =
 		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
-	const Claims claims = {.signature = {signature, sizeof(signature) - 1},.signer_id = {"kernel-1", 8}};
+	const Claims claims = {.signature = {signature, sizeof(signature) - 1}, .signer_id = {"kernel-1", 8}};
 	Report		report;
 	ByteBuffer	json;
 	Audit	   *audit;

@@ -7,7 +7,7 @@ import threading
 
 MODES = ("pass", "slow", "silent", "reset")
 PIECE = 65536
-# Of a slow network, for each piece
+# A slow network, for each piece
 DELAY = 0.05
 
 

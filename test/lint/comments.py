@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""No comment names a file or a function that does not exist, and no document a file.
+"""No comment names a file or a function that does not exist, and no document a file; no sentence begins with "Of".
 
 A file is looked for among the project's own (by the end of its path; what is made from a template counts), the headers
 that are installed, and names in foreign_names.txt: of other projects' sources, or of files that only a running system
@@ -23,6 +23,7 @@ FILE = re.compile(r"(?<![\w./*<-])((?:[\w-]+/)*[\w.-]*\w\.(?:c|h|sql|sh|py|spec|
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)")
 IN_DOCUMENT = re.compile(r"(?<![\w./*<>{}$-])((?:[\w-]+/)*[\w.-]*\w\.(?:c|h|sql|sh|py|spec|md|yaml|json|conf|in|mjs|service)|(?:[\w.-]+/)+)(?![\w/.*<{$-])")
+OF = re.compile(r"(?:^|[.:;|] )Of [a-z]")
 FUNCTION = re.compile(r"(?<![\w.:>%-])([A-Za-z_][\w.]*)\(\)")
 
 
@@ -124,8 +125,17 @@ def broken_links():
                     yield f"{path}:{number}: the link leads nowhere: {target}"
 
 
+def sentences_with_of():
+    """The subject comes first: no sentence begins with "Of"."""
+    lines = [(path, number + offset, line) for path, number, comment in all_comments() for offset, line in enumerate(comment.split("\n"))]
+    lines += [(path, number, line) for path in tracked("docs/*.md", "*README.md") for number, line in enumerate(text_of(path).splitlines(), 1)]
+    for path, number, line in lines:
+        if OF.search(line.strip(" \t/*-#")):
+            yield f"{path}:{number}: a sentence begins with \"Of\""
+
+
 def main():
-    faults = list(broken_links())
+    faults = list(broken_links()) + list(sentences_with_of())
     for path, number, span in documents():
         for name in IN_DOCUMENT.findall(span):
             if not (folder_exists(name) if name.endswith("/") else file_exists(name)):

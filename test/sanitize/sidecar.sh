@@ -10,11 +10,11 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 
 case ${1:-} in
-address | thread)
-    kinds=$1
-    shift
-    ;;
-*) kinds='address thread' ;;
+    address | thread)
+        kinds=$1
+        shift
+        ;;
+    *) kinds='address thread' ;;
 esac
 tests=("$@")
 [ $# -gt 0 ] || tests=(test/sidecar --deselect sidecar/test_work.py::test_an_idle_sidecar_answers_within_milliseconds)
@@ -58,8 +58,8 @@ run() {
 status=0
 for kind in $kinds; do
     case $kind in
-    address) build address '-fsanitize=address,undefined -fno-sanitize-recover=undefined' ;;
-    thread) build thread '-fsanitize=thread' ;;
+        address) build address '-fsanitize=address,undefined -fno-sanitize-recover=undefined' ;;
+        thread) build thread '-fsanitize=thread' ;;
     esac
     run "$kind" || status=1
 done

@@ -14,7 +14,7 @@ from kafka_broker import Broker, emitted, heads, without_repeats
 from otlp import Receiver, traced_request
 from wait import wait_for
 
-# Of the test with kills: REASON_KAFKA_EVENTS=100000 for a longer one
+# Events of the test with kills: REASON_KAFKA_EVENTS=100000 for a longer one
 EVENTS = int(os.environ.get("REASON_KAFKA_EVENTS", "6000"))
 
 

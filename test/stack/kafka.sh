@@ -15,10 +15,14 @@ command=$1
 dir=$2
 
 case $command in
-jars)
-    [ -e "$dir/jars/kafka_2.13-$version.jar" ] && exit 0
-    mkdir -p "$dir/jars"
-    cat >"$dir/pom.xml" <<POM
+    jars)
+        mkdir -p "$dir"
+        # Where two suites ask for them at once the second waits.
+        exec 9>"$dir/jars.lock"
+        flock 9
+        [ -e "$dir/jars/kafka_2.13-$version.jar" ] && exit 0
+        mkdir -p "$dir/jars"
+        cat >"$dir/pom.xml" <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>reason.test</groupId><artifactId>kafka</artifactId><version>1</version>
@@ -28,35 +32,35 @@ jars)
   </dependencies>
 </project>
 POM
-    jars=$(cd "$dir" && pwd)/jars
-    # A repository that did not answer at once may answer the next time.
-    for attempt in 1 2 3; do
-        mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$jars" >"$dir/mvn.log" 2>&1 && exit 0
-        echo "kafka.sh: attempt $attempt failed" >&2
-        sleep 5
-    done
-    cat "$dir/mvn.log" >&2
-    exit 1
-    ;;
-run)
-    data=$3
-    port=$4
-    front=${5:-$((port + 3))}
-    mkdir -p "$data"
-    if [ ! -e "$data/server.pem" ]; then
-        new="openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 2"
-        {
-            $new -nodes -subj /CN=ca -out "$data/ca.pem" -keyout "$data/ca.key"
-            for name in server client; do
-                $new -nodes -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 -CA "$data/ca.pem" -CAkey "$data/ca.key" \
-                    -out "$data/$name.crt" -keyout "$data/$name.clear"
-            done
-        } 2>/dev/null
-        openssl pkcs8 -topk8 -in "$data/client.clear" -out "$data/client.key" -passout pass:kafka-password
-        mv "$data/client.crt" "$data/client.pem"
-        cat "$data/server.clear" "$data/server.crt" >"$data/server.pem"
-    fi
-    cat >"$data/server.properties" <<PROPERTIES
+        jars=$(cd "$dir" && pwd)/jars
+        # A repository that did not answer at once may answer the next time.
+        for attempt in 1 2 3; do
+            mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$jars" >"$dir/mvn.log" 2>&1 && exit 0
+            echo "kafka.sh: attempt $attempt failed" >&2
+            sleep 5
+        done
+        cat "$dir/mvn.log" >&2
+        exit 1
+        ;;
+    run)
+        data=$3
+        port=$4
+        front=${5:-$((port + 3))}
+        mkdir -p "$data"
+        if [ ! -e "$data/server.pem" ]; then
+            new="openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 2"
+            {
+                $new -nodes -subj /CN=ca -out "$data/ca.pem" -keyout "$data/ca.key"
+                for name in server client; do
+                    $new -nodes -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 -CA "$data/ca.pem" -CAkey "$data/ca.key" \
+                        -out "$data/$name.crt" -keyout "$data/$name.clear"
+                done
+            } 2>/dev/null
+            openssl pkcs8 -topk8 -in "$data/client.clear" -out "$data/client.key" -passout pass:kafka-password
+            mv "$data/client.crt" "$data/client.pem"
+            cat "$data/server.clear" "$data/server.crt" >"$data/server.pem"
+        fi
+        cat >"$data/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL_PLAINTEXT://127.0.0.1:$((port + 2)),FRONTED://127.0.0.1:$((port + 3)),SSL://127.0.0.1:$((port + 4))
@@ -79,13 +83,13 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 num.partitions=1
 PROPERTIES
-    if [ ! -e "$data/log/meta.properties" ]; then
-        java -Xmx128m -cp "$dir/jars/*" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$data/server.properties" >/dev/null
-    fi
-    exec java -Xmx256m -Xms128m -XX:TieredStopAtLevel=1 -cp "$dir/jars/*" kafka.Kafka "$data/server.properties"
-    ;;
-*)
-    echo "usage: kafka.sh jars DIR | kafka.sh run DIR DATA PORT" >&2
-    exit 2
-    ;;
+        if [ ! -e "$data/log/meta.properties" ]; then
+            java -Xmx128m -cp "$dir/jars/*" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$data/server.properties" >/dev/null
+        fi
+        exec java -Xmx256m -Xms128m -XX:TieredStopAtLevel=1 -cp "$dir/jars/*" kafka.Kafka "$data/server.properties"
+        ;;
+    *)
+        echo "usage: kafka.sh jars DIR | kafka.sh run DIR DATA PORT" >&2
+        exit 2
+        ;;
 esac

@@ -9,12 +9,15 @@ set -eu
 version=v0.165.0
 manifest=$(cd "$(dirname "$0")" && pwd)/otelcol.yaml
 dir=$1
+mkdir -p "$dir"
+# Where two suites ask for it at once the second waits.
+exec 9>"$dir/otelcol.lock"
+flock 9
 if [ ! -x "$dir/otelcol-$version" ]; then
     command -v go >/dev/null 2>&1 || {
         echo "otelcol.sh: there is no go in PATH" >&2
         exit 1
     }
-    mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
     cd "$dir"
     # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.

@@ -8,12 +8,15 @@
 set -eu
 version=v1.8.0
 dir=$1
+mkdir -p "$dir"
+# Where two suites ask for it at once the second waits.
+exec 9>"$dir/versitygw.lock"
+flock 9
 if [ ! -x "$dir/versitygw-$version" ]; then
     command -v go >/dev/null 2>&1 || {
         echo "versitygw.sh: there is no go in PATH" >&2
         exit 1
     }
-    mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
     # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
     for attempt in 1 2 3; do

@@ -60,6 +60,7 @@ def sealed_graph(db):
         elif kind == "edge.created":
             edges.append((seq, db.execute("SELECT e.id, f.id, t.id, e.created_at, e.type, e.weight FROM reason.edge e JOIN reason.node f ON f.no = e.from_no"
                                           " JOIN reason.node t ON t.no = e.to_no WHERE e.no = %s", [no]).fetchone()))
+
     def at(last):
         there = {i: n for i, (seq, n) in nodes.items() if seq <= last}
         return graphs.Graph(list(there.values()), [graphs.Edge(i, there[f], there[t], *rest) for seq, (i, f, t, *rest) in edges

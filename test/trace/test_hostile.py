@@ -133,7 +133,7 @@ CALLS = {
     "size": "SELECT reason.trace_size(%(start)s)",
     "ordered": "SELECT count(*) FROM reason.ordered_trace(%(start)s)",
     "path": "SELECT count(*) FROM reason.causal_path(%(end)s, %(start)s)",
-    # Of a million steps the text would be larger than a value may be.
+    # The text of a million steps would be larger than a value may be.
     "json": "SELECT octet_length(reason.trace_json(%(start)s, depth => NULL, \"limit\" => 400000, divisions => '{*}'))",
     "ordered json": "SELECT octet_length(reason.ordered_trace_json(%(start)s, '{*}'))",
     "node json": "SELECT octet_length(reason.node_json(%(start)s, '{*}'))",

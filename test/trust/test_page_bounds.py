@@ -99,6 +99,7 @@ def test_a_cursor_does_not_tell_how_much_others_write(db, node):
     import base64
     effect = node()
     link(db, [node() for _ in range(3)], [effect] * 3)
+
     def cursor():
         text = json.loads(db.one("SELECT reason.trace_json(%s, \"limit\" => 1, divisions => '{*}')", effect))["nextCursor"]
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

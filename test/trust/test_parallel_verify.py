@@ -11,7 +11,7 @@ import pytest
 from sealing import Database
 from signer import Signer
 
-# Of division default; they are shared out in ranges of so many (extension/chain/verify_parallel.c). REASON_PARALLEL_EVENTS for more
+# Events of division default; they are shared out in ranges of so many (extension/chain/verify_parallel.c). REASON_PARALLEL_EVENTS for more
 EVENTS = int(os.environ.get("REASON_PARALLEL_EVENTS", "4000"))
 RANGE = 1000
 PARTICIPATION = itertools.cycle(("on", "off"))

@@ -37,8 +37,8 @@ published_s3_cases(void)
 {
 	const struct http_header get[] = {S3_HOST, {"range", "bytes=0-9"}, {"x-amz-content-sha256", EMPTY}, S3_DATE};
 	const struct http_header put[] = {{"date", "Fri, 24 May 2013 00:00:00 GMT"}, S3_HOST,
-	{"x-amz-content-sha256", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"}, S3_DATE,
-	{"x-amz-storage-class", "REDUCED_REDUNDANCY"}};
+									  {"x-amz-content-sha256", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"}, S3_DATE,
+									  {"x-amz-storage-class", "REDUCED_REDUNDANCY"}};
 	const struct http_header plain[] = {S3_HOST, {"x-amz-content-sha256", EMPTY}, S3_DATE};
 	char		path[64];
 

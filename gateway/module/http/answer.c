@@ -16,8 +16,8 @@
 static ngx_int_t
 reason_answer_headers(reason_context_t *ctx, const char *lines, size_t length)
 {
-    u_char     *p, *end, *line_end, *colon;
-    ngx_str_t   name, value;
+    u_char    *p, *end, *line_end, *colon;
+    ngx_str_t  name, value;
 
     p = ngx_pnalloc(ctx->request->pool, length + 1);
     if (p == NULL) {

@@ -13,8 +13,8 @@ static void reason_await_poll(ngx_event_t *event);
 void
 reason_await_header(reason_context_t *ctx, ngx_str_t *value)
 {
-    u_char     *space = ngx_strlchr(value->data, value->data + value->len, ' ');
-    ngx_int_t   ms;
+    u_char    *space = ngx_strlchr(value->data, value->data + value->len, ' ');
+    ngx_int_t  ms;
 
     if (ctx->await_until != 0 || space == NULL) {
         return;

@@ -11,10 +11,10 @@
 static ngx_int_t
 reason_certificate_common_name(ngx_http_request_t *r, ngx_http_variable_value_t *v, X509 *certificate)
 {
-    int              at, length;
-    u_char          *utf8;
-    ngx_int_t        rc;
-    X509_NAME       *subject = X509_get_subject_name(certificate);
+    int         at, length;
+    u_char     *utf8;
+    ngx_int_t   rc;
+    X509_NAME  *subject = X509_get_subject_name(certificate);
 
     at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
     /* two common names are one too many to know who it is */
@@ -34,10 +34,10 @@ reason_certificate_common_name(ngx_http_request_t *r, ngx_http_variable_value_t 
 static ngx_int_t
 reason_certificate_issuer(ngx_http_request_t *r, ngx_http_variable_value_t *v, X509 *certificate)
 {
-    BIO        *bio = BIO_new(BIO_s_mem());
-    char       *data;
-    long        length;
-    ngx_int_t   rc = NGX_OK;
+    BIO       *bio = BIO_new(BIO_s_mem());
+    char      *data;
+    long       length;
+    ngx_int_t  rc = NGX_OK;
 
     if (bio == NULL) {
         return NGX_ERROR;
@@ -81,8 +81,8 @@ reason_certificate_uri(ngx_http_request_t *r, ngx_http_variable_value_t *v, X509
 ngx_int_t
 reason_certificate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which)
 {
-    X509       *certificate;
-    ngx_int_t   rc = NGX_OK;
+    X509      *certificate;
+    ngx_int_t  rc = NGX_OK;
 
     v->not_found = 1;
     if (r->connection->ssl == NULL || SSL_get_verify_result(r->connection->ssl->connection) != X509_V_OK) {

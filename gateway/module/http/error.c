@@ -232,8 +232,8 @@ reason_error_failed(reason_job_t *job, reason_failure_e failure)
 ngx_int_t
 reason_error_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t   status = r->err_status ? r->err_status : r->headers_out.status;
-    const char  *code, *message;
+    ngx_uint_t        status = r->err_status ? r->err_status : r->headers_out.status;
+    const char       *code, *message;
     ngx_table_elt_t  *allow;
 
     switch (status) {

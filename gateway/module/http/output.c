@@ -11,8 +11,8 @@
 #define REASON_LONG    16384    /* of a row; and what TLS puts into one record */
 
 typedef struct {
-    ngx_buf_t   buf;            /* the first member: nginx hands back this */
-    PGresult   *result;         /* that the memory belongs to; NULL: it is the request's */
+    ngx_buf_t  buf;     /* the first member: nginx hands back this */
+    PGresult  *result;  /* that the memory belongs to; NULL: it is the request's */
 } reason_piece_t;
 
 

@@ -93,7 +93,7 @@ reason_policy_ask(reason_context_t *ctx, void (*then)(reason_context_t *ctx))
 static ngx_int_t
 reason_policy_take_answer(reason_context_t *ctx, ngx_http_request_t *sr)
 {
-    ngx_str_t   body = ngx_null_string;
+    ngx_str_t    body = ngx_null_string;
     ngx_pool_t  *pool = ctx->request->pool;
 
     ctx->policy_status.data = ngx_pnalloc(pool, NGX_INT_T_LEN);

@@ -17,42 +17,42 @@
 typedef struct reason_context_s reason_context_t;
 
 typedef struct {
-    ngx_array_t         *caller;    /* ngx_http_complex_value_t: put before every call's arguments */
-    ngx_array_t         *arguments; /* ngx_http_complex_value_t */
-    ngx_str_t            function;
-    reason_statement_t  *statement;
-    reason_pool_t       *pool;
-    reason_statement_t  *await;     /* called while the answer is 202, with the key it named */
-    ngx_uint_t           methods;   /* NGX_HTTP_… bits */
-    ngx_uint_t           class;     /* reason_class_e */
-    ngx_http_complex_value_t  *client;      /* whose share a call is of */
-    ngx_str_t            pieces;    /* the function that hands out a long body piece by piece */
-    reason_statement_t  *admit;     /* asked before a long body is read */
-    ngx_str_t            admit_function;
-    size_t               admit_above;
-    ngx_int_t            body_argument;     /* the place of $reason_body among the arguments; -1: there is none */
-    ngx_uint_t           takes_query;       /* $reason_query is among the arguments */
-    ngx_flag_t           pipeline;  /* calls may be sent behind others, and be sent again: they are quick and only read */
-    ngx_str_t            policy_uri;        /* asked before a write that needs it */
-    ngx_msec_t           policy_deadline;
+    ngx_array_t               *caller;          /* ngx_http_complex_value_t: put before every call's arguments */
+    ngx_array_t               *arguments;       /* ngx_http_complex_value_t */
+    ngx_str_t                  function;
+    reason_statement_t        *statement;
+    reason_pool_t             *pool;
+    reason_statement_t        *await;           /* called while the answer is 202, with the key it named */
+    ngx_uint_t                 methods;         /* NGX_HTTP_… bits */
+    ngx_uint_t                 class;           /* reason_class_e */
+    ngx_http_complex_value_t  *client;          /* whose share a call is of */
+    ngx_str_t                  pieces;          /* the function that hands out a long body piece by piece */
+    reason_statement_t        *admit;           /* asked before a long body is read */
+    ngx_str_t                  admit_function;
+    size_t                     admit_above;
+    ngx_int_t                  body_argument;   /* the place of $reason_body among the arguments; -1: there is none */
+    ngx_uint_t                 takes_query;     /* $reason_query is among the arguments */
+    ngx_flag_t                 pipeline;        /* calls may be sent behind others, and be sent again: they are quick and only read */
+    ngx_str_t                  policy_uri;      /* asked before a write that needs it */
+    ngx_msec_t                 policy_deadline;
 } reason_loc_conf_t;
 
 /* A request on its way. */
 struct reason_context_s {
-    reason_job_t          job;      /* the first member: handlers get this */
-    ngx_http_request_t   *request;
-    ngx_event_t           poll;     /* until the next reason_await; deadline of a policy check */
-    char                 *await_key;
-    ngx_msec_t            await_until;
-    ngx_msec_t            await_interval;
-    ngx_chain_t          *body;     /* pieces not yet handed to nginx, in order */
-    ngx_chain_t          *busy;     /* handed over, not yet sent */
-    ngx_chain_t          *free;     /* sent: memory for the next pieces */
-    ngx_chain_t          *bare;     /* sent, and their memory given back */
-    off_t                 body_length;
-    ngx_temp_file_t      *file;     /* what the client has not taken yet; NULL until it does not keep up */
-    off_t                 file_sent;
-    off_t                 length;   /* of the whole body, if the function said so; else -1 */
+    reason_job_t         job;       /* the first member: handlers get this */
+    ngx_http_request_t  *request;
+    ngx_event_t          poll;      /* until the next reason_await; deadline of a policy check */
+    char                *await_key;
+    ngx_msec_t           await_until;
+    ngx_msec_t           await_interval;
+    ngx_chain_t         *body;      /* pieces not yet handed to nginx, in order */
+    ngx_chain_t         *busy;      /* handed over, not yet sent */
+    ngx_chain_t         *free;      /* sent: memory for the next pieces */
+    ngx_chain_t         *bare;      /* sent, and their memory given back */
+    off_t                body_length;
+    ngx_temp_file_t     *file;      /* what the client has not taken yet; NULL until it does not keep up */
+    off_t                file_sent;
+    off_t                length;    /* of the whole body, if the function said so; else -1 */
     void                (*policy_then)(reason_context_t *ctx);  /* there is an answer, or there will be none */
     ngx_http_request_t   *policy_request;   /* that asks; NULL when none is on its way */
     ngx_str_t             policy_question;
@@ -99,7 +99,7 @@ ngx_int_t reason_query_variable(ngx_http_request_t *r, ngx_http_variable_value_t
 
 /* answer.c */
 /*
- * Handlers of a job. Of a row: NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone;
+ * Handlers of a job. What a row's gives: NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone;
  * NGX_DECLINED: it wants a range that is not there; NGX_ERROR.
  */
 ngx_int_t reason_answer_row(reason_job_t *job, PGresult **row);
@@ -169,6 +169,6 @@ ngx_int_t reason_discard_rest(ngx_http_request_t *r, ngx_int_t rc);
 ngx_int_t reason_metrics_init(ngx_conf_t *cf);
 ngx_int_t reason_metrics_handler(ngx_http_request_t *r);
 
-extern ngx_module_t ngx_http_reason_module;
+extern ngx_module_t  ngx_http_reason_module;
 
 #endif

@@ -252,9 +252,9 @@ reason_bind(reason_context_t *ctx, ngx_array_t *values, ngx_uint_t *count)
 static void
 reason_request_call(reason_context_t *ctx)
 {
-    ngx_int_t            rc;
-    ngx_uint_t           count = 0;
-    reason_loc_conf_t   *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
+    ngx_int_t           rc;
+    ngx_uint_t          count = 0;
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
 
     rc = reason_bind(ctx, conf->caller, &count);
     if (rc == NGX_OK && !ctx->admitting) {

@@ -158,7 +158,7 @@ reason_is_zero(const u_char *p, size_t length)
 
 
 /*
- * version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2. Of a later version that is longer, what this one
+ * version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2. In a later version that is longer, what this one
  * knows is taken (3.2.4).
  */
 static ngx_int_t

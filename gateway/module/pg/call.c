@@ -225,7 +225,7 @@ reason_call_resume(reason_connection_t *connection)
 }
 
 
-/* Of the first call; the time of those behind it begins when it is their turn. */
+/* For the first call; the time of those behind it begins when it is their turn. */
 void
 reason_call_deadline(ngx_event_t *event)
 {

@@ -38,7 +38,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
 }
 
 
-/* Of all pools of this worker. */
+/* For all pools of this worker. */
 void
 reason_pool_gauges(reason_pool_t *pool)
 {

@@ -89,17 +89,17 @@ struct reason_pool_s {
 
     reason_main_conf_t   *main;
     reason_connection_t  *connections;
-    ngx_queue_t  idle;
-    ngx_queue_t  waiting;           /* reason_share_t */
-    ngx_rbtree_t       shares;
-    ngx_rbtree_node_t  shares_sentinel;
-    ngx_uint_t   busy[REASON_CLASS_COUNT];
-    size_t       memory;            /* of bodies on their way to PostgreSQL */
-    ngx_uint_t   ticket;            /* of the next request */
-    ngx_uint_t   waiting_count;
-    ngx_uint_t   idle_count;
-    ngx_uint_t   connected_count;
-    ngx_log_t   *log;
+    ngx_queue_t           idle;
+    ngx_queue_t           waiting;  /* reason_share_t */
+    ngx_rbtree_t          shares;
+    ngx_rbtree_node_t     shares_sentinel;
+    ngx_uint_t            busy[REASON_CLASS_COUNT];
+    size_t                memory;   /* of bodies on their way to PostgreSQL */
+    ngx_uint_t            ticket;   /* of the next request */
+    ngx_uint_t            waiting_count;
+    ngx_uint_t            idle_count;
+    ngx_uint_t            connected_count;
+    ngx_log_t            *log;
 };
 
 /* What comes of a job; it may be gone when one of the last four returns. */

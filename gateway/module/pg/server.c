@@ -86,7 +86,7 @@ reason_server_check_name(ngx_conf_t *cf, const reason_server_t *server)
 
 static ngx_int_t
 reason_server_push(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo, const PQconninfoOption *options, ngx_uint_t index,
-    const char *session_attrs)
+                   const char *session_attrs)
 {
     reason_server_t  *server = ngx_array_push(&pool->servers);
 
@@ -109,8 +109,8 @@ reason_server_push(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo, const PQ
 static char *
 reason_server_expand(ngx_conf_t *cf, reason_pool_t *pool, char *conninfo, const PQconninfoOption *options)
 {
-    ngx_uint_t   i, pass, hosts, addresses, ports, passes;
-    char        *attrs;
+    ngx_uint_t  i, pass, hosts, addresses, ports, passes;
+    char       *attrs;
 
     if (reason_item(cf, reason_option(options, "target_session_attrs"), 0, &attrs) != NGX_OK) {
         return NGX_CONF_ERROR;

@@ -53,6 +53,8 @@ def grouped(number, separator):
 
 
 CARD_SEPARATORS = ["", "", " ", "-", "\u00a0", "\u202f", "\u2011", "."]
+
+
 def card(rng):
     return grouped(card_digits(rng), rng.choice(CARD_SEPARATORS))
 
