@@ -45,7 +45,7 @@ record_fault(Comparison *comparison, RecordKind kind, int64 no, const char *what
 
 	if (!record_read_by_no(comparison->checker->reader, kind, no, &stored))
 		return audit_fault(comparison->checker, "%s with no " INT64_FORMAT ": its row is missing", record_kind_names[kind], no);
-	return audit_fault(comparison->checker, "%s \"%s\": %s", record_kind_names[kind], audit_uuid_text(&stored.id), what);
+	return audit_fault(comparison->checker, "%s \"%s\": %s", record_kind_names[kind], audit_uuid_text(&stored.record.id), what);
 }
 
 /* ---------------------------------------------------------------- what the document adds */

@@ -120,7 +120,7 @@ hash_matches(RecordedChain *chain, int64 no, text *payload)
 static bool
 holds_record(AuditChecker *checker, text *payload, const StoredRecord *stored)
 {
-	const char *kind = record_kind_names[stored->kind];
+	const char *kind = record_kind_names[stored->record.kind];
 	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
 	JsonError	error;
 	const JsonNode *record;
@@ -139,20 +139,20 @@ holds_record(AuditChecker *checker, text *payload, const StoredRecord *stored)
 bool
 recorded_check(RecordedChain *chain, AuditChecker *checker, const StoredRecord *stored)
 {
-	const char *kind = record_kind_names[stored->kind];
+	const char *kind = record_kind_names[stored->record.kind];
 	RecordText	event_type;
 	text	   *payload;
 
 	if (!audit_scan_seek(&chain->events, stored->no, chain->division))
-		return audit_fault(checker, "%s \"%s\": no event recorded it", kind, audit_uuid_text(&stored->id));
+		return audit_fault(checker, "%s \"%s\": no event recorded it", kind, audit_uuid_text(&stored->record.id));
 	event_type = audit_scan_text_value(chain->events.slot, chain->event_type);
 	payload = DatumGetTextPP(audit_scan_value(chain->events.slot, chain->payload));
 	if (event_type.length != strlen(kind) + strlen(".created") || memcmp(event_type.data, kind, strlen(kind)) != 0 ||
 		memcmp(event_type.data + strlen(kind), ".created", strlen(".created")) != 0 ||
 		memcmp(DatumGetUUIDP(audit_scan_value(chain->events.slot, chain->event_id)), &stored->audit_event_id, UUID_LEN) != 0 ||
 		!holds_record(checker, payload, stored))
-		return audit_fault(checker, "%s \"%s\": the event of its number recorded something else", kind, audit_uuid_text(&stored->id));
+		return audit_fault(checker, "%s \"%s\": the event of its number recorded something else", kind, audit_uuid_text(&stored->record.id));
 	if (!hash_matches(chain, stored->no, payload))
-		return audit_fault(checker, "%s \"%s\": its event does not give the hash at its place in the chain", kind, audit_uuid_text(&stored->id));
+		return audit_fault(checker, "%s \"%s\": its event does not give the hash at its place in the chain", kind, audit_uuid_text(&stored->record.id));
 	return true;
 }
