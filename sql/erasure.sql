@@ -43,8 +43,9 @@ CREATE FUNCTION reason.snapshot_form_digest(s reason.snapshot) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT encode(reason.digest(to_jsonb($1) - '{status,signer_id,signature,signed_at,object_uri,object_version,completed_at,attempts,next_attempt_at,failure,audit_event_id,erased_event_id,created_at}'::text[]
-                                || jsonb_build_object('created_at', reason.recorded_time($1.created_at))), 'hex')
+    SELECT encode(reason.digest(to_jsonb($1) - '{status,signer_id,signature,signed_at,object_uri,object_version,completed_at,attempts,next_attempt_at,failure,audit_event_id,erased_event_id,created_at,log}'::text[]
+                                || jsonb_build_object('created_at', reason.recorded_time($1.created_at))
+                                || CASE WHEN $1.log IS NULL THEN '{}' ELSE jsonb_build_object('log', $1.log::text) END), 'hex')
 $$;
 COMMENT ON FUNCTION reason.snapshot_form_digest(reason.snapshot) IS
     'SHA-256, hex, of the canonical form of the columns that say what a snapshot froze: recorded when its document goes, which proved them until then.';

@@ -40,7 +40,7 @@ GRANT SELECT (no, id, division, target_no, type, created_at, payload_hash, diges
     ON reason.annotation TO reason_reader;
 GRANT SELECT (no, id, division, status, root_ids, depth, direction, include_annotations,
               pii_included, manifest_signature_id, graph_version, created_at, hash, node_count,
-              edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id)
+              edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id, log)
     ON reason.snapshot TO reason_reader;
 
 GRANT EXECUTE ON FUNCTION
@@ -259,7 +259,10 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_proof(uuid),
     reason.verify_snapshot(uuid, text, text),
     reason.verify_snapshot_document(text, text, text),
-    reason.check_document(bigint, text, text),
+    reason.check_document(bigint, text, text, bigint),
+    reason.snapshot_end_seq(reason.snapshot),
+    reason.snapshot_log_fault(reason.snapshot),
+    reason.snapshot_log_remark(reason.snapshot),
     reason.signature_fault(text, bytea, text, timestamptz, timestamptz, boolean),
     reason.key_validity(timestamptz, timestamptz, boolean, timestamptz, timestamptz, timestamptz, boolean, boolean),
     reason.snapshot_state(reason.snapshot),
@@ -276,5 +279,6 @@ GRANT EXECUTE ON FUNCTION
     reason.seal_events_traced(bigint, integer),
     reason.traced_events(text[], bigint[])
 TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.event_proof(uuid, text), reason.node_proof(uuid, text) TO reason_auditor;
 GRANT EXECUTE ON FUNCTION reason.audit_event_json(reason.audit_events) TO reason_auditor;
 GRANT EXECUTE ON FUNCTION reason.replay(json, json) TO reason_admin;

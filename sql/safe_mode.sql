@@ -382,7 +382,7 @@ DECLARE
     erased uuid;
     made reason.snapshot;
 BEGIN
-    SELECT c.hash, c.header INTO document FROM reason.check_document((recorded ->> 'no')::bigint, $2, NULL) c;
+    SELECT c.hash, c.header INTO document FROM reason.check_document((recorded ->> 'no')::bigint, $2, NULL, NULL) c;
     IF document.hash IS DISTINCT FROM recorded ->> 'hash' THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the document of snapshot "%s" is not what its event recorded', recorded ->> 'id');
     END IF;
@@ -391,7 +391,7 @@ BEGIN
     WHERE e.division = $2 AND e.event_type = 'payload.erased' AND (e.payload #> '{erased,snapshots}')::jsonb ? (recorded ->> 'id');
     INSERT INTO reason.snapshot (no, id, division, status, root_ids, depth, direction, audience, description, include_annotations, pii_included,
         manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count, signer_id,
-        signature, signed_at, object_uri, object_version, completed_at, attempts, failure, audit_event_id, erased_event_id)
+        signature, signed_at, object_uri, object_version, completed_at, attempts, failure, audit_event_id, erased_event_id, log)
     VALUES ((recorded ->> 'no')::bigint, (recorded ->> 'id')::uuid, $2, 'complete', ARRAY(SELECT json_array_elements_text(d -> 'root_ids')::uuid),
         (d #>> '{payload,depth}')::integer, d #>> '{payload,direction}', d #>> '{payload,audience}', d #>> '{payload,description}',
         d #> '{payload,annotations}' IS NOT NULL, (d #>> '{payload,pii_included}')::boolean, d ->> 'manifest_signature_id',
@@ -399,7 +399,7 @@ BEGIN
         recorded ->> 'hash', (recorded ->> 'sizeBytes')::bigint, (recorded ->> 'nodeCount')::bigint, (recorded ->> 'edgeCount')::bigint,
         recorded ->> 'signerId', decode(recorded ->> 'signature', 'base64'), (recorded ->> 'signedAt')::timestamptz, recorded ->> 'objectUri',
         recorded ->> 'objectVersion', (recorded ->> 'completedAt')::timestamptz, (recorded ->> 'attempts')::integer, recorded ->> 'failure',
-        $1, erased)
+        $1, erased, (d #> '{payload,log}')::jsonb)
     RETURNING * INTO made;
     DELETE FROM reason.snapshot_chunk c WHERE erased IS NOT NULL AND c.snapshot_no = made.no AND c.division = $2;
     -- Its number must not be given out again.

@@ -6,14 +6,42 @@
 -- ---------------------------------------------------------------- freezing
 
 CREATE FUNCTION reason.freeze_subgraph(division text, root_nos bigint[], root_ids uuid[], depth integer, direction text, audience text,
-    description text, manifest_signature_id text, include_annotations boolean, pii boolean,
+    description text, manifest_signature_id text, include_annotations boolean, pii boolean, log jsonb,
     OUT no bigint, OUT id uuid, OUT created_at timestamptz, OUT graph_version text, OUT hash text, OUT size_bytes bigint,
     OUT node_count bigint, OUT edge_count bigint, OUT canonicalise_began timestamptz, OUT canonicalise_ended timestamptz,
     OUT canonicalise_us bigint, OUT hash_began timestamptz, OUT hash_ended timestamptz, OUT hash_us bigint)
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'reason_freeze_subgraph';
-COMMENT ON FUNCTION reason.freeze_subgraph(text, bigint[], uuid[], integer, text, text, text, text, boolean, boolean) IS
+COMMENT ON FUNCTION reason.freeze_subgraph(text, bigint[], uuid[], integer, text, text, text, text, boolean, boolean, jsonb) IS
     'Writes the canonical document of a subgraph into snapshot_chunk while hashing it. Everything is seen by one MVCC snapshot; memory does not grow with the subgraph.';
+
+CREATE FUNCTION reason.frozen_log(division text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    size bigint := reason.tree_size($1);
+BEGIN
+    RETURN jsonb_build_object('origin', reason.current_origin($1), 'size', size,
+                              'root', translate(encode(reason.tree_root($1, size), 'base64'), E'\n', ''));
+END
+$$;
+COMMENT ON FUNCTION reason.frozen_log(text) IS 'The log of a division as it stands, as snapshots name it: what is frozen afterwards has seen its events.';
+
+CREATE FUNCTION reason.refuse_old_view(most interval) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' AND transaction_timestamp() < clock_timestamp() - most THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_transaction_state',
+            MESSAGE = format('cannot freeze what a transaction of isolation level %s saw more than %s ago', current_setting('transaction_isolation'), most),
+            DETAIL = 'The snapshot would be dated later than what it holds.',
+            HINT = 'Freeze in a new transaction.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.refuse_old_view(interval) IS 'Raises 25000 in a transaction that would freeze an old state of the graph as that of now.';
 
 CREATE FUNCTION reason.create_snapshot_for(roots uuid[], depth integer, direction text, audience text, description text,
     include_annotations boolean, division text, manifest_signature_id text, pii boolean, divisions text[],
@@ -29,6 +57,7 @@ DECLARE
     found_division text;
     candidates text[];
     missing uuid;
+    frozen_log jsonb;
     frozen record;
     earlier reason.snapshot;
 BEGIN
@@ -96,11 +125,14 @@ BEGIN
     END IF;
 
     PERFORM reason.fence_freezing(found_division);
-    SELECT * INTO frozen FROM reason.freeze_subgraph(found_division, root_nos, root_ids, $2, $3, $4, $5, $8, $6, $9);
+    PERFORM reason.refuse_old_view('1 minute');
+    -- First the log, then the records: whatever the log holds has been written by then.
+    frozen_log := reason.frozen_log(found_division);
+    SELECT * INTO frozen FROM reason.freeze_subgraph(found_division, root_nos, root_ids, $2, $3, $4, $5, $8, $6, $9, frozen_log);
     INSERT INTO reason.snapshot (no, id, division, root_ids, depth, direction, audience, description, include_annotations, pii_included,
-        manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count)
+        manifest_signature_id, graph_version, created_at, request_id, requested_by, hash, size_bytes, node_count, edge_count, log)
     VALUES (frozen.no, frozen.id, found_division, root_ids, $2, $3, $4, $5, $6, $9,
-        $8, frozen.graph_version, frozen.created_at, $12, $11, frozen.hash, frozen.size_bytes, frozen.node_count, frozen.edge_count);
+        $8, frozen.graph_version, frozen.created_at, $12, $11, frozen.hash, frozen.size_bytes, frozen.node_count, frozen.edge_count, frozen_log);
     INSERT INTO reason.snapshot_request (snapshot_no, division, request, canonicalise_began, canonicalise_ended, canonicalise_us,
         hash_began, hash_ended, hash_us)
     VALUES (frozen.no, found_division, $13, frozen.canonicalise_began, frozen.canonicalise_ended, frozen.canonicalise_us,
@@ -385,12 +417,71 @@ COMMENT ON FUNCTION reason.retry_snapshot(uuid) IS 'Has a failed or waiting snap
 
 -- ---------------------------------------------------------------- verifying
 
-CREATE FUNCTION reason.check_document(snapshot_no bigint, division text, document text,
+CREATE FUNCTION reason.check_document(snapshot_no bigint, division text, document text, end_seq bigint,
     OUT hash text, OUT size_bytes bigint, OUT header json, OUT node_count bigint, OUT edge_count bigint, OUT form_fault text, OUT graph_fault text)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'reason_check_document';
-COMMENT ON FUNCTION reason.check_document(bigint, text, text) IS
-    'Reads a snapshot''s document once, from its chunks (document NULL) or as given: its hash, its members without the records, and what is wrong in it or with the rows it froze.';
+COMMENT ON FUNCTION reason.check_document(bigint, text, text, bigint) IS
+    'Reads a snapshot''s document once, from its chunks (document NULL) or as given: its hash, its members without the records, and what is wrong in it or with the rows it froze, left out or added. end_seq: the place of the event that completed it, NULL while it has none.';
+
+CREATE FUNCTION reason.snapshot_end_seq(s reason.snapshot) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT a.seq FROM reason.audit_event e JOIN reason.audit_seal a ON a.event_no = e.no AND a.division = e.division
+    WHERE e.id = $1.audit_event_id AND e.division = $1.division
+$$;
+COMMENT ON FUNCTION reason.snapshot_end_seq(reason.snapshot) IS 'The place in the chain of the event that completed a snapshot, NULL while it has none: what was frozen stands before it.';
+
+CREATE FUNCTION reason.snapshot_log_fault(s reason.snapshot) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    named_size bigint := CASE WHEN $1.log ->> 'size' ~ '^[0-9]{1,16}$' THEN ($1.log ->> 'size')::bigint END;
+    later bigint;
+BEGIN
+    IF $1.log IS NULL THEN
+        -- Documents from before there were logs stay as they are; there are none after one that names its log.
+        RETURN (SELECT format('snapshot "%s": it names no log, though the snapshot "%s" before it does', $1.id, x.id)
+                FROM reason.snapshot x WHERE x.division = $1.division AND x.no < $1.no AND x.log IS NOT NULL ORDER BY x.no LIMIT 1);
+    END IF;
+    IF NOT EXISTS (SELECT FROM reason.log_origins($1.division) o WHERE o.origin = $1.log ->> 'origin') THEN
+        RETURN format('snapshot "%s": it names log "%s", which is none of division "%s"', $1.id, $1.log ->> 'origin', $1.division);
+    END IF;
+    IF (named_size <= reason.tree_size($1.division)) IS NOT TRUE THEN
+        RETURN format('snapshot "%s": it names %s events of the log, which has %s', $1.id, $1.log ->> 'size', reason.tree_size($1.division));
+    END IF;
+    IF translate(encode(reason.tree_root($1.division, named_size), 'base64'), E'\n', '') IS DISTINCT FROM $1.log ->> 'root' THEN
+        RETURN format('snapshot "%s": the log has another root at size %s', $1.id, named_size);
+    END IF;
+    -- What a witness saw before it was frozen was signed by then. Ten minutes: the witness has a clock of its own. One that
+    -- says that it saw an event before it was written proves nothing.
+    SELECT max(w.size) INTO later
+    FROM reason.audit_cosignature w JOIN reason.audit_seal a ON a.division = w.division AND a.seq = w.size - 1
+    WHERE w.division = $1.division AND w.origin = $1.log ->> 'origin'
+      AND to_timestamp(w.timestamp) BETWEEN a.created_at AND $1.created_at - interval '10 minutes' AND w.size > named_size;
+    IF later > named_size THEN
+        RETURN format('snapshot "%s": it names %s events of the log, of which a witness saw %s before it was frozen', $1.id, named_size, later);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION reason.snapshot_log_fault(reason.snapshot) IS
+    'What of the log that a snapshot names is not so: an origin of its division, a size that the log has, the root that it has at that size, and nothing older than what a witness had seen. NULL when nothing.';
+
+CREATE FUNCTION reason.snapshot_log_remark(s reason.snapshot) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT CASE WHEN $1.log IS NULL THEN 'it was frozen before snapshots named their log: what it may leave out cannot be seen'
+                ELSE (SELECT format('the events from %s on were not signed yet when it was frozen, though the first of them was written at %s: what it may leave out of them cannot be seen',
+                                    a.seq, reason.rfc3339(a.created_at))
+                      FROM reason.audit_seal a
+                      WHERE a.division = $1.division AND a.seq = ($1.log ->> 'size')::bigint AND a.created_at < $1.created_at - interval '10 minutes') END
+$$;
+COMMENT ON FUNCTION reason.snapshot_log_remark(reason.snapshot) IS
+    'What should be known of the log that a snapshot names: it names none, or one that lagged behind by more than ten minutes. NULL when nothing.';
 
 CREATE FUNCTION reason.snapshot_records(snapshot_no bigint, division text, OUT kind text, OUT id uuid, OUT digest bytea)
 RETURNS SETOF record
@@ -450,6 +541,7 @@ AS $$
         WHEN $1.description IS DISTINCT FROM $2 -> 'payload' ->> 'description' THEN 'description'
         WHEN $1.include_annotations IS DISTINCT FROM ($2 -> 'payload' -> 'annotations' IS NOT NULL) THEN 'include_annotations'
         WHEN $1.pii_included::text IS DISTINCT FROM $2 -> 'payload' ->> 'pii_included' THEN 'pii_included'
+        WHEN $1.log IS DISTINCT FROM ($2 -> 'payload' -> 'log')::jsonb THEN 'log'
         WHEN $1.size_bytes IS DISTINCT FROM $3 THEN 'size_bytes'
         WHEN $1.node_count IS DISTINCT FROM $4 THEN 'node_count'
         WHEN $1.edge_count IS DISTINCT FROM $5 THEN 'edge_count' END) f (c)
@@ -501,14 +593,15 @@ DECLARE
 BEGIN
     stored_hash := s.hash;
     IF s.erased_event_id IS NULL THEN
-        SELECT * INTO d FROM reason.check_document(s.no, s.division, NULL);
+        SELECT * INTO d FROM reason.check_document(s.no, s.division, NULL, reason.snapshot_end_seq(s));
         computed_hash := d.hash;
         hash_ok := s.hash = d.hash;
         graph_ok := d.graph_fault IS NULL;
         form_fault := d.form_fault;
         graph_fault := d.graph_fault;
         IF d.header IS NOT NULL THEN
-            row_fault := reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count);
+            row_fault := coalesce(reason.snapshot_row_fault(s, d.header, d.size_bytes, d.node_count, d.edge_count), reason.snapshot_log_fault(s));
+            document_remark := CASE WHEN row_fault IS NULL THEN reason.snapshot_log_remark(s) END;
         END IF;
     ELSE
         -- Of a document that was erased, its hash can still be proved: signed, and recorded in the chain.
@@ -551,7 +644,7 @@ AS $$
     FROM reason.snapshot_of($1) s, reason.snapshot_proof(s.id) p
 $$;
 COMMENT ON FUNCTION reason.verify_snapshot(uuid) IS
-    'Proves a complete snapshot: its bytes give its hash, the hash is signed by a key that counted then, and every node, edge and annotation in it is in the graph as it was frozen. detail says what is wrong first, or what should be known all the same. What is not complete is never ok. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
+    'Proves a complete snapshot: its bytes give its hash, the hash is signed by a key that counted then, every node, edge and annotation in it is in the graph as an event recorded it, and it holds all that was signed when it was frozen and nothing that was not known then. detail says what is wrong first, or what should be known all the same. What is not complete is never ok. If its document was erased, hash_ok, graph_ok and computed_hash are NULL, as there are no bytes to look at; ok then speaks of signature, chain and erasure.';
 
 CREATE FUNCTION reason.verify_snapshot_document(document text, signature text, INOUT signer_id text,
     OUT ok boolean, OUT hash_ok boolean, OUT signature_ok boolean, OUT signer_status text, OUT graph_ok boolean,
@@ -575,12 +668,12 @@ BEGIN
         -- What cannot be read is judged below, by its hash and signature.
         given_signature := coalesce(given_signature, ''::bytea);
     END;
-    SELECT * INTO d FROM reason.check_document(NULL, known.division, $1);
+    SELECT * INTO d FROM reason.check_document(NULL, known.division, $1, reason.snapshot_end_seq(known));
     computed_hash := d.hash;
     stored_hash := known.hash;
     hash_ok := known.hash = d.hash;
     IF known.id IS NOT NULL AND d.header IS NOT NULL THEN
-        row_fault := reason.snapshot_row_fault(known, d.header, d.size_bytes, d.node_count, d.edge_count);
+        row_fault := coalesce(reason.snapshot_row_fault(known, d.header, d.size_bytes, d.node_count, d.edge_count), reason.snapshot_log_fault(known));
         graph_ok := d.graph_fault IS NULL;
     END IF;
     SELECT * INTO g FROM reason.signature_fault($3, given_signature, d.hash, coalesce(known.signed_at, made_at),

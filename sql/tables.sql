@@ -232,6 +232,7 @@ CREATE TABLE reason.snapshot (
     failure               text,
     audit_event_id        uuid,
     erased_event_id       uuid,
+    log                   jsonb,
     CONSTRAINT snapshot_pkey PRIMARY KEY (no, division),
     CONSTRAINT snapshot_id_key UNIQUE (id, division),
     CONSTRAINT snapshot_request_key UNIQUE (division, requested_by, request_id),
@@ -245,6 +246,7 @@ CREATE TABLE reason.snapshot (
 COMMENT ON TABLE reason.snapshot IS 'A frozen subgraph. Complete only when its signature and its object are both durable.';
 COMMENT ON COLUMN reason.snapshot.hash IS 'SHA-256 of the canonical document, hex.';
 COMMENT ON COLUMN reason.snapshot.erased_event_id IS 'The event payload.erased that removed the document, as it held what was erased. Hash, signature and object stay.';
+COMMENT ON COLUMN reason.snapshot.log IS 'The log of the division when it was frozen, as the document names it: {origin, size, root (base64)}. NULL in documents from before there were logs.';
 COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');

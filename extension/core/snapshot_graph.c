@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/base64.h"
+#include "core/checkpoint.h"
 #include "core/uuid_text.h"
 
 #define LINK_BYTES (2 * UUID_BYTES)
@@ -82,6 +84,27 @@ append_ascending(ByteBuffer *ids, const uint8_t id[UUID_BYTES])
 	return true;
 }
 
+/* {"origin": text, "root": Base 64 of a hash, "size": number}, and nothing else. */
+static void
+read_log(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *log)
+{
+	const JsonNode *origin = log->kind == JSON_OBJECT ? json_member_literal(document, log, "origin") : NULL;
+	const JsonNode *root = origin ? json_member_literal(document, log, "root") : NULL;
+	const JsonNode *size = root ? json_member_literal(document, log, "size") : NULL;
+	uint8_t		hash[SHA256_LENGTH];
+
+	graph->has_log = true;
+	if (size == NULL || log->length != 3 || origin->kind != JSON_STRING || origin->length == 0 ||
+		origin->length > CHECKPOINT_ORIGIN_MOST || root->kind != JSON_STRING ||
+		root->length != BASE64_LENGTH(SHA256_LENGTH) ||
+		!base64_decode(json_string(document, root), root->length, hash, sizeof(hash)) ||
+		size->kind != JSON_NUMBER || !(size->u.number >= 0 && size->u.number <= (double) (INT64_C(1) << 53)) ||
+		size->u.number != (double) (int64_t) size->u.number)
+		fault(graph, "document", "its log is no origin, size and root");
+	else
+		graph->log_size = (int64_t) size->u.number;
+}
+
 void
 snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *root)
 {
@@ -103,6 +126,9 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 	direction = json_member_literal(document, payload, "direction");
 	depth = json_member_literal(document, payload, "depth");
 	pii = json_member_literal(document, payload, "pii_included");
+	graph->has_annotations = json_member_literal(document, payload, "annotations") != NULL;
+	if (json_member_literal(document, payload, "log"))
+		read_log(graph, document, json_member_literal(document, payload, "log"));
 	graph->may_redact = pii && pii->kind == JSON_FALSE;
 	graph->ancestors = direction && json_string_is(document, direction, "ancestors", 9);
 	if (!graph->ancestors && !(direction && json_string_is(document, direction, "descendants", 11)))

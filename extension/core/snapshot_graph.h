@@ -8,6 +8,8 @@
  *	- every edge has both its ends, and every annotation its target, among the nodes;
  *	- every node is a root, or is led to from one by at most `depth` edges of the
  *	  document, against their direction for ancestors, along it for descendants;
+ *	- the log that it was frozen against is named by origin, size and root, or not
+ *	  at all, as before there were logs;
  *	- no record is redacted, unless the document says that personal data are left
  *	  out: the digest of a redacted one cannot be computed.
  *
@@ -32,6 +34,9 @@ typedef struct SnapshotGraph
 	ByteBuffer	work;
 	bool		ancestors;
 	uint32_t	depth;
+	bool		has_annotations;	/* those of its nodes were asked for */
+	bool		has_log;
+	int64_t		log_size;
 	bool		has_header;
 	bool		redacted;		/* a record is */
 	bool		may_redact;
@@ -44,7 +49,7 @@ typedef struct SnapshotGraph
 extern void snapshot_graph_init(SnapshotGraph *graph, BufferRealloc realloc, void *context);
 extern void snapshot_graph_free(SnapshotGraph *graph);
 
-/* Id, root ids, direction and depth; `root` is the document, its records are not looked at. */
+/* Id, root ids, direction, depth and log; `root` is the document, its records are not looked at. */
 extern void snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *root);
 
 extern void snapshot_graph_node(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *record);

@@ -424,7 +424,9 @@ snapshot_write_document(SnapshotWriter *writer, const SnapshotHeader *header,
 	write_records(argument, RECORD_EDGE);
 	buffer_append_literal(out, "],\"frontier\":[");
 	write_frontier(argument);
-	buffer_append_literal(out, "],\"nodes\":[");
+	buffer_append_literal(out, "],\"log\":");
+	canonical_write_jsonb(out, header->log);
+	buffer_append_literal(out, ",\"nodes\":[");
 	write_records(argument, RECORD_NODE);
 	buffer_append_literal(out, "],\"pii_included\":");
 	canonical_write_boolean(out, writer->pii);

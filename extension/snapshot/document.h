@@ -77,6 +77,7 @@ typedef struct SnapshotHeader
 	RecordText	description;
 	RecordText	manifest_signature_id;
 	bool		include_annotations;
+	Jsonb	   *log;			/* {origin, size, root} of the tree when it was frozen */
 } SnapshotHeader;
 
 /* Writes all records of a kind, in the order of their ids, as the elements of an array. */

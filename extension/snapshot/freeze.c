@@ -12,14 +12,13 @@
 #include "graph/graph.h"
 #include "graph/quarantine.h"
 #include "graph/start.h"
-#include "graph/walk.h"
 #include "record/number.h"
 #include "record/text.h"
 #include "record/uuid.h"
 #include "snapshot/document.h"
 #include "snapshot/number_set.h"
+#include "snapshot/subgraph.h"
 
-#include "access/stratnum.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -35,19 +34,13 @@
 
 PG_FUNCTION_INFO_V1(reason_freeze_subgraph);
 
-/* Keys that go to one walk of the index. */
-#define WALK_KEYS 16384
-
 typedef struct Freezer
 {
 	Graph	   *graph;
 	RecordReader reader;
 	SnapshotWriter writer;
-	NumberSet	nodes;
-	NumberSet	edges;
-	NumberSet  *next_level;		/* nodes that the walk has just come to */
-	NumberSet	frontier;		/* nodes of the last level from which it would have gone on */
-	int64	   *keys;
+	Subgraph	subgraph;
+	NumberSet	frontier;		/* nodes of the last level from which the walk would have gone on */
 	Tuplesortstate *sort;		/* (id, row's place) */
 	TupleTableSlot *sort_slot;
 	MemoryContext record_context;
@@ -55,30 +48,10 @@ typedef struct Freezer
 
 /* ---------------------------------------------------------------- the walk */
 
-static void
-take_neighbours(void *argument, const GraphEntry *entries, int count)
+static bool
+is_hidden(void *argument, int64 no)
 {
-	Freezer    *freezer = argument;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (quarantine_hides(freezer->graph, entries[i].link.edge_no) || quarantine_hides(freezer->graph, entries[i].link.other_no))
-			continue;
-		if (number_set_add(&freezer->nodes, entries[i].link.other_no))
-			number_set_add(freezer->next_level, entries[i].link.other_no);
-	}
-}
-
-static void
-take_inner_edges(void *argument, const GraphEntry *entries, int count)
-{
-	Freezer    *freezer = argument;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (number_set_contains(&freezer->nodes, entries[i].link.other_no) && !quarantine_hides(freezer->graph, entries[i].link.edge_no))
-			number_set_add(&freezer->edges, entries[i].link.edge_no);
-	}
+	return quarantine_hides(argument, no);
 }
 
 static void
@@ -89,50 +62,9 @@ take_frontier(void *argument, const GraphEntry *entries, int count)
 	for (int i = 0; i < count; i++)
 	{
 		if (!quarantine_hides(freezer->graph, entries[i].link.edge_no) && !quarantine_hides(freezer->graph, entries[i].link.other_no) &&
-			!number_set_contains(&freezer->nodes, entries[i].link.other_no))
-			number_set_add(&freezer->frontier, freezer->keys[entries[i].position]);
+			!number_set_contains(&freezer->subgraph.nodes, entries[i].link.other_no))
+			number_set_add(&freezer->frontier, freezer->subgraph.keys[entries[i].position]);
 	}
-}
-
-/* Walks from all members of the set. */
-static void
-walk_set(Freezer *freezer, NumberSet *set, GraphIndexKind kind, GraphSink sink)
-{
-	int			count;
-
-	number_set_rewind(set);
-	while ((count = number_set_next(set, freezer->keys, WALK_KEYS)) > 0)
-	{
-		CHECK_FOR_INTERRUPTS();
-		graph_walk(freezer->graph, kind, freezer->keys, count, NULL, sink, freezer);
-	}
-}
-
-/* Breadth first: nodes that are within `depth` edges of a root, and where that cut the walk off. */
-static void
-collect_nodes(Freezer *freezer, const int64 *roots, int root_count, int depth, GraphDirection direction)
-{
-	GraphIndexKind kind = direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM;
-	NumberSet	levels[2];
-	int			current = 0;
-
-	number_set_init(&levels[0]);
-	for (int i = 0; i < root_count; i++)
-	{
-		number_set_add(&freezer->nodes, roots[i]);
-		number_set_add(&levels[0], roots[i]);
-	}
-	for (int reached = 0; reached < depth && levels[current].count > 0; reached++)
-	{
-		/* cppcheck-suppress autoVariables ; used by the walk below only */
-		freezer->next_level = &levels[1 - current];
-		number_set_init(freezer->next_level);
-		walk_set(freezer, &levels[current], kind, take_neighbours);
-		number_set_free(&levels[current]);
-		current = 1 - current;
-	}
-	walk_set(freezer, &levels[current], kind, take_frontier);
-	number_set_free(&levels[current]);
 }
 
 /* ---------------------------------------------------------------- order */
@@ -173,33 +105,12 @@ sort_records(void *argument, const GraphEntry *entries, int count)
 }
 
 static void
-sort_annotations(Freezer *freezer)
+sort_annotation(void *argument, AuditScan *scan)
 {
-	AuditScan	scan;
-	AttrNumber	id;
-	AttrNumber	no;
-	int			count;
+	Freezer    *freezer = argument;
 
-	audit_scan_open(&scan, "annotation", "annotation_target_idx", 1, freezer->graph->snapshot);
-	id = audit_scan_column(scan.heap, "id");
-	no = audit_scan_column(scan.heap, "no");
-	number_set_rewind(&freezer->nodes);
-	while ((count = number_set_next(&freezer->nodes, freezer->keys, WALK_KEYS)) > 0)
-	{
-		for (int i = 0; i < count; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			audit_scan_int8(&scan, 0, BTEqualStrategyNumber, freezer->keys[i]);
-			audit_scan_start(&scan);
-			while (audit_scan_next(&scan))
-			{
-				if (quarantine_hides(freezer->graph, DatumGetInt64(audit_scan_value(scan.slot, no))))
-					continue;
-				put_sort(freezer, DatumGetUUIDP(audit_scan_value(scan.slot, id)), &scan.slot->tts_tid);
-			}
-		}
-	}
-	audit_scan_close(&scan);
+	if (!quarantine_hides(freezer->graph, DatumGetInt64(audit_scan_value(scan->slot, audit_scan_column(scan->heap, "no")))))
+		put_sort(freezer, DatumGetUUIDP(audit_scan_value(scan->slot, audit_scan_column(scan->heap, "id"))), &scan->slot->tts_tid);
 }
 
 /* ---------------------------------------------------------------- records */
@@ -248,7 +159,7 @@ static void
 write_set(Freezer *freezer, NumberSet *set, GraphIndexKind index, RecordKind kind)
 {
 	begin_sort(freezer);
-	walk_set(freezer, set, index, sort_records);
+	subgraph_walk(&freezer->subgraph, set, index, sort_records, freezer);
 	if (write_records(freezer, kind) != set->count)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -265,7 +176,7 @@ write_frontier(void *argument)
 	bool		first = true;
 
 	begin_sort(freezer);
-	walk_set(freezer, &freezer->frontier, GRAPH_NODES, sort_records);
+	subgraph_walk(&freezer->subgraph, &freezer->frontier, GRAPH_NODES, sort_records, freezer);
 	tuplesort_performsort(freezer->sort);
 	while (tuplesort_gettupleslot(freezer->sort, true, false, freezer->sort_slot, NULL))
 	{
@@ -292,14 +203,14 @@ write_kind(void *argument, RecordKind kind)
 	{
 		case RECORD_ANNOTATION:
 			begin_sort(freezer);
-			sort_annotations(freezer);
+			subgraph_annotations(&freezer->subgraph, sort_annotation, freezer);
 			(void) write_records(freezer, RECORD_ANNOTATION);
 			break;
 		case RECORD_EDGE:
-			write_set(freezer, &freezer->edges, GRAPH_EDGES, RECORD_EDGE);
+			write_set(freezer, &freezer->subgraph.edges, GRAPH_EDGES, RECORD_EDGE);
 			break;
 		case RECORD_NODE:
-			write_set(freezer, &freezer->nodes, GRAPH_NODES, RECORD_NODE);
+			write_set(freezer, &freezer->subgraph.nodes, GRAPH_NODES, RECORD_NODE);
 			break;
 	}
 }
@@ -316,7 +227,7 @@ put_times(Datum *values, const WorkTime *times)
 
 /*
  * freeze_subgraph(division, root_nos, root_ids, depth, direction, audience, description,
- *				   manifest_signature_id, include_annotations, pii)
+ *				   manifest_signature_id, include_annotations, pii, log)
  *		→ (no, id, created_at, graph_version, hash, size_bytes, node_count, edge_count,
  *		   canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us)
  */
@@ -348,6 +259,7 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	header.description = record_text_argument(fcinfo, 6);
 	header.manifest_signature_id = record_text_argument(fcinfo, 7);
 	header.include_annotations = PG_GETARG_BOOL(8);
+	header.log = PG_GETARG_JSONB_P(10);
 
 	SPI_connect();
 	freezer.graph = graph_open();
@@ -357,16 +269,11 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	freezer.graph->hides_quarantined = true;
 	quarantine_load(freezer.graph);
 	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);
-	freezer.keys = palloc(WALK_KEYS * sizeof(int64));
 	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);
-	number_set_init(&freezer.nodes);
-	number_set_init(&freezer.edges);
 	number_set_init(&freezer.frontier);
-
-	collect_nodes(&freezer, (int64 *) ARR_DATA_PTR(root_nos), ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
-				  header.depth, direction);
-	/* An edge is inside when both its ends are, whichever way the walk came. */
-	walk_set(&freezer, &freezer.nodes, GRAPH_LINKS_TO, take_inner_edges);
+	subgraph_collect(&freezer.subgraph, freezer.graph, (int64 *) ARR_DATA_PTR(root_nos), ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
+					 header.depth, direction, is_hidden, freezer.graph);
+	subgraph_walk(&freezer.subgraph, &freezer.subgraph.last_level, freezer.subgraph.onward, take_frontier, &freezer);
 	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));
 	snapshot_write_document(&freezer.writer, &header, write_kind, write_frontier, &freezer);
 	snapshot_writer_close(&freezer.writer, hash);
@@ -383,8 +290,8 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	values[4] = PointerGetDatum(cstring_to_text_with_len(hex.data + 1, hex.length - 2));
 	buffer_free(&hex);
 	values[5] = Int64GetDatum(freezer.writer.size_bytes);
-	values[6] = Int64GetDatum(freezer.nodes.count);
-	values[7] = Int64GetDatum(freezer.edges.count);
+	values[6] = Int64GetDatum(freezer.subgraph.nodes.count);
+	values[7] = Int64GetDatum(freezer.subgraph.edges.count);
 	put_times(&values[8], &freezer.writer.canonicalising);
 	put_times(&values[11], &freezer.writer.hashing);
 	result = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));

@@ -4,8 +4,10 @@
  *
  * Each record is checked three ways: it gives the digest that stands beside it;
  * the payload beside it gives its payloadHash; and the row of that id in the
- * graph gives the same record, column by column.  Together they must be the graph
- * that the document says it is (core/snapshot_graph.h).
+ * graph gives the same record, column by column, and so does the event that recorded
+ * it.  Together they must be the graph that the document says it is
+ * (core/snapshot_graph.h), and all that was known when it was frozen
+ * (snapshot/complete.h).
  */
 #include "postgres.h"
 
@@ -16,6 +18,7 @@
 #include "core/sha256.h"
 #include "core/snapshot_graph.h"
 #include "core/uuid_text.h"
+#include "snapshot/complete.h"
 #include "snapshot/read.h"
 
 #include "executor/spi.h"
@@ -59,6 +62,8 @@ typedef struct DocumentCheck
 	const ByteBuffer *frontier; /* as the reader has it: complete before the first node */
 	size_t		frontier_done;	/* bytes of it whose ids were met among the nodes */
 	SnapshotGraph records;
+	RecordedChain chain;
+	DocumentRecords found;		/* their rows */
 } DocumentCheck;
 
 static bool
@@ -148,8 +153,8 @@ parse_id(DocumentCheck *check, RecordKind kind, RecordText text_id, pg_uuid_t *i
 	return true;
 }
 
-/* The frontier's ids ascend as the nodes do: each is met in turn, if it is one of them. */
-static void
+/* The frontier's ids ascend as the nodes do: each is met in turn, if it is one of them.  True for a node that is. */
+static bool
 meet_frontier(DocumentCheck *check, RecordText text_id)
 {
 	const ByteBuffer *frontier = check->frontier;
@@ -158,19 +163,29 @@ meet_frontier(DocumentCheck *check, RecordText text_id)
 	if (frontier->length >= at + text_id.length + 2 && (at == 0 || frontier->data[at - 1] == ',') &&
 		frontier->data[at] == '"' && memcmp(frontier->data + at + 1, text_id.data, text_id.length) == 0 &&
 		frontier->data[at + 1 + text_id.length] == '"')
+	{
 		check->frontier_done = at + text_id.length + 2;
+		return true;
+	}
+	return false;
 }
 
 /* Without the digest the record was redacted: then the row's own is what stands beside it. */
 static void
-check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint8 *digest)
+check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint8 *digest, bool at_frontier)
 {
 	StoredRecord stored;
 	RecordText	record = {check->record.data, check->record.length};
 
 	if (!record_read_by_id(&check->rows, kind, id, &stored))
+	{
 		audit_fault(&check->graph, "%s \"%s\": its row is missing", record_kind_names[kind], audit_uuid_text(id));
-	else if (digest == NULL)
+		return;
+	}
+	number_set_add(&check->found.kinds[kind], stored.no);
+	if (at_frontier)
+		number_set_add(&check->found.frontier, stored.no);
+	if (digest == NULL)
 	{
 		if (!hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), stored.digest))
 			audit_fault(&check->graph, "%s \"%s\": column digest is not as recorded", record_kind_names[kind], audit_uuid_text(id));
@@ -179,6 +194,8 @@ check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint
 	}
 	else
 		(void) audit_check_record(&check->graph, &stored, record, digest);
+	if (check->graph.fault->len == 0)
+		(void) recorded_check(&check->chain, &check->graph, &stored);
 }
 
 static void
@@ -228,16 +245,15 @@ check_record(void *argument, RecordKind kind, const char *bytes, size_t length)
 		sha256_of(digest, check->record.data, check->record.length);
 		if (parse_id(check, kind, text_id, &id))
 		{
+			bool		at_frontier = kind == RECORD_NODE && meet_frontier(check, text_id);
 			bool		redacted = json_member_literal(&check->document, json_root(&check->document), "redacted") != NULL;
 
 			add_to_graph(check, kind);
-			if (kind == RECORD_NODE)
-				meet_frontier(check, text_id);
 			if (!redacted && !hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), digest))
 				audit_fault(&check->form, "document: %s \"%.*s\" does not give its digest", record_kind_names[kind],
 							(int) text_id.length, text_id.data);
 			else if (check_content(check, kind, text_id) && check->against_graph && check->graph.fault->len == 0)
-				check_row(check, kind, &id, redacted ? NULL : digest);
+				check_row(check, kind, &id, redacted ? NULL : digest, at_frontier);
 		}
 	}
 	MemoryContextSwitchTo(old_context);
@@ -274,7 +290,7 @@ pause_to_look_up(void)
 }
 
 /*
- * check_document(snapshot_no, division, document) → (hash, size_bytes, header, node_count, edge_count,
+ * check_document(snapshot_no, division, document, end_seq) → (hash, size_bytes, header, node_count, edge_count,
  *				  form_fault, graph_fault); without a division nothing is compared with the graph
  */
 Datum
@@ -305,7 +321,11 @@ reason_check_document(PG_FUNCTION_ARGS)
 	check.context = AllocSetContextCreate(CurrentMemoryContext, "snapshot record", ALLOCSET_DEFAULT_SIZES);
 	check.against_graph = division != NULL;
 	if (check.against_graph)
+	{
 		record_reader_open(&check.rows, snapshot, division);
+		recorded_chain_open(&check.chain, division, PG_ARGISNULL(3) ? -1 : PG_GETARG_INT64(3), snapshot);
+		document_records_init(&check.found);
+	}
 	audit_checker_init(&check.form, NULL);
 	audit_checker_init(&check.graph, &check.rows);
 	json_document_init(&check.document, canonical_realloc, CurrentMemoryContext);
@@ -334,7 +354,13 @@ reason_check_document(PG_FUNCTION_ARGS)
 	if (check.form.fault->len == 0 && !snapshot_graph_check(&check.records, pause_to_look_up))
 		audit_fault(&check.form, "document: %s", check.records.fault);
 	if (check.against_graph)
+	{
+		check.chain.size = check.records.log_size;
+		if (check.form.fault->len == 0 && check.graph.fault->len == 0)
+			(void) document_is_complete(&check.found, &check.records, &check.chain, &check.graph);
+		recorded_chain_close(&check.chain);
 		record_reader_close(&check.rows);
+	}
 	UnregisterSnapshot(snapshot);
 
 	MemoryContextSwitchTo(context);

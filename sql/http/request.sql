@@ -88,6 +88,18 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION reason.http_size(value text, name text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF value !~ '^(0|[1-9][0-9]{0,17})$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s must be a size of the log, in events', name);
+    END IF;
+    RETURN value::bigint;
+END
+$$;
+
 CREATE FUNCTION reason.http_number(value text, name text) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, reason, pg_temp

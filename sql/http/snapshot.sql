@@ -42,6 +42,7 @@ AS $$
         'description', CASE WHEN $2 THEN reason.redact_text($1.description) ELSE $1.description END, 'includeAnnotations', $1.include_annotations,
         'piiIncluded', $1.pii_included, 'manifestSignatureId', $1.manifest_signature_id, 'reasoningGraphVersion', $1.graph_version,
         'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
+        'log', $1.log,
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
         'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
 $$;

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from log_client import checkpoint
 from openapi import check, resolve
 
 
@@ -34,7 +35,7 @@ def call(kernel, document):
     return checked
 
 
-def test_every_operation_answers_as_described(call, document, random_id):
+def test_every_operation_answers_as_described(call, document, random_id, stack):
     called = set()
 
     def ok(method, template, expected, **keywords):
@@ -61,6 +62,16 @@ def test_every_operation_answers_as_described(call, document, random_id):
     for form in ("human", "json", "canonical"):
         ok("get", "/reason/export/{id}", 200, path=f"/reason/export/{effect}?format={form}")
     ok("get", "/reason/signers", 200)
+    ok("get", "/reason/divisions", 200)
+    with stack.database() as database:
+        checkpoint(database)
+    event = ok("get", "/reason/node/{id}", 200, path=f"/reason/node/{effect}")["node"]["auditEventId"]
+    ok("get", "/reason/event/{id}/proof", 200, path=f"/reason/event/{event}/proof")
+    for form in ("proof", "bundle"):
+        ok("get", "/reason/node/{id}/proof", 200, path=f"/reason/node/{effect}/proof?format={form}")
+    ok("get", "/reason/log/{log}/checkpoint", 200, path="/reason/log/default/checkpoint")
+    ok("get", "/reason/log/{log}/tile/{path}", 200, path="/reason/log/default/tile/0/000.p/1")
+    ok("get", "/reason/log/{log}/consistency", 200, path="/reason/log/default/consistency?from=1")
     ok("get", "/health", 200)
     ok("get", "/ready", 200)
     assert called == {(method, path) for path, operations in document["paths"].items() for method in operations}
@@ -69,7 +80,10 @@ def test_every_operation_answers_as_described(call, document, random_id):
 def test_every_error_is_described(call, document, random_id):
     for path, operations in document["paths"].items():
         for method in operations:
-            if "{id}" in path:
+            if "{log}" in path:
+                assert call(method, path, path=path.replace("{log}", "nowhere").replace("{path}", "0/000") + "?from=1" * path.endswith("consistency"))[0] == 404, path
+                assert call(method, path, path=path.replace("{log}", "default").replace("{path}", "0/000") + "?colour=red")[0] == 400, path
+            elif "{id}" in path:
                 body = {"note": "n"} if method == "post" else None
                 assert call(method, path, path=path.replace("{id}", random_id()), body=body)[0] == 404, path
                 assert call(method, path, path=path.replace("{id}", "none"), body=body)[0] == 400, path

@@ -12,6 +12,7 @@ import uuid
 
 import pytest
 
+from log_client import checkpoint
 from openapi import check, resolve
 from raw_https import context, port
 from wait import wait_for
@@ -118,6 +119,8 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     cause, effect = new_node(), new_node("decision")
     edge = new_edge(cause, effect)
     snapshot = kernel.post("/reason/snapshot", {"rootNodeIds": [effect]}, Prefer="wait=20")["snapshotId"]
+    event = kernel.get(f"/reason/node/{effect}")["node"]["auditEventId"]
+    checkpoint(database)
     writes = {
         "/reason/node": lambda: {"type": "score", "author": "a", "payload": 1},
         "/nodes": lambda: {"nodes": [{"type": "score", "actor": "a", "payload": 1}]},
@@ -129,7 +132,8 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     }
 
     def path_of(template, identifier=None):
-        return template.replace("{id}", identifier or (snapshot if "/snapshot/" in template else effect))
+        filled = template.replace("{id}", identifier or (snapshot if "/snapshot/" in template else event if "/event/" in template else effect))
+        return filled.replace("{log}", "default").replace("{path}", "0/000.p/1") + "?from=1" * template.endswith("/consistency")
 
     def good(operation):
         method, template = operation
@@ -144,6 +148,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     assert met.call(("get", "/reason/snapshot/{id}"), path_of("/reason/snapshot/{id}"), None, {
         "If-None-Match": f'"{kernel.get(path_of("/reason/snapshot/{id}"))["hash"]}-metadata"'})[0] == 304
 
+    for template in ("/reason/log/{log}/checkpoint", "/reason/log/{log}/tile/{path}"):
+        kernel.connection.request("GET", path_of(template))
+        response = kernel.connection.getresponse()
+        response.read()
+        assert met.call(("get", template), path_of(template), None, {"If-None-Match": response.headers["ETag"]})[0] == 304
+
     # 206, 416: parts of a document
     for template in ("/reason/snapshot/{id}", "/reason/export/{id}"):
         document = template.replace("{id}", snapshot) + "?format=canonical"
@@ -155,8 +165,12 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         if "{id}" in template:
             assert met.call((method, template), path_of(template, "none"), writes[template]() if method == "post" else None)[0] == 400
             assert met.call((method, template), path_of(template, str(uuid.uuid4())), writes[template]() if method == "post" else None)[0] == 404
+        elif "{log}" in template:
+            assert met.call((method, template), path_of(template).split("?")[0] + "?colour=red")[0] == 400
+            assert met.call((method, template), path_of(template).replace("default", "nowhere"))[0] == 404
         elif method == "post":
             assert met.call((method, template), template, [])[0] == 400
+    assert met.call(("get", "/reason/divisions"), "/reason/divisions?colour=red")[0] == 400
     absent = str(uuid.uuid4())
     for template, body in {"/reason/edge": {"from": absent, "to": effect, "type": "causal"}, "/edges": {"edges": [{"from": absent, "to": effect, "type": "causal"}]},
                            "/reason/snapshot": {"rootNodeIds": [absent]}}.items():
@@ -178,7 +192,8 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         assert met.call(("post", template), path_of(template), other, key)[0] == 409
     twin = str(uuid.uuid4())
     for division in ("one", "two"):
-        kernel.post("/reason/node", {**writes["/reason/node"](), "id": twin, "division": division})
+        kernel.post("/reason/node", {**writes["/reason/node"](), "id": twin, "auditEventId": twin, "division": division})
+    checkpoint(database)
     for method, template in met.operations():
         if method == "get" and "{id}" in template and "/snapshot/" not in template:
             status, body = met.call((method, template), path_of(template, twin))
@@ -197,6 +212,11 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         assert (status, body["details"]["failure"]) == (502, "no room")
     finally:
         os.kill(stack.pid("sidecar.pid"), signal.SIGCONT)
+
+    kernel.post("/reason/edge", {"from": cause, "to": effect, "type": "causal"})
+    checkpoint(database)
+    assert met.call(("get", "/reason/node/{id}/proof"), f"/reason/node/{effect}/proof?format=bundle&limit=1&depth=0")[0] == 200
+    assert met.call(("get", "/reason/node/{id}/proof"), f"/reason/node/{effect}/proof?format=bundle&limit=1")[0] == 413
 
     # 413, 415: nginx looks at the length that is announced
     for operation in posts:
@@ -226,10 +246,10 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     wait_for(lambda: len(gateway_backends(database)) >= 8)
 
     # 504: PostgreSQL takes longer than the gateway waits
-    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 24;"),
-                            share=("client_connections 4;", "client_connections 24;"), heavy=("client_heavy 1;", "client_heavy 24;"),
+    with gateway_configured(stack, deadline=("query_timeout 35s;", "query_timeout 1s;"), pool=("connections 8;", "connections 30;"),
+                            share=("client_connections 4;", "client_connections 30;"), heavy=("client_heavy 1;", "client_heavy 30;"),
                             service=("reserve_service 1;", "reserve_service 4;")):
-        wait_for(lambda: len(gateway_backends(database)) >= 24)
+        wait_for(lambda: len(gateway_backends(database)) >= 30 * os.cpu_count())
         stopped = [stack.pid("pg/postmaster.pid")]
         os.kill(stopped[0], signal.SIGSTOP)
         try:

@@ -33,6 +33,14 @@ LANGUAGE sql VOLATILE AS $$
     FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n
 $$;
 
+-- What is no text comes in digits; "digits" makes others of them.
+CREATE FUNCTION reason.bytes(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
+LANGUAGE sql VOLATILE AS $$
+    SELECT 200, E'Content-Type: application/octet-stream\nX-Reason-Body: hex\n',
+           coalesce($6::jsonb ->> 'digits', encode((SELECT string_agg(set_byte('\x00', 0, (n + k) % 256), '' ORDER BY k) FROM generate_series(1, ($6::jsonb ->> 'size')::int) k), 'hex'))
+    FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n
+$$;
+
 CREATE FUNCTION reason.sleep(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -16,6 +16,11 @@ from paths import VERIFY
 
 ABSENT = "00000000-0000-7000-8000-999999999999"
 SEEDS = range(160)
+LOG = {"origin": "example.org/reason/default", "root": base64.b64encode(bytes(32)).decode(), "size": 7}
+LOGS = [LOG, LOG | {"size": 0}, LOG | {"size": 2 ** 53}]
+BAD_LOGS = [{}, [], "log", None, LOG | {"size": -1}, LOG | {"size": 0.5}, LOG | {"size": "7"}, LOG | {"size": 2 ** 53 + 2}, LOG | {"origin": ""}, LOG | {"origin": 1},
+            LOG | {"root": base64.b64encode(bytes(31)).decode()}, LOG | {"root": LOG["root"][:-2] + "B="}, LOG | {"more": 1},
+            {m: v for m, v in LOG.items() if m != "origin"}]
 
 
 def reached(payload, roots):
@@ -37,7 +42,7 @@ def holds_together(document):
     return (roots == sorted(set(roots)) and set(roots) <= set(ids) and payload["direction"] in ("ancestors", "descendants")
             and all({e["from"], e["to"]} <= set(ids) for e in payload["edges"])
             and {a["target"] for a in payload.get("annotations", [])} <= set(ids)
-            and reached(payload, roots) == set(ids) and not (payload["pii_included"] and any("redacted" in n for n in payload["nodes"])))
+            and reached(payload, roots) == set(ids) and payload.get("log", LOG) in LOGS and not (payload["pii_included"] and any("redacted" in n for n in payload["nodes"])))
 
 
 def honest(chance):
@@ -116,12 +121,16 @@ def redact_a_record(document, chance):
     document["payload"]["pii_included"] = chance.choice([True, False])
 
 
+def name_a_log(document, chance):
+    document["payload"]["log"] = chance.choice([*LOGS, *BAD_LOGS])
+
+
 def nothing(document, chance):
     pass
 
 
 ALTERATIONS = [nothing, drop_node, drop_edge, add_node, add_pair, retarget_edge, move_edge, less_depth, turn_round, other_roots,
-               repeat_root, retarget_annotation, redact_a_record]
+               repeat_root, retarget_annotation, redact_a_record, name_a_log]
 
 
 def documents():

@@ -77,7 +77,7 @@ READS = {
     "verify_audit": ["", "'system'", "'default', 1, 2"], "audit_event_json": ["(SELECT e FROM reason.audit_events e WHERE division LIKE 'default' AND seq = 0)"],
     "snapshot_of": [SNAPSHOT], "snapshot_with_document": [SNAPSHOT], "snapshot_document": [SNAPSHOT], "snapshot_envelope": [SNAPSHOT],
     "snapshot_state": [SNAPSHOT_ROW], "snapshot_chunk": [f"{SNAPSHOT}, 0"], "snapshot_form_digest": [SNAPSHOT_ROW], "require_document": [SNAPSHOT_ROW],
-    "snapshot_records": ["(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default'"], "check_document": [f"(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default', {DOCUMENT}"],
+    "snapshot_records": ["(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default'"], "check_document": [f"(SELECT no FROM reason.snapshot ORDER BY no LIMIT 1), 'default', {DOCUMENT}, NULL"],
     "erased_document_remark": [SNAPSHOT_ROW], "erased_document_fault": [SNAPSHOT_ROW], "verify_snapshot": [SNAPSHOT],
     "verify_snapshot_document": [f"{DOCUMENT}, (SELECT translate(pg_catalog.encode(signature, 'base64'), chr(10), '') FROM reason.snapshot ORDER BY no LIMIT 1), 'key-1'"],
     "signature_fault": ["'key-1', sha256('x'), 'key-1', timestamptz '2002-01-01 00:00+00', timestamptz '2002-01-01 00:00+00', true"],
@@ -102,6 +102,12 @@ READS = {
     "checkpoint_note_fault": [f"{HEAD}, sha256('k'), sha256('a') || sha256('b'), 'no note'"], "log_heads_fault": [""],
     "cosignature_fault": [f"{HEAD}, (SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default'), 1, sha256('a') || sha256('b')"],
     "log_key": ["(SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default')"],
+    "snapshot_end_seq": [SNAPSHOT_ROW], "snapshot_log_fault": [SNAPSHOT_ROW], "snapshot_log_remark": [SNAPSHOT_ROW],
+    "event_proof": ["(SELECT id FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0)"], "node_proof": [f"'{ROOT}'"],
+    "http_get_divisions": [f"{CALLER}, NULL"], "http_get_event_proof": [f"{CALLER}, (SELECT id::text FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0), NULL"],
+    "http_get_node_proof": [f"{CALLER}, '{ROOT}', '{{\"format\": \"{f}\"}}'" for f in ("proof", "bundle")],
+    "http_get_log_checkpoint": [f"{CALLER}, 'default', NULL, NULL"], "http_get_log_tile": [f"{CALLER}, 'default', '0/000.p/2', NULL, NULL"],
+    "http_get_log_consistency": [f"{CALLER}, 'default', '{{\"from\": \"1\"}}'"],
     "http_get_signers": [CALLER], "http_get_health": [CALLER], "http_get_ready": [CALLER],
 }
 # These say what time it is.
@@ -196,6 +202,8 @@ def graph():
     db.settle()
     sign_checkpoints(db)
     cosign(db, Signer("witness.example.org/w", b"w"))
+    # The event of the key that signs checkpoints, too.
+    db.settle()
     db(HOSTILE)
     yield db
     drop_database(db)

@@ -55,6 +55,7 @@ def test_the_document_is_what_the_contract_says(db, path):
     assert set(content) == {"id", "root_ids", "created_at", "reasoning_graph_version", "manifest_signature_id", "payload"}
     assert content["root_ids"] == sorted(str(path[n]) for n in (4, 5))
     payload = content["payload"]
+    assert payload.pop("log") == db.one("SELECT reason.frozen_log('default')") == db.one("SELECT log FROM reason.snapshot WHERE id = %s", snapshot)
     assert {k: v for k, v in payload.items() if not isinstance(v, list)} == {
         "audience": "regulator", "depth": 3, "description": "why", "direction": "ancestors", "pii_included": True}
     assert payload["frontier"] == [str(path[1])]
@@ -317,7 +318,7 @@ def test_who_may_do_what(db, path):
         assert db.one("SELECT reason.snapshot_chunk(%s, 0)", hidden) is None
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             db.verify("hidden")
-        for statement in ("SELECT reason.check_document(1, 'hidden', NULL)", "SELECT reason.snapshot_records(1, 'hidden')",
+        for statement in ("SELECT reason.check_document(1, 'hidden', NULL, NULL)", "SELECT reason.snapshot_records(1, 'hidden')",
                           "SELECT reason.claim_snapshots(1, 1)", "SELECT reason.add_signer('x', 'y')",
                           "SELECT reason.erase_payload(gen_random_uuid(), 'x')", "SELECT reason.seal_events(1, 1)"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -3,8 +3,9 @@
  *
  * The first row gives status and header lines; the bodies of all rows make the body. A long one is sent as it
  * comes. The database is read as fast as it answers: what the client has not taken yet goes to a file, so that a slow
- * client holds no connection, until it has more there than a client may (pg/client_share.c). Two header lines are for the
- * gateway, whose answer is then not the client's yet: X-Reason-Policy (policy.c) and X-Reason-Await (await.c).
+ * client holds no connection, until it has more there than a client may (pg/client_share.c). Three header lines are for the
+ * gateway: X-Reason-Policy (policy.c) and X-Reason-Await (await.c), whose answer is not the client's yet, and
+ * X-Reason-Body: hex, of a body that is no text and comes as two digits a byte.
  */
 #include "http/reason_http.h"
 
@@ -43,6 +44,11 @@ reason_answer_headers(reason_context_t *ctx, const char *lines, size_t length)
                 ctx->asks = 1;
             } else if (reason_response_header_is(&name, "X-Reason-Await")) {
                 reason_await_header(ctx, &value);
+            } else if (reason_response_header_is(&name, "X-Reason-Body")) {
+                if (value.len != 3 || ngx_strncmp(value.data, "hex", 3) != 0) {
+                    return NGX_ERROR;
+                }
+                ctx->hex = 1;
             } else if (reason_response_header_add(ctx, &name, &value) != NGX_OK) {
                 return NGX_ERROR;
             }
@@ -77,6 +83,27 @@ reason_answer_push(reason_context_t *ctx)
         return NGX_ABORT;
     }
     return rc;
+}
+
+
+/* Digits of a row's value become the bytes they stand for, in their place; NGX_ERROR: they are none, or not two a byte. */
+static ngx_int_t
+reason_answer_decode(u_char *value, size_t length)
+{
+    size_t     i;
+    ngx_int_t  byte;
+
+    if (length % 2 != 0) {
+        return NGX_ERROR;
+    }
+    for (i = 0; i < length / 2; i++) {
+        byte = ngx_hextoi(value + 2 * i, 2);
+        if (byte == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+        value[i] = (u_char) byte;
+    }
+    return NGX_OK;
 }
 
 
@@ -164,6 +191,7 @@ ngx_int_t
 reason_answer_row(reason_job_t *job, PGresult **row)
 {
     size_t               length;
+    u_char              *value;
     PGresult            *result = *row;
     ngx_int_t            status;
     reason_context_t    *ctx = (reason_context_t *) job;
@@ -187,15 +215,22 @@ reason_answer_row(reason_job_t *job, PGresult **row)
         }
     }
 
+    value = (u_char *) PQgetvalue(result, 0, 2);
     length = PQgetisnull(result, 0, 2) ? 0 : PQgetlength(result, 0, 2);
     if (length == 0) {
         return NGX_OK;
+    }
+    if (ctx->hex) {
+        if (reason_answer_decode(value, length) != NGX_OK) {
+            return NGX_ERROR;
+        }
+        length /= 2;
     }
     if (r->method == NGX_HTTP_HEAD) {
         ctx->body_length += length;
         return NGX_OK;
     }
-    if (reason_output_add(ctx, row, 2) != NGX_OK) {
+    if (reason_output_add(ctx, row, value, length) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -112,10 +112,8 @@ reason_output_room(reason_context_t *ctx, size_t length)
 
 
 ngx_int_t
-reason_output_add(reason_context_t *ctx, PGresult **row, int column)
+reason_output_add(reason_context_t *ctx, PGresult **row, u_char *value, size_t length)
 {
-    u_char          *value = (u_char *) PQgetvalue(*row, 0, column);
-    size_t           length = PQgetlength(*row, 0, column);
     ngx_buf_t       *b;
     reason_piece_t  *piece;
 

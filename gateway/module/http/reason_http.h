@@ -62,6 +62,7 @@ struct reason_context_s {
     unsigned              admitting:1;  /* the call asks whether the body may come at all */
     unsigned              behind:1;     /* the client does not keep up */
     unsigned              has_status:1;
+    unsigned              hex:1;        /* of each byte of the body two digits come */
     unsigned              asks:1;       /* the answer is a question to the policy service */
     unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
 };
@@ -107,8 +108,8 @@ void reason_answer_stopped(reason_job_t *job, ngx_int_t rc);
 void reason_answer_finish(reason_context_t *ctx);
 
 /* output.c: the body of an answer */
-/* a row's value becomes part of the body; a row that is kept for it is set to NULL */
-ngx_int_t reason_output_add(reason_context_t *ctx, PGresult **row, int column);
+/* bytes of a row become part of the body; a row that is kept for it is set to NULL */
+ngx_int_t reason_output_add(reason_context_t *ctx, PGresult **row, u_char *value, size_t length);
 /* enough for it to be worth sending */
 ngx_uint_t reason_output_suffices(reason_context_t *ctx);
 /* hands over what there is. NGX_OK; NGX_AGAIN: the client has not taken it all yet; NGX_ABORT: it is gone */

@@ -46,6 +46,7 @@ reason_response_forget(reason_context_t *ctx)
     ngx_http_request_t  *r = ctx->request;
 
     ctx->has_status = 0;
+    ctx->hex = 0;
     ctx->length = -1;
     reason_output_forget(ctx);
     r->allow_ranges = 0;

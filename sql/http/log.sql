@@ -1,0 +1,235 @@
+-- The HTTP API: divisions, their logs as https://c2sp.org/tlog-tiles has them, and proofs.
+--
+-- Who sees a division sees its log: hashes, which tell nothing but how many events there are.
+
+-- ---------------------------------------------------------------- divisions
+
+CREATE FUNCTION reason.http_get_divisions(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, query text)
+RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{limit,cursor}');
+    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000);
+    sees_all boolean := '*' = ANY (caller.divisions);
+    meant text := CASE WHEN ARRAY['default', '*'] && caller.divisions THEN 'default' ELSE caller.divisions[1] END;
+    listed text[];
+BEGIN
+    IF q ->> 'cursor' = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'cursor is not valid', HINT = 'Begin again with the first page, without a cursor.';
+    END IF;
+    -- One more than is shown tells whether there are more.
+    SELECT array_agg(d.division ORDER BY d.division COLLATE "C") INTO listed
+    FROM (SELECT k.division FROM (SELECT c.division FROM reason.chain_ends() c WHERE sees_all
+                                  UNION SELECT unnest(CASE WHEN sees_all THEN '{default}' ELSE caller.divisions END)) k
+          WHERE q ->> 'cursor' IS NULL OR k.division COLLATE "C" > q ->> 'cursor'
+          ORDER BY k.division COLLATE "C" LIMIT page_limit + 1) d;
+    RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', jsonb_strip_nulls(jsonb_build_object(
+        'client', jsonb_build_object('name', caller.name, 'role', caller.role, 'pii', caller.pii),
+        'divisions', coalesce((
+            SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('division', d.division, 'default', d.division = meant,
+                'head', CASE WHEN reason.client_may(caller, 'inspect') THEN (
+                    SELECT jsonb_build_object('seq', s.seq, 'hash', encode(s.hash, 'hex'), 'createdAt', reason.rfc3339(s.created_at))
+                    FROM reason.audit_seal s WHERE s.division = d.division ORDER BY s.seq DESC LIMIT 1) END,
+                'log', (SELECT jsonb_build_object('origin', c.origin, 'size', c.size) FROM reason.last_checkpoint(d.division) c))) ORDER BY d.place)
+            FROM unnest(listed[:page_limit]) WITH ORDINALITY d (division, place)), '[]'),
+        'nextCursor', CASE WHEN cardinality(listed) > page_limit THEN listed[page_limit] END,
+        'truncated', coalesce(cardinality(listed) > page_limit, false)))::text;
+END
+$$;
+COMMENT ON FUNCTION reason.http_get_divisions(text, text, text, text, text, text) IS
+    'The divisions that the client sees: which one is meant where none is named, the last checkpoint of each one''s log, and, for auditors and administrators, the last event of its chain.';
+
+-- ---------------------------------------------------------------- logs
+
+CREATE FUNCTION reason.http_log(caller reason.client, name text, OUT division text, OUT origin text, OUT size bigint, OUT note text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    division := split_part($2, ';', 1);
+    IF ARRAY[division, '*'] && caller.divisions THEN
+        SELECT c.origin, c.size, c.note INTO origin, size, note FROM reason.last_checkpoint(division) c;
+    END IF;
+    -- The last part of the origin is the name that it is read by: a log that began anew has another.
+    IF origin IS NULL OR right(origin, length($2) + 1) <> '/' || $2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('log "%s" does not exist, or has no checkpoint yet', $2),
+            HINT = CASE WHEN origin IS NULL THEN 'A log is there once the sidecar has signed a checkpoint of it.'
+                        ELSE format('The log of the division is named "%s" now.', substring(origin FROM '[^/]*$')) END;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.http_log(reason.client, text) IS 'The log that a path names, with its last checkpoint; P0002 where the client sees no such division, or nothing of it was published yet.';
+
+CREATE FUNCTION reason.http_kept(headers text, body bytea, if_none_match text, type text) RETURNS reason.http_response
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    etag text := format('"%s"', left(encode(sha256(body), 'hex'), 32));
+    kept text := headers || format(E'ETag: %s\n', etag);
+BEGIN
+    IF position(etag IN coalesce(if_none_match, '')) > 0 THEN
+        RETURN (304, kept, NULL::text);
+    END IF;
+    RETURN (200, kept || format(E'Content-Type: %s\nX-Reason-Body: hex\n', type), encode(body, 'hex'));
+END
+$$;
+COMMENT ON FUNCTION reason.http_kept(text, bytea, text, text) IS 'Bytes with an ETag, or 304 for whoever has them.';
+
+CREATE FUNCTION reason.http_get_log_checkpoint(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text, if_none_match text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{}');
+    log record := reason.http_log(caller, $6);
+BEGIN
+    RETURN NEXT reason.http_kept(E'Cache-Control: private, no-cache\n', convert_to(log.note, 'UTF8'), if_none_match, 'text/plain; charset=utf-8');
+END
+$$;
+
+CREATE FUNCTION reason.http_tile_index(path text) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    -- Groups of three digits, all but the last behind an x, none more than is needed; more than five are beyond any tree.
+    SELECT CASE WHEN $1 ~ '^(x[0-9]{3}/){0,4}[0-9]{3}$' AND $1 !~ '^x000/' THEN translate($1, 'x/', '')::bigint END
+$$;
+COMMENT ON FUNCTION reason.http_tile_index(text) IS 'The index that the path of a tile says, as in x001/x234/067; NULL for what is no such path.';
+
+CREATE FUNCTION reason.http_get_log_tile(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, path text, query text, if_none_match text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{}');
+    log record := reason.http_log(caller, $6);
+    part text[] := regexp_match($7, '^(entries|0|[1-9][0-9]?)/((?:x?[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?$');
+    level integer := CASE WHEN part[1] <> 'entries' THEN part[1]::integer ELSE 0 END;
+    n bigint := reason.http_tile_index(part[2]);
+    width integer := coalesce(part[3]::integer, 256);
+BEGIN
+    -- Of the tree only what was published is there, and that never changes.
+    IF part IS NULL OR n IS NULL OR level > 7 OR (part[3] IS NOT NULL AND width > 255) OR n * 256 + width > log.size >> (8 * level) THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('the log of size %s has no tile "%s"', log.size, $7),
+            HINT = 'Tiles are named as in https://c2sp.org/tlog-tiles.';
+    END IF;
+    RETURN NEXT reason.http_kept(E'Cache-Control: private, max-age=31536000, immutable\n',
+        CASE WHEN part[1] = 'entries' THEN reason.tile_entries(log.division, n, width) ELSE reason.tile(log.division, level, n, width) END,
+        if_none_match, 'application/octet-stream');
+END
+$$;
+
+CREATE FUNCTION reason.http_get_log_consistency(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{from,to}');
+    old_size bigint := reason.http_size(q ->> 'from', 'from');
+    asked_size bigint := reason.http_size(q ->> 'to', 'to');
+    log record := reason.http_log(caller, $6);
+    new_size bigint := coalesce(asked_size, log.size);
+BEGIN
+    IF old_size IS NULL OR old_size > new_size THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'from must be a size of the log that is not beyond to',
+            HINT = 'to is the size of the last checkpoint unless you say otherwise.';
+    END IF;
+    IF new_size > log.size THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('the last checkpoint of the log is of size %s', log.size);
+    END IF;
+    RETURN QUERY SELECT 200, CASE WHEN asked_size IS NULL THEN E'Cache-Control: private, no-cache\n' ELSE E'Cache-Control: private, max-age=31536000, immutable\n' END,
+        json_build_object('origin', log.origin, 'from', old_size, 'to', new_size,
+            'hashes', ARRAY(SELECT encode(h, 'base64') FROM unnest(reason.consistency_proof(log.division, old_size, new_size)) h))::text;
+END
+$$;
+
+-- ---------------------------------------------------------------- proofs
+
+CREATE FUNCTION reason.http_proof(request_id text, event reason.audit_event, proof bytea, type text, name text) RETURNS reason.http_response
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    response reason.http_response;
+BEGIN
+    IF proof IS NULL THEN
+        response := reason.http_error(409, 'CONFLICT', format('no checkpoint covers event "%s" and what it rests on yet', event.id), request_id, '{}');
+        response.headers := E'Retry-After: 10\n';
+        RETURN response;
+    END IF;
+    RETURN (200, format(E'Cache-Control: private, no-cache\nContent-Type: %s\nContent-Disposition: attachment; filename="%s"\nX-Reason-Body: hex\n', type, name),
+            encode(proof, 'hex'));
+END
+$$;
+COMMENT ON FUNCTION reason.http_proof(text, reason.audit_event, bytea, text, text) IS 'A proof as a file, or 409 with Retry-After while there is none.';
+
+CREATE FUNCTION reason.require_pii(caller reason.client) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF NOT caller.pii THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'a proof holds the record as it was hashed, with personal data, which this client may not see';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.require_pii(reason.client) IS 'Raises 42501 for a client that may not see personal data.';
+
+CREATE FUNCTION reason.http_get_event_proof(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{division}');
+    event reason.audit_event := reason.event_named(reason.http_uuid($6, 'the id of the event'), caller.divisions, reason.client_may(caller, 'inspect'), q ->> 'division');
+BEGIN
+    PERFORM reason.require_pii(caller);
+    RETURN NEXT reason.http_proof($4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('event-%s.tlog-proof', event.id));
+END
+$$;
+
+CREATE FUNCTION reason.http_get_node_proof(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    id text, query text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    q jsonb := reason.http_query(query, '{format,depth,limit,division}');
+    format_wanted text := coalesce(q ->> 'format', 'proof');
+    node uuid := reason.http_uuid($6, 'the id of the node');
+    depth_wanted integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10);
+    most integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 1000), 1000);
+    event reason.audit_event;
+BEGIN
+    IF format_wanted NOT IN ('proof', 'bundle') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown format "%s"', format_wanted), HINT = 'Formats are proof and bundle.';
+    END IF;
+    IF format_wanted = 'proof' AND q ?| '{depth,limit}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'depth and limit go with format=bundle';
+    END IF;
+    event := reason.node_event(node, caller.divisions, reason.client_may(caller, 'inspect'), q ->> 'division');
+    PERFORM reason.require_pii(caller);
+    IF format_wanted = 'proof' THEN
+        RETURN NEXT reason.http_proof($4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('node-%s.tlog-proof', node));
+    ELSE
+        RETURN NEXT reason.http_proof($4, event, reason.proof_bundle(node, depth_wanted, most, caller.divisions, reason.client_may(caller, 'inspect'), event.division),
+            'application/zip', format('node-%s.zip', node));
+    END IF;
+END
+$$;
