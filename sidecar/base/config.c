@@ -258,9 +258,10 @@ static bool default_state_file(struct config *config)
 bool config_load(struct config *config, const char *path)
 {
     bool given[KEY_COUNT] = {false};
-    struct reading reading = {config, given};
+    struct reading reading;
 
     memset(config, 0, sizeof(*config));
+    reading = (struct reading){config, given};
     if (!config_defaults(config, keys, KEY_COUNT) || !config_read(path, take, &reading) || !check_witnesses(config, path))
         return false;
     load_standard_environment(config);

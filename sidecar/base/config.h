@@ -1,7 +1,7 @@
 /*
  * config.h: the configuration file, "key = value" in [sections], # starts a comment.
  *
- * Every key can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins. Keys of
+ * Every key but those of [witness NAME] can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins. Keys of
  * [kafka] that are not listed here go to librdkafka as they are (security.protocol, ssl.ca.location …);
  * in the environment their dots are written as underscores. [tracing] follows OpenTelemetry's own variables too; they
  * come before the file and after REASON_SIDECAR_TRACING_<KEY>.
