@@ -10,8 +10,7 @@
 
 #define REASON_DISCARD_LONG  (256 * 1024)   /* shorter bodies are read at once, and the connection is kept */
 #define REASON_DISCARD_PAUSE  50            /* milliseconds */
-#define REASON_DISCARD_AT_ONCE  (64 * 1024)     /* of one connection, after each pause, */
-#define REASON_DISCARD_OF_ALL  (512 * 1024)     /* and of all of them */
+#define REASON_DISCARD_OF_ALL  (512 * 1024)     /* after each pause, of all such connections together */
 
 typedef struct {
     ngx_http_request_t  *request;
@@ -67,7 +66,7 @@ reason_discard_allowance(void)
         reason_discard_began = ngx_current_msec;
         reason_discard_left = REASON_DISCARD_OF_ALL;
     }
-    return ngx_min(reason_discard_left, REASON_DISCARD_AT_ONCE);
+    return reason_discard_left;
 }
 
 
