@@ -13,6 +13,7 @@
 
 #include "canonical/backend.h"
 #include "canonical/numeric.h"
+#include "canonical/shape.h"
 #include "core/canonical.h"
 #include "core/name_order.h"
 
@@ -24,6 +25,7 @@ typedef struct Frame
 {
 	const JsonbContainer *container;
 	const char *data;			/* what the entries' offsets are relative to */
+	const ObjectShape *shape;	/* objects: NULL if it is not a known one */
 	uint32		count;
 	uint32		done;
 	uint32		offset;			/* arrays: where the next element begins */
@@ -31,7 +33,10 @@ typedef struct Frame
 	bool		is_object;
 } Frame;
 
-/* A member of an object; on the stack they are in canonical order. */
+/*
+ * A member of an object.  With a shape the members are in jsonb's order and have
+ * but their offset, as the shape knows the rest; without, in canonical order.
+ */
 typedef struct Member
 {
 	uint32		offset;			/* where the value's bytes begin */
@@ -51,6 +56,7 @@ typedef struct Walk
 	size_t		flush_at;
 	CanonicalFlush flush;
 	void	   *flush_context;
+	uint64		number;			/* tells this walk from others */
 	Frame	   *frames;
 	uint32		depth;
 	uint32		frame_capacity;
@@ -109,27 +115,16 @@ grow_frames(Walk *walk)
 	walk->frame_capacity = needed;
 }
 
-/*
- * Puts the members of an object onto the stack, in canonical order.  In jsonb all
- * names lie before all values, in one sequence of entries.
- */
+/* Puts the members in canonical order onto the stack, behind their offsets in jsonb's order. */
 static void
-push_members(Walk *walk, Frame *frame)
+sort_members(Walk *walk, const Frame *frame, const JEntry *entries, Member *members, bool keep)
 {
-	const JEntry *entries = frame->container->children;
 	uint32		count = frame->count;
 	uint32		offset = 0;
 	bool		ordered = true;
-	Member	   *members;
 
-	if (walk->member_count + count > walk->member_capacity)
-		grow_members(walk, walk->member_count + count);
 	if (count > walk->name_capacity)
 		grow_names(walk, count);
-	frame->members = walk->member_count;
-	members = walk->members + frame->members;
-	walk->member_count += count;
-
 	for (uint32 i = 0; i < count; i++)
 	{
 		uint32		start = offset;
@@ -138,11 +133,7 @@ push_members(Walk *walk, Frame *frame)
 		order_name(&walk->names[i], frame->data + start, offset - start, i);
 		if (i > 0 && ordered)
 			ordered = order_compare(&walk->names[i - 1], &walk->names[i]) < 0;
-	}
-	for (uint32 i = 0; i < count; i++)
-	{
-		walk->offsets[i] = offset;
-		JBE_ADVANCE_OFFSET(offset, entries[count + i]);
+		walk->offsets[i] = members[i].offset;
 	}
 	if (!ordered)
 		order_sort(walk->names, count, walk->scratch);
@@ -155,6 +146,48 @@ push_members(Walk *walk, Frame *frame)
 		members[i].entry = count + index;
 		members[i].offset = walk->offsets[index];
 	}
+	if (keep)
+	{
+		uint8		order[SHAPE_NAMES];
+
+		for (uint32 i = 0; i < count; i++)
+			order[i] = walk->names[i].index;
+		/* It serves from the next object on. */
+		(void) shape_keep(walk->number, entries, count, frame->data, offset, order);
+	}
+}
+
+/*
+ * Puts the members of an object onto the stack.  In jsonb all names lie before
+ * all values, in one sequence of entries.
+ */
+static void
+push_members(Walk *walk, Frame *frame)
+{
+	const JEntry *entries = frame->container->children;
+	uint32		count = frame->count;
+	uint32		offset = 0;
+	uint32		name_bytes;
+	Member	   *members;
+	bool		wanted;
+
+	if (walk->member_count + count > walk->member_capacity)
+		grow_members(walk, walk->member_count + count);
+	frame->members = walk->member_count;
+	members = walk->members + frame->members;
+	walk->member_count += count;
+
+	for (uint32 i = 0; i < count; i++)
+		JBE_ADVANCE_OFFSET(offset, entries[i]);
+	name_bytes = offset;
+	for (uint32 i = 0; i < count; i++)
+	{
+		members[i].offset = offset;
+		JBE_ADVANCE_OFFSET(offset, entries[count + i]);
+	}
+	frame->shape = shape_find(walk->number, entries, count, frame->data, name_bytes, &wanted);
+	if (!frame->shape)
+		sort_members(walk, frame, entries, members, wanted);
 }
 
 static void
@@ -175,6 +208,7 @@ open_container(Walk *walk, const JsonbContainer *container)
 	frame->done = 0;
 	frame->offset = 0;
 	frame->members = walk->member_count;
+	frame->shape = NULL;
 	frame->is_object = JsonContainerIsObject(container);
 	if (frame->is_object)
 	{
@@ -258,17 +292,31 @@ write_members(Walk *walk, Frame *frame)
 	ByteBuffer *out = walk->out;
 	const Member *members = walk->members + frame->members;
 	const JEntry *entries = frame->container->children;
+	const ObjectShape *shape = frame->shape;
 
 	while (frame->done < frame->count)
 	{
-		const Member *member = &members[frame->done];
+		uint32		place = frame->done++;
+		JEntry		entry;
+		uint32		offset;
 
-		if (frame->done++ > 0)
-			buffer_append_char(out, ',');
-		canonical_write_string(out, member->name, member->name_length);
-		buffer_append_char(out, ':');
-		if (!write_scalar(out, entries[member->entry], frame->data, member->offset))
-			return (const JsonbContainer *) (frame->data + INTALIGN(member->offset));
+		if (shape)
+		{
+			buffer_append(out, shape->text + shape->start[place], shape->start[place + 1] - shape->start[place]);
+			entry = entries[frame->count + shape->order[place]];
+			offset = members[shape->order[place]].offset;
+		}
+		else
+		{
+			if (place > 0)
+				buffer_append_char(out, ',');
+			canonical_write_string(out, members[place].name, members[place].name_length);
+			buffer_append_char(out, ':');
+			entry = entries[members[place].entry];
+			offset = members[place].offset;
+		}
+		if (!write_scalar(out, entry, frame->data, offset))
+			return (const JsonbContainer *) (frame->data + INTALIGN(offset));
 		flush_if_full(walk);
 	}
 	return NULL;
@@ -283,6 +331,7 @@ canonical_write_jsonb(ByteBuffer *out, Jsonb *jsonb)
 void
 canonical_stream_jsonb(ByteBuffer *out, Jsonb *jsonb, size_t flush_at, CanonicalFlush flush, void *context)
 {
+	static uint64 walks = 0;
 	const JsonbContainer *container = &jsonb->root;
 	Walk		walk;
 
@@ -297,6 +346,7 @@ canonical_stream_jsonb(ByteBuffer *out, Jsonb *jsonb, size_t flush_at, Canonical
 	walk.flush_at = flush_at;
 	walk.flush = flush;
 	walk.flush_context = context;
+	walk.number = ++walks;
 	walk.frames = walk.frames_at_hand;
 	walk.depth = 0;
 	walk.frame_capacity = FRAMES_AT_HAND;

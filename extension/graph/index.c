@@ -74,6 +74,9 @@ check_layout(Relation index, const IndexLayout *layout)
 				 errhint("Recreate the index as the extension's script defines it.")));
 }
 
+/* The last call that opened an index; 0 is none. */
+static uint32 last_call = 0;
+
 GraphIndex *
 graph_index_open(Graph *graph, GraphIndexKind kind)
 {
@@ -92,6 +95,8 @@ graph_index_open(Graph *graph, GraphIndexKind kind)
 	index->fences.count = 0;
 	graph_leaf_hints_open(kind, index->index);
 	index->leaves = graph_leaf_hints_of(kind, index->index);
+	index->call = ++last_call;
+	graph_leaf_copies_init(&index->copies, graph, graph_index_has_links(index));
 	index->pending = NULL;
 	index->pending_count = 0;
 	index->pending_capacity = 0;

@@ -10,6 +10,7 @@
 #include "access/itup.h"
 
 #include "graph/descend.h"
+#include "graph/leaf_copies.h"
 #include "graph/leaf_hints.h"
 
 /* Entries that are found are handed on once there are so many. */
@@ -28,6 +29,15 @@ struct GraphIndex
 	int64		leaf_low;
 
 	GraphLeafHints *leaves;		/* hints; NULL: none */
+	uint32		call;			/* whose notes in them are ours */
+	GraphLeafCopies copies;
+	/* A page that is to be copied. */
+	BlockNumber page_right;
+	int64		page_low;		/* as in GraphLeafCopy */
+	int64		page_high;
+	int			page_count;
+	int64		page_keys[MaxIndexTuplesPerPage];
+	GraphEntry	page[MaxIndexTuplesPerPage];
 
 	GraphEntry *pending;
 	uint32		pending_count;

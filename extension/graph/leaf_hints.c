@@ -7,6 +7,7 @@
 #include "graph/leaf_hints.h"
 #include "port/prefetch.h"
 #include "port/relation_file.h"
+#include "graph/leaf_copies.h"
 #include "graph/page.h"
 
 #include "miscadmin.h"
@@ -77,6 +78,7 @@ add_leaf(GraphLeafHints *leaves, int64 low, BlockNumber block)
 	leaves->low[leaves->count] = low;
 	leaves->leaves[leaves->count].block = block;
 	leaves->leaves[leaves->count].recent = InvalidBuffer;
+	leaves->leaves[leaves->count].call = 0;
 	leaves->last_block = Max(leaves->last_block, block);
 	leaves->count++;
 }
@@ -235,7 +237,7 @@ search(const GraphLeafHints *leaves, uint32 hint, int64 key)
 }
 
 static void
-fetch_page(GraphLeafHints *leaves, Fetch *fetch, int64 key)
+fetch_page(GraphLeafHints *leaves, uint32 call, Fetch *fetch, int64 key)
 {
 	uint32		found = search(leaves, leaves->ahead == PG_UINT32_MAX ? leaves->hint : leaves->ahead, key);
 	const GraphLeafHint *leaf = &leaves->leaves[found];
@@ -243,7 +245,7 @@ fetch_page(GraphLeafHints *leaves, Fetch *fetch, int64 key)
 
 	fetch->leaf = found;
 	fetch->page = NULL;
-	if (!BufferIsValid(buffer))
+	if (!BufferIsValid(buffer) || (leaf->call == call && leaf->note >= GRAPH_LEAF_COPIES_FIRST))
 		return;
 	fetch->page = BufferBlocks + (Size) (buffer - 1) * BLCKSZ;
 	fetch->part = found + 1 == leaves->count ? 1.0 :
@@ -298,7 +300,7 @@ fetch_tuple(Fetch *fetch)
 }
 
 void
-graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint32 count)
+graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count)
 {
 	uint32		pages = Min(count, next + FETCH_PAGES);
 	uint32		items = Min(count, next + FETCH_ITEMS);
@@ -308,7 +310,7 @@ graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, const int64 *keys, uint32 n
 	leaves->items_fetched = Max(leaves->items_fetched, next);
 	leaves->tuples_fetched = Max(leaves->tuples_fetched, next);
 	for (; leaves->pages_fetched < pages; leaves->pages_fetched++)
-		fetch_page(leaves, &leaves->fetch[leaves->pages_fetched % FETCH_RING], keys[leaves->pages_fetched]);
+		fetch_page(leaves, call, &leaves->fetch[leaves->pages_fetched % FETCH_RING], keys[leaves->pages_fetched]);
 	for (; leaves->items_fetched < items; leaves->items_fetched++)
 		fetch_item(&leaves->fetch[leaves->items_fetched % FETCH_RING]);
 	for (; leaves->tuples_fetched < tuples; leaves->tuples_fetched++)
@@ -344,21 +346,32 @@ begins_here(Page page, int64 key, int64 *low, bool *stale)
 	return *low < key;
 }
 
+static inline GraphLeafHint *
+for_call(GraphLeafHint *leaf, uint32 call)
+{
+	if (leaf->call != call)
+	{
+		leaf->call = call;
+		leaf->note = 0;
+	}
+	return leaf;
+}
+
 GraphLeafHint *
-graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next)
+graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint32 call)
 {
 	/* Often it was looked for already, to be fetched ahead. */
 	if (next < leaves->pages_fetched && next + FETCH_PAGES >= leaves->pages_fetched)
 		leaves->hint = leaves->fetch[next % FETCH_RING].leaf;
 	else
 		leaves->hint = search(leaves, leaves->hint, keys[next]);
-	return &leaves->leaves[leaves->hint];
+	return for_call(&leaves->leaves[leaves->hint], call);
 }
 
 GraphLeafHint *
-graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf)
+graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf, uint32 call)
 {
-	return leaf + 1 < leaves->leaves + leaves->count ? leaf + 1 : NULL;
+	return leaf + 1 < leaves->leaves + leaves->count ? for_call(leaf + 1, call) : NULL;
 }
 
 Buffer

@@ -3,7 +3,7 @@
  *		Hints where the leaf pages of an index are, kept from walk to walk.
  *
  * A backend remembers, for each index it walks, the lower fence, the block and the
- * last buffer of every leaf: 16 bytes a leaf, 1/500 of the index.  A hint
+ * last buffer of every leaf, and what the present call has to do with it: 24 bytes a leaf, 1/300 of the index.  A hint
  * may be wrong: pages split, are deleted and used again, buffers change hands.  So a page that
  * was found by a hint is taken only if it proves itself under its lock: it is a
  * leaf with an entry less than the key, whose high key is not less than the
@@ -25,6 +25,8 @@ typedef struct GraphLeafHint
 {
 	BlockNumber block;
 	Buffer		recent;			/* where the block was last */
+	uint32		call;			/* whose note it is */
+	uint32		note;			/* 0 at first: see graph/leaf_copies.h */
 } GraphLeafHint;
 
 /* To be called when the index was opened. */
@@ -37,11 +39,11 @@ extern GraphLeafHints *graph_leaf_hints_of(GraphIndexKind kind, Relation index);
 extern void graph_leaf_hints_missed(GraphIndexKind kind, Relation index);
 
 /*
- * The hint for the leaf where entries of the walk's key `next` begin, and the one after it (NULL: there is none).
- * Good until graph_leaf_hints_missed().
+ * The hint for the leaf where entries of the walk's key `next` begin, and the one after it (NULL: there is none),
+ * with the note of that call.  Calls have different numbers.  Good until graph_leaf_hints_missed().
  */
-extern GraphLeafHint *graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next);
-extern GraphLeafHint *graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf);
+extern GraphLeafHint *graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint32 call);
+extern GraphLeafHint *graph_leaf_hints_after(GraphLeafHints *leaves, GraphLeafHint *leaf, uint32 call);
 
 /* The page where the hint says, pinned. */
 extern Buffer graph_leaf_hints_pin(Relation index, GraphLeafHint *leaf);
@@ -55,9 +57,9 @@ extern Buffer graph_leaf_hints_read(Relation index, GraphLeafHint *leaf, int64 k
 
 /*
  * Has the processor fetch what graph_leaf_hints_at() and the search within the page will touch
- * for the keys after the next one.  The keys are those of one walk, from
+ * for the keys after the next one, of pages that the call has not copied.  The keys are those of one walk, from
  * graph_leaf_hints_of() on.
  */
-extern void graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint32 count);
+extern void graph_leaf_hints_fetch_ahead(GraphLeafHints *leaves, uint32 call, const int64 *keys, uint32 next, uint32 count);
 
 #endif							/* REASON_GRAPH_LEAF_HINTS_H */

@@ -1,32 +1,33 @@
 /*
  * search.h
- *		Searching the record numbers of a page.
+ *		Searching sorted record numbers: those of a page, or of a copy of it.
  */
 #ifndef REASON_GRAPH_SEARCH_H
 #define REASON_GRAPH_SEARCH_H
 
 #include "postgres.h"
 
-#include "graph/page.h"
+/* The key of item `i` of whatever `items` is. */
+typedef int64 (*GraphKeyAt) (const void *items, int i);
 
 /*
  * The first item from `first` to `last` whose key is not less than `key`, last + 1 if there is none.
- * No key exceeds `most`.
+ * No key exceeds `most`.  Inlined together with key_at.
  */
 static pg_attribute_always_inline int
-graph_search(Page page, int first, int last, int64 key, int64 most)
+graph_search(const void *items, GraphKeyAt key_at, int first, int last, int64 key, int64 most)
 {
 	int			low = first;	/* everything before is less */
 	int			high = last + 1;	/* nothing from here on is */
 	int			step = 1;
 
-	if (low > last || graph_key_at(page, low) >= key)
+	if (low > last || key_at(items, low) >= key)
 		return first;
 	low++;
 	/* Numbers come from a sequence: guess where the key would lie, then search around. */
 	if (last - low > 16)
 	{
-		int64		least = graph_key_at(page, first);
+		int64		least = key_at(items, first);
 		int			probe;
 
 		if (most < key)
@@ -34,12 +35,12 @@ graph_search(Page page, int first, int last, int64 key, int64 most)
 		probe = first + (int) ((double) (last - first) * ((double) key - (double) least) /
 							   ((double) most - (double) least));
 		probe = Max(low, Min(probe, last));
-		if (graph_key_at(page, probe) < key)
+		if (key_at(items, probe) < key)
 			low = probe + 1;
 		else
 		{
 			high = probe;
-			while (high > low && graph_key_at(page, Max(low, high - step)) >= key)
+			while (high > low && key_at(items, Max(low, high - step)) >= key)
 			{
 				high = Max(low, high - step);
 				step *= 2;
@@ -48,7 +49,7 @@ graph_search(Page page, int first, int last, int64 key, int64 most)
 		}
 	}
 	step = 1;
-	while (low + step - 1 < high && graph_key_at(page, low + step - 1) < key)
+	while (low + step - 1 < high && key_at(items, low + step - 1) < key)
 	{
 		low += step;
 		step *= 2;
@@ -58,7 +59,7 @@ graph_search(Page page, int first, int last, int64 key, int64 most)
 	{
 		int			middle = low + (high - low) / 2;
 
-		if (graph_key_at(page, middle) < key)
+		if (key_at(items, middle) < key)
 			low = middle + 1;
 		else
 			high = middle;

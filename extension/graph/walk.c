@@ -11,6 +11,8 @@
  * in an index-only scan the pin is kept until the visibility map was asked, so
  * that VACUUM cannot give a heap slot to another row in between.  Where the map
  * does not vouch for the page, rows are checked in the heap, block by block.
+ *
+ * Pages that a call comes back to are read from copies instead (graph/leaf_copies.h).
  */
 #include "postgres.h"
 
@@ -139,6 +141,12 @@ read_record(const Graph *graph, IndexTuple tuple, GraphEntry *entry)
 	return true;
 }
 
+static inline int64
+key_on_page(const void *page, int offset)
+{
+	return graph_key_at((Page) page, offset);
+}
+
 static pg_attribute_always_inline bool
 read_entry(const Walk *walk, IndexTuple tuple, GraphEntry *entry)
 {
@@ -189,7 +197,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 		if (count - *next > KEYS_AHEAD)
 			fetch_item(page, last, offset + items_a_key * ((double) walk->keys[*next + KEYS_AHEAD] - (double) previous));
 		previous = key;
-		offset = graph_search(page, offset, last, key, most);
+		offset = graph_search(page, key_on_page, offset, last, key, most);
 		for (; offset <= last; offset++)
 		{
 			ItemId		item = PageGetItemId(page, offset);
@@ -220,6 +228,99 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 		(*next)++;
 	}
 	return false;
+}
+
+/* Reads all of a page. */
+static void
+read_page(Walk *walk, Page page)
+{
+	GraphIndex *index = walk->index;
+	BTPageOpaque opaque = BTPageGetOpaque(page);
+	OffsetNumber first = P_FIRSTDATAKEY(opaque);
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	index->page_count = 0;
+	index->page_right = opaque->btpo_next;
+	/*
+	 * If the page begins with a key, it cannot tell whether the one before has entries of it too; an
+	 * empty one cannot tell anything.
+	 */
+	if (P_LEFTMOST(opaque))
+		index->page_low = PG_INT64_MIN;
+	else
+		index->page_low = last < first ? PG_INT64_MAX : graph_key_at(page, first);
+	index->page_high = P_RIGHTMOST(opaque) ? (last < first ? PG_INT64_MIN : graph_key_at(page, last)) : graph_key_at(page, P_HIKEY);
+	for (OffsetNumber offset = first; offset <= last; offset++)
+	{
+		ItemId		item = PageGetItemId(page, offset);
+		IndexTuple	tuple = (IndexTuple) PageGetItem(page, item);
+
+		if (walk->graph->ignore_dead && ItemIdIsDead(item))
+			continue;
+		if (!read_entry(walk, tuple, &index->page[index->page_count]))
+			continue;
+		index->page_keys[index->page_count++] = graph_key_of(tuple);
+	}
+}
+
+/* ---------------------------------------------------------------- reading a copy */
+
+static inline int64
+key_in_copy(const void *keys, int i)
+{
+	return ((const int64 *) keys)[i];
+}
+
+/* Copies the entries of key *next from item `at` of a leaf on; where they end. */
+static pg_attribute_always_inline int
+take_copied(Walk *walk, const GraphLeafCopy *leaf, int at, uint32 next)
+{
+	GraphIndex *index = walk->index;
+	int64		key = walk->keys[next];
+
+	at = graph_search(leaf->keys, key_in_copy, at, leaf->count - 1, key, leaf->high);
+	for (; at < leaf->count && leaf->keys[at] == key; at++)
+	{
+		GraphEntry *entry = &index->found[index->found_count++];
+
+		graph_leaf_copies_read(leaf, at, entry);
+		entry->position = next;
+	}
+	return at;
+}
+
+/*
+ * Copies the entries of the keys from *next on as far as they are in copies of the leaf or of that
+ * and the one after it, and moves *next on.  False: those of key *next are not.
+ */
+static bool
+collect_copied(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
+{
+	GraphIndex *index = walk->index;
+	uint32		begin = *next;
+	const GraphLeafCopy *leaf = graph_leaf_copies_find(&index->copies, hint->note);
+	const GraphLeafCopy *right;
+	int			at = 0;
+
+	if (!leaf || walk->keys[begin] <= leaf->low)
+		return false;
+	while (*next < count && (walk->keys[*next] < leaf->high || leaf->is_last))
+	{
+		at = take_copied(walk, leaf, at, *next);
+		(*next)++;
+	}
+	if (*next < count && walk->keys[*next] == leaf->high)
+	{
+		hint = graph_leaf_hints_after(index->leaves, hint, index->call);
+		right = hint ? graph_leaf_copies_find(&index->copies, hint->note) : NULL;
+		if (right && right->block == leaf->right && (walk->keys[*next] < right->high || right->is_last))
+		{
+			take_copied(walk, leaf, at, *next);
+			take_copied(walk, right, 0, *next);
+			(*next)++;
+		}
+	}
+	return *next > begin;
 }
 
 /* ---------------------------------------------------------------- visibility */
@@ -337,23 +438,44 @@ judge(Walk *walk)
 
 /* ---------------------------------------------------------------- the walk */
 
-/* Collects from the share-locked page, and unlocks it; as collect(). */
+/* What read_page() read of the page, which is pinned and not locked. */
+static void
+keep_page(GraphIndex *index, GraphLeafHint *hint)
+{
+	GraphLeafCopy *leaf;
+
+	ask_map(index, index->page, index->page_count);
+	leaf = graph_leaf_copies_add(&index->copies, &hint->note, index->page_keys, index->page, index->page_count);
+	leaf->block = hint->block;
+	leaf->right = index->page_right;
+	leaf->low = index->page_low;
+	leaf->high = index->page_high;
+	leaf->is_last = index->page_right == P_NONE;
+}
+
+/* Collects from the share-locked page of a hint, if one led there, and unlocks it; as collect(). */
 static bool
-visit_page(Walk *walk, Buffer buffer, uint32 *next, uint32 count)
+visit_page(Walk *walk, Buffer buffer, GraphLeafHint *hint, uint32 *next, uint32 count)
 {
 	GraphIndex *index = walk->index;
 	Page		page = BufferGetPage(buffer);
 	int			begin = index->found_count;
+	bool		is_copied = hint && !graph_leaf_copies_find(&index->copies, hint->note) &&
+		graph_leaf_copies_visit(&index->copies, &hint->note);
 	bool		goes_on;
 
 	if (walk->graph->serializable)
 		PredicateLockPage(index->index, BufferGetBlockNumber(buffer), walk->graph->snapshot);
 	goes_on = collect(walk, page, next, count);
+	if (is_copied)
+		read_page(walk, page);
 	if (index->leaves && *next < count)
-		graph_leaf_hints_fetch_ahead(index->leaves, walk->keys, *next, count);
+		graph_leaf_hints_fetch_ahead(index->leaves, index->call, walk->keys, *next, count);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 
 	ask_map(index, index->found + begin, index->found_count - begin);
+	if (is_copied)
+		keep_page(index, hint);
 	if (index->found_count >= FOUND_ENOUGH)
 		judge(walk);
 	CHECK_FOR_INTERRUPTS();
@@ -384,10 +506,10 @@ collect_pages(Walk *walk, GraphLeafHint *hint, uint32 *next, uint32 count)
 		BlockNumber right = opaque->btpo_next;
 		int64		high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : graph_key_at(page, P_HIKEY);
 
-		if (!visit_page(walk, buffer, next, count))
+		if (!visit_page(walk, buffer, hint, next, count))
 			break;
 		low = high;
-		hint = hint ? graph_leaf_hints_after(index->leaves, hint) : NULL;
+		hint = hint ? graph_leaf_hints_after(index->leaves, hint, index->call) : NULL;
 		if (hint && hint->block != right)
 			hint = NULL;
 		ReleaseBuffer(buffer);
@@ -419,9 +541,12 @@ graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
 	index->found_count = 0;
 	while (next < count)
 	{
-		GraphLeafHint *hint = index->leaves ? graph_leaf_hints_at(index->leaves, keys, next) : NULL;
+		GraphLeafHint *hint = index->leaves ? graph_leaf_hints_at(index->leaves, keys, next, index->call) : NULL;
 
-		collect_pages(&walk, hint, &next, count);
+		if (!hint || !collect_copied(&walk, hint, &next, count))
+			collect_pages(&walk, hint, &next, count);
+		else if (index->found_count >= FOUND_ENOUGH)
+			judge(&walk);
 		CHECK_FOR_INTERRUPTS();
 	}
 	judge(&walk);
