@@ -305,17 +305,17 @@ static bool check_counterparts(struct sidecar *sidecar)
 static void usage(FILE *out)
 {
     fprintf(out, "Usage: reason-sidecar [OPTION] CONFIG\n"
-                 "       reason-sidecar --witness [--check] CONFIG\n"
-                 "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
-                 "  --check      check the configuration and reach every counterpart, then exit\n"
-                 "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
-                 "  --registry FILE\n"
-                 "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
-                 "  --accept-restore\n"
-                 "               go on with a database that does not extend what was signed, for what cannot be recovered\n"
-                 "  --help       show this help, then exit\n"
-                 "  --version    show the version, then exit\n\n"
-                 "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
+            "       reason-sidecar --witness [--check] CONFIG\n"
+            "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
+            "  --check      check the configuration and reach every counterpart, then exit\n"
+            "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
+            "  --registry FILE\n"
+            "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
+            "  --accept-restore\n"
+            "               go on with a database that does not extend what was signed, for what cannot be recovered\n"
+            "  --help       show this help, then exit\n"
+            "  --version    show the version, then exit\n\n"
+            "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
 }
 
 /* What lies on this machine must be there at the start; what is reached over a network may come later. */

@@ -14,7 +14,7 @@ CREATE TABLE reason.audit_subtree (
     index    bigint   NOT NULL,
     hash     bytea    NOT NULL,
     CONSTRAINT audit_subtree_pkey PRIMARY KEY (division, level, index),
-    CONSTRAINT audit_subtree_place_check CHECK (level BETWEEN 1 AND 7 AND index >= 0),
+    CONSTRAINT audit_subtree_place_check CHECK (level >= 1 AND level <= 7 AND index >= 0),
     CONSTRAINT audit_subtree_hash_check CHECK (octet_length(hash) = 32)
 );
 COMMENT ON TABLE reason.audit_subtree IS

@@ -14,7 +14,7 @@ PG_FUNCTION_INFO_V1(reason_key_validity);
 
 /* What key_validity() of SQL gives, by KeyValidity. */
 static const char *const names[] = {"counts", "counted then", "not valid yet", "no longer valid", "revoked",
-"other purpose"};
+									"other purpose"};
 
 /*
  * key_validity(valid_from, valid_to, revoked, revoked_at, earliest, latest, vouched, other_purpose) → text

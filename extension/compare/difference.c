@@ -104,7 +104,8 @@ find_reweighings(Reweighing *reweighing, Graph *graph, const Side *a, const Side
 		GRAPH_CHECK_NOW_AND_THEN(k);
 		while (i < count_a && compare_ends(links_a[i].edge, newer) < 0)
 			i++;
-		if (i == count_a || compare_ends(links_a[i].edge, newer) != 0 || side_edge(a, &newer->id) || weighs_the_same(links_a[i].edge, newer))
+		if (i == count_a || compare_ends(links_a[i].edge, newer) != 0 || side_edge(a, &newer->id) ||
+			weighs_the_same(links_a[i].edge, newer))
 			continue;
 		reweighing->of[newer - b->edges] = links_a[i].edge - a->edges;
 		reweighing->is_replaced[links_a[i].edge - a->edges] = true;
@@ -188,7 +189,8 @@ differences_of(const Side *a, const Side *b)
 	memset(differences, 0, sizeof(*differences));
 	differences->a = a;
 	differences->b = b;
-	differences->entries = graph_alloc(graph, Max((Size) a->node_count + b->node_count + a->edge_count + b->edge_count, 1) * sizeof(Difference));
+	differences->entries = graph_alloc(graph, Max((Size) a->node_count + b->node_count + a->edge_count + b->edge_count, 1) *
+									   sizeof(Difference));
 	find_reweighings(&reweighing, graph, a, b);
 	add_nodes(differences, DIFFERENCE_ADDED_NODE);
 	add_edges(differences, DIFFERENCE_ADDED_EDGE, &reweighing);

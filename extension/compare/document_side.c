@@ -39,7 +39,8 @@ time_of(ShownText quoted)
 {
 	RecordText	time = inside(quoted);
 	char	   *value = pnstrdup(time.data, time.length);
-	TimestampTz result = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	TimestampTz result = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(value),
+																 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 
 	pfree(value);
 	return result;

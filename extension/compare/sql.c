@@ -40,9 +40,9 @@ enum
 
 static const TraceArguments side_arguments[2] = {
 	{.max_depth = ARGUMENT_DEPTH, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = ARGUMENT_AS_OF_A,
-	.max_nodes = -1, .as_of_seq = ARGUMENT_AS_OF_SEQ_A},
+	 .max_nodes = -1, .as_of_seq = ARGUMENT_AS_OF_SEQ_A},
 	{.max_depth = ARGUMENT_DEPTH, .types = -1, .edge_types = -1, .min_weight = -1, .min_confidence = -1, .as_of = ARGUMENT_AS_OF_B,
-	.max_nodes = -1, .as_of_seq = ARGUMENT_AS_OF_SEQ_B},
+	 .max_nodes = -1, .as_of_seq = ARGUMENT_AS_OF_SEQ_B},
 };
 
 /* ---------------------------------------------------------------- what is asked */
@@ -50,7 +50,8 @@ static const TraceArguments side_arguments[2] = {
 static void
 add_filter(Sha256 *hash, const GraphFilter *filter)
 {
-	int64		times[4] = {filter->has_as_of, filter->has_as_of ? filter->as_of : 0, filter->has_as_of_seq, filter->has_as_of_seq ? filter->as_of_seq : 0};
+	int64		times[4] = {filter->has_as_of, filter->has_as_of ? filter->as_of : 0,
+							filter->has_as_of_seq, filter->has_as_of_seq ? filter->as_of_seq : 0};
 
 	sha256_update(hash, times, sizeof(times));
 }

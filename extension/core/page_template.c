@@ -8,12 +8,12 @@
 
 #ifdef REASON_PAGE_FILE
 
-__asm__(".section .rodata\n"
-		"reason_page_begin:\n"
-		"	.incbin \"" REASON_PAGE_FILE "\"\n"
-		"reason_page_end:\n"
-		"	.byte 0\n"
-		".previous\n");
+__asm__ (".section .rodata\n"
+		 "reason_page_begin:\n"
+		 "	.incbin \""REASON_PAGE_FILE"\"\n"
+		 "reason_page_end:\n"
+		 "	.byte 0\n"
+		 ".previous\n");
 
 extern const char reason_page_begin[] __attribute__((visibility("hidden")));
 extern const char reason_page_end[] __attribute__((visibility("hidden")));

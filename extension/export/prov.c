@@ -289,7 +289,7 @@ put_generation(Prov *prov, const char *prefix, ShownText record)
 
 /* Calls for each node and annotation. */
 static void
-for_each_record(Prov *prov, void (*each) (Prov *prov, const char *prefix, ShownText record))
+for_each_record(Prov *prov, void (*each)(Prov *prov, const char *prefix, ShownText record))
 {
 	const HumanGraph *graph = prov->writer.part->graph;
 

@@ -30,16 +30,16 @@
 #define SECONDS_LENGTH 19
 
 static const char style[] =
-"<style>\n"
-"text{font-family:system-ui,'DejaVu Sans',Arial,sans-serif;font-size:12px;fill:#1b1f24}\n"
-".ground{fill:#ffffff}.box{fill:#f6f8fa;stroke:#57606a}.decision .box{fill:#ddf4ff;stroke:#0550ae;stroke-width:2}\n"
-".corrected .box{stroke:#bc4c00;stroke-width:2}.gone .box{stroke-dasharray:5 4}.many .box{stroke-dasharray:2 3}\n"
-".type{font-weight:bold}.small{fill:#4d5660;font-size:11px}.flag{fill:#953800;font-size:10px;font-weight:bold;text-anchor:end}\n"
-".head{font-size:16px;font-weight:bold}.cut{fill:#953800;font-weight:bold}.label{fill:#4d5660;font-size:10px;text-anchor:middle}\n"
-".line{fill:none;stroke:#6e7781}.tip{fill:#6e7781}.contradicts{stroke:#a40e26;stroke-dasharray:7 4}.corrects{stroke:#bc4c00;stroke-dasharray:2 4}\n"
-"@media (prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.box{fill:#161b22;stroke:#9da7b3}.decision .box{fill:#0c2d4d;stroke:#79c0ff}\n"
-".corrected .box{stroke:#ffa657}.small,.label{fill:#b1bac4}.flag,.cut{fill:#ffa657}.line{stroke:#8b949e}.tip{fill:#8b949e}.contradicts{stroke:#ff7b72}.corrects{stroke:#ffa657}}\n"
-"</style>\n";
+	"<style>\n"
+	"text{font-family:system-ui,'DejaVu Sans',Arial,sans-serif;font-size:12px;fill:#1b1f24}\n"
+	".ground{fill:#ffffff}.box{fill:#f6f8fa;stroke:#57606a}.decision .box{fill:#ddf4ff;stroke:#0550ae;stroke-width:2}\n"
+	".corrected .box{stroke:#bc4c00;stroke-width:2}.gone .box{stroke-dasharray:5 4}.many .box{stroke-dasharray:2 3}\n"
+	".type{font-weight:bold}.small{fill:#4d5660;font-size:11px}.flag{fill:#953800;font-size:10px;font-weight:bold;text-anchor:end}\n"
+	".head{font-size:16px;font-weight:bold}.cut{fill:#953800;font-weight:bold}.label{fill:#4d5660;font-size:10px;text-anchor:middle}\n"
+	".line{fill:none;stroke:#6e7781}.tip{fill:#6e7781}.contradicts{stroke:#a40e26;stroke-dasharray:7 4}.corrects{stroke:#bc4c00;stroke-dasharray:2 4}\n"
+	"@media (prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.box{fill:#161b22;stroke:#9da7b3}.decision .box{fill:#0c2d4d;stroke:#79c0ff}\n"
+	".corrected .box{stroke:#ffa657}.small,.label{fill:#b1bac4}.flag,.cut{fill:#ffa657}.line{stroke:#8b949e}.tip{fill:#8b949e}.contradicts{stroke:#ff7b72}.corrects{stroke:#ffa657}}\n"
+	"</style>\n";
 
 /* Characters that XML has none of come as escapes of JSON. */
 static void
@@ -341,14 +341,15 @@ find_curve(const LayoutBox *from, const LayoutBox *to, uint32 lane, int points[8
 	{
 		int			bend = (to->y - from->y - LAYOUT_BOX_HEIGHT) / 2;
 		int			curve[8] = {from->x + middle, from->y + LAYOUT_BOX_HEIGHT, from->x + middle, from->y + LAYOUT_BOX_HEIGHT + bend,
-			to->x + middle, to->y - bend, to->x + middle, to->y};
+								to->x + middle, to->y - bend, to->x + middle, to->y};
 
 		memcpy(points, curve, sizeof(curve));
 	}
 	else if (from->y == to->y && from->x != to->x)
 	{
 		int			bottom = from->y + LAYOUT_BOX_HEIGHT;
-		int			curve[8] = {from->x + middle, bottom, from->x + middle, bottom + 28 + shift, to->x + middle, bottom + 28 + shift, to->x + middle, bottom};
+		int			curve[8] = {from->x + middle, bottom, from->x + middle, bottom + 28 + shift,
+								to->x + middle, bottom + 28 + shift, to->x + middle, bottom};
 
 		memcpy(points, curve, sizeof(curve));
 	}

@@ -59,7 +59,7 @@ export_say_text(ExportWriter *writer, const char *before, ShownText value, int m
 }
 
 void
-export_say_by(ExportWriter *writer, void (*write) (ByteBuffer *out, const ExportPart *part))
+export_say_by(ExportWriter *writer, void (*write)(ByteBuffer *out, const ExportPart *part))
 {
 	writer->scratch.length = 0;
 	write(&writer->scratch, writer->part);

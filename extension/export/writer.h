@@ -38,7 +38,7 @@ extern void export_say(ExportWriter *writer, const char *words);
 /* At most so many characters of a value, on one line; none: nothing, and no `before` either. */
 extern void export_say_text(ExportWriter *writer, const char *before, ShownText value, int most);
 /* As export_write_title() and its like write. */
-extern void export_say_by(ExportWriter *writer, void (*write) (ByteBuffer *out, const ExportPart *part));
+extern void export_say_by(ExportWriter *writer, void (*write)(ByteBuffer *out, const ExportPart *part));
 
 /* What the record says of itself: its note, or else the beginning of its payload, or that it was erased. */
 extern void export_say_note(ExportWriter *writer, const ShownRecord *record, int most);

@@ -252,15 +252,15 @@ divisions_to_grow(void)
 {
 	/* One index descent for the signed end of each chain, and one for that of its tree. */
 	static const char growing[] =
-	"WITH RECURSIVE chain AS ("
-	" (SELECT g.division FROM reason.audit_signature g ORDER BY g.division LIMIT 1)"
-	" UNION ALL"
-	" SELECT (SELECT g.division FROM reason.audit_signature g WHERE g.division > c.division ORDER BY g.division LIMIT 1)"
-	" FROM chain c WHERE c.division IS NOT NULL)"
-	" SELECT c.division FROM chain c WHERE c.division IS NOT NULL AND"
-	" (SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1) >="
-	" 255 + 256 * (1 + coalesce((SELECT s.index FROM reason.audit_subtree s WHERE s.division = c.division AND s.level = 1"
-	" ORDER BY s.index DESC LIMIT 1), -1))";
+		"WITH RECURSIVE chain AS ("
+		" (SELECT g.division FROM reason.audit_signature g ORDER BY g.division LIMIT 1)"
+		" UNION ALL"
+		" SELECT (SELECT g.division FROM reason.audit_signature g WHERE g.division > c.division ORDER BY g.division LIMIT 1)"
+		" FROM chain c WHERE c.division IS NOT NULL)"
+		" SELECT c.division FROM chain c WHERE c.division IS NOT NULL AND"
+		" (SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division ORDER BY g.seq DESC LIMIT 1) >="
+		" 255 + 256 * (1 + coalesce((SELECT s.index FROM reason.audit_subtree s WHERE s.division = c.division AND s.level = 1"
+		" ORDER BY s.index DESC LIMIT 1), -1))";
 	static SPIPlanPtr plan;
 	List	   *divisions = NIL;
 

@@ -48,10 +48,10 @@ typedef struct LogVerifier
 } LogVerifier;
 
 static bool
-fault(LogVerifier *verifier, const char *format,...) pg_attribute_printf(2, 3);
+fault(LogVerifier *verifier, const char *format, ...) pg_attribute_printf(2, 3);
 
 static bool
-fault(LogVerifier *verifier, const char *format,...)
+fault(LogVerifier *verifier, const char *format, ...)
 {
 	for (;;)
 	{

@@ -93,7 +93,8 @@ all_could_be_seen(Comparison *comparison)
 static bool
 is_in_document(Comparison *comparison, int64 no)
 {
-	return number_set_contains(&comparison->records->kinds[RECORD_NODE], no) || number_set_contains(&comparison->records->kinds[RECORD_EDGE], no);
+	return number_set_contains(&comparison->records->kinds[RECORD_NODE], no) ||
+		number_set_contains(&comparison->records->kinds[RECORD_EDGE], no);
 }
 
 static bool

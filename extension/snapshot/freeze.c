@@ -273,7 +273,8 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);
 	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);
 	number_set_init(&freezer.frontier);
-	subgraph_collect(&freezer.subgraph, freezer.graph, (int64 *) ARR_DATA_PTR(root_nos), ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
+	subgraph_collect(&freezer.subgraph, freezer.graph, (int64 *) ARR_DATA_PTR(root_nos),
+					 ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
 					 header.depth, direction, is_hidden, freezer.graph);
 	subgraph_walk(&freezer.subgraph, &freezer.subgraph.last_level, freezer.subgraph.onward, take_frontier, &freezer);
 	snapshot_writer_open(&freezer.writer, next_record_no(), division, PG_GETARG_BOOL(9));

@@ -33,7 +33,8 @@ take_inner_edges(void *argument, const GraphEntry *entries, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (number_set_contains(&subgraph->nodes, entries[i].link.other_no) && !subgraph->hides(subgraph->argument, entries[i].link.edge_no))
+		if (number_set_contains(&subgraph->nodes, entries[i].link.other_no) &&
+			!subgraph->hides(subgraph->argument, entries[i].link.edge_no))
 			number_set_add(&subgraph->edges, entries[i].link.edge_no);
 	}
 }

@@ -180,7 +180,7 @@ causal_details_seals(CausalDetails *seals, Graph *graph, const GraphKey *numbers
 {
 	static DetailQuery query = {
 		.sql = "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
-		" WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no"
+			" WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no"
 	};
 
 	read_attached(seals, graph, numbers, count, DT_NOEND, NULL, &query, write_seal);
@@ -192,8 +192,8 @@ causal_details_annotations(CausalDetails *annotations, Graph *graph, const Graph
 {
 	static DetailQuery query = {
 		.sql = "SELECT target_no, id, type, author, metadata, payload, created_at, audit_event_id, no FROM reason.annotation"
-		" WHERE target_no = ANY ($1) AND division = $2 AND created_at <= $3 AND no <= $4"
-		" ORDER BY target_no, created_at, id"
+			" WHERE target_no = ANY ($1) AND division = $2 AND created_at <= $3 AND no <= $4"
+			" ORDER BY target_no, created_at, id"
 	};
 
 	read_attached(annotations, graph, numbers, count, filter->has_as_of ? filter->as_of : DT_NOEND, json, &query, write_annotation);

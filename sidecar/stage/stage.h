@@ -32,7 +32,10 @@ extern const struct stage stage_archive;        /* duty archive: segments to the
 
 /* Whether the database was proved to extend what was signed, on this connection and under this lease; true where nothing is remembered. */
 bool stage_is_proved(const struct worker *worker, const char *token);
-/* Proves it now; whole: and asks the store about every log, else about those that have grown. False: it does not, or that is not known; logged, and the database told. Then nothing may be signed. */
+/*
+ * Proves it now; whole: and asks the store about every log, else about those that have grown. False: it does not, or that
+ * is not known; logged, and the database told. Then nothing may be signed.
+ */
 bool stage_proves(struct worker *worker, const char *token, bool whole);
 
 /* Tells the database of the fault that is kept, so that it enters safe mode, if it still listens. */

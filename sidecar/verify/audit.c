@@ -17,7 +17,7 @@ typedef struct {
     uint64_t seq;
     uint8_t hash[SHA256_LENGTH];
     uint64_t first;                  /* seq of the first hash that is kept */
-    uint8_t (*hashes)[SHA256_LENGTH]; /* of each event, if they are to be compared with a log */
+    uint8_t(*hashes)[SHA256_LENGTH];  /* of each event, if they are to be compared with a log */
     size_t hash_count, hash_capacity;
 } Chain;
 

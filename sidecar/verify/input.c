@@ -42,8 +42,8 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
     if (fd < 0)
         return false;
     /* One byte more, so that the end is seen without growing again. */
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t) status.st_size < input->most)
-        buffer_reserve(&input->bytes, (size_t) status.st_size + 1);
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size < input->most)
+        buffer_reserve(&input->bytes, (size_t)status.st_size + 1);
     do {
         if (!buffer_reserve(&input->bytes, 65536)) {
             errno = ENOMEM;
@@ -52,7 +52,7 @@ static bool read_file(Input *input, const char *path, ByteBuffer *error)
         }
         got = read(fd, input->bytes.data + input->bytes.length, input->bytes.capacity - input->bytes.length);
         if (got > 0)
-            input->bytes.length += (size_t) got;
+            input->bytes.length += (size_t)got;
         if (input->bytes.length > input->most) {
             errno = EFBIG;
             got = -1;

@@ -36,8 +36,8 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *input)
 {
     ByteBuffer *body = &((Input *)input)->bytes;
 
-    if (size * count > BODY_BYTES_MOST || body->length + size * count > BODY_BYTES_MOST ||
-        body->length + size * count > ((Input *) input)->most)
+    if (size * count > BODY_BYTES_MOST || body->length + size * count > BODY_BYTES_MOST
+        || body->length + size * count > ((Input *)input)->most)
         return 0;
     buffer_append(body, bytes, size * count);
     return body->failed ? 0 : size * count;
@@ -87,8 +87,8 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     const char *value;
 
     /* Nobody asked for a compressed body: its bytes are not those that were signed. */
-    if (!input->may_compress && header_value(bytes, length, "content-encoding", &value_length) &&
-        !memmem(bytes, length, "identity", 8))
+    if (!input->may_compress && header_value(bytes, length, "content-encoding", &value_length)
+        && !memmem(bytes, length, "identity", 8))
         return 0;
     /* The headers of a response before the last one do not count. */
     if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {

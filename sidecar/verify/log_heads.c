@@ -121,8 +121,8 @@ bool heads_read_consistency(Heads *heads, const char *text, size_t length, ByteB
         return read_hashes_of_json(heads, text, length, error);
     end = text + length;
     for (const char *line = text; line < end;) {
-        const char *newline = memchr(line, '\n', (size_t) (end - line));
-        size_t size = (size_t) ((newline ? newline : end) - line);
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        size_t size = (size_t)((newline ? newline : end) - line);
 
         if (size > 0 && !add_hash(heads, line, size, error))
             return false;
@@ -137,19 +137,19 @@ static void compare_with_noted(const Heads *heads, Report *report, Head *noted, 
     if (now->size < noted->size) {
         noted->compared = true;
         report_add(report, FINDING_BAD, "noted", "the log had %llu events by %s, and has %llu here: its end was cut off, or this is older",
-                   (unsigned long long) noted->size, noted->label, (unsigned long long) now->size);
+                   (unsigned long long)noted->size, noted->label, (unsigned long long)now->size);
         return;
     }
     if (!heads->has_consistency)
         return;
     noted->compared = true;
     if (noted->size == 0 || merkle_verify_consistency(noted->size, now->size, noted->root, now->root,
-                                                      (const MerkleHash *) heads->consistency, heads->consistency_count))
-        report_add(report, FINDING_OK, "noted", "it extends the log of %llu events by %s", (unsigned long long) noted->size,
+                                                      (const MerkleHash *)heads->consistency, heads->consistency_count))
+        report_add(report, FINDING_OK, "noted", "it extends the log of %llu events by %s", (unsigned long long)noted->size,
                    noted->label);
     else
         report_add(report, FINDING_BAD, "noted", "the proof does not show that it extends the log of %llu events by %s",
-                   (unsigned long long) noted->size, noted->label);
+                   (unsigned long long)noted->size, noted->label);
 }
 
 void heads_add(Heads *heads, Report *report, const Checkpoint *checkpoint)
@@ -157,16 +157,16 @@ void heads_add(Heads *heads, Report *report, const Checkpoint *checkpoint)
     for (size_t i = 0; i < heads->count; i++) {
         Head *head = &heads->heads[i];
 
-        if (strlen(head->origin) != checkpoint->origin.length ||
-            memcmp(head->origin, checkpoint->origin.data, checkpoint->origin.length) != 0)
+        if (strlen(head->origin) != checkpoint->origin.length
+            || memcmp(head->origin, checkpoint->origin.data, checkpoint->origin.length) != 0)
             continue;
         if (head->size == checkpoint->size) {
             head->compared = true;
             if (memcmp(head->root, checkpoint->root, SHA256_LENGTH) != 0)
                 report_add(report, FINDING_BAD, head->noted ? "noted" : "heads", "the log has another root at %llu events than by %s",
-                           (unsigned long long) head->size, head->label);
+                           (unsigned long long)head->size, head->label);
             else if (head->noted)
-                report_add(report, FINDING_OK, "noted", "it is the log of %llu events by %s", (unsigned long long) head->size,
+                report_add(report, FINDING_OK, "noted", "it is the log of %llu events by %s", (unsigned long long)head->size,
                            head->label);
         } else if (head->noted)
             compare_with_noted(heads, report, head, checkpoint);
@@ -188,12 +188,12 @@ static bool read_snapshot_head(const JsonDocument *document, Checkpoint *checkpo
     const JsonNode *size = log && log->kind == JSON_OBJECT ? json_member_literal(document, log, "size") : NULL;
     Bytes origin = member_text(document, log, "origin");
 
-    if (!size || size->kind != JSON_NUMBER || !(size->u.number >= 0 && size->u.number <= 9007199254740992.0) ||
-        size->u.number != (double) (uint64_t) size->u.number || origin.length == 0 ||
-        !decode_base64(member_text(document, log, "root"), checkpoint->root, SHA256_LENGTH))
+    if (!size || size->kind != JSON_NUMBER || !(size->u.number >= 0 && size->u.number <= 9007199254740992.0)
+        || size->u.number != (double)(uint64_t)size->u.number || origin.length == 0
+        || !decode_base64(member_text(document, log, "root"), checkpoint->root, SHA256_LENGTH))
         return false;
     checkpoint->origin = (NoteText){origin.data, origin.length};
-    checkpoint->size = (uint64_t) size->u.number;
+    checkpoint->size = (uint64_t)size->u.number;
     return true;
 }
 
@@ -220,6 +220,6 @@ void heads_report_left(const Heads *heads, Report *report)
         if (head->noted && !head->compared)
             report_add(report, FINDING_UNCHECKED, "noted",
                        "nothing that was given says what the log \"%s\" was at %llu events: give the log, or a proof with --consistency",
-                       head->origin, (unsigned long long) head->size);
+                       head->origin, (unsigned long long)head->size);
     }
 }

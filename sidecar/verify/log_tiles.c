@@ -59,16 +59,16 @@ static bool may_tell(Walk *walk)
 static void tile_path(char *path, size_t size, const char *level, uint64_t n, unsigned width)
 {
     char digits[24];
-    size_t length, at = (size_t) snprintf(path, size, "tile/%s/", level), groups;
+    size_t length, at = (size_t)snprintf(path, size, "tile/%s/", level), groups;
 
-    length = (size_t) snprintf(digits, sizeof(digits), "%03llu", (unsigned long long) n);
+    length = (size_t)snprintf(digits, sizeof(digits), "%03llu", (unsigned long long)n);
     groups = (length + 2) / 3;
     if (length % 3 != 0) {
         memmove(digits + (3 - length % 3), digits, length + 1);
         memset(digits, '0', 3 - length % 3);
     }
     for (size_t i = 0; i < groups; i++)
-        at += (size_t) snprintf(path + at, size - at, "%s%.3s%s", i + 1 < groups ? "x" : "", digits + 3 * i, i + 1 < groups ? "/" : "");
+        at += (size_t)snprintf(path + at, size - at, "%s%.3s%s", i + 1 < groups ? "x" : "", digits + 3 * i, i + 1 < groups ? "/" : "");
     if (width < TILE_WIDTH)
         snprintf(path + at, size - at, ".p/%u", width);
 }
@@ -115,7 +115,7 @@ static bool read_tile(Walk *walk, Input *input, const char *level, uint64_t n, u
         buffer_free(&other);
     }
     if (!good && may_tell(walk))
-        report_add(walk->report, FINDING_UNCHECKED, "tiles", "%.*s", (int) error.length, error.data);
+        report_add(walk->report, FINDING_UNCHECKED, "tiles", "%.*s", (int)error.length, error.data);
     if (good && (exact ? input->bytes.length != width * unit : input->bytes.length != TILE_WIDTH * unit)) {
         if (may_tell(walk))
             report_add(walk->report, FINDING_BAD, "tiles", "%s has %zu bytes, not those of %u hashes", path, input->bytes.length,
@@ -178,10 +178,10 @@ static void compare_root(Walk *walk, Head *head, const uint8_t root[SHA256_LENGT
     head->compared = true;
     if (memcmp(root, head->root, SHA256_LENGTH) != 0)
         report_add(walk->report, FINDING_BAD, head->noted ? "noted" : "heads", "at %llu events it was not the log that %s names",
-                   (unsigned long long) head->size, head->label);
+                   (unsigned long long)head->size, head->label);
     else
         report_add(walk->report, FINDING_OK, head->noted ? "noted" : "heads", "at %llu events it was the log that %s names",
-                   (unsigned long long) head->size, head->label);
+                   (unsigned long long)head->size, head->label);
 }
 
 static bool is_of_log(const Walk *walk, const Head *head)
@@ -225,7 +225,7 @@ static void compare_event(Walk *walk, uint64_t seq, const uint8_t hash[SHA256_LE
         return;
     walk->events++;
     if (memcmp(archived, hash, SHA256_LENGTH) != 0 && may_tell(walk))
-        report_add(walk->report, FINDING_BAD, "archive", "event %llu of the archive is not the one in the log", (unsigned long long) seq);
+        report_add(walk->report, FINDING_BAD, "archive", "event %llu of the archive is not the one in the log", (unsigned long long)seq);
 }
 
 /* Entries become leaves of the open tile; false when they cannot be had. */
@@ -237,7 +237,7 @@ static bool read_entries(Walk *walk, uint64_t n, unsigned width)
     bool good = read_tile(walk, &input, "entries", n, width, ENTRY_LENGTH, path);
 
     for (unsigned i = 0; good && i < width; i++) {
-        const uint8_t *entry = (const uint8_t *) input.bytes.data + i * ENTRY_LENGTH;
+        const uint8_t *entry = (const uint8_t *)input.bytes.data + i * ENTRY_LENGTH;
 
         if (entry[0] != 0 || entry[1] != SHA256_LENGTH) {
             report_add(walk->report, FINDING_BAD, "entries", "entry %u of %s is not the hash of an event", i, path);
@@ -262,7 +262,7 @@ static bool walk_log(Walk *walk)
     for (uint64_t n = 0; n * TILE_WIDTH < size; n++) {
         uint64_t left = size - n * TILE_WIDTH;
 
-        if (!read_entries(walk, n, left < TILE_WIDTH ? (unsigned) left : TILE_WIDTH))
+        if (!read_entries(walk, n, left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH))
             return false;
         compare_heads(walk);
         close_tile(walk);
@@ -286,9 +286,9 @@ static void finish(Walk *walk)
     if (memcmp(root, checkpoint->root, SHA256_LENGTH) != 0)
         report_add(walk->report, FINDING_BAD, "tree", "the entries do not give the checkpoint's root");
     else
-        report_add(walk->report, FINDING_OK, "tree", "%llu entries give the checkpoint's root", (unsigned long long) checkpoint->size);
+        report_add(walk->report, FINDING_OK, "tree", "%llu entries give the checkpoint's root", (unsigned long long)checkpoint->size);
     if (walk->faults == 0)
-        report_add(walk->report, FINDING_OK, "tiles", "%llu compared: what the entries give", (unsigned long long) walk->tiles);
+        report_add(walk->report, FINDING_OK, "tiles", "%llu compared: what the entries give", (unsigned long long)walk->tiles);
 }
 
 static void tell_what_was_not_compared(Walk *walk)
@@ -303,15 +303,15 @@ static void tell_what_was_not_compared(Walk *walk)
         head->compared = true;
         report_add(walk->report, head->noted ? FINDING_BAD : FINDING_UNCHECKED, head->noted ? "noted" : "heads",
                    "the log had %llu events by %s, and has %llu here: its end was cut off, or this is older",
-                   (unsigned long long) head->size, head->label, (unsigned long long) size);
+                   (unsigned long long)head->size, head->label, (unsigned long long)size);
     }
     beyond = walk->audit ? audit_events_from(walk->audit, walk->division, size) : 0;
     if (walk->events > 0 && walk->faults == 0)
         report_add(walk->report, FINDING_OK, "archive", "%llu events of the archive are the ones in the log",
-                   (unsigned long long) walk->events);
+                   (unsigned long long)walk->events);
     if (beyond > 0)
         report_add(walk->report, FINDING_NOTE, "archive", "%llu events of the archive lie behind the checkpoint",
-                   (unsigned long long) beyond);
+                   (unsigned long long)beyond);
 }
 
 static void check_tree(Walk *walk)
@@ -324,8 +324,8 @@ static void check_tree(Walk *walk)
         finish(walk);
     if (walk->division)
         tell_what_was_not_compared(walk);
-    if (!walk->division || (report_verdict(walk->report) == VERDICT_VERIFIED &&
-                            !heads_remember(walk->heads, walk->location, &walk->signed_->checkpoint)))
+    if (!walk->division || (report_verdict(walk->report) == VERDICT_VERIFIED
+                            && !heads_remember(walk->heads, walk->location, &walk->signed_->checkpoint)))
         report_add(walk->report, FINDING_UNCHECKED, "log", "out of memory");
     free(walk->division);
 }
@@ -341,7 +341,7 @@ void verify_log(Report *report, const LogTrust *trust, Heads *heads, const Audit
     if (!walk || !signed_) {
         report_add(report, FINDING_UNCHECKED, "log", "out of memory");
     } else if (!read_below(&input, location, "checkpoint", NOTE_BYTES_MOST, &error)) {
-        report_add(report, FINDING_UNCHECKED, "checkpoint", "%.*s", (int) error.length, error.data);
+        report_add(report, FINDING_UNCHECKED, "checkpoint", "%.*s", (int)error.length, error.data);
         input_free(&input);
     } else {
         bool read = log_read_checkpoint(trust, report, input.bytes.data, input.bytes.length, KEY_TIME_BEGIN, signed_);

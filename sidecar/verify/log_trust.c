@@ -35,8 +35,8 @@ static void tell_head(Report *report, const Checkpoint *checkpoint)
     report->origin = strndup(checkpoint->origin.data, checkpoint->origin.length);
     report->tree_size = checkpoint->size;
     snprintf(report->root, sizeof(report->root), "%s", root.failed ? "" : root.data);
-    report_add(report, FINDING_NOTE, "checkpoint", "log \"%.*s\" of %llu events, root %s", (int) checkpoint->origin.length,
-               checkpoint->origin.data, (unsigned long long) checkpoint->size, report->root);
+    report_add(report, FINDING_NOTE, "checkpoint", "log \"%.*s\" of %llu events, root %s", (int)checkpoint->origin.length,
+               checkpoint->origin.data, (unsigned long long)checkpoint->size, report->root);
     if (checkpoint->has_extensions)
         report_add(report, FINDING_NOTE, "checkpoint", "it has further lines, which mean nothing here");
     buffer_free(&root);
@@ -45,11 +45,11 @@ static void tell_head(Report *report, const Checkpoint *checkpoint)
 /* RFC 3339, of seconds since 1970; the number itself where it is no time of these centuries. */
 static void format_time(char *out, size_t size, uint64_t seconds)
 {
-    time_t when = (time_t) seconds;
+    time_t when = (time_t)seconds;
     struct tm parts;
 
     if (seconds > UINT64_C(253402300799) || !gmtime_r(&when, &parts) || strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        snprintf(out, size, "%llu", (unsigned long long) seconds);
+        snprintf(out, size, "%llu", (unsigned long long)seconds);
 }
 
 static void tell_cosignature(Report *report, const char *name, size_t length, uint64_t timestamp)
@@ -57,10 +57,10 @@ static void tell_cosignature(Report *report, const char *name, size_t length, ui
     char when[40];
 
     format_time(when, sizeof(when), timestamp);
-    if (timestamp > (uint64_t) (latest_present() / 1000000))
-        report_add(report, FINDING_BAD, "witness", "\"%.*s\" states a time in the future: %s", (int) length, name, when);
+    if (timestamp > (uint64_t)(latest_present() / 1000000))
+        report_add(report, FINDING_BAD, "witness", "\"%.*s\" states a time in the future: %s", (int)length, name, when);
     else
-        report_add(report, FINDING_OK, "witness", "cosigned by \"%.*s\" at %s", (int) length, name, when);
+        report_add(report, FINDING_OK, "witness", "cosigned by \"%.*s\" at %s", (int)length, name, when);
 }
 
 /* A registered key under a name that notes know it by; its purpose says of which type. */
@@ -97,7 +97,7 @@ static int64_t check_registered_witnesses(const Registry *registry, Report *repo
             report_add(report, FINDING_BAD, "witness", "a cosignature in the name of \"%s\" is not its", signer->id);
         if (verdict != NOTE_VERIFIED)
             continue;
-        made = timestamp > (uint64_t) (INT64_MAX / 1000000) ? INT64_MAX : (int64_t) timestamp * 1000000;
+        made = timestamp > (uint64_t)(INT64_MAX / 1000000) ? INT64_MAX : (int64_t)timestamp * 1000000;
         /* the time is the witness's own word: that of a revoked key counts for nothing */
         if (signer->times.revoked || key_validity(&signer->times, made, made, false) != KEY_COUNTS) {
             report_add(report, FINDING_NOTE, "witness", "\"%s\" cosigned when its key did not count", signer->id);
@@ -135,7 +135,7 @@ static void check_registered_log(const Registry *registry, Report *report, const
     }
     if (!found)
         report_add(report, FINDING_BAD, "checkpoint", "no key of the registry signed it as the log \"%.*s\"",
-                   (int) origin->length, origin->data);
+                   (int)origin->length, origin->data);
 }
 
 static void check_policy(const LogTrust *trust, Report *report, const SignedCheckpoint *signed_)
@@ -146,15 +146,15 @@ static void check_policy(const LogTrust *trust, Report *report, const SignedChec
 
     log_policy_judge(policy, &signed_->note, &signed_->checkpoint, ed25519_verify, &verdict);
     if (verdict.forged.data) {
-        report_add(report, FINDING_BAD, "policy", "a signature in the name of \"%.*s\" is not its", (int) verdict.forged.length,
+        report_add(report, FINDING_BAD, "policy", "a signature in the name of \"%.*s\" is not its", (int)verdict.forged.length,
                    verdict.forged.data);
         return;
     }
     if (verdict.log)
-        report_add(report, FINDING_OK, "checkpoint", "signed by the log \"%.*s\", which the policy knows", (int) origin->length,
+        report_add(report, FINDING_OK, "checkpoint", "signed by the log \"%.*s\", which the policy knows", (int)origin->length,
                    origin->data);
     else if (policy->log_count > 0)
-        report_add(report, FINDING_BAD, "checkpoint", "no log that the policy knows signed it as \"%.*s\"", (int) origin->length,
+        report_add(report, FINDING_BAD, "checkpoint", "no log that the policy knows signed it as \"%.*s\"", (int)origin->length,
                    origin->data);
     for (size_t i = 0; i < policy->entry_count; i++) {
         const PolicyEntry *entry = &policy->entries[i];
@@ -164,7 +164,7 @@ static void check_policy(const LogTrust *trust, Report *report, const SignedChec
     }
     if (!verdict.quorum)
         report_add(report, FINDING_BAD, "policy", "the witnesses that cosigned are no quorum: \"%.*s\" is asked for",
-                   (int) policy->entries[policy->quorum].name.length, policy->entries[policy->quorum].name.data);
+                   (int)policy->entries[policy->quorum].name.length, policy->entries[policy->quorum].name.data);
     else if (policy->quorum < 0)
         report_add(report, FINDING_NOTE, "policy", "no witness is asked for");
     else

@@ -149,11 +149,11 @@ static void write_page(Report *report, const Options *options, const Input *inpu
     ByteBuffer error;
 
     buffer_init(&error, NULL, NULL);
-    if (!input_read(&registry, options->registry_path, &error) ||
-        (options->page_proof_path && !input_read(&proof, options->page_proof_path, &error)) ||
-        !page_write(options->page_path, (Bytes){input->bytes.data, input->bytes.length}, claims,
-                    (Bytes){registry.bytes.data, registry.bytes.length}, (Bytes){proof.bytes.data, proof.bytes.length}, &error))
-        report_add(report, FINDING_UNCHECKED, "page", "was not written: %.*s", (int) error.length, error.data);
+    if (!input_read(&registry, options->registry_path, &error)
+        || (options->page_proof_path && !input_read(&proof, options->page_proof_path, &error))
+        || !page_write(options->page_path, (Bytes){input->bytes.data, input->bytes.length}, claims,
+                       (Bytes){registry.bytes.data, registry.bytes.length}, (Bytes){proof.bytes.data, proof.bytes.length}, &error))
+        report_add(report, FINDING_UNCHECKED, "page", "was not written: %.*s", (int)error.length, error.data);
     else
         report_add(report, FINDING_NOTE, "page", "written to %s", options->page_path);
     if (options->page_proof_path)
@@ -202,8 +202,8 @@ static bool is_checkpoint(const char *text, size_t length)
 {
     SignedNote *note = malloc(sizeof(*note));
     Checkpoint checkpoint;
-    bool found = note && note_parse(note, text, length) == NULL &&
-                 checkpoint_parse(&checkpoint, note->text.data, note->text.length) == NULL;
+    bool found = note && note_parse(note, text, length) == NULL
+                 && checkpoint_parse(&checkpoint, note->text.data, note->text.length) == NULL;
 
     free(note);
     return found;
@@ -279,7 +279,7 @@ static Verdict check_object(Session *session, const char *object, bool is_log)
     }
     buffer_init(&error, NULL, NULL);
     if (!input_read(&input, object, &error))
-        report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int) error.length, error.data);
+        report_add(&report, FINDING_UNCHECKED, "object", "%.*s", (int)error.length, error.data);
     else
         check_content(session, &report, object, &input);
     buffer_free(&error);
@@ -362,7 +362,7 @@ static Verdict check_objects(Session *session, char **locations, size_t count)
     if (!objects)
         give_up("out of memory", NULL);
     for (size_t i = 0; i < count; i++)
-        objects[i] = object_of(locations[i], (int) i, may_be_log);
+        objects[i] = object_of(locations[i], (int)i, may_be_log);
     qsort(objects, count, sizeof(*objects), compare_objects);
     if (objects[count - 1].kind == 3)
         audit_keep_hashes(session->audit);
@@ -390,7 +390,7 @@ int main(int argc, char **argv)
     load_policy(&session);
     load_noted(&session);
     session.audit = audit_new(&session.registry);
-    verdict = check_objects(&session, argv + options.first_object, (size_t) (argc - options.first_object));
+    verdict = check_objects(&session, argv + options.first_object, (size_t)(argc - options.first_object));
     buffer_free(&session.json);
     audit_free(session.audit);
     heads_free(&session.heads);

@@ -43,7 +43,7 @@ static const char usage[] =
     "Exit status: 0 verified, 1 refused, 2 could not be checked.\n";
 
 enum { OPTION_HASH = 256, OPTION_SIGNATURE, OPTION_SIGNER_ID, OPTION_SIGNED_AT, OPTION_REFUSE_REVOKED, OPTION_JSON,
-    OPTION_CONSISTENCY, OPTION_CERT, OPTION_KEY, OPTION_CACERT, OPTION_PAGE, OPTION_PAGE_PROOF, OPTION_VERSION };
+       OPTION_CONSISTENCY, OPTION_CERT, OPTION_KEY, OPTION_CACERT, OPTION_PAGE, OPTION_PAGE_PROOF, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"registry", required_argument, NULL, 'r'},
@@ -90,8 +90,8 @@ static bool is_by_hand(int argc, char **argv, int next)
     uint64_t size;
     uint8_t root[SHA256_LENGTH];
 
-    return next + 1 < argc && decimal_read(argv[next], strlen(argv[next]), &size) &&
-           (decode_base64(bytes_of(argv[next + 1]), root, sizeof(root)) || decode_hex(bytes_of(argv[next + 1]), root, sizeof(root)));
+    return next + 1 < argc && decimal_read(argv[next], strlen(argv[next]), &size)
+           && (decode_base64(bytes_of(argv[next + 1]), root, sizeof(root)) || decode_hex(bytes_of(argv[next + 1]), root, sizeof(root)));
 }
 
 static void take_checkpoint(Options *options, int argc, char **argv)

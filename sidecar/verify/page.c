@@ -76,7 +76,7 @@ bool page_write(const char *path, Bytes document, const Claims *claims, Bytes re
     ok = !metadata.failed;
     for (int part = 0; ok && part <= PAGE_PARTS; part++) {
         const Bytes parts[PAGE_PARTS + 1] = {document, {metadata.data, metadata.length}, registry, proof, {NULL, 0}};
-        const char *piece = page_piece((PagePart) part, &length);
+        const char *piece = page_piece((PagePart)part, &length);
 
         ok = piece && fwrite(piece, 1, length, file) == length && write_base64(file, parts[part]);
     }

@@ -44,7 +44,7 @@ static bool check_event(Report *report, const LogTrust *trust, const TlogProof *
         return false;
     if (event->seq != proof->index)
         report_add(report, FINDING_BAD, "event", "it is event %llu of its chain, and the proof is of entry %llu",
-                   (unsigned long long) event->seq, (unsigned long long) proof->index);
+                   (unsigned long long)event->seq, (unsigned long long)proof->index);
     if (strlen(event->division) != division.length || memcmp(event->division, division.data, division.length) != 0)
         report_add(report, FINDING_BAD, "event", "it is of division \"%s\", and the log of another", event->division);
     for (size_t i = before; i < report->count; i++) {
@@ -52,7 +52,7 @@ static bool check_event(Report *report, const LogTrust *trust, const TlogProof *
             return true;
     }
     report_add(report, FINDING_OK, "event", "%s, event %llu of division \"%s\": hash%s", event->event_type,
-               (unsigned long long) event->seq, event->division, trust->registry ? " and signature" : "");
+               (unsigned long long)event->seq, event->division, trust->registry ? " and signature" : "");
     if (!trust->registry)
         report_add(report, FINDING_NOTE, "event", "its own signature was not checked, for no registry was given");
     return true;
@@ -63,9 +63,9 @@ static void check_inclusion(Report *report, const TlogProof *proof, const AuditE
     uint8_t leaf[SHA256_LENGTH];
 
     merkle_leaf_hash(event->hash, SHA256_LENGTH, leaf);
-    if (merkle_verify_inclusion(proof->index, proof->checkpoint.size, leaf, (const MerkleHash *) proof->hashes, proof->hash_count,
+    if (merkle_verify_inclusion(proof->index, proof->checkpoint.size, leaf, (const MerkleHash *)proof->hashes, proof->hash_count,
                                 proof->checkpoint.root))
-        report_add(report, FINDING_OK, "inclusion", "it is entry %llu of the log", (unsigned long long) proof->index);
+        report_add(report, FINDING_OK, "inclusion", "it is entry %llu of the log", (unsigned long long)proof->index);
     else
         report_add(report, FINDING_BAD, "inclusion", "its hash does not lead to the checkpoint's root");
 }

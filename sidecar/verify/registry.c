@@ -94,9 +94,9 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
     if (json_member_literal(document, object, "purpose") && !member_text(document, object, "purpose").data)
         return fail(error, "a signer's purpose is no text");
     signer->purpose = known_purpose(member_text(document, object, "purpose"));
-    if (!read_time(document, object, "validFrom", KEY_TIME_BEGIN, &times->valid_from) ||
-        !read_time(document, object, "validTo", KEY_TIME_END, &times->valid_to) ||
-        !read_time(document, object, "revokedAt", KEY_TIME_END, &times->revoked_at))
+    if (!read_time(document, object, "validFrom", KEY_TIME_BEGIN, &times->valid_from)
+        || !read_time(document, object, "validTo", KEY_TIME_END, &times->valid_to)
+        || !read_time(document, object, "revokedAt", KEY_TIME_END, &times->revoked_at))
         return fail(error, "a signer's validFrom, validTo or revokedAt is not a time");
     if (times->revoked_at != KEY_TIME_END && !times->revoked)
         return fail(error, "a signer has a time of revocation, and is not revoked");

@@ -128,7 +128,7 @@ void report_write_json(ByteBuffer *out, const Report *report)
     }
     if (report->has_index) {
         buffer_append_literal(out, ",\"index\":");
-        canonical_write_integer(out, (int64_t) report->index);
+        canonical_write_integer(out, (int64_t)report->index);
     }
     buffer_append_literal(out, ",\"kind\":");
     write_text(out, report->kind);
@@ -150,7 +150,7 @@ void report_write_json(ByteBuffer *out, const Report *report)
     }
     if (report->origin) {
         buffer_append_literal(out, ",\"size\":");
-        canonical_write_integer(out, (int64_t) report->tree_size);
+        canonical_write_integer(out, (int64_t)report->tree_size);
     }
     buffer_append_literal(out, ",\"verdict\":");
     write_text(out, verdict_names[report_verdict(report)]);

@@ -25,7 +25,7 @@ void safe_text_for_person(ByteBuffer *out, const char *text, size_t length)
         size_t size = character_read(p, end, &character);
 
         if (size == 0)
-            append_hex(out, "\\x", (unsigned char) *p, 2);
+            append_hex(out, "\\x", (unsigned char)*p, 2);
         else if (character == '\\')
             buffer_append_literal(out, "\\\\");
         else if (!character_is_hidden(character))
@@ -53,7 +53,7 @@ void safe_text_for_machine(ByteBuffer *out, const char *text, size_t length)
             append_hex(out, "\\u", 0xFFFD, 4);
         else if (character == '\\' || character == '"') {
             buffer_append_char(out, '\\');
-            buffer_append_char(out, (char) character);
+            buffer_append_char(out, (char)character);
         } else if (!character_is_hidden(character))
             buffer_append(out, p, size);
         else if (character <= 0xFFFF)

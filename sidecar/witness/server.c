@@ -69,7 +69,7 @@ static enum MHD_Result answer_metrics(struct witness_server *server, struct MHD_
 
     buffer_init(&verdict.body, NULL, NULL);
     buffer_append_literal(&verdict.body, "# HELP reason_witness_answers_total Requests answered, by status: 200 is a cosignature or a read, 409 and 422 are refusals.\n"
-                                         "# TYPE reason_witness_answers_total counter\n");
+                          "# TYPE reason_witness_answers_total counter\n");
     for (size_t i = 0; i < STATUS_COUNT; i++) {
         snprintf(line, sizeof(line), "reason_witness_answers_total{status=\"%u\"} %ld\n", statuses[i], atomic_load(&server->answers[i]));
         buffer_append(&verdict.body, line, strlen(line));

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FILES_MOST 8
 #define ALTERATIONS_MOST 6
 
-typedef struct {
+typedef struct
+{
 	const char *path;
 	ByteBuffer	good;
 	ByteBuffer	now;
@@ -185,7 +186,7 @@ make_good(void)
 	}
 	sign_note(&checkpoint->good, root, public_key[1], secret_key[1]);
 	buffer_init(&proof_file.good, NULL, NULL);
-	tlog_proof_write(&proof_file.good, event.data, event.length, PROVED, (const uint8_t (*)[SHA256_LENGTH]) path, (size_t) count,
+	tlog_proof_write(&proof_file.good, event.data, event.length, PROVED, (const uint8_t(*)[SHA256_LENGTH])path, (size_t) count,
 					 checkpoint->good.data, checkpoint->good.length);
 	buffer_free(&event);
 }
@@ -225,7 +226,8 @@ input_free(Input *input)
 
 /* ---------------------------------------------------------------- altering */
 
-typedef struct {
+typedef struct
+{
 	const uint8_t *at;
 	const uint8_t *end;
 } Program;

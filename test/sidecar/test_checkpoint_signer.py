@@ -170,5 +170,3 @@ def test_checkpoints_have_a_key_of_their_own(database, sidecars, settings):
 
 def test_a_sidecar_without_checkpoints_says_nothing_of_them(sidecars, settings):
     assert "checkpoints" not in sidecars(settings).check().stdout
-
-

@@ -194,7 +194,8 @@ test_refused(void)
 		"witness w %s\ngroup g any w\ngroup h any w\nquorum g\n", "witness w %s\ngroup g any g\nquorum g\n",
 		"witness w %s\ngroup w any w\nquorum w\n", "witness w %s\ngroup g any none\nquorum g\n", "witness w %s\ngroup none any w\nquorum w\n",
 		"Log %3$s\nquorum none\n", "logs\nquorum none\n", "quorum none\r\n", "quorum none\x0c\n", "quorum none\x7f\n", "quorum\xc2\xa0none\n",
-		"# \x01\nquorum none\n"};
+		"# \x01\nquorum none\n"
+	};
 	char		form[2000];
 	size_t		line;
 	ByteBuffer	many;

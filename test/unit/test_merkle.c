@@ -240,7 +240,7 @@ test_growing(void)
 				  memcmp(by_leaf.hashes, by_subtree.hashes, (size_t) merkle_range_count(&by_leaf) * MERKLE_HASH_LENGTH) == 0);
 		}
 	}
-	CHECK(!merkle_range_append_subtree(&by_leaf, 3, node));	/* 300 is no multiple of 8 */
+	CHECK(!merkle_range_append_subtree(&by_leaf, 3, node)); /* 300 is no multiple of 8 */
 	CHECK(!merkle_range_append_subtree(&by_leaf, -1, node));
 	CHECK(!merkle_range_append_subtree(&by_leaf, 63, node));
 	CHECK(by_leaf.size == 300);

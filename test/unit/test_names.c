@@ -7,10 +7,10 @@
 #include "core/names.h"
 
 static void
-check_ascii(bool (*is_valid) (const char *, size_t), size_t most)
+check_ascii(bool (*is_valid)(const char *, size_t), size_t most)
 {
 	static const char *const refused[] = {"", "-a", "_a", ".a", ":a", "/a", "@a", " a", "a ", "a b", "a\n", "a\tb", "a\"b", "a\\b", "a%b", "a*", "*",
-		"\xC3\xA9", "a\xC3\xA9", "a\xE2\x80\xAE", "a\x7F", "a\xFF", NULL};
+										  "\xC3\xA9", "a\xC3\xA9", "a\xE2\x80\xAE", "a\x7F", "a\xFF", NULL};
 	char		long_name[300];
 
 	memset(long_name, 'a', sizeof(long_name));
@@ -61,8 +61,8 @@ check_labels(void)
 		{"ada", NULL},
 		{"Ada Lovelace", NULL},
 		{"Zo\xC3\xAB", NULL},
-		{"\xD8\xB9\xD9\x84\xDB\x8C\xE2\x80\x8C\xD8\xB1\xD8\xB6\xD8\xA7", NULL},	/* with a zero width non-joiner */
-		{"\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB", NULL},	/* an emoji of two, joined */
+		{"\xD8\xB9\xD9\x84\xDB\x8C\xE2\x80\x8C\xD8\xB1\xD8\xB6\xD8\xA7", NULL}, /* with a zero width non-joiner */
+		{"\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB", NULL}, /* an emoji of two, joined */
 		{"", "is empty"},
 		{" ", "begins with white space"},
 		{" ada", "begins with white space"},
@@ -81,7 +81,7 @@ check_labels(void)
 		{"a\xE2\x80\xAE" "b", "cannot be seen"},	/* right-to-left override */
 		{"a\xE2\x81\xA6" "b", "cannot be seen"},	/* left-to-right isolate */
 		{"a\xE2\x80\xA8" "b", "cannot be seen"},	/* line separator */
-		{"\xEF\xBB\xBF" "a", "cannot be seen"},	/* byte order mark */
+		{"\xEF\xBB\xBF" "a", "cannot be seen"}, /* byte order mark */
 		{"a\xF3\xA0\x81\x81", "cannot be seen"},	/* tag */
 		{"a\xFF", "is not UTF-8"},
 		{"a\xC3", "is not UTF-8"},

@@ -35,10 +35,10 @@ test_base64(void)
 {
 	/* RFC 4648, section 10 */
 	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-	{"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+										   {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
 	/* Bits left over, no padding, padding inside, too much of it, other alphabets, white space */
 	static const char *const wrong[] = {"Zh==", "Zm9=", "Zg", "Zg=", "Z===", "====", "=", "Zg==Zg==", "Zm9v\n", "Zm9v====",
-	"Zm9-", "Zm9_", " Zm9", "Zm=v", "Z\xC3\xA9=="};
+										"Zm9-", "Zm9_", " Zm9", "Zm=v", "Z\xC3\xA9=="};
 	ByteBuffer	text;
 	ByteBuffer	bytes;
 	uint8_t		part[2];
@@ -91,7 +91,7 @@ static void
 test_decimals(void)
 {
 	static const char *const wrong[] = {"", "00", "01", "-1", "+1", " 1", "1 ", "1e3", "0x1", "9223372036854775808",
-	"18446744073709551616", "99999999999999999999", "1\n"};
+										"18446744073709551616", "99999999999999999999", "1\n"};
 	uint64_t	number = 1;
 	ByteBuffer	text;
 
@@ -119,15 +119,15 @@ test_keys(void)
 {
 	/* No id, an id in capitals, of another key, no key, other parts, spaces, a key too short, names that are none */
 	static const char *const wrong[] = {"", "example.com/foo", "example.com/foo+530d903a",
-		"example.com/foo+530d903a+", "example.com/foo+530D903A+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
-		"example.com/foo+530d903b+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
-		"example.com/fox+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
-		"example.com/foo+530d903a+BOkyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
-		"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U0=",
-		"+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
-		"a b+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
-		"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n",
-		"example.com/foo+530d903a+AQ==", "a+00000000+Ag==", "a+0000000+AgA=", "a+000000000+AgA=", "\xFF+00000000+AgA=", "+", "++"};
+										"example.com/foo+530d903a+", "example.com/foo+530D903A+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+										"example.com/foo+530d903b+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+										"example.com/fox+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+										"example.com/foo+530d903a+BOkyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+										"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U0=",
+										"+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+										"a b+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+										"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n",
+										"example.com/foo+530d903a+AQ==", "a+00000000+Ag==", "a+0000000+AgA=", "a+000000000+AgA=", "\xFF+00000000+AgA=", "+", "++"};
 	NoteKey		key;
 	ByteBuffer	text;
 
@@ -160,16 +160,16 @@ test_notes(void)
 {
 	static SignedNote note;
 	static const char *const names[] = {"\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x8A", "\xE2\x80\xA8",
-	"\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80", "+"};
+										"\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80", "+"};
 	static const char line[] = "\xE2\x80\x94 a AAAAAAA=\n";
 	/* Nothing, no text, no empty line, no signatures, no newline, other marks, other Base 64, too short, control characters, not UTF-8 */
 	static const char *const wrong[] = {"", "\n", "\n\n", "a\n\n", "a\n\xE2\x80\x94 a AAAAAAA=\n",
-		"a\n\n\xE2\x80\x94 a AAAAAAA=", "a\n\n- a AAAAAAA=\n", "a\n\n\xE2\x80\x94" "a AAAAAAA=\n",
-		"a\n\n\xE2\x80\x94  AAAAAAA=\n", "a\n\n\xE2\x80\x94 a\n", "a\n\n\xE2\x80\x94 a \n",
-		"a\n\n\xE2\x80\x94 a AAAAAA==\n", "a\n\n\xE2\x80\x94 a AAAAAAA\n", "a\n\n\xE2\x80\x94 a AAAAAAB=\n",
-		"a\n\n\xE2\x80\x94 a AAAAAAA= \n", "a\n\n\xE2\x80\x94 a b AAAAAAA=\n", "a\n\n\xE2\x80\x94 a AAAAAAA=\n\n",
-		"a\n\n\xE2\x80\x94 a AAAAAAA=\nb\n", "a\t\n\n\xE2\x80\x94 a AAAAAAA=\n", "a\r\n\r\n\xE2\x80\x94 a AAAAAAA=\r\n",
-		"\xC0\x80\n\n\xE2\x80\x94 a AAAAAAA=\n", "\xED\xA0\x80\n\n\xE2\x80\x94 a AAAAAAA=\n"};
+										"a\n\n\xE2\x80\x94 a AAAAAAA=", "a\n\n- a AAAAAAA=\n", "a\n\n\xE2\x80\x94" "a AAAAAAA=\n",
+										"a\n\n\xE2\x80\x94  AAAAAAA=\n", "a\n\n\xE2\x80\x94 a\n", "a\n\n\xE2\x80\x94 a \n",
+										"a\n\n\xE2\x80\x94 a AAAAAA==\n", "a\n\n\xE2\x80\x94 a AAAAAAA\n", "a\n\n\xE2\x80\x94 a AAAAAAB=\n",
+										"a\n\n\xE2\x80\x94 a AAAAAAA= \n", "a\n\n\xE2\x80\x94 a b AAAAAAA=\n", "a\n\n\xE2\x80\x94 a AAAAAAA=\n\n",
+										"a\n\n\xE2\x80\x94 a AAAAAAA=\nb\n", "a\t\n\n\xE2\x80\x94 a AAAAAAA=\n", "a\r\n\r\n\xE2\x80\x94 a AAAAAAA=\r\n",
+										"\xC0\x80\n\n\xE2\x80\x94 a AAAAAAA=\n", "\xED\xA0\x80\n\n\xE2\x80\x94 a AAAAAAA=\n"};
 	ByteBuffer	text;
 	NoteKey		key;
 	NoteKey		other;
@@ -253,11 +253,11 @@ test_checkpoints(void)
 {
 	static const char root[] = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
 	static const char *const wrong[] = {"", "a\n1\n", "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=",
-		"\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n01\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
-		"a\n\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
-		"a\n9223372036854775808\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
-		"a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxqw==\n", "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n",
-		"a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n", "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\nx"};
+										"\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n01\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+										"a\n\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+										"a\n9223372036854775808\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+										"a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxqw==\n", "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n",
+										"a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n", "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\nx"};
 	Checkpoint	checkpoint;
 	ByteBuffer	text;
 

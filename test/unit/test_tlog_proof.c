@@ -63,7 +63,8 @@ test_wrong(void)
 		"c2sp.org/tlog-proof@v1\nextra Zm9v\nextra Zm9v\nindex 0\n\n" NOTE, "c2sp.org/tlog-proof@v1\nextra Zm9\nindex 0\n\n" NOTE,
 		"c2sp.org/tlog-proof@v1\nindex 109482\n\n" NOTE, "c2sp.org/tlog-proof@v1\nindex 0\nAAAA\n\n" NOTE,
 		"c2sp.org/tlog-proof@v1\nindex 0\n" HASH " \n\n" NOTE, "c2sp.org/tlog-proof@v1\nindex 0\n\n\n" NOTE,
-		"c2sp.org/tlog-proof@v1\nindex 0\n" NOTE, "c2sp.org/tlog-proof@v1\nindex 0\n\n" NOTE "\n"};
+		"c2sp.org/tlog-proof@v1\nindex 0\n" NOTE, "c2sp.org/tlog-proof@v1\nindex 0\n\n" NOTE "\n"
+	};
 	ByteBuffer	bytes;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)

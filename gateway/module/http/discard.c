@@ -74,9 +74,9 @@ reason_discard_allowance(void)
 static ngx_int_t
 reason_discard_some(ngx_connection_t *c)
 {
-    u_char    buffer[16 * 1024];
-    size_t    left = reason_discard_allowance();
-    ssize_t   n;
+    u_char   buffer[16 * 1024];
+    size_t   left = reason_discard_allowance();
+    ssize_t  n;
 
     while (left > 0) {
         n = c->recv(c, buffer, ngx_min(left, sizeof(buffer)));

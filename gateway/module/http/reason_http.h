@@ -54,17 +54,17 @@ struct reason_context_s {
     off_t                file_sent;
     off_t                length;    /* of the whole body, if the function said so; else -1 */
     void                (*policy_then)(reason_context_t *ctx);  /* there is an answer, or there will be none */
-    ngx_http_request_t   *policy_request;   /* that asks; NULL when none is on its way */
-    ngx_str_t             policy_question;
-    ngx_str_t             policy_status;    /* of the answer; 000 when there was none */
-    ngx_str_t             policy_answer;    /* base64 */
-    const char           *refusal;  /* why the request cannot be turned into a call */
-    unsigned              admitting:1;  /* the call asks whether the body may come at all */
-    unsigned              behind:1;     /* the client does not keep up */
-    unsigned              has_status:1;
-    unsigned              hex:1;        /* of each byte of the body two digits come */
-    unsigned              asks:1;       /* the answer is a question to the policy service */
-    unsigned              streaming:1;  /* the header has been sent, the body follows as it comes */
+    ngx_http_request_t  *policy_request;    /* that asks; NULL when none is on its way */
+    ngx_str_t            policy_question;
+    ngx_str_t            policy_status;     /* of the answer; 000 when there was none */
+    ngx_str_t            policy_answer;     /* base64 */
+    const char          *refusal;           /* why the request cannot be turned into a call */
+    unsigned             admitting:1;       /* the call asks whether the body may come at all */
+    unsigned             behind:1;          /* the client does not keep up */
+    unsigned             has_status:1;
+    unsigned             hex:1;             /* of each byte of the body two digits come */
+    unsigned             asks:1;            /* the answer is a question to the policy service */
+    unsigned             streaming:1;       /* the header has been sent, the body follows as it comes */
 };
 
 /* request.c */
@@ -162,7 +162,7 @@ ngx_int_t reason_error_handler(ngx_http_request_t *r);
 /* discard.c: of a request that is refused before its body was read */
 /* before the answer: reads a short body. NGX_OK, or what the handler returns */
 ngx_int_t reason_discard_prepare(ngx_http_request_t *r);
-/* behind the answer, given what sending it returned: keeps a long body from being read faster than it may. What the handler returns, or finishes with */
+/* Behind the answer, given what sending it returned; returns what the handler returns, or finishes with. */
 ngx_int_t reason_discard_rest(ngx_http_request_t *r, ngx_int_t rc);
 
 /* metrics.c */
