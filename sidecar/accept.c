@@ -34,7 +34,7 @@ static bool remember_name(void *context, const char *division)
     return log_state_add(context, division) != NULL;
 }
 
-/* Of the database, and of the store if checkpoints are published there, besides those of the state. */
+/* Those of the database, and of the store if checkpoints are published there, besides those of the state. */
 static bool collect_divisions(struct sidecar *sidecar, struct db *db)
 {
     struct log_state *state = &sidecar->log.state;

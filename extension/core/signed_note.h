@@ -33,7 +33,7 @@ typedef struct NoteText
 	size_t		length;
 } NoteText;
 
-/* Of a longer signature the beginning is kept: it is of a type that nobody here verifies. */
+/* A longer signature is kept by its beginning: it is of a type that nobody here verifies. */
 #define NOTE_SIGNATURE_KEPT 72
 
 typedef struct NoteSignature

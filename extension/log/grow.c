@@ -38,7 +38,7 @@ typedef struct Grower
 	LogTree		tree;
 	RecordInsert inserts;
 	MemoryContext batch_context;	/* values of rows kept back */
-	/* Of each level: what is known of the next node above it, and how many nodes are complete. */
+	/* For each level: what is known of the next node above it, and how many nodes are complete. */
 	MerkleRange pending[LOG_MAX_LEVEL + 1];
 	uint64		complete[LOG_MAX_LEVEL + 1];
 } Grower;

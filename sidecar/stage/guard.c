@@ -121,7 +121,7 @@ static bool take_archived_head(struct store *store, const struct segment *segmen
     return ok;
 }
 
-/* Of each division's last segment; they are listed division by division, but not in the order of their numbers. */
+/* Takes them from each division's last segment; they are listed division by division, but not in the order of their numbers. */
 static bool take_archived_heads(struct store *store, struct evidence *evidence)
 {
     const struct segments *segments = &evidence->segments;

@@ -1,7 +1,7 @@
 /*
  * prove.h: whether the database extends what was signed and published.
  *
- * Asked whenever a connection or a lease is new, and before each checkpoint. Of every division that is remembered:
+ * Asked whenever a connection or a lease is new, and before each checkpoint. For every division that is remembered:
  *
  *   - it is there, and has as many events as were signed, and as many signatures as were recorded;
  *   - the hashes of its events give the root that was signed: those of the last block are read themselves, those before it

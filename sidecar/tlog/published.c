@@ -13,9 +13,9 @@
 #include <string.h>
 
 #define ROOT "tlog/"
-/* Of the object that is replaced by each checkpoint. Whoever can write it can put older ones on top. */
+/* Versions of the object that is replaced by each checkpoint. Whoever can write it can put older ones on top. */
 #define VERSIONS_LOOKED_AT 32
-/* Of those that stand under their sizes: whoever can write there can put some that are none. */
+/* Objects that stand under their sizes: whoever can write there can put some that are none. */
 #define SIZES_LOOKED_AT 32
 #define FOLDERS_MOST 200000
 

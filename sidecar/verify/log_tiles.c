@@ -49,7 +49,7 @@ bool log_is_location(const char *location)
     return strcmp(location, "-") != 0 && stat(location, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* Of one kind of fault the first few are named. */
+/* So many faults of one kind are named. */
 static bool may_tell(Walk *walk)
 {
     return walk->faults++ < FAULTS_SHOWN;

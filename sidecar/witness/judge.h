@@ -1,7 +1,7 @@
 /*
  * judge.h: whether a witness cosigns: add-checkpoint of https://c2sp.org/tlog-witness, without HTTP around it.
  *
- * Of each log, known by its origin line, the witness remembers the latest checkpoint that it cosigned (record.h). It
+ * For each log, known by its origin line, the witness remembers the latest checkpoint that it cosigned (record.h). It
  * cosigns another when the log has signed it and a consistency proof shows that it extends the one remembered. Judging,
  * recording and answering one request exclude those of every other: two requests never build on the same state.
  *

@@ -118,7 +118,7 @@ DECLARE
     n bigint := reason.http_tile_index(part[2]);
     width integer := coalesce(part[3]::integer, 256);
 BEGIN
-    -- Of the tree only what was published is there, and that never changes.
+    -- Only what was published of the tree is there, and that never changes.
     IF part IS NULL OR n IS NULL OR level > 7 OR (part[3] IS NOT NULL AND width > 255) OR n * 256 + width > log.size >> (8 * level) THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('the log of size %s has no tile "%s"', log.size, $7),
             HINT = 'Tiles are named as in https://c2sp.org/tlog-tiles.';

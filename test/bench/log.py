@@ -115,7 +115,7 @@ for round in range(rounds):
     while (more := spent(db, lambda: one("SELECT reason.grow_tree(%s, NULL, 1024)", token)))[1]:
         growing += more[0]
     ratios.append(seconds[False] / seconds[True])
-    # Of two rounds' events, but for what the other session has grown.
+    # Two rounds' events, but for what the other session has grown.
     shares.append(growing / (2 * (seconds[False] + signing)))
     print(f"{round + 1:<8} {EVENTS / seconds[False]:12.0f} {EVENTS / seconds[True]:17.0f} {ratios[-1]:6.3f}   {shares[-1]:31.3f}")
 print(f"ratio: median {statistics.median(ratios):.3f} (wanted: at least 0.95); growing adds {statistics.median(shares):.3f} to what sealing and signing cost")

@@ -38,7 +38,7 @@ owned_by_service "$RUN_DIR/tls" "$RUN_DIR/tls/server.key" "$RUN_DIR/tls/server.c
 
 signer_id=local-development
 signer_key=$RUN_DIR/keys/signer.pem
-# Of checkpoints of the log: a key of its own.
+# For checkpoints of the log: a key of its own.
 log_key=$RUN_DIR/keys/log.pem
 for key in "$signer_key" "$log_key"; do
     if [ ! -f "$key" ]; then

@@ -250,7 +250,7 @@ test_growing(void)
 
 static MerkleHash equal_nodes[63];
 
-/* Of a tree whose leaves are all the same. */
+/* Proofs of a tree whose leaves are all the same. */
 static bool
 read_equal(void *context, int level, uint64_t index, uint8_t out[MERKLE_HASH_LENGTH])
 {
