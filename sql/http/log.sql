@@ -97,6 +97,7 @@ $$;
 
 CREATE FUNCTION reason.http_tile_index(path text) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, reason, pg_temp
 AS $$
     -- Groups of three digits, all but the last behind an x, none more than is needed; more than five are beyond any tree.
     SELECT CASE WHEN $1 ~ '^(x[0-9]{3}/){0,4}[0-9]{3}$' AND $1 !~ '^x000/' THEN translate($1, 'x/', '')::bigint END
@@ -156,7 +157,7 @@ $$;
 
 -- ---------------------------------------------------------------- proofs
 
-CREATE FUNCTION reason.http_proof(caller reason.client, request_id text, event reason.audit_event, proof bytea, type text, name text) RETURNS reason.http_response
+CREATE FUNCTION reason.http_proof(request_id text, event reason.audit_event, proof bytea, type text, name text) RETURNS reason.http_response
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -172,7 +173,7 @@ BEGIN
             encode(proof, 'hex'));
 END
 $$;
-COMMENT ON FUNCTION reason.http_proof(reason.client, text, reason.audit_event, bytea, text, text) IS 'A proof as a file, or 409 with Retry-After while there is none.';
+COMMENT ON FUNCTION reason.http_proof(text, reason.audit_event, bytea, text, text) IS 'A proof as a file, or 409 with Retry-After while there is none.';
 
 CREATE FUNCTION reason.require_pii(caller reason.client) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -198,7 +199,7 @@ DECLARE
     event reason.audit_event := reason.event_named(reason.http_uuid($6, 'the id of the event'), caller.divisions, reason.client_may(caller, 'inspect'), q ->> 'division');
 BEGIN
     PERFORM reason.require_pii(caller);
-    RETURN NEXT reason.http_proof(caller, $4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('event-%s.tlog-proof', event.id));
+    RETURN NEXT reason.http_proof($4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('event-%s.tlog-proof', event.id));
 END
 $$;
 
@@ -225,9 +226,9 @@ BEGIN
     event := reason.node_event(node, caller.divisions, reason.client_may(caller, 'inspect'), q ->> 'division');
     PERFORM reason.require_pii(caller);
     IF format_wanted = 'proof' THEN
-        RETURN NEXT reason.http_proof(caller, $4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('node-%s.tlog-proof', node));
+        RETURN NEXT reason.http_proof($4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('node-%s.tlog-proof', node));
     ELSE
-        RETURN NEXT reason.http_proof(caller, $4, event, reason.proof_bundle(node, depth_wanted, most, caller.divisions, reason.client_may(caller, 'inspect'), event.division),
+        RETURN NEXT reason.http_proof($4, event, reason.proof_bundle(node, depth_wanted, most, caller.divisions, reason.client_may(caller, 'inspect'), event.division),
             'application/zip', format('node-%s.zip', node));
     END IF;
 END
