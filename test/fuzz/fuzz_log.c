@@ -366,6 +366,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Program		program = {data, data + size};
+	bool		log_altered = size == 0;
+	bool		proof_altered = size == 0;
 
 	if (file_count == 0)
 		make_good();
@@ -377,9 +379,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		unsigned	which = next_byte(&program) % (unsigned) (file_count + 1);
 
 		alter(which < file_count ? &files[which] : &proof_file, &program);
+		log_altered = log_altered || which < file_count;
+		proof_altered = proof_altered || which == file_count;
 	}
-	try_log();
-	if (!proof_file.gone)
+	if (log_altered)
+		try_log();
+	if (proof_altered && !proof_file.gone)
 		try_proof();
 	return 0;
 }
