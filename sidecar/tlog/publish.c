@@ -204,7 +204,7 @@ static enum store_result put_level(struct growth *growth, int level)
 {
     const struct level *kept = &growth->levels[level];
     enum store_result result = STORE_DONE;
-    char what[8];
+    char what[12];
 
     /* the tile in which it ended lies there as it is */
     if (growth->publication->published >> (8 * level) == growth->publication->size >> (8 * level))

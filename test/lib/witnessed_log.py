@@ -48,9 +48,9 @@ class WitnessedLog:
     def vkeys(self):
         return [self.vkey("default"), self.vkey("system")]
 
-    def start(self, witnesses=()):
+    def start(self, witnesses=(), ready=True):
         sections = {f"witness w{number}": {"url": witness.url, "vkey": witness.vkey} for number, witness in enumerate(witnesses)}
-        self.sidecar = Sidecar(self.folder, {**self.settings, **sections}).start()
+        self.sidecar = Sidecar(self.folder, {**self.settings, **sections}).start(ready)
         return self
 
     def base(self, division="default"):

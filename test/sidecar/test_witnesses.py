@@ -330,10 +330,14 @@ def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, wi
         wait_for(lambda: showing.state.get(ORIGIN, (0,))[0] == size, 20, "a cosignature")
         one.stop()
         forget(database, tmp_path, before or 3)
-        two = sidecars(settings).start()
-        database.nodes(2)
-        wait_for(lambda: two.metric("reason_sidecar_log_stopped") == 1, 30, "a stop")
+        # it may have stopped before anybody saw that it was ready
+        two = sidecars(settings).start(ready=False)
+        wait_for(lambda: has_stopped(two), 40, "a stop")
         assert "signed with our key, that this database does not extend" in two.log(), two.log()[-3000:]
+
+
+def has_stopped(sidecar):
+    return sidecar.get("/metrics")[0] == 200 and sidecar.metric("reason_sidecar_log_stopped") == 1
 
 
 def forget(database, folder, size):
@@ -372,8 +376,8 @@ def test_two_organisations_witness_each_other(server, tmp_path):
         one.sidecar.stop()
         forget(one.database, one.folder, early[0])
         one.database.nodes(2)
-        one.start([witnesses[1]])
-        wait_for(lambda: one.sidecar.metric("reason_sidecar_log_stopped") == 1, 30, "a stop")
+        one.start([witnesses[1]], ready=False)
+        wait_for(lambda: has_stopped(one.sidecar), 40, "a stop")
         assert f"holds a checkpoint of size {late[0]}" in one.sidecar.log(), one.sidecar.log()[-3000:]
         one.database.nodes(5)
         time.sleep(1)
