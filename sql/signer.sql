@@ -51,7 +51,7 @@ BEGIN
         IF EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = $1 AND s.public_key = reason.public_key($2) AND s.purpose = $5 AND s.status = 'active') THEN
             RETURN;
         END IF;
-        SELECT s.signer_id INTO other FROM reason.signer s WHERE s.public_key = reason.public_key($2) AND s.signer_id <> $1;
+        SELECT s.* INTO other FROM reason.signer s WHERE s.public_key = reason.public_key($2) AND s.signer_id <> $1;
         IF FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of signer "%s" is that of signer "%s" already, which is registered for %s', $1, other.signer_id, other.purpose),
                 HINT = 'A key stands under one id and signs one kind of thing, so that it counts nowhere else once it is revoked. Make a key of its own for the new id.';

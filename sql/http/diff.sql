@@ -26,7 +26,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{a,b,node,asOfA,asOfB,asOfSeqA,asOfSeqB,direction,depth,limit,cursor,division}');
     first uuid;
     second uuid;

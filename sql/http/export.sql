@@ -25,7 +25,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{format,part,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted text := coalesce(q ->> 'format', 'json');
     part_wanted text := q ->> 'part';

@@ -209,7 +209,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{format,depth,limit,division}');
     format_wanted text := coalesce(q ->> 'format', 'proof');
     node uuid := reason.http_uuid($6, 'the id of the node');

@@ -114,7 +114,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.impact_json(

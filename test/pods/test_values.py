@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -41,8 +42,9 @@ def sidecar_settings(objects):
 
 
 def keys_of_the_sidecar():
-    text = (ROOT / "sidecar/base/config.c").read_text()
-    found = re.findall(r'^ +\{"(\w+)", "(\w+)", (?:TEXT|NUMBER|FLAG),', text, re.M)
+    """As the compiler reads them: some are macros."""
+    text = subprocess.run(["gcc", "-E", "-P", "-D_GNU_SOURCE", "-Isidecar", "-Iextension", "sidecar/base/config.c"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found = re.findall(r'\{"(\w+)", "(\w+)", CONFIG_(?:TEXT|NUMBER|FLAG),', text)
     assert len(found) > 50
     return set(found)
 
@@ -64,7 +66,10 @@ def test_no_number_has_an_exponent(helm, least):
 
 
 def test_the_schema_knows_each_setting_of_the_sidecar():
-    sections = json.loads((CHART / "values.schema.json").read_text())["definitions"]["sidecarConfig"]["properties"]
+    schema = json.loads((CHART / "values.schema.json").read_text())["definitions"]["sidecarConfig"]
+    # A section for each witness, by its name.
+    witness, = schema["patternProperties"].values()
+    sections = {**schema["properties"], "witness": witness}
     assert {(section, key) for section, of in sections.items() for key in of["properties"]} == keys_of_the_sidecar() - SET_BY_CHART
 
 

@@ -41,7 +41,8 @@ BY_HAND = """
     SELECT reason.retry_segment(target => 'file:///nowhere', division => 'default', first_seq => 0);
     DELETE FROM reason.archive_segment WHERE target = 'file:///nowhere'
 """
-REFUSES = {"refuse_ambiguous_roots": "a function that only raises is not counted"}
+REFUSES = {"refuse_ambiguous_roots": "a function that only raises is not counted", "take_turn": "it waits", "turn_when_long": "likewise",
+           "http_heavy_reader": "likewise"}
 
 # What need not be equal, and why.
 NOT_EQUAL = {

@@ -16,7 +16,7 @@ def get(db, client, function, node, **query):
     return "".join(body for _, _, body in row)
 
 
-NODE_ROUTES = [name for name, _ in ROUTES if "snapshot" not in name]
+NODE_ROUTES = [name for name, _ in ROUTES if "snapshot" not in name and "event" not in name]
 
 
 @pytest.fixture(scope="module")

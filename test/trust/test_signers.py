@@ -91,7 +91,7 @@ def test_a_key_has_one_purpose(db):
     for call in ("add_signer('log', %s)", "add_signer('log', %s, purpose => 'witness')", "add_signer('other', %s, purpose => 'events')"):
         with pytest.raises(psycopg.errors.UniqueViolation):
             db(f"SELECT reason.{call}", checkpoints)
-    with pytest.raises(psycopg.errors.UniqueViolation, match='that of signer "key-1", which is registered for events'):
+    with pytest.raises(psycopg.errors.UniqueViolation, match='that of signer "key-1" already, which is registered for events'):
         db("SELECT reason.add_signer('other', %s, purpose => 'checkpoints')", db.signer.public.raw.hex())
     with pytest.raises(psycopg.errors.CheckViolation, match="signer_purpose_check"):
         db("SELECT reason.add_signer('other', %s, purpose => 'all')", Signer("o", b"o").public.raw.hex())
