@@ -218,6 +218,8 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     finally:
         os.kill(stack.pid("sidecar.pid"), signal.SIGCONT)
 
+    # A bundle holds the newest snapshot: its completion is to be covered as well.
+    wait_for(lambda: met.call(("get", "/reason/snapshot/{id}"), f"/reason/snapshot/{pending}?format=canonical")[0] == 200)
     kernel.post("/reason/edge", {"from": cause, "to": effect, "type": "causal"})
     checkpoint(database)
     assert met.call(("get", "/reason/node/{id}/proof"), f"/reason/node/{effect}/proof?format=bundle&limit=1&depth=0")[0] == 200
