@@ -20,7 +20,7 @@ ROOT = HERE.parents[1]
 BUILD = pathlib.Path(os.environ.get("CROSSRUNTIME_BUILD", ROOT / ".build/crossruntime"))
 NOTES = int(os.environ.get("CROSSRUNTIME_NOTES", "4000"))
 SEED = int(os.environ.get("CROSSRUNTIME_SEED", "20261123"))
-CORE = ("base64", "buffer", "cosignature", "decimal", "sha256", "signed_note")
+CORE = ("base64", "buffer", "characters", "cosignature", "decimal", "sha256", "signed_note")
 MARK = "\u2014 ".encode()
 NAMES = ["log.example/reason/default", "a", "log.example/reason/default;2", "\u00fcber.example", "witness.example/w1"]
 LINES = [b"", b"log.example/reason/default", b"5", b"x" * 200, "\u00e8 subito sera".encode(), b"\xe2\x80\x94 a AAAAAAA=", b"\x7f"]
