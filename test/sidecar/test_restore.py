@@ -14,6 +14,7 @@ import postgres
 from database import Database
 from paths import SIDECAR
 from restored import RestorableServer, SAFE_MODE, chain, mark_target, settle
+from signer import Signer
 from verifier import verify
 from wait import wait_for
 
@@ -77,7 +78,7 @@ def reconnect(database):
     database.connection = database.connect()
 
 
-def live_a_little(database, sidecars, settings, keys):
+def live_a_little(database, sidecars, settings):
     """Before the point of the restore, and after it. Returns the sidecar, stopped, and what must come back."""
     one = sidecars(settings).start()
     database.nodes(30)
@@ -103,7 +104,7 @@ def live_a_little(database, sidecars, settings, keys):
     database.nodes(20)
     forgotten = database.snapshot(after)
     database.completed(forgotten)
-    database.value("SELECT reason.add_signer('next', %s)", keys[1])
+    database.value("SELECT reason.add_signer('next', %s)", Signer("next", b"next").public.raw.hex())
     database.value("SELECT reason.erase_payload(%s, 'asked for')", early)
     settle(database, settings)
     assert one.stop() == 0
@@ -112,9 +113,9 @@ def live_a_little(database, sidecars, settings, keys):
 
 
 @pytest.mark.parametrize("world", ["archiving", "in_s3", "in_kafka"])
-def test_nothing_is_sealed_until_what_was_forgotten_is_back(request, server, database, sidecars, keys, tmp_path, world):
+def test_nothing_is_sealed_until_what_was_forgotten_is_back(request, server, database, sidecars, tmp_path, world):
     settings = request.getfixturevalue(world)
-    one, known = live_a_little(database, sidecars, settings, keys)
+    one, known = live_a_little(database, sidecars, settings)
     if world == "in_s3":
         # Delete markers hide objects, and remove nothing.
         for uri, in database.rows("SELECT object_uri FROM reason.snapshot UNION SELECT object_uri FROM reason.archive_segment"):
@@ -243,8 +244,8 @@ def test_a_volume_that_was_put_back_is_found_out_too(server, database, sidecars,
     assert database.verified() and database.verified("system")
 
 
-def test_a_restored_database_waits_for_a_witness_that_is_away(server, database, sidecars, archiving, keys, tmp_path):
-    one, _ = live_a_little(database, sidecars, archiving, keys)
+def test_a_restored_database_waits_for_a_witness_that_is_away(server, database, sidecars, archiving, tmp_path):
+    one, _ = live_a_little(database, sidecars, archiving)
     (tmp_path / "archive").rename(tmp_path / "away")
     server.restore(database)
     reconnect(database)
@@ -271,8 +272,8 @@ def test_a_promotion_that_lost_nothing_needs_nobody(server, database, sidecars, 
     assert one.metric(SAFE_MODE) == 0
 
 
-def test_where_the_witness_is_lost_an_administrator_decides(server, database, sidecars, archiving, keys, tmp_path):
-    one, _ = live_a_little(database, sidecars, archiving, keys)
+def test_where_the_witness_is_lost_an_administrator_decides(server, database, sidecars, archiving, tmp_path):
+    one, _ = live_a_little(database, sidecars, archiving)
     shutil.rmtree(tmp_path / "archive")
     server.restore(database)
     reconnect(database)
