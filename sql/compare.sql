@@ -55,3 +55,19 @@ END
 $$;
 COMMENT ON FUNCTION reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigint, bigint, text, integer, text) IS
     'What differs between two traces, two snapshots (for auditors), or one of each; without b between a node at two times. change: added (only in b), removed (only in a), changed. kind: node or edge. facets of what changed: a node''s content was erased, it was corrected, or digest, the record is another one; of an edge weight and confidence, where b''s newest edge of that type between the two nodes is not one of a''s. Weight and confidence are those of edges.';
+
+CREATE FUNCTION reason.snapshot_diff(a uuid, b uuid, OUT kind text, OUT id uuid, OUT change text, OUT digest_a text, OUT digest_b text)
+RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce(x.kind, y.kind), coalesce(x.id, y.id),
+           CASE WHEN x.id IS NULL THEN 'added' WHEN y.id IS NULL THEN 'missing' ELSE 'changed' END,
+           encode(x.digest, 'hex'), encode(y.digest, 'hex')
+    FROM (SELECT r.* FROM reason.snapshot_with_document($1) s, reason.snapshot_records(s.no, s.division) r) x
+    FULL JOIN (SELECT r.* FROM reason.snapshot_with_document($2) s, reason.snapshot_records(s.no, s.division) r) y
+        ON x.kind = y.kind AND x.id = y.id
+    WHERE x.digest IS DISTINCT FROM y.digest
+    ORDER BY 1 DESC, 2
+$$;
+COMMENT ON FUNCTION reason.snapshot_diff(uuid, uuid) IS 'Nodes, edges and annotations that are only in b (added), only in a (missing), or in both with different digests (changed).';

@@ -15,11 +15,11 @@
 void
 event_columns_find(EventColumns *columns, Relation table)
 {
-	columns->id = audit_scan_column(table, "id");
-	columns->ts = audit_scan_column(table, "ts");
-	columns->event_type = audit_scan_column(table, "event_type");
-	columns->division = audit_scan_column(table, "division");
-	columns->payload = audit_scan_column(table, "payload");
+	columns->id = row_scan_column(table, "id");
+	columns->ts = row_scan_column(table, "ts");
+	columns->event_type = row_scan_column(table, "event_type");
+	columns->division = row_scan_column(table, "division");
+	columns->payload = row_scan_column(table, "payload");
 }
 
 /* Whether the error says something of the statement or the server, and nothing of the value. */
@@ -75,13 +75,13 @@ fetch(struct varlena *stored, char **fault)
 bool
 event_read(TupleTableSlot *slot, const EventColumns *columns, EventRow *row, char **fault)
 {
-	struct varlena *stored = (struct varlena *) DatumGetPointer(audit_scan_value(slot, columns->payload));
+	struct varlena *stored = (struct varlena *) DatumGetPointer(row_scan_value(slot, columns->payload));
 	text	   *payload = (text *) stored;
 
-	row->id = *DatumGetUUIDP(audit_scan_value(slot, columns->id));
-	row->ts = DatumGetTimestampTz(audit_scan_value(slot, columns->ts));
-	row->event_type = audit_scan_text_value(slot, columns->event_type);
-	row->division = audit_scan_text_value(slot, columns->division);
+	row->id = *DatumGetUUIDP(row_scan_value(slot, columns->id));
+	row->ts = DatumGetTimestampTz(row_scan_value(slot, columns->ts));
+	row->event_type = row_scan_text_value(slot, columns->event_type);
+	row->division = row_scan_text_value(slot, columns->division);
 	/* Most events are short: they lie in the row as they are. */
 	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
 		payload = fetch(stored, fault);

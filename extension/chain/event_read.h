@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "chain/event_form.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 typedef struct EventColumns
 {

@@ -22,12 +22,12 @@ Datum
 reason_found_payload(PG_FUNCTION_ARGS)
 {
 	text	   *division = PG_GETARG_TEXT_PP(0);
-	AuditScan	events;
+	RowScan	events;
 	bytea	   *found = NULL;
 
-	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, GetActiveSnapshot());
-	audit_scan_seek_by(&events, "no");
-	if (audit_scan_seek(&events, PG_GETARG_INT64(1), division))
+	row_scan_open(&events, "audit_event", "audit_event_pkey", 1, GetActiveSnapshot());
+	row_scan_seek_by(&events, "no");
+	if (row_scan_seek(&events, PG_GETARG_INT64(1), division))
 	{
 		EventColumns columns;
 		EventRow	row;
@@ -37,7 +37,7 @@ reason_found_payload(PG_FUNCTION_ARGS)
 		if (event_read(events.slot, &columns, &row, &unreadable))
 			found = (bytea *) cstring_to_text_with_len(row.payload.data, row.payload.length);
 	}
-	audit_scan_close(&events);
+	row_scan_close(&events);
 	if (found == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(found);

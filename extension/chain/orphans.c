@@ -35,9 +35,9 @@ open_table(StrayScan *stray, Relation table, Snapshot snapshot)
 {
 	stray->scan = table_beginscan(table, snapshot, 0, NULL);
 	stray->slot = table_slot_create(table, NULL);
-	stray->no = audit_scan_column(table, "no");
-	stray->id = audit_scan_column(table, "id");
-	stray->division = audit_scan_column(table, "division");
+	stray->no = row_scan_column(table, "no");
+	stray->id = row_scan_column(table, "id");
+	stray->division = row_scan_column(table, "division");
 }
 
 static void
@@ -56,7 +56,7 @@ next_row(StrayScan *stray, text *division)
 		RecordText	candidate;
 
 		CHECK_FOR_INTERRUPTS();
-		candidate = audit_scan_text_value(stray->slot, stray->division);
+		candidate = row_scan_text_value(stray->slot, stray->division);
 		if (candidate.length == VARSIZE_ANY_EXHDR(division) &&
 			memcmp(candidate.data, VARDATA_ANY(division), candidate.length) == 0)
 			return true;
@@ -66,11 +66,11 @@ next_row(StrayScan *stray, text *division)
 
 /* Rows of one kind: the event of the same number must be of that kind. */
 static bool
-check_records(AuditChecker *checker, RecordKind kind, AuditScan *events, text *division)
+check_records(AuditChecker *checker, RecordKind kind, RowScan *events, text *division)
 {
 	char		expected[NAMEDATALEN];
 	size_t		length = snprintf(expected, sizeof(expected), "%s.created", record_kind_names[kind]);
-	AttrNumber	event_type = audit_scan_column(events->heap, "event_type");
+	AttrNumber	event_type = row_scan_column(events->heap, "event_type");
 	StrayScan	stray;
 	bool		good = true;
 
@@ -79,11 +79,11 @@ check_records(AuditChecker *checker, RecordKind kind, AuditScan *events, text *d
 	{
 		RecordText	found = {NULL, 0};
 
-		if (audit_scan_seek(events, DatumGetInt64(audit_scan_value(stray.slot, stray.no)), division))
-			found = audit_scan_text_value(events->slot, event_type);
+		if (row_scan_seek(events, DatumGetInt64(row_scan_value(stray.slot, stray.no)), division))
+			found = row_scan_text_value(events->slot, event_type);
 		if (found.data == NULL || found.length != length || memcmp(found.data, expected, length) != 0)
 			good = audit_fault(checker, "%s \"%s\": no event records it", record_kind_names[kind],
-							   audit_uuid_text(DatumGetUUIDP(audit_scan_value(stray.slot, stray.id))));
+							   audit_uuid_text(DatumGetUUIDP(row_scan_value(stray.slot, stray.id))));
 	}
 	close_table(&stray);
 	return good;
@@ -104,7 +104,7 @@ sealed_no(text *division)
 
 /* Events up to the sealer's mark must be sealed; it would never come back for them. */
 static bool
-check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *division)
+check_events(AuditChecker *checker, RowScan *events, RowScan *seals, text *division)
 {
 	StrayScan	stray;
 	int64		sealed = sealed_no(division);
@@ -113,13 +113,13 @@ check_events(AuditChecker *checker, AuditScan *events, AuditScan *seals, text *d
 	open_table(&stray, events->heap, checker->reader->snapshot);
 	while (good && next_row(&stray, division))
 	{
-		int64		no = DatumGetInt64(audit_scan_value(stray.slot, stray.no));
+		int64		no = DatumGetInt64(row_scan_value(stray.slot, stray.no));
 
 		if (no > sealed)
 			continue;
-		if (!audit_scan_seek(seals, no, division))
+		if (!row_scan_seek(seals, no, division))
 			good = audit_fault(checker, "audit_event \"%s\": it has no place in the chain",
-							   audit_uuid_text(DatumGetUUIDP(audit_scan_value(stray.slot, stray.id))));
+							   audit_uuid_text(DatumGetUUIDP(row_scan_value(stray.slot, stray.id))));
 	}
 	close_table(&stray);
 	return good;
@@ -148,22 +148,22 @@ audit_check_strays(Verifier *verifier, int part)
 {
 	AuditChecker *checker = &verifier->checker;
 	text	   *division = verifier->division;
-	AuditScan	events;
-	AuditScan	seals;
+	RowScan	events;
+	RowScan	seals;
 	bool		good;
 
-	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
-	audit_scan_open(&seals, "audit_seal", "audit_seal_event_key", 1, verifier->snapshot);
-	audit_scan_seek_by(&events, "no");
-	audit_scan_seek_by(&seals, "event_no");
+	row_scan_open(&events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
+	row_scan_open(&seals, "audit_seal", "audit_seal_event_key", 1, verifier->snapshot);
+	row_scan_seek_by(&events, "no");
+	row_scan_seek_by(&seals, "event_no");
 	if (part < RECORD_KINDS)
 		good = check_records(checker, part, &events, division);
 	else if (part == RECORD_KINDS)
 		good = check_events(checker, &events, &seals, division);
 	else
 		good = check_tables(checker, division);
-	audit_scan_close(&seals);
-	audit_scan_close(&events);
+	row_scan_close(&seals);
+	row_scan_close(&events);
 	verifier->stray = !good;
 	return good;
 }

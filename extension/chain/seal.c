@@ -18,7 +18,7 @@
 #include "chain/event_read.h"
 #include "chain/mark.h"
 #include "core/sha256.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 #include "record/insert.h"
 #include "record/schema.h"
 
@@ -51,7 +51,7 @@ typedef struct ChainHead
 /* Rows in the order of their numbers, one ahead. */
 typedef struct NumberedScan
 {
-	AuditScan	scan;
+	RowScan	scan;
 	AttrNumber	no_column;
 	bool		at_row;			/* scan.slot holds a row */
 	int64		no;
@@ -81,18 +81,18 @@ static const char *const seal_columns[] = {"division", "seq", "event_no", "prev_
 static void
 next_row(NumberedScan *numbered)
 {
-	numbered->at_row = audit_scan_next(&numbered->scan);
+	numbered->at_row = row_scan_next(&numbered->scan);
 	if (numbered->at_row)
-		numbered->no = DatumGetInt64(audit_scan_value(numbered->scan.slot, numbered->no_column));
+		numbered->no = DatumGetInt64(row_scan_value(numbered->scan.slot, numbered->no_column));
 }
 
 static void
 open_scan(NumberedScan *numbered, const char *table, const char *index, const char *no_column, int64 after, Snapshot snapshot)
 {
-	audit_scan_open(&numbered->scan, table, index, 1, snapshot);
-	numbered->no_column = audit_scan_column(numbered->scan.heap, no_column);
-	audit_scan_int8(&numbered->scan, 0, BTGreaterStrategyNumber, after);
-	audit_scan_start(&numbered->scan);
+	row_scan_open(&numbered->scan, table, index, 1, snapshot);
+	numbered->no_column = row_scan_column(numbered->scan.heap, no_column);
+	row_scan_int8(&numbered->scan, 0, BTGreaterStrategyNumber, after);
+	row_scan_start(&numbered->scan);
 	next_row(numbered);
 }
 
@@ -205,15 +205,15 @@ resume_halted(Sealer *sealer)
 {
 	int64		after = PG_INT64_MAX;
 	SPITupleTable *halted;
-	AuditScan	events;
+	RowScan	events;
 
 	if (SPI_execute("SELECT division, event_no FROM reason.halted_chain", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read which chains halt");
 	halted = SPI_tuptable;
 	if (SPI_processed == 0)
 		return after;
-	audit_scan_open(&events, "audit_event", "audit_event_pkey", 1, sealer->snapshot);
-	audit_scan_seek_by(&events, "no");
+	row_scan_open(&events, "audit_event", "audit_event_pkey", 1, sealer->snapshot);
+	row_scan_seek_by(&events, "no");
 	for (uint64 i = 0; i < halted->numvals; i++)
 	{
 		bool		isnull;
@@ -222,7 +222,7 @@ resume_halted(Sealer *sealer)
 		RecordText	key = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
 		EventRow	row;
 
-		if (audit_scan_seek(&events, no, division) && !read_event(sealer, events.slot, &row))
+		if (row_scan_seek(&events, no, division) && !read_event(sealer, events.slot, &row))
 		{
 			head_of(sealer, key)->halted = true;
 			continue;
@@ -230,7 +230,7 @@ resume_halted(Sealer *sealer)
 		sealer->resumed = lappend(sealer->resumed, division);
 		after = Min(after, no - 1);
 	}
-	audit_scan_close(&events);
+	row_scan_close(&events);
 	return after;
 }
 
@@ -305,7 +305,7 @@ seal(Sealer *sealer)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(sealer->batch_context);
 	TupleTableSlot *slot = sealer->events.scan.slot;
-	ChainHead  *head = head_of(sealer, audit_scan_text_value(slot, sealer->columns.division));
+	ChainHead  *head = head_of(sealer, row_scan_text_value(slot, sealer->columns.division));
 
 	if (!head->halted)
 	{
@@ -342,8 +342,8 @@ static void
 finish(Sealer *sealer)
 {
 	record_insert_end(&sealer->inserts);
-	audit_scan_close(&sealer->seals.scan);
-	audit_scan_close(&sealer->events.scan);
+	row_scan_close(&sealer->seals.scan);
+	row_scan_close(&sealer->events.scan);
 	hash_destroy(sealer->heads);
 	MemoryContextDelete(sealer->batch_context);
 	CommandCounterIncrement();

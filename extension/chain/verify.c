@@ -77,7 +77,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 	RecordText	signer_id;
 	Signer	   *signer;
 	bytea	   *signature;
-	int64		signed_seq = verifier->at_signature ? DatumGetInt64(audit_scan_value(slot, verifier->signature_seq)) : 0;
+	int64		signed_seq = verifier->at_signature ? DatumGetInt64(row_scan_value(slot, verifier->signature_seq)) : 0;
 
 	if (!verifier->at_signature || signed_seq > seq)
 	{
@@ -90,12 +90,12 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 	if (verifier->unsigned_count > 0)
 		return audit_fault(checker, "audit_signature: the signature of " INT64_FORMAT " is missing", verifier->unsigned_first);
 
-	signer_id = audit_scan_text_value(slot, verifier->signature_signer_id);
+	signer_id = row_scan_text_value(slot, verifier->signature_signer_id);
 	signer = signer_of(verifier, signer_id);
 	if (signer == NULL)
 		return audit_fault(checker, "audit_signature: column signer_id names \"%.*s\", who is not registered",
 						   (int) signer_id.length, signer_id.data);
-	signature = DatumGetByteaPP(audit_scan_value(slot, verifier->signature_signature));
+	signature = DatumGetByteaPP(row_scan_value(slot, verifier->signature_signature));
 	if (VARSIZE_ANY_EXHDR(signature) != ED25519_SIGNATURE_LENGTH ||
 		!ed25519_verify(signer->key, hash, SHA256_LENGTH, (uint8 *) VARDATA_ANY(signature)))
 		return audit_fault(checker, "audit_signature: column signature is not that of signer \"%s\" over the hash", signer->id);
@@ -118,7 +118,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 			break;
 	}
 	verifier->signed_any = true;
-	verifier->at_signature = audit_scan_next(&verifier->signatures);
+	verifier->at_signature = row_scan_next(&verifier->signatures);
 	return true;
 }
 
@@ -140,17 +140,17 @@ check_event(Verifier *verifier, int64 no)
 	uint8		hash[SHA256_LENGTH];
 	TimestampTz created_at;
 	TupleTableSlot *seal = verifier->seals.slot;
-	bytea	   *sealed_hash = DatumGetByteaPP(audit_scan_value(seal, verifier->seal_hash));
+	bytea	   *sealed_hash = DatumGetByteaPP(row_scan_value(seal, verifier->seal_hash));
 	bool		first = verifier->seq < 0;
 
-	if (!audit_scan_seek(&verifier->events, no, verifier->division))
+	if (!row_scan_seek(&verifier->events, no, verifier->division))
 		return audit_fault(checker, "audit_event: the event with no " INT64_FORMAT " is missing", no);
-	row.id = *DatumGetUUIDP(audit_scan_value(slot, verifier->event_id));
-	row.ts = DatumGetTimestampTz(audit_scan_value(slot, verifier->event_ts));
-	row.event_type = audit_scan_text_value(slot, verifier->event_event_type);
+	row.id = *DatumGetUUIDP(row_scan_value(slot, verifier->event_id));
+	row.ts = DatumGetTimestampTz(row_scan_value(slot, verifier->event_ts));
+	row.event_type = row_scan_text_value(slot, verifier->event_event_type);
 	row.division.data = VARDATA_ANY(verifier->division);
 	row.division.length = VARSIZE_ANY_EXHDR(verifier->division);
-	row.payload = audit_scan_text_value(slot, verifier->event_payload);
+	row.payload = row_scan_text_value(slot, verifier->event_payload);
 
 	sha256_of_two(hash, row.payload.data, row.payload.length, verifier->hash, first ? 0 : SHA256_LENGTH);
 	if (!is_hash(sealed_hash, hash))
@@ -159,7 +159,7 @@ check_event(Verifier *verifier, int64 no)
 		return false;
 
 	created_at = first || row.ts > verifier->created_at ? row.ts : verifier->created_at + 1;
-	if (DatumGetTimestampTz(audit_scan_value(seal, verifier->seal_created_at)) != created_at)
+	if (DatumGetTimestampTz(row_scan_value(seal, verifier->seal_created_at)) != created_at)
 		return audit_fault(checker, "audit_seal: column created_at does not follow from the event's time");
 	memcpy(verifier->hash, hash, SHA256_LENGTH);
 	verifier->created_at = created_at;
@@ -172,8 +172,8 @@ check_seal(Verifier *verifier)
 {
 	AuditChecker *checker = &verifier->checker;
 	TupleTableSlot *seal = verifier->seals.slot;
-	int64		seq = DatumGetInt64(audit_scan_value(seal, verifier->seal_seq));
-	int64		no = DatumGetInt64(audit_scan_value(seal, verifier->seal_event_no));
+	int64		seq = DatumGetInt64(row_scan_value(seal, verifier->seal_seq));
+	int64		no = DatumGetInt64(row_scan_value(seal, verifier->seal_event_no));
 	bool		isnull;
 	Datum		prev_hash = slot_getattr(seal, verifier->seal_prev_hash, &isnull);
 
@@ -197,29 +197,29 @@ open_tables(Verifier *verifier)
 {
 	Relation	table;
 
-	audit_scan_open(&verifier->seals, "audit_seal", "audit_seal_pkey", 2, verifier->snapshot);
-	audit_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
-	audit_scan_seek_by(&verifier->events, "no");
-	audit_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
-	audit_scan_text(&verifier->seals, 0, verifier->division);
-	audit_scan_text(&verifier->signatures, 0, verifier->division);
-	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
+	row_scan_open(&verifier->seals, "audit_seal", "audit_seal_pkey", 2, verifier->snapshot);
+	row_scan_open(&verifier->events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);
+	row_scan_seek_by(&verifier->events, "no");
+	row_scan_open(&verifier->signatures, "audit_signature", "audit_signature_pkey", 2, verifier->snapshot);
+	row_scan_text(&verifier->seals, 0, verifier->division);
+	row_scan_text(&verifier->signatures, 0, verifier->division);
+	row_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
 
 	table = verifier->seals.heap;
-	verifier->seal_seq = audit_scan_column(table, "seq");
-	verifier->seal_event_no = audit_scan_column(table, "event_no");
-	verifier->seal_prev_hash = audit_scan_column(table, "prev_hash");
-	verifier->seal_hash = audit_scan_column(table, "hash");
-	verifier->seal_created_at = audit_scan_column(table, "created_at");
+	verifier->seal_seq = row_scan_column(table, "seq");
+	verifier->seal_event_no = row_scan_column(table, "event_no");
+	verifier->seal_prev_hash = row_scan_column(table, "prev_hash");
+	verifier->seal_hash = row_scan_column(table, "hash");
+	verifier->seal_created_at = row_scan_column(table, "created_at");
 	table = verifier->events.heap;
-	verifier->event_id = audit_scan_column(table, "id");
-	verifier->event_event_type = audit_scan_column(table, "event_type");
-	verifier->event_ts = audit_scan_column(table, "ts");
-	verifier->event_payload = audit_scan_column(table, "payload");
+	verifier->event_id = row_scan_column(table, "id");
+	verifier->event_event_type = row_scan_column(table, "event_type");
+	verifier->event_ts = row_scan_column(table, "ts");
+	verifier->event_payload = row_scan_column(table, "payload");
 	table = verifier->signatures.heap;
-	verifier->signature_seq = audit_scan_column(table, "seq");
-	verifier->signature_signer_id = audit_scan_column(table, "signer_id");
-	verifier->signature_signature = audit_scan_column(table, "signature");
+	verifier->signature_seq = row_scan_column(table, "seq");
+	verifier->signature_signer_id = row_scan_column(table, "signer_id");
+	verifier->signature_signature = row_scan_column(table, "signature");
 }
 
 /* ---------------------------------------------------------------- a range */
@@ -245,16 +245,16 @@ read_predecessor(Verifier *verifier, int64 from_seq)
 	verifier->seq = from_seq - 1;
 	if (from_seq == 0)
 		return true;
-	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq - 1);
-	if (!audit_scan_find(&verifier->seals) ||
-		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) != from_seq - 1)
+	row_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq - 1);
+	if (!row_scan_find(&verifier->seals) ||
+		DatumGetInt64(row_scan_value(verifier->seals.slot, verifier->seal_seq)) != from_seq - 1)
 		return audit_last_sealed(verifier) < from_seq - 1 ? beyond_end(verifier) :
 			audit_fault(&verifier->checker, "audit_seal: the seal of " INT64_FORMAT " is missing", from_seq - 1);
-	hash = DatumGetByteaPP(audit_scan_value(verifier->seals.slot, verifier->seal_hash));
+	hash = DatumGetByteaPP(row_scan_value(verifier->seals.slot, verifier->seal_hash));
 	if (VARSIZE_ANY_EXHDR(hash) != SHA256_LENGTH)
 		return audit_fault(&verifier->checker, "audit_seal: column hash of " INT64_FORMAT " is no hash", from_seq - 1);
 	memcpy(verifier->hash, VARDATA_ANY(hash), SHA256_LENGTH);
-	verifier->created_at = DatumGetTimestampTz(audit_scan_value(verifier->seals.slot, verifier->seal_created_at));
+	verifier->created_at = DatumGetTimestampTz(row_scan_value(verifier->seals.slot, verifier->seal_created_at));
 	return true;
 }
 
@@ -263,12 +263,12 @@ audit_verify_range(Verifier *verifier, int64 from_seq, int64 to_seq)
 {
 	bool		good = read_predecessor(verifier, from_seq);
 
-	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
-	audit_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
-	audit_scan_start(&verifier->signatures);
-	verifier->at_signature = audit_scan_next(&verifier->signatures);
-	audit_scan_start(&verifier->seals);
-	while (good && verifier->seq < to_seq && audit_scan_next(&verifier->seals))
+	row_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, from_seq);
+	row_scan_int8(&verifier->signatures, 1, BTGreaterEqualStrategyNumber, from_seq);
+	row_scan_start(&verifier->signatures);
+	verifier->at_signature = row_scan_next(&verifier->signatures);
+	row_scan_start(&verifier->seals);
+	while (good && verifier->seq < to_seq && row_scan_next(&verifier->seals))
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(verifier->event_context);
 
@@ -281,7 +281,7 @@ audit_verify_range(Verifier *verifier, int64 from_seq, int64 to_seq)
 	{
 		verifier->seq++;
 		good = audit_fault(&verifier->checker, "audit_seal: there is a signature of " INT64_FORMAT ", which is not sealed",
-						   DatumGetInt64(audit_scan_value(verifier->signatures.slot, verifier->signature_seq)));
+						   DatumGetInt64(row_scan_value(verifier->signatures.slot, verifier->signature_seq)));
 		verifier->seq--;
 	}
 	if (good && to_seq != PG_INT64_MAX && verifier->seq < to_seq)
@@ -309,9 +309,9 @@ audit_verifier_open(Verifier *verifier, text *division, bool whole)
 void
 audit_verifier_close(Verifier *verifier)
 {
-	audit_scan_close(&verifier->signatures);
-	audit_scan_close(&verifier->events);
-	audit_scan_close(&verifier->seals);
+	row_scan_close(&verifier->signatures);
+	row_scan_close(&verifier->events);
+	row_scan_close(&verifier->seals);
 	hash_destroy(verifier->signers);
 	record_reader_close(&verifier->reader);
 	UnregisterSnapshot(verifier->snapshot);
@@ -320,7 +320,7 @@ audit_verifier_close(Verifier *verifier)
 int64
 audit_last_sealed(Verifier *verifier)
 {
-	audit_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
-	return audit_scan_find_last(&verifier->seals) ?
-		DatumGetInt64(audit_scan_value(verifier->seals.slot, verifier->seal_seq)) : -1;
+	row_scan_int8(&verifier->seals, 1, BTGreaterEqualStrategyNumber, 0);
+	return row_scan_find_last(&verifier->seals) ?
+		DatumGetInt64(row_scan_value(verifier->seals.slot, verifier->seal_seq)) : -1;
 }

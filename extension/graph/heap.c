@@ -9,7 +9,7 @@
 #include "graph/heap.h"
 
 #include "graph/buffer_hints.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
@@ -65,20 +65,20 @@ static bool
 was_recorded(Graph *graph, int64 no)
 {
 	const GraphHorizon *horizon = graph->horizon;
-	AuditScan	scan;
+	RowScan	scan;
 	bool		result = false;
 
-	audit_scan_open(&scan, "audit_event", "audit_event_pkey", 1, graph->snapshot);
-	audit_scan_int8(&scan, 0, BTEqualStrategyNumber, no);
-	audit_scan_start(&scan);
-	while (!result && audit_scan_next(&scan))
+	row_scan_open(&scan, "audit_event", "audit_event_pkey", 1, graph->snapshot);
+	row_scan_int8(&scan, 0, BTEqualStrategyNumber, no);
+	row_scan_start(&scan);
+	while (!result && row_scan_next(&scan))
 	{
 		bool		isnull;
 		Datum		xmin = slot_getsysattr(scan.slot, MinTransactionIdAttributeNumber, &isnull);
 
 		result = was_committed(horizon, DatumGetTransactionId(xmin));
 	}
-	audit_scan_close(&scan);
+	row_scan_close(&scan);
 	return result;
 }
 

@@ -8,7 +8,7 @@
 
 #include "graph/heap.h"
 #include "graph/memory.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 #include "record/schema.h"
 
 #include "access/stratnum.h"
@@ -31,9 +31,9 @@ nothing_was_ever_quarantined(Graph *graph)
 }
 
 static bool
-sees_release(Graph *graph, AuditScan *released, AttrNumber event_no)
+sees_release(Graph *graph, RowScan *released, AttrNumber event_no)
 {
-	int64		no = DatumGetInt64(audit_scan_value(released->slot, event_no));
+	int64		no = DatumGetInt64(row_scan_value(released->slot, event_no));
 	bool		should_free;
 	HeapTuple	tuple = ExecFetchSlotHeapTuple(released->slot, false, &should_free);
 	bool		result;
@@ -54,43 +54,43 @@ add_number(Graph *graph, int64 no)
 static void
 add_held(Graph *graph, text *division)
 {
-	AuditScan	held;
+	RowScan	held;
 	AttrNumber	record_no;
 
 	/* A partial index: what was released is not in it. */
-	audit_scan_open(&held, "quarantine", "quarantine_held_idx", 1, graph->snapshot);
-	record_no = audit_scan_column(held.heap, "record_no");
-	audit_scan_text(&held, 0, division);
-	audit_scan_start(&held);
-	while (audit_scan_next(&held))
+	row_scan_open(&held, "quarantine", "quarantine_held_idx", 1, graph->snapshot);
+	record_no = row_scan_column(held.heap, "record_no");
+	row_scan_text(&held, 0, division);
+	row_scan_start(&held);
+	while (row_scan_next(&held))
 	{
 		CHECK_FOR_INTERRUPTS();
-		add_number(graph, DatumGetInt64(audit_scan_value(held.slot, record_no)));
+		add_number(graph, DatumGetInt64(row_scan_value(held.slot, record_no)));
 	}
-	audit_scan_close(&held);
+	row_scan_close(&held);
 }
 
 /* What was held back on the first page of a trace still is on the others. */
 static void
 add_released_since(Graph *graph, text *division)
 {
-	AuditScan	released;
+	RowScan	released;
 	AttrNumber	record_no;
 	AttrNumber	event_no;
 
-	audit_scan_open(&released, "quarantine_release", "quarantine_release_event_idx", 2, graph->snapshot);
-	record_no = audit_scan_column(released.heap, "record_no");
-	event_no = audit_scan_column(released.heap, "event_no");
-	audit_scan_text(&released, 0, division);
-	audit_scan_int8(&released, 1, BTGreaterStrategyNumber, graph->horizon->decided_no);
-	audit_scan_start(&released);
-	while (audit_scan_next(&released))
+	row_scan_open(&released, "quarantine_release", "quarantine_release_event_idx", 2, graph->snapshot);
+	record_no = row_scan_column(released.heap, "record_no");
+	event_no = row_scan_column(released.heap, "event_no");
+	row_scan_text(&released, 0, division);
+	row_scan_int8(&released, 1, BTGreaterStrategyNumber, graph->horizon->decided_no);
+	row_scan_start(&released);
+	while (row_scan_next(&released))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!sees_release(graph, &released, event_no))
-			add_number(graph, DatumGetInt64(audit_scan_value(released.slot, record_no)));
+			add_number(graph, DatumGetInt64(row_scan_value(released.slot, record_no)));
 	}
-	audit_scan_close(&released);
+	row_scan_close(&released);
 }
 
 static int

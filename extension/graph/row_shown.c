@@ -12,7 +12,7 @@
 #include "graph/columns.h"
 #include "graph/graph.h"
 #include "record/caller.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 #include "access/heapam.h"
 #include "access/table.h"
@@ -73,15 +73,15 @@ compare_numbers(const void *a, const void *b)
 static void
 add_held(RowShown *shown, Datum division, bool all)
 {
-	AuditScan	scan;
+	RowScan	scan;
 	AttrNumber	record_no;
 
-	audit_scan_open(&scan, "quarantine", "quarantine_held_idx", all ? 0 : 1, GetActiveSnapshot());
-	record_no = audit_scan_column(scan.heap, "record_no");
+	row_scan_open(&scan, "quarantine", "quarantine_held_idx", all ? 0 : 1, GetActiveSnapshot());
+	record_no = row_scan_column(scan.heap, "record_no");
 	if (!all)
-		audit_scan_text(&scan, 0, DatumGetTextPP(division));
-	audit_scan_start(&scan);
-	while (audit_scan_next(&scan))
+		row_scan_text(&scan, 0, DatumGetTextPP(division));
+	row_scan_start(&scan);
+	while (row_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (shown->held_count == shown->held_capacity)
@@ -90,9 +90,9 @@ add_held(RowShown *shown, Datum division, bool all)
 			shown->held = shown->held ? repalloc_huge(shown->held, shown->held_capacity * sizeof(int64))
 				: palloc(shown->held_capacity * sizeof(int64));
 		}
-		shown->held[shown->held_count++] = DatumGetInt64(audit_scan_value(scan.slot, record_no));
+		shown->held[shown->held_count++] = DatumGetInt64(row_scan_value(scan.slot, record_no));
 	}
-	audit_scan_close(&scan);
+	row_scan_close(&scan);
 }
 
 static RowShown *

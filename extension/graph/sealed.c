@@ -15,14 +15,14 @@
 static bool
 is_in_chain(text *division, int64 seq, Snapshot snapshot)
 {
-	AuditScan	chain;
+	RowScan	chain;
 	bool		found;
 
-	audit_scan_open(&chain, "audit_seal", "audit_seal_pkey", 2, snapshot);
-	audit_scan_text(&chain, 0, division);
-	audit_scan_int8(&chain, 1, BTEqualStrategyNumber, seq);
-	found = audit_scan_find(&chain);
-	audit_scan_close(&chain);
+	row_scan_open(&chain, "audit_seal", "audit_seal_pkey", 2, snapshot);
+	row_scan_text(&chain, 0, division);
+	row_scan_int8(&chain, 1, BTEqualStrategyNumber, seq);
+	found = row_scan_find(&chain);
+	row_scan_close(&chain);
 	return found;
 }
 
@@ -39,9 +39,9 @@ graph_sealed_open(Graph *graph, RecordText division, int64 seq)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("the chain of division \"%.*s\" has no event " INT64_FORMAT, (int) division.length, division.data, seq),
 				 errhint("Events are counted from 0, and what was written a moment ago may wait for its place.")));
-	audit_scan_open(&sealed->seals, "audit_seal", "audit_seal_event_key", 1, graph->snapshot);
-	audit_scan_seek_by(&sealed->seals, "event_no");
-	sealed->seq_column = audit_scan_column(sealed->seals.heap, "seq");
+	row_scan_open(&sealed->seals, "audit_seal", "audit_seal_event_key", 1, graph->snapshot);
+	row_scan_seek_by(&sealed->seals, "event_no");
+	sealed->seq_column = row_scan_column(sealed->seals.heap, "seq");
 	graph->sealed = sealed;
 	MemoryContextSwitchTo(caller);
 	return sealed;
@@ -51,7 +51,7 @@ void
 graph_sealed_close(Graph *graph)
 {
 	if (graph->sealed)
-		audit_scan_close(&graph->sealed->seals);
+		row_scan_close(&graph->sealed->seals);
 	graph->sealed = NULL;
 }
 
@@ -59,8 +59,8 @@ bool
 graph_sealed_shows(const GraphSealed *sealed, int64 no)
 {
 	/* Where the scan stands is no part of what it says. */
-	AuditScan  *seals = unconstify(AuditScan *, &sealed->seals);
+	RowScan  *seals = unconstify(RowScan *, &sealed->seals);
 
-	return audit_scan_seek(seals, no, sealed->division) &&
-		DatumGetInt64(audit_scan_value(seals->slot, sealed->seq_column)) <= sealed->seq;
+	return row_scan_seek(seals, no, sealed->division) &&
+		DatumGetInt64(row_scan_value(seals->slot, sealed->seq_column)) <= sealed->seq;
 }

@@ -11,11 +11,11 @@
 #include "postgres.h"
 
 #include "graph/types.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 struct GraphSealed
 {
-	AuditScan	seals;			/* by number */
+	RowScan	seals;			/* by number */
 	AttrNumber	seq_column;
 	text	   *division;
 	int64		seq;

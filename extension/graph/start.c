@@ -12,7 +12,7 @@
 #include "graph/quarantine.h"
 #include "graph/types.h"
 #include "graph/walk.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 #include "access/htup_details.h"
 #include "access/stratnum.h"
@@ -152,11 +152,11 @@ add_candidate(Graph *graph, Candidates *candidates, const pg_uuid_t *id, TupleTa
 {
 	MemoryContext caller = MemoryContextSwitchTo(graph->context);
 	GraphNode  *node = palloc(sizeof(GraphNode));
-	RecordText	division = audit_scan_text_value(slot, NODE_DIVISION);
+	RecordText	division = row_scan_text_value(slot, NODE_DIVISION);
 
-	node->no = DatumGetInt64(audit_scan_value(slot, NODE_NO));
+	node->no = DatumGetInt64(row_scan_value(slot, NODE_NO));
 	node->id = *id;
-	node->created_at = DatumGetTimestampTz(audit_scan_value(slot, NODE_CREATED_AT));
+	node->created_at = DatumGetTimestampTz(row_scan_value(slot, NODE_CREATED_AT));
 	node->tid = slot->tts_tid;
 	/* Rows are visited by the tid that an index gives; the slot has that of the version. */
 	node->has_moved = HeapTupleIsHeapOnly(ExecFetchSlotHeapTuple(slot, false, NULL));
@@ -170,21 +170,21 @@ add_candidate(Graph *graph, Candidates *candidates, const pg_uuid_t *id, TupleTa
 static void
 find_candidates(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division, Candidates *candidates)
 {
-	AuditScan	scan;
+	RowScan	scan;
 
-	audit_scan_open(&scan, "node", "node_id_key", 1, graph->snapshot);
-	audit_scan_uuid(&scan, 0, BTEqualStrategyNumber, id);
-	audit_scan_start(&scan);
-	while (audit_scan_next(&scan))
+	row_scan_open(&scan, "node", "node_id_key", 1, graph->snapshot);
+	row_scan_uuid(&scan, 0, BTEqualStrategyNumber, id);
+	row_scan_start(&scan);
+	while (row_scan_next(&scan))
 	{
-		RecordText	candidate = audit_scan_text_value(scan.slot, NODE_DIVISION);
+		RecordText	candidate = row_scan_text_value(scan.slot, NODE_DIVISION);
 
 		CHECK_FOR_INTERRUPTS();
 		if (is_visible(divisions, candidate.data, candidate.length) &&
 			(division.data == NULL || is_name(division, candidate.data, candidate.length)))
 			add_candidate(graph, candidates, id, scan.slot);
 	}
-	audit_scan_close(&scan);
+	row_scan_close(&scan);
 }
 
 /* A node that the caller may not see makes nothing ambiguous. */

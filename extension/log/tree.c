@@ -55,23 +55,23 @@ log_require_division(text *division, Oid role)
 /* ---------------------------------------------------------------- opening */
 
 static int64
-last_seq(AuditScan *scan, AttrNumber seq)
+last_seq(RowScan *scan, AttrNumber seq)
 {
-	audit_scan_int8(scan, 1, BTGreaterEqualStrategyNumber, 0);
-	return audit_scan_find_last(scan) ? DatumGetInt64(audit_scan_value(scan->slot, seq)) : -1;
+	row_scan_int8(scan, 1, BTGreaterEqualStrategyNumber, 0);
+	return row_scan_find_last(scan) ? DatumGetInt64(row_scan_value(scan->slot, seq)) : -1;
 }
 
 /* Signatures of a chain have no gaps, so that the last one says how many there are. */
 static uint64
 signed_size(LogTree *tree)
 {
-	AuditScan	signatures;
+	RowScan	signatures;
 	int64		last;
 
-	audit_scan_open(&signatures, "audit_signature", "audit_signature_pkey", 2, tree->snapshot);
-	audit_scan_text(&signatures, 0, tree->division);
-	last = last_seq(&signatures, audit_scan_column(signatures.heap, "seq"));
-	audit_scan_close(&signatures);
+	row_scan_open(&signatures, "audit_signature", "audit_signature_pkey", 2, tree->snapshot);
+	row_scan_text(&signatures, 0, tree->division);
+	last = last_seq(&signatures, row_scan_column(signatures.heap, "seq"));
+	row_scan_close(&signatures);
 	return (uint64) (Min(last, last_seq(&tree->seals, tree->seal_seq)) + 1);
 }
 
@@ -80,22 +80,22 @@ log_tree_open(LogTree *tree, text *division)
 {
 	tree->division = division;
 	tree->snapshot = RegisterSnapshot(GetActiveSnapshot());
-	audit_scan_open(&tree->seals, "audit_seal", "audit_seal_pkey", 2, tree->snapshot);
-	audit_scan_text(&tree->seals, 0, division);
-	tree->seal_seq = audit_scan_column(tree->seals.heap, "seq");
-	tree->seal_hash = audit_scan_column(tree->seals.heap, "hash");
-	audit_scan_open(&tree->subtrees, "audit_subtree", "audit_subtree_pkey", 3, tree->snapshot);
-	audit_scan_text(&tree->subtrees, 0, division);
-	tree->subtree_index = audit_scan_column(tree->subtrees.heap, "index");
-	tree->subtree_hash = audit_scan_column(tree->subtrees.heap, "hash");
+	row_scan_open(&tree->seals, "audit_seal", "audit_seal_pkey", 2, tree->snapshot);
+	row_scan_text(&tree->seals, 0, division);
+	tree->seal_seq = row_scan_column(tree->seals.heap, "seq");
+	tree->seal_hash = row_scan_column(tree->seals.heap, "hash");
+	row_scan_open(&tree->subtrees, "audit_subtree", "audit_subtree_pkey", 3, tree->snapshot);
+	row_scan_text(&tree->subtrees, 0, division);
+	tree->subtree_index = row_scan_column(tree->subtrees.heap, "index");
+	tree->subtree_hash = row_scan_column(tree->subtrees.heap, "hash");
 	tree->size = signed_size(tree);
 }
 
 void
 log_tree_close(LogTree *tree)
 {
-	audit_scan_close(&tree->subtrees);
-	audit_scan_close(&tree->seals);
+	row_scan_close(&tree->subtrees);
+	row_scan_close(&tree->seals);
 	UnregisterSnapshot(tree->snapshot);
 }
 
@@ -103,7 +103,7 @@ log_tree_close(LogTree *tree)
 
 /* A constraint says how long a hash is, and who may alter rows may drop it. */
 static void
-copy_hash(LogTree *tree, AuditScan *scan, AttrNumber column, int64 place, uint8_t *out)
+copy_hash(LogTree *tree, RowScan *scan, AttrNumber column, int64 place, uint8_t *out)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(scan->slot, column, &isnull);
@@ -122,9 +122,9 @@ static bool
 next_entry(LogTree *tree, int64 *seq, uint8_t *out)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (!audit_scan_next(&tree->seals))
+	if (!row_scan_next(&tree->seals))
 		return false;
-	*seq = DatumGetInt64(audit_scan_value(tree->seals.slot, tree->seal_seq));
+	*seq = DatumGetInt64(row_scan_value(tree->seals.slot, tree->seal_seq));
 	copy_hash(tree, &tree->seals, tree->seal_hash, *seq, out);
 	return true;
 }
@@ -132,8 +132,8 @@ next_entry(LogTree *tree, int64 *seq, uint8_t *out)
 void
 log_leaves_start(LogTree *tree, uint64 first)
 {
-	audit_scan_int8(&tree->seals, 1, BTGreaterEqualStrategyNumber, (int64) first);
-	audit_scan_start(&tree->seals);
+	row_scan_int8(&tree->seals, 1, BTGreaterEqualStrategyNumber, (int64) first);
+	row_scan_start(&tree->seals);
 }
 
 bool
@@ -150,18 +150,18 @@ log_leaves_next(LogTree *tree, int64 *seq, uint8_t out[MERKLE_HASH_LENGTH])
 void
 log_subtrees_start(LogTree *tree, int level, int64 first)
 {
-	audit_scan_int2(&tree->subtrees, 1, (int16) level);
-	audit_scan_int8(&tree->subtrees, 2, BTGreaterEqualStrategyNumber, first);
-	audit_scan_start(&tree->subtrees);
+	row_scan_int2(&tree->subtrees, 1, (int16) level);
+	row_scan_int8(&tree->subtrees, 2, BTGreaterEqualStrategyNumber, first);
+	row_scan_start(&tree->subtrees);
 }
 
 bool
 log_subtrees_next(LogTree *tree, int64 *index, uint8_t out[MERKLE_HASH_LENGTH])
 {
 	CHECK_FOR_INTERRUPTS();
-	if (!audit_scan_next(&tree->subtrees))
+	if (!row_scan_next(&tree->subtrees))
 		return false;
-	*index = DatumGetInt64(audit_scan_value(tree->subtrees.slot, tree->subtree_index));
+	*index = DatumGetInt64(row_scan_value(tree->subtrees.slot, tree->subtree_index));
 	copy_hash(tree, &tree->subtrees, tree->subtree_hash, *index, out);
 	return true;
 }
@@ -169,10 +169,10 @@ log_subtrees_next(LogTree *tree, int64 *index, uint8_t out[MERKLE_HASH_LENGTH])
 uint64
 log_subtrees_count(LogTree *tree, int level)
 {
-	audit_scan_int2(&tree->subtrees, 1, (int16) level);
-	audit_scan_int8(&tree->subtrees, 2, BTGreaterEqualStrategyNumber, 0);
-	return audit_scan_find_last(&tree->subtrees) ?
-		(uint64) DatumGetInt64(audit_scan_value(tree->subtrees.slot, tree->subtree_index)) + 1 : 0;
+	row_scan_int2(&tree->subtrees, 1, (int16) level);
+	row_scan_int8(&tree->subtrees, 2, BTGreaterEqualStrategyNumber, 0);
+	return row_scan_find_last(&tree->subtrees) ?
+		(uint64) DatumGetInt64(row_scan_value(tree->subtrees.slot, tree->subtree_index)) + 1 : 0;
 }
 
 /* ---------------------------------------------------------------- any node */

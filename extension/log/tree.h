@@ -20,7 +20,7 @@
 #include "postgres.h"
 
 #include "core/merkle.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 /* Hashes in a tile, and the branches of a stored node. */
 #define LOG_TILE_WIDTH 256
@@ -33,8 +33,8 @@ typedef struct LogTree
 	text	   *division;
 	Snapshot	snapshot;
 	uint64		size;			/* leaves: events that are signed */
-	AuditScan	seals;			/* by seq */
-	AuditScan	subtrees;		/* by index, of one level */
+	RowScan	seals;			/* by seq */
+	RowScan	subtrees;		/* by index, of one level */
 	AttrNumber	seal_seq,
 				seal_hash;
 	AttrNumber	subtree_index,

@@ -31,15 +31,15 @@ record_reader_open(RecordReader *reader, Snapshot snapshot, text *division)
 	{
 		RecordTable *table = &reader->tables[kind];
 
-		audit_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 1, snapshot);
-		audit_scan_seek_by(&table->by_no, "no");
-		audit_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 1, snapshot);
-		audit_scan_seek_by(&table->by_id, "id");
+		row_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 1, snapshot);
+		row_scan_seek_by(&table->by_no, "no");
+		row_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 1, snapshot);
+		row_scan_seek_by(&table->by_id, "id");
 		for (int i = 0; record_column_names[kind][i]; i++)
-			table->columns[i] = audit_scan_column(table->by_no.heap, record_column_names[kind][i]);
+			table->columns[i] = row_scan_column(table->by_no.heap, record_column_names[kind][i]);
 	}
-	audit_scan_open(&reader->references, "node", "node_pkey", 2, snapshot);
-	audit_scan_text(&reader->references, 1, division);
+	row_scan_open(&reader->references, "node", "node_pkey", 2, snapshot);
+	row_scan_text(&reader->references, 1, division);
 	reader->recent = palloc0(REFERENCE_CACHE_SIZE * sizeof(NodeReference));
 }
 
@@ -48,10 +48,10 @@ record_reader_close(RecordReader *reader)
 {
 	for (int kind = 0; kind < RECORD_KINDS; kind++)
 	{
-		audit_scan_close(&reader->tables[kind].by_no);
-		audit_scan_close(&reader->tables[kind].by_id);
+		row_scan_close(&reader->tables[kind].by_no);
+		row_scan_close(&reader->tables[kind].by_id);
 	}
-	audit_scan_close(&reader->references);
+	row_scan_close(&reader->references);
 }
 
 bool
@@ -102,7 +102,7 @@ jsonb_text(TupleTableSlot *slot, AttrNumber column, const char *name, StoredReco
 static TimestampTz
 timestamp_of(TupleTableSlot *slot, AttrNumber column, const char *name, StoredRecord *stored)
 {
-	TimestampTz ts = DatumGetTimestampTz(audit_scan_value(slot, column));
+	TimestampTz ts = DatumGetTimestampTz(row_scan_value(slot, column));
 
 	if (record_time_fits(ts))
 		return ts;
@@ -113,7 +113,7 @@ timestamp_of(TupleTableSlot *slot, AttrNumber column, const char *name, StoredRe
 static void
 hash_of(uint8 *hash, TupleTableSlot *slot, AttrNumber column)
 {
-	bytea	   *bytes = DatumGetByteaPP(audit_scan_value(slot, column));
+	bytea	   *bytes = DatumGetByteaPP(row_scan_value(slot, column));
 
 	if (VARSIZE_ANY_EXHDR(bytes) == REASON_DIGEST_LENGTH)
 		memcpy(hash, VARDATA_ANY(bytes), REASON_DIGEST_LENGTH);
@@ -129,11 +129,11 @@ read_reference(RecordReader *reader, int64 no, NodeReference *end)
 	end->no = no;
 	if (reference->no != no || no == 0)
 	{
-		audit_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
-		if (!audit_scan_find(&reader->references))
+		row_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
+		if (!row_scan_find(&reader->references))
 			return;
 		reference->no = no;
-		reference->id = *DatumGetUUIDP(audit_scan_value(reader->references.slot, columns[COLUMN_ID]));
+		reference->id = *DatumGetUUIDP(row_scan_value(reader->references.slot, columns[COLUMN_ID]));
 		hash_of(reference->digest, reader->references.slot, columns[COLUMN_DIGEST]);
 	}
 	*end = *reference;
@@ -146,8 +146,8 @@ read_content(TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stor
 	Datum		payload = slot_getattr(slot, columns[COLUMN_PAYLOAD], &isnull);
 
 	stored->payload = isnull ? NULL : DatumGetJsonbP(payload);
-	stored->salt = audit_scan_text_value(slot, columns[COLUMN_SALT]);
-	stored->record.author = audit_scan_text_value(slot, columns[COLUMN_AUTHOR]);
+	stored->salt = row_scan_text_value(slot, columns[COLUMN_SALT]);
+	stored->record.author = row_scan_text_value(slot, columns[COLUMN_AUTHOR]);
 	hash_of(stored->record.payload_hash, slot, columns[COLUMN_PAYLOAD_HASH]);
 }
 
@@ -160,8 +160,8 @@ read_node(TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stored)
 	node->has_occurred_at = !slot_attisnull(slot, columns[NODE_COLUMN_OCCURRED_AT]);
 	if (node->has_occurred_at)
 		node->occurred_at = timestamp_of(slot, columns[NODE_COLUMN_OCCURRED_AT], "occurred_at", stored);
-	node->version = audit_scan_text_value(slot, columns[NODE_COLUMN_VERSION]);
-	node->manifest_signature_id = audit_scan_text_value(slot, columns[NODE_COLUMN_MANIFEST_SIGNATURE_ID]);
+	node->version = row_scan_text_value(slot, columns[NODE_COLUMN_VERSION]);
+	node->manifest_signature_id = row_scan_text_value(slot, columns[NODE_COLUMN_MANIFEST_SIGNATURE_ID]);
 	node->payload_ref = jsonb_text(slot, columns[NODE_COLUMN_PAYLOAD_REF], "payload_ref", stored);
 }
 
@@ -170,21 +170,21 @@ read_edge(RecordReader *reader, TupleTableSlot *slot, const AttrNumber *columns,
 {
 	Record	   *edge = &stored->record;
 
-	edge->weight = DatumGetFloat8(audit_scan_value(slot, columns[EDGE_COLUMN_WEIGHT]));
+	edge->weight = DatumGetFloat8(row_scan_value(slot, columns[EDGE_COLUMN_WEIGHT]));
 	if (!isfinite(edge->weight))
 	{
 		stored->unreadable = "weight";
 		edge->weight = 0;
 	}
-	read_reference(reader, DatumGetInt64(audit_scan_value(slot, columns[EDGE_COLUMN_FROM_NO])), &edge->ends[0]);
-	read_reference(reader, DatumGetInt64(audit_scan_value(slot, columns[EDGE_COLUMN_TO_NO])), &edge->ends[1]);
+	read_reference(reader, DatumGetInt64(row_scan_value(slot, columns[EDGE_COLUMN_FROM_NO])), &edge->ends[0]);
+	read_reference(reader, DatumGetInt64(row_scan_value(slot, columns[EDGE_COLUMN_TO_NO])), &edge->ends[1]);
 }
 
 static void
 read_annotation(RecordReader *reader, TupleTableSlot *slot, const AttrNumber *columns, StoredRecord *stored)
 {
 	read_content(slot, columns, stored);
-	read_reference(reader, DatumGetInt64(audit_scan_value(slot, columns[ANNOTATION_COLUMN_TARGET_NO])), &stored->record.ends[0]);
+	read_reference(reader, DatumGetInt64(row_scan_value(slot, columns[ANNOTATION_COLUMN_TARGET_NO])), &stored->record.ends[0]);
 }
 
 void
@@ -196,12 +196,12 @@ record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, St
 	memset(stored, 0, sizeof(*stored));
 	slot_getallattrs(slot);
 	record->kind = kind;
-	stored->no = DatumGetInt64(audit_scan_value(slot, columns[COLUMN_NO]));
-	record->id = *DatumGetUUIDP(audit_scan_value(slot, columns[COLUMN_ID]));
-	stored->audit_event_id = *DatumGetUUIDP(audit_scan_value(slot, columns[COLUMN_AUDIT_EVENT_ID]));
+	stored->no = DatumGetInt64(row_scan_value(slot, columns[COLUMN_NO]));
+	record->id = *DatumGetUUIDP(row_scan_value(slot, columns[COLUMN_ID]));
+	stored->audit_event_id = *DatumGetUUIDP(row_scan_value(slot, columns[COLUMN_AUDIT_EVENT_ID]));
 	hash_of(stored->digest, slot, columns[COLUMN_DIGEST]);
-	record->division = audit_scan_text_value(slot, columns[COLUMN_DIVISION]);
-	record->type = audit_scan_text_value(slot, columns[COLUMN_TYPE]);
+	record->division = row_scan_text_value(slot, columns[COLUMN_DIVISION]);
+	record->type = row_scan_text_value(slot, columns[COLUMN_TYPE]);
 	record->metadata = jsonb_text(slot, columns[COLUMN_METADATA], "metadata", stored);
 	record->created_at = timestamp_of(slot, columns[COLUMN_CREATED_AT], "created_at", stored);
 	switch (kind)
@@ -221,9 +221,9 @@ record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, St
 bool
 record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord *stored)
 {
-	AuditScan  *scan = &reader->tables[kind].by_no;
+	RowScan  *scan = &reader->tables[kind].by_no;
 
-	if (!audit_scan_seek(scan, no, reader->division))
+	if (!row_scan_seek(scan, no, reader->division))
 		return false;
 	record_read_slot(reader, kind, scan->slot, stored);
 	return true;
@@ -232,9 +232,9 @@ record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord 
 bool
 record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uuid_t *id, StoredRecord *stored)
 {
-	AuditScan  *scan = &reader->tables[kind].by_id;
+	RowScan  *scan = &reader->tables[kind].by_id;
 
-	if (!audit_scan_seek_id(scan, id, reader->division))
+	if (!row_scan_seek_id(scan, id, reader->division))
 		return false;
 	record_read_slot(reader, kind, scan->slot, stored);
 	return true;

@@ -12,15 +12,15 @@
 
 #include "utils/jsonb.h"
 
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 #include "core/buffer.h"
 #include "record/columns.h"
 #include "record/record.h"
 
 typedef struct RecordTable
 {
-	AuditScan	by_no;
-	AuditScan	by_id;
+	RowScan	by_no;
+	RowScan	by_id;
 	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the places of record/columns.h */
 } RecordTable;
 
@@ -31,7 +31,7 @@ typedef struct RecordReader
 	Snapshot	snapshot;
 	text	   *division;
 	RecordTable tables[RECORD_KINDS];
-	AuditScan	references;		/* nodes by no, for ends and targets */
+	RowScan	references;		/* nodes by no, for ends and targets */
 	NodeReference *recent;		/* nodes referred to lately, by no modulo REFERENCE_CACHE_SIZE */
 } RecordReader;
 

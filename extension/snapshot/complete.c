@@ -158,10 +158,10 @@ collect(Comparison *comparison, const SnapshotGraph *document, Graph *graph)
 /* ---------------------------------------------------------------- annotations, frontier */
 
 static void
-take_annotation(void *argument, AuditScan *scan)
+take_annotation(void *argument, RowScan *scan)
 {
 	Comparison *comparison = argument;
-	int64		no = DatumGetInt64(audit_scan_value(scan->slot, audit_scan_column(scan->heap, "no")));
+	int64		no = DatumGetInt64(row_scan_value(scan->slot, row_scan_column(scan->heap, "no")));
 
 	if (number_set_contains(&comparison->records->kinds[RECORD_ANNOTATION], no))
 		comparison->annotations++;

@@ -105,12 +105,12 @@ sort_records(void *argument, const GraphEntry *entries, int count)
 }
 
 static void
-sort_annotation(void *argument, AuditScan *scan)
+sort_annotation(void *argument, RowScan *scan)
 {
 	Freezer    *freezer = argument;
 
-	if (!quarantine_hides(freezer->graph, DatumGetInt64(audit_scan_value(scan->slot, audit_scan_column(scan->heap, "no")))))
-		put_sort(freezer, DatumGetUUIDP(audit_scan_value(scan->slot, audit_scan_column(scan->heap, "id"))), &scan->slot->tts_tid);
+	if (!quarantine_hides(freezer->graph, DatumGetInt64(row_scan_value(scan->slot, row_scan_column(scan->heap, "no")))))
+		put_sort(freezer, DatumGetUUIDP(row_scan_value(scan->slot, row_scan_column(scan->heap, "id"))), &scan->slot->tts_tid);
 }
 
 /* ---------------------------------------------------------------- records */

@@ -183,35 +183,35 @@ bool
 snapshot_read_chunks(SnapshotReader *reader, int64 snapshot_no, text *division, Snapshot snapshot)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "snapshot chunk", ALLOCSET_DEFAULT_SIZES);
-	AuditScan	scan;
+	RowScan	scan;
 	AttrNumber	chunk_column;
 	AttrNumber	division_column;
 	AttrNumber	bytes_column;
 	int32		expected = 0;
 	bool		complete = true;
 
-	audit_scan_open(&scan, "snapshot_chunk", "snapshot_chunk_pkey", 1, snapshot);
-	chunk_column = audit_scan_column(scan.heap, "chunk");
-	division_column = audit_scan_column(scan.heap, "division");
-	bytes_column = audit_scan_column(scan.heap, "bytes");
-	audit_scan_int8(&scan, 0, BTEqualStrategyNumber, snapshot_no);
-	audit_scan_start(&scan);
-	while (audit_scan_next(&scan))
+	row_scan_open(&scan, "snapshot_chunk", "snapshot_chunk_pkey", 1, snapshot);
+	chunk_column = row_scan_column(scan.heap, "chunk");
+	division_column = row_scan_column(scan.heap, "division");
+	bytes_column = row_scan_column(scan.heap, "bytes");
+	row_scan_int8(&scan, 0, BTEqualStrategyNumber, snapshot_no);
+	row_scan_start(&scan);
+	while (row_scan_next(&scan))
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(context);
-		RecordText	owner = audit_scan_text_value(scan.slot, division_column);
+		RecordText	owner = row_scan_text_value(scan.slot, division_column);
 		bytea	   *bytes;
 
 		if (owner.length != VARSIZE_ANY_EXHDR(division) || memcmp(owner.data, VARDATA_ANY(division), owner.length) != 0 ||
-			DatumGetInt32(audit_scan_value(scan.slot, chunk_column)) != expected++)
+			DatumGetInt32(row_scan_value(scan.slot, chunk_column)) != expected++)
 			complete = false;
-		bytes = DatumGetByteaPP(audit_scan_value(scan.slot, bytes_column));
+		bytes = DatumGetByteaPP(row_scan_value(scan.slot, bytes_column));
 		/* What the sink allocates lives in its own memory. */
 		MemoryContextSwitchTo(old_context);
 		snapshot_read(reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 		MemoryContextReset(context);
 	}
-	audit_scan_close(&scan);
+	row_scan_close(&scan);
 	MemoryContextDelete(context);
 	return complete && expected > 0;
 }

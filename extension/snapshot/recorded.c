@@ -21,21 +21,21 @@ recorded_chain_open(RecordedChain *chain, text *division, int64 end_seq, Snapsho
 	memset(chain, 0, sizeof(*chain));
 	chain->division = division;
 	chain->end_seq = end_seq;
-	audit_scan_open(&chain->seals, "audit_seal", "audit_seal_event_key", 1, snapshot);
-	audit_scan_seek_by(&chain->seals, "event_no");
-	chain->seq = audit_scan_column(chain->seals.heap, "seq");
-	chain->hash = audit_scan_column(chain->seals.heap, "hash");
-	chain->prev_hash = audit_scan_column(chain->seals.heap, "prev_hash");
-	audit_scan_open(&chain->events, "audit_event", "audit_event_pkey", 1, snapshot);
-	audit_scan_seek_by(&chain->events, "no");
-	chain->event_id = audit_scan_column(chain->events.heap, "id");
-	chain->event_type = audit_scan_column(chain->events.heap, "event_type");
-	chain->payload = audit_scan_column(chain->events.heap, "payload");
-	audit_scan_open(&chain->quarantined, "quarantine", "quarantine_pkey", 2, snapshot);
-	audit_scan_text(&chain->quarantined, 0, division);
-	audit_scan_open(&chain->released, "quarantine_release", "quarantine_release_pkey", 2, snapshot);
-	audit_scan_text(&chain->released, 0, division);
-	chain->event_no = audit_scan_column(chain->released.heap, "event_no");
+	row_scan_open(&chain->seals, "audit_seal", "audit_seal_event_key", 1, snapshot);
+	row_scan_seek_by(&chain->seals, "event_no");
+	chain->seq = row_scan_column(chain->seals.heap, "seq");
+	chain->hash = row_scan_column(chain->seals.heap, "hash");
+	chain->prev_hash = row_scan_column(chain->seals.heap, "prev_hash");
+	row_scan_open(&chain->events, "audit_event", "audit_event_pkey", 1, snapshot);
+	row_scan_seek_by(&chain->events, "no");
+	chain->event_id = row_scan_column(chain->events.heap, "id");
+	chain->event_type = row_scan_column(chain->events.heap, "event_type");
+	chain->payload = row_scan_column(chain->events.heap, "payload");
+	row_scan_open(&chain->quarantined, "quarantine", "quarantine_pkey", 2, snapshot);
+	row_scan_text(&chain->quarantined, 0, division);
+	row_scan_open(&chain->released, "quarantine_release", "quarantine_release_pkey", 2, snapshot);
+	row_scan_text(&chain->released, 0, division);
+	chain->event_no = row_scan_column(chain->released.heap, "event_no");
 	/* Almost always there is none, and nothing to look for. */
 	chain->has_quarantine = RelationGetNumberOfBlocks(chain->quarantined.heap) > 0;
 }
@@ -43,10 +43,10 @@ recorded_chain_open(RecordedChain *chain, text *division, int64 end_seq, Snapsho
 void
 recorded_chain_close(RecordedChain *chain)
 {
-	audit_scan_close(&chain->released);
-	audit_scan_close(&chain->quarantined);
-	audit_scan_close(&chain->events);
-	audit_scan_close(&chain->seals);
+	row_scan_close(&chain->released);
+	row_scan_close(&chain->quarantined);
+	row_scan_close(&chain->events);
+	row_scan_close(&chain->seals);
 }
 
 static RecordedWhen
@@ -54,24 +54,24 @@ place_of(RecordedChain *chain, int64 no)
 {
 	int64		seq;
 
-	if (!audit_scan_seek(&chain->seals, no, chain->division))
+	if (!row_scan_seek(&chain->seals, no, chain->division))
 	{
-		if (!audit_scan_seek(&chain->events, no, chain->division))
+		if (!row_scan_seek(&chain->events, no, chain->division))
 			return RECORDED_NEVER;
 		/* What was written before an event that has its place has its own. */
 		return chain->end_seq >= 0 ? RECORDED_AFTER : RECORDED_PERHAPS;
 	}
-	seq = DatumGetInt64(audit_scan_value(chain->seals.slot, chain->seq));
+	seq = DatumGetInt64(row_scan_value(chain->seals.slot, chain->seq));
 	if (chain->end_seq >= 0 && seq > chain->end_seq)
 		return RECORDED_AFTER;
 	return seq < chain->size ? RECORDED_BEFORE : RECORDED_PERHAPS;
 }
 
 static bool
-find_in(AuditScan *scan, int64 no)
+find_in(RowScan *scan, int64 no)
 {
-	audit_scan_int8(scan, 1, BTEqualStrategyNumber, no);
-	return audit_scan_find(scan);
+	row_scan_int8(scan, 1, BTEqualStrategyNumber, no);
+	return row_scan_find(scan);
 }
 
 RecordedWhen
@@ -84,7 +84,7 @@ recorded_when(RecordedChain *chain, int64 no)
 		return when;
 	if (!find_in(&chain->released, no))
 		return RECORDED_HELD;
-	switch (place_of(chain, DatumGetInt64(audit_scan_value(chain->released.slot, chain->event_no))))
+	switch (place_of(chain, DatumGetInt64(row_scan_value(chain->released.slot, chain->event_no))))
 	{
 		case RECORDED_BEFORE:
 			return when;
@@ -105,9 +105,9 @@ hash_matches(RecordedChain *chain, int64 no, text *payload)
 	bytea	   *previous_hash = NULL;
 	uint8		computed[SHA256_LENGTH];
 
-	if (!audit_scan_seek(&chain->seals, no, chain->division))
+	if (!row_scan_seek(&chain->seals, no, chain->division))
 		return true;
-	hash = DatumGetByteaPP(audit_scan_value(chain->seals.slot, chain->hash));
+	hash = DatumGetByteaPP(row_scan_value(chain->seals.slot, chain->hash));
 	previous = slot_getattr(chain->seals.slot, chain->prev_hash, &isnull);
 	if (!isnull)
 		previous_hash = DatumGetByteaPP(previous);
@@ -143,13 +143,13 @@ recorded_check(RecordedChain *chain, AuditChecker *checker, const StoredRecord *
 	RecordText	event_type;
 	text	   *payload;
 
-	if (!audit_scan_seek(&chain->events, stored->no, chain->division))
+	if (!row_scan_seek(&chain->events, stored->no, chain->division))
 		return audit_fault(checker, "%s \"%s\": no event recorded it", kind, audit_uuid_text(&stored->record.id));
-	event_type = audit_scan_text_value(chain->events.slot, chain->event_type);
-	payload = DatumGetTextPP(audit_scan_value(chain->events.slot, chain->payload));
+	event_type = row_scan_text_value(chain->events.slot, chain->event_type);
+	payload = DatumGetTextPP(row_scan_value(chain->events.slot, chain->payload));
 	if (event_type.length != strlen(kind) + strlen(".created") || memcmp(event_type.data, kind, strlen(kind)) != 0 ||
 		memcmp(event_type.data + strlen(kind), ".created", strlen(".created")) != 0 ||
-		memcmp(DatumGetUUIDP(audit_scan_value(chain->events.slot, chain->event_id)), &stored->audit_event_id, UUID_LEN) != 0 ||
+		memcmp(DatumGetUUIDP(row_scan_value(chain->events.slot, chain->event_id)), &stored->audit_event_id, UUID_LEN) != 0 ||
 		!holds_record(checker, payload, stored))
 		return audit_fault(checker, "%s \"%s\": the event of its number recorded something else", kind, audit_uuid_text(&stored->record.id));
 	if (!hash_matches(chain, stored->no, payload))

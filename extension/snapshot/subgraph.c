@@ -87,21 +87,21 @@ subgraph_collect(Subgraph *subgraph, Graph *graph, const int64 *roots, int root_
 void
 subgraph_annotations(Subgraph *subgraph, SubgraphAnnotation take, void *argument)
 {
-	AuditScan	scan;
+	RowScan	scan;
 	int			count;
 
-	audit_scan_open(&scan, "annotation", "annotation_target_idx", 1, subgraph->graph->snapshot);
+	row_scan_open(&scan, "annotation", "annotation_target_idx", 1, subgraph->graph->snapshot);
 	number_set_rewind(&subgraph->nodes);
 	while ((count = number_set_next(&subgraph->nodes, subgraph->keys, WALK_KEYS)) > 0)
 	{
 		for (int i = 0; i < count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			audit_scan_int8(&scan, 0, BTEqualStrategyNumber, subgraph->keys[i]);
-			audit_scan_start(&scan);
-			while (audit_scan_next(&scan))
+			row_scan_int8(&scan, 0, BTEqualStrategyNumber, subgraph->keys[i]);
+			row_scan_start(&scan);
+			while (row_scan_next(&scan))
 				take(argument, &scan);
 		}
 	}
-	audit_scan_close(&scan);
+	row_scan_close(&scan);
 }

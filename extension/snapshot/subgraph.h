@@ -13,14 +13,14 @@
 
 #include "graph/types.h"
 #include "graph/walk.h"
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 #include "snapshot/number_set.h"
 
 /* Whether a node or edge is passed over, as if it were not there. */
 typedef bool (*SubgraphHides) (void *argument, int64 no);
 
 /* An annotation of a node of the subgraph, in the slot of the scan, which must not be moved. */
-typedef void (*SubgraphAnnotation) (void *argument, AuditScan *scan);
+typedef void (*SubgraphAnnotation) (void *argument, RowScan *scan);
 
 typedef struct Subgraph
 {

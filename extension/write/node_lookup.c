@@ -15,16 +15,16 @@
 void
 node_lookup_begin(NodeLookup *lookup)
 {
-	audit_scan_open(&lookup->scan, "node", "node_id_key", 1, GetActiveSnapshot());
-	lookup->no_column = audit_scan_column(lookup->scan.heap, "no");
-	lookup->division_column = audit_scan_column(lookup->scan.heap, "division");
-	lookup->digest_column = audit_scan_column(lookup->scan.heap, "digest");
+	row_scan_open(&lookup->scan, "node", "node_id_key", 1, GetActiveSnapshot());
+	lookup->no_column = row_scan_column(lookup->scan.heap, "no");
+	lookup->division_column = row_scan_column(lookup->scan.heap, "division");
+	lookup->digest_column = row_scan_column(lookup->scan.heap, "digest");
 }
 
 void
 node_lookup_end(NodeLookup *lookup)
 {
-	audit_scan_close(&lookup->scan);
+	row_scan_close(&lookup->scan);
 }
 
 static const char *
@@ -43,15 +43,15 @@ void
 node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const char *hint, RecordText *division,
 			NodeReference *reference)
 {
-	AuditScan  *scan = &lookup->scan;
+	RowScan  *scan = &lookup->scan;
 	RecordText	found = {NULL, 0};
 	bool		is_ambiguous = false;
 
-	audit_scan_uuid(scan, 0, BTEqualStrategyNumber, &reference->id);
-	audit_scan_start(scan);
-	while (audit_scan_next(scan))
+	row_scan_uuid(scan, 0, BTEqualStrategyNumber, &reference->id);
+	row_scan_start(scan);
+	while (row_scan_next(scan))
 	{
-		RecordText	candidate = audit_scan_text_value(scan->slot, lookup->division_column);
+		RecordText	candidate = row_scan_text_value(scan->slot, lookup->division_column);
 		bytea	   *digest;
 
 		if (division->data ?
@@ -64,10 +64,10 @@ node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const 
 			if (!is_default(candidate))
 				continue;
 		}
-		reference->no = DatumGetInt64(audit_scan_value(scan->slot, lookup->no_column));
+		reference->no = DatumGetInt64(row_scan_value(scan->slot, lookup->no_column));
 		found.data = pnstrdup(candidate.data, candidate.length);
 		found.length = candidate.length;
-		digest = DatumGetByteaPP(audit_scan_value(scan->slot, lookup->digest_column));
+		digest = DatumGetByteaPP(row_scan_value(scan->slot, lookup->digest_column));
 		memcpy(reference->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
 	}
 	/* As where reads begin: nobody makes a node of the default division ambiguous. */

@@ -7,13 +7,13 @@
 
 #include "postgres.h"
 
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 #include "record/record.h"
 #include "write/input.h"
 
 typedef struct NodeLookup
 {
-	AuditScan	scan;
+	RowScan	scan;
 	AttrNumber	no_column;
 	AttrNumber	division_column;
 	AttrNumber	digest_column;

@@ -1,10 +1,10 @@
 /*
- * index_scan.c
+ * row_scan.c
  *		Reading rows through an index, many times over, without the executor.
  */
 #include "postgres.h"
 
-#include "record/index_scan.h"
+#include "record/row_scan.h"
 
 #include "record/schema.h"
 
@@ -18,7 +18,7 @@
 #include "utils/rel.h"
 
 void
-audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot)
+row_scan_open(RowScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot)
 {
 	scan->heap = schema_open_table(table, AccessShareLock);
 	scan->index = schema_open_index(index, scan->heap, AccessShareLock);
@@ -34,7 +34,7 @@ audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_c
 }
 
 void
-audit_scan_close(AuditScan *scan)
+row_scan_close(RowScan *scan)
 {
 	index_endscan(scan->scan);
 	ExecDropSingleTupleTableSlot(scan->slot);
@@ -43,20 +43,20 @@ audit_scan_close(AuditScan *scan)
 }
 
 static void
-set_key(AuditScan *scan, int column, StrategyNumber strategy, RegProcedure procedure, Datum value)
+set_key(RowScan *scan, int column, StrategyNumber strategy, RegProcedure procedure, Datum value)
 {
 	ScanKeyEntryInitialize(&scan->keys[column], 0, column + 1, strategy, InvalidOid,
 						   scan->index->rd_indcollation[column], procedure, value);
 }
 
 void
-audit_scan_int2(AuditScan *scan, int column, int16 value)
+row_scan_int2(RowScan *scan, int column, int16 value)
 {
 	set_key(scan, column, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(value));
 }
 
 void
-audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value)
+row_scan_int8(RowScan *scan, int column, StrategyNumber strategy, int64 value)
 {
 	RegProcedure procedure = strategy == BTEqualStrategyNumber ? F_INT8EQ :
 		strategy == BTGreaterEqualStrategyNumber ? F_INT8GE : F_INT8GT;
@@ -65,13 +65,13 @@ audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 valu
 }
 
 void
-audit_scan_text(AuditScan *scan, int column, text *value)
+row_scan_text(RowScan *scan, int column, text *value)
 {
 	set_key(scan, column, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(value));
 }
 
 void
-audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value)
+row_scan_uuid(RowScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value)
 {
 	/* The scan looks at it again on every page that it comes to. */
 	scan->sought = *value;
@@ -83,7 +83,7 @@ audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_u
  * the current context, and keeps that to its end.
  */
 void
-audit_scan_start(AuditScan *scan)
+row_scan_start(RowScan *scan)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
 
@@ -92,7 +92,7 @@ audit_scan_start(AuditScan *scan)
 }
 
 static bool
-next_in_direction(AuditScan *scan, ScanDirection direction)
+next_in_direction(RowScan *scan, ScanDirection direction)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
 	bool		found = index_getnext_slot(scan->scan, direction, scan->slot);
@@ -102,55 +102,55 @@ next_in_direction(AuditScan *scan, ScanDirection direction)
 }
 
 bool
-audit_scan_next(AuditScan *scan)
+row_scan_next(RowScan *scan)
 {
 	return next_in_direction(scan, ForwardScanDirection);
 }
 
 bool
-audit_scan_find_last(AuditScan *scan)
+row_scan_find_last(RowScan *scan)
 {
-	audit_scan_start(scan);
+	row_scan_start(scan);
 	return next_in_direction(scan, BackwardScanDirection);
 }
 
 void
-audit_scan_seek_by(AuditScan *scan, const char *key_column)
+row_scan_seek_by(RowScan *scan, const char *key_column)
 {
 	Assert(scan->key_count == 1);
-	scan->key_column = audit_scan_column(scan->heap, key_column);
-	scan->division_column = audit_scan_column(scan->heap, "division");
+	scan->key_column = row_scan_column(scan->heap, key_column);
+	scan->division_column = row_scan_column(scan->heap, "division");
 }
 
 /* Rows that are passed over before the tree is descended anew. */
 #define SEEK_STEPS 3
 
 static bool
-is_of_division(AuditScan *scan, text *division)
+is_of_division(RowScan *scan, text *division)
 {
-	RecordText	found = audit_scan_text_value(scan->slot, scan->division_column);
+	RecordText	found = row_scan_text_value(scan->slot, scan->division_column);
 
 	return found.length == VARSIZE_ANY_EXHDR(division) && memcmp(found.data, VARDATA_ANY(division), found.length) == 0;
 }
 
 static void
-next_number(AuditScan *scan)
+next_number(RowScan *scan)
 {
-	scan->at_row = audit_scan_next(scan);
+	scan->at_row = row_scan_next(scan);
 	if (scan->at_row)
-		scan->number = DatumGetInt64(audit_scan_value(scan->slot, scan->key_column));
+		scan->number = DatumGetInt64(row_scan_value(scan->slot, scan->key_column));
 }
 
 bool
-audit_scan_seek(AuditScan *scan, int64 number, text *division)
+row_scan_seek(RowScan *scan, int64 number, text *division)
 {
 	for (int step = 0; scan->at_row && scan->number < number && step < SEEK_STEPS; step++)
 		next_number(scan);
 	/* Rows of the number that lie behind are other divisions'. */
 	if (!scan->at_row || scan->number != number)
 	{
-		audit_scan_int8(scan, 0, BTGreaterEqualStrategyNumber, number);
-		audit_scan_start(scan);
+		row_scan_int8(scan, 0, BTGreaterEqualStrategyNumber, number);
+		row_scan_start(scan);
 		next_number(scan);
 	}
 	for (; scan->at_row && scan->number == number; next_number(scan))
@@ -162,22 +162,22 @@ audit_scan_seek(AuditScan *scan, int64 number, text *division)
 }
 
 static void
-next_id(AuditScan *scan)
+next_id(RowScan *scan)
 {
-	scan->at_row = audit_scan_next(scan);
+	scan->at_row = row_scan_next(scan);
 	if (scan->at_row)
-		scan->id = *DatumGetUUIDP(audit_scan_value(scan->slot, scan->key_column));
+		scan->id = *DatumGetUUIDP(row_scan_value(scan->slot, scan->key_column));
 }
 
 bool
-audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division)
+row_scan_seek_id(RowScan *scan, const pg_uuid_t *id, text *division)
 {
 	for (int step = 0; scan->at_row && memcmp(&scan->id, id, UUID_LEN) < 0 && step < SEEK_STEPS; step++)
 		next_id(scan);
 	if (!scan->at_row || memcmp(&scan->id, id, UUID_LEN) != 0)
 	{
-		audit_scan_uuid(scan, 0, BTGreaterEqualStrategyNumber, id);
-		audit_scan_start(scan);
+		row_scan_uuid(scan, 0, BTGreaterEqualStrategyNumber, id);
+		row_scan_start(scan);
 		next_id(scan);
 	}
 	for (; scan->at_row && memcmp(&scan->id, id, UUID_LEN) == 0; next_id(scan))
@@ -189,7 +189,7 @@ audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division)
 }
 
 AttrNumber
-audit_scan_column(Relation table, const char *name)
+row_scan_column(Relation table, const char *name)
 {
 	AttrNumber	column = get_attnum(RelationGetRelid(table), name);
 
@@ -202,7 +202,7 @@ audit_scan_column(Relation table, const char *name)
 }
 
 RecordText
-audit_scan_text_value(TupleTableSlot *slot, AttrNumber column)
+row_scan_text_value(TupleTableSlot *slot, AttrNumber column)
 {
 	RecordText	result = {NULL, 0};
 	bool		isnull;

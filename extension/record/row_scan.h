@@ -1,5 +1,5 @@
 /*
- * index_scan.h
+ * row_scan.h
  *		Reading rows through an index, many times over, without the executor.
  *
  * Verification looks up several rows for each event, a write one for each node
@@ -10,8 +10,8 @@
  * Whatever the scan holds lives in the context in which it was opened: it may
  * be used in any other, and that other may be reset between two calls.
  */
-#ifndef REASON_RECORD_INDEX_SCAN_H
-#define REASON_RECORD_INDEX_SCAN_H
+#ifndef REASON_RECORD_ROW_SCAN_H
+#define REASON_RECORD_ROW_SCAN_H
 
 #include "postgres.h"
 
@@ -24,9 +24,9 @@
 
 #include "record/record.h"
 
-#define AUDIT_SCAN_MAX_KEYS 3
+#define ROW_SCAN_MAX_KEYS 3
 
-typedef struct AuditScan
+typedef struct RowScan
 {
 	Relation	heap;
 	Relation	index;
@@ -34,63 +34,63 @@ typedef struct AuditScan
 	TupleTableSlot *slot;		/* the row found; valid until the next one */
 	MemoryContext context;		/* where the scan lives: the one it was opened in */
 	int			key_count;
-	ScanKeyData keys[AUDIT_SCAN_MAX_KEYS];
+	ScanKeyData keys[ROW_SCAN_MAX_KEYS];
 	pg_uuid_t	sought;			/* what a condition on an id points to */
 
-	/* audit_scan_seek(), audit_scan_seek_id() */
+	/* row_scan_seek(), row_scan_seek_id() */
 	AttrNumber	key_column;
 	AttrNumber	division_column;
 	bool		at_row;
 	int64		number;			/* of the row in the slot, if the key is one */
 	pg_uuid_t	id;				/* the same */
-} AuditScan;
+} RowScan;
 
-extern void audit_scan_open(AuditScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
-extern void audit_scan_close(AuditScan *scan);
+extern void row_scan_open(RowScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
+extern void row_scan_close(RowScan *scan);
 
 /* Conditions on the index's columns 0, 1, …; a text must stay, an id is copied (there is room for one). */
-extern void audit_scan_int2(AuditScan *scan, int column, int16 value);	/* equal */
-extern void audit_scan_int8(AuditScan *scan, int column, StrategyNumber strategy, int64 value);
-extern void audit_scan_text(AuditScan *scan, int column, text *value);
-extern void audit_scan_uuid(AuditScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value);
+extern void row_scan_int2(RowScan *scan, int column, int16 value);	/* equal */
+extern void row_scan_int8(RowScan *scan, int column, StrategyNumber strategy, int64 value);
+extern void row_scan_text(RowScan *scan, int column, text *value);
+extern void row_scan_uuid(RowScan *scan, int column, StrategyNumber strategy, const pg_uuid_t *value);
 
 /* Begins again with the present conditions. */
-extern void audit_scan_start(AuditScan *scan);
-extern bool audit_scan_next(AuditScan *scan);
+extern void row_scan_start(RowScan *scan);
+extern bool row_scan_next(RowScan *scan);
 
 /* Begins again and returns whether there is a row. */
 static inline bool
-audit_scan_find(AuditScan *scan)
+row_scan_find(RowScan *scan)
 {
-	audit_scan_start(scan);
-	return audit_scan_next(scan);
+	row_scan_start(scan);
+	return row_scan_next(scan);
 }
 
 /* Begins again at the other end and returns whether there is a row; for one row only. */
-extern bool audit_scan_find_last(AuditScan *scan);
+extern bool row_scan_find_last(RowScan *scan);
 
 /*
  * The row of a key (a number or an id) and division, through an index on both,
  * for callers who mostly ask in ascending order: the scan then goes on where it
  * stands, which costs a fraction of descending the tree again.  Opened with one
- * key, whose column audit_scan_seek_by() names; a scan serves one division.
+ * key, whose column row_scan_seek_by() names; a scan serves one division.
  */
-extern void audit_scan_seek_by(AuditScan *scan, const char *key_column);
-extern bool audit_scan_seek(AuditScan *scan, int64 number, text *division);
-extern bool audit_scan_seek_id(AuditScan *scan, const pg_uuid_t *id, text *division);
+extern void row_scan_seek_by(RowScan *scan, const char *key_column);
+extern bool row_scan_seek(RowScan *scan, int64 number, text *division);
+extern bool row_scan_seek_id(RowScan *scan, const pg_uuid_t *id, text *division);
 
 /* The column's number; raises an error when the table has no such column. */
-extern AttrNumber audit_scan_column(Relation table, const char *name);
+extern AttrNumber row_scan_column(Relation table, const char *name);
 
 /* Values of columns that are never NULL. */
 static inline Datum
-audit_scan_value(TupleTableSlot *slot, AttrNumber column)
+row_scan_value(TupleTableSlot *slot, AttrNumber column)
 {
 	bool		isnull;
 
 	return slot_getattr(slot, column, &isnull);
 }
 
-extern RecordText audit_scan_text_value(TupleTableSlot *slot, AttrNumber column);	/* absent when NULL */
+extern RecordText row_scan_text_value(TupleTableSlot *slot, AttrNumber column);	/* absent when NULL */
 
-#endif							/* REASON_RECORD_INDEX_SCAN_H */
+#endif							/* REASON_RECORD_ROW_SCAN_H */
