@@ -19,7 +19,7 @@ typedef enum { SNAPSHOT, METADATA, ENVELOPE, CHAIN, REGISTRY, OBJECTS } ObjectKi
 
 extern const JsonLimits forgery_limits;
 
-/* Of the registry's signer "key-1", which signed everything. */
+/* The key of the registry's signer "key-1", which signed everything. */
 extern uint8_t forgery_public_key[crypto_sign_PUBLICKEYBYTES];
 
 /* Empty until they are made. */
