@@ -8,6 +8,7 @@
 
 #include "canonical/backend.h"
 #include "graph/heap.h"
+#include "record/uuid.h"
 
 #include "miscadmin.h"
 
@@ -49,37 +50,13 @@ side_finish(Side *side)
 SideNode *
 side_node(const Side *side, const pg_uuid_t *id)
 {
-	uint32		low = 0;
-	uint32		high = side->node_count;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (memcmp(&side->nodes[middle].id, id, UUID_LEN) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < side->node_count && memcmp(&side->nodes[low].id, id, UUID_LEN) == 0 ? &side->nodes[low] : NULL;
+	return uuid_search(id, side->nodes, side->node_count, sizeof(SideNode));
 }
 
 const SideEdge *
 side_edge(const Side *side, const pg_uuid_t *id)
 {
-	uint32		low = 0;
-	uint32		high = side->edge_count;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (memcmp(&side->edges[middle].id, id, UUID_LEN) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < side->edge_count && memcmp(&side->edges[low].id, id, UUID_LEN) == 0 ? &side->edges[low] : NULL;
+	return uuid_search(id, side->edges, side->edge_count, sizeof(SideEdge));
 }
 
 typedef struct EntryWriter

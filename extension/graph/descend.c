@@ -6,6 +6,7 @@
 
 #include "graph/descend.h"
 #include "graph/page.h"
+#include "graph/search.h"
 
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -90,38 +91,6 @@ copy_fences(GraphFences *fences, Page page, BTPageOpaque opaque, int64 low)
 	fences->hint = 0;
 }
 
-/* The last fence that is less than the key: near the last one, as keys come sorted. */
-static int
-search_fences(GraphFences *fences, int64 key)
-{
-	int			low = fences->hint;
-	int			high;
-	int			step = 1;
-
-	if (fences->key[low] >= key)
-		low = 0;
-	high = low + 1;
-	while (high < fences->count && fences->key[high] < key)
-	{
-		low = high;
-		high += step;
-		step *= 2;
-	}
-	high = Min(high, fences->count);
-	/* fence_key[low] < key <= fence_key[high] */
-	while (high - low > 1)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (fences->key[middle] < key)
-			low = middle;
-		else
-			high = middle;
-	}
-	fences->hint = low;
-	return low;
-}
-
 Buffer
 graph_descend(Graph *graph, Relation index, GraphFences *fences, int64 key, int64 *low)
 {
@@ -129,7 +98,7 @@ graph_descend(Graph *graph, Relation index, GraphFences *fences, int64 key, int6
 
 	if (fences->count > 0 && key > fences->low && key <= fences->high)
 	{
-		int			fence = search_fences(fences, key);
+		uint32		fence = fences->hint = graph_last_fence(fences->key, fences->count, fences->hint, key);
 
 		*low = fences->key[fence];
 		buffer = ReadBuffer(index, fences->child[fence]);

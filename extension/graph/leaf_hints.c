@@ -9,6 +9,7 @@
 #include "port/relation_file.h"
 #include "graph/leaf_copies.h"
 #include "graph/page.h"
+#include "graph/search.h"
 
 #include "miscadmin.h"
 #include "storage/buf_internals.h"
@@ -208,38 +209,10 @@ graph_leaf_hints_missed(GraphIndexKind kind, Relation index)
 
 /* ---------------------------------------------------------------- finding a leaf */
 
-/* The last leaf whose lower fence is less than the key, from near `hint` on. */
-static inline uint32
-search(const GraphLeafHints *leaves, uint32 hint, int64 key)
-{
-	uint32		low = leaves->low[hint] < key ? hint : 0;
-	uint32		high = low + 1;
-	uint32		step = 1;
-
-	while (high < leaves->count && leaves->low[high] < key)
-	{
-		low = high;
-		high += step;
-		step *= 2;
-	}
-	high = Min(high, leaves->count);
-	/* low[low] < key <= low[high] */
-	while (high - low > 1)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (leaves->low[middle] < key)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void
 fetch_page(GraphLeafHints *leaves, uint32 call, Fetch *fetch, int64 key)
 {
-	uint32		found = search(leaves, leaves->ahead == PG_UINT32_MAX ? leaves->hint : leaves->ahead, key);
+	uint32		found = graph_last_fence(leaves->low, leaves->count, leaves->ahead == PG_UINT32_MAX ? leaves->hint : leaves->ahead, key);
 	const GraphLeafHint *leaf = &leaves->leaves[found];
 	Buffer		buffer = leaf->recent;
 
@@ -364,7 +337,7 @@ graph_leaf_hints_at(GraphLeafHints *leaves, const int64 *keys, uint32 next, uint
 	if (next < leaves->pages_fetched && next + FETCH_PAGES >= leaves->pages_fetched)
 		leaves->hint = leaves->fetch[next % FETCH_RING].leaf;
 	else
-		leaves->hint = search(leaves, leaves->hint, keys[next]);
+		leaves->hint = graph_last_fence(leaves->low, leaves->count, leaves->hint, keys[next]);
 	return for_call(&leaves->leaves[leaves->hint], call);
 }
 

@@ -1,6 +1,6 @@
 /*
  * search.h
- *		Searching sorted record numbers: those of a page, or of a copy of it.
+ *		Searching sorted record numbers: those of a page, of a copy of it, or of fences between pages.
  */
 #ifndef REASON_GRAPH_SEARCH_H
 #define REASON_GRAPH_SEARCH_H
@@ -61,6 +61,34 @@ graph_search(const void *items, GraphKeyAt key_at, int first, int last, int64 ke
 
 		if (key_at(items, middle) < key)
 			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The last of sorted fences that is less than the key, the first if none is: looked for from near `hint` on. */
+static inline uint32
+graph_last_fence(const int64 *fences, uint32 count, uint32 hint, int64 key)
+{
+	uint32		low = fences[hint] < key ? hint : 0;
+	uint32		high = low + 1;
+	uint32		step = 1;
+
+	while (high < count && fences[high] < key)
+	{
+		low = high;
+		high += step;
+		step *= 2;
+	}
+	high = Min(high, count);
+	/* fences[low] < key <= fences[high] */
+	while (high - low > 1)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (fences[middle] < key)
+			low = middle;
 		else
 			high = middle;
 	}

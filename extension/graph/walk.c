@@ -18,6 +18,7 @@
 
 #include "graph/walk.h"
 
+#include "graph/entry.h"
 #include "graph/heap.h"
 #include "graph/index.h"
 #include "graph/memory.h"
@@ -109,58 +110,10 @@ find_leaf(Graph *graph, GraphIndex *index, GraphLeafHint **hint, int64 key, int6
 
 /* ---------------------------------------------------------------- reading a leaf */
 
-static inline bool
-read_link(IndexTuple tuple, GraphEntry *entry)
-{
-	const int64 *columns = (const int64 *) ((const char *) tuple + MAXALIGN(sizeof(IndexTupleData)));
-
-	entry->link.other_no = columns[1];
-	entry->link.edge_no = columns[2];
-	return true;
-}
-
-/* Key, division, id and created_at.  False for a record of another division. */
-static inline bool
-read_record(const Graph *graph, IndexTuple tuple, GraphEntry *entry)
-{
-	const char *start = (const char *) tuple + MAXALIGN(sizeof(IndexTupleData));
-	uintptr_t	offset = sizeof(int64);
-	const char *division;
-
-	offset = att_align_pointer(offset, TYPALIGN_INT, -1, start + offset);
-	division = start + offset;
-	if (VARATT_IS_COMPRESSED(division) ? false :
-		VARSIZE_ANY_EXHDR(division) != graph->division.length ||
-		memcmp(VARDATA_ANY(division), graph->division.data, graph->division.length) != 0)
-		return false;
-	offset += VARSIZE_ANY(division);
-	memcpy(&entry->record.id, start + offset, UUID_LEN);
-	offset += UUID_LEN;
-	offset = TYPEALIGN(ALIGNOF_DOUBLE, offset);
-	entry->record.created_at = *(const TimestampTz *) (start + offset);
-	return true;
-}
-
 static inline int64
 key_on_page(const void *page, int offset)
 {
 	return graph_key_at((Page) page, offset);
-}
-
-static pg_attribute_always_inline bool
-read_entry(const Walk *walk, IndexTuple tuple, GraphEntry *entry)
-{
-	const GraphIndex *index = walk->index;
-
-	if (unlikely(BTreeTupleIsPosting(tuple)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has a posting list, although it has included columns",
-						RelationGetRelationName(index->index))));
-	if (!(graph_index_has_links(index) ? read_link(tuple, entry) : read_record(walk->graph, tuple, entry)))
-		return false;
-	entry->tid = tuple->t_tid;
-	return true;
 }
 
 /* Pages are fetched ahead for the first keys on them (graph/leaf_hints.h); this is for those after them. */
@@ -208,7 +161,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 				break;
 			if (walk->graph->ignore_dead && ItemIdIsDead(item))
 				continue;
-			if (read_entry(walk, tuple, entry))
+			if (graph_read_entry(walk->graph, index, tuple, entry))
 			{
 				entry->position = *next;
 				index->found_count++;
@@ -257,7 +210,7 @@ read_page(Walk *walk, Page page)
 
 		if (walk->graph->ignore_dead && ItemIdIsDead(item))
 			continue;
-		if (!read_entry(walk, tuple, &index->page[index->page_count]))
+		if (!graph_read_entry(walk->graph, index, tuple, &index->page[index->page_count]))
 			continue;
 		index->page_keys[index->page_count++] = graph_key_of(tuple);
 	}

@@ -1,6 +1,6 @@
 /*
  * uuid.c
- *		Version 7 UUIDs.
+ *		Version 7 UUIDs, and finding ids among sorted ones.
  *
  * Time-ordered ids keep neighbours in time neighbours in the index: a batch of
  * writes touches a few leaf pages instead of one each.
@@ -77,6 +77,18 @@ uuid_generate_v7(pg_uuid_t *uuid)
 	uuid->data[7] = fraction & 0xFF;
 	random_bytes(uuid->data + 8, 8);
 	uuid->data[8] = (uuid->data[8] & 0x3F) | 0x80;
+}
+
+static int
+compare_ids(const void *one, const void *other)
+{
+	return memcmp(one, other, UUID_LEN);
+}
+
+void *
+uuid_search(const pg_uuid_t *id, const void *elements, size_t count, size_t size)
+{
+	return count == 0 ? NULL : bsearch(id, elements, count, size, compare_ids);
 }
 
 Datum

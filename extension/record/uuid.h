@@ -1,6 +1,6 @@
 /*
  * uuid.h
- *		Version 7 UUIDs (RFC 9562, section 5.7) and the random bytes they need.
+ *		UUIDs: version 7 (RFC 9562, section 5.7), the random bytes they need, and finding one among many.
  */
 #ifndef REASON_RECORD_UUID_H
 #define REASON_RECORD_UUID_H
@@ -15,6 +15,9 @@
  * strictly increase.
  */
 extern void uuid_generate_v7(pg_uuid_t *uuid);
+
+/* The element of sorted ones that begins with this id; NULL if none does. */
+extern void *uuid_search(const pg_uuid_t *id, const void *elements, size_t count, size_t size);
 
 /* Strong random bytes, drawn from the system in larger pieces. */
 extern void random_bytes(void *out, size_t length);

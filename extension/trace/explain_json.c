@@ -11,13 +11,12 @@
 #include "canonical/backend.h"
 #include "core/canonical.h"
 #include "graph/graph.h"
-#include "graph/heap.h"
 #include "graph/map.h"
 #include "graph/memory.h"
 #include "record/record.h"
 #include "trace/explain.h"
 #include "trace/explain_corrections.h"
-#include "trace/page.h"
+#include "trace/node_pieces.h"
 #include "trace/shown.h"
 
 #include "fmgr.h"
@@ -27,21 +26,15 @@
 
 PG_FUNCTION_INFO_V1(reason_explain_json);
 
-/* So many nodes are read before their bytes are looked at. */
-#define NODE_BATCH 256
 typedef struct ExplainPage
 {
 	Explanation *explanation;
-	NodeJson   *json;
+	NodePieces	nodes;			/* those that were read */
 	GraphMap	read;			/* position + 1 → index in pieces + 1 */
-	Piece	   *pieces;			/* of nodes that were read: members of an entry */
 	uint32		piece_count;
 	uint32		piece_capacity;
 	uint32	   *positions;		/* by piece */
 	uint32		position_capacity;
-	ByteBuffer	texts;
-	ByteBuffer	scratch;
-	size_t		bytes;			/* of all that was read */
 	ExplainCorrections corrections;
 } ExplainPage;
 
@@ -80,21 +73,6 @@ node_of(const Explanation *explanation, uint32 entry)
 
 /* ---------------------------------------------------------------- reading nodes */
 
-/* What every entry says of its node; members in between are written by append_entry(). */
-static void
-write_piece(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
-{
-	ExplainPage *page = argument;
-	Piece	   *piece = &page->pieces[entry->position];
-
-	page->scratch.length = 0;
-	node_json_node(page->json, &page->scratch, tuple, desc);
-	page->bytes += page->scratch.length;
-	piece->offset = page->texts.length;
-	shown_write_entry(&page->texts, (ShownText) {page->scratch.data, page->scratch.length});
-	piece->length = page->texts.length - piece->offset;
-}
-
 static bool
 wants(ExplainPage *page, uint32 position)
 {
@@ -102,10 +80,10 @@ wants(ExplainPage *page, uint32 position)
 
 	if (*read != 0)
 		return false;
-	graph_reserve(page->explanation->trace->graph, page->pieces, page->piece_count, page->piece_capacity);
+	graph_reserve(page->explanation->trace->graph, page->nodes.pieces, page->piece_count, page->piece_capacity);
 	graph_reserve(page->explanation->trace->graph, page->positions, page->piece_count, page->position_capacity);
 	page->positions[page->piece_count] = position;
-	memset(&page->pieces[page->piece_count], 0, sizeof(Piece));
+	memset(&page->nodes.pieces[page->piece_count], 0, sizeof(Piece));
 	*read = ++page->piece_count;
 	return true;
 }
@@ -137,9 +115,9 @@ read_entries(ExplainPage *page, uint32 begin, uint32 end, bool is_bounded)
 				entries[count++].tid = explanation->trace->nodes[position].tid;
 			}
 		}
-		graph_visit_rows(graph, graph->node, entries, count, write_piece, page);
+		node_pieces_read(&page->nodes, graph, entries, count);
 		count = 0;
-	} while (done < end && !(is_bounded && page->bytes > PAGE_BYTES));
+	} while (done < end && !(is_bounded && page->nodes.bytes > PAGE_BYTES));
 	return done;
 }
 
@@ -156,10 +134,9 @@ static void
 begin_entry(const Answer *answer, uint32 position)
 {
 	ExplainPage *page = answer->page;
-	Piece		piece = page->pieces[graph_map_get(&page->read, (int64) position + 1) - 1];
 
 	buffer_append_char(answer->out, '{');
-	append_piece(answer->out, &page->texts, piece);
+	node_pieces_append(answer->out, &page->nodes, graph_map_get(&page->read, (int64) position + 1) - 1);
 	explain_append_correctors(answer->out, &page->corrections, position);
 	explain_append_corrected(answer->out, &page->corrections, position);
 	if (page->explanation->depth[position] != EXPLAIN_NOT_COUNTED)
@@ -279,7 +256,6 @@ static void
 append_summary(ByteBuffer *out, ExplainPage *page)
 {
 	Explanation *explanation = page->explanation;
-	Piece		start = page->pieces[graph_map_get(&page->read, 1) - 1];
 	ByteBuffer	object;
 	ShownText	whole;
 	ShownText	note;
@@ -287,7 +263,7 @@ append_summary(ByteBuffer *out, ExplainPage *page)
 
 	buffer_init(&object, canonical_realloc, CurrentMemoryContext);
 	buffer_append_char(&object, '{');
-	append_piece(&object, &page->texts, start);
+	node_pieces_append(&object, &page->nodes, graph_map_get(&page->read, 1) - 1);
 	buffer_append_char(&object, '}');
 	whole = (ShownText) {object.data, object.length};
 	note = shown_member(whole, "note");
@@ -328,10 +304,8 @@ reason_explain_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_EXPLANATION);
 	page.explanation = explain_node(&request);
-	page.json = node_json_begin(request.graph, request.redact);
+	node_pieces_begin(&page.nodes, request.graph, request.redact);
 	graph_map_init(&page.read, request.graph);
-	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
-	buffer_init(&page.scratch, canonical_realloc, CurrentMemoryContext);
 	total = entry_total(page.explanation);
 	begin = Min(request.cursor.offset, total);
 	end = read_entries(&page, begin, begin + Min(request.limit, total - begin), request.is_bounded);

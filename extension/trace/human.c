@@ -6,6 +6,8 @@
 
 #include "trace/human.h"
 
+#include "record/uuid.h"
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -137,19 +139,7 @@ human_index(const HumanGraph *graph)
 uint32
 human_find(const HumanIndex *index, const pg_uuid_t *id)
 {
-	uint32		low = 0;
-	uint32		high = index->count;
+	const IndexEntry *entry = uuid_search(id, index->entries, index->count, sizeof(IndexEntry));
 
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (memcmp(&index->entries[middle].id, id, UUID_LEN) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < index->count && memcmp(&index->entries[low].id, id, UUID_LEN) == 0)
-		return index->entries[low].node;
-	return HUMAN_NONE;
+	return entry ? entry->node : HUMAN_NONE;
 }

@@ -10,11 +10,10 @@
 #include "canonical/backend.h"
 #include "core/canonical.h"
 #include "graph/graph.h"
-#include "graph/heap.h"
 #include "graph/memory.h"
 #include "record/record.h"
 #include "trace/impact.h"
-#include "trace/page.h"
+#include "trace/node_pieces.h"
 #include "trace/shown.h"
 
 #include "fmgr.h"
@@ -22,34 +21,14 @@
 
 PG_FUNCTION_INFO_V1(reason_impact_json);
 
-/* So many nodes are read before their bytes are looked at. */
-#define NODE_BATCH 256
 /* An entry names so many corrections, and says how many there are. */
 #define NAMED_CORRECTIONS 20
 
 typedef struct ImpactPage
 {
 	Impact	   *impact;
-	NodeJson   *json;
-	ByteBuffer	texts;			/* members that every entry has */
-	ByteBuffer	scratch;
-	size_t		bytes;			/* of all that was read */
-	Piece	   *pieces;			/* of the start, then of the page's nodes */
+	NodePieces	nodes;			/* the start, then the nodes of the page */
 } ImpactPage;
-
-static void
-write_piece(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
-{
-	ImpactPage *page = argument;
-	Piece	   *piece = &page->pieces[entry->position];
-
-	page->scratch.length = 0;
-	node_json_node(page->json, &page->scratch, tuple, desc);
-	page->bytes += page->scratch.length;
-	piece->offset = page->texts.length;
-	shown_write_entry(&page->texts, (ShownText) {page->scratch.data, page->scratch.length});
-	piece->length = page->texts.length - piece->offset;
-}
 
 /* Reads the start and the nodes from `begin` on, until the page is full; returns where it ends. */
 static uint32
@@ -61,8 +40,8 @@ read_nodes(ImpactPage *page, uint32 begin, uint32 end, bool is_bounded)
 	uint32		done = begin;
 	int			count = 0;
 
-	page->pieces = graph_alloc(graph, ((Size) (end - begin) + 1) * sizeof(Piece));
-	memset(page->pieces, 0, ((Size) (end - begin) + 1) * sizeof(Piece));
+	page->nodes.pieces = graph_alloc(graph, ((Size) (end - begin) + 1) * sizeof(Piece));
+	memset(page->nodes.pieces, 0, ((Size) (end - begin) + 1) * sizeof(Piece));
 	entries[count].position = 0;
 	entries[count++].tid = impact->trace->nodes[0].tid;
 	do
@@ -72,9 +51,9 @@ read_nodes(ImpactPage *page, uint32 begin, uint32 end, bool is_bounded)
 			entries[count].position = done - begin + 1;
 			entries[count++].tid = impact->trace->nodes[impact->order[done++]].tid;
 		}
-		graph_visit_rows(graph, graph->node, entries, count, write_piece, page);
+		node_pieces_read(&page->nodes, graph, entries, count);
 		count = 0;
-	} while (done < end && !(is_bounded && page->bytes > PAGE_BYTES));
+	} while (done < end && !(is_bounded && page->nodes.bytes > PAGE_BYTES));
 	return done;
 }
 
@@ -104,18 +83,18 @@ static void
 append_start(ByteBuffer *out, const ImpactPage *page)
 {
 	buffer_append_char(out, '{');
-	append_piece(out, &page->texts, page->pieces[0]);
+	node_pieces_append(out, &page->nodes, 0);
 	append_corrections(out, page->impact, 0);
 	buffer_append_char(out, '}');
 }
 
 static void
-append_node(ByteBuffer *out, const ImpactPage *page, uint32 position, Piece piece)
+append_node(ByteBuffer *out, const ImpactPage *page, uint32 position, uint32 piece)
 {
 	const Impact *impact = page->impact;
 
 	buffer_append_char(out, '{');
-	append_piece(out, &page->texts, piece);
+	node_pieces_append(out, &page->nodes, piece);
 	append_corrections(out, impact, position);
 	buffer_append_literal(out, ",\"depth\":");
 	canonical_write_integer(out, impact->depth[position]);
@@ -180,9 +159,7 @@ reason_impact_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_IMPACT);
 	page.impact = impact_of(request.graph, request.start, &request.filter);
-	page.json = node_json_begin(request.graph, request.redact);
-	buffer_init(&page.texts, canonical_realloc, CurrentMemoryContext);
-	buffer_init(&page.scratch, canonical_realloc, CurrentMemoryContext);
+	node_pieces_begin(&page.nodes, request.graph, request.redact);
 	begin = Min(request.cursor.offset, page.impact->count);
 	end = read_nodes(&page, begin, begin + Min(request.limit, page.impact->count - begin), request.is_bounded);
 
@@ -204,7 +181,7 @@ reason_impact_json(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (i > begin)
 			buffer_append_char(&out, ',');
-		append_node(&out, &page, page.impact->order[i], page.pieces[i - begin + 1]);
+		append_node(&out, &page, page.impact->order[i], i - begin + 1);
 	}
 	buffer_append_literal(&out, "],\"truncated\":");
 	canonical_write_boolean(&out, end < page.impact->count || page.impact->frontier_count > 0);

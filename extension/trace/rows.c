@@ -1,10 +1,6 @@
 /*
  * rows.c
- *		The rows of trace().
- *
- * A large trace spends most of its time here.  All columns have a fixed width and
- * all rows but the first the same ones set, so the first of them is formed as any tuple,
- * and those after it are made by writing new values into its places.
+ *		The rows of trace() where a function has to put them into a tuplestore; elsewhere trace/scan.c hands them out.
  */
 #include "postgres.h"
 
@@ -13,89 +9,32 @@
 #include "trace/call.h"
 #include "trace/tree.h"
 
-#include "access/htup_details.h"
-#include "access/tupmacs.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/tuplestore.h"
-
-typedef struct RowForm
-{
-	TupleTableSlot *slot;		/* holds the tuple */
-	char	   *column[TRACE_COLUMNS];
-} RowForm;
-
-static void
-put_first(ReturnSetInfo *result, Trace *trace, bool cycle)
-{
-	Datum		values[TRACE_COLUMNS] = {0};
-	bool		nulls[TRACE_COLUMNS] = {false, false, false, true, true, false};
-
-	values[0] = Int32GetDatum(0);
-	values[1] = Int32GetDatum(0);
-	values[2] = UUIDPGetDatum(trace_row(trace, 0).node_id);
-	values[5] = BoolGetDatum(cycle);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-/* In the current memory context. */
-static void
-make_form(RowForm *form, TupleDesc desc)
-{
-	static const int16 widths[TRACE_COLUMNS] = {sizeof(int32), sizeof(int32), UUID_LEN, UUID_LEN, UUID_LEN, sizeof(bool)};
-	pg_uuid_t	any = {{0}};
-	Datum		values[TRACE_COLUMNS] = {0, 0, UUIDPGetDatum(&any), UUIDPGetDatum(&any), UUIDPGetDatum(&any), 0};
-	bool		nulls[TRACE_COLUMNS] = {false};
-#if PG_VERSION_NUM >= 180000
-	MinimalTuple tuple = heap_form_minimal_tuple(desc, values, nulls, 0);
-#else
-	MinimalTuple tuple = heap_form_minimal_tuple(desc, values, nulls);
-#endif
-	char	   *data = (char *) tuple - MINIMAL_TUPLE_OFFSET + tuple->t_hoff;
-	uintptr_t	offset = 0;
-
-	if (desc->natts != TRACE_COLUMNS)
-		elog(ERROR, "trace() has %d columns instead of %d", desc->natts, TRACE_COLUMNS);
-	for (int i = 0; i < TRACE_COLUMNS; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-		if (attribute->attlen != widths[i])
-			elog(ERROR, "column %d of trace() has an unexpected type", i + 1);
-		offset = att_align_nominal(offset, attribute->attalign);
-		form->column[i] = data + offset;
-		offset += widths[i];
-	}
-	form->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	ExecStoreMinimalTuple(tuple, form->slot, false);
-}
 
 void
 trace_put_rows(ReturnSetInfo *result, Trace *trace)
 {
 	bool	   *cycle = trace_cycles(trace);
-	int32		depth = 1;
-	RowForm		form;
+	int32		depth = 0;
 
 	trace_rows_begin(trace);
-	put_first(result, trace, cycle[0]);
-	make_form(&form, result->setDesc);
-	for (uint32 i = 1; i < trace->node_count; i++)
+	for (uint32 i = 0; i < trace->node_count; i++)
 	{
 		TraceRow	row = trace_row(trace, i);
-		int32		step = (int32) i;
+		bool		nulls[TRACE_COLUMNS] = {false, false, false, i == 0, i == 0, false};
+		Datum		values[TRACE_COLUMNS];
 
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
 		while (i >= trace->level[depth + 1])
 			depth++;
-		memcpy(form.column[0], &step, sizeof(int32));
-		memcpy(form.column[1], &depth, sizeof(int32));
-		memcpy(form.column[2], row.node_id, UUID_LEN);
-		memcpy(form.column[3], row.edge_id, UUID_LEN);
-		memcpy(form.column[4], row.parent_id, UUID_LEN);
-		memcpy(form.column[5], &cycle[i], sizeof(bool));
-		tuplestore_puttupleslot(result->setResult, form.slot);
+		values[0] = Int32GetDatum((int32) i);
+		values[1] = Int32GetDatum(depth);
+		values[2] = UUIDPGetDatum(row.node_id);
+		values[3] = UUIDPGetDatum(row.edge_id);
+		values[4] = UUIDPGetDatum(row.parent_id);
+		values[5] = BoolGetDatum(cycle[i]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-	ExecDropSingleTupleTableSlot(form.slot);
 }

@@ -10,21 +10,11 @@
  * refused text: the place lies within the text, and the pointer is terminated.
  */
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "core/canonical.h"
 #include "core/json_pointer.h"
 #include "core/json_reader.h"
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) \
-		{ \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
+#include "must.h"
 
 static const JsonLimits limits = {.max_depth = 200};
 static const JsonLimits strict = {.max_depth = 200, .refuse_inexact_numbers = true};

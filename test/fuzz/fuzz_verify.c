@@ -5,19 +5,9 @@
  */
 #include <sodium.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "must.h"
 #include "verify.h"
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) \
-		{ \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
