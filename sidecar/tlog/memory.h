@@ -27,6 +27,7 @@ struct log_memory {
     bool doubted;               /* the store refused what was to be published: all is to be asked for again */
     char bad_division[DIVISION_NAME_LENGTH + 1];        /* "": none. A block that was reread and found to be another: … */
     uint64_t bad_block;                                 /* … until it is found to be right, nothing is signed */
+    char bad_snapshot[40];      /* "": none. One that was to be signed and is not what the log says: the same */
     char fault[LOG_FAULT_SIZE]; /* "": none */
     bool contradicted;          /* the fault is that a witness contradicts */
     atomic_int signers_waiting; /* for the lock */

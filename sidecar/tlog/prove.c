@@ -2,6 +2,7 @@
 #include "tlog/prove.h"
 
 #include "base/log.h"
+#include "tlog/pending.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
@@ -196,6 +197,28 @@ static enum log_verdict prove_bad_block(struct proving *proving)
         pthread_mutex_unlock(&memory->lock);
     }
     return verdict;
+}
+
+/* A snapshot that was to be signed and is not what the log says is read by every proof, until it is, or is given up. */
+static enum log_verdict prove_bad_snapshot(struct proving *proving)
+{
+    struct log_memory *memory = proving->memory;
+    char id[sizeof(memory->bad_snapshot)];
+
+    pthread_mutex_lock(&memory->lock);
+    strcpy(id, memory->bad_snapshot);
+    pthread_mutex_unlock(&memory->lock);
+    if (!id[0])
+        return LOG_EXTENDS;
+    switch (pending_look_again(memory, proving->db, id)) {
+    case DOCUMENT_FALSE: return LOG_BROKEN;
+    case DOCUMENT_NOT_KNOWN: return LOG_NOT_KNOWN;
+    default: break;
+    }
+    pthread_mutex_lock(&memory->lock);
+    memory->bad_snapshot[0] = '\0';
+    pthread_mutex_unlock(&memory->lock);
+    return LOG_EXTENDS;
 }
 
 /* Reads some blocks again, from where the last time ended. Nobody waits: what was signed of a block stays what it was. */
@@ -411,6 +434,8 @@ static enum log_verdict prove_division(struct proving *proving, struct log_divis
         verdict = take_over(proving, division, present);
     if (verdict == LOG_EXTENDS && grown && proving->signer)
         verdict = prove_signatures(proving, division, present);
+    if (verdict == LOG_EXTENDS && log_division_mark(division, time(NULL)))
+        proving->changed = true;
     return verdict;
 }
 
@@ -505,6 +530,8 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
         verdict = prove_divisions(&proving);
     if (verdict == LOG_EXTENDS)
         verdict = prove_bad_block(&proving);
+    if (verdict == LOG_EXTENDS)
+        verdict = prove_bad_snapshot(&proving);
     if (verdict == LOG_EXTENDS && outside->rereads)
         verdict = prove_blocks(&proving);
     if (verdict == LOG_EXTENDS) {

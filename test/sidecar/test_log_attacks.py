@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import time
+import uuid
 
 import psycopg
 import pytest
@@ -275,10 +276,11 @@ def evidence(database, sidecars, remembering):
     decided = database.node("take an umbrella")
     for observation in seen:
         database.value("SELECT reason.add_edge(%s, %s, 'causal')", observation, decided)
+    database.value("SELECT reason.annotate(%s, 'seen from the window')", seen[1])
     database.settled()
     covered(database, one)
     one.stop()
-    return one, database.snapshot(decided), seen
+    return one, database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], include_annotations => true)", decided), seen
 
 
 def replace_document(database, snapshot, change):
@@ -315,19 +317,113 @@ def with_one_more(payload):
     payload["edges"].insert(0, edge)
 
 
-@pytest.mark.parametrize("what", ["payload", "author", "one more", "left out"])
-def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, what):
+def cut_at(identifier):
+    """The same, and the document says that the walk stopped there."""
+    def change(payload):
+        without(identifier)(payload)
+        payload["frontier"] = [payload["edges"][0]["to"]]
+    return change
+
+
+def without_notes(payload):
+    payload["annotations"] = []
+
+
+def without_ends(identifier):
+    """An observation is left out, and its edge is not."""
+    def change(payload):
+        payload["nodes"] = [node for node in payload["nodes"] if node["id"] != identifier]
+    return change
+
+
+def of_before(database):
+    """What the log was before the observation was linked to the decision."""
+    size = database.value("SELECT min(s.seq) FROM reason.audit_seal s JOIN reason.audit_event e ON e.no = s.event_no WHERE e.event_type = 'edge.created'")
+
+    def change(payload):
+        root = max(payload["edges"], key=lambda edge: edge["id"])["to"]
+        payload["nodes"] = [node for node in payload["nodes"] if node["id"] == root]
+        payload["edges"] = []
+        payload["annotations"] = []
+        payload["log"] |= {"size": size, "root": database.value("SELECT translate(encode(reason.tree_root('default', %s), 'base64'), E'\n', '')", size)}
+    return change
+
+
+def age(path, seconds):
+    """The state, as if all that it holds had been signed so long ago."""
+    lines = path.read_text().split("\n")[:-2]
+    lines = [f"mark {line.split()[1]} {int(line.split()[2]) - seconds}" if line.startswith("mark ") else line for line in lines]
+    text = "\n".join(lines) + "\n"
+    path.write_text(text + f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")
+    return sum(line.startswith("mark ") for line in lines)
+
+
+SAYS = {"payload": "is another one than was recorded", "author": "is another one than was recorded", "one more": "of 5 nodes it holds, 4 were recorded",
+        "left out": "is left out", "cut": "frontier: it holds node", "notes": "annotation .* is left out", "ends": "which is not in the document",
+        "bytes": "has not the hash that is to be signed", "older": "events, and .* were signed before it was frozen"}
+
+
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("what", list(SAYS))
+def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, what, when, tmp_path):
+    """It is not signed, and nothing else is any more; once it is what it was, all goes on."""
     one, snapshot, seen = evidence
     first = str(seen[0])
-    if what == "left out" and "log" not in json.loads(database.value("SELECT reason.snapshot_document(%s)", snapshot))["payload"]:
-        pytest.skip("documents do not name their tree")
-    changes = {"payload": with_another(first, "payload"), "author": with_another(first, "author"), "one more": with_one_more, "left out": without(first)}
+    before = signed(database)
+    changes = {"payload": with_another(first, "payload"), "author": with_another(first, "author"), "one more": with_one_more, "left out": without(first),
+               "cut": cut_at(first), "notes": without_notes, "ends": without_ends(first), "older": of_before(database), "bytes": lambda payload: payload}
+    whole = database.rows("SELECT c.bytes, s.hash, s.size_bytes, s.node_count, s.edge_count FROM reason.snapshot s JOIN reason.snapshot_chunk c ON c.snapshot_no = s.no WHERE s.id = %s", snapshot)[0]
+    if what == "older":
+        assert age(tmp_path / "state" / "log", 3600) > 0
+    if when == "live":
+        # it is claimed once its turn comes
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.snapshot SET next_attempt_at = 'infinity' WHERE id = %s", (snapshot,))
+        one.start()
     replace_document(database, snapshot, changes[what])
+    with superuser(database) as connection:
+        if what == "bytes":
+            connection.execute("UPDATE reason.snapshot SET hash = encode(sha256('another'), 'hex') WHERE id = %s", (snapshot,))
+        connection.execute("UPDATE reason.snapshot SET next_attempt_at = NULL WHERE id = %s", (snapshot,))
+        connection.execute("SELECT reason.ring()")
+    if when == "restarted":
+        one.start(ready=False)
+    stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
+    assert re.search(SAYS[what], one.log())
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+    # nor after another start
+    if what in ("left out", "bytes"):
+        one.stop()
+        one.start(ready=False)
+        wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-2000:]}")
+    if what == "bytes":
+        database.value("SELECT reason.give_up_snapshot(%s, 'altered by somebody')", snapshot)
+    else:
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.snapshot_chunk c SET bytes = %s FROM reason.snapshot s WHERE s.id = %s AND c.snapshot_no = s.no", (whole[0], snapshot))
+            connection.execute("UPDATE reason.snapshot SET hash = %s, size_bytes = %s, node_count = %s, edge_count = %s WHERE id = %s", (*whole[1:], snapshot))
+    wait_for(lambda: database.status(snapshot) == ("failed" if what == "bytes" else "complete"), 30, f"an end: {one.log()[-2000:]}")
+    wait_for(lambda: one.metric(STOPPED) == 0 and database.waiting() == 0, 30, f"an end: {one.log()[-2000:]}")
+    assert database.value("SELECT reason.safe_mode_fault()") is None
+
+
+def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):
+    """It was in quarantine when the snapshot was frozen; by the time of the signature it is not."""
+    one, snapshot, seen = evidence
+    decided = database.value("SELECT e.payload #>> '{edge,to}' FROM reason.audit_event e WHERE e.event_type = 'edge.created' LIMIT 1")
+    held = database.node("a rumour")
+    with database.connect() as connection, connection.transaction():
+        edge = connection.execute("SELECT reason.add_edge(%s, %s, 'causal')", (held, decided)).fetchone()[0]
+        connection.execute("SELECT reason.quarantine_records('edge', ARRAY[(SELECT no FROM reason.edge WHERE id = %s)], %s)", (edge, held))
     one.start()
-    wait_for(lambda: database.status(snapshot) == "failed", 20, f"a refusal: {one.log()[-2000:]}")
-    assert database.value("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) is None
-    assert re.search("is another one than was recorded|is left out|of 4 nodes it holds, 3 were recorded|of 5 nodes it holds, 4 were recorded", database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot))
-    assert one.metric('reason_sidecar_log_stops_total{reason="snapshot"}') >= 1
+    database.settled()
+    one.stop()
+    frozen = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[])", decided)
+    assert held not in [uuid.UUID(node["id"]) for node in json.loads(database.value("SELECT reason.snapshot_document(%s)", frozen))["payload"]["nodes"]]
+    database.value("SELECT reason.release_quarantine(%s, 'it is true')", edge)
+    one.start()
+    database.completed(frozen)
+    assert one.metric(STOPPED) == 0 and database.value("SELECT ok FROM reason.verify_snapshot(%s)", frozen)
 
 
 def test_a_pending_snapshot_as_it_was_recorded(database, evidence):
