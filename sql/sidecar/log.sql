@@ -20,22 +20,9 @@ $$;
 COMMENT ON FUNCTION reason.log_sizes(text) IS 'How many events are sealed, and signed, of a division or of each.';
 
 CREATE FUNCTION reason.log_hashes(division text, level integer, first bigint, count integer) RETURNS bytea
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE c STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
-SET enable_seqscan = off
-AS $$
-    SELECT CASE WHEN $2 = 0 THEN
-        (SELECT string_agg(h.hash, ''::bytea ORDER BY h.seq)
-         FROM (SELECT s.seq, s.hash, s.seq - row_number() OVER (ORDER BY s.seq) AS gap FROM reason.audit_seal s
-               WHERE s.division = $1 AND s.seq >= $3 AND s.seq < $3 + least($4, 65536)) h
-         WHERE h.gap = $3 - 1)
-    ELSE
-        (SELECT string_agg(h.hash, ''::bytea ORDER BY h.index)
-         FROM (SELECT t.index, t.hash, t.index - row_number() OVER (ORDER BY t.index) AS gap FROM reason.audit_subtree t
-               WHERE t.division = $1 AND t.level = $2 AND t.index >= $3 AND t.index < $3 + least($4, 65536)) h
-         WHERE h.gap = $3 - 1)
-    END
-$$;
+AS 'MODULE_PATHNAME', 'reason_log_hashes';
 COMMENT ON FUNCTION reason.log_hashes(text, integer, bigint, integer) IS
     'Hashes from index first on, one after the other, as many as there are without a gap: of seals at level 0, of complete subtrees of 256^level leaves above.';
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 import time
 import uuid
 
@@ -18,6 +19,7 @@ import postgres
 from attacks import copy_chain, cut, remove, rewrite, sign_again, superuser
 from database import Database, SIGNER_ID
 from fresh_database import drop_database
+from paths import SIDECAR
 from restored import RestorableServer
 from signer import Signer
 from wait import wait_for
@@ -101,6 +103,62 @@ def test_one_hash_deep_below(database, sidecars, remembering):
         time.sleep(0.1)
 
 
+def test_a_hash_that_is_none(database, sidecars, remembering):
+    """Its constraint is gone: it cannot be read, and that is no reason to go on waiting for an answer."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    with superuser(database) as connection:
+        connection.execute("ALTER TABLE reason.audit_seal DROP CONSTRAINT audit_seal_hash_check; UPDATE reason.audit_seal SET hash = '\\x00' WHERE division = 'default' AND seq = 595")
+    stops(database, one, before, "rewritten", 'of division "default" are others than were signed')
+
+
+def test_one_signature_among_many(database, sidecars, remembering):
+    """By another registered key, where none of what is remembered exactly lies: all are read again, as time allows."""
+    one = sidecars(remembering)
+    before = begin(database, one, 9000)
+    evil = Signer("evil", b"evil")
+    database.value("SELECT reason.add_signer('evil', encode(%s, 'base64'))", evil.public.raw)
+    sign_again(database, evil, 5000, 5000)
+    wait_for(lambda: has_stopped(one), 30, f"a stop: {one.log()[-3000:]}")
+    stops(database, one, before, "resigned", 'of division "default" is not the one that was made')
+
+
+def check_log(one):
+    done = subprocess.run([SIDECAR, "--check-log", one.path], env=one.environment, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout
+
+
+def test_all_of_it_checked_at_once(database, sidecars, remembering, tmp_path):
+    """Beside the sidecar that runs, whose state stays as it is; and while there is none."""
+    one = sidecars({**remembering, "checkpoint": {**remembering["checkpoint"], "interval_s": 3600}})
+    one.start()
+    database.nodes(9000)
+    database.settled(60)
+    state = tmp_path / "state" / "log"
+    before = state.read_bytes()
+    status, said = check_log(one)
+    assert status == 0 and "division default: 9000 events were signed, root " in said and "\nok: " in said, said
+    for attack_on, says in ((5000, "events 4096 to 8191 of division \"default\" are others than were signed"),
+                            (None, "a signature of events 4864 to 5119 of division \"default\" is not the one that was made")):
+        with superuser(database) as connection:
+            kept = connection.execute("SELECT s.hash, g.signature FROM reason.audit_seal s JOIN reason.audit_signature g USING (division, seq) WHERE division = 'default' AND seq = 5000").fetchone()
+            if attack_on:
+                connection.execute("UPDATE reason.audit_seal SET hash = sha256(hash) WHERE division = 'default' AND seq = 5000")
+            else:
+                connection.execute("UPDATE reason.audit_signature SET signature = sha512(signature) WHERE division = 'default' AND seq = 5000")
+        status, said = check_log(one)
+        assert status == 1 and says in said, said
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.audit_seal SET hash = %s WHERE division = 'default' AND seq = 5000", (kept[0],))
+            connection.execute("UPDATE reason.audit_signature SET signature = %s WHERE division = 'default' AND seq = 5000", (kept[1],))
+    assert state.read_bytes() == before
+    one.stop()
+    assert check_log(one)[0] == 0
+    cut(database, 8000)
+    status, said = check_log(one)
+    assert status == 1 and "9000 events of division \"default\" were signed, and 8000 are here" in said, said
+
+
 @pytest.mark.parametrize("when", WHENS)
 @pytest.mark.parametrize("records", [True, False])
 def test_the_end_cut_off(database, sidecars, remembering, when, records):
@@ -179,8 +237,14 @@ def test_functions_that_lie(database, sidecars, remembering, when):
         with superuser(database) as connection:
             connection.execute("CREATE TABLE reason.shown AS SELECT * FROM reason.audit_seal; CREATE INDEX ON reason.shown (division, seq)")
             connection.execute("GRANT SELECT ON reason.shown TO PUBLIC")
-            source = connection.execute("SELECT pg_get_functiondef('reason.log_hashes'::regproc)").fetchone()[0]
-            connection.execute(source.replace("reason.audit_seal", "reason.shown"))
+            connection.execute("""
+                CREATE OR REPLACE FUNCTION reason.log_hashes(division text, level integer, first bigint, count integer) RETURNS bytea
+                LANGUAGE sql STABLE SECURITY DEFINER AS $$
+                    SELECT CASE WHEN $2 = 0
+                    THEN (SELECT string_agg(s.hash, ''::bytea ORDER BY s.seq) FROM reason.shown s WHERE s.division = $1 AND s.seq >= $3 AND s.seq < $3 + $4)
+                    ELSE (SELECT string_agg(t.hash, ''::bytea ORDER BY t.index) FROM reason.audit_subtree t
+                          WHERE t.division = $1 AND t.level = $2 AND t.index >= $3 AND t.index < $3 + $4) END
+                $$""")
         rewrite(database, 500)
         with superuser(database) as connection:
             connection.execute("CREATE OR REPLACE FUNCTION reason.unsigned_seals(max integer DEFAULT 1000) RETURNS TABLE (division text, seq bigint, hash bytea)"
