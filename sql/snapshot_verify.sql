@@ -3,6 +3,7 @@
 CREATE FUNCTION reason.check_document(snapshot_no bigint, division text, document text, end_seq bigint,
     OUT hash text, OUT size_bytes bigint, OUT header json, OUT node_count bigint, OUT edge_count bigint, OUT form_fault text, OUT graph_fault text)
 LANGUAGE c STABLE
+SET search_path = pg_catalog, reason, pg_temp
 AS 'MODULE_PATHNAME', 'reason_check_document';
 COMMENT ON FUNCTION reason.check_document(bigint, text, text, bigint) IS
     'Reads a snapshot''s document once, from its chunks (document NULL) or as given: its hash, its members without the records, and what is wrong in it or with the rows it froze, left out or added. end_seq: the place of the event that completed it, NULL while it has none.';

@@ -21,6 +21,7 @@ def test_a_path_of_the_callers_hides_no_revoked_signer(db, liar):
     db("SELECT count(reason.add_node('observation', '{}', 'ada')) FROM generate_series(1, 3)")
     db.settle()
     with db.tampering():
+        db("ALTER TABLE reason.signer DROP CONSTRAINT signer_revoked_check")
         db("UPDATE reason.signer SET status = 'revoked', revoked_at = NULL")
         honest = db.row("SELECT ok, first_bad_seq, detail FROM reason.verify_audit()")
         assert not honest[0] and "was revoked by then" in honest[2]
