@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/doorbell.h"
 #include "base/log.h"
+#include "check_log.h"
 #include "cosign.h"
 #include "duty.h"
 #include "kubernetes/lease.h"
@@ -308,6 +309,7 @@ static void usage(FILE *out)
             "       reason-sidecar --witness [--check] CONFIG\n"
             "Seals and signs the audit chain, signs and stores snapshots, emits and archives events.\n\n"
             "  --check      check the configuration and reach every counterpart, then exit\n"
+            "  --check-log  compare the database with all that was signed and published: every hash, every signature; then exit\n"
             "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
             "  --registry FILE\n"
             "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
@@ -328,12 +330,12 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"check-log", no_argument, NULL, 'l'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
                               .store_lock = PTHREAD_MUTEX_INITIALIZER, .log = {.lock = PTHREAD_MUTEX_INITIALIZER},
                               .announcements = {.lock = PTHREAD_MUTEX_INITIALIZER}};
     sigset_t signals;
-    bool check = false, recovers = false, accepts = false;
+    bool check = false, checks_log = false, recovers = false, accepts = false;
     char host[64] = "localhost";
     const char *registry = NULL;
     int option, status = 1;
@@ -343,6 +345,7 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c': check = true; break;
+        case 'l': checks_log = true; break;
         case 'r': recovers = true; break;
         case 's': registry = optarg; break;
         case 'a': accepts = true; break;
@@ -351,7 +354,7 @@ int main(int argc, char **argv)
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc || (registry && !recovers) || check + recovers + accepts > 1) {
+    if (optind + 1 != argc || (registry && !recovers) || check + checks_log + recovers + accepts > 1) {
         usage(stderr);
         return 2;
     }
@@ -366,8 +369,8 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
-    /* --check, --recover and --accept-restore end at once, whatever they wait for */
-    if (!check && !recovers && !accepts)
+    /* --check, --check-log, --recover and --accept-restore end at once, whatever they wait for */
+    if (!check && !checks_log && !recovers && !accepts)
         pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !doorbell_open()) {
@@ -382,6 +385,10 @@ int main(int argc, char **argv)
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
     begin_memory(&sidecar);
+    if (checks_log) {
+        status = check_log(&sidecar) ? 0 : 1;
+        goto done;
+    }
     if (accepts) {
         status = accept_restore(&sidecar) ? 0 : 1;
         goto done;

@@ -136,6 +136,7 @@ COMMENT ON FUNCTION reason.recorded_time(timestamptz) IS 'A time as events recor
 CREATE FUNCTION reason.verify_audit(division text DEFAULT 'default', from_seq bigint DEFAULT 0, to_seq bigint DEFAULT NULL,
     OUT ok boolean, OUT checked bigint, OUT head_seq bigint, OUT head_hash text, OUT first_bad_seq bigint, OUT detail text)
 LANGUAGE c STABLE
+SET search_path = pg_catalog, reason, pg_temp
 AS 'MODULE_PATHNAME', 'reason_verify_audit';
 COMMENT ON FUNCTION reason.verify_audit(text, bigint, bigint) IS
     'Checks a chain: order, hashes, signatures, and that every node, edge and annotation is what its event recorded. detail names the first thing that is wrong. Over a whole chain (no bounds given) rows without an event are found too, and its log is verified.';

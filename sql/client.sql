@@ -44,8 +44,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_authorization_specification',
             MESSAGE = CASE WHEN client_issuer IS NULL THEN 'a client certificate is required'
                            ELSE 'the client certificate names nobody' END,
-            HINT = CASE WHEN client_issuer IS NOT NULL
-                        THEN 'A certificate needs exactly one common name, or a URI as subject alternative name.' END;
+            HINT = CASE WHEN client_issuer IS NULL THEN 'Connect with the certificate of a registered client.'
+                        ELSE 'A certificate needs exactly one common name, or a URI as subject alternative name.' END;
     END IF;
     IF client_cn IS NOT NULL THEN
         SELECT * INTO found_client FROM reason.client c

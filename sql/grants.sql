@@ -170,12 +170,13 @@ GRANT EXECUTE ON FUNCTION
     reason.checkpoints_due(bigint, interval, boolean),
     reason.record_checkpoint(bigint, text, text, bigint, text, bytea, text),
     reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea),
-    reason.record_log_heads(bigint, interval),
+    reason.record_log_heads(bigint, interval, interval),
     reason.log_sizes(text),
     reason.log_hashes(text, integer, bigint, integer),
     reason.log_signatures(text, bigint[]),
     reason.log_records(text, text, uuid[]),
     reason.log_links(text, uuid[], text, bigint),
+    reason.log_annotations(text, uuid[], bigint),
     reason.report_log_fault(bigint, text)
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.checkpoints_to_cosign(text, text[]), reason.cosigned_checkpoints(text, integer) TO reason_sidecar;
@@ -236,7 +237,8 @@ GRANT EXECUTE ON FUNCTION
     reason.set_archive_rule(text, integer, boolean),
     reason.retry_emission(text, text),
     reason.retry_segment(text, text, bigint),
-    reason.mend_chain(text, text)
+    reason.mend_chain(text, text),
+    reason.give_up_snapshot(uuid, text)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
 GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.halted_chain, reason.archive_rule, reason.lease TO reason_admin;
@@ -276,6 +278,7 @@ GRANT EXECUTE ON FUNCTION
 TO reason_auditor;
 GRANT EXECUTE ON FUNCTION
     reason.claim_snapshots(bigint, integer),
+    reason.pending_snapshot(uuid),
     reason.snapshot_chunk(uuid, integer),
     reason.record_snapshot_signature(bigint, uuid, text, bytea),
     reason.record_snapshot_stored(bigint, uuid, text, text),

@@ -33,7 +33,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.log_head_lines() IS 'How many heads there are in table log_head, and the root of the Merkle tree over their lines, which are the texts of checkpoints, in the order of their bytes.';
 
-CREATE FUNCTION reason.record_log_heads(lease_token bigint, max_age interval DEFAULT '1 hour') RETURNS uuid
+CREATE FUNCTION reason.log_heads_due(max_age interval, min_age interval) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    age interval;
+    place bigint;
+BEGIN
+    SELECT clock_timestamp() - e.ts, s.seq INTO age, place
+    FROM reason.audit_event e LEFT JOIN reason.audit_seal s ON s.event_no = e.no AND s.division = e.division
+    WHERE e.event_type = 'log.heads' AND e.division = 'system' ORDER BY e.no DESC LIMIT 1;
+    RETURN CASE
+        -- There was none, or the clock was set back.
+        WHEN NOT FOUND OR age < interval '0' THEN true
+        -- Until the last one has its place, another would say no more.
+        WHEN place IS NULL THEN false
+        WHEN age >= $1 THEN true
+        -- An event of system that is not log.heads: what it is witnessed with is to vouch for the other logs as they are by then.
+        ELSE age >= $2 AND EXISTS (SELECT FROM reason.audit_seal s WHERE s.division = 'system' AND s.seq > place) END;
+END
+$$;
+COMMENT ON FUNCTION reason.log_heads_due(interval, interval) IS
+    'Whether the last event log.heads is older than max_age, or than min_age where division system has got another event since. Whether other logs have grown is for record_log_heads().';
+
+CREATE FUNCTION reason.record_log_heads(lease_token bigint, max_age interval DEFAULT '1 hour', min_age interval DEFAULT '1 minute') RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -44,8 +69,8 @@ DECLARE
 BEGIN
     PERFORM reason.check_lease('seal', lease_token);
     PERFORM reason.lock_until_commit('log heads');
-    IF (SELECT e.ts BETWEEN clock_timestamp() - $2 AND clock_timestamp() FROM reason.audit_event e WHERE e.event_type = 'log.heads' AND e.division = 'system' ORDER BY e.no DESC LIMIT 1)
-       -- Division system itself is witnessed with the event.
+    IF NOT reason.log_heads_due($2, $3)
+       -- The log of division system itself is none of those that make it necessary, or it would for ever.
        OR NOT EXISTS (SELECT FROM reason.log_heads() t LEFT JOIN reason.log_head h ON h.division = t.division AND h.origin = t.origin
                       WHERE t.division <> 'system' AND t.size IS DISTINCT FROM h.size)
        -- A tree that lags is grown first, as before a checkpoint.
@@ -68,8 +93,8 @@ BEGIN
         jsonb_build_object('count', told.count, 'root', encode(told.root, 'hex')), 'request', reason.sql_request()::jsonb));
 END
 $$;
-COMMENT ON FUNCTION reason.record_log_heads(bigint, interval) IS
-    'An event log.heads in division system, if the last one is older than max_age and a log has grown since: how many logs there are, and a root over the lines "origin, size, root" of all but that of system. So whoever witnesses the log of system witnesses all, and sees no name. Raises XX001 when a log does not extend what was counted last. Needs the lease of the duty seal.';
+COMMENT ON FUNCTION reason.record_log_heads(bigint, interval, interval) IS
+    'An event log.heads in division system, if a log has grown since the last one and log_heads_due(): how many logs there are, and a root over the lines "origin, size, root" of all but that of system. So whoever witnesses the log of system witnesses all, and sees no name. Raises XX001 when a log does not extend what was counted last. Needs the lease of the duty seal.';
 
 CREATE FUNCTION reason.log_heads_fault() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -87,9 +112,12 @@ BEGIN
         RETURN CASE WHEN EXISTS (SELECT FROM reason.log_head) THEN 'log_head: no event log.heads counts these rows' END;
     END IF;
     SELECT h.id, h.count, h.before INTO fewer
-    FROM (SELECT e.id, e.no, (e.payload #>> '{heads,count}')::bigint AS count,
-                 lag((e.payload #>> '{heads,count}')::bigint) OVER (ORDER BY e.no) AS before
-          FROM reason.audit_event e WHERE e.event_type = 'log.heads' AND e.division = 'system') h
+    FROM (SELECT x.id, x.no, x.count, lag(x.count) OVER (PARTITION BY x.epoch ORDER BY x.no) AS before
+          -- An accepted restore begins all logs anew, in another epoch: what it gave up is not counted there.
+          FROM (SELECT e.id, e.no, e.event_type, (e.payload #>> '{heads,count}')::bigint AS count,
+                       max((e.payload #>> '{log,epoch}')::integer) OVER (ORDER BY e.no) AS epoch
+                FROM reason.audit_event e WHERE e.event_type IN ('log.changed', 'log.heads') AND e.division = 'system') x
+          WHERE x.event_type = 'log.heads') h
     WHERE h.count < h.before ORDER BY h.no LIMIT 1;
     IF FOUND THEN
         RETURN format('event "%s" counts the heads of %s logs, and the one before it of %s: a division is gone', fewer.id, fewer.count, fewer.before);

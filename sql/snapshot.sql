@@ -241,6 +241,7 @@ COMMENT ON FUNCTION reason.snapshot_envelope(uuid) IS 'The document with its has
 CREATE FUNCTION reason.snapshot_records(snapshot_no bigint, division text, OUT kind text, OUT id uuid, OUT digest bytea)
 RETURNS SETOF record
 LANGUAGE c STABLE ROWS 10000
+SET search_path = pg_catalog, reason, pg_temp
 AS 'MODULE_PATHNAME', 'reason_snapshot_records';
 COMMENT ON FUNCTION reason.snapshot_records(bigint, text) IS 'The records in a snapshot''s document: kind, id, digest.';
 

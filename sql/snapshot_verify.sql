@@ -3,6 +3,7 @@
 CREATE FUNCTION reason.check_document(snapshot_no bigint, division text, document text, end_seq bigint,
     OUT hash text, OUT size_bytes bigint, OUT header json, OUT node_count bigint, OUT edge_count bigint, OUT form_fault text, OUT graph_fault text)
 LANGUAGE c STABLE
+SET search_path = pg_catalog, reason, pg_temp
 AS 'MODULE_PATHNAME', 'reason_check_document';
 COMMENT ON FUNCTION reason.check_document(bigint, text, text, bigint) IS
     'Reads a snapshot''s document once, from its chunks (document NULL) or as given: its hash, its members without the records, and what is wrong in it or with the rows it froze, left out or added. end_seq: the place of the event that completed it, NULL while it has none.';
@@ -23,6 +24,7 @@ AS $$
 DECLARE
     named_size bigint := CASE WHEN $1.log ->> 'size' ~ '^[0-9]{1,16}$' THEN ($1.log ->> 'size')::bigint END;
     later bigint;
+    other record;
 BEGIN
     IF $1.log IS NULL THEN
         -- Documents from before there were logs stay as they are; there are none after one that names its log.
@@ -47,11 +49,20 @@ BEGIN
     IF later > named_size THEN
         RETURN format('snapshot "%s": it names %s events of the log, of which a witness saw %s before it was frozen', $1.id, named_size, later);
     END IF;
+    -- Nor does a log become smaller from one snapshot to the next, as long as it has its name.
+    SELECT x.id, (x.log ->> 'size')::bigint AS size INTO other
+    FROM reason.snapshot x
+    WHERE x.division = $1.division AND x.no < $1.no AND x.status = 'complete' AND x.log ->> 'origin' = $1.log ->> 'origin'
+      AND x.log ->> 'size' ~ '^[0-9]{1,16}$' AND x.created_at < $1.created_at - interval '10 minutes'
+    ORDER BY x.no DESC LIMIT 1;
+    IF other.size > named_size THEN
+        RETURN format('snapshot "%s": it names %s events of the log, of which snapshot "%s", frozen before it, names %s', $1.id, named_size, other.id, other.size);
+    END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION reason.snapshot_log_fault(reason.snapshot) IS
-    'What of the log that a snapshot names is not so: an origin of its division, a size that the log has, the root that it has at that size, and nothing older than what a witness had seen. NULL when nothing.';
+    'What of the log that a snapshot names is not so: an origin of its division, a size that the log has, the root that it has at that size, and nothing older than what a witness had seen, or an earlier snapshot names. NULL when nothing.';
 
 CREATE FUNCTION reason.snapshot_log_remark(s reason.snapshot) RETURNS text
 LANGUAGE sql STABLE

@@ -165,7 +165,11 @@ COMMENT ON FUNCTION reason.set_log_prefix(text) IS
 CREATE FUNCTION reason.begin_logs_anew() RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
-AS $$ SELECT reason.change_log_identity(i.prefix, i.epoch + 1) FROM reason.log_identity() i $$;
+AS $$
+    -- What was counted of the old ones need not be there any more.
+    DELETE FROM reason.log_head;
+    SELECT reason.change_log_identity(i.prefix, i.epoch + 1) FROM reason.log_identity() i
+$$;
 COMMENT ON FUNCTION reason.begin_logs_anew() IS 'For leave_safe_mode(): closes all logs at their last checkpoints and begins others.';
 
 CREATE FUNCTION reason.log_origins(division text) RETURNS TABLE (epoch integer, origin text, first_size bigint, closed_size bigint)

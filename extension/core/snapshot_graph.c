@@ -43,6 +43,7 @@ snapshot_graph_init(SnapshotGraph *graph, BufferRealloc realloc, void *context)
 	buffer_init(&graph->links, realloc, context);
 	buffer_init(&graph->targets, realloc, context);
 	buffer_init(&graph->roots, realloc, context);
+	buffer_init(&graph->frontier, realloc, context);
 	buffer_init(&graph->work, realloc, context);
 }
 
@@ -53,6 +54,7 @@ snapshot_graph_free(SnapshotGraph *graph)
 	buffer_free(&graph->links);
 	buffer_free(&graph->targets);
 	buffer_free(&graph->roots);
+	buffer_free(&graph->frontier);
 	buffer_free(&graph->work);
 }
 
@@ -105,6 +107,21 @@ read_log(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *log
 		graph->log_size = (int64_t) size->u.number;
 }
 
+/* A list of UUIDs in order; what it is called, for people. */
+static void
+read_ids(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *list, ByteBuffer *ids, const char *part, const char *one, const char *all)
+{
+	uint8_t		id[UUID_BYTES];
+
+	for (const JsonNode *value = json_first(document, list); value; value = json_next(document, list, value))
+	{
+		if (!read_id(document, value, id))
+			fault(graph, part, "%s is not named by a UUID", one);
+		else if (!append_ascending(ids, id))
+			fault(graph, part, "%s are not in order, or there twice", all);
+	}
+}
+
 void
 snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *root)
 {
@@ -113,6 +130,7 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 	const JsonNode *direction;
 	const JsonNode *depth;
 	const JsonNode *pii;
+	const JsonNode *frontier;
 	uint8_t		id[UUID_BYTES];
 
 	graph->has_header = true;
@@ -138,13 +156,12 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 		fault(graph, "document", "its depth is no number of edges");
 	else
 		graph->depth = (uint32_t) depth->u.number;
-	for (const JsonNode *r = json_first(document, root_ids); r; r = json_next(document, root_ids, r))
-	{
-		if (!read_id(document, r, id))
-			fault(graph, "roots", "a root is not named by a UUID");
-		else if (!append_ascending(&graph->roots, id))
-			fault(graph, "roots", "the root nodes are not in order, or there twice");
-	}
+	read_ids(graph, document, root_ids, &graph->roots, "roots", "a root", "the root nodes");
+	frontier = json_member_literal(document, payload, "frontier");
+	if (frontier && frontier->kind == JSON_ARRAY)
+		read_ids(graph, document, frontier, &graph->frontier, "frontier", "a node of the frontier", "the nodes of the frontier");
+	else if (frontier)
+		fault(graph, "document", "its frontier is no list");
 }
 
 void
@@ -259,6 +276,29 @@ place_links(SnapshotGraph *graph, size_t edge_count, void (*pause)(void))
 	return true;
 }
 
+/* `last` are the places of the nodes that are as far from the roots as the document goes. */
+static bool
+frontier_is_last(SnapshotGraph *graph, const uint32_t *last, size_t count, uint8_t *reached, void (*pause)(void))
+{
+	char		text[UUID_TEXT_LENGTH + 1];
+
+	for (size_t i = 0; i < count; i++)
+		reached[last[i]] = 2;
+	for (size_t i = 0; i < id_count(&graph->frontier); i++)
+	{
+		uint32_t	place = find_node(graph, id_at(&graph->frontier, i));
+
+		tick(i, pause);
+		if (place == NOWHERE || reached[place] != 2)
+		{
+			uuid_write_text(text, id_at(&graph->frontier, i));
+			fault(graph, "frontier", "it holds node %s, which is not %u edges away from the roots", text, graph->depth);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Breadth first from the roots; every node must have been come to. */
 static bool
 all_reached(SnapshotGraph *graph, size_t node_count, size_t edge_count, void (*pause)(void))
@@ -316,7 +356,7 @@ all_reached(SnapshotGraph *graph, size_t node_count, size_t edge_count, void (*p
 		}
 	}
 	if (queued == node_count)
-		return true;
+		return frontier_is_last(graph, queue + done, queued - done, reached, pause);
 	for (size_t i = 0; i < node_count; i++)
 	{
 		if (!reached[i])
@@ -338,7 +378,7 @@ snapshot_graph_check(SnapshotGraph *graph, void (*pause)(void))
 
 	if (!graph->has_header)
 		fault(graph, "document", "it has no root_ids, or no payload");
-	if (graph->nodes.failed || graph->links.failed || graph->targets.failed || graph->roots.failed ||
+	if (graph->nodes.failed || graph->links.failed || graph->targets.failed || graph->roots.failed || graph->frontier.failed ||
 		node_count >= NOWHERE || edge_count >= NOWHERE)
 		fault(graph, "document", "it is too large for the memory there is");
 	if (graph->redacted && !graph->may_redact)

@@ -8,6 +8,8 @@
  *	- every edge has both its ends, and every annotation its target, among the nodes;
  *	- every node is a root, or is led to from one by at most `depth` edges of the
  *	  document, against their direction for ancestors, along it for descendants;
+ *	- every node of the frontier is `depth` edges away from the roots, and no nearer:
+ *	  the walk stopped nowhere else;
  *	- the log that it was frozen against is named by origin, size and root, or not
  *	  at all, as before there were logs;
  *	- no record is redacted, unless the document says that personal data are left
@@ -31,6 +33,7 @@ typedef struct SnapshotGraph
 	ByteBuffer	links;			/* of each edge the ids of both ends, from and to */
 	ByteBuffer	targets;		/* of each annotation */
 	ByteBuffer	roots;
+	ByteBuffer	frontier;		/* ids, ascending, where the header has it */
 	ByteBuffer	work;
 	bool		ancestors;
 	uint32_t	depth;
@@ -40,7 +43,7 @@ typedef struct SnapshotGraph
 	bool		has_header;
 	bool		redacted;		/* a record is */
 	bool		may_redact;
-	/* What is wrong first, "" while nothing is; and in which part: "document", "roots", "nodes", "edges", "annotations". */
+	/* What is wrong first, "" while nothing is; and in which part: "document", "roots", "nodes", "edges", "annotations", "frontier". */
 	char		fault[200];
 	const char *part;
 } SnapshotGraph;
@@ -49,7 +52,7 @@ typedef struct SnapshotGraph
 extern void snapshot_graph_init(SnapshotGraph *graph, BufferRealloc realloc, void *context);
 extern void snapshot_graph_free(SnapshotGraph *graph);
 
-/* Id, root ids, direction, depth and log; `root` is the document, its records are not looked at. */
+/* Id, root ids, direction, depth, log and frontier; `root` is the document, its records are not looked at. */
 extern void snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *root);
 
 extern void snapshot_graph_node(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *record);

@@ -23,6 +23,8 @@ static const struct config_key keys[] = {
     {"checkpoint", "origin", CONFIG_TEXT, FIELD(checkpoint_origin), "localhost/reason", 0, 0, NULL},
     {"checkpoint", "state_file", CONFIG_TEXT, FIELD(checkpoint_state_file), "", 0, 0, NULL},
     {"checkpoint", "interval_s", CONFIG_NUMBER, FIELD(checkpoint_interval_s), "60", 1, 86400, NULL},
+    {"checkpoint", "heads_interval_s", CONFIG_NUMBER, FIELD(checkpoint_heads_interval_s), "3600", 1, 7 * 86400, NULL},
+    {"checkpoint", "reread_percent", CONFIG_NUMBER, FIELD(checkpoint_reread_percent), "20", 1, 100, NULL},
     {"checkpoint", "quorum", CONFIG_NUMBER, FIELD(checkpoint_quorum), "0", 0, WITNESSES_MOST, NULL},
     {"checkpoint", "policy_file", CONFIG_TEXT, FIELD(checkpoint_policy_file), "", 0, 0, NULL},
     {"store", "url", CONFIG_TEXT, FIELD(store_url), NULL, 0, 0, NULL},

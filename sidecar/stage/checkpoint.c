@@ -27,6 +27,8 @@
 #include <string.h>
 #include <time.h>
 
+/* An event that was just written is signed by then, unless something is the matter. */
+#define SIGNED_MS 500
 /* Leaves that one call adds to the trees. */
 #define GROW_MOST 100000
 #define GROW_CALLS_MOST 100
@@ -36,6 +38,7 @@ struct checkpoints {
     struct store *immutable, *mutable;
     int reloads;                /* when they were opened */
     long next_ms;               /* when it is looked again what is due */
+    bool counted;               /* the heads of all logs, in the round before, which left the checkpoints to the next */
 };
 
 /* A head that is to be signed, or was. */
@@ -156,6 +159,29 @@ static bool grow(struct worker *worker, const char *token)
             return grown == 0;
     }
     return true;
+}
+
+/* ---------------------------------------------------------------- heads of all logs */
+
+/*
+ * Has division system count the heads of all logs, where that is due, so that the checkpoint of system that comes next
+ * vouches for all of them. What is counted here makes that checkpoint necessary, and no other count.
+ */
+static enum progress count_heads(struct worker *worker, const char *token, bool demanded)
+{
+    const struct config *config = &worker->sidecar->config;
+    char most[32], least[32];
+    const char *parameters[] = {token, most, least};
+    enum progress progress = PROGRESS_FAILED;
+    PGresult *counted;
+
+    snprintf(most, sizeof(most), "%d seconds", demanded ? 0 : config->checkpoint_heads_interval_s);
+    snprintf(least, sizeof(least), "%d seconds", demanded ? 0 : config->checkpoint_interval_s);
+    counted = db_call(&worker->db, "SELECT reason.record_log_heads($1, $2, $3)", 3, parameters, NULL);
+    if (counted)
+        progress = PQgetisnull(counted, 0, 0) ? PROGRESS_NONE : PROGRESS_SOME;
+    PQclear(counted);
+    return progress;
 }
 
 /* ---------------------------------------------------------------- a head that is planned */
@@ -432,6 +458,7 @@ static enum progress round_of(struct worker *worker, const char *token, bool dem
 {
     struct sidecar *sidecar = worker->sidecar;
     struct checkpoints *state = worker->state;
+    enum progress counted = PROGRESS_NONE;
     int signed_heads, published;
 
     if (!grow(worker, token))
@@ -441,11 +468,24 @@ static enum progress round_of(struct worker *worker, const char *token, bool dem
     state->next_ms = clock_ms() + look_ms(&sidecar->config);
     if (!sidecar->config.checkpoint_signer.id[0])
         return PROGRESS_NONE;
+    if (!state->counted)
+        counted = count_heads(worker, token, demanded);
+    state->counted = counted == PROGRESS_SOME;
+    if (state->counted) {
+        /* the checkpoint of system is to cover what was just written */
+        state->next_ms = clock_ms() + SIGNED_MS;
+        if (demanded)
+            atomic_store(&sidecar->checkpoint_demanded, true);
+        return PROGRESS_NONE;
+    }
     signed_heads = sign_due(worker, token, demanded);
     if (atomic_load(&sidecar->log.broken))
         return PROGRESS_FAILED;
     published = publish_all(worker, token);
     if (signed_heads < 0 || published < 0 || (announce_is_due(sidecar) && (!open_stores(worker) || announce(worker, state->mutable) < 0)))
+        return PROGRESS_FAILED;
+    /* the other checkpoints need not wait for a count that cannot be had; that one is missing is told by its age */
+    if (counted == PROGRESS_FAILED)
         return PROGRESS_FAILED;
     /* nothing was due, or what was due is done */
     metrics_set(METRIC_CHECKPOINT_SECONDS, time(NULL));
@@ -471,17 +511,18 @@ static enum progress announce_soon(struct worker *worker)
 static enum progress turn(struct worker *worker, const char *token)
 {
     atomic_bool *demand = &worker->sidecar->checkpoint_demanded;
-    bool demanded = atomic_exchange(demand, false);
     struct checkpoints *state;
     enum progress progress;
+    bool demanded;
 
     if (!worker->state)
         worker->state = calloc(1, sizeof(struct checkpoints));
     state = worker->state;
     if (!state)
         return PROGRESS_FAILED;
-    if (!demanded && clock_ms() < state->next_ms)
+    if (clock_ms() < state->next_ms && (state->counted || !atomic_load(demand)))
         return announce_soon(worker);
+    demanded = atomic_exchange(demand, false);
     progress = round_of(worker, token, demanded);
     /* what was demanded and failed still is */
     if (demanded && progress == PROGRESS_FAILED)

@@ -125,13 +125,26 @@ static bool ask_store(struct asking *asking)
     return ok;
 }
 
-static enum log_verdict prove(struct worker *worker, const struct log_signer *signer, bool whole)
+/* How long old hashes are to be read again now: once an interval, by the log's own thread, for which nobody waits. */
+static long reread_ms(struct worker *worker)
+{
+    const struct config *config = &worker->sidecar->config;
+    long now_ms = clock_ms();
+
+    if (worker->job != JOB_LOG || (worker->reread_ms && now_ms - worker->reread_ms < config->checkpoint_interval_s * 1000L))
+        return 0;
+    worker->reread_ms = now_ms;
+    return config->checkpoint_interval_s * 10L * config->checkpoint_reread_percent;
+}
+
+/* whole: every log is asked for in the store, not those alone that have grown; everything: and all that was signed is read again. */
+static enum log_verdict prove(struct worker *worker, const struct log_signer *signer, bool whole, bool everything)
 {
     struct sidecar *sidecar = worker->sidecar;
     struct log_memory *memory = &sidecar->log;
     uint8_t checkpoint_key[PUBLIC_KEY_LENGTH];
     struct asking asking = {.key = {sidecar->config.checkpoint_origin, checkpoint_key}};
-    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .rereads = worker->job == JOB_LOG};
+    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .whole = everything};
     enum log_verdict verdict = LOG_NOT_KNOWN;
     bool ok = add_remembered(memory, whole, &asking), answered = true;
 
@@ -148,8 +161,10 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
         outside.list = asking.list;
         outside.count = asking.count;
     }
-    if (ok)
+    if (ok) {
+        outside.reread_ms = reread_ms(worker);
         verdict = log_prove(memory, &worker->db, signer, &outside);
+    }
     if (verdict == LOG_EXTENDS && answered) {
         pthread_mutex_lock(&memory->lock);
         memory->asked = true;
@@ -187,7 +202,7 @@ bool stage_proves(struct worker *worker, const char *token, bool whole)
     bool has_signer = take_signer(worker->sidecar, &signer);
     enum log_verdict verdict;
 
-    verdict = prove(worker, has_signer ? &signer : NULL, whole);
+    verdict = prove(worker, has_signer ? &signer : NULL, whole, false);
     if (verdict == LOG_BROKEN)
         stage_reports_fault(worker, token);
     if (verdict == LOG_EXTENDS) {
@@ -198,6 +213,11 @@ bool stage_proves(struct worker *worker, const char *token, bool whole)
         worker->proved = 0;
     }
     return verdict == LOG_EXTENDS;
+}
+
+enum log_verdict stage_checks_log(struct worker *worker)
+{
+    return prove(worker, NULL, true, true);
 }
 
 bool stage_is_proved(const struct worker *worker, const char *token)

@@ -9,6 +9,7 @@
 #define SIDECAR_STAGE_H
 
 #include "stage/worker.h"
+#include "tlog/prove.h"
 
 /* What a stage did in one turn. TRIED: nothing but attempts that failed; each item waits by itself for its next. */
 enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_TRIED, PROGRESS_FAILED };
@@ -37,6 +38,9 @@ bool stage_is_proved(const struct worker *worker, const char *token);
  * is not known; logged, and the database told. Then nothing may be signed.
  */
 bool stage_proves(struct worker *worker, const char *token, bool whole);
+
+/* All that is remembered and published is proved, every hash and signature; nothing is taken over, and the database is told nothing. */
+enum log_verdict stage_checks_log(struct worker *worker);
 
 /* Tells the database of the fault that is kept, so that it enters safe mode, if it still listens. */
 void stage_reports_fault(struct worker *worker, const char *token);

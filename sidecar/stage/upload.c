@@ -6,9 +6,9 @@
  */
 #include "stage/stage.h"
 
+#include "base/doorbell.h"
 #include "base/log.h"
-#include "core/sha256.h"
-#include "tlog/document.h"
+#include "tlog/pending.h"
 #include "tracing/tracing.h"
 
 #include <sodium.h>
@@ -18,41 +18,6 @@
 
 /* columns of claim_snapshots() */
 enum { ID, DIVISION, STATUS, HASH, SIZE, CHUNKS, SIGNER, SIGNATURE, KEY, TS };
-
-struct chunks {
-    struct db *db;
-    const char *id;
-    long next, count;
-    PGresult *result;           /* holds the bytes that were handed out last */
-};
-
-static bool next_chunk(void *context, const void **bytes, size_t *length)
-{
-    struct chunks *chunks = context;
-    char number[24];
-    const char *parameters[] = {chunks->id, number};
-
-    PQclear(chunks->result);
-    chunks->result = NULL;
-    *length = 0;
-    if (chunks->next == chunks->count)
-        return true;
-    snprintf(number, sizeof(number), "%ld", chunks->next++);
-    chunks->result = db_call_binary(chunks->db, "SELECT reason.snapshot_chunk($1, $2)", 2, parameters);
-    if (!chunks->result || PQntuples(chunks->result) != 1 || PQgetisnull(chunks->result, 0, 0))
-        return false;
-    *bytes = PQgetvalue(chunks->result, 0, 0);
-    *length = (size_t)PQgetlength(chunks->result, 0, 0);
-    return *length > 0;
-}
-
-static bool rewind_chunks(void *context)
-{
-    struct chunks *chunks = context;
-
-    chunks->next = 0;
-    return true;
-}
 
 /* ---------------------------------------------------------------- spans */
 
@@ -146,105 +111,40 @@ static void record_failure(struct worker *worker, const char *token, const char 
 
 /* ---------------------------------------------------------------- the document, before it is signed */
 
-/*
- * The bytes, from malloc(), if their hash is the one that is to be signed; *length 0: too large to be held here, and the
- * hash is. NULL: it is not, or (*failed) they could not be read.
- */
-static char *read_document(struct chunks *chunks, long long size, const char *hash, size_t *length, bool *failed)
+/* SOME: it may be signed. TRIED: not, and that is recorded. NONE: not yet. FAILED: nothing may be signed any more. */
+static enum progress may_sign(struct worker *worker, const char *token, struct pending *pending)
 {
-    char *text = size <= DOCUMENT_BYTES_MOST ? malloc((size_t)size + 1) : malloc(1), hex[2 * SHA256_LENGTH + 1];
-    size_t taken = 0, piece = 1;
-    const void *bytes;
-    uint8_t digest[SHA256_LENGTH];
-    Sha256 context;
-    bool ok = text != NULL;
-
-    *failed = !ok;
-    sha256_init(&context);
-    while (ok && piece > 0) {
-        *failed = !next_chunk(chunks, &bytes, &piece);
-        ok = !*failed && taken + piece <= (size_t)size;
-        if (ok) {
-            sha256_update(&context, bytes, piece);
-            if (size <= DOCUMENT_BYTES_MOST)
-                memcpy(text + taken, bytes, piece);
-            taken += piece;
-        }
-    }
-    sha256_final(&context, digest);
-    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
-    rewind_chunks(chunks);
-    *length = size <= DOCUMENT_BYTES_MOST ? taken : 0;
-    if (ok && taken == (size_t)size && !strcmp(hex, hash))
-        return text;
-    free(text);
-    return NULL;
-}
-
-/* What is remembered of the division's log; false: nothing. */
-static bool copy_log(struct worker *worker, const char *division, MerkleRange *range, char origin[LOG_ORIGIN_SIZE])
-{
-    struct log_memory *memory = &worker->sidecar->log;
-    const struct log_division *known;
-
-    pthread_mutex_lock(&memory->lock);
-    known = log_memory_refresh(memory) ? log_state_find(&memory->state, division) : NULL;
-    if (known) {
-        *range = known->signed_range;
-        strcpy(origin, known->origin);
-    }
-    pthread_mutex_unlock(&memory->lock);
-    return known != NULL;
-}
-
-/* Whether the document is what the log of its division says. */
-static enum document_verdict inspect(struct worker *worker, PGresult *claimed, int row, struct chunks *chunks, char *reason, size_t reason_size)
-{
-    MerkleRange range;
-    char origin[LOG_ORIGIN_SIZE];
-    struct document_question question = {.db = &worker->db, .id = PQgetvalue(claimed, row, ID), .division = PQgetvalue(claimed, row, DIVISION),
-                                         .origin = origin, .log = &range};
-    enum document_verdict verdict = DOCUMENT_TOO_NEW;
-    bool failed;
-    size_t length;
-    char *text;
-
-    if (!copy_log(worker, question.division, &range, origin))
-        return DOCUMENT_TOO_NEW;
-    text = read_document(chunks, atoll(PQgetvalue(claimed, row, SIZE)), PQgetvalue(claimed, row, HASH), &length, &failed);
-    if (!text) {
-        snprintf(reason, reason_size, "the document has not the hash that is to be signed");
-        return failed ? DOCUMENT_NOT_KNOWN : DOCUMENT_FALSE;
-    }
-    if (length > 0)
-        verdict = document_verdict(&question, text, length);
-    else
-        log_warning("snapshot %s is too large to be compared with the log: of its %s bytes only the hash was", question.id, PQgetvalue(claimed, row, SIZE));
-    free(text);
-    snprintf(reason, reason_size, "the document is not what the log says: %s", question.reason);
-    return length > 0 ? verdict : DOCUMENT_TRUE;
-}
-
-/* SOME: it may be signed. TRIED: not, and that is recorded. NONE: not yet. */
-static enum progress may_sign(struct worker *worker, const char *token, PGresult *claimed, int row, struct chunks *chunks)
-{
-    char reason[500], seal[24];
+    char reason[PENDING_REASON_SIZE] = "", seal[24];
     enum document_verdict verdict = DOCUMENT_TRUE;
 
     if (worker->sidecar->log.on)
-        verdict = inspect(worker, claimed, row, chunks, reason, sizeof(reason));
-    if (verdict == DOCUMENT_TRUE)
+        verdict = pending_verdict(&worker->sidecar->log, &worker->db, pending, reason);
+    /* somebody may have erased it meanwhile: as it is now */
+    if (verdict == DOCUMENT_FALSE) {
+        verdict = pending_look_again(&worker->sidecar->log, &worker->db, pending->id);
+        if (verdict == DOCUMENT_TRUE)
+            return PROGRESS_NONE;
+    }
+    switch (verdict) {
+    case DOCUMENT_TRUE:
         return PROGRESS_SOME;
-    if (verdict == DOCUMENT_TOO_NEW) {
+    case DOCUMENT_TOO_NEW:
         /* another sidecar signs the events: what it has signed is taken over by the next proof */
         if (!leader_token(DUTY_SEAL, seal)[0])
             worker->proved = 0;
         return PROGRESS_NONE;
+    case DOCUMENT_FALSE:
+        /* the thread that seals tells the database */
+        worker->proved = 0;
+        doorbell_ring();
+        return PROGRESS_FAILED;
+    case DOCUMENT_OUTDATED:
+        record_failure(worker, token, pending->id, reason, true);
+        return PROGRESS_TRIED;
+    case DOCUMENT_NOT_KNOWN:
+        break;
     }
-    if (verdict == DOCUMENT_FALSE)
-        metrics_add(METRIC_LOG_STOPS_SNAPSHOT, 1);
-    record_failure(worker, token, PQgetvalue(claimed, row, ID), verdict == DOCUMENT_FALSE ? reason : "the document could not be compared with the log",
-                   verdict == DOCUMENT_FALSE);
+    record_failure(worker, token, pending->id, "the document could not be compared with the log", false);
     return PROGRESS_TRIED;
 }
 
@@ -324,15 +224,14 @@ static enum progress finish(struct worker *worker, const char *token, const stru
     char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
     const char *signer_id = worker->sidecar->config.signer.id;
     uint8_t bytes[SIGNATURE_LENGTH];
-    struct chunks chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))};
+    struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .size = atoll(PQgetvalue(claimed, row, SIZE)),
+                              .chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))}};
     struct stored stored = {0};
     enum store_result result;
 
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
-        enum progress admitted = may_sign(worker, token, claimed, row, &chunks);
+        enum progress admitted = may_sign(worker, token, &pending);
 
-        PQclear(chunks.result);
-        chunks.result = NULL;
         if (admitted != PROGRESS_SOME)
             return admitted;
         if (!sign(worker, token, trace, id, hash, signature, ts))
@@ -353,16 +252,16 @@ static enum progress finish(struct worker *worker, const char *token, const stru
                                       .metadata = metadata,
                                       .metadata_count = sizeof(metadata) / sizeof(metadata[0]),
                                       .hash = hash,
-                                      .size = atoll(PQgetvalue(claimed, row, SIZE)),
-                                      .next = next_chunk,
-                                      .rewind = rewind_chunks,
-                                      .context = &chunks};
+                                      .size = pending.size,
+                                      .next = pending_next,
+                                      .rewind = pending_rewind,
+                                      .context = &pending.chunks};
         long began_us = tracing_now();
 
         result = store(worker, &object, &stored);
         trace_upload(trace, &object, began_us, result == STORE_DONE ? NULL : stored.reason);
     }
-    PQclear(chunks.result);
+    PQclear(pending.chunks.result);
     if (result != STORE_DONE) {
         metrics_add(METRIC_STORE_FAILURES, 1);
         record_failure(worker, token, id, stored.reason, result == STORE_REFUSED);
@@ -394,6 +293,11 @@ static enum progress turn(struct worker *worker, const char *token)
             break;
         trace = trace_of(worker, PQgetvalue(claimed, i, ID), PQgetvalue(claimed, i, DIVISION));
         made = finish(worker, token, &trace, claimed, i);
+        if (made == PROGRESS_FAILED) {
+            PQclear(trace.times);
+            PQclear(claimed);
+            return made;
+        }
         if (made == PROGRESS_SOME || progress == PROGRESS_NONE)
             progress = made;
         PQclear(trace.times);

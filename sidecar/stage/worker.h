@@ -60,6 +60,7 @@ struct worker {
     unsigned proved;            /* the connection on which the database was proved to extend what was signed; 0: none */
     char proved_token[24];      /* and the lease */
     long proved_ms;             /* when, by the steady clock */
+    long reread_ms;             /* when old hashes were read again last; 0: never */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
     void *state;                /* a stage's own, kept between turns */
 };

@@ -104,6 +104,8 @@ size_t s3_object_headers(const struct s3_store *s3, const struct object *object,
     if (!until && s3->lock_days)
         until = time(NULL) + (time_t)s3->lock_days * 86400;
     made->headers[count++] = (struct http_header){"content-type", object->content_type};
+    if (object->cache_control)
+        made->headers[count++] = (struct http_header){"cache-control", object->cache_control};
     for (size_t i = 0; i < object->metadata_count && i < S3_METADATA_MOST; i++) {
         snprintf(made->names[i], sizeof(made->names[i]), "x-amz-meta-%s", object->metadata[i].name);
         made->headers[count++] = (struct http_header){made->names[i], object->metadata[i].value};

@@ -36,7 +36,7 @@ struct s3_request {
 
 /* Headers that an object gets when it is made, with what they point to. */
 struct s3_object_headers {
-    struct http_header headers[S3_METADATA_MOST + 8];
+    struct http_header headers[S3_METADATA_MOST + 9];
     char names[S3_METADATA_MOST][64];
     char until[32];
 };

@@ -78,7 +78,8 @@ enum store_result store_put_bytes(struct store *store, const char *key, const ch
     struct bytes whole = {.bytes = bytes, .length = length};
     unsigned char digest[32];
     char hash[65];
-    const struct object object = {.key = key, .content_type = content_type, .hash = hash, .size = (long long)length, .next = next_bytes,
+    const struct object object = {.key = key, .content_type = content_type,
+                                  .cache_control = replaces ? "no-cache" : "public, max-age=31536000, immutable", .hash = hash, .size = (long long)length, .next = next_bytes,
                                   .rewind = rewind_bytes, .context = &whole, .replaces = replaces};
 
     EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL);

@@ -16,6 +16,7 @@
 struct object {
     const char *key;            /* such as snapshots/<division>/<id>.json */
     const char *content_type;
+    const char *cache_control;  /* what caches in front of the store are told; NULL: nothing */
     const struct pair *metadata; /* values are ASCII without quotes or control characters */
     size_t metadata_count;
     const char *hash;           /* SHA-256 of the bytes, hex */
@@ -84,7 +85,7 @@ struct store_options {
 /* The bytes of a version as a text, terminated; the caller frees. NULL after logging why not. */
 char *store_read_text(struct store *store, const char *key, const char *version);
 
-/* Puts bytes that are in memory, without metadata. */
+/* Puts bytes that are in memory, without metadata, for anybody to read: caches may keep for ever what nothing replaces. */
 enum store_result store_put_bytes(struct store *store, const char *key, const char *content_type, const void *bytes, size_t length,
                                   bool replaces, struct stored *stored);
 

@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* As deep as the database itself reads canonical JSON by default. */
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
+/* What was signed so long before a document was frozen is in the tree that it names, whatever the clocks of two machines say. */
+#define FROZEN_SECONDS 600
 
 enum kind { NODES, EDGES, ANNOTATIONS, KINDS };
 
@@ -179,13 +182,13 @@ static enum document_verdict check_leaf(struct reading *reading, uint64_t seq, P
     MerkleHash hash, leaf, proof[MERKLE_MAX_HASHES];
     int count;
 
-    if (seq >= reading->question->log->size)
+    if (seq >= reading->question->known->signed_range.size)
         return DOCUMENT_TOO_NEW;
     sha256_of_two(hash, PQgetvalue(result, row, PAYLOAD), (size_t)PQgetlength(result, row, PAYLOAD), PQgetvalue(result, row, PREV_HASH),
                   (size_t)PQgetlength(result, row, PREV_HASH));
     merkle_leaf_hash(hash, sizeof(hash), leaf);
-    if (merkle_inclusion_proof(reading->question->log->size, seq, tree_node, &tree, proof, &count)
-        && merkle_verify_inclusion(seq, reading->question->log->size, leaf, (const MerkleHash *)proof, (size_t)count, reading->root))
+    if (merkle_inclusion_proof(reading->question->known->signed_range.size, seq, tree_node, &tree, proof, &count)
+        && merkle_verify_inclusion(seq, reading->question->known->signed_range.size, leaf, (const MerkleHash *)proof, (size_t)count, reading->root))
         return DOCUMENT_TRUE;
     return tree.failed ? DOCUMENT_NOT_KNOWN : DOCUMENT_FALSE;
 }
@@ -267,12 +270,32 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
 
 /* ---------------------------------------------------------------- what is left out */
 
+/* When it says that it was frozen, in seconds since 1970; what has another form is found by others. */
+static bool frozen_at(const struct reading *reading, int64_t *seconds)
+{
+    const JsonDocument *document = &reading->document;
+    const JsonNode *value = json_member_literal(document, json_root(document), "created_at");
+    char text[] = "YYYY-MM-DDThh:mm:ss";
+    struct tm time = {0};
+
+    if (!value || value->kind != JSON_STRING || value->length < strlen(text))
+        return false;
+    memcpy(text, json_string(document, value), strlen(text));
+    if (!strptime(text, "%Y-%m-%dT%H:%M:%S", &time))
+        return false;
+    *seconds = timegm(&time);
+    return true;
+}
+
 /* The size of the tree that the document was frozen against; 0: it names none. */
 static enum document_verdict check_tree(struct reading *reading, const JsonNode *payload, uint64_t *size)
 {
     const JsonDocument *document = &reading->document;
     const JsonNode *log = json_member_literal(document, payload, "log"), *origin, *named, *root;
+    const struct log_division *known = reading->question->known;
     struct tree tree = {.db = reading->question->db, .division = reading->question->division};
+    uint64_t least;
+    int64_t frozen;
     MerkleHash told;
     size_t length;
 
@@ -286,17 +309,21 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
         || root->kind != JSON_STRING)
         return false_because(reading, "payload.log names no tree");
     *size = (uint64_t)named->u.number;
-    if (*size > reading->question->log->size)
+    if (*size > reading->question->known->signed_range.size)
         return DOCUMENT_TOO_NEW;
-    if (reading->question->origin[0] && !json_string_is(document, origin, reading->question->origin, strlen(reading->question->origin)))
-        return false_because(reading, "payload.log names another log than \"%s\"", reading->question->origin);
+    if (known->origin[0] && !json_string_is(document, origin, known->origin, strlen(known->origin))) {
+        false_because(reading, "payload.log names another log than \"%s\"", known->origin);
+        return DOCUMENT_OUTDATED;
+    }
+    if (frozen_at(reading, &frozen) && *size < (least = log_division_signed_by(known, frozen - FROZEN_SECONDS)))
+        return false_because(reading, "payload.log names %" PRIu64 " events, and %" PRIu64 " were signed before it was frozen", *size, least);
     if (*size == 0)
         return DOCUMENT_TRUE;
     if ((sodium_base642bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
          && sodium_hex2bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL) != 0)
         || length != sizeof(told))
         return false_because(reading, "payload.log.root is no hash");
-    if (tree_extends(&tree, *size, told, reading->question->log->size, reading->root))
+    if (tree_extends(&tree, *size, told, reading->question->known->signed_range.size, reading->root))
         return DOCUMENT_TRUE;
     return tree.failed ? DOCUMENT_NOT_KNOWN : false_because(reading, "payload.log names a tree that the log does not extend");
 }
@@ -344,6 +371,33 @@ static enum document_verdict check_links(struct reading *reading, const JsonNode
     return verdict;
 }
 
+/* Where annotations were asked for, every one of these nodes is there. */
+static enum document_verdict check_annotations(struct reading *reading, uint64_t size, size_t first, size_t count)
+{
+    struct array ids = {0};
+    char number[24];
+    const char *parameters[] = {reading->question->division, NULL, number};
+    enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
+    PGresult *result = NULL;
+
+    snprintf(number, sizeof(number), "%" PRIu64, size);
+    if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
+        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", 3, parameters);
+    if (result)
+        verdict = DOCUMENT_TRUE;
+    for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
+        const uint8_t *id = (const uint8_t *)PQgetvalue(result, row, 0);
+        char text[UUID_TEXT_LENGTH + 1];
+
+        uuid_write_text(text, id);
+        if (!find_record(&reading->kinds[ANNOTATIONS], id))
+            verdict = false_because(reading, "annotation %s is left out", text);
+    }
+    PQclear(result);
+    array_free(&ids);
+    return verdict;
+}
+
 /* ---------------------------------------------------------------- the whole */
 
 static enum document_verdict check(struct reading *reading, const char *text, size_t length)
@@ -373,7 +427,10 @@ static enum document_verdict check(struct reading *reading, const char *text, si
     for (size_t first = 0; verdict == DOCUMENT_TRUE && size > 0 && first < reading->kinds[NODES].count; first += AT_ONCE) {
         size_t left = reading->kinds[NODES].count - first;
 
-        verdict = check_links(reading, payload, size, first, left < AT_ONCE ? left : AT_ONCE);
+        left = left < AT_ONCE ? left : AT_ONCE;
+        verdict = check_links(reading, payload, size, first, left);
+        if (verdict == DOCUMENT_TRUE && reading->graph.has_annotations)
+            verdict = check_annotations(reading, size, first, left);
     }
     return verdict;
 }
@@ -389,7 +446,7 @@ enum document_verdict document_verdict(struct document_question *question, const
     reading->tiles = calloc(1, sizeof(*reading->tiles));
     json_document_init(&reading->document, NULL, NULL);
     snapshot_graph_init(&reading->graph, NULL, NULL);
-    merkle_range_root(question->log, reading->root);
+    merkle_range_root(&question->known->signed_range, reading->root);
     if (reading->tiles)
         verdict = check(reading, text, length);
     snapshot_graph_free(&reading->graph);

@@ -7,17 +7,19 @@
  *   - they are canonical JSON with the hash that is to be signed, and a graph that holds together (core/snapshot_graph.h);
  *   - each record is the one of its event, whose hash is in the log that this sidecar signed; contents that are shown and
  *     not redacted are those that the record commits to;
- *   - the tree that the document names is the log's, and of each node every edge that the database has among that tree's
- *     events is there, or the node is named where the walk stopped.
+ *   - the tree that the document names is the log's, and no older than what this sidecar had signed when the document
+ *     says that it was frozen;
+ *   - of each node every edge that the database has among that tree's events is there, or the node is named where the walk
+ *     stopped, and is as far from the roots as the document goes; where annotations were asked for, each of them.
  *
- * What the last point cannot find: an edge whose row the database does not show (its event stands in the log, and
- * reason.verify_all() finds that the row is missing).
+ * What this cannot find: an edge whose row the database does not show (its event stands in the log, and
+ * reason.verify_all() finds that the row is missing); that something else was asked for than the document says.
  */
 #ifndef SIDECAR_TLOG_DOCUMENT_H
 #define SIDECAR_TLOG_DOCUMENT_H
 
 #include "base/db.h"
-#include "core/merkle.h"
+#include "tlog/state.h"
 
 /* Larger documents are not held in memory: of them only the hash is compared. */
 #define DOCUMENT_BYTES_MOST (256L * 1024 * 1024)
@@ -26,14 +28,14 @@ enum document_verdict {
     DOCUMENT_TRUE,
     DOCUMENT_NOT_KNOWN,         /* the database did not answer, or out of memory */
     DOCUMENT_TOO_NEW,           /* it holds what is not signed yet */
-    DOCUMENT_FALSE
+    DOCUMENT_OUTDATED,          /* of a log that has begun anew since: it is to be frozen again */
+    DOCUMENT_FALSE              /* the database contradicts what was signed */
 };
 
 struct document_question {
     struct db *db;
     const char *id, *division;
-    const char *origin;         /* of the division's log; "": it has none yet */
-    const MerkleRange *log;     /* all that was signed of it */
+    const struct log_division *known;   /* what is remembered of the division's log */
     char reason[400];           /* what is false */
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 bool log_memory_refresh(struct log_memory *memory)
 {
@@ -161,6 +162,7 @@ bool log_memory_add(struct log_memory *memory, const struct log_claim *claim, si
     /* nothing but what was signed before */
     if (signed_count <= known)
         return true;
+    log_division_mark(division, time(NULL));
     if (!log_division_key(division, division->signed_range.size, signer->id, signer->public_key)
         || !append(&division->signed_range, claim->hashes + known, signed_count - known))
         return false;

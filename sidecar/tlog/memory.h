@@ -17,6 +17,15 @@
 
 #define LOG_FAULT_SIZE 600
 
+/* What is reread of a log: blocks of hashes, and some signatures at a time. */
+enum log_piece { LOG_BLOCK, LOG_SIGNATURES, LOG_PIECES };
+
+struct log_place {
+    enum log_piece kind;
+    char division[DIVISION_NAME_LENGTH + 2];    /* "": none */
+    uint64_t piece;
+};
+
 struct log_memory {
     bool on;                    /* there is a state file, or checkpoints are published */
     const char *where;          /* it lies, for people */
@@ -25,14 +34,13 @@ struct log_memory {
     bool known;                 /* the state was read */
     bool asked;                 /* the store, for all that was ever published */
     bool doubted;               /* the store refused what was to be published: all is to be asked for again */
-    char bad_division[DIVISION_NAME_LENGTH + 1];        /* "": none. A block that was reread and found to be another: … */
-    uint64_t bad_block;                                 /* … until it is found to be right, nothing is signed */
+    struct log_place bad;       /* what was reread and found to be another: until it is found to be right, nothing is signed */
+    char bad_snapshot[40];      /* "": none. One that was to be signed and is not what the log says: the same */
     char fault[LOG_FAULT_SIZE]; /* "": none */
     bool contradicted;          /* the fault is that a witness contradicts */
     atomic_int signers_waiting; /* for the lock */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
-    char next_division[DIVISION_NAME_LENGTH + 2];       /* where the next rereading of old hashes goes on, … */
-    uint64_t next_block;        /* … and at which block */
+    struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
 };
 
 /* Reads the state again if the file was changed by another. False: it cannot be read, logged. Under the lock. */

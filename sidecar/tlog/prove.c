@@ -2,6 +2,7 @@
 #include "tlog/prove.h"
 
 #include "base/log.h"
+#include "tlog/proving.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
@@ -14,15 +15,6 @@
 #define SAMPLE 32
 /* Who signs comes first, for so long */
 #define PASS_MS 1000
-
-struct proving {
-    struct log_memory *memory;
-    struct db *db;
-    const struct log_signer *signer;
-    const struct log_outside *outside;
-    MerkleHash *block;          /* PROVE_BLOCK hashes */
-    bool changed;               /* what is remembered */
-};
 
 /* What the database has of a division. */
 struct present {
@@ -78,150 +70,12 @@ static enum log_verdict prove_hashes(struct proving *proving, struct tree *tree,
     return BREAK(REWRITTEN, "the first %" PRIu64 " events of division \"%s\" are others than were signed", division->signed_range.size, division->name);
 }
 
-/* Whether the events of a whole block are those that the tree was made of. */
-static enum log_verdict prove_block(struct proving *proving, struct tree *tree, const struct log_division *division, uint64_t block)
-{
-    MerkleHash proof[MERKLE_MAX_HASHES], root, leaf;
-    int count, height = 0;
-    bool ok = tree_seals(tree, block * PROVE_BLOCK, PROVE_BLOCK, proving->block) == PROVE_BLOCK;
-
-    if (ok)
-        ok = merkle_inclusion_proof(division->signed_range.size, block * PROVE_BLOCK, tree_node, tree, proof, &count);
-    for (size_t i = 0; ok && i < PROVE_BLOCK; i++)
-        merkle_leaf_hash(proving->block[i], MERKLE_HASH_LENGTH, proving->block[i]);
-    if (ok)
-        memcpy(leaf, proving->block[0], sizeof(leaf));
-    /* the siblings within the block are made from its events: with them the proof holds for every one */
-    for (size_t width = PROVE_BLOCK; ok && width > 1; width /= 2) {
-        memcpy(proof[height++], proving->block[1], MERKLE_HASH_LENGTH);
-        for (size_t i = 0; i < width / 2; i++)
-            merkle_node_hash(proving->block[2 * i], proving->block[2 * i + 1], proving->block[i]);
-    }
-    merkle_range_root(&division->signed_range, root);
-    if (ok && merkle_verify_inclusion(block * PROVE_BLOCK, division->signed_range.size, leaf, (const MerkleHash *)proof, (size_t)count, root))
-        return LOG_EXTENDS;
-    if (tree->failed)
-        return LOG_NOT_KNOWN;
-    pthread_mutex_lock(&proving->memory->lock);
-    log_memory_break(proving->memory, METRIC_LOG_STOPS_REWRITTEN, "events %" PRIu64 " to %" PRIu64 " of division \"%s\" are others than were signed",
-                     block * PROVE_BLOCK, (block + 1) * PROVE_BLOCK - 1, division->name);
-    strcpy(proving->memory->bad_division, division->name);
-    proving->memory->bad_block = block;
-    pthread_mutex_unlock(&proving->memory->lock);
-    return LOG_BROKEN;
-}
-
-/* The first division whose name does not come before; NULL: none. */
-static struct log_division *division_from(const struct log_state *state, const char *name)
-{
-    for (size_t i = 0; i < state->count; i++)
-        if (strcmp(state->divisions[i]->name, name) >= 0)
-            return state->divisions[i];
-    return NULL;
-}
-
-/* Goes to the next block that there is, the first again behind the last; NULL: there is none. *turns counts the ends that were met. */
-static struct log_division *next_block(struct log_memory *memory, int *turns)
-{
-    while (*turns < 2) {
-        struct log_division *division = division_from(&memory->state, memory->next_division);
-
-        if (!division) {
-            (*turns)++;
-            memory->next_division[0] = '\0';
-            memory->next_block = 0;
-        } else if (strcmp(division->name, memory->next_division) != 0) {
-            strcpy(memory->next_division, division->name);
-            memory->next_block = 0;
-        } else if (memory->next_block < division->signed_range.size / PROVE_BLOCK) {
-            return division;
-        } else {
-            /* what follows it: no name has a blank */
-            memory->next_block = 0;
-            strcat(memory->next_division, " ");
-        }
-    }
-    return NULL;
-}
-
-/* What of a division need be known to read a block again. */
-struct reread {
-    struct log_division division;       /* name and range alone */
-    uint64_t block;
-    bool found;
-};
-
-static bool choose_block(struct log_memory *memory, int *turns, struct reread *reread)
-{
-    const struct log_division *division;
-    bool ok;
-
-    pthread_mutex_lock(&memory->lock);
-    ok = log_memory_refresh(memory);
-    division = ok ? next_block(memory, turns) : NULL;
-    reread->found = division != NULL;
-    if (division) {
-        strcpy(reread->division.name, division->name);
-        reread->division.signed_range = division->signed_range;
-        reread->block = memory->next_block++;
-    }
-    pthread_mutex_unlock(&memory->lock);
-    return ok;
-}
-
-/* A block that was found to be another is read by every proof, until it is right. */
-static enum log_verdict prove_bad_block(struct proving *proving)
-{
-    struct log_memory *memory = proving->memory;
-    struct reread reread = {.found = false};
-    struct tree tree = {.db = proving->db, .division = reread.division.name};
-    const struct log_division *division;
-    enum log_verdict verdict = LOG_EXTENDS;
-
-    pthread_mutex_lock(&memory->lock);
-    division = memory->bad_division[0] ? log_state_find(&memory->state, memory->bad_division) : NULL;
-    /* less may be remembered than before, after a restore was accepted */
-    if (division && memory->bad_block < division->signed_range.size / PROVE_BLOCK) {
-        strcpy(reread.division.name, division->name);
-        reread.division.signed_range = division->signed_range;
-        reread.block = memory->bad_block;
-        reread.found = true;
-    }
-    pthread_mutex_unlock(&memory->lock);
-    if (reread.found)
-        verdict = prove_block(proving, &tree, &reread.division, reread.block);
-    if (verdict == LOG_EXTENDS) {
-        pthread_mutex_lock(&memory->lock);
-        memory->bad_division[0] = '\0';
-        pthread_mutex_unlock(&memory->lock);
-    }
-    return verdict;
-}
-
-/* Reads some blocks again, from where the last time ended. Nobody waits: what was signed of a block stays what it was. */
-static enum log_verdict prove_blocks(struct proving *proving)
-{
-    enum log_verdict verdict = LOG_EXTENDS;
-    struct reread reread = {.found = true};
-    int turns = 0;
-
-    for (int blocks = 0; reread.found && verdict == LOG_EXTENDS && blocks < PROVE_BLOCKS; blocks++) {
-        struct tree tree = {.db = proving->db, .division = reread.division.name};
-
-        if (!choose_block(proving->memory, &turns, &reread))
-            verdict = LOG_NOT_KNOWN;
-        else if (reread.found)
-            verdict = prove_block(proving, &tree, &reread.division, reread.block);
-    }
-    return verdict;
-}
-
 /* ---------------------------------------------------------------- signatures */
 
 /* columns of log_signatures() */
 enum { SEQ, HASH, SIGNER, SIGNATURE };
 
-static PGresult *read_signatures(struct proving *proving, const char *division, const uint64_t *seqs, size_t count)
+PGresult *proving_signatures(struct proving *proving, const char *division, const uint64_t *seqs, size_t count)
 {
     struct array array = {0};
     const char *parameters[] = {division, NULL};
@@ -251,7 +105,7 @@ static bool take_hex(PGresult *result, int row, int column, uint8_t *bytes, size
 }
 
 /* Whether the signature is that of who signed then, or of us where it says so. */
-static bool is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row)
+bool proving_is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row)
 {
     const struct log_key *key = log_division_key_of(division, strtoull(PQgetvalue(result, row, SEQ), NULL, 10));
     const char *signer = PQgetvalue(result, row, SIGNER);
@@ -286,7 +140,7 @@ static enum log_verdict prove_signatures(struct proving *proving, const struct l
     seqs[count++] = most - 1;
     while (count < SAMPLE + 1 && count < most)
         seqs[count++] = ((uint64_t)randombytes_random() << 32 | randombytes_random()) % most;
-    result = read_signatures(proving, division->name, seqs, count);
+    result = proving_signatures(proving, division->name, seqs, count);
     if (!result)
         return LOG_NOT_KNOWN;
     for (int row = 0; verdict == LOG_EXTENDS && row < PQntuples(result); row++) {
@@ -294,7 +148,7 @@ static enum log_verdict prove_signatures(struct proving *proving, const struct l
         uint8_t signature[LOG_SIGNATURE_LENGTH];
         MerkleHash hash;
 
-        if (!is_of_its_signer(proving, division, result, row)
+        if (!proving_is_of_its_signer(proving, division, result, row)
             || (is_head && (strcmp(PQgetvalue(result, row, SIGNER), division->head_signer) != 0
                             || !take_hex(result, row, HASH, hash, sizeof(hash)) || memcmp(hash, division->head_hash, sizeof(hash)) != 0
                             || !take_hex(result, row, SIGNATURE, signature, sizeof(signature))
@@ -347,7 +201,7 @@ static enum log_verdict take_over(struct proving *proving, struct log_division *
 {
     static const uint8_t unknown[32];
     uint64_t before = division->signed_range.size, last = present->signed_ - 1;
-    PGresult *result = read_signatures(proving, division->name, &last, 1);
+    PGresult *result = proving_signatures(proving, division->name, &last, 1);
     bool ok = result && PQntuples(result) == 1 && take_hex(result, 0, HASH, division->head_hash, MERKLE_HASH_LENGTH)
               && take_hex(result, 0, SIGNATURE, division->head_signature, LOG_SIGNATURE_LENGTH);
 
@@ -411,6 +265,8 @@ static enum log_verdict prove_division(struct proving *proving, struct log_divis
         verdict = take_over(proving, division, present);
     if (verdict == LOG_EXTENDS && grown && proving->signer)
         verdict = prove_signatures(proving, division, present);
+    if (verdict == LOG_EXTENDS && log_division_mark(division, time(NULL)))
+        proving->changed = true;
     return verdict;
 }
 
@@ -430,6 +286,14 @@ static bool read_sizes(struct proving *proving, const char *division, struct pre
     return ok;
 }
 
+struct log_division *proving_division_from(const struct log_state *state, const char *name)
+{
+    for (size_t i = 0; i < state->count; i++)
+        if (strcmp(state->divisions[i]->name, name) >= 0)
+            return state->divisions[i];
+    return NULL;
+}
+
 /* The division of this name, or the first after it, whose name it then gets. */
 static enum log_verdict prove_from(struct proving *proving, char name[DIVISION_NAME_LENGTH + 2], bool *found)
 {
@@ -441,7 +305,7 @@ static enum log_verdict prove_from(struct proving *proving, char name[DIVISION_N
     *found = false;
     if (!log_memory_refresh(memory))
         return LOG_NOT_KNOWN;
-    division = division_from(&memory->state, name);
+    division = proving_division_from(&memory->state, name);
     if (!division)
         return LOG_EXTENDS;
     *found = true;
@@ -504,9 +368,9 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
     if (proving.block && collect_divisions(&proving))
         verdict = prove_divisions(&proving);
     if (verdict == LOG_EXTENDS)
-        verdict = prove_bad_block(&proving);
-    if (verdict == LOG_EXTENDS && outside->rereads)
-        verdict = prove_blocks(&proving);
+        verdict = proving_suspects(&proving);
+    if (verdict == LOG_EXTENDS && (outside->reread_ms > 0 || outside->whole))
+        verdict = proving_reread(&proving);
     if (verdict == LOG_EXTENDS) {
         pthread_mutex_lock(&memory->lock);
         log_memory_mend(memory);

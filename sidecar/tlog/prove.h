@@ -9,7 +9,7 @@
  *   - the last signature is the one that was made, and signatures drawn at random are those of who signed then;
  *   - it extends the newest checkpoint that the store holds under our key.
  *
- * Once an interval old hashes are read again in turn, so many blocks: a log of that length wholly each time. What others have
+ * Once an interval old hashes and signatures are read again, all of them if there is time for it, else in turn. What others have
  * signed meanwhile (another sidecar that led) is taken over once it extends what is remembered. A division of which nothing
  * is remembered is taken as it is, and from then on remembered.
  */
@@ -19,9 +19,9 @@
 #include "tlog/memory.h"
 #include "tlog/published.h"
 
-/* Events in a block, and blocks that are read again each time. */
+/* Events in a block, and signatures that are read again at once. */
 #define PROVE_BLOCK 4096
-#define PROVE_BLOCKS 64
+#define PROVE_SIGNATURES 256
 
 enum log_verdict {
     LOG_EXTENDS,
@@ -34,7 +34,8 @@ struct log_outside {
     const char *prefix;         /* of origins */
     struct published *list;
     size_t count;
-    bool rereads;               /* read old hashes again, in turn */
+    long reread_ms;             /* so long old hashes are read again, in turn, and old signatures a tenth of it; 0: none are */
+    bool whole;                 /* all of them, however long that takes */
 };
 
 /*

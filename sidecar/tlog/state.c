@@ -107,6 +107,50 @@ const struct log_key *log_division_key_of(const struct log_division *division, u
     return found;
 }
 
+/* What is left out tells the least of what it stands between, for how long ago that is. */
+static size_t least_mark(const struct log_division *division, int64_t now)
+{
+    const struct log_mark *marks = division->marks;
+    size_t least = 1;
+    double smallest = 0;
+
+    for (size_t i = 1; i + 1 < division->mark_count; i++) {
+        double gap = (double)(marks[i + 1].seconds - marks[i - 1].seconds) / (double)(now - marks[i].seconds + 1);
+
+        if (i == 1 || gap < smallest) {
+            smallest = gap;
+            least = i;
+        }
+    }
+    return least;
+}
+
+bool log_division_mark(struct log_division *division, int64_t now)
+{
+    const struct log_mark *last = division->mark_count ? &division->marks[division->mark_count - 1] : NULL;
+
+    if (division->signed_range.size == 0
+        || (last && (last->size >= division->signed_range.size || now < last->seconds + LOG_MARK_SECONDS)))
+        return false;
+    if (division->mark_count == LOG_MARKS) {
+        size_t least = least_mark(division, now);
+
+        division->mark_count--;
+        memmove(division->marks + least, division->marks + least + 1, (division->mark_count - least) * sizeof(division->marks[0]));
+    }
+    division->marks[division->mark_count++] = (struct log_mark){division->signed_range.size, now};
+    return true;
+}
+
+uint64_t log_division_signed_by(const struct log_division *division, int64_t seconds)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; i < division->mark_count && division->marks[i].seconds <= seconds; i++)
+        size = division->marks[i].size;
+    return size;
+}
+
 static bool add_closed(struct log_division *division, const char *origin, uint64_t size, const MerkleHash root)
 {
     struct log_closed *larger = realloc(division->closed, (division->closed_count + 1) * sizeof(*larger));
@@ -131,7 +175,7 @@ bool log_division_close(struct log_division *division)
     merkle_range_init(&division->signed_range);
     division->head_signer[0] = '\0';
     division->recorded = division->checkpoint_size = division->published = 0;
-    division->key_count = 0;
+    division->key_count = division->mark_count = 0;
     return true;
 }
 
@@ -159,6 +203,20 @@ static bool read_number(const char *text, uint64_t *number)
 static bool read_text(const char *text, char *field, size_t size)
 {
     return text && (size_t)snprintf(field, size, "%s", text) < size;
+}
+
+/* They ascend, as they were written. */
+static bool read_mark(struct log_division *division, const char *size, const char *seconds)
+{
+    struct log_mark *mark = &division->marks[division->mark_count];
+    uint64_t number;
+
+    if (division->mark_count == LOG_MARKS || !read_number(size, &mark->size) || !read_number(seconds, &number)
+        || (division->mark_count > 0 && (mark->size <= mark[-1].size || (int64_t)number < mark[-1].seconds)))
+        return false;
+    mark->seconds = (int64_t)number;
+    division->mark_count++;
+    return true;
 }
 
 static bool read_range(const char *size, char *hashes, MerkleRange *range)
@@ -205,6 +263,8 @@ static bool take_line(struct log_state *state, struct log_division **division, c
         return read_number(a, &(*division)->published);
     if (!strcmp(what, "key"))
         return read_number(a, &number) && read_hex(b, bytes, sizeof(bytes)) && c && log_division_key(*division, number, c, bytes);
+    if (!strcmp(what, "mark"))
+        return read_mark(*division, a, b);
     if (!strcmp(what, "closed"))
         return a && read_number(b, &number) && read_hex(c, bytes, sizeof(bytes)) && add_closed(*division, a, number, bytes);
     return false;
@@ -319,6 +379,8 @@ static void write_division(FILE *out, const struct log_division *division)
         write_hex(out, division->keys[i].public_key, 32, " ");
         fprintf(out, "%s\n", division->keys[i].signer);
     }
+    for (size_t i = 0; i < division->mark_count; i++)
+        fprintf(out, "mark %" PRIu64 " %" PRId64 "\n", division->marks[i].size, division->marks[i].seconds);
     for (size_t i = 0; i < division->closed_count; i++) {
         fprintf(out, "closed %s %" PRIu64 " ", division->closed[i].origin, division->closed[i].size);
         write_hex(out, division->closed[i].root, MERKLE_HASH_LENGTH, "\n");

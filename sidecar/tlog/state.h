@@ -11,6 +11,7 @@
  *   checkpoint <size> <root>               the last that was signed, or found published
  *   published <size>                       the last that lies in the store with all its tiles
  *   key <from seq> <public key> <signer>   who signed from this event on; one line for each change
+ *   mark <size> <seconds>                  so many were signed by then, in seconds since 1970; LOG_MARKS of them at most
  *   closed <origin> <size> <root>          an origin that ended, when a restore was accepted
  *   sha256 <hex>
  *
@@ -37,6 +38,15 @@ struct log_key {
     char signer[LOG_SIGNER_SIZE];
 };
 
+/* The older, the farther between. */
+#define LOG_MARKS 32
+#define LOG_MARK_SECONDS 60
+
+struct log_mark {
+    uint64_t size;
+    int64_t seconds;
+};
+
 struct log_closed {
     char origin[LOG_ORIGIN_SIZE];
     uint64_t size;
@@ -56,6 +66,8 @@ struct log_division {
     uint64_t published;
     struct log_key *keys;                   /* by their first event */
     size_t key_count;
+    struct log_mark marks[LOG_MARKS];       /* by time */
+    size_t mark_count;
     struct log_closed *closed;
     size_t closed_count;
 };
@@ -86,6 +98,10 @@ struct log_division *log_state_add(struct log_state *state, const char *name);
 bool log_division_key(struct log_division *division, uint64_t from, const char *signer, const uint8_t public_key[32]);
 /* Who signed an event, as far as is known; NULL: it was signed before anything was remembered. */
 const struct log_key *log_division_key_of(const struct log_division *division, uint64_t seq);
+/* Notes that all that is remembered as signed was signed by now; false: that was known, or was noted a moment ago. */
+bool log_division_mark(struct log_division *division, int64_t now);
+/* So many events at least were signed by then, as far as is known. */
+uint64_t log_division_signed_by(const struct log_division *division, int64_t seconds);
 /* Closes the origin at what was signed last, and forgets that. */
 bool log_division_close(struct log_division *division);
 

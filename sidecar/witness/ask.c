@@ -80,14 +80,18 @@ static void read_cosignature(const struct witness_question *question, const char
     free(note);
 }
 
-/* 409: the size that it cosigned last, and a newline. */
-static void read_size(const struct http_answer *answer, struct witness_reply *reply)
+/* 409: the size that it cosigned last, and a newline; or, where it was asked about that very size, that its root is another. */
+static void read_conflict(const struct witness_question *question, const struct http_answer *answer, struct witness_reply *reply)
 {
     char type[64] = "";
+    bool says_size;
 
     http_answer_header(answer, "content-type", type, sizeof(type));
-    if (strcmp(type, "text/x.tlog.size") != 0 || answer->body_length < 2 || answer->body[answer->body_length - 1] != '\n'
-        || !decimal_read(answer->body, answer->body_length - 1, &reply->size))
+    says_size = !strcmp(type, "text/x.tlog.size") && answer->body_length >= 2 && answer->body[answer->body_length - 1] == '\n'
+                && decimal_read(answer->body, answer->body_length - 1, &reply->size);
+    if (question->old_size == question->size && (!says_size || reply->size == question->size))
+        say(reply, WITNESS_CONTRADICTS, "it has cosigned another tree of this size", "");
+    else if (!says_size)
         say(reply, WITNESS_AWAY, "it has another size, and does not say which", "");
     else
         say(reply, WITNESS_OTHER_SIZE, "it has another size", "");
@@ -121,7 +125,7 @@ void witness_ask(struct http *http, const struct witness_question *question, str
         else if (answer.status == 200)
             read_cosignature(question, answer.body ? answer.body : "", answer.body_length, reply);
         else if (answer.status == 409)
-            read_size(&answer, reply);
+            read_conflict(question, &answer, reply);
         else if (answer.status == 422)
             say(reply, WITNESS_CONTRADICTS, status, answer.body ? answer.body : "");
         else if (answer.status == 400 || answer.status == 403 || answer.status == 404)

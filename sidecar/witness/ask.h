@@ -17,7 +17,7 @@ struct witness_question {
     const NoteKey *key;         /* of the witness: type 0x04 */
     const char *note;
     size_t note_length;
-    uint64_t old_size;
+    uint64_t size, old_size;    /* of the note's tree; of the one that it extends */
     const MerkleHash *proof;
     int proof_length;
     int timeout_ms;

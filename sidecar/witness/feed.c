@@ -239,7 +239,7 @@ enum outcome { DONE, NOT_THIS, NOT_NOW };
 static enum outcome ask(struct feed *feed, const struct pending *pending)
 {
     struct witness_question question = {.url = feed->config->url, .key = feed->key, .note = pending->note, .note_length = strlen(pending->note),
-                                        .old_size = pending->cosigned, .timeout_ms = feed->config->timeout_ms};
+                                        .size = pending->size, .old_size = pending->cosigned, .timeout_ms = feed->config->timeout_ms};
     MerkleHash proof[MERKLE_MAX_HASHES];
     struct witness_reply reply = {0};
 

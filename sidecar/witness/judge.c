@@ -42,6 +42,15 @@ static void say(struct verdict *verdict, enum status status, const char *text)
     buffer_append_char(&verdict->body, '\n');
 }
 
+/* Something else was cosigned last: of which size. */
+static void say_size(struct verdict *verdict, uint64_t size)
+{
+    verdict->status = CONFLICT;
+    verdict->type = WITNESS_SIZE_TYPE;
+    decimal_append(&verdict->body, size);
+    buffer_append_char(&verdict->body, '\n');
+}
+
 /* "old <size>", hashes, an empty line, a checkpoint. NULL, or what is wrong. */
 static const char *read_request(struct request *request, const char *bytes, size_t length)
 {
@@ -145,10 +154,7 @@ static bool extends(const struct judge *judge, const char *name, const struct re
     uint8_t empty[SHA256_LENGTH];
 
     if (request->old_size != recorded->size) {
-        verdict->status = CONFLICT;
-        verdict->type = WITNESS_SIZE_TYPE;
-        decimal_append(&verdict->body, recorded->size);
-        buffer_append_char(&verdict->body, '\n');
+        say_size(verdict, recorded->size);
         return false;
     }
     sha256_of(empty, "", 0);
@@ -160,8 +166,9 @@ static bool extends(const struct judge *judge, const char *name, const struct re
         return true;
     else if (merkle_verify_consistency(recorded->size, checkpoint->size, recorded->root, checkpoint->root, request->proof, request->proof_length))
         return true;
-    else if (checkpoint->size == recorded->size && memcmp(checkpoint->root, recorded->root, SHA256_LENGTH) != 0) {
-        say(verdict, UNPROCESSABLE, "another tree of this size was cosigned");
+    else if (checkpoint->size == recorded->size && request->proof_length == 0) {
+        /* the size is the same and the root another */
+        say_size(verdict, recorded->size);
         log_error("log \"%.*s\" has signed another tree of size %llu than the one that was cosigned", (int)checkpoint->origin.length,
                   checkpoint->origin.data, (unsigned long long)checkpoint->size);
         record_keep_fork(&judge->directory, name, request->note_bytes, request->note_length);

@@ -20,22 +20,9 @@ $$;
 COMMENT ON FUNCTION reason.log_sizes(text) IS 'How many events are sealed, and signed, of a division or of each.';
 
 CREATE FUNCTION reason.log_hashes(division text, level integer, first bigint, count integer) RETURNS bytea
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE c STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
-SET enable_seqscan = off
-AS $$
-    SELECT CASE WHEN $2 = 0 THEN
-        (SELECT string_agg(h.hash, ''::bytea ORDER BY h.seq)
-         FROM (SELECT s.seq, s.hash, s.seq - row_number() OVER (ORDER BY s.seq) AS gap FROM reason.audit_seal s
-               WHERE s.division = $1 AND s.seq >= $3 AND s.seq < $3 + least($4, 65536)) h
-         WHERE h.gap = $3 - 1)
-    ELSE
-        (SELECT string_agg(h.hash, ''::bytea ORDER BY h.index)
-         FROM (SELECT t.index, t.hash, t.index - row_number() OVER (ORDER BY t.index) AS gap FROM reason.audit_subtree t
-               WHERE t.division = $1 AND t.level = $2 AND t.index >= $3 AND t.index < $3 + least($4, 65536)) h
-         WHERE h.gap = $3 - 1)
-    END
-$$;
+AS 'MODULE_PATHNAME', 'reason_log_hashes';
 COMMENT ON FUNCTION reason.log_hashes(text, integer, bigint, integer) IS
     'Hashes from index first on, one after the other, as many as there are without a gap: of seals at level 0, of complete subtrees of 256^level leaves above.';
 
@@ -91,6 +78,15 @@ $$;
 COMMENT ON FUNCTION reason.log_records(text, text, uuid[]) IS
     'For each node, edge or annotation (kind) its event, as it was hashed, with its place and the hash before it; and the content, if it is there. seq is NULL of what has no place yet.';
 
+CREATE FUNCTION reason.released_within(division text, record_no bigint, size bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM reason.quarantine_release r JOIN reason.audit_seal s ON s.event_no = r.event_no AND s.division = r.division
+                   WHERE r.division = $1 AND r.record_no = $2 AND s.seq < $3)
+$$;
+COMMENT ON FUNCTION reason.released_within(text, bigint, bigint) IS 'Whether a record in quarantine was released by one of the first size events of its division.';
+
 CREATE FUNCTION reason.log_links(division text, ids uuid[], direction text, size bigint) RETURNS TABLE (node uuid, edge uuid, other uuid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -106,9 +102,27 @@ BEGIN
          LATERAL (SELECT x.id FROM reason.node x WHERE x.no = l.other_no AND x.division = $1) o,
          LATERAL (SELECT x.seq FROM reason.audit_seal x WHERE x.event_no = l.no AND x.division = $1) s
     WHERE s.seq < $4
-      -- What is in quarantine is in no snapshot.
-      AND NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = $1 AND q.record_no IN (l.no, l.other_no) AND NOT q.released);
+      -- What is in quarantine is in no snapshot; nor need be what was released after the tree had this size.
+      AND NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = $1 AND q.record_no IN (l.no, l.other_no) AND NOT reason.released_within($1, q.record_no, $4));
 END
 $$;
 COMMENT ON FUNCTION reason.log_links(text, uuid[], text, bigint) IS
     'The edges that lead from these nodes in a direction, among the first size events of the division''s log: edge and the node at its other end.';
+
+CREATE FUNCTION reason.log_annotations(division text, ids uuid[], size bigint) RETURNS TABLE (annotation uuid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.id
+    FROM unnest($2) u (id)
+    JOIN reason.node n ON n.id = u.id AND n.division = $1
+    JOIN reason.annotation a ON a.target_no = n.no AND a.division = $1,
+         LATERAL (SELECT x.seq FROM reason.audit_seal x WHERE x.event_no = a.no AND x.division = $1) s
+    WHERE s.seq < $3
+      AND NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = $1 AND q.record_no = a.no AND NOT reason.released_within($1, q.record_no, $3));
+END
+$$;
+COMMENT ON FUNCTION reason.log_annotations(text, uuid[], bigint) IS 'The annotations of these nodes among the first size events of the division''s log.';

@@ -20,6 +20,15 @@ $$;
 COMMENT ON FUNCTION reason.claim_snapshots(bigint, integer) IS
     'Snapshots that wait to be signed (pending) or stored (signed), the longest waiting first. ts: when it was signed, or made if it is not signed yet.';
 
+CREATE FUNCTION reason.pending_snapshot(id uuid) RETURNS TABLE (division text, hash text, size_bytes bigint, chunks integer)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT s.division, s.hash, s.size_bytes, ((s.size_bytes + 1048575) / 1048576)::integer
+    FROM reason.snapshot s WHERE s.id = $1 AND s.status = 'pending' AND s.erased_event_id IS NULL
+$$;
+COMMENT ON FUNCTION reason.pending_snapshot(uuid) IS 'A snapshot that waits to be signed, as it is now; no row when it does not wait any more.';
+
 CREATE FUNCTION reason.record_snapshot_signature(lease_token bigint, id uuid, signer_id text, signature bytea) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -175,3 +184,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.retry_snapshot(uuid) IS 'Has a failed or waiting snapshot tried again at once; signed anew if its signer was revoked meanwhile.';
+
+CREATE FUNCTION reason.give_up_snapshot(id uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    granted text[] := reason.visible_divisions_of(reason.calling_role());
+    s reason.snapshot;
+BEGIN
+    IF coalesce($2, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'giving up a snapshot needs a reason';
+    END IF;
+    SELECT * INTO s FROM reason.snapshot x WHERE x.id = $1 AND ('*' = ANY (granted) OR x.division = ANY (granted)) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $1);
+    END IF;
+    IF s.status <> 'pending' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('snapshot "%s" is %s, not pending', $1, s.status);
+    END IF;
+    s.status := 'failed';
+    s.failure := left($2, 2000);
+    s.next_attempt_at := NULL;
+    PERFORM reason.append_event(s.division, 'snapshot.failed', reason.snapshot_event(s));
+    UPDATE reason.snapshot x SET status = s.status, failure = s.failure, next_attempt_at = NULL WHERE x.no = s.no AND x.division = s.division;
+    PERFORM reason.ring();
+END
+$$;
+COMMENT ON FUNCTION reason.give_up_snapshot(uuid, text) IS
+    'A snapshot that waits for its signature is failed, with event snapshot.failed: for one that was altered, which the sidecar will not sign and stops at.';

@@ -317,6 +317,8 @@ class Witness:
             return 400, "text/plain", "old size is beyond the checkpoint\n"
         if old != known:
             return 409, "text/x.tlog.size", f"{known}\n"
+        if old == size > 0 and not proof and root != known_root:
+            return 409, "text/plain", "another tree of this size\n"
         if proof if old == 0 else not check_consistency(old, size, known_root, root, proof):
             return 422, "text/plain", "not consistent\n"
         self.state[origin] = size, root

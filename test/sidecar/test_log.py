@@ -50,15 +50,78 @@ def test_what_lies_in_the_store_is_the_chain(database, sidecars, remembering, tm
     assert database.value("SELECT bool_and(ok) FROM reason.verify_all()")
 
 
+def counts(database):
+    return [row[0] for row in database.rows("SELECT payload -> 'heads' FROM reason.audit_event WHERE event_type = 'log.heads' ORDER BY no")]
+
+
+def heads_of(directory, divisions):
+    """What an event log.heads says of logs that are published as they are: the tree of RFC 6962 over their texts, in order."""
+    lines = sorted(b"\n".join((log.path / "checkpoint").read_bytes().split(b"\n")[:3]) + b"\n" for log in (PublishedLog(directory / "store", name) for name in divisions))
+    return {"count": len(lines), "root": PublishedLog.root_of(lines).hex()}
+
+
+def test_the_log_of_system_vouches_for_all_others(database, sidecars, remembering, tmp_path):
+    """Who witnesses that one alone sees every other grow, and none that grows makes it grow for ever."""
+    one = sidecars(remembering).start()
+    database.nodes(10)
+    database.settled()
+    wait_for(lambda: len(counts(database)) == 1, 10, f"heads: {one.log()[-1500:]}")
+    published(tmp_path, database)
+    published(tmp_path, database, "system", "system")
+    assert counts(database) == [heads_of(tmp_path, ["default"])]
+    # another division is counted once an hour; or before division system gets a checkpoint for an event of its own
+    database.nodes(5, "other")
+    database.settled()
+    published(tmp_path, database, "other", "other")
+    time.sleep(3)
+    assert len(counts(database)) == 1
+    database.value("SELECT reason.set_client('somebody', 'reader', '{default}')")
+    wait_for(lambda: len(counts(database)) == 2, 10, f"heads: {one.log()[-1500:]}")
+    place = database.value("SELECT s.seq FROM reason.audit_event e JOIN reason.audit_seal s ON s.event_no = e.no WHERE e.event_type = 'client.changed'")
+    wait_for(lambda: PublishedLog(tmp_path / "store", "system").size > place + 1, 10, "a checkpoint of system")
+    assert counts(database)[1] == heads_of(tmp_path, ["default", "other"])
+    # the checkpoint that covers the event covers what the others were by then
+    assert [size for size in PublishedLog(tmp_path / "store", "system").sizes() if size == place + 1] == []
+    size = PublishedLog(tmp_path / "store", "system").size
+    time.sleep(4)
+    assert len(counts(database)) == 2 and PublishedLog(tmp_path / "store", "system").size == size
+    # on demand
+    database.nodes(5, "other")
+    database.settled()
+    one.signal(signal.SIGUSR1)
+    wait_for(lambda: len(counts(database)) == 3, 10, f"heads: {one.log()[-1500:]}")
+    published(tmp_path, database, "system", "system")
+    published(tmp_path, database, "other", "other")
+    assert counts(database)[2] == heads_of(tmp_path, ["default", "other"])
+    assert database.value("SELECT bool_and(ok) FROM reason.verify_all()")
+
+
+def test_heads_of_all_logs_are_counted_as_often_as_asked_for(database, sidecars, remembering):
+    one = sidecars({**remembering, "checkpoint": {**remembering["checkpoint"], "heads_interval_s": 2}}).start()
+    began = time.monotonic()
+    while len(counts(database)) < 4:
+        database.nodes(1)
+        time.sleep(0.1)
+        assert time.monotonic() - began < 40, one.log()[-1500:]
+    times = [row[0] for row in database.rows("SELECT ts FROM reason.audit_event WHERE event_type = 'log.heads' ORDER BY no")]
+    assert all((later - earlier).total_seconds() >= 2 for earlier, later in zip(times, times[1:]))
+
+
 def test_a_signal_demands_a_checkpoint_before_its_time(database, sidecars, remembering, tmp_path):
     one = sidecars({**remembering, "checkpoint": {**remembering["checkpoint"], "interval_s": 3600}}).start()
+    database.nodes(5)
+    database.settled()
+    # those that there were none of before
+    published(tmp_path, database)
+    wait_for(lambda: len(counts(database)) == 1, 15)
+    published(tmp_path, database, "system", "system")
     for size in (5, 10):
         database.nodes(5)
         database.settled()
         time.sleep(2)
-        assert size == 5 or PublishedLog(tmp_path / "store", "default").size == 5
+        assert PublishedLog(tmp_path / "store", "default").size == size
         one.signal(signal.SIGUSR1)
-        assert published(tmp_path, database).size == size
+        assert published(tmp_path, database).size == size + 5
 
 
 def test_without_a_memory_it_says_so(database, sidecars, settings, remembering, tmp_path):

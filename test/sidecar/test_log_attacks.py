@@ -8,7 +8,9 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 import time
+import uuid
 
 import psycopg
 import pytest
@@ -17,6 +19,7 @@ import postgres
 from attacks import copy_chain, cut, remove, rewrite, sign_again, superuser
 from database import Database, SIGNER_ID
 from fresh_database import drop_database
+from paths import SIDECAR
 from restored import RestorableServer
 from signer import Signer
 from wait import wait_for
@@ -100,6 +103,62 @@ def test_one_hash_deep_below(database, sidecars, remembering):
         time.sleep(0.1)
 
 
+def test_a_hash_that_is_none(database, sidecars, remembering):
+    """Its constraint is gone: it cannot be read, and that is no reason to go on waiting for an answer."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    with superuser(database) as connection:
+        connection.execute("ALTER TABLE reason.audit_seal DROP CONSTRAINT audit_seal_hash_check; UPDATE reason.audit_seal SET hash = '\\x00' WHERE division = 'default' AND seq = 595")
+    stops(database, one, before, "rewritten", 'of division "default" are others than were signed')
+
+
+def test_one_signature_among_many(database, sidecars, remembering):
+    """By another registered key, where none of what is remembered exactly lies: all are read again, as time allows."""
+    one = sidecars(remembering)
+    before = begin(database, one, 9000)
+    evil = Signer("evil", b"evil")
+    database.value("SELECT reason.add_signer('evil', encode(%s, 'base64'))", evil.public.raw)
+    sign_again(database, evil, 5000, 5000)
+    wait_for(lambda: has_stopped(one), 30, f"a stop: {one.log()[-3000:]}")
+    stops(database, one, before, "resigned", 'of division "default" is not the one that was made')
+
+
+def check_log(one):
+    done = subprocess.run([SIDECAR, "--check-log", one.path], env=one.environment, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout
+
+
+def test_all_of_it_checked_at_once(database, sidecars, remembering, tmp_path):
+    """Beside the sidecar that runs, whose state stays as it is; and while there is none."""
+    one = sidecars({**remembering, "checkpoint": {**remembering["checkpoint"], "interval_s": 3600}})
+    one.start()
+    database.nodes(9000)
+    database.settled(60)
+    state = tmp_path / "state" / "log"
+    before = state.read_bytes()
+    status, said = check_log(one)
+    assert status == 0 and "division default: 9000 events were signed, root " in said and "\nok: " in said, said
+    for attack_on, says in ((5000, "events 4096 to 8191 of division \"default\" are others than were signed"),
+                            (None, "a signature of events 4864 to 5119 of division \"default\" is not the one that was made")):
+        with superuser(database) as connection:
+            kept = connection.execute("SELECT s.hash, g.signature FROM reason.audit_seal s JOIN reason.audit_signature g USING (division, seq) WHERE division = 'default' AND seq = 5000").fetchone()
+            if attack_on:
+                connection.execute("UPDATE reason.audit_seal SET hash = sha256(hash) WHERE division = 'default' AND seq = 5000")
+            else:
+                connection.execute("UPDATE reason.audit_signature SET signature = sha512(signature) WHERE division = 'default' AND seq = 5000")
+        status, said = check_log(one)
+        assert status == 1 and says in said, said
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.audit_seal SET hash = %s WHERE division = 'default' AND seq = 5000", (kept[0],))
+            connection.execute("UPDATE reason.audit_signature SET signature = %s WHERE division = 'default' AND seq = 5000", (kept[1],))
+    assert state.read_bytes() == before
+    one.stop()
+    assert check_log(one)[0] == 0
+    cut(database, 8000)
+    status, said = check_log(one)
+    assert status == 1 and "9000 events of division \"default\" were signed, and 8000 are here" in said, said
+
+
 @pytest.mark.parametrize("when", WHENS)
 @pytest.mark.parametrize("records", [True, False])
 def test_the_end_cut_off(database, sidecars, remembering, when, records):
@@ -178,8 +237,14 @@ def test_functions_that_lie(database, sidecars, remembering, when):
         with superuser(database) as connection:
             connection.execute("CREATE TABLE reason.shown AS SELECT * FROM reason.audit_seal; CREATE INDEX ON reason.shown (division, seq)")
             connection.execute("GRANT SELECT ON reason.shown TO PUBLIC")
-            source = connection.execute("SELECT pg_get_functiondef('reason.log_hashes'::regproc)").fetchone()[0]
-            connection.execute(source.replace("reason.audit_seal", "reason.shown"))
+            connection.execute("""
+                CREATE OR REPLACE FUNCTION reason.log_hashes(division text, level integer, first bigint, count integer) RETURNS bytea
+                LANGUAGE sql STABLE SECURITY DEFINER AS $$
+                    SELECT CASE WHEN $2 = 0
+                    THEN (SELECT string_agg(s.hash, ''::bytea ORDER BY s.seq) FROM reason.shown s WHERE s.division = $1 AND s.seq >= $3 AND s.seq < $3 + $4)
+                    ELSE (SELECT string_agg(t.hash, ''::bytea ORDER BY t.index) FROM reason.audit_subtree t
+                          WHERE t.division = $1 AND t.level = $2 AND t.index >= $3 AND t.index < $3 + $4) END
+                $$""")
         rewrite(database, 500)
         with superuser(database) as connection:
             connection.execute("CREATE OR REPLACE FUNCTION reason.unsigned_seals(max integer DEFAULT 1000) RETURNS TABLE (division text, seq bigint, hash bytea)"
@@ -275,10 +340,11 @@ def evidence(database, sidecars, remembering):
     decided = database.node("take an umbrella")
     for observation in seen:
         database.value("SELECT reason.add_edge(%s, %s, 'causal')", observation, decided)
+    database.value("SELECT reason.annotate(%s, 'seen from the window')", seen[1])
     database.settled()
     covered(database, one)
     one.stop()
-    return one, database.snapshot(decided), seen
+    return one, database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], include_annotations => true)", decided), seen
 
 
 def replace_document(database, snapshot, change):
@@ -315,19 +381,113 @@ def with_one_more(payload):
     payload["edges"].insert(0, edge)
 
 
-@pytest.mark.parametrize("what", ["payload", "author", "one more", "left out"])
-def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, what):
+def cut_at(identifier):
+    """The same, and the document says that the walk stopped there."""
+    def change(payload):
+        without(identifier)(payload)
+        payload["frontier"] = [payload["edges"][0]["to"]]
+    return change
+
+
+def without_notes(payload):
+    payload["annotations"] = []
+
+
+def without_ends(identifier):
+    """An observation is left out, and its edge is not."""
+    def change(payload):
+        payload["nodes"] = [node for node in payload["nodes"] if node["id"] != identifier]
+    return change
+
+
+def of_before(database):
+    """What the log was before the observation was linked to the decision."""
+    size = database.value("SELECT min(s.seq) FROM reason.audit_seal s JOIN reason.audit_event e ON e.no = s.event_no WHERE e.event_type = 'edge.created'")
+
+    def change(payload):
+        root = max(payload["edges"], key=lambda edge: edge["id"])["to"]
+        payload["nodes"] = [node for node in payload["nodes"] if node["id"] == root]
+        payload["edges"] = []
+        payload["annotations"] = []
+        payload["log"] |= {"size": size, "root": database.value("SELECT translate(encode(reason.tree_root('default', %s), 'base64'), E'\n', '')", size)}
+    return change
+
+
+def age(path, seconds):
+    """The state, as if all that it holds had been signed so long ago."""
+    lines = path.read_text().split("\n")[:-2]
+    lines = [f"mark {line.split()[1]} {int(line.split()[2]) - seconds}" if line.startswith("mark ") else line for line in lines]
+    text = "\n".join(lines) + "\n"
+    path.write_text(text + f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")
+    return sum(line.startswith("mark ") for line in lines)
+
+
+SAYS = {"payload": "is another one than was recorded", "author": "is another one than was recorded", "one more": "of 5 nodes it holds, 4 were recorded",
+        "left out": "is left out", "cut": "frontier: it holds node", "notes": "annotation .* is left out", "ends": "which is not in the document",
+        "bytes": "has not the hash that is to be signed", "older": "events, and .* were signed before it was frozen"}
+
+
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("what", list(SAYS))
+def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, what, when, tmp_path):
+    """It is not signed, and nothing else is any more; once it is what it was, all goes on."""
     one, snapshot, seen = evidence
     first = str(seen[0])
-    if what == "left out" and "log" not in json.loads(database.value("SELECT reason.snapshot_document(%s)", snapshot))["payload"]:
-        pytest.skip("documents do not name their tree")
-    changes = {"payload": with_another(first, "payload"), "author": with_another(first, "author"), "one more": with_one_more, "left out": without(first)}
+    before = signed(database)
+    changes = {"payload": with_another(first, "payload"), "author": with_another(first, "author"), "one more": with_one_more, "left out": without(first),
+               "cut": cut_at(first), "notes": without_notes, "ends": without_ends(first), "older": of_before(database), "bytes": lambda payload: payload}
+    whole = database.rows("SELECT c.bytes, s.hash, s.size_bytes, s.node_count, s.edge_count FROM reason.snapshot s JOIN reason.snapshot_chunk c ON c.snapshot_no = s.no WHERE s.id = %s", snapshot)[0]
+    if what == "older":
+        assert age(tmp_path / "state" / "log", 3600) > 0
+    if when == "live":
+        # it is claimed once its turn comes
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.snapshot SET next_attempt_at = 'infinity' WHERE id = %s", (snapshot,))
+        one.start()
     replace_document(database, snapshot, changes[what])
+    with superuser(database) as connection:
+        if what == "bytes":
+            connection.execute("UPDATE reason.snapshot SET hash = encode(sha256('another'), 'hex') WHERE id = %s", (snapshot,))
+        connection.execute("UPDATE reason.snapshot SET next_attempt_at = NULL WHERE id = %s", (snapshot,))
+        connection.execute("SELECT reason.ring()")
+    if when == "restarted":
+        one.start(ready=False)
+    stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
+    assert re.search(SAYS[what], one.log())
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+    # nor after another start
+    if what in ("left out", "bytes"):
+        one.stop()
+        one.start(ready=False)
+        wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-2000:]}")
+    if what == "bytes":
+        database.value("SELECT reason.give_up_snapshot(%s, 'altered by somebody')", snapshot)
+    else:
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.snapshot_chunk c SET bytes = %s FROM reason.snapshot s WHERE s.id = %s AND c.snapshot_no = s.no", (whole[0], snapshot))
+            connection.execute("UPDATE reason.snapshot SET hash = %s, size_bytes = %s, node_count = %s, edge_count = %s WHERE id = %s", (*whole[1:], snapshot))
+    wait_for(lambda: database.status(snapshot) == ("failed" if what == "bytes" else "complete"), 30, f"an end: {one.log()[-2000:]}")
+    wait_for(lambda: one.metric(STOPPED) == 0 and database.waiting() == 0, 30, f"an end: {one.log()[-2000:]}")
+    assert database.value("SELECT reason.safe_mode_fault()") is None
+
+
+def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):
+    """It was in quarantine when the snapshot was frozen; by the time of the signature it is not."""
+    one, snapshot, seen = evidence
+    decided = database.value("SELECT e.payload #>> '{edge,to}' FROM reason.audit_event e WHERE e.event_type = 'edge.created' LIMIT 1")
+    held = database.node("a rumour")
+    with database.connect() as connection, connection.transaction():
+        edge = connection.execute("SELECT reason.add_edge(%s, %s, 'causal')", (held, decided)).fetchone()[0]
+        connection.execute("SELECT reason.quarantine_records('edge', ARRAY[(SELECT no FROM reason.edge WHERE id = %s)], %s)", (edge, held))
     one.start()
-    wait_for(lambda: database.status(snapshot) == "failed", 20, f"a refusal: {one.log()[-2000:]}")
-    assert database.value("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) is None
-    assert re.search("is another one than was recorded|is left out|of 4 nodes it holds, 3 were recorded|of 5 nodes it holds, 4 were recorded", database.value("SELECT failure FROM reason.snapshot WHERE id = %s", snapshot))
-    assert one.metric('reason_sidecar_log_stops_total{reason="snapshot"}') >= 1
+    database.settled()
+    one.stop()
+    frozen = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[])", decided)
+    assert held not in [uuid.UUID(node["id"]) for node in json.loads(database.value("SELECT reason.snapshot_document(%s)", frozen))["payload"]["nodes"]]
+    database.value("SELECT reason.release_quarantine(%s, 'it is true')", edge)
+    one.start()
+    database.completed(frozen)
+    assert one.metric(STOPPED) == 0 and database.value("SELECT ok FROM reason.verify_snapshot(%s)", frozen)
 
 
 def test_a_pending_snapshot_as_it_was_recorded(database, evidence):

@@ -259,6 +259,7 @@ LIES = {
     "another size each time": lambda liar, asked: (409, "text/x.tlog.size", f"{1 + liar.asked % 3}\n"),
     "a larger size": lambda liar, asked: (409, "text/x.tlog.size", f"{asked[1] + 1}\n"),
     "the largest size": lambda liar, asked: (409, "text/x.tlog.size", "9223372036854775807\n"),
+    "another root of that size": lambda liar, asked: (409, "text/x.tlog.size", f"{asked[1]}\n"),
     "that it is inconsistent": lambda liar, asked: (422, "text/plain", "not consistent\n"),
     "that it does not know us": lambda liar, asked: (404, "text/plain", "unknown\n"),
     "that we are not who we are": lambda liar, asked: (403, "text/plain", "\x1b[31mnot you\r\n"),
@@ -287,7 +288,7 @@ def test_one_liar_of_three(database, sidecars, remembering, witnesses, tmp_path,
         assert "\x1b" not in one.log()
 
 
-@pytest.mark.parametrize("lie", ("a larger size", "that it is inconsistent"))
+@pytest.mark.parametrize("lie", ("a larger size", "another root of that size", "that it is inconsistent"))
 def test_contradicted_by_as_many_as_the_quorum_needs(database, sidecars, remembering, witnesses, tmp_path, lie):
     """Two of three contradict: with them the quorum is out of reach, so the log stops, whatever the third says."""
     liars = [Liar(LIES[lie], NoteKey(f"liar{number}.example", b"liar %d" % number, COSIGNATURE)) for number in range(2)]

@@ -362,6 +362,24 @@ def test_a_log_that_is_older_than_what_was_seen_is_told(db, frozen):
         assert not said["ok"] and f"of which a witness saw {size} before it was frozen" in said["detail"]
 
 
+def test_a_log_that_is_older_than_that_of_an_earlier_snapshot_is_told(db, frozen):
+    """No witness is needed for that."""
+    earlier, _, nodes, _ = frozen
+    snapshot = db.one("SELECT reason.create_snapshot(%s)", [nodes[2]])
+    db.complete(snapshot)
+    db.settle()
+    document = json.loads(db.one("SELECT reason.snapshot_document(%s)", snapshot))
+    with db.tampering():
+        document["payload"]["log"] |= {"size": 1, "root": base64.b64encode(db.one("SELECT reason.tree_root('default', 1)")).decode()}
+        document["payload"]["nodes"] = [n for n in document["payload"]["nodes"] if n["id"] in document["root_ids"]]
+        del document["payload"]["edges"][:]
+        forge(db, snapshot, document)
+        assert db.verify_snapshot(snapshot)["ok"]
+        db("UPDATE reason.snapshot SET created_at = created_at - interval '11 minutes' WHERE id = %s", earlier)
+        said = db.verify_snapshot(snapshot)
+        assert not said["ok"] and f'of which snapshot "{earlier}", frozen before it, names' in said["detail"]
+
+
 def test_documents_from_before_there_were_logs_are_what_they_were(make_database):
     db = make_database("trust_before_logs")
     db("SELECT reason.add_signer(%s, %s)", db.signer.name, db.signer.public.raw.hex())

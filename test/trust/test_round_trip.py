@@ -28,6 +28,8 @@ BY_HAND = """
     SELECT reason.create_text_index();
     SELECT reason.record_snapshot_failure(%(snapshot)s, (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1), 'no room', true);
     SELECT reason.retry_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1));
+    SELECT reason.give_up_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1), reason => 'altered');
+    SELECT reason.retry_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1));
     SELECT count(*) FROM reason.seal_events_traced(%(seal)s, 10);
     SELECT reason.report_log_fault(%(seal)s, 'safe mode was ended by an administrator, and is not entered again');
     SELECT count(*) FROM reason.events_to_emit(%(emit)s, 'topic');

@@ -1,0 +1,147 @@
+/* pending.c: a snapshot before it is signed. */
+#include "tlog/pending.h"
+
+#include "base/log.h"
+#include "core/sha256.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- bytes */
+
+bool pending_next(void *context, const void **bytes, size_t *length)
+{
+    struct pending_chunks *chunks = context;
+    char number[24];
+    const char *parameters[] = {chunks->id, number};
+
+    PQclear(chunks->result);
+    chunks->result = NULL;
+    *length = 0;
+    if (chunks->next == chunks->count)
+        return true;
+    snprintf(number, sizeof(number), "%ld", chunks->next++);
+    chunks->result = db_call_binary(chunks->db, "SELECT reason.snapshot_chunk($1, $2)", 2, parameters);
+    if (!chunks->result || PQntuples(chunks->result) != 1 || PQgetisnull(chunks->result, 0, 0))
+        return false;
+    *bytes = PQgetvalue(chunks->result, 0, 0);
+    *length = (size_t)PQgetlength(chunks->result, 0, 0);
+    return *length > 0;
+}
+
+bool pending_rewind(void *context)
+{
+    struct pending_chunks *chunks = context;
+
+    chunks->next = 0;
+    return true;
+}
+
+/*
+ * The bytes, from malloc(), if their hash is the one that is to be signed; *length 0: too large to be held here, and the
+ * hash is. NULL: it is not, or (*failed) they could not be read.
+ */
+static char *read_document(struct pending *pending, size_t *length, bool *failed)
+{
+    long long size = pending->size;
+    char *text = size <= DOCUMENT_BYTES_MOST ? malloc((size_t)size + 1) : malloc(1), hex[2 * SHA256_LENGTH + 1];
+    size_t taken = 0, piece = 1;
+    const void *bytes;
+    uint8_t digest[SHA256_LENGTH];
+    Sha256 context;
+    bool ok = text != NULL;
+
+    *failed = !ok;
+    sha256_init(&context);
+    while (ok && piece > 0) {
+        *failed = !pending_next(&pending->chunks, &bytes, &piece);
+        ok = !*failed && taken + piece <= (size_t)size;
+        if (ok) {
+            sha256_update(&context, bytes, piece);
+            if (size <= DOCUMENT_BYTES_MOST)
+                memcpy(text + taken, bytes, piece);
+            taken += piece;
+        }
+    }
+    sha256_final(&context, digest);
+    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+    PQclear(pending->chunks.result);
+    pending->chunks.result = NULL;
+    pending_rewind(&pending->chunks);
+    *length = size <= DOCUMENT_BYTES_MOST ? taken : 0;
+    if (ok && taken == (size_t)size && !strcmp(hex, pending->hash))
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the verdict */
+
+/* What is remembered of the division's log, without what lies elsewhere; false: nothing. */
+static bool copy_log(struct log_memory *memory, const char *division, struct log_division *copy)
+{
+    const struct log_division *known;
+
+    pthread_mutex_lock(&memory->lock);
+    known = log_memory_refresh(memory) ? log_state_find(&memory->state, division) : NULL;
+    if (known) {
+        *copy = *known;
+        copy->keys = NULL;
+        copy->closed = NULL;
+        copy->key_count = copy->closed_count = 0;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return known != NULL;
+}
+
+enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, struct pending *pending, char reason[PENDING_REASON_SIZE])
+{
+    struct log_division known;
+    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .known = &known};
+    enum document_verdict verdict = DOCUMENT_TRUE;
+    bool failed;
+    size_t length;
+    char *text;
+
+    if (!copy_log(memory, pending->division, &known))
+        return DOCUMENT_TOO_NEW;
+    text = read_document(pending, &length, &failed);
+    if (!text) {
+        snprintf(reason, PENDING_REASON_SIZE, "the document has not the hash that is to be signed");
+        return failed ? DOCUMENT_NOT_KNOWN : DOCUMENT_FALSE;
+    }
+    if (length > 0)
+        verdict = document_verdict(&question, text, length);
+    else
+        log_warning("snapshot %s is too large to be compared with the log: of its %lld bytes only the hash was", pending->id, pending->size);
+    free(text);
+    snprintf(reason, PENDING_REASON_SIZE, "the document is not what the log says: %s", question.reason);
+    return verdict;
+}
+
+enum document_verdict pending_look_again(struct log_memory *memory, struct db *db, const char *id)
+{
+    const char *parameters[] = {id};
+    PGresult *found = db_call(db, "SELECT division, hash, size_bytes, chunks FROM reason.pending_snapshot($1)", 1, parameters, NULL);
+    enum document_verdict verdict = found ? DOCUMENT_TRUE : DOCUMENT_NOT_KNOWN;
+    char reason[PENDING_REASON_SIZE];
+
+    if (found && PQntuples(found) == 1) {
+        struct pending pending = {.id = id, .division = PQgetvalue(found, 0, 0), .hash = PQgetvalue(found, 0, 1),
+                                  .size = atoll(PQgetvalue(found, 0, 2)),
+                                  .chunks = {.db = db, .id = id, .count = atol(PQgetvalue(found, 0, 3))}};
+
+        verdict = pending_verdict(memory, db, &pending, reason);
+    }
+    if (verdict == DOCUMENT_FALSE) {
+        pthread_mutex_lock(&memory->lock);
+        log_memory_break(memory, METRIC_LOG_STOPS_SNAPSHOT, "snapshot %s of division \"%s\" was altered before it was signed: %s", id,
+                         PQgetvalue(found, 0, 0), reason);
+        snprintf(memory->bad_snapshot, sizeof(memory->bad_snapshot), "%s", id);
+        pthread_mutex_unlock(&memory->lock);
+    }
+    PQclear(found);
+    return verdict;
+}
