@@ -59,6 +59,8 @@ function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
         texts.push("corrected");
     if (node && node.state !== "whole")
         texts.push(node.state);
+    if (node?.quarantined)
+        texts.push("in quarantine");
     if (node?.cycle)
         texts.push("circle");
     const stub = node && marks.stubs?.get(node.id);

@@ -258,6 +258,10 @@ async function checkPayload(document: JsonObject, findings: Finding[]): Promise<
     return [...nodes, ...edges, ...annotations];
 }
 
+export function concluded(findings: readonly Finding[]): Verdict["verdict"] {
+    return findings.some((f) => f.mark === "bad") ? "refused" : findings.some((f) => f.mark === "unchecked") ? "unchecked" : "verified";
+}
+
 /** Verifies the bytes of a document against what is claimed of them and a registry of signers. */
 export async function verifyDocument(bytes: Bytes, claims: Claims, signers: readonly Signer[]): Promise<Verdict> {
     const findings: Finding[] = [], hash = await sha256(bytes), claimed = bytesOfHex(claims.hash, 32);
@@ -277,8 +281,5 @@ export async function verifyDocument(bytes: Bytes, claims: Claims, signers: read
         checkForm(document, findings);
         records = await checkPayload(document, findings);
     }
-    return {
-        verdict: findings.some((f) => f.mark === "bad") ? "refused" : findings.some((f) => f.mark === "unchecked") ? "unchecked" : "verified",
-        findings, hash: hex(hash), document, records, signer,
-    };
+    return { verdict: concluded(findings), findings, hash: hex(hash), document, records, signer };
 }

@@ -28,6 +28,7 @@ export function States({ node, corrected }: { node: GraphNode; corrected?: boole
             {corrected && <span class="state bad">corrected</span>}
             {node.state === "erased" && <span class="state">erased</span>}
             {node.state === "redacted" && <span class="state">redacted</span>}
+            {node.quarantined && <span class="state bad">in quarantine</span>}
             {node.cycle && <span class="state">circle</span>}
             {node.frontier && <span class="state">the walk stopped here</span>}
         </>
