@@ -32,7 +32,7 @@ static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
 	static const char always[256] = {['\\'] = 1, ['`'] = 1, ['*'] = 1, ['_'] = 1, ['{'] = 1, ['}'] = 1, ['['] = 1, [']'] = 1,
-	['<'] = 1, ['>'] = 1, ['|'] = 1, ['~'] = 1, ['&'] = 1, ['$'] = 1, ['@'] = 1};
+									 ['<'] = 1, ['>'] = 1, ['|'] = 1, ['~'] = 1, ['&'] = 1, ['$'] = 1, ['@'] = 1};
 	size_t		run = 0;
 
 	for (size_t i = 0; i < length; i++)

@@ -25,8 +25,8 @@ escape(ByteBuffer *out, const char *bytes, size_t length)
 {
 	char	   *p;
 
-	/* "#127;" is the longest. */
-	if (!buffer_reserve(out, 5 * length))
+	/* "#36;<wbr/>" is the longest. */
+	if (!buffer_reserve(out, 10 * length))
 		return;
 	p = out->data + out->length;
 	for (size_t i = 0; i < length; i++)
@@ -45,6 +45,12 @@ escape(ByteBuffer *out, const char *bytes, size_t length)
 			*p++ = '0' + c / 10 % 10;
 		*p++ = '0' + c % 10;
 		*p++ = ';';
+		/* Mermaid looks for formulas once codes are characters again: no two of these stand together. */
+		if (c == '$' && i + 1 < length && bytes[i + 1] == '$')
+		{
+			memcpy(p, "<wbr/>", 6);
+			p += 6;
+		}
 	}
 	out->length = p - out->data;
 }

@@ -47,7 +47,7 @@ test("an analyst finds a record by type, author, tag, confidence and text, and t
 test("an analyst finds by when it was recorded and when it occurred, by least and most confidence, and by division", async () => {
     sql(`SELECT reason.add_node('score', '{"text": "found elsewhere"}', 'seeker', division => 'other-team')`);
     const before = await node("score", "seeker", { text: "found early" }, { ts: "2020-05-06T07:08:09Z", metadata: { confidence: 0.2 } });
-    const [recorded] = sql(`SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') FROM reason.node WHERE id = '${before}'`).split("\n");
+    const [recorded] = sql(`SELECT to_char((created_at + interval '1 ms') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') FROM reason.node WHERE id = '${before}'`).split("\n");
     await node("score", "seeker", { text: "found late" }, { ts: "2021-05-06T07:08:09Z", metadata: { confidence: 0.9 } });
     const { page, close } = await visit("#/find?authors=seeker");
     const found = async (fields) => {
@@ -65,7 +65,7 @@ test("an analyst finds by when it was recorded and when it occurred, by least an
     assert.deepEqual(await found({ maxConfidence: "0.5" }), ["found early"]);
     assert.deepEqual(await found({ division: "other-team" }), ["found elsewhere"]);
     await page.goto(`${process.env.REASON_URL}/ui/#/find?authors=seeker&division=default&createdTo=${recorded}`);
-    await page.getByText("1 record, the newest first").waitFor();
+    await page.locator(".results").getByText("found early").waitFor();
     assert.deepEqual(await page.locator(".results .note").allTextContents(), ["found early"]);
     await page.goto(`${process.env.REASON_URL}/ui/#/find?authors=seeker&createdFrom=2099-01-01T00:00`);
     await page.getByText("Nothing was found.").waitFor();
@@ -216,7 +216,7 @@ test("where the walk stopped a stub says how much lies beyond, and opens", async
 });
 
 test("then and now: what was known when it was recorded, and what came since", async () => {
-    const late = await node("observation", "sensor", { text: "it came later" });
+    const before = sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"), late = await node("observation", "sensor", { text: "it came later" });
     await edge(late, ids.recommendation, "supports");
     await edge(await node("correction", "ops", { text: "it was 2.9 percent" }), ids.errors, "corrects");
     const { page, asked, close } = await visit(why(ids.decision, "?view=tree"));
@@ -225,7 +225,9 @@ test("then and now: what was known when it was recorded, and what came since", a
     await page.getByText(/as it was known at/).waitFor();
     await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor({ state: "detached" });
     await page.getByLabel("show what came since").check();
-    await page.getByText(/records? came since, .* 1 record corrected since/).waitFor();
+    await page.getByText(/records came since/).waitFor();
+    await page.goto(`${process.env.REASON_URL}/ui/${why(ids.decision, `?view=tree&difference=1&asOf=${before}`)}`);
+    await page.getByText(/4 records came since, 1 changed, of it 1 record corrected since/).waitFor();
     await page.getByRole("treeitem").filter({ hasText: /it came later.*came since/ }).waitFor();
     await page.getByRole("treeitem").filter({ hasText: /error rate 2\.1 percent.*changed since/ }).waitFor();
     assert.ok(asked.some((url) => /\/reason\/diff\?node=.*asOfA=/.test(url)));
@@ -360,19 +362,20 @@ test("ten thousand records can be looked at, folded", async () => {
 });
 
 test("a thousand records move at more than fifty frames a second, and two hundred are there in half a second", async () => {
-    const few = await large(200), most = [];
-    for (let i = 0; i < 5; i++) {
-        const { page, close } = await visit(why(few.at(-1), "?depth=10000"));
-        await picture(page);
-        most.push(await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime));
-        await close();
-    }
-    const many = await large(1000), { page, context, close } = await visit(why(many.at(-1), "?depth=10000"));
-    await picture(page);
-    await page.getByText(/1,000 nodes/).waitFor();
-    const session = await context.newCDPSession(page);
+    const few = await large(200), many = await large(1000), { page, context, close } = await visit("#/find"), session = await context.newCDPSession(page);
     await session.send("Performance.enable", { timeDomain: "threadTicks" });
     const spent = async () => (await session.send("Performance.getMetrics")).metrics.find((metric) => metric.name === "TaskDuration").value;
+    const waits = [], works = [];
+    for (let i = 0; i < 5; i++) {
+        await page.goto(process.env.REASON_URL + "/ui/" + why(few.at(-1), "?depth=10000"));
+        const before = await spent();
+        await page.reload();
+        await picture(page);
+        works.push((await spent() - before) * 1000);
+        waits.push(await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime));
+    }
+    await page.goto(process.env.REASON_URL + "/ui/" + why(many.at(-1), "?depth=10000"));
+    await page.getByText(/1,000 nodes/).waitFor();
     const pan = () => page.evaluate(async () => {
         const canvas = document.querySelector("canvas"), send = (type, x) => canvas.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX: x, clientY: 400, bubbles: true }));
         canvas.setPointerCapture = () => undefined;
@@ -392,9 +395,10 @@ test("a thousand records move at more than fifty frames a second, and two hundre
         rates.push(frames / seconds);
         costs.push((await spent() - before) / frames * 1000);
     }
-    console.log(`# 200 records: picture after ${Math.round(Math.min(...most))} ms; 1,000 records: ${Math.max(...rates).toFixed(1)} frames a second, ${Math.min(...costs).toFixed(1)} ms of the page's thread each`);
+    console.log(`# 200 records: picture after ${Math.round(Math.min(...waits))} ms, of them ${Math.round(Math.min(...works))} of the page's thread; 1,000 records: ${Math.max(...rates).toFixed(1)} frames a second, ${Math.min(...costs).toFixed(1)} ms of the page's thread each`);
     // Of the thread's own time, which does not depend on what else the machine does.
     assert.ok(Math.min(...costs) < 20, `${costs}`);
+    assert.ok(Math.min(...works) < 500, `${works}`);
     await close();
 });
 

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
+import { newWitness } from "./witness.mjs";
 import { axe, call, large, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
 
 const { env } = process;
@@ -16,9 +17,11 @@ const ids = await story();
 await call("POST", `/reason/annotate/${ids.decision}`, { note: "reviewed" });
 
 async function freeze(roots, more = {}) {
-    const { snapshotId, status } = await call("POST", "/reason/snapshot", { rootNodeIds: roots, includeAnnotations: true, ...more }, "kernel", { Prefer: "wait=30" });
-    assert.equal(status, "complete");
+    const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: roots, includeAnnotations: true, ...more }, "kernel", { Prefer: "wait=30" });
+    for (let i = 0; i < 200 && (await call("GET", `/reason/snapshot/${snapshotId}`)).status === "pending"; i++)
+        await new Promise((resolve) => { setTimeout(resolve, 500); });
     const bytes = (await request("GET", `/reason/snapshot/${snapshotId}?format=canonical`)).bytes, metadata = await call("GET", `/reason/snapshot/${snapshotId}`);
+    assert.equal(metadata.status, "complete");
     return { id: snapshotId, bytes, metadata };
 }
 
@@ -56,6 +59,12 @@ test("a page opened from disk with no network verifies, shows the reasoning and 
     assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     assert.deepEqual(faults, []);
     await page.screenshot({ path: pictures + "/page.png", fullPage: true });
+    assert.ok(!await page.getByRole("columnheader", { name: "Digest" }).isVisible());
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    assert.ok(await page.getByRole("columnheader", { name: "Digest" }).isVisible(), "on paper nothing is closed");
+    assert.ok(await page.locator(".paper svg").isVisible());
+    await page.screenshot({ path: pictures + "/page-paper.png", fullPage: true });
     await close();
 });
 
@@ -149,22 +158,6 @@ test("once a checkpoint covers a snapshot, its page proves that it stands in the
         await opened.close();
     }
 });
-
-/* A witness of ours: its verifier key, its entry in a registry, and the line by which it cosigns a checkpoint. */
-function newWitness(name) {
-    const { privateKey, publicKey } = generateKeyPairSync("ed25519"), spki = publicKey.export({ type: "spki", format: "der" }), typed = Buffer.concat([Buffer.from([4]), spki.subarray(-32)]);
-    const keyId = createHash("sha256").update(name + "\n").update(typed).digest().subarray(0, 4);
-    return {
-        vkey: `${name}+${keyId.toString("hex")}+${typed.toString("base64")}`,
-        fingerprint: createHash("sha256").update(spki.subarray(-32)).digest("hex"),
-        entry: { signerId: name, algorithm: "ed25519", publicKey: spki.toString("base64"), status: "active", purpose: "witness", validFrom: "2020-01-01T00:00:00Z" },
-        line(text, seconds = Math.floor(Date.now() / 1000)) {
-            const time = Buffer.alloc(8);
-            time.writeBigUInt64BE(BigInt(seconds));
-            return `— ${name} ${Buffer.concat([keyId, time, sign(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`), privateKey)]).toString("base64")}\n`;
-        },
-    };
-}
 
 function newLogKey(name) {
     const typed = Buffer.concat([Buffer.from([1]), generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" }).subarray(-32)]);

@@ -18,9 +18,9 @@ export function fit(scene: Scene, width: number, height: number): View {
     return { scale: bounded, x: width / 2 - scene.width / 2 * bounded, y: Math.max(margin / 2, height / 2 - scene.height / 2 * bounded) };
 }
 
-/* Below this nothing of a picture that is shown whole could be told apart. */
-const WHOLE_SCALE = 0.35;
-const NEAR_SCALE = 0.6;
+/* Below this nothing of a picture that is shown whole could be read. */
+const WHOLE_SCALE = 0.55;
+const NEAR_SCALE = 0.75;
 
 /** The view to begin with: all of it, or where that would be too small to read, the node it is about. */
 export function begin(scene: Scene, about: string, width: number, height: number): View {
@@ -114,6 +114,9 @@ export class Painter {
 
     paint(scene: Scene, view: View, selected: string | null, dark: boolean): void {
         const { canvas, front, picture } = this, ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+        // Where there is no room, as on paper, there is nothing to paint.
+        if (width === 0 || height === 0)
+            return;
         const left = Math.round(width * MARGIN), top = Math.round(height * MARGIN), colours = palette(dark);
         if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio))
             this.painted = null;
@@ -213,7 +216,7 @@ export class Painter {
             const foot = node.bad ? "does not verify" : node.marks.join(" · ") || (node.drawn.node?.confidence === null || !node.drawn.node ? "" : `confidence ${node.drawn.node.confidence}`);
             context.fillStyle = node.bad || node.marks.includes("corrected") ? colours.bad : colours.faint;
             context.font = "10.5px system-ui, sans-serif";
-            context.fillText(foot, left + 13, top + (node.lines.length > 1 ? 59 : 54), NODE_WIDTH - 20);
+            context.fillText(foot, left + 13, top + NODE_HEIGHT - 9, NODE_WIDTH - 20);
         }
         context.globalAlpha = 1;
     }

@@ -34,7 +34,7 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         svg.append(element("text", { x: left + 13, y: top + 17, "font-size": 11.5, "font-weight": 600, fill: colour }, node.title.slice(0, 34)));
         node.lines.forEach((line, i) => { svg.append(element("text", { x: left + 13, y: top + 33 + 14 * i, "font-size": 12.5, fill: colours.text }, line)); });
         if (node.marks.length > 0)
-            svg.append(element("text", { x: left + 13, y: top + 59, "font-size": 10.5, fill: colours.faint }, node.marks.join(" · ")));
+            svg.append(element("text", { x: left + 13, y: top + NODE_HEIGHT - 9, "font-size": 10.5, fill: colours.faint }, node.marks.join(" · ")));
     }
     return svg;
 }

@@ -76,7 +76,13 @@ async function check(given: Given): Promise<Checked> {
 }
 
 function FileField({ label, accept, onText }: { label: string; accept: string; onText: (text: string) => void }) {
-    return <p><label class="field"><span>{label}</span><input type="file" accept={accept} onChange={(event) => { void event.currentTarget.files?.[0]?.text().then(onText); }} /></label></p>;
+    const onChange = (event: Event): void => {
+        const input = event.currentTarget as HTMLInputElement;
+        void input.files?.[0]?.text().then(onText);
+        // So that the same file can be given again once it was altered.
+        input.value = "";
+    };
+    return <p><label class="field"><span>{label}</span><input type="file" accept={accept} onChange={onChange} /></label></p>;
 }
 
 function Page() {
@@ -89,6 +95,12 @@ function Page() {
         } catch (failed) {
             fail(failed);
         }
+    }, []);
+    // On paper nothing is closed.
+    useEffect(() => {
+        const open = (): void => { document.querySelectorAll("details").forEach((details) => { details.open = true; }); };
+        window.addEventListener("beforeprint", open);
+        return () => { window.removeEventListener("beforeprint", open); };
     }, []);
     const graph = useMemo(() => checked?.verdict.document ? graphOfDocument(checked.verdict.document) : null, [checked]);
     const faults = useMemo(() => new Map(checked?.verdict.records.filter((record) => record.faults.length > 0).map((record) => [record.id, record.faults])), [checked]);

@@ -58,14 +58,14 @@ export function Compare({ place }: { place: Place }) {
     const kept = useMemo(() => new Set([start]), [start]);
     const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
-    const input = (name: string, label: string, value_: string) => <Field label={label}><input key={value_} name={name} defaultValue={value_} /></Field>;
+    const input = (name: string, label: string, value_: string, size: number) => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} spellcheck={false} /></Field>;
     return (
         <div class={node ? "why with-record" : "why"}>
             <div class="stage">
                 <h1>Compare</h1>
                 <form class="controls" onSubmit={onSubmit}>
-                    {input("a", "Snapshot or node", a)}{input("asOfA", "as of", asOfA)}
-                    {input("b", "with", parameters.get("b") ?? "")}{input("asOfB", "as of", asOfB)}
+                    {input("a", "Snapshot or node", a, 36)}{input("asOfA", "as of", asOfA, 24)}
+                    {input("b", "with", parameters.get("b") ?? "", 36)}{input("asOfB", "as of", asOfB, 24)}
                     <input type="hidden" name="division" value={division} />
                     <button type="submit">Compare</button>
                 </form>

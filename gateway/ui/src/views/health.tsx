@@ -47,7 +47,7 @@ export function Health() {
         return <Failure error={error} />;
     if (!value)
         return <Waiting what="Asking" />;
-    const { ready, signers, names, checkpoints } = value;
+    const { ready, signers, names, checkpoints } = value, lag = !(ready instanceof Error) && typeof ready["auditLagSeconds"] === "number" ? ready["auditLagSeconds"] : null;
     return (
         <>
             <h1>Health</h1>
@@ -57,8 +57,8 @@ export function Health() {
                     <Pair name="Database">{words(ready["db"])}</Pair>
                     <Pair name="Signer">{words(ready["signer"])}</Pair>
                     <Pair name="Object store">{words(ready["objectStore"])}</Pair>
-                    <Pair name="Oldest event not signed">{typeof ready["auditLagSeconds"] === "number" ? `${ready["auditLagSeconds"].toFixed(1)} seconds old` : "unknown"}</Pair>
-                    <Pair name="Chains that have halted">{String(ready["haltedChains"] ?? "unknown")}</Pair>
+                    <Pair name="Oldest event not signed">{lag === null ? "unknown" : lag === 0 ? "none waits" : `waits for ${lag.toFixed(1)} seconds`}</Pair>
+                    <Pair name="Chains that have halted">{ready["haltedChains"] === 0 ? "none" : String(ready["haltedChains"] ?? "unknown")}</Pair>
                     <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : <strong class="bad">yes: events that are known elsewhere are missing here, and nothing is written until an administrator has looked</strong>}</Pair>
                     <Pair name="Memory of what was signed">{MEMORIES[text(ready["memory"])] ?? "unknown"}</Pair>
                     <Pair name="Time">{when(text(ready["time"]))}</Pair>
@@ -75,7 +75,7 @@ export function Health() {
             <h2>Signers</h2>
             {signers instanceof Error ? <Failure error={signers} /> : <table>
                 <thead><tr><th scope="col">Signer</th><th scope="col">Signs</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
-                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{PURPOSES[text(s["purpose"])] ?? ""}</td><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"]))}</td></tr>)}</tbody>
+                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{PURPOSES[text(s["purpose"])] ?? ""}</td><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
             </table>}
         </>
     );

@@ -108,6 +108,7 @@ function Controls({ place, graph, start }: { place: Place; graph: Graph; start: 
     const set = (name: string, value: string): void => { go(changed(place, { [name]: value })); };
     const hidden = new Set((parameters.get("hide") ?? "").split(",").filter(Boolean)), filtering = ["hide", "weight", "confidence", "author"].some((name) => parameters.has(name));
     return (
+        <details class="how" open={matchMedia("(min-width: 34rem)").matches}><summary>How it is shown</summary>
         <form class="controls" onSubmit={(event) => { event.preventDefault(); }}>
             <Field label="Direction">
                 <select value={parameters.get("direction") ?? "ancestors"} onChange={(event) => { set("direction", event.currentTarget.value === "ancestors" ? "" : "descendants"); }}>
@@ -135,6 +136,7 @@ function Controls({ place, graph, start }: { place: Place; graph: Graph; start: 
             <Checks legend="Edges" names={EDGE_TYPES} hidden={hidden} onChange={(value) => { set("hide", value); }} />
             </div></details>
         </form>
+        </details>
     );
 }
 
