@@ -328,17 +328,22 @@ test("a page and reason-verify come to the same verdict on documents that were a
 });
 
 test("the page of five thousand nodes opens, verified, in seconds", async () => {
-    const many = await large(5000), frozen = await freeze([many.at(-1)], { depth: 10000 }), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "large.html"));
+    const many = await large(5000), frozen = await freeze([many.at(-1)], { depth: 10000 }), { page, context, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "large.html"));
     assert.equal(await verdictOf(page), "verified");
     await picture(page);
-    const took = [];
+    const session = await context.newCDPSession(page), took = [], works = [];
+    await session.send("Performance.enable", { timeDomain: "threadTicks" });
+    const spent = async () => (await session.send("Performance.getMetrics")).metrics.find((metric) => metric.name === "TaskDuration").value;
     for (let i = 0; i < 3; i++) {
-        took.push(await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime));
+        const before = await spent();
         await page.reload();
         await picture(page);
+        works.push((await spent() - before) * 1000);
+        took.push(await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime));
     }
-    console.log(`# five thousand nodes: picture after ${Math.round(Math.min(...took))} ms`);
-    assert.ok(Math.min(...took) < 3000, `${took}`);
+    console.log(`# five thousand nodes: picture after ${Math.round(Math.min(...took))} ms, of them ${Math.round(Math.min(...works))} of the page's thread`);
+    // The thread's own time does not depend on what else the machine does.
+    assert.ok(Math.min(...works) < 3000, `${works}`);
     assert.equal(await page.locator("[data-good=false]").count(), 0);
     await close();
 });

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { call, edge, node, picture, request, root, sql, story, visit } from "./lib.mjs";
 import { newWitness } from "./witness.mjs";
 
-const out = root + "/docs/pictures", { env } = process, size = { width: 1040, height: 660 };
+const out = root + "/docs/pictures", { env } = process, size = { width: 1040, height: 900 };
 mkdirSync(out, { recursive: true });
 
 /* A view as a person sees it once it has come to rest. */
@@ -29,16 +29,16 @@ test("pictures", async () => {
 
     await take("find", "#/find?text=checkout", { drawn: false, height: 420 });
     await take("why", why);
-    await take("record", `${why}?path=selected&select=${ids.score}`, { height: 820 });
+    await take("record", `${why}?path=selected&select=${ids.score}`, { height: 1080 });
     await take("tree", `${why}?view=tree`, { drawn: false, height: 520 });
     await take("since", `${why}?asOf=${then}&difference=1`);
     await take("impact", `#/impact/${ids.latency}`, { drawn: false, height: 460 });
     await take("compare", `#/compare?a=${first}&b=${second}`);
-    await take("snapshot", `#/snapshot/${first}`, { drawn: false, before: async (page) => {
+    await take("snapshot", `#/snapshot/${first}`, { drawn: false, height: 620, before: async (page) => {
         await page.getByRole("button", { name: "Verify here" }).click();
         await page.locator("[data-verdict=verified]").waitFor();
     } });
-    await take("health", "#/health", { drawn: false, height: 600 });
+    await take("health", "#/health", { drawn: false, height: 680 });
     await take("paper", `${why}?select=${ids.score}`, { height: 1200, before: async (page) => {
         await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
         await page.emulateMedia({ media: "print" });

@@ -69,6 +69,12 @@ function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
     return texts;
 }
 
+/** The last line of a node's card. */
+export function footOf(node: SceneNode): string {
+    const confidence = node.drawn.node?.confidence ?? null;
+    return node.bad ? "does not verify" : node.marks.join(" · ") || (confidence === null ? "" : `confidence ${confidence}`);
+}
+
 function single<T>(changes: ReadonlyMap<string, T> | undefined, ids: readonly string[]): T | null {
     const found = new Set(ids.map((id) => changes?.get(id)));
     const [first] = found;

@@ -10,7 +10,7 @@ const MOST = 500;
 
 function EvidenceTable({ graph, start, corrected }: PaperProps) {
     const led = new Set([...graph.edges.values()].filter((edge) => edge.type !== "corrects").map((edge) => edge.to));
-    const evidence = [...graph.nodes.values()].filter((node) => !led.has(node.id)).sort((a, b) => a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : a.id < b.id ? -1 : 1);
+    const evidence = [...graph.nodes.values()].filter((node) => !led.has(node.id) && node.type !== "correction").sort((a, b) => a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : a.id < b.id ? -1 : 1);
     const row = (node: GraphNode) => (
         <tr key={node.id}>
             <td><TypeName type={node.type} /> {cut(node.note, 200)} <States node={node} corrected={corrected.has(node.id)} /></td>
@@ -22,7 +22,7 @@ function EvidenceTable({ graph, start, corrected }: PaperProps) {
     return (
         <>
             <h2>Evidence</h2>
-            <p>{count(graph.nodes.size, "record")}, of them {count(evidence.length, "record")} to which nothing led. Printed {when(new Date().toISOString())} from {location.origin}.</p>
+            <p>{count(graph.nodes.size, "record")}, of them {evidence.length.toLocaleString("en")} to which nothing led. Printed {when(new Date().toISOString())} from {location.origin}.</p>
             <table>
                 <thead><tr><th scope="col">What</th><th scope="col">Author</th><th scope="col">Confidence</th><th scope="col">Recorded</th><th scope="col">Occurred</th><th scope="col">Id and SHA-256</th></tr></thead>
                 <tbody>{about && row(about)}{evidence.filter((node) => node.id !== start).slice(0, MOST).map(row)}</tbody>

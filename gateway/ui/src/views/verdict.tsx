@@ -56,7 +56,7 @@ export function Evidence({ records }: { records: readonly CheckedRecord[] }) {
                     <tr key={i} class={faults.length > 0 ? "bad" : undefined} data-record={id} data-good={faults.length === 0}>
                         <th scope="row">{kind} {cut(String(record["type"] ?? ""), 40)} <code>{cut(id, 40)}</code></th>
                         <td>{when(typeof record["createdAt"] === "string" ? record["createdAt"] : "")}</td>
-                        <td><code class="wide">{digest}</code></td><td>{content}</td>
+                        <td><code class="wide">{digest}</code></td><td class="word">{content}</td>
                         <td>{faults.length === 0 ? "as recorded" : faults.map((fault) => cut(fault, 200)).join("; ")}</td>
                     </tr>
                 ))}</tbody>

@@ -229,7 +229,7 @@ export function Why({ place }: { place: Place }) {
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
                 <Summary loaded={{ ...value, graph: whole, nextCursor }} place={place} start={start} onMore={() => { void fetchMore(); }} />
-                {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span>, of it {count(compared.corrected.size, "record")} corrected since</p>}
+                {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
                 {parameters.get("path") && !path && <p role="status">No path supports it.</p>}
                 {failure && <Failure error={failure} />}
