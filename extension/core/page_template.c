@@ -18,7 +18,7 @@ __asm__ (".section .rodata\n"
 extern const char reason_page_begin[] __attribute__((visibility("hidden")));
 extern const char reason_page_end[] __attribute__((visibility("hidden")));
 
-static const char *const places[PAGE_PARTS] = {"@DOCUMENT@", "@METADATA@", "@REGISTRY@", "@PROOF@"};
+static const char *const places[PAGE_PARTS] = {"@DOCUMENT@", "@METADATA@", "@REGISTRY@", "@PROOF@", "@POLICY@"};
 
 const char *
 page_piece(PagePart part, size_t *length)

@@ -4,7 +4,7 @@
  *		browser, asking nobody.
  *
  * gateway/ui makes the file, with places for the bytes of the document, its
- * metadata, the registry of signers and a proof of the log, each in Base 64.
+ * metadata, the registry of signers, a proof of the log and a policy, each in Base 64.
  * It is part of the program, so that nothing has to be found when a page is
  * wanted; a build without Node has none.
  */
@@ -21,6 +21,7 @@ typedef enum PagePart
 	PAGE_METADATA,
 	PAGE_REGISTRY,
 	PAGE_PROOF,
+	PAGE_POLICY,
 	PAGE_PARTS
 } PagePart;
 

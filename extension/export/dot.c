@@ -16,23 +16,9 @@
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-	{
-		switch (bytes[i])
-		{
-			case '"':
-				buffer_append_literal(out, "\\\"");
-				break;
-			case '\\':
-				buffer_append_literal(out, "\\\\");
-				break;
-			case '&':
-				buffer_append_literal(out, "&amp;");
-				break;
-			default:
-				buffer_append_char(out, bytes[i]);
-		}
-	}
+	static const char *const codes[128] = {['"'] = "\\\"", ['\\'] = "\\\\", ['&'] = "&amp;"};
+
+	export_replace(out, bytes, length, codes);
 }
 
 static void
@@ -41,25 +27,6 @@ put_id(ExportWriter *writer, ShownText id)
 	export_put(writer, "\"");
 	export_say_text(writer, "", id, EXPORT_TEXT_CHARACTERS);
 	export_put(writer, "\"");
-}
-
-static void
-put_annotations(ExportWriter *writer, uint32 node)
-{
-	const HumanGraph *graph = writer->part->graph;
-
-	for (uint32 i = graph->nodes[node].first_note; i != HUMAN_NONE; i = graph->notes[i].next)
-	{
-		ShownRecord note = shown_record(graph->notes[i].record.data, graph->notes[i].record.length);
-
-		CHECK_FOR_INTERRUPTS();
-		export_put(writer, "\\n");
-		export_say_text(writer, "", note.type, EXPORT_TEXT_CHARACTERS);
-		export_say_text(writer, " by ", note.author, EXPORT_TEXT_CHARACTERS);
-		export_say_text(writer, ", recorded ", note.created_at, EXPORT_TEXT_CHARACTERS);
-		export_say(writer, ": ");
-		export_say_note(writer, &note, EXPORT_NOTE_CHARACTERS);
-	}
 }
 
 static void
@@ -81,7 +48,7 @@ put_node(ExportWriter *writer, uint32 node)
 	export_say_text(writer, "recorded ", record.created_at, EXPORT_TEXT_CHARACTERS);
 	export_say_text(writer, ", occurred ", record.ts, EXPORT_TEXT_CHARACTERS);
 	export_say_state(writer, node, &record, "\\n");
-	put_annotations(writer, node);
+	export_say_annotations(writer, node, "\\n");
 	export_put(writer, "\"");
 	if (record.erased.data || record.quarantined.data)
 		export_put(writer, ", style=dashed");
@@ -98,7 +65,7 @@ put_edge(ExportWriter *writer, const HumanEdge *edge)
 	export_put(writer, " [label=\"");
 	export_say_edge(writer, edge);
 	export_put(writer, edge->corrects ? "\", style=dotted];\n" :
-			   edge->type.length == strlen("\"contradicts\"") && memcmp(edge->type.data, "\"contradicts\"", edge->type.length) == 0 ?
+			   export_is_word(edge->type, "contradicts") ?
 			   "\", style=dashed];\n" : "\"];\n");
 }
 
@@ -109,14 +76,7 @@ export_dot(ByteBuffer *out, const ExportPart *part)
 
 	export_writer_begin(&writer, out, part, escape);
 	export_put(&writer, "digraph reasoning {\n  graph [charset=\"UTF-8\", rankdir=TB, labelloc=t, label=\"");
-	export_say_by(&writer, export_write_title);
-	export_put(&writer, "\\n");
-	export_say_by(&writer, export_write_extent);
-	if (export_is_cut(part))
-	{
-		export_put(&writer, "\\n");
-		export_say_by(&writer, export_write_cut);
-	}
+	export_say_head(&writer, "\\n");
 	export_put(&writer, "\"];\n  node [shape=box];\n");
 	for (uint32 i = 0; i < part->graph->node_count; i++)
 	{

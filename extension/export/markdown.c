@@ -31,13 +31,20 @@ ends_www(const char *bytes, size_t length)
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
+	static const char always[256] = {['\\'] = 1, ['`'] = 1, ['*'] = 1, ['_'] = 1, ['{'] = 1, ['}'] = 1, ['['] = 1, [']'] = 1,
+									 ['<'] = 1, ['>'] = 1, ['|'] = 1, ['~'] = 1, ['&'] = 1, ['$'] = 1, ['@'] = 1};
+	size_t		run = 0;
+
 	for (size_t i = 0; i < length; i++)
 	{
-		if (strchr("\\`*_{}[]<>|~&$@", bytes[i]) || (bytes[i] == ':' && i + 1 < length && bytes[i + 1] == '/') ||
-			(bytes[i] == '.' && ends_www(bytes, i)))
-			buffer_append_char(out, '\\');
-		buffer_append_char(out, bytes[i]);
+		if (!always[(unsigned char) bytes[i]] && !(bytes[i] == ':' && i + 1 < length && bytes[i + 1] == '/') &&
+			!(bytes[i] == '.' && ends_www(bytes, i)))
+			continue;
+		buffer_append(out, bytes + run, i - run);
+		buffer_append_char(out, '\\');
+		run = i;
 	}
+	buffer_append(out, bytes + run, length - run);
 }
 
 /* ---------------------------------------------------------------- head */

@@ -23,15 +23,36 @@ is_plain(unsigned char c)
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
+	char	   *p;
+
+	/* "#36;<wbr/>" is the longest. */
+	if (!buffer_reserve(out, 10 * length))
+		return;
+	p = out->data + out->length;
 	for (size_t i = 0; i < length; i++)
 	{
-		char		code[8];
+		unsigned char c = bytes[i];
 
-		if (is_plain((unsigned char) bytes[i]))
-			buffer_append_char(out, bytes[i]);
-		else
-			buffer_append(out, code, snprintf(code, sizeof(code), "#%d;", (unsigned char) bytes[i]));
+		if (is_plain(c))
+		{
+			*p++ = c;
+			continue;
+		}
+		*p++ = '#';
+		if (c >= 100)
+			*p++ = '1';
+		if (c >= 10)
+			*p++ = '0' + c / 10 % 10;
+		*p++ = '0' + c % 10;
+		*p++ = ';';
+		/* Mermaid looks for formulas once codes are characters again: no two of these stand together. */
+		if (c == '$' && i + 1 < length && bytes[i + 1] == '$')
+		{
+			memcpy(p, "<wbr/>", 6);
+			p += 6;
+		}
 	}
+	out->length = p - out->data;
 }
 
 static void
@@ -39,25 +60,6 @@ put_name(ExportWriter *writer, uint32 node)
 {
 	export_put(writer, "n");
 	export_put_number(writer, node);
-}
-
-static void
-put_annotations(ExportWriter *writer, uint32 node)
-{
-	const HumanGraph *graph = writer->part->graph;
-
-	for (uint32 i = graph->nodes[node].first_note; i != HUMAN_NONE; i = graph->notes[i].next)
-	{
-		ShownRecord note = shown_record(graph->notes[i].record.data, graph->notes[i].record.length);
-
-		CHECK_FOR_INTERRUPTS();
-		export_put(writer, "<br/>");
-		export_say_text(writer, "", note.type, EXPORT_TEXT_CHARACTERS);
-		export_say_text(writer, " by ", note.author, EXPORT_TEXT_CHARACTERS);
-		export_say_text(writer, ", recorded ", note.created_at, EXPORT_TEXT_CHARACTERS);
-		export_say(writer, ": ");
-		export_say_note(writer, &note, EXPORT_NOTE_CHARACTERS);
-	}
 }
 
 static void
@@ -81,7 +83,7 @@ put_node(ExportWriter *writer, uint32 node)
 	export_put(writer, "<br/>");
 	export_say_text(writer, "id ", record.id, EXPORT_TEXT_CHARACTERS);
 	export_say_state(writer, node, &record, "<br/>");
-	put_annotations(writer, node);
+	export_say_annotations(writer, node, "<br/>");
 	export_put(writer, "\"]\n");
 }
 
@@ -122,14 +124,7 @@ export_mermaid(ByteBuffer *out, const ExportPart *part)
 
 	export_writer_begin(&writer, out, part, escape);
 	export_put(&writer, "flowchart TB\n    title[\"");
-	export_say_by(&writer, export_write_title);
-	export_put(&writer, "<br/>");
-	export_say_by(&writer, export_write_extent);
-	if (export_is_cut(part))
-	{
-		export_put(&writer, "<br/>");
-		export_say_by(&writer, export_write_cut);
-	}
+	export_say_head(&writer, "<br/>");
 	export_put(&writer, "\"]\n    style title fill:none,stroke:none\n");
 	for (uint32 i = 0; i < part->graph->node_count; i++)
 	{

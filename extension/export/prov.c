@@ -24,24 +24,52 @@
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
-	ByteBuffer	quoted;
+	size_t		at = out->length;
 
-	buffer_init(&quoted, canonical_realloc, CurrentMemoryContext);
-	canonical_write_string(&quoted, bytes, length);
-	buffer_append(out, quoted.data + 1, quoted.length - 2);
-	pfree(quoted.data);
+	canonical_write_string(out, bytes, length);
+	/* Without its quotes. */
+	out->length -= 2;
+	memmove(out->data + at, out->data + at + 1, out->length - at);
 }
+
+typedef struct Agent
+{
+	ShownText	author;
+	char		name[AGENT_DIGITS];
+} Agent;
+
+/* A node or an annotation. */
+typedef struct Source
+{
+	ShownText	shown;
+	ShownRecord record;
+	const char *prefix;			/* of its id */
+	const Agent *agent;
+} Source;
 
 typedef struct Prov
 {
 	ExportWriter writer;
 	bool		is_first;		/* of the members of the object that is open */
+	Source	   *sources;		/* nodes, then annotations */
+	size_t		source_count;
+	Agent	   *agents;			/* by the bytes of their names */
+	size_t		agent_count;
 } Prov;
 
 static void
 put(Prov *prov, const char *syntax)
 {
 	export_put(&prov->writer, syntax);
+}
+
+/* A JSON string of ours without its quotes, or what never had any: an id, a type, a digest. */
+static void
+put_inside(Prov *prov, ShownText value)
+{
+	bool		is_quoted = value.length > 0 && *value.data == '"';
+
+	buffer_append(prov->writer.out, value.data + is_quoted, value.length - 2 * is_quoted);
 }
 
 /* {"node:…": and the like; the id stands in quotes. */
@@ -51,7 +79,7 @@ begin_member(Prov *prov, const char *prefix, ShownText id)
 	put(prov, prov->is_first ? "\"" : ",\n\"");
 	prov->is_first = false;
 	put(prov, prefix);
-	export_say_text(&prov->writer, "", id, EXPORT_TEXT_CHARACTERS);
+	put_inside(prov, id);
 	put(prov, "\":{");
 }
 
@@ -76,7 +104,7 @@ put_reference(Prov *prov, const char *name, const char *prefix, ShownText id)
 {
 	put(prov, name);
 	put(prov, prefix);
-	export_say_text(&prov->writer, "", id, EXPORT_TEXT_CHARACTERS);
+	put_inside(prov, id);
 	put(prov, "\"");
 }
 
@@ -85,7 +113,7 @@ static void
 put_type(Prov *prov, ShownText type)
 {
 	put(prov, "\"prov:type\":{\"$\":\"reason:");
-	export_say_text(&prov->writer, "", type, EXPORT_TEXT_CHARACTERS);
+	put_inside(prov, type);
 	put(prov, "\",\"type\":\"prov:QUALIFIED_NAME\"}");
 }
 
@@ -142,25 +170,32 @@ put_label(Prov *prov, const ShownRecord *record)
 
 /* ---------------------------------------------------------------- entities */
 
+/* What nodes and annotations have alike; its type stands before. */
+static void
+put_entity(Prov *prov, const ShownRecord *record)
+{
+	put_label(prov, record);
+	put_time(prov, ",\"reason:recordedAt\":", record->created_at);
+	if (record->erased.data == NULL)
+		put_json(prov, ",\"reason:payload\":", record->payload);
+	put_erasure(prov, record->erased);
+}
+
 static void
 put_node(Prov *prov, uint32 node)
 {
 	const ExportPart *part = prov->writer.part;
-	ShownText	shown = part->graph->nodes[node].record;
-	ShownRecord record = shown_record(shown.data, shown.length);
+	const Source *source = &prov->sources[node];
+	const ShownRecord *record = &source->record;
 
-	begin_member(prov, "node:", record.id);
-	put_type(prov, record.type);
-	put_label(prov, &record);
-	put_time(prov, ",\"reason:recordedAt\":", record.created_at);
-	put_time(prov, ",\"reason:occurredAt\":", record.ts);
-	put_number(prov, ",\"reason:confidence\":", record.confidence);
-	if (record.erased.data == NULL)
-		put_json(prov, ",\"reason:payload\":", record.payload);
-	put_json(prov, ",\"reason:metadata\":", record.metadata);
-	put_reference(prov, ",\"reason:digest\":\"", "", shown_member(shown, "digest"));
-	put_erasure(prov, record.erased);
-	if (record.quarantined.data)
+	begin_member(prov, source->prefix, record->id);
+	put_type(prov, record->type);
+	put_entity(prov, record);
+	put_time(prov, ",\"reason:occurredAt\":", record->ts);
+	put_number(prov, ",\"reason:confidence\":", record->confidence);
+	put_json(prov, ",\"reason:metadata\":", record->metadata);
+	put_reference(prov, ",\"reason:digest\":\"", "", shown_member(source->shown, "digest"));
+	if (record->quarantined.data)
 		put(prov, ",\"reason:quarantined\":true");
 	if (part->leads_on[node])
 		put(prov, ",\"reason:walkStopped\":true");
@@ -168,17 +203,11 @@ put_node(Prov *prov, uint32 node)
 }
 
 static void
-put_annotation(Prov *prov, ShownText shown)
+put_annotation(Prov *prov, const Source *source)
 {
-	ShownRecord record = shown_record(shown.data, shown.length);
-
-	begin_member(prov, "annotation:", record.id);
-	put(prov, "\"prov:type\":{\"$\":\"reason:annotation\",\"type\":\"prov:QUALIFIED_NAME\"}");
-	put_label(prov, &record);
-	put_time(prov, ",\"reason:recordedAt\":", record.created_at);
-	if (record.erased.data == NULL)
-		put_json(prov, ",\"reason:payload\":", record.payload);
-	put_erasure(prov, record.erased);
+	begin_member(prov, source->prefix, source->record.id);
+	put_type(prov, (ShownText) {"annotation", strlen("annotation")});
+	put_entity(prov, &source->record);
 	put(prov, "}");
 }
 
@@ -203,120 +232,139 @@ put_export(Prov *prov)
 
 /* ---------------------------------------------------------------- agents */
 
-typedef struct Agent
+typedef struct SourceOrder
 {
-	char		name[AGENT_DIGITS];
-	ShownText	author;
-} Agent;
+	Source	   *source;
+} SourceOrder;
 
 static inline int
-compare_agents(const Agent *a, const Agent *b)
+compare_authors(const Source *a, const Source *b)
 {
-	return memcmp(a->name, b->name, AGENT_DIGITS);
+	size_t		shorter = Min(a->record.author.length, b->record.author.length);
+	int			order = shorter > 0 ? memcmp(a->record.author.data, b->record.author.data, shorter) : 0;
+
+	return order != 0 ? order : (a->record.author.length > b->record.author.length) - (a->record.author.length < b->record.author.length);
 }
 
-#define ST_SORT sort_agents
-#define ST_ELEMENT_TYPE Agent
-#define ST_COMPARE(a, b) compare_agents(a, b)
+#define ST_SORT sort_by_author
+#define ST_ELEMENT_TYPE SourceOrder
+#define ST_COMPARE(a, b) compare_authors((a)->source, (b)->source)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-static Agent
-agent_of(ShownText author)
+static void
+name_agent(Agent *agent, ShownText author)
 {
-	Agent		agent = {.author = author};
 	uint8		digest[SHA256_LENGTH];
 
+	agent->author = author;
 	sha256_of(digest, author.data ? author.data : "", author.length);
 	for (int i = 0; i < AGENT_DIGITS; i++)
-		agent.name[i] = "0123456789abcdef"[digest[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
-	return agent;
+		agent->name[i] = "0123456789abcdef"[digest[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+}
+
+/* Each author is named once, however much is his. */
+static void
+find_agents(Prov *prov)
+{
+	SourceOrder *sorted = human_room(prov->source_count, sizeof(SourceOrder));
+
+	for (size_t i = 0; i < prov->source_count; i++)
+		sorted[i].source = &prov->sources[i];
+	sort_by_author(sorted, prov->source_count);
+	prov->agents = human_room(prov->source_count, sizeof(Agent));
+	for (size_t i = 0; i < prov->source_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (i == 0 || compare_authors(sorted[i - 1].source, sorted[i].source) != 0)
+			name_agent(&prov->agents[prov->agent_count++], sorted[i].source->record.author);
+		sorted[i].source->agent = &prov->agents[prov->agent_count - 1];
+	}
+	pfree(sorted);
+}
+
+static void
+add_source(Prov *prov, ShownText shown, const char *prefix)
+{
+	Source	   *source = &prov->sources[prov->source_count++];
+
+	CHECK_FOR_INTERRUPTS();
+	source->shown = shown;
+	source->record = shown_record(shown.data, shown.length);
+	source->prefix = prefix;
+}
+
+static void
+find_sources(Prov *prov)
+{
+	const HumanGraph *graph = prov->writer.part->graph;
+
+	prov->sources = human_room((size_t) graph->node_count + graph->note_count, sizeof(Source));
+	for (uint32 i = 0; i < graph->node_count; i++)
+		add_source(prov, graph->nodes[i].record, "node:");
+	for (uint32 i = 0; i < graph->note_count; i++)
+		add_source(prov, graph->notes[i].record, "annotation:");
+	find_agents(prov);
 }
 
 static void
 put_agents(Prov *prov)
 {
-	const HumanGraph *graph = prov->writer.part->graph;
-	size_t		count = (size_t) graph->node_count + graph->note_count;
-	Agent	   *agents = human_room(count, sizeof(Agent));
-
-	for (uint32 i = 0; i < graph->node_count; i++)
-		agents[i] = agent_of(shown_member(graph->nodes[i].record, "author"));
-	for (uint32 i = 0; i < graph->note_count; i++)
-		agents[graph->node_count + i] = agent_of(shown_member(graph->notes[i].record, "author"));
-	sort_agents(agents, count);
 	begin_section(prov, "agent");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < prov->agent_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (i > 0 && compare_agents(&agents[i - 1], &agents[i]) == 0)
-			continue;
-		begin_member(prov, "agent:", (ShownText) {agents[i].name, AGENT_DIGITS});
+		begin_member(prov, "agent:", (ShownText) {prov->agents[i].name, AGENT_DIGITS});
 		put(prov, "\"prov:label\":");
-		shown_append(prov->writer.out, agents[i].author);
+		shown_append(prov->writer.out, prov->agents[i].author);
 		put(prov, "}");
 	}
 	end_section(prov);
-	pfree(agents);
 }
 
 static void
-put_attribution(Prov *prov, const char *prefix, ShownText record)
+put_attributions(Prov *prov)
 {
-	ShownText	id = shown_member(record, "id");
-	Agent		agent = agent_of(shown_member(record, "author"));
-
-	begin_member(prov, "_:author-", id);
-	put_reference(prov, "\"prov:entity\":\"", prefix, id);
-	put_reference(prov, ",\"prov:agent\":\"", "agent:", (ShownText) {agent.name, AGENT_DIGITS});
-	put(prov, "}");
-}
-
-static void
-put_generation(Prov *prov, const char *prefix, ShownText record)
-{
-	ShownText	id = shown_member(record, "id");
-	ShownText	created_at = shown_member(record, "createdAt");
-
-	begin_member(prov, "_:recorded-", id);
-	put_reference(prov, "\"prov:entity\":\"", prefix, id);
-	put(prov, ",\"prov:time\":");
-	shown_append(prov->writer.out, created_at);
-	put(prov, "}");
-}
-
-/* Calls for each node and annotation. */
-static void
-for_each_record(Prov *prov, void (*each)(Prov *prov, const char *prefix, ShownText record))
-{
-	const HumanGraph *graph = prov->writer.part->graph;
-
-	for (uint32 i = 0; i < graph->node_count; i++)
+	begin_section(prov, "wasAttributedTo");
+	for (size_t i = 0; i < prov->source_count; i++)
 	{
+		const Source *source = &prov->sources[i];
+
 		CHECK_FOR_INTERRUPTS();
-		each(prov, "node:", graph->nodes[i].record);
+		begin_member(prov, "_:author-", source->record.id);
+		put_reference(prov, "\"prov:entity\":\"", source->prefix, source->record.id);
+		put_reference(prov, ",\"prov:agent\":\"", "agent:", (ShownText) {source->agent->name, AGENT_DIGITS});
+		put(prov, "}");
 	}
-	for (uint32 i = 0; i < graph->note_count; i++)
+	end_section(prov);
+}
+
+static void
+put_generations(Prov *prov)
+{
+	begin_section(prov, "wasGeneratedBy");
+	for (size_t i = 0; i < prov->source_count; i++)
 	{
+		const Source *source = &prov->sources[i];
+
 		CHECK_FOR_INTERRUPTS();
-		each(prov, "annotation:", graph->notes[i].record);
+		begin_member(prov, "_:recorded-", source->record.id);
+		put_reference(prov, "\"prov:entity\":\"", source->prefix, source->record.id);
+		put(prov, ",\"prov:time\":");
+		shown_append(prov->writer.out, source->record.created_at);
+		put(prov, "}");
 	}
+	end_section(prov);
 }
 
 /* ---------------------------------------------------------------- edges */
 
 static bool
-is_type(const HumanEdge *edge, const char *quoted)
-{
-	return edge->type.length == strlen(quoted) && memcmp(edge->type.data, quoted, edge->type.length) == 0;
-}
-
-static bool
 is_influence(const HumanEdge *edge)
 {
-	return is_type(edge, "\"influencedBy\"") || is_type(edge, "\"contradicts\"");
+	return export_is_word(edge->type, "influencedBy") || export_is_word(edge->type, "contradicts");
 }
 
 static void
@@ -362,12 +410,12 @@ put_note_influences(Prov *prov)
 	{
 		for (uint32 k = graph->nodes[i].first_note; k != HUMAN_NONE; k = graph->notes[k].next)
 		{
-			ShownText	id = shown_member(graph->notes[k].record, "id");
+			ShownText	id = prov->sources[graph->node_count + k].record.id;
 
 			CHECK_FOR_INTERRUPTS();
 			begin_member(prov, "_:about-", id);
 			put_reference(prov, "\"prov:influencee\":\"", "annotation:", id);
-			put_reference(prov, ",\"prov:influencer\":\"", "node:", shown_member(graph->nodes[i].record, "id"));
+			put_reference(prov, ",\"prov:influencer\":\"", "node:", prov->sources[i].record.id);
 			put(prov, "}");
 		}
 	}
@@ -379,6 +427,7 @@ export_prov(ByteBuffer *out, const ExportPart *part)
 	Prov		prov = {.is_first = false};
 
 	export_writer_begin(&prov.writer, out, part, escape);
+	find_sources(&prov);
 	put(&prov, "{\"prefix\":{\"reason\":\"urn:reasoning-graph:\",\"node\":\"urn:uuid:\",\"edge\":\"urn:reasoning-graph:edge:\","
 		"\"annotation\":\"urn:reasoning-graph:annotation:\",\"agent\":\"urn:reasoning-graph:agent:\"},\n\"entity\":{\n");
 	put_export(&prov);
@@ -387,19 +436,15 @@ export_prov(ByteBuffer *out, const ExportPart *part)
 		CHECK_FOR_INTERRUPTS();
 		put_node(&prov, i);
 	}
-	for (uint32 i = 0; i < part->graph->note_count; i++)
+	for (size_t i = part->graph->node_count; i < prov.source_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		put_annotation(&prov, part->graph->notes[i].record);
+		put_annotation(&prov, &prov.sources[i]);
 	}
 	end_section(&prov);
 	put_agents(&prov);
-	begin_section(&prov, "wasAttributedTo");
-	for_each_record(&prov, put_attribution);
-	end_section(&prov);
-	begin_section(&prov, "wasGeneratedBy");
-	for_each_record(&prov, put_generation);
-	end_section(&prov);
+	put_attributions(&prov);
+	put_generations(&prov);
 	begin_section(&prov, "wasDerivedFrom");
 	put_edges(&prov, false);
 	end_section(&prov);

@@ -45,26 +45,9 @@ static const char style[] =
 static void
 escape(ByteBuffer *out, const char *bytes, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-	{
-		switch (bytes[i])
-		{
-			case '&':
-				buffer_append_literal(out, "&amp;");
-				break;
-			case '<':
-				buffer_append_literal(out, "&lt;");
-				break;
-			case '>':
-				buffer_append_literal(out, "&gt;");
-				break;
-			case '"':
-				buffer_append_literal(out, "&quot;");
-				break;
-			default:
-				buffer_append_char(out, bytes[i]);
-		}
-	}
+	static const char *const codes[128] = {['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;"};
+
+	export_replace(out, bytes, length, codes);
 }
 
 /* ---------------------------------------------------------------- pieces */
@@ -185,24 +168,6 @@ put_head(ExportWriter *writer, const Layout *layout)
 /* ---------------------------------------------------------------- boxes */
 
 static void
-put_annotations(ExportWriter *writer, uint32 node)
-{
-	const HumanGraph *graph = writer->part->graph;
-
-	for (uint32 i = graph->nodes[node].first_note; i != HUMAN_NONE; i = graph->notes[i].next)
-	{
-		ShownRecord note = shown_record(graph->notes[i].record.data, graph->notes[i].record.length);
-
-		CHECK_FOR_INTERRUPTS();
-		export_say_text(writer, "; ", note.type, EXPORT_TEXT_CHARACTERS);
-		export_say_text(writer, " by ", note.author, EXPORT_TEXT_CHARACTERS);
-		export_say_text(writer, ", recorded ", note.created_at, EXPORT_TEXT_CHARACTERS);
-		export_say(writer, ": ");
-		export_say_note(writer, &note, EXPORT_NOTE_CHARACTERS);
-	}
-}
-
-static void
 put_node_title(ExportWriter *writer, uint32 node, const ShownRecord *record)
 {
 	export_put(writer, "<title>");
@@ -215,7 +180,7 @@ put_node_title(ExportWriter *writer, uint32 node, const ShownRecord *record)
 	export_say_text(writer, ", occurred ", record->ts, EXPORT_TEXT_CHARACTERS);
 	export_say_state(writer, node, record, ", ");
 	export_say_text(writer, ", id ", record->id, EXPORT_TEXT_CHARACTERS);
-	put_annotations(writer, node);
+	export_say_annotations(writer, node, "; ");
 	export_put(writer, "</title>\n");
 }
 
@@ -251,12 +216,6 @@ put_flags(ExportWriter *writer, const LayoutBox *box, const ShownRecord *record)
 		put_line(writer, "flag", box->x + LAYOUT_BOX_WIDTH - 8, box->y + 17, BOX_COLUMNS);
 }
 
-static bool
-is_decision(const ShownRecord *record)
-{
-	return record->type.length == strlen("\"decision\"") && memcmp(record->type.data, "\"decision\"", record->type.length) == 0;
-}
-
 static void
 put_node(ExportWriter *writer, const LayoutBox *box)
 {
@@ -267,7 +226,7 @@ put_node(ExportWriter *writer, const LayoutBox *box)
 	int			y = box->y + 18;
 
 	export_put(writer, "<g class=\"node");
-	export_put(writer, is_decision(&record) ? " decision" : "");
+	export_put(writer, export_is_word(record.type, "decision") ? " decision" : "");
 	export_put(writer, export_corrections(writer->part, box->node, true, NULL, NULL) > 0 ? " corrected" : "");
 	export_put(writer, record.erased.data || record.quarantined.data ? " gone\">\n" : "\">\n");
 	put_node_title(writer, box->node, &record);
@@ -367,7 +326,7 @@ class_of(const HumanEdge *edge)
 {
 	if (edge->corrects)
 		return "line corrects";
-	if (edge->type.length == strlen("\"contradicts\"") && memcmp(edge->type.data, "\"contradicts\"", edge->type.length) == 0)
+	if (export_is_word(edge->type, "contradicts"))
 		return "line contradicts";
 	return "line";
 }

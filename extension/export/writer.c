@@ -24,6 +24,33 @@ export_writer_begin(ExportWriter *writer, ByteBuffer *out, const ExportPart *par
 }
 
 void
+export_replace(ByteBuffer *out, const char *bytes, size_t length, const char *const codes[128])
+{
+	const char *end = bytes + length;
+	const char *run = bytes;
+
+	for (const char *p = bytes; p < end; p++)
+	{
+		const char *code = (unsigned char) *p < 128 ? codes[(unsigned char) *p] : NULL;
+
+		if (code == NULL)
+			continue;
+		buffer_append(out, run, p - run);
+		buffer_append(out, code, strlen(code));
+		run = p + 1;
+	}
+	buffer_append(out, run, end - run);
+}
+
+bool
+export_is_word(ShownText value, const char *word)
+{
+	size_t		length = strlen(word);
+
+	return value.length == length + 2 && *value.data == '"' && memcmp(value.data + 1, word, length) == 0;
+}
+
+void
 export_put(ExportWriter *writer, const char *syntax)
 {
 	buffer_append(writer->out, syntax, strlen(syntax));
@@ -75,6 +102,38 @@ export_say_note(ExportWriter *writer, const ShownRecord *record, int most)
 		export_say(writer, "(payload erased)");
 	else
 		export_say_text(writer, "", note.data ? note : record->payload, most);
+}
+
+void
+export_say_head(ExportWriter *writer, const char *separator)
+{
+	export_say_by(writer, export_write_title);
+	export_put(writer, separator);
+	export_say_by(writer, export_write_extent);
+	if (export_is_cut(writer->part))
+	{
+		export_put(writer, separator);
+		export_say_by(writer, export_write_cut);
+	}
+}
+
+void
+export_say_annotations(ExportWriter *writer, uint32 node, const char *separator)
+{
+	const HumanGraph *graph = writer->part->graph;
+
+	for (uint32 i = graph->nodes[node].first_note; i != HUMAN_NONE; i = graph->notes[i].next)
+	{
+		ShownRecord note = shown_record(graph->notes[i].record.data, graph->notes[i].record.length);
+
+		CHECK_FOR_INTERRUPTS();
+		export_put(writer, separator);
+		export_say_text(writer, "", note.type, EXPORT_TEXT_CHARACTERS);
+		export_say_text(writer, " by ", note.author, EXPORT_TEXT_CHARACTERS);
+		export_say_text(writer, ", recorded ", note.created_at, EXPORT_TEXT_CHARACTERS);
+		export_say(writer, ": ");
+		export_say_note(writer, &note, EXPORT_NOTE_CHARACTERS);
+	}
 }
 
 void

@@ -18,6 +18,9 @@
 /* Appends bytes of UTF-8 so that the form shows them as they are. */
 typedef void (*ExportEscape) (ByteBuffer *out, const char *bytes, size_t length);
 
+/* Such a one: each byte of ASCII that has a code is written as that code. */
+extern void export_replace(ByteBuffer *out, const char *bytes, size_t length, const char *const codes[128]);
+
 typedef struct ExportWriter
 {
 	ByteBuffer *out;
@@ -42,6 +45,15 @@ extern void export_say_by(ExportWriter *writer, void (*write)(ByteBuffer *out, c
 
 /* What the record says of itself: its note, or else the beginning of its payload, or that it was erased. */
 extern void export_say_note(ExportWriter *writer, const ShownRecord *record, int most);
+
+/* Title and extent, and what was cut if something was, with the separator between. */
+extern void export_say_head(ExportWriter *writer, const char *separator);
+
+/* Each annotation of the node, with the separator before it: "comment by …, recorded …: …" */
+extern void export_say_annotations(ExportWriter *writer, uint32 node, const char *separator);
+
+/* Whether the value is this string, which needs no escape. */
+extern bool export_is_word(ShownText value, const char *word);
 
 /* "supports, weight 0.9, confidence 0.8" */
 extern void export_say_edge(ExportWriter *writer, const HumanEdge *edge);

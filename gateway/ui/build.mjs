@@ -4,8 +4,8 @@
  *     node build.mjs [DIRECTORY]        default: dist
  *
  * In DIRECTORY/ui, explorer.js, layout.js (its worker), style.css, index.html and icon.svg are served as they are.
- * DIRECTORY/page/page.html is one file with style and script inside, whose policy allows these two alone; @DOCUMENT@, @METADATA@, @REGISTRY@ and
- * @PROOF@ in it are to be replaced by the base64 of each.
+ * DIRECTORY/page/page.html is one file with style and script inside, whose policy allows these two alone; @DOCUMENT@, @METADATA@, @REGISTRY@,
+ * @PROOF@ and @POLICY@ in it are to be replaced by the base64 of each.
  */
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

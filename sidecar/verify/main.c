@@ -143,7 +143,7 @@ static bool read_metadata(ByteBuffer *metadata, Report *report, const Options *o
     return found;
 }
 
-static void write_page(Report *report, const Options *options, const Input *input, const Claims *claims)
+static void write_page(Report *report, const Options *options, const Input *input, const Claims *claims, Bytes policy)
 {
     Input registry = {0}, proof = {0};
     ByteBuffer error;
@@ -152,7 +152,7 @@ static void write_page(Report *report, const Options *options, const Input *inpu
     if (!input_read(&registry, options->registry_path, &error)
         || (options->page_proof_path && !input_read(&proof, options->page_proof_path, &error))
         || !page_write(options->page_path, (Bytes){input->bytes.data, input->bytes.length}, claims,
-                       (Bytes){registry.bytes.data, registry.bytes.length}, (Bytes){proof.bytes.data, proof.bytes.length}, &error))
+                       (Bytes){registry.bytes.data, registry.bytes.length}, (Bytes){proof.bytes.data, proof.bytes.length}, policy, &error))
         report_add(report, FINDING_UNCHECKED, "page", "was not written: %.*s", (int)error.length, error.data);
     else
         report_add(report, FINDING_NOTE, "page", "written to %s", options->page_path);
@@ -162,9 +162,11 @@ static void write_page(Report *report, const Options *options, const Input *inpu
     buffer_free(&error);
 }
 
-static void check_snapshot(Report *report, const Registry *registry, const Options *options, const char *object,
-                           const Input *input)
+static void check_snapshot(Session *session, Report *report, const char *object, const Input *input)
 {
+    const Options *options = session->options;
+    /* without a proof there is nothing that it could judge */
+    Bytes policy = options->page_proof_path ? (Bytes){session->policy_text.bytes.data, session->policy_text.bytes.length} : (Bytes){NULL, 0};
     const JsonLimits limits = {.max_depth = 16};
     Claims claims = options->claims;
     ByteBuffer metadata;
@@ -179,9 +181,9 @@ static void check_snapshot(Report *report, const Registry *registry, const Optio
         else
             report_add(report, FINDING_UNCHECKED, "metadata", "%s (byte offset %zu)", error.message, error.offset);
     }
-    verify_snapshot(report, registry, input->bytes.data, input->bytes.length, &claims);
+    verify_snapshot(report, &session->registry, input->bytes.data, input->bytes.length, &claims);
     if (options->page_path)
-        write_page(report, options, input, &claims);
+        write_page(report, options, input, &claims, policy);
     json_document_free(&document);
     buffer_free(&metadata);
 }
@@ -225,7 +227,7 @@ static void check_signed(Session *session, Report *report, const char *object, c
         report->kind = "envelope";
         verify_envelope(report, &session->registry, text, length);
     } else
-        check_snapshot(report, &session->registry, options, object, input);
+        check_snapshot(session, report, object, input);
     if (report_verdict(report) == VERDICT_VERIFIED && strcmp(report->kind, "audit") != 0)
         heads_add_snapshot(&session->heads, report, text, length);
 }

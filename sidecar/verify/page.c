@@ -1,5 +1,5 @@
 /*
- * The auditor's page: one HTML file with a snapshot, what is claimed of it, and the registry, which it verifies by
+ * The auditor's page: one HTML file with a snapshot, what is claimed of it, and whose keys count, which it verifies by
  * itself in a browser. Whatever the verdict: the page computes its own.
  */
 #include <errno.h>
@@ -53,7 +53,7 @@ static void append_claims(ByteBuffer *out, const Claims *claims)
     buffer_append_char(out, '}');
 }
 
-bool page_write(const char *path, Bytes document, const Claims *claims, Bytes registry, Bytes proof, ByteBuffer *error)
+bool page_write(const char *path, Bytes document, const Claims *claims, Bytes registry, Bytes proof, Bytes policy, ByteBuffer *error)
 {
     char *temporary = NULL;
     FILE *file;
@@ -75,7 +75,7 @@ bool page_write(const char *path, Bytes document, const Claims *claims, Bytes re
     append_claims(&metadata, claims);
     ok = !metadata.failed;
     for (int part = 0; ok && part <= PAGE_PARTS; part++) {
-        const Bytes parts[PAGE_PARTS + 1] = {document, {metadata.data, metadata.length}, registry, proof, {NULL, 0}};
+        const Bytes parts[PAGE_PARTS + 1] = {document, {metadata.data, metadata.length}, registry, proof, policy, {NULL, 0}};
         const char *piece = page_piece((PagePart)part, &length);
 
         ok = piece && fwrite(piece, 1, length, file) == length && write_base64(file, parts[part]);

@@ -182,9 +182,10 @@ void verify_envelope(Report *report, const Registry *registry, const char *text,
 
 /*
  * Writes the auditor's page of a snapshot's document to a file: one HTML file that verifies in a browser what it shows.
- * `proof` is a tlog-proof of the event that completed the snapshot, or empty. False with the reason in `error`.
+ * `proof` is a tlog-proof of the event that completed the snapshot, `policy` says whose checkpoints count; each may be empty. False with
+ * the reason in `error`.
  */
-bool page_write(const char *path, Bytes document, const Claims *claims, Bytes registry, Bytes proof, ByteBuffer *error);
+bool page_write(const char *path, Bytes document, const Claims *claims, Bytes registry, Bytes proof, Bytes policy, ByteBuffer *error);
 
 /*
  * Audit segments, one event a line: chains of divisions go on from one object to the next, and

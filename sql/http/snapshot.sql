@@ -173,7 +173,7 @@ COMMENT ON FUNCTION reason.http_document(reason.snapshot, text) IS 'The signed b
 CREATE FUNCTION reason.page_piece(piece integer) RETURNS text
 LANGUAGE c IMMUTABLE STRICT
 AS 'MODULE_PATHNAME', 'reason_page_piece';
-COMMENT ON FUNCTION reason.page_piece(integer) IS 'What stands in the auditor''s page before the document (0), its metadata (1), the registry of signers (2), a proof of the log (3), and at the end (4). 53000 where the library was built without the page.';
+COMMENT ON FUNCTION reason.page_piece(integer) IS 'What stands in the auditor''s page before the document (0), its metadata (1), the registry of signers (2), a proof of the log (3), a policy (4), and at the end (5). 53000 where the library was built without the page.';
 
 CREATE FUNCTION reason.http_page(s reason.snapshot, with_proof boolean) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE
@@ -200,7 +200,7 @@ BEGIN
         reason.page_piece(2), encode(convert_to(reason.signer_registry()::text, 'UTF8'), 'base64'),
         reason.page_piece(3), encode(convert_to(coalesce((SELECT reason.proof_of(e) FROM reason.audit_event e
             WHERE with_proof AND e.id = s.audit_event_id AND e.division = s.division), ''), 'UTF8'), 'base64'),
-        reason.page_piece(4)))::reason.http_response;
+        reason.page_piece(4), reason.page_piece(5)))::reason.http_response;
 END
 $$;
 COMMENT ON FUNCTION reason.http_page(reason.snapshot, boolean) IS 'The auditor''s page of a snapshot: one HTML file that shows it and verifies it in a browser, with nothing else; with_proof: and, once a checkpoint covers it, with a proof of the log, which tells who asked for the snapshot.';

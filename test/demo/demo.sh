@@ -20,5 +20,7 @@ rm -rf "$RUN_DIR"
 QUIET=yes "$root/test/stack/up.sh"
 # shellcheck disable=SC1091  # written by up.sh
 . "$RUN_DIR/env"
+[ -d "$RUN_DIR/gateway/explorer" ] ||
+    echo "Left out: the explorer and the auditor's page. They are built with Node and npm, which are not here."
 PYTHONPATH=$root/test/lib REASON_VERIFY=$root/sidecar/verify/reason-verify REASON_PSQL=$root/.build/pg/lib/postgresql/15/bin/psql \
     python3 "$root/test/demo/demo.py" "$root/test/data/git-history.tsv.gz"

@@ -1,10 +1,12 @@
 /* The auditor's page, opened from disk: it shows a reasoning, and proves it or refuses it, asking nobody. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash, createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
+import { newWitness } from "./witness.mjs";
 import { axe, call, large, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
 
 const { env } = process;
@@ -15,9 +17,11 @@ const ids = await story();
 await call("POST", `/reason/annotate/${ids.decision}`, { note: "reviewed" });
 
 async function freeze(roots, more = {}) {
-    const { snapshotId, status } = await call("POST", "/reason/snapshot", { rootNodeIds: roots, includeAnnotations: true, ...more }, "kernel", { Prefer: "wait=30" });
-    assert.equal(status, "complete");
+    const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: roots, includeAnnotations: true, ...more }, "kernel", { Prefer: "wait=30" });
+    for (let i = 0; i < 200 && (await call("GET", `/reason/snapshot/${snapshotId}`)).status === "pending"; i++)
+        await new Promise((resolve) => { setTimeout(resolve, 500); });
     const bytes = (await request("GET", `/reason/snapshot/${snapshotId}?format=canonical`)).bytes, metadata = await call("GET", `/reason/snapshot/${snapshotId}`);
+    assert.equal(metadata.status, "complete");
     return { id: snapshotId, bytes, metadata };
 }
 
@@ -55,6 +59,12 @@ test("a page opened from disk with no network verifies, shows the reasoning and 
     assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     assert.deepEqual(faults, []);
     await page.screenshot({ path: pictures + "/page.png", fullPage: true });
+    assert.ok(!await page.getByRole("columnheader", { name: "Digest" }).isVisible());
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    assert.ok(await page.getByRole("columnheader", { name: "Digest" }).isVisible(), "on paper nothing is closed");
+    assert.ok(await page.locator(".paper svg").isVisible());
+    await page.screenshot({ path: pictures + "/page-paper.png", fullPage: true });
     await close();
 });
 
@@ -113,20 +123,27 @@ test("a signature, hash or key that is another is refused; the reader's own regi
     await close();
 });
 
-test("once a checkpoint covers a snapshot, its page proves that it stands in the log, and refuses a proof of something else", async () => {
-    let proof = null;
-    for (let i = 0; !proof && i < 200; i++) {
-        proof = sql(`SELECT coalesce(reason.proof_of(e), '') FROM reason.audit_event e JOIN reason.snapshot s ON s.audit_event_id = e.id WHERE s.id = '${snapshot.id}'`);
-        await new Promise((resolve) => { setTimeout(resolve, proof ? 0 : 500); });
+/* That the snapshot's event stands in the log, once a checkpoint covers it. */
+async function snapshotProof() {
+    for (let i = 0; i < 400; i++) {
+        const proof = sql(`SELECT coalesce(reason.proof_of(e), '') FROM reason.audit_event e JOIN reason.snapshot s ON s.audit_event_id = e.id WHERE s.id = '${snapshot.id}'`);
+        if (proof)
+            return proof + "\n";
+        await new Promise((resolve) => { setTimeout(resolve, 500); });
     }
+    throw new Error("no checkpoint covers the snapshot");
+}
+
+test("once a checkpoint covers a snapshot, its page proves that it stands in the log, and refuses a proof of something else", async () => {
+    const proof = await snapshotProof();
     const served = await request("GET", `/reason/snapshot/${snapshot.id}?format=page`, undefined, "auditor");
     assert.ok(served.bytes.length > (await request("GET", `/reason/snapshot/${snapshot.id}?format=page`)).bytes.length, "the proof is for auditors");
     writeFileSync(folder + "/proved.html", served.bytes);
     let opened = await visit(`file://${folder}/proved.html`);
-    await opened.page.getByText(/event \d+ of the log localhost\/reason\/default, \d+ events, signed by/).waitFor();
+    await opened.page.getByText(/event \d+ of the log localhost\/reason\/default, which had \d+ events/).waitFor();
     assert.equal(await verdictOf(opened.page), "verified");
     await opened.close();
-    const other = sql(`SELECT reason.node_proof('${ids.latency}')`) + "\n", lines = (proof + "\n").split("\n");
+    const other = sql(`SELECT reason.node_proof('${ids.latency}')`) + "\n", lines = proof.split("\n");
     const altered = [...lines], at = lines.findIndex((line) => line.startsWith("index ")) + 1;
     altered[at] = Buffer.alloc(32, 7).toString("base64");
     const unsigned = [...lines], root_ = lines.indexOf("", at) + 3;
@@ -142,6 +159,73 @@ test("once a checkpoint covers a snapshot, its page proves that it stands in the
     }
 });
 
+function newLogKey(name) {
+    const typed = Buffer.concat([Buffer.from([1]), generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" }).subarray(-32)]);
+    return `${name}+${createHash("sha256").update(name + "\n").update(typed).digest("hex").slice(0, 8)}+${typed.toString("base64")}`;
+}
+
+/* The page and reason-verify of the same proof: the page's verdict, what it finds of witnesses, and the exit status. */
+async function judgedBoth(proof, signers, policy) {
+    for (const [name, text] of [["proof.tlog-proof", proof], ["signers.json", signers], ["policy", policy ?? ""], ["document.json", snapshot.bytes], ["metadata.json", JSON.stringify(snapshot.metadata)]])
+        writeFileSync(`${folder}/${name}`, text);
+    const given = ["-q", "-r", folder + "/signers.json", ...policy ? ["--policy", folder + "/policy"] : []], run = (...more) => spawnSync(root + "/sidecar/verify/reason-verify", [...given, ...more]).status;
+    const status = run(folder + "/proof.tlog-proof");
+    run("-m", folder + "/metadata.json", "--page", folder + "/judged.html", "--page-proof", folder + "/proof.tlog-proof", folder + "/document.json");
+    const { page, close } = await visit(`file://${folder}/judged.html`), verdict = await verdictOf(page);
+    const told = (await page.locator(".finding").allTextContents()).join("\n"), keys = await page.locator("table").last().textContent();
+    await close();
+    return { status, verdict, told, keys };
+}
+
+test("cosignatures of witnesses are verified, of the registry and of a policy, as reason-verify does it", async () => {
+    const proof = await snapshotProof(), at = proof.lastIndexOf("\n\n"), text = proof.slice(proof.indexOf("\n\n") + 2, at + 1);
+    const one = newWitness("witness.example/one"), two = newWitness("witness.example/two"), registered = JSON.stringify({ signers: [...JSON.parse(registry).signers, one.entry] });
+    const logKey = sql("SELECT reason.note_vkey(reason.current_origin('default'), 1, reason.signing_key('local-development-log', 'checkpoints'))");
+    const policy = (quorum) => `log ${logKey}\nwitness a ${one.vkey}\nwitness b ${two.vkey}\ngroup both all a b\nquorum ${quorum}\n`;
+    const forged = (line) => line.replace(/(.)(.)(=*)\n$/, (_, c, d, end) => (c === "A" ? "B" : "A") + d + end + "\n");
+    for (const [what, signers, given, notes, verdict, expected] of [
+        ["a witness of the registry", registered, null, one.line(text), "verified", /cosigned by "witness\.example\/one" at 20/],
+        ["a witness that nobody knows", registry, null, two.line(text), "verified", /1 of its signatures are by nobody that is known/],
+        ["a forged cosignature", registered, null, forged(one.line(text)), "refused", /in the name of "witness\.example\/one" is not its/],
+        ["one of another checkpoint", registered, null, one.line(text.replace(/\d+/, "7")), "refused", /is not its/],
+        ["one from the future", registered, null, one.line(text, Math.floor(Date.now() / 1000) + 86400), "refused", /states a time in the future/],
+        ["a quorum of one", registry, policy("a"), one.line(text), "verified", /are a quorum/],
+        ["a quorum of two", registry, policy("both"), one.line(text) + two.line(text), "verified", /are a quorum/],
+        ["a quorum that is not met", registry, policy("both"), one.line(text), "refused", /are no quorum: "both" is asked for/],
+        ["a forged one under a policy", registry, policy("a"), one.line(text) + forged(two.line(text)), "refused", /in the name of "witness\.example\/two" is not its/],
+        ["a log that the policy does not know", registry, policy("none").replace(logKey, newLogKey("elsewhere/log")), "", "refused", /no log that the policy knows/],
+    ]) {
+        const judged = await judgedBoth(proof + notes, signers, given);
+        assert.deepEqual([judged.verdict, judged.status], [verdict, verdict === "verified" ? 0 : 1], `${what}: ${judged.told}`);
+        assert.match(judged.told, expected, what);
+        if (given || signers === registered)
+            assert.ok(judged.keys.includes(one.fingerprint), what);
+    }
+});
+
+test("an auditor's own policy, loaded from a file, judges the page that was made without it", async () => {
+    const proof = await snapshotProof(), text = proof.slice(proof.indexOf("\n\n") + 2, proof.lastIndexOf("\n\n") + 1), witness = newWitness("witness.example/mine");
+    writeFileSync(folder + "/proof.tlog-proof", proof + witness.line(text));
+    writeFileSync(folder + "/document.json", snapshot.bytes);
+    writeFileSync(folder + "/metadata.json", JSON.stringify(snapshot.metadata));
+    execFileSync(root + "/sidecar/verify/reason-verify", ["-q", "-r", env.REASON_SIGNERS, "-m", folder + "/metadata.json", "--page", folder + "/own.html", "--page-proof", folder + "/proof.tlog-proof", folder + "/document.json"]);
+    const { page, asked, close } = await visit(`file://${folder}/own.html`);
+    assert.equal(await verdictOf(page), "verified");
+    const load = async (policy, verdict, said) => {
+        writeFileSync(folder + "/policy", policy);
+        await page.getByLabel(/policy/).setInputFiles(folder + "/policy");
+        await page.getByText(said).first().waitFor();
+        assert.equal(await verdictOf(page), verdict);
+    };
+    await load(`witness mine ${witness.vkey}\nquorum mine\n`, "verified", /cosigned by "witness\.example\/mine"/);
+    await page.getByText("Checked by the policy that you loaded.").waitFor();
+    assert.match(await page.locator("table").last().textContent(), new RegExp(witness.fingerprint));
+    await load(`witness other ${newWitness("witness.example/other").vkey}\nquorum other\n`, "refused", /are no quorum/);
+    await load("quorum nobody\n", "refused", /line 1 of the policy/);
+    assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
+    await close();
+});
+
 test("a browser without Ed25519 says so, and does not decide", async () => {
     const address = pageOf(snapshot.bytes, snapshot.metadata), { page, context, close } = await visit(address);
     await context.addInitScript(() => {
@@ -151,6 +235,9 @@ test("a browser without Ed25519 says so, and does not decide", async () => {
     await page.reload();
     assert.equal(await verdictOf(page), "unchecked");
     await page.getByText(/cannot verify Ed25519/).waitFor();
+    // It reads on: what needs no signature is shown and checked.
+    assert.match(await page.getByRole("tree").textContent(), /roll back release 2026\.48/);
+    assert.equal(await page.locator("[data-good=true]").count(), 8 + 7 + 1);
     await close();
 });
 
@@ -177,9 +264,38 @@ test("none of a thousand random alterations of the bytes or of what is claimed i
     }
 });
 
+test("whatever byte of a record is altered, that record alone is at fault", async () => {
+    const require = createRequire(root + "/gateway/ui/package.json"), { build } = require("esbuild");
+    for (const part of ["document", "registry", "canonical"])
+        await build({ entryPoints: [`${root}/gateway/ui/src/proof/${part}.ts`], bundle: true, format: "esm", outfile: `${folder}/${part}.mjs` });
+    const { verifyDocument } = await import(folder + "/document.mjs"), { readRegistry } = await import(folder + "/registry.mjs"), { canonical } = await import(folder + "/canonical.mjs");
+    const signers = await readRegistry(registry), seed = Number(env.REASON_SEED ?? Date.now() % 1e9), next = random(seed), text = snapshot.bytes.toString(), { payload } = JSON.parse(text);
+    const records = [...payload.nodes, ...payload.edges, ...payload.annotations];
+    let altered = 0;
+    for (let i = 0; altered < 300 && i < 5000; i++) {
+        const record = records[Math.floor(next() * records.length)], written = canonical(record), at = text.indexOf(written) + Math.floor(next() * written.length), character = "abcdef0123456789-:,"[Math.floor(next() * 19)];
+        // An id is what others name: then these are concerned too.
+        const inName = [...written.matchAll(/"(?:id|from|to|target)":"[^"]*"/g)].some((m) => at >= text.indexOf(written) + m.index && at < text.indexOf(written) + m.index + m[0].length);
+        const changed = text.slice(0, at) + character + text.slice(at + 1);
+        let parsed;
+        try {
+            parsed = JSON.parse(changed);
+        } catch {
+            continue;
+        }
+        if (inName || character === text[at] || canonical(parsed) !== changed)
+            continue;
+        altered++;
+        const { verdict, records: checked } = await verifyDocument(new TextEncoder().encode(changed), snapshot.metadata, signers);
+        assert.equal(verdict, "refused");
+        assert.deepEqual(checked.filter((c) => c.faults.length > 0).map((c) => c.id), [record.id], `seed ${seed}: ${changed.slice(at - 40, at + 40)}`);
+    }
+    assert.equal(altered, 300);
+});
+
 test("a page and reason-verify come to the same verdict on documents that were altered and signed anew", async () => {
     // The real key of the stack: an operator who signs what he likes.
-    const key = env.REASON_RUN_DIR + "/keys/signer.pem", { createHash, sign, createPrivateKey } = await import("node:crypto");
+    const key = env.REASON_RUN_DIR + "/keys/signer.pem";
     const require = createRequire(root + "/gateway/ui/package.json"), { build } = require("esbuild");
     for (const part of ["canonical", "document", "registry"])
         await build({ entryPoints: [`${root}/gateway/ui/src/proof/${part}.ts`], bundle: true, format: "esm", outfile: `${folder}/${part}.mjs` });
@@ -212,11 +328,22 @@ test("a page and reason-verify come to the same verdict on documents that were a
 });
 
 test("the page of five thousand nodes opens, verified, in seconds", async () => {
-    const many = await large(5000), frozen = await freeze([many.at(-1)], { depth: 10000 }), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "large.html"));
+    const many = await large(5000), frozen = await freeze([many.at(-1)], { depth: 10000 }), { page, context, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "large.html"));
     assert.equal(await verdictOf(page), "verified");
     await picture(page);
-    const took = await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime);
-    console.log(`# five thousand nodes: picture after ${Math.round(took)} ms`);
+    const session = await context.newCDPSession(page), took = [], works = [];
+    await session.send("Performance.enable", { timeDomain: "threadTicks" });
+    const spent = async () => (await session.send("Performance.getMetrics")).metrics.find((metric) => metric.name === "TaskDuration").value;
+    for (let i = 0; i < 3; i++) {
+        const before = await spent();
+        await page.reload();
+        await picture(page);
+        works.push((await spent() - before) * 1000);
+        took.push(await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime));
+    }
+    console.log(`# five thousand nodes: picture after ${Math.round(Math.min(...took))} ms, of them ${Math.round(Math.min(...works))} of the page's thread`);
+    // The thread's own time does not depend on what else the machine does.
+    assert.ok(Math.min(...works) < 3000, `${works}`);
     assert.equal(await page.locator("[data-good=false]").count(), 0);
     await close();
 });

@@ -1,11 +1,25 @@
 """Runs the browser's tests against a stack of its own: run.py [NAME-PATTERN]; run.py --pictures makes those of the documentation."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 from paths import PG_BIN, ROOT
 from stack import new_stack
+
+
+def mermaid():
+    """The script of Mermaid, from the registry; nothing where it is not to be had."""
+    directory = ROOT / ".build/mermaid"
+    script = directory / "node_modules/mermaid/dist/mermaid.min.js"
+    lock = (ROOT / "test/ui/mermaid/package-lock.json").read_text()
+    if not script.exists() or (directory / "package-lock.json").read_text() != lock:
+        shutil.copytree(ROOT / "test/ui/mermaid", directory, dirs_exist_ok=True)
+        ended = subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=directory, timeout=900, check=False)
+        if ended.returncode != 0:
+            return {}
+    return {"REASON_MERMAID": str(script)}
 
 
 def main():
@@ -19,7 +33,7 @@ def main():
             database.execute("SELECT reason.set_client('masked', 'reader', '{default}'), reason.set_client('auditor', 'auditor', '{*}', pii => true)")
         ended = subprocess.run(
             ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=600000", *pattern, *([ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")))],
-            env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql")}, timeout=1500, check=False)
+            env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql"), **({} if pictures else mermaid())}, timeout=1500, check=False)
     return ended.returncode
 
 

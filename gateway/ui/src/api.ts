@@ -1,5 +1,6 @@
 /** The service's HTTP API, as docs/for-clients/http-api.md has it. */
 import { isObject, type Json, type JsonObject } from "./proof/canonical.ts";
+import { type Change, type Differences } from "./graph/compare.ts";
 import { edgeOf, emptyGraph, nodeOf, type Graph } from "./graph/model.ts";
 
 export class Refused extends Error {
@@ -95,14 +96,30 @@ export async function tracePage(id: string, options: TraceOptions, cursor: strin
     return { graph, frontier, nextCursor: text(answer["nextCursor"]) || null };
 }
 
-/** A whole trace, up to so many nodes; nextCursor says that there is more. */
-export async function trace(id: string, options: TraceOptions, most: number, signal?: AbortSignal): Promise<TracePage> {
-    const graph = emptyGraph(), frontier: string[] = [];
-    let cursor: string | null = null;
+/** A whole trace, up to so many nodes more, added to the graph that is given; nextCursor says that there is more. */
+export async function trace(id: string, options: TraceOptions, most: number, signal?: AbortSignal, graph = emptyGraph(), begin: string | null = null): Promise<TracePage> {
+    const frontier: string[] = [], before = graph.nodes.size;
+    let cursor = begin;
     do {
         const page: TracePage = await tracePage(id, options, cursor, graph, signal);
         frontier.push(...page.frontier);
         cursor = page.nextCursor;
-    } while (cursor !== null && graph.nodes.size < most);
+    } while (cursor !== null && graph.nodes.size - before < most);
     return { graph, frontier, nextCursor: cursor };
+}
+
+const CHANGES: Change[] = ["added", "removed", "changed"];
+
+/** What differs between two sides, all pages of it. */
+export async function differences(parameters: Parameters, signal?: AbortSignal): Promise<Differences> {
+    const all: Differences = { entries: [], counts: {} };
+    let cursor: string | undefined;
+    do {
+        const answer = await get("/reason/diff", { ...parameters, limit: 10000, cursor }, signal);
+        for (const change of CHANGES)
+            all.entries.push(...objects(answer[change]).map((entry) => ({ change, entry })));
+        all.counts = isObject(answer["counts"]) ? answer["counts"] : {};
+        cursor = text(answer["nextCursor"]) || undefined;
+    } while (cursor !== undefined);
+    return all;
 }

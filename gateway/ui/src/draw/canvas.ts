@@ -1,7 +1,7 @@
 /** Draws a scene on a canvas, of which a part is seen: what lies outside costs nothing. */
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from "../graph/layout.ts";
 import { edgeColour, palette, typeColour, type Palette } from "./palette.ts";
-import { type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
+import { footOf, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
 
 export interface View { x: number; y: number; scale: number }
 
@@ -18,9 +18,9 @@ export function fit(scene: Scene, width: number, height: number): View {
     return { scale: bounded, x: width / 2 - scene.width / 2 * bounded, y: Math.max(margin / 2, height / 2 - scene.height / 2 * bounded) };
 }
 
-/* Below this nothing of a picture that is shown whole could be told apart. */
-const WHOLE_SCALE = 0.35;
-const NEAR_SCALE = 0.6;
+/* Below this nothing of a picture that is shown whole could be read. */
+const WHOLE_SCALE = 0.5;
+const NEAR_SCALE = 0.75;
 
 /** The view to begin with: all of it, or where that would be too small to read, the node it is about. */
 export function begin(scene: Scene, about: string, width: number, height: number): View {
@@ -114,6 +114,9 @@ export class Painter {
 
     paint(scene: Scene, view: View, selected: string | null, dark: boolean): void {
         const { canvas, front, picture } = this, ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+        // Where there is no room, as on paper, there is nothing to paint.
+        if (width === 0 || height === 0)
+            return;
         const left = Math.round(width * MARGIN), top = Math.round(height * MARGIN), colours = palette(dark);
         if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio))
             this.painted = null;
@@ -153,7 +156,7 @@ export class Painter {
         context.strokeStyle = context.fillStyle = colour;
         context.lineWidth = Math.max(edge.width + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
         context.setLineDash(edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);
-        context.globalAlpha = edge.change === "same" ? 0.35 : 1;
+        context.globalAlpha = edge.change === "same" ? 0.7 : 1;
         context.beginPath();
         points.forEach((point, i) => i === 0 ? context.moveTo(point.x, point.y) : context.lineTo(point.x, point.y));
         context.stroke();
@@ -177,7 +180,7 @@ export class Painter {
     private paintNode(node: SceneNode, view: View, colours: Palette, selected: boolean): void {
         const { context } = this, left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2;
         const change = changeColour(colours, node.change), colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
-        context.globalAlpha = node.change === "same" ? 0.45 : 1;
+        context.globalAlpha = node.change === "same" ? 0.7 : 1;
         if (!node.drawn.node) {
             context.fillStyle = colours.card;
             context.strokeStyle = colours.line;
@@ -210,10 +213,10 @@ export class Painter {
             context.fillStyle = colours.text;
             context.font = "12.5px system-ui, sans-serif";
             node.lines.forEach((line, i) => { context.fillText(line, left + 13, top + 33 + 14 * i, NODE_WIDTH - 20); });
-            const foot = node.bad ? "does not verify" : node.marks.join(" · ") || (node.drawn.node?.confidence === null || !node.drawn.node ? "" : `confidence ${node.drawn.node.confidence}`);
+            const foot = footOf(node);
             context.fillStyle = node.bad || node.marks.includes("corrected") ? colours.bad : colours.faint;
             context.font = "10.5px system-ui, sans-serif";
-            context.fillText(foot, left + 13, top + (node.lines.length > 1 ? 59 : 54), NODE_WIDTH - 20);
+            context.fillText(foot, left + 13, top + NODE_HEIGHT - 9, NODE_WIDTH - 20);
         }
         context.globalAlpha = 1;
     }

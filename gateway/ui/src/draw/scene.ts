@@ -59,12 +59,20 @@ function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
         texts.push("corrected");
     if (node && node.state !== "whole")
         texts.push(node.state);
+    if (node?.quarantined)
+        texts.push("in quarantine");
     if (node?.cycle)
         texts.push("circle");
     const stub = node && marks.stubs?.get(node.id);
     if (stub)
         texts.push(stub);
     return texts;
+}
+
+/** The last line of a node's card. */
+export function footOf(node: SceneNode): string {
+    const confidence = node.drawn.node?.confidence ?? null;
+    return node.bad ? "does not verify" : node.marks.join(" · ") || (confidence === null ? "" : `confidence ${confidence}`);
 }
 
 function single<T>(changes: ReadonlyMap<string, T> | undefined, ids: readonly string[]): T | null {

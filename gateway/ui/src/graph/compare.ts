@@ -1,33 +1,42 @@
-/** What differs between two graphs: one node at two times, two nodes, or two snapshots. */
-import { type Graph, type GraphEdge, type GraphNode } from "./model.ts";
+/** What differs between two sides, by the service's word (GET /reason/diff), in one graph: that of the second, and what only the first has. */
+import { isObject, type JsonObject } from "../proof/canonical.ts";
+import { edgeOf, nodeOf, type Graph } from "./model.ts";
 
 export type Change = "added" | "removed" | "changed" | "same";
 
-export interface Comparison { graph: Graph; nodes: Map<string, Change>; edges: Map<string, Change>; counts: Record<Change, number> }
+export interface Comparison { graph: Graph; nodes: Map<string, Change>; edges: Map<string, Change>; counts: Record<Change, number>; /** ids of nodes that were corrected on one side alone */ corrected: Set<string> }
 
-function sameNode(a: GraphNode, b: GraphNode): boolean {
-    return a.state === b.state && a.record["digest"] === b.record["digest"];
+/** All entries of all pages of an answer. */
+export interface Differences { entries: { change: Change; entry: JsonObject }[]; counts: JsonObject }
+
+const text = (value: unknown): string => typeof value === "string" ? value : "";
+const number = (value: unknown): number => typeof value === "number" ? value : 0;
+
+/** Entries tell of a record what a list needs; so much is known of what the second side lacks. */
+function nodeOfEntry(entry: JsonObject): ReturnType<typeof nodeOf> {
+    const metadata = typeof entry["confidence"] === "number" ? { confidence: entry["confidence"] } : {};
+    return nodeOf({ ...entry, id: text(entry["nodeId"]), metadata, payload: text(entry["note"]) });
 }
 
-function sameEdge(a: GraphEdge, b: GraphEdge): boolean {
-    return a.weight === b.weight && a.type === b.type;
-}
-
-function compareMaps<T>(before: Map<string, T>, after: Map<string, T>, same: (a: T, b: T) => boolean): [Map<string, T>, Map<string, Change>] {
-    const all = new Map([...before, ...after]), changes = new Map<string, Change>();
-    for (const id of all.keys()) {
-        const a = before.get(id), b = after.get(id);
-        changes.set(id, a === undefined ? "added" : b === undefined ? "removed" : same(a, b) ? "same" : "changed");
+export function comparisonOf(after: Graph, { entries, counts }: Differences): Comparison {
+    const nodes = new Map(after.nodes), edges = new Map(after.edges), corrected = new Set<string>();
+    const nodeChanges = new Map<string, Change>([...nodes.keys()].map((id) => [id, "same"])), edgeChanges = new Map<string, Change>([...edges.keys()].map((id) => [id, "same"]));
+    for (const { change, entry } of entries) {
+        const id = text(entry["nodeId"]) || text(entry["edgeId"]);
+        if (entry["kind"] === "node") {
+            nodeChanges.set(id, change);
+            if (change === "removed")
+                nodes.set(id, nodeOfEntry(entry));
+            if (isObject(entry["changes"]) && entry["changes"]["corrected"] !== undefined)
+                corrected.add(id);
+        } else {
+            edgeChanges.set(id, change);
+            if (change === "removed")
+                edges.set(id, edgeOf({ ...entry, id }));
+        }
     }
-    return [all, changes];
-}
-
-/** Both graphs in one, each record with what became of it from the first to the second. */
-export function compare(before: Graph, after: Graph): Comparison {
-    const [nodes, nodeChanges] = compareMaps(before.nodes, after.nodes, sameNode);
-    const [edges, edgeChanges] = compareMaps(before.edges, after.edges, sameEdge);
-    const counts: Record<Change, number> = { added: 0, removed: 0, changed: 0, same: 0 };
-    for (const change of [...nodeChanges.values(), ...edgeChanges.values()])
-        counts[change]++;
-    return { graph: { nodes, edges }, nodes: nodeChanges, edges: edgeChanges, counts };
+    return {
+        graph: { nodes, edges }, nodes: nodeChanges, edges: edgeChanges, corrected,
+        counts: { added: number(counts["added"]), removed: number(counts["removed"]), changed: number(counts["changed"]), same: number(counts["sameNodes"]) + number(counts["sameEdges"]) },
+    };
 }

@@ -17,7 +17,7 @@ export interface Layout {
 }
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 64;
+export const NODE_HEIGHT = 74;
 const GAP: [number, number] = [28, 56];
 
 /** Edges of a depth-first forest that lead back to a node on its path: without them nothing is a circle. */

@@ -13,7 +13,8 @@ export interface GraphNode {
     tags: string[];
     note: string;
     record: JsonObject;
-    state: "whole" | "erased" | "redacted" | "withheld";
+    state: "whole" | "erased" | "redacted";
+    quarantined: boolean;
     /** an edge leads from it back to an ancestor of its own */
     cycle: boolean;
     /** the walk stopped here */
@@ -63,7 +64,7 @@ export function nodeOf(record: JsonObject, more: { cycle?: boolean; frontier?: b
         note: noteOf(payload), record,
         state: record["erased"] !== undefined || (gone && record["redacted"] === undefined) ? "erased"
             : record["redacted"] !== undefined || holdsRedaction(record) ? "redacted" : "whole",
-        cycle: more.cycle ?? false, frontier: more.frontier ?? false,
+        quarantined: record["quarantined"] !== undefined, cycle: more.cycle ?? false, frontier: more.frontier ?? false,
     };
 }
 

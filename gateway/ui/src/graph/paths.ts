@@ -52,45 +52,50 @@ class Heap {
     }
 }
 
-/** The path from a cause to an effect whose product of strengths is largest (Dijkstra); null where there is none. */
-export function strongestPath(graph: Graph, from: string, to: string): Path | null {
-    const next = byEnd(graph.edges.values(), "from"), best = new Map([[from, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>();
-    const heap = new Heap();
-    heap.push(1, from);
+/** Whether an edge is a reason: what contradicts or corrects leads nowhere. */
+const supports = (edge: GraphEdge): boolean => edge.type !== "contradicts" && edge.type !== "corrects";
+
+/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). */
+function strongestTo(graph: Graph, to: string): { best: Map<string, number>; by: Map<string, GraphEdge> } {
+    const causes = byEnd([...graph.edges.values()].filter(supports), "to"), best = new Map([[to, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>(), heap = new Heap();
+    heap.push(1, to);
     for (let top = heap.pop(); top; top = heap.pop()) {
         if (done.has(top.id))
             continue;
         done.add(top.id);
-        if (top.id === to)
-            break;
-        for (const edge of next.get(top.id) ?? []) {
+        for (const edge of causes.get(top.id) ?? []) {
             const key = top.key * strength(graph, edge);
-            if (edge.type !== "contradicts" && edge.type !== "corrects" && !done.has(edge.to) && key > (best.get(edge.to) ?? -1)) {
-                best.set(edge.to, key);
-                by.set(edge.to, edge);
-                heap.push(key, edge.to);
+            if (!done.has(edge.from) && key > (best.get(edge.from) ?? -1)) {
+                best.set(edge.from, key);
+                by.set(edge.from, edge);
+                heap.push(key, edge.from);
             }
         }
     }
-    if (!done.has(to))
-        return null;
-    const path: Path = { nodes: [to], edges: [], strength: best.get(to) ?? 0 };
-    for (let edge = by.get(to); edge && path.nodes[0] !== from; edge = by.get(edge.from)) {
-        path.nodes.unshift(edge.from);
-        path.edges.unshift(edge.id);
+    return { best, by };
+}
+
+function pathFrom(from: string, { best, by }: ReturnType<typeof strongestTo>): Path {
+    const path: Path = { nodes: [from], edges: [], strength: best.get(from) ?? 0 };
+    for (let edge = by.get(from); edge; edge = by.get(edge.to)) {
+        path.nodes.push(edge.to);
+        path.edges.push(edge.id);
     }
     return path;
 }
 
-/** From each cause that nothing else leads to, the strongest path to the effect: the strongest of these. */
+/** The strongest path from a cause to an effect; null where there is none. */
+export function strongestPath(graph: Graph, from: string, to: string): Path | null {
+    const found = strongestTo(graph, to);
+    return found.best.has(from) ? pathFrom(from, found) : null;
+}
+
+/** Of the strongest paths to the effect from causes that nothing else leads to, the strongest. */
 export function strongestReason(graph: Graph, to: string): Path | null {
-    const led = new Set([...graph.edges.values()].filter((edge) => edge.type !== "corrects" && edge.type !== "contradicts").map((edge) => edge.to));
-    let strongest: Path | null = null;
-    for (const id of graph.nodes.keys())
-        if (!led.has(id) && id !== to) {
-            const path = strongestPath(graph, id, to);
-            if (path && (!strongest || path.strength > strongest.strength))
-                strongest = path;
-        }
-    return strongest;
+    const led = new Set([...graph.edges.values()].filter(supports).map((edge) => edge.to)), found = strongestTo(graph, to);
+    let strongest: string | null = null;
+    for (const [id, strength_] of found.best)
+        if (id !== to && !led.has(id) && (strongest === null || strength_ > (found.best.get(strongest) ?? 0)))
+            strongest = id;
+    return strongest === null ? null : pathFrom(strongest, found);
 }

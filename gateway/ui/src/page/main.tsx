@@ -8,10 +8,11 @@ import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { corrections, graphOfDocument } from "../graph/model.ts";
 import { depths } from "../graph/paths.ts";
-import { bytesOfBase64, bytesOfHex, hex, textOf, utf8, type Bytes } from "../proof/bytes.ts";
-import { canonical, isObject, type Json } from "../proof/canonical.ts";
-import { verifyDocument, type Claims, type Verdict } from "../proof/document.ts";
-import { eventHash, proves, readProof, signedBy } from "../proof/note.ts";
+import { bytesOfBase64, textOf, type Bytes } from "../proof/bytes.ts";
+import { isObject, type Json } from "../proof/canonical.ts";
+import { concluded, verifyDocument, type Claims, type Finding, type Verdict } from "../proof/document.ts";
+import { checkLog } from "../proof/log.ts";
+import { readPolicy, type Policy } from "../proof/policy.ts";
 import { readRegistry, type Signer } from "../proof/registry.ts";
 import { count, cut } from "../text.ts";
 import { DrawnGraph } from "../views/drawn_graph.tsx";
@@ -49,59 +50,57 @@ function claimsOf(metadata: Json): Claims {
     return claims;
 }
 
-/** A proof of the log, if the file has one: that the snapshot's own event stands in a log that others saw. */
-async function checkProof(verdict: Verdict, signers: readonly Signer[]): Promise<void> {
-    const text = textOf(embedded("proof")), { findings } = verdict;
-    if (text === "")
-        return;
-    try {
-        const proof = readProof(text), event = JSON.parse(textOf(proof.extra)) as Json, payload = isObject(event) && isObject(event["payload"]) ? event["payload"] : {};
-        const completed = isObject(payload["snapshot"]) ? payload["snapshot"] : {}, previous = bytesOfHex(member(event, "prevHash") ?? "");
-        const hash = await eventHash(utf8(canonical(payload)), previous ?? new Uint8Array(0)), signer = await signedBy(proof.checkpoint, signers);
-        if (payload["eventType"] !== "snapshot.completed" || completed["hash"] !== verdict.hash || hex(hash) !== member(event, "hash"))
-            findings.push({ mark: "bad", what: "log", text: "the proof is not of the event that completed this snapshot" });
-        else if (!await proves(proof, hash))
-            findings.push({ mark: "bad", what: "log", text: "the event does not stand in the log of its checkpoint" });
-        else if (signer === undefined)
-            findings.push({ mark: "unchecked", what: "log", text: "this browser cannot verify the checkpoint's signature" });
-        else if (signer === null)
-            findings.push({ mark: "bad", what: "log", text: "no key of the registry for checkpoints signed the checkpoint" });
-        else
-            findings.push({ mark: "ok", what: "log", text: `event ${proof.index} of the log ${proof.checkpoint.origin}, ${proof.checkpoint.size} events, signed by ${signer.id}, ${count(proof.checkpoint.signatures.length - 1, "further signature")}` });
-    } catch (error) {
-        findings.push({ mark: "bad", what: "log", text: error instanceof Error ? error.message : String(error) });
-    }
-    verdict.verdict = findings.some((f) => f.mark === "bad") ? "refused" : findings.some((f) => f.mark === "unchecked") ? "unchecked" : "verified";
+/** What the file brings along may be replaced by what the reader has. */
+interface Given { registry: string; policy: string; ownRegistry: boolean; ownPolicy: boolean }
+
+interface Checked { verdict: Verdict; signers: Signer[]; policy: Policy | null; given: Given }
+
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
+
+async function check(given: Given): Promise<Checked> {
+    const metadata = JSON.parse(textOf(embedded("metadata"))) as Json, proof = textOf(embedded("proof")), faults: Finding[] = [];
+    const signers = await readRegistry(given.registry).catch((error: unknown) => {
+        faults.push({ mark: "bad", what: "registry", text: messageOf(error) });
+        return [];
+    });
+    const policy = given.policy === "" ? null : await readPolicy(given.policy).catch((error: unknown) => {
+        faults.push({ mark: "bad", what: "policy", text: messageOf(error) });
+        return null;
+    });
+    const verdict = await verifyDocument(embedded("document"), claimsOf(metadata), signers);
+    verdict.findings.push(...faults, ...proof === "" ? [] : await checkLog(proof, verdict.hash, { signers, policy }));
+    if (proof === "" && policy)
+        verdict.findings.push({ mark: "unchecked", what: "policy", text: "this file has no proof of a log that the policy could judge" });
+    verdict.verdict = concluded(verdict.findings);
+    return { verdict, signers, policy, given };
 }
 
-interface Checked { verdict: Verdict; signers: Signer[]; own: boolean }
-
-async function check(registry: string, own: boolean): Promise<Checked> {
-    const metadata = JSON.parse(textOf(embedded("metadata"))) as Json;
-    let signers: Signer[] = [], failure: string | null = null;
-    try {
-        signers = await readRegistry(registry);
-    } catch (error) {
-        failure = error instanceof Error ? error.message : String(error);
-    }
-    const verdict = await verifyDocument(embedded("document"), claimsOf(metadata), signers);
-    if (failure !== null)
-        verdict.findings.push({ mark: "bad", what: "registry", text: failure });
-    await checkProof(verdict, signers);
-    return { verdict, signers, own };
+function FileField({ label, accept, onText }: { label: string; accept: string; onText: (text: string) => void }) {
+    const onChange = (event: Event): void => {
+        const input = event.currentTarget as HTMLInputElement;
+        void input.files?.[0]?.text().then(onText);
+        // So that the same file can be given again once it was altered.
+        input.value = "";
+    };
+    return <p><label class="field"><span>{label}</span><input type="file" accept={accept} onChange={onChange} /></label></p>;
 }
 
 function Page() {
     const [checked, setChecked] = useState<Checked | null>(null), [error, setError] = useState<Error | null>(null), [selected, setSelected] = useState<string | null>(null), [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
-    const run = (registry: string, own: boolean): void => {
-        check(registry, own).then((done) => { setChecked(done); setError(null); }, (failed: unknown) => { setError(failed instanceof Error ? failed : new Error(String(failed))); });
-    };
+    const fail = (failed: unknown): void => { setError(failed instanceof Error ? failed : new Error(String(failed))); };
+    const run = (given: Given): void => { check(given).then((done) => { setChecked(done); setError(null); }, fail); };
     useEffect(() => {
         try {
-            run(textOf(embedded("registry")), false);
+            run({ registry: textOf(embedded("registry")), policy: textOf(embedded("policy")), ownRegistry: false, ownPolicy: false });
         } catch (failed) {
-            setError(failed instanceof Error ? failed : new Error(String(failed)));
+            fail(failed);
         }
+    }, []);
+    // On paper nothing is closed.
+    useEffect(() => {
+        const open = (): void => { document.querySelectorAll("details").forEach((details) => { details.open = true; }); };
+        window.addEventListener("beforeprint", open);
+        return () => { window.removeEventListener("beforeprint", open); };
     }, []);
     const graph = useMemo(() => checked?.verdict.document ? graphOfDocument(checked.verdict.document) : null, [checked]);
     const faults = useMemo(() => new Map(checked?.verdict.records.filter((record) => record.faults.length > 0).map((record) => [record.id, record.faults])), [checked]);
@@ -123,11 +122,7 @@ function Page() {
     if (!checked)
         return <p class="wait" role="status">Verifying…</p>;
     const node = selected === null ? undefined : graph?.nodes.get(selected);
-    const load = async (event: Event): Promise<void> => {
-        const file = (event.currentTarget as HTMLInputElement).files?.[0];
-        if (file)
-            run(await file.text(), true);
-    };
+    const { given, policy } = checked;
     return (
         <main>
             <h1>A reasoning, and its proof</h1>
@@ -145,8 +140,11 @@ function Page() {
             </div>}
             <h2>Proof</h2>
             <Evidence records={checked.verdict.records} />
-            <Keys signers={checked.signers} signer={checked.verdict.signer} />
-            <p><label class="field"><span>{checked.own ? "Checked against the registry that you loaded." : "Check against a registry of your own"}</span><input type="file" accept="application/json,.json" onChange={(event) => { void load(event); }} /></label></p>
+            <Keys signers={checked.signers} signer={checked.verdict.signer} policy={policy} />
+            <FileField label={given.ownRegistry ? "Checked against the registry that you loaded." : "Check against a registry of your own"} accept="application/json,.json"
+                onText={(text) => { run({ ...given, registry: text, ownRegistry: true }); }} />
+            <FileField label={given.ownPolicy ? "Checked by the policy that you loaded." : "Check by a policy of your own: which logs count, and which witnesses"} accept="text/plain,*"
+                onText={(text) => { run({ ...given, policy: text, ownPolicy: true }); }} />
             <p class="faint">Root {cut(start, 60)}. This page made no request. What it shows was computed from the bytes in this file.</p>
         </main>
     );

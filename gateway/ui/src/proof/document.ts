@@ -215,8 +215,8 @@ function tell(findings: Finding[], what: string, records: readonly CheckedRecord
     const matching = records.filter((record) => record.content === "matches").length;
     const hidden = records.filter((record) => ["withheld", "erased", "redacted"].includes(record.content)).length;
     findings.push(bad.length > 0
-        ? { mark: "bad", what, text: `${bad.length} of ${records.length} ${what} are not what was recorded` }
-        : { mark: "ok", what, text: `${records.length} ${what}: digests recomputed` + (what === "edges" ? ", both ends match" : `; ${matching} payloads match, ${hidden} withheld, redacted or erased`) });
+        ? { mark: "bad", what, text: `${bad.length} of ${records.length} ${bad.length === 1 ? "is" : "are"} not what was recorded` }
+        : { mark: "ok", what, text: `${records.length} recomputed` + (what === "edges" ? ", both ends of each match" : `, of which ${matching} with a payload that matches` + (hidden > 0 ? `, ${hidden} withheld, redacted or erased` : "")) });
 }
 
 /** Every record and the graph they make. */
@@ -254,8 +254,12 @@ async function checkPayload(document: JsonObject, findings: Finding[]): Promise<
     if (Array.isArray(frontier) && frontier.some((id) => typeof id !== "string" || !byId.has(id)))
         findings.push({ mark: "bad", what: "frontier", text: "an id where the walk stopped is not among the nodes" });
     else if (Array.isArray(frontier) && frontier.length > 0)
-        findings.push({ mark: "note", what: "frontier", text: `the snapshot was cut by its depth: ${frontier.length} nodes have further edges` });
+        findings.push({ mark: "note", what: "frontier", text: `the snapshot was cut by its depth: so many nodes have further edges: ${frontier.length}` });
     return [...nodes, ...edges, ...annotations];
+}
+
+export function concluded(findings: readonly Finding[]): Verdict["verdict"] {
+    return findings.some((f) => f.mark === "bad") ? "refused" : findings.some((f) => f.mark === "unchecked") ? "unchecked" : "verified";
 }
 
 /** Verifies the bytes of a document against what is claimed of them and a registry of signers. */
@@ -277,8 +281,5 @@ export async function verifyDocument(bytes: Bytes, claims: Claims, signers: read
         checkForm(document, findings);
         records = await checkPayload(document, findings);
     }
-    return {
-        verdict: findings.some((f) => f.mark === "bad") ? "refused" : findings.some((f) => f.mark === "unchecked") ? "unchecked" : "verified",
-        findings, hash: hex(hash), document, records, signer,
-    };
+    return { verdict: concluded(findings), findings, hash: hex(hash), document, records, signer };
 }

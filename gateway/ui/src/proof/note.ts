@@ -1,7 +1,7 @@
 /** Signed notes with checkpoints in them (C2SP signed-note, tlog-checkpoint, tlog-cosignature), and proofs (tlog-proof). */
-import { bytesOfBase64, concat, equal, sha256, utf8, type Bytes } from "./bytes.ts";
+import { bytesOfBase64, concat, equal, hex, sha256, utf8, type Bytes } from "./bytes.ts";
 import { leafHash, verifyInclusion } from "./merkle.ts";
-import { canVerify, verifySignature, type Signer } from "./registry.ts";
+import { verifySignature } from "./registry.ts";
 
 export interface NoteSignature { name: string; keyId: Bytes; bytes: Bytes }
 
@@ -31,24 +31,60 @@ export function readCheckpoint(note: string): Checkpoint {
     return { text, origin, size: BigInt(size), root: bytes, signatures };
 }
 
-export async function keyId(name: string, type: number, key: Bytes): Promise<Bytes> {
-    return (await sha256(utf8(name + "\n"), new Uint8Array([type]), key)).slice(0, 4);
+/** Types of signatures: the byte that key ids and verifier keys hold. */
+export const TYPE_ED25519 = 1, TYPE_COSIGNATURE = 4;
+const TYPE_COSIGNATURE_ML_DSA = 6;
+
+/** A verifier key. One of another type than the two above can be named, and verifies nothing. */
+export interface NoteKey { name: string; keyId: Bytes; type: number; publicKey: Bytes; fingerprint: string }
+
+const KEY_LENGTH = 32;
+const SIGNATURE_LENGTH = 64;
+/* Seconds since 1970 in eight bytes, big end first, stand before the signature. */
+const TIME_LENGTH = 8;
+
+export async function noteKey(name: string, type: number, publicKey: Bytes): Promise<NoteKey> {
+    const id = await sha256(utf8(name + "\n"), new Uint8Array([type]), publicKey);
+    return { name, keyId: id.slice(0, 4), type, publicKey, fingerprint: hex(await sha256(publicKey)) };
 }
 
-const TYPE_ED25519 = 1;
+/** `<name>+<hex of the key id>+<base64 of type and public key>`; throws an Error that says what is wrong. */
+export async function readNoteKey(vkey: string): Promise<NoteKey> {
+    const match = /^([^\s+]+)\+([0-9a-f]{8})\+(.+)$/u.exec(vkey), bytes = bytesOfBase64(match?.[3]), type = bytes?.[0];
+    if (!match?.[1] || !bytes || bytes.length < 2 || type === undefined)
+        throw new Error("a verifier key is <name>+<8 hexadecimal digits, lower case>+<base64>");
+    const key = await noteKey(match[1], type, bytes.slice(1));
+    if (type !== TYPE_ED25519 && type !== TYPE_COSIGNATURE)
+        return key;
+    if (key.publicKey.length !== KEY_LENGTH)
+        throw new Error("the verifier key's public key is not 32 bytes long");
+    if (hex(key.keyId) !== match[2])
+        throw new Error("the verifier key's id is not that of its name and key");
+    return key;
+}
 
-/** Whether one of its signatures is that of a key of the registry for checkpoints; null where this browser cannot tell. */
-export async function signedBy(checkpoint: Checkpoint, signers: readonly Signer[]): Promise<Signer | null | undefined> {
-    for (const signer of signers.filter((s) => s.purpose === "checkpoints"))
-        for (const signature of checkpoint.signatures) {
-            if (signature.name !== checkpoint.origin || !equal(signature.keyId, await keyId(checkpoint.origin, TYPE_ED25519, signer.publicKey)))
-                continue;
-            if (!await canVerify())
-                return undefined;
-            if (signature.bytes.length === 64 && await verifySignature(signer.publicKey, signature.bytes, utf8(checkpoint.text)))
-                return signer;
-        }
-    return null;
+export const cosigns = (key: NoteKey): boolean => key.type === TYPE_COSIGNATURE || key.type === TYPE_COSIGNATURE_ML_DSA;
+
+/** By a forger: a line of the key does not verify, and the whole note is to be refused. */
+export interface Signed { by: "nobody" | "key" | "forger"; /** the latest that a cosignature states, in seconds since 1970 */ time: bigint }
+
+/** Whether the key signed the checkpoint: each line with its name and id must verify. The browser must know Ed25519. */
+export async function signedBy(checkpoint: Checkpoint, key: NoteKey): Promise<Signed> {
+    const signed: Signed = { by: "nobody", time: 0n };
+    if (key.type !== TYPE_ED25519 && key.type !== TYPE_COSIGNATURE)
+        return signed;
+    for (const { name, keyId, bytes } of checkpoint.signatures) {
+        if (name !== key.name || !equal(keyId, key.keyId))
+            continue;
+        const cosigned = key.type === TYPE_COSIGNATURE, timeLength = cosigned ? TIME_LENGTH : 0;
+        const time = cosigned && bytes.length >= TIME_LENGTH ? new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0) : 0n;
+        const message = cosigned ? `cosignature/v1\ntime ${time}\n${checkpoint.text}` : checkpoint.text;
+        if (bytes.length !== timeLength + SIGNATURE_LENGTH || time >= 1n << 63n || !await verifySignature(key.publicKey, bytes.slice(timeLength), utf8(message)))
+            return { by: "forger", time: 0n };
+        signed.by = "key";
+        signed.time = time > signed.time ? time : signed.time;
+    }
+    return signed;
 }
 
 export interface Proof { extra: Bytes; index: bigint; path: Bytes[]; checkpoint: Checkpoint }

@@ -1,7 +1,7 @@
 /** Compare: two snapshots, one node at two times, or two nodes, in one picture. */
 import { useMemo, useState } from "preact/hooks";
-import { get, getBytes, Refused, trace } from "../api.ts";
-import { compare, type Change } from "../graph/compare.ts";
+import { differences, get, getBytes, Refused, trace } from "../api.ts";
+import { comparisonOf, type Change, type Comparison } from "../graph/compare.ts";
 import { corrections, graphOfDocument, type Graph } from "../graph/model.ts";
 import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
@@ -14,7 +14,7 @@ import { RecordPanel } from "./record.tsx";
 
 interface Side { graph: Graph; start: string }
 
-/** The graph of a snapshot, or else the causes of a node. */
+/** What is drawn of a side: the graph of a snapshot, or else the causes of a node. */
 async function side(id: string, asOf: string, division: string, signal: AbortSignal): Promise<Side> {
     try {
         await get(`/reason/snapshot/${encodeURIComponent(id)}`, { division }, signal);
@@ -31,6 +31,13 @@ async function side(id: string, asOf: string, division: string, signal: AbortSig
     return { graph: graphOfDocument(document), start: Array.isArray(roots) && typeof roots[0] === "string" ? roots[0] : "" };
 }
 
+interface Compared { comparison: Comparison; start: string }
+
+async function compare(a: string, b: string, asOfA: string, asOfB: string, division: string, signal: AbortSignal): Promise<Compared> {
+    const [after, found] = await Promise.all([side(b, asOfB, division, signal), differences({ ...(a === b ? { node: a } : { a, b }), asOfA, asOfB, division }, signal)]);
+    return { comparison: comparisonOf(after.graph, found), start: after.start };
+}
+
 const WORDS: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "the same" };
 
 export function Compare({ place }: { place: Place }) {
@@ -43,23 +50,22 @@ export function Compare({ place }: { place: Place }) {
         go(link("compare", "", values));
     };
     const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
-    const { value, error } = useLoaded(ready ? parameters.toString() : "", async (signal) => ready ? Promise.all([side(a, asOfA, division, signal), side(b, asOfB, division, signal)]) : null);
-    const compared = useMemo(() => value && compare(value[0].graph, value[1].graph), [value]);
-    const start = value?.[1].start ?? "";
+    const { value, error } = useLoaded(ready ? parameters.toString() : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
+    const compared = value?.comparison, start = value?.start ?? "";
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
     const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}) }), [compared, corrected]);
     const kept = useMemo(() => new Set([start]), [start]);
     const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
-    const input = (name: string, label: string, value_: string) => <Field label={label}><input key={value_} name={name} defaultValue={value_} /></Field>;
+    const input = (name: string, label: string, value_: string, size: number) => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} spellcheck={false} /></Field>;
     return (
         <div class={node ? "why with-record" : "why"}>
             <div class="stage">
                 <h1>Compare</h1>
                 <form class="controls" onSubmit={onSubmit}>
-                    {input("a", "Snapshot or node", a)}{input("asOfA", "as of", asOfA)}
-                    {input("b", "with", parameters.get("b") ?? "")}{input("asOfB", "as of", asOfB)}
+                    {input("a", "Snapshot or node", a, 36)}{input("asOfA", "as of", asOfA, 24)}
+                    {input("b", "with", parameters.get("b") ?? "", 36)}{input("asOfB", "as of", asOfB, 24)}
                     <input type="hidden" name="division" value={division} />
                     <button type="submit">Compare</button>
                 </form>

@@ -8,7 +8,7 @@ import { GraphCanvas } from "./graph_canvas.tsx";
 
 /* A graph of more nodes is folded by itself, to so many: nobody reads more, and laying them out takes long. */
 const MOST_WHOLE = 1000;
-const MOST_FOLDED = 300;
+const MOST_FOLDED = 80;
 
 export interface DrawnGraphProps {
     graph: Graph;

@@ -127,7 +127,7 @@ export function Snapshot({ place }: { place: Place }) {
                 <VerdictReport verdict={checked.verdict} />
                 {graph && <p class="faint">{graph.nodes.size} nodes and {graph.edges.size} edges in {checked.bytes.length.toLocaleString("en")} bytes</p>}
                 <Evidence records={checked.verdict.records} />
-                <Keys signers={checked.signers} signer={checked.verdict.signer} />
+                <Keys signers={checked.signers} signer={checked.verdict.signer} policy={null} />
             </>}
         </>
     );

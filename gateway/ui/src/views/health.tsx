@@ -4,7 +4,7 @@ import { readCheckpoint } from "../proof/note.ts";
 import { base64 } from "../proof/bytes.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
 import { useLoaded } from "../state.ts";
-import { cut, when } from "../text.ts";
+import { count, cut, when } from "../text.ts";
 import { Failure, Pair, Waiting } from "./parts.tsx";
 
 /** What a route answers, also when it says that something is wrong. */
@@ -16,12 +16,15 @@ async function told(path: string, signal: AbortSignal): Promise<JsonObject | Err
     }
 }
 
-async function checkpointOf(division: string, signal: AbortSignal): Promise<string> {
+interface Told { words: string; root: string }
+
+async function checkpointOf(division: string, signal: AbortSignal): Promise<Told> {
     try {
         const checkpoint = readCheckpoint(await getText(`/reason/log/${encodeURIComponent(division)}/checkpoint`, {}, signal));
-        return `${checkpoint.size} events, root ${base64(checkpoint.root)}, ${checkpoint.signatures.length} signatures`;
+        const witnesses = checkpoint.signatures.filter((signature) => signature.name !== checkpoint.origin).length;
+        return { words: `covers ${count(Number(checkpoint.size), "event")}, ${witnesses === 0 ? "seen by no witness yet" : `seen by ${count(witnesses, "witness", "witnesses")}`}`, root: base64(checkpoint.root) };
     } catch (error) {
-        return error instanceof Refused && error.status === 404 ? "none yet" : error instanceof Error ? error.message : "none";
+        return { words: error instanceof Refused && error.status === 404 ? "none yet" : error instanceof Error ? error.message : "none", root: "" };
     }
 }
 
@@ -33,6 +36,9 @@ async function load(signal: AbortSignal) {
 }
 
 const WORDS: Record<string, string> = { up: "answers", down: "is away", failing: "fails", "not active": "is not active" };
+/* Where outside the database the sidecar that seals remembers what it signed. */
+const MEMORIES: Record<string, string> = { "none": "nowhere outside the database", "file": "in a file of the sidecar", "store": "in the object store", "file and store": "in a file of the sidecar and in the object store" };
+const PURPOSES: Record<string, string> = { events: "events and snapshots", checkpoints: "checkpoints of logs", witness: "what it witnessed" };
 const words = (value: unknown): string => typeof value === "string" ? WORDS[value] ?? value : "says nothing";
 
 export function Health() {
@@ -41,7 +47,7 @@ export function Health() {
         return <Failure error={error} />;
     if (!value)
         return <Waiting what="Asking" />;
-    const { ready, signers, names, checkpoints } = value;
+    const { ready, signers, names, checkpoints } = value, lag = !(ready instanceof Error) && typeof ready["auditLagSeconds"] === "number" ? ready["auditLagSeconds"] : null;
     return (
         <>
             <h1>Health</h1>
@@ -51,9 +57,10 @@ export function Health() {
                     <Pair name="Database">{words(ready["db"])}</Pair>
                     <Pair name="Signer">{words(ready["signer"])}</Pair>
                     <Pair name="Object store">{words(ready["objectStore"])}</Pair>
-                    <Pair name="Oldest event not signed">{typeof ready["auditLagSeconds"] === "number" ? `${ready["auditLagSeconds"].toFixed(1)} seconds old` : "unknown"}</Pair>
-                    <Pair name="Chains that have halted">{String(ready["haltedChains"] ?? "unknown")}</Pair>
-                    {ready["safeMode"] !== undefined && <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : cut(String(ready["safeMode"]), 300)}</Pair>}
+                    <Pair name="Oldest event not signed">{lag === null ? "unknown" : lag === 0 ? "none waits" : `waits for ${lag.toFixed(1)} seconds`}</Pair>
+                    <Pair name="Chains that have halted">{ready["haltedChains"] === 0 ? "none" : String(ready["haltedChains"] ?? "unknown")}</Pair>
+                    <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : <strong class="bad">yes: events that are known elsewhere are missing here, and nothing is written until an administrator has looked</strong>}</Pair>
+                    <Pair name="Memory of what was signed">{MEMORIES[text(ready["memory"])] ?? "unknown"}</Pair>
                     <Pair name="Time">{when(text(ready["time"]))}</Pair>
                 </dl>
             </>}
@@ -62,13 +69,13 @@ export function Health() {
                 <thead><tr><th scope="col">Division</th><th scope="col">Signed events</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
                 <tbody>{names.map((division, i) => {
                     const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {};
-                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td>{typeof log["size"] === "number" ? log["size"] : ""}</td><td>{cut(text(log["origin"]), 200)}</td><td><code class="wide">{cut(checkpoints[i] ?? "", 300)}</code></td></tr>;
+                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td>{typeof log["size"] === "number" ? log["size"] : ""}</td><td>{cut(text(log["origin"]), 200)}</td><td>{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
                 })}</tbody>
             </table>
             <h2>Signers</h2>
             {signers instanceof Error ? <Failure error={signers} /> : <table>
-                <thead><tr><th scope="col">Signer</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
-                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"]))}</td></tr>)}</tbody>
+                <thead><tr><th scope="col">Signer</th><th scope="col">Signs</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
+                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{PURPOSES[text(s["purpose"])] ?? ""}</td><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
             </table>}
         </>
     );

@@ -1,9 +1,15 @@
 /** What rests on a node: decisions first, each with whether it still stands. */
 import { get, objects, text } from "../api.ts";
-import { isObject } from "../proof/canonical.ts";
+import { isObject, type JsonObject } from "../proof/canonical.ts";
 import { changed, link, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
 import { Failure, TypeName, Waiting } from "./parts.tsx";
+
+/** What it says begins with its type, which stands before it already. */
+function withoutType(row: JsonObject): string {
+    const note = text(row["note"]), type = text(row["type"]);
+    return note.startsWith(type + " ") ? note.slice(type.length + 1) : note;
+}
 
 export function Impact({ place }: { place: Place }) {
     const { id, parameters } = place, division = parameters.get("division") ?? "", cursor = parameters.get("cursor") ?? "";
@@ -21,13 +27,13 @@ export function Impact({ place }: { place: Place }) {
             <p><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
             <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
             <table>
-                <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col">Weakest link of its best path</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
+                <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col" title="The smallest weight × confidence along its best path">Weakest link</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
                 <tbody>
                     {rows.map((row) => {
                         const node = text(row["nodeId"]), support = isObject(row["support"]) ? row["support"] : {}, strength = support["strength"];
                         return (
                             <tr key={node}>
-                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <span class="note">{cut(text(row["note"]), 200)}</span></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
+                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <span class="note">{cut(withoutType(row), 200)}</span></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
                                 <td>{String(row["depth"] ?? "")}</td>
                                 <td>{typeof strength === "number" ? strength.toPrecision(3) : ""}</td>
                                 <td>{support["other"] === true ? "yes" : "none"}</td>

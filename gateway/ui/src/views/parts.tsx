@@ -28,18 +28,19 @@ export function States({ node, corrected }: { node: GraphNode; corrected?: boole
             {corrected && <span class="state bad">corrected</span>}
             {node.state === "erased" && <span class="state">erased</span>}
             {node.state === "redacted" && <span class="state">redacted</span>}
+            {node.quarantined && <span class="state bad">in quarantine</span>}
             {node.cycle && <span class="state">circle</span>}
             {node.frontier && <span class="state">the walk stopped here</span>}
         </>
     );
 }
 
-/** One line that names a node. */
-export function NodeLine({ node, corrected }: { node: GraphNode; corrected?: boolean | undefined }) {
+/** One line that names a node; `timed` where its time stands beside it. */
+export function NodeLine({ node, corrected, timed = false }: { node: GraphNode; corrected?: boolean | undefined; timed?: boolean }) {
     return (
         <>
             <TypeName type={node.type} /> <span class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</span>{" "}
-            <span class="faint">{cut(node.author, 60)}, {when(node.createdAt)}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
+            <span class="faint">{cut(node.author, 60)}{timed ? "" : `, ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
             <States node={node} corrected={corrected} />
         </>
     );

@@ -25,7 +25,7 @@ export function Timeline({ graph, selected, corrected, onSelect }: { graph: Grap
                     <li key={node.id}>
                         <button type="button" class="row" aria-current={node.id === selected} onClick={() => { onSelect(node.id); }}>
                             <span class="moment"><time dateTime={time}>{when(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `${(ms - first) / span * 100}%` }} /></span></span>
-                            <span><NodeLine node={node} corrected={corrected.has(node.id)} /></span>
+                            <span><NodeLine node={node} corrected={corrected.has(node.id)} timed={!occurred} /></span>
                         </button>
                     </li>
                 ))}

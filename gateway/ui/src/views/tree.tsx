@@ -1,5 +1,6 @@
 /** The same graph as text: a tree of causes or effects, for keyboards, screen readers and print. */
 import { useMemo, useRef, useState } from "preact/hooks";
+import { type Change } from "../graph/compare.ts";
 import { byEnd, type Graph, type GraphEdge } from "../graph/model.ts";
 import { NodeLine } from "./parts.tsx";
 
@@ -30,9 +31,11 @@ export interface TreeProps {
     selected: string | null;
     onSelect: (id: string) => void;
     bad?: ReadonlySet<string>;
+    /** what became of nodes since, where two times are compared */
+    changes?: ReadonlyMap<string, Change> | undefined;
 }
 
-export function Tree({ graph, start, ancestors, corrected, selected, onSelect, bad }: TreeProps) {
+export function Tree({ graph, start, ancestors, corrected, selected, onSelect, bad, changes }: TreeProps) {
     const [closed, setClosed] = useState<ReadonlySet<string>>(new Set()), [most, setMost] = useState(STEP), [at, setAt] = useState(start);
     const list = useRef<HTMLUListElement>(null);
     const rows = useMemo(() => rowsOf(graph, start, ancestors, closed), [graph, start, ancestors, closed]);
@@ -86,6 +89,8 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
                             <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); toggle(row.id); }}>{row.children === 0 ? "·" : closed.has(row.id) ? "▸" : "▾"}</span>
                             {row.edge && <span class={`relation relation-${row.edge.type}`}>{row.edge.type} {row.edge.weight} </span>}
                             {node ? <NodeLine node={node} corrected={corrected.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
+                            {changes?.get(row.id) === "added" && <span class="state added">came since</span>}
+                            {changes?.get(row.id) === "changed" && <span class="state changed">changed since</span>}
                             {row.again && <span class="faint"> (above)</span>}
                         </li>
                     );

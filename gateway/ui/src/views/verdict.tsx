@@ -1,5 +1,6 @@
 /** What came of verifying, record by record. The page computed it; the reader compares the keys. */
 import { type CheckedRecord, type Verdict } from "../proof/document.ts";
+import { type Policy } from "../proof/policy.ts";
 import { type Signer } from "../proof/registry.ts";
 import { cut, when } from "../text.ts";
 import { Pair } from "./parts.tsx";
@@ -24,14 +25,18 @@ export function VerdictReport({ verdict }: { verdict: Verdict }) {
 }
 
 /** Keys with fingerprints, to be compared with those that the reader has from elsewhere. */
-export function Keys({ signers, signer }: { signers: readonly Signer[]; signer: Signer | null }) {
+export function Keys({ signers, signer, policy }: { signers: readonly Signer[]; signer: Signer | null; policy: Policy | null }) {
+    const policyKeys = policy ? [...policy.logs.map((key) => ({ key, use: "log" })), ...[...policy.entries.values()].flatMap(({ key }) => key ? [{ key, use: "witness" }] : [])] : [];
     return (
         <section>
-            <h3>Keys of the registry</h3>
-            <p>Whoever made this file could have put a key of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>
+            <h3>Keys</h3>
+            <p>Whoever made this file could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>
             <table>
-                <thead><tr><th scope="col">Signer</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Fingerprint</th></tr></thead>
-                <tbody>{signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td>{s.purpose}</td><td>{s.status}</td><td><code class="wide">{s.fingerprint}</code></td></tr>)}</tbody>
+                <thead><tr><th scope="col">Whose</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Fingerprint</th></tr></thead>
+                <tbody>
+                    {signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td>{s.purpose}</td><td>{s.status}</td><td><code class="wide">{s.fingerprint}</code></td></tr>)}
+                    {policyKeys.map(({ key, use }) => <tr key={key.fingerprint}><th scope="row">{cut(key.name, 100)}</th><td>{use}</td><td>in the policy</td><td><code class="wide">{key.fingerprint}</code></td></tr>)}
+                </tbody>
             </table>
         </section>
     );
@@ -51,7 +56,7 @@ export function Evidence({ records }: { records: readonly CheckedRecord[] }) {
                     <tr key={i} class={faults.length > 0 ? "bad" : undefined} data-record={id} data-good={faults.length === 0}>
                         <th scope="row">{kind} {cut(String(record["type"] ?? ""), 40)} <code>{cut(id, 40)}</code></th>
                         <td>{when(typeof record["createdAt"] === "string" ? record["createdAt"] : "")}</td>
-                        <td><code class="wide">{digest}</code></td><td>{content}</td>
+                        <td><code class="wide">{digest}</code></td><td class="word">{content}</td>
                         <td>{faults.length === 0 ? "as recorded" : faults.map((fault) => cut(fault, 200)).join("; ")}</td>
                     </tr>
                 ))}</tbody>

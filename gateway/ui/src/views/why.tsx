@@ -1,7 +1,7 @@
 /** Why: the reasoning that led to a node, or what came of it. */
 import { useMemo, useState } from "preact/hooks";
-import { get, objects, trace, tracePage, text, type TraceOptions } from "../api.ts";
-import { compare } from "../graph/compare.ts";
+import { differences, get, objects, trace, tracePage, text, type TraceOptions } from "../api.ts";
+import { comparisonOf, type Comparison } from "../graph/compare.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
@@ -9,6 +9,7 @@ import { changed, go, link, useLoaded, type Place } from "../state.ts";
 import { count, when } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { PaperEvidence } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Tree } from "./tree.tsx";
@@ -17,7 +18,7 @@ const FIRST = 10000;
 /* So many nodes at which the walk stopped are asked for what lies beyond them. */
 const STUBS = 40;
 
-interface Loaded { graph: Graph; frontier: string[]; nextCursor: string | null; now: Graph | null; stubs: Map<string, string> }
+interface Loaded { graph: Graph; frontier: string[]; nextCursor: string | null; /** with now, where that is asked for */ since: Comparison | null; stubs: Map<string, string> }
 
 /** What lies beyond the nodes where the walk stopped: how many edges lead on. */
 async function countBeyond(frontier: readonly string[], graph: Graph, options: TraceOptions, signal: AbortSignal): Promise<Map<string, string>> {
@@ -36,21 +37,23 @@ async function countBeyond(frontier: readonly string[], graph: Graph, options: T
 }
 
 async function load(id: string, options: TraceOptions, difference: boolean, signal: AbortSignal): Promise<Loaded> {
-    const [page, present] = await Promise.all([
+    const { direction, depth, asOf, division } = options, compares = difference && asOf !== "";
+    const [page, present, found] = await Promise.all([
         trace(id, options, FIRST, signal),
-        difference && options.asOf ? trace(id, { ...options, asOf: "" }, FIRST, signal) : null,
+        compares ? trace(id, { ...options, asOf: "" }, FIRST, signal) : null,
+        compares ? differences({ node: id, asOfA: asOf, direction, depth, division }, signal) : null,
     ]);
-    return { ...page, now: present?.graph ?? null, stubs: await countBeyond(page.frontier, page.graph, options, signal) };
+    return { ...page, since: present && found && comparisonOf(present.graph, found), stubs: await countBeyond(page.frontier, page.graph, options, signal) };
 }
 
-function Summary({ loaded, place, start }: { loaded: Loaded; place: Place; start: string }) {
+function Summary({ loaded, place, start, onMore }: { loaded: Loaded; place: Place; start: string; onMore: () => void }) {
     const node = loaded.graph.nodes.get(start);
     return (
         <header class="summary">
             <h1>{node ? <NodeLine node={node} /> : start}</h1>
             <p class="faint">
                 {count(loaded.graph.nodes.size, "node")}, {count(loaded.graph.edges.size, "edge")}
-                {loaded.nextCursor !== null && "; there is more than was fetched"}
+                {loaded.nextCursor !== null && <>; there is more <button type="button" class="screen-only" onClick={onMore}>Fetch the next {FIRST.toLocaleString("en")}</button></>}
                 {loaded.frontier.length > 0 && <>; the walk stopped for its depth at {count(loaded.frontier.length, "node")} <a href={changed(place, { depth: Number(place.parameters.get("depth") ?? 10) + 10 })}>go deeper</a></>}
                 {place.parameters.get("asOf") && <>; as it was known at {when(place.parameters.get("asOf"))}</>}
             </p>
@@ -105,6 +108,7 @@ function Controls({ place, graph, start }: { place: Place; graph: Graph; start: 
     const set = (name: string, value: string): void => { go(changed(place, { [name]: value })); };
     const hidden = new Set((parameters.get("hide") ?? "").split(",").filter(Boolean)), filtering = ["hide", "weight", "confidence", "author"].some((name) => parameters.has(name));
     return (
+        <details class="how" open={matchMedia("(min-width: 34rem)").matches}><summary>How it is shown</summary>
         <form class="controls" onSubmit={(event) => { event.preventDefault(); }}>
             <Field label="Direction">
                 <select value={parameters.get("direction") ?? "ancestors"} onChange={(event) => { set("direction", event.currentTarget.value === "ancestors" ? "" : "descendants"); }}>
@@ -132,6 +136,7 @@ function Controls({ place, graph, start }: { place: Place; graph: Graph; start: 
             <Checks legend="Edges" names={EDGE_TYPES} hidden={hidden} onChange={(value) => { set("hide", value); }} />
             </div></details>
         </form>
+        </details>
     );
 }
 
@@ -162,12 +167,12 @@ export function Why({ place }: { place: Place }) {
         depth: Math.min(10000, Math.max(0, Number(parameters.get("depth") ?? 10) || 0)), asOf: parameters.get("asOf") ?? "", division,
     };
     const difference = parameters.get("difference") === "1", view = parameters.get("view") ?? "graph", selected = parameters.get("select");
-    const [grown, setGrown] = useState<{ key: string; graph: Graph } | null>(null), [opened, setOpened] = useState<ReadonlySet<string>>(new Set()), [failure, setFailure] = useState<Error | null>(null);
+    const [grown, setGrown] = useState<{ key: string; graph: Graph; nextCursor: string | null } | null>(null), [opened, setOpened] = useState<ReadonlySet<string>>(new Set()), [failure, setFailure] = useState<Error | null>(null);
     const key = JSON.stringify([start, options, difference]);
     const { value, error, loading } = useLoaded(key, (signal) => load(start, options, difference, signal));
 
-    const whole = grown?.key === key ? grown.graph : value?.graph ?? null;
-    const compared = useMemo(() => whole && value?.now ? compare(whole, value.now) : null, [whole, value]);
+    const whole = grown?.key === key ? grown.graph : value?.graph ?? null, nextCursor = grown?.key === key ? grown.nextCursor : value?.nextCursor ?? null;
+    const compared = value?.since ?? null;
     const graph = useMemo(() => whole && applyFilters(compared?.graph ?? whole, place, start), [whole, compared, parameters.toString(), start]);
     const levels = useMemo(() => graph ? depths(graph, start, options.direction === "ancestors") : new Map<string, number>(), [graph, start, options.direction]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
@@ -199,7 +204,16 @@ export function Why({ place }: { place: Place }) {
                 cursor = page.nextCursor;
             } while (cursor !== null && more.nodes.size < FIRST);
             value.stubs.delete(id);
-            setGrown({ key, graph: more });
+            setGrown({ key, graph: more, nextCursor });
+        } catch (refused) {
+            setFailure(refused instanceof Error ? refused : new Error(String(refused)));
+        }
+    };
+    /* The pages after those that were fetched. */
+    const fetchMore = async (): Promise<void> => {
+        try {
+            const more = await trace(start, options, FIRST, undefined, { nodes: new Map(whole.nodes), edges: new Map(whole.edges) }, nextCursor);
+            setGrown({ key, graph: more.graph, nextCursor: more.nextCursor });
         } catch (refused) {
             setFailure(refused instanceof Error ? refused : new Error(String(refused)));
         }
@@ -214,21 +228,22 @@ export function Why({ place }: { place: Place }) {
     return (
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
-                <Summary loaded={{ ...value, graph: whole }} place={place} start={start} />
-                {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span></p>}
+                <Summary loaded={{ ...value, graph: whole, nextCursor }} place={place} start={start} onMore={() => { void fetchMore(); }} />
+                {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
                 {parameters.get("path") && !path && <p role="status">No path supports it.</p>}
                 {failure && <Failure error={failure} />}
                 <div class="tabs" role="tablist" aria-label="Shown as">
                     {VIEWS.map(([name, title]) => <a key={name} role="tab" aria-selected={view === name} href={changed(place, { view: name === "graph" ? null : name })}>{title}</a>)}
                 </div>
-                <Controls place={place} graph={value.now ?? whole} start={start} />
-                {view === "tree" ? <Tree graph={graph} start={start} ancestors={options.direction === "ancestors"} corrected={marks.corrected} selected={selected} onSelect={select} />
+                <Controls place={place} graph={compared?.graph ?? whole} start={start} />
+                {view === "tree" ? <Tree graph={graph} start={start} ancestors={options.direction === "ancestors"} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} />
                     : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select} />
                         : <DrawnGraph graph={graph} levels={levels} title={`${options.direction === "ancestors" ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={open} />}
                 <p class="faint screen-only"><a href={`/reason/export/${encodeURIComponent(start)}?format=human${division ? `&division=${encodeURIComponent(division)}` : ""}`} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
+            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
         </div>
     );
