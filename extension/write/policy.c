@@ -21,7 +21,6 @@
 #include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
@@ -56,8 +55,8 @@ is_action_of(ArrayType *actions, RecordText kind)
 static bool
 has_rule(Relation table, RecordText kind)
 {
-	AttrNumber	actions = get_attnum(RelationGetRelid(table), "actions");
-	AttrNumber	enabled = get_attnum(RelationGetRelid(table), "enabled");
+	AttrNumber	actions = schema_column(table, "actions");
+	AttrNumber	enabled = schema_column(table, "enabled");
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
 	bool		result = false;
