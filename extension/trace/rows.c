@@ -3,7 +3,7 @@
  *		The rows of trace().
  *
  * A large trace spends most of its time here.  All columns have a fixed width and
- * all rows but the first the same ones set, so the first of them is formed as any tuple,
+ * all rows but those of the starts the same ones set, so the first of them is formed as any tuple,
  * and those after it are made by writing new values into its places.
  */
 #include "postgres.h"
@@ -26,14 +26,14 @@ typedef struct RowForm
 } RowForm;
 
 static void
-put_first(ReturnSetInfo *result, Trace *trace, bool cycle)
+put_start(ReturnSetInfo *result, Trace *trace, uint32 position, bool cycle)
 {
 	Datum		values[TRACE_COLUMNS] = {0};
 	bool		nulls[TRACE_COLUMNS] = {false, false, false, true, true, false};
 
-	values[0] = Int32GetDatum(0);
+	values[0] = Int32GetDatum((int32) position);
 	values[1] = Int32GetDatum(0);
-	values[2] = UUIDPGetDatum(trace_row(trace, 0).node_id);
+	values[2] = UUIDPGetDatum(trace_row(trace, position).node_id);
 	values[5] = BoolGetDatum(cycle);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
@@ -78,9 +78,10 @@ trace_put_rows(ReturnSetInfo *result, Trace *trace)
 	RowForm		form;
 
 	trace_rows_begin(trace);
-	put_first(result, trace, cycle[0]);
+	for (uint32 i = 0; i < trace->start_count; i++)
+		put_start(result, trace, i, cycle[i]);
 	make_form(&form, result->setDesc);
-	for (uint32 i = 1; i < trace->node_count; i++)
+	for (uint32 i = trace->start_count; i < trace->node_count; i++)
 	{
 		TraceRow	row = trace_row(trace, i);
 		int32		step = (int32) i;

@@ -234,7 +234,7 @@ write_put_result(void *result_info, const WrittenRecord *written)
 {
 	ReturnSetInfo *results = result_info;
 	Datum		values[] = {UUIDPGetDatum(&written->id), UUIDPGetDatum(&written->event_id),
-	TimestampTzGetDatum(written->created_at), Int64GetDatum(written->no)};
+							TimestampTzGetDatum(written->created_at), Int64GetDatum(written->no)};
 	bool		nulls[lengthof(values)] = {false};
 
 	tuplestore_putvalues(results->setResult, results->setDesc, values, nulls);

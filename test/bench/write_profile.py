@@ -5,8 +5,6 @@ import re
 import subprocess
 import tempfile
 
-import processor_time
-
 # The first line whose function is on a sample's stack is what it counts for; within a part, from the inside out.
 WHAT = {
     "nginx": (
@@ -70,37 +68,20 @@ def what_of(part, functions):
 
 
 def print_profile(tree, connections, seconds):
-    parts = {}
-    postmaster = processor_time.first_line(tree.run_dir / "pg" / "postmaster.pid")
-    nginx = processor_time.first_line(tree.run_dir / "bench" / "nginx.pid")
-    sidecar = processor_time.first_line(tree.run_dir / "sidecar.pid")
-    for pid in processor_time.children(postmaster):
-        if pid != tree.backend:
-            parts[pid] = processor_time.part_of_backend(pid)
-    for pid in [nginx, *processor_time.children(nginx)]:
-        parts[pid] = "nginx"
-    parts[sidecar] = "sidecar"
+    processes = tree.processes()
     counts = collections.Counter()
-    tree.settled()
-    tree.note_last()
-    before = tree.parts()
     with tempfile.NamedTemporaryFile(suffix=".perf") as recording:
-        perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "2000", "-g", "-o", recording.name,
-                                 "-p", ",".join(map(str, parts))], stderr=subprocess.DEVNULL)
-        tree.load(connections, seconds)
-        tree.settled()
-        perf.terminate()
-        perf.wait()
-        after = tree.parts()
+        with subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "2000", "-g", "-o", recording.name,
+                               "-p", ",".join(map(str, processes))], stderr=subprocess.DEVNULL) as perf:
+            _, costs = tree.round(connections, seconds)
+            perf.terminate()
         for pid, functions in samples(recording.name):
-            if pid in parts:
-                counts[parts[pid], what_of(parts[pid], functions)] += 1
-    events = tree.value("SELECT count(*) FROM reason.audit_event WHERE no > %s", [tree.last_no])
+            if pid in processes:
+                counts[processes[pid], what_of(processes[pid], functions)] += 1
     print(f"\nWhere it goes, {connections} connections: microseconds a record, by the samples of perf (which itself takes some)")
     for part, lines in WHAT.items():
-        cost = (after[part] - before[part]) / events * 1e6
         total = sum(count for (of, _), count in counts.items() if of == part)
-        print(f"  {part:45} {cost:6.0f}")
+        print(f"  {part:45} {costs[part]:6.0f}")
         for what in dict.fromkeys([what for what, _ in lines] + ["other"]):
-            if total and counts[part, what]:
-                print(f"      {what:41} {cost * counts[part, what] / total:6.0f}")
+            if counts[part, what]:
+                print(f"      {what:41} {costs[part] * counts[part, what] / total:6.0f}")

@@ -52,17 +52,17 @@ class Tree:
             assert time.monotonic() < deadline, "not sealed and signed within 5 minutes"
             time.sleep(0.05)
 
-    def parts(self):
-        """Processor seconds so far, by what for; this script's own session is none of them."""
-        pid = processor_time.first_line(self.run_dir / "pg" / "postmaster.pid")
-        parts = dict.fromkeys(PARTS, 0.0)
-        for backend in processor_time.children(pid):
-            if backend != self.backend:
-                parts[processor_time.part_of_backend(backend)] += processor_time.seconds(backend)
-        nginx = processor_time.first_line(self.run_dir / "bench" / "nginx.pid")
-        parts["nginx"] = sum(processor_time.seconds(worker) for worker in [nginx, *processor_time.children(nginx)])
-        parts["sidecar"] = processor_time.seconds(processor_time.first_line(self.run_dir / "sidecar.pid"))
-        return parts
+    def processes(self):
+        """What each process works for; this script's own session is none of them."""
+        postmaster, nginx, sidecar = (processor_time.first_line(self.run_dir / name) for name in ("pg/postmaster.pid", "bench/nginx.pid", "sidecar.pid"))
+        found = {pid: processor_time.part_of_backend(pid) for pid in processor_time.children(postmaster) if pid != self.backend}
+        found.update(dict.fromkeys([nginx, *processor_time.children(nginx)], "nginx"))
+        found[sidecar] = "sidecar"
+        return found
+
+    def times(self):
+        """(process, what for): processor seconds so far."""
+        return {(pid, part): processor_time.seconds(pid) for pid, part in self.processes().items()}
 
     def load(self, connections, seconds):
         """Writes a second, and how many there were."""
@@ -77,13 +77,18 @@ class Tree:
     def round(self, connections, seconds):
         """(writes a second, microseconds a write by what for), until all is signed."""
         self.settled()
-        before = self.parts()
+        self.note_last()
+        before = self.times()
         rate, _ = self.load(connections, seconds)
+        # Sessions may end before all is signed.
+        after = self.times()
         events = self.value("SELECT count(*) FROM reason.audit_event WHERE no > %s", [self.last_no])
         self.settled()
-        after = self.parts()
-        self.note_last()
-        return rate, {part: (after[part] - before[part]) / events * 1e6 for part in PARTS}
+        after.update(self.times())
+        parts = dict.fromkeys(PARTS, 0.0)
+        for process, seconds_used in after.items():
+            parts[process[1]] += (seconds_used - before.get(process, 0)) / events * 1e6
+        return rate, parts
 
     def note_last(self):
         self.last_no = self.value("SELECT coalesce(max(no), 0) FROM reason.audit_event")
@@ -121,7 +126,6 @@ def print_sql(trees, rounds):
 
 def print_https(trees, seconds, rounds, connections):
     for tree in trees:
-        tree.note_last()
         tree.round(connections[0], 1)
     for count in connections:
         print(f"\nOne record a POST over HTTPS, {count} connections, durable, sealed and signed: {rounds} rounds of {seconds} s")
