@@ -3,9 +3,9 @@
  *		What a trace finds, written down by either way to run it.
  *
  * Each node once, at its smallest depth from any of the starts.  The order of a level: by the position of
- * the parent in the level before, then created_at, then id; the starts come as they were given.  The parent of a node is the first one in that order
- * that leads to it, its tree edge the first one between the two by (created_at, id).  An edge is
- * inside a trace when both its ends are.
+ * the parent in the level before, then created_at, then id; the starts come as they were given.  The parent
+ * of a node is the first one in that order that leads to it, its tree edge the first one between the two by
+ * (created_at, id).  An edge is inside a trace when both its ends are.
  */
 #ifndef REASON_TRACE_RESULT_H
 #define REASON_TRACE_RESULT_H

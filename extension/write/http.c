@@ -447,7 +447,10 @@ post(FunctionCallInfo fcinfo, RecordKind kind, bool single)
 	return (Datum) 0;
 }
 
-/* http_post_node(client_cn, client_issuer, client_san, request_id, traceparent, request_body, idempotency_key, policy_status, policy_answer) */
+/*
+ * http_post_node(client_cn, client_issuer, client_san, request_id, traceparent, request_body, idempotency_key, policy_status,
+ * policy_answer)
+ */
 Datum
 reason_http_post_node(PG_FUNCTION_ARGS)
 {
