@@ -25,7 +25,7 @@
 /* The log looks by itself whether a checkpoint is due. */
 #define LOG_LOOK_MS 500
 /* A turn for one event costs not much less than one for a hundred: while the chain is busy, they gather for so long. */
-#define GATHER_MS 25
+#define GATHER_MS 50
 
 static const struct stage *const stages[JOB_COUNT][STAGES_MOST] = {
     [DUTY_SEAL] = {&stage_prove, &stage_guard, &stage_seal, &stage_sign},

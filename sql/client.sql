@@ -31,55 +31,11 @@ COMMENT ON FUNCTION reason.set_client(text, text, text[], boolean, text, text, b
     'Registers or changes a client of the gateway: role reader, auditor, writer or admin; divisions {*} grants all; pii shows records unredacted. A client is never deleted, only disabled.';
 
 CREATE FUNCTION reason.client_of(client_cn text, client_issuer text, client_san text) RETURNS reason.client
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    found_client reason.client;
-    candidates reason.client[];
-BEGIN
-    client_cn := NULLIF(client_cn, '');
-    client_san := NULLIF(client_san, '');
-    IF coalesce(client_cn, client_san) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_authorization_specification',
-            MESSAGE = CASE WHEN client_issuer IS NULL THEN 'a client certificate is required'
-                           ELSE 'the client certificate names nobody' END,
-            HINT = CASE WHEN client_issuer IS NULL THEN 'Connect with the certificate of a registered client.'
-                        ELSE 'A certificate needs exactly one common name, or a URI as subject alternative name.' END;
-    END IF;
-    IF client_cn IS NOT NULL THEN
-        SELECT * INTO found_client FROM reason.client c
-        WHERE c.name = client_cn AND c.enabled
-          AND (c.issuer IS NULL OR c.issuer = client_issuer)
-          AND (c.san_uri IS NULL OR c.san_uri = ANY (string_to_array(client_san, ' ')));
-    ELSE
-        -- As in the certificates of SPIFFE: the URI says who it is, if it says so of one client only.
-        SELECT array_agg(c) INTO candidates FROM reason.client c
-        WHERE c.san_uri = ANY (string_to_array(client_san, ' ')) AND c.enabled
-          AND (c.issuer IS NULL OR c.issuer = client_issuer);
-        IF cardinality(candidates) = 1 THEN
-            found_client := candidates[1];
-        END IF;
-    END IF;
-    IF found_client.name IS NULL THEN
-        -- The same answer whatever did not match: a stranger learns nothing about who is registered.
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'the certificate belongs to no client of this service',
-            HINT = 'An administrator registers clients with reason.set_client().';
-    END IF;
-    RETURN found_client;
-END
-$$;
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'reason_client_of';
 COMMENT ON FUNCTION reason.client_of(text, text, text) IS 'The enabled client that a verified certificate stands for: by its common name, with the URI if the client has one; a certificate without a common name, or with two, by its URI alone, which must be one client''s. Raises 28000 without a certificate, 42501 for a stranger.';
 
 CREATE FUNCTION reason.client_may(client reason.client, action text) RETURNS boolean
-LANGUAGE sql IMMUTABLE
-AS $$
-    SELECT CASE $2
-        WHEN 'read' THEN true
-        WHEN 'write' THEN ($1).role IN ('writer', 'admin')
-        WHEN 'inspect' THEN ($1).role IN ('auditor', 'admin')
-        WHEN 'freeze' THEN ($1).role IN ('writer', 'auditor', 'admin')
-        ELSE false END
-$$;
+LANGUAGE c IMMUTABLE
+AS 'MODULE_PATHNAME', 'reason_client_may';
 COMMENT ON FUNCTION reason.client_may(reason.client, text) IS 'What a client''s role allows: read (traces, nodes, verification), write (nodes, edges, annotations), inspect (what is in quarantine), freeze (snapshots).';

@@ -45,7 +45,9 @@ GRANT SELECT (no, id, division, status, root_ids, depth, direction, include_anno
 
 GRANT EXECUTE ON FUNCTION
     reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint),
+    reason.trace_from(uuid[], text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint),
     reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint),
+    reason.strongest_paths(uuid, uuid, integer, text[], timestamptz, text, bigint),
     reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint),
     reason.ordered_trace(uuid, text, bigint),
     reason.impact(uuid, integer, timestamptz, text, bigint),

@@ -21,15 +21,27 @@ AS 'MODULE_PATHNAME', 'reason_trace';
 COMMENT ON FUNCTION reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint) IS
     'Breadth first from a node: each node once, at its smallest depth, siblings by (created_at, id). direction: ancestors (causes) or descendants (effects). Nodes that fail types or min_confidence, and edges that fail edge_types or min_weight, are neither shown nor walked through; the start is always shown. as_of: nodes and edges whose time is not later; a transaction that was open then may still add some. as_of_seq: nodes and edges that had their place in the chain of the division at that event, which is the same for ever. cycle: an edge leads from the node back to itself or to an ancestor on its path.';
 
+-- Not another trace(): of trace('…') nobody could tell then which of the two is meant.
+CREATE FUNCTION reason.trace_from(nodes uuid[], direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
+    types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
+    min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, max_nodes integer DEFAULT NULL,
+    division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
+    OUT step integer, OUT depth integer, OUT node_id uuid, OUT edge_id uuid, OUT parent_id uuid, OUT cycle boolean)
+RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 SUPPORT reason.trace_support
+AS 'MODULE_PATHNAME', 'reason_trace_from';
+COMMENT ON FUNCTION reason.trace_from(uuid[], text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint) IS
+    'trace() from several nodes of one division at once: each node once, at its smallest depth from any of them. The nodes that are given come first, at depth 0, in the order of the array, each once; all of them must be there. cycle: an edge leads from the node back to itself or to an ancestor on its path, which begins at one of them.';
+
 CREATE FUNCTION reason.trace_size(node uuid, direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
     min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL,
     as_of_seq bigint DEFAULT NULL,
     OUT nodes bigint, OUT edges bigint)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 SUPPORT reason.trace_support
 AS 'MODULE_PATHNAME', 'reason_trace_size';
 COMMENT ON FUNCTION reason.trace_size(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, text, bigint) IS
-    'How many nodes trace() would return, and how many edges have both ends among them.';
+    'How many nodes trace() would return, and how many edges have both ends among them; in FROM, edges are not counted when only nodes are asked for.';
 
 CREATE FUNCTION reason.causal_path(from_node uuid, to_node uuid, edge_types text[] DEFAULT NULL,
     min_weight double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL,
@@ -40,6 +52,15 @@ LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'reason_causal_path';
 COMMENT ON FUNCTION reason.causal_path(uuid, uuid, text[], double precision, timestamptz, text, bigint) IS
     'The shortest chain of edges from a cause to an effect, one row a node, edge_id the edge that leads to it; no rows when there is none.';
+
+CREATE FUNCTION reason.strongest_paths(from_node uuid, to_node uuid, k integer DEFAULT 1, edge_types text[] DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
+    OUT path integer, OUT step integer, OUT node_id uuid, OUT edge_id uuid, OUT edge_strength double precision, OUT strength double precision)
+RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 10
+AS 'MODULE_PATHNAME', 'reason_strongest_paths';
+COMMENT ON FUNCTION reason.strongest_paths(uuid, uuid, integer, text[], timestamptz, text, bigint) IS
+    'The k (1 to 1000) strongest paths from a cause to an effect, the strongest first, one row a node, edge_id the edge that leads to it. A path is as strong as its weakest edge: weight times the confidence that the edge states times the confidence that its cause states, 1 where nothing is stated, as impact() has it. No path visits a node twice; edges between the same two nodes make paths of their own. Of equally strong paths the one with fewer edges comes first, then the one whose edges were recorded earlier. edge_types: NULL for those that carry support, all but contradicts and corrects. No rows when there is no path.';
 
 CREATE FUNCTION reason.ordered_trace(node uuid, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
     OUT causal_index integer, OUT entity_type text, OUT id uuid, OUT type text, OUT ts timestamptz,

@@ -12,8 +12,8 @@ AS 'MODULE_PATHNAME', 'reason_uuid_v7';
 COMMENT ON FUNCTION reason.uuid_v7() IS 'A new version 7 UUID (RFC 9562): time-ordered, strictly increasing within a session.';
 
 CREATE FUNCTION reason.rfc3339(ts timestamptz) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT pg_catalog.to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_rfc3339';
 COMMENT ON FUNCTION reason.rfc3339(timestamptz) IS 'RFC 3339 in UTC with six digits of fraction, whatever the session''s time zone.';
 
 CREATE FUNCTION reason.recordable_time(ts timestamptz, name text) RETURNS text
@@ -102,47 +102,27 @@ CREATE FUNCTION reason.add_node(type text, payload jsonb, author text, division 
     metadata jsonb DEFAULT '{}', id uuid DEFAULT NULL, ts timestamptz DEFAULT NULL, version text DEFAULT NULL,
     manifest_signature_id text DEFAULT NULL, payload_ref jsonb DEFAULT NULL, audit_event_id uuid DEFAULT NULL)
 RETURNS uuid
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE c VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT CASE WHEN reason.policy_applies('node') THEN (reason.policy_uphold('node', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_nodes(
-        (jsonb_strip_nulls(jsonb_build_object('type', $1, 'author', $3, 'division', $4, 'id', $6,
-             'ts', reason.recordable_time($7, 'ts'), 'version', $8, 'manifestSignatureId', $9, 'auditEventId', $11))
-         || jsonb_build_object('payload', $2, 'metadata', coalesce($5, '{}'))
-         || CASE WHEN $10 IS NULL THEN '{}' ELSE jsonb_build_object('payloadRef', $10) END)::text,
-        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
-$$;
+AS 'MODULE_PATHNAME', 'reason_add_node';
 COMMENT ON FUNCTION reason.add_node(text, jsonb, text, text, jsonb, uuid, timestamptz, text, text, jsonb, uuid) IS
     'Writes a node and its event; returns the node''s id. Types: observation, recommendation, decision, action, hypothesis, policyCheck, score, correction, annotation.';
 
 CREATE FUNCTION reason.add_edge(from_node uuid, to_node uuid, type text, weight double precision DEFAULT 1,
     metadata jsonb DEFAULT '{}', id uuid DEFAULT NULL, division text DEFAULT NULL, audit_event_id uuid DEFAULT NULL)
 RETURNS uuid
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE c VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
-SET extra_float_digits = 1
-AS $$
-    SELECT CASE WHEN reason.policy_applies('edge') THEN (reason.policy_uphold('edge', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_edges(
-        (jsonb_strip_nulls(jsonb_build_object('from', $1, 'to', $2, 'type', $3, 'weight', $4, 'id', $6,
-             'division', $7, 'auditEventId', $8))
-         || jsonb_build_object('metadata', coalesce($5, '{}')))::text,
-        true, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
-$$;
+AS 'MODULE_PATHNAME', 'reason_add_edge';
 COMMENT ON FUNCTION reason.add_edge(uuid, uuid, text, double precision, jsonb, uuid, text, uuid) IS
     'Writes an edge from cause to effect and its event; returns the edge''s id. Types: causal, supports, contradicts, derivedFrom, influencedBy, corrects.';
 
 CREATE FUNCTION reason.annotate(node uuid, note text DEFAULT NULL, payload jsonb DEFAULT NULL, author text DEFAULT NULL,
     type text DEFAULT NULL, metadata jsonb DEFAULT '{}', division text DEFAULT NULL)
 RETURNS uuid
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE c VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT CASE WHEN reason.policy_applies('annotation') THEN (reason.policy_uphold('annotation', ARRAY[i.no], ARRAY[i.id]))[1] ELSE i.id END FROM reason.insert_annotation(
-        (jsonb_strip_nulls(jsonb_build_object('note', $2, 'author', coalesce($4, reason.calling_role()), 'type', $5, 'division', $7))
-         || CASE WHEN $3 IS NULL THEN '{}' ELSE jsonb_build_object('payload', $3) END
-         || jsonb_build_object('metadata', coalesce($6, '{}')))::text,
-        $1, reason.visible_divisions_of(reason.calling_role()), reason.sql_request()) i
-$$;
+AS 'MODULE_PATHNAME', 'reason_annotate';
 COMMENT ON FUNCTION reason.annotate(uuid, text, jsonb, text, text, jsonb, text) IS
     'Adds a remark to a node: a note, or any JSON payload. Returns the annotation''s id.';
 

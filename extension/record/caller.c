@@ -9,6 +9,7 @@
 #include "canonical/backend.h"
 #include "core/canonical.h"
 #include "record/schema.h"
+#include "record/text.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -105,52 +106,73 @@ reason_sees_quarantined(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(caller_sees_quarantined(GetUserId()));
 }
 
-/* SET ROLE counts, SECURITY DEFINER does not. */
+const char *
+caller_role_name(void)
+{
+	return GetUserNameFromId(GetOuterUserId(), false);
+}
+
 Datum
 reason_calling_role(PG_FUNCTION_ARGS)
 {
 	Name		name = palloc(NAMEDATALEN);
 
-	namestrcpy(name, GetUserNameFromId(GetOuterUserId(), false));
+	namestrcpy(name, caller_role_name());
 	PG_RETURN_NAME(name);
 }
 
-/* {"role":…}, canonical: who asks, as the event of a write made in SQL records it. */
-Datum
-reason_sql_request(PG_FUNCTION_ARGS)
+RecordText
+caller_sql_request(void)
 {
 	ByteBuffer	out;
-	char	   *role = GetUserNameFromId(GetOuterUserId(), false);
+	const char *role = caller_role_name();
 
 	buffer_init(&out, canonical_realloc, CurrentMemoryContext);
 	buffer_append_literal(&out, "{\"role\":");
 	canonical_write_string(&out, role, strlen(role));
 	buffer_append_char(&out, '}');
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
+	return (RecordText) {out.data, out.length};
 }
 
-/* {"client":…,"requestId":…,"traceparent":…}, canonical, without what is NULL. */
 Datum
-reason_http_request(PG_FUNCTION_ARGS)
+reason_sql_request(PG_FUNCTION_ARGS)
 {
-	static const char *const members[] = {"client", "requestId", "traceparent"};
+	RecordText	request = caller_sql_request();
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(request.data, request.length));
+}
+
+static void
+append_member(ByteBuffer *out, const char *name, RecordText value)
+{
+	if (value.data == NULL)
+		return;
+	if (out->length > 1)
+		buffer_append_char(out, ',');
+	canonical_write_string(out, name, strlen(name));
+	buffer_append_char(out, ':');
+	canonical_write_string(out, value.data, value.length);
+}
+
+RecordText
+caller_http_request(RecordText client, RecordText request_id, RecordText traceparent)
+{
 	ByteBuffer	out;
 
 	buffer_init(&out, canonical_realloc, CurrentMemoryContext);
 	buffer_append_char(&out, '{');
-	for (int i = 0; i < lengthof(members); i++)
-	{
-		text	   *value;
-
-		if (PG_ARGISNULL(i))
-			continue;
-		value = PG_GETARG_TEXT_PP(i);
-		if (out.length > 1)
-			buffer_append_char(&out, ',');
-		canonical_write_string(&out, members[i], strlen(members[i]));
-		buffer_append_char(&out, ':');
-		canonical_write_string(&out, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-	}
+	append_member(&out, "client", client);
+	append_member(&out, "requestId", request_id);
+	append_member(&out, "traceparent", traceparent);
 	buffer_append_char(&out, '}');
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
+	return (RecordText) {out.data, out.length};
+}
+
+Datum
+reason_http_request(PG_FUNCTION_ARGS)
+{
+	RecordText	request = caller_http_request(record_text_argument(fcinfo, 0), record_text_argument(fcinfo, 1),
+											  record_text_argument(fcinfo, 2));
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(request.data, request.length));
 }

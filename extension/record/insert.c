@@ -7,6 +7,7 @@
 #include "record/insert.h"
 
 #include "record/schema.h"
+#include "record/table_checks.h"
 
 #include "access/heapam.h"
 #include "access/table.h"
@@ -20,7 +21,6 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 static void
@@ -30,7 +30,7 @@ find_columns(RecordInsert *insert, const char *const *names, int column_count)
 	insert->column_count = column_count;
 	for (int i = 0; i < column_count; i++)
 	{
-		insert->columns[i] = get_attnum(RelationGetRelid(insert->table), names[i]);
+		insert->columns[i] = schema_column(insert->table, names[i]);
 		if (insert->columns[i] == InvalidAttrNumber)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -120,6 +120,7 @@ record_insert_begin(RecordInsert *insert, const char *table, const char *const *
 	insert->estate = CreateExecutorState();
 	old_context = MemoryContextSwitchTo(insert->estate->es_query_cxt);
 	open_result(insert);
+	table_checks_provide(insert->result, insert->estate);
 	prepare_defaults(insert);
 	MemoryContextSwitchTo(old_context);
 

@@ -77,6 +77,9 @@ extern void record_write(ByteBuffer *out, const Record *record);
 /* Whether a time can be recorded: finite, and from year 1 to 9999 of UTC. */
 extern bool record_time_fits(TimestampTz ts);
 
+/* Raises 22023 for a time that does not fit; `name` is for the message. */
+extern void record_check_time(TimestampTz ts, RecordText name);
+
 /* "2026-11-23T16:15:27.123456Z", quoted; the time must fit. */
 extern void record_write_timestamp(ByteBuffer *out, TimestampTz ts);
 /* Lower-case 8-4-4-4-12, quoted. */

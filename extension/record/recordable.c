@@ -10,37 +10,63 @@
 #include "core/names.h"
 #include "record/text.h"
 
+#include "catalog/pg_collation.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/timestamp.h"
 
+PG_FUNCTION_INFO_V1(reason_rfc3339);
 PG_FUNCTION_INFO_V1(reason_recordable_time);
 PG_FUNCTION_INFO_V1(reason_check_division);
 PG_FUNCTION_INFO_V1(reason_check_signer_id);
 PG_FUNCTION_INFO_V1(reason_check_label);
 
-/* recordable_time(ts timestamptz, name text) → text */
-Datum
-reason_recordable_time(PG_FUNCTION_ARGS)
+void
+record_check_time(TimestampTz ts, RecordText name)
 {
-	RecordText	name = record_text_argument(fcinfo, 1);
-	ByteBuffer	quoted;
-	TimestampTz ts;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	ts = PG_GETARG_TIMESTAMPTZ(0);
 	if (!record_time_fits(ts))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%.*s\" cannot be recorded", (int) name.length, name.data),
 				 errdetail("Events have times from year 1 to 9999 of UTC; infinity is none."),
 				 errhint("Leave it out if there is none.")));
+}
+
+static text *
+time_text(TimestampTz ts)
+{
+	ByteBuffer	quoted;
+
 	buffer_init(&quoted, canonical_realloc, CurrentMemoryContext);
 	record_write_timestamp(&quoted, ts);
 	/* without the quotation marks */
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(quoted.data + 1, quoted.length - 2));
+	return cstring_to_text_with_len(quoted.data + 1, quoted.length - 2);
+}
+
+/* rfc3339(ts timestamptz) → text; what RFC 3339 has no form for comes in that of to_char(), and infinity as NULL */
+Datum
+reason_rfc3339(PG_FUNCTION_ARGS)
+{
+	TimestampTz ts = PG_GETARG_TIMESTAMPTZ(0);
+
+	if (TIMESTAMP_NOT_FINITE(ts))
+		PG_RETURN_NULL();
+	if (record_time_fits(ts))
+		PG_RETURN_TEXT_P(time_text(ts));
+	return DirectFunctionCall2Coll(timestamp_to_char, DEFAULT_COLLATION_OID, TimestampGetDatum(ts),
+								   CStringGetTextDatum("YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\""));
+}
+
+/* recordable_time(ts timestamptz, name text) → text */
+Datum
+reason_recordable_time(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	record_check_time(PG_GETARG_TIMESTAMPTZ(0), record_text_argument(fcinfo, 1));
+	PG_RETURN_TEXT_P(time_text(PG_GETARG_TIMESTAMPTZ(0)));
 }
 
 static REASON_NORETURN void

@@ -14,7 +14,6 @@
 #include "access/tableam.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 void
@@ -191,7 +190,7 @@ row_scan_seek_id(RowScan *scan, const pg_uuid_t *id, text *division)
 AttrNumber
 row_scan_column(Relation table, const char *name)
 {
-	AttrNumber	column = get_attnum(RelationGetRelid(table), name);
+	AttrNumber	column = schema_column(table, name);
 
 	if (column == InvalidAttrNumber)
 		ereport(ERROR,

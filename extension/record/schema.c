@@ -113,3 +113,18 @@ schema_open_index(const char *name, Relation table, LOCKMODE lockmode)
 					 errhint("Run REINDEX INDEX reason.%s.", name)));
 	}
 }
+
+AttrNumber
+schema_column(Relation table, const char *name)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+			return attribute->attnum;
+	}
+	return InvalidAttrNumber;
+}

@@ -14,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "access/attnum.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
@@ -29,5 +30,8 @@ extern Oid	schema_relation_oid(const char *name);
 extern Relation schema_open_table(const char *name, LOCKMODE lockmode);
 extern Relation schema_open_sequence(const char *name, LOCKMODE lockmode);
 extern Relation schema_open_index(const char *name, Relation table, LOCKMODE lockmode);
+
+/* InvalidAttrNumber when the table has no column of that name. */
+extern AttrNumber schema_column(Relation table, const char *name);
 
 #endif							/* REASON_RECORD_SCHEMA_H */

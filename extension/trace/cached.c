@@ -183,7 +183,7 @@ reach_level_of(TraceSearch *search, uint32 begin, uint32 end, TraceDetail detail
 static void
 reach_level(TraceSearch *search, uint32 begin, uint32 end)
 {
-	if (search->trace->detail == TRACE_COUNT)
+	if (search->trace->detail <= TRACE_COUNT)
 		reach_level_of(search, begin, end, TRACE_COUNT);
 	else if (search->trace->detail == TRACE_DEPTHS)
 		reach_level_of(search, begin, end, TRACE_DEPTHS);
@@ -466,29 +466,53 @@ trace_cached_rows(const Trace *trace, uint32 first, uint32 count, TraceRow *rows
 	}
 }
 
+bool
+trace_cached_knows(const Trace *request, GraphCacheView *view)
+{
+	uint32		unknown = 0;
+
+	for (uint32 i = 0; i < request->start_count && request->start_count > 1; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		unknown += graph_cache_find(view, request->starts[i]->no) == GRAPH_CACHE_NO_NODE;
+	}
+	return unknown <= 1;
+}
+
+static uint32
+find_start(const GraphNode *start, GraphCacheView *view)
+{
+	uint32		node = graph_cache_find(view, start->no);
+
+	return node == GRAPH_CACHE_NO_NODE ? graph_cache_add(view, start) : node;
+}
+
 void
-trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view)
+trace_cached(Trace *trace, GraphCacheView *view)
 {
 	TraceSearch *search = graph_alloc(trace->graph, sizeof(TraceSearch));
-	uint32		first = graph_cache_find(view, start->no);
 	bool		returns;
 
 	memset(search, 0, sizeof(TraceSearch));
 	search->trace = trace;
 	search->view = view;
 	trace->search = search;
-	if (first == GRAPH_CACHE_NO_NODE)
-		first = graph_cache_add(view, start);
-	if (trace->detail == TRACE_COUNT && trace->filter.max_depth < 0 && trace->filter.max_nodes < 0 &&
-		trace_count_pays(view))
+	if (trace->detail <= TRACE_COUNT && trace->filter.max_depth < 0 && trace->filter.max_nodes < 0 &&
+		trace->start_count == 1 && trace_count_pays(view))
 	{
-		trace_count_reached(trace, first, view);
+		trace_count_reached(trace, find_start(trace->starts[0], view), view);
 		return;
 	}
-	/* One more: the start, if it has no links. */
+	/* One more: a start, if it has no links. */
 	graph_bits_init(&search->reached, trace->graph, view->node_count + view->extra_node_count + 1);
-	add_reached(search, first, TRACE_NO_PARENT, 0);
-	graph_bits_add(&search->reached, first);
+	for (uint32 i = 0; i < trace->start_count; i++)
+	{
+		uint32		start = find_start(trace->starts[i], view);
+
+		CHECK_FOR_INTERRUPTS();
+		add_reached(search, start, TRACE_NO_PARENT, 0);
+		graph_bits_add(&search->reached, start);
+	}
 	run_levels(search);
 	returns = trace->detail >= TRACE_NODES && view->cycles != GRAPH_CACHE_NO_CYCLES;
 	if (trace->detail == TRACE_EDGES || returns)

@@ -11,7 +11,10 @@
 #include "trace/result.h"
 
 /* In the adjacency cache, after graph_cache_read_delta(). */
-extern void trace_cached(Trace *trace, const GraphNode *start, GraphCacheView *view);
+extern void trace_cached(Trace *trace, GraphCacheView *view);
+
+/* Whether it can be: all starts but one, which is added, must be known to the cache. */
+extern bool trace_cached_knows(const Trace *request, GraphCacheView *view);
 
 /* trace_rows_read() of a trace that trace_cached() ran. */
 extern void trace_cached_rows(const Trace *trace, uint32 first, uint32 count, TraceRow *rows, bool whole);

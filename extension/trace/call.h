@@ -1,6 +1,6 @@
 /*
  * call.h
- *		A call of trace(): its arguments, and the columns that it gives.
+ *		A call of trace(), trace_from() or trace_size(): its arguments, and the columns that it gives.
  */
 #ifndef REASON_TRACE_CALL_H
 #define REASON_TRACE_CALL_H
@@ -11,7 +11,7 @@
 
 #include "trace/result.h"
 
-/* The columns of trace(), in order. */
+/* The columns of trace() and trace_from(), in order. */
 typedef enum TraceColumn
 {
 	TRACE_STEP,
@@ -23,7 +23,18 @@ typedef enum TraceColumn
 	TRACE_COLUMNS
 } TraceColumn;
 
-/* What the arguments of trace() ask for; NULL: the node is NULL, there are no rows. */
+/* Those of trace_size(). */
+typedef enum TraceSizeColumn
+{
+	TRACE_SIZE_NODES,
+	TRACE_SIZE_EDGES,
+	TRACE_SIZE_COLUMNS
+} TraceSizeColumn;
+
+/* What the arguments of trace() or trace_from() ask for; NULL: no node is given, there are no rows. */
 extern Trace *trace_call(FunctionCallInfo fcinfo, TraceDetail detail);
+
+/* The same for trace_size(); TRACE_REACHED: nobody looks at the number of edges. */
+extern Trace *trace_size_call(FunctionCallInfo fcinfo, TraceDetail detail);
 
 #endif							/* REASON_TRACE_CALL_H */

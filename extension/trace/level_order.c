@@ -178,7 +178,7 @@ find_siblings(TraceLevel *level, const uint32 *children)
 	uint32		count = trace->node_count - level->end;
 	uint32		found = 0;
 
-	if (trace->detail == TRACE_COUNT)
+	if (trace->detail <= TRACE_COUNT)
 		return 0;
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -237,7 +237,7 @@ rank_nodes(TraceLevel *level, uint32 *children, uint32 *accepted)
 			rank->index = i;
 		}
 	}
-	if (trace->detail == TRACE_COUNT)
+	if (trace->detail <= TRACE_COUNT)
 		return ranks;
 	/* children[p] is now where those of p end. */
 	for (uint32 i = 0, begin = 0; i < parents; begin = children[i], i++)

@@ -1,8 +1,9 @@
 /*
  * plan.c
- *		Planning trace(): how many rows to expect, and the custom scan instead of a function scan.
+ *		Planning trace(), trace_from() and trace_size(): how many rows to expect, and the custom scan instead of a
+ *		function scan.
  *
- * Planning a query that calls trace() loads the library, through the support function,
+ * Planning a query that calls one of them loads the library, through the support function,
  * before paths are looked for.  So the hook is in place whether or not the library is preloaded.
  */
 #include "postgres.h"
@@ -11,6 +12,7 @@
 
 #include "trace/call.h"
 #include "trace/scan.h"
+#include "trace/size_scan.h"
 #include "trace/sql.h"
 
 #include "access/htup_details.h"
@@ -138,57 +140,82 @@ reason_trace_support(PG_FUNCTION_ARGS)
 
 /* ---------------------------------------------------------------- whether a custom scan can do it */
 
-/* Whether calling it runs reason_trace() and nothing else. */
-static bool
-is_trace(Oid function)
+static const Oid trace_columns[TRACE_COLUMNS] = {INT4OID, INT4OID, UUIDOID, UUIDOID, UUIDOID, BOOLOID};
+static const Oid size_columns[TRACE_SIZE_COLUMNS] = {INT8OID, INT8OID};
+
+typedef struct PlannedFunction
+{
+	const char *source;
+	PGFunction	function;
+	int			column_count;
+	const Oid  *column_types;
+	const CustomScanMethods *methods;
+	bool		comes_by_step;
+} PlannedFunction;
+
+static const PlannedFunction planned_functions[] = {
+	{"reason_trace", reason_trace, TRACE_COLUMNS, trace_columns, &trace_scan_methods, true},
+	{"reason_trace_from", reason_trace_from, TRACE_COLUMNS, trace_columns, &trace_scan_methods, true},
+	{"reason_trace_size", reason_trace_size, TRACE_SIZE_COLUMNS, size_columns, &trace_size_scan_methods, false}
+};
+
+/* Which of ours calling it runs, and nothing else; NULL: none. */
+static const PlannedFunction *
+planned_function(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	const PlannedFunction *result = NULL;
 	Form_pg_proc form;
 	Datum		source;
 	bool		isnull;
-	bool		result;
 	FmgrInfo	info;
 
 	if (!HeapTupleIsValid(tuple))
-		return false;
+		return NULL;
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
-	result = form->prolang == ClanguageId && !form->prosecdef &&
-		heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL) &&
-		!isnull && strcmp(TextDatumGetCString(source), "reason_trace") == 0;
+	if (form->prolang == ClanguageId && !form->prosecdef && heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL) && !isnull)
+	{
+		char	   *name = TextDatumGetCString(source);
+
+		for (int i = 0; i < lengthof(planned_functions) && !result; i++)
+		{
+			if (strcmp(name, planned_functions[i].source) == 0)
+				result = &planned_functions[i];
+		}
+	}
 	ReleaseSysCache(tuple);
 	if (!result || FmgrHookIsNeeded(function))
-		return false;
+		return NULL;
 	fmgr_info(function, &info);
-	return info.fn_addr == reason_trace;
+	return info.fn_addr == result->function ? result : NULL;
 }
 
-static const Oid column_types[TRACE_COLUMNS] = {INT4OID, INT4OID, UUIDOID, UUIDOID, UUIDOID, BOOLOID};
-
 static bool
-has_columns_of_trace(Node *call)
+has_columns(Node *call, const PlannedFunction *function)
 {
 	TupleDesc	desc = get_expr_result_tupdesc(call, true);
 
-	if (!desc || desc->natts != TRACE_COLUMNS)
+	if (!desc || desc->natts != function->column_count)
 		return false;
-	for (int i = 0; i < TRACE_COLUMNS; i++)
+	for (int i = 0; i < desc->natts; i++)
 	{
-		if (TupleDescAttr(desc, i)->atttypid != column_types[i])
+		if (TupleDescAttr(desc, i)->atttypid != function->column_types[i])
 			return false;
 	}
 	return true;
 }
 
 static FuncExpr *
-trace_call_of(const RangeTblEntry *rte)
+planned_call_of(const RangeTblEntry *rte, const PlannedFunction **function)
 {
 	Node	   *call;
 
 	if (rte->rtekind != RTE_FUNCTION || rte->funcordinality || list_length(rte->functions) != 1)
 		return NULL;
 	call = ((RangeTblFunction *) linitial(rte->functions))->funcexpr;
-	if (!IsA(call, FuncExpr) || !is_trace(((FuncExpr *) call)->funcid) || !has_columns_of_trace(call))
+	if (!IsA(call, FuncExpr) || (*function = planned_function(((FuncExpr *) call)->funcid)) == NULL ||
+		!has_columns(call, *function))
 		return NULL;
 	return (FuncExpr *) call;
 }
@@ -244,20 +271,23 @@ static Plan *
 plan_trace(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses, List *custom_plans)
 {
 	FuncExpr   *call = linitial(path->custom_private);
+	const PlannedFunction *function = planned_function(call->funcid);
 	CustomScan *scan = makeNode(CustomScan);
 	List	   *quals = extract_actual_clauses(clauses, false);
 	Bitmapset  *attributes = attributes_used(rel, quals);
 	List	   *columns = columns_of_output(rel, tlist);
 	ListCell   *cell;
 
-	for (int column = 0; column < TRACE_COLUMNS; column++)
+	if (function == NULL)
+		elog(ERROR, "the function has changed while it was planned");
+	for (int column = 0; column < function->column_count; column++)
 	{
 		if (bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, attributes))
 			columns = list_append_unique_int(columns, column);
 	}
 	foreach(cell, columns)
 	{
-		Var		   *column = makeVar(rel->relid, lfirst_int(cell) + 1, column_types[lfirst_int(cell)], -1, InvalidOid, 0);
+		Var		   *column = makeVar(rel->relid, lfirst_int(cell) + 1, function->column_types[lfirst_int(cell)], -1, InvalidOid, 0);
 
 		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
 										  makeTargetEntry((Expr *) column, list_length(scan->custom_scan_tlist) + 1, NULL, false));
@@ -268,7 +298,7 @@ plan_trace(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Li
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
 	scan->custom_exprs = list_make1(copyObject(call));
-	scan->methods = &trace_scan_methods;
+	scan->methods = function->methods;
 	return &scan->scan.plan;
 }
 
@@ -319,13 +349,14 @@ cost_trace(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, FuncExpr *call)
 static void
 add_trace_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
+	const PlannedFunction *function;
 	FuncExpr   *call;
 	ParamPathInfo *param_info;
 	CustomPath *path;
 
 	if (next_pathlist_hook)
 		next_pathlist_hook(root, rel, rti, rte);
-	if (!enable_tracescan || IS_DUMMY_REL(rel) || (call = trace_call_of(rte)) == NULL)
+	if (!enable_tracescan || IS_DUMMY_REL(rel) || (call = planned_call_of(rte, &function)) == NULL)
 		return;
 	param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 	if (uses_whole_row(rel, param_info))
@@ -336,8 +367,8 @@ add_trace_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 	path->path.pathtarget = rel->reltarget;
 	path->path.param_info = param_info;
 	path->path.parallel_safe = rel->consider_parallel;
-	path->path.pathkeys = order_by_step(root, rel);
-	path->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN | CUSTOMPATH_SUPPORT_PROJECTION;
+	path->path.pathkeys = function->comes_by_step ? order_by_step(root, rel) : NIL;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION | (function->comes_by_step ? CUSTOMPATH_SUPPORT_BACKWARD_SCAN : 0);
 	path->custom_private = list_make1(call);
 	path->methods = &path_methods;
 	cost_trace(root, rel, path, call);
@@ -348,11 +379,12 @@ void
 trace_plan_define(void)
 {
 	DefineCustomBoolVariable("reason.enable_tracescan",
-							 "Enables the planner's use of a plan node of its own for trace().",
-							 "Off, its rows go through a function scan. The rows are the same.",
+							 "Enables the planner's use of plan nodes of their own for trace(), trace_from() and trace_size().",
+							 "Off, their rows go through a function scan. The rows are the same.",
 							 &enable_tracescan, true,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	RegisterCustomScanMethods(&trace_scan_methods);
+	RegisterCustomScanMethods(&trace_size_scan_methods);
 	next_pathlist_hook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = add_trace_path;
 }

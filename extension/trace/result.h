@@ -2,10 +2,10 @@
  * result.h
  *		What a trace finds, written down by either way to run it.
  *
- * Each node once, at its smallest depth.  The order of a level: by the position of the parent in
- * the level before, then created_at, then id.  The parent of a node is the first one in that order
- * that leads to it, its tree edge the first one between the two by (created_at, id).  An edge is
- * inside a trace when both its ends are.
+ * Each node once, at its smallest depth from any of the starts.  The order of a level: by the position of
+ * the parent in the level before, then created_at, then id; the starts come as they were given.  The parent
+ * of a node is the first one in that order that leads to it, its tree edge the first one between the two by
+ * (created_at, id).  An edge is inside a trace when both its ends are.
  */
 #ifndef REASON_TRACE_RESULT_H
 #define REASON_TRACE_RESULT_H
@@ -25,8 +25,8 @@ typedef struct TraceNode
 	int64		no;
 	TimestampTz created_at;
 	pg_uuid_t	id;
-	int64		edge_no;		/* tree edge; 0 for the start */
-	uint32		parent;			/* position; TRACE_NO_PARENT for the start */
+	int64		edge_no;		/* tree edge; 0 for a start */
+	uint32		parent;			/* position; TRACE_NO_PARENT for a start */
 	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
 	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/types.h; of trace/walk.c alone */
 	ItemPointerData tid;
@@ -44,7 +44,8 @@ typedef struct TraceEdge
 
 typedef enum TraceDetail
 {
-	TRACE_COUNT,				/* numbers of nodes and edges; nodes are in no order and have no ids */
+	TRACE_REACHED,				/* the number of nodes, which are in no order and have no ids */
+	TRACE_COUNT,				/* and of edges */
 	TRACE_DEPTHS,				/* nodes and their parents in order, no edge_count */
 	TRACE_TREE,					/* and their tree edges */
 	TRACE_NODES,				/* and what trace_cycles() needs */
@@ -60,6 +61,8 @@ typedef struct Trace
 	TraceDetail detail;
 	GraphFilter filter;
 	int64		until_no;		/* stop when this node was reached; 0: never */
+	const GraphNode *const *starts; /* distinct; the first positions are theirs */
+	uint32		start_count;
 
 	TraceNode  *nodes;			/* in the order of the trace; from the cache only with TRACE_EDGES */
 	uint32		node_count;
@@ -87,7 +90,7 @@ typedef struct Trace
 	uint32		return_capacity;
 } Trace;
 
-/* What is shown of a node; edge_id and parent_id are NULL for the start. */
+/* What is shown of a node; edge_id and parent_id are NULL for a start. */
 typedef struct TraceRow
 {
 	const pg_uuid_t *node_id;

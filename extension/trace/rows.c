@@ -22,7 +22,7 @@ trace_put_rows(ReturnSetInfo *result, Trace *trace)
 	for (uint32 i = 0; i < trace->node_count; i++)
 	{
 		TraceRow	row = trace_row(trace, i);
-		bool		nulls[TRACE_COLUMNS] = {false, false, false, i == 0, i == 0, false};
+		bool		nulls[TRACE_COLUMNS] = {false, false, false, i < trace->start_count, i < trace->start_count, false};
 		Datum		values[TRACE_COLUMNS];
 
 		if (i % 1024 == 0)

@@ -12,22 +12,17 @@
 #include "graph/graph.h"
 #include "trace/call.h"
 #include "trace/result.h"
+#include "trace/scan_call.h"
 #include "trace/tree.h"
 
-#include "catalog/objectaccess.h"
-#include "catalog/pg_proc.h"
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #endif
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "pgstat.h"
-#include "utils/acl.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/ruleutils.h"
 
 #define NOT_WANTED (-1)
 #define ROWS_AT_ONCE 64
@@ -35,11 +30,7 @@
 typedef struct TraceScan
 {
 	CustomScanState custom;
-	List	   *arguments;		/* ExprStates */
-	FmgrInfo	function;
-	FunctionCallInfo call;
-	Bitmapset  *parameters;		/* that the arguments depend on */
-	bool		any_parameter;	/* may be one of them */
+	ScanCall	call;
 	int			place[TRACE_COLUMNS];	/* in the scan's tuple; NOT_WANTED: nobody looks at it */
 	bool		is_plain;		/* rows are given as they are, without conditions or projection */
 
@@ -56,50 +47,6 @@ typedef struct TraceScan
 	uint32		rows_read;
 	TraceRow	rows[ROWS_AT_ONCE];
 } TraceScan;
-
-/* ---------------------------------------------------------------- arguments */
-
-static bool
-collect_parameters(Node *node, TraceScan *scan)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
-		scan->parameters = bms_add_member(scan->parameters, ((Param *) node)->paramid);
-	/* It may depend on others, within. */
-	if (IsA(node, SubPlan))
-		scan->any_parameter = true;
-	return expression_tree_walker(node, collect_parameters, scan);
-}
-
-static void
-check_permission(Oid function)
-{
-#if PG_VERSION_NUM >= 160000
-	AclResult	result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
-#else
-	AclResult	result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
-#endif
-
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
-	InvokeFunctionExecuteHook(function);
-}
-
-static void
-evaluate_arguments(TraceScan *scan)
-{
-	ExprContext *context = scan->custom.ss.ps.ps_ExprContext;
-	int			i = 0;
-	ListCell   *cell;
-
-	foreach(cell, scan->arguments)
-	{
-		NullableDatum *argument = &scan->call->args[i++];
-
-		argument->value = ExecEvalExpr((ExprState *) lfirst(cell), context, &argument->isnull);
-	}
-}
 
 /* ---------------------------------------------------------------- running */
 
@@ -125,9 +72,9 @@ run_trace(TraceScan *scan)
 
 	scan->context = AllocSetContextCreate(scan->custom.ss.ps.state->es_query_cxt, "trace scan", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(scan->context);
-	evaluate_arguments(scan);
-	pgstat_init_function_usage(scan->call, &usage);
-	scan->trace = trace_call(scan->call, detail_wanted(scan));
+	scan_call_evaluate(&scan->call, &scan->custom);
+	pgstat_init_function_usage(scan->call.call, &usage);
+	scan->trace = trace_call(scan->call.call, detail_wanted(scan));
 	if (scan->trace)
 	{
 		if (is_wanted(scan, TRACE_CYCLE))
@@ -185,12 +132,12 @@ put_ids(TraceScan *scan, TupleTableSlot *slot, uint32 position)
 	if (is_wanted(scan, TRACE_EDGE_ID))
 	{
 		put_value(scan, slot, TRACE_EDGE_ID, UUIDPGetDatum(row->edge_id));
-		slot->tts_isnull[scan->place[TRACE_EDGE_ID]] = position == 0;
+		slot->tts_isnull[scan->place[TRACE_EDGE_ID]] = position < scan->trace->start_count;
 	}
 	if (is_wanted(scan, TRACE_PARENT_ID))
 	{
 		put_value(scan, slot, TRACE_PARENT_ID, UUIDPGetDatum(row->parent_id));
-		slot->tts_isnull[scan->place[TRACE_PARENT_ID]] = position == 0;
+		slot->tts_isnull[scan->place[TRACE_PARENT_ID]] = position < scan->trace->start_count;
 	}
 }
 
@@ -254,17 +201,10 @@ begin_scan(CustomScanState *custom, EState *estate, int flags)
 {
 	TraceScan  *scan = (TraceScan *) custom;
 	CustomScan *plan = (CustomScan *) custom->ss.ps.plan;
-	FuncExpr   *call = linitial_node(FuncExpr, plan->custom_exprs);
 	int			place = 0;
 	ListCell   *cell;
 
-	check_permission(call->funcid);
-	fmgr_info(call->funcid, &scan->function);
-	fmgr_info_set_expr((Node *) call, &scan->function);
-	scan->call = palloc0(SizeForFunctionCallInfo(list_length(call->args)));
-	InitFunctionCallInfoData(*scan->call, &scan->function, list_length(call->args), call->inputcollid, NULL, NULL);
-	scan->arguments = ExecInitExprList(call->args, &custom->ss.ps);
-	collect_parameters((Node *) call, scan);
+	scan_call_begin(&scan->call, custom);
 	for (int column = 0; column < TRACE_COLUMNS; column++)
 		scan->place[column] = NOT_WANTED;
 	foreach(cell, plan->custom_private)
@@ -294,36 +234,21 @@ static void
 rescan(CustomScanState *custom)
 {
 	TraceScan  *scan = (TraceScan *) custom;
-	Bitmapset  *changed = custom->ss.ps.chgParam;
+	bool		depends = scan_call_depends(&scan->call, custom->ss.ps.chgParam);
 
 	ExecScanReScan(&custom->ss);
-	if (changed && (scan->any_parameter || bms_overlap(changed, scan->parameters)))
+	if (depends)
 		forget_trace(scan);
 	scan->position = -1;
 	scan->depth = 0;
-}
-
-/* The call without the arguments at its end that are NULL. */
-static Node *
-short_call(FuncExpr *call)
-{
-	FuncExpr   *result = copyObject(call);
-
-	while (result->args != NIL && IsA(llast(result->args), Const) && ((Const *) llast(result->args))->constisnull)
-		result->args = list_delete_last(result->args);
-	return (Node *) result;
 }
 
 static void
 explain_scan(CustomScanState *custom, List *ancestors, ExplainState *es)
 {
 	TraceScan  *scan = (TraceScan *) custom;
-	CustomScan *plan = (CustomScan *) custom->ss.ps.plan;
-	List	   *context = set_deparse_context_plan(es->deparse_cxt, &plan->scan.plan, ancestors);
-	bool		use_prefix = list_length(es->rtable) > 1 || es->verbose;
 
-	ExplainPropertyText("Function Call",
-						deparse_expression(short_call(linitial_node(FuncExpr, plan->custom_exprs)), context, use_prefix, false), es);
+	scan_call_explain(custom, ancestors, es);
 	if (!es->analyze || !scan->trace)
 		return;
 	ExplainPropertyText("Engine", scan->trace->search ? "adjacency cache" : "covering indexes", es);

@@ -1,6 +1,6 @@
 /*
  * sql.c
- *		trace(), trace_size() and causal_path().
+ *		trace(), trace_from(), trace_size() and causal_path().
  */
 #include "postgres.h"
 
@@ -21,6 +21,7 @@
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(reason_trace);
+PG_FUNCTION_INFO_V1(reason_trace_from);
 PG_FUNCTION_INFO_V1(reason_trace_size);
 PG_FUNCTION_INFO_V1(reason_causal_path);
 
@@ -40,35 +41,27 @@ reason_trace(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* trace_size(node, direction, max_depth, types, edge_types, min_weight, min_confidence, as_of, division, as_of_seq) */
-static const TraceArguments size_arguments = {
-	.max_depth = 2, .types = 3, .edge_types = 4, .min_weight = 5, .min_confidence = 6, .as_of = 7, .max_nodes = -1, .as_of_seq = 9
-};
+Datum
+reason_trace_from(PG_FUNCTION_ARGS)
+{
+	return reason_trace(fcinfo);
+}
 
 Datum
 reason_trace_size(PG_FUNCTION_ARGS)
 {
-	GraphDirection direction = trace_direction_argument(fcinfo, 1);
-	GraphFilter filter = trace_filter_of(fcinfo, &size_arguments);
-	Graph	   *graph;
-	GraphDivisions divisions;
-	GraphNode  *start;
-	Trace	   *trace;
+	Trace	   *trace = trace_size_call(fcinfo, TRACE_COUNT);
 	TupleDesc	desc;
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
+	Datum		values[TRACE_SIZE_COLUMNS];
+	bool		nulls[TRACE_SIZE_COLUMNS] = {false, false};
 
-	if (PG_ARGISNULL(0))
+	if (trace == NULL)
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	graph = graph_open();
-	divisions = graph_divisions_of_user(graph);
-	start = trace_start(graph, PG_GETARG_UUID_P(0), &divisions, record_text_argument(fcinfo, 8), &filter);
-	trace = trace_run(graph, start, direction, &filter, TRACE_COUNT, 0);
-	values[0] = Int64GetDatum(trace->node_count);
-	values[1] = Int64GetDatum((int64) trace->edge_count);
-	graph_close(graph);
+	values[TRACE_SIZE_NODES] = Int64GetDatum(trace->node_count);
+	values[TRACE_SIZE_EDGES] = Int64GetDatum((int64) trace->edge_count);
+	graph_close(trace->graph);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

@@ -9,7 +9,9 @@
 
 #include "fmgr.h"
 
-/* trace(), which a plan node can take the place of: see trace/plan.c. */
+/* trace(), trace_from() and trace_size(), which a plan node can take the place of: see trace/plan.c. */
 extern Datum reason_trace(PG_FUNCTION_ARGS);
+extern Datum reason_trace_from(PG_FUNCTION_ARGS);
+extern Datum reason_trace_size(PG_FUNCTION_ARGS);
 
 #endif							/* REASON_TRACE_SQL_H */

@@ -17,4 +17,8 @@
 extern Trace *trace_run(Graph *graph, const GraphNode *start, GraphDirection direction, const GraphFilter *filter,
 						TraceDetail detail, int64 until_no);
 
+/* The same from several nodes, which must be distinct and of one division; starts[] must stay. */
+extern Trace *trace_run_from(Graph *graph, const GraphNode *const *starts, uint32 start_count, GraphDirection direction,
+							 const GraphFilter *filter, TraceDetail detail);
+
 #endif							/* REASON_TRACE_TRACE_H */

@@ -43,14 +43,19 @@ trace_cycles(Trace *trace)
 		GRAPH_CHECK_NOW_AND_THEN(i);
 		size[i] = 1;
 	}
-	for (uint32 i = count - 1; i > 0; i--)
+	for (uint32 i = count - 1; i >= trace->start_count; i--)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
 		size[trace_parent(trace, i)] += size[i];
 	}
-	entered[0] = 0;
-	next[0] = 1;
-	for (uint32 i = 1; i < count; i++)
+	/* Trees of several starts come one after the other. */
+	for (uint32 i = 0; i < trace->start_count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		entered[i] = i == 0 ? 0 : entered[i - 1] + size[i - 1];
+		next[i] = entered[i] + 1;
+	}
+	for (uint32 i = trace->start_count; i < count; i++)
 	{
 		uint32		parent = trace_parent(trace, i);
 
@@ -93,12 +98,13 @@ store_edge_ids(void *argument, const GraphEntry *entries, int count)
 	edge_ids->found += count;
 }
 
-/* Ids of the tree edges, by position of the node; that of the start is not set. */
+/* Ids of the tree edges, by position of the node; those of starts are not set. */
 static pg_uuid_t *
 find_edge_ids(Trace *trace)
 {
 	Graph	   *graph = trace->graph;
-	uint32		count = trace->node_count - 1;
+	uint32		first = trace->start_count;
+	uint32		count = trace->node_count - first;
 	Size		key_size = Max((Size) count, 1) * sizeof(int64);
 	Size		sort_size = Max((Size) count, 1) * sizeof(GraphKey);
 	pg_uuid_t  *ids = graph_alloc(graph, (Size) trace->node_count * sizeof(pg_uuid_t));
@@ -110,8 +116,8 @@ find_edge_ids(Trace *trace)
 	for (uint32 i = 0; i < count; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		sorted[i].no = trace->nodes[i + 1].edge_no;
-		sorted[i].index = i + 1;
+		sorted[i].no = trace->nodes[first + i].edge_no;
+		sorted[i].index = first + i;
 	}
 	graph_sort_keys(sorted, scratch, count);
 	for (uint32 i = 0; i < count; i++)

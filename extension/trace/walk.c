@@ -260,19 +260,32 @@ add_start(TraceLevel *level, const GraphNode *start)
 	Trace	   *trace = level->trace;
 	TraceNode  *first;
 
-	graph_map_init(&trace->map, trace->graph);
 	graph_reserve(trace->graph, trace->nodes, trace->node_count, trace->node_capacity);
-	first = &trace->nodes[trace->node_count++];
+	first = &trace->nodes[trace->node_count];
 	memset(first, 0, sizeof(*first));
 	first->no = start->no;
 	first->id = start->id;
 	first->created_at = start->created_at;
 	first->tid = start->tid;
 	first->parent = TRACE_NO_PARENT;
-	*graph_map_slot(&trace->map, start->no) = 1;
-	trace_level_reserve(level, 1);
-	level->frontier[0].no = start->no;
-	level->frontier[0].index = 0;
+	level->frontier[trace->node_count].no = start->no;
+	level->frontier[trace->node_count].index = trace->node_count;
+	*graph_map_slot(&trace->map, start->no) = ++trace->node_count;
+}
+
+static void
+add_starts(TraceLevel *level)
+{
+	Trace	   *trace = level->trace;
+
+	graph_map_init(&trace->map, trace->graph);
+	trace_level_reserve(level, trace->start_count);
+	for (uint32 i = 0; i < trace->start_count; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		add_start(level, trace->starts[i]);
+	}
+	graph_sort_keys(level->frontier, level->scratch, trace->start_count);
 }
 
 /* Whether the node was reached where the trace is to stop. */
@@ -288,13 +301,13 @@ has_arrived(Trace *trace)
 }
 
 TraceOutcome
-trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimistic)
+trace_walk(Trace *trace, uint32 most_nodes, bool optimistic)
 {
 	const GraphFilter *filter = &trace->filter;
 	TraceLevel	level = {.trace = trace, .most_nodes = most_nodes};
 
 	level.optimistic = optimistic && !filter->has_as_of && !filter->sealed && !graph_filter_needs_node_rows(filter);
-	add_start(&level, start);
+	add_starts(&level);
 	while (level.begin < trace->node_count)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -304,7 +317,7 @@ trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimis
 		level.grows = (filter->max_depth < 0 || level.depth < (uint32) filter->max_depth) &&
 			(filter->max_nodes < 0 || (int64) trace->node_count < filter->max_nodes);
 		/* What else the edges of the last level tell is not asked for. */
-		if (!level.grows && (trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE))
+		if (!level.grows && (trace->detail == TRACE_REACHED || trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE))
 			break;
 		trace_begin_level(trace, level.begin);
 		if (level.grows || trace->detail != TRACE_NODES)

@@ -18,6 +18,6 @@ typedef enum TraceOutcome
 } TraceOutcome;
 
 /* Along the covering indexes.  Optimistic: faster, while every edge leads to a node. */
-extern TraceOutcome trace_walk(Trace *trace, const GraphNode *start, uint32 most_nodes, bool optimistic);
+extern TraceOutcome trace_walk(Trace *trace, uint32 most_nodes, bool optimistic);
 
 #endif							/* REASON_TRACE_WALK_H */

@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
+#include "write/annotation.h"
+
 #include "canonical/backend.h"
-#include "write/input.h"
 #include "write/node_lookup.h"
-#include "write/rows.h"
 
 PG_FUNCTION_INFO_V1(reason_insert_annotation);
 
@@ -107,13 +107,26 @@ read_annotation(WriteInput *input, const JsonNode *object, WriteRecord *write, v
 	write->event_id = slots[MEMBER_AUDIT_EVENT_ID];
 }
 
+void
+annotation_write(WriteInput *input, const pg_uuid_t *node, WriteSink sink, void *sink_argument)
+{
+	Target		target = {.id = *node};
+	WriteJob	job = {
+		.kind = RECORD_ANNOTATION, .read = read_annotation, .read_argument = &target, .sink = sink, .sink_argument = sink_argument
+	};
+
+	node_lookup_begin(&target.lookup);
+	write_rows(input, &job);
+	node_lookup_end(&target.lookup);
+}
+
 Datum
 reason_insert_annotation(PG_FUNCTION_ARGS)
 {
-	Target		target = {.id = *PG_GETARG_UUID_P(1)};
+	WriteInput	input = {0};
 
-	node_lookup_begin(&target.lookup);
-	write_rows(fcinfo, RECORD_ANNOTATION, NULL, read_annotation, &target);
-	node_lookup_end(&target.lookup);
+	write_input_arguments(&input, fcinfo);
+	write_begin_results(fcinfo);
+	annotation_write(&input, PG_GETARG_UUID_P(1), write_put_result, fcinfo->resultinfo);
 	return (Datum) 0;
 }

@@ -4,9 +4,9 @@
  */
 #include "postgres.h"
 
-#include "write/input.h"
+#include "write/edges.h"
+
 #include "write/node_lookup.h"
-#include "write/rows.h"
 
 PG_FUNCTION_INFO_V1(reason_insert_edges);
 
@@ -76,13 +76,27 @@ read_edge(WriteInput *input, const JsonNode *object, WriteRecord *write, void *a
 	write->event_id = slots[MEMBER_AUDIT_EVENT_ID];
 }
 
+void
+edges_write(WriteInput *input, bool single, WriteSink sink, void *sink_argument)
+{
+	NodeLookup	lookup;
+	WriteJob	job = {
+		.kind = RECORD_EDGE, .collection = single ? NULL : "edges", .read = read_edge, .read_argument = &lookup,
+		.sink = sink, .sink_argument = sink_argument
+	};
+
+	node_lookup_begin(&lookup);
+	write_rows(input, &job);
+	node_lookup_end(&lookup);
+}
+
 Datum
 reason_insert_edges(PG_FUNCTION_ARGS)
 {
-	NodeLookup	lookup;
+	WriteInput	input = {0};
 
-	node_lookup_begin(&lookup);
-	write_rows(fcinfo, RECORD_EDGE, PG_GETARG_BOOL(1) ? NULL : "edges", read_edge, &lookup);
-	node_lookup_end(&lookup);
+	write_input_arguments(&input, fcinfo);
+	write_begin_results(fcinfo);
+	edges_write(&input, PG_GETARG_BOOL(1), write_put_result, fcinfo->resultinfo);
 	return (Datum) 0;
 }

@@ -108,13 +108,14 @@ write_input_arguments(WriteInput *input, FunctionCallInfo fcinfo)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument %d of %s() must not be null", i + 1, get_func_name(fcinfo->flinfo->fn_oid))));
 	}
+	input->source = record_text_argument(fcinfo, 0);
 	input->divisions = PG_GETARG_ARRAYTYPE_P(2);
 	input->request = record_text_argument(fcinfo, 3);
 	input->policy = record_text_argument(fcinfo, 4);
 }
 
 const JsonNode *
-write_input_read(WriteInput *input, text *source, const char *collection)
+write_input_read(WriteInput *input, const char *collection)
 {
 	JsonLimits	limits = canonical_write_limits();
 	JsonError	error;
@@ -126,7 +127,7 @@ write_input_read(WriteInput *input, text *source, const char *collection)
 	input->collection = collection;
 	input->index = -1;
 	json_document_init(&input->document, canonical_realloc, CurrentMemoryContext);
-	if (!json_read(&input->document, VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), &limits, &error))
+	if (!json_read(&input->document, input->source.data, input->source.length, &limits, &error))
 		report_unreadable(input, &error);
 
 	root = json_root(&input->document);
@@ -278,16 +279,13 @@ hex_value(char c)
 }
 
 bool
-write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid)
+write_read_uuid(RecordText given, pg_uuid_t *uuid)
 {
-	const char *p;
+	const char *p = given.data;
 	int			byte = 0;
 
-	if (value == NULL)
+	if (given.length != 36)
 		return false;
-	if (value->kind != JSON_STRING || value->length != 36)
-		goto refuse;
-	p = json_string(&input->document, value);
 	for (int i = 0; i < 36;)
 	{
 		int			high,
@@ -296,20 +294,28 @@ write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t
 		if (i == 8 || i == 13 || i == 18 || i == 23)
 		{
 			if (p[i++] != '-')
-				goto refuse;
+				return false;
 			continue;
 		}
 		high = hex_value(p[i]);
 		low = hex_value(p[i + 1]);
 		if (high < 0 || low < 0)
-			goto refuse;
+			return false;
 		uuid->data[byte++] = high << 4 | low;
 		i += 2;
 	}
 	return true;
+}
 
-refuse:
-	write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" must be a UUID", name);
+bool
+write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid)
+{
+	if (value == NULL)
+		return false;
+	if (value->kind != JSON_STRING ||
+		!write_read_uuid((RecordText) {json_string(&input->document, value), value->length}, uuid))
+		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" must be a UUID", name);
+	return true;
 }
 
 void

@@ -34,6 +34,7 @@ typedef struct WriteMember
 
 typedef struct WriteInput
 {
+	RecordText	source;			/* the text, which must stay where it is */
 	JsonDocument document;
 	const char *collection;		/* "nodes", "edges"; NULL for a single record */
 	int64		index;			/* of the current record, -1 outside any */
@@ -42,14 +43,14 @@ typedef struct WriteInput
 	RecordText	policy;			/* canonical, or absent */
 } WriteInput;
 
-/* What (input text, …, divisions text[], request json, policy json) says besides the input; none of the first three may be NULL. */
+/* What (input text, …, divisions text[], request json, policy json) says; none of the first three may be NULL. */
 extern void write_input_arguments(WriteInput *input, FunctionCallInfo fcinfo);
 
 /*
- * Reads `text`, which must stay where it is.  collection == NULL: the root is
- * the record.  Returns the container of the records, or the one record.
+ * Reads input->source.  collection == NULL: the root is the record.  Returns the
+ * container of the records, or the one record.
  */
-extern const JsonNode *write_input_read(WriteInput *input, text *source, const char *collection);
+extern const JsonNode *write_input_read(WriteInput *input, const char *collection);
 
 /*
  * The record after `previous` of what write_input_read() returned, the first
@@ -70,6 +71,8 @@ extern void write_members(WriteInput *input, const JsonNode *object, const Write
 extern RecordText write_text(WriteInput *input, const JsonNode *value, const char *name, size_t max_bytes);
 /* A text that is the name of something for people; see core/names.h. */
 extern RecordText write_label(WriteInput *input, const JsonNode *value, const char *name, size_t max_bytes);
+/* The 36 characters of a UUID, in any case; false for anything else. */
+extern bool write_read_uuid(RecordText given, pg_uuid_t *uuid);
 extern bool write_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid);
 /* A new UUID of version 7 if none is given. */
 extern void write_own_or_new_uuid(WriteInput *input, const JsonNode *value, const char *name, pg_uuid_t *uuid);

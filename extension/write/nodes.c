@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
+#include "write/nodes.h"
+
 #include "core/canonical_number.h"
 #include "core/sha256.h"
-#include "write/input.h"
-#include "write/rows.h"
 
 #include <math.h>
 
@@ -123,9 +123,23 @@ read_node(WriteInput *input, const JsonNode *object, WriteRecord *write, void *a
 	write->event_id = slots[MEMBER_AUDIT_EVENT_ID];
 }
 
+void
+nodes_write(WriteInput *input, bool single, WriteSink sink, void *sink_argument)
+{
+	WriteJob	job = {
+		.kind = RECORD_NODE, .collection = single ? NULL : "nodes", .read = read_node, .sink = sink, .sink_argument = sink_argument
+	};
+
+	write_rows(input, &job);
+}
+
 Datum
 reason_insert_nodes(PG_FUNCTION_ARGS)
 {
-	write_rows(fcinfo, RECORD_NODE, PG_GETARG_BOOL(1) ? NULL : "nodes", read_node, NULL);
+	WriteInput	input = {0};
+
+	write_input_arguments(&input, fcinfo);
+	write_begin_results(fcinfo);
+	nodes_write(&input, PG_GETARG_BOOL(1), write_put_result, fcinfo->resultinfo);
 	return (Datum) 0;
 }

@@ -7,7 +7,10 @@
  */
 #include "postgres.h"
 
+#include "write/policy.h"
+
 #include "record/schema.h"
+#include "record/text.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
@@ -18,7 +21,6 @@
 #include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
@@ -31,9 +33,8 @@ PG_FUNCTION_INFO_V1(reason_policy_applies);
 
 /* Whether the actions have that of the kind: "node.create" for "node". */
 static bool
-is_action_of(ArrayType *actions, text *kind)
+is_action_of(ArrayType *actions, RecordText kind)
 {
-	size_t		length = VARSIZE_ANY_EXHDR(kind);
 	Datum	   *elements;
 	int			count;
 	bool		result = false;
@@ -43,19 +44,19 @@ is_action_of(ArrayType *actions, text *kind)
 	{
 		text	   *action = DatumGetTextPP(elements[i]);
 
-		result = VARSIZE_ANY_EXHDR(action) == length + strlen(ACTION_SUFFIX) &&
-			memcmp(VARDATA_ANY(action), VARDATA_ANY(kind), length) == 0 &&
-			memcmp(VARDATA_ANY(action) + length, ACTION_SUFFIX, strlen(ACTION_SUFFIX)) == 0;
+		result = VARSIZE_ANY_EXHDR(action) == kind.length + strlen(ACTION_SUFFIX) &&
+			memcmp(VARDATA_ANY(action), kind.data, kind.length) == 0 &&
+			memcmp(VARDATA_ANY(action) + kind.length, ACTION_SUFFIX, strlen(ACTION_SUFFIX)) == 0;
 	}
 	pfree(elements);
 	return result;
 }
 
 static bool
-has_rule(Relation table, text *kind)
+has_rule(Relation table, RecordText kind)
 {
-	AttrNumber	actions = get_attnum(RelationGetRelid(table), "actions");
-	AttrNumber	enabled = get_attnum(RelationGetRelid(table), "enabled");
+	AttrNumber	actions = schema_column(table, "actions");
+	AttrNumber	enabled = schema_column(table, "enabled");
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
 	bool		result = false;
@@ -75,14 +76,20 @@ has_rule(Relation table, text *kind)
 	return result;
 }
 
-Datum
-reason_policy_applies(PG_FUNCTION_ARGS)
+bool
+policy_applies(RecordText kind)
 {
 	Relation	table = schema_open_table("policy_rule", AccessShareLock);
 	/* A serializable transaction has to leave its mark on the table. */
 	bool		result = (IsolationIsSerializable() || RelationGetNumberOfBlocks(table) > 0) &&
-		has_rule(table, PG_GETARG_TEXT_PP(0));
+		has_rule(table, kind);
 
 	table_close(table, AccessShareLock);
-	PG_RETURN_BOOL(result);
+	return result;
+}
+
+Datum
+reason_policy_applies(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(policy_applies(record_text_argument(fcinfo, 0)));
 }

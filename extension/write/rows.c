@@ -27,11 +27,10 @@ static const char *const event_columns[] = {"no", "id", "division", "event_type"
 typedef struct WriteRows
 {
 	WriteInput *input;
-	RecordKind	kind;
+	const WriteJob *job;
 	RecordInsert records;
 	RecordInsert events;
 	MemoryContext context;		/* holds the values of rows kept back */
-	ReturnSetInfo *results;
 	ByteBuffer	event_payload;	/* of the current record */
 } WriteRows;
 
@@ -54,7 +53,7 @@ duplicate_record(void *context, int64 row, const char *constraint, TupleTableSlo
 {
 	WriteRows  *rows = context;
 
-	const char *kind = record_kind_names[rows->kind];
+	const char *kind = record_kind_names[rows->job->kind];
 
 	if (strcmp(constraint, psprintf("%s_id_key", kind)) == 0)
 		refuse_duplicate(rows, row, kind, slot);
@@ -68,21 +67,19 @@ duplicate_event(void *context, int64 row, const char *constraint, TupleTableSlot
 }
 
 static void
-begin(WriteRows *rows, FunctionCallInfo fcinfo, WriteInput *input, RecordKind kind)
+begin(WriteRows *rows, WriteInput *input, const WriteJob *job)
 {
-	const char *const *columns = record_column_names[kind];
+	const char *const *columns = record_column_names[job->kind];
 	int			column_count = 0;
 
 	refuse_write_in_safe_mode();
-	InitMaterializedSRF(fcinfo, 0);
-	rows->results = (ReturnSetInfo *) fcinfo->resultinfo;
 	rows->input = input;
-	rows->kind = kind;
+	rows->job = job;
 	buffer_init(&rows->event_payload, canonical_realloc, CurrentMemoryContext);
 	rows->context = AllocSetContextCreate(CurrentMemoryContext, "reason rows", ALLOCSET_DEFAULT_SIZES);
 	while (columns[column_count])
 		column_count++;
-	record_insert_begin(&rows->records, record_kind_names[kind], columns, column_count, duplicate_record, rows);
+	record_insert_begin(&rows->records, record_kind_names[job->kind], columns, column_count, duplicate_record, rows);
 	record_insert_begin(&rows->events, "audit_event", event_columns, EVENT_COLUMN_COUNT, duplicate_event, rows);
 }
 
@@ -155,7 +152,7 @@ add(WriteRows *rows, WriteRecord *write)
 	const Record *record = &write->record;
 	ByteBuffer *bytes = &write->bytes.buffer;
 	WriteEvent	event = {
-		.kind = rows->kind,
+		.kind = record->kind,
 		.division = record->division,
 		.ts = record->created_at,
 		.request = input->request,
@@ -166,7 +163,7 @@ add(WriteRows *rows, WriteRecord *write)
 	bool		nulls[RECORD_MAX_COLUMNS] = {0};
 	Datum		event_values[EVENT_COLUMN_COUNT];
 	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
-	Datum		result_values[4];
+	WrittenRecord written = {.id = record->id, .created_at = record->created_at};
 
 	bytes->length = 0;
 	record_write(bytes, record);
@@ -175,10 +172,12 @@ add(WriteRows *rows, WriteRecord *write)
 	rows->event_payload.length = 0;
 	event_write(&rows->event_payload, &event);
 
-	event_values[0] = Int64GetDatum(next_record_no());
+	written.no = next_record_no();
+	written.event_id = event.id;
+	event_values[0] = Int64GetDatum(written.no);
 	event_values[1] = row_uuid(&event.id);
 	event_values[2] = row_text(record->division);
-	event_values[3] = row_text(row_literal(event_type_of(rows->kind)));
+	event_values[3] = row_text(row_literal(event_type_of(record->kind)));
 	event_values[4] = TimestampTzGetDatum(record->created_at);
 	event_values[5] = row_text((RecordText) {rows->event_payload.data, rows->event_payload.length});
 
@@ -190,37 +189,31 @@ add(WriteRows *rows, WriteRecord *write)
 	record_insert_row(&rows->records, values, nulls);
 	record_insert_row(&rows->events, event_values, event_nulls);
 
-	result_values[0] = values[COLUMN_ID];
-	result_values[1] = event_values[1];
-	result_values[2] = event_values[4];
-	result_values[3] = values[COLUMN_NO];
-	tuplestore_putvalues(rows->results->setResult, rows->results->setDesc, result_values, event_nulls);
+	rows->job->sink(rows->job->sink_argument, &written);
 }
 
 void
-write_rows(FunctionCallInfo fcinfo, RecordKind kind, const char *collection, WriteReader read, void *argument)
+write_rows(WriteInput *input, const WriteJob *job)
 {
-	WriteInput	input = {0};
 	WriteRows	rows;
 	WriteRecord write;
 	TimestampTz created_at = 0;
 	const JsonNode *records;
 
-	write_input_arguments(&input, fcinfo);
-	records = write_input_read(&input, PG_GETARG_TEXT_PP(0), collection);
+	records = write_input_read(input, job->collection);
 	canonical_text_init(&write.payload);
 	canonical_text_init(&write.metadata);
 	canonical_text_init(&write.payload_ref);
 	canonical_text_init(&write.bytes);
-	begin(&rows, fcinfo, &input, kind);
+	begin(&rows, input, job);
 
-	for (const JsonNode *object = NULL; (object = write_input_next(&input, records, object)) != NULL;)
+	for (const JsonNode *object = NULL; (object = write_input_next(input, records, object)) != NULL;)
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(rows.context);
 
 		memset(&write.record, 0, sizeof(Record));
-		write.record.kind = kind;
-		read(&input, object, &write, argument);
+		write.record.kind = job->kind;
+		job->read(input, object, &write, job->read_argument);
 		write.record.created_at = created_at = next_record_time(created_at);
 		add(&rows, &write);
 		MemoryContextSwitchTo(old_context);
@@ -228,4 +221,21 @@ write_rows(FunctionCallInfo fcinfo, RecordKind kind, const char *collection, Wri
 			flush(&rows);
 	}
 	end(&rows);
+}
+
+void
+write_begin_results(FunctionCallInfo fcinfo)
+{
+	InitMaterializedSRF(fcinfo, 0);
+}
+
+void
+write_put_result(void *result_info, const WrittenRecord *written)
+{
+	ReturnSetInfo *results = result_info;
+	Datum		values[] = {UUIDPGetDatum(&written->id), UUIDPGetDatum(&written->event_id),
+							TimestampTzGetDatum(written->created_at), Int64GetDatum(written->no)};
+	bool		nulls[lengthof(values)] = {false};
+
+	tuplestore_putvalues(results->setResult, results->setDesc, values, nulls);
 }

@@ -78,17 +78,14 @@ struct form {
     void *context;
 };
 
-/* The statement's result, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time. */
-static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form)
+/* The result of what was sent, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time. */
+static PGresult *await_result(struct db *db, const struct form *form)
 {
     PGconn *connection = db->connection;
     PGresult *result = NULL, *next;
     long began_ms = clock_ms();
     int timeout_ms = db->timeout_ms + GRACE_MS, unsent;
 
-    if (!PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format)
-        || (form->take && !PQsetSingleRowMode(connection)))
-        return PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
     /* the server may want to be read before it takes more */
     while ((unsent = PQflush(connection)) > 0) {
         if (!wait_for(connection, POLLIN | POLLOUT, began_ms, timeout_ms))
@@ -116,6 +113,68 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
         PQclear(result);
         result = next;
     }
+}
+
+/*
+ * The name of the prepared statement; NULL: it is to be sent as it is. One that comes for the second time is prepared:
+ * for a short one, reading and planning takes the server as long as running it. False: no answer in time.
+ */
+static bool prepared_name(struct db *db, const char *statement, const char **name)
+{
+    int known = 0;
+    PGresult *result;
+
+    *name = NULL;
+    while (known < db->prepared_count && strcmp(db->prepared[known].statement, statement) != 0)
+        known++;
+    if (known == db->prepared_count) {
+        if (known < DB_PREPARED_MOST) {
+            db->prepared[db->prepared_count++].statement = statement;
+            db->prepared[known].name[0] = '\0';
+        }
+        return true;
+    }
+    if (db->prepared[known].name[0]) {
+        *name = db->prepared[known].name;
+        return true;
+    }
+    snprintf(db->prepared[known].name, sizeof(db->prepared[known].name), "s%u", ++db->prepared_names);
+    result = PQsendPrepare(db->connection, db->prepared[known].name, statement, 0, NULL) ? await_result(db, &(struct form){0})
+                                                                                        : PQmakeEmptyPGresult(db->connection, PGRES_FATAL_ERROR);
+    if (!result)
+        return false;
+    /* what is wrong with it, it says when it is sent as it is */
+    if (PQresultStatus(result) == PGRES_COMMAND_OK)
+        *name = db->prepared[known].name;
+    else
+        db->prepared[known].name[0] = '\0';
+    PQclear(result);
+    return true;
+}
+
+/* A function that has come to return other columns makes a prepared call of it useless: all are prepared anew. */
+static void forget_prepared(struct db *db, const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    if (sqlstate && (!strcmp(sqlstate, "0A000") || !strcmp(sqlstate, "26000")))
+        db->prepared_count = 0;
+}
+
+static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form)
+{
+    PGconn *connection = db->connection;
+    const char *name;
+    bool sent;
+
+    if (!prepared_name(db, statement, &name))
+        return NULL;
+    sent = name ? PQsendQueryPrepared(connection, name, count, parameters, NULL, NULL, form->format)
+                : PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format);
+
+    if (!sent || (form->take && !PQsetSingleRowMode(connection)))
+        return PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
+    return await_result(db, form);
 }
 
 /*
@@ -175,6 +234,7 @@ void db_close(struct db *db)
 {
     PQfinish(db->connection);
     db->connection = NULL;
+    db->prepared_count = 0;
 }
 
 static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
@@ -190,6 +250,7 @@ static PGresult *call(struct db *db, const char *statement, int count, const cha
     status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;
+    forget_prepared(db, result);
     if (sqlstate && PQresultErrorField(result, PG_DIAG_SQLSTATE))
         snprintf(sqlstate, 6, "%s", PQresultErrorField(result, PG_DIAG_SQLSTATE));
     log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");

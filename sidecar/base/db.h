@@ -5,6 +5,9 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
+/* Statements that a session sends again and again are prepared in it. */
+#define DB_PREPARED_MOST 16
+
 struct db {
     const char *conninfo;
     const char *name;           /* of the work done with it, for the log and pg_stat_activity */
@@ -13,6 +16,12 @@ struct db {
     bool listen;                /* to the doorbell */
     PGconn *connection;         /* NULL while there is none */
     unsigned connections;       /* made so far */
+    struct {
+        const char *statement;  /* lives as long as the process */
+        char name[16];          /* "": it was sent once */
+    } prepared[DB_PREPARED_MOST];
+    int prepared_count;
+    unsigned prepared_names;    /* given so far */
 };
 
 /* Connects unless connected; false: not now, logged. */
@@ -23,7 +32,7 @@ void db_close(struct db *db);
 void db_hurry(void);
 
 /*
- * Runs one statement with text parameters. NULL when it failed, which has been logged; a broken connection is closed.
+ * Runs one statement, a literal, with text parameters. NULL when it failed, which has been logged; a broken connection is closed.
  * sqlstate, if not NULL, gets the five characters of the error, or "".
  */
 PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6]);

@@ -43,7 +43,7 @@ BEGIN
         IF NOT (response IS NULL) THEN
             RETURN response;
         END IF;
-        written := reason.http_written(kind, single, request_body, target, caller.divisions, request, reason.policy_record(verdict, check_id));
+        written := reason.http_written(kind, single, request_body, target, caller.divisions, caller.name, request, reason.policy_record(verdict, check_id));
         matched := reason.policy_matches(kind, written.numbers);
         matched.division := coalesce(matched.division, (SELECT e.division FROM reason.audit_event e WHERE e.no = written.numbers[1]));
         -- A rule may have been disabled since the question: the answer holds all the same.

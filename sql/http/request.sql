@@ -17,19 +17,8 @@ COMMENT ON FUNCTION reason.http_pieces(text) IS 'A body in pieces of at most 64 
 -- ---------------------------------------------------------------- callers and parameters
 
 CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text) RETURNS reason.client
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-DECLARE
-    caller reason.client := reason.client_of(client_cn, client_issuer, client_san);
-BEGIN
-    IF NOT reason.client_may(caller, action) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('client "%s" has role %s, which does not allow this', caller.name, caller.role);
-    END IF;
-    RETURN caller;
-END
-$$;
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'reason_http_client';
 COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling client, if its role allows the action; else 42501.';
 
 CREATE FUNCTION reason.take_turn(client text) RETURNS void

@@ -177,16 +177,16 @@ def ends(edge, direction):
 
 
 def reference(graph, start, direction, f):
-    """Rows (step, depth, node, edge, parent, cycle) and the edges inside, the slow and plain way."""
+    """Rows (step, depth, node, edge, parent, cycle) and the edges inside, the slow and plain way; from one node, or from a list of them."""
     leaving = {}
     for e in sorted(graph.edges, key=lambda e: (e.created_at, e.id)):
         if f.edge(e):
             leaving.setdefault(ends(e, direction)[0].id, []).append(e)
-    order = [start]
-    depth = {start.id: 0}
-    parent = {start.id: None}
-    tree_edge = {start.id: None}
-    level = [start]
+    order = list({n.id: n for n in (start if isinstance(start, list) else [start])}.values())
+    depth = dict.fromkeys((n.id for n in order), 0)
+    parent = dict.fromkeys(depth)
+    tree_edge = dict.fromkeys(depth)
+    level = order
     while level:
         following = []
         for node in level:
@@ -202,7 +202,7 @@ def reference(graph, start, direction, f):
                 tree_edge[other.id] = e.id
                 children.append(other)
             following += sorted(children, key=lambda n: (n.created_at, n.id))
-        order += following
+        order = order + following
         level = following
     if f.max_nodes is not None:
         order = order[: f.max_nodes]
@@ -232,3 +232,19 @@ def stored_in_order(db, count, edges, node_type="observation"):
     graph = Graph(nodes, [Edge(uuid.uuid4(), nodes[e[0]], nodes[e[1]], late, *e[2:]) for e in edges])
     store(db, [graph])
     return [str(n.id) for n in nodes]
+
+
+# The types of edges that carry support.
+CARRYING = {"causal", "supports", "derivedFrom", "influencedBy"}
+
+
+def strength_of(edge):
+    return edge.weight * (1 if getattr(edge, "confidence", None) is None else edge.confidence) * (
+        1 if edge.source.confidence is None else edge.source.confidence)
+
+
+def hold(db, kind, records):
+    """Puts records of division default into quarantine."""
+    with db.cursor() as cursor:
+        cursor.executemany("INSERT INTO reason.quarantine VALUES ('default', %s, %s, %s, %s)",
+                           [(r.no, kind, r.id, uuid.uuid4()) for r in records])

@@ -9,8 +9,7 @@ import pytest
 
 import graphs
 from graph_database import build_cache, connect
-
-CARRYING = {"causal", "supports", "derivedFrom", "influencedBy"}
+from graphs import CARRYING, strength_of
 
 
 @pytest.fixture(scope="module", params=["indexes", "cache"])
@@ -39,11 +38,6 @@ def answer(db, node, **options):
 
 
 # ---------------------------------------------------------------- the reference
-
-def strength_of(edge):
-    return edge.weight * (1 if getattr(edge, "confidence", None) is None else edge.confidence) * (
-        1 if edge.source.confidence is None else edge.source.confidence)
-
 
 def closure(start, links, without=None):
     found, waiting = {start}, [start]

@@ -9,7 +9,7 @@ import pytest
 
 import graphs
 from graph_database import build_cache, connect
-from graphs import arguments
+from graphs import arguments, hold
 
 ROUNDS = 60
 READER = "trace_reader"
@@ -22,12 +22,6 @@ def roles(database):
     with connect(database) as db:
         for role, group in ((READER, "reason_reader"), (AUDITOR, "reason_auditor")):
             db.execute(f"DO $$ BEGIN CREATE ROLE {role} IN ROLE {group}; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
-
-
-def hold(db, kind, records):
-    with db.cursor() as cursor:
-        cursor.executemany("INSERT INTO reason.quarantine VALUES ('default', %s, %s, %s, %s)",
-                           [(r.no, kind, r.id, uuid.uuid4()) for r in records])
 
 
 def release(db, record):

@@ -73,6 +73,7 @@ READS = {
     "row_shown": ["'reason.node'::regclass, (SELECT min(ctid) FROM reason.node)"], "redact": ["jsonb '{\"email\": \"a@example.org\", \"n\": 0.1}'"],
     "redact_text": ["'write to a@example.org'"],
     "trace": [f"'{ROOT}'", f"'{ROOT}', types => '{{decision,observation}}', min_weight => 0.1, min_confidence => 0.1"],
+    "trace_from": [f"ARRAY['{ROOT}', '{CAUSE}']::uuid[]"], "strongest_paths": [f"'{CAUSE}', '{ROOT}', 3"],
     "page_piece": ["0"], "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
     "impact": [f"'{CAUSE}'"], "trace_diff": [f"'{ROOT}', '{CAUSE}'", f"{SNAPSHOT}, '{ROOT}'"],
     "export_trace": [f"'{ROOT}', '{f}'{p}" for f, p in FORMS], "export_snapshot": [f"{SNAPSHOT}, '{f}'{p}" for f, p in FORMS],

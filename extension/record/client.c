@@ -1,0 +1,221 @@
+/*
+ * client.c
+ *		Clients: who calls over HTTPS.  Every request asks.
+ */
+#include "postgres.h"
+
+#include "record/client.h"
+
+#include "record/row_scan.h"
+#include "record/schema.h"
+#include "record/text.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(reason_client_of);
+PG_FUNCTION_INFO_V1(reason_client_may);
+PG_FUNCTION_INFO_V1(reason_http_client);
+
+static bool
+is_same(RecordText a, RecordText b)
+{
+	return a.data && b.data && a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
+static bool
+is_literal(RecordText value, const char *literal)
+{
+	return is_same(value, (RecordText) {literal, strlen(literal)});
+}
+
+/* ---------------------------------------------------------------- finding the row */
+
+static bool
+has_uri(const ClientCertificate *certificate, RecordText uri)
+{
+	const char *rest = certificate->uris.data;
+	const char *end = rest + certificate->uris.length;
+
+	while (rest && uri.data)
+	{
+		const char *blank = memchr(rest, ' ', end - rest);
+
+		if (is_same(uri, (RecordText) {rest, (blank ? blank : end) - rest}))
+			return true;
+		rest = blank ? blank + 1 : NULL;
+	}
+	return false;
+}
+
+/* Whether the client is enabled and takes the issuer of the certificate. */
+static bool
+is_open_to(Relation table, TupleTableSlot *slot, const ClientCertificate *certificate)
+{
+	RecordText	issuer = row_scan_text_value(slot, row_scan_column(table, "issuer"));
+
+	return DatumGetBool(row_scan_value(slot, row_scan_column(table, "enabled"))) &&
+		(issuer.data == NULL || is_same(issuer, certificate->issuer));
+}
+
+static Client
+client_in(Relation table, TupleTableSlot *slot)
+{
+	Client		client = {
+		.row = ExecFetchSlotHeapTupleDatum(slot),
+		.row_type = RelationGetDescr(table)->tdtypeid,
+		.name = DatumGetTextPCopy(row_scan_value(slot, row_scan_column(table, "name"))),
+		.role = DatumGetTextPCopy(row_scan_value(slot, row_scan_column(table, "role"))),
+		.divisions = DatumGetArrayTypePCopy(row_scan_value(slot, row_scan_column(table, "divisions")))
+	};
+
+	return client;
+}
+
+static Client
+find_by_name(const ClientCertificate *certificate)
+{
+	RowScan		scan;
+	Client		client = {0};
+
+	row_scan_open(&scan, "client", "client_pkey", 1, GetActiveSnapshot());
+	row_scan_text(&scan, 0, cstring_to_text_with_len(certificate->common_name.data, certificate->common_name.length));
+	if (row_scan_find(&scan) && is_open_to(scan.heap, scan.slot, certificate))
+	{
+		RecordText	uri = row_scan_text_value(scan.slot, row_scan_column(scan.heap, "san_uri"));
+
+		if (uri.data == NULL || has_uri(certificate, uri))
+			client = client_in(scan.heap, scan.slot);
+	}
+	row_scan_close(&scan);
+	return client;
+}
+
+/* As in the certificates of SPIFFE: the URI says who it is, if it says so of one client only. */
+static Client
+find_by_uri(const ClientCertificate *certificate)
+{
+	Relation	table = schema_open_table("client", AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
+	AttrNumber	uri = row_scan_column(table, "san_uri");
+	Client		client = {0};
+	int			found = 0;
+
+	while (found < 2 && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!has_uri(certificate, row_scan_text_value(slot, uri)) || !is_open_to(table, slot, certificate))
+			continue;
+		if (++found == 1)
+			client = client_in(table, slot);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, AccessShareLock);
+	return found == 1 ? client : (Client) {0};
+}
+
+Client
+client_of_certificate(const ClientCertificate *certificate)
+{
+	Client		client;
+
+	if (certificate->common_name.length == 0 && certificate->uris.length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 certificate->issuer.data == NULL ? errmsg("a client certificate is required") :
+				 errmsg("the client certificate names nobody"),
+				 certificate->issuer.data == NULL ? 0 :
+				 errhint("A certificate needs exactly one common name, or a URI as subject alternative name.")));
+	client = certificate->common_name.length > 0 ? find_by_name(certificate) : find_by_uri(certificate);
+	/* The same answer whatever did not match: a stranger learns nothing about who is registered. */
+	if (client.name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the certificate belongs to no client of this service"),
+				 errhint("An administrator registers clients with reason.set_client().")));
+	return client;
+}
+
+/* ---------------------------------------------------------------- what it may do */
+
+static RecordText
+bytes_of(const text *value)
+{
+	return (RecordText) {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+}
+
+static bool
+role_may(RecordText role, RecordText action)
+{
+	bool		is_admin = is_literal(role, "admin");
+
+	if (is_literal(action, "read"))
+		return true;
+	if (is_literal(action, "write"))
+		return is_admin || is_literal(role, "writer");
+	if (is_literal(action, "inspect"))
+		return is_admin || is_literal(role, "auditor");
+	if (is_literal(action, "freeze"))
+		return is_admin || is_literal(role, "writer") || is_literal(role, "auditor");
+	return false;
+}
+
+void
+client_require(const Client *client, RecordText action)
+{
+	if (!role_may(bytes_of(client->role), action))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("client \"%s\" has role %s, which does not allow this",
+						text_to_cstring(client->name), text_to_cstring(client->role))));
+}
+
+/* ---------------------------------------------------------------- for SQL */
+
+static ClientCertificate
+certificate_of(FunctionCallInfo fcinfo)
+{
+	ClientCertificate certificate = {
+		.common_name = record_text_argument(fcinfo, 0), .issuer = record_text_argument(fcinfo, 1), .uris = record_text_argument(fcinfo, 2)
+	};
+
+	return certificate;
+}
+
+/* client_of(client_cn, client_issuer, client_san) → client */
+Datum
+reason_client_of(PG_FUNCTION_ARGS)
+{
+	ClientCertificate certificate = certificate_of(fcinfo);
+
+	PG_RETURN_DATUM(client_of_certificate(&certificate).row);
+}
+
+/* http_client(client_cn, client_issuer, client_san, action) → client */
+Datum
+reason_http_client(PG_FUNCTION_ARGS)
+{
+	ClientCertificate certificate = certificate_of(fcinfo);
+	Client		client = client_of_certificate(&certificate);
+
+	client_require(&client, record_text_argument(fcinfo, 3));
+	PG_RETURN_DATUM(client.row);
+}
+
+/* client_may(client, action) → boolean */
+Datum
+reason_client_may(PG_FUNCTION_ARGS)
+{
+	bool		isnull = PG_ARGISNULL(0);
+	Datum		role = isnull ? (Datum) 0 : GetAttributeByName(PG_GETARG_HEAPTUPLEHEADER(0), "role", &isnull);
+
+	PG_RETURN_BOOL(role_may(isnull ? (RecordText) {NULL, 0} : bytes_of(DatumGetTextPP(role)), record_text_argument(fcinfo, 1)));
+}

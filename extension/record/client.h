@@ -1,0 +1,42 @@
+/*
+ * client.h
+ *		Clients: who calls over HTTPS, by the certificate that the gateway has verified.
+ */
+#ifndef REASON_RECORD_CLIENT_H
+#define REASON_RECORD_CLIENT_H
+
+#include "postgres.h"
+
+#include "utils/array.h"
+
+#include "record/record.h"
+
+/* What the gateway says of a certificate; what is absent the certificate does not say. */
+typedef struct ClientCertificate
+{
+	RecordText	common_name;
+	RecordText	issuer;
+	RecordText	uris;			/* subject alternative names, a blank between them */
+} ClientCertificate;
+
+/* In the memory context of the caller. */
+typedef struct Client
+{
+	Datum		row;			/* of type reason.client */
+	Oid			row_type;
+	text	   *name;
+	text	   *role;
+	ArrayType  *divisions;		/* that it may see and, if it writes, write; {*} for all */
+} Client;
+
+/*
+ * The enabled client that a certificate stands for: by its common name, with the URI if the client has
+ * one; a certificate without a common name, or with two, by its URI alone, which must be
+ * one client's.  Raises 28000 without a certificate, 42501 for a stranger.  Asks with the active snapshot.
+ */
+extern Client client_of_certificate(const ClientCertificate *certificate);
+
+/* Raises 42501 unless its role allows the action: read, write, inspect, freeze. */
+extern void client_require(const Client *client, RecordText action);
+
+#endif							/* REASON_RECORD_CLIENT_H */

@@ -1,0 +1,19 @@
+/*
+ * size_scan.h
+ *		trace_size() in FROM as a plan node of its own.
+ *
+ * A function does not know which of its columns a query looks at.  The number of edges costs a look at
+ * all links of the last level, which a trace with a limit of depth need not take: where nobody asks for
+ * it, the custom scan leaves it out.
+ */
+#ifndef REASON_TRACE_SIZE_SCAN_H
+#define REASON_TRACE_SIZE_SCAN_H
+
+#include "postgres.h"
+
+#include "nodes/extensible.h"
+
+/* The plan: as in trace/scan.h. */
+extern const CustomScanMethods trace_size_scan_methods;
+
+#endif							/* REASON_TRACE_SIZE_SCAN_H */
