@@ -136,6 +136,7 @@ static bool replay(void *context, const char *division, const char *event)
 
 static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *registry)
 {
+    const struct topic_part all = {0};
     struct replaying replaying = {.db = db, .registry = registry, .system = true};
     bool ok;
 
@@ -143,7 +144,7 @@ static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *re
     ok = replaying.heads != NULL;
     for (int pass = 0; ok && pass < 2; pass++) {
         replaying.system = pass == 0;
-        ok = witness_kafka(&sidecar->config, 0, KAFKA_MS, replay, &replaying) && !replaying.failed;
+        ok = witness_kafka(&sidecar->config, &all, KAFKA_MS, 0, replay, &replaying) && !replaying.failed;
     }
     PQclear(replaying.heads);
     printf("kafka %s: %ld events\n", ok ? "ok" : "failed", replaying.count);

@@ -27,29 +27,73 @@ COMMENT ON FUNCTION reason.sealed_no(text) IS 'The same for a division, whose ch
 -- The join over division and seq must go through the index however the statistics of a young
 -- table look: hence enable_seqscan.
 
+CREATE FUNCTION reason.unsigned_seals_of(division text, max integer)
+RETURNS TABLE (division text, seq bigint, hash bytea)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT a.division, a.seq, a.hash FROM reason.audit_seal a
+    WHERE a.division = $1
+      AND a.seq > coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = $1 ORDER BY g.seq DESC LIMIT 1), -1)
+    ORDER BY a.seq LIMIT $2
+$$;
+COMMENT ON FUNCTION reason.unsigned_seals_of(text, integer) IS 'unsigned_seals() of one chain.';
+
 CREATE FUNCTION reason.unsigned_seals(max integer DEFAULT 1000)
 RETURNS TABLE (division text, seq bigint, hash bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$
+DECLARE
+    found_division text;
+    left_over integer := max;
+    found integer;
 BEGIN
-    -- A chain's signatures have no gaps, so the last one says where to go on.
-    RETURN QUERY
-    WITH RECURSIVE chain AS (
-        (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
-        UNION ALL
-        SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
-        FROM chain c WHERE c.division IS NOT NULL
-    )
-    SELECT s.division, s.seq, s.hash
-    FROM chain c,
-         LATERAL (SELECT coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division
-                                   ORDER BY g.seq DESC LIMIT 1), -1) AS seq) signed,
-         LATERAL (SELECT a.division, a.seq, a.hash FROM reason.audit_seal a
-                  WHERE a.division = c.division AND a.seq > signed.seq ORDER BY a.seq LIMIT $1) s
-    WHERE c.division IS NOT NULL
-    LIMIT $1;
+    -- A chain's signatures have no gaps, so the last one says where to go on. Sorting keeps back all rows until the last is read.
+    BEGIN
+        RETURN QUERY
+        WITH RECURSIVE chain AS (
+            (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
+            UNION ALL
+            SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
+            FROM chain c WHERE c.division IS NOT NULL
+        )
+        SELECT q.division, q.seq, q.hash
+        FROM (SELECT s.division, s.seq, s.hash
+              FROM chain c,
+                   LATERAL (SELECT coalesce((SELECT g.seq FROM reason.audit_signature g WHERE g.division = c.division
+                                             ORDER BY g.seq DESC LIMIT 1), -1) AS seq) signed,
+                   LATERAL (SELECT a.division, a.seq, a.hash FROM reason.audit_seal a
+                            WHERE a.division = c.division AND a.seq > signed.seq ORDER BY a.seq LIMIT $1) s
+              WHERE c.division IS NOT NULL
+              LIMIT $1) q
+        ORDER BY q.division, q.seq;
+        RETURN;
+    EXCEPTION WHEN data_corrupted OR io_error OR undefined_file THEN
+        NULL;
+    END;
+    -- A page cannot be read: chain by chain then, without those that need it.
+    FOR found_division IN
+        WITH RECURSIVE chain AS (
+            (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
+            UNION ALL
+            SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
+            FROM chain c WHERE c.division IS NOT NULL
+        )
+        SELECT c.division FROM chain c WHERE c.division IS NOT NULL
+    LOOP
+        BEGIN
+            RETURN QUERY SELECT q.division, q.seq, q.hash FROM reason.unsigned_seals_of(found_division, left_over) q ORDER BY q.division, q.seq;
+            GET DIAGNOSTICS found = ROW_COUNT;
+            left_over := left_over - found;
+        EXCEPTION WHEN data_corrupted OR io_error OR undefined_file THEN
+            RAISE WARNING USING MESSAGE = format('nothing of division "%s" is signed: %s', found_division, SQLERRM),
+                HINT = 'Other divisions are signed. See the runbook ReasonChainHalted.';
+        END;
+        EXIT WHEN left_over <= 0;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals(integer) IS 'Hashes that are durable and wait for their signature, in the order of each chain.';

@@ -39,8 +39,8 @@ GRANT SELECT (no, id, division, from_no, to_no, type, weight, created_at, digest
 GRANT SELECT (no, id, division, target_no, type, created_at, payload_hash, digest, audit_event_id)
     ON reason.annotation TO reason_reader;
 GRANT SELECT (no, id, division, status, root_ids, depth, direction, include_annotations,
-              pii_included, manifest_signature_id, graph_version, created_at, hash, node_count,
-              edge_count, signer_id, signature, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id, log)
+              pii_included, manifest_signature_id, graph_version, created_at, node_count,
+              edge_count, signer_id, signed_at, object_uri, object_version, completed_at, audit_event_id, erased_event_id, log)
     ON reason.snapshot TO reason_reader;
 
 GRANT EXECUTE ON FUNCTION
@@ -208,6 +208,7 @@ GRANT EXECUTE ON FUNCTION
     reason.snapshot_attempts(uuid),
     reason.events_to_emit(bigint, text, integer, bigint),
     reason.record_emitted(bigint, text, text[], bigint[]),
+    reason.last_emission(text),
     reason.park_event(bigint, text, text, bigint, text),
     reason.segment_to_archive(bigint, text, integer, interval, bigint),
     reason.segment_lines(bigint, text, bigint, bigint),

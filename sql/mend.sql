@@ -88,6 +88,11 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('the chain of division "%s" has not halted', $1);
     END IF;
+    IF halted.look_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('a page that cannot be read hides what the chain of division "%s" needs: %s', $1, halted.fault),
+            HINT = 'Mend or restore the page first: runbook ReasonChainHalted. The sealer looks every ten seconds, and goes on by itself.';
+    END IF;
     -- Numbers are drawn from one sequence: whatever the event's columns say now, this is the record that it was written with.
     SELECT r.* INTO recorded
     FROM (SELECT 'node' AS kind, n.division, n.audit_event_id, n.created_at FROM reason.node n WHERE n.no = halted.event_no

@@ -282,8 +282,9 @@ COMMENT ON VIEW reason.redacted_annotation IS 'Annotations that the current role
 CREATE VIEW reason.redacted_snapshot WITH (security_barrier) AS
 SELECT s.no, s.id, s.division, s.status, s.root_ids, s.depth, s.direction, reason.redact_text(s.audience) AS audience,
        reason.redact_text(s.description) AS description, s.include_annotations, s.pii_included, s.manifest_signature_id, s.graph_version,
-       s.created_at, s.hash, s.node_count, s.edge_count, s.signer_id, s.signature, s.signed_at, s.object_uri,
+       s.created_at, CASE WHEN NOT s.pii_included THEN s.hash END AS hash, s.node_count, s.edge_count, s.signer_id,
+       CASE WHEN NOT s.pii_included THEN s.signature END AS signature, s.signed_at, s.object_uri,
        s.object_version, s.completed_at, s.audit_event_id, s.erased_event_id, s.log
 FROM reason.snapshot s
 WHERE s.division = ANY ((SELECT reason.visible_divisions())::text[]) OR '*' = ANY ((SELECT reason.visible_divisions())::text[]);
-COMMENT ON VIEW reason.redacted_snapshot IS 'Snapshots that the current role may see, personal data in what was said of them redacted.';
+COMMENT ON VIEW reason.redacted_snapshot IS 'Snapshots that the current role may see, personal data in what was said of them redacted, and without hash and signature where the document holds such data, for these would confirm a guess at it.';

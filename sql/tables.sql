@@ -200,13 +200,16 @@ COMMENT ON TABLE reason.sealer_state IS 'How far the sealer need not look again.
 CREATE TABLE reason.halted_chain (
     division   text        NOT NULL,
     event_no   bigint      NOT NULL,
-    event_id   uuid        NOT NULL,
-    event_type text        NOT NULL,
+    event_id   uuid,
+    event_type text,
     fault      text        NOT NULL,
     since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    look_at    timestamptz,
     CONSTRAINT halted_chain_pkey PRIMARY KEY (division)
 );
 COMMENT ON TABLE reason.halted_chain IS 'Divisions whose sealing has halted, each at an event that cannot be read or is not what a writer can have left; others go on. The sealer removes the row when the event can be sealed, or is gone (mend_chain()). Not dumped: another sealer finds it anew.';
+COMMENT ON COLUMN reason.halted_chain.event_id IS 'NULL, like event_type, when the event stands on a page that cannot be read.';
+COMMENT ON COLUMN reason.halted_chain.look_at IS 'When the sealer looks again whether a page can be read that hides the event, its seal or the last seal of the chain. NULL: the event itself is at fault, and is looked at with every pass.';
 
 -- ---------------------------------------------------------------- snapshots
 

@@ -17,7 +17,10 @@ DECLARE
 BEGIN
     SELECT * INTO halted FROM reason.halted_chain h WHERE h.division = $1;
     IF FOUND THEN
-        fault := format('sealing has halted at event "%s" (%s, since %s): %s', halted.event_id, halted.event_type, reason.rfc3339(halted.since), halted.fault);
+        fault := format('sealing has halted at event %s, since %s): %s',
+            CASE WHEN halted.event_id IS NULL THEN format('number %s (its row cannot be read', halted.event_no)
+                 ELSE format('"%s" (%s', halted.event_id, halted.event_type) END,
+            reason.rfc3339(halted.since), halted.fault);
         RETURN;
     END IF;
     SELECT count(*), min(e.ts) INTO waiting, oldest

@@ -6,11 +6,10 @@
 
 #include "chain/event_read.h"
 
-#include "access/xact.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
+#include "record/attempt.h"
+
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 void
 event_columns_find(EventColumns *columns, Relation table)
@@ -22,72 +21,47 @@ event_columns_find(EventColumns *columns, Relation table)
 	columns->payload = row_scan_column(table, "payload");
 }
 
-/* Whether the error says something of the statement or the server, and nothing of the value. */
-static bool
-is_circumstance(const ErrorData *error)
+/* A value that is compressed or stored out of line, and what it is when that can be read. */
+typedef struct Stored
 {
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	struct varlena *value;
+	text	   *result;
+} Stored;
 
-	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
-		category == ERRCODE_TRANSACTION_ROLLBACK;
+static void
+fetch(void *argument)
+{
+	Stored	   *stored = argument;
+
+	stored->result = (text *) pg_detoast_datum_packed(stored->value);
 }
 
-/*
- * A value that is compressed or stored out of line, or NULL with *fault.  What
- * an error leaves open (buffers, the toast table) is closed with a subtransaction.
- */
-static text *
-fetch(struct varlena *stored, char **fault)
+void
+event_read_name(TupleTableSlot *slot, const EventColumns *columns, EventRow *row)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	text	   *volatile result = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		result = (text *) pg_detoast_datum_packed(stored);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (is_circumstance(error))
-			ReThrowError(error);
-		*fault = psprintf("audit_event: column payload cannot be read: %s", error->message);
-		FreeErrorData(error);
-		result = NULL;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return result;
+	row->id = *DatumGetUUIDP(row_scan_value(slot, columns->id));
+	row->event_type = row_scan_text_value(slot, columns->event_type);
 }
 
 bool
 event_read(TupleTableSlot *slot, const EventColumns *columns, EventRow *row, char **fault)
 {
-	struct varlena *stored = (struct varlena *) DatumGetPointer(row_scan_value(slot, columns->payload));
-	text	   *payload = (text *) stored;
+	struct varlena *value = (struct varlena *) DatumGetPointer(row_scan_value(slot, columns->payload));
+	Stored		stored = {value, (text *) value};
+	char	   *unreadable = NULL;
 
-	row->id = *DatumGetUUIDP(row_scan_value(slot, columns->id));
+	event_read_name(slot, columns, row);
 	row->ts = DatumGetTimestampTz(row_scan_value(slot, columns->ts));
-	row->event_type = row_scan_text_value(slot, columns->event_type);
 	row->division = row_scan_text_value(slot, columns->division);
 	/* Most events are short: they lie in the row as they are. */
-	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored))
-		payload = fetch(stored, fault);
-	if (payload == NULL)
+	if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
+		unreadable = attempt(fetch, &stored);
+	if (unreadable)
+	{
+		*fault = psprintf("audit_event: column payload cannot be read: %s", unreadable);
 		return false;
-	row->payload.data = VARDATA_ANY(payload);
-	row->payload.length = VARSIZE_ANY_EXHDR(payload);
+	}
+	row->payload.data = VARDATA_ANY(stored.result);
+	row->payload.length = VARSIZE_ANY_EXHDR(stored.result);
 	return true;
 }

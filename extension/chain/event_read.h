@@ -28,4 +28,7 @@ extern void event_columns_find(EventColumns *columns, Relation table);
  */
 extern bool event_read(TupleTableSlot *slot, const EventColumns *columns, EventRow *row, char **fault);
 
+/* Its id and type alone. */
+extern void event_read_name(TupleTableSlot *slot, const EventColumns *columns, EventRow *row);
+
 #endif							/* REASON_CHAIN_EVENT_READ_H */

@@ -10,14 +10,22 @@
  * there (table halted_chain says where and why), and the others go on.  Each
  * pass looks whether the event has been mended.
  *
+ * A page of a table that cannot be read ends the whole pass by an error.  The
+ * pass is then made anew, carefully, row by row in subtransactions: what stands
+ * on the page is known by the index alone, number and division, and halts the
+ * chains of these divisions in the same way.
+ *
  * Lock order: the lease's row, then sealer_state's row; the latter keeps two
  * sealers apart even under one token.
  */
 #include "postgres.h"
 
+#include "chain/chain_head.h"
 #include "chain/event_read.h"
+#include "chain/halted.h"
 #include "chain/mark.h"
 #include "core/sha256.h"
+#include "record/attempt.h"
 #include "record/row_scan.h"
 #include "record/insert.h"
 #include "record/schema.h"
@@ -31,22 +39,11 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(reason_seal_events);
-
-/* The last seal of a division's chain, which the next continues. */
-typedef struct ChainHead
-{
-	uint8		key[SHA256_LENGTH]; /* of the division's name */
-	bool		halted;			/* at an event that cannot be sealed */
-	int64		seq;			/* -1: the chain is empty */
-	uint8		hash[SHA256_LENGTH];
-	TimestampTz created_at;
-} ChainHead;
 
 /* Rows in the order of their numbers, one ahead. */
 typedef struct NumberedScan
@@ -64,11 +61,15 @@ typedef struct Sealer
 	NumberedScan seals;
 	EventColumns columns;		/* of events */
 	AuditChecker checker;		/* of what an event says of itself */
-	HTAB	   *heads;
+	ChainHeads *heads;
 	List	   *resumed;		/* text *: divisions whose chains had halted, and go on in this pass */
-	SPIPlanPtr	head_plan;
 	RecordInsert inserts;
 	MemoryContext batch_context;	/* values of rows kept back */
+	int64		after;			/* the number behind which the pass begins, ... */
+	int			max_events;		/* ... and how many it seals */
+	bool		careful;		/* a row could not be read */
+	char	   *hidden;			/* why it cannot be told whether the event that is next has its seal */
+	int64		done_no;		/* up to there everything visible has its place */
 	int			sealed;
 } Sealer;
 
@@ -82,14 +83,18 @@ static void
 next_row(NumberedScan *numbered)
 {
 	numbered->at_row = row_scan_next(&numbered->scan);
-	if (numbered->at_row)
-		numbered->no = DatumGetInt64(row_scan_value(numbered->scan.slot, numbered->no_column));
+	if (!numbered->at_row)
+		return;
+	numbered->no = DatumGetInt64(numbered->scan.fault ? row_scan_key(&numbered->scan, 0) :
+								 row_scan_value(numbered->scan.slot, numbered->no_column));
 }
 
 static void
-open_scan(NumberedScan *numbered, const char *table, const char *index, const char *no_column, int64 after, Snapshot snapshot)
+open_scan(NumberedScan *numbered, const char *table, const char *index, const char *no_column, int64 after, const Sealer *sealer)
 {
-	row_scan_open(&numbered->scan, table, index, 1, snapshot);
+	row_scan_open(&numbered->scan, table, index, 1, sealer->snapshot);
+	if (sealer->careful)
+		row_scan_careful(&numbered->scan);
 	numbered->no_column = row_scan_column(numbered->scan.heap, no_column);
 	row_scan_int8(&numbered->scan, 0, BTGreaterStrategyNumber, after);
 	row_scan_start(&numbered->scan);
@@ -105,54 +110,11 @@ is_sealed(Sealer *sealer)
 {
 	while (sealer->seals.at_row && sealer->seals.no < sealer->events.no)
 		next_row(&sealer->seals);
+	/* One that cannot be read may be what a sealer left that was rolled back. */
+	sealer->hidden = NULL;
+	for (; sealer->seals.at_row && sealer->seals.no == sealer->events.no && sealer->seals.scan.fault; next_row(&sealer->seals))
+		sealer->hidden = psprintf("its seal cannot be read: %s", sealer->seals.scan.fault);
 	return sealer->seals.at_row && sealer->seals.no == sealer->events.no;
-}
-
-/* ---------------------------------------------------------------- heads */
-
-static void
-read_head(Sealer *sealer, ChainHead *head, RecordText division)
-{
-	Datum		argument = PointerGetDatum(cstring_to_text_with_len(division.data, division.length));
-	bool		isnull;
-
-	if (sealer->head_plan == NULL)
-	{
-		Oid			type = TEXTOID;
-
-		sealer->head_plan = SPI_prepare("SELECT seq, hash, created_at FROM reason.audit_seal"
-										" WHERE division = $1 ORDER BY division DESC, seq DESC LIMIT 1", 1, &type);
-		if (sealer->head_plan == NULL)
-			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	}
-	if (SPI_execute_snapshot(sealer->head_plan, &argument, NULL, sealer->snapshot, InvalidSnapshot, true, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the head of a chain");
-	head->halted = false;
-	head->seq = -1;
-	if (SPI_processed == 1)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[0];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-
-		head->seq = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-		memcpy(head->hash, VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull))), SHA256_LENGTH);
-		head->created_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
-	}
-	SPI_freetuptable(SPI_tuptable);
-}
-
-static ChainHead *
-head_of(Sealer *sealer, RecordText division)
-{
-	uint8		key[SHA256_LENGTH];
-	bool		found;
-	ChainHead  *head;
-
-	sha256_of(key, division.data, division.length);
-	head = hash_search(sealer->heads, key, HASH_ENTER, &found);
-	if (!found)
-		read_head(sealer, head, division);
-	return head;
 }
 
 /* ---------------------------------------------------------------- chains that halt */
@@ -169,30 +131,42 @@ read_event(Sealer *sealer, TupleTableSlot *slot, EventRow *row)
 	return audit_fault(&sealer->checker, "%s", unreadable);
 }
 
-static Datum
-text_datum(RecordText value)
+static RecordText
+text_of(text *value)
 {
-	return PointerGetDatum(cstring_to_text_with_len(value.data, value.length));
+	RecordText	result = {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+
+	return result;
 }
 
-static void
-halt(Sealer *sealer, ChainHead *head, int64 no, const EventRow *row)
+/* An event at which a chain has halted, looked at again. */
+typedef struct Look
 {
-	Oid			types[] = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TEXTOID};
-	Datum		values[] = {text_datum(row->division), Int64GetDatum(no), UUIDPGetDatum(&row->id), text_datum(row->event_type),
-							PointerGetDatum(cstring_to_text_with_len(sealer->checker.fault->data, sealer->checker.fault->len))};
+	Sealer	   *sealer;
+	text	   *division;
+	int64		no;
+	bool		goes_on;
+} Look;
 
-	head->halted = true;
-	if (SPI_execute_with_args("INSERT INTO reason.halted_chain (division, event_no, event_id, event_type, fault) VALUES ($1, $2, $3, $4, $5)"
-							  " ON CONFLICT ON CONSTRAINT halted_chain_pkey DO UPDATE SET event_no = excluded.event_no,"
-							  " event_id = excluded.event_id, event_type = excluded.event_type, fault = excluded.fault, since = excluded.since",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not note that a chain halts");
-	ereport(WARNING,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("the chain of division \"%.*s\" halts at event \"%s\": %s", (int) row->division.length, row->division.data,
-					audit_uuid_text(&row->id), sealer->checker.fault->data),
-			 errhint("Other divisions are sealed. See the runbook ReasonChainHalted.")));
+/* What was hidden by a broken page is the event, its seal or the head of its chain: all three must be there to be read. */
+static void
+look_again(void *argument)
+{
+	Look	   *look = argument;
+	Snapshot	snapshot = look->sealer->snapshot;
+	ChainHead	head;
+	RowScan		scan;
+	EventRow	row;
+
+	row_scan_open(&scan, "audit_event", "audit_event_pkey", 1, snapshot);
+	row_scan_seek_by(&scan, "no");
+	look->goes_on = !row_scan_seek(&scan, look->no, look->division) || read_event(look->sealer, scan.slot, &row);
+	row_scan_close(&scan);
+	row_scan_open(&scan, "audit_seal", "audit_seal_event_key", 1, snapshot);
+	row_scan_seek_by(&scan, "event_no");
+	(void) row_scan_seek(&scan, look->no, look->division);
+	row_scan_close(&scan);
+	chain_head_read(&head, text_of(look->division), snapshot);
 }
 
 /*
@@ -204,59 +178,51 @@ static int64
 resume_halted(Sealer *sealer)
 {
 	int64		after = PG_INT64_MAX;
-	SPITupleTable *halted;
-	RowScan		events;
+	ListCell   *cell;
 
-	if (SPI_execute("SELECT division, event_no FROM reason.halted_chain", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read which chains halt");
-	halted = SPI_tuptable;
-	if (SPI_processed == 0)
-		return after;
-	row_scan_open(&events, "audit_event", "audit_event_pkey", 1, sealer->snapshot);
-	row_scan_seek_by(&events, "no");
-	for (uint64 i = 0; i < halted->numvals; i++)
+	foreach(cell, halted_chains())
 	{
-		bool		isnull;
-		int64		no = DatumGetInt64(SPI_getbinval(halted->vals[i], halted->tupdesc, 2, &isnull));
-		text	   *division = DatumGetTextPP(SPI_getbinval(halted->vals[i], halted->tupdesc, 1, &isnull));
-		RecordText	key = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
-		EventRow	row;
+		HaltedChain *halted = lfirst(cell);
+		Look		look = {sealer, halted->division, halted->event_no, false};
+		bool		broken = false;
 
-		if (row_scan_seek(&events, no, division) && !read_event(sealer, events.slot, &row))
+		if (!halted->waits)
+			broken = attempt(look_again, &look) != NULL;
+		if (look.goes_on && !broken)
 		{
-			head_of(sealer, key)->halted = true;
+			sealer->resumed = lappend(sealer->resumed, halted->division);
+			after = Min(after, halted->event_no - 1);
 			continue;
 		}
-		sealer->resumed = lappend(sealer->resumed, division);
-		after = Min(after, no - 1);
+		chain_heads_halt(sealer->heads, text_of(halted->division));
+		if (broken)
+			halted_chain_wait(halted->division);
 	}
-	row_scan_close(&events);
 	return after;
 }
 
 /* Chains that went on do so to their end, or, when the pass had enough, in the next from where it stopped. */
 static void
-note_resumed(Sealer *sealer, int64 done_no)
+note_resumed(Sealer *sealer)
 {
-	Oid			types[] = {TEXTOID, INT8OID};
 	ListCell   *cell;
 
 	foreach(cell, sealer->resumed)
 	{
 		text	   *division = lfirst(cell);
-		RecordText	name = {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)};
-		Datum		values[] = {PointerGetDatum(division), Int64GetDatum(done_no)};
 
-		if (head_of(sealer, name)->halted)
-			continue;
-		if (done_no == PG_INT64_MAX)
-			SPI_execute_with_args("DELETE FROM reason.halted_chain WHERE division = $1", 1, types, values, NULL, false, 0);
-		else
-			SPI_execute_with_args("UPDATE reason.halted_chain SET event_no = $2 + 1 WHERE division = $1", 2, types, values, NULL, false, 0);
+		if (!chain_heads_find(sealer->heads, text_of(division))->halted)
+			halted_chain_resume(division, sealer->done_no);
 	}
 }
 
 /* ---------------------------------------------------------------- sealing */
+
+static Datum
+text_datum(RecordText value)
+{
+	return PointerGetDatum(cstring_to_text_with_len(value.data, value.length));
+}
 
 static Datum
 hash_datum(const uint8 *hash)
@@ -299,42 +265,68 @@ append(Sealer *sealer, ChainHead *head, const EventRow *row)
 	sealer->sealed++;
 }
 
+/* Why the event that is next cannot be sealed for what a broken page hides; NULL when nothing is hidden. */
+static char *
+hidden_fault(const Sealer *sealer, const ChainHead *head)
+{
+	if (sealer->events.scan.fault)
+		return psprintf("it cannot be read: %s", sealer->events.scan.fault);
+	return sealer->hidden ? sealer->hidden : head->fault;
+}
+
+static void
+halt(Sealer *sealer, ChainHead *head, const EventRow *row, const char *fault, bool hidden)
+{
+	head->halted = true;
+	halted_chain_note(row, sealer->events.no, fault, hidden);
+}
+
 /* The event that is next, unless its chain halts: gives it its place, or halts its chain there. */
 static void
 seal(Sealer *sealer)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(sealer->batch_context);
-	TupleTableSlot *slot = sealer->events.scan.slot;
-	ChainHead  *head = head_of(sealer, row_scan_text_value(slot, sealer->columns.division));
+	const NumberedScan *events = &sealer->events;
+	TupleTableSlot *slot = events->scan.slot;
+	EventRow	row = {0};
+	ChainHead  *head;
+	char	   *hidden;
 
-	if (!head->halted)
+	row.division = events->scan.fault ? text_of(DatumGetTextPP(row_scan_key(&sealer->events.scan, 1))) :
+		row_scan_text_value(slot, sealer->columns.division);
+	head = chain_heads_find(sealer->heads, row.division);
+	hidden = hidden_fault(sealer, head);
+	if (head->halted)
+		;						/* until somebody mends it */
+	else if (hidden)
 	{
-		EventRow	row;
-
-		if (read_event(sealer, slot, &row))
-			append(sealer, head, &row);
-		else
-			halt(sealer, head, sealer->events.no, &row);
+		if (!events->scan.fault)
+			event_read_name(slot, &sealer->columns, &row);
+		halt(sealer, head, &row, hidden, true);
 	}
+	else if (read_event(sealer, slot, &row))
+		append(sealer, head, &row);
+	else
+		halt(sealer, head, &row, sealer->checker.fault->data, false);
 	MemoryContextSwitchTo(old_context);
 	if (sealer->inserts.kept == RECORD_INSERT_BATCH)
 		flush(sealer);
 }
 
 static void
-begin(Sealer *sealer, int64 after)
+begin(Sealer *sealer)
 {
-	HASHCTL		control = {.keysize = SHA256_LENGTH, .entrysize = sizeof(ChainHead), .hcxt = CurrentMemoryContext};
 	Relation	events = schema_open_table("audit_event", AccessShareLock);
+	int64		after;
 
 	event_columns_find(&sealer->columns, events);
 	table_close(events, NoLock);
 	audit_checker_init(&sealer->checker, NULL);
-	sealer->heads = hash_create("chain heads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	sealer->heads = chain_heads_create(sealer->snapshot, sealer->careful);
 	sealer->batch_context = AllocSetContextCreate(CurrentMemoryContext, "seals", ALLOCSET_DEFAULT_SIZES);
-	after = Min(after, resume_halted(sealer));
-	open_scan(&sealer->events, "audit_event", "audit_event_pkey", "no", after, sealer->snapshot);
-	open_scan(&sealer->seals, "audit_seal", "audit_seal_event_key", "event_no", after, sealer->snapshot);
+	after = Min(sealer->after, resume_halted(sealer));
+	open_scan(&sealer->events, "audit_event", "audit_event_pkey", "no", after, sealer);
+	open_scan(&sealer->seals, "audit_seal", "audit_seal_event_key", "event_no", after, sealer);
 	record_insert_begin(&sealer->inserts, "audit_seal", seal_columns, SEAL_COLUMN_COUNT, NULL, NULL);
 }
 
@@ -344,38 +336,35 @@ finish(Sealer *sealer)
 	record_insert_end(&sealer->inserts);
 	row_scan_close(&sealer->seals.scan);
 	row_scan_close(&sealer->events.scan);
-	hash_destroy(sealer->heads);
+	chain_heads_destroy(sealer->heads);
 	MemoryContextDelete(sealer->batch_context);
 	CommandCounterIncrement();
 }
 
-/*
- * Seals up to max_events and returns the number up to which everything visible
- * has its place.
- */
-static int64
-seal_from(Sealer *sealer, int64 after, int max_events)
+/* Seals up to max_events. */
+static void
+pass(void *argument)
 {
-	int64		done_no = PG_INT64_MAX;
+	Sealer	   *sealer = argument;
 
-	begin(sealer, after);
+	sealer->done_no = PG_INT64_MAX;
+	begin(sealer);
 	while (sealer->events.at_row)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!is_sealed(sealer))
 		{
-			if (sealer->sealed >= max_events)
+			if (sealer->sealed >= sealer->max_events)
 			{
-				done_no = sealer->events.no - 1;
+				sealer->done_no = sealer->events.no - 1;
 				break;
 			}
 			seal(sealer);
 		}
 		next_row(&sealer->events);
 	}
-	note_resumed(sealer, done_no);
+	note_resumed(sealer);
 	finish(sealer);
-	return done_no;
 }
 
 /* ---------------------------------------------------------------- state */
@@ -413,11 +402,12 @@ reason_seal_events(PG_FUNCTION_ARGS)
 {
 	int64		token = PG_GETARG_INT64(0);
 	int			max_events = PG_GETARG_INT32(1);
-	Sealer		sealer = {0};
+	Sealer		sealer;
+	Sealer		careful;
 	SealerMark	mark;
 	Relation	sequence;
 	Watermark	began;
-	int64		done_no;
+	Snapshot	snapshot;
 
 	if (max_events < 1)
 		ereport(ERROR,
@@ -434,12 +424,19 @@ reason_seal_events(PG_FUNCTION_ARGS)
 	check_lease(token);
 	lock_state();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	sealer.snapshot = RegisterSnapshot(GetActiveSnapshot());
-	sealer_mark_read(&mark, sequence, sealer.snapshot);
-	done_no = seal_from(&sealer, mark.sealed_no, max_events);
-	UnregisterSnapshot(sealer.snapshot);
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	sealer_mark_read(&mark, sequence, snapshot);
+	sealer = (Sealer) {.snapshot = snapshot, .after = mark.sealed_no, .max_events = max_events};
+	careful = sealer;
+	careful.careful = true;
+	if (attempt(pass, &sealer) != NULL)
+	{
+		pass(&careful);
+		sealer = careful;
+	}
+	UnregisterSnapshot(snapshot);
 	PopActiveSnapshot();
-	sealer_mark_move(&mark, sequence, began, done_no);
+	sealer_mark_move(&mark, sequence, began, sealer.done_no);
 	relation_close(sequence, AccessShareLock);
 	SPI_finish();
 	PG_RETURN_INT32(sealer.sealed);

@@ -132,7 +132,7 @@ client_of_certificate(const ClientCertificate *certificate)
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 certificate->issuer.data == NULL ? errmsg("a client certificate is required") :
 				 errmsg("the client certificate names nobody"),
-				 certificate->issuer.data == NULL ? 0 :
+				 certificate->issuer.data == NULL ? errhint("Connect with the certificate of a registered client.") :
 				 errhint("A certificate needs exactly one common name, or a URI as subject alternative name.")));
 	client = certificate->common_name.length > 0 ? find_by_name(certificate) : find_by_uri(certificate);
 	/* The same answer whatever did not match: a stranger learns nothing about who is registered. */

@@ -6,12 +6,15 @@
 
 #include "record/row_scan.h"
 
+#include "record/attempt.h"
 #include "record/schema.h"
 
+#include "access/itup.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -25,6 +28,8 @@ row_scan_open(RowScan *scan, const char *table, const char *index, int key_count
 	scan->key_count = key_count;
 	scan->context = CurrentMemoryContext;
 	scan->at_row = false;
+	scan->careful = false;
+	scan->fault = NULL;
 #if PG_VERSION_NUM >= 180000
 	scan->scan = index_beginscan(scan->heap, scan->index, snapshot, NULL, key_count, 0);
 #else
@@ -39,6 +44,25 @@ row_scan_close(RowScan *scan)
 	ExecDropSingleTupleTableSlot(scan->slot);
 	index_close(scan->index, AccessShareLock);
 	table_close(scan->heap, AccessShareLock);
+}
+
+void
+row_scan_careful(RowScan *scan)
+{
+	scan->careful = true;
+	/* The slot keeps a copy: what holds a buffer must not outlive a subtransaction. */
+	ExecDropSingleTupleTableSlot(scan->slot);
+	scan->slot = MakeSingleTupleTableSlot(RelationGetDescr(scan->heap), &TTSOpsHeapTuple);
+	scan->scan->xs_want_itup = true;
+}
+
+Datum
+row_scan_key(RowScan *scan, int column)
+{
+	bool		isnull;
+
+	Assert(scan->careful);
+	return index_getattr(scan->scan->xs_itup, column + 1, RelationGetDescr(scan->index), &isnull);
 }
 
 static void
@@ -90,11 +114,49 @@ row_scan_start(RowScan *scan)
 	MemoryContextSwitchTo(old_context);
 }
 
+/* The row of the index entry at which the scan stands; the slot is empty when the snapshot has none. */
+static void
+fetch_row(void *argument)
+{
+	RowScan    *scan = argument;
+	TupleTableSlot *slot = table_slot_create(scan->heap, NULL);
+	IndexFetchTableData *fetch = table_index_fetch_begin(scan->heap);
+	ItemPointerData tid = scan->scan->xs_heaptid;
+	bool		call_again = false;
+
+	do
+	{
+		if (table_index_fetch_tuple(fetch, &tid, scan->scan->xs_snapshot, slot, &call_again, NULL))
+		{
+			ExecCopySlot(scan->slot, slot);
+			break;
+		}
+	} while (call_again);
+	table_index_fetch_end(fetch);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static bool
+next_carefully(RowScan *scan, ScanDirection direction)
+{
+	scan->fault = NULL;
+	while (index_getnext_tid(scan->scan, direction))
+	{
+		CHECK_FOR_INTERRUPTS();
+		scan->scan->kill_prior_tuple = false;
+		ExecClearTuple(scan->slot);
+		scan->fault = attempt(fetch_row, scan);
+		if (scan->fault || !TTS_EMPTY(scan->slot))
+			return true;
+	}
+	return false;
+}
+
 static bool
 next_in_direction(RowScan *scan, ScanDirection direction)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(scan->context);
-	bool		found = index_getnext_slot(scan->scan, direction, scan->slot);
+	bool		found = scan->careful ? next_carefully(scan, direction) : index_getnext_slot(scan->scan, direction, scan->slot);
 
 	MemoryContextSwitchTo(old_context);
 	return found;

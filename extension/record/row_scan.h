@@ -36,6 +36,8 @@ typedef struct RowScan
 	int			key_count;
 	ScanKeyData keys[ROW_SCAN_MAX_KEYS];
 	pg_uuid_t	sought;			/* what a condition on an id points to */
+	bool		careful;		/* row_scan_careful() */
+	char	   *fault;			/* why the row that was found cannot be read; NULL: it can */
 
 	/* row_scan_seek(), row_scan_seek_id() */
 	AttrNumber	key_column;
@@ -47,6 +49,16 @@ typedef struct RowScan
 
 extern void row_scan_open(RowScan *scan, const char *table, const char *index, int key_count, Snapshot snapshot);
 extern void row_scan_close(RowScan *scan);
+
+/*
+ * For a table of which a page may be broken, before the scan starts: each row is
+ * then fetched in a subtransaction of its own.  One that cannot be read is found
+ * as well, with the reason in scan->fault and nothing in the slot; whether it is
+ * there for the snapshot nobody can tell.  row_scan_key() is what the index has of
+ * it.
+ */
+extern void row_scan_careful(RowScan *scan);
+extern Datum row_scan_key(RowScan *scan, int column);
 
 /* Conditions on the index's columns 0, 1, …; a text must stay, an id is copied (there is room for one). */
 extern void row_scan_int2(RowScan *scan, int column, int16 value);	/* equal */

@@ -15,8 +15,8 @@
 static rd_kafka_t *make_consumer(const struct config *config)
 {
     static const struct pair defaults[] = {{"group.id", "reason-sidecar"}};
-    static const struct pair fixed[] = {{"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"}};
-    rd_kafka_conf_t *settings = kafka_settings(config, defaults, 1, fixed, 2);
+    static const struct pair fixed[] = {{"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"}, {"enable.partition.eof", "true"}};
+    rd_kafka_conf_t *settings = kafka_settings(config, defaults, 1, fixed, 3);
     char reason[256];
     rd_kafka_t *consumer = settings ? rd_kafka_new(RD_KAFKA_CONSUMER, settings, reason, sizeof(reason)) : NULL;
 
@@ -51,9 +51,12 @@ static int count_partitions(rd_kafka_t *consumer, const char *name, int timeout_
 }
 
 struct reading {
+    rd_kafka_t *consumer;
+    const char *topic;
     message_taker *take;
     void *context;
-    int timeout_ms;
+    int timeout_ms;             /* for an answer, and between two messages */
+    long until_ms;              /* for all; 0: as long as messages come */
     bool stopped;
     unsigned long strange;      /* messages whose key no division can have as its name */
 };
@@ -89,54 +92,95 @@ static bool take(struct reading *reading, const rd_kafka_message_t *message)
     return ok;
 }
 
-/* Reads a partition up to where it ended when that was asked. */
-static bool read_partition(rd_kafka_t *consumer, const char *topic, int partition, int last, struct reading *reading)
+static bool is_late(const struct reading *reading, long since_ms)
 {
-    int64_t low, high, next;
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(consumer, topic, partition, &low, &high, reading->timeout_ms);
-    long until_ms = clock_ms() + reading->timeout_ms + 1000;
-    bool ok = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    long now = clock_ms();
 
-    next = ok && last && high - last > low ? high - last : low;
-    if (ok && next < high)
-        ok = assign(consumer, topic, partition, next);
-    while (ok && next < high && !reading->stopped) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 100);
+    return doorbell_stopped() || now > since_ms + reading->timeout_ms + 1000 || (reading->until_ms && now > reading->until_ms);
+}
+
+/* Reads the messages of a partition from one offset up to another; there may be fewer, for offsets of markers and of what was compacted are no messages. */
+static bool read_range(struct reading *reading, int partition, int64_t next, int64_t end)
+{
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    long since_ms = clock_ms();
+    bool ok = next >= end || assign(reading->consumer, reading->topic, partition, next);
+
+    while (ok && next < end && !reading->stopped) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(reading->consumer, 100);
 
         if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             ok = take(reading, message);
             next = message->offset + 1;
-            until_ms = clock_ms() + reading->timeout_ms + 1000;
+            since_ms = clock_ms();
+        } else if (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            next = end;
         } else if (message && message->err != RD_KAFKA_RESP_ERR__TRANSPORT && message->err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
             error = message->err;
             ok = false;
         }
         if (message)
             rd_kafka_message_destroy(message);
-        if (ok && (clock_ms() > until_ms || doorbell_stopped())) {
+        if (ok && next < end && is_late(reading, since_ms)) {
             error = RD_KAFKA_RESP_ERR__TIMED_OUT;
             ok = false;
         }
     }
     if (!ok)
-        log_warning("partition %d of Kafka's topic \"%s\" cannot be read: %s", partition, topic, rd_kafka_err2str(error));
+        log_warning("partition %d of Kafka's topic \"%s\" cannot be read: %s", partition, reading->topic, rd_kafka_err2str(error));
     return ok;
 }
 
-bool witness_kafka(const struct config *config, int last, int timeout_ms, message_taker *take_message, void *context)
+/* The offset of the first message of that time or later; `high` when there is none, -1 when the broker does not say. */
+static int64_t offset_since(struct reading *reading, int partition, long since_ms, int64_t high)
 {
-    struct reading reading = {.take = take_message, .context = context, .timeout_ms = timeout_ms};
-    rd_kafka_t *consumer = make_consumer(config);
-    int partitions = consumer ? count_partitions(consumer, config->kafka_topic, timeout_ms) : 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, reading->topic, partition);
+    rd_kafka_resp_err_t error;
+    int64_t offset;
+
+    asked->offset = since_ms;
+    error = rd_kafka_offsets_for_times(reading->consumer, list, reading->timeout_ms);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        error = asked->err;
+    offset = error != RD_KAFKA_RESP_ERR_NO_ERROR ? -1 : asked->offset < 0 ? high : asked->offset;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        log_warning("partition %d of Kafka's topic \"%s\" does not say what is new: %s", partition, reading->topic, rd_kafka_err2str(error));
+    rd_kafka_topic_partition_list_destroy(list);
+    return offset;
+}
+
+/* Reads what `part` names of a partition, as it is now: the newest first, for the time may not do for all. */
+static bool read_partition(struct reading *reading, int partition, const struct topic_part *part)
+{
+    int64_t low, high, from, last;
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(reading->consumer, reading->topic, partition, &low, &high, reading->timeout_ms);
+
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        log_warning("partition %d of Kafka's topic \"%s\" cannot be read: %s", partition, reading->topic, rd_kafka_err2str(error));
+        return false;
+    }
+    from = part->since_ms ? offset_since(reading, partition, part->since_ms, high) : low;
+    if (from < 0)
+        return false;
+    last = part->last && high - part->last > low ? high - part->last : low;
+    return read_range(reading, partition, part->last ? last : from, high) && (!part->last || from >= last || read_range(reading, partition, from, last));
+}
+
+bool witness_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take_message, void *context)
+{
+    struct reading reading = {.consumer = make_consumer(config), .topic = config->kafka_topic, .take = take_message, .context = context,
+                              .timeout_ms = timeout_ms, .until_ms = most_ms ? clock_ms() + most_ms : 0};
+    int partitions = reading.consumer ? count_partitions(reading.consumer, config->kafka_topic, timeout_ms) : 0;
     bool ok = partitions > 0;
 
     for (int partition = 0; ok && partition < partitions && !reading.stopped; partition++)
-        ok = read_partition(consumer, config->kafka_topic, partition, last, &reading);
+        ok = read_partition(&reading, partition, part);
     if (reading.strange)
         log_warning("%lu messages of Kafka's topic \"%s\" have a key that no division can have as its name: passed over", reading.strange, config->kafka_topic);
-    if (consumer) {
-        rd_kafka_assign(consumer, NULL);
-        rd_kafka_destroy(consumer);
+    if (reading.consumer) {
+        rd_kafka_assign(reading.consumer, NULL);
+        rd_kafka_destroy(reading.consumer);
     }
     return ok;
 }

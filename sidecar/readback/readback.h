@@ -28,10 +28,16 @@ void segments_free(struct segments *segments);
 /* A message: an event as canonical JSON, terminated. False: no more are wanted. */
 typedef bool message_taker(void *context, const char *division, const char *event);
 
+/* What is read of each partition; nothing named: all of it. */
+struct topic_part {
+    int last;                   /* the last so many messages, and ... */
+    long since_ms;              /* ... those since then, in milliseconds of Unix time; 0: from the beginning on */
+};
+
 /*
- * Reads the topic from its beginning (last 0), or the last so many messages of each partition. False when the brokers
- * do not answer within timeout_ms; logged. Their user must be allowed to read topic and group.
+ * Reads the topic. False when the brokers do not answer within timeout_ms, or not all was read in most_ms (0: as long as
+ * messages come); logged. Their user must be allowed to read topic and group.
  */
-bool witness_kafka(const struct config *config, int last, int timeout_ms, message_taker *take, void *context);
+bool witness_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take, void *context);
 
 #endif

@@ -22,6 +22,8 @@
 #define PATIENT_MS 10000
 /* So long a listing of the archive may take in all, unless there is a restore: then it is waited for. */
 #define LISTING_MS 30000
+/* So far the clocks of sidecars, brokers and database may be apart. */
+#define CLOCKS_MS 600000
 
 struct head {
     char division[256];
@@ -146,6 +148,22 @@ static bool take_archived_heads(struct store *store, struct evidence *evidence)
     return ok && (!last || take_archived_head(store, last, division, evidence));
 }
 
+/*
+ * What the database cannot know stands in the topic behind what it knows to have emitted: everything since then, whosever
+ * messages lie between, and the last batch, whatever the clocks say. Where nothing points to a restore, that is what time allows.
+ */
+static bool ask_kafka(struct worker *worker, const struct config *config, int timeout_ms, struct evidence *evidence)
+{
+    const char *parameters[] = {config->kafka_topic};
+    PGresult *result = db_call(&worker->db, "SELECT coalesce((extract(epoch FROM reason.last_emission($1)) * 1000)::bigint, 0)", 1, parameters, NULL);
+    long emitted_ms = result ? atol(PQgetvalue(result, 0, 0)) : 0;
+    struct topic_part part = {.last = config->kafka_batch_size, .since_ms = emitted_ms > CLOCKS_MS ? emitted_ms - CLOCKS_MS : 0};
+    bool ok = result && witness_kafka(config, &part, timeout_ms, timeout_ms < PATIENT_MS ? timeout_ms + 1000 : 0, take_head, evidence);
+
+    PQclear(result);
+    return ok;
+}
+
 static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence)
 {
     struct config config = worker->sidecar->config;
@@ -167,7 +185,7 @@ static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence
     }
     if (config.kafka_brokers[0]) {
         evidence->asked++;
-        if (!witness_kafka(&config, config.kafka_batch_size, timeout_ms, take_head, evidence))
+        if (!ask_kafka(worker, &config, timeout_ms, evidence))
             snprintf(evidence->silent, sizeof(evidence->silent), "Kafka");
     }
 }

@@ -33,9 +33,11 @@ CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot, redact boolean) RETU
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
+    -- A document has no salt: whoever knows the rest of one can try what he may not see against its hash, and against its signature.
     SELECT jsonb_strip_nulls(jsonb_build_object(
-        'snapshotId', $1.id, 'status', CASE $1.status WHEN 'signed' THEN 'pending' ELSE $1.status END, 'hash', $1.hash,
-        'signature', translate(encode($1.signature, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
+        'snapshotId', $1.id, 'status', CASE $1.status WHEN 'signed' THEN 'pending' ELSE $1.status END,
+        'hash', CASE WHEN NOT ($2 AND $1.pii_included) THEN $1.hash END,
+        'signature', CASE WHEN NOT ($2 AND $1.pii_included) THEN translate(encode($1.signature, 'base64'), E'\n', '') END, 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
         'audience', CASE WHEN $2 THEN reason.redact_text($1.audience) ELSE $1.audience END,
@@ -232,7 +234,7 @@ DECLARE
     q jsonb := reason.http_query(query, '{format,limit,cursor,division}');
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
-    etag text := format('"%s-%s%s"', s.hash, format_wanted, concat(CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END, CASE WHEN NOT caller.pii THEN '-redacted' END));
+    etag text := format('"%s-%s%s"', CASE WHEN s.pii_included AND NOT caller.pii THEN s.id::text ELSE s.hash END, format_wanted, concat(CASE WHEN s.erased_event_id IS NOT NULL THEN '-erased' END, CASE WHEN NOT caller.pii THEN '-redacted' END));
     -- It never changes, but it may be erased: whoever keeps it asks each time whether it still is.
     kept text := E'Cache-Control: private, no-cache, must-revalidate\nETag: ' || etag || E'\n';
     page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
@@ -277,6 +279,11 @@ DECLARE
     caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     s reason.snapshot := reason.http_snapshot(caller, $6, false, reason.http_query(query, '{division}') ->> 'division');
 BEGIN
-    RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(v)::text FROM reason.verify_snapshot(s.id) v;
+    -- As snapshot_metadata() does not tell the hash.
+    RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(r)::text
+    FROM (SELECT v.ok, v.hash_ok, v.signature_ok, v.signer_id, v.signer_status, v.graph_ok,
+                 CASE WHEN caller.pii OR NOT s.pii_included THEN v.stored_hash END AS stored_hash,
+                 CASE WHEN caller.pii OR NOT s.pii_included THEN v.computed_hash END AS computed_hash, v.detail
+          FROM reason.verify_snapshot(s.id) v) r;
 END
 $$;

@@ -74,9 +74,10 @@ SELECT 'archive', a.target, a.division, format('%s-%s', a.first_seq, a.last_seq)
        format('SELECT reason.retry_segment(%L, %L, %s)', a.target, a.division, a.first_seq)
 FROM reason.archive_segment a WHERE a.archived_at IS NULL AND a.parked_at IS NOT NULL
 UNION ALL
-SELECT 'seal', NULL, h.division, h.event_id::text, h.fault, format('SELECT reason.mend_chain(%L, %L)', h.division, 'why')
+SELECT 'seal', NULL, h.division, coalesce(h.event_id::text, format('number %s', h.event_no)), h.fault,
+       CASE WHEN h.look_at IS NULL THEN format('SELECT reason.mend_chain(%L, %L)', h.division, 'why') END
 FROM reason.halted_chain h;
-COMMENT ON VIEW reason.parked IS 'Snapshots, events and segments that were given up, and events at which their chain has halted; why, and what has each tried again.';
+COMMENT ON VIEW reason.parked IS 'Snapshots, events and segments that were given up, and events at which their chain has halted; why, and what has each tried again: NULL where a page must be mended first.';
 
 CREATE FUNCTION reason.parked_items() RETURNS TABLE (duty text, items bigint)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 4

@@ -239,6 +239,12 @@ END
 $$;
 COMMENT ON FUNCTION reason.record_emitted(bigint, text, text[], bigint[]) IS 'Moves the cursors of divisions behind what a target acknowledged; never backwards.';
 
+CREATE FUNCTION reason.last_emission(target text) RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT max(m.at) FROM reason.emission m WHERE m.target = $1 $$;
+COMMENT ON FUNCTION reason.last_emission(text) IS 'When a target last acknowledged something that this database knows of; NULL: never. What it forgot in a restore was emitted later.';
+
 CREATE FUNCTION reason.park_event(lease_token bigint, target text, division text, seq bigint, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp

@@ -306,6 +306,62 @@ def test_a_database_that_began_anew_does_not_continue_under_an_old_topic(server,
     other.connection.close()
 
 
+def write_behind(settings, kind):
+    """Others write to each partition of the topic as well, more than the guard reads of its end whatever it is."""
+    confluent_kafka = pytest.importorskip("confluent_kafka")
+    in_transaction = {"transactional.id": "others"} if kind == "markers" else {}
+    producer = confluent_kafka.Producer({"bootstrap.servers": settings["kafka"]["brokers"], **in_transaction})
+    if in_transaction:
+        producer.init_transactions(20)
+    key, value = {"markers": (b"elsewhere", b"{}"), "other keys": (b"not a division's", b"\xff\x00"), "other names": (b"elsewhere", b"[]")}[kind]
+    for _ in range(30):
+        if in_transaction:
+            producer.begin_transaction()
+        for partition in range(3):
+            for _ in range(10):
+                producer.produce(settings["kafka"]["topic"], value, key, partition=partition)
+        if in_transaction:
+            producer.commit_transaction(20)
+    assert producer.flush(20) == 0
+
+
+@pytest.mark.parametrize("restored", ["recovered to a point", "files put back"])
+@pytest.mark.parametrize("kind", ["other keys", "other names", "markers"])
+def test_what_others_write_to_the_topic_hides_nothing(server, database, sidecars, in_kafka, kind, restored):
+    settings = {**in_kafka, "kafka": {**in_kafka["kafka"], "batch_size": 10}}
+    one = sidecars(settings).start()
+    database.nodes(3, "quiet")
+    database.nodes(3)
+    settle(database, settings)
+    one.stop()
+    if restored == "files put back":
+        server.copy_files()
+    else:
+        server.back_up()
+        mark_target(database)
+    reconnect(database)
+    one.start()
+    # Known to the topic alone: the archive's segments are larger.
+    database.nodes(1, "quiet")
+    settle(database, settings)
+    one.stop()
+    write_behind(settings, kind)
+    if restored == "files put back":
+        server.put_back_files()
+    else:
+        server.restore(database)
+    reconnect(database)
+    one.start(ready=False)
+    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    assert 'division "quiet"' in database.value("SELECT reason FROM reason.safe_mode")
+    assert database.value("SELECT count(*) FROM reason.audit_seal WHERE division = 'quiet'") == 3
+    done = recover(one)
+    assert done.returncode == 0, done.stdout + done.stderr
+    wait_for(lambda: in_safe_mode(one, 0), 30, f"the end of safe mode: {one.log()[-1000:]}")
+    assert database.verified("quiet")
+    assert database.value("SELECT count(*) FROM reason.audit_seal WHERE division = 'quiet'") == 4
+
+
 def test_segments_of_the_same_names_and_other_events_are_a_fork(server, database, sidecars, archiving):
     """Restored, and gone on from there as many events as were forgotten: names and bounds are those of before."""
     one = sidecars(archiving).start()

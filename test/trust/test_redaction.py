@@ -172,6 +172,32 @@ def test_what_is_shown_to_whom(world):
     assert (whole["author"], whole["metadata"]["tags"][0]) == (SECRETS["author"], SECRETS["tag"])
 
 
+def test_what_would_confirm_a_guess_is_hidden_too(world):
+    """Documents have no salt: who knows all of one but nine digits finds them by its hash or its signature."""
+    world("DROP ROLE IF EXISTS redaction_guesser")
+    world("CREATE ROLE redaction_guesser LOGIN IN ROLE reason_reader")
+
+    def told(client, snapshot):
+        answers = [world(f"SELECT concat(headers, body) FROM reason.{function}({IDENTITY}, %s{arguments})", client, str(snapshot)) for function, arguments in
+                   (("http_get_snapshot", ", '', NULL"), ("http_get_snapshot_verify", ", ''"))]
+        return "".join(text for answered in answers for text, in answered)
+
+    try:
+        for pii, snapshot in world.snapshots.items():
+            digest, signature = world.row("SELECT hash, translate(encode(signature, 'base64'), E'\\n', '') FROM reason.snapshot WHERE id = %s", snapshot)
+            assert digest in told("officer", snapshot) and signature in told("officer", snapshot)
+            assert (digest in told("clerk", snapshot), signature in told("clerk", snapshot)) == (not pii, not pii)
+            assert "ETag" in told("clerk", snapshot) and '"ok":true' in told("clerk", snapshot).replace(" ", "")
+            with psycopg.connect(conninfo(world.name, "redaction_guesser"), autocommit=True) as reader:
+                row, = reader.execute("SELECT hash IS NULL AND signature IS NULL FROM reason.redacted_snapshot WHERE id = %s", [snapshot]).fetchone()
+                assert row == pii
+                for column in ("hash", "signature"):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        reader.execute(f"SELECT {column} FROM reason.snapshot")
+    finally:
+        world("DROP ROLE redaction_guesser")
+
+
 def test_redacted_snapshots_verify(world):
     for pii, snapshot in world.snapshots.items():
         assert world.verify_snapshot(snapshot)["ok"], world.verify_snapshot(snapshot)
