@@ -56,6 +56,15 @@ CREATE TABLE reason.proposal_in_execution (
 );
 COMMENT ON TABLE reason.proposal_in_execution IS 'The proposal that this transaction executes, or tries out. The row is gone before the transaction ends, so that no other sees it: a lock.';
 
+CREATE TABLE reason.approval_fence (
+    only_row boolean NOT NULL DEFAULT true,
+    turn     bigint  NOT NULL DEFAULT 0,
+    CONSTRAINT approval_fence_pkey PRIMARY KEY (only_row),
+    CONSTRAINT approval_fence_only_row_check CHECK (only_row)
+);
+COMMENT ON TABLE reason.approval_fence IS 'A lock: who changes approvers or thresholds changes it, who makes another change that may need approvals holds it, so that none is made by an earlier state.';
+INSERT INTO reason.approval_fence DEFAULT VALUES;
+
 -- ---------------------------------------------------------------- which changes
 
 CREATE FUNCTION reason.guarded_changes() RETURNS TABLE (kind text, change text, event_type text, member text, renamed jsonb, moment text)
@@ -217,19 +226,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.present_approvers() IS 'The approvers that are registered now, in the form of approval_fault().';
 
-CREATE FUNCTION reason.present_approval_fault(event jsonb, earlier_rule jsonb, seq bigint) RETURNS text
+CREATE FUNCTION reason.present_approval_fault(event jsonb, seq bigint) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    found_kind CONSTANT text := reason.change_kind(event, earlier_rule);
+    found_kind CONSTANT text := reason.change_kind(event, reason.present_archive_rule(event #>> '{archiveRule,division}'));
 BEGIN
     RETURN coalesce(
         reason.approval_fault(event, found_kind, (SELECT r.threshold FROM reason.approval_rule r WHERE r.kind = found_kind), reason.present_approvers()),
         CASE WHEN event -> 'approved' IS NOT NULL THEN reason.proposal_place_fault(event #> '{approved,proposal}', (event ->> 'id')::uuid, seq) END);
 END
 $$;
-COMMENT ON FUNCTION reason.present_approval_fault(jsonb, jsonb, bigint) IS 'What an event lacks, by the approvers and thresholds that hold now, before it takes effect.';
+COMMENT ON FUNCTION reason.present_approval_fault(jsonb, bigint) IS 'What an event lacks, by the approvers, thresholds and archive rules that hold now, before it takes effect.';
 
 -- ---------------------------------------------------------------- recording a change
 
@@ -241,11 +250,14 @@ DECLARE
     executing reason.proposal_in_execution;
     event_id uuid;
     event jsonb;
-    earlier_rule jsonb;
     fault text;
 BEGIN
-    -- Approvers and thresholds must be those of the event's place in the chain: changes come one after the other.
-    PERFORM reason.lock_until_commit('approvals');
+    -- Approvers and thresholds must be those of the event's place in the chain.
+    IF event_type IN ('approver.changed', 'approvalRule.changed') THEN
+        UPDATE reason.approval_fence SET turn = turn + 1;
+    ELSE
+        PERFORM FROM reason.approval_fence FOR SHARE;
+    END IF;
     SELECT * INTO executing FROM reason.proposal_in_execution;
     IF FOUND THEN
         body := body || jsonb_build_object('approved', (SELECT jsonb_build_object('proposal', p.document, 'approvals',
@@ -255,12 +267,7 @@ BEGIN
     event_id := reason.append_event('system', event_type, body);
     -- What was recorded is looked at as whoever reads the chain will look at it.
     SELECT e.payload::jsonb INTO event FROM reason.audit_event e WHERE e.id = event_id AND e.division = 'system';
-    earlier_rule := reason.present_archive_rule(event #>> '{archiveRule,division}');
-    IF reason.change_kind(event, earlier_rule) IS NOT NULL AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction', MESSAGE = 'cannot make the change in a transaction that may see an earlier state',
-            HINT = 'Make it in a transaction of isolation level READ COMMITTED: it depends on who must agree now.';
-    END IF;
-    fault := CASE WHEN executing.rehearsal THEN reason.approval_fault(event, NULL, 0, '{}') ELSE reason.present_approval_fault(event, earlier_rule, NULL) END;
+    fault := CASE WHEN executing.rehearsal THEN reason.approval_fault(event, NULL, 0, '{}') ELSE reason.present_approval_fault(event, NULL) END;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('cannot make the change: %s', fault),
             HINT = CASE WHEN executing.proposal_id IS NULL THEN 'Propose it with reason.propose(), have it approved with reason.approve(), and execute it with reason.execute().'

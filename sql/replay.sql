@@ -153,7 +153,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    fault CONSTANT text := reason.present_approval_fault(event, reason.present_archive_rule(event #>> '{archiveRule,division}'), seq);
+    fault CONSTANT text := reason.present_approval_fault(event, seq);
 BEGIN
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',

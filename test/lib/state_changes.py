@@ -59,8 +59,8 @@ BEFORE = {
                      f"approver_id => 'eve', public_key => '{APPROVERS['eve'].public.raw.hex()}'"],
     "retire_approver": ["approver_id => 'eve'"],
     "propose": ["change => 'revoke_signer', arguments => '{\"signer_id\": \"second\", \"reason\": \"lost\"}', valid_for => '1 day'"],
-    # last, as it stops the others
-    "set_approval_threshold": ["kind => 'approval', threshold => 1", "kind => 'client', threshold => 1"],
+    # After the approvers, who cannot be changed by one alone from then on.
+    "set_approval_threshold": ["kind => 'approval', threshold => 1"],
     "leave_safe_mode": ["reason => 'a test'"],
     "add_node": [f"type => 'observation', payload => '{{\"n\": 1e-7, \"é\": \"\\u2028\"}}', author => 'ada', id => '{A}'",
                  f"type => 'decision', payload => 'null', author => 'ada', division => 'default', metadata => '{{\"confidence\": 0.5}}', id => '{B}',"

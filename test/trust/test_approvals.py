@@ -2,6 +2,7 @@
 is good for, and that nobody gets past it unnoticed.
 """
 import base64
+import concurrent.futures
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ from approvals import APPROVERS, add_approvers, approve, execute, propose, signa
 from evidence import canonical
 from paths import VERIFY
 from signer import Signer
+from wait import wait_for
 
 KINDS = ("approval", "client", "policy", "retention", "revocation", "safe_mode", "signer")
 OTHER, NEW = (Signer(name, name.encode()).public.raw.hex() for name in ("other", "new"))
@@ -258,10 +260,34 @@ def test_a_key_is_an_approvers_or_a_signers(within):
     assert "is that of an approver" in str(refused(within, "SELECT reason.add_signer('x', %s)", APPROVERS["ada"].public.raw.hex()))
 
 
-def test_an_earlier_state_decides_nothing(guarded):
-    with guarded.connection.transaction():
-        guarded("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        assert refused(guarded, "SELECT reason.set_client('root', 'admin')").sqlstate == "25001"
+def test_an_earlier_state_decides_nothing(make_database):
+    """Neither the snapshot of a transaction, nor what another one has not committed yet."""
+    db = make_database("approvals_concurrent")
+    add_approvers(db)
+    with psycopg.connect(db.dsn) as other:
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT reason.set_client('before', 'admin')")
+        other.commit()
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM reason.client")
+        db("SELECT reason.set_approval_threshold('approval', 2)")
+        execute(db, "set_approval_threshold", ("ada", "bob"), kind="client", threshold=2)
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            other.execute("SELECT reason.set_client('root', 'admin')")
+        other.rollback()
+        execute(db, "set_approval_threshold", ("ada", "bob"), kind="client", threshold=0)
+        db("BEGIN")
+        execute(db, "set_approval_threshold", ("ada", "bob"), kind="client", threshold=2)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiting = pool.submit(other.execute, "SELECT reason.set_client('root', 'admin')")
+            try:
+                wait_for(lambda: db("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%root%' AND pid <> pg_backend_pid()"), 20)
+            finally:
+                db("COMMIT")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                waiting.result(20)
+        other.rollback()
+    assert db("SELECT * FROM reason.approval_faults()") == []
 
 
 # ---------------------------------------------------------------- past the functions

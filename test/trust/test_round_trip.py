@@ -51,7 +51,7 @@ REFUSES = {"refuse_ambiguous_roots": "a function that only raises is not counted
 NOT_EQUAL = {
     "sealer_state": "the sealer's own mark, made anew", "halted_chain": "likewise", ("mended_event", "found"): "kept where it was found",
     "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
-    "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "proposal_in_execution": "likewise", "idempotency_key": "answers that expire", "quota_use": "counts of today",
+    "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "proposal_in_execution": "likewise", "approval_fence": "likewise", "idempotency_key": "answers that expire", "quota_use": "counts of today",
     "emission": "events are emitted again, and consumers drop them", "emission_parked": "likewise", "archive_rule_applied": "looked at once more",
     "audit_checkpoint": "published outside, and a rebuilt database goes on with the next", "audit_checkpoint_signature": "likewise", "audit_cosignature": "likewise",
     "log_head": "what the last event log.heads counted, which the next one says anew",
