@@ -418,7 +418,7 @@ def test_reason_verify_says_what_it_cannot_tell(history, tmp_path):
     assert code == 0 and "cannot be told" in said
 
 
-# Of the event that made the client admin.
+# Each alters the event that made the client admin.
 ALTERATIONS = (
     (lambda e: e.pop("approved"), "needs 2 approvals, and has none", "it has none"),
     (lambda e: e["client"].update(name="mallory"), "records another name than was approved", 'recorded as "mallory"'),
