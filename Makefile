@@ -40,6 +40,7 @@ all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C gateway
 	$(MAKE) -C sidecar
 	$(MAKE) -C sidecar/verify
+	$(MAKE) -C sidecar/approve
 
 help: ## What there is to make
 	@sed -n 's/^#   make/make/p' Makefile
@@ -113,6 +114,7 @@ install: all
 	$(MAKE) -C gateway install
 	$(MAKE) -C sidecar install
 	$(MAKE) -C sidecar/verify install
+	$(MAKE) -C sidecar/approve install
 
 packages:
 	@test/stack/install-packages.sh test/stack/packages
@@ -129,4 +131,5 @@ clean:
 	$(MAKE) -C gateway clean
 	$(MAKE) -C sidecar clean
 	$(MAKE) -C sidecar/verify clean
+	$(MAKE) -C sidecar/approve clean
 	rm -rf .build

@@ -20,7 +20,7 @@ BEGIN
         WHERE (c.role, c.divisions, c.pii, c.issuer, c.san_uri, c.enabled)
            IS DISTINCT FROM (excluded.role, excluded.divisions, excluded.pii, excluded.issuer, excluded.san_uri, excluded.enabled);
     IF FOUND THEN
-        PERFORM reason.append_event('system', 'client.changed', jsonb_build_object(
+        PERFORM reason.append_change('client.changed', jsonb_build_object(
             'client', jsonb_build_object('name', $1, 'role', $2, 'divisions', $3, 'pii', $4,
                                          'issuer', $5, 'sanUri', $6, 'enabled', $7),
             'request', reason.sql_request()::jsonb));

@@ -2,7 +2,7 @@
 --
 -- Everything is, except what belongs to one running database (sealer_state: transaction ids, halted_chain: where its sealer stopped,
 -- cursor_secret: pages of traces that are being read, sidecar_report: who lives, erasure_fence: a lock, safe_mode: what this
--- server's timeline was compared with), and the rows that
+-- server's timeline was compared with, proposal_in_execution and approval_fence: locks), and the rows that
 -- CREATE EXTENSION itself brings along, which are there again after restoring.
 
 DO $$
@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     FOR relation IN SELECT c.oid::regclass AS name, c.relname FROM pg_catalog.pg_class c
                     WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'S')
-                      AND c.relname NOT IN ('sealer_state', 'halted_chain', 'cursor_secret', 'sidecar_report', 'erasure_fence', 'safe_mode')
+                      AND c.relname NOT IN ('sealer_state', 'halted_chain', 'cursor_secret', 'sidecar_report', 'erasure_fence', 'safe_mode', 'proposal_in_execution', 'approval_fence')
                     ORDER BY c.relname
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation.name, CASE relation.relname

@@ -194,6 +194,18 @@ GRANT EXECUTE ON FUNCTION
     reason.erase_annotation(uuid, text, text)
 TO reason_admin;
 
+-- ---------------------------------------------------------------- approvals: collected by administrators, looked at by auditors
+GRANT EXECUTE ON FUNCTION
+    reason.add_approver(text, text, timestamptz, timestamptz),
+    reason.retire_approver(text),
+    reason.set_approval_threshold(text, integer),
+    reason.propose(text, jsonb, interval),
+    reason.approve(uuid, text, text),
+    reason.execute(uuid)
+TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.proposal_text(uuid), reason.approval_faults() TO reason_auditor;
+GRANT SELECT ON reason.approver, reason.approval_rule, reason.proposal, reason.approval, reason.proposal_executed TO reason_auditor;
+
 -- ---------------------------------------------------------------- reason_sidecar: leases, emitting, archiving, reports
 GRANT EXECUTE ON FUNCTION
     reason.acquire_lease(text, text, interval),

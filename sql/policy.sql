@@ -46,7 +46,7 @@ BEGIN
         WHERE (r.actions, r.types, r.division_pattern, r.path::text, r.on_silence, r.enabled) IS DISTINCT FROM
               (excluded.actions, excluded.types, excluded.division_pattern, excluded.path::text, excluded.on_silence, excluded.enabled);
     IF FOUND THEN
-        PERFORM reason.append_event('system', 'policy.changed', jsonb_build_object(
+        PERFORM reason.append_change('policy.changed', jsonb_build_object(
             'rule', jsonb_build_object('name', $1, 'actions', $2, 'types', $3, 'divisionPattern', $4, 'path', $5::text,
                                        'onSilence', $6, 'enabled', $7),
             'request', reason.sql_request()::jsonb));

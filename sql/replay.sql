@@ -18,10 +18,14 @@ AS $$
                                          "policy": ["decision", "reason", "policyId", "policyVersion", "policyCheckId"]}'
         WHEN 'quarantine.released' THEN '{"released": ["kind", "id", "by", "reason"]}'
         WHEN 'payload.erased' THEN '{"erased": ["kind", "id", "by", "reason", "snapshots"]}'
-        WHEN 'client.changed' THEN '{"client": ["name", "role", "divisions", "pii", "issuer", "sanUri", "enabled"],
+        WHEN 'client.changed' THEN '{"client": ["name", "role", "divisions", "pii", "issuer", "sanUri", "enabled"], "approved": ["proposal", "approvals"],
                                      "quota": ["client", "division", "nodesPerDay", "edgesPerDay"]}'
-        WHEN 'archiveRule.changed' THEN '{"archiveRule": ["division", "retainDays", "legalHold"]}'
-        WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"]}'
+        WHEN 'archiveRule.changed' THEN '{"archiveRule": ["division", "retainDays", "legalHold"], "approved": ["proposal", "approvals"]}'
+        WHEN 'policy.changed' THEN '{"rule": ["name", "actions", "types", "divisionPattern", "path", "onSilence", "enabled"], "approved": ["proposal", "approvals"]}'
+        WHEN 'approver.changed' THEN '{"approver": ["approverId", "publicKey", "validFrom", "validTo"], "approved": ["proposal", "approvals"]}'
+        WHEN 'approvalRule.changed' THEN '{"approvalRule": ["kind", "threshold"], "approved": ["proposal", "approvals"]}'
+        WHEN 'change.proposed' THEN '{"proposal": ["type", "id", "change", "kind", "arguments", "database", "head", "nonce", "proposedAt", "expiresAt"]}'
+        WHEN 'change.approved' THEN '{"approval": ["proposalId", "approverId", "signature"]}'
         WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
         WHEN 'event.mended' THEN '{"mended": ["eventId", "division", "eventType", "fault", "outcome", "by", "reason", "foundHash"]}'
         WHEN 'log.changed' THEN '{"log": ["prefix", "epoch"]}'
@@ -32,10 +36,11 @@ AS $$
                                     "policy": ["decision", "reason", "policyId", "policyVersion", "policyCheckId"]}'
         WHEN 'safemode.entered' THEN '{"safeMode": ["reason", "incarnation"]}'
         WHEN 'safemode.left' THEN '{"safeMode": ["reason", "since", "incarnation", "accepted"]}'
-        WHEN 'safemode.accepted' THEN '{"safeMode": ["reason"]}'
+        WHEN 'safemode.accepted' THEN '{"safeMode": ["reason"], "approved": ["proposal", "approvals"]}'
         ELSE CASE
             WHEN $1 IN ('signer.added', 'signer.retired', 'signer.revoked') THEN
-                '{"signer": ["signerId", "algorithm", "publicKey", "status", "validFrom", "validTo", "revokedAt", "revocationReason", "purpose"]}'
+                '{"signer": ["signerId", "algorithm", "publicKey", "status", "validFrom", "validTo", "revokedAt", "revocationReason", "purpose"],
+                  "approved": ["proposal", "approvals"]}'
             WHEN $1 IN ('snapshot.completed', 'snapshot.failed') THEN
                 '{"snapshot": ["id", "no", "hash", "sizeBytes", "nodeCount", "edgeCount", "requestedBy", "requestId", "status", "signerId",
                                "signature", "signedAt", "objectUri", "objectVersion", "completedAt", "attempts", "nextAttemptAt", "failure"]}'
@@ -71,7 +76,7 @@ BEGIN
             CASE WHEN known IS NULL THEN format('its type "%s" is not known', event ->> 'eventType')
                  WHEN strange IS NOT NULL THEN format('member "%s" of type "%s" is not known', strange, event ->> 'eventType')
                  ELSE format('type "%s" says nothing without member "%s"', event ->> 'eventType',
-                      (SELECT string_agg(k, '" or "' ORDER BY k) FROM jsonb_object_keys(known) k WHERE k <> 'policy')) END),
+                      (SELECT string_agg(k, '" or "' ORDER BY k) FROM jsonb_object_keys(known) k WHERE k NOT IN ('policy', 'approved'))) END),
         HINT = 'It was written by another version of the extension: replay it with that one.';
 END
 $$;
@@ -142,6 +147,23 @@ END
 $$;
 COMMENT ON FUNCTION reason.replay_key(json, json) IS
     'For replay(): the key with which an event must be signed, of the registry or, without one, of division system so far. NULL when the chain has yet to name it. Raises 22000 for who may not sign, and for an event that registers whom the registry does not know, or knows with another key or for another purpose.';
+
+CREATE FUNCTION reason.refuse_unapproved_event(event jsonb, seq bigint) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    fault CONSTANT text := reason.present_approval_fault(event, seq);
+BEGIN
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('event %s of division "system" does not have the approvals that it needs: %s', seq, fault),
+            DETAIL = 'By the approvers and thresholds that the chain has named so far.',
+            HINT = 'The change was made past the database''s functions. See the section on approvals in the documentation for auditors.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.refuse_unapproved_event(jsonb, bigint) IS 'For replay(): raises 22000 for an event of division system whose change needs approvals that it does not have.';
 
 -- ---------------------------------------------------------------- one event
 
@@ -220,6 +242,9 @@ BEGIN
         RETURN true;
     END IF;
 
+    IF event ->> 'division' = 'system' THEN
+        PERFORM reason.refuse_unapproved_event(canonical::jsonb, (event ->> 'seq')::bigint);
+    END IF;
     record := CASE kind WHEN 'node.created' THEN canonical::json -> 'node' WHEN 'edge.created' THEN canonical::json -> 'edge'
                         WHEN 'annotation.created' THEN canonical::json -> 'annotation' END;
     record_digest := sha256(convert_to(reason.canonical_json(record), 'UTF8'));
@@ -267,8 +292,11 @@ BEGIN
             PERFORM reason.replay_erased_documents(canonical::json -> 'erased', event ->> 'division', (event ->> 'id')::uuid);
         WHEN 'snapshot.completed', 'snapshot.failed' THEN
             PERFORM reason.replay_snapshot(canonical::json -> 'snapshot', event ->> 'division', (event ->> 'id')::uuid);
-        WHEN 'policy.denied', 'log.heads', 'safemode.entered', 'safemode.left', 'safemode.accepted' THEN
+        WHEN 'policy.denied', 'log.heads', 'safemode.entered', 'safemode.left' THEN
             NULL;
+        WHEN 'safemode.accepted' THEN
+            -- Nothing but that a proposal was executed, if one was.
+            PERFORM reason.replay_rules(canonical::json);
         ELSE
             IF reason.replay_rules(canonical::json) = 0 THEN
                 RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',

@@ -1,5 +1,5 @@
 -- What the chain of division system says of the tables that hold rules: who may call, sign, see, write how much, what is
--- archived, checked and redacted, what logs are called, which events were mended.
+-- archived, checked and redacted, what logs are called, which events were mended, who must agree to what and who did.
 --
 -- One function turns an event into the row that it recorded. replay() writes that row, and verify_audit() compares it with
 -- the one that is there, so that neither can know of a rule that the other does not.
@@ -56,6 +56,23 @@ AS $$
     UNION ALL
     SELECT 'log_prefix', '{"only_row": true}', jsonb_build_object('only_row', true, 'prefix', l -> 'prefix', 'epoch', l -> 'epoch')
     FROM jsonb_extract_path($1, 'log') l WHERE $1 ->> 'eventType' = 'log.changed' AND l IS NOT NULL
+    UNION ALL
+    SELECT 'approver', jsonb_build_object('approver_id', a -> 'approverId'),
+           jsonb_build_object('approver_id', a -> 'approverId', 'public_key', a -> 'publicKey', 'valid_from', a -> 'validFrom', 'valid_to', a -> 'validTo')
+    FROM jsonb_extract_path($1, 'approver') a WHERE $1 ->> 'eventType' = 'approver.changed' AND a IS NOT NULL
+    UNION ALL
+    SELECT 'approval_rule', jsonb_build_object('kind', a -> 'kind'), jsonb_build_object('kind', a -> 'kind', 'threshold', a -> 'threshold')
+    FROM jsonb_extract_path($1, 'approvalRule') a WHERE $1 ->> 'eventType' = 'approvalRule.changed' AND a IS NOT NULL
+    UNION ALL
+    SELECT 'proposal', jsonb_build_object('id', p -> 'id'), jsonb_build_object('id', p -> 'id', 'document', p, 'audit_event_id', $1 -> 'id')
+    FROM jsonb_extract_path($1, 'proposal') p WHERE $1 ->> 'eventType' = 'change.proposed' AND p IS NOT NULL
+    UNION ALL
+    SELECT 'approval', jsonb_build_object('proposal_id', a -> 'proposalId', 'approver_id', a -> 'approverId'),
+           jsonb_build_object('proposal_id', a -> 'proposalId', 'approver_id', a -> 'approverId', 'signature', a -> 'signature', 'audit_event_id', $1 -> 'id')
+    FROM jsonb_extract_path($1, 'approval') a WHERE $1 ->> 'eventType' = 'change.approved' AND a IS NOT NULL
+    UNION ALL
+    SELECT 'proposal_executed', jsonb_build_object('proposal_id', i), jsonb_build_object('proposal_id', i, 'audit_event_id', $1 -> 'id')
+    FROM jsonb_extract_path($1, 'approved', 'proposal', 'id') i WHERE i IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.recorded_rules(jsonb) IS
     'The row of a rule, by column, as an event leaves it behind; recorded is NULL when the event removed it. Keys of signers are in base64, times as events write them. No row for an event about something else.';
@@ -87,6 +104,18 @@ AS $$
     FROM reason.mended_event m
     UNION ALL
     SELECT 'log_prefix', jsonb_build_object('only_row', l.only_row), to_jsonb(l) FROM reason.log_prefix l
+    UNION ALL
+    SELECT 'approver', jsonb_build_object('approver_id', a.approver_id),
+           to_jsonb(a) || jsonb_build_object('valid_from', reason.recorded_time(a.valid_from), 'valid_to', reason.recorded_time(a.valid_to))
+    FROM reason.approver a
+    UNION ALL
+    SELECT 'approval_rule', jsonb_build_object('kind', r.kind), to_jsonb(r) FROM reason.approval_rule r
+    UNION ALL
+    SELECT 'proposal', jsonb_build_object('id', p.id), to_jsonb(p) FROM reason.proposal p
+    UNION ALL
+    SELECT 'approval', jsonb_build_object('proposal_id', a.proposal_id, 'approver_id', a.approver_id), to_jsonb(a) FROM reason.approval a
+    UNION ALL
+    SELECT 'proposal_executed', jsonb_build_object('proposal_id', x.proposal_id), to_jsonb(x) FROM reason.proposal_executed x
 $$;
 COMMENT ON FUNCTION reason.present_rules() IS 'The rows of rules that are there, in the form of recorded_rules(). Rules for personal data that are as the extension brought them are part of it, and no event records them.';
 
@@ -104,7 +133,7 @@ AS $$
         WHERE e.division = 'system'
           -- One that cannot be read says nothing, and is told of elsewhere.
           AND e.no IS DISTINCT FROM (SELECT h.event_no FROM reason.halted_chain h WHERE h.division = 'system')
-          AND e.event_type LIKE ANY (ARRAY['%.changed', 'signer.%', 'event.mended'])
+          AND e.event_type LIKE ANY (ARRAY['%.changed', 'signer.%', 'event.mended', 'change.%', 'safemode.accepted'])
         UNION ALL
         SELECT 'division_grant', to_jsonb(g), to_jsonb(g), -1, 0 FROM reason.initial_division_grants() g
     ), latest AS (
@@ -121,7 +150,7 @@ AS $$
     ORDER BY rule_table, rule_key
 $$;
 COMMENT ON FUNCTION reason.rule_faults() IS
-    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix and mended_event that are not what the last event about them recorded.';
+    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix, mended_event, approver, approval_rule, proposal, approval and proposal_executed that are not what the last event about them recorded.';
 
 CREATE FUNCTION reason.replay_rules(event json) RETURNS integer
 LANGUAGE plpgsql VOLATILE

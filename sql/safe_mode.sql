@@ -182,7 +182,7 @@ BEGIN
     IF reason.safe_mode_fault() IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'there is no safe mode to leave';
     END IF;
-    PERFORM reason.append_event('system', 'safemode.accepted', jsonb_build_object('safeMode', jsonb_build_object('reason', $1),
+    PERFORM reason.append_change('safemode.accepted', jsonb_build_object('safeMode', jsonb_build_object('reason', $1),
         'request', reason.sql_request()::jsonb));
     PERFORM reason.change_safe_mode(NULL, true);
     -- What was published of the logs may say otherwise than what comes now.

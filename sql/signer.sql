@@ -23,7 +23,7 @@ CREATE FUNCTION reason.signer_event(event_type text, s reason.signer) RETURNS uu
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT reason.append_event('system', $1, jsonb_build_object(
+    SELECT reason.append_change($1, jsonb_build_object(
         'signer', jsonb_build_object('signerId', $2.signer_id, 'algorithm', $2.algorithm,
             'publicKey', reason.public_key_spki($2.public_key), 'status', $2.status,
             'validFrom', reason.recorded_time($2.valid_from), 'validTo', reason.recorded_time($2.valid_to),
@@ -42,6 +42,10 @@ DECLARE
     other reason.signer;
 BEGIN
     PERFORM reason.check_signer_id($1), reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
+    IF EXISTS (SELECT FROM reason.approver a WHERE a.public_key = reason.public_key_spki(reason.public_key($2))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of signer "%s" is that of an approver', $1),
+            HINT = 'An approver''s key is kept off the machines of the service: make one of its own for the signer.';
+    END IF;
     INSERT INTO reason.signer AS s (signer_id, public_key, valid_from, valid_to, purpose)
     VALUES ($1, reason.public_key($2), coalesce($3, clock_timestamp()), $4, $5)
     ON CONFLICT DO NOTHING

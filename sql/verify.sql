@@ -52,9 +52,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT coalesce((SELECT f FROM reason.quarantine_stray_fault($1) f WHERE f IS NOT NULL LIMIT 1),
-                    CASE WHEN $1 = 'system' THEN (SELECT f.detail FROM reason.rule_faults() f LIMIT 1) END)
+                    CASE WHEN $1 = 'system' THEN coalesce((SELECT f.detail FROM reason.rule_faults() f LIMIT 1), (SELECT a.detail FROM reason.approval_faults() a LIMIT 1)) END)
 $$;
-COMMENT ON FUNCTION reason.stray_fault(text) IS 'For verify_audit(): a row of the quarantine, or of a rule where division system is verified, that is not as events say; NULL when there is none.';
+COMMENT ON FUNCTION reason.stray_fault(text) IS 'For verify_audit(): a row of the quarantine, or of a rule where division system is verified, that is not as events say, or a change without the approvals that it needs; NULL when there is none.';
 
 CREATE FUNCTION reason.known_divisions() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -254,13 +254,15 @@ BEGIN
         RETURN NEXT;
     END IF;
 
-    FOREACH what IN ARRAY ARRAY['registry', 'rules', 'guards'] LOOP
+    FOREACH what IN ARRAY ARRAY['registry', 'rules', 'approvals', 'guards'] LOOP
         BEGIN
             SELECT count(*) = 0, string_agg(f.detail, '; ' ORDER BY f.place) FILTER (WHERE f.place <= most_named)
                                  || CASE WHEN count(*) > most_named THEN format('; and %s more', count(*) - most_named) ELSE '' END
             INTO ok, detail
             FROM (SELECT r.detail, row_number() OVER () AS place FROM reason.rule_faults() r
-                  WHERE what <> 'guards' AND (r.rule_table = 'signer') = (what = 'registry')
+                  WHERE what IN ('registry', 'rules') AND (r.rule_table = 'signer') = (what = 'registry')
+                  UNION ALL
+                  SELECT a.detail, row_number() OVER () FROM reason.approval_faults() a WHERE what = 'approvals'
                   UNION ALL
                   SELECT g.guard || ' ' || g.detail, row_number() OVER () FROM reason.guard_faults() g WHERE what = 'guards') f;
         EXCEPTION WHEN OTHERS THEN
@@ -272,4 +274,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.verify_all() IS
-    'Verifies everything that the caller sees: a row for each division''s chain and its records, one for its log, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants), for each signed snapshot that does not verify and for the rest together, for safe mode while there is one, and for the guards; events that were mended are named. All is well when every ok is true.';
+    'Verifies everything that the caller sees: a row for each division''s chain and its records, one for its log, for the registry of signers, for the rules (clients, quotas, archive, policy, personal data, grants, approvers), for the approvals of changes that need some, for each signed snapshot that does not verify and for the rest together, for safe mode while there is one, and for the guards; events that were mended are named. All is well when every ok is true.';

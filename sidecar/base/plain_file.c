@@ -1,4 +1,4 @@
-/* plain_file.c: opening files, and nothing else, without waiting. */
+/* plain_file.c: opening files, and nothing else, without waiting; and the secrets in them. */
 #include "base/plain_file.h"
 
 #include "base/log.h"
@@ -31,4 +31,18 @@ bool plain_file_permits(const char *path)
     struct stat status;
 
     return stat(path, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode);
+}
+
+bool plain_file_read_secret(const char *path, char *secret, size_t size)
+{
+    FILE *file = plain_file_open(path);
+    bool ok = file && fgets(secret, (int)size, file);
+
+    if (ok)
+        secret[strcspn(secret, "\r\n")] = '\0';
+    if (file && (!ok || !secret[0]))
+        log_error("cannot read \"%s\": it is empty", path);
+    if (file)
+        fclose(file);
+    return ok && secret[0];
 }

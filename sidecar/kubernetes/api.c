@@ -4,6 +4,7 @@
 #include "net/http.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/plain_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -55,7 +56,7 @@ struct kube_api *kube_api_open(const struct config *config, int timeout_ms, bool
     if (ok && config->kubernetes_namespace[0])
         snprintf(api->namespace, sizeof(api->namespace), "%s", config->kubernetes_namespace);
     else if (ok)
-        ok = http_read_secret(config->kubernetes_namespace_file, api->namespace, sizeof(api->namespace));
+        ok = plain_file_read_secret(config->kubernetes_namespace_file, api->namespace, sizeof(api->namespace));
     if (!ok) {
         kube_api_close(api);
         return NULL;
@@ -118,7 +119,7 @@ long kube_api_call(struct kube_api *api, const char *method, const char *path, c
 
     *object = NULL;
     snprintf(url, sizeof(url), "%s%s", api->url, path);
-    if ((!body || text) && http_read_secret(api->token_file, token, sizeof(token))) {
+    if ((!body || text) && plain_file_read_secret(api->token_file, token, sizeof(token))) {
         snprintf(authorization, sizeof(authorization), "Bearer %s", token);
         http_call(api->http, &request, &answer);
     } else {

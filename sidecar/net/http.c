@@ -259,17 +259,3 @@ bool http_answer_header(const struct http_answer *answer, const char *name, char
     }
     return false;
 }
-
-bool http_read_secret(const char *path, char *secret, size_t size)
-{
-    FILE *file = plain_file_open(path);
-    bool ok = file && fgets(secret, (int)size, file);
-
-    if (ok)
-        secret[strcspn(secret, "\r\n")] = '\0';
-    if (file && (!ok || !secret[0]))
-        log_error("cannot read \"%s\": it is empty", path);
-    if (file)
-        fclose(file);
-    return ok && secret[0];
-}

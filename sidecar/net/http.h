@@ -65,7 +65,5 @@ void http_hurry(void);
 void http_answer_free(struct http_answer *answer);
 /* The value of a header, copied and cut to size; false: it is not there. */
 bool http_answer_header(const struct http_answer *answer, const char *name, char *value, size_t size);
-/* Reads the first line of a file that holds a secret; false after logging why not. */
-bool http_read_secret(const char *path, char *secret, size_t size);
 
 #endif

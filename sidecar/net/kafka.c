@@ -5,8 +5,8 @@
  */
 #include "net/kafka.h"
 
-#include "net/http.h"
 #include "base/log.h"
+#include "base/plain_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static bool set_configured(rd_kafka_conf_t *settings, const struct setting *sett
 
         if (strncmp(setting->name, secrets[i], length) != 0 || strcmp(setting->name + length, ".file") != 0)
             continue;
-        ok = http_read_secret(setting->value, secret, sizeof(secret)) && set(settings, secrets[i], secret);
+        ok = plain_file_read_secret(setting->value, secret, sizeof(secret)) && set(settings, secrets[i], secret);
         sodium_memzero(secret, sizeof(secret));
         return ok;
     }

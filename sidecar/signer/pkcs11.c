@@ -9,8 +9,8 @@
 #include "signer/pkcs11_module.h"
 #include "signer/signer.h"
 
-#include "net/http.h"
 #include "base/log.h"
+#include "base/plain_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -112,7 +112,7 @@ static bool log_in(struct pkcs11_signer *pkcs11)
     char pin[256];
     CK_RV rv = CKR_PIN_INCORRECT;
 
-    if (!http_read_secret(pkcs11->pin_file, pin, sizeof(pin)))
+    if (!plain_file_read_secret(pkcs11->pin_file, pin, sizeof(pin)))
         return false;
     if (pkcs11_module_has_refused(module, pkcs11->token, pin)) {
         log_error("token \"%s\" refused this PIN: it is not tried again until \"%s\" holds another", pkcs11->token, pkcs11->pin_file);

@@ -7,6 +7,7 @@
 #include "signer/remote.h"
 
 #include "base/log.h"
+#include "base/plain_file.h"
 #include "net/sigv4.h"
 
 #include <sodium.h>
@@ -22,7 +23,7 @@ static bool authorise(struct remote_signer *remote, struct http_request *request
     if (!remote->token_file[0])
         return true;
     memcpy(bearer, "Bearer ", 7);
-    if (!http_read_secret(remote->token_file, bearer + 7, size - 7))
+    if (!plain_file_read_secret(remote->token_file, bearer + 7, size - 7))
         return false;
     headers[request->header_count++] = (struct http_header){"Authorization", bearer};
     return true;

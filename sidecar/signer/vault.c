@@ -9,6 +9,7 @@
 #include "signer/remote.h"
 
 #include "base/log.h"
+#include "base/plain_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static json_t *call(struct remote_signer *remote, const char *method, const char
     json_t *answer;
 
     snprintf(url, sizeof(url), "%s/v1/%s/%s/%s", remote->url, remote->mount, what, remote->key);
-    if (!http_read_secret(remote->token_file, token, sizeof(token)))
+    if (!plain_file_read_secret(remote->token_file, token, sizeof(token)))
         return NULL;
     request.body = body;
     request.body_size = body ? strlen(body) : 0;

@@ -10,6 +10,7 @@
 #include "net/http.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/plain_file.h"
 #include "tracing/otlp.h"
 
 #include <ctype.h>
@@ -161,7 +162,7 @@ static enum outcome send_once(const char *body, size_t count, int timeout_ms)
     snprintf(configured, sizeof(configured), "%s", export.headers);
     request.header_count += parse_headers(configured, headers + request.header_count, HEADERS_MOST);
     /* read each time: a mounted secret may be replaced */
-    if (export.headers_file[0] && http_read_secret(export.headers_file, secret, sizeof(secret)))
+    if (export.headers_file[0] && plain_file_read_secret(export.headers_file, secret, sizeof(secret)))
         request.header_count += parse_headers(secret, headers + request.header_count, HEADERS_MOST);
     if (!http_call(export.http, &request, &answer)) {
         log_warning("%zu spans: the collector does not answer: %s", count, answer.error);

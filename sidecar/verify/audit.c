@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "approvals.h"
 #include "core/canonical.h"
 #include "core/names.h"
 #include "verify.h"
@@ -28,6 +29,8 @@ struct Audit {
     NodeIndex *nodes;    /* node → digest */
     NodeIndex *contents; /* event → payloadHash of its record */
     bool keep_hashes;
+    Approvals *approvals;
+    size_t unapproved;   /* changes whose approvals could not be looked at */
     JsonDocument document;
     ByteBuffer bytes;
 };
@@ -60,6 +63,7 @@ Audit *audit_new(const Registry *registry)
     audit->registry = registry;
     audit->nodes = node_index_new();
     audit->contents = node_index_new();
+    audit->approvals = approvals_new();
     json_document_init(&audit->document, NULL, NULL);
     buffer_init(&audit->bytes, NULL, NULL);
     return audit;
@@ -72,6 +76,7 @@ void audit_free(Audit *audit)
     free(audit->chains);
     node_index_free(audit->nodes);
     node_index_free(audit->contents);
+    approvals_free(audit->approvals);
     json_document_free(&audit->document);
     buffer_free(&audit->bytes);
     free(audit);
@@ -185,6 +190,12 @@ static void keep_hash(Chain *chain, uint64_t seq, const uint8_t hash[SHA256_LENG
         memcpy(chain->hashes[chain->hash_count++], hash, SHA256_LENGTH);
 }
 
+/* The chain of division system says who must approve what, which proposals say by its hashes where they were made. */
+static bool is_system(Bytes division)
+{
+    return division.length == 6 && memcmp(division.data, "system", 6) == 0;
+}
+
 static void continue_chain(Audit *audit, Report *report, Tally *tally, Bytes division, uint64_t seq, const uint8_t *previous,
                            size_t previous_length, const uint8_t hash[SHA256_LENGTH])
 {
@@ -201,8 +212,23 @@ static void continue_chain(Audit *audit, Report *report, Tally *tally, Bytes div
         bad(report, tally, "chain", "does not name the hash of the event before");
     chain->seq = seq;
     memcpy(chain->hash, hash, SHA256_LENGTH);
-    if (audit->keep_hashes)
+    if (audit->keep_hashes || is_system(division))
         keep_hash(chain, seq, hash);
+}
+
+/* Whether a change has the approvals that it needs, if the chain was given from its first event on. */
+static void check_approvals(Audit *audit, Report *report, Tally *tally, const JsonNode *payload, uint64_t seq)
+{
+    const Chain *chain = find_chain(audit, (Bytes){"system", 6});
+    const char *fault;
+
+    if (chain->first != 0 || chain->hash_count != seq + 1) {
+        audit->unapproved += approvals_concern(&audit->document, payload);
+        return;
+    }
+    fault = approvals_take(audit->approvals, &audit->document, payload, (const uint8_t(*)[SHA256_LENGTH])chain->hashes, seq);
+    if (fault)
+        bad(report, tally, "approvals", fault);
 }
 
 static void check_hash_and_signature(Audit *audit, Report *report, Tally *tally, const JsonNode *event,
@@ -334,6 +360,8 @@ static bool check_event(Audit *audit, Report *report, Tally *tally, const JsonNo
     if (placed && tally->line)
         continue_chain(audit, report, tally, division, *seq, previous, previous_length, hash);
     check_hash_and_signature(audit, report, tally, event, payload, hash, previous, previous_length);
+    if (placed && tally->line && is_system(division))
+        check_approvals(audit, report, tally, payload, *seq);
     if (member_text(document, payload, "eventType").data)
         check_record(audit, report, tally, event, payload);
     return placed;
@@ -361,6 +389,10 @@ static void check_content_line(Audit *audit, Report *report, Tally *tally, const
 
 static void summarize(Report *report, const Audit *audit, const Tally *tally)
 {
+    if (audit->unapproved)
+        report_add(report, FINDING_NOTE, "approvals",
+                   "whether %zu changes have the approvals that they need cannot be told: the chain of division \"system\" was not given from its first event on",
+                   audit->unapproved);
     if (tally->bad) {
         report_add(report, FINDING_BAD, "events", "%zu faults in %zu events", tally->bad, tally->events);
         return;
@@ -368,6 +400,8 @@ static void summarize(Report *report, const Audit *audit, const Tally *tally)
     if (tally->events)
         report_add(report, FINDING_OK, "events", "%zu events: hashes, chain and signatures; %zu references to nodes outside",
                    tally->events, tally->outside);
+    if (tally->events && approvals_counted(audit->approvals))
+        report_add(report, FINDING_OK, "approvals", "%zu changes have the approvals that they needed", approvals_counted(audit->approvals));
     if (tally->contents)
         report_add(report, FINDING_OK, "contents", "%zu payloads match their hash", tally->contents);
     if (tally->unknown)

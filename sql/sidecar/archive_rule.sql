@@ -21,19 +21,27 @@ CREATE TABLE reason.archive_rule_applied (
 );
 COMMENT ON TABLE reason.archive_rule_applied IS 'The rule that all stored segments of a division in a target were last found to follow. Losing a row costs looking at them once more.';
 
+CREATE FUNCTION reason.present_archive_rule(division text) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT jsonb_build_object('retainDays', r.retain_days, 'legalHold', r.legal_hold) FROM reason.archive_rule r WHERE r.division = $1 $$;
+COMMENT ON FUNCTION reason.present_archive_rule(text) IS 'The rule that a division has, in the form of change_kind(); NULL: none.';
+
 CREATE FUNCTION reason.set_archive_rule(division text, retain_days integer, legal_hold boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
     PERFORM reason.check_division($1);
-    INSERT INTO reason.archive_rule AS r (division, retain_days, legal_hold) VALUES ($1, $2, $3)
-    ON CONFLICT ON CONSTRAINT archive_rule_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold
-        WHERE (r.retain_days, r.legal_hold) IS DISTINCT FROM (excluded.retain_days, excluded.legal_hold);
-    IF FOUND THEN
-        PERFORM reason.append_event('system', 'archiveRule.changed', jsonb_build_object(
-            'archiveRule', jsonb_build_object('division', $1, 'retainDays', $2, 'legalHold', $3), 'request', reason.sql_request()::jsonb));
+    -- One after the other, so that each is compared with the rule that it changes.
+    LOCK TABLE reason.archive_rule IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM reason.archive_rule r WHERE (r.division, r.retain_days, r.legal_hold) = ($1, $2, $3)) THEN
+        RETURN;
     END IF;
+    PERFORM reason.append_change('archiveRule.changed', jsonb_build_object(
+        'archiveRule', jsonb_build_object('division', $1, 'retainDays', $2, 'legalHold', $3), 'request', reason.sql_request()::jsonb));
+    INSERT INTO reason.archive_rule AS r (division, retain_days, legal_hold) VALUES ($1, $2, $3)
+    ON CONFLICT ON CONSTRAINT archive_rule_pkey DO UPDATE SET retain_days = excluded.retain_days, legal_hold = excluded.legal_hold;
 END
 $$;
 COMMENT ON FUNCTION reason.set_archive_rule(text, integer, boolean) IS

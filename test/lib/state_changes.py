@@ -1,6 +1,7 @@
 """How each function that changes state is called, in several shapes: for tests that call them all."""
 import json
 
+from approvals import APPROVERS
 from signer import Signer
 
 A, B, C, D, E, LATE = (f"00000000-0000-7000-8000-00000000000{n}" for n in range(1, 7))
@@ -53,6 +54,13 @@ BEFORE = {
                    " public_key => '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'"],
     "retire_signer": ["signer_id => 'second'"],
     "revoke_signer": ["signer_id => 'third', reason => 'lost', at => '2024-02-29 12:00+01'", "signer_id => 'fourth', reason => 'lost'"],
+    "add_approver": [f"approver_id => 'ada', public_key => '{APPROVERS['ada'].public.raw.hex()}'",
+                     f"approver_id => 'bob', public_key => '{APPROVERS['bob'].public.raw.hex()}', valid_from => '2020-01-01', valid_to => '2040-01-01'",
+                     f"approver_id => 'eve', public_key => '{APPROVERS['eve'].public.raw.hex()}'"],
+    "retire_approver": ["approver_id => 'eve'"],
+    "propose": ["change => 'revoke_signer', arguments => '{\"signer_id\": \"second\", \"reason\": \"lost\"}', valid_for => '1 day'"],
+    # After the approvers, who cannot be changed by one alone from then on.
+    "set_approval_threshold": ["kind => 'approval', threshold => 1"],
     "leave_safe_mode": ["reason => 'a test'"],
     "add_node": [f"type => 'observation', payload => '{{\"n\": 1e-7, \"é\": \"\\u2028\"}}', author => 'ada', id => '{A}'",
                  f"type => 'decision', payload => 'null', author => 'ada', division => 'default', metadata => '{{\"confidence\": 0.5}}', id => '{B}',"

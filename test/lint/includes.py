@@ -45,6 +45,8 @@ ALLOWED = {
         "stage": ["base", "net", "signer", "store", "tracing", "readback", "tlog", "witness"],
         # A program of its own. How requests to S3 are signed it shares with the sidecar; for that header alone.
         "verify": ["net/sigv4.h"],
+        # Another, which signs with the sidecar's keys and reads as the verifier does.
+        "approve": ["base", "signer", "verify/verify.h"],
     },
     "gateway/module": {
         "base": [],

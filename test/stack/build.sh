@@ -26,3 +26,4 @@ quietly make -C extension PG_CONFIG="$pg_config" install
 quietly make -C gateway
 quietly make -j2 -C sidecar
 quietly make -j2 -C sidecar/verify
+quietly make -j2 -C sidecar/approve

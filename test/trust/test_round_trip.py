@@ -15,6 +15,7 @@ import time
 import psycopg
 import pytest
 
+from approvals import propose, signature
 from checkpoints import cosign, grow, sign_checkpoints, write
 from paths import SIDECAR
 from shared_server import conninfo
@@ -26,6 +27,8 @@ from state_changes import AFTER, BEFORE, LATE
 BY_HAND = """
     CREATE EXTENSION pg_trgm;
     SELECT reason.create_text_index();
+    SELECT reason.approve(%(proposal)s, 'ada', %(approval)s);
+    SELECT reason.execute(%(proposal)s);
     SELECT reason.record_snapshot_failure(%(snapshot)s, (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1), 'no room', true);
     SELECT reason.retry_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1));
     SELECT reason.give_up_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1), reason => 'altered');
@@ -50,7 +53,7 @@ REFUSES = {"refuse_ambiguous_roots": "a function that only raises is not counted
 NOT_EQUAL = {
     "sealer_state": "the sealer's own mark, made anew", "halted_chain": "likewise", ("mended_event", "found"): "kept where it was found",
     "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
-    "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "idempotency_key": "answers that expire", "quota_use": "counts of today",
+    "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "proposal_in_execution": "likewise", "approval_fence": "likewise", "idempotency_key": "answers that expire", "quota_use": "counts of today",
     "emission": "events are emitted again, and consumers drop them", "emission_parked": "likewise", "archive_rule_applied": "looked at once more",
     "audit_checkpoint": "published outside, and a rebuilt database goes on with the next", "audit_checkpoint_signature": "likewise", "audit_cosignature": "likewise",
     "log_head": "what the last event log.heads counted, which the next one says anew",
@@ -203,9 +206,10 @@ def source(make_database, directory):
     call_all(db, AFTER)
     db("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], request_id => 'by hand')", LATE)
     tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive")}
+    proposal = propose(db, "set_client", name="plain", role="admin")
     for statement in BY_HAND.split(";"):
         statement = statement.replace("ORDER BY no LIMIT 1", "WHERE request_id = 'by hand'")
-        db.connection.execute(statement, {**tokens, "target": sidecar.target})
+        db.connection.execute(statement, {**tokens, "target": sidecar.target, "proposal": proposal, "approval": signature(db, proposal, "ada")})
     keep_log(db)
     for duty, token in tokens.items():
         db("SELECT reason.release_lease(%s, %s)", duty, token)

@@ -77,6 +77,7 @@ READS = {
     "page_piece": ["0"], "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
     "impact": [f"'{CAUSE}'"], "trace_diff": [f"'{ROOT}', '{CAUSE}'", f"{SNAPSHOT}, '{ROOT}'"],
     "export_trace": [f"'{ROOT}', '{f}'{p}" for f, p in FORMS], "export_snapshot": [f"{SNAPSHOT}, '{f}'{p}" for f, p in FORMS],
+    "approval_faults": [""], "proposal_text": ["(SELECT id FROM reason.proposal ORDER BY id LIMIT 1)"],
     "signer_registry": [""], "note_vkey": ["'example.org/reason/default', 1, decode('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')"], "safe_mode_fault": [""], "sealing_fault": [""],
     "erasure": [f"'default', '{GONE}'"], "erases_document": [f"{NODE_EVENT}, 'default', {SNAPSHOT}"],
     "rfc3339": ["timestamptz '1999-12-31 23:59:59.000001+00'"], "recorded_time": ["timestamptz '1999-12-31 23:59:59+00'", "'infinity'", "timestamptz '0044-03-15 00:00+00 BC'"],

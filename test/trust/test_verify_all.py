@@ -5,6 +5,7 @@ Tables, columns, functions and triggers come from the catalog: a new one is chan
 import psycopg
 import pytest
 
+from approvals import approved
 from checkpoints import cosign, grow, sign_checkpoints, write
 from signer import Signer
 
@@ -21,7 +22,8 @@ NOT_LAST = {"audit_event": "no NOT IN (SELECT event_no FROM reason.audit_seal s 
             "audit_signature": "(division, seq) NOT IN (SELECT division, max(seq) FROM reason.audit_seal GROUP BY 1)",
             "pii_rule": "NOT builtin"}
 # A rule for personal data that somebody calls builtin is one that the extension did not bring.
-RULES = ("client", "quota", "signer", "archive_rule", "policy_rule", "pii_rule", "division_grant", "mended_event", "log_prefix")
+RULES = ("client", "quota", "signer", "archive_rule", "policy_rule", "pii_rule", "division_grant", "mended_event", "log_prefix",
+         "approver", "approval_rule", "proposal", "approval", "proposal_executed")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,7 @@ def state(db):
     db.seal()
     db("SELECT reason.mend_chain('mended', 'a test')")
     db("SELECT reason.set_log_prefix('log.example.org/reason')")
+    approved(db)
     write(db, 300, "grown")
     db.settle()
     grow(db)
@@ -74,7 +77,7 @@ def guarded_tables(db):
 def test_all_is_well(state):
     assert faults(state) == []
     assert {what for what, _, _ in state("SELECT * FROM reason.verify_all()")} >= {
-        'division "default"', 'division "system"', 'log of division "default"', 'log of division "system"', "registry", "rules", "snapshots", "guards"}
+        'division "default"', 'division "system"', 'log of division "default"', 'log of division "system"', "registry", "rules", "approvals", "snapshots", "guards"}
 
 
 def test_the_rules_that_have_events_are_all_there(state):
@@ -112,9 +115,10 @@ def test_every_removed_and_every_invented_row_of_a_rule(state, table):
     with state.tampering():
         key = state.one("SELECT attname FROM pg_attribute a JOIN pg_constraint c ON c.conrelid = a.attrelid AND a.attnum = c.conkey[1]"
                         " WHERE c.contype = 'p' AND c.conrelid = %s::regclass", f"reason.{table}")
-        invented = {"mended_event": "00000000-0000-7000-8000-000000000000", "log_prefix": "false"}.get(table, "invented")
+        invented = {**dict.fromkeys(("mended_event", "proposal", "approval", "proposal_executed"), "00000000-0000-7000-8000-000000000000"), "log_prefix": "false"}.get(table, "invented")
         state("ALTER TABLE reason.log_prefix DROP CONSTRAINT log_prefix_only_row_check")
         state("ALTER TABLE reason.signer DROP CONSTRAINT signer_public_key_key")
+        state("ALTER TABLE reason.approver DROP CONSTRAINT approver_public_key_key")
         state(f"INSERT INTO reason.{table} SELECT (jsonb_populate_record(t, jsonb_build_object('{key}', '{invented}'))).*"
               f" FROM (SELECT t FROM reason.{table} t WHERE {NOT_LAST.get(table, 'true')} LIMIT 1) x")
         assert any(table in f[2] and f'"{invented}"' in f[2] and "no event records it" in f[2] for f in faults(state))
