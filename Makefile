@@ -10,6 +10,9 @@
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: long
 #   make check-long         soak, storms, kills, hostile counterparts and graphs in their long forms: two hours
 #   make check-debian       the commands of docs/for-operators/debian.md on a minimal Debian, which it makes first: 10 minutes
+#   make deb                Debian packages, in .build/packages
+#   make check-failover     backups by pgBackRest, and PostgreSQL under Patroni whose leader is killed: 10 minutes
+#   make drill              every drill on private stacks, and a signed report of them in .build/drill: half an hour
 #   make debug              extension and sidecar for a debugger, in .build/debug
 #   make valgrind           the extension under memcheck, inside a server: minutes
 #   make sanitize           gateway and sidecar under AddressSanitizer and UBSan, the sidecar under ThreadSanitizer: 20 minutes
@@ -33,7 +36,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all changelog demo check check-assert check-debian check-fast check-kubernetes check-long check-sts check-upgrade check-vault debug format house up down bench fuzz help valgrind sanitize install clean packages packages-check private
+.PHONY: all changelog demo check check-assert check-debian check-fast check-failover deb drill check-kubernetes check-long check-sts check-upgrade check-vault debug format house up down bench fuzz help valgrind sanitize install clean packages packages-check packages-operators private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -87,8 +90,17 @@ check-long: packages-check private
 check-upgrade: packages-check private
 	@test/upgrade.sh
 
-check-debian: packages-check
+check-debian: deb
 	@test/debian/check.sh
+
+check-failover: packages-check packages-operators private
+	@/usr/bin/python3 -m pytest -q test/operators
+
+drill: packages-check packages-operators private ## NAMES="rebuild backup" for some
+	@/usr/bin/python3 test/drill/drill.py $(NAMES)
+
+deb: packages-check packages-operators ## Debian packages, in .build/packages
+	@charts/debian/build.sh
 
 up: private
 	@test/stack/up.sh
@@ -121,6 +133,9 @@ packages:
 
 packages-check:
 	@test/stack/install-packages.sh test/stack/packages test/stack/packages-check
+
+packages-operators:
+	@test/stack/install-packages.sh test/stack/packages-operators
 
 # Everything built, and the extension installed into a PostgreSQL tree of our own (.build/pg).
 private: packages

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,18 @@
 #define KAFKA_MS 30000
 /* What reason.snapshot_chunk() gives. */
 #define CHUNK_BYTES (1024 * 1024)
+
+/* Names something that does not come back; why stands in the log before it. */
+__attribute__((format(printf, 1, 2))) static void lose(const char *format, ...)
+{
+    va_list arguments;
+
+    printf("lost: ");
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+}
 
 /* ---------------------------------------------------------------- the archive */
 
@@ -70,6 +83,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
     struct array prefixes = {0};
     const char *parameters[] = {target, NULL};
     PGresult *unknown = NULL;
+    const char *broken = NULL;  /* the division that has lost something last; they come one after the other */
     long events = 0, segments = 0;
     bool ok = store && witness_archive(store, db, target, &found);
 
@@ -77,15 +91,24 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
         ok = array_add(&prefixes, found.list[i].prefix);
     parameters[1] = array_end(&prefixes);
     if (ok && parameters[1])
-        unknown = db_call(db, "SELECT object_prefix FROM reason.unknown_segments($1, $2::text[])", 2, parameters, NULL);
+        unknown = db_call(db, "SELECT object_prefix, division, first_seq, last_seq FROM reason.unknown_segments($1, $2::text[])", 2, parameters, NULL);
     ok = unknown != NULL;
-    for (int row = 0; ok && row < PQntuples(unknown); row++) {
-        long count = recover_segment(db, store, target, find_segment(&found, PQgetvalue(unknown, row, 0)), registry);
+    for (int row = 0; unknown && db->connection && row < PQntuples(unknown); row++) {
+        const char *division = PQgetvalue(unknown, row, 1);
+        bool follows = broken && !strcmp(broken, division);
+        long count = follows ? -1 : recover_segment(db, store, target, find_segment(&found, PQgetvalue(unknown, row, 0)), registry);
 
-        ok = count >= 0;
-        events += ok ? count : 0;
-        segments += ok;
+        /* what one division has lost keeps no other from coming back */
+        if (count < 0) {
+            lose("events %s to %s of division \"%s\", from segment %s on%s", PQgetvalue(unknown, row, 2), PQgetvalue(unknown, row, 3), division,
+                 PQgetvalue(unknown, row, 0), follows ? ": they follow on what is lost" : "");
+            broken = division;
+            ok = false;
+        }
+        events += count > 0 ? count : 0;
+        segments += count >= 0;
     }
+    ok = ok && db->connection;
     printf("archive %s: %ld events from %ld segments\n", ok ? "ok" : "failed", events, segments);
     PQclear(unknown);
     array_free(&prefixes);
@@ -221,6 +244,8 @@ static bool restore_snapshot(struct db *db, struct store *store, PGresult *forgo
         result = db_call(db, "SELECT reason.restore_snapshot($1, $2)", 2, parameters, NULL);
     ok = result && run(db, "COMMIT");
     PQclear(result);
+    if (!ok && db->connection)
+        run(db, "ROLLBACK");
     free(document);
     return ok;
 }
@@ -229,14 +254,20 @@ static bool recover_snapshots(struct sidecar *sidecar, struct db *db)
 {
     bool ok = sidecar_open_store(sidecar);
     PGresult *forgotten = NULL;
-    int row = 0;
+    int restored = 0;
 
     if (ok)
         forgotten = db_call(db, "SELECT event_id, division, object_key, object_version FROM reason.forgotten_snapshots()", 0, NULL, NULL);
     ok = forgotten != NULL;
-    while (ok && row < PQntuples(forgotten) && (ok = restore_snapshot(db, sidecar->store, forgotten, row)))
-        row++;
-    printf("snapshots %s: %d\n", ok ? "ok" : "failed", row);
+    for (int row = 0; forgotten && db->connection && row < PQntuples(forgotten); row++)
+        if (restore_snapshot(db, sidecar->store, forgotten, row)) {
+            restored++;
+        } else {
+            lose("the snapshot %s", PQgetvalue(forgotten, row, 2));
+            ok = false;
+        }
+    ok = ok && db->connection;
+    printf("snapshots %s: %d\n", ok ? "ok" : "failed", restored);
     PQclear(forgotten);
     return ok;
 }
@@ -278,7 +309,7 @@ bool recover(struct sidecar *sidecar, const char *registry_file)
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "recover", .timeout_ms = 0x7fffffff / 2};
     char *registry = NULL;
     PGresult *state = NULL;
-    bool restored, ok;
+    bool restored, may, ok;
 
     if (registry_file[0] && !(registry = read_registry(registry_file)))
         return false;
@@ -289,11 +320,13 @@ bool recover(struct sidecar *sidecar, const char *registry_file)
     PQclear(state);
     if (restored) {
         ok = may_recover(&db, registry);
-        if (ok && sidecar->config.archive_url[0])
+        may = ok;
+        if (may && sidecar->config.archive_url[0])
             ok = recover_archive(sidecar, &db, registry);
-        if (ok && sidecar->config.kafka_brokers[0])
-            ok = recover_kafka(sidecar, &db, registry);
-        ok = ok && recover_snapshots(sidecar, &db);
+        /* what the archive lacks Kafka may have */
+        if (may && sidecar->config.kafka_brokers[0])
+            ok = recover_kafka(sidecar, &db, registry) && ok;
+        ok = may && recover_snapshots(sidecar, &db) && ok;
     } else if (ok) {
         printf("there is no safe mode: nothing is recovered\n");
     }

@@ -6,7 +6,8 @@
 
 /*
  * Brings back what a restored database has forgotten: segments from the archive, later events from Kafka, documents of
- * complete snapshots from the store. Says what it did; false after logging what could not be brought back. May be repeated.
+ * complete snapshots from the store. Says what it did, and names what could not be brought back, one "lost: " a line, after
+ * which it goes on with what else there is; false when anything was lost. May be repeated.
  *
  * registry_file holds the signers ({"signers": [...]}, as reason.signer_registry() gives) whose signatures count, kept
  * outside of what is recovered; "": those that the database knows, which one that was restored does, and an empty one does not.

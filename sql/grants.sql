@@ -243,7 +243,7 @@ GRANT EXECUTE ON FUNCTION
     reason.restore_snapshot_chunk(uuid, text, integer, bytea),
     reason.restore_snapshot(uuid, text)
 TO reason_sidecar;
-GRANT EXECUTE ON FUNCTION reason.leave_safe_mode(text) TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.leave_safe_mode(text), reason.import_snapshot(text, text, text, json) TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO reason_reader, reason_sidecar;
 GRANT SELECT ON reason.safe_mode TO reason_admin;
 GRANT EXECUTE ON FUNCTION

@@ -32,6 +32,9 @@ AS $$
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
         WHEN 'log.heads' THEN '{"heads": ["count", "root"]}'
+        -- What was imported has events of its own.
+        WHEN 'snapshot.imported' THEN '{"imported": ["snapshot", "hash", "signerId", "signature", "createdAt", "rootIds", "registry", "nodes", "edges",
+                                                     "annotations", "frontier", "piiIncluded"]}'
         WHEN 'policy.denied' THEN '{"denied": ["action", "records", "types"],
                                     "policy": ["decision", "reason", "policyId", "policyVersion", "policyCheckId"]}'
         WHEN 'safemode.entered' THEN '{"safeMode": ["reason", "incarnation"]}'
@@ -292,7 +295,7 @@ BEGIN
             PERFORM reason.replay_erased_documents(canonical::json -> 'erased', event ->> 'division', (event ->> 'id')::uuid);
         WHEN 'snapshot.completed', 'snapshot.failed' THEN
             PERFORM reason.replay_snapshot(canonical::json -> 'snapshot', event ->> 'division', (event ->> 'id')::uuid);
-        WHEN 'policy.denied', 'log.heads', 'safemode.entered', 'safemode.left' THEN
+        WHEN 'policy.denied', 'log.heads', 'snapshot.imported', 'safemode.entered', 'safemode.left' THEN
             NULL;
         WHEN 'safemode.accepted' THEN
             -- Nothing but that a proposal was executed, if one was.

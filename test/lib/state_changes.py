@@ -1,4 +1,6 @@
 """How each function that changes state is called, in several shapes: for tests that call them all."""
+import base64
+import hashlib
 import json
 
 from approvals import APPROVERS
@@ -22,6 +24,25 @@ def answer(decision):
     """Of the policy service, as the gateway hands it in."""
     said = json.dumps({"decision": decision, "reason": "r", "rationale": {"why": "so"}, "policy_id": "p-1", "policy_version": "7"})
     return f"policy_status => '200', policy_answer => encode(convert_to('{said}', 'UTF8'), 'base64')"
+
+
+def snapshot_to_import(number, **arguments):
+    """The arguments of import_snapshot() for a document of one node and a remark, of another database, signed by signer "third"."""
+    def canonical(value):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    record = {"author": "ada", "createdAt": "2021-01-01T00:00:00.000000Z", "division": "elsewhere", "metadata": {},
+              "payloadHash": hashlib.sha256(bytes(16) + b"5").hexdigest()}
+    content = {"payload": 5, "salt": base64.b64encode(bytes(16)).decode()}
+    node = {**record, "id": A, "type": "score"}
+    digest = hashlib.sha256(canonical(node).encode()).hexdigest()
+    remark = {**record, "id": B, "type": "note", "target": A, "targetDigest": digest}
+    remark |= {"digest": hashlib.sha256(canonical(remark).encode()).hexdigest(), **content}
+    node |= {"digest": digest, **content}
+    document = canonical({"created_at": "2021-01-02T00:00:00.000000Z", "id": f"66666666-6666-7666-8666-66666666666{number}", "reasoning_graph_version": "0.1.0",
+                          "root_ids": [A], "payload": {"annotations": [remark], "audience": "internal", "depth": 10, "description": None, "direction": "ancestors", "edges": [],
+                                                       "frontier": [], "nodes": [node], "pii_included": True}})
+    signature = base64.b64encode(Signer("third", b"third").sign(hashlib.sha256(document.encode()).digest())).decode()
+    return ", ".join(f"{name} => '{value}'" for name, value in {"document": document, "signature": signature, "signer_id": "third", **arguments}.items())
 
 
 # How a function is called: the arguments of each call, by name. @shape@ is the place of the call.
@@ -52,6 +73,8 @@ BEFORE = {
                    " public_key => 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'",
                    "signer_id => 'witness.example/w', purpose => 'witness',"
                    " public_key => '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'"],
+    "import_snapshot": [snapshot_to_import(1), snapshot_to_import(2, registry=json.dumps({"signers": [{
+        "signerId": "third", "algorithm": "ed25519", "publicKey": key_of("third"), "status": "active", "validFrom": "2020-01-01T00:00:00Z", "validTo": None}]}))],
     "retire_signer": ["signer_id => 'second'"],
     "revoke_signer": ["signer_id => 'third', reason => 'lost', at => '2024-02-29 12:00+01'", "signer_id => 'fourth', reason => 'lost'"],
     "add_approver": [f"approver_id => 'ada', public_key => '{APPROVERS['ada'].public.raw.hex()}'",
