@@ -61,6 +61,7 @@ struct worker {
     char proved_token[24];      /* and the lease */
     long proved_ms;             /* when, by the steady clock */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
+    size_t mirror;              /* of the duty mirror: which one this thread feeds */
     void *state;                /* a stage's own, kept between turns */
 };
 
