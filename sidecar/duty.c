@@ -32,6 +32,7 @@ static const struct stage *const stages[JOB_COUNT][STAGES_MOST] = {
     [DUTY_SNAPSHOT] = {&stage_upload},
     [DUTY_EMIT] = {&stage_emit},
     [DUTY_ARCHIVE] = {&stage_archive},
+    [DUTY_MIRROR] = {&stage_mirror},
     [JOB_LOG] = {&stage_checkpoint},
 };
 

@@ -18,6 +18,9 @@
 #include "net/http.h"
 #include "recover.h"
 #include "stage/stage.h"
+#include "mirror/check.h"
+#include "mirror/mirror.h"
+#include "mirror/rebuild.h"
 #include "tracing/tracing.h"
 #include "witness/witness.h"
 
@@ -43,6 +46,7 @@
 /* The server ends a session that sleeps for so much longer than it was to. */
 #define OVERSLEPT_MS 10000
 #define MMAP_BYTES (128 * 1024)
+#define WORKERS_MOST (JOB_COUNT + MIRRORS_MOST - 1)
 
 static bool is_ready(struct sidecar *sidecar)
 {
@@ -54,16 +58,22 @@ static bool is_ready(struct sidecar *sidecar)
 static void report(struct sidecar *sidecar, struct db *db)
 {
     const char *parameters[] = {sidecar->holder, sidecar->config.signer.id, sidecar->log.where};
-    const char *targets[] = {sidecar->config.kafka_brokers[0] ? sidecar->config.kafka_topic : "", sidecar->config.archive_url};
+    struct array mirrors = {0};
+    const char *targets[] = {sidecar->config.kafka_brokers[0] ? sidecar->config.kafka_topic : "", sidecar->config.archive_url, NULL};
     bool ready;
-    PGresult *result;
+    PGresult *result = NULL;
 
     ready = db->connection && is_ready(sidecar);
     if (ready)
         PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2, $3)", 3, parameters, NULL));
     metrics_set(METRIC_READY, ready);
-    result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2) LEFT JOIN reason.parked_items() USING (duty)",
-                     2, targets, NULL);
+    for (size_t i = 0; i < sidecar->config.mirror_count; i++)
+        array_add(&mirrors, sidecar->config.mirrors[i].name);
+    targets[2] = array_end(&mirrors);
+    if (targets[2])
+        result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2, $3) LEFT JOIN reason.parked_items() USING (duty)",
+                         3, targets, NULL);
+    array_free(&mirrors);
     for (int i = 0; result && i < PQntuples(result); i++)
         for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
             if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {
@@ -116,7 +126,7 @@ static void begin_memory(struct sidecar *sidecar)
 static bool has_duty(const struct config *config, enum duty duty)
 {
     return duty == DUTY_SEAL || duty == DUTY_SNAPSHOT || (duty == DUTY_EMIT && config->kafka_brokers[0])
-           || (duty == DUTY_ARCHIVE && config->archive_url[0]);
+           || (duty == DUTY_ARCHIVE && config->archive_url[0]) || (duty == DUTY_MIRROR && config->mirror_count > 0);
 }
 
 /* What can change while running: the log, and the counterparts with their credentials. */
@@ -145,13 +155,16 @@ static const char *job_name(int job)
     return job == JOB_LOG ? "log" : duty_names[job];
 }
 
-static bool start_workers(struct sidecar *sidecar, struct worker workers[JOB_COUNT])
+static bool start_workers(struct sidecar *sidecar, struct worker workers[WORKERS_MOST])
 {
-    for (int job = 0; job < JOB_COUNT; job++) {
-        struct worker *worker = &workers[job];
+    for (int number = 0; number < WORKERS_MOST; number++) {
+        struct worker *worker = &workers[number];
+        /* each mirror but the first has a thread beyond those of the jobs */
+        int job = number < JOB_COUNT ? number : DUTY_MIRROR;
+        size_t mirror = number < JOB_COUNT ? 0 : (size_t)(number - JOB_COUNT + 1);
         enum duty duty = job == JOB_LOG ? DUTY_SEAL : (enum duty)job;
 
-        *worker = (struct worker){.sidecar = sidecar, .duty = duty, .job = job,
+        *worker = (struct worker){.sidecar = sidecar, .duty = duty, .job = job, .mirror = mirror,
                                   .db = {.conninfo = sidecar->config.conninfo, .name = job_name(job),
                                          .timeout_ms = sidecar->config.database_timeout_ms}};
         /* its lock, which it holds while it sleeps, is not to outlive it, should the server not hear of its end */
@@ -159,7 +172,7 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[JOB_COU
             worker->db.listen = true;
             worker->db.idle_ms = sidecar->config.poll_idle_ms + OVERSLEPT_MS;
         }
-        if (!has_duty(&sidecar->config, duty))
+        if (!has_duty(&sidecar->config, duty) || (duty == DUTY_MIRROR && mirror >= sidecar->config.mirror_count))
             continue;
         worker->started = pthread_create(&worker->thread, NULL, duty_run, worker) == 0;
         if (!worker->started) {
@@ -174,7 +187,7 @@ static bool start_workers(struct sidecar *sidecar, struct worker workers[JOB_COU
  * Whatever the threads wait for ends soon; a library that does not return (a hardware module's) is not waited for. The
  * process may be ended at any instruction: what it held is then given up by the leases' running out.
  */
-static void stop_workers(struct worker workers[JOB_COUNT])
+static void stop_workers(struct worker workers[WORKERS_MOST])
 {
     long until_us = clock_us() + STOP_MS * 1000L;
     const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
@@ -182,9 +195,9 @@ static void stop_workers(struct worker workers[JOB_COUNT])
     doorbell_stop();
     db_hurry();
     http_hurry();
-    for (int job = 0; job < JOB_COUNT; job++)
-        if (workers[job].started && pthread_clockjoin_np(workers[job].thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
-            log_error("duty %s does not end: this process ends without it", job_name(job));
+    for (int i = 0; i < WORKERS_MOST; i++)
+        if (workers[i].started && pthread_clockjoin_np(workers[i].thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+            log_error("duty %s does not end: this process ends without it", job_name(workers[i].job));
             _exit(1);
         }
 }
@@ -228,7 +241,7 @@ static void demand_checkpoints(struct sidecar *sidecar)
 static void run(struct sidecar *sidecar, const char *config_path, const sigset_t *signals)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "main", .timeout_ms = main_timeout_ms(&sidecar->config)};
-    struct worker workers[JOB_COUNT] = {0};
+    struct worker workers[WORKERS_MOST] = {0};
     struct cosigning *cosigning = NULL;
     long turn_ms = sidecar->config.lease_ms / 4;
     const struct timespec turn = {turn_ms / 1000, turn_ms % 1000 * 1000000L};
@@ -270,7 +283,7 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
 static bool check_counterparts(struct sidecar *sidecar)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "check", .timeout_ms = sidecar->config.database_timeout_ms};
-    bool database = db_connect(&db), checkpoints, signer, store, archive = true, kafka = true, kubernetes = true;
+    bool database = db_connect(&db), checkpoints, signer, store, archive = true, kafka = true, kubernetes = true, mirrors = true;
 
     if (database)
         signer = sidecar_open_signer(sidecar, &db);
@@ -290,6 +303,8 @@ static bool check_counterparts(struct sidecar *sidecar)
         kafka = emit_check(&sidecar->config);
     if (sidecar->config.kubernetes_lease[0])
         kubernetes = kube_lease_check(&sidecar->config);
+    for (size_t i = 0; i < sidecar->config.mirror_count; i++)
+        mirrors = mirror_answers(&sidecar->config.mirrors[i]) && mirrors;
     printf("database %s\nsigner %s\nstore %s\n", database ? "ok" : "failed", signer ? "ok" : "failed", store ? "ok" : "failed");
     if (sidecar->config.checkpoint_signer.id[0])
         printf("checkpoints %s\n", checkpoints ? "ok" : "failed");
@@ -299,8 +314,10 @@ static bool check_counterparts(struct sidecar *sidecar)
         printf("kafka %s\n", kafka ? "ok" : "failed");
     if (sidecar->config.kubernetes_lease[0])
         printf("kubernetes %s\n", kubernetes ? "ok" : "failed");
+    if (sidecar->config.mirror_count > 0)
+        printf("mirrors %s\n", mirrors ? "ok" : "failed");
     db_close(&db);
-    return database && signer && checkpoints && store && archive && kafka && kubernetes;
+    return database && signer && checkpoints && store && archive && kafka && kubernetes && mirrors;
 }
 
 static void usage(FILE *out)
@@ -315,6 +332,10 @@ static void usage(FILE *out)
             "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
             "  --accept-restore\n"
             "               go on with a database that does not extend what was signed, for what cannot be recovered\n"
+            "  --mirror-check NAME\n"
+            "               compare a mirror with the database at the mirror's mark: counts, samples, traces; with --all every record\n"
+            "  --mirror-rebuild NAME\n"
+            "               empty a mirror and feed it from the first event on\n"
             "  --help       show this help, then exit\n"
             "  --version    show the version, then exit\n\n"
             "Every setting can be given by the environment: REASON_SIDECAR_<SECTION>_<KEY>.\n");
@@ -330,14 +351,14 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"check-log", no_argument, NULL, 'l'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"check-log", no_argument, NULL, 'k'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"mirror-check", required_argument, NULL, 'm'}, {"all", no_argument, NULL, 'l'}, {"mirror-rebuild", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
                               .store_lock = PTHREAD_MUTEX_INITIALIZER, .log = {.lock = PTHREAD_MUTEX_INITIALIZER},
                               .announcements = {.lock = PTHREAD_MUTEX_INITIALIZER}};
     sigset_t signals;
-    bool check = false, checks_log = false, recovers = false, accepts = false;
+    bool check = false, checks_log = false, recovers = false, accepts = false, all = false, at_once;
     char host[64] = "localhost";
-    const char *registry = NULL;
+    const char *registry = NULL, *checked = NULL, *rebuilt = NULL;
     int option, status = 1;
 
     if (argc > 1 && !strcmp(argv[1], "--witness"))
@@ -345,16 +366,19 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c': check = true; break;
-        case 'l': checks_log = true; break;
+        case 'k': checks_log = true; break;
         case 'r': recovers = true; break;
         case 's': registry = optarg; break;
         case 'a': accepts = true; break;
+        case 'm': checked = optarg; break;
+        case 'l': all = true; break;
+        case 'b': rebuilt = optarg; break;
         case 'h': usage(stdout); return 0;
         case 'v': puts("reason-sidecar " REASON_VERSION); return 0;
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc || (registry && !recovers) || check + checks_log + recovers + accepts > 1) {
+    if (optind + 1 != argc || (registry && !recovers) || (all && !checked) || check + checks_log + recovers + accepts + (checked != NULL) + (rebuilt != NULL) > 1) {
         usage(stderr);
         return 2;
     }
@@ -369,8 +393,9 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
-    /* --check, --check-log, --recover and --accept-restore end at once, whatever they wait for */
-    if (!check && !checks_log && !recovers && !accepts)
+    /* what is done once ends at once, whatever it waits for */
+    at_once = check || checks_log || recovers || accepts || checked || rebuilt;
+    if (!at_once)
         pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !doorbell_open()) {
@@ -384,6 +409,10 @@ int main(int argc, char **argv)
         goto done;
     gethostname(host, sizeof(host) - 1);
     snprintf(sidecar.holder, sizeof(sidecar.holder), "%s/%ld/%08x", host, (long)getpid(), (unsigned)randombytes_random());
+    if (checked || rebuilt) {
+        status = (checked ? mirror_check(&sidecar.config, checked, all) : mirror_rebuild(&sidecar.config, rebuilt, sidecar.holder)) ? 0 : 1;
+        goto done;
+    }
     begin_memory(&sidecar);
     if (checks_log) {
         status = check_log(&sidecar) ? 0 : 1;

@@ -211,7 +211,7 @@ GRANT EXECUTE ON FUNCTION
     reason.acquire_lease(text, text, interval),
     reason.release_lease(text, bigint),
     reason.report_sidecar(text, text, text),
-    reason.sidecar_status(text, text),
+    reason.sidecar_status(text, text, text[]),
     reason.parked_items(),
     reason.record_archive_failure(bigint, text, text, bigint, text, integer),
     reason.lock_doorbell(),
@@ -231,6 +231,18 @@ TO reason_sidecar;
 
 -- ---------------------------------------------------------------- safe mode
 GRANT EXECUTE ON FUNCTION
+    reason.mirror_events(text, bigint, text, integer, bigint, text, integer, bigint),
+    reason.mirror_heads(text[]),
+    reason.mirror_marks(bigint, text, text[]),
+    reason.record_mirrored(bigint, text, text, bigint),
+    reason.park_mirrored(bigint, text, text, bigint, text),
+    reason.unpark_mirrored(bigint, text, text, bigint),
+    reason.mirror_retries(text, integer),
+    reason.mirror_counts(text, bigint),
+    reason.mirror_trace(text, uuid, bigint, integer)
+TO reason_sidecar;
+
+GRANT EXECUTE ON FUNCTION
     reason.compared(),
     reason.archive_mark(text, text),
     reason.unknown_segments(text, text[]),
@@ -247,16 +259,18 @@ GRANT EXECUTE ON FUNCTION reason.leave_safe_mode(text), reason.import_snapshot(t
 GRANT EXECUTE ON FUNCTION reason.safe_mode_fault(), reason.sealing_fault() TO reason_reader, reason_sidecar;
 GRANT SELECT ON reason.safe_mode TO reason_admin;
 GRANT EXECUTE ON FUNCTION
-    reason.sidecar_status(text, text),
+    reason.sidecar_status(text, text, text[]),
     reason.parked_items(),
     reason.set_archive_rule(text, integer, boolean),
     reason.retry_emission(text, text),
     reason.retry_segment(text, text, bigint),
+    reason.retry_mirrored(text, text),
+    reason.forget_mirror(text),
     reason.mend_chain(text, text),
     reason.give_up_snapshot(uuid, text)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
-GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.parked, reason.halted_chain, reason.archive_rule, reason.lease TO reason_admin;
+GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.mirror_mark, reason.mirror_parked, reason.parked, reason.halted_chain, reason.archive_rule, reason.lease TO reason_admin;
 
 -- ---------------------------------------------------------------- snapshots: frozen and verified by auditors, completed by the sidecar
 GRANT EXECUTE ON FUNCTION

@@ -149,6 +149,55 @@ static struct witness_config *witness_of(struct config *config, const char *name
     return larger->name && config_defaults(larger, witness_keys, WITNESS_KEY_COUNT) ? larger : NULL;
 }
 
+/* [mirror NAME], likewise. */
+#define MIRROR_SECTION "mirror "
+
+static const struct config_key mirror_keys[] = {
+#define FIELD(name) offsetof(struct mirror_config, name)
+    {"mirror", "type", CONFIG_TEXT, FIELD(type), NULL, 0, 0, "|neo4j|janusgraph|dgraph|"},
+    {"mirror", "url", CONFIG_TEXT, FIELD(url), NULL, 0, 0, NULL},
+    {"mirror", "database", CONFIG_TEXT, FIELD(database), "neo4j", 0, 0, NULL},
+    {"mirror", "credentials_file", CONFIG_TEXT, FIELD(credentials_file), "", 0, 0, NULL},
+    {"mirror", "plaintext", CONFIG_FLAG, FIELD(plaintext), "no", 0, 0, NULL},
+    {"mirror", "divisions", CONFIG_TEXT, FIELD(divisions), "*", 0, 0, NULL},
+    {"mirror", "payloads", CONFIG_TEXT, FIELD(payloads), "none", 0, 0, "|none|redacted|whole|"},
+    {"mirror", "payload_bytes", CONFIG_NUMBER, FIELD(payload_bytes), "4096", 1, 1048576, NULL},
+    {"mirror", "batch_size", CONFIG_NUMBER, FIELD(batch_size), "1000", 1, 100000, NULL},
+    {"mirror", "ca_file", CONFIG_TEXT, FIELD(ca_file), "", 0, 0, NULL},
+    {"mirror", "cert_file", CONFIG_TEXT, FIELD(cert_file), "", 0, 0, NULL},
+    {"mirror", "cert_key_file", CONFIG_TEXT, FIELD(cert_key_file), "", 0, 0, NULL},
+    {"mirror", "timeout_ms", CONFIG_NUMBER, FIELD(timeout_ms), "30000", 100, 600000, NULL},
+#undef FIELD
+};
+
+#define MIRROR_KEY_COUNT (sizeof(mirror_keys) / sizeof(mirror_keys[0]))
+
+/* The mirror of this name, a new one with its defaults if need be; NULL after logging why not. */
+static struct mirror_config *mirror_of(struct config *config, const char *name, const char *where)
+{
+    struct mirror_config *larger;
+
+    for (size_t i = 0; i < config->mirror_count; i++)
+        if (!strcmp(config->mirrors[i].name, name))
+            return &config->mirrors[i];
+    if (config->mirror_count == MIRRORS_MOST) {
+        log_error("%s: there are more than %d mirrors", where, MIRRORS_MOST);
+        return NULL;
+    }
+    if (!division_name_is_valid(name, strlen(name))) {
+        log_error("%s: the name of a mirror must have " DIVISION_NAME_RULE, where);
+        return NULL;
+    }
+    larger = realloc(config->mirrors, (config->mirror_count + 1) * sizeof(*larger));
+    if (!larger)
+        return NULL;
+    config->mirrors = larger;
+    larger += config->mirror_count++;
+    memset(larger, 0, sizeof(*larger));
+    larger->name = strdup(name);
+    return larger->name && config_defaults(larger, mirror_keys, MIRROR_KEY_COUNT) ? larger : NULL;
+}
+
 struct reading {
     struct config *config;
     bool *given;                /* of each key */
@@ -171,6 +220,12 @@ static bool take(void *context, const char *section, const char *name, const cha
 
         return witness && config_set(witness, key, value, where);
     }
+    if (!strncmp(section, MIRROR_SECTION, sizeof(MIRROR_SECTION) - 1)
+        && (key = config_find(mirror_keys, MIRROR_KEY_COUNT, "mirror", name)) != NULL) {
+        struct mirror_config *mirror = mirror_of(reading->config, section + sizeof(MIRROR_SECTION) - 1, where);
+
+        return mirror && config_set(mirror, key, value, where);
+    }
     log_error("%s: unknown setting \"%s\" in section [%s]", where, name, section);
     return false;
 }
@@ -180,6 +235,16 @@ static bool check_witnesses(const struct config *config, const char *path)
     for (size_t i = 0; i < config->witness_count; i++)
         if (!config->witnesses[i].url || !config->witnesses[i].vkey) {
             log_error("%s: witness \"%s\" needs a url and a vkey", path, config->witnesses[i].name);
+            return false;
+        }
+    return true;
+}
+
+static bool check_mirrors(const struct config *config, const char *path)
+{
+    for (size_t i = 0; i < config->mirror_count; i++)
+        if (!config->mirrors[i].type || !config->mirrors[i].url) {
+            log_error("%s: mirror \"%s\" needs a type and a url", path, config->mirrors[i].name);
             return false;
         }
     return true;
@@ -264,7 +329,7 @@ bool config_load(struct config *config, const char *path)
 
     memset(config, 0, sizeof(*config));
     reading = (struct reading){config, given};
-    if (!config_defaults(config, keys, KEY_COUNT) || !config_read(path, take, &reading) || !check_witnesses(config, path))
+    if (!config_defaults(config, keys, KEY_COUNT) || !config_read(path, take, &reading) || !check_witnesses(config, path) || !check_mirrors(config, path))
         return false;
     load_standard_environment(config);
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -304,6 +369,11 @@ void config_free(struct config *config)
         free(config->witnesses[i].name);
     }
     free(config->witnesses);
+    for (size_t i = 0; i < config->mirror_count; i++) {
+        config_release(&config->mirrors[i], mirror_keys, MIRROR_KEY_COUNT);
+        free(config->mirrors[i].name);
+    }
+    free(config->mirrors);
     for (size_t i = 0; i < config->kafka_setting_count; i++) {
         free(config->kafka_settings[i].name);
         free(config->kafka_settings[i].value);

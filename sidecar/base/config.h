@@ -1,7 +1,7 @@
 /*
  * config.h: the configuration file, "key = value" in [sections], # starts a comment.
  *
- * Every key but those of [witness NAME] can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins. Keys of
+ * Every key but those of [witness NAME] and [mirror NAME] can be set by the environment too: REASON_SIDECAR_<SECTION>_<KEY>, which wins. Keys of
  * [kafka] that are not listed here go to librdkafka as they are (security.protocol, ssl.ca.location …);
  * in the environment their dots are written as underscores. [tracing] follows OpenTelemetry's own variables too; they
  * come before the file and after REASON_SIDECAR_TRACING_<KEY>.
@@ -33,6 +33,26 @@ struct witness_config {
 /* As many as anybody has to take: https://c2sp.org/tlog-policy */
 #define WITNESSES_MOST 32
 
+/* A graph store that shows the graph: a section [mirror NAME]. */
+struct mirror_config {
+    char *name;
+    char *type;                 /* neo4j, janusgraph, dgraph */
+    char *url;
+    char *database;             /* neo4j: of the server */
+    char *credentials_file;     /* user = …, password = …, token = …; "": the environment */
+    bool plaintext;             /* they may travel unencrypted */
+    char *divisions;            /* that are mirrored, by name; "*": all */
+    char *payloads;             /* none, redacted, whole */
+    int payload_bytes;          /* larger ones are left out */
+    int batch_size;             /* events in a transaction */
+    char *ca_file;
+    char *cert_file;            /* client certificate */
+    char *cert_key_file;
+    int timeout_ms;
+};
+
+#define MIRRORS_MOST 8
+
 struct config {
     /* [database] */
     char *conninfo;
@@ -51,6 +71,9 @@ struct config {
     /* [witness NAME] */
     struct witness_config *witnesses;
     size_t witness_count;
+    /* [mirror NAME] */
+    struct mirror_config *mirrors;
+    size_t mirror_count;
     /* [store] */
     char *store_url;            /* file:///directory or s3://bucket[/prefix] */
     char *store_endpoint;

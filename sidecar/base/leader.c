@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-const char *const duty_names[DUTY_COUNT] = {"seal", "snapshot", "emit", "archive"};
+const char *const duty_names[DUTY_COUNT] = {"seal", "snapshot", "emit", "archive", "mirror"};
 
 static struct {
     atomic_long token;          /* 0: not led */

@@ -9,7 +9,7 @@
 
 #include "base/db.h"
 
-enum duty { DUTY_SEAL, DUTY_SNAPSHOT, DUTY_EMIT, DUTY_ARCHIVE, DUTY_COUNT };
+enum duty { DUTY_SEAL, DUTY_SNAPSHOT, DUTY_EMIT, DUTY_ARCHIVE, DUTY_MIRROR, DUTY_COUNT };
 
 extern const char *const duty_names[DUTY_COUNT];
 

@@ -25,6 +25,7 @@ static const struct {
     [METRIC_EVENTS_SIGNED] = {"reason_sidecar_events_signed_total", "counter", "Seals signed and recorded."},
     [METRIC_EVENTS_EMITTED] = {"reason_sidecar_events_emitted_total", "counter", "Events that Kafka acknowledged and that were recorded."},
     [METRIC_EVENTS_ARCHIVED] = {"reason_sidecar_events_archived_total", "counter", "Events in archive segments that are stored and indexed."},
+    [METRIC_EVENTS_MIRRORED] = {"reason_sidecar_events_mirrored_total", "counter", "Events that a mirror has taken, with the mark that says so."},
     [METRIC_COSIGNATURES] = {"reason_sidecar_cosignatures_total", "counter", "Cosignatures of witnesses that were verified and recorded."},
     [METRIC_SNAPSHOTS_SIGNED] = {"reason_sidecar_snapshots_signed_total", "counter", "Snapshots signed."},
     [METRIC_SNAPSHOTS_STORED] = {"reason_sidecar_snapshots_stored_total", "counter", "Snapshots stored and complete."},
@@ -36,6 +37,9 @@ static const struct {
     [METRIC_EMIT_PARKED] = {FAILURES "{kind=\"emit_parked\"}", "counter", NULL},
     [METRIC_ARCHIVE_FAILURES] = {FAILURES "{kind=\"archive\"}", "counter", NULL},
     [METRIC_ARCHIVE_PARKED] = {FAILURES "{kind=\"archive_parked\"}", "counter", NULL},
+    [METRIC_MIRROR_FAILURES] = {FAILURES "{kind=\"mirror\"}", "counter", NULL},
+    [METRIC_MIRROR_REFUSED] = {FAILURES "{kind=\"mirror_parked\"}", "counter", NULL},
+    [METRIC_MIRROR_DIVERGED] = {FAILURES "{kind=\"mirror_diverged\"}", "counter", NULL},
     [METRIC_WITNESS_FAILURES] = {FAILURES "{kind=\"witness\"}", "counter", NULL},
     [METRIC_WITNESS_CONTRADICTIONS] = {FAILURES "{kind=\"witness_contradicts\"}", "counter", NULL},
     [METRIC_DATABASE_FAILURES] = {FAILURES "{kind=\"database\"}", "counter", NULL},
@@ -46,18 +50,22 @@ static const struct {
     [METRIC_LEADING_SNAPSHOT] = {"reason_sidecar_leading{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_LEADING_EMIT] = {"reason_sidecar_leading{duty=\"emit\"}", "gauge", NULL},
     [METRIC_LEADING_ARCHIVE] = {"reason_sidecar_leading{duty=\"archive\"}", "gauge", NULL},
-    [METRIC_QUEUE_SEAL] = {"reason_sidecar_queue_depth{duty=\"seal\"}", "gauge", "What waits: events without signature, unfinished snapshots, events not emitted (the lag of Kafka), events not archived."},
+    [METRIC_LEADING_MIRROR] = {"reason_sidecar_leading{duty=\"mirror\"}", "gauge", NULL},
+    [METRIC_QUEUE_SEAL] = {"reason_sidecar_queue_depth{duty=\"seal\"}", "gauge", "What waits: events without signature, unfinished snapshots, events not emitted (the lag of Kafka), not archived, not mirrored."},
     [METRIC_QUEUE_SNAPSHOT] = {"reason_sidecar_queue_depth{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_QUEUE_EMIT] = {"reason_sidecar_queue_depth{duty=\"emit\"}", "gauge", NULL},
     [METRIC_QUEUE_ARCHIVE] = {"reason_sidecar_queue_depth{duty=\"archive\"}", "gauge", NULL},
+    [METRIC_QUEUE_MIRROR] = {"reason_sidecar_queue_depth{duty=\"mirror\"}", "gauge", NULL},
     [METRIC_AGE_SEAL] = {"reason_sidecar_queue_age_seconds{duty=\"seal\"}", "gauge", "Age of the oldest that waits."},
     [METRIC_AGE_SNAPSHOT] = {"reason_sidecar_queue_age_seconds{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_AGE_EMIT] = {"reason_sidecar_queue_age_seconds{duty=\"emit\"}", "gauge", NULL},
     [METRIC_AGE_ARCHIVE] = {"reason_sidecar_queue_age_seconds{duty=\"archive\"}", "gauge", NULL},
+    [METRIC_AGE_MIRROR] = {"reason_sidecar_queue_age_seconds{duty=\"mirror\"}", "gauge", NULL},
     [METRIC_PARKED_SEAL] = {"reason_sidecar_parked{duty=\"seal\"}", "gauge", "Items that were given up, until somebody has them tried again, and chains that have halted: view reason.parked."},
     [METRIC_PARKED_SNAPSHOT] = {"reason_sidecar_parked{duty=\"snapshot\"}", "gauge", NULL},
     [METRIC_PARKED_EMIT] = {"reason_sidecar_parked{duty=\"emit\"}", "gauge", NULL},
     [METRIC_PARKED_ARCHIVE] = {"reason_sidecar_parked{duty=\"archive\"}", "gauge", NULL},
+    [METRIC_PARKED_MIRROR] = {"reason_sidecar_parked{duty=\"mirror\"}", "gauge", NULL},
     [METRIC_KUBERNETES_LEASE] = {"reason_sidecar_kubernetes_lease", "gauge", "1 while this sidecar holds the Kubernetes Lease, if one is configured."},
     [METRIC_SAFE_MODE] = {"reason_sidecar_safe_mode", "gauge", "1 while this sidecar leads the duty seal and nothing may be sealed, because the database may have forgotten events."},
     [METRIC_LOG_STOPPED] = {"reason_sidecar_log_stopped", "gauge", "1 while nothing is signed, because the database does not extend what was signed or published."},
@@ -78,7 +86,7 @@ static const struct {
     [METRIC_LAST_TURN_SECONDS] = {"reason_sidecar_last_turn_timestamp_seconds", "gauge", "When the main loop last went round."},
 };
 
-static const char *const stages[HISTOGRAM_COUNT] = {"seal", "sign", "upload", "emit", "archive", "checkpoint"};
+static const char *const stages[HISTOGRAM_COUNT] = {"seal", "sign", "upload", "emit", "archive", "mirror", "checkpoint"};
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
 #define BOUND_COUNT (sizeof(bounds) / sizeof(bounds[0]))
@@ -111,7 +119,7 @@ void metrics_turned(void)
 
 void metrics_forget(void)
 {
-    for (enum metric metric = METRIC_QUEUE_SEAL; metric <= METRIC_PARKED_ARCHIVE; metric++)
+    for (enum metric metric = METRIC_QUEUE_SEAL; metric <= METRIC_PARKED_MIRROR; metric++)
         metrics_set(metric, UNKNOWN);
     metrics_set(METRIC_DATABASE_UP, 0);
     metrics_set(METRIC_READY, 0);

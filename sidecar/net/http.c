@@ -259,3 +259,19 @@ bool http_answer_header(const struct http_answer *answer, const char *name, char
     }
     return false;
 }
+
+bool http_is_loopback(const char *url)
+{
+    const char *host = url + strlen("http://");
+    size_t length, port;
+
+    if (strncasecmp(url, "http://", strlen("http://")) != 0)
+        return false;
+    length = strcspn(host, "/");
+    port = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    /* what stands before an @ is no host */
+    if (memchr(host, '@', length))
+        return false;
+    return (port == 9 && !strncasecmp(host, "localhost", 9)) || (port == 5 && !strncmp(host, "[::1]", 5))
+           || (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == port);
+}

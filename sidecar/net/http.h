@@ -65,5 +65,7 @@ void http_hurry(void);
 void http_answer_free(struct http_answer *answer);
 /* The value of a header, copied and cut to size; false: it is not there. */
 bool http_answer_header(const struct http_answer *answer, const char *name, char *value, size_t size);
+/* Whether it is an http:// URL whose host is this machine. */
+bool http_is_loopback(const char *url);
 
 #endif

@@ -54,23 +54,10 @@ void remote_close(struct signer *signer)
     free(remote);
 }
 
-/* Whether the URL's host is this machine. */
-static bool is_loopback(const char *url)
-{
-    const char *host = url + strlen("http://");
-    size_t length = strcspn(host, "/"), port = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
-
-    /* what stands before an @ is no host */
-    if (memchr(host, '@', length))
-        return false;
-    return (port == 9 && !strncasecmp(host, "localhost", 9)) || (port == 5 && !strncmp(host, "[::1]", 5))
-           || (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == port);
-}
-
 bool remote_hides_token(const struct remote_signer *remote)
 {
     if (remote->plaintext || !remote->token_file[0] || !strncasecmp(remote->url, "https://", 8)
-        || (!strncasecmp(remote->url, "http://", 7) && is_loopback(remote->url)))
+        || http_is_loopback(remote->url))
         return true;
     log_error("%s at \"%s\" would get its token unencrypted: use https://, or set signer.plaintext = yes", remote->what, remote->url);
     return false;

@@ -30,6 +30,7 @@ extern const struct stage stage_checkpoint;     /* the log, under the lease of d
 extern const struct stage stage_upload;         /* duty snapshot: sign, store, complete */
 extern const struct stage stage_emit;           /* duty emit: to Kafka */
 extern const struct stage stage_archive;        /* duty archive: segments to the object store */
+extern const struct stage stage_mirror;         /* duty mirror: to a graph store, one for each worker */
 
 /* Whether the database was proved to extend what was signed, on this connection and under this lease; true where nothing is remembered. */
 bool stage_is_proved(const struct worker *worker, const char *token);

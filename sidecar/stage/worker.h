@@ -62,6 +62,7 @@ struct worker {
     long proved_ms;             /* when, by the steady clock */
     long reread_ms;             /* when old hashes were read again last; 0: never */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
+    size_t mirror;              /* of the duty mirror: which one this thread feeds */
     void *state;                /* a stage's own, kept between turns */
 };
 

@@ -1,7 +1,7 @@
 -- What was given up: parked with the reason, so that the rest goes on, and tried again when somebody says so.
 --
--- A snapshot is `failed`, an event that a topic cannot take stands in emission_parked, a segment that the archive does not
--- take has parked_at. An event cannot be passed over when it is sealed: those behind it rest on its hash, so the chain of its division
+-- A snapshot is `failed`, an event that a topic cannot take stands in emission_parked, one that a mirror refuses in mirror_parked, a
+-- segment that the archive does not take has parked_at. An event cannot be passed over when it is sealed: those behind it rest on its hash, so the chain of its division
 -- halts there (table halted_chain), and only what is done to the event lets it go on.
 
 CREATE FUNCTION reason.record_archive_failure(lease_token bigint, target text, division text, first_seq bigint, reason text, most_attempts integer)
@@ -70,6 +70,9 @@ UNION ALL
 SELECT 'emit', p.target, p.division, p.seq::text, p.reason, format('SELECT reason.retry_emission(%L, %L)', p.target, p.division)
 FROM reason.emission_parked p
 UNION ALL
+SELECT 'mirror', p.target, p.division, p.seq::text, p.reason, format('SELECT reason.retry_mirrored(%L, %L)', p.target, p.division)
+FROM reason.mirror_parked p
+UNION ALL
 SELECT 'archive', a.target, a.division, format('%s-%s', a.first_seq, a.last_seq), a.failure,
        format('SELECT reason.retry_segment(%L, %L, %s)', a.target, a.division, a.first_seq)
 FROM reason.archive_segment a WHERE a.archived_at IS NULL AND a.parked_at IS NOT NULL
@@ -80,11 +83,11 @@ FROM reason.halted_chain h;
 COMMENT ON VIEW reason.parked IS 'Snapshots, events and segments that were given up, and events at which their chain has halted; why, and what has each tried again: NULL where a page must be mended first.';
 
 CREATE FUNCTION reason.parked_items() RETURNS TABLE (duty text, items bigint)
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 4
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 5
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$
     SELECT d.duty, (SELECT count(*) FROM reason.parked p WHERE p.duty = d.duty)
-    FROM (VALUES ('seal'), ('snapshot'), ('emit'), ('archive')) d (duty)
+    FROM (VALUES ('seal'), ('snapshot'), ('emit'), ('archive'), ('mirror')) d (duty)
 $$;
 COMMENT ON FUNCTION reason.parked_items() IS 'How many items each duty of the sidecar has given up: the view parked says which.';

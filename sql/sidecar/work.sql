@@ -412,11 +412,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.archived_event(text, bigint) IS 'Where an event lies in the archive: object, version, line.';
 
+-- ---------------------------------------------------------------- mirroring
+
+CREATE TABLE reason.mirror_mark (
+    target   text        NOT NULL,
+    division text        NOT NULL,
+    seq      bigint      NOT NULL,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT mirror_mark_pkey PRIMARY KEY (target, division)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE reason.mirror_mark IS 'How far each chain was mirrored when the sidecar last said so; -1: nothing yet. The mirror itself keeps what counts.';
+
 -- ---------------------------------------------------------------- how much there is to do
 
-CREATE FUNCTION reason.sidecar_status(topic text DEFAULT NULL, archive text DEFAULT NULL)
+CREATE FUNCTION reason.sidecar_status(topic text DEFAULT NULL, archive text DEFAULT NULL, mirrors text[] DEFAULT NULL)
 RETURNS TABLE (duty text, holder text, led boolean, depth bigint, age_s double precision)
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 4
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 5
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 SET jit = off
@@ -448,7 +459,12 @@ AS $$
                                              WHERE x.target = t.target AND x.division = c.division AND x.archived_at IS NOT NULL
                                              ORDER BY x.first_seq DESC LIMIT 1), -1) AS seq) m
         WHERE c.head_seq > m.seq
+        UNION ALL
+        SELECT 'mirror', sum(c.head_seq - m.seq)::bigint, min((SELECT s.created_at FROM reason.audit_seal s WHERE s.division = c.division AND s.seq = m.seq + 1))
+        FROM reason.mirror_mark m
+        JOIN reason.signed_chains() c ON c.division = m.division AND c.head_seq > m.seq
+        WHERE $3 IS NULL OR m.target = ANY ($3)
     ) d (duty, depth, oldest)
     LEFT JOIN reason.lease l ON l.duty = d.duty
 $$;
-COMMENT ON FUNCTION reason.sidecar_status(text, text) IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is. topic and archive: for these alone, even if nothing has reached them yet; NULL: for all that something has.';
+COMMENT ON FUNCTION reason.sidecar_status(text, text, text[]) IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is. topic, archive and mirrors: for these alone, even if nothing has reached them yet; NULL: for all that something has.';

@@ -42,7 +42,8 @@ ALLOWED = {
         "readback": ["base", "net", "store"],
         "tlog": ["base", "store"],
         "witness": ["base", "net", "signer"],
-        "stage": ["base", "net", "signer", "store", "tracing", "readback", "tlog", "witness"],
+        "mirror": ["base", "net"],
+        "stage": ["base", "net", "signer", "store", "tracing", "readback", "tlog", "witness", "mirror"],
         # A program of its own. How requests to S3 are signed it shares with the sidecar; for that header alone.
         "verify": ["net/sigv4.h"],
         # Another, which signs with the sidecar's keys and reads as the verifier does.

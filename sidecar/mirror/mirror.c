@@ -1,0 +1,82 @@
+/* mirror.c: opening mirrors. */
+#include "mirror/mirror.h"
+
+#include "base/db.h"
+#include "base/log.h"
+#include "mirror/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct mirror_engine *const engines[] = {&mirror_neo4j, &mirror_janusgraph};
+
+struct mirror *mirror_open(const struct mirror_config *config)
+{
+    const struct http_tls tls = {config->ca_file, config->cert_file, config->cert_key_file};
+    struct mirror *mirror = calloc(1, sizeof(*mirror));
+
+    if (!mirror)
+        return NULL;
+    mirror->config = config;
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
+        if (!strcmp(engines[i]->type, config->type))
+            mirror->engine = engines[i];
+    mirror->url = strdup(config->url);
+    mirror->http = http_new(&tls);
+    if (!mirror->engine || !mirror->url || !mirror->http) {
+        mirror_close(mirror);
+        return NULL;
+    }
+    if (mirror->url[0] && mirror->url[strlen(mirror->url) - 1] == '/')
+        mirror->url[strlen(mirror->url) - 1] = '\0';
+    if (!target_hides_credentials(mirror)) {
+        mirror_close(mirror);
+        return NULL;
+    }
+    return mirror;
+}
+
+void mirror_close(struct mirror *mirror)
+{
+    if (!mirror)
+        return;
+    http_free(mirror->http);
+    free(mirror->url);
+    free(mirror);
+}
+
+const struct mirror_config *mirror_named(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->mirror_count; i++)
+        if (!strcmp(config->mirrors[i].name, name))
+            return &config->mirrors[i];
+    return NULL;
+}
+
+char *mirror_divisions(const struct mirror_config *config)
+{
+    struct array array = {0};
+    char *list = strdup(config->divisions), *rest = NULL;
+    const char *literal = NULL;
+    bool ok = list != NULL;
+
+    for (char *name = list ? strtok_r(list, ", \t", &rest) : NULL; ok && name; name = strtok_r(NULL, ", \t", &rest))
+        ok = array_add(&array, name);
+    free(list);
+    if (ok)
+        literal = array_end(&array);
+    if (!literal)
+        array_free(&array);
+    return array.text;
+}
+
+bool mirror_answers(const struct mirror_config *config)
+{
+    struct mirror *mirror = mirror_open(config);
+    bool ok = mirror && mirror->engine->prepare(mirror) == MIRROR_DONE;
+
+    if (mirror && !ok)
+        log_error("mirror \"%s\": %s", config->name, mirror->error);
+    mirror_close(mirror);
+    return ok;
+}
