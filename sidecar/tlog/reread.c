@@ -4,7 +4,7 @@
  * A hash deep below that was altered leaves the roots above it and all that comes after as they were, and so does a signature.
  * What is found stays found: every proof reads it, until it is right.
  */
-#include "tlog/proving.h"
+#include "tlog/reread.h"
 
 #include "base/clock.h"
 #include "base/doorbell.h"
