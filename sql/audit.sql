@@ -98,6 +98,24 @@ END
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals(integer) IS 'Hashes that are durable and wait for their signature, in the order of each chain.';
 
+CREATE FUNCTION reason.unsigned_seals_with_events(max integer DEFAULT 1000)
+RETURNS TABLE (division text, seq bigint, hash bytea, payload text)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1000
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT w.division, w.seq, w.hash, w.payload
+    FROM (SELECT u.division, u.seq, u.hash, e.payload, u.place, sum(octet_length(e.payload)) OVER (ORDER BY u.place) AS bytes
+          FROM reason.unsigned_seals($1) WITH ORDINALITY u (division, seq, hash, place)
+          LEFT JOIN LATERAL (SELECT x.payload::text FROM reason.audit_seal s JOIN reason.audit_event x ON x.no = s.event_no AND x.division = s.division
+                             WHERE s.division = u.division AND s.seq = u.seq OFFSET 0) e ON true) w
+    -- Whoever signs holds them in memory.
+    WHERE w.place = 1 OR w.bytes <= 16777216 OR w.bytes IS NULL
+    ORDER BY w.place
+$$;
+COMMENT ON FUNCTION reason.unsigned_seals_with_events(integer) IS
+    'unsigned_seals() with the event that each is of, as it was hashed, of 16 MiB together: who signs sees for himself what the hash is of. payload is NULL where there is none.';
+
 CREATE FUNCTION reason.record_seal_signatures(lease_token bigint, signer_id text, divisions text[], seqs bigint[], signatures bytea[])
 RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -149,6 +149,7 @@ GRANT SELECT ON reason.audit_events, reason.sealer_state, reason.mended_event TO
 GRANT EXECUTE ON FUNCTION
     reason.seal_events(bigint, integer),
     reason.unsigned_seals(integer),
+    reason.unsigned_seals_with_events(integer),
     reason.record_seal_signatures(bigint, text, text[], bigint[], bytea[])
 TO reason_sidecar;
 

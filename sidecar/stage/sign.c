@@ -62,7 +62,7 @@ static PGresult *claim(struct worker *worker)
     const char *parameters[] = {batch};
 
     snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.batch_size);
-    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex') FROM reason.unsigned_seals($1)", 1, parameters, NULL);
+    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events($1)", 1, parameters, NULL);
 }
 
 struct signatures {
@@ -74,6 +74,7 @@ struct signatures {
 /* What is claimed, in the sidecar's own terms. */
 struct hashes {
     MerkleHash *list;
+    const char **payloads;      /* what they are of, as the database says */
     int count;
 };
 
@@ -82,7 +83,8 @@ static bool read_hashes(PGresult *claimed, struct hashes *hashes)
     size_t length;
 
     hashes->list = calloc((size_t)PQntuples(claimed) + 1, sizeof(*hashes->list));
-    if (!hashes->list)
+    hashes->payloads = calloc((size_t)PQntuples(claimed) + 1, sizeof(*hashes->payloads));
+    if (!hashes->list || !hashes->payloads)
         return false;
     for (; hashes->count < PQntuples(claimed); hashes->count++) {
         const char *hex = PQgetvalue(claimed, hashes->count, 2);
@@ -91,6 +93,7 @@ static bool read_hashes(PGresult *claimed, struct hashes *hashes)
             log_error("the hash of event %s of division \"%s\" is none", PQgetvalue(claimed, hashes->count, 1), PQgetvalue(claimed, hashes->count, 0));
             return false;
         }
+        hashes->payloads[hashes->count] = PQgetisnull(claimed, hashes->count, 3) ? NULL : PQgetvalue(claimed, hashes->count, 3);
     }
     return true;
 }
@@ -99,7 +102,7 @@ static bool read_hashes(PGresult *claimed, struct hashes *hashes)
 static struct log_claim claim_from(PGresult *claimed, const struct hashes *hashes, int row)
 {
     struct log_claim claim = {.division = PQgetvalue(claimed, row, 0), .first = strtoull(PQgetvalue(claimed, row, 1), NULL, 10),
-                              .hashes = (const MerkleHash *)hashes->list + row};
+                              .hashes = (const MerkleHash *)hashes->list + row, .payloads = hashes->payloads + row};
 
     while (row + (int)claim.count < hashes->count && !strcmp(PQgetvalue(claimed, row + (int)claim.count, 0), claim.division)
            && strtoull(PQgetvalue(claimed, row + (int)claim.count, 1), NULL, 10) == claim.first + claim.count)
@@ -247,6 +250,7 @@ static enum progress sign_claimed(struct worker *worker, const char *token, PGre
         trace(worker, claimed, &made);
     }
     free(hashes.list);
+    free(hashes.payloads);
     free(made.times);
     array_free(&made.divisions);
     array_free(&made.seqs);

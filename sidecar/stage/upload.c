@@ -122,8 +122,11 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     /* somebody may have erased it meanwhile: as it is now */
     if (verdict == DOCUMENT_FALSE) {
         verdict = pending_look_again(&worker->sidecar->log, &worker->db, pending->id);
-        if (verdict == DOCUMENT_TRUE)
-            return PROGRESS_NONE;
+        /* it does not wait any more; where that is not so, the attempt counts */
+        if (verdict == DOCUMENT_TRUE) {
+            record_failure(worker, token, pending->id, reason, false);
+            return PROGRESS_TRIED;
+        }
     }
     switch (verdict) {
     case DOCUMENT_TRUE:

@@ -2,9 +2,12 @@
 #include "tlog/memory.h"
 
 #include "base/log.h"
+#include "core/json_reader.h"
+#include "core/sha256.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,16 +142,98 @@ static enum log_answer admits_again(struct log_memory *memory, struct db *db, co
     return LOG_MUST_NOT;
 }
 
+/* As deep as the database itself reads canonical JSON by default. */
+static const JsonLimits limits = {.max_depth = 1000};
+
+/* The first event of a chain has nothing behind it that no document has: but only events have this member. */
+static bool is_event(const char *payload)
+{
+    JsonDocument document;
+    JsonError error;
+    bool is;
+
+    json_document_init(&document, NULL, NULL);
+    is = json_read(&document, payload, strlen(payload), &limits, &error) && json_root(&document)->kind == JSON_OBJECT
+         && json_member_literal(&document, json_root(&document), "eventType") != NULL;
+    json_document_free(&document);
+    return is;
+}
+
+/* Whether the hash is that of this event behind the one before; NULL: it is the first of its chain. */
+static bool is_hash_of(const MerkleHash hash, const char *payload, const uint8_t *before)
+{
+    MerkleHash computed;
+
+    if (!payload || (!before && !is_event(payload)))
+        return false;
+    sha256_of_two(computed, payload, strlen(payload), before, before ? MERKLE_HASH_LENGTH : 0);
+    return !memcmp(computed, hash, sizeof(computed));
+}
+
+/* The events of a claim behind what was signed already. */
+static enum log_answer admits_new(struct log_memory *memory, const struct log_division *division, const struct log_claim *claim)
+{
+    uint64_t size = division ? division->signed_range.size : 0;
+
+    for (size_t i = size > claim->first ? (size_t)(size - claim->first) : 0; i < claim->count; i++) {
+        uint64_t seq = claim->first + i;
+        const uint8_t *before = seq == 0 ? NULL : seq == size ? division->head_hash : claim->hashes[i - 1];
+
+        if (is_hash_of(claim->hashes[i], claim->payloads[i], before))
+            continue;
+        log_memory_break(memory, METRIC_LOG_STOPS_REWRITTEN, "event %" PRIu64 " of division \"%s\" is sealed with a hash that is not that of the event", seq,
+                         claim->division);
+        snprintf(memory->bad_seal, sizeof(memory->bad_seal), "%s", claim->division);
+        return LOG_MUST_NOT;
+    }
+    return LOG_MAY_SIGN;
+}
+
 enum log_answer log_memory_admits(struct log_memory *memory, struct db *db, const struct log_claim *claim)
 {
     const struct log_division *division = log_state_find(&memory->state, claim->division);
     uint64_t size = division ? division->signed_range.size : 0;
+    enum log_answer answer = LOG_MAY_SIGN;
 
     if (claim->first > size)
         return LOG_PROVE_AGAIN;
-    if (claim->first == size)
-        return LOG_MAY_SIGN;
-    return admits_again(memory, db, division, claim);
+    if (claim->first < size)
+        answer = admits_again(memory, db, division, claim);
+    return answer == LOG_MAY_SIGN ? admits_new(memory, division, claim) : answer;
+}
+
+enum log_answer log_memory_bad_seal(struct log_memory *memory, struct db *db)
+{
+    const struct log_division *division = log_state_find(&memory->state, memory->bad_seal);
+    const char *parameters[] = {memory->bad_seal};
+    PGresult *rows = db_call(db, "SELECT seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events() WHERE division = $1 ORDER BY seq", 1,
+                             parameters, NULL);
+    enum log_answer answer = rows ? LOG_MAY_SIGN : LOG_PROVE_AGAIN;
+    char name[sizeof(memory->bad_seal)];
+    size_t count = rows ? (size_t)PQntuples(rows) : 0, length;
+    MerkleHash *hashes = calloc(count + 1, sizeof(*hashes));
+    const char **payloads = calloc(count + 1, sizeof(*payloads));
+
+    strcpy(name, memory->bad_seal);
+    for (size_t row = 0; answer == LOG_MAY_SIGN && row < count; row++) {
+        if (!hashes || !payloads)
+            answer = LOG_PROVE_AGAIN;
+        else {
+            payloads[row] = PQgetisnull(rows, (int)row, 2) ? NULL : PQgetvalue(rows, (int)row, 2);
+            sodium_hex2bin(hashes[row], sizeof(*hashes), PQgetvalue(rows, (int)row, 1), (size_t)PQgetlength(rows, (int)row, 1), NULL, &length, NULL);
+        }
+    }
+    if (answer == LOG_MAY_SIGN && count > 0) {
+        const struct log_claim claim = {.division = name, .first = strtoull(PQgetvalue(rows, 0, 0), NULL, 10), .hashes = (const MerkleHash *)hashes,
+                                        .payloads = payloads, .count = count};
+
+        if (claim.first <= (division ? division->signed_range.size : 0))
+            answer = admits_new(memory, division, &claim);
+    }
+    free(hashes);
+    free(payloads);
+    PQclear(rows);
+    return answer;
 }
 
 bool log_memory_add(struct log_memory *memory, const struct log_claim *claim, size_t signed_count,

@@ -35,6 +35,7 @@ struct log_memory {
     bool asked;                 /* the store, for all that was ever published */
     bool doubted;               /* the store refused what was to be published: all is to be asked for again */
     struct log_place bad;       /* what was reread and found to be another: until it is found to be right, nothing is signed */
+    char bad_seal[DIVISION_NAME_LENGTH + 1];    /* "": none. A division whose next event has the hash of something else: the same */
     char bad_snapshot[40];      /* "": none. One that was to be signed and is not what the log says: the same */
     char fault[LOG_FAULT_SIZE]; /* "": none */
     bool contradicted;          /* the fault is that a witness contradicts */
@@ -65,16 +66,20 @@ struct log_claim {
     const char *division;
     uint64_t first;
     const MerkleHash *hashes;
+    const char *const *payloads;        /* as they were hashed; NULL: there is none */
     size_t count;
 };
 
 enum log_answer {
     LOG_MAY_SIGN,
     LOG_PROVE_AGAIN,            /* somebody else has signed meanwhile, or the database did not answer */
-    LOG_MUST_NOT                /* another hash was signed in one of these places; the fault is kept */
+    LOG_MUST_NOT                /* another hash was signed in one of these places, or it is of no event; the fault is kept */
 };
 
-/* Whether these may be signed. Under the lock. */
+/*
+ * Whether these may be signed: each hash is that of an event, behind the one before it. A hash alone says nothing of what it is
+ * of, and the same key signs snapshots. Under the lock.
+ */
 enum log_answer log_memory_admits(struct log_memory *memory, struct db *db, const struct log_claim *claim);
 
 /* Who signs. */
@@ -82,6 +87,9 @@ struct log_signer {
     const char *id;
     uint8_t public_key[32];
 };
+
+/* What waits to be signed next in a division that was found to have the hash of something else, as the database has it now. Under the lock. */
+enum log_answer log_memory_bad_seal(struct log_memory *memory, struct db *db);
 
 /*
  * Adds what was signed of a claim that was admitted: its first `signed_count`, the last of them with this signature. To be

@@ -2,7 +2,7 @@
 #include "tlog/prove.h"
 
 #include "base/log.h"
-#include "tlog/proving.h"
+#include "tlog/reread.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
@@ -72,58 +72,6 @@ static enum log_verdict prove_hashes(struct proving *proving, struct tree *tree,
 
 /* ---------------------------------------------------------------- signatures */
 
-/* columns of log_signatures() */
-enum { SEQ, HASH, SIGNER, SIGNATURE };
-
-PGresult *proving_signatures(struct proving *proving, const char *division, const uint64_t *seqs, size_t count)
-{
-    struct array array = {0};
-    const char *parameters[] = {division, NULL};
-    char seq[24];
-    PGresult *result = NULL;
-    bool ok = true;
-
-    for (size_t i = 0; ok && i < count; i++) {
-        snprintf(seq, sizeof(seq), "%" PRIu64, seqs[i]);
-        ok = array_add(&array, seq);
-    }
-    parameters[1] = array_end(&array);
-    if (ok && parameters[1])
-        result = db_call(proving->db, "SELECT seq, encode(hash, 'hex'), signer_id, encode(signature, 'hex') FROM reason.log_signatures($1, $2::bigint[])", 2,
-                         parameters, NULL);
-    array_free(&array);
-    return result;
-}
-
-static bool take_hex(PGresult *result, int row, int column, uint8_t *bytes, size_t length)
-{
-    size_t got;
-
-    return !PQgetisnull(result, row, column)
-           && sodium_hex2bin(bytes, length, PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column), NULL, &got, NULL) == 0
-           && got == length;
-}
-
-/* Whether the signature is that of who signed then, or of us where it says so. */
-bool proving_is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row)
-{
-    const struct log_key *key = log_division_key_of(division, strtoull(PQgetvalue(result, row, SEQ), NULL, 10));
-    const char *signer = PQgetvalue(result, row, SIGNER);
-    const uint8_t *public_key = NULL;
-    uint8_t signature[LOG_SIGNATURE_LENGTH];
-    MerkleHash hash;
-
-    if (key && key->signer[0]) {
-        if (strcmp(signer, key->signer) != 0)
-            return false;
-        public_key = key->public_key;
-    } else if (proving->signer && !strcmp(signer, proving->signer->id)) {
-        public_key = proving->signer->public_key;
-    }
-    return take_hex(result, row, HASH, hash, sizeof(hash)) && take_hex(result, row, SIGNATURE, signature, sizeof(signature))
-           && (!public_key || crypto_sign_verify_detached(signature, hash, sizeof(hash), public_key) == 0);
-}
-
 /* The last signature that was recorded, exactly; and some that are drawn at random. */
 static enum log_verdict prove_signatures(struct proving *proving, const struct log_division *division, const struct present *present)
 {
@@ -144,16 +92,16 @@ static enum log_verdict prove_signatures(struct proving *proving, const struct l
     if (!result)
         return LOG_NOT_KNOWN;
     for (int row = 0; verdict == LOG_EXTENDS && row < PQntuples(result); row++) {
-        bool is_head = strtoull(PQgetvalue(result, row, SEQ), NULL, 10) == size - 1 && division->head_signer[0];
+        bool is_head = strtoull(PQgetvalue(result, row, PROVING_SEQ), NULL, 10) == size - 1 && division->head_signer[0];
         uint8_t signature[LOG_SIGNATURE_LENGTH];
         MerkleHash hash;
 
         if (!proving_is_of_its_signer(proving, division, result, row)
-            || (is_head && (strcmp(PQgetvalue(result, row, SIGNER), division->head_signer) != 0
-                            || !take_hex(result, row, HASH, hash, sizeof(hash)) || memcmp(hash, division->head_hash, sizeof(hash)) != 0
-                            || !take_hex(result, row, SIGNATURE, signature, sizeof(signature))
+            || (is_head && (strcmp(PQgetvalue(result, row, PROVING_SIGNER), division->head_signer) != 0
+                            || !proving_take_hex(result, row, PROVING_HASH, hash, sizeof(hash)) || memcmp(hash, division->head_hash, sizeof(hash)) != 0
+                            || !proving_take_hex(result, row, PROVING_SIGNATURE, signature, sizeof(signature))
                             || memcmp(signature, division->head_signature, sizeof(signature)) != 0)))
-            verdict = BREAK(RESIGNED, "the signature of event %s of division \"%s\" is not the one that was made", PQgetvalue(result, row, SEQ),
+            verdict = BREAK(RESIGNED, "the signature of event %s of division \"%s\" is not the one that was made", PQgetvalue(result, row, PROVING_SEQ),
                             division->name);
     }
     if (verdict == LOG_EXTENDS && PQntuples(result) != (int)count)
@@ -202,11 +150,11 @@ static enum log_verdict take_over(struct proving *proving, struct log_division *
     static const uint8_t unknown[32];
     uint64_t before = division->signed_range.size, last = present->signed_ - 1;
     PGresult *result = proving_signatures(proving, division->name, &last, 1);
-    bool ok = result && PQntuples(result) == 1 && take_hex(result, 0, HASH, division->head_hash, MERKLE_HASH_LENGTH)
-              && take_hex(result, 0, SIGNATURE, division->head_signature, LOG_SIGNATURE_LENGTH);
+    bool ok = result && PQntuples(result) == 1 && proving_take_hex(result, 0, PROVING_HASH, division->head_hash, MERKLE_HASH_LENGTH)
+              && proving_take_hex(result, 0, PROVING_SIGNATURE, division->head_signature, LOG_SIGNATURE_LENGTH);
 
     if (ok) {
-        snprintf(division->head_signer, sizeof(division->head_signer), "%s", PQgetvalue(result, 0, SIGNER));
+        snprintf(division->head_signer, sizeof(division->head_signer), "%s", PQgetvalue(result, 0, PROVING_SIGNER));
         division->signed_range = present->range;
         division->recorded = present->signed_;
         ok = !strcmp(division->head_signer, proving->signer->id)
@@ -284,14 +232,6 @@ static bool read_sizes(struct proving *proving, const char *division, struct pre
     }
     PQclear(sizes);
     return ok;
-}
-
-struct log_division *proving_division_from(const struct log_state *state, const char *name)
-{
-    for (size_t i = 0; i < state->count; i++)
-        if (strcmp(state->divisions[i]->name, name) >= 0)
-            return state->divisions[i];
-    return NULL;
 }
 
 /* The division of this name, or the first after it, whose name it then gets. */

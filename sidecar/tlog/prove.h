@@ -16,27 +16,7 @@
 #ifndef SIDECAR_TLOG_PROVE_H
 #define SIDECAR_TLOG_PROVE_H
 
-#include "tlog/memory.h"
-#include "tlog/published.h"
-
-/* Events in a block, and signatures that are read again at once. */
-#define PROVE_BLOCK 4096
-#define PROVE_SIGNATURES 256
-
-enum log_verdict {
-    LOG_EXTENDS,
-    LOG_NOT_KNOWN,              /* the database, the store or the state's file did not answer; logged */
-    LOG_BROKEN                  /* memory->fault says how */
-};
-
-/* What was found published, asked for beforehand, so that nobody who signs waits for the store. */
-struct log_outside {
-    const char *prefix;         /* of origins */
-    struct published *list;
-    size_t count;
-    long reread_ms;             /* so long old hashes are read again, in turn, and old signatures a tenth of it; 0: none are */
-    bool whole;                 /* all of them, however long that takes */
-};
+#include "tlog/proving.h"
 
 /*
  * signer NULL: which key is ours is not known yet; then nothing that others signed is taken over. Takes the memory's lock

@@ -1,8 +1,28 @@
-/* proving.h: what a proof is made of, for the files that make it. */
+/* proving.h: what a proof is made of, and what comes of it. */
 #ifndef SIDECAR_TLOG_PROVING_H
 #define SIDECAR_TLOG_PROVING_H
 
-#include "tlog/prove.h"
+#include "tlog/memory.h"
+#include "tlog/published.h"
+
+/* Events in a block, and signatures that are read again at once. */
+#define PROVE_BLOCK 4096
+#define PROVE_SIGNATURES 256
+
+enum log_verdict {
+    LOG_EXTENDS,
+    LOG_NOT_KNOWN,              /* the database, the store or the state's file did not answer; logged */
+    LOG_BROKEN                  /* memory->fault says how */
+};
+
+/* What was found published, asked for beforehand, so that nobody who signs waits for the store. */
+struct log_outside {
+    const char *prefix;         /* of origins */
+    struct published *list;
+    size_t count;
+    long reread_ms;             /* so long old hashes are read again, in turn, and old signatures a tenth of it; 0: none are */
+    bool whole;                 /* all of them, however long that takes */
+};
 
 struct proving {
     struct log_memory *memory;
@@ -16,14 +36,14 @@ struct proving {
 /* The first division whose name does not come before; NULL: none. Under the memory's lock. */
 struct log_division *proving_division_from(const struct log_state *state, const char *name);
 
-/* Columns seq, hash, signer_id, signature; NULL: the database did not answer. */
+/* columns of proving_signatures() */
+enum { PROVING_SEQ, PROVING_HASH, PROVING_SIGNER, PROVING_SIGNATURE };
+
+/* Hashes and signatures of these events; NULL: the database did not answer. */
 PGresult *proving_signatures(struct proving *proving, const char *division, const uint64_t *seqs, size_t count);
+/* Bytes of a column in hexadecimal; false: it holds something else. */
+bool proving_take_hex(PGresult *result, int row, int column, uint8_t *bytes, size_t length);
 /* Whether the signature of a row is that of who signed then, or of us where it says so. */
 bool proving_is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row);
-
-/* What was found to be another than it was, as long as it is. */
-enum log_verdict proving_suspects(struct proving *proving);
-/* Old hashes and signatures, from where the last time ended. */
-enum log_verdict proving_reread(struct proving *proving);
 
 #endif

@@ -4,7 +4,7 @@
  * A hash deep below that was altered leaves the roots above it and all that comes after as they were, and so does a signature.
  * What is found stays found: every proof reads it, until it is right.
  */
-#include "tlog/proving.h"
+#include "tlog/reread.h"
 
 #include "base/clock.h"
 #include "base/doorbell.h"
@@ -230,6 +230,22 @@ static enum log_verdict read_bad_piece(struct proving *proving)
     return ok ? verdict : LOG_NOT_KNOWN;
 }
 
+static enum log_verdict read_bad_seal(struct proving *proving)
+{
+    struct log_memory *memory = proving->memory;
+    enum log_verdict verdict = LOG_EXTENDS;
+
+    pthread_mutex_lock(&memory->lock);
+    if (memory->bad_seal[0])
+        switch (log_memory_bad_seal(memory, proving->db)) {
+        case LOG_MUST_NOT: verdict = LOG_BROKEN; break;
+        case LOG_PROVE_AGAIN: verdict = LOG_NOT_KNOWN; break;
+        case LOG_MAY_SIGN: memory->bad_seal[0] = '\0'; break;
+        }
+    pthread_mutex_unlock(&memory->lock);
+    return verdict;
+}
+
 static enum log_verdict read_bad_snapshot(struct proving *proving)
 {
     struct log_memory *memory = proving->memory;
@@ -255,5 +271,7 @@ enum log_verdict proving_suspects(struct proving *proving)
 {
     enum log_verdict verdict = read_bad_piece(proving);
 
+    if (verdict == LOG_EXTENDS)
+        verdict = read_bad_seal(proving);
     return verdict == LOG_EXTENDS ? read_bad_snapshot(proving) : verdict;
 }

@@ -177,6 +177,11 @@ for name, call, arguments in [
     wanted = "  (wanted: less than 2)" if "proof" in name else ""
     print(f"{name:30} {statistics.median(processor):18.2f} {processor[last]:8.2f} {statistics.median(clock):22.2f} {clock[last]:8.2f}{wanted}")
 
+# What a sidecar reads again once an interval, as many blocks as it has time for; hashing them costs it about as much
+seconds = sum(spent(db, lambda: db.execute("SELECT reason.log_hashes('long', 0, %s, 4096)", (first,), prepare=True, binary=True).fetchone())[0]
+              for first in range(0, size // 4096 * 4096, 4096))
+print(f"\nread again by blocks of 4,096: {size // 4096 * 4096 / seconds:.0f} leaves a second of processor time")
+
 began = time.perf_counter()
 ok, detail = db.execute("SELECT ok, detail FROM reason.verify_log('long')").fetchone()
 print(f"\nverify_log of {leaves} leaves: {time.perf_counter() - began:.1f} s, {'good' if ok else detail}")

@@ -330,6 +330,29 @@ def test_two_sidecars_on_two_copies(server, database, sidecars, remembering, key
     drop_database(server.conninfo, name)
 
 
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("where", ["behind all others", "in a division of its own"])
+def test_the_hash_of_something_else_sealed_as_an_event(database, sidecars, remembering, when, where):
+    """The same key signs events and snapshots: a document's hash in a place of a chain would be a signature of that document."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    document = '{"id":"00000000-0000-4000-8000-000000000000","payload":{"edges":[],"nodes":[]},"root_ids":[]}'
+    hashed = hashlib.sha256(document.encode()).digest()
+
+    def seal():
+        with superuser(database) as connection:
+            division, seq, previous = ("forged", 0, None) if where != "behind all others" else ("default", *connection.execute(
+                "SELECT seq + 1, hash FROM reason.audit_seal WHERE division = 'default' ORDER BY seq DESC LIMIT 1").fetchone())
+            connection.execute("INSERT INTO reason.audit_event (no, id, division, event_type, payload, ts) SELECT nextval('reason.record_no'), gen_random_uuid(), %s,"
+                               " 'node.created', %s::json, clock_timestamp()", (division, document))
+            connection.execute("INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at) SELECT %s, %s, currval('reason.record_no'), %s, %s,"
+                               " clock_timestamp()", (division, seq, previous, hashed))
+            connection.execute("SELECT reason.ring()")
+    attack(when, one, seal)
+    stops(database, one, before, "rewritten", "is sealed with a hash that is not that of the event")
+    assert database.rows("SELECT FROM reason.audit_signature g JOIN reason.audit_seal s USING (division, seq) WHERE s.hash = %s", hashed) == []
+
+
 # ---------------------------------------------------------------- snapshots that wait for their signature
 
 @pytest.fixture
