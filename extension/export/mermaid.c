@@ -45,8 +45,8 @@ escape(ByteBuffer *out, const char *bytes, size_t length)
 			*p++ = '0' + c / 10 % 10;
 		*p++ = '0' + c % 10;
 		*p++ = ';';
-		/* Mermaid looks for formulas once codes are characters again: no two of these stand together. */
-		if (c == '$' && i + 1 < length && bytes[i + 1] == '$')
+		/* Mermaid looks for formulas ($$) and icons (fa:fa-) once codes are characters again: they come apart. */
+		if (i + 1 < length && ((c == '$' && bytes[i + 1] == '$') || (c == ':' && bytes[i + 1] == 'f')))
 		{
 			memcpy(p, "<wbr/>", 6);
 			p += 6;

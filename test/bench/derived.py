@@ -80,7 +80,7 @@ def main():
             for redact in ("false", "true"):
                 calls = {name: call.format(redact=redact) for name, call in READS.items()}
                 cursors = {name: cursors_of(db, call, root) for name, call in calls.items()}
-                # Of an export the row's body.
+                # What an export gives is a row; its body is measured.
                 calls = {name: f"({call}).body" if name in FORMS else call for name, call in calls.items()}
                 taken = [{name: seconds(db, call, root, cursors[name]) for name, call in calls.items()} for _ in range(rounds)]
                 ratios = [statistics.median(turn[name] / turn["trace"] for turn in taken) for name in READS]

@@ -342,8 +342,8 @@ test("on paper a reasoning is a report: title, picture, evidence with hashes, an
     for (const expected of ["latency of checkout rose", "sensor:eu-1", "0.97", "2026-11-28 09:59:58 UTC", ids.latency, digest])
         assert.ok(told.includes(expected), expected);
     assert.ok(!told.includes("roll the index back"), "no evidence: something led to it");
-    await page.pdf({ path: pictures + "/paper.pdf", format: "A4" });
     await page.screenshot({ path: pictures + "/paper.png", fullPage: true });
+    await page.pdf({ path: pictures + "/paper.pdf", format: "A4" });
     await close();
 });
 
@@ -368,14 +368,15 @@ test("a thousand records move at more than fifty frames a second, and two hundre
     const waits = [], works = [];
     for (let i = 0; i < 5; i++) {
         await page.goto(process.env.REASON_URL + "/ui/" + why(few.at(-1), "?depth=10000"));
-        const before = await spent();
         await page.reload();
         await picture(page);
-        works.push((await spent() - before) * 1000);
+        // Counted anew for each page.
+        works.push(await spent() * 1000);
         waits.push(await page.evaluate(() => performance.getEntriesByName("picture")[0].startTime));
     }
     await page.goto(process.env.REASON_URL + "/ui/" + why(many.at(-1), "?depth=10000"));
     await page.getByText(/1,000 nodes/).waitFor();
+    await page.locator("canvas").waitFor();
     const pan = () => page.evaluate(async () => {
         const canvas = document.querySelector("canvas"), send = (type, x) => canvas.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX: x, clientY: 400, bubbles: true }));
         canvas.setPointerCapture = () => undefined;

@@ -9,7 +9,7 @@ export const LEAST_SCALE = 0.02;
 export const MOST_SCALE = 2.5;
 /* Below these a text is smaller than can be read. */
 const TEXT_SCALE = 0.45;
-const LABEL_SCALE = 0.6;
+const LABEL_SCALE = 0.5;
 
 /** The view that shows all of the scene. */
 export function fit(scene: Scene, width: number, height: number): View {

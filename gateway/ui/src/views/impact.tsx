@@ -26,7 +26,7 @@ export function Impact({ place }: { place: Place }) {
             <p>{cut(text(about["note"]), 300)}{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
             <p><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
             <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
-            <table>
+            <table class="stacked">
                 <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col" title="The smallest weight × confidence along its best path">Weakest link</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
                 <tbody>
                     {rows.map((row) => {
@@ -34,10 +34,10 @@ export function Impact({ place }: { place: Place }) {
                         return (
                             <tr key={node}>
                                 <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <span class="note">{cut(withoutType(row), 200)}</span></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
-                                <td>{String(row["depth"] ?? "")}</td>
-                                <td>{typeof strength === "number" ? strength.toPrecision(3) : ""}</td>
-                                <td>{support["other"] === true ? "yes" : "none"}</td>
-                                <td>{row["stands"] === true ? "yes" : <strong class="bad">no</strong>}</td>
+                                <td data-label="steps away">{String(row["depth"] ?? "")}</td>
+                                <td data-label="weakest link">{typeof strength === "number" ? strength.toPrecision(3) : ""}</td>
+                                <td data-label="other support">{support["other"] === true ? "yes" : "none"}</td>
+                                <td data-label="stands without it">{row["stands"] === true ? "yes" : <strong class="bad">no</strong>}</td>
                             </tr>
                         );
                     })}
