@@ -11,7 +11,6 @@
 #include "graph/start.h"
 #include "record/text.h"
 #include "trace/arguments.h"
-#include "trace/sql.h"
 #include "trace/trace.h"
 
 #include "catalog/pg_type.h"
@@ -100,7 +99,7 @@ call_from(FunctionCallInfo fcinfo, const TraceArguments *arguments, int division
 Trace *
 trace_call(FunctionCallInfo fcinfo, TraceDetail detail)
 {
-	return call_from(fcinfo, &trace_arguments, 9, fcinfo->flinfo->fn_addr == reason_trace_from, detail);
+	return call_from(fcinfo, &trace_arguments, 9, get_fn_expr_argtype(fcinfo->flinfo, 0) == UUIDARRAYOID, detail);
 }
 
 Trace *

@@ -2,8 +2,8 @@
  * paths_sql.c
  *		strongest_paths(): the graph between two nodes, and its paths as rows.
  *
- * All causes of the effect are found, of these what the cause leads to is kept, and only what is
- * left has its rows read.
+ * The causes of the effect are found, or what the cause leads to, whichever are fewer; of these what lies between
+ * the two is kept, and only that has its rows read.
  */
 #include "postgres.h"
 
@@ -60,9 +60,28 @@ position_of(const Trace *trace, int64 no)
 	return LEFT_OUT;
 }
 
-/* By position, which of the causes of the effect the cause leads to: edges of a trace of ancestors lead from effects to causes. */
+/* A trace from one of the two with all its edges; it is given up when that from the other is much smaller. */
+static Trace *
+trace_smaller_side(Graph *graph, const GraphNode *cause, const GraphNode *effect, const GraphFilter *filter)
+{
+	GraphFilter limited = *filter;
+
+	for (limited.max_nodes = 4096; limited.max_nodes < 1000000; limited.max_nodes *= 8)
+	{
+		Trace	   *trace = trace_run(graph, effect, GRAPH_ANCESTORS, &limited, TRACE_EDGES, 0);
+
+		if (trace->node_count < limited.max_nodes)
+			return trace;
+		trace = trace_run(graph, cause, GRAPH_DESCENDANTS, &limited, TRACE_EDGES, 0);
+		if (trace->node_count < limited.max_nodes)
+			return trace;
+	}
+	return trace_run(graph, effect, GRAPH_ANCESTORS, filter, TRACE_EDGES, 0);
+}
+
+/* By position, from which nodes of the trace a way leads on to the other end; that is, against its edges, from there to them. */
 static bool *
-consequences_of(const Trace *trace, uint32 cause)
+find_between(const Trace *trace, uint32 other)
 {
 	Graph	   *graph = trace->graph;
 	bool	   *is_between = graph_alloc(graph, trace->node_count);
@@ -79,8 +98,8 @@ consequences_of(const Trace *trace, uint32 cause)
 		next[i] = first[trace->edges[i].target];
 		first[trace->edges[i].target] = i + 1;
 	}
-	is_between[cause] = true;
-	stack[count++] = cause;
+	is_between[other] = true;
+	stack[count++] = other;
 	while (count > 0)
 	{
 		uint32		node = stack[--count];
@@ -88,13 +107,13 @@ consequences_of(const Trace *trace, uint32 cause)
 		CHECK_FOR_INTERRUPTS();
 		for (uint32 k = first[node]; k != 0; k = next[k - 1])
 		{
-			uint32		effect = trace->edges[k - 1].source;
+			uint32		source = trace->edges[k - 1].source;
 
 			GRAPH_CHECK_NOW_AND_THEN(k);
-			if (is_between[effect])
+			if (is_between[source])
 				continue;
-			is_between[effect] = true;
-			stack[count++] = effect;
+			is_between[source] = true;
+			stack[count++] = source;
 		}
 	}
 	return is_between;
@@ -108,12 +127,12 @@ consequences_of(const Trace *trace, uint32 cause)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* The trace without what no path from the cause to the effect may go through, edges in the order in which they were recorded. */
+/* The trace without what no path between its start and the other end may go through, edges in the order in which they were recorded. */
 static Trace
-keep_between(const Trace *trace, uint32 *cause)
+keep_between(const Trace *trace, uint32 *other)
 {
 	Graph	   *graph = trace->graph;
-	bool	   *is_between = consequences_of(trace, *cause);
+	bool	   *is_between = find_between(trace, *other);
 	uint32	   *places = graph_alloc(graph, (Size) trace->node_count * sizeof(uint32));
 	Trace		kept = *trace;
 
@@ -132,15 +151,15 @@ keep_between(const Trace *trace, uint32 *cause)
 		TraceEdge	edge = trace->edges[i];
 
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		/* No path comes back to the cause, goes on from the effect, or visits a node twice. */
-		if (!is_between[edge.source] || !is_between[edge.target] || edge.source == *cause || edge.target == 0 || edge.source == edge.target)
+		/* No path comes back to its begin, goes on from its end, or visits a node twice. */
+		if (!is_between[edge.source] || !is_between[edge.target] || edge.source == *other || edge.target == 0 || edge.source == edge.target)
 			continue;
 		edge.source = places[edge.source];
 		edge.target = places[edge.target];
 		kept.edges[kept.edges_kept++] = edge;
 	}
 	sort_edges(kept.edges, kept.edges_kept);
-	*cause = places[*cause];
+	*other = places[*other];
 	return kept;
 }
 
@@ -195,12 +214,12 @@ ids_of_edges(const Trace *trace, const FoundPath *paths, uint32 path_count)
 }
 
 static void
-put_path(ReturnSetInfo *result, const Trace *trace, const TraceStrengths *strengths, const pg_uuid_t *ids, const FoundPath *path, int32 number)
+put_path(ReturnSetInfo *result, const Trace *trace, const PathEdge *edges, const pg_uuid_t *ids, const FoundPath *path, int32 number)
 {
 	for (uint32 step = 0; step <= path->length; step++)
 	{
 		uint32		edge = path->edges[step > 0 ? step - 1 : 0];
-		uint32		node = step > 0 ? trace->edges[edge].source : trace->edges[edge].target;
+		uint32		node = step > 0 ? edges[edge].to : edges[edge].from;
 		Datum		values[COLUMNS];
 		bool		nulls[COLUMNS] = {[COLUMN_EDGE_ID] = step == 0, [COLUMN_EDGE_STRENGTH] = step == 0};
 
@@ -209,7 +228,7 @@ put_path(ReturnSetInfo *result, const Trace *trace, const TraceStrengths *streng
 		values[COLUMN_STEP] = Int32GetDatum((int32) step);
 		values[COLUMN_NODE_ID] = UUIDPGetDatum(&trace->nodes[node].id);
 		values[COLUMN_EDGE_ID] = UUIDPGetDatum(&ids[edge]);
-		values[COLUMN_EDGE_STRENGTH] = Float8GetDatum(strengths->edges[edge]);
+		values[COLUMN_EDGE_STRENGTH] = Float8GetDatum(edges[edge].strength);
 		values[COLUMN_STRENGTH] = Float8GetDatum(path->strength);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
@@ -226,13 +245,17 @@ put_node(ReturnSetInfo *result, const GraphNode *node)
 }
 
 static void
-put_paths(FunctionCallInfo fcinfo, const Trace *whole, uint32 cause, uint32 most)
+put_paths(FunctionCallInfo fcinfo, const Trace *whole, uint32 other, uint32 most)
 {
 	Graph	   *graph = whole->graph;
-	Trace		trace = keep_between(whole, &cause);
+	Trace		trace = keep_between(whole, &other);
+	bool		is_backwards = trace.direction == GRAPH_ANCESTORS;
 	TraceStrengths strengths;
 	PathEdge   *edges = graph_alloc(graph, Max((Size) trace.edges_kept, 1) * sizeof(PathEdge));
-	PathGraph	between = {.graph = graph, .node_count = trace.node_count, .edges = edges, .edge_count = trace.edges_kept, .from = cause, .to = 0};
+	PathGraph	between = {
+		.graph = graph, .node_count = trace.node_count, .edges = edges, .edge_count = trace.edges_kept,
+		.from = is_backwards ? other : 0, .to = is_backwards ? 0 : other
+	};
 	ReturnSetInfo *result;
 	FoundPath  *found;
 	uint32		count;
@@ -242,13 +265,15 @@ put_paths(FunctionCallInfo fcinfo, const Trace *whole, uint32 cause, uint32 most
 	for (uint32 i = 0; i < trace.edges_kept; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		edges[i] = (PathEdge) {trace.edges[i].target, trace.edges[i].source, strengths.edges[i]};
+		edges[i].from = is_backwards ? trace.edges[i].target : trace.edges[i].source;
+		edges[i].to = is_backwards ? trace.edges[i].source : trace.edges[i].target;
+		edges[i].strength = strengths.edges[i];
 	}
 	count = paths_find(&between, most, &found);
 	ids = ids_of_edges(&trace, found, count);
 	result = trace_begin_rows(fcinfo, graph);
 	for (uint32 i = 0; i < count; i++)
-		put_path(result, &trace, &strengths, ids, &found[i], (int32) i + 1);
+		put_path(result, &trace, edges, ids, &found[i], (int32) i + 1);
 }
 
 static uint32
@@ -290,8 +315,8 @@ reason_strongest_paths(PG_FUNCTION_ARGS)
 		put_node(result, effect);
 	else
 	{
-		Trace	   *trace = trace_run(graph, effect, GRAPH_ANCESTORS, &filter, TRACE_EDGES, 0);
-		uint32		position = position_of(trace, cause->no);
+		Trace	   *trace = trace_smaller_side(graph, cause, effect, &filter);
+		uint32		position = position_of(trace, trace->direction == GRAPH_ANCESTORS ? cause->no : effect->no);
 
 		if (position != LEFT_OUT)
 			put_paths(fcinfo, trace, position, most);

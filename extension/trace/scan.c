@@ -61,7 +61,10 @@ detail_wanted(const TraceScan *scan)
 {
 	if (is_wanted(scan, TRACE_CYCLE))
 		return TRACE_NODES;
-	return is_wanted(scan, TRACE_EDGE_ID) ? TRACE_TREE : TRACE_DEPTHS;
+	if (is_wanted(scan, TRACE_EDGE_ID))
+		return TRACE_TREE;
+	/* Where nobody looks at anything, rows are counted. */
+	return scan->wants_ids || is_wanted(scan, TRACE_STEP) || is_wanted(scan, TRACE_DEPTH) ? TRACE_DEPTHS : TRACE_REACHED;
 }
 
 static void
@@ -148,14 +151,16 @@ put_row(TraceScan *scan, TupleTableSlot *slot)
 	uint32		position = (uint32) scan->position;
 	Trace	   *trace = scan->trace;
 
-	while (position >= trace->level[scan->depth + 1])
-		scan->depth++;
-	while (position < trace->level[scan->depth])
-		scan->depth--;
 	if (is_wanted(scan, TRACE_STEP))
 		put_value(scan, slot, TRACE_STEP, Int32GetDatum((int32) position));
 	if (is_wanted(scan, TRACE_DEPTH))
+	{
+		while (position >= trace->level[scan->depth + 1])
+			scan->depth++;
+		while (position < trace->level[scan->depth])
+			scan->depth--;
 		put_value(scan, slot, TRACE_DEPTH, Int32GetDatum(scan->depth));
+	}
 	if (is_wanted(scan, TRACE_CYCLE))
 		put_value(scan, slot, TRACE_CYCLE, BoolGetDatum(scan->cycle[position]));
 	if (scan->wants_ids)

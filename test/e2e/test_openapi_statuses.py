@@ -232,14 +232,14 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
         assert met.call(operation, path, body, {"Content-Type": "text/plain"})[0] == 415
 
     # 500: what the functions rest upon is gone
-    names = ("http_client", "rfc3339")
-    for name in names:
-        database.execute(f"ALTER ROUTINE reason.{name} RENAME TO {name}_gone")
+    rests_upon = (("ROUTINE", "http_client"), ("ROUTINE", "rfc3339"), ("TABLE", "client"))
+    for kind, name in rests_upon:
+        database.execute(f"ALTER {kind} reason.{name} RENAME TO {name}_gone")
     try:
         met.call_all(good, 500)
     finally:
-        for name in names:
-            database.execute(f"ALTER ROUTINE reason.{name}_gone RENAME TO {name}")
+        for kind, name in rests_upon:
+            database.execute(f"ALTER {kind} reason.{name}_gone RENAME TO {name}")
 
     # 503: nobody lets the gateway in
     database.execute("ALTER ROLE gateway NOLOGIN")

@@ -177,6 +177,21 @@ def test_many_are_found_without_all_being_looked_at(own):
         assert len({tuple(row[3] for row in rows[i * 61:(i + 1) * 61]) for i in range(500)}) == 500
 
 
+def test_they_are_found_from_the_smaller_side(own):
+    """An effect with more causes than the search begins with, and a cause with few consequences."""
+    with connect(own) as db:
+        nodes = graphs.stored_in_order(db, 6003, [(i, 6002, "causal") for i in range(6000)] +
+                                       [(6000, 6001, "supports"), (6001, 6002, "causal"), (6000, 6002, "causal"), (6000, 6001, "causal")])
+        ids = [str(row[2]) for row in db.execute(PATHS, [nodes[6000], nodes[6002], 9, None, None])]
+        a, b, c = nodes[6000], nodes[6001], nodes[6002]
+        assert ids == [a, c, a, b, c, a, b, c]
+        # The same by way of many causes and many consequences.
+        db.execute("SELECT count(reason.add_edge(%s, n.id, 'causal')) FROM (SELECT id FROM reason.node WHERE id <> ALL (%s::uuid[]) LIMIT 5000) n",
+                   [a, [a, b, c]])
+        rows = db.execute("SELECT count(DISTINCT path), count(*) FROM reason.strongest_paths(%s, %s, 900)", [a, c]).fetchone()
+        assert rows == (900, 2 + 899 * 3)
+
+
 def test_a_search_can_be_canceled_and_is_bounded(own):
     with connect(own) as db:
         first, last = ladder(db, 3000, 4)
