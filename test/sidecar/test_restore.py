@@ -352,7 +352,7 @@ def test_what_others_write_to_the_topic_hides_nothing(server, database, sidecars
         server.restore(database)
     reconnect(database)
     one.start(ready=False)
-    wait_for(lambda: in_safe_mode(one, 1), 15, f"safe mode: {one.log()[-1000:]}")
+    wait_for(lambda: in_safe_mode(one, 1), 60, f"safe mode: {one.log()[-1000:]}")
     assert 'division "quiet"' in database.value("SELECT reason FROM reason.safe_mode")
     assert database.value("SELECT count(*) FROM reason.audit_seal WHERE division = 'quiet'") == 3
     done = recover(one)
