@@ -50,6 +50,9 @@ static int count_partitions(rd_kafka_t *consumer, const char *name, int timeout_
     return error == RD_KAFKA_RESP_ERR_NO_ERROR ? count : 0;
 }
 
+/* Who has answered once is given more time for the next answer. */
+#define ANSWERING_MS 3000
+
 struct reading {
     rd_kafka_t *consumer;
     const char *topic;
@@ -174,6 +177,8 @@ bool witness_kafka(const struct config *config, const struct topic_part *part, i
     int partitions = reading.consumer ? count_partitions(reading.consumer, config->kafka_topic, timeout_ms) : 0;
     bool ok = partitions > 0;
 
+    if (reading.timeout_ms < ANSWERING_MS)
+        reading.timeout_ms = ANSWERING_MS;
     for (int partition = 0; ok && partition < partitions && !reading.stopped; partition++)
         ok = read_partition(&reading, partition, part);
     if (reading.strange)

@@ -35,8 +35,8 @@ struct topic_part {
 };
 
 /*
- * Reads the topic. False when the brokers do not answer within timeout_ms, or not all was read in most_ms (0: as long as
- * messages come); logged. Their user must be allowed to read topic and group.
+ * Reads the topic. False when the brokers do not answer within timeout_ms (and then within some seconds each time), or not all
+ * was read in most_ms (0: as long as messages come); logged. Their user must be allowed to read topic and group.
  */
 bool witness_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take, void *context);
 

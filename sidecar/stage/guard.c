@@ -18,10 +18,14 @@
 #include <string.h>
 
 #define QUICK_MS 500
+/* Brokers are connected to anew, and ask who comes. */
+#define QUICK_KAFKA_MS 2000
 #define NEW_MS 3000
 #define PATIENT_MS 10000
 /* So long a listing of the archive may take in all, unless there is a restore: then it is waited for. */
 #define LISTING_MS 30000
+/* So long a topic is read, under the same condition. */
+#define READING_MS 3000
 /* So far the clocks of sidecars, brokers and database may be apart. */
 #define CLOCKS_MS 600000
 
@@ -158,8 +162,11 @@ static bool ask_kafka(struct worker *worker, const struct config *config, int ti
     PGresult *result = db_call(&worker->db, "SELECT coalesce((extract(epoch FROM reason.last_emission($1)) * 1000)::bigint, 0)", 1, parameters, NULL);
     long emitted_ms = result ? atol(PQgetvalue(result, 0, 0)) : 0;
     struct topic_part part = {.last = config->kafka_batch_size, .since_ms = emitted_ms > CLOCKS_MS ? emitted_ms - CLOCKS_MS : 0};
-    bool ok = result && witness_kafka(config, &part, timeout_ms, timeout_ms < PATIENT_MS ? timeout_ms + 1000 : 0, take_head, evidence);
+    bool ok;
 
+    if (timeout_ms < QUICK_KAFKA_MS)
+        timeout_ms = QUICK_KAFKA_MS;
+    ok = result && witness_kafka(config, &part, timeout_ms, timeout_ms < PATIENT_MS ? timeout_ms + READING_MS : 0, take_head, evidence);
     PQclear(result);
     return ok;
 }

@@ -151,19 +151,26 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    parameters jsonb := coalesce(NULLIF(query, ''), '{}')::jsonb;
-    unknown text;
+    given json := coalesce(NULLIF(query, ''), '{}');
+    refused text;
 BEGIN
-    SELECT k INTO unknown FROM jsonb_object_keys(parameters) k WHERE k <> ALL (allowed) LIMIT 1;
-    IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown parameter "%s"', unknown),
+    IF given::text = '{}' THEN
+        RETURN '{}';
+    END IF;
+    -- One that is given twice would count once, and nobody could say which.
+    SELECT k INTO refused FROM json_object_keys(given) k GROUP BY k HAVING k <> ALL (allowed) OR count(*) > 1 ORDER BY k = ANY (allowed) LIMIT 1;
+    IF refused = ANY (allowed) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('parameter "%s" is given more than once', refused),
+            HINT = 'Values of a list are divided by commas.';
+    ELSIF refused IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown parameter "%s"', refused),
             HINT = CASE WHEN cardinality(allowed) = 0 THEN 'This path takes no parameters.'
                         ELSE 'Parameters are ' || array_to_string(allowed, ', ') || '.' END;
     END IF;
-    RETURN parameters;
+    RETURN given::jsonb;
 END
 $$;
-COMMENT ON FUNCTION reason.http_query(text, text[]) IS 'The query string as the gateway decoded it, if it has no other parameters than those allowed.';
+COMMENT ON FUNCTION reason.http_query(text, text[]) IS 'The query string as the gateway decoded it, if it has no other parameters than those allowed, and none twice.';
 
 CREATE FUNCTION reason.http_body(request_body text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

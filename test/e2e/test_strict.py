@@ -16,6 +16,15 @@ def test_a_parameter_that_is_not_known_is_400_on_every_route(kernel, random_id, 
     assert (caught.value.status, caught.value.body["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")
 
 
+@pytest.mark.parametrize("path, name", [("/reason/trace/{}?depth=1&limit=5&depth=2", "depth"), ("/reason/node/{}?division=a&division=b", "division"), ("/reason/node/{}/explain?as%4ff=x&asOf=", "asOf"),
+                                        ("/reason/{}?limit=1&limit=1", "limit"), ("/reason/export/{}?format=json&format=human", "format"), ("/reason/diff?a=x&b=y&a=z", "a"),
+                                        ("/reason/snapshot/{}?format=metadata&format=canonical", "format")])
+def test_a_parameter_that_is_given_twice_is_400(reader, random_id, refused, path, name):
+    status, error = refused(reader.call, "GET", path.format(random_id()))
+    assert status == 400
+    assert error["error"] == f'parameter "{name}" is given more than once'
+
+
 @pytest.mark.parametrize("path", ["/reason/node", "/reason/edge", "/nodes", "/edges", "/reason/query", "/reason/snapshot"])
 @pytest.mark.parametrize("body", [b"", b"5", b"null", b"[]", b'"x"', b"true"])
 def test_a_body_that_is_no_object_is_told_so(kernel, refused, path, body):
