@@ -46,8 +46,13 @@ WELL = {
     'reason_sidecar_published_events{pod="b"}': 800,
     'reason_sidecar_checkpoint_timestamp_seconds{pod="b"}': 0,
     'reason_gateway_queue_depth{pod="g"}': 3,
-    'reason_gateway_requests_total{status="200",pod="g"}': "grows",
-    'reason_gateway_requests_total{status="503",pod="g"}': 0,
+    'reason_gateway_requests_total{route="http_get_trace",status="200",pod="g"}': "grows",
+    'reason_gateway_requests_total{route="http_post_node",status="201",pod="g"}': "grows",
+    'reason_gateway_requests_total{route="http_post_node",status="503",pod="g"}': 0,
+    'reason_gateway_request_seconds_bucket{route="http_get_trace",le="0.200",pod="g"}': 0.99,
+    'reason_gateway_request_seconds_count{route="http_get_trace",pod="g"}': "grows",
+    'reason_sidecar_snapshots_stored_total{pod="a"}': "grows",
+    'reason_sidecar_snapshots_failed_total{pod="a"}': 0,
     'reason_gateway_failures_total{kind="policy_unanswered",pod="g"}': 5,
 }
 
@@ -88,21 +93,45 @@ CASES = (
     ("ReasonWitnessFails", {failures("witness"): "grows"}),
     ("ReasonWitnessFails", {failures("witness_contradicts"): "seldom"}),
     ("ReasonGatewayGone", {'reason_gateway_queue_depth{pod="g"}': ABSENT}),
-    ("ReasonGatewayErrors", {'reason_gateway_requests_total{status="503",pod="g"}': "grows"}),
+    ("ReasonGatewayErrors", {'reason_gateway_requests_total{route="http_post_node",status="503",pod="g"}': "grows"}),
     ("ReasonGatewayQueue", {'reason_gateway_queue_depth{pod="g"}': 500}),
     ("ReasonPolicyUnanswered", {'reason_gateway_failures_total{kind="policy_unanswered",pod="g"}': "grows"}),
 )
 
 
-def series(name, cause):
+FAST, SLOW = "critical", "warning"
+TRACES, FAILED_WRITES, FAILED_SNAPSHOTS = ('reason_gateway_request_seconds_bucket{route="http_get_trace",le="0.200",pod="g"}',
+                                           'reason_gateway_requests_total{route="http_post_node",status="503",pod="g"}', 'reason_sidecar_snapshots_failed_total{pod="a"}')
+# Alerts of objectives: what the cause makes of the metrics, and which severities it reaches.
+OBJECTIVES = (
+    # of 5 % that may be slow: all, two fifths, and what is within the objective
+    ("ReasonTracesSlow", {TRACES: 0.0}, (FAST, SLOW)),
+    ("ReasonTracesSlow", {TRACES: 0.6}, (SLOW,)),
+    ("ReasonTracesSlow", {TRACES: 0.96}, ()),
+    # of 0.1 % that may fail
+    ("ReasonWritesFail", {FAILED_WRITES: 0.5}, (FAST, SLOW)),
+    ("ReasonWritesFail", {FAILED_WRITES: 0.01}, (SLOW,)),
+    ("ReasonWritesFail", {FAILED_WRITES: 0.0008}, ()),
+    # of 1 % that may be given up
+    ("ReasonSnapshotsFail", {FAILED_SNAPSHOTS: 1.0}, (FAST, SLOW)),
+    ("ReasonSnapshotsFail", {FAILED_SNAPSHOTS: 0.08}, (SLOW,)),
+    ("ReasonSnapshotsFail", {FAILED_SNAPSHOTS: 0.008}, ()),
+)
+
+
+def series(name, cause, spans=(BEFORE, CAUSE, AFTER)):
     """Values in promtool's notation, over all three spans."""
-    well, counts = WELL[name], "_total" in name
+    before, lasts, after = spans
+    well, counts = WELL[name], "_total" in name or "_seconds_bucket" in name or "_seconds_count" in name
     cause = cause.get(name, well)
     points, now = [], 0
-    for step in range(BEFORE + CAUSE + AFTER):
-        state = cause if BEFORE <= step < BEFORE + CAUSE else well
+    for step in range(before + lasts + after):
+        state = cause if before <= step < before + lasts else well
         if state == "grows":
             now += 60
+        elif counts and isinstance(state, float):
+            # so much of what grows otherwise
+            now += 60 * state
         elif state == "seldom":
             now += 1 if step % 5 == 0 else 0
         elif not counts:
@@ -116,12 +145,12 @@ def promtool(tmp_path):
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
 
-    def test(cause, expected):
+    def test(cause, expected, spans=(BEFORE, CAUSE, AFTER)):
         """expected: (minute, expression, value)"""
         file = tmp_path / "test.yaml"
         file.write_text(yaml.safe_dump({
             "rule_files": [str(RULES)], "evaluation_interval": "1m",
-            "tests": [{"interval": "1m", "input_series": [series(name, cause) for name in WELL],
+            "tests": [{"interval": "1m", "input_series": [series(name, cause, spans) for name in WELL],
                        "promql_expr_test": [{"expr": expression, "eval_time": f"{step}m", "exp_samples": [{"labels": "{}", "value": value}]}
                                             for step, expression, value in expected]}]}))
         done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, timeout=120, check=False)
@@ -149,9 +178,26 @@ def test_an_alert_lasts_as_long_as_its_cause(promtool, alert, cause):
                      (end - 1, firing(alert), 1), (end + 15, firing(alert), 0), (end + AFTER - 1, firing(alert), 0)])
 
 
+@pytest.mark.parametrize("alert, cause, severities", OBJECTIVES)
+def test_an_objective_that_will_be_missed_fires_while_it_is_being_missed(promtool, alert, cause, severities):
+    """Eight hours after eight that were well. The short windows end it: five minutes, or thirty."""
+    spans = before, lasts, after = 480, 480, 60
+    end = before + lasts
+
+    def of(severity):
+        return f'(count(ALERTS{{alertstate="firing",alertname="{alert}",severity="{severity}"}}) > bool 0) or vector(0)'
+    promtool(cause, [(step, of(severity), int(severity in severities)) for severity in (FAST, SLOW) for step in (before + 400, end - 60, end - 1)]
+             + [(before - 1, firing(), 0), (end + 8, of(FAST), 0), (end + 35, of(SLOW), 0), (end + after - 1, firing(alert), 0)], spans)
+
+
+def test_an_objective_is_missed_soon_where_nothing_works(promtool):
+    """Within a quarter of an hour when all writes fail."""
+    promtool({FAILED_WRITES: "grows"}, [(BEFORE + 15, firing("ReasonWritesFail"), 1)])
+
+
 def test_each_alert_has_its_case_and_its_runbook():
     names = {rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]}
-    assert names == {alert for alert, _ in CASES}
+    assert names == {alert for alert, _ in CASES} | {alert for alert, _, _ in OBJECTIVES}
     for name in names:
         text = (ROOT / "docs/for-operators/runbooks" / f"{name}.md").read_text()
         assert text.startswith(f"# {name}\n") and "**Look.**" in text and "**Do.**" in text

@@ -6,7 +6,7 @@
 static const ngx_uint_t  reason_statuses[] = {
     200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 409, 413, 415, 416, 429, 499, 500, 502, 503, 504, 0
 };
-static const ngx_uint_t  reason_buckets_ms[] = { 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000 };
+static const ngx_uint_t  reason_buckets_ms[] = { 1, 2, 5, 10, 25, 50, 100, 200, 250, 500, 1000, 2500, 10000 };
 
 #define REASON_STATUS_COUNT  (sizeof(reason_statuses) / sizeof(reason_statuses[0]))
 #define REASON_BUCKET_COUNT  (sizeof(reason_buckets_ms) / sizeof(reason_buckets_ms[0]))
