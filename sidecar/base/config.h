@@ -36,7 +36,7 @@ struct witness_config {
 /* A graph store that shows the graph: a section [mirror NAME]. */
 struct mirror_config {
     char *name;
-    char *type;                 /* neo4j, janusgraph, dgraph */
+    char *type;                 /* neo4j, janusgraph */
     char *url;
     char *database;             /* neo4j: of the server */
     char *credentials_file;     /* user = …, password = …, token = …; "": the environment */

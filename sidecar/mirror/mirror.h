@@ -79,7 +79,7 @@ struct mirror {
     char error[400];            /* what was wrong, after any outcome but MIRROR_DONE */
 };
 
-extern const struct mirror_engine mirror_neo4j, mirror_janusgraph, mirror_dgraph;
+extern const struct mirror_engine mirror_neo4j, mirror_janusgraph;
 
 /* NULL after logging why not. */
 struct mirror *mirror_open(const struct mirror_config *config);

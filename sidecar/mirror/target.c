@@ -108,11 +108,11 @@ static bool authorization(const struct credentials *credentials, char *header, s
     return true;
 }
 
-static enum mirror_outcome post(struct mirror *mirror, const char *path, const char *type, const char *body, long *status, json_t **answer)
+static enum mirror_outcome post(struct mirror *mirror, const char *path, const char *body, long *status, json_t **answer)
 {
     struct credentials credentials;
     char header[4 * SECRET_MOST], url[2048];
-    struct http_header headers[3] = {{"Content-Type", type}, {"Accept", "application/json"}};
+    struct http_header headers[3] = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
     struct http_request request = {.method = "POST", .url = url, .headers = headers, .header_count = 2, .body = body, .body_size = strlen(body),
                                    .timeout_ms = mirror->config->timeout_ms};
     struct http_answer got;
@@ -149,16 +149,11 @@ static enum mirror_outcome post(struct mirror *mirror, const char *path, const c
 enum mirror_outcome target_post(struct mirror *mirror, const char *path, json_t *body, long *status, json_t **answer)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    enum mirror_outcome outcome = text ? post(mirror, path, "application/json", text, status, answer) : target_says(mirror, MIRROR_AWAY, "out of memory");
+    enum mirror_outcome outcome = text ? post(mirror, path, text, status, answer) : target_says(mirror, MIRROR_AWAY, "out of memory");
 
     json_decref(body);
     free(text);
     return outcome;
-}
-
-enum mirror_outcome target_post_text(struct mirror *mirror, const char *path, const char *type, const char *body, json_t **answer)
-{
-    return post(mirror, path, type, body, NULL, answer);
 }
 
 bool target_hides_credentials(const struct mirror *mirror)

@@ -12,8 +12,6 @@ enum mirror_outcome target_says(struct mirror *mirror, enum mirror_outcome outco
  * *status, if not NULL, gets the status, and any is then an answer; else any but 200 is MIRROR_AWAY.
  */
 enum mirror_outcome target_post(struct mirror *mirror, const char *path, json_t *body, long *status, json_t **answer);
-/* As target_post(), with a body that is not JSON. */
-enum mirror_outcome target_post_text(struct mirror *mirror, const char *path, const char *type, const char *body, json_t **answer);
 
 /* False after logging that credentials would travel unencrypted to another machine. */
 bool target_hides_credentials(const struct mirror *mirror);

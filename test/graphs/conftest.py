@@ -68,3 +68,11 @@ def neo4j(tmp_path_factory):
 def graph(neo4j):
     neo4j.wipe()
     return neo4j
+
+
+@pytest.fixture(scope="session")
+def janusgraph(tmp_path_factory):
+    from janusgraph_server import JanusGraph
+    running = JanusGraph(tmp_path_factory.mktemp("janusgraph"))
+    yield running
+    running.stop()

@@ -8,7 +8,7 @@ import psycopg
 from paths import ROOT
 from wait import wait_for
 
-STAGES = ("seal", "sign", "upload", "emit", "archive", "checkpoint")
+STAGES = ("seal", "sign", "upload", "emit", "archive", "mirror", "checkpoint")
 
 
 def names(text):
@@ -55,7 +55,7 @@ def test_each_stage_has_a_histogram_that_adds_up(database, sidecars, settings, t
         buckets = [int(n) for n in re.findall(rf'duration_seconds_bucket{{stage="{stage}",le="[^"]+"}} (\d+)', text)]
         count = one.metric(f'reason_sidecar_stage_duration_seconds_count{{stage="{stage}"}}')
         assert len(buckets) == 13 and buckets == sorted(buckets) and buckets[-1] <= count
-        assert (count > 0) == (stage not in ("emit", "checkpoint"))
+        assert (count > 0) == (stage not in ("emit", "mirror", "checkpoint"))
 
 
 def test_what_waits_for_kafka_and_the_archive_is_told_before_anything_has_reached_them(database, sidecars, settings, tmp_path):

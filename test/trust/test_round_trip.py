@@ -39,6 +39,12 @@ BY_HAND = """
     SELECT reason.record_emitted(%(emit)s, 'topic', '{default}', '{2}');
     SELECT reason.park_event(%(emit)s, 'topic', 'default', 1, 'too large');
     SELECT reason.retry_emission(target => 'topic', division => 'default');
+    SELECT count(*) FROM reason.mirror_marks(%(mirror)s, 'graph', '{default}');
+    SELECT reason.record_mirrored(%(mirror)s, 'graph', 'default', 2);
+    SELECT reason.park_mirrored(%(mirror)s, 'graph', 'default', 1, 'refused');
+    SELECT reason.retry_mirrored(target => 'graph', division => 'default');
+    SELECT reason.unpark_mirrored(%(mirror)s, 'graph', 'default', 1);
+    SELECT reason.forget_mirror(target => 'graph');
     SELECT count(*) FROM reason.segments_to_protect(%(archive)s, %(target)s);
     SELECT reason.record_protected(%(archive)s, %(target)s, 'default', 0, '2040-01-01', true);
     INSERT INTO reason.archive_segment (target, division, first_seq, last_seq, object_prefix) VALUES ('file:///nowhere', 'default', 0, 0, 'x');
@@ -55,6 +61,7 @@ NOT_EQUAL = {
     "cursor_secret": "of one database", "sidecar_report": "who lives", "lease": "who leads",
     "safe_mode": "of one server's timeline", "erasure_fence": "a lock", "proposal_in_execution": "likewise", "approval_fence": "likewise", "idempotency_key": "answers that expire", "quota_use": "counts of today",
     "emission": "events are emitted again, and consumers drop them", "emission_parked": "likewise", "archive_rule_applied": "looked at once more",
+    "mirror_mark": "the mirror itself knows", "mirror_parked": "a mirror that is fed anew is given all",
     "audit_checkpoint": "published outside, and a rebuilt database goes on with the next", "audit_checkpoint_signature": "likewise", "audit_cosignature": "likewise",
     "log_head": "what the last event log.heads counted, which the next one says anew",
     "snapshot_request": "how long freezing took is told to nobody; who asked is in the event",
