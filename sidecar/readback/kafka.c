@@ -81,8 +81,8 @@ static bool is_event(const char *division, const char *text)
 {
     json_t *json = json_loads(text, 0, NULL);
     const char *named = json_string_value(json_object_get(json, "division"));
-    bool ok = named && !strcmp(named, division) && json_is_integer(json_object_get(json, "seq")) && json_is_string(json_object_get(json, "hash")) &&
-              json_is_string(json_object_get(json, "signature"));
+    bool ok = named && !strcmp(named, division) && json_is_integer(json_object_get(json, "seq")) && json_is_string(json_object_get(json, "hash"))
+              && json_is_string(json_object_get(json, "signature"));
 
     json_decref(json);
     return ok;
