@@ -2,7 +2,7 @@
  * janusgraph.c: JanusGraph behind Gremlin Server's HTTP endpoint: https://tinkerpop.apache.org/docs/current/reference/#connecting-via-http
  *
  * A request is a script with bindings, and a transaction: what it throws undoes all that it did. Scripts are constants, so that the
- * server compiles each once. A vertex has one label: nodes have their type's, annotations ReasonAnnotation, marks ReasonMark. The
+ * server compiles each once; each gives one text of JSON, which looks alike in every GraphSON that a server may be set to write. A vertex has one label: nodes have their type's, annotations ReasonAnnotation, marks ReasonMark. The
  * property "kind" tells them apart, for a node may be of type annotation. Lists are for vertices: tags of edges are one text of JSON.
  */
 #include "mirror/target.h"
@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char prepare_script[] =
+/* Around a script: what its last line gives, as a text. */
+#define BEGIN "[groovy.json.JsonOutput.toJson(({->\n"
+#define END "\n}).call())]"
+
+static const char prepare_script[] = BEGIN
     "def m = graph.openManagement()\n"
     "def text = {name -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(String.class).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
     "def typed = {name, type -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(type).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
@@ -33,14 +37,17 @@ static const char prepare_script[] =
     "  }\n"
     "  m.commit()\n"
     "} catch (Throwable fault) { m.rollback(); throw fault }\n"
-    "[done: true]";
+    "[done: true]"
+    END;
 
 /* A mark as scripts give it: [seq, hash, schema, rebuilding], or nothing. */
 #define MARK_OF "def markOf = {m -> [m.value('seq'), m.value('hash'), m.value('schema'), m.value('rebuilding')]}\n"
 
-static const char mark_script[] = MARK_OF "g.V().has('key', markKey).toList().collect(markOf)";
+static const char mark_script[] = BEGIN
+    MARK_OF "g.V().has('key', markKey).toList().collect(markOf)"
+    END;
 
-static const char apply_script[] =
+static const char apply_script[] = BEGIN
     MARK_OF
     "def marks = g.V().has('key', markKey).toList()\n"
     "if (marks.size() > 1 || (marks.size() == 1) != before.there || (before.there && markOf(marks[0])[0, 1, 3] != [before.seq as long, before.hash, before.rebuilding]))\n"
@@ -74,32 +81,38 @@ static const char apply_script[] =
     "    there[row.key].properties('payload', 'payloadOmitted').each {it.remove()}\n"
     "    there[row.key].property('erased', true)\n"
     "  }}}\n"
-    "[markOf(mark)]";
+    "[markOf(mark)]"
+    END;
 
-static const char count_script[] =
+static const char count_script[] = BEGIN
     "def of = {kind -> g.V().has('division', division).has('kind', kind)}\n"
-    "[[node: of('node').groupCount().by(T.label).next(), edge: of('node').outE().groupCount().by(T.label).next(), annotation: [annotation: of('annotation').count().next()]]]";
+    "[[node: of('node').groupCount().by(T.label).next(), edge: of('node').outE().groupCount().by(T.label).next(), annotation: [annotation: of('annotation').count().next()]]]"
+    END;
 
-static const char vertices_script[] =
+static const char vertices_script[] = BEGIN
     "g.V().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).has('kind', kind).toList().collect {v ->\n"
     "  def record = [:]\n"
     "  v.properties().each {p -> if (p.key() == 'tags') record.tags = (record.tags ?: []) + [p.value()] else if (p.key() != 'kind') record[p.key()] = p.value()}\n"
     "  def to = v.vertices(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates')\n"
-    "  [v.value('key'), [kind == 'node' ? v.label() : kind], null, to.hasNext() ? to.next().value('key') : null, record]}";
+    "  [v.value('key'), [kind == 'node' ? v.label() : kind], null, to.hasNext() ? to.next().value('key') : null, record]}"
+    END;
 
-static const char edges_script[] =
+static const char edges_script[] = BEGIN
     "g.E().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).toList().collect {e ->\n"
     "  def record = [:]\n"
     "  e.properties().each {p -> if (p.key() == 'tagList') record.tags = new groovy.json.JsonSlurper().parseText(p.value()) else record[p.key()] = p.value()}\n"
-    "  [e.value('key'), [e.label()], e.outVertex().value('key'), e.inVertex().value('key'), record]}";
+    "  [e.value('key'), [e.label()], e.outVertex().value('key'), e.inVertex().value('key'), record]}"
+    END;
 
-static const char causes_script[] =
-    "g.V().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).has('kind', 'node').in(*types).dedup().values('key').toList()";
+static const char causes_script[] = BEGIN
+    "g.V().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).has('kind', 'node').in(*types).dedup().values('key').toList()"
+    END;
 
-static const char empty_script[] =
+static const char empty_script[] = BEGIN
     "def found = g.V().has('division', division).has('kind', org.apache.tinkerpop.gremlin.process.traversal.P.within('node', 'annotation')).limit(2000).toList()\n"
     "found.each {it.remove()}\n"
-    "[found.size()]";
+    "[found.size()]"
+    END;
 
 static json_t *edge_types(void)
 {
@@ -126,10 +139,25 @@ static enum mirror_outcome thrown(struct mirror *mirror, long status, const json
     return target_says(mirror, MIRROR_AWAY, "it answered with status %ld: %s", status, message ? message : "");
 }
 
-/* Runs a script, and releases its bindings; *data gets the list that it gives. */
+/* The text in what a server gives for a list of one: ["…"], with or without the types of a GraphSON around it. */
+static const char *only_text(const json_t *data)
+{
+    while (data && !json_is_string(data)) {
+        const json_t *inner = json_array_get(data, 1);
+
+        if (json_is_object(data))
+            data = json_object_get(data, "@value");
+        else
+            data = json_is_array(inner) ? inner : json_array_get(data, 0);
+    }
+    return json_string_value(data);
+}
+
+/* Runs a script, and releases its bindings; *data gets what it gives. */
 static enum mirror_outcome run(struct mirror *mirror, const char *script, json_t *bindings, json_t **data)
 {
-    json_t *answer, *list;
+    json_t *answer;
+    const char *text;
     long status = 0;
     enum mirror_outcome outcome;
 
@@ -137,13 +165,11 @@ static enum mirror_outcome run(struct mirror *mirror, const char *script, json_t
     outcome = target_post(mirror, "/", bindings ? json_pack("{s:s, s:o}", "gremlin", script, "bindings", bindings) : NULL, &status, &answer);
     if (outcome != MIRROR_DONE)
         return outcome;
-    list = json_object_get(json_object_get(answer, "result"), "data");
+    text = only_text(json_object_get(json_object_get(answer, "result"), "data"));
     if (status != 200)
         outcome = thrown(mirror, status, answer);
-    else if (json_integer_value(json_object_get(json_object_get(answer, "status"), "code")) / 100 != 2 || !json_is_array(list))
+    else if (json_integer_value(json_object_get(json_object_get(answer, "status"), "code")) / 100 != 2 || !text || !(*data = json_loads(text, 0, NULL)))
         outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    else
-        *data = json_incref(list);
     json_decref(answer);
     return outcome;
 }
