@@ -198,7 +198,7 @@ KILLS = int(os.environ.get("REASON_MIRROR_KILLS", "6"))
 
 
 def test_kills_of_sidecar_target_and_database_lose_and_double_nothing(database, sidecars, mirroring, graph):
-    mirroring["mirror graph"].update(batch_size=max(50, EVENTS // 100), timeout_ms=5000)
+    mirroring["mirror graph"].update(batch_size=max(50, EVENTS // 100))
     one = sidecars(mirroring).start()
     for part in range(4):
         write_chain(database, EVENTS // 8, f"part{part}")
