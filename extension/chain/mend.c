@@ -22,7 +22,7 @@ Datum
 reason_found_payload(PG_FUNCTION_ARGS)
 {
 	text	   *division = PG_GETARG_TEXT_PP(0);
-	RowScan	events;
+	RowScan		events;
 	bytea	   *found = NULL;
 
 	row_scan_open(&events, "audit_event", "audit_event_pkey", 1, GetActiveSnapshot());

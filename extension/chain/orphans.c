@@ -148,8 +148,8 @@ audit_check_strays(Verifier *verifier, int part)
 {
 	AuditChecker *checker = &verifier->checker;
 	text	   *division = verifier->division;
-	RowScan	events;
-	RowScan	seals;
+	RowScan		events;
+	RowScan		seals;
 	bool		good;
 
 	row_scan_open(&events, "audit_event", "audit_event_pkey", 1, verifier->snapshot);

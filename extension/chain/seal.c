@@ -51,7 +51,7 @@ typedef struct ChainHead
 /* Rows in the order of their numbers, one ahead. */
 typedef struct NumberedScan
 {
-	RowScan	scan;
+	RowScan		scan;
 	AttrNumber	no_column;
 	bool		at_row;			/* scan.slot holds a row */
 	int64		no;
@@ -205,7 +205,7 @@ resume_halted(Sealer *sealer)
 {
 	int64		after = PG_INT64_MAX;
 	SPITupleTable *halted;
-	RowScan	events;
+	RowScan		events;
 
 	if (SPI_execute("SELECT division, event_no FROM reason.halted_chain", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read which chains halt");

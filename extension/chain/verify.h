@@ -31,9 +31,9 @@ typedef struct Verifier
 {
 	text	   *division;
 	Snapshot	snapshot;
-	RowScan	seals;			/* in the order of the chain */
-	RowScan	events;			/* by no */
-	RowScan	signatures;		/* in the order of the chain, beside the seals */
+	RowScan		seals;			/* in the order of the chain */
+	RowScan		events;			/* by no */
+	RowScan		signatures;		/* in the order of the chain, beside the seals */
 	bool		at_signature;	/* signatures.slot holds a row */
 	AttrNumber	seal_seq,
 				seal_event_no,

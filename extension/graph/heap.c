@@ -65,7 +65,7 @@ static bool
 was_recorded(Graph *graph, int64 no)
 {
 	const GraphHorizon *horizon = graph->horizon;
-	RowScan	scan;
+	RowScan		scan;
 	bool		result = false;
 
 	row_scan_open(&scan, "audit_event", "audit_event_pkey", 1, graph->snapshot);

@@ -54,7 +54,7 @@ add_number(Graph *graph, int64 no)
 static void
 add_held(Graph *graph, text *division)
 {
-	RowScan	held;
+	RowScan		held;
 	AttrNumber	record_no;
 
 	/* A partial index: what was released is not in it. */
@@ -74,7 +74,7 @@ add_held(Graph *graph, text *division)
 static void
 add_released_since(Graph *graph, text *division)
 {
-	RowScan	released;
+	RowScan		released;
 	AttrNumber	record_no;
 	AttrNumber	event_no;
 

@@ -73,7 +73,7 @@ compare_numbers(const void *a, const void *b)
 static void
 add_held(RowShown *shown, Datum division, bool all)
 {
-	RowScan	scan;
+	RowScan		scan;
 	AttrNumber	record_no;
 
 	row_scan_open(&scan, "quarantine", "quarantine_held_idx", all ? 0 : 1, GetActiveSnapshot());

@@ -15,7 +15,7 @@
 static bool
 is_in_chain(text *division, int64 seq, Snapshot snapshot)
 {
-	RowScan	chain;
+	RowScan		chain;
 	bool		found;
 
 	row_scan_open(&chain, "audit_seal", "audit_seal_pkey", 2, snapshot);
@@ -59,7 +59,7 @@ bool
 graph_sealed_shows(const GraphSealed *sealed, int64 no)
 {
 	/* Where the scan stands is no part of what it says. */
-	RowScan  *seals = unconstify(RowScan *, &sealed->seals);
+	RowScan    *seals = unconstify(RowScan *, &sealed->seals);
 
 	return row_scan_seek(seals, no, sealed->division) &&
 		DatumGetInt64(row_scan_value(seals->slot, sealed->seq_column)) <= sealed->seq;

@@ -15,7 +15,7 @@
 
 struct GraphSealed
 {
-	RowScan	seals;			/* by number */
+	RowScan		seals;			/* by number */
 	AttrNumber	seq_column;
 	text	   *division;
 	int64		seq;

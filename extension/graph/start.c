@@ -170,7 +170,7 @@ add_candidate(Graph *graph, Candidates *candidates, const pg_uuid_t *id, TupleTa
 static void
 find_candidates(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions, RecordText division, Candidates *candidates)
 {
-	RowScan	scan;
+	RowScan		scan;
 
 	row_scan_open(&scan, "node", "node_id_key", 1, graph->snapshot);
 	row_scan_uuid(&scan, 0, BTEqualStrategyNumber, id);

@@ -65,7 +65,7 @@ last_seq(RowScan *scan, AttrNumber seq)
 static uint64
 signed_size(LogTree *tree)
 {
-	RowScan	signatures;
+	RowScan		signatures;
 	int64		last;
 
 	row_scan_open(&signatures, "audit_signature", "audit_signature_pkey", 2, tree->snapshot);

@@ -33,8 +33,8 @@ typedef struct LogTree
 	text	   *division;
 	Snapshot	snapshot;
 	uint64		size;			/* leaves: events that are signed */
-	RowScan	seals;			/* by seq */
-	RowScan	subtrees;		/* by index, of one level */
+	RowScan		seals;			/* by seq */
+	RowScan		subtrees;		/* by index, of one level */
 	AttrNumber	seal_seq,
 				seal_hash;
 	AttrNumber	subtree_index,

@@ -221,7 +221,7 @@ record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, St
 bool
 record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord *stored)
 {
-	RowScan  *scan = &reader->tables[kind].by_no;
+	RowScan    *scan = &reader->tables[kind].by_no;
 
 	if (!row_scan_seek(scan, no, reader->division))
 		return false;
@@ -232,7 +232,7 @@ record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord 
 bool
 record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uuid_t *id, StoredRecord *stored)
 {
-	RowScan  *scan = &reader->tables[kind].by_id;
+	RowScan    *scan = &reader->tables[kind].by_id;
 
 	if (!row_scan_seek_id(scan, id, reader->division))
 		return false;

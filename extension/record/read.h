@@ -19,8 +19,8 @@
 
 typedef struct RecordTable
 {
-	RowScan	by_no;
-	RowScan	by_id;
+	RowScan		by_no;
+	RowScan		by_id;
 	AttrNumber	columns[RECORD_MAX_COLUMNS];	/* by the places of record/columns.h */
 } RecordTable;
 
@@ -31,7 +31,7 @@ typedef struct RecordReader
 	Snapshot	snapshot;
 	text	   *division;
 	RecordTable tables[RECORD_KINDS];
-	RowScan	references;		/* nodes by no, for ends and targets */
+	RowScan		references;		/* nodes by no, for ends and targets */
 	NodeReference *recent;		/* nodes referred to lately, by no modulo REFERENCE_CACHE_SIZE */
 } RecordReader;
 

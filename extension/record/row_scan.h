@@ -91,6 +91,6 @@ row_scan_value(TupleTableSlot *slot, AttrNumber column)
 	return slot_getattr(slot, column, &isnull);
 }
 
-extern RecordText row_scan_text_value(TupleTableSlot *slot, AttrNumber column);	/* absent when NULL */
+extern RecordText row_scan_text_value(TupleTableSlot *slot, AttrNumber column); /* absent when NULL */
 
 #endif							/* REASON_RECORD_ROW_SCAN_H */

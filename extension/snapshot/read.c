@@ -183,7 +183,7 @@ bool
 snapshot_read_chunks(SnapshotReader *reader, int64 snapshot_no, text *division, Snapshot snapshot)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "snapshot chunk", ALLOCSET_DEFAULT_SIZES);
-	RowScan	scan;
+	RowScan		scan;
 	AttrNumber	chunk_column;
 	AttrNumber	division_column;
 	AttrNumber	bytes_column;

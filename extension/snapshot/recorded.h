@@ -31,10 +31,10 @@ typedef struct RecordedChain
 	text	   *division;
 	int64		size;			/* of the log; 0 when the document names none: set before asking */
 	int64		end_seq;		/* of the event that completed the snapshot, -1 when that has no place yet */
-	RowScan	seals;
-	RowScan	events;
-	RowScan	quarantined;
-	RowScan	released;
+	RowScan		seals;
+	RowScan		events;
+	RowScan		quarantined;
+	RowScan		released;
 	bool		has_quarantine;
 	AttrNumber	seq;
 	AttrNumber	hash;

@@ -87,7 +87,7 @@ subgraph_collect(Subgraph *subgraph, Graph *graph, const int64 *roots, int root_
 void
 subgraph_annotations(Subgraph *subgraph, SubgraphAnnotation take, void *argument)
 {
-	RowScan	scan;
+	RowScan		scan;
 	int			count;
 
 	row_scan_open(&scan, "annotation", "annotation_target_idx", 1, subgraph->graph->snapshot);

@@ -43,7 +43,7 @@ void
 node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const char *hint, RecordText *division,
 			NodeReference *reference)
 {
-	RowScan  *scan = &lookup->scan;
+	RowScan    *scan = &lookup->scan;
 	RecordText	found = {NULL, 0};
 	bool		is_ambiguous = false;
 

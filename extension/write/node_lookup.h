@@ -13,7 +13,7 @@
 
 typedef struct NodeLookup
 {
-	RowScan	scan;
+	RowScan		scan;
 	AttrNumber	no_column;
 	AttrNumber	division_column;
 	AttrNumber	digest_column;
