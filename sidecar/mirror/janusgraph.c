@@ -20,103 +20,103 @@
 #define END "\n}).call())]"
 
 static const char prepare_script[] = BEGIN
-    "def m = graph.openManagement()\n"
-    "def text = {name -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(String.class).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
-    "def typed = {name, type -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(type).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
-    "try {\n"
-    "  ['reasonKey', 'id', 'division', 'kind', 'type', 'author', 'createdAt', 'occurredAt', 'digest', 'auditEventId', 'payload', 'tagList', 'hash'].each(text)\n"
-    "  ['payloadOmitted', 'erased', 'rebuilding'].each {typed(it, Boolean.class)}\n"
-    "  ['confidence', 'weight'].each {typed(it, Double.class)}\n"
-    "  ['seq', 'schema'].each {typed(it, Long.class)}\n"
-    "  if (!m.getPropertyKey('tags')) m.makePropertyKey('tags').dataType(String.class).cardinality(org.janusgraph.core.Cardinality.LIST).make()\n"
-    "  (nodeTypes + ['ReasonAnnotation', 'ReasonMark']).each {if (!m.getVertexLabel(it)) m.makeVertexLabel(it).make()}\n"
-    "  (edgeTypes + ['annotates']).each {if (!m.getEdgeLabel(it)) m.makeEdgeLabel(it).make()}\n"
-    "  if (!m.getGraphIndex('reasonKey')) {\n"
-    "    def index = m.buildIndex('reasonKey', org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(text('reasonKey')).unique().buildCompositeIndex()\n"
-    "    m.setConsistency(index, org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
-    "    m.setConsistency(m.getPropertyKey('seq'), org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
-    "    m.buildIndex('reasonEdgeKey', org.apache.tinkerpop.gremlin.structure.Edge.class).addKey(text('reasonKey')).buildCompositeIndex()\n"
-    "    ['id', 'author', 'createdAt', 'tags'].each {\n"
-    "      m.buildIndex('reason_' + it, org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(m.getPropertyKey(it)).buildCompositeIndex()}\n"
-    "  }\n"
-    "  m.commit()\n"
-    "} catch (Throwable fault) { m.rollback(); throw fault }\n"
-    "[done: true]"
-    END;
+                                     "def m = graph.openManagement()\n"
+                                     "def text = {name -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(String.class).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
+                                     "def typed = {name, type -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(type).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
+                                     "try {\n"
+                                     "  ['reasonKey', 'id', 'division', 'kind', 'type', 'author', 'createdAt', 'occurredAt', 'digest', 'auditEventId', 'payload', 'tagList', 'hash'].each(text)\n"
+                                     "  ['payloadOmitted', 'erased', 'rebuilding'].each {typed(it, Boolean.class)}\n"
+                                     "  ['confidence', 'weight'].each {typed(it, Double.class)}\n"
+                                     "  ['seq', 'schema'].each {typed(it, Long.class)}\n"
+                                     "  if (!m.getPropertyKey('tags')) m.makePropertyKey('tags').dataType(String.class).cardinality(org.janusgraph.core.Cardinality.LIST).make()\n"
+                                     "  (nodeTypes + ['ReasonAnnotation', 'ReasonMark']).each {if (!m.getVertexLabel(it)) m.makeVertexLabel(it).make()}\n"
+                                     "  (edgeTypes + ['annotates']).each {if (!m.getEdgeLabel(it)) m.makeEdgeLabel(it).make()}\n"
+                                     "  if (!m.getGraphIndex('reasonKey')) {\n"
+                                     "    def index = m.buildIndex('reasonKey', org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(text('reasonKey')).unique().buildCompositeIndex()\n"
+                                     "    m.setConsistency(index, org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
+                                     "    m.setConsistency(m.getPropertyKey('seq'), org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
+                                     "    m.buildIndex('reasonEdgeKey', org.apache.tinkerpop.gremlin.structure.Edge.class).addKey(text('reasonKey')).buildCompositeIndex()\n"
+                                     "    ['id', 'author', 'createdAt', 'tags'].each {\n"
+                                     "      m.buildIndex('reason_' + it, org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(m.getPropertyKey(it)).buildCompositeIndex()}\n"
+                                     "  }\n"
+                                     "  m.commit()\n"
+                                     "} catch (Throwable fault) { m.rollback(); throw fault }\n"
+                                     "[done: true]"
+                                     END;
 
 /* A mark as scripts give it: [seq, hash, schema, rebuilding], or nothing. */
 #define MARK_OF "def markOf = {m -> [m.value('seq'), m.value('hash'), m.value('schema'), m.value('rebuilding')]}\n"
 
 static const char mark_script[] = BEGIN
-    MARK_OF "g.V().has('reasonKey', markKey).toList().collect(markOf)"
-    END;
+                                  MARK_OF "g.V().has('reasonKey', markKey).toList().collect(markOf)"
+                                  END;
 
 static const char apply_script[] = BEGIN
-    MARK_OF
-    "def marks = g.V().has('reasonKey', markKey).toList()\n"
-    "if (marks.size() > 1 || (marks.size() == 1) != before.there || (before.there && markOf(marks[0])[0, 1, 3] != [before.seq as long, before.hash, before.rebuilding]))\n"
-    "  throw new IllegalStateException('reason: the mark is elsewhere')\n"
-    "def mark = marks ? marks[0] : g.addV('ReasonMark').property('reasonKey', markKey).property('kind', 'mark').next()\n"
-    "mark.property('seq', after.seq as long); mark.property('hash', after.hash); mark.property('schema', after.schema as long)\n"
-    "mark.property('rebuilding', after.rebuilding)\n"
-    "def keys = groups.collectMany {it.rows.collectMany {row -> [row.key, row.from, row.to]}}.findAll {it != null}.unique()\n"
-    "def there = [:]\n"
-    "keys.collate(500).each {part -> g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(part)).each {there[it.value('reasonKey')] = it}}\n"
-    "def fill = {element, record, vertex ->\n"
-    "  record.each {name, value ->\n"
-    "    if (name != 'tags') element.property(name == 'key' ? 'reasonKey' : name, value)\n"
-    "    else if (vertex) value.each {element.property(org.apache.tinkerpop.gremlin.structure.VertexProperty.Cardinality.list, 'tags', it)}\n"
-    "    else element.property('tagList', groovy.json.JsonOutput.toJson(value))}}\n"
-    "def vertex = {row, label, kind ->\n"
-    "  def made = there[row.key]\n"
-    "  if (made) made.properties().each {it.remove()}\n"
-    "  else there[row.key] = made = graph.addVertex(label)\n"
-    "  made.property('kind', kind); fill(made, row.record, true); made}\n"
-    "def end = {key -> there[key] ?: {throw new IllegalStateException('reason: an end is missing')}()}\n"
-    "groups.each {group -> group.rows.each {row ->\n"
-    "  if (group.op == 'node') vertex(row, group.type, 'node')\n"
-    "  else if (group.op == 'annotation') {\n"
-    "    def target = end(row.to), made = vertex(row, 'ReasonAnnotation', 'annotation')\n"
-    "    if (!made.edges(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates').hasNext()) made.addEdge('annotates', target)\n"
-    "  } else if (group.op == 'edge') {\n"
-    "    def from = end(row.from), to = end(row.to)\n"
-    "    if (!again || !g.E().has('reasonKey', row.key).hasNext()) fill(from.addEdge(group.type, to), row.record, false)\n"
-    "  } else if (there[row.key]) {\n"
-    "    there[row.key].properties('payload', 'payloadOmitted').each {it.remove()}\n"
-    "    there[row.key].property('erased', true)\n"
-    "  }}}\n"
-    "[markOf(mark)]"
-    END;
+                                   MARK_OF
+                                   "def marks = g.V().has('reasonKey', markKey).toList()\n"
+                                   "if (marks.size() > 1 || (marks.size() == 1) != before.there || (before.there && markOf(marks[0])[0, 1, 3] != [before.seq as long, before.hash, before.rebuilding]))\n"
+                                   "  throw new IllegalStateException('reason: the mark is elsewhere')\n"
+                                   "def mark = marks ? marks[0] : g.addV('ReasonMark').property('reasonKey', markKey).property('kind', 'mark').next()\n"
+                                   "mark.property('seq', after.seq as long); mark.property('hash', after.hash); mark.property('schema', after.schema as long)\n"
+                                   "mark.property('rebuilding', after.rebuilding)\n"
+                                   "def keys = groups.collectMany {it.rows.collectMany {row -> [row.key, row.from, row.to]}}.findAll {it != null}.unique()\n"
+                                   "def there = [:]\n"
+                                   "keys.collate(500).each {part -> g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(part)).each {there[it.value('reasonKey')] = it}}\n"
+                                   "def fill = {element, record, vertex ->\n"
+                                   "  record.each {name, value ->\n"
+                                   "    if (name != 'tags') element.property(name == 'key' ? 'reasonKey' : name, value)\n"
+                                   "    else if (vertex) value.each {element.property(org.apache.tinkerpop.gremlin.structure.VertexProperty.Cardinality.list, 'tags', it)}\n"
+                                   "    else element.property('tagList', groovy.json.JsonOutput.toJson(value))}}\n"
+                                   "def vertex = {row, label, kind ->\n"
+                                   "  def made = there[row.key]\n"
+                                   "  if (made) made.properties().each {it.remove()}\n"
+                                   "  else there[row.key] = made = graph.addVertex(label)\n"
+                                   "  made.property('kind', kind); fill(made, row.record, true); made}\n"
+                                   "def end = {key -> there[key] ?: {throw new IllegalStateException('reason: an end is missing')}()}\n"
+                                   "groups.each {group -> group.rows.each {row ->\n"
+                                   "  if (group.op == 'node') vertex(row, group.type, 'node')\n"
+                                   "  else if (group.op == 'annotation') {\n"
+                                   "    def target = end(row.to), made = vertex(row, 'ReasonAnnotation', 'annotation')\n"
+                                   "    if (!made.edges(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates').hasNext()) made.addEdge('annotates', target)\n"
+                                   "  } else if (group.op == 'edge') {\n"
+                                   "    def from = end(row.from), to = end(row.to)\n"
+                                   "    if (!again || !g.E().has('reasonKey', row.key).hasNext()) fill(from.addEdge(group.type, to), row.record, false)\n"
+                                   "  } else if (there[row.key]) {\n"
+                                   "    there[row.key].properties('payload', 'payloadOmitted').each {it.remove()}\n"
+                                   "    there[row.key].property('erased', true)\n"
+                                   "  }}}\n"
+                                   "[markOf(mark)]"
+                                   END;
 
 static const char count_script[] = BEGIN
-    "def of = {kind -> g.V().has('division', division).has('kind', kind)}\n"
-    "[[node: of('node').groupCount().by(T.label).next(), edge: of('node').outE().groupCount().by(T.label).next(), annotation: [annotation: of('annotation').count().next()]]]"
-    END;
+                                   "def of = {kind -> g.V().has('division', division).has('kind', kind)}\n"
+                                   "[[node: of('node').groupCount().by(T.label).next(), edge: of('node').outE().groupCount().by(T.label).next(), annotation: [annotation: of('annotation').count().next()]]]"
+                                   END;
 
 static const char vertices_script[] = BEGIN
-    "g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).has('kind', kind).toList().collect {v ->\n"
-    "  def record = [:]\n"
-    "  v.properties().each {p -> if (p.key() == 'tags') record.tags = (record.tags ?: []) + [p.value()] else if (p.key() != 'kind') record[p.key() == 'reasonKey' ? 'key' : p.key()] = p.value()}\n"
-    "  def to = v.vertices(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates')\n"
-    "  [v.value('reasonKey'), [kind == 'node' ? v.label() : kind], null, to.hasNext() ? to.next().value('reasonKey') : null, record]}"
-    END;
+                                      "g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).has('kind', kind).toList().collect {v ->\n"
+                                      "  def record = [:]\n"
+                                      "  v.properties().each {p -> if (p.key() == 'tags') record.tags = (record.tags ?: []) + [p.value()] else if (p.key() != 'kind') record[p.key() == 'reasonKey' ? 'key' : p.key()] = p.value()}\n"
+                                      "  def to = v.vertices(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates')\n"
+                                      "  [v.value('reasonKey'), [kind == 'node' ? v.label() : kind], null, to.hasNext() ? to.next().value('reasonKey') : null, record]}"
+                                      END;
 
 static const char edges_script[] = BEGIN
-    "g.E().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).toList().collect {e ->\n"
-    "  def record = [:]\n"
-    "  e.properties().each {p -> if (p.key() == 'tagList') record.tags = new groovy.json.JsonSlurper().parseText(p.value()) else record[p.key() == 'reasonKey' ? 'key' : p.key()] = p.value()}\n"
-    "  [e.value('reasonKey'), [e.label()], e.outVertex().value('reasonKey'), e.inVertex().value('reasonKey'), record]}"
-    END;
+                                   "g.E().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).toList().collect {e ->\n"
+                                   "  def record = [:]\n"
+                                   "  e.properties().each {p -> if (p.key() == 'tagList') record.tags = new groovy.json.JsonSlurper().parseText(p.value()) else record[p.key() == 'reasonKey' ? 'key' : p.key()] = p.value()}\n"
+                                   "  [e.value('reasonKey'), [e.label()], e.outVertex().value('reasonKey'), e.inVertex().value('reasonKey'), record]}"
+                                   END;
 
 static const char causes_script[] = BEGIN
-    "g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).has('kind', 'node').in(*types).dedup().values('reasonKey').toList()"
-    END;
+                                    "g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).has('kind', 'node').in(*types).dedup().values('reasonKey').toList()"
+                                    END;
 
 static const char empty_script[] = BEGIN
-    "def found = g.V().has('division', division).has('kind', org.apache.tinkerpop.gremlin.process.traversal.P.within('node', 'annotation')).limit(2000).toList()\n"
-    "found.each {it.remove()}\n"
-    "[found.size()]"
-    END;
+                                   "def found = g.V().has('division', division).has('kind', org.apache.tinkerpop.gremlin.process.traversal.P.within('node', 'annotation')).limit(2000).toList()\n"
+                                   "found.each {it.remove()}\n"
+                                   "[found.size()]"
+                                   END;
 
 static json_t *edge_types(void)
 {
