@@ -193,7 +193,7 @@ def source(make_database, directory):
     halt_chain(db, "damaged")
     call_all(db, AFTER)
     db("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], request_id => 'by hand')", LATE)
-    tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive")}
+    tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive", "mirror")}
     proposal = propose(db, "set_client", name="plain", role="admin")
     for statement in BY_HAND.split(";"):
         statement = statement.replace("ORDER BY no LIMIT 1", "WHERE request_id = 'by hand'")
