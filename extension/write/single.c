@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "core/canonical_number.h"
 #include "record/caller.h"
 #include "record/text.h"
 #include "record/uuid.h"
@@ -21,7 +22,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/shortest_dec.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -101,15 +101,17 @@ put_time(StringInfo out, const char *name, FunctionCallInfo fcinfo, int argument
 static void
 put_number(StringInfo out, const char *name, FunctionCallInfo fcinfo, int argument)
 {
-	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char		digits[CANONICAL_NUMBER_SIZE];
 	double		value;
 
 	if (PG_ARGISNULL(argument))
 		return;
 	value = PG_GETARG_FLOAT8(argument);
 	put_name(out, name);
-	double_to_shortest_decimal_buf(value, digits);
-	appendStringInfo(out, isfinite(value) ? "%s" : "\"%s\"", digits);
+	if (isfinite(value))
+		appendBinaryStringInfo(out, digits, (int) canonical_format_number(digits, value));
+	else
+		appendStringInfo(out, "\"%s\"", isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
 }
 
 /* ---------------------------------------------------------------- writing */
