@@ -109,7 +109,7 @@ AS $$
           FROM reason.unsigned_seals($1) WITH ORDINALITY u (division, seq, hash, place)
           LEFT JOIN LATERAL (SELECT x.payload::text FROM reason.audit_seal s JOIN reason.audit_event x ON x.no = s.event_no AND x.division = s.division
                              WHERE s.division = u.division AND s.seq = u.seq OFFSET 0) e ON true) w
-    -- Whoever signs holds them in memory.
+    -- The sidecar holds all of them in memory.
     WHERE w.place = 1 OR w.bytes <= 16777216 OR w.bytes IS NULL
     ORDER BY w.place
 $$;

@@ -39,9 +39,9 @@ AS $$
     SELECT coalesce(($1 -> 'metadata')::jsonb, '{}') || jsonb_build_object('imported', $2 || jsonb_strip_nulls(jsonb_build_object(
         'division', $1 -> 'division', 'digest', $1 -> 'digest', 'createdAt', $1 -> 'createdAt', 'payloadHash', $1 -> 'payloadHash',
         'redacted', $1 -> 'redacted', 'erased', $1 -> 'erased',
-        -- A reference with something left out is none to fetch by.
+        -- A redacted reference cannot be fetched by: it is kept here only.
         'payloadRef', CASE WHEN $1 ->> 'redacted' = 'true' THEN $1 -> 'payloadRef' END,
-        -- One that was imported before tells of that, too.
+        -- A record that had been imported there already keeps that mark, too.
         'imported', $1 #> '{metadata,imported}')))
 $$;
 COMMENT ON FUNCTION reason.import_mark(json, jsonb) IS 'The metadata of an imported record: what it had, and under "imported" where it comes from and what it was there.';
@@ -142,7 +142,7 @@ BEGIN
             HINT = 'The snapshot was imported before, or somebody has written into a division of that name.';
     END IF;
     source := jsonb_build_object('snapshot', d.header -> 'id', 'hash', d.hash, 'signerId', $3)
-        -- Then payloads may have something left out, and only the document's beginning says so.
+        -- Payloads may be redacted then, and only the header of the document says so.
         || CASE WHEN d.header #>> '{payload,pii_included}' = 'true' THEN '{}' ELSE '{"piiIncluded": false}' END::jsonb;
     PERFORM reason.append_event(imported_into, 'snapshot.imported', jsonb_build_object('request', reason.sql_request(), 'imported', source || jsonb_build_object(
         'signature', translate(encode(given, 'base64'), E'\n', ''), 'createdAt', d.header -> 'created_at', 'rootIds', d.header -> 'root_ids',

@@ -70,7 +70,7 @@ AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM jsonb_path_query(record, path) v WHERE v <> 'false');
 EXCEPTION
-    -- Content on which the rule makes no sense is no way around it.
+    -- Content on which the path cannot be evaluated must not escape the rule.
     WHEN data_exception THEN
         RETURN true;
 END
@@ -313,7 +313,7 @@ BEGIN
     RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION reason.policy_uphold(text, bigint[], uuid[]) IS 'The ids of records just written in SQL; refuses what matches a rule, unless the rule allows what nobody answers for: SQL is no way around a check.';
+COMMENT ON FUNCTION reason.policy_uphold(text, bigint[], uuid[]) IS 'The ids of records just written in SQL. Raises 42501 when one matches a rule that denies writes for which nobody answers: nobody can be asked from SQL, and SQL is no way around a check.';
 
 -- ---------------------------------------------------------------- what the chain says of it
 
