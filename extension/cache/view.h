@@ -122,7 +122,7 @@ graph_cache_add_block(GraphCacheView *view, GraphCacheBlocks *blocks, BlockNumbe
 	blocks->blocks[blocks->count++] = block;
 }
 
-/* NULL: there is no cache, or none that serves; one may have been asked for. */
+/* NULL: there is no cache, or none that can be used; a new one may have been asked for. */
 extern GraphCacheView *graph_cache_view(Graph *graph, GraphDirection direction);
 
 #endif							/* REASON_CACHE_VIEW_H */

@@ -110,7 +110,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 		case KEY_OTHER_PURPOSE:
 			return audit_fault(checker, "audit_signature: signer \"%s\" is registered for %s, and signs no events", signer->id,
 							   signer->purpose);
-		case KEY_NOT_VALID_YET: /* it can have been signed as late as need be */
+		case KEY_NOT_VALID_YET: /* nothing says until when it was signed */
 		case KEY_COUNTS:
 			break;
 		case KEY_COUNTED_THEN:

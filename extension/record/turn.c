@@ -48,8 +48,9 @@ turn_define(void)
 }
 
 /*
- * A lock is a place; who finds none free waits for one of them, in the order of
- * coming.  Clients whose names are alike in their first 63 bytes share a turn.
+ * Each place is a lock.  A transaction that finds no place free waits for one of
+ * them, first come, first served.  Clients whose names agree in their first 63
+ * bytes share their places.
  */
 static void
 take_turn(const char *client, size_t length)

@@ -187,7 +187,7 @@ next_row(ScanState *state)
 		scan->position--;
 	if (unlikely(scan->position < 0 || scan->position >= scan->row_count))
 		return ExecClearTuple(slot);
-	/* Somebody has had the last row copied. */
+	/* The slot was materialised: it holds a copy of the last row. */
 	if (unlikely(TTS_SHOULDFREE(slot)))
 		ExecClearTuple(slot);
 	return put_row(scan, slot);
