@@ -84,7 +84,7 @@ reason_share_limited(reason_share_t *share)
 }
 
 
-/* May its client have a connection for this call, be there one or not? */
+/* May the client have one more connection for this call, whether or not one is idle? */
 static ngx_uint_t
 reason_share_fits(reason_job_t *job)
 {

@@ -1,8 +1,8 @@
 /*
  * pg/connection.c: one connection: opening, its socket in nginx's event loop, closing.
  *
- * libpq does the talking; nginx's event loop tells when a socket is ready. What came is read by call.c; what is to become
- * of the calls of a connection that broke says pool.c.
+ * libpq does the talking; nginx's event loop tells when a socket is ready. call.c reads what came; pool.c decides what
+ * becomes of the calls of a connection that broke.
  *
  * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
  * write events only while PQflush() has something left. libpq closes its descriptor by itself when
