@@ -1,7 +1,7 @@
 /*
  * plain_file.h: files that hold secrets and settings.
  *
- * Whoever opens a FIFO waits for its writer, perhaps for ever: these are files, or they are refused.
+ * Opening a FIFO waits for its writer, perhaps for ever, so anything but a file is refused.
  */
 #ifndef SIDECAR_BASE_PLAIN_FILE_H
 #define SIDECAR_BASE_PLAIN_FILE_H

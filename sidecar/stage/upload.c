@@ -122,7 +122,7 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     /* somebody may have erased it meanwhile: as it is now */
     if (verdict == DOCUMENT_FALSE) {
         verdict = pending_look_again(&worker->sidecar->log, &worker->db, pending->id);
-        /* it does not wait any more; where that is not so, the attempt counts */
+        /* the snapshot waits no longer; if it does, this attempt counts */
         if (verdict == DOCUMENT_TRUE) {
             record_failure(worker, token, pending->id, reason, false);
             return PROGRESS_TRIED;

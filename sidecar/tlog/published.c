@@ -38,7 +38,7 @@ unsigned published_epoch(const char *prefix, const char *division, const char *o
     return *rest == ';' && decimal_read(rest + 1, strlen(rest + 1), &epoch) && epoch >= 2 && epoch < 1000000 ? (unsigned)epoch : 0;
 }
 
-/* Takes a note that our key signed and that says more than what was found so far. */
+/* Takes a note that our key signed, if its checkpoint is larger than the one found so far. */
 static void take_note(const struct published_key *key, const char *division, const char *text, struct published *found)
 {
     static _Thread_local SignedNote note;

@@ -305,7 +305,7 @@ bool input_read_http(Input *input, const char *location, ByteBuffer *error)
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (input->may_compress)
         curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
-    /* Who asks concerns whom he named, and no store. */
+    /* The client certificate is for the server that was named, and not for a store. */
     if (!is_s3) {
         curl_easy_setopt(curl, CURLOPT_SSLCERT, client_certificate);
         curl_easy_setopt(curl, CURLOPT_SSLKEY, client_key);

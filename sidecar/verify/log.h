@@ -71,7 +71,7 @@ bool heads_read_consistency(Heads *heads, const char *text, size_t length, ByteB
 /* Adds a head that an object states, after comparing it with those of the same log; adds findings. */
 void heads_add(Heads *heads, Report *report, const Checkpoint *checkpoint);
 
-/* The same without a word, of what was compared already. */
+/* The same without findings, for a head that was compared already. */
 bool heads_remember(Heads *heads, const char *label, const Checkpoint *checkpoint);
 
 /* The head of the log that a snapshot names (payload.log), if it does. */

@@ -174,7 +174,7 @@ typedef struct {
     Bytes ts; /* when it was signed */
 } Claims;
 
-/* Fills claims that are open yet from metadata, with the names that object stores, files and the HTTP API use. */
+/* Fills claims that are still open from metadata, with the names that object stores, files and the HTTP API use. */
 void claims_take(Claims *claims, const JsonDocument *metadata);
 
 void verify_snapshot(Report *report, const Registry *registry, const char *text, size_t length, const Claims *claims);

@@ -28,7 +28,7 @@ bool witness_policy_is_met_by(const struct witness_policy *policy, const bool co
  * division system, whose events log.heads count them, and wait for nobody.
  */
 bool witness_policy_concerns(const struct witness_policy *policy, const char *division);
-/* Whether it is met by the cosignatures in a signed note of our log that verify; those of others are nothing to it. */
+/* Whether the cosignatures in a signed note of our log meet it: those that verify, by configured witnesses. Others do not count. */
 bool witness_policy_is_met(const struct witness_policy *policy, const SignedNote *note, const Checkpoint *checkpoint);
 
 #endif
