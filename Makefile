@@ -5,6 +5,7 @@
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
 #   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
+#   make check-graphs       the sidecar's mirrors in Neo4j and JanusGraph, which it fetches by Maven first: a quarter of an hour
 #   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
 #   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: long
@@ -36,7 +37,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all changelog demo check check-assert check-debian check-fast check-failover deb drill check-kubernetes check-long check-sts check-upgrade check-vault debug format house up down bench fuzz help valgrind sanitize install clean packages packages-check packages-operators private
+.PHONY: all changelog demo check check-assert check-debian check-fast check-failover check-graphs check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house up down bench fuzz help valgrind sanitize install clean packages packages-check packages-operators private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -77,6 +78,9 @@ check-kubernetes: packages-check private
 
 check-vault: packages-check private
 	@REASON_VAULT=real /usr/bin/python3 -m pytest -q test/sidecar/test_vault.py
+
+check-graphs: packages-check private
+	@/usr/bin/python3 -m pytest -q test/engines
 
 check-sts: packages-check private
 	@REASON_STS=real /usr/bin/python3 -m pytest -q test/sidecar/test_sts.py

@@ -378,7 +378,8 @@ int main(int argc, char **argv)
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc || (registry && !recovers) || (all && !checked) || check + checks_log + recovers + accepts + (checked != NULL) + (rebuilt != NULL) > 1) {
+    if (optind + 1 != argc || (registry && !recovers) || (all && !checked)
+        || check + checks_log + recovers + accepts + (checked != NULL) + (rebuilt != NULL) > 1) {
         usage(stderr);
         return 2;
     }

@@ -46,7 +46,6 @@ run_pytest() {
 suite_lint() {
     local log=$out/lint.log name
     : >"$log"
-    mkdir -p "$root/.build/cppcheck"
     check() {
         name=$1
         shift
@@ -59,7 +58,7 @@ suite_lint() {
     }
     # shellcheck disable=SC2046  # file names of ours, without spaces
     check shellcheck shellcheck -x -P "$root" $(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh' -not -path './.build/*')
-    check cppcheck cppcheck --quiet --cppcheck-build-dir="$root/.build/cppcheck" --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+    check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
         --suppress=missingInclude --suppress=unknownMacro --suppress=varFuncNullUB --suppress=legacyUninitvar --std=c11 -DPG_FUNCTION_INFO_V1\(x\)= '-DREASON_VERSION="x"' -Iextension -Isidecar -Igateway/module \
         extension sidecar gateway/module
     check python "$python" -m compileall -q test

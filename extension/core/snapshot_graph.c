@@ -109,7 +109,8 @@ read_log(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *log
 
 /* A list of UUIDs in order; what it is called, for people. */
 static void
-read_ids(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *list, ByteBuffer *ids, const char *part, const char *one, const char *all)
+read_ids(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *list, ByteBuffer *ids,
+		 const char *part, const char *one, const char *all)
 {
 	uint8_t		id[UUID_BYTES];
 

@@ -65,7 +65,7 @@ static bool take_event(struct mirror_batch *batch, const PGresult *events, int r
     bool ok = json_is_array(ops);
 
     json_array_foreach(ops, index, one)
-        ok = ok && add_row(&batch->changes, one);
+    ok = ok && add_row(&batch->changes, one);
     json_decref(ops);
     batch->after.seq = atol(PQgetvalue(events, row, SEQ));
     snprintf(batch->after.hash, sizeof(batch->after.hash), "%s", PQgetvalue(events, row, HASH));

@@ -56,8 +56,8 @@ static bool equal(const json_t *a, const json_t *b)
         if (json_object_size(a) != json_object_size(b))
             return false;
         json_object_foreach((json_t *)a, key, value)
-            if (!equal(value, json_object_get(b, key)))
-                return false;
+        if (!equal(value, json_object_get(b, key)))
+            return false;
         return true;
     }
     return json_equal(a, b);
@@ -89,8 +89,8 @@ static const char *difference(struct check *check, json_t *row, const json_t *fo
         }
     }
     json_object_foreach(expected, key, value)
-        if (!equal(value, json_object_get(record, key)))
-            return key;
+    if (!equal(value, json_object_get(record, key)))
+        return key;
     return json_object_size(record) == json_object_size(expected) ? NULL : "has a property more";
 }
 
@@ -102,7 +102,7 @@ static bool compare_rows(struct check *check, const char *kind, json_t *rows)
     bool ok;
 
     json_array_foreach(rows, index, row)
-        json_array_append(keys, json_object_get(row, "key"));
+    json_array_append(keys, json_object_get(row, "key"));
     ok = check->mirror->engine->fetch(check->mirror, kind, keys, &found) == MIRROR_DONE;
     if (!ok)
         log_error("mirror \"%s\": %s", check->config->name, check->mirror->error);
@@ -135,15 +135,15 @@ static bool compare_range(struct check *check, long after_seq, int events, long 
         size_t index, bytes = 0;
 
         json_array_foreach(records, index, row)
-            if (ok && !strcmp(json_string_value(json_object_get(row, "op")), kinds[kind])) {
-                json_array_append(rows, row);
-                bytes += 1024 + json_string_length(json_object_get(json_object_get(row, "record"), "payload"));
-                if (bytes > FETCH_BYTES) {
-                    ok = compare_rows(check, kinds[kind], rows);
-                    rows = json_array();
-                    bytes = 0;
-                }
+        if (ok && !strcmp(json_string_value(json_object_get(row, "op")), kinds[kind])) {
+            json_array_append(rows, row);
+            bytes += 1024 + json_string_length(json_object_get(json_object_get(row, "record"), "payload"));
+            if (bytes > FETCH_BYTES) {
+                ok = compare_rows(check, kinds[kind], rows);
+                rows = json_array();
+                bytes = 0;
             }
+        }
         if (ok && json_array_size(rows) > 0)
             ok = compare_rows(check, kinds[kind], rows);
         else
@@ -200,15 +200,15 @@ static void compare_counts_of(struct check *check, const char *kind, json_t *exp
     char how[100];
 
     json_object_foreach(expected, type, count)
-        if (json_integer_value(count) != json_integer_value(json_object_get(found, type))) {
-            snprintf(how, sizeof(how), "%lld of them, not %lld", (long long)json_integer_value(json_object_get(found, type)), (long long)json_integer_value(count));
-            differs(check, kind, type, how);
-        }
+    if (json_integer_value(count) != json_integer_value(json_object_get(found, type))) {
+        snprintf(how, sizeof(how), "%lld of them, not %lld", (long long)json_integer_value(json_object_get(found, type)), (long long)json_integer_value(count));
+        differs(check, kind, type, how);
+    }
     json_object_foreach(found, type, count)
-        if (!json_object_get(expected, type)) {
-            snprintf(how, sizeof(how), "%lld of them, not 0", (long long)json_integer_value(count));
-            differs(check, kind, type, how);
-        }
+    if (!json_object_get(expected, type)) {
+        snprintf(how, sizeof(how), "%lld of them, not 0", (long long)json_integer_value(count));
+        differs(check, kind, type, how);
+    }
 }
 
 /* Counts while the mark stands still, and makes that the mark at which all is compared. */

@@ -225,6 +225,13 @@ static enum feed_result judge(struct feed *feed, struct db *db, const char *toke
     return away(feed, division);
 }
 
+static enum feed_result take(struct feed *feed, struct db *db, const char *token, struct division *division, struct mirror_batch *batch)
+{
+    struct mirror *mirror = feed->mirror;
+
+    return judge(feed, db, token, division, batch, mirror->engine->apply(mirror, division->name, &division->mark, &batch->after, &batch->changes));
+}
+
 static enum feed_result feed_division(struct feed *feed, struct db *db, const char *token, struct division *division)
 {
     struct mirror_batch batch;
@@ -239,8 +246,7 @@ static enum feed_result feed_division(struct feed *feed, struct db *db, const ch
         return FEED_NOTHING;
     switch (batch_read(db, feed->mirror->config, division->name, &division->mark, division->most, &batch)) {
     case BATCH_READ:
-        result = batch.events == 0 ? FEED_NOTHING
-                 : judge(feed, db, token, division, &batch, feed->mirror->engine->apply(feed->mirror, division->name, &division->mark, &batch.after, &batch.changes));
+        result = batch.events > 0 ? take(feed, db, token, division, &batch) : FEED_NOTHING;
         break;
     case BATCH_DIVERGED:
         result = give_up(feed, division, "it was fed from another history than the database's");

@@ -2,8 +2,12 @@
  * janusgraph.c: JanusGraph behind Gremlin Server's HTTP endpoint: https://tinkerpop.apache.org/docs/current/reference/#connecting-via-http
  *
  * A request is a script with bindings, and a transaction: what it throws undoes all that it did. Scripts are constants, so that the
- * server compiles each once. A vertex has one label: nodes have their type's, annotations ReasonAnnotation, marks ReasonMark. The
- * property "kind" tells them apart, for a node may be of type annotation. Lists are for vertices: tags of edges are one text of JSON.
+ * server compiles each once; each gives one text of JSON, which looks alike in every GraphSON that a server may be set to write. No
+ * binding may have a name that Gremlin imports, such as keys.
+ *
+ * A vertex has one label: nodes have their type's, annotations ReasonAnnotation, marks ReasonMark. The property "kind" tells them
+ * apart, for a node may be of type annotation. Lists are for vertices: tags of edges are one text of JSON. "key" is a word of
+ * JanusGraph's own: there it is reasonKey.
  */
 #include "mirror/target.h"
 
@@ -11,95 +15,108 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char prepare_script[] =
-    "def m = graph.openManagement()\n"
-    "def text = {name -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(String.class).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
-    "def typed = {name, type -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(type).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
-    "try {\n"
-    "  ['key', 'id', 'division', 'kind', 'type', 'author', 'createdAt', 'occurredAt', 'digest', 'auditEventId', 'payload', 'tagList', 'hash'].each(text)\n"
-    "  ['payloadOmitted', 'erased', 'rebuilding'].each {typed(it, Boolean.class)}\n"
-    "  ['confidence', 'weight'].each {typed(it, Double.class)}\n"
-    "  ['seq', 'schema'].each {typed(it, Long.class)}\n"
-    "  if (!m.getPropertyKey('tags')) m.makePropertyKey('tags').dataType(String.class).cardinality(org.janusgraph.core.Cardinality.LIST).make()\n"
-    "  (nodeTypes + ['ReasonAnnotation', 'ReasonMark']).each {if (!m.getVertexLabel(it)) m.makeVertexLabel(it).make()}\n"
-    "  (edgeTypes + ['annotates']).each {if (!m.getEdgeLabel(it)) m.makeEdgeLabel(it).make()}\n"
-    "  if (!m.getGraphIndex('reasonKey')) {\n"
-    "    def index = m.buildIndex('reasonKey', org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(text('key')).unique().buildCompositeIndex()\n"
-    "    m.setConsistency(index, org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
-    "    m.setConsistency(m.getPropertyKey('seq'), org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
-    "    m.buildIndex('reasonEdgeKey', org.apache.tinkerpop.gremlin.structure.Edge.class).addKey(text('key')).buildCompositeIndex()\n"
-    "    ['id', 'author', 'createdAt', 'tags'].each {\n"
-    "      m.buildIndex('reason_' + it, org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(m.getPropertyKey(it)).buildCompositeIndex()}\n"
-    "  }\n"
-    "  m.commit()\n"
-    "} catch (Throwable fault) { m.rollback(); throw fault }\n"
-    "[done: true]";
+/* Around a script: what its last line gives, as a text. */
+#define BEGIN "[groovy.json.JsonOutput.toJson(({->\n"
+#define END "\n}).call())]"
+
+static const char prepare_script[] = BEGIN
+                                     "def m = graph.openManagement()\n"
+                                     "def text = {name -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(String.class).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
+                                     "def typed = {name, type -> m.getPropertyKey(name) ?: m.makePropertyKey(name).dataType(type).cardinality(org.janusgraph.core.Cardinality.SINGLE).make()}\n"
+                                     "try {\n"
+                                     "  ['reasonKey', 'id', 'division', 'kind', 'type', 'author', 'createdAt', 'occurredAt', 'digest', 'auditEventId', 'payload', 'tagList', 'hash'].each(text)\n"
+                                     "  ['payloadOmitted', 'erased', 'rebuilding'].each {typed(it, Boolean.class)}\n"
+                                     "  ['confidence', 'weight'].each {typed(it, Double.class)}\n"
+                                     "  ['seq', 'schema'].each {typed(it, Long.class)}\n"
+                                     "  if (!m.getPropertyKey('tags')) m.makePropertyKey('tags').dataType(String.class).cardinality(org.janusgraph.core.Cardinality.LIST).make()\n"
+                                     "  (nodeTypes + ['ReasonAnnotation', 'ReasonMark']).each {if (!m.getVertexLabel(it)) m.makeVertexLabel(it).make()}\n"
+                                     "  (edgeTypes + ['annotates']).each {if (!m.getEdgeLabel(it)) m.makeEdgeLabel(it).make()}\n"
+                                     "  if (!m.getGraphIndex('reasonKey')) {\n"
+                                     "    def index = m.buildIndex('reasonKey', org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(text('reasonKey')).unique().buildCompositeIndex()\n"
+                                     "    m.setConsistency(index, org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
+                                     "    m.setConsistency(m.getPropertyKey('seq'), org.janusgraph.core.schema.ConsistencyModifier.LOCK)\n"
+                                     "    m.buildIndex('reasonEdgeKey', org.apache.tinkerpop.gremlin.structure.Edge.class).addKey(text('reasonKey')).buildCompositeIndex()\n"
+                                     "    ['id', 'author', 'createdAt', 'tags'].each {\n"
+                                     "      m.buildIndex('reason_' + it, org.apache.tinkerpop.gremlin.structure.Vertex.class).addKey(m.getPropertyKey(it)).buildCompositeIndex()}\n"
+                                     "  }\n"
+                                     "  m.commit()\n"
+                                     "} catch (Throwable fault) { m.rollback(); throw fault }\n"
+                                     "[done: true]"
+                                     END;
 
 /* A mark as scripts give it: [seq, hash, schema, rebuilding], or nothing. */
 #define MARK_OF "def markOf = {m -> [m.value('seq'), m.value('hash'), m.value('schema'), m.value('rebuilding')]}\n"
 
-static const char mark_script[] = MARK_OF "g.V().has('key', markKey).toList().collect(markOf)";
+static const char mark_script[] = BEGIN
+                                  MARK_OF "g.V().has('reasonKey', markKey).toList().collect(markOf)"
+                                  END;
 
-static const char apply_script[] =
-    MARK_OF
-    "def marks = g.V().has('key', markKey).toList()\n"
-    "if (marks.size() > 1 || (marks.size() == 1) != before.there || (before.there && markOf(marks[0])[0, 1, 3] != [before.seq as long, before.hash, before.rebuilding]))\n"
-    "  throw new IllegalStateException('reason: the mark is elsewhere')\n"
-    "def mark = marks ? marks[0] : g.addV('ReasonMark').property('key', markKey).property('kind', 'mark').next()\n"
-    "mark.property('seq', after.seq as long); mark.property('hash', after.hash); mark.property('schema', after.schema as long)\n"
-    "mark.property('rebuilding', after.rebuilding)\n"
-    "def keys = groups.collectMany {it.rows.collectMany {row -> [row.key, row.from, row.to]}}.findAll {it != null}.unique()\n"
-    "def there = [:]\n"
-    "keys.collate(500).each {part -> g.V().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(part)).each {there[it.value('key')] = it}}\n"
-    "def fill = {element, record, vertex ->\n"
-    "  record.each {name, value ->\n"
-    "    if (name != 'tags') element.property(name, value)\n"
-    "    else if (vertex) value.each {element.property(org.apache.tinkerpop.gremlin.structure.VertexProperty.Cardinality.list, 'tags', it)}\n"
-    "    else element.property('tagList', groovy.json.JsonOutput.toJson(value))}}\n"
-    "def vertex = {row, label, kind ->\n"
-    "  def made = there[row.key]\n"
-    "  if (made) made.properties().each {it.remove()}\n"
-    "  else there[row.key] = made = graph.addVertex(label)\n"
-    "  made.property('kind', kind); fill(made, row.record, true); made}\n"
-    "def end = {key -> there[key] ?: {throw new IllegalStateException('reason: an end is missing')}()}\n"
-    "groups.each {group -> group.rows.each {row ->\n"
-    "  if (group.op == 'node') vertex(row, group.type, 'node')\n"
-    "  else if (group.op == 'annotation') {\n"
-    "    def target = end(row.to), made = vertex(row, 'ReasonAnnotation', 'annotation')\n"
-    "    if (!made.edges(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates').hasNext()) made.addEdge('annotates', target)\n"
-    "  } else if (group.op == 'edge') {\n"
-    "    def from = end(row.from), to = end(row.to)\n"
-    "    if (!again || !g.E().has('key', row.key).hasNext()) fill(from.addEdge(group.type, to), row.record, false)\n"
-    "  } else if (there[row.key]) {\n"
-    "    there[row.key].properties('payload', 'payloadOmitted').each {it.remove()}\n"
-    "    there[row.key].property('erased', true)\n"
-    "  }}}\n"
-    "[markOf(mark)]";
+static const char apply_script[] = BEGIN
+                                   MARK_OF
+                                   "def marks = g.V().has('reasonKey', markKey).toList()\n"
+                                   "if (marks.size() > 1 || (marks.size() == 1) != before.there || (before.there && markOf(marks[0])[0, 1, 3] != [before.seq as long, before.hash, before.rebuilding]))\n"
+                                   "  throw new IllegalStateException('reason: the mark is elsewhere')\n"
+                                   "def mark = marks ? marks[0] : g.addV('ReasonMark').property('reasonKey', markKey).property('kind', 'mark').next()\n"
+                                   "mark.property('seq', after.seq as long); mark.property('hash', after.hash); mark.property('schema', after.schema as long)\n"
+                                   "mark.property('rebuilding', after.rebuilding)\n"
+                                   "def keys = groups.collectMany {it.rows.collectMany {row -> [row.key, row.from, row.to]}}.findAll {it != null}.unique()\n"
+                                   "def there = [:]\n"
+                                   "keys.collate(500).each {part -> g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(part)).each {there[it.value('reasonKey')] = it}}\n"
+                                   "def fill = {element, record, vertex ->\n"
+                                   "  record.each {name, value ->\n"
+                                   "    if (name != 'tags') element.property(name == 'key' ? 'reasonKey' : name, value)\n"
+                                   "    else if (vertex) value.each {element.property(org.apache.tinkerpop.gremlin.structure.VertexProperty.Cardinality.list, 'tags', it)}\n"
+                                   "    else element.property('tagList', groovy.json.JsonOutput.toJson(value))}}\n"
+                                   "def vertex = {row, label, kind ->\n"
+                                   "  def made = there[row.key]\n"
+                                   "  if (made) made.properties().each {it.remove()}\n"
+                                   "  else there[row.key] = made = graph.addVertex(label)\n"
+                                   "  made.property('kind', kind); fill(made, row.record, true); made}\n"
+                                   "def end = {key -> there[key] ?: {throw new IllegalStateException('reason: an end is missing')}()}\n"
+                                   "groups.each {group -> group.rows.each {row ->\n"
+                                   "  if (group.op == 'node') vertex(row, group.type, 'node')\n"
+                                   "  else if (group.op == 'annotation') {\n"
+                                   "    def target = end(row.to), made = vertex(row, 'ReasonAnnotation', 'annotation')\n"
+                                   "    if (!made.edges(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates').hasNext()) made.addEdge('annotates', target)\n"
+                                   "  } else if (group.op == 'edge') {\n"
+                                   "    def from = end(row.from), to = end(row.to)\n"
+                                   "    if (!again || !g.E().has('reasonKey', row.key).hasNext()) fill(from.addEdge(group.type, to), row.record, false)\n"
+                                   "  } else if (there[row.key]) {\n"
+                                   "    there[row.key].properties('payload', 'payloadOmitted').each {it.remove()}\n"
+                                   "    there[row.key].property('erased', true)\n"
+                                   "  }}}\n"
+                                   "[markOf(mark)]"
+                                   END;
 
-static const char count_script[] =
-    "def of = {kind -> g.V().has('division', division).has('kind', kind)}\n"
-    "[[node: of('node').groupCount().by(T.label).next(), edge: of('node').outE().groupCount().by(T.label).next(), annotation: [annotation: of('annotation').count().next()]]]";
+static const char count_script[] = BEGIN
+                                   "def of = {kind -> g.V().has('division', division).has('kind', kind)}\n"
+                                   "[[node: of('node').groupCount().by(T.label).next(), edge: of('node').outE().groupCount().by(T.label).next(), annotation: [annotation: of('annotation').count().next()]]]"
+                                   END;
 
-static const char vertices_script[] =
-    "g.V().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).has('kind', kind).toList().collect {v ->\n"
-    "  def record = [:]\n"
-    "  v.properties().each {p -> if (p.key() == 'tags') record.tags = (record.tags ?: []) + [p.value()] else if (p.key() != 'kind') record[p.key()] = p.value()}\n"
-    "  def to = v.vertices(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates')\n"
-    "  [v.value('key'), [kind == 'node' ? v.label() : kind], null, to.hasNext() ? to.next().value('key') : null, record]}";
+static const char vertices_script[] = BEGIN
+                                      "g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).has('kind', kind).toList().collect {v ->\n"
+                                      "  def record = [:]\n"
+                                      "  v.properties().each {p -> if (p.key() == 'tags') record.tags = (record.tags ?: []) + [p.value()] else if (p.key() != 'kind') record[p.key() == 'reasonKey' ? 'key' : p.key()] = p.value()}\n"
+                                      "  def to = v.vertices(org.apache.tinkerpop.gremlin.structure.Direction.OUT, 'annotates')\n"
+                                      "  [v.value('reasonKey'), [kind == 'node' ? v.label() : kind], null, to.hasNext() ? to.next().value('reasonKey') : null, record]}"
+                                      END;
 
-static const char edges_script[] =
-    "g.E().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).toList().collect {e ->\n"
-    "  def record = [:]\n"
-    "  e.properties().each {p -> if (p.key() == 'tagList') record.tags = new groovy.json.JsonSlurper().parseText(p.value()) else record[p.key()] = p.value()}\n"
-    "  [e.value('key'), [e.label()], e.outVertex().value('key'), e.inVertex().value('key'), record]}";
+static const char edges_script[] = BEGIN
+                                   "g.E().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).toList().collect {e ->\n"
+                                   "  def record = [:]\n"
+                                   "  e.properties().each {p -> if (p.key() == 'tagList') record.tags = new groovy.json.JsonSlurper().parseText(p.value()) else record[p.key() == 'reasonKey' ? 'key' : p.key()] = p.value()}\n"
+                                   "  [e.value('reasonKey'), [e.label()], e.outVertex().value('reasonKey'), e.inVertex().value('reasonKey'), record]}"
+                                   END;
 
-static const char causes_script[] =
-    "g.V().has('key', org.apache.tinkerpop.gremlin.process.traversal.P.within(keys)).has('kind', 'node').in(*types).dedup().values('key').toList()";
+static const char causes_script[] = BEGIN
+                                    "g.V().has('reasonKey', org.apache.tinkerpop.gremlin.process.traversal.P.within(wanted)).has('kind', 'node').in(*types).dedup().values('reasonKey').toList()"
+                                    END;
 
-static const char empty_script[] =
-    "def found = g.V().has('division', division).has('kind', org.apache.tinkerpop.gremlin.process.traversal.P.within('node', 'annotation')).limit(2000).toList()\n"
-    "found.each {it.remove()}\n"
-    "[found.size()]";
+static const char empty_script[] = BEGIN
+                                   "def found = g.V().has('division', division).has('kind', org.apache.tinkerpop.gremlin.process.traversal.P.within('node', 'annotation')).limit(2000).toList()\n"
+                                   "found.each {it.remove()}\n"
+                                   "[found.size()]"
+                                   END;
 
 static json_t *edge_types(void)
 {
@@ -126,10 +143,25 @@ static enum mirror_outcome thrown(struct mirror *mirror, long status, const json
     return target_says(mirror, MIRROR_AWAY, "it answered with status %ld: %s", status, message ? message : "");
 }
 
-/* Runs a script, and releases its bindings; *data gets the list that it gives. */
+/* The text in what a server gives for a list of one: ["…"], with or without the types of a GraphSON around it. */
+static const char *only_text(const json_t *data)
+{
+    while (data && !json_is_string(data)) {
+        const json_t *inner = json_array_get(data, 1);
+
+        if (json_is_object(data))
+            data = json_object_get(data, "@value");
+        else
+            data = json_is_array(inner) ? inner : json_array_get(data, 0);
+    }
+    return json_string_value(data);
+}
+
+/* Runs a script, and releases its bindings; *data gets what it gives. */
 static enum mirror_outcome run(struct mirror *mirror, const char *script, json_t *bindings, json_t **data)
 {
-    json_t *answer, *list;
+    json_t *answer;
+    const char *text;
     long status = 0;
     enum mirror_outcome outcome;
 
@@ -137,13 +169,11 @@ static enum mirror_outcome run(struct mirror *mirror, const char *script, json_t
     outcome = target_post(mirror, "/", bindings ? json_pack("{s:s, s:o}", "gremlin", script, "bindings", bindings) : NULL, &status, &answer);
     if (outcome != MIRROR_DONE)
         return outcome;
-    list = json_object_get(json_object_get(answer, "result"), "data");
+    text = only_text(json_object_get(json_object_get(answer, "result"), "data"));
     if (status != 200)
         outcome = thrown(mirror, status, answer);
-    else if (json_integer_value(json_object_get(json_object_get(answer, "status"), "code")) / 100 != 2 || !json_is_array(list))
+    else if (json_integer_value(json_object_get(json_object_get(answer, "status"), "code")) / 100 != 2 || !text || !(*data = json_loads(text, 0, NULL)))
         outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    else
-        *data = json_incref(list);
     json_decref(answer);
     return outcome;
 }
@@ -240,7 +270,7 @@ static enum mirror_outcome fetch(struct mirror *mirror, const char *kind, const 
     bool edges = !strcmp(kind, "edge");
     json_t *data, *row;
     size_t index;
-    enum mirror_outcome outcome = run(mirror, edges ? edges_script : vertices_script, json_pack("{s:O, s:s}", "keys", keys, "kind", kind), &data);
+    enum mirror_outcome outcome = run(mirror, edges ? edges_script : vertices_script, json_pack("{s:O, s:s}", "wanted", keys, "kind", kind), &data);
 
     *found = outcome == MIRROR_DONE ? json_object() : NULL;
     json_array_foreach(data, index, row) {
@@ -259,7 +289,7 @@ static enum mirror_outcome fetch(struct mirror *mirror, const char *kind, const 
 
 static enum mirror_outcome causes(struct mirror *mirror, const json_t *keys, json_t **found)
 {
-    return run(mirror, causes_script, json_pack("{s:O, s:o}", "keys", keys, "types", edge_types()), found);
+    return run(mirror, causes_script, json_pack("{s:O, s:o}", "wanted", keys, "types", edge_types()), found);
 }
 
 static enum mirror_outcome empty(struct mirror *mirror, const char *division, long *removed)

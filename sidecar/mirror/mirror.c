@@ -3,12 +3,23 @@
 
 #include "base/db.h"
 #include "base/log.h"
-#include "mirror/target.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct mirror_engine *const engines[] = {&mirror_neo4j, &mirror_janusgraph};
+
+/* False after logging that records and credentials would travel unencrypted to another machine. */
+static bool is_hidden(const struct mirror *mirror)
+{
+    const struct mirror_config *config = mirror->config;
+
+    if (config->plaintext || !strncasecmp(mirror->url, "https://", 8) || http_is_loopback(mirror->url))
+        return true;
+    log_error("mirror \"%s\" at \"%s\" would get records and credentials unencrypted: use https://, or set plaintext = yes", config->name, mirror->url);
+    return false;
+}
 
 struct mirror *mirror_open(const struct mirror_config *config)
 {
@@ -29,7 +40,7 @@ struct mirror *mirror_open(const struct mirror_config *config)
     }
     if (mirror->url[0] && mirror->url[strlen(mirror->url) - 1] == '/')
         mirror->url[strlen(mirror->url) - 1] = '\0';
-    if (!target_hides_credentials(mirror)) {
+    if (!is_hidden(mirror)) {
         mirror_close(mirror);
         return NULL;
     }

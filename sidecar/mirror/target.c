@@ -6,7 +6,6 @@
  */
 #include "mirror/target.h"
 
-#include "base/log.h"
 #include "base/plain_file.h"
 
 #include <ctype.h>
@@ -15,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define SECRET_MOST 1024
 
@@ -154,15 +152,4 @@ enum mirror_outcome target_post(struct mirror *mirror, const char *path, json_t 
     json_decref(body);
     free(text);
     return outcome;
-}
-
-bool target_hides_credentials(const struct mirror *mirror)
-{
-    const struct mirror_config *config = mirror->config;
-    const char *url = mirror->url;
-
-    if (config->plaintext || !strncasecmp(url, "https://", 8) || http_is_loopback(url))
-        return true;
-    log_error("mirror \"%s\" at \"%s\" would get records and credentials unencrypted: use https://, or set plaintext = yes", config->name, url);
-    return false;
 }

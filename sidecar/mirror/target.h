@@ -13,7 +13,4 @@ enum mirror_outcome target_says(struct mirror *mirror, enum mirror_outcome outco
  */
 enum mirror_outcome target_post(struct mirror *mirror, const char *path, json_t *body, long *status, json_t **answer);
 
-/* False after logging that credentials would travel unencrypted to another machine. */
-bool target_hides_credentials(const struct mirror *mirror);
-
 #endif

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/names.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ struct reading {
     int timeout_ms;             /* for an answer, and between two messages */
     long until_ms;              /* for all; 0: as long as messages come */
     bool stopped;
-    unsigned long strange;      /* messages whose key no division can have as its name */
+    unsigned long strange;      /* messages that are no events of the division that is their key */
 };
 
 static bool assign(rd_kafka_t *consumer, const char *topic, int partition, int64_t offset)
@@ -73,6 +74,18 @@ static bool assign(rd_kafka_t *consumer, const char *topic, int partition, int64
     error = rd_kafka_assign(consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     return error == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Whether it has the form of an event of that division; who made it, signatures tell. */
+static bool is_event(const char *division, const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    const char *named = json_string_value(json_object_get(json, "division"));
+    bool ok = named && !strcmp(named, division) && json_is_integer(json_object_get(json, "seq")) && json_is_string(json_object_get(json, "hash"))
+              && json_is_string(json_object_get(json, "signature"));
+
+    json_decref(json);
+    return ok;
 }
 
 static bool take(struct reading *reading, const rd_kafka_message_t *message)
@@ -88,7 +101,9 @@ static bool take(struct reading *reading, const rd_kafka_message_t *message)
     division = strndup(message->key, message->key_len);
     event = strndup(message->payload ? message->payload : "", message->len);
     ok = division && event;
-    if (ok)
+    if (ok && !is_event(division, event))
+        reading->strange++;
+    else if (ok)
         reading->stopped = !reading->take(reading->context, division, event);
     free(division);
     free(event);
@@ -182,7 +197,7 @@ bool witness_kafka(const struct config *config, const struct topic_part *part, i
     for (int partition = 0; ok && partition < partitions && !reading.stopped; partition++)
         ok = read_partition(&reading, partition, part);
     if (reading.strange)
-        log_warning("%lu messages of Kafka's topic \"%s\" have a key that no division can have as its name: passed over", reading.strange, config->kafka_topic);
+        log_warning("%lu messages of Kafka's topic \"%s\" are no events of the division that is their key: passed over", reading.strange, config->kafka_topic);
     if (reading.consumer) {
         rd_kafka_assign(reading.consumer, NULL);
         rd_kafka_destroy(reading.consumer);

@@ -50,7 +50,7 @@ class JanusGraph:
                 return self.ask("[1]") == [1]
             except OSError:
                 return False
-        wait_for(answers, 240, "JanusGraph's start")
+        wait_for(answers, 600, "JanusGraph's start")
 
     def kill(self):
         if self.process is None:

@@ -64,7 +64,7 @@ class Neo4j:
                 return False
             except OSError:
                 return False
-        wait_for(answers, 240, "Neo4j's start")
+        wait_for(answers, 600, "Neo4j's start")
 
     def kill(self):
         if self.process is None:

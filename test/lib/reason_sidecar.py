@@ -15,7 +15,7 @@ from wait import wait_for
 class Sidecar:
     """A running reason-sidecar."""
 
-    def __init__(self, directory, settings, environment=None):
+    def __init__(self, directory, settings, environment=None, options=()):
         self.port = free_port()
         self.path = directory / f"sidecar-{uuid.uuid4().hex[:8]}.conf"
         self.log_path = self.path.with_suffix(".log")
@@ -25,16 +25,21 @@ class Sidecar:
                                        for section, keys in settings.items()) + "\n")
         self.process = None
         self.prefix = []            # of the command
+        self.options = options
 
     def start(self, ready=True):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*self.prefix, SIDECAR, self.path], stdout=log, stderr=log, env=self.environment)
+            self.process = subprocess.Popen([*self.prefix, SIDECAR, *self.options, self.path], stdout=log, stderr=log, env=self.environment)
         if ready:
             wait_for(lambda: self.get("/ready")[0] == 200, 15, f"readiness of the sidecar: {self.log()[-2000:]}")
         return self
 
+    def run(self, *options, seconds=120):
+        """To its end, with its configuration: --check, --recover, --accept-restore."""
+        return subprocess.run([SIDECAR, *options, self.path], env=self.environment, capture_output=True, text=True, timeout=seconds, check=False)
+
     def check(self):
-        return subprocess.run([SIDECAR, "--check", self.path], env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        return self.run("--check")
 
     def get(self, path):
         try:

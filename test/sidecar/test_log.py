@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 import postgres
 from database import Database, SIGNER_ID
 from log_reader import PublishedLog
-from paths import SIDECAR
 from restored import RestorableServer, mark_target, settle
 from wait import wait_for
 
@@ -272,7 +270,7 @@ def test_a_restored_database_goes_on_once_what_it_forgot_is_back(restorable, sid
     wait_for(lambda: one.metric(STOPPED) == 1, 20, f"a stop: {one.log()[-1500:]}")
     wait_for(lambda: database.value("SELECT reason.safe_mode_fault()"), 20, "safe mode")
     assert "330 events of division \"default\" were signed, and 30 are here" in one.log()
-    done = subprocess.run([SIDECAR, "--recover", one.path], capture_output=True, text=True, timeout=120, check=False)
+    done = one.run("--recover")
     assert done.returncode == 0, done.stdout + done.stderr
     wait_for(lambda: one.metric(STOPPED) == 0 and database.value("SELECT reason.safe_mode_fault()") is None, 30, f"the end of it: {one.log()[-1500:]}")
     database.nodes(3)
@@ -299,7 +297,7 @@ def test_what_is_lost_for_good_is_given_up_by_the_operators_word_alone(restorabl
     wait_for(lambda: one.metric(STOPPED) == 1 and database.value("SELECT reason.safe_mode_fault()"), 20, "a stop")
 
     def accept():
-        return subprocess.run([SIDECAR, "--accept-restore", one.path], capture_output=True, text=True, timeout=60, check=False)
+        return one.run("--accept-restore")
     refused = accept()
     assert refused.returncode == 1 and "leave_safe_mode() in the database comes first" in refused.stdout + refused.stderr
     database.value("SELECT reason.leave_safe_mode('the volume burnt down')")

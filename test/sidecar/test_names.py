@@ -21,17 +21,22 @@ def test_messages_under_keys_that_no_division_can_have_are_no_evidence(database,
     broker = kafka_broker.Broker(tmp_path / "kafka")
     broker.make_topic("named")
     producer = kafka_broker.confluent_kafka.Producer({"bootstrap.servers": broker.address})
+
+    def event(division, **members):
+        return json.dumps({"division": division, "seq": 7, "hash": "0" * 64, "signature": "", **members})
     for key in (None, b"", b"a..b", b"default\0", b"two words", b"\xff", b"x" * 64, b"x" * 300):
-        producer.produce("named", key=key, value=json.dumps({"seq": 7, "hash": "0" * 64}))
+        producer.produce("named", key=key, value=event("default"))
+    for value in (b"", b"[]", b"\xff", event("other"), event("gone", seq="7"), event("gone", hash=None)):
+        producer.produce("named", key=b"gone", value=value)
     assert producer.flush(20) == 0
     one = sidecars({**settings, "kafka": {"brokers": broker.address, "topic": "named", "timeout_ms": 5000}}).start()
     database.nodes(3)
     database.settled()
-    assert "8 messages of Kafka's topic \"named\" have a key that no division can have as its name: passed over" in one.log()
+    assert "14 messages of Kafka's topic \"named\" are no events of the division that is their key: passed over" in one.log()
     assert database.rows("SELECT since FROM reason.safe_mode WHERE since IS NOT NULL") == []
     one.stop()
     # One that could be a division's is.
-    producer.produce("named", key=b"gone", value=json.dumps({"seq": 7, "hash": "0" * 64}))
+    producer.produce("named", key=b"gone", value=event("gone"))
     assert producer.flush(20) == 0
     one.start(ready=False)
     wait_for(lambda: database.value("SELECT reason LIKE '%%gone%%' FROM reason.safe_mode"), 20, "safe mode")

@@ -13,7 +13,6 @@ import postgres
 from database import Database, SIGNER_ID
 from fresh_database import create_database, drop_database
 from hostile import Hostile
-from paths import SIDECAR
 from reason_sidecar import Sidecar
 from restored import SAFE_MODE, chain, settle
 from wait import wait_for
@@ -76,7 +75,7 @@ def in_safe_mode(server, sidecars, settings, name):
 
 
 def recover(sidecar, *options):
-    done = subprocess.run([SIDECAR, "--recover", *options, sidecar.path], capture_output=True, text=True, timeout=120, check=False)
+    done = sidecar.run("--recover", *options)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import uuid
 
 import psycopg
@@ -12,7 +11,6 @@ import pytest
 
 import postgres
 from database import Database
-from paths import SIDECAR
 from restored import RestorableServer, SAFE_MODE, chain, mark_target, settle
 from signer import Signer
 from verifier import verify
@@ -70,7 +68,7 @@ def in_safe_mode(sidecar, value):
 
 
 def recover(sidecar):
-    return subprocess.run([SIDECAR, "--recover", sidecar.path], capture_output=True, text=True, timeout=600, check=False)
+    return sidecar.run("--recover", seconds=600)
 
 
 def reconnect(database):

@@ -4,14 +4,12 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
 
 from hostile import ANSWERS, Hostile
 from log_reader import PublishedLog
-from paths import SIDECAR
 from reason_witness import Witness as OurWitness
 from tlog_reference import COSIGNATURE, NoteKey, Witness, checkpoint_text, parse_checkpoint, sha256, signatures
 from wait import wait_for
@@ -385,7 +383,7 @@ def test_two_organisations_witness_each_other(server, tmp_path):
         assert one.database.waiting() >= 5
         # until both, who rule the database and the sidecar, accept what is lost: under another name, which the witness does not know
         one.database.value("SELECT reason.leave_safe_mode('the disk is gone')")
-        accepted = subprocess.run([SIDECAR, "--accept-restore", one.sidecar.path], capture_output=True, text=True, timeout=60, check=False)
+        accepted = one.sidecar.run("--accept-restore")
         assert accepted.returncode == 0, accepted.stdout + accepted.stderr
         wait_for(lambda: one.sidecar.metric("reason_sidecar_log_stopped") == 0, 60, "the end of the stop")
         one.database.settled(30)

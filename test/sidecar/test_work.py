@@ -112,6 +112,26 @@ def test_events_that_come_one_by_one_are_sealed_together(database, sidecar):
     assert turns() - before <= 2 * (time.monotonic() - began) / 0.05 + 2
 
 
+def test_a_function_may_come_to_return_other_columns(database, sidecar):
+    """As after an upgrade, under a session in which calls of it are prepared."""
+    for _ in range(3):
+        database.node()
+        database.settled()
+    with database.connect() as owner:
+        owner.execute("ALTER FUNCTION reason.unsigned_seals(integer) RENAME TO unsigned_seals_kept")
+        owner.execute("CREATE FUNCTION reason.unsigned_seals(max integer) RETURNS TABLE (division text, seq numeric, hash bytea) LANGUAGE sql"
+                      " SECURITY DEFINER AS 'SELECT u.division, u.seq::numeric, u.hash FROM reason.unsigned_seals_kept($1) u'")
+        owner.execute("GRANT EXECUTE ON FUNCTION reason.unsigned_seals(integer) TO reason_sidecar")
+        try:
+            database.node()
+            database.settled()
+        finally:
+            owner.execute("DROP FUNCTION reason.unsigned_seals(integer)")
+            owner.execute("ALTER FUNCTION reason.unsigned_seals_kept(integer) RENAME TO unsigned_seals")
+    database.node()
+    database.settled()
+
+
 def test_a_writer_notifies_only_while_the_sidecar_sleeps(database, sidecar):
     """The doorbell's lock is held while asleep, so writers ring; without a sidecar nobody does."""
     def asleep():

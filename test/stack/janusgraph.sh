@@ -51,7 +51,7 @@ storage.backend=berkeleyje
 storage.directory=$data/graph
 storage.transactions=true
 PROPERTIES
-        echo "globals << [g: traversal().withEmbedded(graph)]" >"$data/init.groovy"
+        echo "def globals = [:]; globals << [g: traversal().withEmbedded(graph)]" >"$data/init.groovy"
         cat >"$data/server.yaml" <<YAML
 host: 127.0.0.1
 port: $4
@@ -66,7 +66,6 @@ scriptEngines:
       org.apache.tinkerpop.gremlin.jsr223.ImportGremlinPlugin: {classImports: [java.lang.Math], methodImports: [java.lang.Math#*]}
       org.apache.tinkerpop.gremlin.jsr223.ScriptFileGremlinPlugin: {files: [$data/init.groovy]}
 serializers:
-  - {className: org.apache.tinkerpop.gremlin.util.ser.GraphSONMessageSerializerV1, config: {ioRegistries: [org.janusgraph.graphdb.tinkerpop.JanusGraphIoRegistry]}}
   - {className: org.apache.tinkerpop.gremlin.util.ser.GraphSONUntypedMessageSerializerV1}
 YAML
         exec java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-opens java.base/java.lang=ALL-UNNAMED -cp "$dir/jars/*" \

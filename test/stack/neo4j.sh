@@ -42,7 +42,7 @@ POM
                 exit 1
             }
         fi
-        [ "$dir/classes/RunNeo4j.class" -nt "$here/neo4j/RunNeo4j.java" ] ||
+        [ -z "$(find "$here/neo4j/RunNeo4j.java" -newer "$dir/classes/RunNeo4j.class" 2>/dev/null || echo none)" ] ||
             javac -cp "$dir/jars/*" -d "$dir/classes" "$here/neo4j/RunNeo4j.java"
         ;;
     run)

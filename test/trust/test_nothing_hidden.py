@@ -38,9 +38,9 @@ SECRETS = [{"ssn": "123-45-6789", "mail": "a@example.org", "phone": "+49 30 1234
 def write(db, kind, number, **members):
     """A record with its event, ids of both given."""
     body = {"auditEventId": f"00000000-0000-4000-9000-{int(members['id'][-12:]):012}", **members}
-    function = {"annotation": f"insert_annotation(%s, '{number}', '{{*}}', '{{\"client\": \"k\"}}')"}.get(
-        kind, f"insert_{kind}s(%s, true, '{{*}}', '{{\"client\": \"k\"}}')")
-    return db.one(f"SELECT no FROM reason.{function}", json.dumps(body))
+    if kind == "annotation":
+        return db.one("SELECT numbers[1] FROM reason.http_written('annotation', true, %s, %s, '{*}', 'k', '{\"client\": \"k\"}', NULL)", json.dumps(body), number)
+    return db.one(f"SELECT no FROM reason.insert_{kind}s(%s, true, '{{*}}', '{{\"client\": \"k\"}}')", json.dumps(body))
 
 
 def hold(db, kind, number):
@@ -309,6 +309,8 @@ def arguments_of(types, names, db):
     for kind, name in zip(types, names):
         if kind == "uuid":
             choices.append([SEEN[6], SEEN[0], *SEEN[1:6:2], SEEN[7], HELD[4], HELD[5], OTHERS[4], NOBODY])
+        elif kind == "uuid[]":
+            choices.append([[SEEN[6]], [SEEN[0], SEEN[7], SEEN[6]], [SEEN[6], HELD[4]], [OTHERS[4], SEEN[6]], [NOBODY], []])
         elif name in ("format", "part"):
             choices.append(["csv", "markdown", "svg", "dot", "mermaid", "prov", "human", "json"] if name == "format" else ["nodes", "edges", "annotations", None])
         elif name == "cursor":

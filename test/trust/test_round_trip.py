@@ -8,19 +8,18 @@ new fails this test until it is said how it is called (test/lib/state_changes.py
 import contextlib
 import json
 import re
-import socket
 import subprocess
-import time
 
 import psycopg
 import pytest
 
 from approvals import propose, signature
 from checkpoints import cosign, grow, sign_checkpoints, write
-from paths import SIDECAR
+from reason_sidecar import Sidecar
 from shared_server import conninfo
 from signer import Signer
 from state_changes import AFTER, BEFORE, LATE
+from wait import wait_for
 
 # What sidecars alone call, where the ones that run here have no occasion: with a lease of the duty in %(seal)s and so on. And an
 # index, which records nothing.
@@ -84,13 +83,6 @@ ADDED = {"audit_event": "t.id IN (SELECT e.id FROM reason.audit_event e JOIN rea
          "archive_segment": "t.last_seq <= (%(heads)s::jsonb ->> t.division)::bigint"}
 
 
-def wait_for(condition, what, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
-
-
 def contents(db, heads, without=()):
     """Every table but those that need not be equal: its rows."""
     found = {}
@@ -116,29 +108,19 @@ def callable_functions(db):
         GROUP BY p.oid""")}
 
 
-class Sidecar:
-    """A real one, with archive and store in a directory."""
+def archive_of(directory):
+    return f"file://{directory}/archive"
 
-    def __init__(self, directory, database, *options):
-        with contextlib.closing(socket.socket()) as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        self.target = f"file://{directory}/archive"
-        self.path = directory / f"{database.name}.conf"
-        self.path.write_text(f"[database]\nconninfo = {conninfo(database.name)}\n"
-                             f"[signer]\nid = key-1\ntype = local\nkey_file = {directory}/key.pem\n[store]\nurl = file://{directory}/store\n"
-                             f"[archive]\nurl = {self.target}\ninterval_s = 1\n[metrics]\nport = {port}\n")
-        self.options = options
-        self.log = directory / f"{database.name}.log"
 
-    def __enter__(self):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([SIDECAR, *self.options, self.path], stdout=log, stderr=log)
-        return self
-
-    def __exit__(self, *error):
-        self.process.terminate()
-        assert self.process.wait(30) == 0
+@contextlib.contextmanager
+def running(directory, database, *options):
+    """A sidecar with archive and store in a directory, which ends as it should."""
+    sidecar = Sidecar(directory, {
+        "database": {"conninfo": conninfo(database.name)}, "signer": {"id": "key-1", "type": "local", "key_file": directory / "key.pem"},
+        "store": {"url": f"file://{directory}/store"}, "archive": {"url": archive_of(directory), "interval_s": 1}}, options=options)
+    sidecar.start(ready=False)
+    yield sidecar
+    assert sidecar.stop() == 0
 
 
 @pytest.fixture(scope="module")
@@ -203,25 +185,24 @@ def source(make_database, directory):
     call_all(db, {"leave_safe_mode": BEFORE["leave_safe_mode"]})
     call_all(db, {name: shapes for name, shapes in BEFORE.items() if name != "leave_safe_mode"})
     write(db, 300, "long")
-    sidecar = Sidecar(directory, db)
     tokens = {duty: db.token(duty) for duty in ("seal", "snapshot")}
     for duty in tokens:
         db("SELECT reason.release_lease(%s, %s)", duty, tokens[duty])
-    with sidecar:
-        wait_for(lambda: settled(db, sidecar.target), f"sealing, archiving and storing: {sidecar.log.read_text()[-2000:]}")
+    with running(directory, db) as sidecar:
+        wait_for(lambda: settled(db, archive_of(directory)), 60, f"sealing, archiving and storing: {sidecar.log()[-2000:]}")
     halt_chain(db, "damaged")
     call_all(db, AFTER)
     db("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], request_id => 'by hand')", LATE)
-    tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive")}
+    tokens = {duty: db.token(duty) for duty in ("seal", "snapshot", "emit", "archive", "mirror")}
     proposal = propose(db, "set_client", name="plain", role="admin")
     for statement in BY_HAND.split(";"):
         statement = statement.replace("ORDER BY no LIMIT 1", "WHERE request_id = 'by hand'")
-        db.connection.execute(statement, {**tokens, "target": sidecar.target, "proposal": proposal, "approval": signature(db, proposal, "ada")})
+        db.connection.execute(statement, {**tokens, "target": archive_of(directory), "proposal": proposal, "approval": signature(db, proposal, "ada")})
     keep_log(db)
     for duty, token in tokens.items():
         db("SELECT reason.release_lease(%s, %s)", duty, token)
-    with sidecar:
-        wait_for(lambda: settled(db, sidecar.target), f"sealing, archiving and storing: {sidecar.log.read_text()[-2000:]}")
+    with running(directory, db) as sidecar:
+        wait_for(lambda: settled(db, archive_of(directory)), 60, f"sealing, archiving and storing: {sidecar.log()[-2000:]}")
     return db
 
 
@@ -230,11 +211,9 @@ def rebuilt(source, make_database, directory):
     """From the archive, as an operator does it."""
     (directory / "registry.json").write_text(json.dumps(source.one("SELECT reason.signer_registry()")))
     db = make_counting(make_database, "round_trip_rebuilt")
-    sidecar = Sidecar(directory, db)
-    with sidecar:
-        wait_for(lambda: db.one("SELECT reason.compared()") == "safe mode", "safe mode")
-    done = subprocess.run([SIDECAR, "--recover", "--registry", directory / "registry.json", sidecar.path],
-                          capture_output=True, text=True, timeout=120, check=False)
+    with running(directory, db) as sidecar:
+        wait_for(lambda: db.one("SELECT reason.compared()") == "safe mode", 60, "safe mode")
+    done = sidecar.run("--recover", "--registry", directory / "registry.json")
     assert done.returncode == 0, done.stdout + done.stderr
     return db
 
@@ -255,7 +234,7 @@ def test_every_function_that_changes_state_was_called(source, rebuilt):
 
     # Sessions tell of their calls when they end.
     with contextlib.suppress(AssertionError):
-        wait_for(lambda: set(functions) <= called(), "each function's call", 5)
+        wait_for(lambda: set(functions) <= called(), 5, "each function's call")
     called = called()
     called_by_hand = {**BEFORE, **AFTER}
     for name, (_, roles) in functions.items():
@@ -296,9 +275,8 @@ def test_a_database_replayed_in_sql_is_equal(source, make_database):
 
 
 def test_both_verify(source, rebuilt, directory):
-    sidecar = Sidecar(directory, rebuilt)
-    with sidecar:
-        wait_for(lambda: rebuilt.one("SELECT reason.compared()") == "here" and settled(rebuilt, sidecar.target),
+    with running(directory, rebuilt) as sidecar:
+        wait_for(lambda: rebuilt.one("SELECT reason.compared()") == "here" and settled(rebuilt, archive_of(directory)), 60,
                  "the end of safe mode, and sealing what is new")
     for db in (source, rebuilt):
         grow(db)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from hostile import Hostile
 from mirrors import check, mark, mirrored, rebuild, same, write_chain, write_graph
 from wait import wait_for
 
@@ -156,6 +157,27 @@ def test_what_the_target_refuses_is_parked_and_given_again(database, sidecars, m
     same(one)
 
 
+def test_a_target_that_answers_nonsense_is_not_believed(database, sidecars, mirroring, graph):
+    front = Hostile(graph.port)
+    mirroring["mirror graph"].update(url=front.url, timeout_ms=3000)
+    one = sidecars(mirroring).start()
+    database.node()
+    mirrored(database)
+    try:
+        for answer in ("html", "nothing", "an error in JSON", "an empty object", "a list", "truncated", "lost", "reset", "compressed", "too much"):
+            front.spoil(answer)
+            database.node(answer)
+            database.settled(60)
+            wait_for(lambda: front.count > 0, 60, f"an answer of {answer}")
+            front.be_sane()
+            mirrored(database)
+        assert one.metric('reason_sidecar_failures_total{kind="mirror"}') > 0
+        assert graph.ask("MATCH (n:ReasonNode) RETURN count(n)") == [[11]]
+        same(one)
+    finally:
+        front.close()
+
+
 def test_two_who_feed_at_once_do_no_harm(database, sidecars, mirroring, graph):
     """As a leader does who was paused for longer than its lease."""
     write_chain(database, 500)
@@ -176,7 +198,7 @@ KILLS = int(os.environ.get("REASON_MIRROR_KILLS", "6"))
 
 
 def test_kills_of_sidecar_target_and_database_lose_and_double_nothing(database, sidecars, mirroring, graph):
-    mirroring["mirror graph"].update(batch_size=max(50, EVENTS // 100), timeout_ms=5000)
+    mirroring["mirror graph"].update(batch_size=max(50, EVENTS // 100))
     one = sidecars(mirroring).start()
     for part in range(4):
         write_chain(database, EVENTS // 8, f"part{part}")

@@ -22,8 +22,8 @@ def test_what_is_written_shows_in_the_graph_store(database, sidecars, mirroring,
     one = sidecars(mirroring).start()
     mirrored(database)
     assert "0 differences" in same(one)
-    assert graph.ask("g.V().has('id', id).label().toList()", id=made["seen"]) == ["observation"]
-    assert graph.ask("g.V().has('id', id).values('tags').toList()", id=made["seen"]) == ["weather", "today"]
+    assert graph.ask("g.V().has('id', which).label().toList()", which=made["seen"]) == ["observation"]
+    assert graph.ask("g.V().has('id', which).values('tags').toList()", which=made["seen"]) == ["weather", "today"]
     assert graph.ask("g.V().hasLabel('decision').values('author', 'payload').toList()") == ["[redacted:email]", '{"mail":"[redacted:email]","take":"umbrella"}']
     assert graph.ask("g.V().hasLabel('observation').outE('causal').values('weight').toList()") == [0.5]
     assert graph.ask("g.V().hasLabel('ReasonAnnotation').out('annotates').values('id').toList()") == [made["decision"]]
