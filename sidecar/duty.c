@@ -124,7 +124,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
     struct worked worked = {0};
     enum progress progress = take_turns(worker, rests, wait_ms, &worked);
 
-    /* a log that cannot be published is no reason to leave sealing to another */
+    /* a sidecar that cannot publish the log still leads sealing */
     if (worker->job != JOB_LOG)
         judge(worker, &worked);
     return progress;

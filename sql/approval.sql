@@ -62,7 +62,7 @@ CREATE TABLE reason.approval_fence (
     CONSTRAINT approval_fence_pkey PRIMARY KEY (only_row),
     CONSTRAINT approval_fence_only_row_check CHECK (only_row)
 );
-COMMENT ON TABLE reason.approval_fence IS 'A lock: who changes approvers or thresholds changes it, who makes another change that may need approvals holds it, so that none is made by an earlier state.';
+COMMENT ON TABLE reason.approval_fence IS 'A lock. Changes of approvers and thresholds update the row; other changes that may need approvals lock it, so that none of them is judged by an earlier state.';
 INSERT INTO reason.approval_fence DEFAULT VALUES;
 
 -- ---------------------------------------------------------------- which changes

@@ -20,7 +20,8 @@ BEGIN
     IF entries <> 1 THEN
         RETURN format('the registry has %s entries of signer "%s"', entries, $2);
     END IF;
-    -- Nobody vouches for when a document by itself was signed: a key that was revoked counts for nothing here.
+    -- Nothing shows when a document by itself was signed, so the signature of a revoked key does not count
+    -- here.
     validity := reason.key_validity((entry ->> 'validFrom')::timestamptz, (entry ->> 'validTo')::timestamptz, entry ->> 'status' = 'revoked',
         (entry ->> 'validTo')::timestamptz, $5, clock_timestamp(), false, coalesce(entry ->> 'purpose', 'events') <> 'events');
     RETURN CASE

@@ -108,7 +108,7 @@ $$;
 COMMENT ON FUNCTION reason.policy_records(text, bigint[]) IS 'Records as rules and SentinelNet see them, and the nodes that they are about.';
 
 CREATE TYPE reason.policy_match AS (rules text[], silence_denies boolean, division text, types text[], records jsonb, ends bigint[]);
-COMMENT ON TYPE reason.policy_match IS 'What of a write matched rules: which rules, what holds when nobody answers, the records, the nodes they are about.';
+COMMENT ON TYPE reason.policy_match IS 'Which records of a write matched rules, which rules, what holds when nobody answers, and the nodes that the records are about.';
 
 CREATE FUNCTION reason.policy_matches(kind text, numbers bigint[]) RETURNS reason.policy_match
 LANGUAGE plpgsql STABLE
@@ -175,7 +175,7 @@ BEGIN
         fault := 'the answer of the policy service is too long';
     ELSE
         BEGIN
-            -- Read strictly: of a member given twice nobody knows which was meant.
+            -- Read strictly: of a member that is given twice it is unclear which one counts.
             said := reason.canonical_json(convert_from(decode(answer, 'base64'), 'UTF8')::json)::jsonb;
         EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
             fault := 'the answer of the policy service is not JSON';

@@ -185,7 +185,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.guard_faults() IS
-    'Guards that are not as the extension''s script made them, and owners that are not the extension''s. Who can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
+    'Guards that are not as the extension''s script made them, and owners that are not the extension''s. Whoever can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
 
 -- ---------------------------------------------------------------- all at once
 

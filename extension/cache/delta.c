@@ -395,7 +395,7 @@ link_extra_edges(GraphCacheView *view)
 
 		if (extra->is_foreign && (has_from || has_to))
 			return false;
-		/* Nobody comes from, or goes to, a node that is not there. */
+		/* No trace follows an edge whose other end is not there. */
 		if (!has_from || !has_to)
 			continue;
 		link->source = view->direction == GRAPH_ANCESTORS ? extra->to : extra->from;

@@ -124,7 +124,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 
 /* ---------------------------------------------------------------- one event */
 
-/* A constraint says how long a hash is, and who may alter rows may drop it. */
+/* A constraint fixes the length of hashes, but whoever can alter rows can drop it. */
 static bool
 is_hash(bytea *value, const uint8 *hash)
 {

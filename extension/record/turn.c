@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(reason_turn_when_long);
 
 static int	client_heavy_reads = 0;
 
-/* Who is to wait in which transaction, and since when it works. */
+/* The client that is to wait, in which transaction, and since when that has been at work. */
 static NameData waiter;
 static LocalTransactionId waits_in = InvalidLocalTransactionId;
 static TimestampTz began;

@@ -63,7 +63,7 @@ detail_wanted(const TraceScan *scan)
 		return TRACE_NODES;
 	if (is_wanted(scan, TRACE_EDGE_ID))
 		return TRACE_TREE;
-	/* Where nobody looks at anything, rows are counted. */
+	/* Without a column that is looked at, rows are only counted. */
 	return scan->wants_ids || is_wanted(scan, TRACE_STEP) || is_wanted(scan, TRACE_DEPTH) ? TRACE_DEPTHS : TRACE_REACHED;
 }
 

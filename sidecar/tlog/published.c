@@ -257,7 +257,7 @@ static bool take_division(void *context, const char *folder)
     char name[PUBLISHED_FOLDER_SIZE];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(folder, ";"), folder);
-    /* what is no division's name is not ours */
+    /* a folder whose name no division can have is not ours */
     return !division_name_is_valid(name, strlen(name)) || passing->take(passing->context, name);
 }
 

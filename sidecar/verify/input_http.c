@@ -86,7 +86,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     size_t length = size * count, value_length;
     const char *value;
 
-    /* Nobody asked for a compressed body: its bytes are not those that were signed. */
+    /* A compressed body was not asked for: its bytes are not those that were signed. */
     if (!input->may_compress && header_value(bytes, length, "content-encoding", &value_length)
         && !memmem(bytes, length, "identity", 8))
         return 0;

@@ -157,7 +157,7 @@ BEGIN
     IF given::text = '{}' THEN
         RETURN '{}';
     END IF;
-    -- One that is given twice would count once, and nobody could say which.
+    -- If a parameter is given twice, only one would count, and it would be unclear which.
     SELECT k INTO refused FROM json_object_keys(given) k GROUP BY k HAVING k <> ALL (allowed) OR count(*) > 1 ORDER BY k = ANY (allowed) LIMIT 1;
     IF refused = ANY (allowed) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('parameter "%s" is given more than once', refused),

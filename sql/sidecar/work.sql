@@ -113,7 +113,7 @@ AS $$
                FROM chain c OFFSET 0) u,
               LATERAL (SELECT a.created_at FROM reason.audit_seal a WHERE a.division = u.division AND a.seq = u.seq OFFSET 0) s))
 $$;
-COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet. A chain that has halted does not count: it waits for somebody, and the others do not wait for it.';
+COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet. A chain that has halted does not count: it waits for an administrator, and the others do not wait for it.';
 
 CREATE FUNCTION reason.leader_report(duty text) RETURNS text
 LANGUAGE sql STABLE

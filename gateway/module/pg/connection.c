@@ -306,7 +306,7 @@ reason_connection_retry(reason_connection_t *connection)
 }
 
 
-/* A database that is away is tried by every connection once a second, and that is no news: the first time is, then once a minute. */
+/* Every connection tries a database that is away once a second. The log says so at the first attempt, and then once a minute. */
 void
 reason_connection_log_broken(reason_connection_t *connection, const char *what)
 {
