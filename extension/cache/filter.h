@@ -29,7 +29,7 @@ typedef struct GraphCacheVerdicts
 struct GraphCacheFilter
 {
 	const GraphFilter *asked;
-	int64		start_no;		/* the node that the trace starts from is in it, whatever it is */
+	int64		start_no;		/* the node that the trace starts from, which no filter excludes */
 	uint32		start;			/* GRAPH_CACHE_NO_NODE: not one of the generation */
 	GraphCacheVerdicts nodes;
 	GraphCacheVerdicts edges;

@@ -84,7 +84,7 @@ typedef struct GraphCacheView
 	const GraphCacheFilter *filter; /* NULL: all of it */
 
 	uint32		blocks_to_read;
-	uint32		blocks_coverable;	/* of these, such as the next generation will have */
+	uint32		blocks_coverable;	/* how many of these the next generation will have */
 	GraphCacheBlocks uncovered; /* of edges: not covered */
 	GraphCacheBlocks invalidated[GRAPH_CACHE_TABLES];	/* covered, but changed since */
 	GraphCacheSuspectPage *suspect_pages;

@@ -22,7 +22,7 @@ bool doorbell_stopped(void);
 /* Waits until a ring newer than *seen, or so long. */
 void doorbell_wait(unsigned long *seen, int timeout_ms);
 
-/* Waits for so long, whoever rings. */
+/* Waits that long, even if the bell rings. */
 void doorbell_rest(int timeout_ms);
 
 /* Takes the lock: from now on writers notify. False: a writer is in flight, or another sidecar sleeps. */
