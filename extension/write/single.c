@@ -122,7 +122,10 @@ take_written(void *argument, const WrittenRecord *written)
 	*(WrittenRecord *) argument = *written;
 }
 
-/* SQL is no way around a check: raises an error for what a rule does not allow unasked. */
+/*
+ * Raises an error for a write that a policy rule denies where nobody can be asked: SQL is no way
+ * around a check.
+ */
 static void
 uphold_policy(const char *kind, const WrittenRecord *written)
 {
