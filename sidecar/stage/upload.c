@@ -227,11 +227,11 @@ static enum progress finish(struct worker *worker, const char *token, const stru
     char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
     const char *signer_id = worker->sidecar->config.signer.id;
     uint8_t bytes[SIGNATURE_LENGTH];
-    struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .size = atoll(PQgetvalue(claimed, row, SIZE)),
-                              .chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))}};
+    struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .chunks = {.db = &worker->db, .id = id}};
     struct stored stored = {0};
     enum store_result result;
 
+    pending_take_size(&pending, claimed, row, SIZE, CHUNKS);
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
         enum progress admitted = may_sign(worker, token, &pending);
 

@@ -224,10 +224,11 @@ enum log_answer log_memory_bad_seal(struct log_memory *memory, struct db *db)
         }
     }
     if (answer == LOG_MAY_SIGN && count > 0) {
-        const struct log_claim claim = {.division = name, .first = strtoull(PQgetvalue(rows, 0, 0), NULL, 10), .hashes = (const MerkleHash *)hashes,
-                                        .payloads = payloads, .count = count};
+        struct log_claim claim = {.division = name, .hashes = (const MerkleHash *)hashes, .payloads = payloads, .count = count};
 
-        if (claim.first <= (division ? division->signed_range.size : 0))
+        if (!db_number(rows, 0, 0, &claim.first))
+            answer = LOG_PROVE_AGAIN;
+        else if (claim.first <= (division ? division->signed_range.size : 0))
             answer = admits_new(memory, division, &claim);
     }
     free(hashes);

@@ -14,7 +14,7 @@
 struct pending_chunks {
     struct db *db;
     const char *id;
-    long next, count;
+    uint64_t next, count;
     PGresult *result;           /* holds the bytes that were handed out last; to be cleared */
 };
 
@@ -25,9 +25,12 @@ bool pending_rewind(void *chunks);
 /* As the database has it now. */
 struct pending {
     const char *id, *division, *hash;
-    long long size;
+    uint64_t size;              /* 0: there is none, or it is no number */
     struct pending_chunks chunks;
 };
+
+/* Size and number of chunks, from these columns of a row. */
+void pending_take_size(struct pending *pending, const PGresult *result, int row, int size, int chunks);
 
 #define PENDING_REASON_SIZE 500
 

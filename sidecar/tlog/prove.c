@@ -92,11 +92,12 @@ static enum log_verdict prove_signatures(struct proving *proving, const struct l
     if (!result)
         return LOG_NOT_KNOWN;
     for (int row = 0; verdict == LOG_EXTENDS && row < PQntuples(result); row++) {
-        bool is_head = strtoull(PQgetvalue(result, row, PROVING_SEQ), NULL, 10) == size - 1 && division->head_signer[0];
+        uint64_t seq;
+        bool is_seq = db_number(result, row, PROVING_SEQ, &seq), is_head = is_seq && seq == size - 1 && division->head_signer[0];
         uint8_t signature[LOG_SIGNATURE_LENGTH];
         MerkleHash hash;
 
-        if (!proving_is_of_its_signer(proving, division, result, row)
+        if (!is_seq || !proving_is_of_its_signer(proving, division, result, row)
             || (is_head && (strcmp(PQgetvalue(result, row, PROVING_SIGNER), division->head_signer) != 0
                             || !proving_take_hex(result, row, PROVING_HASH, hash, sizeof(hash)) || memcmp(hash, division->head_hash, sizeof(hash)) != 0
                             || !proving_take_hex(result, row, PROVING_SIGNATURE, signature, sizeof(signature))
@@ -227,8 +228,9 @@ static bool read_sizes(struct proving *proving, const char *division, struct pre
 
     *present = (struct present){0};
     if (sizes && PQntuples(sizes) == 1) {
-        present->sealed = strtoull(PQgetvalue(sizes, 0, 0), NULL, 10);
-        present->signed_ = strtoull(PQgetvalue(sizes, 0, 1), NULL, 10);
+        /* what is no number is none: then what was signed is gone */
+        if (!db_number(sizes, 0, 0, &present->sealed) || !db_number(sizes, 0, 1, &present->signed_))
+            *present = (struct present){0};
     }
     PQclear(sizes);
     return ok;

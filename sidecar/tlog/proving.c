@@ -47,7 +47,8 @@ bool proving_take_hex(PGresult *result, int row, int column, uint8_t *bytes, siz
 /* Whether the signature is that of who signed then, or of us where it says so. */
 bool proving_is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row)
 {
-    const struct log_key *key = log_division_key_of(division, strtoull(PQgetvalue(result, row, PROVING_SEQ), NULL, 10));
+    uint64_t seq;
+    const struct log_key *key = db_number(result, row, PROVING_SEQ, &seq) ? log_division_key_of(division, seq) : NULL;
     const char *signer = PQgetvalue(result, row, PROVING_SIGNER);
     const uint8_t *public_key = NULL;
     uint8_t signature[LOG_SIGNATURE_LENGTH];

@@ -305,11 +305,14 @@ static void look(struct feed *feed)
         result = db_call(&feed->db, "SELECT division, origin, size, note, cosigned FROM reason.checkpoints_to_cosign($1, $2::text[])", 2, parameters, NULL);
     array_free(&divisions);
     for (int i = 0; result && i < PQntuples(result); i++) {
-        const struct pending pending = {.division = PQgetvalue(result, i, 0), .origin = PQgetvalue(result, i, 1), .note = PQgetvalue(result, i, 3),
-                                        .size = strtoull(PQgetvalue(result, i, 2), NULL, 10), .cosigned = strtoull(PQgetvalue(result, i, 4), NULL, 10)};
+        struct pending pending = {.division = PQgetvalue(result, i, 0), .origin = PQgetvalue(result, i, 1), .note = PQgetvalue(result, i, 3)};
         enum outcome outcome;
         char token[24];
 
+        if (!db_number(result, i, 2, &pending.size) || !db_number(result, i, 4, &pending.cosigned)) {
+            log_error("the database names a checkpoint of division \"%s\" with a size that is none", pending.division);
+            continue;
+        }
         if (doorbell_stopped() || !leader_token(DUTY_SEAL, token)[0])
             break;
         outcome = ask(feed, &pending);

@@ -494,6 +494,45 @@ def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, wh
     assert database.value("SELECT reason.safe_mode_fault()") is None
 
 
+@pytest.mark.parametrize("size", [-1, 0, (1 << 63) - 1])
+def test_a_size_that_is_none(database, evidence, size):
+    """As many bytes as it has are held, and one that says to have less than none is not read at all."""
+    one, snapshot, seen = evidence
+    before = signed(database)
+    with pytest.raises(psycopg.errors.CheckViolation), superuser(database) as connection:
+        connection.execute("UPDATE reason.snapshot SET size_bytes = 0 WHERE id = %s", (snapshot,))
+    with superuser(database) as connection:
+        # many pieces, each of which would lie behind the one before
+        connection.execute("INSERT INTO reason.snapshot_chunk (snapshot_no, division, chunk, bytes) SELECT s.no, s.division, n, convert_to(repeat('x', 100000), 'UTF8')"
+                           " FROM reason.snapshot s, generate_series(1, 200) n WHERE s.id = %s", (snapshot,))
+        connection.execute("ALTER FUNCTION reason.claim_snapshots(bigint, integer) RENAME TO claim_snapshots_away;"
+                           "ALTER FUNCTION reason.pending_snapshot(uuid) RENAME TO pending_snapshot_away")
+        connection.execute(f"CREATE FUNCTION reason.claim_snapshots(lease_token bigint, max integer) RETURNS TABLE (id uuid, division text, status text, hash text, size_bytes bigint,"
+                           f" chunks integer, signer_id text, signature bytea, object_key text, ts text) LANGUAGE sql SECURITY DEFINER AS $$ SELECT id, division, status, hash, {size}, 200,"
+                           f" signer_id, signature, object_key, ts FROM reason.claim_snapshots_away($1, $2) $$")
+        connection.execute(f"CREATE FUNCTION reason.pending_snapshot(id uuid) RETURNS TABLE (division text, hash text, size_bytes bigint, chunks integer) LANGUAGE sql"
+                           f" SECURITY DEFINER AS $$ SELECT division, hash, {size}, 200 FROM reason.pending_snapshot_away($1) $$")
+    one.start(ready=False)
+    stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
+    assert one.process.poll() is None
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+
+
+def test_numbers_that_are_none(database, sidecars, remembering):
+    """How many events there are, less than none: they are gone."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    one.stop()
+    with superuser(database) as connection:
+        connection.execute("ALTER FUNCTION reason.log_sizes(text) RENAME TO log_sizes_away")
+        connection.execute("CREATE FUNCTION reason.log_sizes(division text DEFAULT NULL) RETURNS TABLE (division text, sealed bigint, signed bigint) LANGUAGE sql STABLE"
+                           " SECURITY DEFINER AS $$ SELECT a.division, -a.sealed, a.signed FROM reason.log_sizes_away($1) a $$")
+    one.start(ready=False)
+    wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
+    assert "were signed, is gone" in one.log()
+    assert signed(database) == before
+
+
 def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):
     """It was in quarantine when the snapshot was frozen; by the time of the signature it is not."""
     one, snapshot, seen = evidence
