@@ -144,7 +144,7 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
     struct log_memory *memory = &sidecar->log;
     uint8_t checkpoint_key[PUBLIC_KEY_LENGTH];
     struct asking asking = {.key = {sidecar->config.checkpoint_origin, checkpoint_key}};
-    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .whole = everything};
+    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .registry_file = sidecar->config.archive_registry_file, .whole = everything};
     enum log_verdict verdict = LOG_NOT_KNOWN;
     bool ok = add_remembered(memory, whole, &asking), answered = true;
 

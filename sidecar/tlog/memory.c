@@ -145,7 +145,10 @@ static enum log_answer admits_again(struct log_memory *memory, struct db *db, co
 /* As deep as the database itself reads canonical JSON by default. */
 static const JsonLimits limits = {.max_depth = 1000};
 
-/* The first event of a chain has nothing behind it that no document has: but only events have this member. */
+/*
+ * A whole JSON text, with a member that only events have. What is signed is its bytes and the hash before it: a document could be
+ * cut so that its last bytes were that hash, but no text that is whole before them is one with them.
+ */
 static bool is_event(const char *payload)
 {
     JsonDocument document;
@@ -164,7 +167,7 @@ static bool is_hash_of(const MerkleHash hash, const char *payload, const uint8_t
 {
     MerkleHash computed;
 
-    if (!payload || (!before && !is_event(payload)))
+    if (!payload || !is_event(payload))
         return false;
     sha256_of_two(computed, payload, strlen(payload), before, before ? MERKLE_HASH_LENGTH : 0);
     return !memcmp(computed, hash, sizeof(computed));
