@@ -145,8 +145,8 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
     uint8_t checkpoint_key[PUBLIC_KEY_LENGTH];
     struct asking asking = {.key = {sidecar->config.checkpoint_origin, checkpoint_key}};
     struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .registry_file = sidecar->config.archive_registry_file, .whole = everything};
-    enum log_verdict verdict = LOG_NOT_KNOWN;
     bool ok = add_remembered(memory, whole, &asking), answered = true;
+    enum log_verdict verdict = !ok && atomic_load(&memory->broken) ? LOG_BROKEN : LOG_NOT_KNOWN;
 
     if (ok && sidecar->config.checkpoint_signer.id[0]) {
         if (take_checkpoint_key(sidecar, &worker->db, checkpoint_key))

@@ -20,8 +20,15 @@ bool log_memory_refresh(struct log_memory *memory)
 
     if (memory->known && log_state_is_current(&memory->state))
         return true;
+    /* else what the database has would be taken for what was signed */
+    if (log_state_is_gone(&memory->state)) {
+        log_memory_break(memory, METRIC_LOG_STOPS_MEMORY, "\"%s\", which holds what was signed, is gone", path);
+        return false;
+    }
     memory->known = log_state_load(&memory->state, path);
     memory->state.path = path;
+    if (!memory->state.loaded)
+        memory->asked = false;
     /* another process wrote it: its operator may have accepted what a witness contradicts; if not, that will say so again */
     memory->contradicted = false;
     return memory->known;
