@@ -78,6 +78,8 @@ static const struct {
     [METRIC_LOG_STOPS_SNAPSHOT] = {STOPS "{reason=\"snapshot\"}", "counter", NULL},
     [METRIC_LOG_STOPS_CONTRADICTED] = {STOPS "{reason=\"contradicted\"}", "counter", NULL},
     [METRIC_LOG_STOPS_MEMORY] = {STOPS "{reason=\"memory\"}", "counter", NULL},
+    [METRIC_LOG_FORGOTTEN] = {"reason_sidecar_store_forgotten_total", "counter",
+                              "How often the store was found to hold less of a log than was published there."},
     [METRIC_LOG_EVENTS] = {"reason_sidecar_log_events", "gauge", "Events of all divisions that were signed, when they were last proved."},
     [METRIC_LOG_COVERED] = {"reason_sidecar_checkpoint_events", "gauge", "Of these, how many the last checkpoints cover."},
     [METRIC_LOG_PUBLISHED] = {"reason_sidecar_published_events", "gauge", "Of these, how many the last checkpoints cover that lie in the store."},

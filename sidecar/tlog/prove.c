@@ -125,6 +125,14 @@ static enum log_verdict prove_published(struct proving *proving, struct tree *tr
     MerkleHash root;
     unsigned epoch = division->origin[0] ? published_epoch(proving->outside->prefix, division->name, division->origin) : 0;
 
+    /* whoever emptied it, or put something older there, takes away what would speak against the database */
+    if (published->missed > 0 && published->missed == division->published) {
+        log_error("the store no longer holds the checkpoint of %" PRIu64 " events of \"%s\" that was published there: it is published again",
+                  division->published, division->origin);
+        metrics_add(METRIC_LOG_FORGOTTEN, 1);
+        division->published = 0;
+        proving->changed = true;
+    }
     if (published->size == 0 || published->epoch < epoch)
         return LOG_EXTENDS;
     if (epoch > 0 && published->epoch > epoch)
