@@ -117,12 +117,18 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     char reason[PENDING_REASON_SIZE] = "", seal[24];
     enum document_verdict verdict = DOCUMENT_TRUE;
 
+    if (worker->sidecar->log.on && pending->size > DOCUMENT_BYTES_MOST && !worker->sidecar->config.sign_unread) {
+        record_failure(worker, token, pending->id, "it is too large to be compared with the log (sign_unread = yes in [sidecar] signs it unseen)", true);
+        return PROGRESS_TRIED;
+    }
     if (worker->sidecar->log.on)
         verdict = pending_verdict(&worker->sidecar->log, &worker->db, pending, reason);
     /* somebody may have erased it meanwhile: as it is now */
     if (verdict == DOCUMENT_FALSE) {
         verdict = pending_look_again(&worker->sidecar->log, &worker->db, pending->id);
         /* it does not wait any more; where that is not so, the attempt counts */
+        if (verdict == DOCUMENT_TRUE && pending_is_denied_again(&worker->sidecar->log, pending, reason))
+            verdict = DOCUMENT_FALSE;
         if (verdict == DOCUMENT_TRUE) {
             record_failure(worker, token, pending->id, reason, false);
             return PROGRESS_TRIED;

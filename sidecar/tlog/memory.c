@@ -149,8 +149,8 @@ static enum log_answer admits_again(struct log_memory *memory, struct db *db, co
     return LOG_MUST_NOT;
 }
 
-/* As deep as the database itself reads canonical JSON by default. */
-static const JsonLimits limits = {.max_depth = 1000};
+/* As deep as the database can be told to take it. */
+static const JsonLimits limits = {.max_depth = 100000};
 
 /*
  * A whole JSON text, with a member that only events have. What is signed is its bytes and the hash before it: a document could be

@@ -157,3 +157,26 @@ enum document_verdict pending_look_again(struct log_memory *memory, struct db *d
     PQclear(found);
     return verdict;
 }
+
+bool pending_is_denied_again(struct log_memory *memory, const struct pending *pending, const char *reason)
+{
+    size_t kept = memory->denied_count < LOG_DENIED ? memory->denied_count : LOG_DENIED;
+    bool again = false;
+
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < kept; i++)
+        again = again || (!strcmp(memory->denied[i].id, pending->id) && !strcmp(memory->denied[i].hash, pending->hash));
+    if (again) {
+        log_memory_break(memory, METRIC_LOG_STOPS_SNAPSHOT,
+                         "snapshot %s of division \"%s\" was altered before it was signed: %s; the database says that it does not wait, and gives it again",
+                         pending->id, pending->division, reason);
+        memory->denied_again = true;
+    } else {
+        struct log_denied *denied = &memory->denied[memory->denied_count++ % LOG_DENIED];
+
+        snprintf(denied->id, sizeof(denied->id), "%s", pending->id);
+        snprintf(denied->hash, sizeof(denied->hash), "%s", pending->hash);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return again;
+}
