@@ -65,7 +65,8 @@ static bool names_are_new(const struct sidecar *sidecar, unsigned epoch)
     return true;
 }
 
-static bool accept_division(struct sidecar *sidecar, struct db *db, const struct log_signer *signer, struct log_division *division, unsigned epoch)
+static bool accept_division(struct sidecar *sidecar, struct db *db, const struct log_signer *signer, const struct log_signers *signers,
+                            struct log_division *division, unsigned epoch)
 {
     MerkleHash root;
     uint64_t before = division->signed_range.size;
@@ -78,7 +79,7 @@ static bool accept_division(struct sidecar *sidecar, struct db *db, const struct
     buffer_init(&origin, NULL, NULL);
     checkpoint_origin(&origin, sidecar->config.checkpoint_origin, division->name, strlen(division->name), epoch);
     ok = !origin.failed && origin.length < sizeof(division->origin) && (before == 0 || log_division_close(division))
-         && log_adopt(&sidecar->log, db, signer, division);
+         && log_adopt(&sidecar->log, db, signer, signers, division);
     if (ok) {
         snprintf(division->origin, sizeof(division->origin), "%.*s", (int)origin.length, origin.data);
         printf("division %s: %" PRIu64 " events were signed, root %s; it goes on with %" PRIu64 " as \"%s\"\n", division->name, before, before ? hex : "-",
@@ -93,6 +94,7 @@ bool accept_restore(struct sidecar *sidecar)
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "accept", .timeout_ms = sidecar->config.database_timeout_ms};
     struct log_memory *memory = &sidecar->log;
     struct log_signer signer = {.id = sidecar->config.signer.id};
+    struct log_signers signers = {0};
     unsigned epoch = 0;
     bool ok = false;
 
@@ -102,13 +104,15 @@ bool accept_restore(struct sidecar *sidecar)
         epoch = epoch_of(sidecar, &db);
     if (epoch > 0) {
         memcpy(signer.public_key, sidecar->signer->public_key, sizeof(signer.public_key));
-        ok = names_are_new(sidecar, epoch) && collect_divisions(sidecar, &db);
+        ok = names_are_new(sidecar, epoch) && log_signers_add(&signers, signer.id, signer.public_key) && log_signers_add_state(&signers, &memory->state)
+             && log_signers_add_file(&signers, sidecar->config.archive_registry_file) && collect_divisions(sidecar, &db);
     }
     for (size_t i = 0; ok && i < memory->state.count; i++)
-        ok = accept_division(sidecar, &db, &signer, memory->state.divisions[i], epoch);
+        ok = accept_division(sidecar, &db, &signer, &signers, memory->state.divisions[i], epoch);
     ok = ok && log_state_save(&memory->state);
     if (!ok)
         printf("nothing was accepted\n");
+    log_signers_free(&signers);
     db_close(&db);
     return ok;
 }

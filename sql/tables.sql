@@ -253,6 +253,7 @@ CREATE TABLE reason.snapshot (
     CONSTRAINT snapshot_direction_check CHECK (direction IN ('ancestors', 'descendants')),
     CONSTRAINT snapshot_roots_check CHECK (cardinality(root_ids) BETWEEN 1 AND 32),
     CONSTRAINT snapshot_hash_check CHECK (hash ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT snapshot_size_check CHECK (size_bytes > 0),
     CONSTRAINT snapshot_signed_check CHECK (status NOT IN ('signed', 'complete') OR (signer_id IS NOT NULL AND octet_length(signature) = 64)),
     CONSTRAINT snapshot_complete_check CHECK (status <> 'complete' OR (object_uri IS NOT NULL AND completed_at IS NOT NULL AND audit_event_id IS NOT NULL))
 );

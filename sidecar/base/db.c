@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "core/decimal.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -277,6 +278,12 @@ bool db_each(struct db *db, const char *statement, int count, const char *const 
 
     PQclear(result);
     return result != NULL;
+}
+
+bool db_number(const PGresult *result, int row, int column, uint64_t *number)
+{
+    return row < PQntuples(result) && column < PQnfields(result) && !PQgetisnull(result, row, column)
+           && decimal_read(PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column), number);
 }
 
 /* Whether a notification was read; all that were are taken. */

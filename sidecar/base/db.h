@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Statements that a session sends again and again are prepared in it. */
 #define DB_PREPARED_MOST 16
@@ -46,6 +47,12 @@ PGresult *db_call_binary(struct db *db, const char *statement, int count, const 
  */
 typedef void row_taker(void *context, const PGresult *row);
 bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context);
+
+/*
+ * A number that the database tells, of rows, bytes or places: decimal digits alone, at most 2^63 - 1. False: it is something else,
+ * NULL, or not there, for whoever rules the database may have replaced the function that tells it.
+ */
+bool db_number(const PGresult *result, int row, int column, uint64_t *number);
 
 /* Waits for a notification, at most so long, or until wake_fd can be read. True: something came. */
 bool db_wait(struct db *db, int timeout_ms, int wake_fd);

@@ -152,11 +152,12 @@ static bool grow(struct worker *worker, const char *token)
     snprintf(most, sizeof(most), "%d", GROW_MOST);
     for (int calls = 0; calls < GROW_CALLS_MOST && !doorbell_stopped(); calls++) {
         PGresult *result = db_call(&worker->db, "SELECT reason.grow_tree($1, NULL, $2)", 2, parameters, NULL);
-        long grown = result ? atol(PQgetvalue(result, 0, 0)) : -1;
+        uint64_t grown;
+        bool ok = result && db_number(result, 0, 0, &grown);
 
         PQclear(result);
-        if (grown <= 0)
-            return grown == 0;
+        if (!ok || grown == 0)
+            return ok;
     }
     return true;
 }
@@ -193,8 +194,7 @@ static bool read_head(PGresult *due, int row, struct head *head)
     size_t length;
 
     memset(head, 0, sizeof(*head));
-    head->size = strtoull(PQgetvalue(due, row, SIZE), NULL, 10);
-    return (size_t)snprintf(head->division, sizeof(head->division), "%s", PQgetvalue(due, row, DIVISION)) < sizeof(head->division)
+    return db_number(due, row, SIZE, &head->size) && (size_t)snprintf(head->division, sizeof(head->division), "%s", PQgetvalue(due, row, DIVISION)) < sizeof(head->division)
            && (size_t)snprintf(head->origin, sizeof(head->origin), "%s", PQgetvalue(due, row, ORIGIN)) < sizeof(head->origin) && head->size > 0
            && sodium_hex2bin(head->root, sizeof(head->root), PQgetvalue(due, row, ROOT), (size_t)PQgetlength(due, row, ROOT), NULL, &length, NULL) == 0
            && length == sizeof(head->root);
@@ -415,8 +415,8 @@ static bool is_recorded(struct worker *worker, const struct head *head)
 {
     const char *parameters[] = {head->division};
     PGresult *last = db_call(&worker->db, "SELECT origin, size FROM reason.last_checkpoint($1)", 1, parameters, NULL);
-    bool recorded = last && PQntuples(last) == 1 && !strcmp(PQgetvalue(last, 0, 0), head->origin)
-                    && strtoull(PQgetvalue(last, 0, 1), NULL, 10) >= head->size;
+    uint64_t size;
+    bool recorded = last && PQntuples(last) == 1 && !strcmp(PQgetvalue(last, 0, 0), head->origin) && db_number(last, 0, 1, &size) && size >= head->size;
 
     PQclear(last);
     return recorded;

@@ -65,7 +65,14 @@ struct asking {
     struct published_key key;
     bool all;                   /* for all that was ever published, else for the newest */
     struct published *list;
+    struct remembered *remembered;      /* of each of the list */
     size_t count;
+};
+
+/* What is remembered of it. */
+struct remembered {
+    uint64_t checkpoint, published;
+    char origin[LOG_ORIGIN_SIZE];
 };
 
 static bool has_name(const struct asking *asking, const char *division)
@@ -79,10 +86,16 @@ static bool has_name(const struct asking *asking, const char *division)
 static bool add_name(void *context, const char *division)
 {
     struct asking *asking = context;
+    struct remembered *remembered;
     struct published *larger;
 
     if (has_name(asking, division))
         return true;
+    remembered = realloc(asking->remembered, (asking->count + 1) * sizeof(*remembered));
+    if (!remembered)
+        return false;
+    asking->remembered = remembered;
+    remembered[asking->count] = (struct remembered){.origin = ""};
     larger = realloc(asking->list, (asking->count + 1) * sizeof(*larger));
     if (!larger)
         return false;
@@ -103,8 +116,13 @@ static bool add_remembered(struct log_memory *memory, bool whole, struct asking 
     for (size_t i = 0; ok && i < memory->state.count; i++)
         if (whole || asking->all || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size) {
             ok = add_name(asking, memory->state.divisions[i]->name);
-            if (ok)
-                asking->list[asking->count - 1].size = memory->state.divisions[i]->checkpoint_size;
+            if (ok) {
+                struct remembered *remembered = &asking->remembered[asking->count - 1];
+
+                remembered->checkpoint = memory->state.divisions[i]->checkpoint_size;
+                remembered->published = memory->state.divisions[i]->published;
+                strcpy(remembered->origin, memory->state.divisions[i]->origin);
+            }
         }
     pthread_mutex_unlock(&memory->lock);
     return ok;
@@ -117,10 +135,12 @@ static bool ask_store(struct asking *asking)
 
     for (size_t i = 0; ok && i < asking->count; i++) {
         char division[sizeof(asking->list[i].division)];
-        uint64_t known = asking->list[i].size;
+        const struct remembered *remembered = &asking->remembered[i];
 
         strcpy(division, asking->list[i].division);
-        ok = published_newest(asking->store, &asking->key, division, asking->all ? PUBLISHED_ALL : known, &asking->list[i]);
+        ok = published_newest(asking->store, &asking->key, division, asking->all ? PUBLISHED_ALL : remembered->checkpoint, &asking->list[i])
+             && (remembered->published == 0
+                 || published_look_for(asking->store, &asking->key, remembered->origin, remembered->published, &asking->list[i]));
     }
     return ok;
 }
@@ -144,9 +164,9 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
     struct log_memory *memory = &sidecar->log;
     uint8_t checkpoint_key[PUBLIC_KEY_LENGTH];
     struct asking asking = {.key = {sidecar->config.checkpoint_origin, checkpoint_key}};
-    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .whole = everything};
-    enum log_verdict verdict = LOG_NOT_KNOWN;
+    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .registry_file = sidecar->config.archive_registry_file, .whole = everything};
     bool ok = add_remembered(memory, whole, &asking), answered = true;
+    enum log_verdict verdict = !ok && atomic_load(&memory->broken) ? LOG_BROKEN : LOG_NOT_KNOWN;
 
     if (ok && sidecar->config.checkpoint_signer.id[0]) {
         if (take_checkpoint_key(sidecar, &worker->db, checkpoint_key))
@@ -174,6 +194,7 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
     if (asking.store)
         asking.store->close(asking.store);
     free(asking.list);
+    free(asking.remembered);
     return verdict;
 }
 

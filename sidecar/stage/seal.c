@@ -30,6 +30,7 @@ static enum progress turn(struct worker *worker, const char *token)
     char batch[16];
     const char *parameters[] = {token, batch};
     PGresult *result;
+    uint64_t count;
     long sealed;
 
     snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.batch_size);
@@ -39,7 +40,7 @@ static enum progress turn(struct worker *worker, const char *token)
                      2, parameters, NULL);
     if (!result)
         return PROGRESS_FAILED;
-    sealed = atol(PQgetvalue(result, 0, SEALED));
+    sealed = db_number(result, 0, SEALED, &count) ? (long)count : 0;
     trace(result, sealed);
     PQclear(result);
     metrics_add(METRIC_EVENTS_SEALED, sealed);

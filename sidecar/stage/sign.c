@@ -74,6 +74,7 @@ struct signatures {
 /* What is claimed, in the sidecar's own terms. */
 struct hashes {
     MerkleHash *list;
+    uint64_t *seqs;
     const char **payloads;      /* what they are of, as the database says */
     int count;
 };
@@ -84,13 +85,15 @@ static bool read_hashes(PGresult *claimed, struct hashes *hashes)
 
     hashes->list = calloc((size_t)PQntuples(claimed) + 1, sizeof(*hashes->list));
     hashes->payloads = calloc((size_t)PQntuples(claimed) + 1, sizeof(*hashes->payloads));
-    if (!hashes->list || !hashes->payloads)
+    hashes->seqs = calloc((size_t)PQntuples(claimed) + 1, sizeof(*hashes->seqs));
+    if (!hashes->list || !hashes->payloads || !hashes->seqs)
         return false;
     for (; hashes->count < PQntuples(claimed); hashes->count++) {
         const char *hex = PQgetvalue(claimed, hashes->count, 2);
 
-        if (sodium_hex2bin(hashes->list[hashes->count], MERKLE_HASH_LENGTH, hex, strlen(hex), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH) {
-            log_error("the hash of event %s of division \"%s\" is none", PQgetvalue(claimed, hashes->count, 1), PQgetvalue(claimed, hashes->count, 0));
+        if (sodium_hex2bin(hashes->list[hashes->count], MERKLE_HASH_LENGTH, hex, strlen(hex), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH
+            || !db_number(claimed, hashes->count, 1, &hashes->seqs[hashes->count])) {
+            log_error("the hash of event %s of division \"%s\" is none, or its place", PQgetvalue(claimed, hashes->count, 1), PQgetvalue(claimed, hashes->count, 0));
             return false;
         }
         hashes->payloads[hashes->count] = PQgetisnull(claimed, hashes->count, 3) ? NULL : PQgetvalue(claimed, hashes->count, 3);
@@ -101,11 +104,11 @@ static bool read_hashes(PGresult *claimed, struct hashes *hashes)
 /* The events from `row` on that follow each other in one chain. */
 static struct log_claim claim_from(PGresult *claimed, const struct hashes *hashes, int row)
 {
-    struct log_claim claim = {.division = PQgetvalue(claimed, row, 0), .first = strtoull(PQgetvalue(claimed, row, 1), NULL, 10),
+    struct log_claim claim = {.division = PQgetvalue(claimed, row, 0), .first = hashes->seqs[row],
                               .hashes = (const MerkleHash *)hashes->list + row, .payloads = hashes->payloads + row};
 
     while (row + (int)claim.count < hashes->count && !strcmp(PQgetvalue(claimed, row + (int)claim.count, 0), claim.division)
-           && strtoull(PQgetvalue(claimed, row + (int)claim.count, 1), NULL, 10) == claim.first + claim.count)
+           && hashes->seqs[row + (int)claim.count] == claim.first + claim.count)
         claim.count++;
     return claim;
 }
@@ -210,6 +213,7 @@ static enum progress record(struct worker *worker, const char *token, struct sig
     const char *parameters[] = {token, worker->sidecar->config.signer.id, array_end(&made->divisions), array_end(&made->seqs),
                                 array_end(&made->signatures)};
     PGresult *recorded = NULL;
+    uint64_t count;
 
     if (parameters[2] && parameters[3] && parameters[4])
         recorded = db_call(&worker->db, "SELECT reason.record_seal_signatures($1, $2, $3::text[], $4::bigint[], $5::bytea[])", 5, parameters, sqlstate);
@@ -218,7 +222,8 @@ static enum progress record(struct worker *worker, const char *token, struct sig
         return PROGRESS_FAILED;
     }
     sign_accepted(worker);
-    metrics_add(METRIC_EVENTS_SIGNED, atol(PQgetvalue(recorded, 0, 0)));
+    if (db_number(recorded, 0, 0, &count))
+        metrics_add(METRIC_EVENTS_SIGNED, (long)count);
     PQclear(recorded);
     return PROGRESS_SOME;
 }
@@ -250,6 +255,7 @@ static enum progress sign_claimed(struct worker *worker, const char *token, PGre
         trace(worker, claimed, &made);
     }
     free(hashes.list);
+    free(hashes.seqs);
     free(hashes.payloads);
     free(made.times);
     array_free(&made.divisions);

@@ -41,10 +41,12 @@ void trace_events(struct worker *worker, const struct traced_batch *batch, const
     PGresult *traced = ask(worker, batch);
 
     for (int i = 0; traced && i < PQntuples(traced); i++) {
-        int row = atoi(PQgetvalue(traced, i, 0)) - 1;
+        uint64_t number;
+        bool ok = db_number(traced, i, 0, &number) && number >= 1 && number <= (uint64_t)batch->count;
+        int row = ok ? (int)number - 1 : 0;
         struct trace_context context;
 
-        if (row >= 0 && row < batch->count && times[row].ended_us && tracing_context(PQgetvalue(traced, i, 1), &context))
+        if (ok && times[row].ended_us && tracing_context(PQgetvalue(traced, i, 1), &context))
             trace_event(&context, batch, PQgetvalue(batch->events, row, 0), PQgetvalue(batch->events, row, 1), times[row]);
     }
     PQclear(traced);

@@ -117,12 +117,18 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     char reason[PENDING_REASON_SIZE] = "", seal[24];
     enum document_verdict verdict = DOCUMENT_TRUE;
 
+    if (worker->sidecar->log.on && pending->size > DOCUMENT_BYTES_MOST && !worker->sidecar->config.sign_unread) {
+        record_failure(worker, token, pending->id, "it is too large to be compared with the log (sign_unread = yes in [sidecar] signs it unseen)", true);
+        return PROGRESS_TRIED;
+    }
     if (worker->sidecar->log.on)
         verdict = pending_verdict(&worker->sidecar->log, &worker->db, pending, reason);
     /* it may have been erased meanwhile: its present state is read */
     if (verdict == DOCUMENT_FALSE) {
         verdict = pending_look_again(&worker->sidecar->log, &worker->db, pending->id);
         /* the snapshot waits no longer; if it does, this attempt counts */
+        if (verdict == DOCUMENT_TRUE && pending_is_denied_again(&worker->sidecar->log, pending, reason))
+            verdict = DOCUMENT_FALSE;
         if (verdict == DOCUMENT_TRUE) {
             record_failure(worker, token, pending->id, reason, false);
             return PROGRESS_TRIED;
@@ -227,11 +233,11 @@ static enum progress finish(struct worker *worker, const char *token, const stru
     char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
     const char *signer_id = worker->sidecar->config.signer.id;
     uint8_t bytes[SIGNATURE_LENGTH];
-    struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .size = atoll(PQgetvalue(claimed, row, SIZE)),
-                              .chunks = {.db = &worker->db, .id = id, .count = atol(PQgetvalue(claimed, row, CHUNKS))}};
+    struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .chunks = {.db = &worker->db, .id = id}};
     struct stored stored = {0};
     enum store_result result;
 
+    pending_take_size(&pending, claimed, row, SIZE, CHUNKS);
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
         enum progress admitted = may_sign(worker, token, &pending);
 

@@ -20,8 +20,15 @@ bool log_memory_refresh(struct log_memory *memory)
 
     if (memory->known && log_state_is_current(&memory->state))
         return true;
+    /* else what the database has would be taken for what was signed */
+    if (log_state_is_gone(&memory->state)) {
+        log_memory_break(memory, METRIC_LOG_STOPS_MEMORY, "\"%s\", which holds what was signed, is gone", path);
+        return false;
+    }
     memory->known = log_state_load(&memory->state, path);
     memory->state.path = path;
+    if (!memory->state.loaded)
+        memory->asked = false;
     /* another process wrote it: the operator may have accepted what a witness contradicts. If not, the witness will contradict again */
     memory->contradicted = false;
     return memory->known;
@@ -142,10 +149,13 @@ static enum log_answer admits_again(struct log_memory *memory, struct db *db, co
     return LOG_MUST_NOT;
 }
 
-/* As deep as the database itself reads canonical JSON by default. */
-static const JsonLimits limits = {.max_depth = 1000};
+/* As deep as the database can be told to take it. */
+static const JsonLimits limits = {.max_depth = 100000};
 
-/* The first event has no hash before it that would tell it from a document; but only events have this member. */
+/*
+ * A whole JSON text, with a member that only events have. What is signed is its bytes and the hash before it: a document could be
+ * cut so that its last bytes were that hash, but no text that is whole before them is one with them.
+ */
 static bool is_event(const char *payload)
 {
     JsonDocument document;
@@ -164,7 +174,7 @@ static bool is_hash_of(const MerkleHash hash, const char *payload, const uint8_t
 {
     MerkleHash computed;
 
-    if (!payload || (!before && !is_event(payload)))
+    if (!payload || !is_event(payload))
         return false;
     sha256_of_two(computed, payload, strlen(payload), before, before ? MERKLE_HASH_LENGTH : 0);
     return !memcmp(computed, hash, sizeof(computed));
@@ -224,10 +234,11 @@ enum log_answer log_memory_bad_seal(struct log_memory *memory, struct db *db)
         }
     }
     if (answer == LOG_MAY_SIGN && count > 0) {
-        const struct log_claim claim = {.division = name, .first = strtoull(PQgetvalue(rows, 0, 0), NULL, 10), .hashes = (const MerkleHash *)hashes,
-                                        .payloads = payloads, .count = count};
+        struct log_claim claim = {.division = name, .hashes = (const MerkleHash *)hashes, .payloads = payloads, .count = count};
 
-        if (claim.first <= (division ? division->signed_range.size : 0))
+        if (!db_number(rows, 0, 0, &claim.first))
+            answer = LOG_PROVE_AGAIN;
+        else if (claim.first <= (division ? division->signed_range.size : 0))
             answer = admits_new(memory, division, &claim);
     }
     free(hashes);

@@ -26,6 +26,13 @@ struct log_place {
     uint64_t piece;
 };
 
+/* The last few. */
+#define LOG_DENIED 64
+
+struct log_denied {
+    char id[40], hash[2 * SHA256_LENGTH + 1];
+};
+
 struct log_memory {
     bool on;                    /* there is a state file, or checkpoints are published */
     const char *where;          /* it lies, for people */
@@ -37,6 +44,9 @@ struct log_memory {
     struct log_place bad;       /* what was reread and found to be another: until it is found to be right, nothing is signed */
     char bad_seal[DIVISION_NAME_LENGTH + 1];    /* "": none. A division whose next event has the hash of something else: the same */
     char bad_snapshot[40];      /* "": none. One that was to be signed and is not what the log says: the same */
+    struct log_denied denied[LOG_DENIED];   /* snapshots that were false, and of which the database said that they do not wait */
+    size_t denied_count;
+    bool denied_again;          /* one of these was to be signed again: the database cannot be asked when that ends */
     char fault[LOG_FAULT_SIZE]; /* "": none */
     bool contradicted;          /* the fault is that a witness contradicts */
     atomic_int signers_waiting; /* for the lock */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "core/sha256.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ bool pending_next(void *context, const void **bytes, size_t *length)
     *length = 0;
     if (chunks->next == chunks->count)
         return true;
-    snprintf(number, sizeof(number), "%ld", chunks->next++);
+    snprintf(number, sizeof(number), "%" PRIu64, chunks->next++);
     chunks->result = db_call_binary(chunks->db, "SELECT reason.snapshot_chunk($1, $2)", 2, parameters);
     if (!chunks->result || PQntuples(chunks->result) != 1 || PQgetisnull(chunks->result, 0, 0))
         return false;
@@ -45,9 +46,10 @@ bool pending_rewind(void *context)
  */
 static char *read_document(struct pending *pending, size_t *length, bool *failed)
 {
-    long long size = pending->size;
-    char *text = size <= DOCUMENT_BYTES_MOST ? malloc((size_t)size + 1) : malloc(1), hex[2 * SHA256_LENGTH + 1];
-    size_t taken = 0, piece = 1;
+    bool held = pending->size <= DOCUMENT_BYTES_MOST;
+    char *text = held ? malloc(pending->size + 1) : malloc(1), hex[2 * SHA256_LENGTH + 1];
+    uint64_t taken = 0;
+    size_t piece = 1;
     const void *bytes;
     uint8_t digest[SHA256_LENGTH];
     Sha256 context;
@@ -57,10 +59,10 @@ static char *read_document(struct pending *pending, size_t *length, bool *failed
     sha256_init(&context);
     while (ok && piece > 0) {
         *failed = !pending_next(&pending->chunks, &bytes, &piece);
-        ok = !*failed && taken + piece <= (size_t)size;
+        ok = !*failed && piece <= pending->size - taken;
         if (ok) {
             sha256_update(&context, bytes, piece);
-            if (size <= DOCUMENT_BYTES_MOST)
+            if (held)
                 memcpy(text + taken, bytes, piece);
             taken += piece;
         }
@@ -70,11 +72,17 @@ static char *read_document(struct pending *pending, size_t *length, bool *failed
     PQclear(pending->chunks.result);
     pending->chunks.result = NULL;
     pending_rewind(&pending->chunks);
-    *length = size <= DOCUMENT_BYTES_MOST ? taken : 0;
-    if (ok && taken == (size_t)size && !strcmp(hex, pending->hash))
+    *length = held ? taken : 0;
+    if (ok && taken == pending->size && !strcmp(hex, pending->hash))
         return text;
     free(text);
     return NULL;
+}
+
+void pending_take_size(struct pending *pending, const PGresult *result, int row, int size, int chunks)
+{
+    if (!db_number(result, row, size, &pending->size) || !db_number(result, row, chunks, &pending->chunks.count))
+        pending->size = 0;
 }
 
 /* ---------------------------------------------------------------- the verdict */
@@ -105,6 +113,10 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
     size_t length;
     char *text;
 
+    if (pending->size == 0) {
+        snprintf(reason, PENDING_REASON_SIZE, "the document has no bytes, or a number of them that is none");
+        return DOCUMENT_FALSE;
+    }
     if (!copy_log(memory, pending->division, &known))
         return DOCUMENT_TOO_NEW;
     text = read_document(pending, &length, &failed);
@@ -115,7 +127,7 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
     if (length > 0)
         verdict = document_verdict(&question, text, length);
     else
-        log_warning("snapshot %s is too large to be compared with the log: of its %lld bytes only the hash was", pending->id, pending->size);
+        log_warning("snapshot %s is too large to be compared with the log: of its %" PRIu64 " bytes only the hash was", pending->id, pending->size);
     free(text);
     snprintf(reason, PENDING_REASON_SIZE, "the document is not what the log says: %s", question.reason);
     return verdict;
@@ -130,9 +142,9 @@ enum document_verdict pending_look_again(struct log_memory *memory, struct db *d
 
     if (found && PQntuples(found) == 1) {
         struct pending pending = {.id = id, .division = PQgetvalue(found, 0, 0), .hash = PQgetvalue(found, 0, 1),
-                                  .size = atoll(PQgetvalue(found, 0, 2)),
-                                  .chunks = {.db = db, .id = id, .count = atol(PQgetvalue(found, 0, 3))}};
+                                  .chunks = {.db = db, .id = id}};
 
+        pending_take_size(&pending, found, 0, 2, 3);
         verdict = pending_verdict(memory, db, &pending, reason);
     }
     if (verdict == DOCUMENT_FALSE) {
@@ -144,4 +156,27 @@ enum document_verdict pending_look_again(struct log_memory *memory, struct db *d
     }
     PQclear(found);
     return verdict;
+}
+
+bool pending_is_denied_again(struct log_memory *memory, const struct pending *pending, const char *reason)
+{
+    size_t kept = memory->denied_count < LOG_DENIED ? memory->denied_count : LOG_DENIED;
+    bool again = false;
+
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < kept; i++)
+        again = again || (!strcmp(memory->denied[i].id, pending->id) && !strcmp(memory->denied[i].hash, pending->hash));
+    if (again) {
+        log_memory_break(memory, METRIC_LOG_STOPS_SNAPSHOT,
+                         "snapshot %s of division \"%s\" was altered before it was signed: %s; the database says that it does not wait, and gives it again",
+                         pending->id, pending->division, reason);
+        memory->denied_again = true;
+    } else {
+        struct log_denied *denied = &memory->denied[memory->denied_count++ % LOG_DENIED];
+
+        snprintf(denied->id, sizeof(denied->id), "%s", pending->id);
+        snprintf(denied->hash, sizeof(denied->hash), "%s", pending->hash);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return again;
 }

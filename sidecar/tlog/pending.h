@@ -14,7 +14,7 @@
 struct pending_chunks {
     struct db *db;
     const char *id;
-    long next, count;
+    uint64_t next, count;
     PGresult *result;           /* holds the bytes that were handed out last; to be cleared */
 };
 
@@ -25,9 +25,12 @@ bool pending_rewind(void *chunks);
 /* As the database has it now. */
 struct pending {
     const char *id, *division, *hash;
-    long long size;
+    uint64_t size;              /* 0: there is none, or it is no number */
     struct pending_chunks chunks;
 };
+
+/* Size and number of chunks, from these columns of a row. */
+void pending_take_size(struct pending *pending, const PGresult *result, int row, int size, int chunks);
 
 #define PENDING_REASON_SIZE 500
 
@@ -39,5 +42,11 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
  * the verdict is DOCUMENT_FALSE it is kept as a fault.
  */
 enum document_verdict pending_look_again(struct log_memory *memory, struct db *db, const char *id);
+
+/*
+ * Of one that was false, and does not wait as the database says: whether the same was to be signed before. Then that is kept as a
+ * fault, which lasts until this process ends. Takes the memory's lock.
+ */
+bool pending_is_denied_again(struct log_memory *memory, const struct pending *pending, const char *reason);
 
 #endif

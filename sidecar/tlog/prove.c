@@ -1,6 +1,7 @@
 /* prove.c: the database compared with what was signed and published. */
 #include "tlog/prove.h"
 
+#include "base/doorbell.h"
 #include "base/log.h"
 #include "tlog/reread.h"
 #include "tlog/tree.h"
@@ -15,10 +16,14 @@
 #define SAMPLE 32
 /* A proof gives way to signing for so long */
 #define PASS_MS 1000
+/* Signatures that are verified at once, while others wait for the lock. */
+#define TAKE_MOST 8192
 
 /* What the database has of a division. */
 struct present {
     uint64_t sealed, signed_;   /* events */
+    bool more;                  /* are signed than signed_, which are taken over next */
+    uint64_t vouched;           /* so many a checkpoint of ours covers, which they extend */
     MerkleRange range;          /* of those that are signed there */
 };
 
@@ -92,11 +97,12 @@ static enum log_verdict prove_signatures(struct proving *proving, const struct l
     if (!result)
         return LOG_NOT_KNOWN;
     for (int row = 0; verdict == LOG_EXTENDS && row < PQntuples(result); row++) {
-        bool is_head = strtoull(PQgetvalue(result, row, PROVING_SEQ), NULL, 10) == size - 1 && division->head_signer[0];
+        uint64_t seq;
+        bool is_seq = db_number(result, row, PROVING_SEQ, &seq), is_head = is_seq && seq == size - 1 && division->head_signer[0];
         uint8_t signature[LOG_SIGNATURE_LENGTH];
         MerkleHash hash;
 
-        if (!proving_is_of_its_signer(proving, division, result, row)
+        if (!is_seq || !proving_is_of_its_signer(proving, division, result, row)
             || (is_head && (strcmp(PQgetvalue(result, row, PROVING_SIGNER), division->head_signer) != 0
                             || !proving_take_hex(result, row, PROVING_HASH, hash, sizeof(hash)) || memcmp(hash, division->head_hash, sizeof(hash)) != 0
                             || !proving_take_hex(result, row, PROVING_SIGNATURE, signature, sizeof(signature))
@@ -113,12 +119,20 @@ static enum log_verdict prove_signatures(struct proving *proving, const struct l
 /* ---------------------------------------------------------------- what is published */
 
 /* The tree of size events, of which `range` holds a later one, against a checkpoint. */
-static enum log_verdict prove_published(struct proving *proving, struct tree *tree, struct log_division *division, const struct present *present,
+static enum log_verdict prove_published(struct proving *proving, struct tree *tree, struct log_division *division, struct present *present,
                                         const struct published *published)
 {
     MerkleHash root;
     unsigned epoch = division->origin[0] ? published_epoch(proving->outside->prefix, division->name, division->origin) : 0;
 
+    /* whoever emptied it, or put something older there, takes away what would speak against the database */
+    if (published->missed > 0 && published->missed == division->published) {
+        log_error("the store no longer holds the checkpoint of %" PRIu64 " events of \"%s\" that was published there: it is published again",
+                  division->published, division->origin);
+        metrics_add(METRIC_LOG_FORGOTTEN, 1);
+        division->published = 0;
+        proving->changed = true;
+    }
     if (published->size == 0 || published->epoch < epoch)
         return LOG_EXTENDS;
     if (epoch > 0 && published->epoch > epoch)
@@ -128,11 +142,15 @@ static enum log_verdict prove_published(struct proving *proving, struct tree *tr
         return BREAK(PUBLISHED, "the store holds a checkpoint of %" PRIu64 " events of division \"%s\", and %" PRIu64 " are signed here", published->size,
                      division->name, present->range.size);
     merkle_range_root(&present->range, root);
-    if (!(division->checkpoint_size == published->size && !memcmp(division->checkpoint_root, published->root, sizeof(root)))
+    /* what is remembered as signed was compared with it then */
+    if (!(published->size <= division->signed_range.size && division->checkpoint_size == published->size
+          && !memcmp(division->checkpoint_root, published->root, sizeof(root)))
         && !tree_extends(tree, published->size, published->root, present->range.size, root))
         return tree->failed ? LOG_NOT_KNOWN
                             : BREAK(PUBLISHED, "the store holds another checkpoint of %" PRIu64 " events of division \"%s\" than the events here give",
                                     published->size, division->name);
+    if (published->size > present->vouched)
+        present->vouched = published->size;
     if (published->size >= division->checkpoint_size) {
         proving->changed = proving->changed || published->size > division->checkpoint_size || !division->origin[0];
         division->checkpoint_size = published->size;
@@ -144,30 +162,88 @@ static enum log_verdict prove_published(struct proving *proving, struct tree *tr
 
 /* ---------------------------------------------------------------- taking over */
 
-/* Remembers what the database has, as the others that led have signed it. */
-static enum log_verdict take_over(struct proving *proving, struct log_division *division, const struct present *present)
-{
-    static const uint8_t unknown[32];
-    uint64_t before = division->signed_range.size, last = present->signed_ - 1;
-    PGresult *result = proving_signatures(proving, division->name, &last, 1);
-    bool ok = result && PQntuples(result) == 1 && proving_take_hex(result, 0, PROVING_HASH, division->head_hash, MERKLE_HASH_LENGTH)
-              && proving_take_hex(result, 0, PROVING_SIGNATURE, division->head_signature, LOG_SIGNATURE_LENGTH);
+#define UNKNOWN "event %" PRIu64 " of division \"%s\" is signed by \"%.100s\", by no key of that name that is known outside the database (archive.registry_file)"
 
-    if (ok) {
-        snprintf(division->head_signer, sizeof(division->head_signer), "%s", PQgetvalue(result, 0, PROVING_SIGNER));
-        division->signed_range = present->range;
-        division->recorded = present->signed_;
-        ok = !strcmp(division->head_signer, proving->signer->id)
-                 ? log_division_key(division, before, proving->signer->id, proving->signer->public_key)
-                 : log_division_key(division, before, "", unknown);
-        proving->changed = true;
-        if (before == 0)
-            log_info("division \"%s\" is remembered from here on: %" PRIu64 " events", division->name, present->signed_);
+/* The next few events behind the range, each with its signature. */
+static enum log_verdict take_some(struct proving *proving, struct tree *tree, struct log_division *division, const struct present *present, MerkleRange *range)
+{
+    uint64_t first = range->size, seqs[PROVE_SIGNATURES], seq;
+    size_t count = present->signed_ - first < PROVE_SIGNATURES ? (size_t)(present->signed_ - first) : PROVE_SIGNATURES;
+    PGresult *result;
+    enum log_verdict verdict = LOG_EXTENDS;
+
+    for (size_t i = 0; i < count; i++)
+        seqs[i] = first + i;
+    if (!add_seals(proving, tree, first + count, range))
+        return tree->failed ? LOG_NOT_KNOWN : BREAK(CUT, "events of division \"%s\" cannot be had", division->name);
+    result = proving_signatures(proving, division->name, seqs, count);
+    if (!result)
+        return LOG_NOT_KNOWN;
+    if (PQntuples(result) != (int)count)
+        verdict = BREAK(RESIGNED, "signatures of division \"%s\" cannot be had", division->name);
+    for (size_t row = 0; verdict == LOG_EXTENDS && row < count; row++) {
+        const char *signer = PQgetvalue(result, (int)row, PROVING_SIGNER);
+        const struct log_key *key = NULL;
+
+        if (db_number(result, (int)row, PROVING_SEQ, &seq) && seq == seqs[row]
+            && proving_take_hex(result, (int)row, PROVING_HASH, division->head_hash, MERKLE_HASH_LENGTH)
+            && !memcmp(division->head_hash, proving->block[row], MERKLE_HASH_LENGTH)
+            && proving_take_hex(result, (int)row, PROVING_SIGNATURE, division->head_signature, LOG_SIGNATURE_LENGTH))
+            key = log_signers_who(proving->signers, signer, division->head_hash, division->head_signature);
+        if (!key)
+            verdict = BREAK(RESIGNED, UNKNOWN, seqs[row], division->name, signer);
+        else if (!log_division_key(division, seqs[row], key->signer, key->public_key))
+            verdict = LOG_NOT_KNOWN;
         else
-            log_info("another sidecar has signed events %" PRIu64 " to %" PRIu64 " of division \"%s\"", before, last, division->name);
+            strcpy(division->head_signer, key->signer);
     }
     PQclear(result);
-    return ok ? LOG_EXTENDS : LOG_NOT_KNOWN;
+    return verdict;
+}
+
+/* From the first event on that no checkpoint of ours covers; the last in any case, whose hash stands before the next. */
+static enum log_verdict take_signatures(struct proving *proving, struct tree *tree, struct log_division *division, const struct present *present)
+{
+    static const uint8_t unknown[32];
+    uint64_t before = division->signed_range.size, first = present->vouched > before ? present->vouched : before;
+    enum log_verdict verdict = LOG_EXTENDS;
+    MerkleRange range;
+
+    if (first >= present->signed_)
+        first = present->signed_ - 1;
+    if (first > before && !log_division_key(division, before, "", unknown))
+        return LOG_NOT_KNOWN;
+    if (!tree_range(tree, first, &range))
+        return tree->failed ? LOG_NOT_KNOWN : BREAK(CUT, "events of division \"%s\" cannot be had", division->name);
+    while (verdict == LOG_EXTENDS && range.size < present->signed_)
+        verdict = doorbell_stopped() ? LOG_NOT_KNOWN : take_some(proving, tree, division, present, &range);
+    if (verdict == LOG_EXTENDS && !same_root(&range, &present->range))
+        verdict = BREAK(REWRITTEN, "the events of division \"%s\" that were signed are not those of its tree", division->name);
+    return verdict;
+}
+
+/* Remembers what the database has, as the others that led have signed it. */
+static enum log_verdict take_over(struct proving *proving, struct tree *tree, struct log_division *division, const struct present *present)
+{
+    struct log_division old = *division;
+    uint64_t before = division->signed_range.size;
+    enum log_verdict verdict = take_signatures(proving, tree, division, present);
+
+    if (verdict != LOG_EXTENDS) {
+        memcpy(division->head_hash, old.head_hash, sizeof(old.head_hash));
+        memcpy(division->head_signature, old.head_signature, sizeof(old.head_signature));
+        strcpy(division->head_signer, old.head_signer);
+        division->key_count = old.key_count;
+        return verdict;
+    }
+    division->signed_range = present->range;
+    division->recorded = present->signed_;
+    proving->changed = true;
+    if (before == 0)
+        log_info("division \"%s\" is remembered from here on: %" PRIu64 " events", division->name, present->signed_);
+    else
+        log_info("another sidecar has signed events %" PRIu64 " to %" PRIu64 " of division \"%s\"", before, present->signed_ - 1, division->name);
+    return LOG_EXTENDS;
 }
 
 /* ---------------------------------------------------------------- a division */
@@ -182,6 +258,33 @@ static enum log_verdict prove_presence(struct proving *proving, const struct log
     return LOG_EXTENDS;
 }
 
+/* Not more than is verified in a while; what the store holds a checkpoint of in any case. */
+static void limit(const struct proving *proving, const struct log_division *division, struct present *present)
+{
+    uint64_t least = division->signed_range.size > division->checkpoint_size ? division->signed_range.size : division->checkpoint_size;
+
+    for (size_t i = 0; i < proving->outside->count; i++)
+        if (!strcmp(proving->outside->list[i].division, division->name) && proving->outside->list[i].size > least)
+            least = proving->outside->list[i].size;
+    present->more = present->signed_ > least && present->signed_ - least > TAKE_MOST;
+    if (present->more)
+        present->signed_ = least + TAKE_MOST;
+}
+
+/* A checkpoint that was found before what it covers could be taken over. */
+static enum log_verdict prove_found(struct proving *proving, struct tree *tree, struct log_division *division, struct present *present)
+{
+    struct published found = {.size = division->checkpoint_size};
+
+    if (found.size <= division->signed_range.size)
+        return LOG_EXTENDS;
+    strcpy(found.division, division->name);
+    strcpy(found.origin, division->origin);
+    found.epoch = published_epoch(proving->outside->prefix, division->name, division->origin);
+    memcpy(found.root, division->checkpoint_root, sizeof(found.root));
+    return prove_published(proving, tree, division, present, &found);
+}
+
 static enum log_verdict prove_division(struct proving *proving, struct log_division *division, struct present *present)
 {
     struct tree tree = {.db = proving->db, .division = division->name};
@@ -189,6 +292,7 @@ static enum log_verdict prove_division(struct proving *proving, struct log_divis
     enum log_verdict verdict = prove_presence(proving, division, present);
     MerkleHash old_root, new_root;
 
+    limit(proving, division, present);
     if (verdict == LOG_EXTENDS)
         verdict = prove_hashes(proving, &tree, division);
     if (verdict == LOG_EXTENDS)
@@ -206,11 +310,12 @@ static enum log_verdict prove_division(struct proving *proving, struct log_divis
                                : BREAK(REWRITTEN, "the events of division \"%s\" do not extend the %" PRIu64 " that were signed", division->name,
                                        division->signed_range.size);
     }
+    verdict = prove_found(proving, &tree, division, present);
     for (size_t i = 0; verdict == LOG_EXTENDS && i < proving->outside->count; i++)
         if (!strcmp(proving->outside->list[i].division, division->name))
             verdict = prove_published(proving, &tree, division, present, &proving->outside->list[i]);
     if (verdict == LOG_EXTENDS && grown && proving->signer)
-        verdict = take_over(proving, division, present);
+        verdict = take_over(proving, &tree, division, present);
     if (verdict == LOG_EXTENDS && grown && proving->signer)
         verdict = prove_signatures(proving, division, present);
     if (verdict == LOG_EXTENDS && log_division_mark(division, time(NULL)))
@@ -227,14 +332,15 @@ static bool read_sizes(struct proving *proving, const char *division, struct pre
 
     *present = (struct present){0};
     if (sizes && PQntuples(sizes) == 1) {
-        present->sealed = strtoull(PQgetvalue(sizes, 0, 0), NULL, 10);
-        present->signed_ = strtoull(PQgetvalue(sizes, 0, 1), NULL, 10);
+        /* what is no number is none: then what was signed is gone */
+        if (!db_number(sizes, 0, 0, &present->sealed) || !db_number(sizes, 0, 1, &present->signed_))
+            *present = (struct present){0};
     }
     PQclear(sizes);
     return ok;
 }
 
-/* The division of this name, or the first after it, whose name it then gets. */
+/* The division of this name, or the first after it; the name is then that of the next to be proved. */
 static enum log_verdict prove_from(struct proving *proving, char name[DIVISION_NAME_LENGTH + 2], bool *found)
 {
     struct log_memory *memory = proving->memory;
@@ -255,6 +361,8 @@ static enum log_verdict prove_from(struct proving *proving, char name[DIVISION_N
         verdict = prove_division(proving, division, &present);
     if (verdict == LOG_EXTENDS && proving->changed && !log_state_save(&memory->state))
         verdict = LOG_NOT_KNOWN;
+    if (verdict != LOG_EXTENDS || !present.more || !proving->signer)
+        strcat(name, " ");
     return verdict;
 }
 
@@ -276,7 +384,6 @@ static enum log_verdict prove_divisions(struct proving *proving)
         verdict = prove_from(proving, name, &found);
         pthread_mutex_unlock(&proving->memory->lock);
         let_signers_pass(proving->memory);
-        strcat(name, " ");
     }
     return verdict;
 }
@@ -299,13 +406,26 @@ static bool collect_divisions(struct proving *proving)
     return ok;
 }
 
+static bool collect_signers(const struct proving *proving, struct log_signers *signers)
+{
+    struct log_memory *memory = proving->memory;
+    bool ok = log_signers_add_file(signers, proving->outside->registry_file)
+              && (!proving->signer || log_signers_add(signers, proving->signer->id, proving->signer->public_key));
+
+    pthread_mutex_lock(&memory->lock);
+    ok = ok && log_signers_add_state(signers, &memory->state);
+    pthread_mutex_unlock(&memory->lock);
+    return ok;
+}
+
 enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_outside *outside)
 {
-    struct proving proving = {.memory = memory, .db = db, .signer = signer, .outside = outside};
+    struct log_signers signers = {0};
+    struct proving proving = {.memory = memory, .db = db, .signer = signer, .signers = &signers, .outside = outside};
     enum log_verdict verdict = LOG_NOT_KNOWN;
 
     proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
-    if (proving.block && collect_divisions(&proving))
+    if (proving.block && collect_divisions(&proving) && collect_signers(&proving, &signers))
         verdict = prove_divisions(&proving);
     if (verdict == LOG_EXTENDS)
         verdict = proving_suspects(&proving);
@@ -320,13 +440,14 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
         pthread_mutex_unlock(&memory->lock);
     }
     free(proving.block);
+    log_signers_free(&signers);
     return verdict;
 }
 
-bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer *signer, struct log_division *division)
+bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_signers *signers, struct log_division *division)
 {
     const struct log_outside nobody = {0};
-    struct proving proving = {.memory = memory, .db = db, .signer = signer, .outside = &nobody};
+    struct proving proving = {.memory = memory, .db = db, .signer = signer, .signers = signers, .outside = &nobody};
     struct tree tree = {.db = db, .division = division->name};
     struct present present;
     bool ok;
@@ -334,7 +455,7 @@ bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer
     proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
     ok = proving.block && read_sizes(&proving, division->name, &present)
          && (present.signed_ == 0
-             || (read_range(&proving, &tree, present.signed_, &present.range) && take_over(&proving, division, &present) == LOG_EXTENDS));
+             || (read_range(&proving, &tree, present.signed_, &present.range) && take_over(&proving, &tree, division, &present) == LOG_EXTENDS));
     free(proving.block);
     return ok;
 }

@@ -10,8 +10,9 @@
  *   - it extends the newest checkpoint that the store holds under our key.
  *
  * Once an interval old hashes and signatures are read again, all of them if there is time for it, else in turn. What others have
- * signed meanwhile (another sidecar that led) is taken over once it extends what is remembered. A division of which nothing
- * is remembered is taken as it is, and from then on remembered.
+ * signed meanwhile (another sidecar that led) is taken over once it extends what is remembered, and each signature that no
+ * checkpoint of ours covers is by a key that is known outside the database (tlog/signers.h). A division of which nothing is
+ * remembered is taken in the same way, and from then on remembered.
  */
 #ifndef SIDECAR_TLOG_PROVE_H
 #define SIDECAR_TLOG_PROVE_H
@@ -24,7 +25,10 @@
  */
 enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_outside *outside);
 
-/* Takes a division as it is in the database, in place of what was remembered. False: the database did not answer. Under the lock. */
-bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer *signer, struct log_division *division);
+/*
+ * Takes a division as it is in the database, in place of what was remembered. False: the database did not answer, or a signature is
+ * of none of these; logged. Under the lock.
+ */
+bool log_adopt(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_signers *signers, struct log_division *division);
 
 #endif

@@ -29,7 +29,7 @@ PGresult *proving_signatures(struct proving *proving, const char *division, cons
     }
     parameters[1] = array_end(&array);
     if (ok && parameters[1])
-        result = db_call(proving->db, "SELECT seq, encode(hash, 'hex'), signer_id, encode(signature, 'hex') FROM reason.log_signatures($1, $2::bigint[])", 2,
+        result = db_call(proving->db, "SELECT seq, encode(hash, 'hex'), signer_id, encode(signature, 'hex') FROM reason.log_signatures($1, $2::bigint[]) ORDER BY seq", 2,
                          parameters, NULL);
     array_free(&array);
     return result;
@@ -44,22 +44,19 @@ bool proving_take_hex(PGresult *result, int row, int column, uint8_t *bytes, siz
            && got == length;
 }
 
-/* Whether the signature is that of who signed then, or of us where it says so. */
 bool proving_is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row)
 {
-    const struct log_key *key = log_division_key_of(division, strtoull(PQgetvalue(result, row, PROVING_SEQ), NULL, 10));
+    uint64_t seq;
+    const struct log_key *key = db_number(result, row, PROVING_SEQ, &seq) ? log_division_key_of(division, seq) : NULL;
     const char *signer = PQgetvalue(result, row, PROVING_SIGNER);
-    const uint8_t *public_key = NULL;
     uint8_t signature[LOG_SIGNATURE_LENGTH];
     MerkleHash hash;
 
-    if (key && key->signer[0]) {
-        if (strcmp(signer, key->signer) != 0)
-            return false;
-        public_key = key->public_key;
-    } else if (proving->signer && !strcmp(signer, proving->signer->id)) {
-        public_key = proving->signer->public_key;
-    }
-    return proving_take_hex(result, row, PROVING_HASH, hash, sizeof(hash)) && proving_take_hex(result, row, PROVING_SIGNATURE, signature, sizeof(signature))
-           && (!public_key || crypto_sign_verify_detached(signature, hash, sizeof(hash), public_key) == 0);
+    if (!proving_take_hex(result, row, PROVING_HASH, hash, sizeof(hash)) || !proving_take_hex(result, row, PROVING_SIGNATURE, signature, sizeof(signature)))
+        return false;
+    if (key && key->signer[0])
+        return !strcmp(signer, key->signer) && crypto_sign_verify_detached(signature, hash, sizeof(hash), key->public_key) == 0;
+    if (!proving->signer && !log_signers_know(proving->signers, signer))
+        return true;
+    return log_signers_who(proving->signers, signer, hash, signature) != NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "tlog/memory.h"
 #include "tlog/published.h"
+#include "tlog/signers.h"
 
 /* Events in a block, and signatures that are read again at once. */
 #define PROVE_BLOCK 4096
@@ -18,6 +19,7 @@ enum log_verdict {
 /* What was found published. It is asked for beforehand, so that signing never waits for the store. */
 struct log_outside {
     const char *prefix;         /* of origins */
+    const char *registry_file;  /* of signers, kept outside the database; "": none */
     struct published *list;
     size_t count;
     long reread_ms;             /* so long old hashes are read again, in turn, and old signatures a tenth of it; 0: none are */
@@ -28,6 +30,7 @@ struct proving {
     struct log_memory *memory;
     struct db *db;
     const struct log_signer *signer;
+    const struct log_signers *signers;  /* known outside the database */
     const struct log_outside *outside;
     MerkleHash *block;          /* PROVE_BLOCK hashes */
     bool changed;               /* what is remembered */
@@ -43,7 +46,10 @@ enum { PROVING_SEQ, PROVING_HASH, PROVING_SIGNER, PROVING_SIGNATURE };
 PGresult *proving_signatures(struct proving *proving, const char *division, const uint64_t *seqs, size_t count);
 /* Bytes of a column in hexadecimal; false: it holds something else. */
 bool proving_take_hex(PGresult *result, int row, int column, uint8_t *bytes, size_t length);
-/* Whether the signature of a row is that of who signed then, or of us where it says so. */
+/*
+ * Whether the signature of a row is that of who signed then; where that is not remembered, of whom it says by a key that is known
+ * outside the database. While our own is not known (proving->signer), a name that is nobody's is not judged.
+ */
 bool proving_is_of_its_signer(struct proving *proving, const struct log_division *division, PGresult *result, int row);
 
 #endif

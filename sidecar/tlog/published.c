@@ -18,6 +18,7 @@
 /* Objects that stand under their sizes: whoever can write there can put some that are none. */
 #define SIZES_LOOKED_AT 32
 #define FOLDERS_MOST 200000
+#define EPOCHS_END 1000000
 
 static bool verify(const uint8_t *signature, const uint8_t *message, size_t length, const uint8_t *public_key)
 {
@@ -35,7 +36,7 @@ unsigned published_epoch(const char *prefix, const char *division, const char *o
         return 0;
     if (!*rest)
         return 1;
-    return *rest == ';' && decimal_read(rest + 1, strlen(rest + 1), &epoch) && epoch >= 2 && epoch < 1000000 ? (unsigned)epoch : 0;
+    return *rest == ';' && decimal_read(rest + 1, strlen(rest + 1), &epoch) && epoch >= 2 && epoch < EPOCHS_END ? (unsigned)epoch : 0;
 }
 
 /* Takes a note that our key signed, if its checkpoint is larger than the one found so far. */
@@ -106,20 +107,28 @@ static bool take_version(void *context, const char *key, const char *version)
     return !versions->failed && versions->count < VERSIONS_LOOKED_AT;
 }
 
-static bool look_at_newest(struct store *store, const struct published_key *key, const char *division, const char *folder, uint64_t known,
+/* The versions of one object, the newest first, until one is as large as what is known. */
+static bool look_at_object(struct store *store, const struct published_key *key, const char *division, const char *object, uint64_t known,
                            struct published *found)
 {
-    char object[PUBLISHED_FOLDER_SIZE + 16];
     struct versions versions = {.object = object};
     bool ok;
 
-    snprintf(object, sizeof(object), "%s/checkpoint", folder);
     ok = store->list(store, object, NULL, take_version, &versions) && !versions.failed;
     for (size_t i = 0; i < versions.count; i++) {
         ok = ok && ((found->size > 0 && found->size >= known) || read_note(store, key, division, object, versions.list[i], found));
         free(versions.list[i]);
     }
     return ok;
+}
+
+static bool look_at_newest(struct store *store, const struct published_key *key, const char *division, const char *folder, uint64_t known,
+                           struct published *found)
+{
+    char object[PUBLISHED_FOLDER_SIZE + 16];
+
+    snprintf(object, sizeof(object), "%s/checkpoint", folder);
+    return look_at_object(store, key, division, object, known, found);
 }
 
 /* ---------------------------------------------------------------- those that stand under their sizes */
@@ -217,32 +226,71 @@ static bool each_folder(struct store *store, const char *prefix, division_taker 
     return false;
 }
 
+/* Those that exist. */
+struct epochs {
+    unsigned *list;
+    size_t count;
+};
+
 static bool take_epoch(void *context, const char *folder)
 {
-    unsigned *latest = context, epoch = (unsigned)strtoul(folder + strcspn(folder, ";") + 1, NULL, 10);
+    struct epochs *epochs = context;
+    const char *text = folder + strcspn(folder, ";");
+    uint64_t epoch;
+    unsigned *larger;
 
-    if (epoch > *latest && epoch < 1000000)
-        *latest = epoch;
+    if (!*text || !decimal_read(text + 1, strlen(text + 1), &epoch) || epoch < 2 || epoch >= EPOCHS_END)
+        return true;
+    larger = realloc(epochs->list, (epochs->count + 1) * sizeof(*larger));
+    if (!larger)
+        return false;
+    epochs->list = larger;
+    larger[epochs->count++] = (unsigned)epoch;
     return true;
+}
+
+static int later_first(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+    return (x < y) - (x > y);
 }
 
 bool published_newest(struct store *store, const struct published_key *key, const char *division, uint64_t known, struct published *found)
 {
     char folder[PUBLISHED_FOLDER_SIZE], later[PUBLISHED_FOLDER_SIZE];
-    unsigned latest = 1;
+    struct epochs epochs = {0};
+    bool ok;
 
     memset(found, 0, sizeof(*found));
     snprintf(found->division, sizeof(found->division), "%s", division);
     snprintf(later, sizeof(later), ROOT "%s;", division);
-    if (!each_folder(store, later, take_epoch, &latest))
-        return false;
-    /* a folder that holds nothing of ours says nothing */
-    for (; latest > 0 && found->size == 0; latest--) {
-        published_folder(division, latest, folder);
-        if (!look_at_newest(store, key, division, folder, known, found)
-            || (known == PUBLISHED_ALL && !look_at_sizes(store, key, division, folder, found)))
-            return false;
+    ok = each_folder(store, later, take_epoch, &epochs);
+    if (epochs.count > 1)
+        qsort(epochs.list, epochs.count, sizeof(*epochs.list), later_first);
+    /* a folder that holds nothing of ours says nothing: whoever can write there can make some; the first has no number */
+    for (size_t i = 0; ok && i <= epochs.count && found->size == 0; i++) {
+        published_folder(division, i < epochs.count ? epochs.list[i] : 1, folder);
+        ok = look_at_newest(store, key, division, folder, known, found)
+             && (known != PUBLISHED_ALL || look_at_sizes(store, key, division, folder, found));
     }
+    free(epochs.list);
+    return ok;
+}
+
+bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, struct published *found)
+{
+    char folder[PUBLISHED_FOLDER_SIZE], object[PUBLISHED_FOLDER_SIZE + 64];
+    unsigned epoch = published_epoch(key->prefix, found->division, origin);
+
+    if (epoch == 0 || found->epoch > epoch || (found->epoch == epoch && found->size >= size))
+        return true;
+    /* the newest is announced once witnesses have cosigned it */
+    published_folder(found->division, epoch, folder);
+    snprintf(object, sizeof(object), "%s/checkpoints/%" PRIu64, folder, size);
+    if (!look_at_object(store, key, found->division, object, PUBLISHED_ALL, found))
+        return false;
+    found->missed = found->epoch == epoch && found->size >= size ? 0 : size;
     return true;
 }
 

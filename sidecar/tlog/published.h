@@ -25,6 +25,7 @@ struct published {
     unsigned epoch;             /* of the origin: 1, or what stands behind its semicolon */
     uint64_t size;
     MerkleHash root;
+    uint64_t missed;            /* so much was published, and is not there; 0: it is */
 };
 
 /* 0: the origin is none of this division. */
@@ -41,6 +42,9 @@ void published_folder(const char *division, unsigned epoch, char folder[PUBLISHE
  * sizes. size 0: there is none. False: the store does not tell, logged.
  */
 bool published_newest(struct store *store, const struct published_key *key, const char *division, uint64_t known, struct published *found);
+
+/* Looks for the checkpoint of this size and origin, where `found` is not as large. False: the store does not tell, logged. */
+bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, struct published *found);
 
 /* Gives every division of which something was published, perhaps more than once. False: the store does not tell, logged. */
 typedef bool division_taker(void *context, const char *division);

@@ -250,10 +250,14 @@ static enum log_verdict read_bad_snapshot(struct proving *proving)
 {
     struct log_memory *memory = proving->memory;
     char id[sizeof(memory->bad_snapshot)];
+    bool denied;
 
     pthread_mutex_lock(&memory->lock);
     strcpy(id, memory->bad_snapshot);
+    denied = memory->denied_again;
     pthread_mutex_unlock(&memory->lock);
+    if (denied)
+        return LOG_BROKEN;
     if (!id[0])
         return LOG_EXTENDS;
     switch (pending_look_again(memory, proving->db, id)) {

@@ -127,8 +127,12 @@ static size_t least_mark(const struct log_division *division, int64_t now)
 
 bool log_division_mark(struct log_division *division, int64_t now)
 {
-    const struct log_mark *last = division->mark_count ? &division->marks[division->mark_count - 1] : NULL;
+    const struct log_mark *last;
 
+    /* the clock was ahead: what was signed by then says nothing of now, and no other mark would be made until then */
+    while (division->mark_count > 0 && division->marks[division->mark_count - 1].seconds > now)
+        division->mark_count--;
+    last = division->mark_count ? &division->marks[division->mark_count - 1] : NULL;
     if (division->signed_range.size == 0
         || (last && (last->size >= division->signed_range.size || now < last->seconds + LOG_MARK_SECONDS)))
         return false;
@@ -423,6 +427,13 @@ bool log_state_is_current(const struct log_state *state)
     if (!state->path || !state->path[0])
         return state->path != NULL;
     return stat(state->path, &status) == 0 ? is_same(state, &status) : errno == ENOENT && !state->inode;
+}
+
+bool log_state_is_gone(const struct log_state *state)
+{
+    struct stat status;
+
+    return state->path && state->path[0] && state->inode && stat(state->path, &status) != 0 && errno == ENOENT;
 }
 
 static bool sync_directory_of(const char *path)

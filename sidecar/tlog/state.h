@@ -85,6 +85,8 @@ struct log_state {
 bool log_state_load(struct log_state *state, const char *path);
 /* Whether the file is still the one that was read or written last. */
 bool log_state_is_current(const struct log_state *state);
+/* Whether there was a file, and there is none any more. */
+bool log_state_is_gone(const struct log_state *state);
 /* Durable when it returns true. False after logging why not; also when somebody else has written the file meanwhile. */
 bool log_state_save(struct log_state *state);
 void log_state_free(struct log_state *state);

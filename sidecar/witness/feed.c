@@ -157,6 +157,27 @@ static bool own_root(struct feed *feed, const char *division, uint64_t size, uin
     return ok;
 }
 
+enum likeness { SAME, ANOTHER, UNKNOWN };
+
+/* A checkpoint that our key signed, compared with the log as the database has it by now. */
+static enum likeness compare(struct feed *feed, const char *division, const Checkpoint *theirs)
+{
+    const char *parameters[] = {division};
+    PGresult *sizes;
+    uint8_t root[SHA256_LENGTH];
+    uint64_t size = 0;
+    bool ok;
+
+    if (theirs->size == 0)
+        return SAME;
+    if (own_root(feed, division, theirs->size, root))
+        return memcmp(root, theirs->root, sizeof(root)) ? ANOTHER : SAME;
+    sizes = db_call(&feed->db, "SELECT signed FROM reason.log_sizes($1)", 1, parameters, NULL);
+    ok = sizes && (PQntuples(sizes) == 0 || db_number(sizes, 0, 0, &size));
+    PQclear(sizes);
+    return ok && size < theirs->size ? ANOTHER : UNKNOWN;
+}
+
 /* The witness contradicts: does it show a checkpoint that our key signed and that our database does not extend? */
 static void weigh(struct feed *feed, const struct pending *pending, const char *reason)
 {
@@ -164,15 +185,21 @@ static void weigh(struct feed *feed, const struct pending *pending, const char *
     ByteBuffer note;
     Checkpoint theirs;
     NoteKey own;
-    uint8_t root[SHA256_LENGTH];
     char text[400];
-    bool proved = false;
+    bool proved = false, past = false;
 
     buffer_init(&note, NULL, NULL);
     if (feeds->hooks.log_key(feeds->hooks.context, pending->origin, &own)
         && witness_fetch(feed->http, feed->config->url, feed->config->timeout_ms, pending->origin, &own, &note, &theirs))
-        proved = theirs.size > pending->size
-                 || (theirs.size > 0 && own_root(feed, pending->division, theirs.size, root) && memcmp(root, theirs.root, sizeof(root)) != 0);
+        switch (compare(feed, pending->division, &theirs)) {
+        case ANOTHER: proved = true; break;
+        /* another sidecar has led meanwhile: what was to be cosigned is no longer the newest */
+        case SAME: past = theirs.size > pending->size; break;
+        case UNKNOWN: past = true; break;
+        }
+    buffer_free(&note);
+    if (past)
+        return;
     metrics_add(METRIC_WITNESS_CONTRADICTIONS, 1);
     if (proved)
         snprintf(text, sizeof(text), "witness \"%s\" holds a checkpoint of size %llu of \"%.150s\", signed with our key, that this database does not extend",
@@ -183,7 +210,6 @@ static void weigh(struct feed *feed, const struct pending *pending, const char *
         stop_log(feed->feeds, pending->division, text);
     else
         tell(feed, pending->division, text);
-    buffer_free(&note);
 }
 
 /* ---------------------------------------------------------------- asking */
@@ -305,11 +331,14 @@ static void look(struct feed *feed)
         result = db_call(&feed->db, "SELECT division, origin, size, note, cosigned FROM reason.checkpoints_to_cosign($1, $2::text[])", 2, parameters, NULL);
     array_free(&divisions);
     for (int i = 0; result && i < PQntuples(result); i++) {
-        const struct pending pending = {.division = PQgetvalue(result, i, 0), .origin = PQgetvalue(result, i, 1), .note = PQgetvalue(result, i, 3),
-                                        .size = strtoull(PQgetvalue(result, i, 2), NULL, 10), .cosigned = strtoull(PQgetvalue(result, i, 4), NULL, 10)};
+        struct pending pending = {.division = PQgetvalue(result, i, 0), .origin = PQgetvalue(result, i, 1), .note = PQgetvalue(result, i, 3)};
         enum outcome outcome;
         char token[24];
 
+        if (!db_number(result, i, 2, &pending.size) || !db_number(result, i, 4, &pending.cosigned)) {
+            log_error("the database names a checkpoint of division \"%s\" with a size that is none", pending.division);
+            continue;
+        }
         if (doorbell_stopped() || !leader_token(DUTY_SEAL, token)[0])
             break;
         outcome = ask(feed, &pending);

@@ -19,7 +19,7 @@ from attacks import copy_chain, cut, remove, rewrite, sign_again, superuser
 from database import Database, SIGNER_ID
 from fresh_database import drop_database
 from restored import RestorableServer
-from signer import Signer
+from signer import Signer, make_keys
 from wait import wait_for
 
 STOPPED = "reason_sidecar_log_stopped"
@@ -351,6 +351,99 @@ def test_the_hash_of_something_else_sealed_as_an_event(database, sidecars, remem
     assert database.rows("SELECT FROM reason.audit_signature g JOIN reason.audit_seal s USING (division, seq) WHERE s.hash = %s", hashed) == []
 
 
+FORGED = '{"id":"00000000-0000-4000-8000-000000000000","payload":{"edges":[],"nodes":[]},"root_ids":["00000000-0000-4000-8000-000000000001"]}'
+
+
+def seal_as(connection, division, seq, previous, hashed, signature=None):
+    """An event of this text in this place, with this hash, signed by nobody's key."""
+    connection.execute("INSERT INTO reason.audit_event (no, id, division, event_type, payload, ts) SELECT nextval('reason.record_no'), gen_random_uuid(), %s,"
+                       " 'node.created', '{}'::json, clock_timestamp()", (division,))
+    connection.execute("INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at) SELECT %s, %s, currval('reason.record_no'), %s, %s,"
+                       " clock_timestamp()", (division, seq, previous, hashed))
+    if signature:
+        connection.execute("INSERT INTO reason.audit_signature (division, seq, signer_id, signature) VALUES (%s, %s, 'foo', %s)",
+                           (division, seq, signature))
+
+
+@pytest.mark.parametrize("remembers", ["file", "store", "both"])
+def test_a_signature_of_nobody_is_not_taken_over(database, sidecars, remembering, log_keys, remembers):
+    """The end of a forged document in the place of a hash, junk as its signature; next to it what the document begins with."""
+    settings = {**remembering, "checkpoint": {"state_file": remembering["checkpoint"]["state_file"], "interval_s": 1}} if remembers == "file" else remembering
+    if remembers == "store":
+        settings = {**remembering, "checkpoint": {"signer": "log-signer", "key_file": log_keys[0], "interval_s": 1}}
+    one = sidecars(settings).start()
+    database.nodes(20)
+    database.settled()
+    if remembers != "file":
+        wait_for(lambda: one.metric("reason_sidecar_published_events") >= 20, 15)
+    one.stop()
+    before = signed(database)
+    end, begins = FORGED.encode()[-32:], FORGED[:-32]
+    hashed = hashlib.sha256(FORGED.encode()).digest()
+    with superuser(database) as connection:
+        seq, previous = connection.execute("SELECT seq + 1, hash FROM reason.audit_seal WHERE division = 'default' ORDER BY seq DESC LIMIT 1").fetchone()
+        for division, first, behind in (("forged", 0, None), ("default", seq, previous)):
+            seal_as(connection, division, first, behind, end, bytes(64))
+            seal_as(connection, division, first + 1, end, hashed)
+        connection.execute("ALTER FUNCTION reason.unsigned_seals_with_events(integer) RENAME TO unsigned_away")
+        connection.execute("CREATE FUNCTION reason.unsigned_seals_with_events(max integer DEFAULT 1000) RETURNS TABLE (division text, seq bigint, hash bytea, payload text) LANGUAGE sql"
+                           f" SECURITY DEFINER AS $$ SELECT division, seq, hash, CASE WHEN encode(hash, 'hex') = '{hashed.hex()}' THEN '{begins}' ELSE payload END"
+                           " FROM reason.unsigned_away($1) $$")
+    one.start(ready=False)
+    stops(database, one, before, "resigned", 'is signed by "foo", by no key of that name that is known outside the database')
+    assert database.rows("SELECT FROM reason.audit_signature g JOIN reason.audit_seal s USING (division, seq) WHERE s.hash = %s", hashed) == []
+
+
+def test_a_part_of_a_document_is_no_event(database, sidecars, remembering):
+    """Whatever stands before it: what is signed is a whole event."""
+    one = sidecars(remembering)
+    before = begin(database, one, 20)
+    one.stop()
+    begins = FORGED[:-32]
+    with superuser(database) as connection:
+        seq, previous = connection.execute("SELECT seq + 1, hash FROM reason.audit_seal WHERE division = 'default' ORDER BY seq DESC LIMIT 1").fetchone()
+        hashed = hashlib.sha256(begins.encode() + previous).digest()
+        seal_as(connection, "default", seq, previous, hashed)
+        connection.execute("ALTER FUNCTION reason.unsigned_seals_with_events(integer) RENAME TO unsigned_away")
+        connection.execute("CREATE FUNCTION reason.unsigned_seals_with_events(max integer DEFAULT 1000) RETURNS TABLE (division text, seq bigint, hash bytea, payload text) LANGUAGE sql"
+                           f" SECURITY DEFINER AS $$ SELECT division, seq, hash, CASE WHEN encode(hash, 'hex') = '{hashed.hex()}' THEN '{begins}' ELSE payload END"
+                           " FROM reason.unsigned_away($1) $$")
+    one.start(ready=False)
+    stops(database, one, before, "rewritten", "is sealed with a hash that is not that of the event")
+
+
+def test_what_another_key_signed_is_taken_over_by_the_registry_that_the_operator_keeps(database, sidecars, remembering, keys, tmp_path):
+    """A key from before, of which no state tells: its signatures are verified by the registry outside, or nothing is signed."""
+    first = sidecars(remembering).start()
+    database.nodes(20)
+    database.settled()
+    first.stop()
+    registry = tmp_path / "signers.json"
+    registry.write_text(json.dumps(database.value("SELECT reason.signer_registry()")))
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "next").mkdir()
+    following = make_keys(tmp_path / "next")
+    database.value("SELECT reason.add_signer('next', %s)", following[1])
+    database.connection.execute("SELECT pg_sleep(0.1)")
+    rotated = {**remembering, "signer": {"id": "next", "key_file": following[0]}}
+    rotated["checkpoint"] = {"state_file": tmp_path / "state" / "log", "interval_s": 1}
+    one = sidecars(rotated).start(ready=False)
+    wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-2000:]}")
+    assert f'is signed by "{SIGNER_ID}", by no key of that name that is known outside the database' in one.log()
+    one.stop()
+    one = sidecars({**rotated, "archive": {"registry_file": registry}}).start()
+    database.nodes(3)
+    wait_for(lambda: database.value("SELECT count(*) FROM reason.audit_signature WHERE signer_id = 'next'") > 0, 15, f"signatures: {one.log()[-2000:]}")
+    assert one.metric(STOPPED) == 0
+    # from here on the state remembers both
+    one.stop()
+    one = sidecars(rotated).start()
+    database.node("one more")
+    database.settled()
+    assert one.metric(STOPPED) == 0
+
+
 # ---------------------------------------------------------------- snapshots that wait for their signature
 
 @pytest.fixture
@@ -490,6 +583,45 @@ def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, wh
     wait_for(lambda: database.status(snapshot) == ("failed" if what == "bytes" else "complete"), 30, f"an end: {one.log()[-2000:]}")
     wait_for(lambda: one.metric(STOPPED) == 0 and database.waiting() == 0, 30, f"an end: {one.log()[-2000:]}")
     assert database.value("SELECT reason.safe_mode_fault()") is None
+
+
+@pytest.mark.parametrize("size", [-1, 0, (1 << 63) - 1])
+def test_a_size_that_is_none(database, evidence, size):
+    """As many bytes as it has are held, and one that says to have less than none is not read at all."""
+    one, snapshot, seen = evidence
+    before = signed(database)
+    with pytest.raises(psycopg.errors.CheckViolation), superuser(database) as connection:
+        connection.execute("UPDATE reason.snapshot SET size_bytes = 0 WHERE id = %s", (snapshot,))
+    with superuser(database) as connection:
+        # many pieces, each of which would lie behind the one before
+        connection.execute("INSERT INTO reason.snapshot_chunk (snapshot_no, division, chunk, bytes) SELECT s.no, s.division, n, convert_to(repeat('x', 100000), 'UTF8')"
+                           " FROM reason.snapshot s, generate_series(1, 200) n WHERE s.id = %s", (snapshot,))
+        connection.execute("ALTER FUNCTION reason.claim_snapshots(bigint, integer) RENAME TO claim_snapshots_away;"
+                           "ALTER FUNCTION reason.pending_snapshot(uuid) RENAME TO pending_snapshot_away")
+        connection.execute(f"CREATE FUNCTION reason.claim_snapshots(lease_token bigint, max integer) RETURNS TABLE (id uuid, division text, status text, hash text, size_bytes bigint,"
+                           f" chunks integer, signer_id text, signature bytea, object_key text, ts text) LANGUAGE sql SECURITY DEFINER AS $$ SELECT id, division, status, hash, {size}, 200,"
+                           f" signer_id, signature, object_key, ts FROM reason.claim_snapshots_away($1, $2) $$")
+        connection.execute(f"CREATE FUNCTION reason.pending_snapshot(id uuid) RETURNS TABLE (division text, hash text, size_bytes bigint, chunks integer) LANGUAGE sql"
+                           f" SECURITY DEFINER AS $$ SELECT division, hash, {size}, 200 FROM reason.pending_snapshot_away($1) $$")
+    one.start(ready=False)
+    stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
+    assert one.process.poll() is None
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+
+
+def test_numbers_that_are_none(database, sidecars, remembering):
+    """How many events there are, less than none: they are gone."""
+    one = sidecars(remembering)
+    before = begin(database, one)
+    one.stop()
+    with superuser(database) as connection:
+        connection.execute("ALTER FUNCTION reason.log_sizes(text) RENAME TO log_sizes_away")
+        connection.execute("CREATE FUNCTION reason.log_sizes(division text DEFAULT NULL) RETURNS TABLE (division text, sealed bigint, signed bigint) LANGUAGE sql STABLE"
+                           " SECURITY DEFINER AS $$ SELECT a.division, -a.sealed, a.signed FROM reason.log_sizes_away($1) a $$")
+    one.start(ready=False)
+    wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
+    assert "were signed, is gone" in one.log()
+    assert signed(database) == before
 
 
 def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):
