@@ -97,11 +97,12 @@ read_log(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *log
 	const JsonNode *root = origin ? json_member_literal(document, log, "root") : NULL;
 	const JsonNode *size = root ? json_member_literal(document, log, "size") : NULL;
 	uint8_t		hash[SHA256_LENGTH];
+	size_t		decoded;
 
 	graph->has_log = true;
 	if (size == NULL || log->length != 3 || origin->kind != JSON_STRING || origin->length == 0 ||
 		origin->length > CHECKPOINT_ORIGIN_MOST || root->kind != JSON_STRING ||
-		root->length != BASE64_LENGTH(SHA256_LENGTH) ||
+		!base64_decoded_length(json_string(document, root), root->length, &decoded) || decoded != SHA256_LENGTH ||
 		!base64_decode(json_string(document, root), root->length, hash, sizeof(hash)) ||
 		size->kind != JSON_NUMBER || !(size->u.number >= 0 && size->u.number <= (double) (INT64_C(1) << 53)) ||
 		size->u.number != (double) (int64_t) size->u.number)
