@@ -137,8 +137,8 @@ def redact_a_record(document, chance):
     record = chance.choice(document["payload"][kind])
     token = chance.choice(["[redacted:email]"] * 4 + ["[redacted]", "[redacted:]", "[redacted:Email]", "somebody else"])
     record["redacted"] = chance.choice([True] * 8 + [False, "true", None])
-    record.update(chance.choice([{"metadata": {"tags": [f"by {token}"]}}, {"metadata": {token: 1}}, {"type": token}]
-                                + [] if kind == "edges" else [{"author": token}, {"payloadRef": {"uri": token}}, {"metadata": {"to": {token: 1}}}]))
+    changes = {"edges": [], "annotations": [{"author": token}], "nodes": [{"author": token}, {"payloadRef": {"uri": token}}]}[kind]
+    record.update(chance.choice([{"metadata": {"tags": [f"by {token}"]}}, {"metadata": {"to": {token: 1}}}, {"type": token}, *changes]))
     document["payload"]["pii_included"] = chance.choice([True, False, False, False])
 
 
