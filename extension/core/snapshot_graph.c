@@ -12,6 +12,8 @@
 
 #include "core/base64.h"
 #include "core/checkpoint.h"
+#include "core/recorded_time.h"
+#include "core/shown_record.h"
 #include "core/uuid_text.h"
 
 #define LINK_BYTES (2 * UUID_BYTES)
@@ -39,6 +41,7 @@ void
 snapshot_graph_init(SnapshotGraph *graph, BufferRealloc realloc, void *context)
 {
 	memset(graph, 0, sizeof(*graph));
+	graph->latest = INT64_MIN;
 	buffer_init(&graph->nodes, realloc, context);
 	buffer_init(&graph->links, realloc, context);
 	buffer_init(&graph->targets, realloc, context);
@@ -94,11 +97,12 @@ read_log(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *log
 	const JsonNode *root = origin ? json_member_literal(document, log, "root") : NULL;
 	const JsonNode *size = root ? json_member_literal(document, log, "size") : NULL;
 	uint8_t		hash[SHA256_LENGTH];
+	size_t		decoded;
 
 	graph->has_log = true;
 	if (size == NULL || log->length != 3 || origin->kind != JSON_STRING || origin->length == 0 ||
 		origin->length > CHECKPOINT_ORIGIN_MOST || root->kind != JSON_STRING ||
-		root->length != BASE64_LENGTH(SHA256_LENGTH) ||
+		!base64_decoded_length(json_string(document, root), root->length, &decoded) || decoded != SHA256_LENGTH ||
 		!base64_decode(json_string(document, root), root->length, hash, sizeof(hash)) ||
 		size->kind != JSON_NUMBER || !(size->u.number >= 0 && size->u.number <= (double) (INT64_C(1) << 53)) ||
 		size->u.number != (double) (int64_t) size->u.number)
@@ -123,6 +127,12 @@ read_ids(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *lis
 	}
 }
 
+static bool
+read_time(const JsonDocument *document, const JsonNode *value, int64_t *seconds)
+{
+	return value && value->kind == JSON_STRING && recorded_time_read(json_string(document, value), value->length, seconds);
+}
+
 void
 snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *root)
 {
@@ -142,6 +152,8 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 	}
 	if (!read_id(document, json_member_literal(document, root, "id"), id))
 		fault(graph, "document", "its id is no UUID");
+	if (!read_time(document, json_member_literal(document, root, "created_at"), &graph->made_at))
+		fault(graph, "document", "its created_at is no time in UTC with microseconds");
 	direction = json_member_literal(document, payload, "direction");
 	depth = json_member_literal(document, payload, "depth");
 	pii = json_member_literal(document, payload, "pii_included");
@@ -165,12 +177,29 @@ snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const 
 		fault(graph, "document", "its frontier is no list");
 }
 
+/* What a record must be, whatever it records. */
+static void
+look_at_record(SnapshotGraph *graph, const char *part, const char *one, size_t number, const JsonDocument *document, const JsonNode *record)
+{
+	const char *wrong = shown_record_fault(document, record);
+	int64_t		recorded_at;
+
+	if (wrong)
+		fault(graph, part, "%s number %zu %s", one, number, wrong);
+	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
+	graph->unproved |= shown_payload_is_unproved(document, record);
+	if (!read_time(document, json_member_literal(document, record, "createdAt"), &recorded_at))
+		fault(graph, part, "%s number %zu has a createdAt that is no time in UTC with microseconds", one, number);
+	else if (recorded_at > graph->latest)
+		graph->latest = recorded_at;
+}
+
 void
 snapshot_graph_node(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *record)
 {
 	uint8_t		id[UUID_BYTES];
 
-	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
+	look_at_record(graph, "nodes", "node", id_count(&graph->nodes) + 1, document, record);
 	if (!read_id(document, json_member_literal(document, record, "id"), id))
 		fault(graph, "nodes", "node number %zu has no id that is a UUID", id_count(&graph->nodes) + 1);
 	else if (!append_ascending(&graph->nodes, id))
@@ -182,7 +211,7 @@ snapshot_graph_edge(SnapshotGraph *graph, const JsonDocument *document, const Js
 {
 	uint8_t		ends[LINK_BYTES];
 
-	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
+	look_at_record(graph, "edges", "edge", graph->links.length / LINK_BYTES + 1, document, record);
 	if (read_id(document, json_member_literal(document, record, "from"), ends) &&
 		read_id(document, json_member_literal(document, record, "to"), ends + UUID_BYTES))
 		buffer_append(&graph->links, ends, LINK_BYTES);
@@ -195,7 +224,7 @@ snapshot_graph_annotation(SnapshotGraph *graph, const JsonDocument *document, co
 {
 	uint8_t		id[UUID_BYTES];
 
-	graph->redacted |= json_member_literal(document, record, "redacted") != NULL;
+	look_at_record(graph, "annotations", "annotation", id_count(&graph->targets) + 1, document, record);
 	if (read_id(document, json_member_literal(document, record, "target"), id))
 		buffer_append(&graph->targets, id, UUID_BYTES);
 	else
@@ -384,6 +413,10 @@ snapshot_graph_check(SnapshotGraph *graph, void (*pause)(void))
 		fault(graph, "document", "it is too large for the memory there is");
 	if (graph->redacted && !graph->may_redact)
 		fault(graph, "document", "a record is redacted, and it does not say that personal data are left out");
+	if (graph->unproved && !graph->may_redact)
+		fault(graph, "document", "a payload has no salt to prove it, and it does not say that personal data are left out");
+	if (graph->latest > graph->made_at && graph->latest - graph->made_at > SNAPSHOT_CLOCK_SECONDS)
+		fault(graph, "document", "it says that it was made more than %d seconds before a record that it holds", SNAPSHOT_CLOCK_SECONDS);
 	return graph->part == NULL &&
 		all_there(graph, &graph->roots, "roots", "root", pause) &&
 		all_there(graph, &graph->targets, "annotations", "annotation", pause) &&

@@ -13,7 +13,10 @@
  *	- the log that it was frozen against is named by origin, size and root, or not
  *	  at all, as before there were logs;
  *	- no record is redacted, unless the document says that personal data are left
- *	  out: the digest of a redacted one cannot be computed.
+ *	  out: the digest of a redacted one cannot be computed; nor is then a payload
+ *	  there without its salt; and each is shown as core/shown_record.h says;
+ *	- no record was recorded more than SNAPSHOT_CLOCK_SECONDS after the document says
+ *	  that it was made: with an earlier time less need be there.
  *
  * A signer can sign anything: without this rule a document could carry nodes
  * that have nothing to do with its roots, or hide that it leaves some out.
@@ -26,6 +29,9 @@
 #define REASON_CORE_SNAPSHOT_GRAPH_H
 
 #include "core/json_document.h"
+
+/* The database's clock may have been set back by so much between a record and the document. */
+#define SNAPSHOT_CLOCK_SECONDS 600
 
 typedef struct SnapshotGraph
 {
@@ -42,7 +48,10 @@ typedef struct SnapshotGraph
 	int64_t		log_size;
 	bool		has_header;
 	bool		redacted;		/* a record is */
+	bool		unproved;		/* a payload is there without its salt */
 	bool		may_redact;
+	int64_t		made_at;		/* in seconds since 1970 */
+	int64_t		latest;			/* when the last of its records was recorded */
 	/* What is wrong first, "" while nothing is; and in which part: "document", "roots", "nodes", "edges", "annotations", "frontier". */
 	char		fault[200];
 	const char *part;
@@ -52,7 +61,7 @@ typedef struct SnapshotGraph
 extern void snapshot_graph_init(SnapshotGraph *graph, BufferRealloc realloc, void *context);
 extern void snapshot_graph_free(SnapshotGraph *graph);
 
-/* Id, root ids, direction, depth, log and frontier; `root` is the document, its records are not looked at. */
+/* Id, time, root ids, direction, depth, log and frontier; `root` is the document, its records are not looked at. */
 extern void snapshot_graph_header(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *root);
 
 extern void snapshot_graph_node(SnapshotGraph *graph, const JsonDocument *document, const JsonNode *record);

@@ -16,6 +16,7 @@
 #include "chain/check.h"
 #include "canonical/backend.h"
 #include "core/sha256.h"
+#include "core/shown_record.h"
 #include "core/snapshot_graph.h"
 #include "core/uuid_text.h"
 #include "snapshot/complete.h"
@@ -45,8 +46,8 @@ static const char *const annotation_members[] = {
 };
 static const char *const *const members_of[RECORD_KINDS] = {node_members, edge_members, annotation_members};
 
-/* What may stand beside the members of the record. */
-static const char *const companions[] = {"digest", "erased", "payload", "redacted", "salt", NULL};
+/* As deep as one compares what was redacted with the whole: that recurses. */
+#define MAX_COMPARED_DEPTH 10000
 
 typedef struct DocumentCheck
 {
@@ -55,6 +56,7 @@ typedef struct DocumentCheck
 	AuditChecker form;			/* faults of the document in itself */
 	AuditChecker graph;			/* faults of the rows */
 	JsonDocument document;		/* the present record */
+	JsonDocument whole;			/* its row's, or its row's payload, of one that was redacted */
 	ByteBuffer	record;			/* its canonical bytes, without what stands beside */
 	MemoryContext context;		/* reset after each record */
 	int64		counts[RECORD_KINDS];
@@ -97,7 +99,7 @@ extract_record(const JsonDocument *document, RecordKind kind, ByteBuffer *out)
 			buffer_append_char(out, ':');
 			buffer_append(out, json_raw(document, json_value(name)), json_raw_length(json_value(name)));
 		}
-		else if (!is_among(bytes, name->length, companions))
+		else if (!is_among(bytes, name->length, shown_companions))
 			return false;
 	}
 	buffer_append_char(out, '}');
@@ -122,17 +124,18 @@ check_content(DocumentCheck *check, RecordKind kind, RecordText id)
 	const JsonDocument *document = &check->document;
 	const JsonNode *root = json_root(document);
 	const JsonNode *payload = json_member_literal(document, root, "payload");
+	const JsonNode *salt_node = json_member_literal(document, root, "salt");
 	RecordText	salt_text = audit_member_text(document, root, "salt");
 	uint8		salt[64];
 	size_t		salt_length;
 	uint8		hash[SHA256_LENGTH];
 
-	if (salt_text.data == NULL)
+	if (salt_node == NULL || salt_node->kind == JSON_NULL || payload == NULL)
 		return true;
-	if (payload == NULL ||
+	if (salt_text.data == NULL ||
 		sodium_base642bin(salt, sizeof(salt), salt_text.data, salt_text.length, NULL, &salt_length, NULL,
 						  sodium_base64_VARIANT_ORIGINAL) != 0)
-		return audit_fault(&check->form, "document: %s \"%.*s\" has no payload that its salt can belong to",
+		return audit_fault(&check->form, "document: the salt of %s \"%.*s\" is none",
 						   record_kind_names[kind], (int) id.length, id.data);
 	sha256_of_two(hash, salt, salt_length, json_raw(document, payload), json_raw_length(payload));
 	if (hex_is(audit_member_text(document, root, "payloadHash"), hash))
@@ -170,6 +173,60 @@ meet_frontier(DocumentCheck *check, RecordText text_id)
 	return false;
 }
 
+static bool
+read_whole(DocumentCheck *check, const ByteBuffer *canonical)
+{
+	JsonLimits	limits = {.max_depth = Min(reason_max_canonical_depth, MAX_COMPARED_DEPTH)};
+	JsonError	error;
+
+	return json_read(&check->whole, canonical->data, canonical->length, &limits, &error);
+}
+
+/* A record that was redacted is the row's, but for what was put in the place of personal data; the row gives the digest beside it. */
+static bool
+check_redacted(DocumentCheck *check, const StoredRecord *stored)
+{
+	AuditChecker *graph = &check->graph;
+	const JsonNode *root = json_root(&check->document);
+
+	if (!hex_is(audit_member_text(&check->document, root, "digest"), stored->digest))
+		return audit_fault(graph, "%s \"%s\": column digest is not as recorded", record_kind_names[stored->record.kind],
+						   audit_uuid_text(&stored->record.id));
+	if (!audit_check_stored(graph, stored))
+		return false;
+	graph->record.length = 0;
+	record_write(&graph->record, &stored->record);
+	return (read_whole(check, &graph->record) &&
+			shown_record_is_of(&check->document, root, &check->whole, json_root(&check->whole), true)) ||
+		audit_fault(graph, "%s \"%s\": the document shows more of it altered than what is redacted", record_kind_names[stored->record.kind],
+					audit_uuid_text(&stored->record.id));
+}
+
+/* A payload without its salt is the row's, as far as it is still there, but for what was put in the place of personal data. */
+static bool
+check_shown_payload(DocumentCheck *check, const StoredRecord *stored)
+{
+	ByteBuffer *content = &check->graph.content;
+	const JsonNode *root = json_root(&check->document);
+
+	if (stored->payload == NULL || !shown_payload_is_unproved(&check->document, root))
+		return true;
+	content->length = 0;
+	return (record_write_jsonb(content, stored->payload) && read_whole(check, content) &&
+			shown_value_is_of(&check->document, json_member_literal(&check->document, root, "payload"), &check->whole, json_root(&check->whole))) ||
+		audit_fault(&check->graph, "%s \"%s\": the document shows another payload than was recorded", record_kind_names[stored->record.kind],
+					audit_uuid_text(&stored->record.id));
+}
+
+/* What the document says of its erasure, against the row: what is there was not erased. */
+static bool
+check_shown_erasure(DocumentCheck *check, const StoredRecord *stored)
+{
+	return stored->payload == NULL || json_member_literal(&check->document, json_root(&check->document), "erased") == NULL ||
+		audit_fault(&check->graph, "%s \"%s\": the document says that its content was erased, and it is there",
+					record_kind_names[stored->record.kind], audit_uuid_text(&stored->record.id));
+}
+
 /* Without the digest the record was redacted: then the row's own is what stands beside it. */
 static void
 check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint8 *digest, bool at_frontier)
@@ -185,17 +242,9 @@ check_row(DocumentCheck *check, RecordKind kind, const pg_uuid_t *id, const uint
 	number_set_add(&check->found.kinds[kind], stored.no);
 	if (at_frontier)
 		number_set_add(&check->found.frontier, stored.no);
-	if (digest == NULL)
-	{
-		if (!hex_is(audit_member_text(&check->document, json_root(&check->document), "digest"), stored.digest))
-			audit_fault(&check->graph, "%s \"%s\": column digest is not as recorded", record_kind_names[kind], audit_uuid_text(id));
-		else
-			(void) audit_check_stored(&check->graph, &stored);
-	}
-	else
-		(void) audit_check_record(&check->graph, &stored, record, digest);
-	if (check->graph.fault->len == 0)
-		(void) recorded_check(&check->chain, &check->graph, &stored);
+	if (digest == NULL ? check_redacted(check, &stored) : audit_check_record(&check->graph, &stored, record, digest))
+		(void) (check_shown_payload(check, &stored) && check_shown_erasure(check, &stored) &&
+				recorded_check(&check->chain, &check->graph, &stored));
 }
 
 static void
@@ -329,6 +378,7 @@ reason_check_document(PG_FUNCTION_ARGS)
 	audit_checker_init(&check.form, NULL);
 	audit_checker_init(&check.graph, &check.rows);
 	json_document_init(&check.document, canonical_realloc, CurrentMemoryContext);
+	json_document_init(&check.whole, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&check.record, canonical_realloc, CurrentMemoryContext);
 	snapshot_graph_init(&check.records, canonical_realloc, CurrentMemoryContext);
 

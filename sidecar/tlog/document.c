@@ -2,7 +2,9 @@
 #include "tlog/document.h"
 
 #include "core/json_reader.h"
+#include "core/recorded_time.h"
 #include "core/sha256.h"
+#include "core/shown_record.h"
 #include "core/snapshot_graph.h"
 #include "core/uuid_text.h"
 #include "tlog/tree.h"
@@ -13,15 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* As deep as the database itself reads canonical JSON by default. */
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
-/* What was signed so long before a document was frozen is in the tree that it names, whatever the clocks of two machines say. */
-#define FROZEN_SECONDS 600
-
 enum kind { NODES, EDGES, ANNOTATIONS, KINDS };
 
 static const struct {
@@ -31,6 +29,7 @@ static const struct {
 struct record {
     uint8_t id[UUID_BYTES];
     const JsonNode *value;
+    bool met;                   /* its event was compared with it */
 };
 
 struct records {
@@ -41,6 +40,8 @@ struct records {
 struct reading {
     struct document_question *question;
     JsonDocument document;
+    JsonDocument event;         /* of the record that is compared */
+    JsonDocument content;       /* and its payload */
     SnapshotGraph graph;
     struct records kinds[KINDS];
     struct tree_tiles *tiles;
@@ -64,7 +65,7 @@ static int by_id(const void *a, const void *b)
     return memcmp(((const struct record *)a)->id, ((const struct record *)b)->id, UUID_BYTES);
 }
 
-static const struct record *find_record(const struct records *records, const uint8_t id[UUID_BYTES])
+static struct record *find_record(const struct records *records, const uint8_t id[UUID_BYTES])
 {
     struct record key = {.value = NULL};
 
@@ -75,12 +76,6 @@ static const struct record *find_record(const struct records *records, const uin
 static bool read_id(const JsonDocument *document, const JsonNode *value, uint8_t id[UUID_BYTES])
 {
     return value && value->kind == JSON_STRING && uuid_read_text(json_string(document, value), value->length, id);
-}
-
-static bool same_text(const JsonDocument *a, const JsonNode *value_a, const JsonDocument *b, const JsonNode *value_b)
-{
-    return value_a && value_b && json_raw_length(value_a) == json_raw_length(value_b)
-           && !memcmp(json_raw(a, value_a), json_raw(b, value_b), json_raw_length(value_a));
 }
 
 /* ---------------------------------------------------------------- the graph */
@@ -130,49 +125,66 @@ static enum document_verdict check_graph(struct reading *reading, const JsonNode
 
 /* ---------------------------------------------------------------- records */
 
-/* The record in the document holds what the event's does, and commits to what is shown with it. */
-static bool is_shown_truly(struct reading *reading, const struct record *record, const JsonDocument *event, const JsonNode *recorded)
+/* The record in the document is the event's, but for what was redacted in it, and has the event's digest. */
+static bool is_shown_truly(struct reading *reading, const struct record *record, const JsonNode *recorded)
 {
-    const JsonDocument *document = &reading->document;
+    const JsonDocument *document = &reading->document, *event = &reading->event;
     const JsonNode *digest = json_member_literal(document, record->value, "digest");
-    bool redacted = json_member_literal(document, record->value, "redacted") != NULL;
     uint8_t computed[SHA256_LENGTH];
     char hex[2 * SHA256_LENGTH + 1];
 
     sha256_of(computed, json_raw(event, recorded), json_raw_length(recorded));
     sodium_bin2hex(hex, sizeof(hex), computed, sizeof(computed));
-    if (!(recorded->flags & JSON_CANONICAL) || !digest || !json_string_is(document, digest, hex, strlen(hex)))
-        return false;
-    for (const JsonNode *name = json_first(event, recorded); name; name = json_next(event, recorded, json_value(name))) {
-        const JsonNode *value = json_member(document, record->value, json_string(event, name), name->length);
-
-        if (!(redacted && value) && !same_text(document, value, event, json_value(name)))
-            return false;
-    }
-    return true;
+    return recorded->flags & JSON_CANONICAL && digest && json_string_is(document, digest, hex, strlen(hex))
+           && shown_record_is_of(document, record->value, event, recorded, reading->graph.may_redact);
 }
 
 /* columns of log_records() */
 enum { ID, SEQ, PREV_HASH, PAYLOAD, SALT, CONTENT };
 
-/* A payload that is shown and not redacted is the one that the record commits to. */
-static bool has_its_content(struct reading *reading, const struct record *record, PGresult *result, int row)
+/* The salt of a whole document is the one that was recorded; one that leaves out personal data has none. */
+static bool has_its_salt(struct reading *reading, const struct record *record, PGresult *result, int row)
+{
+    const JsonNode *salt = json_member_literal(&reading->document, record->value, "salt");
+    uint8_t bytes[64];
+    size_t length;
+
+    if (reading->graph.may_redact)
+        return !salt;
+    return salt && salt->kind == JSON_STRING
+           && sodium_base642bin(bytes, sizeof(bytes), json_string(&reading->document, salt), salt->length, NULL, &length, NULL,
+                                sodium_base64_VARIANT_ORIGINAL) == 0
+           && length == (size_t)PQgetlength(result, row, SALT) && !memcmp(bytes, PQgetvalue(result, row, SALT), length);
+}
+
+/* The payload that is shown is the one that the record commits to, but for what was redacted; none is shown of what was erased. */
+static bool has_its_content(struct reading *reading, const struct record *record, const JsonNode *recorded, PGresult *result, int row)
 {
     const JsonDocument *document = &reading->document;
     const JsonNode *payload = json_member_literal(document, record->value, "payload");
-    const JsonNode *committed = json_member_literal(document, record->value, "payloadHash");
+    const JsonNode *committed = json_member_literal(&reading->event, recorded, "payloadHash");
+    const JsonNode *erased = json_member_literal(document, record->value, "erased");
     uint8_t computed[SHA256_LENGTH];
     char hex[2 * SHA256_LENGTH + 1];
+    JsonError error;
 
-    if (!payload || payload->kind == JSON_NULL || json_member_literal(document, record->value, "redacted"))
-        return true;
+    /* an edge */
+    if (!committed)
+        return !payload && !erased && !json_member_literal(document, record->value, "salt");
+    if (!payload)
+        return false;
     if (PQgetisnull(result, row, SALT) || PQgetisnull(result, row, CONTENT))
-        return json_member_literal(document, record->value, "erased") != NULL;
+        return erased && payload->kind == JSON_NULL && !json_member_literal(document, record->value, "salt");
     sha256_of_two(computed, PQgetvalue(result, row, SALT), (size_t)PQgetlength(result, row, SALT), PQgetvalue(result, row, CONTENT),
                   (size_t)PQgetlength(result, row, CONTENT));
     sodium_bin2hex(hex, sizeof(hex), computed, sizeof(computed));
-    return committed && json_string_is(document, committed, hex, strlen(hex)) && json_raw_length(payload) == (size_t)PQgetlength(result, row, CONTENT)
-           && !memcmp(json_raw(document, payload), PQgetvalue(result, row, CONTENT), json_raw_length(payload));
+    if (erased || !json_string_is(&reading->event, committed, hex, strlen(hex)) || !has_its_salt(reading, record, result, row))
+        return false;
+    if (!reading->graph.may_redact)
+        return json_raw_length(payload) == (size_t)PQgetlength(result, row, CONTENT)
+               && !memcmp(json_raw(document, payload), PQgetvalue(result, row, CONTENT), json_raw_length(payload));
+    return json_read(&reading->content, PQgetvalue(result, row, CONTENT), (size_t)PQgetlength(result, row, CONTENT), &limits, &error)
+           && shown_value_is_of(document, payload, &reading->content, json_root(&reading->content));
 }
 
 /* Whether this event is leaf seq of the log. */
@@ -202,32 +214,38 @@ static uint64_t big_endian(const char *bytes)
     return number;
 }
 
-static enum document_verdict check_record(struct reading *reading, enum kind kind, PGresult *result, int row, JsonDocument *event)
+static enum document_verdict check_record(struct reading *reading, enum kind kind, PGresult *result, int row)
 {
-    const struct record *record = find_record(&reading->kinds[kind], (const uint8_t *)PQgetvalue(result, row, ID));
+    const JsonDocument *event = &reading->event;
+    struct record *record = NULL;
     const JsonNode *recorded = NULL, *type = NULL;
     enum document_verdict verdict;
     char id[UUID_TEXT_LENGTH + 1];
     uint8_t own[UUID_BYTES];
     JsonError error;
 
-    if (PQgetlength(result, row, ID) != UUID_BYTES || !record)
-        return DOCUMENT_NOT_KNOWN;
+    if (PQgetlength(result, row, ID) == UUID_BYTES)
+        record = find_record(&reading->kinds[kind], (const uint8_t *)PQgetvalue(result, row, ID));
+    if (!record)
+        return false_because(reading, "the database names %s that it does not hold", kinds[kind].array);
+    uuid_write_text(id, record->id);
+    if (record->met)
+        return false_because(reading, "%s %s was recorded twice", kinds[kind].record, id);
+    record->met = true;
     if (PQgetlength(result, row, SEQ) != 8)
         return DOCUMENT_TOO_NEW;
-    uuid_write_text(id, record->id);
     verdict = check_leaf(reading, big_endian(PQgetvalue(result, row, SEQ)), result, row);
     if (verdict == DOCUMENT_FALSE)
         return false_because(reading, "the event of %s %s is not in the log", kinds[kind].record, id);
     if (verdict != DOCUMENT_TRUE)
         return verdict;
-    if (json_read(event, PQgetvalue(result, row, PAYLOAD), (size_t)PQgetlength(result, row, PAYLOAD), &limits, &error)) {
+    if (json_read(&reading->event, PQgetvalue(result, row, PAYLOAD), (size_t)PQgetlength(result, row, PAYLOAD), &limits, &error)) {
         type = json_member_literal(event, json_root(event), "eventType");
         recorded = json_member(event, json_root(event), kinds[kind].record, strlen(kinds[kind].record));
     }
     if (!type || !recorded || recorded->kind != JSON_OBJECT || !json_string_is(event, type, kinds[kind].event, strlen(kinds[kind].event))
         || !read_id(event, json_member_literal(event, recorded, "id"), own) || memcmp(own, record->id, UUID_BYTES) != 0
-        || !is_shown_truly(reading, record, event, recorded) || !has_its_content(reading, record, result, row))
+        || !is_shown_truly(reading, record, recorded) || !has_its_content(reading, record, recorded, result, row))
         return false_because(reading, "%s %s is another one than was recorded", kinds[kind].record, id);
     return DOCUMENT_TRUE;
 }
@@ -250,18 +268,16 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
     const char *parameters[] = {reading->question->division, kinds[kind].record, NULL};
     enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
     PGresult *result = NULL;
-    JsonDocument event;
 
     if (add_ids(&reading->kinds[kind], first, count, &ids) && (parameters[2] = array_end(&ids)))
         result = db_call_binary(reading->question->db, "SELECT id, seq, prev_hash, payload, salt, content FROM reason.log_records($1, $2, $3::uuid[])", 3,
                                 parameters);
     if (result) {
+        /* so many, and each of them once: each of these */
         verdict = PQntuples(result) == (int)count ? DOCUMENT_TRUE
                                                   : false_because(reading, "of %zu %s it holds, %d were recorded", count, kinds[kind].array, PQntuples(result));
-        json_document_init(&event, NULL, NULL);
         for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++)
-            verdict = check_record(reading, kind, result, row, &event);
-        json_document_free(&event);
+            verdict = check_record(reading, kind, result, row);
     }
     PQclear(result);
     array_free(&ids);
@@ -270,24 +286,7 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
 
 /* ---------------------------------------------------------------- what is left out */
 
-/* When the document says that it was frozen, in seconds since 1970. Whether the time is well formed is checked elsewhere. */
-static bool frozen_at(const struct reading *reading, int64_t *seconds)
-{
-    const JsonDocument *document = &reading->document;
-    const JsonNode *value = json_member_literal(document, json_root(document), "created_at");
-    char text[] = "YYYY-MM-DDThh:mm:ss";
-    struct tm time = {0};
-
-    if (!value || value->kind != JSON_STRING || value->length < strlen(text))
-        return false;
-    memcpy(text, json_string(document, value), strlen(text));
-    if (!strptime(text, "%Y-%m-%dT%H:%M:%S", &time))
-        return false;
-    *seconds = timegm(&time);
-    return true;
-}
-
-/* The size of the tree that the document was frozen against; 0: it names none. */
+/* The size of the tree that the document was frozen against. */
 static enum document_verdict check_tree(struct reading *reading, const JsonNode *payload, uint64_t *size)
 {
     const JsonDocument *document = &reading->document;
@@ -295,13 +294,14 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
     const struct log_division *known = reading->question->known;
     struct tree tree = {.db = reading->question->db, .division = reading->question->division};
     uint64_t least;
-    int64_t frozen;
     MerkleHash told;
     size_t length;
 
-    *size = 0;
-    if (!log || log->kind != JSON_OBJECT)
-        return DOCUMENT_TRUE;
+    if (!log || log->kind != JSON_OBJECT) {
+        false_because(reading, "it names no log, as every document does that is frozen now");
+        /* before there was a checkpoint it may be older than logs are: then it can only be frozen again */
+        return known->origin[0] ? DOCUMENT_FALSE : DOCUMENT_OUTDATED;
+    }
     origin = json_member_literal(document, log, "origin");
     named = json_member_literal(document, log, "size");
     root = json_member_literal(document, log, "root");
@@ -315,7 +315,8 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
         false_because(reading, "payload.log names another log than \"%s\"", known->origin);
         return DOCUMENT_OUTDATED;
     }
-    if (frozen_at(reading, &frozen) && *size < (least = log_division_signed_by(known, frozen - FROZEN_SECONDS)))
+    least = log_division_signed_by(known, reading->graph.made_at - SNAPSHOT_CLOCK_SECONDS);
+    if (*size < least)
         return false_because(reading, "payload.log names %" PRIu64 " events, and %" PRIu64 " were signed before it was frozen", *size, least);
     if (*size == 0)
         return DOCUMENT_TRUE;
@@ -340,6 +341,15 @@ static bool is_frontier(struct reading *reading, const JsonNode *frontier, const
     return false;
 }
 
+/* The first columns of the row are UUIDs: whoever rules the database may answer with anything. */
+static bool are_ids(PGresult *result, int row, int columns)
+{
+    for (int column = 0; column < columns; column++)
+        if (PQgetlength(result, row, column) != UUID_BYTES)
+            return false;
+    return true;
+}
+
 /* Every edge of these nodes is there, or leads to where the document says that it stopped. */
 static enum document_verdict check_links(struct reading *reading, const JsonNode *payload, uint64_t size, size_t first, size_t count)
 {
@@ -360,6 +370,10 @@ static enum document_verdict check_links(struct reading *reading, const JsonNode
         const uint8_t *other = (const uint8_t *)PQgetvalue(result, row, 2);
         char node_id[UUID_TEXT_LENGTH + 1], edge_id[UUID_TEXT_LENGTH + 1];
 
+        if (!are_ids(result, row, 3)) {
+            verdict = false_because(reading, "the database names an edge by what is no id");
+            break;
+        }
         if (find_record(&reading->kinds[EDGES], edge) || (!find_record(&reading->kinds[NODES], other) && is_frontier(reading, frontier, node)))
             continue;
         uuid_write_text(node_id, node);
@@ -389,6 +403,10 @@ static enum document_verdict check_annotations(struct reading *reading, uint64_t
         const uint8_t *id = (const uint8_t *)PQgetvalue(result, row, 0);
         char text[UUID_TEXT_LENGTH + 1];
 
+        if (!are_ids(result, row, 1)) {
+            verdict = false_because(reading, "the database names an annotation by what is no id");
+            break;
+        }
         uuid_write_text(text, id);
         if (!find_record(&reading->kinds[ANNOTATIONS], id))
             verdict = false_because(reading, "annotation %s is left out", text);
@@ -405,7 +423,7 @@ static enum document_verdict check(struct reading *reading, const char *text, si
     const JsonDocument *document = &reading->document;
     const JsonNode *payload, *id;
     enum document_verdict verdict;
-    uint64_t size;
+    uint64_t size = 0;
     JsonError error;
 
     if (!json_read(&reading->document, text, length, &limits, &error))
@@ -424,7 +442,7 @@ static enum document_verdict check(struct reading *reading, const char *text, si
 
             verdict = check_some(reading, kind, first, left < AT_ONCE ? left : AT_ONCE);
         }
-    for (size_t first = 0; verdict == DOCUMENT_TRUE && size > 0 && first < reading->kinds[NODES].count; first += AT_ONCE) {
+    for (size_t first = 0; verdict == DOCUMENT_TRUE && first < reading->kinds[NODES].count; first += AT_ONCE) {
         size_t left = reading->kinds[NODES].count - first;
 
         left = left < AT_ONCE ? left : AT_ONCE;
@@ -445,11 +463,15 @@ enum document_verdict document_verdict(struct document_question *question, const
     reading->question = question;
     reading->tiles = calloc(1, sizeof(*reading->tiles));
     json_document_init(&reading->document, NULL, NULL);
+    json_document_init(&reading->event, NULL, NULL);
+    json_document_init(&reading->content, NULL, NULL);
     snapshot_graph_init(&reading->graph, NULL, NULL);
     merkle_range_root(&question->known->signed_range, reading->root);
     if (reading->tiles)
         verdict = check(reading, text, length);
     snapshot_graph_free(&reading->graph);
+    json_document_free(&reading->content);
+    json_document_free(&reading->event);
     json_document_free(&reading->document);
     for (enum kind kind = 0; kind < KINDS; kind++)
         free(reading->kinds[kind].list);

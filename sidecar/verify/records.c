@@ -1,12 +1,14 @@
 /*
  * The records inside a snapshot: digests, contents, and what edges say of their nodes.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/canonical.h"
 #include "core/json_pointer.h"
 #include "core/name_order.h"
 #include "core/names.h"
+#include "core/shown_record.h"
 #include "core/snapshot_graph.h"
 #include "verify.h"
 
@@ -19,9 +21,6 @@ static const char *const annotation_members[] = {"author", "createdAt", "divisio
                                                  "payloadHash", "target", "targetDigest", "type", NULL};
 
 static const char *const *const members_of[] = {node_members, edge_members, annotation_members};
-
-/* What may stand beside the members of the record. */
-static const char *const companions[] = {"digest", "erased", "payload", "redacted", "salt", NULL};
 
 void record_digest(uint8_t digest[SHA256_LENGTH], const JsonDocument *document, const JsonNode *object,
                    RecordKind kind)
@@ -74,6 +73,7 @@ typedef struct {
     size_t contents; /* payloads that match their hash */
     size_t withheld; /* payloads that are not there */
     size_t redacted; /* records that stand here in part: their digest is that of the whole */
+    unsigned stated; /* members of those, as bits by their place in members_of: no digest proves them */
     size_t outside;  /* ends of edges, or targets, that are not in the snapshot */
     size_t unclear;  /* whose author's name holds what cannot be seen */
     size_t bad;
@@ -114,7 +114,7 @@ static bool has_known_members(const JsonDocument *document, const JsonNode *reco
         return false;
     for (const JsonNode *name = json_first(document, record); name; name = json_next(document, record, json_value(name))) {
         if (!is_among(json_string(document, name), name->length, members_of[kind])
-            && !is_among(json_string(document, name), name->length, companions))
+            && !is_among(json_string(document, name), name->length, shown_companions))
             return false;
     }
     return true;
@@ -133,6 +133,9 @@ static bool digest_matches(const JsonDocument *document, const JsonNode *record,
     if (tally->may_redact && json_member_literal(document, record, "redacted")) {
         memcpy(digest, stated, SHA256_LENGTH);
         tally->redacted++;
+        for (unsigned i = 0; members_of[kind][i]; i++)
+            if (json_member(document, record, members_of[kind][i], strlen(members_of[kind][i])))
+                tally->stated |= 1U << i;
         return true;
     }
     record_digest(digest, document, record, kind);
@@ -154,14 +157,21 @@ static void check_content(Report *report, Tally *tally, const JsonDocument *docu
         bad_record(report, tally, document, record, check, "has a payload other than its payloadHash says");
 }
 
-static void report_redacted(Report *report, const Tally *tally, const char *check)
+static void report_redacted(Report *report, const Tally *tally, const char *check, RecordKind kind)
 {
-    if (tally->redacted)
-        report_add(report, FINDING_OK, check, "%zu of %zu redacted: their digests are those of the whole records, which are not here",
-                   tally->redacted, tally->count);
+    char names[200] = "";
+
+    if (!tally->redacted)
+        return;
+    for (unsigned i = 0; members_of[kind][i]; i++)
+        if (tally->stated & 1U << i)
+            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", names[0] ? ", " : "", members_of[kind][i]);
+    report_add(report, FINDING_NOTE, check,
+               "%zu of %zu redacted: their digests are those of the whole records, which are not here, and do not prove what is shown of them: %s",
+               tally->redacted, tally->count, names);
 }
 
-/* When it was recorded. Not after the document was made: the database's clock may have been set back in between. */
+/* When it was recorded. That it was before the document was made is the graph's rule. */
 static void check_time(Report *report, Tally *tally, const JsonDocument *document, const JsonNode *record, const char *check)
 {
     int64_t created_at;
@@ -248,7 +258,7 @@ static void check_nodes(Report *report, const JsonDocument *document, const Json
     else
         report_add(report, FINDING_OK, "nodes", "%zu nodes: digests recomputed; %zu payloads match, %zu withheld or erased",
                    tally.count, tally.contents, tally.withheld);
-    report_redacted(report, &tally, "nodes");
+    report_redacted(report, &tally, "nodes", RECORD_NODE);
     report_unclear(report, &tally, "nodes");
 }
 
@@ -270,7 +280,7 @@ static void check_edges(Report *report, const JsonDocument *document, const Json
         report_add(report, FINDING_OK, "edges",
                    "%zu edges: digests recomputed, both ends match; %zu ends outside this snapshot", tally.count,
                    tally.outside);
-    report_redacted(report, &tally, "edges");
+    report_redacted(report, &tally, "edges", RECORD_EDGE);
 }
 
 static void check_annotations(Report *report, const JsonDocument *document, const JsonNode *annotations,
@@ -292,7 +302,7 @@ static void check_annotations(Report *report, const JsonDocument *document, cons
         report_add(report, FINDING_OK, "annotations",
                    "%zu annotations: digests recomputed; %zu payloads match, %zu withheld or erased", tally.count,
                    tally.contents, tally.withheld);
-    report_redacted(report, &tally, "annotations");
+    report_redacted(report, &tally, "annotations", RECORD_ANNOTATION);
     report_unclear(report, &tally, "annotations");
 }
 

@@ -462,9 +462,10 @@ def evidence(database, sidecars, remembering):
 
 
 def replace_document(database, snapshot, change):
-    """Bytes, hash, size and counts, all of one piece."""
+    """Bytes, hash, size and counts, all of one piece; what is `outside` of the payload stands in it meanwhile."""
     document = json.loads(database.value("SELECT reason.snapshot_document(%s)", snapshot))
     change(document["payload"])
+    document |= document["payload"].pop("outside", {})
     text = database.value("SELECT reason.canonical_json(%s::json)", json.dumps(document)).encode()
     with superuser(database) as connection:
         connection.execute("UPDATE reason.snapshot_chunk c SET bytes = %s FROM reason.snapshot s WHERE s.id = %s AND c.snapshot_no = s.no", (text, snapshot))
@@ -485,6 +486,41 @@ def with_another(identifier, member):
         node = next(node for node in payload["nodes"] if node["id"] == identifier)
         node[member] = {"text": "the sun shines"} if member == "payload" else "somebody else"
     return change
+
+
+ERASED = {"at": "2026-01-01T00:00:00.000000Z", "by": "ada", "reason": "asked for"}
+
+
+def with_members(identifier, members, **payload_members):
+    """The first record of a kind, or the node of this id, with these members in place of its own; without its salt where that is None."""
+    def change(payload):
+        record = payload[identifier][0] if identifier in payload else next(node for node in payload["nodes"] if node["id"] == identifier)
+        record |= members
+        if members.get("salt", "") is None:
+            del record["salt"]
+        payload |= payload_members
+    return change
+
+
+def masked(identifier, members):
+    """As if personal data were left out of the whole document."""
+    def change(payload):
+        for record in payload["nodes"] + payload["annotations"]:
+            del record["salt"]
+        with_members(identifier, members, pii_included=False)(payload)
+    return change
+
+
+def thinned(identifier, log, **members):
+    """An observation is left out, and what would tell that it was there."""
+    def change(payload):
+        without(identifier)(payload)
+        del payload["log"]
+        payload |= members | ({"log": log} if log else {})
+    return change
+
+
+NO_EVENTS = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
 
 def with_one_more(payload):
@@ -534,6 +570,85 @@ def age(path, seconds):
     text = "\n".join(lines) + "\n"
     path.write_text(text + f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")
     return sum(line.startswith("mark ") for line in lines)
+
+
+def forgeries(first, origin):
+    """Documents that say that something in them was redacted, erased, or frozen when there was less."""
+    early = "2001-01-01T00:00:00.000000Z"
+    mark = {"redacted": True, "author": "[redacted:email]"}
+    return {
+        "a type, redacted": masked(first, mark | {"type": "decision"}), "an author, redacted": masked(first, {"redacted": True, "author": "somebody at [redacted:email]"}), "a mark alone": masked(first, {"redacted": True, "type": "decision"}),
+        "an edge, redacted": masked("edges", {"redacted": True, "type": "contradicts", "metadata": {"by": "[redacted:email]"}}),
+        "metadata, redacted": masked(first, {"redacted": True, "metadata": {"tags": ["[redacted:email]"]}}),
+        "a payload, redacted": masked(first, {"payload": {"text": "the sun shines on [redacted:email]"}}), "a payload, masked": masked(first, {"payload": {"text": "the sun shines"}}),
+        "erased with a payload": with_members(first, {"erased": ERASED, "payload": "invented", "salt": None}), "erased and there": with_members(first, {"erased": ERASED, "payload": None, "salt": None}),
+        "a payload without salt": with_members(first, {"salt": None}), "another salt": with_members(first, {"salt": "AAAAAAAAAAAAAAAAAAAAAA=="}), "one member more": with_members(first, {"erased at": "never"}),
+        "no log": thinned(first, log=None), "a log without events": thinned(first, log={"origin": origin, "size": 0, "root": NO_EVENTS}, outside={"created_at": early}),
+        "another form of time": thinned(first, log={"origin": origin, "size": 0, "root": NO_EVENTS}, outside={"created_at": "2001-01-01T00:00:00Z"})}
+
+
+FORGERIES = {"a type, redacted": "is another one", "an author, redacted": "is another one", "a mark alone": "is marked as redacted, and nothing in it is", "an edge, redacted": "edge .* is another one",
+             "metadata, redacted": "is another one", "a payload, redacted": "is another one", "a payload, masked": "is another one", "erased with a payload": "is marked as erased, and has a content",
+             "erased and there": "is another one", "a payload without salt": "a payload has no salt", "another salt": "is another one", "one member more": "is another one", "no log": "it names no log",
+             "a log without events": "more than 600 seconds before a record", "another form of time": "created_at is no time"}
+
+
+@pytest.mark.parametrize("what", list(FORGERIES))
+def test_a_pending_snapshot_that_shows_less_than_it_should(database, evidence, what):
+    one, snapshot, seen = evidence
+    before = signed(database)
+    replace_document(database, snapshot, forgeries(str(seen[0]), database.value("SELECT reason.current_origin('default')"))[what])
+    if what == "erased with a payload":
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.node SET payload = NULL, salt = NULL WHERE id = %s", (seen[0],))
+    one.start(ready=False)
+    stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
+    assert re.search(FORGERIES[what], one.log())
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+
+
+def replace_function(database, name, arguments, returns, body):
+    """The one that was there goes on as <name>_true."""
+    with superuser(database) as connection:
+        connection.execute(f"ALTER FUNCTION reason.{name} RENAME TO {name}_true")
+        connection.execute(f"CREATE FUNCTION reason.{name}({arguments}) RETURNS TABLE ({returns}) LANGUAGE sql SECURITY DEFINER AS $$ {body} $$")
+        connection.execute(f"GRANT EXECUTE ON FUNCTION reason.{name} TO PUBLIC")
+
+
+RECORDS_ANSWER = "seq bigint, prev_hash bytea, payload text, salt bytea, content text"
+ANSWERS = {
+    # the second record's event is there twice, the first one's never
+    "twice": (("log_records", "division text, kind text, ids uuid[]", f"id uuid, {RECORDS_ANSWER}",
+               "SELECT r.* FROM unnest(CASE WHEN $2 = 'node' THEN $3[2:2] || $3[2:] ELSE $3 END) u (id), LATERAL reason.log_records_true($1, $2, ARRAY[u.id]) r"), "was recorded twice"),
+    "short ids": (("log_records", "division text, kind text, ids uuid[]", f"id bytea, {RECORDS_ANSWER}",
+                   "SELECT '\\x00'::bytea, r.seq, r.prev_hash, r.payload, r.salt, r.content FROM reason.log_records_true($1, $2, $3) r"), "nodes that it does not hold"),
+    "short links": (("log_links", "division text, ids uuid[], direction text, size bigint", "node text, edge text, other text", "SELECT '', NULL, 'x' FROM unnest($2)"), "an edge by what is no id"),
+    "short notes": (("log_annotations", "division text, ids uuid[], size bigint", "annotation text", "SELECT 'x' FROM unnest($2)"), "an annotation by what is no id")}
+
+
+@pytest.mark.parametrize("what", list(ANSWERS))
+def test_a_database_that_answers_with_other_records(database, evidence, what):
+    """Each record of the document is compared with an event of its own, or it is not signed."""
+    one, snapshot, seen = evidence
+    before = signed(database)
+    if what == "twice":
+        replace_document(database, snapshot, with_another(str(min(seen)), "author"))
+    function, says = ANSWERS[what]
+    replace_function(database, *function)
+    one.start(ready=False)
+    stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
+    assert says in one.log()
+
+
+def test_what_the_database_hides_from_the_sidecar_is_found_by_whoever_walks_again(database, evidence):
+    """The sidecar asks the database which edges there are; verify_snapshot() reads the records themselves."""
+    one, snapshot, seen = evidence
+    replace_function(database, "log_links", "division text, ids uuid[], direction text, size bigint", "node uuid, edge uuid, other uuid", "SELECT NULL::uuid, NULL::uuid, NULL::uuid WHERE false")
+    replace_document(database, snapshot, without(str(seen[0])))
+    one.start()
+    database.completed(snapshot)
+    ok, detail = database.rows("SELECT ok, detail FROM reason.verify_snapshot(%s)", snapshot)[0]
+    assert not ok and "the document leaves it out" in detail
 
 
 SAYS = {"payload": "is another one than was recorded", "author": "is another one than was recorded", "one more": "of 5 nodes it holds, 4 were recorded",
@@ -652,12 +767,17 @@ def test_a_pending_snapshot_as_it_was_recorded(database, evidence):
     database.value("SELECT reason.add_edge(%s, %s, 'causal')", seen[2], late)
     database.value("SELECT reason.annotate(%s, 'write to jane@example.org')", late)
     contact = database.node("write to john.doe@example.org, 4111 1111 1111 1111")
-    database.value("SELECT reason.add_edge(%s, %s, 'supports')", contact, late)
-    for audience in ("internal", "external"):
+    database.value("SELECT reason.add_edge(%s, %s, 'supports', metadata => %s::jsonb)", contact, late, json.dumps({"by": "call +44 20 7946 0958 or jane@example.org."}))
+    signed_by = database.value("SELECT reason.add_node('observation', %s::jsonb, 'jane@example.org', metadata => %s::jsonb)", json.dumps({"email": {"of": "jane"}, "text": "[redacted:email] [redacted:"}),
+                               json.dumps({"tags": ["jane@example.org", "x"], "jane@example.org": 1, "[redacted:email]": 2, "joe@example.org": {"card": 4111111111111111, "n": [None, True, 1.5]}}))
+    database.value("SELECT reason.add_edge(%s, %s, 'supports')", signed_by, late)
+    for whole in (True, False):
         for direction in ("ancestors", "descendants"):
-            made = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], audience => %s, direction => %s, include_annotations => true)",
-                                  late if direction == "ancestors" else seen[2], audience, direction)
+            made = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], include_pii => %s, direction => %s, include_annotations => true)",
+                                  late if direction == "ancestors" else seen[2], whole, direction)
             database.completed(made)
+            assert "[redacted:phone]" not in database.value("SELECT reason.snapshot_document(%s)", made) if whole or direction == "descendants" else '"redacted":true' in database.value("SELECT reason.snapshot_document(%s)", made)
+            assert database.rows("SELECT ok, detail FROM reason.verify_snapshot(%s)", made) == [(True, None)]
     database.value("SELECT reason.erase_payload(%s, 'asked for')", contact)
     database.completed(database.snapshot(late))
     assert one.metric('reason_sidecar_log_stops_total{reason="snapshot"}') == 0

@@ -4,6 +4,7 @@ Documents are made at random, each signed as it stands by a key that counts: all
 hold. What is expected comes from sets and a walk written here.
 """
 import base64
+import datetime
 import json
 import random
 import subprocess
@@ -15,7 +16,7 @@ from evidence import ANNOTATION_MEMBERS, EDGE_MEMBERS, canonical, make_annotatio
 from paths import VERIFY
 
 ABSENT = "00000000-0000-7000-8000-999999999999"
-SEEDS = range(160)
+SEEDS = range(340)
 LOG = {"origin": "example.org/reason/default", "root": base64.b64encode(bytes(32)).decode(), "size": 7}
 LOGS = [LOG, LOG | {"size": 0}, LOG | {"size": 2 ** 53}]
 BAD_LOGS = [{}, [], "log", None, LOG | {"size": -1}, LOG | {"size": 0.5}, LOG | {"size": "7"}, LOG | {"size": 2 ** 53 + 2}, LOG | {"origin": ""}, LOG | {"origin": 1},
@@ -42,7 +43,22 @@ def holds_together(document):
     return (roots == sorted(set(roots)) and set(roots) <= set(ids) and payload["direction"] in ("ancestors", "descendants")
             and all({e["from"], e["to"]} <= set(ids) for e in payload["edges"])
             and {a["target"] for a in payload.get("annotations", [])} <= set(ids)
-            and reached(payload, roots) == set(ids) and payload.get("log", LOG) in LOGS and not (payload["pii_included"] and any("redacted" in n for n in payload["nodes"])))
+            and reached(payload, roots) == set(ids) and payload.get("log", LOG) in LOGS and records_may_stand(document))
+
+
+def records_may_stand(document):
+    """Redacted where something is, erased where nothing is left, with a salt for what is shown, and not from long after the document."""
+    payload = document["payload"]
+    records = [*payload["nodes"], *payload["edges"], *payload.get("annotations", [])]
+    marked = [r for r in records if "redacted" in r]
+    return (not (payload["pii_included"] and (marked or any(r.get("payload") is not None and r.get("salt") is None for r in records)))
+            and all(r["redacted"] is True and "[redacted:email]" in json.dumps([r.get("author"), r["metadata"], r.get("payloadRef")]) for r in marked)
+            and not any("erased" in r and (r.get("payload"), r.get("salt")) != (None, None) for r in records)
+            and all(seconds(r["createdAt"]) - seconds(document["created_at"]) <= 600 for r in records))
+
+
+def seconds(text):
+    return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
 def honest(chance):
@@ -117,8 +133,40 @@ def retarget_annotation(document, chance):
 
 def redact_a_record(document, chance):
     """The digest of the whole record stands beside what is left of it; where nothing says so it could be any."""
-    document["payload"]["nodes"][0].update(author="[redacted]", redacted=True)
+    kind = chance.choice(["nodes", "nodes", "edges", "annotations"]) if document["payload"]["edges"] else "nodes"
+    record = chance.choice(document["payload"][kind])
+    token = chance.choice(["[redacted:email]"] * 4 + ["[redacted]", "[redacted:]", "[redacted:Email]", "somebody else"])
+    record["redacted"] = chance.choice([True] * 8 + [False, "true", None])
+    changes = {"edges": [], "annotations": [{"author": token}], "nodes": [{"author": token}, {"payloadRef": {"uri": token}}]}[kind]
+    record.update(chance.choice([{"metadata": {"tags": [f"by {token}"]}}, {"metadata": {"to": {token: 1}}}, {"type": token}, *changes]))
+    document["payload"]["pii_included"] = chance.choice([True, False, False, False])
+
+
+def erase_a_record(document, chance):
+    """What is erased has no content; one that has could be any."""
+    record = chance.choice(document["payload"][chance.choice(["nodes", "annotations"])])
+    record["erased"] = {"at": "2026-11-23T16:15:29.000000Z", "by": "ada", "reason": "asked for"}
+    gone = chance.choice([["payload", "salt"], ["payload", "salt"], ["payload"], ["salt"], []])
+    for member in gone:
+        del record[member]
+    if gone == ["payload", "salt"] and chance.random() < 0.5:
+        record["payload"] = None
     document["payload"]["pii_included"] = chance.choice([True, False])
+
+
+def drop_a_salt(document, chance):
+    """Nothing proves the payload then."""
+    record = chance.choice(document["payload"]["nodes"])
+    del record["salt"]
+    if chance.random() < 0.3:
+        record["payload"] = None
+    document["payload"]["pii_included"] = chance.choice([True, False])
+
+
+def date_back(document, chance):
+    """With an earlier time less need be there; the records tell when they were written."""
+    document["created_at"] = chance.choice(["2026-11-23T16:15:28.000000Z", "2026-11-23T16:05:29.999999Z", "2026-11-23T16:05:28.999999Z", "2026-11-23T16:05:26.999999Z",
+                                            "2026-11-22T23:59:59.000000Z", "2024-02-29T00:00:00.000000Z", "1999-12-31T23:59:59.000000Z"])
 
 
 def name_a_log(document, chance):
@@ -130,7 +178,7 @@ def nothing(document, chance):
 
 
 ALTERATIONS = [nothing, drop_node, drop_edge, add_node, add_pair, retarget_edge, move_edge, less_depth, turn_round, other_roots,
-               repeat_root, retarget_annotation, redact_a_record, name_a_log]
+               repeat_root, retarget_annotation, redact_a_record, name_a_log, erase_a_record, drop_a_salt, date_back]
 
 
 def documents():

@@ -310,6 +310,11 @@ test("a page and reason-verify come to the same verdict on documents that were a
         payload((p) => { p.nodes[0].payload = { text: "other" }; }), payload((p) => { p.nodes[0].author = "other"; }), payload((p) => { p.nodes[0].extra = 1; }), payload((p) => { p.nodes[0].redacted = true; }),
         payload((p) => { p.nodes.reverse(); }), payload((p) => { p.nodes.push(p.nodes.at(-1)); }), payload((p) => { p.depth = 1; }), payload((p) => { p.depth = -1; }), payload((p) => { p.direction = "descendants"; }),
         payload((p) => { p.edges[0].toDigest = "0".repeat(64); }), payload((p) => { p.nodes[1].createdAt = "2999-01-01T00:00:00.000000Z"; }), payload((p) => { p.nodes[1].createdAt = "2026-02-31T00:00:00.000000Z"; }),
+        payload((p) => { p.pii_included = false; p.nodes[0].redacted = true; }), payload((p) => { p.pii_included = false; p.nodes[0].redacted = true; p.nodes[0].type = "decision"; p.nodes[0].author = "[redacted:email]"; }),
+        payload((p) => { p.pii_included = false; p.nodes[0].redacted = true; p.nodes[0].author = "[redacted]"; }), payload((p) => { p.pii_included = false; p.edges[0].redacted = 1; p.edges[0].metadata = { by: "[redacted:email]" }; }),
+        payload((p) => { p.nodes[0].erased = {}; }), payload((p) => { p.nodes[0].erased = {}; p.nodes[0].payload = null; delete p.nodes[0].salt; }), payload((p) => { delete p.nodes[0].salt; }),
+        payload((p) => { delete p.nodes[0].salt; p.pii_included = false; }), payload((p) => { delete p.nodes[0].payload; }), payload((p) => { delete p.nodes[0].payload; delete p.nodes[0].salt; }), payload((p) => { p.edges[0].payload = "invented"; p.pii_included = false; }),
+        (document) => ({ ...document, created_at: earlier(document.created_at, 700) }), (document) => ({ ...document, created_at: document.created_at.replace(/\d{3}Z$/, "Z") }),
         payload((p) => { p.frontier = ["00000000-0000-0000-0000-000000000000"]; }), payload((p) => { p.nodes = {}; }), payload((p) => { delete p.nodes; }),
         (document) => ({ ...document, created_at: "2999-01-01T00:00:00.000000Z" }), (document) => ({ ...document, eventType: "node.created" }), (document) => ({ ...document, more: 1 }),
         (document) => ({ ...document, root_ids: [] }), (document) => ({ ...document, root_ids: ["00000000-0000-0000-0000-000000000000"] }), (document) => ({ ...document, id: "x" }), (document) => ({ ...document, payload: [] }),
@@ -328,6 +333,32 @@ test("a page and reason-verify come to the same verdict on documents that were a
         const { verdict, findings } = await verifyDocument(new Uint8Array(bytes), metadata, signers);
         assert.equal(verdict, ["verified", "refused", "unchecked"][status], `change ${i}: ${JSON.stringify(findings)}`);
     }
+});
+
+const earlier = (time, seconds) => new Date(Date.parse(time) - seconds * 1000).toISOString().replace("Z", "000Z");
+
+test("a page names what is marked and is not so, and what no digest proves", async () => {
+    const require = createRequire(root + "/gateway/ui/package.json"), { build } = require("esbuild");
+    for (const part of ["canonical", "document"])
+        await build({ entryPoints: [`${root}/gateway/ui/src/proof/${part}.ts`], bundle: true, format: "esm", outfile: `${folder}/${part}.mjs` });
+    const { canonical } = await import(folder + "/canonical.mjs"), { verifyDocument } = await import(folder + "/document.mjs");
+    const verdict = async (change) => {
+        const document = JSON.parse(snapshot.bytes);
+        change(document.payload.nodes[0], document.payload, document);
+        const { findings, records } = await verifyDocument(new TextEncoder().encode(canonical(document)), {}, []), { id } = document.payload.nodes[0];
+        return { notes: findings.filter((f) => f.mark === "note" && f.what === "nodes").map((f) => f.text), faults: records.find((r) => r.id === id).faults };
+    };
+    const mark = (node, payload) => { payload.pii_included = false; node.redacted = true; };
+    assert.deepEqual((await verdict(mark)).faults, ["it is marked as redacted, and nothing in it is"]);
+    const { notes, faults } = await verdict((node, payload) => { mark(node, payload); node.author = "[redacted:email]"; node.type = "decision"; });
+    assert.deepEqual(faults, []);
+    assert.match(notes[0], /^1 of \d+ redacted: .* do not prove what is shown of them: author, createdAt, .*type/);
+    assert.deepEqual((await verdict((node) => { node.erased = {}; delete node.salt; })).faults, ["it is marked as erased, and has a content"]);
+    assert.deepEqual((await verdict((node) => { node.erased = {}; delete node.salt; node.payload = null; })).faults, []);
+    assert.deepEqual((await verdict((node) => { delete node.salt; })).faults, ["its payload has no salt to prove it, and the document does not say that personal data are left out"]);
+    assert.deepEqual((await verdict((node) => { delete node.payload; })).faults, ["it has a salt and no payload that it can belong to"]);
+    assert.deepEqual((await verdict((node, payload, document) => { document.created_at = earlier(document.created_at, 700); })).faults, ["it was recorded more than 600 seconds after the document says that it was made"]);
+    assert.deepEqual((await verdict((node, payload, document) => { document.created_at = earlier(document.created_at, 500); })).faults, []);
 });
 
 test("the page of five thousand nodes opens, verified, in seconds", async () => {

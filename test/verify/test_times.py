@@ -55,7 +55,8 @@ def test_what_was_recorded_in_the_future_is_refused(world, kind, members):
         if edge["to"] == record["id"]:
             edge["toDigest"] = record["digest"]
             with_digest(edge, EDGE_MEMBERS)
-    assert wrong(world.check(REFUSED, world.snapshot(document))) == {kind}
+    # the document is older than it, too
+    assert wrong(world.check(REFUSED, world.snapshot(document))) == {kind, "document"}
 
 
 def test_a_document_from_the_future_is_refused(world):

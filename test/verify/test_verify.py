@@ -104,30 +104,74 @@ def test_a_cut_by_depth_is_told(world):
     document = make_document()
     document["payload"]["frontier"] = []
     assert "frontier" not in [c["check"] for c in world.check(VERIFIED, world.snapshot(document))["checks"]]
-    document["payload"]["frontier"] = [n["id"] for n in document["payload"]["nodes"][:2]]
+    document["payload"].update(depth=2, frontier=[document["payload"]["nodes"][0]["id"]])
     report = world.check(VERIFIED, world.snapshot(document))
-    assert "2 nodes have further edges" in [c["detail"] for c in report["checks"] if c["check"] == "frontier"][0]
+    assert "1 nodes have further edges" in [c["detail"] for c in report["checks"] if c["check"] == "frontier"][0]
 
 
 def test_withheld_payloads_do_not_disturb(world):
     document = make_document()
+    document["payload"]["pii_included"] = False
     del document["payload"]["nodes"][0]["payload"], document["payload"]["nodes"][0]["salt"]
-    document["payload"]["nodes"][1].update(payload={"redacted": True}, salt=None)
+    document["payload"]["nodes"][1].update(payload={"email": "[redacted:email]"}, salt=None)
     report = world.check(VERIFIED, world.snapshot(document))
     assert "1 payloads match, 2 withheld" in [c["detail"] for c in report["checks"] if c["check"] == "nodes"][0]
 
 
+def test_a_payload_without_its_salt_is_refused_where_nothing_is_left_out(world):
+    document = make_document()
+    document["payload"]["nodes"][1].update(payload="invented", salt=None)
+    report = world.check(REFUSED, world.snapshot(document))
+    assert any("a payload has no salt to prove it" in c["detail"] for c in report["checks"])
+
+
+@pytest.mark.parametrize("change", [{"payload": "invented", "salt": None}, {"payload": None}, {}])
+def test_what_is_marked_as_erased_has_no_content(world, change):
+    document = make_document()
+    document["payload"]["pii_included"] = False
+    erased = {"at": "2026-11-23T16:15:28.000000Z", "by": "ada", "reason": "asked for"}
+    node = document["payload"]["nodes"][1]
+    node.update(erased=erased, **change)
+    report = world.check(REFUSED, world.snapshot(document))
+    assert any("node number 2 is marked as erased, and has a content" in c["detail"] for c in report["checks"])
+    document["payload"]["pii_included"] = True
+    node.update(payload=None)
+    del node["salt"]
+    world.check(VERIFIED, world.snapshot(document))
+
+
+def test_a_document_is_not_older_than_its_records(world):
+    document = make_document()
+    document["created_at"] = "2026-11-23T16:05:28.999999Z"
+    report = world.check(REFUSED, world.snapshot(document))
+    assert any("more than 600 seconds before a record" in c["detail"] for c in report["checks"])
+    document["created_at"] = "2026-11-23T16:05:29.000000Z"
+    world.check(VERIFIED, world.snapshot(document))
+
+
 def test_a_redacted_record_keeps_the_digest_of_the_whole(world):
-    """Of a document that says it leaves out personal data: what edges and annotations name is still compared."""
+    """Of a document that says it leaves out personal data: what edges and annotations name is still compared; what is not proved is named."""
     document = make_document()
     document["payload"]["pii_included"] = False
     node = document["payload"]["nodes"][0]
     node.update(author="[redacted:email]", redacted=True)
     report = world.check(VERIFIED, world.snapshot(document))
-    assert any("1 of 3 redacted" in c["detail"] for c in report["checks"] if c["check"] == "nodes")
+    said = [c for c in report["checks"] if c["check"] == "nodes" and "1 of 3 redacted" in c["detail"]]
+    assert said[0]["result"] == "note" and said[0]["detail"].endswith("do not prove what is shown of them: author, createdAt, division, id, metadata, payloadHash, type")
     node["digest"] = "0" * 64
     report = world.check(REFUSED, world.snapshot(document))
     assert any("another version of its node" in c["detail"] for c in report["checks"])
+
+
+@pytest.mark.parametrize("change", [{"author": "somebody else"}, {"type": "[redacted:email]"}, {"payload": "[redacted:email]"}, {"author": "[redacted]"}])
+def test_a_mark_without_anything_that_is_redacted_is_refused(world, change):
+    document = make_document()
+    document["payload"]["pii_included"] = False
+    document["payload"]["nodes"][0].update(change, redacted=True)
+    if "payload" in change:
+        document["payload"]["nodes"][0]["salt"] = None
+    report = world.check(REFUSED, world.snapshot(document))
+    assert any("node number 1 is marked as redacted, and nothing in it is" in c["detail"] for c in report["checks"])
 
 
 def test_a_whole_document_has_no_redacted_records(world):

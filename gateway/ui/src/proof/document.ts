@@ -41,21 +41,35 @@ const MEMBERS: Record<Kind, readonly string[]> = {
     edge: ["createdAt", "division", "from", "fromDigest", "id", "metadata", "to", "toDigest", "type", "weight"],
     annotation: ["author", "createdAt", "division", "id", "metadata", "payloadHash", "target", "targetDigest", "type"],
 };
+/** What is redacted where a document leaves out personal data; a payload has no place in the digest. */
+const REDACTABLE = ["author", "metadata", "payloadRef"];
+const TOKEN = /\[redacted:[a-z][a-z0-9_]{0,49}\]/;
+const RECORDED_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+/** The database's clock may have been set back by so much between a record and the document. */
+const CLOCK_SECONDS = 600n;
 const COMPANIONS = ["digest", "erased", "payload", "redacted", "salt"];
 const DOCUMENT = ["id", "root_ids", "created_at", "reasoning_graph_version", "manifest_signature_id", "payload"];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+const holdsRedaction = (value: Json | undefined): boolean => value !== undefined && TOKEN.test(JSON.stringify(value));
 const named = (value: JsonObject, name: string): string => typeof value[name] === "string" ? value[name] : "";
 const listOf = (value: Json | undefined): JsonObject[] => Array.isArray(value) ? value.filter(isObject) : [];
 
-async function checkContent(checked: CheckedRecord): Promise<void> {
-    const { record } = checked, { salt, payload } = record;
-    if (record["erased"] !== undefined)
+async function checkContent(checked: CheckedRecord, mayRedact: boolean): Promise<void> {
+    const { record } = checked, { salt = null, payload } = record;
+    if (record["erased"] !== undefined) {
         checked.content = "erased";
-    else if (record["redacted"] !== undefined)
-        checked.content = "redacted";
-    else if (salt === undefined || salt === null || payload === undefined)
-        checked.content = record["payloadHash"] === undefined ? "none" : "withheld";
+        if (salt !== null || (payload ?? null) !== null)
+            checked.faults.push("it is marked as erased, and has a content");
+    } else if (record["payloadHash"] === undefined) {
+        if (salt !== null || (payload ?? null) !== null)
+            checked.faults.push("it has a content, and no payloadHash");
+    } else if (salt === null) {
+        checked.content = record["redacted"] === undefined ? "withheld" : "redacted";
+        if ((payload ?? null) !== null && !mayRedact)
+            checked.faults.push("its payload has no salt to prove it, and the document does not say that personal data are left out");
+    } else if (payload === undefined)
+        checked.faults.push("it has a salt and no payload that it can belong to");
     else {
         const bytes = bytesOfBase64(salt, 16);
         if (bytes && hex(await sha256(concat(bytes, utf8(canonical(payload))))) === record["payloadHash"])
@@ -65,9 +79,9 @@ async function checkContent(checked: CheckedRecord): Promise<void> {
     }
 }
 
-async function checkRecord(kind: Kind, record: JsonObject, mayRedact: boolean): Promise<CheckedRecord> {
+async function checkRecord(kind: Kind, record: JsonObject, mayRedact: boolean, madeAt: bigint | null): Promise<CheckedRecord> {
     const checked: CheckedRecord = { kind, id: named(record, "id"), record, digest: "", faults: [], content: "none" };
-    const stated = bytesOfHex(record["digest"], 32), time = microseconds(record["createdAt"]);
+    const stated = bytesOfHex(record["digest"], 32), time = RECORDED_TIME.test(named(record, "createdAt")) ? microseconds(record["createdAt"]) : null;
     if (record["redacted"] !== undefined && mayRedact && stated)
         checked.digest = hex(stated);
     else {
@@ -77,6 +91,8 @@ async function checkRecord(kind: Kind, record: JsonObject, mayRedact: boolean): 
         if (record["redacted"] !== undefined && !mayRedact)
             checked.faults.push("it is redacted, and the document says that it leaves nothing out");
     }
+    if (record["redacted"] !== undefined && (record["redacted"] !== true || !REDACTABLE.some((name) => holdsRedaction(record[name]))))
+        checked.faults.push("it is marked as redacted, and nothing in it is");
     if (!UUID.test(checked.id))
         checked.faults.push("its id is no UUID");
     for (const name of Object.keys(record))
@@ -86,16 +102,17 @@ async function checkRecord(kind: Kind, record: JsonObject, mayRedact: boolean): 
         checked.faults.push("its createdAt is not a time");
     else if (time > latestPresent())
         checked.faults.push("it says that it was recorded in the future");
-    if (kind !== "edge")
-        await checkContent(checked);
+    else if (madeAt !== null && time / 1000000n - madeAt / 1000000n > CLOCK_SECONDS)
+        checked.faults.push(`it was recorded more than ${CLOCK_SECONDS} seconds after the document says that it was made`);
+    await checkContent(checked, mayRedact);
     return checked;
 }
 
 /** Checks many side by side, so that the browser's own threads hash. */
-async function checkRecords(kind: Kind, records: readonly JsonObject[], mayRedact: boolean): Promise<CheckedRecord[]> {
+async function checkRecords(kind: Kind, records: readonly JsonObject[], mayRedact: boolean, madeAt: bigint | null): Promise<CheckedRecord[]> {
     const checked: CheckedRecord[] = [];
     for (let i = 0; i < records.length; i += 512)
-        checked.push(...await Promise.all(records.slice(i, i + 512).map((record) => checkRecord(kind, record, mayRedact))));
+        checked.push(...await Promise.all(records.slice(i, i + 512).map((record) => checkRecord(kind, record, mayRedact, madeAt))));
     for (let i = 1; i < checked.length; i++) {
         const before = checked[i - 1], here = checked[i];
         if (before && here && before.id >= here.id)
@@ -181,7 +198,7 @@ async function checkSignature(hash: Bytes, document: JsonObject, claims: Claims,
                 ? `${signer.id} was valid at the time stated, and has been revoked since`
                 : `${signer.id} is ${signer.status} in the registry, and was valid`);
     }
-    if (madeAt === null)
+    if (madeAt === null || !RECORDED_TIME.test(named(document, "created_at")))
         add("bad", "document", "created_at is not a time");
     else if (madeAt > latestPresent())
         add("bad", "document", "says it was made in the future");
@@ -210,21 +227,26 @@ function checkForm(document: JsonObject, findings: Finding[]): void {
         add("names roots that are no UUIDs, not in order, or there twice");
 }
 
-function tell(findings: Finding[], what: string, records: readonly CheckedRecord[]): void {
+function tell(findings: Finding[], kind: Kind, records: readonly CheckedRecord[]): void {
+    const what = `${kind}s`;
     const bad = records.filter((record) => record.faults.length > 0);
     const matching = records.filter((record) => record.content === "matches").length;
     const hidden = records.filter((record) => ["withheld", "erased", "redacted"].includes(record.content)).length;
     findings.push(bad.length > 0
         ? { mark: "bad", what, text: `${bad.length} of ${records.length} ${bad.length === 1 ? "is" : "are"} not what was recorded` }
         : { mark: "ok", what, text: `${records.length} recomputed` + (what === "edges" ? ", both ends of each match" : `, of which ${matching} with a payload that matches` + (hidden > 0 ? `, ${hidden} withheld, redacted or erased` : "")) });
+    const redacted = records.filter((record) => record.record["redacted"] !== undefined);
+    const stated = MEMBERS[kind].filter((name) => redacted.some((record) => Object.hasOwn(record.record, name)));
+    if (redacted.length > 0)
+        findings.push({ mark: "note", what, text: `${redacted.length} of ${records.length} redacted: their digests are those of the whole records, which are not here, and do not prove what is shown of them: ${stated.join(", ")}` });
 }
 
 /** Every record and the graph they make. */
 async function checkPayload(document: JsonObject, findings: Finding[]): Promise<CheckedRecord[]> {
-    const payload = isObject(document["payload"]) ? document["payload"] : {}, mayRedact = payload["pii_included"] === false;
-    const nodes = await checkRecords("node", listOf(payload["nodes"]), mayRedact);
-    const edges = await checkRecords("edge", listOf(payload["edges"]), mayRedact);
-    const annotations = await checkRecords("annotation", listOf(payload["annotations"]), mayRedact);
+    const payload = isObject(document["payload"]) ? document["payload"] : {}, mayRedact = payload["pii_included"] === false, madeAt = microseconds(document["created_at"]);
+    const nodes = await checkRecords("node", listOf(payload["nodes"]), mayRedact, madeAt);
+    const edges = await checkRecords("edge", listOf(payload["edges"]), mayRedact, madeAt);
+    const annotations = await checkRecords("annotation", listOf(payload["annotations"]), mayRedact, madeAt);
     const byId = new Map(nodes.map((node) => [node.id, node]));
     for (const edge of edges) {
         checkReference(edge, byId, "from");
@@ -246,10 +268,10 @@ async function checkPayload(document: JsonObject, findings: Finding[]): Promise<
         if (["nodes", "edges", "annotations"].includes(name) && (!Array.isArray(list) || !list.every(isObject)))
             findings.push({ mark: "bad", what: name, text: "are not a list of records" });
 
-    tell(findings, "nodes", nodes);
-    tell(findings, "edges", edges);
+    tell(findings, "node", nodes);
+    tell(findings, "edge", edges);
     if (Object.hasOwn(payload, "annotations"))
-        tell(findings, "annotations", annotations);
+        tell(findings, "annotation", annotations);
     const frontier = payload["frontier"];
     if (Array.isArray(frontier) && frontier.some((id) => typeof id !== "string" || !byId.has(id)))
         findings.push({ mark: "bad", what: "frontier", text: "an id where the walk stopped is not among the nodes" });

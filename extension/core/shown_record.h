@@ -1,0 +1,44 @@
+/*
+ * shown_record.h
+ *		How a record may stand in a snapshot's document: whole, redacted or erased.
+ *
+ * The rule, for whoever verifies, inside and outside the database:
+ *
+ *	- what stands there is the record's members and its companions: digest, erased,
+ *	  payload, redacted and salt, and nothing else;
+ *	- `redacted` is true, and says that of author, metadata and payloadRef one at
+ *	  least was redacted: it holds "[redacted:<category>]".  All other members are
+ *	  those of the record;
+ *	- `erased` says that the content is gone: there is no payload, or null, and no salt;
+ *	- a payload is there with the salt that proves it, unless the document leaves
+ *	  out personal data; a salt is nowhere without a payload,
+ *	  nor either of them without a payloadHash.
+ *
+ * Whoever has the record itself compares the rest as well, with shown_record_is_of().
+ */
+#ifndef REASON_CORE_SHOWN_RECORD_H
+#define REASON_CORE_SHOWN_RECORD_H
+
+#include "core/json_document.h"
+
+/* What may stand beside the members of a record, ended by NULL. */
+extern const char *const shown_companions[];
+
+/* What is wrong with it by itself, to be read after what it is called; NULL: nothing. */
+extern const char *shown_record_fault(const JsonDocument *document, const JsonNode *record);
+
+/* It has a payload, and no salt to prove it by. */
+extern bool shown_payload_is_unproved(const JsonDocument *document, const JsonNode *record);
+
+/*
+ * Whether a value is what the redaction of `whole` can have made: names and
+ * texts have "[redacted:<category>]" in place of some of their bytes, and values
+ * may stand as that alone.  What was put in the place of what cannot be told.
+ */
+extern bool shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document, const JsonNode *whole);
+
+/* Whether the record shows `whole`; both are canonical, and only a document that may redact shows it redacted. */
+extern bool shown_record_is_of(const JsonDocument *document, const JsonNode *record, const JsonDocument *whole_document,
+							   const JsonNode *whole, bool may_redact);
+
+#endif							/* REASON_CORE_SHOWN_RECORD_H */
