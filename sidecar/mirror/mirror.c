@@ -12,7 +12,7 @@ const char *const mirror_node_types[] = {"observation", "recommendation", "decis
                                          "annotation", NULL};
 const char *const mirror_edge_types[] = {"causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects", NULL};
 
-static const struct mirror_engine *const engines[] = {&mirror_neo4j, &mirror_janusgraph};
+static const struct mirror_engine *const engines[] = {&mirror_neo4j, &mirror_janusgraph, &mirror_dgraph};
 
 /* False after logging that records and credentials would travel unencrypted to another machine. */
 static bool is_hidden(const struct mirror *mirror)

@@ -87,7 +87,7 @@ struct mirror {
 extern const char *const mirror_node_types[], *const mirror_edge_types[];
 bool mirror_has_type(const char *const *types, const char *type);
 
-extern const struct mirror_engine mirror_neo4j, mirror_janusgraph;
+extern const struct mirror_engine mirror_neo4j, mirror_janusgraph, mirror_dgraph;
 
 /* NULL after logging why not. */
 struct mirror *mirror_open(const struct mirror_config *config);
