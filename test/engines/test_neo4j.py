@@ -200,7 +200,7 @@ def test_a_type_that_is_none_becomes_part_of_no_statement(database, sidecars, mi
     write_graph(database)
     one = sidecars(mirroring).start()
     mirrored(database)
-    database.rows("""CREATE OR REPLACE FUNCTION reason.mirror_node(n reason.node, payloads text, most_bytes integer) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    database.connection.execute("""CREATE OR REPLACE FUNCTION reason.mirror_node(n reason.node, payloads text, most_bytes integer) RETURNS jsonb LANGUAGE sql STABLE AS $$
         SELECT jsonb_build_object('op', 'node', 'type', 'score:Pwned', 'key', $1.division || '/' || $1.id, 'record', jsonb_build_object('key', $1.division || '/' || $1.id)) $$""")
     database.node()
     wait_for(lambda: "in a form that is not known" in one.log(), 30, "the refusal")
