@@ -10,17 +10,14 @@
  * one to another has no name of its own in Dgraph: an edge is a ReasonEdge, which has its properties and ends, and besides
  * the predicate reason.<its type> leads from cause to effect. A list is a set there: the order of tags is in reason.tagList, a text of JSON.
  */
-#include "mirror/target.h"
+#include "mirror/dgraph.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* So many records are removed in a transaction. */
 #define EMPTY_AT_ONCE 1000
 
-#define PROPERTIES "reason.key reason.id reason.division reason.type reason.author reason.createdAt reason.occurredAt reason.digest reason.auditEventId" \
-    " reason.payload reason.payloadOmitted reason.erased reason.confidence reason.weight reason.tags reason.tagList"
 #define MARK "reason.seq reason.hash reason.schema reason.rebuilding"
 
 static const char schema[] =
@@ -48,106 +45,6 @@ static const char schema[] =
     "reason.to: uid @reverse .\n"
     "reason.annotates: uid @reverse .\n";
 
-/* A text that grows. */
-struct text {
-    FILE *out;
-    char *bytes;
-    size_t length;
-};
-
-static bool text_begin(struct text *text)
-{
-    *text = (struct text){0};
-    text->out = open_memstream(&text->bytes, &text->length);
-    return text->out != NULL;
-}
-
-/* What was written, which the caller frees; NULL when memory was short. */
-static char *text_end(struct text *text)
-{
-    bool ok = !ferror(text->out);
-
-    if (fclose(text->out) != 0 || !ok) {
-        free(text->bytes);
-        return NULL;
-    }
-    return text->bytes;
-}
-
-/* A JSON string in quotes, whose escapes are those of DQL too. */
-static void write_quoted(FILE *out, const json_t *string)
-{
-    json_dumpf(string, out, JSON_ENCODE_ANY);
-}
-
-static void write_list(FILE *out, const json_t *strings)
-{
-    json_dumpf(strings, out, JSON_COMPACT);
-}
-
-/* Sends a text of a type; *data gets what the answer holds of it, or the outcome is not MIRROR_DONE. */
-static enum mirror_outcome send_text(struct mirror *mirror, const char *path, const char *type, const char *text, json_t **data)
-{
-    json_t *answer, *errors;
-    enum mirror_outcome outcome;
-
-    *data = NULL;
-    outcome = target_post_text(mirror, path, type, text, NULL, &answer);
-    if (outcome != MIRROR_DONE)
-        return outcome;
-    errors = json_object_get(answer, "errors");
-    if (errors) {
-        const char *message = json_string_value(json_object_get(json_array_get(errors, 0), "message"));
-
-        outcome = target_says(mirror, MIRROR_AWAY, "%s", message ? message : "an error");
-    } else if (!json_is_object(json_object_get(answer, "data"))) {
-        outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    } else {
-        *data = json_incref(json_object_get(answer, "data"));
-    }
-    json_decref(answer);
-    return outcome;
-}
-
-/* Sends a document, and releases it. */
-static enum mirror_outcome send(struct mirror *mirror, const char *path, json_t *body, json_t **data)
-{
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    enum mirror_outcome outcome;
-
-    *data = NULL;
-    outcome = text ? send_text(mirror, path, "application/json", text, data) : target_says(mirror, MIRROR_AWAY, "out of memory");
-    free(text);
-    json_decref(body);
-    return outcome;
-}
-
-/* Asks, with a text that is freed. */
-static enum mirror_outcome ask(struct mirror *mirror, char *query, json_t **data)
-{
-    enum mirror_outcome outcome = send(mirror, "/query", query ? json_pack("{s:s}", "query", query) : NULL, data);
-
-    free(query);
-    return outcome;
-}
-
-/* Mutates, with a query that is freed and mutations that are released; *queries gets the answer to the query. */
-static enum mirror_outcome mutate(struct mirror *mirror, char *query, json_t *mutations, json_t **queries)
-{
-    json_t *data;
-    enum mirror_outcome outcome = send(mirror, "/mutate?commitNow=true", query ? json_pack("{s:s, s:O}", "query", query, "mutations", mutations) : NULL, &data);
-    const char *code = json_string_value(json_object_get(data, "code"));
-
-    free(query);
-    json_decref(mutations);
-    *queries = json_object_get(data, "queries");
-    if (outcome == MIRROR_DONE && (!code || strcmp(code, "Success") != 0 || !json_is_object(*queries)))
-        outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    *queries = outcome == MIRROR_DONE ? json_incref(*queries) : NULL;
-    json_decref(data);
-    return outcome;
-}
-
 static enum mirror_outcome prepare(struct mirror *mirror)
 {
     static const char *const types[] = {"ReasonNode", "ReasonEdge", "ReasonAnnotation"};
@@ -163,7 +60,7 @@ static enum mirror_outcome prepare(struct mirror *mirror)
         fprintf(text.out, "reason.%s: [uid] @reverse .\n", *type);
     /* a type says what goes with a record that is removed */
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        fprintf(text.out, "type %s { " PROPERTIES " reason.from reason.to reason.annotates", types[i]);
+        fprintf(text.out, "type %s { " DGRAPH_PROPERTIES " reason.from reason.to reason.annotates", types[i]);
         for (const char *const *type = mirror_edge_types; *type; type++)
             fprintf(text.out, " reason.%s", *type);
         fputs(" }\n", text.out);
@@ -172,7 +69,7 @@ static enum mirror_outcome prepare(struct mirror *mirror)
     whole = text_end(&text);
     if (!whole)
         return target_says(mirror, MIRROR_AWAY, "out of memory");
-    outcome = send_text(mirror, "/alter", "application/dql", whole, &data);
+    outcome = dgraph_send(mirror, "/alter", "application/dql", whole, &data);
     free(whole);
     if (outcome == MIRROR_DONE && strcmp(json_string_value(json_object_get(data, "code")) ? json_string_value(json_object_get(data, "code")) : "", "Success") != 0)
         outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
@@ -215,7 +112,7 @@ static bool same_mark(const struct mirror_mark *a, const struct mirror_mark *b)
 static void write_mark_query(FILE *out, const json_t *key)
 {
     fputs(" mark(func: eq(reason.key, ", out);
-    write_quoted(out, key);
+    text_quote(out, key);
     fputs(")) { " MARK " }", out);
 }
 
@@ -233,7 +130,7 @@ static enum mirror_outcome read_mark(struct mirror *mirror, const char *division
     fputs("{", text.out);
     write_mark_query(text.out, key);
     fputs(" }", text.out);
-    outcome = ask(mirror, text_end(&text), &data);
+    outcome = dgraph_ask(mirror, text_end(&text), &data);
     if (outcome == MIRROR_DONE && !take_mark(json_object_get(data, "mark"), mark))
         outcome = target_says(mirror, MIRROR_AWAY, "its mark for division \"%s\" is none", division);
     json_decref(data);
@@ -359,11 +256,11 @@ static char *apply_query(const struct writing *writing, const json_t *key, const
     fputs("{", text.out);
     write_mark_query(text.out, key);
     fputs(" mine as var(func: eq(reason.key, ", text.out);
-    write_quoted(text.out, key);
+    text_quote(text.out, key);
     fputs("))", text.out);
     if (before->there) {
         fputs(" right as var(func: eq(reason.key, ", text.out);
-        write_quoted(text.out, key);
+        text_quote(text.out, key);
         fprintf(text.out, ")) @filter(eq(reason.seq, \"%ld\") AND eq(reason.rebuilding, %s)", before->seq, before->rebuilding ? "true" : "false");
         if (before->hash[0])
             fprintf(text.out, " AND eq(reason.hash, \"%s\")", before->hash);
@@ -373,18 +270,18 @@ static char *apply_query(const struct writing *writing, const json_t *key, const
         json_t *quoted = json_string(name);
 
         fprintf(text.out, " k%lld as var(func: eq(reason.key, ", (long long)json_integer_value(number));
-        write_quoted(text.out, quoted);
+        text_quote(text.out, quoted);
         fputs("))", text.out);
         json_decref(quoted);
     }
     if (json_array_size(writing->ends) > 0) {
         fputs(" ends as var(func: eq(reason.key, ", text.out);
-        write_list(text.out, writing->ends);
+        text_list(text.out, writing->ends);
         fputs(")) there(func: uid(ends)) { count(uid) }", text.out);
     }
     if (json_array_size(writing->erased) > 0) {
         fputs(" erased as var(func: eq(reason.key, ", text.out);
-        write_list(text.out, writing->erased);
+        text_list(text.out, writing->erased);
         fputs("))", text.out);
     }
     fputs(" }", text.out);
@@ -455,7 +352,7 @@ static enum mirror_outcome apply(struct mirror *mirror, const char *division, co
     if (!collect(&writing, changes))
         outcome = target_says(mirror, MIRROR_REFUSED, "the database gave a record in a form that is not known");
     else
-        outcome = mutate(mirror, apply_query(&writing, key, before), apply_mutations(&writing, before), &queries);
+        outcome = dgraph_mutate(mirror, apply_query(&writing, key, before), apply_mutations(&writing, before), &queries);
     if (outcome == MIRROR_DONE)
         outcome = judge(mirror, division, before, &goal, &writing, queries);
     json_decref(queries);
@@ -465,162 +362,6 @@ static enum mirror_outcome apply(struct mirror *mirror, const char *division, co
     json_decref(writing.ends);
     json_decref(writing.erased);
     json_decref(writing.set);
-    return outcome;
-}
-
-/* [{"@groupby": [{"reason.type": …, "count": …}]}] as an object. */
-static json_t *counts_of(const json_t *found)
-{
-    json_t *counts = json_object(), *row;
-    size_t index;
-
-    json_array_foreach(json_object_get(json_array_get(found, 0), "@groupby"), index, row) {
-        const char *type = json_string_value(json_object_get(row, "reason.type"));
-
-        if (type)
-            json_object_set(counts, type, json_object_get(row, "count"));
-    }
-    return counts;
-}
-
-static enum mirror_outcome count(struct mirror *mirror, const char *division, json_t **counts)
-{
-    json_t *name = json_string(division), *data, *annotations;
-    struct text text;
-    enum mirror_outcome outcome;
-
-    *counts = NULL;
-    if (!text_begin(&text)) {
-        json_decref(name);
-        return target_says(mirror, MIRROR_AWAY, "out of memory");
-    }
-    fputs("{ all as var(func: eq(reason.division, ", text.out);
-    write_quoted(text.out, name);
-    fputs(")) node(func: uid(all)) @filter(type(ReasonNode)) @groupby(reason.type) { count(uid) }"
-          " edge(func: uid(all)) @filter(type(ReasonEdge)) @groupby(reason.type) { count(uid) }"
-          " annotation(func: uid(all)) @filter(type(ReasonAnnotation)) { count(uid) } }", text.out);
-    outcome = ask(mirror, text_end(&text), &data);
-    annotations = json_object_get(json_array_get(json_object_get(data, "annotation"), 0), "count");
-    if (outcome == MIRROR_DONE && (!json_is_array(json_object_get(data, "node")) || !json_is_array(json_object_get(data, "edge")) || !json_is_integer(annotations)))
-        outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    if (outcome == MIRROR_DONE) {
-        *counts = json_pack("{s:o, s:o, s:{}}", "node", counts_of(json_object_get(data, "node")), "edge", counts_of(json_object_get(data, "edge")), "annotation");
-        if (json_integer_value(annotations) > 0)
-            json_object_set(json_object_get(*counts, "annotation"), "annotation", annotations);
-    }
-    json_decref(data);
-    json_decref(name);
-    return outcome;
-}
-
-static bool holds(const json_t *list, const json_t *value)
-{
-    json_t *one;
-    size_t index;
-
-    json_array_foreach(list, index, one)
-    if (json_equal(one, value))
-        return true;
-    return false;
-}
-
-/* Tags in their order, where the list that has it has just those. */
-static json_t *in_order(json_t *tags, const json_t *text)
-{
-    json_t *list = json_loads(json_string_value(text) ? json_string_value(text) : "", 0, NULL), *one;
-    size_t index;
-    bool same = json_is_array(list);
-
-    json_array_foreach(list, index, one)
-    same = same && holds(tags, one);
-    json_array_foreach(tags, index, one)
-    same = same && holds(list, one);
-    if (same)
-        return list;
-    json_decref(list);
-    return json_incref(tags);
-}
-
-/* A record as it is compared, from one with the names of predicates. */
-static json_t *record_of(const json_t *row, bool annotation)
-{
-    const json_t *from = json_object_get(json_object_get(row, "reason.from"), "reason.key");
-    const json_t *to = json_object_get(json_object_get(row, annotation ? "reason.annotates" : "reason.to"), "reason.key");
-    json_t *record = json_object(), *value;
-    const char *name;
-
-    json_object_foreach((json_t *)row, name, value)
-    if (!strncmp(name, "reason.", 7) && !json_is_object(value))
-        json_object_set(record, name + 7, value);
-    json_object_del(record, "tagList");
-    if (json_object_get(record, "tags"))
-        json_object_set_new(record, "tags", in_order(json_object_get(record, "tags"), json_object_get(row, "reason.tagList")));
-    value = annotation ? json_string("annotation") : json_incref(json_object_get(row, "reason.type"));
-    return json_pack("{s:[o?], s:O?, s:O?, s:o}", "types", value, "from", from, "to", to, "record", record);
-}
-
-static enum mirror_outcome fetch(struct mirror *mirror, const char *kind, const json_t *keys, json_t **found)
-{
-    bool annotation = !strcmp(kind, "annotation");
-    const char *type = annotation ? "ReasonAnnotation" : !strcmp(kind, "edge") ? "ReasonEdge" : "ReasonNode";
-    json_t *data, *row;
-    struct text text;
-    size_t index;
-    enum mirror_outcome outcome;
-
-    *found = NULL;
-    if (!text_begin(&text))
-        return target_says(mirror, MIRROR_AWAY, "out of memory");
-    fputs("{ found(func: eq(reason.key, ", text.out);
-    write_list(text.out, keys);
-    fprintf(text.out, ")) @filter(type(%s)) { " PROPERTIES " reason.from { reason.key } reason.to { reason.key } reason.annotates { reason.key } } }", type);
-    outcome = ask(mirror, text_end(&text), &data);
-    if (outcome == MIRROR_DONE && !json_is_array(json_object_get(data, "found")))
-        outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    if (outcome == MIRROR_DONE)
-        *found = json_object();
-    json_array_foreach(json_object_get(data, "found"), index, row) {
-        const char *key = json_string_value(json_object_get(row, "reason.key"));
-        json_t *one = record_of(row, annotation), *there = key ? json_object_get(*found, key) : NULL;
-
-        if (there)
-            json_array_extend(json_object_get(there, "types"), json_object_get(one, "types"));
-        else if (key && *found)
-            json_object_set(*found, key, one);
-        json_decref(one);
-    }
-    json_decref(data);
-    return outcome;
-}
-
-static enum mirror_outcome causes(struct mirror *mirror, const json_t *keys, json_t **found)
-{
-    json_t *data, *row, *cause, *those;
-    struct text text;
-    const char *name;
-    size_t index, place;
-    enum mirror_outcome outcome;
-
-    *found = NULL;
-    if (!text_begin(&text))
-        return target_says(mirror, MIRROR_AWAY, "out of memory");
-    fputs("{ found(func: eq(reason.key, ", text.out);
-    write_list(text.out, keys);
-    fputs(")) @filter(type(ReasonNode)) {", text.out);
-    for (const char *const *type = mirror_edge_types; *type; type++)
-        fprintf(text.out, " ~reason.%s { reason.key }", *type);
-    fputs(" } }", text.out);
-    outcome = ask(mirror, text_end(&text), &data);
-    if (outcome == MIRROR_DONE && !json_is_array(json_object_get(data, "found")))
-        outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
-    if (outcome == MIRROR_DONE)
-        *found = json_array();
-    json_array_foreach(json_object_get(data, "found"), index, row)
-    json_object_foreach(row, name, those)
-    json_array_foreach(those, place, cause)
-    if (json_is_string(json_object_get(cause, "reason.key")))
-        json_array_append(*found, json_object_get(cause, "reason.key"));
-    json_decref(data);
     return outcome;
 }
 
@@ -637,9 +378,9 @@ static enum mirror_outcome empty(struct mirror *mirror, const char *division, lo
     }
     /* a mark has no division */
     fputs("{ some as var(func: eq(reason.division, ", text.out);
-    write_quoted(text.out, name);
+    text_quote(text.out, name);
     fprintf(text.out, "), first: %d) gone(func: uid(some)) { count(uid) } }", EMPTY_AT_ONCE);
-    outcome = mutate(mirror, text_end(&text), json_pack("[{s:s, s:[{s:s}]}]", "cond", "@if(gt(len(some), 0))", "delete", "uid", "uid(some)"), &queries);
+    outcome = dgraph_mutate(mirror, text_end(&text), json_pack("[{s:s, s:[{s:s}]}]", "cond", "@if(gt(len(some), 0))", "delete", "uid", "uid(some)"), &queries);
     gone = json_object_get(json_array_get(json_object_get(queries, "gone"), 0), "count");
     if (outcome == MIRROR_DONE && !json_is_integer(gone))
         outcome = target_says(mirror, MIRROR_AWAY, "its answer is none to what was asked");
@@ -650,4 +391,4 @@ static enum mirror_outcome empty(struct mirror *mirror, const char *division, lo
 }
 
 const struct mirror_engine mirror_dgraph = {.type = "dgraph", .token_header = "X-Dgraph-AuthToken", .prepare = prepare, .read_mark = read_mark, .apply = apply,
-                                            .count = count, .fetch = fetch, .causes = causes, .empty = empty};
+                                            .count = dgraph_count, .fetch = dgraph_fetch, .causes = dgraph_causes, .empty = empty};
