@@ -207,6 +207,12 @@ BEGIN
           AND s.seq < coalesce(proposal_place_fault.seq, 9223372036854775807)) THEN
         RETURN format('proposal "%s" was made on another chain than this one', proposal ->> 'id');
     END IF;
+    -- Without a place it would count on every chain: it must be older than this one.
+    IF jsonb_typeof(proposal -> 'head') IS DISTINCT FROM 'object'
+       AND (SELECT e.payload::jsonb ->> 'ts' FROM reason.audit_event e WHERE e.division = 'system' ORDER BY e.no LIMIT 1)::timestamptz
+           <= (proposal ->> 'proposedAt')::timestamptz THEN
+        RETURN format('proposal "%s" names no place in the chain, which had begun', proposal ->> 'id');
+    END IF;
     IF EXISTS (SELECT FROM reason.proposal_executed x WHERE x.proposal_id = (proposal ->> 'id')::uuid AND x.audit_event_id <> $2) THEN
         RETURN format('proposal "%s" was executed before', proposal ->> 'id');
     END IF;

@@ -236,6 +236,10 @@ BEGIN
     IF $3 IS NULL OR $3 <= '0' OR $3 > longest THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('a proposal is valid for up to %s', longest);
     END IF;
+    IF NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.division = 'system') AND EXISTS (SELECT FROM reason.audit_event e WHERE e.division = 'system') THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no event of division "system" has its place in the chain yet',
+            HINT = 'A proposal is of one chain, whose last place it names: let the sidecar seal first.';
+    END IF;
     document := jsonb_build_object('type', 'reasoning-graph/proposal/v1', 'id', proposal_id, 'change', $1,
         'kind', (SELECT g.kind FROM reason.guarded_changes() g WHERE g.change = $1), 'arguments', reason.change_arguments($1, $2),
         'database', jsonb_build_object('origin', (SELECT reason.log_origin_of(i.prefix, 'system', i.epoch) FROM reason.log_identity() i), 'system', reason.system_identifier()),

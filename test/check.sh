@@ -29,6 +29,7 @@ queue=(
     e2e
     ui
     gateway
+    engines
     "fuzz unit"
     pods
     tlog

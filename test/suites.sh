@@ -228,6 +228,20 @@ suite_charts() {
     count_plain "$out/charts.log" || count 0 1
     return $status
 }
+# The sidecar's mirrors in what is documented of Dgraph, and in a real Neo4j in short: one server, killed once. All of it, and
+# JanusGraph, are make check-graphs.
+suite_engines() {
+    local tests=(test/engines/test_dgraph.py)
+    if ! command -v java >/dev/null 2>&1 || ! command -v mvn >/dev/null 2>&1; then
+        echo "engines: Neo4j is passed over, for a JDK and Maven are not here"
+    elif ! test/stack/neo4j.sh jars "$root/.build/neo4j" >"$out/engines.log" 2>&1; then
+        echo "engines: Neo4j is passed over, for Maven does not get it"
+    else
+        tests+=(test/engines/test_neo4j.py::test_{what_is_written_shows_in_the_graph_store,a_type_that_is_none_becomes_part_of_no_statement}
+            test/engines/test_neo4j.py::test_kills_of_sidecar_target_and_database_lose_and_double_nothing)
+    fi
+    REASON_MIRROR_EVENTS=800 REASON_MIRROR_KILLS=1 run_pytest "$out/engines.log" "${tests[@]}"
+}
 suite_pods() { run_pytest "$out/pods.log" test/pods; }
 # The explorer and the auditor's page: types, style, and what a person does in a browser. Without Node there is neither.
 suite_ui() {

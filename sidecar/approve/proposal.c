@@ -92,7 +92,8 @@ void proposal_free(struct proposal *proposal)
     free(proposal->text);
 }
 
-static void show_members(const struct proposal *proposal, const JsonNode *object, const char *indent, FILE *out)
+/* Members of what is a member itself stand further in, so that none looks like one of what holds it. */
+static void show_members(const struct proposal *proposal, const JsonNode *object, int depth, FILE *out)
 {
     const JsonDocument *document = &proposal->document;
     ByteBuffer line;
@@ -103,10 +104,10 @@ static void show_members(const struct proposal *proposal, const JsonNode *object
 
         line.length = 0;
         safe_text_for_person(&line, json_string(document, n), n->length);
-        fprintf(out, "%s%-*.*s", indent, 20 - (int)strlen(indent), (int)line.length, line.data);
-        if (value->kind == JSON_OBJECT) {
+        fprintf(out, "%*s%-*.*s", 2 * depth, "", 20 - 2 * depth, (int)line.length, line.data);
+        if (value->kind == JSON_OBJECT && json_first(document, value)) {
             fputc('\n', out);
-            show_members(proposal, value, "  ", out);
+            show_members(proposal, value, depth + 1, out);
             continue;
         }
         line.length = 0;
@@ -118,5 +119,5 @@ static void show_members(const struct proposal *proposal, const JsonNode *object
 
 void proposal_show(const struct proposal *proposal, FILE *out)
 {
-    show_members(proposal, json_root(&proposal->document), "", out);
+    show_members(proposal, json_root(&proposal->document), 0, out);
 }

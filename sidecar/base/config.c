@@ -155,7 +155,7 @@ static struct witness_config *witness_of(struct config *config, const char *name
 
 static const struct config_key mirror_keys[] = {
 #define FIELD(name) offsetof(struct mirror_config, name)
-    {"mirror", "type", CONFIG_TEXT, FIELD(type), NULL, 0, 0, "|neo4j|janusgraph|"},
+    {"mirror", "type", CONFIG_TEXT, FIELD(type), NULL, 0, 0, "|neo4j|janusgraph|dgraph|"},
     {"mirror", "url", CONFIG_TEXT, FIELD(url), NULL, 0, 0, NULL},
     {"mirror", "database", CONFIG_TEXT, FIELD(database), "neo4j", 0, 0, NULL},
     {"mirror", "credentials_file", CONFIG_TEXT, FIELD(credentials_file), "", 0, 0, NULL},

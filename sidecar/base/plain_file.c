@@ -36,13 +36,19 @@ bool plain_file_permits(const char *path)
 bool plain_file_read_secret(const char *path, char *secret, size_t size)
 {
     FILE *file = plain_file_open(path);
-    bool ok = file && fgets(secret, (int)size, file);
+    bool ok = file && fgets(secret, (int)size, file), whole = false;
 
-    if (ok)
+    if (ok) {
+        int next = strchr(secret, '\n') ? EOF : fgetc(file);
+
+        whole = next == EOF || next == '\n' || next == '\r';
         secret[strcspn(secret, "\r\n")] = '\0';
+    }
     if (file && (!ok || !secret[0]))
         log_error("cannot read \"%s\": it is empty", path);
+    else if (file && !whole)
+        log_error("cannot read \"%s\": its first line has more than %zu characters", path, size - 1);
     if (file)
         fclose(file);
-    return ok && secret[0];
+    return ok && whole && secret[0];
 }

@@ -14,7 +14,7 @@
 FILE *plain_file_open(const char *path);
 /* False when something other than a file or a directory lies there. A path that does not exist is left to the function that opens it. */
 bool plain_file_permits(const char *path);
-/* Reads the first line of a file that holds a secret; false after logging why not. */
+/* Reads the first line of a file that holds a secret; false after logging why not: one that has no room is not cut. */
 bool plain_file_read_secret(const char *path, char *secret, size_t size);
 
 #endif

@@ -32,13 +32,22 @@ static int compare_groups(const void *left, const void *right)
     return order ? order : strcmp(a->type, b->type);
 }
 
+static bool is_known(const char *op, const char *type)
+{
+    if (!strcmp(op, "node"))
+        return mirror_has_type(mirror_node_types, type);
+    if (!strcmp(op, "edge"))
+        return mirror_has_type(mirror_edge_types, type);
+    return !strcmp(op, "annotation") || (!strcmp(op, "erase") && (!strcmp(type, "node") || !strcmp(type, "annotation")));
+}
+
 /* Adds a row to the group of its op and type, which live as long as the row. */
 static bool add_row(struct mirror_changes *changes, json_t *row)
 {
     const char *op = json_string_value(json_object_get(row, "op")), *type = json_string_value(json_object_get(row, "type"));
     struct mirror_group *group = NULL;
 
-    if (!op || !type || rank(op) < 0)
+    if (!op || !type || !is_known(op, type))
         return false;
     /* an annotation's type is anything: a property, not a label */
     if (!strcmp(op, "annotation"))

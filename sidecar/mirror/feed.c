@@ -156,6 +156,9 @@ static bool unpark(struct feed *feed, struct db *db, const char *token, const st
 /* Reads the mark, and whether events may follow it. */
 static enum feed_result find_mark(struct feed *feed, struct db *db, const char *token, struct division *division)
 {
+    struct mirror_batch batch;
+    enum batch_result read;
+
     if (feed->mirror->engine->read_mark(feed->mirror, division->name, &division->mark) != MIRROR_DONE)
         return away(feed, division);
     if (division->mark.there && division->mark.schema != MIRROR_SCHEMA)
@@ -168,6 +171,13 @@ static enum feed_result find_mark(struct feed *feed, struct db *db, const char *
         return FEED_NOTHING;
     if (division->mark.seq > division->head)
         return give_up(feed, division, "it has events that the database has not");
+    /* asked where nothing follows too: a history of the same length may be another */
+    read = batch_read(db, feed->mirror->config, division->name, &division->mark, 1, &batch);
+    batch_free(&batch);
+    if (read == BATCH_DIVERGED)
+        return give_up(feed, division, "it was fed from another history than the database's");
+    if (read == BATCH_FAILED)
+        return FEED_FAILED;
     if (division->faulty)
         log_info("mirror \"%s\", division \"%s\": fed again, from event %ld on", name_of(feed), division->name, division->mark.seq + 1);
     division->faulty = false;

@@ -118,15 +118,13 @@ static const char empty_script[] = BEGIN
                                    "[found.size()]"
                                    END;
 
-static json_t *edge_types(void)
+static json_t *list_of(const char *const *types)
 {
-    return json_pack("[s, s, s, s, s, s]", "causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects");
-}
+    json_t *list = json_array();
 
-static json_t *node_types(void)
-{
-    return json_pack("[s, s, s, s, s, s, s, s, s]", "observation", "recommendation", "decision", "action", "hypothesis", "policyCheck", "score", "correction",
-                     "annotation");
+    for (; *types; types++)
+        json_array_append_new(list, json_string(*types));
+    return list;
 }
 
 /* What a script threw. */
@@ -181,7 +179,7 @@ static enum mirror_outcome run(struct mirror *mirror, const char *script, json_t
 static enum mirror_outcome prepare(struct mirror *mirror)
 {
     json_t *data;
-    enum mirror_outcome outcome = run(mirror, prepare_script, json_pack("{s:o, s:o}", "nodeTypes", node_types(), "edgeTypes", edge_types()), &data);
+    enum mirror_outcome outcome = run(mirror, prepare_script, json_pack("{s:o, s:o}", "nodeTypes", list_of(mirror_node_types), "edgeTypes", list_of(mirror_edge_types)), &data);
 
     json_decref(data);
     return outcome == MIRROR_DONE ? outcome : MIRROR_AWAY;
@@ -289,7 +287,7 @@ static enum mirror_outcome fetch(struct mirror *mirror, const char *kind, const 
 
 static enum mirror_outcome causes(struct mirror *mirror, const json_t *keys, json_t **found)
 {
-    return run(mirror, causes_script, json_pack("{s:O, s:o}", "wanted", keys, "types", edge_types()), found);
+    return run(mirror, causes_script, json_pack("{s:O, s:o}", "wanted", keys, "types", list_of(mirror_edge_types)), found);
 }
 
 static enum mirror_outcome empty(struct mirror *mirror, const char *division, long *removed)

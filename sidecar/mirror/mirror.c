@@ -8,7 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct mirror_engine *const engines[] = {&mirror_neo4j, &mirror_janusgraph};
+const char *const mirror_node_types[] = {"observation", "recommendation", "decision", "action", "hypothesis", "policyCheck", "score", "correction",
+                                         "annotation", NULL};
+const char *const mirror_edge_types[] = {"causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects", NULL};
+
+static const struct mirror_engine *const engines[] = {&mirror_neo4j, &mirror_janusgraph, &mirror_dgraph};
 
 /* False after logging that records and credentials would travel unencrypted to another machine. */
 static bool is_hidden(const struct mirror *mirror)
@@ -19,6 +23,13 @@ static bool is_hidden(const struct mirror *mirror)
         return true;
     log_error("mirror \"%s\" at \"%s\" would get records and credentials unencrypted: use https://, or set plaintext = yes", config->name, mirror->url);
     return false;
+}
+
+bool mirror_has_type(const char *const *types, const char *type)
+{
+    while (*types && strcmp(*types, type) != 0)
+        types++;
+    return *types != NULL;
 }
 
 struct mirror *mirror_open(const struct mirror_config *config)

@@ -54,6 +54,7 @@ struct mirror;
 
 struct mirror_engine {
     const char *type;
+    const char *token_header;   /* that carries a token as it is; NULL: it is a bearer token */
     /* Constraints and indices, if they are not there. */
     enum mirror_outcome (*prepare)(struct mirror *mirror);
     enum mirror_outcome (*read_mark)(struct mirror *mirror, const char *division, struct mirror_mark *mark);
@@ -79,7 +80,14 @@ struct mirror {
     char error[400];            /* what was wrong, after any outcome but MIRROR_DONE */
 };
 
-extern const struct mirror_engine mirror_neo4j, mirror_janusgraph;
+/*
+ * The types of nodes and edges, ended by NULL. They become part of what some engines are told, so the database is not believed that
+ * another is one.
+ */
+extern const char *const mirror_node_types[], *const mirror_edge_types[];
+bool mirror_has_type(const char *const *types, const char *type);
+
+extern const struct mirror_engine mirror_neo4j, mirror_janusgraph, mirror_dgraph;
 
 /* NULL after logging why not. */
 struct mirror *mirror_open(const struct mirror_config *config);

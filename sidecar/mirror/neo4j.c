@@ -6,7 +6,7 @@
  * undo the rest. Errors come with status 200: an answer counts when it holds no errors, and the mark that was to be written.
  *
  * Nodes are (:ReasonNode:<type>), edges [:<type>], annotations (:ReasonAnnotation)-[:annotates]->(:ReasonNode), marks
- * (:ReasonMark). Types are a fixed set that the database checks; only they become part of a statement's text.
+ * (:ReasonMark). Types, of a fixed set, are all that becomes part of a statement's text.
  */
 #include "mirror/target.h"
 
@@ -16,8 +16,6 @@
 
 /* So many records are removed in a transaction. */
 #define EMPTY_AT_ONCE 5000
-
-static const char *const edge_types[] = {"causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects"};
 
 /* What Neo4j says of statements that it will never take, such as a property that a constraint forbids. */
 static bool is_refusal(const char *code)
@@ -112,10 +110,10 @@ static enum mirror_outcome prepare(struct mirror *mirror)
 
     for (size_t i = 0; ok && i < sizeof(texts) / sizeof(texts[0]); i++)
         ok = add(statements, texts[i], json_object());
-    for (size_t i = 0; ok && i < sizeof(edge_types) / sizeof(edge_types[0]); i++) {
+    for (const char *const *type = mirror_edge_types; ok && *type; type++) {
         char text[200];
 
-        snprintf(text, sizeof(text), "CREATE CONSTRAINT reason_edge_%s IF NOT EXISTS FOR ()-[e:%s]-() REQUIRE e.key IS UNIQUE", edge_types[i], edge_types[i]);
+        snprintf(text, sizeof(text), "CREATE CONSTRAINT reason_edge_%s IF NOT EXISTS FOR ()-[e:%s]-() REQUIRE e.key IS UNIQUE", *type, *type);
         ok = add(statements, text, json_object());
     }
     if (!ok) {
@@ -302,10 +300,10 @@ static enum mirror_outcome fetch(struct mirror *mirror, const char *kind, const 
     else if (!strcmp(kind, "annotation"))
         add(statements, "UNWIND $keys AS key MATCH (n:ReasonAnnotation {key: key}) OPTIONAL MATCH (n)-[:annotates]->(t) RETURN key, ['annotation'], null AS from, t.key, properties(n)", json_incref(parameters));
     else
-        for (size_t i = 0; i < sizeof(edge_types) / sizeof(edge_types[0]); i++) {
+        for (const char *const *type = mirror_edge_types; *type; type++) {
             char text[200];
 
-            snprintf(text, sizeof(text), "UNWIND $keys AS key MATCH (f)-[e:%s {key: key}]->(t) RETURN key, [type(e)], f.key, t.key, properties(e)", edge_types[i]);
+            snprintf(text, sizeof(text), "UNWIND $keys AS key MATCH (f)-[e:%s {key: key}]->(t) RETURN key, [type(e)], f.key, t.key, properties(e)", *type);
             add(statements, text, json_incref(parameters));
         }
     json_decref(parameters);

@@ -34,21 +34,21 @@ enum mirror_outcome target_says(struct mirror *mirror, enum mirror_outcome outco
     return outcome;
 }
 
-/* The value of "name = value", if the line is one of that name. */
-static void take_line(const char *line, const char *name, char value[SECRET_MOST])
+/* Takes the value of "name = value", if the line is one of that name. False: it has no room. */
+static bool take_line(const char *line, const char *name, char value[SECRET_MOST])
 {
     size_t length = strlen(name);
 
     if (strncmp(line, name, length) != 0)
-        return;
+        return true;
     line += length + strspn(line + length, " \t");
     if (*line != '=')
-        return;
+        return true;
     line += 1 + strspn(line + 1, " \t");
-    snprintf(value, SECRET_MOST, "%.*s", (int)strcspn(line, "\r\n"), line);
+    return snprintf(value, SECRET_MOST, "%.*s", (int)strcspn(line, "\r\n"), line) < SECRET_MOST;
 }
 
-static void take_variable(const struct mirror_config *config, const char *what, char value[SECRET_MOST])
+static bool take_variable(const struct mirror_config *config, const char *what, char value[SECRET_MOST])
 {
     char name[160];
     const char *found;
@@ -57,7 +57,7 @@ static void take_variable(const struct mirror_config *config, const char *what, 
     for (char *p = name; *p; p++)
         *p = isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_';
     found = getenv(name);
-    snprintf(value, SECRET_MOST, "%s", found ? found : "");
+    return snprintf(value, SECRET_MOST, "%s", found ? found : "") < SECRET_MOST;
 }
 
 static bool read_credentials(struct mirror *mirror, struct credentials *credentials)
@@ -65,35 +65,37 @@ static bool read_credentials(struct mirror *mirror, struct credentials *credenti
     const struct mirror_config *config = mirror->config;
     char line[SECRET_MOST + 64];
     FILE *file;
+    bool whole = true;
 
     memset(credentials, 0, sizeof(*credentials));
     if (!config->credentials_file[0]) {
-        take_variable(config, "USER", credentials->user);
-        take_variable(config, "PASSWORD", credentials->password);
-        take_variable(config, "TOKEN", credentials->token);
-        return true;
+        whole = take_variable(config, "USER", credentials->user) && take_variable(config, "PASSWORD", credentials->password)
+                && take_variable(config, "TOKEN", credentials->token);
+        if (!whole)
+            target_says(mirror, MIRROR_AWAY, "a credential in the environment has more than %d characters", SECRET_MOST - 1);
+        return whole;
     }
     file = plain_file_open(config->credentials_file);
     if (!file) {
         target_says(mirror, MIRROR_AWAY, "its credentials_file cannot be read");
         return false;
     }
-    while (fgets(line, sizeof(line), file)) {
-        take_line(line, "user", credentials->user);
-        take_line(line, "password", credentials->password);
-        take_line(line, "token", credentials->token);
-    }
+    while (whole && fgets(line, sizeof(line), file))
+        whole = take_line(line, "user", credentials->user) && take_line(line, "password", credentials->password)
+                && take_line(line, "token", credentials->token);
     fclose(file);
     sodium_memzero(line, sizeof(line));
-    return true;
+    if (!whole)
+        target_says(mirror, MIRROR_AWAY, "a credential in its credentials_file has more than %d characters", SECRET_MOST - 1);
+    return whole;
 }
 
 /* The header that carries them; false: there are none. */
-static bool authorization(const struct credentials *credentials, char *header, size_t size)
+static bool authorization(const struct credentials *credentials, bool bearer, char *header, size_t size)
 {
     char pair[2 * SECRET_MOST + 2];
 
-    if (credentials->token[0]) {
+    if (bearer && credentials->token[0]) {
         snprintf(header, size, "Bearer %s", credentials->token);
         return true;
     }
@@ -106,12 +108,13 @@ static bool authorization(const struct credentials *credentials, char *header, s
     return true;
 }
 
-static enum mirror_outcome post(struct mirror *mirror, const char *path, const char *body, long *status, json_t **answer)
+enum mirror_outcome target_post_text(struct mirror *mirror, const char *path, const char *type, const char *text, long *status, json_t **answer)
 {
     struct credentials credentials;
+    const char *token_header = mirror->engine->token_header;
     char header[4 * SECRET_MOST], url[2048];
-    struct http_header headers[3] = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
-    struct http_request request = {.method = "POST", .url = url, .headers = headers, .header_count = 2, .body = body, .body_size = strlen(body),
+    struct http_header headers[4] = {{"Content-Type", type}, {"Accept", "application/json"}};
+    struct http_request request = {.method = "POST", .url = url, .headers = headers, .header_count = 2, .body = text, .body_size = strlen(text),
                                    .timeout_ms = mirror->config->timeout_ms};
     struct http_answer got;
     enum mirror_outcome outcome = MIRROR_DONE;
@@ -122,7 +125,9 @@ static enum mirror_outcome post(struct mirror *mirror, const char *path, const c
         return target_says(mirror, MIRROR_AWAY, "its url is too long");
     if (!read_credentials(mirror, &credentials))
         return MIRROR_AWAY;
-    if (authorization(&credentials, header, sizeof(header)))
+    if (token_header && credentials.token[0])
+        headers[request.header_count++] = (struct http_header){token_header, credentials.token};
+    if (authorization(&credentials, !token_header, header, sizeof(header)))
         headers[request.header_count++] = (struct http_header){"Authorization", header};
     if (!http_call(mirror->http, &request, &got))
         outcome = target_says(mirror, MIRROR_AWAY, "it does not answer: %s", got.error);
@@ -147,7 +152,7 @@ static enum mirror_outcome post(struct mirror *mirror, const char *path, const c
 enum mirror_outcome target_post(struct mirror *mirror, const char *path, json_t *body, long *status, json_t **answer)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    enum mirror_outcome outcome = text ? post(mirror, path, text, status, answer) : target_says(mirror, MIRROR_AWAY, "out of memory");
+    enum mirror_outcome outcome = text ? target_post_text(mirror, path, "application/json", text, status, answer) : target_says(mirror, MIRROR_AWAY, "out of memory");
 
     json_decref(body);
     free(text);

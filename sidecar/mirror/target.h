@@ -12,5 +12,7 @@ enum mirror_outcome target_says(struct mirror *mirror, enum mirror_outcome outco
  * *status, if not NULL, gets the status, and any is then an answer; else any but 200 is MIRROR_AWAY.
  */
 enum mirror_outcome target_post(struct mirror *mirror, const char *path, json_t *body, long *status, json_t **answer);
+/* The same for a text of another type. */
+enum mirror_outcome target_post_text(struct mirror *mirror, const char *path, const char *type, const char *text, long *status, json_t **answer);
 
 #endif

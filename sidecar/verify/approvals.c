@@ -62,6 +62,7 @@ struct Approvals {
     size_t executed_count;
     double thresholds[CHANGES]; /* of the kind of each change */
     size_t counted;
+    int64_t begun; /* time of the chain's first event */
     ByteBuffer scratch, other;
     char fault[400];
 };
@@ -304,15 +305,16 @@ static size_t count_approvals(Approvals *approvals, const JsonDocument *document
     return count;
 }
 
-/* The chain that the proposal was made on is this one. */
-static bool head_is_here(const JsonDocument *document, const JsonNode *proposal, const uint8_t (*hashes)[SHA256_LENGTH], uint64_t seq)
+/* The chain that the proposal was made on is this one. A proposal names no place of it only where it is older than the chain. */
+static bool head_is_here(const Approvals *approvals, const JsonDocument *document, const JsonNode *proposal, int64_t proposed_at,
+                         const uint8_t (*hashes)[SHA256_LENGTH], uint64_t seq)
 {
     const JsonNode *head = member_object(document, proposal, "head");
     double at = head ? member_number(document, head, "seq") : 0;
     uint8_t hash[SHA256_LENGTH];
 
     if (!head)
-        return true; /* nothing was sealed yet */
+        return proposed_at < approvals->begun;
     return at >= 0 && at < (double)seq && decode_hex(member_text(document, head, "hash"), hash, sizeof(hash))
            && memcmp(hashes[(uint64_t)at], hash, sizeof(hash)) == 0;
 }
@@ -356,7 +358,7 @@ static const char *check(Approvals *approvals, const JsonDocument *document, con
                  change->kind, needed, count);
         return approvals->fault;
     }
-    if (!head_is_here(document, proposal, hashes, seq))
+    if (!head_is_here(approvals, document, proposal, proposed_at, hashes, seq))
         return "was approved for another chain than this one";
     if (was_executed(approvals, id))
         return "executes a proposal that was executed before";
@@ -426,6 +428,8 @@ const char *approvals_take(Approvals *approvals, const JsonDocument *document, c
     const char *fault;
     size_t needed = 0;
 
+    if (seq == 0 && !parse_time(member_text(document, payload, "ts"), &approvals->begun))
+        approvals->begun = INT64_MIN;
     if (!change)
         return NULL;
     recorded = member_object(document, payload, change->member);

@@ -178,6 +178,35 @@ def test_a_target_that_answers_nonsense_is_not_believed(database, sidecars, mirr
         front.close()
 
 
+def test_a_history_rewritten_to_the_same_length_is_named(database, sidecars, mirroring, graph):
+    """Nothing follows the mark, and yet it is looked at: as where a database was restored and grew again, and once more while the sidecar runs."""
+    write_graph(database)
+    one = sidecars(mirroring).start()
+    mirrored(database)
+    for restarted in (True, False):
+        if restarted:
+            one.stop()
+        graph.ask("MATCH (m:ReasonMark {division: 'default'}) SET m.hash = left('0' + m.hash, 64)")
+        if restarted:
+            one = sidecars(mirroring).start(ready=False)
+        wait_for(lambda: "another history" in one.log() and one.metric('reason_sidecar_failures_total{kind="mirror_diverged"}') > 0, 30, "the other history to be named")
+        assert rebuild(one).returncode == 0
+        mirrored(database)
+        same(one)
+
+
+def test_a_type_that_is_none_becomes_part_of_no_statement(database, sidecars, mirroring, graph):
+    """Whoever rules the database does not thereby rule the graph store."""
+    write_graph(database)
+    one = sidecars(mirroring).start()
+    mirrored(database)
+    database.connection.execute("""CREATE OR REPLACE FUNCTION reason.mirror_node(n reason.node, payloads text, most_bytes integer) RETURNS jsonb LANGUAGE sql STABLE AS $$
+        SELECT jsonb_build_object('op', 'node', 'type', 'score:Pwned', 'key', $1.division || '/' || $1.id, 'record', jsonb_build_object('key', $1.division || '/' || $1.id)) $$""")
+    database.node()
+    wait_for(lambda: "in a form that is not known" in one.log(), 30, "the refusal")
+    assert graph.ask("MATCH (n:Pwned) RETURN count(n)") == [[0]]
+
+
 def test_two_who_feed_at_once_do_no_harm(database, sidecars, mirroring, graph):
     """As a leader does who was paused for longer than its lease."""
     write_chain(database, 500)

@@ -36,6 +36,7 @@ def add_approvers(db, *names):
 def approved(db):
     """Something of everything: two approvers, a threshold, and a client who was approved."""
     add_approvers(db, "ada", "bob")
+    db.seal()
     db("SELECT reason.set_approval_threshold('approval', 2)")
     execute(db, "set_approval_threshold", ("ada", "bob"), kind="client", threshold=2)
     return execute(db, "set_client", ("bob", "ada"), name="approved", role="admin")

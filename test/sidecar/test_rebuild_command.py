@@ -61,9 +61,9 @@ def left(server, keys, places, tmp_path):
     drop_database(server.conninfo, "gone")
 
 
-def rebuild(sidecar, *options):
+def rebuild(sidecar, *options, first=""):
     done = subprocess.run([REBUILD, *options, sidecar.path], capture_output=True, text=True, timeout=240, check=False,
-                          env={**sidecar.environment, "PATH": f"{PG_BIN}:{sidecar.environment['PATH']}"})
+                          env={**sidecar.environment, "PATH": f"{first}{PG_BIN}:{sidecar.environment['PATH']}"})
     return done.returncode, done.stdout + done.stderr
 
 
@@ -133,6 +133,46 @@ def test_a_content_that_is_gone_is_named(server, left, tmp_path):
     database = opened(server)
     assert len(chain(database).keys() & known.keys()) == len(known)
     database.connection.close()
+
+
+@pytest.mark.parametrize("places", ["directory"], indirect=True)
+def test_a_server_is_named_by_a_uri_as_well(server, left, tmp_path):
+    sidecar, known, _, _ = left
+    place = f"postgresql://postgres@127.0.0.1:{server.port}"
+    code, said = rebuild(sidecar, "--registry", tmp_path / "registry.json", "--admin", place)
+    assert code == 0 and "nothing is lost" in said, said
+    # with parameters behind it, and a database that is not the one to ask
+    code, said = rebuild(sidecar, "--registry", tmp_path / "registry.json", "--admin", f"{place}/template1?connect_timeout=5")
+    assert code == 1 and "nothing to rebuild from" in said, said
+    code, said = rebuild(sidecar, "--registry", tmp_path / "registry.json", "--admin", "postgresql://postgres@127.0.0.1:1")
+    assert code == 1 and "the server cannot be asked" in said, said
+
+
+def failing_psql(tmp_path, holds, does):
+    """A psql that does something else where the statements hold a word; the folder to look in first."""
+    folder = tmp_path / "failing"
+    folder.mkdir(exist_ok=True)
+    (folder / "psql").write_text(f"""#!/bin/sh
+statements=$(cat)
+case $statements in *'{holds}'*) {does} ;; esac
+printf '%s\\n' "$statements" | exec {PG_BIN}/psql "$@"
+""")
+    (folder / "psql").chmod(0o755)
+    return f"{folder}:"
+
+
+@pytest.mark.parametrize("places", ["directory"], indirect=True)
+@pytest.mark.parametrize("holds, does, code, says", [
+    # psql's own codes, 2 for a connection and 3 for an error, mean other things here
+    ("AND NOT EXISTS (SELECT FROM reason.audit_seal)", "exit 2", 1, "cannot be asked what it holds"),
+    ("reason.verify_all()", "exit 3", 1, "cannot be verified"),
+    ("reason.chain_heads()", "exit 3", 1, "cannot be told"),
+    ("(SELECT count(*) FROM reason.audit_signature)", "echo 2; exit 0", 3, "lost: 2 events at the ends of the chains were not signed"),
+])
+def test_what_cannot_be_asked_is_neither_a_loss_nor_none(server, left, tmp_path, holds, does, code, says):
+    sidecar, _, _, _ = left
+    found, said = rebuild(sidecar, *options(server, tmp_path), first=failing_psql(tmp_path, holds, does))
+    assert (found, says in said, "nothing is lost" in said) == (code, True, False), said
 
 
 @pytest.mark.parametrize("places", ["directory"], indirect=True)

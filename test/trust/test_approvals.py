@@ -52,6 +52,7 @@ def prepare(db, threshold=2):
     db("SELECT reason.set_archive_rule('held', 40, true)")
     db("SELECT reason.set_client('kernel', 'writer')")
     add_approvers(db)
+    db.seal()
     if threshold:
         db("SELECT reason.set_approval_threshold('approval', %s)", threshold)
         for kind in KINDS:
@@ -264,6 +265,7 @@ def test_an_earlier_state_decides_nothing(make_database):
     """Neither the snapshot of a transaction, nor what another one has not committed yet."""
     db = make_database("approvals_concurrent")
     add_approvers(db)
+    db.seal()
     with psycopg.connect(db.dsn) as other:
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         other.execute("SELECT reason.set_client('before', 'admin')")
@@ -471,6 +473,36 @@ def test_an_approval_is_of_one_place(history, tmp_path, alter, said):
     alter(events)
     code, found = offline(history, tmp_path, sealed(history, events))
     assert code == 1 and said in found
+
+
+def without_a_place(event):
+    """The proposal names no place of the chain, and its approvers have signed it so."""
+    proposal = event["approved"]["proposal"]
+    proposal["head"] = None
+    event["approved"]["approvals"] = [{"approverId": name, "signature": base64.b64encode(APPROVERS[name].sign(canonical(proposal))).decode()} for name in ("ada", "bob")]
+
+
+def test_a_proposal_without_a_place_is_of_no_chain_that_had_begun(history, before_the_client, tmp_path):
+    events = altered(history, without_a_place)
+    code, found = offline(history, tmp_path, events)
+    assert code == 1 and "another chain than this one" in found
+    assert "names no place" in str(pytest.raises(psycopg.Error, before_the_client, "SELECT reason.replay(%s::json)", json.dumps(events[-1])).value)
+
+
+def test_nothing_is_proposed_before_the_chain_has_a_place_to_name(make_database):
+    db = make_database("approvals_unsealed")
+    arguments = {"name": "root", "role": "admin"}
+    first = propose(db, "set_client", **arguments)
+    assert json.loads(db.one("SELECT reason.proposal_text(%s)", first))["head"] is None
+    add_approvers(db)
+    error = pytest.raises(psycopg.Error, propose, db, "set_client", **arguments).value
+    assert error.sqlstate == "55000" and "has its place in the chain yet" in str(error)
+    # It is older than the chain.
+    assert db.one("SELECT reason.execute(%s)", approve(db, first, "ada"))
+    db("SELECT reason.add_signer(%s, %s)", db.signer.name, db.signer.public.raw.hex())
+    db.settle()
+    assert db("SELECT * FROM reason.approval_faults()") == []
+    assert json.loads(db.one("SELECT reason.proposal_text(%s)", propose(db, "set_client", name="other", role="admin")))["head"]
 
 
 def test_a_key_is_not_exchanged_where_an_approver_is_retired(history, tmp_path):

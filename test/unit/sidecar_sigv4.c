@@ -88,6 +88,7 @@ credentials_from_a_file(void)
 	static const char text[] = "[default]\naws_access_key_id = AK \naws_secret_access_key=a/b+c=\naws_session_token = tok==\n";
 	struct sigv4_credentials credentials;
 	int			fd = mkstemp(path);
+	FILE	   *file;
 
 	CHECK(write(fd, text, sizeof(text) - 1) == (ssize_t) sizeof(text) - 1);
 	close(fd);
@@ -95,6 +96,11 @@ credentials_from_a_file(void)
 	CHECK_TEXT(credentials.access_key, strlen(credentials.access_key), "AK");
 	CHECK_TEXT(credentials.secret_key, strlen(credentials.secret_key), "a/b+c=");
 	CHECK_TEXT(credentials.session_token, strlen(credentials.session_token), "tok==");
+	/* a value that has no room is not cut off */
+	file = fopen(path, "w");
+	fprintf(file, "aws_access_key_id = AK\naws_secret_access_key = %0*d\n", (int) sizeof(credentials.secret_key), 1);
+	fclose(file);
+	CHECK(!sigv4_load_credentials(path, &credentials));
 	unlink(path);
 	CHECK(!sigv4_load_credentials(path, &credentials));
 }

@@ -86,6 +86,14 @@ def test_it_shows_everything_and_nothing_that_steers_a_terminal(key):
     assert "\u202e" not in said and "\x1b" not in said and r"\u202e" in said
 
 
+def test_members_within_members_cannot_be_taken_for_arguments(key):
+    """Each level stands further in than what holds it, and what is empty says so."""
+    text = canonical(document(arguments={"path": {"role": {"name": "admin"}, "none": {}}, "role": "reader"}))
+    lines = [line for line in approve("--show", "-", text=text).stderr.decode().splitlines() if line.split()[:1] in (["path"], ["role"], ["name"], ["none"])]
+    assert [(len(line) - len(line.lstrip()), line.split()) for line in lines] == [
+        (2, ["path"]), (4, ["none", "{}"]), (4, ["role"]), (6, ["name", '"admin"']), (2, ["role", '"reader"'])]
+
+
 @pytest.mark.parametrize("text, said", (
     (b"", "JSON"), (b"{", "JSON"), (b"[]", "is no proposal"), (b"x" * 5000, "too large"), (canonical({"type": "other"}), "is no proposal"),
     (json.dumps(document()).encode(), "not as the database wrote it"), (canonical(document()) + b" ", "not as the database wrote it"),
