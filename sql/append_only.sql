@@ -14,7 +14,7 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-        MESSAGE = format('cannot %s table "%s": what is recorded is never changed', lower(TG_OP), TG_TABLE_NAME),
+        MESSAGE = format('cannot %s table "%s": what is recorded is never changed', lower(TG_OP COLLATE "C"), TG_TABLE_NAME),
         HINT = CASE TG_TABLE_NAME
             WHEN 'node' THEN 'Write a correction: a new node, with an edge of type corrects to this one. Personal content is removed with reason.erase_payload().'
             WHEN 'edge' THEN 'Write a correction: a new node, with an edge of type corrects.'

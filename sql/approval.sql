@@ -84,6 +84,14 @@ $$;
 COMMENT ON FUNCTION reason.guarded_changes() IS
     'The changes that may need approvals: their kind, the function that makes one, the event and its member that record it, arguments that are recorded under another name, and the recorded time that is the time of the change unless an argument says another.';
 
+CREATE FUNCTION reason.names_divisions(divisions jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT jsonb_typeof($1) = 'array' AND NOT jsonb_path_exists($1, 'strict $[*] ? (@.type() != "string" || @ == "*")')
+$$;
+COMMENT ON FUNCTION reason.names_divisions(jsonb) IS 'Whether it is an array of names of divisions, without "*", which stands for all.';
+
 CREATE FUNCTION reason.change_kind(event jsonb, earlier_rule jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, reason, pg_temp
@@ -91,20 +99,21 @@ AS $$
     SELECT g.kind FROM reason.guarded_changes() g, jsonb_extract_path($1, g.member) m
     WHERE g.event_type = $1 ->> 'eventType' AND jsonb_typeof(m) = 'object'
       AND CASE g.kind
-          WHEN 'client' THEN (m ->> 'enabled')::boolean AND (m ->> 'role' = 'admin' OR m ->> 'role' = 'writer' AND m -> 'divisions' ? '*')
+          -- What is not of the form that set_client() and set_archive_rule() record passes for nothing harmless.
+          WHEN 'client' THEN (m -> 'enabled' = 'false' OR m -> 'role' IN ('"reader"', '"auditor"') OR m -> 'role' = '"writer"' AND reason.names_divisions(m -> 'divisions')) IS NOT TRUE
           -- Before a division has its first rule, the sidecar's configuration holds, which may be longer.
-          WHEN 'retention' THEN $2 IS NULL OR (m ->> 'retainDays')::numeric < ($2 ->> 'retainDays')::numeric
-                                OR (($2 ->> 'legalHold')::boolean AND NOT (m ->> 'legalHold')::boolean)
+          WHEN 'retention' THEN (jsonb_typeof(m -> 'retainDays') = 'number' AND jsonb_typeof($2 -> 'retainDays') = 'number' AND m -> 'retainDays' >= $2 -> 'retainDays'
+                                 AND (m -> 'legalHold' = 'true' OR m -> 'legalHold' = 'false' AND $2 -> 'legalHold' = 'false')) IS NOT TRUE
           ELSE true END
     LIMIT 1
 $$;
 COMMENT ON FUNCTION reason.change_kind(jsonb, jsonb) IS
-    'Of which kind an event is, if it decides whom to trust: a client that becomes admin or writer to all divisions, retention that becomes shorter than the rule before (retainDays, legalHold), and so on. NULL: it does not.';
+    'Of which kind an event is, if it decides whom to trust: a client that becomes admin or writer to all divisions, retention that becomes shorter than the rule before (retainDays, legalHold), and so on; also where a member is not of the JSON type that it is recorded as. NULL: it does not.';
 
 CREATE FUNCTION reason.recorded_member(argument text, renamed jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
-    SELECT coalesce($2 ->> $1, pg_catalog.left($1, 1) || pg_catalog.substr(pg_catalog.replace(pg_catalog.initcap(pg_catalog.replace($1, '_', ' ')), ' ', ''), 2))
+    SELECT coalesce($2 ->> $1, pg_catalog.left($1, 1) || pg_catalog.substr(pg_catalog.replace(pg_catalog.initcap(pg_catalog.replace($1, '_', ' ') COLLATE pg_catalog."C"), ' ', ''), 2))
 $$;
 COMMENT ON FUNCTION reason.recorded_member(text, jsonb) IS 'Under which name events record an argument of a change: signer_id under signerId.';
 
@@ -135,6 +144,10 @@ BEGIN
         END IF;
     END LOOP;
     -- In the form of RFC 3339 that events have, texts are in the order of the times.
+    -- Whose time has yet to come ends when it would begin.
+    IF g.moment = 'validTo' AND recorded ->> 'validTo' = recorded ->> 'validFrom' AND (recorded ->> 'validTo') COLLATE "C" > event ->> 'ts' THEN
+        RETURN NULL;
+    END IF;
     IF g.moment IS NOT NULL AND NOT moment_given
        AND ((recorded ->> g.moment) COLLATE "C" BETWEEN proposal ->> 'proposedAt' AND event ->> 'ts') IS NOT TRUE THEN
         RETURN format('%s was to be the time of the change, and is recorded as %s', g.moment, recorded -> g.moment);

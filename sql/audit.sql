@@ -40,6 +40,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals_of(text, integer) IS 'unsigned_seals() of one chain.';
 
+CREATE FUNCTION reason.sealed_divisions() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    WITH RECURSIVE chain AS (
+        (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
+        UNION ALL
+        SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
+        FROM chain c WHERE c.division IS NOT NULL
+    )
+    SELECT c.division FROM chain c WHERE c.division IS NOT NULL
+$$;
+COMMENT ON FUNCTION reason.sealed_divisions() IS 'Divisions that have a chain, in order.';
+
 CREATE FUNCTION reason.unsigned_seals(max integer DEFAULT 1000)
 RETURNS TABLE (division text, seq bigint, hash bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000
@@ -71,24 +86,16 @@ BEGIN
               LIMIT $1) q
         ORDER BY q.division, q.seq;
         RETURN;
-    EXCEPTION WHEN data_corrupted OR io_error OR undefined_file THEN
+    EXCEPTION WHEN data_corrupted OR index_corrupted OR io_error OR undefined_file THEN
         NULL;
     END;
     -- A page cannot be read: chain by chain then, without those that need it.
-    FOR found_division IN
-        WITH RECURSIVE chain AS (
-            (SELECT s.division FROM reason.audit_seal s ORDER BY s.division LIMIT 1)
-            UNION ALL
-            SELECT (SELECT s.division FROM reason.audit_seal s WHERE s.division > c.division ORDER BY s.division LIMIT 1)
-            FROM chain c WHERE c.division IS NOT NULL
-        )
-        SELECT c.division FROM chain c WHERE c.division IS NOT NULL
-    LOOP
+    FOR found_division IN SELECT d FROM reason.sealed_divisions() d LOOP
         BEGIN
             RETURN QUERY SELECT q.division, q.seq, q.hash FROM reason.unsigned_seals_of(found_division, left_over) q ORDER BY q.division, q.seq;
             GET DIAGNOSTICS found = ROW_COUNT;
             left_over := left_over - found;
-        EXCEPTION WHEN data_corrupted OR io_error OR undefined_file THEN
+        EXCEPTION WHEN data_corrupted OR index_corrupted OR io_error OR undefined_file THEN
             RAISE WARNING USING MESSAGE = format('nothing of division "%s" is signed: %s', found_division, SQLERRM),
                 HINT = 'Other divisions are signed. See the runbook ReasonChainHalted.';
         END;
@@ -98,20 +105,60 @@ END
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals(integer) IS 'Hashes that are durable and wait for their signature, in the order of each chain.';
 
-CREATE FUNCTION reason.unsigned_seals_with_events(max integer DEFAULT 1000)
-RETURNS TABLE (division text, seq bigint, hash bytea, payload text)
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 1000
+CREATE FUNCTION reason.read_unsigned_seals(division text, max integer, max_bytes bigint,
+    OUT divisions text[], OUT seqs bigint[], OUT hashes bytea[], OUT payloads text[], OUT bytes bigint)
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$
-    SELECT w.division, w.seq, w.hash, w.payload
+    -- An array holds what a row would only point to: what cannot be read is found out here.
+    SELECT array_agg(w.division ORDER BY w.place), array_agg(w.seq ORDER BY w.place), array_agg(w.hash ORDER BY w.place), array_agg(w.payload ORDER BY w.place),
+           max(w.bytes)
     FROM (SELECT u.division, u.seq, u.hash, e.payload, u.place, sum(octet_length(e.payload)) OVER (ORDER BY u.place) AS bytes
-          FROM reason.unsigned_seals($1) WITH ORDINALITY u (division, seq, hash, place)
+          FROM (SELECT a.*, row_number() OVER () AS place
+                FROM (SELECT x.* FROM reason.unsigned_seals($2) x WHERE $1 IS NULL
+                      UNION ALL SELECT x.* FROM reason.unsigned_seals_of($1, $2) x WHERE $1 IS NOT NULL) a) u
           LEFT JOIN LATERAL (SELECT x.payload::text FROM reason.audit_seal s JOIN reason.audit_event x ON x.no = s.event_no AND x.division = s.division
                              WHERE s.division = u.division AND s.seq = u.seq OFFSET 0) e ON true) w
-    -- The sidecar holds all of them in memory.
-    WHERE w.place = 1 OR w.bytes <= 16777216 OR w.bytes IS NULL
-    ORDER BY w.place
+    WHERE w.place = 1 OR w.bytes <= $3 OR w.bytes IS NULL
+$$;
+COMMENT ON FUNCTION reason.read_unsigned_seals(text, integer, bigint) IS
+    'For unsigned_seals_with_events(): unsigned_seals() of one chain, or NULL: of all, with the payloads of their events as far as they have so many bytes together, but one at least.';
+
+CREATE FUNCTION reason.unsigned_seals_with_events(max integer DEFAULT 1000)
+RETURNS TABLE (division text, seq bigint, hash bytea, payload text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    -- Whoever signs holds them in memory.
+    left_over bigint := 16777216;
+    seals_left integer := max;
+    found_division text;
+    r record;
+BEGIN
+    BEGIN
+        r := reason.read_unsigned_seals(NULL, $1, left_over);
+        RETURN QUERY SELECT * FROM unnest(r.divisions, r.seqs, r.hashes, r.payloads);
+        RETURN;
+    EXCEPTION WHEN data_corrupted OR index_corrupted OR io_error OR undefined_file THEN
+        NULL;
+    END;
+    -- An event cannot be read: chain by chain then, without those that need it.
+    FOR found_division IN SELECT d FROM reason.sealed_divisions() d LOOP
+        BEGIN
+            r := reason.read_unsigned_seals(found_division, seals_left, left_over);
+        EXCEPTION WHEN data_corrupted OR index_corrupted OR io_error OR undefined_file THEN
+            RAISE WARNING USING MESSAGE = format('nothing of division "%s" is signed: %s', found_division, SQLERRM),
+                HINT = 'Other divisions are signed. See the runbook ReasonChainHalted.';
+            CONTINUE;
+        END;
+        RETURN QUERY SELECT * FROM unnest(r.divisions, r.seqs, r.hashes, r.payloads);
+        seals_left := seals_left - coalesce(cardinality(r.seqs), 0);
+        left_over := left_over - coalesce(r.bytes, 0);
+        EXIT WHEN seals_left <= 0 OR left_over <= 0;
+    END LOOP;
+END
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals_with_events(integer) IS
     'unsigned_seals() with the event that each is of, as it was hashed, of 16 MiB together, so that the signer can see what the hash is of. payload is NULL where there is none.';

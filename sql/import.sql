@@ -142,11 +142,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('division "%s" is there already', imported_into),
             HINT = 'The snapshot was imported before, or somebody has written into a division of that name.';
     END IF;
-    source := jsonb_build_object('snapshot', d.header -> 'id', 'hash', d.hash, 'signerId', $3)
+    -- Not the hash, which records would show to whom a snapshot shows none: by the hash what was left out can be guessed.
+    source := jsonb_build_object('snapshot', d.header -> 'id', 'signerId', $3)
         -- Payloads may be redacted then, and only the header of the document says so.
         || CASE WHEN d.header #>> '{payload,pii_included}' = 'true' THEN '{}' ELSE '{"piiIncluded": false}' END::jsonb;
     PERFORM reason.append_event(imported_into, 'snapshot.imported', jsonb_build_object('request', reason.sql_request(), 'imported', source || jsonb_build_object(
-        'signature', translate(encode(given, 'base64'), E'\n', ''), 'createdAt', d.header -> 'created_at', 'rootIds', d.header -> 'root_ids',
+        'hash', d.hash, 'signature', translate(encode(given, 'base64'), E'\n', ''), 'createdAt', d.header -> 'created_at', 'rootIds', d.header -> 'root_ids',
         'registry', CASE WHEN $4 IS NULL THEN 'own' ELSE 'given' END, 'nodes', d.node_count, 'edges', d.edge_count,
         'annotations', coalesce(json_array_length($1::json #> '{payload,annotations}'), 0),
         'frontier', coalesce(json_array_length($1::json #> '{payload,frontier}'), 0), 'piiIncluded', d.header #> '{payload,pii_included}')));

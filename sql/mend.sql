@@ -47,7 +47,7 @@ BEGIN
         RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-        MESSAGE = format('cannot %s table "audit_event": what is recorded is never changed', lower(TG_OP)),
+        MESSAGE = format('cannot %s table "audit_event": what is recorded is never changed', lower(TG_OP COLLATE "C")),
         HINT = 'The audit chain is the proof of what happened; add to it with new events only. A chain that has halted goes on with reason.mend_chain().';
 END
 $$;

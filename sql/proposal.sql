@@ -17,6 +17,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.approver_event(reason.approver) IS 'Records an approver as he is from now on.';
 
+CREATE FUNCTION reason.refuse_key_of_signer(approver_id text, public_key text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM reason.signer s WHERE s.public_key = reason.public_key($2)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of approver "%s" is that of a signer', $1),
+            HINT = 'An approver''s key is kept off the machines of the service: make one of its own.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.refuse_key_of_signer(text, text) IS 'For add_approver(): raises 23505 for a key that signs.';
+
 CREATE FUNCTION reason.add_approver(approver_id text, public_key text, valid_from timestamptz DEFAULT NULL, valid_to timestamptz DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
@@ -26,14 +39,13 @@ DECLARE
     added reason.approver;
 BEGIN
     PERFORM reason.check_signer_id($1), reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
-    IF EXISTS (SELECT FROM reason.signer s WHERE s.public_key = reason.public_key($2)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of approver "%s" is that of a signer', $1),
-            HINT = 'An approver''s key is kept off the machines of the service: make one of its own.';
-    END IF;
+    PERFORM reason.refuse_key_of_signer($1, $2);
     LOCK TABLE reason.approver IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM reason.approver a WHERE a.approver_id = $1 OR a.public_key = key) THEN
         added := ($1, key, coalesce($3, clock_timestamp()), $4);
         PERFORM reason.approver_event(added);
+        -- Whoever registered it as a signer's meanwhile has committed before this got its turn: append_change().
+        PERFORM reason.refuse_key_of_signer($1, $2);
         INSERT INTO reason.approver SELECT added.*;
     ELSIF NOT EXISTS (SELECT FROM reason.approver a WHERE a.approver_id = $1 AND a.public_key = key AND (a.valid_to IS NULL OR a.valid_to > clock_timestamp())) THEN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('approver "%s", or the key, is registered already', $1),
@@ -349,6 +361,8 @@ SET search_path = pg_catalog, reason, pg_temp
 SET jit = off
 AS $$
 DECLARE
+    -- More than there can be approvers: a threshold that is no number was not set by set_approval_threshold().
+    strange_threshold CONSTANT jsonb := '1000';
     e record;
     kind text;
     fault text;
@@ -385,7 +399,8 @@ BEGIN
         approvers := approvers || CASE WHEN e.payload #>> '{approver,approverId}' IS NULL THEN '{}'
                                        ELSE jsonb_build_object(e.payload #>> '{approver,approverId}', e.payload -> 'approver') END;
         thresholds := thresholds || CASE WHEN e.payload #>> '{approvalRule,kind}' IS NULL THEN '{}'
-                                         ELSE jsonb_build_object(e.payload #>> '{approvalRule,kind}', e.payload #> '{approvalRule,threshold}') END;
+                                         ELSE jsonb_build_object(e.payload #>> '{approvalRule,kind}', CASE jsonb_typeof(e.payload #> '{approvalRule,threshold}')
+                                             WHEN 'number' THEN e.payload #> '{approvalRule,threshold}' ELSE strange_threshold END) END;
         archive_rules := archive_rules || CASE WHEN e.payload #>> '{archiveRule,division}' IS NULL THEN '{}'
                                                ELSE jsonb_build_object(e.payload #>> '{archiveRule,division}', e.payload -> 'archiveRule') END;
     END LOOP;

@@ -226,6 +226,12 @@ BEGIN
             DETAIL = 'The chain was altered from here on, or another key has this name.';
     END IF;
     PERFORM reason.refuse_unknown_event(event);
+    IF event ->> 'division' <> 'system' AND reason.is_system_event(kind) THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('event %s of division "%s" is of type "%s", which division "system" alone may hold', event ->> 'seq', event ->> 'division', kind),
+            DETAIL = 'Nobody was asked for approvals of it.',
+            HINT = 'The event was not written by the database''s functions. See the section on approvals in the documentation for auditors.';
+    END IF;
 
     -- Written before a restore's target, and sealed after it: the event and what it recorded are here, its place is not.
     SELECT * INTO unsealed FROM reason.audit_event e WHERE e.id = (event ->> 'id')::uuid AND e.division = event ->> 'division';
@@ -316,4 +322,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.replay(json, json) IS
-    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded. False when the event is there already. An event whose hash or signature does not verify is refused, and one of a type or with a member that is not known (0A000); keys are those of registry (what signer_registry() gives), or else those that division system has named so far. Run verify_audit() afterwards: it also says which signatures do not count, as their key was revoked.';
+    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded. False when the event is there already. An event whose hash or signature does not verify is refused, one of a rule outside of division system, and one of a type or with a member that is not known (0A000); keys are those of registry (what signer_registry() gives), or else those that division system has named so far. Run verify_audit() afterwards: it also says which signatures do not count, as their key was revoked.';

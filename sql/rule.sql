@@ -77,6 +77,15 @@ $$;
 COMMENT ON FUNCTION reason.recorded_rules(jsonb) IS
     'The row of a rule, by column, as an event leaves it behind; recorded is NULL when the event removed it. Keys of signers are in base64, times as events write them. No row for an event about something else.';
 
+CREATE FUNCTION reason.is_system_event(event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT $1 LIKE ANY (ARRAY['%.changed', 'signer.%', 'event.mended', 'change.%', 'safemode.%'])
+$$;
+COMMENT ON FUNCTION reason.is_system_event(text) IS
+    'Whether events of a type belong into division system alone: those of recorded_rules(), and of the safe mode. Approvals are asked for there, so that one elsewhere would be none that anybody agreed to.';
+
 CREATE FUNCTION reason.present_rules() RETURNS TABLE (rule_table text, rule_key jsonb, present jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
@@ -152,6 +161,27 @@ $$;
 COMMENT ON FUNCTION reason.rule_faults() IS
     'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix, mended_event, approver, approval_rule, proposal, approval and proposal_executed that are not what the last event about them recorded.';
 
+CREATE FUNCTION reason.strange_member(event jsonb, rule_table text, recorded jsonb) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT m.name
+    FROM (SELECT a.attname::text AS name, $3 -> a.attname AS value,
+                 CASE WHEN a.atttypid = 'boolean'::regtype THEN 'boolean'
+                      WHEN a.atttypid IN ('integer'::regtype, 'bigint'::regtype) THEN 'number'
+                      WHEN a.atttypid = 'text[]'::regtype THEN 'array'
+                      WHEN a.atttypid = 'jsonb'::regtype THEN 'object'
+                      ELSE 'string' END AS form
+          FROM pg_attribute a
+          WHERE a.attrelid = format('reason.%I', $2)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+          UNION ALL
+          SELECT m.path[2], $1 #> m.path, 'boolean' FROM (VALUES (ARRAY['divisionGrant', 'granted']), (ARRAY['piiRule', 'dropped'])) m (path)) m
+    WHERE m.value <> 'null' AND (jsonb_typeof(m.value) <> m.form OR m.form = 'array' AND jsonb_path_exists(m.value, 'strict $[*] ? (@.type() != "string")'))
+    ORDER BY m.name LIMIT 1
+$$;
+COMMENT ON FUNCTION reason.strange_member(jsonb, text, jsonb) IS
+    'The column of a rule that an event records as what the database''s functions never write for it, such as an array as a text: PostgreSQL would make one of it, and whoever reads the chain would not. NULL: there is none.';
+
 CREATE FUNCTION reason.replay_rules(event json) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
@@ -159,9 +189,16 @@ AS $$
 DECLARE
     rule record;
     replayed integer := 0;
+    strange text;
 BEGIN
     FOR rule IN SELECT * FROM reason.recorded_rules(event::jsonb) LOOP
         replayed := replayed + 1;
+        strange := reason.strange_member(event::jsonb, rule.rule_table, rule.recorded);
+        IF strange IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'data_exception',
+                MESSAGE = format('event "%s" records %s of a %s as what it cannot be', event ->> 'id', strange, rule.rule_table),
+                HINT = 'The event was not written by the database''s functions.';
+        END IF;
         IF rule.rule_table = 'signer' THEN
             PERFORM reason.replay_signer(rule.recorded);
             CONTINUE;
@@ -177,7 +214,7 @@ BEGIN
     RETURN replayed;
 END
 $$;
-COMMENT ON FUNCTION reason.replay_rules(json) IS 'For replay(): writes the rows that recorded_rules() finds in an event. Returns how many.';
+COMMENT ON FUNCTION reason.replay_rules(json) IS 'For replay(): writes the rows that recorded_rules() finds in an event. Returns how many. Raises 22000 for one with a strange_member().';
 
 CREATE FUNCTION reason.replay_signer(recorded jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -32,6 +32,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.signer_event(text, reason.signer) IS 'Records a signer as it is from now on.';
 
+CREATE FUNCTION reason.refuse_key_of_approver(signer_id text, public_key text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM reason.approver a WHERE a.public_key = reason.public_key_spki(reason.public_key($2))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of signer "%s" is that of an approver', $1),
+            HINT = 'An approver''s key is kept off the machines of the service: make one of its own for the signer.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.refuse_key_of_approver(text, text) IS 'For add_signer(): raises 23505 for a key that approves.';
+
 CREATE FUNCTION reason.add_signer(signer_id text, public_key text, valid_from timestamptz DEFAULT NULL,
     valid_to timestamptz DEFAULT NULL, purpose text DEFAULT 'events') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -42,10 +55,7 @@ DECLARE
     other reason.signer;
 BEGIN
     PERFORM reason.check_signer_id($1), reason.recordable_time($3, 'valid_from'), reason.recordable_time($4, 'valid_to');
-    IF EXISTS (SELECT FROM reason.approver a WHERE a.public_key = reason.public_key_spki(reason.public_key($2))) THEN
-        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('the key of signer "%s" is that of an approver', $1),
-            HINT = 'An approver''s key is kept off the machines of the service: make one of its own for the signer.';
-    END IF;
+    PERFORM reason.refuse_key_of_approver($1, $2);
     INSERT INTO reason.signer AS s (signer_id, public_key, valid_from, valid_to, purpose)
     VALUES ($1, reason.public_key($2), coalesce($3, clock_timestamp()), $4, $5)
     ON CONFLICT DO NOTHING
@@ -64,6 +74,8 @@ BEGIN
             HINT = 'An id stands for one key for ever. Add the new key under a new id.';
     END IF;
     PERFORM reason.signer_event('signer.added', added);
+    -- Whoever registered it as an approver's meanwhile has committed before this got its turn: append_change().
+    PERFORM reason.refuse_key_of_approver($1, $2);
 END
 $$;
 COMMENT ON FUNCTION reason.add_signer(text, text, timestamptz, timestamptz, text) IS

@@ -122,7 +122,7 @@ BEGIN
     FROM jsonb_each(recorded) a FULL JOIN jsonb_each(reason.snapshot_state(s)) b USING (key)
     WHERE a.value IS DISTINCT FROM b.value LIMIT 1;
     IF FOUND THEN
-        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', E'_\\1', 'g')));
+        RETURN format('snapshot "%s": column %s is not as recorded', s.id, lower(regexp_replace(member, '([A-Z])', E'_\\1', 'g') COLLATE "C"));
     END IF;
     RETURN NULL;
 END

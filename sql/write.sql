@@ -84,6 +84,13 @@ AS 'MODULE_PATHNAME', 'reason_insert_edges';
 COMMENT ON FUNCTION reason.insert_edges(text, boolean, text[], json, json) IS
     'Writes one edge (single) or {"edges": [...]}, with their events, all or none. Both ends must exist in one division that the caller may write.';
 
+CREATE FUNCTION reason.insert_annotation(input text, target uuid, divisions text[], request json, policy json DEFAULT NULL,
+    OUT id uuid, OUT audit_event_id uuid, OUT created_at timestamptz, OUT no bigint)
+RETURNS SETOF record
+LANGUAGE c VOLATILE ROWS 1
+AS 'MODULE_PATHNAME', 'reason_insert_annotation';
+COMMENT ON FUNCTION reason.insert_annotation(text, uuid, text[], json, json) IS 'Writes an annotation of a node, with its event.';
+
 -- ---------------------------------------------------------------- for SQL users
 
 CREATE FUNCTION reason.sql_request() RETURNS json

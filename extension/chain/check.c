@@ -9,6 +9,7 @@
 
 #include "chain/check.h"
 #include "canonical/backend.h"
+#include "core/names.h"
 #include "core/sha256.h"
 
 #include "executor/spi.h"
@@ -329,6 +330,12 @@ is_type(RecordText event_type, const char *name)
 	return event_type.length == strlen(name) && memcmp(event_type.data, name, event_type.length) == 0;
 }
 
+static bool
+is_system(const text *division)
+{
+	return is_type((RecordText) {VARDATA_ANY(division), VARSIZE_ANY_EXHDR(division)}, "system");
+}
+
 /* A record, and whether it is in quarantine as its event says. */
 static bool
 check_written(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t *event_id)
@@ -340,6 +347,9 @@ check_written(AuditChecker *checker, RecordKind kind, int64 no, const pg_uuid_t 
 bool
 audit_check_subject(AuditChecker *checker, RecordText event_type, int64 no, const pg_uuid_t *event_id)
 {
+	if (event_type_is_of_system(event_type.data, event_type.length) && !is_system(checker->reader->division))
+		return audit_fault(checker, "audit_event \"%s\": it is of type \"%.*s\", which division \"system\" alone may hold",
+						   audit_uuid_text(event_id), (int) event_type.length, event_type.data);
 	if (is_type(event_type, "node.created"))
 		return check_written(checker, RECORD_NODE, no, event_id);
 	if (is_type(event_type, "edge.created"))

@@ -41,6 +41,23 @@ division_name_is_valid(const char *name, size_t length)
 	return true;
 }
 
+static bool
+begins_with(const char *text, size_t length, const char *beginning)
+{
+	return length >= strlen(beginning) && memcmp(text, beginning, strlen(beginning)) == 0;
+}
+
+bool
+event_type_is_of_system(const char *type, size_t length)
+{
+	static const char changed[] = ".changed";
+	size_t		end = sizeof(changed) - 1;
+
+	return (length >= end && memcmp(type + length - end, changed, end) == 0) || begins_with(type, length, "signer.") ||
+		begins_with(type, length, "change.") || begins_with(type, length, "safemode.") ||
+		(length == strlen("event.mended") && begins_with(type, length, "event.mended"));
+}
+
 bool
 signer_id_is_valid(const char *id, size_t length)
 {

@@ -1,6 +1,6 @@
 /*
  * names.h
- *		Which names divisions, signers and people may have.
+ *		Which names divisions, signers and people may have, and whose types of events are.
  *
  * The one rule for each, wherever a name comes in: SQL, HTTP, the sidecar's
  * configuration, what an archive lists and Kafka holds, what the verifier is
@@ -21,6 +21,14 @@
  * DIVISION_NAME_RULE says, in ASCII.
  */
 extern bool division_name_is_valid(const char *name, size_t length);
+
+/*
+ * Whether events of a type belong into the chain of division "system" alone:
+ * those that change rules, and those of the safe mode.  Approvals are asked for
+ * there, so that one elsewhere would be none that anybody agreed to.  As
+ * is_system_event() of sql/rule.sql has it.
+ */
+extern bool event_type_is_of_system(const char *type, size_t length);
 
 #define SIGNER_ID_LENGTH 200
 #define SIGNER_ID_RULE "letters, digits, \"-\", \"_\", \".\", \":\", \"/\" and \"@\", at most 200 of them, beginning with a letter or digit"

@@ -16,6 +16,8 @@ is_circumstance(const ErrorData *error)
 {
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || category == ERRCODE_TO_CATEGORY(ERRCODE_SNAPSHOT_TOO_OLD))
+		return true;
 	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
 		category == ERRCODE_TRANSACTION_ROLLBACK;
 }

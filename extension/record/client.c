@@ -43,7 +43,8 @@ has_uri(const ClientCertificate *certificate, RecordText uri)
 	const char *rest = certificate->uris.data;
 	const char *end = rest + certificate->uris.length;
 
-	while (rest && uri.data)
+	/* Between two blanks, or in a list that is empty, stands none. */
+	while (rest && uri.length > 0)
 	{
 		const char *blank = memchr(rest, ' ', end - rest);
 

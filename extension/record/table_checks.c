@@ -19,8 +19,8 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-/* Node, edge, annotation and audit_event are what rows are put into, in one database. */
-#define TABLES_KEPT 4
+/* Node, edge, annotation, audit_event, audit_seal, audit_subtree and snapshot_chunk are what rows are put into, in one database. */
+#define TABLES_KEPT 7
 
 typedef struct TableChecks
 {
@@ -33,6 +33,7 @@ typedef struct TableChecks
 
 static TableChecks kept[TABLES_KEPT];
 static int	next_replaced = 0;
+static uint64 forgotten = 0;	/* how often something changed that plans rest on */
 
 static void
 forget(TableChecks *checks)
@@ -46,6 +47,7 @@ forget(TableChecks *checks)
 static void
 forget_all(Datum argument, int cache, uint32 hash)
 {
+	forgotten++;
 	for (int i = 0; i < TABLES_KEPT; i++)
 		kept[i].table = InvalidOid;
 }
@@ -67,6 +69,7 @@ static void
 plan_checks(TableChecks *checks, Relation table)
 {
 	const TupleConstr *constraints = RelationGetDescr(table)->constr;
+	uint64		before = forgotten;
 	MemoryContext caller;
 
 	forget(checks);
@@ -80,8 +83,9 @@ plan_checks(TableChecks *checks, Relation table)
 		checks->planned[i] = expression_planner(stringToNode(checks->texts[i]));
 	}
 	checks->count = constraints->num_check;
-	/* Only now: planning may raise an error, or find that something has changed. */
-	checks->table = RelationGetRelid(table);
+	/* Only now, for planning may raise an error.  What was planned while something changed holds for this use alone. */
+	if (forgotten == before)
+		checks->table = RelationGetRelid(table);
 	MemoryContextSwitchTo(caller);
 }
 

@@ -6,6 +6,8 @@
 
 #include "record/text.h"
 
+#include "utils/lsyscache.h"
+
 RecordText
 record_text_argument(FunctionCallInfo fcinfo, int argument)
 {
@@ -19,4 +21,13 @@ record_text_argument(FunctionCallInfo fcinfo, int argument)
 		result.length = VARSIZE_ANY_EXHDR(value);
 	}
 	return result;
+}
+
+void
+record_require_argument(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument %d of %s() must not be null", argument + 1, get_func_name(fcinfo->flinfo->fn_oid))));
 }

@@ -238,8 +238,9 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 {
 	Freezer		freezer = {0};
 	SnapshotHeader header = {0};
-	ArrayType  *root_nos = PG_GETARG_ARRAYTYPE_P(1);
-	GraphDirection direction = graph_direction_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	static const int required[] = {0, 1, 2, 4, 10};
+	ArrayType  *root_nos;
+	GraphDirection direction;
 	TupleDesc	desc;
 	Datum		values[14];
 	bool		nulls[14] = {0};
@@ -247,8 +248,13 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	ByteBuffer	hex;
 	Datum		result;
 	MemoryContext context = CurrentMemoryContext;
-	text	   *division = DatumGetTextPCopy(PG_GETARG_DATUM(0));
+	text	   *division;
 
+	for (int i = 0; i < lengthof(required); i++)
+		record_require_argument(fcinfo, required[i]);
+	root_nos = PG_GETARG_ARRAYTYPE_P(1);
+	direction = graph_direction_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	division = DatumGetTextPCopy(PG_GETARG_DATUM(0));
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);

@@ -332,18 +332,46 @@ pop(Search *search)
 	return result;
 }
 
-/* What is left of a set without its best path: sets that leave that path after each of its edges. */
+/* Whether a path may leave the node by another edge than `taken`. */
+static bool
+has_other_edge(const Search *search, uint32 node, uint32 taken)
+{
+	const PathEdge *edges = search->paths->edges;
+
+	for (uint32 i = search->out_begin[node]; i < search->out_begin[node + 1]; i++)
+	{
+		GRAPH_CHECK_NOW_AND_THEN(i);
+		if (search->out[i] != taken && edges[search->out[i]].to != node && may_take(search, search->out[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is left of a set without its best path: sets that leave that path after each of its edges.  Where nothing
+ * else leads on there is none: a path may be long, and to search each would take as many steps as it has edges.
+ */
 static void
 divide(Search *search, const PathSet *set)
 {
-	Graph	   *graph = search->paths->graph;
+	const PathGraph *paths = search->paths;
+	Graph	   *graph = paths->graph;
+	double		strength;
+	uint32		node = pass_common(search, set, true, &strength);
 
 	for (uint32 i = set->common; i < set->best.length; i++)
 	{
-		PathSet    *rest = graph_alloc(graph, sizeof(PathSet));
-		ExcludedEdge *excluded = graph_alloc(graph, sizeof(ExcludedEdge));
+		PathSet    *rest;
+		ExcludedEdge *excluded;
+		bool		has_others = has_other_edge(search, node, set->best.edges[i]);
 
 		GRAPH_CHECK_NOW_AND_THEN(i);
+		search->is_passed[node] = true;
+		node = paths->edges[set->best.edges[i]].to;
+		if (!has_others)
+			continue;
+		rest = graph_alloc(graph, sizeof(PathSet));
+		excluded = graph_alloc(graph, sizeof(ExcludedEdge));
 		excluded->edge = set->best.edges[i];
 		excluded->next = i == set->common ? set->excluded : NULL;
 		rest->best = set->best;
@@ -353,6 +381,9 @@ divide(Search *search, const PathSet *set)
 		rest->excluded = excluded;
 		push(search, rest);
 	}
+	(void) pass_common(search, set, false, &strength);
+	for (uint32 i = set->common; i < set->best.length; i++)
+		search->is_passed[paths->edges[set->best.edges[i]].from] = false;
 }
 
 uint32

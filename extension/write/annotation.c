@@ -9,6 +9,8 @@
 #include "canonical/backend.h"
 #include "write/node_lookup.h"
 
+PG_FUNCTION_INFO_V1(reason_insert_annotation);
+
 enum
 {
 	MEMBER_ID,
@@ -117,4 +119,15 @@ annotation_write(WriteInput *input, const pg_uuid_t *node, WriteSink sink, void 
 	node_lookup_begin(&target.lookup);
 	write_rows(input, &job);
 	node_lookup_end(&target.lookup);
+}
+
+Datum
+reason_insert_annotation(PG_FUNCTION_ARGS)
+{
+	WriteInput	input = {0};
+
+	write_input_arguments(&input, fcinfo);
+	write_begin_results(fcinfo);
+	annotation_write(&input, PG_GETARG_UUID_P(1), write_put_result, fcinfo->resultinfo);
+	return (Datum) 0;
 }

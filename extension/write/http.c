@@ -183,11 +183,11 @@ kind_of(RecordText name)
 Datum
 reason_http_written(PG_FUNCTION_ARGS)
 {
-	RecordKind	kind = kind_of(record_text_argument(fcinfo, 0));
-	bool		single = PG_GETARG_BOOL(1);
+	static const int required[] = {0, 1, 2, 4, 5};
+	RecordKind	kind;
+	bool		single;
 	WriteInput	input = {
-		.source = record_text_argument(fcinfo, 2), .divisions = PG_GETARG_ARRAYTYPE_P(4),
-		.request = record_text_argument(fcinfo, 6), .policy = record_text_argument(fcinfo, 7)
+		.source = record_text_argument(fcinfo, 2), .request = record_text_argument(fcinfo, 6), .policy = record_text_argument(fcinfo, 7)
 	};
 	Written		written;
 	Response	response;
@@ -196,6 +196,13 @@ reason_http_written(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
+	for (int i = 0; i < lengthof(required); i++)
+		record_require_argument(fcinfo, required[i]);
+	kind = kind_of(record_text_argument(fcinfo, 0));
+	single = PG_GETARG_BOOL(1);
+	input.divisions = PG_GETARG_ARRAYTYPE_P(4);
+	if (kind == RECORD_ANNOTATION)
+		record_require_argument(fcinfo, 3);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	write_records(&written, &input, kind, single, PG_ARGISNULL(3) ? NULL : PG_GETARG_UUID_P(3), PG_GETARG_TEXT_PP(5));

@@ -102,12 +102,7 @@ void
 write_input_arguments(WriteInput *input, FunctionCallInfo fcinfo)
 {
 	for (int i = 0; i < 3; i++)
-	{
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %d of %s() must not be null", i + 1, get_func_name(fcinfo->flinfo->fn_oid))));
-	}
+		record_require_argument(fcinfo, i);
 	input->source = record_text_argument(fcinfo, 0);
 	input->divisions = PG_GETARG_ARRAYTYPE_P(2);
 	input->request = record_text_argument(fcinfo, 3);

@@ -14,6 +14,7 @@
 
 #include "record/schema.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -68,8 +69,11 @@ refuse_write_in_safe_mode(void)
 		CacheRegisterRelcacheCallback(forget, (Datum) 0);
 	registered = true;
 	safe_mode_table = table_oid();
-	/* Before the row is read: a change that comes meanwhile is not to be missed. */
-	found_none = true;
+	/*
+	 * Before the row is read: a change that comes meanwhile is not to be missed.  A snapshot that is kept may be of
+	 * before a change whose announcement came already.
+	 */
+	found_none = !IsolationUsesXactSnapshot();
 	fault = read_fault();
 	if (fault == NULL)
 		return;

@@ -1,6 +1,7 @@
 /*
  * Approvals of changes that decide whom to trust, demanded offline.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,11 +127,11 @@ static bool member_true(const JsonDocument *document, const JsonNode *object, co
     return value && value->kind == JSON_TRUE;
 }
 
-static double member_number(const JsonDocument *document, const JsonNode *object, const char *name)
+static double member_number(const JsonDocument *document, const JsonNode *object, const char *name, double otherwise)
 {
     const JsonNode *value = json_member(document, object, name, strlen(name));
 
-    return value && value->kind == JSON_NUMBER ? value->u.number : 0;
+    return value && value->kind == JSON_NUMBER ? value->u.number : otherwise;
 }
 
 /* The first change that leaves such an event; several of one kind may. */
@@ -168,33 +169,42 @@ static Approver *find_approver(const Approvals *approvals, Bytes id)
     return NULL;
 }
 
-static bool lists_all_divisions(const JsonDocument *document, const JsonNode *client)
+/* Divisions by their names, without the one that stands for all. */
+static bool names_divisions(const JsonDocument *document, const JsonNode *client)
 {
     const JsonNode *divisions = json_member_literal(document, client, "divisions");
 
     if (!divisions || divisions->kind != JSON_ARRAY)
         return false;
     for (const JsonNode *d = json_first(document, divisions); d; d = json_next(document, divisions, d)) {
-        if (json_string_is(document, d, "*", 1))
-            return true;
+        if (d->kind != JSON_STRING || json_string_is(document, d, "*", 1))
+            return false;
     }
-    return false;
+    return true;
 }
 
-/* change_kind() of sql/approval.sql: whether the event decides whom to trust. */
+static bool member_false(const JsonDocument *document, const JsonNode *object, const char *name)
+{
+    const JsonNode *value = json_member(document, object, name, strlen(name));
+
+    return value && value->kind == JSON_FALSE;
+}
+
+/* change_kind() of sql/approval.sql: whether the event decides whom to trust.  What is not of its form passes for nothing harmless. */
 static bool decides(const Approvals *approvals, const Change *change, const JsonDocument *document, const JsonNode *recorded)
 {
     if (strcmp(change->kind, "client") == 0) {
         Bytes role = member_text(document, recorded, "role");
 
-        return member_true(document, recorded, "enabled")
-               && (is_text(role, "admin") || (is_text(role, "writer") && lists_all_divisions(document, recorded)));
+        return !member_false(document, recorded, "enabled") && !is_text(role, "reader") && !is_text(role, "auditor")
+               && !(is_text(role, "writer") && names_divisions(document, recorded));
     }
     if (strcmp(change->kind, "retention") == 0) {
         const Retention *earlier = find_retention(approvals, member_text(document, recorded, "division"));
 
-        return !earlier || member_number(document, recorded, "retainDays") < earlier->retain_days
-               || (earlier->legal_hold && !member_true(document, recorded, "legalHold"));
+        return !earlier || !(member_number(document, recorded, "retainDays", -INFINITY) >= earlier->retain_days)
+               || !(member_true(document, recorded, "legalHold")
+                    || (member_false(document, recorded, "legalHold") && !earlier->legal_hold));
     }
     return true;
 }
@@ -241,6 +251,13 @@ static bool time_between(const JsonDocument *document, const JsonNode *object, c
     return parse_time(member_text(document, object, name), &time) && time >= earliest && time <= latest;
 }
 
+static bool same_member(const JsonDocument *document, const JsonNode *object, const char *one, const char *other)
+{
+    Bytes a = member_text(document, object, one), b = member_text(document, object, other);
+
+    return a.data && b.data && a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
 /* The change that was approved, if the event records just that; else NULL with the fault. */
 static const Change *approved_change(Approvals *approvals, const JsonDocument *document, const JsonNode *payload,
                                      const JsonNode *proposal, int64_t proposed_at, int64_t ts)
@@ -276,6 +293,10 @@ static const Change *approved_change(Approvals *approvals, const JsonDocument *d
             return NULL;
         }
     }
+    /* Whose time has yet to come ends when it would begin. */
+    if (change->moment && strcmp(change->moment, "validTo") == 0 && same_member(document, recorded, "validTo", "validFrom")
+        && time_between(document, recorded, "validTo", ts, INT64_MAX))
+        return change;
     if (change->moment && !moment_given && !time_between(document, recorded, change->moment, proposed_at, ts)) {
         snprintf(approvals->fault, sizeof(approvals->fault), "records a %s that is not the time of the change", change->moment);
         return NULL;
@@ -310,7 +331,7 @@ static bool head_is_here(const Approvals *approvals, const JsonDocument *documen
                          const uint8_t (*hashes)[SHA256_LENGTH], uint64_t seq)
 {
     const JsonNode *head = member_object(document, proposal, "head");
-    double at = head ? member_number(document, head, "seq") : 0;
+    double at = head ? member_number(document, head, "seq", 0) : 0;
     uint8_t hash[SHA256_LENGTH];
 
     if (!head)
@@ -396,7 +417,7 @@ static bool take_approver(Approvals *approvals, const JsonDocument *document, co
 
 static void take_threshold(Approvals *approvals, const JsonDocument *document, const JsonNode *recorded)
 {
-    double threshold = member_number(document, recorded, "threshold");
+    double threshold = member_number(document, recorded, "threshold", 1000);
 
     for (size_t i = 0; i < CHANGES; i++) {
         if (is_text(member_text(document, recorded, "kind"), changes[i].kind))
@@ -416,8 +437,8 @@ static void take_retention(Approvals *approvals, const JsonDocument *document, c
         retention = &approvals->retentions[approvals->retention_count++];
         retention->division = must(strndup(division.data, division.length));
     }
-    retention->retain_days = member_number(document, recorded, "retainDays");
-    retention->legal_hold = member_true(document, recorded, "legalHold");
+    retention->retain_days = member_number(document, recorded, "retainDays", INFINITY);
+    retention->legal_hold = !member_false(document, recorded, "legalHold");
 }
 
 const char *approvals_take(Approvals *approvals, const JsonDocument *document, const JsonNode *payload,

@@ -339,6 +339,7 @@ static bool check_event(Audit *audit, Report *report, Tally *tally, const JsonNo
     static const char *const repeated[] = {"id", "eventType", "division", "ts", NULL};
     const JsonDocument *document = &audit->document;
     Bytes division = member_text(document, event, "division");
+    Bytes type = member_text(document, payload, "eventType");
     uint8_t previous[SHA256_LENGTH];
     size_t previous_length;
     bool placed;
@@ -362,7 +363,9 @@ static bool check_event(Audit *audit, Report *report, Tally *tally, const JsonNo
     check_hash_and_signature(audit, report, tally, event, payload, hash, previous, previous_length);
     if (placed && tally->line && is_system(division))
         check_approvals(audit, report, tally, payload, *seq);
-    if (member_text(document, payload, "eventType").data)
+    if (type.data && !is_system(division) && event_type_is_of_system(type.data, type.length))
+        bad(report, tally, "event", "is of a type that division \"system\" alone may hold");
+    if (type.data)
         check_record(audit, report, tally, event, payload);
     return placed;
 }

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 import graphs
+import processor_time
 from graph_database import build_cache, connect
 from graphs import CARRYING, hold, strength_of
 
@@ -175,6 +176,20 @@ def test_many_are_found_without_all_being_looked_at(own):
         rows = db.execute(PATHS, [first, last, 500, None, None]).fetchall()
         assert len(rows) == 500 * 61
         assert len({tuple(row[3] for row in rows[i * 61:(i + 1) * 61]) for i in range(500)}) == 500
+
+
+def test_where_nothing_else_leads_on_nothing_is_looked_for(own):
+    """A chain: each of its edges could be left out, and none can be gone around. Sets for all of them would not go into memory."""
+    with connect(own) as db:
+        nodes = graphs.stored_in_order(db, 20000, [(i, i + 1, "causal") for i in range(19999)])
+        ask = [nodes[0], nodes[-1]]
+        db.execute("SET statement_timeout = '60s'")
+        spent = {}
+        for k in (1, 2, 1000):
+            began = processor_time.seconds(db.info.backend_pid)
+            assert db.execute("SELECT count(DISTINCT path), count(*) FROM reason.strongest_paths(%s, %s, %s)", [*ask, k]).fetchone() == (1, 20000)
+            spent[k] = processor_time.seconds(db.info.backend_pid) - began
+        assert max(spent[2], spent[1000]) < 3 * spent[1] + 0.2, spent
 
 
 def test_they_are_found_from_the_smaller_side(own):

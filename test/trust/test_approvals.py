@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import subprocess
+import uuid
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from approvals import APPROVERS, add_approvers, approve, execute, propose, signature
 from evidence import canonical
 from paths import VERIFY
+from sealing import create_database, drop_database
 from signer import Signer
 from wait import wait_for
 
@@ -292,6 +294,55 @@ def test_an_earlier_state_decides_nothing(make_database):
     assert db("SELECT * FROM reason.approval_faults()") == []
 
 
+def test_an_approver_whose_time_has_yet_to_come_is_retired(make_database, tmp_path):
+    db = make_database("approvals_to_come")
+    db("SELECT reason.add_signer(%s, %s)", db.signer.name, db.signer.public.raw.hex())
+    add_approvers(db)
+    db("SELECT reason.set_approval_threshold('approval', 2)")
+    execute(db, "add_approver", ("ada", "bob"), approver_id="late", public_key=NEW, valid_from="2100-01-01T00:00:00Z")
+    execute(db, "retire_approver", ("ada", "bob"), approver_id="late")
+    assert db.row("SELECT valid_from = '2100-01-01Z', valid_to = valid_from FROM reason.approver WHERE approver_id = 'late'") == (True, True)
+    assert db("SELECT * FROM reason.approval_faults()") == []
+    db.settle()
+    copy = make_database("approvals_to_come_replayed")
+    for line in lines(db):
+        assert copy.one("SELECT reason.replay(%s::json)", line)
+    assert offline(db, tmp_path, [json.loads(line) for line in lines(db)])[0] == 0
+
+
+@pytest.mark.parametrize("first, second, said", (
+    ("SELECT reason.add_approver('x', %s)", "SELECT reason.add_signer('y', %s)", "is that of an approver"),
+    ("SELECT reason.add_signer('y', %s)", "SELECT reason.add_approver('x', %s)", "is that of a signer")))
+def test_a_key_is_not_both_by_a_race(make_database, first, second, said):
+    db = make_database("approvals_race")
+    with psycopg.connect(db.dsn) as other, concurrent.futures.ThreadPoolExecutor() as pool:
+        db("BEGIN")
+        db(first, NEW)
+        waiting = pool.submit(other.execute, second, [NEW])
+        try:
+            wait_for(lambda: db("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND pid <> pg_backend_pid()"), 20)
+        finally:
+            db("COMMIT")
+        assert said in str(pytest.raises(psycopg.errors.UniqueViolation, waiting.result, 20).value)
+
+
+def test_names_of_members_are_the_same_in_every_language():
+    """In Turkish the capital letter of i is another one."""
+    db = create_database("approvals_turkish", options="TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'C'")
+    try:
+        assert db.one("SELECT initcap('id')") != "Id"
+        assert [name for name, in db("SELECT reason.recorded_member(a, '{}') FROM unnest('{signer_id,san_uri,on_silence}'::text[]) a")] == ["signerId", "sanUri", "onSilence"]
+        add_approvers(db)
+        db("SELECT reason.set_approval_threshold('approval', 2)")
+        execute(db, "set_approval_threshold", ("ada", "bob"), kind="signer", threshold=2)
+        execute(db, "add_signer", ("ada", "bob"), signer_id="other", public_key=OTHER)
+        assert db("SELECT * FROM reason.approval_faults()") == []
+        with pytest.raises(psycopg.Error, match='cannot insert table "audit_seal"|cannot update table "node"|cannot truncate'):
+            db("TRUNCATE reason.node CASCADE")
+    finally:
+        drop_database(db)
+
+
 # ---------------------------------------------------------------- past the functions
 
 FORGED = "SELECT reason.append_event('system', %s, %s::jsonb)"
@@ -401,11 +452,11 @@ def sealed(db, events):
     return result
 
 
-def offline(db, directory, events):
+def offline(db, directory, events, check="approvals"):
     (directory / "registry.json").write_text(json.dumps(db.one("SELECT reason.signer_registry()")))
     (directory / "0-999.jsonl").write_bytes(b"".join(canonical(e) + b"\n" for e in events))
     done = subprocess.run([VERIFY, "--json", "-r", directory / "registry.json", directory / "0-999.jsonl"], capture_output=True, text=True, check=False)
-    return done.returncode, " ".join(f["detail"] for f in json.loads(done.stdout)["checks"] if f["check"] == "approvals")
+    return done.returncode, " ".join(f["detail"] for f in json.loads(done.stdout)["checks"] if f["check"] == check)
 
 
 def test_reason_verify_demands_the_approvals(history, tmp_path):
@@ -435,6 +486,12 @@ ALTERATIONS = (
     (lambda e: e["approved"]["approvals"][0].update(signature="AAAA"), "has 1 that count", "has 1 that count"),
     (lambda e: e["approved"].update(approvals={}), "no proposal with approvals", "no proposal with approvals"),
     (lambda e: e.update(approved=None), "no proposal with approvals", "no proposal with approvals"),
+    # What PostgreSQL would make the same of.
+    (lambda e: e.pop("approved") and e["client"].update(role="writer", divisions="{*}"), "needs 2 approvals, and has none", "it has none"),
+    (lambda e: e.pop("approved") and e["client"].update(role="writer", divisions=[["*"]]), "needs 2 approvals, and has none", "it has none"),
+    (lambda e: e.pop("approved") and e["client"].update(enabled="true"), "needs 2 approvals, and has none", "it has none"),
+    (lambda e: e.pop("approved") and e["client"].update(enabled=1), "needs 2 approvals, and has none", "it has none"),
+    (lambda e: e.pop("approved") and e["client"].update(role=["admin"]), "needs 2 approvals, and has none", "it has none"),
 )
 
 
@@ -461,6 +518,75 @@ def test_an_altered_event_is_refused_offline_and_by_replay(history, before_the_c
     code, found = offline(history, tmp_path, events)
     assert code == 1 and said in found
     assert replayed in str(pytest.raises(psycopg.Error, before_the_client, "SELECT reason.replay(%s::json)", json.dumps(events[-1])).value)
+
+
+@pytest.mark.parametrize("changed", ({"retainDays": "50", "legalHold": True}, {"retainDays": 50, "legalHold": "true"}, {"retainDays": None, "legalHold": True}, {"retainDays": [50]}))
+def test_a_rule_of_another_form_passes_for_no_longer_one(history, tmp_path, changed):
+    events = altered(history, lambda e: e.pop("approved") and e["archiveRule"].update(changed), "set_archive_rule")
+    code, found = offline(history, tmp_path, events)
+    assert code == 1 and "needs 2 approvals, and has none" in found
+    rule = {"eventType": "archiveRule.changed", "archiveRule": events[-1]["payload"]["archiveRule"]}
+    earlier = {"division": "held", "retainDays": 40, "legalHold": True}
+    assert history.one("SELECT reason.change_kind(%s::jsonb, %s::jsonb)", json.dumps(rule), json.dumps(earlier)) == "retention"
+
+
+def test_a_threshold_of_another_form_is_no_lower_one(history, tmp_path):
+    events = altered(history, lambda e: None)
+    raised = event_in("system", "approvalRule.changed", approvalRule={"kind": "client", "threshold": "2"})
+    code, found = offline(history, tmp_path, sealed(history, [*events[:-1], raised, {**events[-1], "payload": {k: v for k, v in events[-1]["payload"].items() if k != "approved"}}]))
+    assert code == 1 and 'kind "client" that needs 1000 approvals, and has none' in found
+
+
+@pytest.mark.parametrize("event_type, member, recorded, column", (
+    ("client.changed", "client", {"name": "x", "role": "reader", "divisions": "{*}", "pii": False, "issuer": None, "sanUri": None, "enabled": True}, "divisions of a client"),
+    ("client.changed", "client", {"name": "x", "role": "reader", "divisions": ["a"], "pii": "yes", "issuer": None, "sanUri": None, "enabled": True}, "pii of a client"),
+    ("client.changed", "client", {"name": "x", "role": "reader", "divisions": ["a", 1], "pii": False, "issuer": None, "sanUri": None, "enabled": True}, "divisions of a client"),
+    ("client.changed", "quota", {"client": "kernel", "division": "default", "nodesPerDay": "5", "edgesPerDay": 6}, "nodes_per_day of a quota"),
+    ("divisionGrant.changed", "divisionGrant", {"grantee": "reason_reader", "division": "default", "granted": "true"}, "granted of a division_grant")))
+def test_what_is_recorded_in_another_form_is_not_replayed(history, before_the_client, event_type, member, recorded, column):
+    events = [*altered(history, lambda e: None)[:-1], event_in("system", event_type, **{member: recorded})]
+    error = pytest.raises(psycopg.Error, before_the_client, "SELECT reason.replay(%s::json)", json.dumps(sealed(history, events)[-1])).value
+    assert error.sqlstate == "22000" and f"records {column} as what it cannot be" in str(error)
+
+
+# ---------------------------------------------------------------- in another division
+
+ELSEWHERE = {
+    "client.changed": {"client": ROOT}, "approvalRule.changed": {"approvalRule": {"kind": "approval", "threshold": 0}},
+    "approver.changed": {"approver": {"approverId": "mallory", "publicKey": base64.b64encode(bytes.fromhex("302a300506032b6570032100" + OTHER)).decode(),
+                                      "validFrom": "2026-01-01T00:00:00.000000Z", "validTo": None}},
+    "change.approved": {"approval": {"proposalId": "00000000-0000-7000-8000-000000000001", "approverId": "ada", "signature": "AAAA"}},
+    "safemode.accepted": {"safeMode": {"reason": "x"}}, "divisionGrant.changed": {"divisionGrant": {"grantee": "reason_reader", "division": "*", "granted": True}},
+}
+
+
+def event_in(division, event_type, **body):
+    identity = {"id": str(uuid.uuid4()), "division": division, "ts": "2026-11-01T00:00:00.000000Z"}
+    return {**identity, "content": None, "payload": {**identity, "eventType": event_type, **body}}
+
+
+@pytest.mark.parametrize("event_type", ELSEWHERE)
+def test_a_change_in_another_division_is_not_replayed_and_found_offline(history, before_the_client, tmp_path, event_type):
+    events = sealed(history, [event_in("default", event_type, **ELSEWHERE[event_type])])
+    error = pytest.raises(psycopg.Error, before_the_client, "SELECT reason.replay(%s::json)", json.dumps(events[0])).value
+    assert error.sqlstate == "22000" and f'is of type "{event_type}", which division "system" alone may hold' in str(error)
+    code, found = offline(history, tmp_path, events, "event")
+    assert code == 1 and 'a type that division "system" alone may hold' in found
+
+
+def test_a_change_in_another_division_is_found(make_database):
+    db = make_database("approvals_elsewhere")
+    db("SELECT reason.add_signer(%s, %s)", db.signer.name, db.signer.public.raw.hex())
+    db("SELECT reason.append_event('default', 'client.changed', %s::jsonb)", json.dumps({"client": ROOT}))
+    db.settle()
+    assert "client.changed" in db.verify()["detail"] and 'division "system" alone may hold' in db.verify()["detail"]
+    assert list(named(db)) == ['division "default"']
+
+
+def test_every_event_that_changes_a_rule_is_of_division_system(history):
+    source = history.one("SELECT prosrc FROM pg_proc WHERE oid = 'reason.recorded_rules(jsonb)'::regprocedure")
+    types = set(re.findall(r"'(\w+\.\w+)'", source)) | {t for t, in history("SELECT event_type FROM reason.guarded_changes()")}
+    assert len(types) > 12 and not [t for t in types if not history.one("SELECT reason.is_system_event(%s)", t)]
 
 
 @pytest.mark.parametrize("alter, said", (

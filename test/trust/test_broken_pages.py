@@ -2,6 +2,7 @@
 
 Pages are broken in files of copies that no server has read yet, as a disk breaks them.
 """
+import hashlib
 import os
 import pathlib
 
@@ -230,6 +231,26 @@ def test_seals_that_cannot_be_read_are_not_signed_and_the_others_are(source, cop
     assert signed["east"] == signed["north"] == 190 and signed["south"] < 190
     assert any('"south" is signed' in w and INVALID in w for w in db.warnings)
     db.mend()
+    db.assert_whole()
+
+
+def test_events_that_cannot_be_read_leave_the_others_to_be_signed(source, copied):
+    """For who looks at what he signs."""
+    sealed = copied(source)
+    sealed.seal()
+    unsigned = ("EXISTS (SELECT FROM reason.audit_seal s WHERE (s.division, s.event_no) = (audit_event.division, audit_event.no)"
+                " AND NOT EXISTS (SELECT FROM reason.audit_signature g WHERE (g.division, g.seq) = (s.division, s.seq)))")
+    block = next(block for block, (there, *_) in blocks(sealed, "audit_event", unsigned).items() if there == ["east"])
+    db = copied(sealed, ("audit_event", block))
+    # The first chain, which alone would fill it.
+    for most, others in ((1000, {"north": 60, "south": 60}), (60, {"north": 60})):
+        rows = [row for row in db("SELECT * FROM reason.unsigned_seals_with_events(%s)", most) if row[0] != "system"]
+        assert {division: sum(row[0] == division for row in rows) for division, *_ in rows} == others
+        assert all(hashlib.sha256(payload.encode() + prev).digest() == hashed for (*_, hashed, payload), prev in (
+            (row, db.one("SELECT prev_hash FROM reason.audit_seal WHERE (division, seq) = (%s, %s)", *row[:2])) for row in rows))
+    assert any('"east" is signed' in w and INVALID in w for w in db.warnings)
+    db.mend()
+    assert len([row for row in db("SELECT * FROM reason.unsigned_seals_with_events(1000)") if row[0] == "east"]) == 60
     db.assert_whole()
 
 

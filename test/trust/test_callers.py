@@ -54,3 +54,25 @@ def test_no_error_is_raised_with_a_case_that_may_be_null(db):
         for raised in re.findall(r"RAISE\s+\w+\s+USING\b(.*?);\s*\n", source, re.S):
             bare = re.sub(r"'(?:[^']|'')*'", "''", raised)
             assert len(re.findall(r"\bCASE\b", bare)) == len(re.findall(r"\bELSE\b", bare)), (name, raised)
+
+
+@pytest.mark.parametrize("uris", ["a  b", " a", "a ", " "])
+def test_an_empty_uri_names_no_client(db, uris):
+    db("SELECT reason.set_client('empty', 'admin', '{*}', san_uri => '')")
+    for name in (None, "empty"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no client of this service"):
+            db("SELECT reason.client_of(%s, 'CN=ca', %s)", name, uris)
+
+
+def test_a_snapshot_of_before_the_safe_mode_is_not_remembered(make_database):
+    db = make_database("callers_safe_mode")
+    write = "SELECT reason.add_node('score', '1', 'ada')"
+    with psycopg.connect(db.dsn) as other:
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM reason.node")
+        db("SELECT reason.change_safe_mode('a test')")
+        # By the database that it sees.
+        other.execute(write)
+        other.commit()
+        with pytest.raises(psycopg.errors.CannotConnectNow, match="safe mode"):
+            other.execute(write)

@@ -1,6 +1,6 @@
 /*
  * test_names.c
- *		Which names divisions, signers and people may have.
+ *		Which names divisions, signers and people may have, and whose types of events are.
  */
 #include "check.h"
 
@@ -48,6 +48,18 @@ check_signers(void)
 	check_ascii(signer_id_is_valid, SIGNER_ID_LENGTH);
 	for (const char *const *id = taken; *id; id++)
 		CHECK(signer_id_is_valid(*id, strlen(*id)));
+}
+
+static void
+check_event_types(void)
+{
+	static const char *const system[] = {"client.changed", ".changed", "signer.added", "signer.", "change.approved", "safemode.entered", "event.mended", NULL};
+	static const char *const others[] = {"", "changed", "client.changed.", "signer", "asigner.added", "event.mended2", "event.mende", "node.created", NULL};
+
+	for (const char *const *type = system; *type; type++)
+		CHECK(event_type_is_of_system(*type, strlen(*type)));
+	for (const char *const *type = others; *type; type++)
+		CHECK(!event_type_is_of_system(*type, strlen(*type)));
 }
 
 static void
@@ -104,6 +116,7 @@ main(void)
 {
 	check_divisions();
 	check_signers();
+	check_event_types();
 	check_labels();
 	return check_summary("names");
 }

@@ -1,0 +1,25 @@
+"""Who waits too long for a lock is told so: nothing is taken for damaged because somebody else works on it."""
+import hashlib
+import json
+
+import psycopg
+import pytest
+
+LONG = json.dumps({"text": "".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(200))})
+
+
+def test_an_index_that_is_built_anew_halts_no_chain(db):
+    db.settle()
+    db("SELECT reason.add_node('score', '1', 'ada', metadata => %s::jsonb)", LONG)
+    index = db.one("SELECT i.indexrelid::regclass::text FROM pg_class t JOIN pg_index i ON i.indrelid = t.reltoastrelid"
+                   " WHERE t.oid = (SELECT tableoid FROM reason.audit_event ORDER BY no DESC LIMIT 1)")
+    with psycopg.connect(db.dsn) as other:
+        other.execute(f"REINDEX INDEX {index}")
+        db("SET lock_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            db.seal()
+        db("RESET lock_timeout")
+        other.rollback()
+    assert db("SELECT * FROM reason.halted_chain") == []
+    db.settle()
+    assert db("SELECT * FROM reason.halted_chain") == [] and db.verify()["ok"]
