@@ -44,7 +44,7 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
 enum document_verdict pending_look_again(struct log_memory *memory, struct db *db, const char *id);
 
 /*
- * Of one that was false, and does not wait as the database says: whether the same was to be signed before. Then that is kept as a
+ * Whether a snapshot that is false, and does not wait as the database says, was to be signed before. Then that is kept as a
  * fault, which lasts until this process ends. Takes the memory's lock.
  */
 bool pending_is_denied_again(struct log_memory *memory, const struct pending *pending, const char *reason);

@@ -99,8 +99,9 @@ static bool take_version(void *context, const char *key, const char *version)
 {
     struct versions *versions = context;
 
+    /* those that its name begins come behind it, as many as there are checkpoints */
     if (strcmp(key, versions->object) != 0)
-        return true;
+        return false;
     versions->list[versions->count] = strdup(version);
     versions->failed = !versions->list[versions->count];
     versions->count += !versions->failed;

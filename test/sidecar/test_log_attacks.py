@@ -351,6 +351,81 @@ def test_the_hash_of_something_else_sealed_as_an_event(database, sidecars, remem
     assert database.rows("SELECT FROM reason.audit_signature g JOIN reason.audit_seal s USING (division, seq) WHERE s.hash = %s", hashed) == []
 
 
+def test_a_state_that_is_removed_while_it_is_needed(database, sidecars, remembering, tmp_path):
+    """Nothing is taken over in its place, whatever the database has by then; once it is back, all goes on."""
+    one = sidecars({**remembering, "checkpoint": {"state_file": tmp_path / "state" / "log", "interval_s": 1}}).start()
+    database.nodes(20)
+    database.settled()
+    before = signed(database)
+    (tmp_path / "state" / "log").rename(tmp_path / "away")
+    stops(database, one, before, "memory", "which holds what was signed, is gone")
+    assert "is remembered from here on" not in one.log().split("nothing is signed", 1)[1]
+    assert not (tmp_path / "state" / "log").exists()
+    (tmp_path / "away").rename(tmp_path / "state" / "log")
+    wait_for(lambda: one.metric(STOPPED) == 0 and database.waiting() == 0, 30, f"an end: {one.log()[-2000:]}")
+
+
+@pytest.mark.parametrize("how", ["emptied", "set back"])
+def test_a_store_that_forgets(database, sidecars, remembering, tmp_path, how):
+    """While the state is there: it is told, and all is published again, from the first tile on."""
+    one = sidecars(remembering)
+    log = tmp_path / "store" / "tlog"
+    one.start()
+    database.nodes(300)
+    database.settled()
+    wait_for(lambda: one.metric("reason_sidecar_published_events") == database.value("SELECT sum(reason.tree_size(d)) FROM unnest('{default,system}'::text[]) d"), 20)
+    shutil.copytree(log, tmp_path / "older")
+    database.nodes(300)
+    database.settled()
+    wait_for(lambda: one.metric("reason_sidecar_published_events") == database.value("SELECT sum(reason.tree_size(d)) FROM unnest('{default,system}'::text[]) d"), 20)
+    last = max(int(path.name) for path in (log / "default" / "checkpoints").iterdir() if path.name.isdigit())
+    log.rename(tmp_path / "away")
+    if how == "set back":
+        (tmp_path / "older").rename(log)
+    wait_for(lambda: one.metric("reason_sidecar_store_forgotten_total") > 0, 20, f"that it is told: {one.log()[-2000:]}")
+    assert 'the store no longer holds the checkpoint of' in one.log()
+    wait_for(lambda: (log / "default" / "checkpoints" / str(last)).exists(), 20, f"that it is published: {one.log()[-2000:]}")
+    assert (log / "default" / "tile" / "0" / "000").exists()
+    assert one.metric(STOPPED) == 0
+    told = one.metric("reason_sidecar_store_forgotten_total")
+    database.nodes(3)
+    wait_for(lambda: one.metric("reason_sidecar_published_events") == database.value("SELECT sum(reason.tree_size(d)) FROM unnest('{default,system}'::text[]) d"), 20)
+    assert one.metric("reason_sidecar_store_forgotten_total") == told
+
+
+def test_a_clock_that_was_ahead(database, sidecars, remembering, tmp_path):
+    """What it noted lies in the future: that is dropped, and what is signed now is noted."""
+    one = sidecars(remembering)
+    begin(database, one, 20)
+    one.stop()
+    assert age(tmp_path / "state" / "log", -86400) > 0
+    one.start()
+    database.nodes(3)
+    database.settled()
+    covered(database, one)
+    one.stop()
+    marks = [line.split() for line in (tmp_path / "state" / "log").read_text().splitlines() if line.startswith("mark ")]
+    assert marks and all(int(seconds) <= time.time() for _, _, seconds in marks)
+
+
+def test_a_folder_with_a_high_number(database, sidecars, remembering, tmp_path):
+    """Whoever can write to the store makes one: those that exist are looked at, not all that there could be."""
+    one = sidecars(remembering)
+    begin(database, one, 20)
+    one.stop()
+    for number in ("999999", "7", "0000", "x"):
+        (tmp_path / "store" / "tlog" / f"default;{number}").mkdir()
+        (tmp_path / "store" / "tlog" / f"default;{number}" / "checkpoint").write_text("nothing of ours\n")
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    began = time.monotonic()
+    one.start()
+    database.nodes(3)
+    covered(database, one)
+    assert time.monotonic() - began < 15
+    assert 'division "default" is remembered from here on: 20 events' in one.log()
+
+
 FORGED = '{"id":"00000000-0000-4000-8000-000000000000","payload":{"edges":[],"nodes":[]},"root_ids":["00000000-0000-4000-8000-000000000001"]}'
 
 
@@ -737,6 +812,36 @@ def test_numbers_that_are_none(database, sidecars, remembering):
     wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
     assert "were signed, is gone" in one.log()
     assert signed(database) == before
+
+
+def test_a_false_snapshot_that_does_not_wait_as_the_database_says(database, evidence):
+    """It is claimed, it is false, and the database knows nothing of it: the second time is a stop, which lasts."""
+    one, snapshot, seen = evidence
+    before = signed(database)
+    replace_document(database, snapshot, with_another(str(seen[0]), "payload"))
+    with superuser(database) as connection:
+        connection.execute("ALTER FUNCTION reason.pending_snapshot(uuid) RENAME TO pending_snapshot_away")
+        connection.execute("CREATE FUNCTION reason.pending_snapshot(id uuid) RETURNS TABLE (division text, hash text, size_bytes bigint, chunks integer) LANGUAGE sql"
+                           " SECURITY DEFINER AS $$ SELECT division, hash, size_bytes, chunks FROM reason.pending_snapshot_away($1) WHERE false $$")
+    one.start(ready=False)
+    stops(database, one, before, "snapshot", "the database says that it does not wait, and gives it again")
+    for _ in range(20):
+        assert one.metric(STOPPED) == 1
+        time.sleep(0.1)
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_document_too_large_to_be_read(database, sidecars, remembering, allowed):
+    """It is given up, unless the sidecar's operator lets such be signed by their hash."""
+    one = sidecars({**remembering, "sidecar": {"sign_unread": "yes"}} if allowed else remembering).start()
+    snapshot = database.large_snapshot(257)
+    database.settled()
+    wait_for(lambda: database.status(snapshot) in ("failed", "complete"), 120, f"an end: {one.log()[-2000:]}")
+    assert database.status(snapshot) == ("complete" if allowed else "failed")
+    assert allowed or "it is too large to be compared with the log" in one.log()
+    assert (database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot)[0][0] is None) == (not allowed)
+    assert one.metric(STOPPED) == 0
 
 
 def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):

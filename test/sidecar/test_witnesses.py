@@ -304,20 +304,24 @@ def test_contradicted_by_as_many_as_the_quorum_needs(database, sidecars, remembe
         assert "is contradicted" in one.log()
 
 
+class Showing(Witness):
+    """Shows the last checkpoint that it has cosigned."""
+
+    shown = None
+
+    def __call__(self, method, path, headers, body):
+        if method == "GET":
+            known = self.shown and path == "/" + sha256(ORIGIN.encode()).hex() + "/checkpoint"
+            return (200, [("Content-Type", "text/plain")], self.shown.encode()) if known else (404, [], b"")
+        answer = super().__call__(method, path, headers, body)
+        if answer[0] == 200 and ORIGIN in body.decode():
+            self.shown = body.decode().partition("\n\n")[2] + answer[2].decode()
+        return answer
+
+
 def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, witnesses, tmp_path):
     """An older state of the database in place of the present one, with nothing outside but one witness of three, which shows
     the checkpoint that it holds: our own signature on it is proof enough, whatever the quorum."""
-    shown = {}
-
-    class Showing(Witness):
-        def __call__(self, method, path, headers, body):
-            if method == "GET":
-                return (200, [("Content-Type", "text/plain")], shown["note"].encode()) if path == "/" + sha256(ORIGIN.encode()).hex() + "/checkpoint" and shown else (404, [], b"")
-            answer = super().__call__(method, path, headers, body)
-            if answer[0] == 200 and ORIGIN in body.decode():
-                shown["note"] = body.decode().partition("\n\n")[2] + answer[2].decode()
-            return answer
-
     showing = Showing("showing.example", b"showing", witnesses[0].logs.values())
     with contextlib.closing(Hostile(showing, lambda method, path, query: method)) as front:
         showing.front = front
@@ -333,6 +337,30 @@ def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, wi
         two = sidecars(settings).start(ready=False)
         wait_for(lambda: has_stopped(two), 40, "a stop")
         assert "signed with our key, that this database does not extend" in two.log(), two.log()[-3000:]
+
+
+def test_a_row_from_before_another_sidecar_led(database, sidecars, remembering, witnesses, tmp_path):
+    """The witness has cosigned more than was to be cosigned, and the database has it by now: no contradiction."""
+    showing = Showing("showing.example", b"showing", witnesses[0].logs.values())
+    with contextlib.closing(Hostile(showing, lambda method, path, query: method)) as front:
+        showing.front = front
+        one = sidecars(with_witnesses(remembering, [showing], quorum=1)).start()
+        size = grow(database, one)
+        wait_for(lambda: showing.state.get(ORIGIN, (0,))[0] == size, 20, "a cosignature")
+        later = grow(database, one)
+        wait_for(lambda: showing.state.get(ORIGIN, (0,))[0] == later, 20, "a cosignature")
+        one.stop()
+        with database.connect() as connection:
+            connection.execute("ALTER FUNCTION reason.checkpoints_to_cosign(text, text[]) RENAME TO checkpoints_to_cosign_away")
+            connection.execute("CREATE FUNCTION reason.checkpoints_to_cosign(witness_vkey text, divisions text[] DEFAULT NULL) RETURNS TABLE (division text, origin text,"
+                               " size bigint, note text, cosigned bigint) LANGUAGE sql SECURITY DEFINER AS $$ SELECT division, origin, size, note, 0::bigint"
+                               f" FROM reason.audit_checkpoint_signature WHERE division = 'default' AND size = {size} $$")
+        two = sidecars(with_witnesses(remembering, [showing], quorum=1)).start(ready=False)
+        wait_for(lambda: two.get("/ready")[0] == 200 or has_stopped(two), 20, "a start")
+        for _ in range(50):
+            assert not has_stopped(two), two.log()[-2000:]
+            time.sleep(0.1)
+        assert two.metric('reason_sidecar_failures_total{kind="witness_contradicts"}') == 0
 
 
 def has_stopped(sidecar):
