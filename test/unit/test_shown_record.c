@@ -66,7 +66,8 @@ check_record(const char *record, const char *whole, bool may_redact, bool expect
 	JsonDocument documents[2];
 
 	if (CHECK(read_text(&documents[0], record) && read_text(&documents[1], whole)) &&
-		!CHECK(shown_record_is_of(&documents[0], json_root(&documents[0]), &documents[1], json_root(&documents[1]), may_redact) == expected))
+		!CHECK(shown_record_is_of(&documents[0], json_root(&documents[0]), &documents[1], json_root(&documents[1]),
+								  may_redact) == expected))
 		fprintf(stderr, "  %s\n", record);
 	json_document_free(&documents[0]);
 	json_document_free(&documents[1]);
