@@ -24,11 +24,12 @@ days_in_month(int year, int month)
 	return days[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
 }
 
-/* Days from 1970-01-01 to the first of March of a year that begins in March. */
+/* Days from 1970-01-01 to the first of March of a year; counted from 400 years earlier, which the year -1 is not before. */
 static int64_t
 days_to_march(int year)
 {
-	return (int64_t) 365 * year + year / 4 - year / 100 + year / 400 - 719468;
+	year += 400;
+	return (int64_t) 365 * year + year / 4 - year / 100 + year / 400 - 719468 - 146097;
 }
 
 bool

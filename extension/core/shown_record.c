@@ -78,9 +78,9 @@ holds_token(const JsonDocument *document, const JsonNode *value)
 const char *
 shown_record_fault(const JsonDocument *document, const JsonNode *record)
 {
-	const JsonNode *redacted,
-			   *payload,
-			   *salt;
+	const JsonNode *redacted;
+	const JsonNode *payload;
+	const JsonNode *salt;
 	bool		is_redacted = false;
 
 	if (record->kind != JSON_OBJECT)
@@ -133,7 +133,10 @@ find_bytes(const char *text, size_t length, const char *sought, size_t sought_le
 	return NULL;
 }
 
-/* What stands between the tokens stands in the whole, in the same order: at its beginning what is before the first, at its end what is behind the last. */
+/*
+ * What stands between the tokens stands in the whole, in the same order: at its
+ * beginning what is before the first, at its end what is behind the last.
+ */
 static bool
 text_is_of(const char *shown, size_t shown_length, const char *whole, size_t whole_length)
 {
@@ -257,7 +260,8 @@ array_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocum
 }
 
 bool
-shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document, const JsonNode *whole)
+shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document,
+				  const JsonNode *whole)
 {
 	if (json_raw_length(shown) == json_raw_length(whole) &&
 		memcmp(json_raw(document, shown), json_raw(whole_document, whole), json_raw_length(whole)) == 0)
@@ -266,7 +270,8 @@ shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const Jso
 		return text_is_of(json_string(document, shown), shown->length, json_string(whole_document, whole), whole->length);
 	/* Numbers and containers are redacted as one; nothing, yes and no are nobody's. */
 	if (shown->kind == JSON_STRING)
-		return whole->kind >= JSON_NUMBER && token_length(json_string(document, shown), shown->length) == shown->length && shown->length > 0;
+		return whole->kind >= JSON_NUMBER && shown->length > 0 &&
+			token_length(json_string(document, shown), shown->length) == shown->length;
 	if (shown->kind == JSON_OBJECT && whole->kind == JSON_OBJECT)
 		return object_is_of(document, shown, whole_document, whole);
 	return shown->kind == JSON_ARRAY && whole->kind == JSON_ARRAY && array_is_of(document, shown, whole_document, whole);

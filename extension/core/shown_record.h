@@ -35,7 +35,8 @@ extern bool shown_payload_is_unproved(const JsonDocument *document, const JsonNo
  * texts have "[redacted:<category>]" in place of some of their bytes, and values
  * may stand as that alone.  What was put in the place of what cannot be told.
  */
-extern bool shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document, const JsonNode *whole);
+extern bool shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document,
+							  const JsonNode *whole);
 
 /* Whether the record shows `whole`; both are canonical, and only a document that may redact shows it redacted. */
 extern bool shown_record_is_of(const JsonDocument *document, const JsonNode *record, const JsonDocument *whole_document,
