@@ -139,6 +139,8 @@ CREATE FUNCTION reason.change_arguments(change text, arguments jsonb) RETURNS js
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 SET "TimeZone" = 'UTC'
+-- Names of types are compared as texts.
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     function CONSTANT oid := reason.change_function($1);
