@@ -528,9 +528,11 @@ def test_a_rule_of_another_form_passes_for_no_longer_one(history, tmp_path, chan
     assert history.one("SELECT reason.change_kind(%s::jsonb, %s::jsonb)", json.dumps(rule), json.dumps(earlier)) == "retention"
 
 
-def test_a_threshold_of_another_form_is_no_lower_one(history, tmp_path):
+@pytest.mark.parametrize("threshold", ("2", 1.5, -1, None, [0], False))
+def test_a_threshold_of_another_form_is_no_lower_one(history, tmp_path, threshold):
+    assert history.one("SELECT reason.recorded_threshold(%s::jsonb)", json.dumps(threshold)) == 1000
     events = altered(history, lambda e: None)
-    raised = event_in("system", "approvalRule.changed", approvalRule={"kind": "client", "threshold": "2"})
+    raised = event_in("system", "approvalRule.changed", approvalRule={"kind": "client", "threshold": threshold})
     code, found = offline(history, tmp_path, sealed(history, [*events[:-1], raised, {**events[-1], "payload": {k: v for k, v in events[-1]["payload"].items() if k != "approved"}}]))
     assert code == 1 and 'kind "client" that needs 1000 approvals, and has none' in found
 
