@@ -161,7 +161,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals_with_events(integer) IS
-    'unsigned_seals() with the event that each is of, as it was hashed, of 16 MiB together: who signs sees for himself what the hash is of. payload is NULL where there is none.';
+    'unsigned_seals() with the event that each is of, as it was hashed, of 16 MiB together, so that the signer can see what the hash is of. payload is NULL where there is none.';
 
 CREATE FUNCTION reason.record_seal_signatures(lease_token bigint, signer_id text, divisions text[], seqs bigint[], signatures bytea[])
 RETURNS integer

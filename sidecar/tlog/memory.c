@@ -22,7 +22,7 @@ bool log_memory_refresh(struct log_memory *memory)
         return true;
     memory->known = log_state_load(&memory->state, path);
     memory->state.path = path;
-    /* another process wrote it: its operator may have accepted what a witness contradicts; if not, that will say so again */
+    /* another process wrote it: the operator may have accepted what a witness contradicts. If not, the witness will contradict again */
     memory->contradicted = false;
     return memory->known;
 }
@@ -54,7 +54,7 @@ void log_memory_contradict(struct log_memory *memory, const char *format, ...)
     char fault[LOG_FAULT_SIZE];
     va_list arguments;
 
-    /* the first is kept, that it does not change from witness to witness */
+    /* the first one is kept, so that the fault does not change with each witness */
     if (memory->contradicted)
         return;
     va_start(arguments, format);
@@ -145,7 +145,7 @@ static enum log_answer admits_again(struct log_memory *memory, struct db *db, co
 /* As deep as the database itself reads canonical JSON by default. */
 static const JsonLimits limits = {.max_depth = 1000};
 
-/* The first event of a chain has nothing behind it that no document has: but only events have this member. */
+/* The first event has no hash before it that would tell it from a document; but only events have this member. */
 static bool is_event(const char *payload)
 {
     JsonDocument document;

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define SAMPLE 32
-/* Who signs comes first, for so long */
+/* A proof gives way to signing for so long */
 #define PASS_MS 1000
 
 /* What the database has of a division. */

@@ -157,7 +157,7 @@ static bool own_root(struct feed *feed, const char *division, uint64_t size, uin
     return ok;
 }
 
-/* It contradicts: does it show a checkpoint that we signed, and do not have? */
+/* The witness contradicts: does it show a checkpoint that our key signed and that our database does not extend? */
 static void weigh(struct feed *feed, const struct pending *pending, const char *reason)
 {
     const struct feeds *feeds = feed->feeds;
