@@ -296,6 +296,7 @@ def test_an_approver_whose_time_has_yet_to_come_is_retired(make_database, tmp_pa
     db = make_database("approvals_to_come")
     db("SELECT reason.add_signer(%s, %s)", db.signer.name, db.signer.public.raw.hex())
     add_approvers(db)
+    db.seal()
     db("SELECT reason.set_approval_threshold('approval', 2)")
     execute(db, "add_approver", ("ada", "bob"), approver_id="late", public_key=NEW, valid_from="2100-01-01T00:00:00Z")
     execute(db, "retire_approver", ("ada", "bob"), approver_id="late")
@@ -331,6 +332,7 @@ def test_names_of_members_are_the_same_in_every_language():
         assert db.one("SELECT initcap('id')") != "Id"
         assert [name for name, in db("SELECT reason.recorded_member(a, '{}') FROM unnest('{signer_id,san_uri,on_silence}'::text[]) a")] == ["signerId", "sanUri", "onSilence"]
         add_approvers(db)
+        db.seal()
         db("SELECT reason.set_approval_threshold('approval', 2)")
         execute(db, "set_approval_threshold", ("ada", "bob"), kind="signer", threshold=2)
         execute(db, "add_signer", ("ada", "bob"), signer_id="other", public_key=OTHER)
