@@ -139,6 +139,8 @@ CREATE FUNCTION reason.change_arguments(change text, arguments jsonb) RETURNS js
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 SET "TimeZone" = 'UTC'
+-- Names of types are compared as texts.
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     function CONSTANT oid := reason.change_function($1);
@@ -355,14 +357,22 @@ COMMENT ON FUNCTION reason.execute(uuid) IS 'Makes the change of a proposal, onc
 
 -- ---------------------------------------------------------------- for verify_all()
 
+CREATE FUNCTION reason.recorded_threshold(threshold jsonb) RETURNS integer
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT CASE WHEN n BETWEEN 0 AND 1000 AND n = trunc(n) THEN n::integer ELSE 1000 END
+    FROM (SELECT CASE jsonb_typeof($1) WHEN 'number' THEN ($1 #>> '{}')::numeric END) t (n)
+$$;
+COMMENT ON FUNCTION reason.recorded_threshold(jsonb) IS
+    'A threshold as an event records it; 1000, more than there can be approvers, for what set_approval_threshold() did not record.';
+
 CREATE FUNCTION reason.approval_faults() RETURNS TABLE (event_id uuid, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 SET jit = off
 AS $$
 DECLARE
-    -- More than there can be approvers: a threshold that is no number was not set by set_approval_threshold().
-    strange_threshold CONSTANT jsonb := '1000';
     e record;
     kind text;
     fault text;
@@ -399,8 +409,7 @@ BEGIN
         approvers := approvers || CASE WHEN e.payload #>> '{approver,approverId}' IS NULL THEN '{}'
                                        ELSE jsonb_build_object(e.payload #>> '{approver,approverId}', e.payload -> 'approver') END;
         thresholds := thresholds || CASE WHEN e.payload #>> '{approvalRule,kind}' IS NULL THEN '{}'
-                                         ELSE jsonb_build_object(e.payload #>> '{approvalRule,kind}', CASE jsonb_typeof(e.payload #> '{approvalRule,threshold}')
-                                             WHEN 'number' THEN e.payload #> '{approvalRule,threshold}' ELSE strange_threshold END) END;
+                                         ELSE jsonb_build_object(e.payload #>> '{approvalRule,kind}', reason.recorded_threshold(e.payload #> '{approvalRule,threshold}')) END;
         archive_rules := archive_rules || CASE WHEN e.payload #>> '{archiveRule,division}' IS NULL THEN '{}'
                                                ELSE jsonb_build_object(e.payload #>> '{archiveRule,division}', e.payload -> 'archiveRule') END;
     END LOOP;

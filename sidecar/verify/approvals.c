@@ -421,7 +421,7 @@ static void take_threshold(Approvals *approvals, const JsonDocument *document, c
 
     for (size_t i = 0; i < CHANGES; i++) {
         if (is_text(member_text(document, recorded, "kind"), changes[i].kind))
-            approvals->thresholds[i] = threshold >= 0 && threshold <= 1000 ? threshold : 1000;
+            approvals->thresholds[i] = threshold >= 0 && threshold <= 1000 && threshold == floor(threshold) ? threshold : 1000;
     }
 }
 

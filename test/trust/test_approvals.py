@@ -300,6 +300,7 @@ def test_an_approver_whose_time_has_yet_to_come_is_retired(make_database, tmp_pa
     db = make_database("approvals_to_come")
     db("SELECT reason.add_signer(%s, %s)", db.signer.name, db.signer.public.raw.hex())
     add_approvers(db)
+    db.seal()
     db("SELECT reason.set_approval_threshold('approval', 2)")
     execute(db, "add_approver", ("ada", "bob"), approver_id="late", public_key=NEW, valid_from="2100-01-01T00:00:00Z")
     execute(db, "retire_approver", ("ada", "bob"), approver_id="late")
@@ -335,6 +336,7 @@ def test_names_of_members_are_the_same_in_every_language():
         assert db.one("SELECT initcap('id')") != "Id"
         assert [name for name, in db("SELECT reason.recorded_member(a, '{}') FROM unnest('{signer_id,san_uri,on_silence}'::text[]) a")] == ["signerId", "sanUri", "onSilence"]
         add_approvers(db)
+        db.seal()
         db("SELECT reason.set_approval_threshold('approval', 2)")
         execute(db, "set_approval_threshold", ("ada", "bob"), kind="signer", threshold=2)
         execute(db, "add_signer", ("ada", "bob"), signer_id="other", public_key=OTHER)
@@ -532,9 +534,11 @@ def test_a_rule_of_another_form_passes_for_no_longer_one(history, tmp_path, chan
     assert history.one("SELECT reason.change_kind(%s::jsonb, %s::jsonb)", json.dumps(rule), json.dumps(earlier)) == "retention"
 
 
-def test_a_threshold_of_another_form_is_no_lower_one(history, tmp_path):
+@pytest.mark.parametrize("threshold", ("2", 1.5, -1, None, [0], False))
+def test_a_threshold_of_another_form_is_no_lower_one(history, tmp_path, threshold):
+    assert history.one("SELECT reason.recorded_threshold(%s::jsonb)", json.dumps(threshold)) == 1000
     events = altered(history, lambda e: None)
-    raised = event_in("system", "approvalRule.changed", approvalRule={"kind": "client", "threshold": "2"})
+    raised = event_in("system", "approvalRule.changed", approvalRule={"kind": "client", "threshold": threshold})
     code, found = offline(history, tmp_path, sealed(history, [*events[:-1], raised, {**events[-1], "payload": {k: v for k, v in events[-1]["payload"].items() if k != "approved"}}]))
     assert code == 1 and 'kind "client" that needs 1000 approvals, and has none' in found
 

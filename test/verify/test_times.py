@@ -68,7 +68,7 @@ def test_a_document_from_the_future_is_refused(world):
 
 def test_an_event_from_the_future_is_refused(world):
     chain, _ = make_chain(world.signer)
-    make_event(world.signer, chain, {"eventType": "safemode.entered", "ts": ahead(hours=1)})
+    make_event(world.signer, chain, {"eventType": "policy.denied", "ts": ahead(hours=1)})
     assert wrong(world.check(REFUSED, write_lines(world.directory / "0-7.jsonl", chain))) == {"payload", "events"}
 
 

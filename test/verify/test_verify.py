@@ -256,7 +256,7 @@ def test_segments_are_taken_in_the_order_of_their_events(world):
     chain, contents = make_chain(world.signer, with_contents=False)
     names = ["0-2.contents.jsonl", "0-2.jsonl", "10-12.jsonl", "3-9.jsonl"]     # as a shell lists them
     for _ in range(6):
-        make_event(world.signer, chain, {"eventType": "safemode.entered"})
+        make_event(world.signer, chain, {"eventType": "policy.denied"})
     paths = [world.directory / name for name in names]
     for path, lines in zip(paths, (contents[:3], chain[:3], chain[10:], chain[3:10])):
         write_lines(path, lines)
