@@ -1,4 +1,4 @@
-/* accept.h: the operator's word that a database which does not extend what was signed is to go on as it is. */
+/* accept.h: --accept-restore, by which the operator accepts a database that does not extend what was signed. */
 #ifndef SIDECAR_ACCEPT_H
 #define SIDECAR_ACCEPT_H
 

@@ -52,7 +52,7 @@ struct worked {
     bool some, tried, failed;
 };
 
-/* Keeps since when the duty fails. What failed item by item is not done because nothing waits just now. */
+/* Notes since when the duty has been failing. Items that failed and wait for their next attempt are no success, even if nothing else is to be done. */
 static void judge(struct worker *worker, const struct worked *worked)
 {
     atomic_long *since_ms = &worker->sidecar->failing_since_ms[worker->duty];
@@ -103,7 +103,7 @@ static enum progress take_turns(struct worker *worker, struct rest rests[], int 
             rests[i].ms = 0;
             break;
         case PROGRESS_FAILED:
-            /* behind a gate that is shut nobody can do more */
+            /* while a gate fails, the stages after it wait */
             worked->failed = worked->failed || !stage->gate;
             rests[i].ms = rests[i].ms == 0 ? REST_LEAST_MS : rests[i].ms * 2 > REST_MOST_MS ? REST_MOST_MS : rests[i].ms * 2;
             rests[i].until_ms = clock_ms() + jittered(rests[i].ms);
@@ -124,7 +124,7 @@ static enum progress work(struct worker *worker, struct rest rests[], int *wait_
     struct worked worked = {0};
     enum progress progress = take_turns(worker, rests, wait_ms, &worked);
 
-    /* a log that cannot be published is no reason to leave sealing to another */
+    /* a sidecar that cannot publish the log still leads sealing */
     if (worker->job != JOB_LOG)
         judge(worker, &worked);
     return progress;

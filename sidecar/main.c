@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often the sidecar tells of itself and asks how deep the queues are. */
+/* How often the sidecar reports to the database and asks how deep the queues are. */
 #define REPORT_MS 2000
 /* The duties' threads get so long to end, the rest a few seconds more. */
 #define STOP_MS 10000
@@ -54,7 +54,7 @@ static bool is_ready(struct sidecar *sidecar)
            && !atomic_load(&sidecar->log.broken);
 }
 
-/* Tells the database, and so /ready, that this sidecar can sign and store; asks how deep the queues are. */
+/* Reports to the database, and so to /ready, whether this sidecar can sign and store; asks how deep the queues are. */
 static void report(struct sidecar *sidecar, struct db *db)
 {
     const char *parameters[] = {sidecar->holder, sidecar->config.signer.id, sidecar->log.where};
@@ -104,7 +104,7 @@ static void notify_systemd(const char *state)
     close(fd);
 }
 
-/* What is remembered, and where: nothing is signed that does not extend it. */
+/* Opens the memory of what was signed: nothing is signed that does not extend it. */
 static void begin_memory(struct sidecar *sidecar)
 {
     bool file = sidecar->config.checkpoint_state_file[0], store = sidecar->config.checkpoint_signer.id[0];

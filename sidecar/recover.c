@@ -21,7 +21,7 @@
 /* What reason.snapshot_chunk() gives. */
 #define CHUNK_BYTES (1024 * 1024)
 
-/* Names something that does not come back; why stands in the log before it. */
+/* Names something that is lost; the log line before it says why. */
 __attribute__((format(printf, 1, 2))) static void lose(const char *format, ...)
 {
     va_list arguments;
@@ -123,7 +123,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
 struct replaying {
     struct db *db;
     const char *registry;
-    PGresult *heads;            /* chain_heads(): what need not be asked about */
+    PGresult *heads;            /* what chain_heads() gave: events that need not be recovered */
     bool system;                /* this time those of division system, which registers signers; or all others */
     long count;
     bool failed;

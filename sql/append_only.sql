@@ -74,7 +74,7 @@ AS $$
                    WHERE e.id = $1 AND e.division = $2 AND e.event_type = 'payload.erased'
                      AND (e.payload #> '{erased,snapshots}')::jsonb ? $3::text)
 $$;
-COMMENT ON FUNCTION reason.erases_document(uuid, text, uuid) IS 'Whether that is an event payload.erased that says that it removed the document of a snapshot.';
+COMMENT ON FUNCTION reason.erases_document(uuid, text, uuid) IS 'Whether an event is of type payload.erased and names the snapshot as one whose document it removed.';
 
 CREATE FUNCTION reason.allow_only_erased_document() RETURNS trigger
 LANGUAGE plpgsql

@@ -62,7 +62,7 @@ CREATE TABLE reason.approval_fence (
     CONSTRAINT approval_fence_pkey PRIMARY KEY (only_row),
     CONSTRAINT approval_fence_only_row_check CHECK (only_row)
 );
-COMMENT ON TABLE reason.approval_fence IS 'A lock: who changes approvers or thresholds changes it, who makes another change that may need approvals holds it, so that none is made by an earlier state.';
+COMMENT ON TABLE reason.approval_fence IS 'A lock. Changes of approvers and thresholds update the row; other changes that may need approvals lock it, so that none of them is judged by an earlier state.';
 INSERT INTO reason.approval_fence DEFAULT VALUES;
 
 -- ---------------------------------------------------------------- which changes
@@ -182,7 +182,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.approval_fault(jsonb, text, integer, jsonb) IS
-    'What an event of division system lacks, whose kind (change_kind()) needs so many approvals from approvers ({id: {publicKey, validFrom, validTo}}) as they are at that place of the chain; NULL: nothing. That its proposal belongs there: proposal_place_fault().';
+    'What an event of division system lacks to be approved; NULL: nothing. kind: change_kind() of the event. threshold: how many approvals that kind needs at this place of the chain. approvers: those registered by then, {id: {publicKey, validFrom, validTo}}. Whether its proposal belongs at this place, proposal_place_fault() says.';
 
 CREATE FUNCTION reason.approval_verifies(public_key text, message bytea, signature text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -265,7 +265,7 @@ BEGIN
              FROM reason.approval a WHERE a.proposal_id = p.id)) FROM reason.proposal p WHERE p.id = executing.proposal_id));
     END IF;
     event_id := reason.append_event('system', event_type, body);
-    -- What was recorded is looked at as whoever reads the chain will look at it.
+    -- The event is checked exactly as readers of the chain will check it.
     SELECT e.payload::jsonb INTO event FROM reason.audit_event e WHERE e.id = event_id AND e.division = 'system';
     fault := CASE WHEN executing.rehearsal THEN reason.approval_fault(event, NULL, 0, '{}') ELSE reason.present_approval_fault(event, NULL) END;
     IF fault IS NOT NULL THEN

@@ -109,12 +109,12 @@ AS $$
           FROM reason.unsigned_seals($1) WITH ORDINALITY u (division, seq, hash, place)
           LEFT JOIN LATERAL (SELECT x.payload::text FROM reason.audit_seal s JOIN reason.audit_event x ON x.no = s.event_no AND x.division = s.division
                              WHERE s.division = u.division AND s.seq = u.seq OFFSET 0) e ON true) w
-    -- Whoever signs holds them in memory.
+    -- The sidecar holds all of them in memory.
     WHERE w.place = 1 OR w.bytes <= 16777216 OR w.bytes IS NULL
     ORDER BY w.place
 $$;
 COMMENT ON FUNCTION reason.unsigned_seals_with_events(integer) IS
-    'unsigned_seals() with the event that each is of, as it was hashed, of 16 MiB together: who signs sees for himself what the hash is of. payload is NULL where there is none.';
+    'unsigned_seals() with the event that each is of, as it was hashed, of 16 MiB together, so that the signer can see what the hash is of. payload is NULL where there is none.';
 
 CREATE FUNCTION reason.record_seal_signatures(lease_token bigint, signer_id text, divisions text[], seqs bigint[], signatures bytea[])
 RETURNS integer

@@ -1,7 +1,8 @@
 -- Clients: who may call over HTTPS.
 --
--- The gateway passes what the verified certificate says (common name, issuer, URI); this
--- file turns it into a client with a role and divisions. Changes are events of division system.
+-- The gateway passes what the verified certificate says (common name, issuer, URI); client_of()
+-- finds the registered client, with a role and divisions (extension/record/client.c). Changes are
+-- events of division system.
 
 CREATE FUNCTION reason.set_client(name text, role text, divisions text[] DEFAULT '{default}', pii boolean DEFAULT false,
     issuer text DEFAULT NULL, san_uri text DEFAULT NULL, enabled boolean DEFAULT true) RETURNS void

@@ -93,7 +93,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint) IS
-    'What led to a node as markdown, svg, dot, mermaid, prov, csv (with part nodes, edges or annotations), human, json or canonical; redacted for whoever is no auditor. max_nodes: of a page, next_cursor leads to the next one. truncated: there is a next page, or the walk stopped for max_depth. The same page gives the same bytes; json, canonical and human hold the cursor itself.';
+    'What led to a node as markdown, svg, dot, mermaid, prov, csv (with part nodes, edges or annotations), human, json or canonical; redacted for all but auditors. max_nodes: of a page, next_cursor leads to the next one. truncated: there is a next page, or the walk stopped for max_depth. The same page gives the same bytes; json, canonical and human hold the cursor itself.';
 
 CREATE FUNCTION reason.export_snapshot(id uuid, format text DEFAULT 'markdown', part text DEFAULT NULL, max_nodes integer DEFAULT NULL,
     cursor text DEFAULT NULL, OUT body text, OUT next_cursor text, OUT truncated boolean)

@@ -83,8 +83,8 @@ BEGIN
                    AND p.prosecdef
     LOOP
         EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO reason_gateway', route);
-        -- What a client gets told may hold names of its payload's members, and is no business of the server's log. What is
-        -- a fault of ours the gateway logs.
+        -- Errors for a client may hold names from its payload, which must not get into the server's log. Defects of ours
+        -- are logged by the gateway.
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET log_min_messages = log', route);
     END LOOP;
 END

@@ -20,7 +20,8 @@ BEGIN
     IF entries <> 1 THEN
         RETURN format('the registry has %s entries of signer "%s"', entries, $2);
     END IF;
-    -- Nobody vouches for when a document by itself was signed: a key that was revoked counts for nothing here.
+    -- Nothing shows when a document by itself was signed, so the signature of a revoked key does not count
+    -- here.
     validity := reason.key_validity((entry ->> 'validFrom')::timestamptz, (entry ->> 'validTo')::timestamptz, entry ->> 'status' = 'revoked',
         (entry ->> 'validTo')::timestamptz, $5, clock_timestamp(), false, coalesce(entry ->> 'purpose', 'events') <> 'events');
     RETURN CASE
@@ -39,9 +40,9 @@ AS $$
     SELECT coalesce(($1 -> 'metadata')::jsonb, '{}') || jsonb_build_object('imported', $2 || jsonb_strip_nulls(jsonb_build_object(
         'division', $1 -> 'division', 'digest', $1 -> 'digest', 'createdAt', $1 -> 'createdAt', 'payloadHash', $1 -> 'payloadHash',
         'redacted', $1 -> 'redacted', 'erased', $1 -> 'erased',
-        -- A reference with something left out is none to fetch by.
+        -- A redacted reference cannot be fetched by: it is kept here only.
         'payloadRef', CASE WHEN $1 ->> 'redacted' = 'true' THEN $1 -> 'payloadRef' END,
-        -- One that was imported before tells of that, too.
+        -- A record that had been imported there already keeps that mark, too.
         'imported', $1 #> '{metadata,imported}')))
 $$;
 COMMENT ON FUNCTION reason.import_mark(json, jsonb) IS 'The metadata of an imported record: what it had, and under "imported" where it comes from and what it was there.';
@@ -142,7 +143,7 @@ BEGIN
             HINT = 'The snapshot was imported before, or somebody has written into a division of that name.';
     END IF;
     source := jsonb_build_object('snapshot', d.header -> 'id', 'hash', d.hash, 'signerId', $3)
-        -- Then payloads may have something left out, and only the document's beginning says so.
+        -- Payloads may be redacted then, and only the header of the document says so.
         || CASE WHEN d.header #>> '{payload,pii_included}' = 'true' THEN '{}' ELSE '{"piiIncluded": false}' END::jsonb;
     PERFORM reason.append_event(imported_into, 'snapshot.imported', jsonb_build_object('request', reason.sql_request(), 'imported', source || jsonb_build_object(
         'signature', translate(encode(given, 'base64'), E'\n', ''), 'createdAt', d.header -> 'created_at', 'rootIds', d.header -> 'root_ids',

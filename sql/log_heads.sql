@@ -70,7 +70,8 @@ BEGIN
     PERFORM reason.check_lease('seal', lease_token);
     PERFORM reason.lock_until_commit('log heads');
     IF NOT reason.log_heads_due($2, $3)
-       -- The log of division system itself is none of those that make it necessary, or it would for ever.
+       -- A longer log of division system is no reason for a count, or each count would make the next one
+       -- necessary.
        OR NOT EXISTS (SELECT FROM reason.log_heads() t LEFT JOIN reason.log_head h ON h.division = t.division AND h.origin = t.origin
                       WHERE t.division <> 'system' AND t.size IS DISTINCT FROM h.size)
        -- A tree that lags is grown first, as before a checkpoint.

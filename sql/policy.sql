@@ -70,7 +70,7 @@ AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM jsonb_path_query(record, path) v WHERE v <> 'false');
 EXCEPTION
-    -- Content on which the rule makes no sense is no way around it.
+    -- Content on which the path cannot be evaluated must not escape the rule.
     WHEN data_exception THEN
         RETURN true;
 END
@@ -108,7 +108,7 @@ $$;
 COMMENT ON FUNCTION reason.policy_records(text, bigint[]) IS 'Records as rules and SentinelNet see them, and the nodes that they are about.';
 
 CREATE TYPE reason.policy_match AS (rules text[], silence_denies boolean, division text, types text[], records jsonb, ends bigint[]);
-COMMENT ON TYPE reason.policy_match IS 'What of a write matched rules: which rules, what holds when nobody answers, the records, the nodes they are about.';
+COMMENT ON TYPE reason.policy_match IS 'Which records of a write matched rules, which rules, what holds when nobody answers, and the nodes that the records are about.';
 
 CREATE FUNCTION reason.policy_matches(kind text, numbers bigint[]) RETURNS reason.policy_match
 LANGUAGE plpgsql STABLE
@@ -175,7 +175,7 @@ BEGIN
         fault := 'the answer of the policy service is too long';
     ELSE
         BEGIN
-            -- Read strictly: of a member given twice nobody knows which was meant.
+            -- Read strictly: of a member that is given twice it is unclear which one counts.
             said := reason.canonical_json(convert_from(decode(answer, 'base64'), 'UTF8')::json)::jsonb;
         EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
             fault := 'the answer of the policy service is not JSON';
@@ -313,7 +313,7 @@ BEGIN
     RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION reason.policy_uphold(text, bigint[], uuid[]) IS 'The ids of records just written in SQL; refuses what matches a rule, unless the rule allows what nobody answers for: SQL is no way around a check.';
+COMMENT ON FUNCTION reason.policy_uphold(text, bigint[], uuid[]) IS 'The ids of records just written in SQL. Raises 42501 when one matches a rule that denies writes for which nobody answers: nobody can be asked from SQL, and SQL is no way around a check.';
 
 -- ---------------------------------------------------------------- what the chain says of it
 

@@ -215,4 +215,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.proof_bundle(uuid, integer, integer, text[], boolean, text) IS
-    'A ZIP archive for who wants a decision proved: a proof for the node, each node, edge and annotation of what led to it, the checkpoint of all of them, and the newest complete snapshot of it. NULL while no checkpoint covers all of them; 54000 for more nodes than most.';
+    'A ZIP archive for whoever wants a decision proved: a proof for the node, each node, edge and annotation of what led to it, the checkpoint of all of them, and the newest complete snapshot of it. NULL while no checkpoint covers all of them; 54000 for more nodes than most.';

@@ -148,7 +148,8 @@ BEGIN
             IF argument.standard IS NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('reason.%s() needs argument "%s"', $1, argument.name);
             END IF;
-            -- Whoever signs sees what holds for what was not said.
+            -- Arguments that were not given appear with their defaults, so that whoever signs sees
+            -- them.
             EXECUTE format('SELECT to_jsonb(%s)', argument.standard) INTO value;
         END IF;
         given := value #>> '{}';
@@ -170,7 +171,7 @@ BEGIN
     RETURN whole;
 END
 $$;
-COMMENT ON FUNCTION reason.change_arguments(text, jsonb) IS 'All arguments of a change as events record them, with what holds for those that were not given. Raises 22023 for what it has no argument for.';
+COMMENT ON FUNCTION reason.change_arguments(text, jsonb) IS 'All arguments of a change as events record them, with what holds for those that were not given. Raises 22023 for an argument that the change does not have.';
 
 CREATE FUNCTION reason.make_change(change text, arguments jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -222,7 +223,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    -- An approval is signed in one piece by whatever keeps the key.
+    -- A token or key service signs the text in one request, which bounds its length.
     most_bytes CONSTANT integer := 4096;
     longest CONSTANT interval := '30 days';
     proposal_id CONSTANT uuid := reason.uuid_v7();
@@ -314,7 +315,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.approve(uuid, text, text) IS
-    'Hands in an approver''s signature, base64, over proposal_text(); returns how many there are by now. May be repeated. Raises 42501 for who is no approver, and for a signature that is not his.';
+    'Hands in an approver''s signature, base64, over proposal_text(); returns how many there are by now. May be repeated. Raises 42501 for an id that is no approver''s, and for a signature that is not by that approver''s key.';
 
 CREATE FUNCTION reason.execute(proposal uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -357,7 +358,7 @@ BEGIN
         SELECT a.id, s.seq, a.payload::jsonb AS payload, a.event_type
         FROM reason.audit_event a LEFT JOIN reason.audit_seal s ON s.event_no = a.no AND s.division = a.division
         WHERE a.division = 'system' AND a.event_type IN (SELECT g.event_type FROM reason.guarded_changes() g)
-          -- One that cannot be read says nothing, and is told of elsewhere.
+          -- An event at which the chain has halted is left out: verify_audit() reports it.
           AND a.no IS DISTINCT FROM (SELECT h.event_no FROM reason.halted_chain h WHERE h.division = 'system')
         ORDER BY coalesce(s.seq, 9223372036854775807), a.no
     LOOP

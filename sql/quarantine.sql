@@ -95,7 +95,7 @@ CREATE FUNCTION reason.row_shown(of_table oid, place tid) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 5
 AS 'MODULE_PATHNAME', 'reason_row_shown';
 COMMENT ON FUNCTION reason.row_shown(oid, tid) IS
-    'Whether a row of node, edge or annotation is in a division of the current role and not in quarantine, nor what it goes with. False for whatever else, so that asking tells nothing.';
+    'Whether a row of node, edge or annotation is in a division of the current role and not in quarantine, nor what it goes with. False for everything else, so that asking reveals nothing.';
 
 -- An edge goes with its ends, an annotation with its node.
 CREATE POLICY node_quarantine ON reason.node AS RESTRICTIVE FOR SELECT

@@ -189,7 +189,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.set_pii_rule(text, text, text, text, text, text, boolean, text) IS
-    'Adds or changes a rule of personal data: member (expression for names of members), pattern (expression within strings) or matcher (of the library); what an existing rule is not told stays, but for except_pattern, which NULL lifts. enabled => false switches it off. Takes effect with the next read. Raises 22023 for what is no rule.';
+    'Adds or changes a rule of personal data: member (expression for names of members), pattern (expression within strings) or matcher (of the library); what is not given stays as an existing rule has it, except that NULL removes except_pattern. enabled => false switches it off. Takes effect with the next read. Raises 22023 for what is no rule.';
 
 CREATE FUNCTION reason.drop_pii_rule(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -114,7 +114,8 @@ BEGIN
         IF ids IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = format('the registry has one key under the ids "%s"', ids);
         END IF;
-        -- Nobody counts who is not registered, which is said below. What an event says of its time its place in the chain vouches for; it was signed at some time later.
+        -- A signer that is not registered is refused below. The event's place in the chain vouches for its time; it was signed at some
+        -- later time.
         validity := CASE WHEN entries = 0 THEN 'counts' ELSE reason.key_validity((entry ->> 'validFrom')::timestamptz, (entry ->> 'validTo')::timestamptz, entry ->> 'status' = 'revoked',
                                         (entry ->> 'validTo')::timestamptz, (event #>> '{payload,ts}')::timestamptz, 'infinity', true) END;
         IF validity NOT IN ('counts', 'counted then') THEN
@@ -122,7 +123,7 @@ BEGIN
                 MESSAGE = format('event %s of division "%s" is signed by "%s", whose key was %s by then', event ->> 'seq', event ->> 'division', signed_by, validity),
                 DETAIL = format('According to the registry its signatures ceased to count at %s.', entry ->> 'validTo');
         END IF;
-        -- Who may sign is what the registry says, whatever the chain adds.
+        -- The registry decides who may sign, whatever the chain adds.
         IF event ->> 'eventType' LIKE 'signer.%' AND NOT EXISTS (
             SELECT FROM json_array_elements(registry -> 'signers') r
             WHERE r ->> 'signerId' = named ->> 'signerId' AND reason.public_key(r ->> 'publicKey') = reason.public_key(named ->> 'publicKey')

@@ -75,7 +75,7 @@ CREATE FUNCTION reason.visible_divisions_of(role name) RETURNS text[]
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'reason_visible_divisions_of';
 COMMENT ON FUNCTION reason.visible_divisions_of(name) IS
-    'The divisions that a database role may see, for functions that run with the owner''s rights: who may see what is nobody else''s business. {*} when it may see all: superusers and the owner do, others see what division_grant gives the roles they are members of.';
+    'The divisions that a database role may see, for functions that run with the owner''s rights: no other role may ask. {*} when it may see all: superusers and the owner do, others see what division_grant gives the roles they are members of.';
 
 CREATE FUNCTION reason.visible_divisions() RETURNS text[]
 LANGUAGE c STABLE PARALLEL SAFE

@@ -131,7 +131,7 @@ AS $$
         LEFT JOIN reason.audit_seal s ON s.event_no = e.no AND s.division = e.division
         CROSS JOIN LATERAL reason.recorded_rules(e.payload::jsonb) r
         WHERE e.division = 'system'
-          -- One that cannot be read says nothing, and is told of elsewhere.
+          -- An event at which the chain has halted is left out: verify_audit() reports it.
           AND e.no IS DISTINCT FROM (SELECT h.event_no FROM reason.halted_chain h WHERE h.division = 'system')
           AND e.event_type LIKE ANY (ARRAY['%.changed', 'signer.%', 'event.mended', 'change.%', 'safemode.accepted'])
         UNION ALL

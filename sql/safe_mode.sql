@@ -185,7 +185,8 @@ BEGIN
     PERFORM reason.append_change('safemode.accepted', jsonb_build_object('safeMode', jsonb_build_object('reason', $1),
         'request', reason.sql_request()::jsonb));
     PERFORM reason.change_safe_mode(NULL, true);
-    -- What was published of the logs may say otherwise than what comes now.
+    -- Checkpoints that were published may contradict the logs as they go on, so these get other
+    -- names.
     PERFORM reason.begin_logs_anew();
 END
 $$;
@@ -247,14 +248,15 @@ BEGIN
     IF registry IS NOT NULL AND json_typeof(registry -> 'signers') IS DISTINCT FROM 'array' THEN
         RETURN 'the registry of signers has no array "signers"';
     END IF;
-    -- What was whole once has keys to check by. What never was would take them from whoever made the events.
+    -- A database that was restored has keys to check by. An empty one would take the keys from the events,
+    -- and so from whoever made them.
     IF registry IS NULL AND NOT EXISTS (SELECT FROM reason.safe_mode m WHERE m.incarnation IS NOT NULL) THEN
         RETURN 'this database has never known its chains to be whole: a registry of signers that was kept outside of it must say which keys count';
     END IF;
     SELECT format('signer "%s" has another key or purpose here than in the registry', s.signer_id) INTO fault
     FROM reason.signer s JOIN json_array_elements(registry -> 'signers') r ON r ->> 'signerId' = s.signer_id
     WHERE reason.public_key(r ->> 'publicKey') <> s.public_key OR coalesce(r ->> 'purpose', 'events') <> s.purpose LIMIT 1;
-    -- Events of its own would come to lie behind those that are recovered, and say otherwise.
+    -- Its own events would come after the recovered ones in the chain, and contradict them.
     IF fault IS NULL AND NOT EXISTS (SELECT FROM reason.audit_seal) THEN
         SELECT format('this database holds an event of its own, %s of division "%s", which nobody has sealed: rebuild into one as CREATE EXTENSION leaves it, where no signer is registered, for the chain registers them',
                       e.event_type, e.division) INTO fault

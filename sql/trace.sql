@@ -21,7 +21,7 @@ AS 'MODULE_PATHNAME', 'reason_trace';
 COMMENT ON FUNCTION reason.trace(uuid, text, integer, text[], text[], double precision, double precision, timestamptz, integer, text, bigint) IS
     'Breadth first from a node: each node once, at its smallest depth, siblings by (created_at, id). direction: ancestors (causes) or descendants (effects). Nodes that fail types or min_confidence, and edges that fail edge_types or min_weight, are neither shown nor walked through; the start is always shown. as_of: nodes and edges whose time is not later; a transaction that was open then may still add some. as_of_seq: nodes and edges that had their place in the chain of the division at that event, which is the same for ever. cycle: an edge leads from the node back to itself or to an ancestor on its path.';
 
--- Not another trace(): of trace('...') nobody could tell then which of the two is meant.
+-- Not another trace(): PostgreSQL could not tell which of the two trace('...') means.
 CREATE FUNCTION reason.trace_from(nodes uuid[], direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     types text[] DEFAULT NULL, edge_types text[] DEFAULT NULL, min_weight double precision DEFAULT NULL,
     min_confidence double precision DEFAULT NULL, as_of timestamptz DEFAULT NULL, max_nodes integer DEFAULT NULL,

@@ -196,7 +196,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.log_origins(text) IS
-    'The names that a division''s log could have had, as events of division system say: the sizes of the first checkpoint, and of the last one if the log is closed. closed_size is NULL of the one that is current.';
+    'The names that a division''s log could have had, as events of division system say: the sizes of the first checkpoint, and of the last one if the log is closed. closed_size is NULL for the one that is current.';
 
 -- ---------------------------------------------------------------- growing and reading trees
 

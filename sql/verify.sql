@@ -115,7 +115,7 @@ AS $$
     SELECT format('trigger %s of table reason.%s', t.tgname, c.relname),
            concat_ws('|', t.tgtype, t.tgenabled, t.tgfoid::regproc, t.tgattr, t.tgqual IS NULL), false
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-    -- Somebody's own that comes after the row changes nothing in it.
+    -- A trigger of an administrator's own that fires after the row cannot change it.
     WHERE NOT t.tgisinternal AND (t.tgtype & 2 <> 0 OR t.tgfoid IN (SELECT p.oid FROM routine p))
     UNION ALL
     SELECT format('row security of table reason.%s', c.relname), concat_ws('|', c.relrowsecurity, c.relforcerowsecurity), false FROM relation c WHERE c.relkind = 'r'
@@ -185,7 +185,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.guard_faults() IS
-    'Guards that are not as the extension''s script made them, and owners that are not the extension''s. Who can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
+    'Guards that are not as the extension''s script made them, and owners that are not the extension''s. Whoever can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
 
 -- ---------------------------------------------------------------- all at once
 
@@ -246,7 +246,7 @@ BEGIN
         RETURN NEXT;
     END IF;
 
-    -- What only those know who remember outside: that what is here is not what was.
+    -- What only the sidecar's memory outside can know: this history is not the one that was signed.
     IF reason.safe_mode_fault() IS NOT NULL THEN
         what := 'safe mode';
         ok := false;

@@ -1,8 +1,8 @@
 -- Writing: nodes, edges, annotations, each with its event, in one transaction.
 --
--- There is one way in. Whatever the form (a batch over HTTPS, a call in SQL), the input is
--- JSON text, read strictly by C (extension/write/), which gives back finished rows:
--- numbers, ids, salts, digests and the event's canonical payload. One statement inserts them.
+-- There is one way in. Whatever the form (a batch over HTTPS, a call in SQL), the input is JSON
+-- text. C (extension/write/) reads it strictly, makes numbers, ids, salts, digests and the events'
+-- canonical payloads, and inserts records and events as COPY does.
 
 -- ---------------------------------------------------------------- ids, times, identity
 

@@ -2,10 +2,10 @@
  * area.c
  *		The memory that the adjacency cache lies in, in huge pages where they are to be had.
  *
- * It is a mapping of its own and not part of PostgreSQL's, which begins anywhere: the system makes a huge
- * page only of memory that is aligned as such a page is.  Since Linux 6.1 a process may ask for it once the
- * memory has been written, whatever the settings for huge pages on demand are: those for shared memory
- * are off by default.
+ * It is a mapping of its own, because the system makes huge pages only of memory that is aligned to them,
+ * and PostgreSQL's own shared memory may begin anywhere.  Since Linux 6.1 a process may ask for it once the
+ * memory has been written, whatever the settings for huge pages on demand are: those for shared memory are
+ * off by default.
  */
 #include "postgres.h"
 
@@ -80,7 +80,7 @@ graph_cache_collapse(char *area, Size area_size, char *begin, Size size)
 
 	if (size < 2 * HUGE_PAGE)
 		return;
-	/* What lies beside it on the first page and the last may be another's, who notices nothing. */
+	/* The first and the last page may hold memory of others, which does no harm. */
 	from = Max(from, (char *) TYPEALIGN(HUGE_PAGE, area));
 	until = Min(until, last);
 	for (; from < until; from += COLLAPSE_AT_ONCE)

@@ -27,8 +27,8 @@ typedef struct GraphCacheNames
 } GraphCacheNames;
 
 /*
- * The place of a name, which is added unless there are `most` already; then, and for a name that is
- * compressed or not in the row, `most`.
+ * Gives the place of a name, adding it if it is new.  Gives `most` when there are that many already,
+ * and for a name that is compressed or stored outside the row.
  */
 extern uint32 graph_cache_place_of_name(Graph *graph, GraphCacheNames *names, Datum name, uint32 most);
 
@@ -49,7 +49,7 @@ typedef struct GraphCacheAttributeSet
 extern GraphCacheAttribute graph_cache_attribute_of_node(Graph *graph, GraphCacheAttributeSet *set, const Datum *values);
 extern GraphCacheAttribute graph_cache_attribute_of_edge(Graph *graph, GraphCacheAttributeSet *set, const Datum *values);
 
-/* What a node has before it has its place among the others. */
+/* The attribute of a node whose place among the others is not known yet. */
 typedef struct GraphCachePlacedAttribute
 {
 	ItemPointerData tid;

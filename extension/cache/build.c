@@ -39,7 +39,7 @@
 #include "utils/timestamp.h"
 
 #define MAX_DIVISIONS 65535
-/* Nothing but a superuser's hand gives two nodes the same number, or needs more of anything than this. */
+/* Only changes by a superuser give two nodes the same number, or exceed these limits. */
 #define MAX_RECORDS (PG_UINT32_MAX / 2)
 
 typedef struct Build

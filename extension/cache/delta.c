@@ -1,6 +1,6 @@
 /*
  * delta.c
- *		What the generation of the adjacency cache does not have, or has no more, read from the tables.
+ *		Reads from the tables what the generation of the adjacency cache does not have, or what is no longer so.
  */
 #include "postgres.h"
 
@@ -56,7 +56,7 @@ publish_suspect_page(const GraphCacheView *view, const GraphCacheSuspectPage *pa
 	GraphCacheMap *shared = graph_cache_at(view->generation, GraphCacheMap, table->maps) + page->number;
 
 	LWLockAcquire(graph_cache_lock(), LW_EXCLUSIVE);
-	/* What somebody else saw later is better. */
+	/* Another session may have noted a later state, which stays. */
 	if (shared->lsn < page->lsn)
 	{
 		shared->lsn = page->lsn;
@@ -380,7 +380,7 @@ compare_extra_links(const GraphCacheExtraLink *a, const GraphCacheExtraLink *b, 
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* False: an edge of another division leads here, which only a superuser's hand can have made. */
+/* False: an edge of another division leads here, which only a superuser can have made. */
 static bool
 link_extra_edges(GraphCacheView *view)
 {
@@ -395,7 +395,7 @@ link_extra_edges(GraphCacheView *view)
 
 		if (extra->is_foreign && (has_from || has_to))
 			return false;
-		/* Nobody comes from, or goes to, a node that is not there. */
+		/* No trace follows an edge whose other end is not there. */
 		if (!has_from || !has_to)
 			continue;
 		link->source = view->direction == GRAPH_ANCESTORS ? extra->to : extra->from;
@@ -413,7 +413,7 @@ link_extra_edges(GraphCacheView *view)
 
 /* ---------------------------------------------------------------- all of it */
 
-/* What the generation has of cycles, an edge less cannot add to; an edge more can. */
+/* A removed edge closes no cycle that the generation does not know of; an added one may. */
 static GraphCacheCycles
 where_cycles_may_be(const GraphCacheView *view)
 {

@@ -14,7 +14,7 @@
 #include "cache/view.h"
 #include "graph/filter.h"
 
-/* Verdicts; of several conditions together: the bits that all have. */
+/* Verdicts, as bits: the verdict of several conditions has the bits that all of theirs have. */
 #define GRAPH_CACHE_REFUSED 0
 #define GRAPH_CACHE_LOOK 1		/* the row has to be asked */
 #define GRAPH_CACHE_ACCEPTED 3
@@ -29,13 +29,13 @@ typedef struct GraphCacheVerdicts
 struct GraphCacheFilter
 {
 	const GraphFilter *asked;
-	int64		start_no;		/* the node that the trace starts from is in it, whatever it is */
+	int64		start_no;		/* the node that the trace starts from, which no filter excludes */
 	uint32		start;			/* GRAPH_CACHE_NO_NODE: not one of the generation */
 	GraphCacheVerdicts nodes;
 	GraphCacheVerdicts edges;
-	uint32		nodes_too_late; /* from here on they were recorded after as_of */
-	uint32		edges_in_time;	/* up to here all edges were not */
-	uint32		edges_too_late; /* from here on all of them were */
+	uint32		nodes_too_late; /* nodes from here on were recorded after as_of */
+	uint32		edges_in_time;	/* no edge before this one was recorded after as_of */
+	uint32		edges_too_late; /* all edges from here on were recorded after as_of */
 };
 
 /*

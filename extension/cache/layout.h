@@ -56,16 +56,17 @@ typedef struct GraphCacheLink
 #define GRAPH_CACHE_MANY PG_UINT32_MAX
 
 /*
- * Where the links of a node begin, and where they lead, if they are few: then a search finds
- * in one place of memory, which it waits for, what it would wait for twice.
+ * Where the links of a node begin and, if they are few, where they lead: a search then waits
+ * for memory once instead of twice.
  */
 typedef struct GraphCacheHead
 {
 	uint32		begin;			/* they end where those of the next node begin */
 
 	/*
-	 * The other ends, in order; what is over is the node itself, so that nothing changes when that is
-	 * reached from itself.  If there are more, or one leads to the node itself: GRAPH_CACHE_MANY.
+	 * The other ends, in order.  Unused places hold the node itself: to follow a link from a node to
+	 * itself reaches nothing new.  If there are more other ends, or one is the node itself:
+	 * GRAPH_CACHE_MANY.
 	 */
 	uint32		node[GRAPH_CACHE_HEAD_LINKS];
 } GraphCacheHead;

@@ -10,8 +10,8 @@
 #include "cache/view.h"
 
 /*
- * Looks the nodes of invalidated blocks up, and sets view->moved.  Erasing a payload changes a row, but of what
- * is kept here only its place; false: something else did change.
+ * Looks the nodes of invalidated blocks up, and sets view->moved.  An erasure changes nothing of a node that is
+ * kept here but the place of its row.  False: something else has changed.
  */
 extern bool graph_cache_recheck_nodes(GraphCacheView *view);
 

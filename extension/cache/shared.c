@@ -1,6 +1,6 @@
 /*
- * shared.c
- *		The shared memory of the adjacency cache: who has which part of it.
+ * shared.c The shared memory of the adjacency cache: which database has which
+ *		part of it.
  *
  * One area of reason.adjacency_cache_size, taken when the server starts (cache/area.c).  It is
  * divided into extents, each a generation of one database.  Readers pin an extent; a replaced
@@ -435,7 +435,7 @@ graph_cache_abandon(const GraphCacheReservation *reservation, GraphCacheOutcome 
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	control->extents[reservation->extent].state = EXTENT_FREE;
-	/* Given more room it may fit: nobody gains from a generation that has grown stale. */
+	/* Given the memory of the stale generation it may fit, and a stale one is of no use. */
 	if (outcome == GRAPH_CACHE_TOO_SMALL && ready_extent(MyDatabaseId))
 	{
 		retire_own();
@@ -471,7 +471,7 @@ graph_cache_is_due(void)
 	due = TimestampDifferenceExceeds(state->tried_at, GetCurrentTimestamp(), state->rest_ms);
 	if (due)
 	{
-		/* Whoever was given the word has this long to begin. */
+		/* A session that was told to have a generation built has this long to begin. */
 		state->tried_at = GetCurrentTimestamp();
 		state->rest_ms = REST_AFTER_FAILURE_MS / 6;
 	}

@@ -52,8 +52,9 @@ typedef struct GraphCacheReservation
 } GraphCacheReservation;
 
 /*
- * Takes the largest free room, giving up the old generation where both would not fit; waits
- * for its readers, a minute at most.  False: somebody else is building.
+ * Reserves the largest free piece of memory.  Where two generations would not fit it gives
+ * up the old one, and waits for its readers, a minute at most.  False: another process is
+ * building.
  */
 extern bool graph_cache_reserve(GraphCacheReservation *reservation);
 

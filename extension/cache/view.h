@@ -84,7 +84,7 @@ typedef struct GraphCacheView
 	const GraphCacheFilter *filter; /* NULL: all of it */
 
 	uint32		blocks_to_read;
-	uint32		blocks_coverable;	/* of these, such as the next generation will have */
+	uint32		blocks_coverable;	/* how many of these the next generation will have */
 	GraphCacheBlocks uncovered; /* of edges: not covered */
 	GraphCacheBlocks invalidated[GRAPH_CACHE_TABLES];	/* covered, but changed since */
 	GraphCacheSuspectPage *suspect_pages;
@@ -122,7 +122,7 @@ graph_cache_add_block(GraphCacheView *view, GraphCacheBlocks *blocks, BlockNumbe
 	blocks->blocks[blocks->count++] = block;
 }
 
-/* NULL: there is no cache, or none that serves; one may have been asked for. */
+/* NULL: there is no cache, or none that can be used; a new one may have been asked for. */
 extern GraphCacheView *graph_cache_view(Graph *graph, GraphDirection direction);
 
 #endif							/* REASON_CACHE_VIEW_H */

@@ -28,7 +28,7 @@ typedef struct ChainHeads
 {
 	HTAB	   *table;
 	Snapshot	snapshot;
-	bool		careful;		/* one that cannot be read is no error, but has a fault */
+	bool		careful;		/* a head that cannot be read gets a fault, instead of an error */
 	MemoryContext context;
 } ChainHeads;
 

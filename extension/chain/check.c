@@ -144,7 +144,7 @@ was_erased(AuditChecker *checker, const StoredRecord *stored)
 		elog(ERROR, "could not look for an erasure");
 	erased = SPI_processed > 0;
 	SPI_freetuptable(SPI_tuptable);
-	/* SPI leaves its own, which lasts as long as the whole verification. */
+	/* SPI makes its own context current, which lasts as long as the whole verification. */
 	MemoryContextSwitchTo(caller);
 	return erased;
 }

@@ -14,7 +14,7 @@ typedef struct HaltedChain
 {
 	text	   *division;
 	int64		event_no;
-	bool		waits;			/* what a broken page hides was looked for a moment ago */
+	bool		waits;			/* a broken page was tried a moment ago, and is left alone for now */
 } HaltedChain;
 
 /* A list of HaltedChain *, in the current memory context. */
@@ -26,7 +26,7 @@ extern List *halted_chains(void);
  */
 extern void halted_chain_note(const EventRow *row, int64 event_no, const char *fault, bool hidden);
 
-/* A broken page still hides what it hid: nobody looks for some seconds. */
+/* The broken page still cannot be read: it is not tried again for some seconds. */
 extern void halted_chain_wait(text *division);
 
 /* The chain went on, up to done_no; PG_INT64_MAX: to its end. */

@@ -33,7 +33,7 @@ reason_key_validity(PG_FUNCTION_ARGS)
 	};
 	int64		earliest = PG_ARGISNULL(4) ? KEY_TIME_BEGIN : PG_GETARG_TIMESTAMPTZ(4);
 	int64		latest = PG_ARGISNULL(5) ? KEY_TIME_END : PG_GETARG_TIMESTAMPTZ(5);
-	/* Nobody vouches for a time that is not there. */
+	/* A time that is not given is not vouched for. */
 	bool		vouched = !PG_ARGISNULL(4) && !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
 
 	StaticAssertStmt(DT_NOBEGIN == KEY_TIME_BEGIN && DT_NOEND == KEY_TIME_END, "infinities differ");

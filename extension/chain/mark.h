@@ -13,7 +13,7 @@
 
 typedef struct SealerMark
 {
-	int64		decided_no;		/* whoever drew a number up to here has ended, and what was left is sealed */
+	int64		decided_no;		/* all transactions that drew a number up to here have ended, and their events are sealed */
 	int64		sealed_no;		/* what the snapshot sees up to here is sealed */
 
 	/* of the snapshot */
@@ -26,9 +26,9 @@ typedef struct SealerMark
 extern void sealer_mark_read(SealerMark *mark, Relation sequence, Snapshot snapshot);
 
 /*
- * What mark's snapshot saw up to done_no is sealed (PG_INT64_MAX: whatever it
- * saw); `began` was noted before that snapshot was taken, and before the
- * transaction had its xid, if possible.
+ * Moves the mark: everything up to done_no that mark's snapshot saw is sealed
+ * (PG_INT64_MAX: everything that it saw).  `began` was noted before that
+ * snapshot was taken and, if possible, before the transaction had its xid.
  */
 extern void sealer_mark_move(const SealerMark *mark, Relation sequence, Watermark began, int64 done_no);
 

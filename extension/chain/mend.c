@@ -1,6 +1,6 @@
 /*
  * mend.c
- *		What is left of an event that cannot be sealed: its bytes, and the record that it was about.
+ *		What is left of an event that cannot be sealed: its bytes, and the row of the record that it was about.
  */
 #include "postgres.h"
 

@@ -102,7 +102,7 @@ sealed_no(text *division)
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* Events up to the sealer's mark must be sealed; it would never come back for them. */
+/* Events up to the sealer's mark must be sealed: the sealer never looks at them again. */
 static bool
 check_events(AuditChecker *checker, RowScan *events, RowScan *seals, text *division)
 {

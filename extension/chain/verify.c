@@ -110,7 +110,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 		case KEY_OTHER_PURPOSE:
 			return audit_fault(checker, "audit_signature: signer \"%s\" is registered for %s, and signs no events", signer->id,
 							   signer->purpose);
-		case KEY_NOT_VALID_YET: /* it can have been signed as late as need be */
+		case KEY_NOT_VALID_YET: /* nothing says until when it was signed */
 		case KEY_COUNTS:
 			break;
 		case KEY_COUNTED_THEN:
@@ -124,7 +124,7 @@ check_signature(Verifier *verifier, int64 seq, const uint8 *hash, TimestampTz cr
 
 /* ---------------------------------------------------------------- one event */
 
-/* A constraint says how long a hash is, and who may alter rows may drop it. */
+/* A constraint fixes the length of hashes, but whoever can alter rows can drop it. */
 static bool
 is_hash(bytea *value, const uint8 *hash)
 {

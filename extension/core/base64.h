@@ -19,9 +19,9 @@ extern void base64_append(ByteBuffer *out, const void *bytes, size_t length);
 extern bool base64_decoded_length(const char *text, size_t length, size_t *decoded);
 
 /*
- * Decodes the first `size` bytes at most into `out`, and looks at the whole
- * text: false for anything but the one text that base64_append() writes, so
- * that nobody can write the same bytes in another way.
+ * Decodes the first `size` bytes at most into `out`, and checks the whole
+ * text.  False for anything but the one text that base64_append() writes, so
+ * that the same bytes cannot be written in two ways.
  */
 extern bool base64_decode(const char *text, size_t length, uint8_t *out, size_t size);
 

@@ -72,7 +72,7 @@ typedef struct JsonDocument
 typedef struct JsonLimits
 {
 	uint32_t	max_depth;		/* containers within containers: 1 admits [] and {}, not [[]] */
-	size_t		max_bytes;		/* 0: only what offsets of 32 bits can hold */
+	size_t		max_bytes;		/* 0: no limit but that of 32-bit offsets */
 	bool		refuse_inexact_numbers; /* see JSON_INEXACT */
 } JsonLimits;
 

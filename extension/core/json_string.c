@@ -261,7 +261,7 @@ json_read_string(JsonReader *reader, const char *p)
 		if (!(node.flags & JSON_CANONICAL))
 			json_mark_dirty(reader, p);
 	}
-	/* Only now, so that errors within the string are told of what surrounds it. */
+	/* Only now, so that errors within the string are reported for the value around it. */
 	pushed = json_push_node(reader, JSON_STRING, p);
 	if (!pushed)
 	{

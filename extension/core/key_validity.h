@@ -34,7 +34,7 @@ typedef struct KeyTimes
 	int64_t		valid_from;		/* KEY_TIME_BEGIN: since ever */
 	int64_t		valid_to;		/* inclusive; KEY_TIME_END: open */
 	bool		revoked;
-	int64_t		revoked_at;		/* from then on; KEY_TIME_BEGIN if revoked and nobody says since when */
+	int64_t		revoked_at;		/* from then on; KEY_TIME_BEGIN if revoked at an unknown time */
 	bool		other_purpose;	/* registered for something else than what it signed here */
 } KeyTimes;
 

@@ -201,7 +201,7 @@ merkle_consistency_proof(uint64_t old_size, uint64_t new_size, MerkleNodeReader 
 		else
 			from = middle;
 	}
-	/* When it is the old tree as a whole, its root is known to who verifies. */
+	/* When it is the whole old tree, the verifier knows its root. */
 	if (from > 0 && !range_hash(from, to, reader, context, out[(*count)++]))
 		return false;
 	turn_round(out, *count);

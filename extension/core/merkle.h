@@ -59,9 +59,9 @@ extern void merkle_range_root(const MerkleRange *range, uint8_t out[MERKLE_HASH_
 /* ---------------------------------------------------------------- reading a tree */
 
 /*
- * Gives node (level, index) of the tree that is read, or returns false: whatever
- * asked returns false then.  Nodes are asked for in ascending order of their
- * leaves by merkle_range_load(), in none by the proofs.
+ * Gives node (level, index) of the tree that is read.  If it returns false, so
+ * does the function that called it. merkle_range_load() asks for nodes in
+ * ascending order of their leaves, the proofs in any order.
  */
 typedef bool (*MerkleNodeReader) (void *context, int level, uint64_t index, uint8_t out[MERKLE_HASH_LENGTH]);
 

@@ -25,7 +25,7 @@
 /* Types of signatures: the byte that key ids and verifier keys hold. */
 #define NOTE_TYPE_ED25519 0x01
 #define NOTE_TYPE_COSIGNATURE 0x04	/* Ed25519 over a checkpoint and a time: cosignature.h */
-#define NOTE_TYPE_COSIGNATURE_ML_DSA 0x06	/* the same by ML-DSA-44, which nobody here verifies */
+#define NOTE_TYPE_COSIGNATURE_ML_DSA 0x06	/* the same by ML-DSA-44, which is not verified here */
 
 typedef struct NoteText
 {
@@ -33,7 +33,10 @@ typedef struct NoteText
 	size_t		length;
 } NoteText;
 
-/* A longer signature is kept by its beginning: it is of a type that nobody here verifies. */
+/*
+ * Only the beginning of a longer signature is kept: none of the types that are verified here is as
+ * long.
+ */
 #define NOTE_SIGNATURE_KEPT 72
 
 typedef struct NoteSignature
@@ -66,7 +69,7 @@ typedef enum NoteVerdict
 	NOTE_NOT_SIGNED,			/* the key has no signature line */
 	NOTE_VERIFIED,
 	NOTE_FORGED,				/* a line of the key does not verify: the whole note is to be refused */
-	NOTE_TYPE_UNKNOWN			/* the key is of a type that nobody here verifies */
+	NOTE_TYPE_UNKNOWN			/* signatures of this type of key are not verified here */
 } NoteVerdict;
 
 /* NULL, or what is wrong. */

@@ -13,7 +13,10 @@
 
 typedef void (*ExportForm) (ByteBuffer *out, const ExportPart *part);
 
-/* "markdown", "svg", "dot", "mermaid", "prov", or "csv" with the name of a table; raises 22023 for whatever else. */
+/*
+ * "markdown", "svg", "dot", "mermaid", "prov", or "csv" with the name of a table; raises 22023 for
+ * anything else.
+ */
 extern ExportForm export_form(RecordText name, RecordText table);
 
 /* Each writes all of the part. */

@@ -138,7 +138,9 @@ export_is_evidence(const ExportPart *part, uint32 node)
 	uint32		corrections;
 	uint32		others;
 
-	/* A correction is no cause of what it corrects, nor evidence if it does nothing else. */
+	/*
+	 * A correction is no cause of what it corrects, and a node that only corrects is no evidence.
+	 */
 	count_edges(part, node, true, &corrections, &others);
 	if (others > 0 || (part->leads_on[node] && part->graph->upwards))
 		return false;

@@ -11,14 +11,14 @@
 #include "export/part.h"
 #include "trace/shown.h"
 
-/* So many characters of a note are told, and of other texts. */
+/* How many characters of a note, and of other texts, are shown. */
 #define EXPORT_NOTE_CHARACTERS 200
 #define EXPORT_TEXT_CHARACTERS 255
 
 /* Appends bytes of UTF-8 so that the form shows them as they are. */
 typedef void (*ExportEscape) (ByteBuffer *out, const char *bytes, size_t length);
 
-/* Such a one: each byte of ASCII that has a code is written as that code. */
+/* Helps to write such a function: each byte of ASCII that has a code is written as that code. */
 extern void export_replace(ByteBuffer *out, const char *bytes, size_t length, const char *const codes[128]);
 
 typedef struct ExportWriter
@@ -38,9 +38,9 @@ extern void export_put_number(ExportWriter *writer, int64 number);
 
 /* Words of ours, escaped. */
 extern void export_say(ExportWriter *writer, const char *words);
-/* At most so many characters of a value, on one line; none: nothing, and no `before` either. */
+/* `before`, and at most so many characters of a value, on one line.  Without a value: nothing. */
 extern void export_say_text(ExportWriter *writer, const char *before, ShownText value, int most);
-/* As export_write_title() and its like write. */
+/* What a function like export_write_title() writes, escaped. */
 extern void export_say_by(ExportWriter *writer, void (*write)(ByteBuffer *out, const ExportPart *part));
 
 /* What the record says of itself: its note, or else the beginning of its payload, or that it was erased. */

@@ -11,10 +11,13 @@
 
 extern Graph *graph_open(void);
 extern void graph_close(Graph *graph);
-/* Its first half: nothing can be read any more, but what was read is still there, until graph->context goes. */
+/*
+ * The first half of graph_close(): nothing can be read any more, but what was read stays until
+ * graph->context goes.
+ */
 extern void graph_close_tables(Graph *graph);
 
-/* A table of ours, locked for reading.  Raises an error unless walks can read it and it has so many columns. */
+/* Opens a table of ours, locked for reading.  Raises an error unless walks can read it and it has that many columns. */
 extern Relation graph_open_table(const char *name, int columns);
 
 #endif							/* REASON_GRAPH_GRAPH_H */

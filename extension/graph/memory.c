@@ -203,7 +203,10 @@ is_last(const void *bytes, Size size)
 	return is_kept(bytes) && (const char *) bytes + MAXALIGN(size) == kept.begin + kept.used;
 }
 
-/* What is small, and what was not taken last when there are many parts already, waits for the end of the walk. */
+/*
+ * Small pieces wait for the end of the walk, and so do others, but the last, when there are many parts
+ * already.
+ */
 static void
 give_back(void *bytes, Size size)
 {

@@ -23,7 +23,7 @@ static bool
 nothing_was_ever_quarantined(Graph *graph)
 {
 	Relation	table = schema_open_table("quarantine", AccessShareLock);
-	/* A serializable transaction has to leave its mark on the index. */
+	/* A serializable transaction reads the index all the same, for the predicate lock. */
 	bool		empty = !graph->serializable && RelationGetNumberOfBlocks(table) == 0;
 
 	table_close(table, AccessShareLock);

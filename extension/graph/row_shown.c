@@ -2,10 +2,10 @@
  * row_shown.c
  *		Row security's part of quarantine: whether a row is one that the caller may see.
  *
- * Whoever may read a table may call what its policies call.  The function is
- * therefore asked about a place in a table and looks for itself what lies
- * there: for what is in quarantine, in a division that is not granted, and not
- * there at all, the answer is the same.
+ * Whoever may read a table may call what its policies call.  The function
+ * therefore takes the place of a row and reads the row itself.  It answers
+ * alike for a row in quarantine, one in a division that is not granted, and
+ * none at all.
  */
 #include "postgres.h"
 

@@ -58,7 +58,7 @@ graph_sealed_close(Graph *graph)
 bool
 graph_sealed_shows(const GraphSealed *sealed, int64 no)
 {
-	/* Where the scan stands is no part of what it says. */
+	/* The position of the scan does not affect its answers. */
 	RowScan    *seals = unconstify(RowScan *, &sealed->seals);
 
 	return row_scan_seek(seals, no, sealed->division) &&

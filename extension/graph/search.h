@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-/* The key of item `i` of whatever `items` is. */
+/* Gives the key of item `i`; the caller knows what `items` is. */
 typedef int64 (*GraphKeyAt) (const void *items, int i);
 
 /*

@@ -169,7 +169,7 @@ collect(Walk *walk, Page page, uint32 *next, uint32 count)
 		}
 		if (offset > last)
 		{
-			/* Nothing but entries less than the keys that are left. */
+			/* All entries of the page are less than the keys that are left. */
 			if (rightmost)
 			{
 				*next = count;

@@ -21,9 +21,9 @@ typedef void (*GraphSink) (void *argument, const GraphEntry *entries, int count)
 typedef bool (*GraphRowCheck) (void *argument, HeapTuple tuple, TupleDesc desc);
 
 /*
- * Moves the entries that may make a difference to the sink to the front, and says how many they are.  Asked before rows
- * are looked up, so of entries too that turn out to be invisible or refused.  What makes no difference now must not
- * make one when the sink was given more.
+ * Moves the entries that may make a difference to the sink to the front, and says how many they are.  It is called
+ * before rows are looked up, so some of the entries will turn out to be invisible or refused.  An entry that makes no
+ * difference now must not make one after the sink has got more.
  */
 typedef int (*GraphPrefilter) (void *argument, GraphEntry *entries, int count);
 
@@ -35,8 +35,8 @@ extern void graph_walk(Graph *graph, GraphIndexKind kind, const int64 *keys, uin
 					   GraphRowCheck row_check, GraphSink sink, void *argument);
 
 /*
- * As graph_walk(), but of entries that the prefilter keeps back no row is looked up; the sink does not get them then.
- * Serializable: what a row that makes no difference would say is no dependency.
+ * As graph_walk(), but entries that the prefilter keeps back are not looked up and do not reach the sink.  This is
+ * right in serializable transactions too: a row that makes no difference is no dependency.
  */
 extern void graph_walk_prefiltered(Graph *graph, GraphIndexKind kind, const int64 *keys, uint32 count,
 								   GraphPrefilter prefilter, GraphRowCheck row_check, GraphSink sink, void *argument);

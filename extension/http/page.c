@@ -1,6 +1,6 @@
 /*
  * page.c
- *		The pieces of the auditor's page, for SQL to put a snapshot between them.
+ *		Gives SQL the pieces of the auditor's page, between which it puts a snapshot.
  */
 #include "postgres.h"
 

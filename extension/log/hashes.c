@@ -3,8 +3,8 @@
  *		Hashes of a chain or of a level of its tree, one after another: log_hashes().
  *
  * The sidecar reads a whole log with it, again and again, and makes the roots itself.
- * What is no hash ends the answer, as a gap does: whoever altered a row is to be
- * found out, not to keep the sidecar from looking.
+ * A value that is no hash ends the answer, as a gap does: the sidecar then finds that
+ * a row was altered, where an error would keep it from looking.
  */
 #include "postgres.h"
 

@@ -101,7 +101,7 @@ log_tree_close(LogTree *tree)
 
 /* ---------------------------------------------------------------- one after another */
 
-/* A constraint says how long a hash is, and who may alter rows may drop it. */
+/* A constraint fixes the length of hashes, but whoever can alter rows can drop it. */
 static void
 copy_hash(LogTree *tree, RowScan *scan, AttrNumber column, int64 place, uint8_t *out)
 {

@@ -68,7 +68,10 @@ record_write_jsonb(ByteBuffer *out, Jsonb *value)
 	{
 		int			category = ERRCODE_TO_CATEGORY(geterrcode());
 
-		/* Only what the value itself is to blame for; the writer holds nothing that must be given back. */
+		/*
+		 * Only errors about the value itself are caught; the writer holds nothing that must be given
+		 * back.
+		 */
 		if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);

@@ -52,10 +52,9 @@ extern void row_scan_close(RowScan *scan);
 
 /*
  * For a table of which a page may be broken, before the scan starts: each row is
- * then fetched in a subtransaction of its own.  One that cannot be read is found
- * as well, with the reason in scan->fault and nothing in the slot; whether it is
- * there for the snapshot nobody can tell.  row_scan_key() is what the index has of
- * it.
+ * then fetched in a subtransaction of its own.  A row that cannot be read is found
+ * as well, with the reason in scan->fault and nothing in the slot; it is then not
+ * known whether the snapshot sees it. row_scan_key() is what the index has of it.
  */
 extern void row_scan_careful(RowScan *scan);
 extern Datum row_scan_key(RowScan *scan, int column);

@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(reason_turn_when_long);
 
 static int	client_heavy_reads = 0;
 
-/* Who is to wait in which transaction, and since when it works. */
+/* The client that is to wait, in which transaction, and since when that has been at work. */
 static NameData waiter;
 static LocalTransactionId waits_in = InvalidLocalTransactionId;
 static TimestampTz began;
@@ -48,8 +48,9 @@ turn_define(void)
 }
 
 /*
- * A lock is a place; who finds none free waits for one of them, in the order of
- * coming.  Clients whose names are alike in their first 63 bytes share a turn.
+ * Each place is a lock.  A transaction that finds no place free waits for one of
+ * them, first come, first served.  Clients whose names agree in their first 63
+ * bytes share their places.
  */
 static void
 take_turn(const char *client, size_t length)

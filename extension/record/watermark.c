@@ -174,7 +174,7 @@ watermark_now(Relation sequence)
 	return now;
 }
 
-/* Gives up the one that is missed least: the gap that it leaves is smallest for its age. */
+/* Gives up the watermark whose absence leaves the smallest gap for its age. */
 static void
 thin_out(Watermarks *watermarks, int64 now_no)
 {

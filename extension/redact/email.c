@@ -212,7 +212,10 @@ static const char *const no_domains[] = {
 	"mount", "device", "path", NULL
 };
 
-/* Names within a network: of machines, unless who is there is written like a person. */
+/*
+ * Names within a network: they are machines, unless the part before "@" is written like a person's
+ * name.
+ */
 static const char *const inner_domains[] = {"local", "localhost", "localdomain", "internal", "lan", "intranet", "home", NULL};
 
 /* What follows a number in a version. */

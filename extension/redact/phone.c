@@ -279,7 +279,7 @@ trunk_zero(const DigitRun *run, int first)
 
 	if (area->digits[0] != 0 || area->count < 2 || area->count > 6 || area->digits[1] == 0 || first + 1 >= run->count)
 		return -1;
-	/* Behind other groups it is one of theirs, and 3-2-4 is no telephone's. */
+	/* After other groups this one belongs to them, and no telephone number is grouped 3-2-4. */
 	if (first > 0 || has_shape(run, first, "324"))
 		return -1;
 	separator = area[1].before;

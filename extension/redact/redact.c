@@ -200,7 +200,7 @@ visit_name(Walk *walk, JsonbValue *name)
 		RecordText	replaced = replace_spans(redaction, data, length);
 		Frame	   *frame = &walk->frames[walk->depth - 1];
 
-		/* Members of one object keep names of their own, and so none is lost. */
+		/* The names of an object's members stay distinct, so that no member is lost. */
 		if (++frame->redacted_names > 1)
 		{
 			replaced.data = psprintf("%.*s #%u", (int) replaced.length, replaced.data, frame->redacted_names);
@@ -240,7 +240,7 @@ visit_value(Walk *walk, JsonbValue *value)
 		walk->whole = walk->if_digits;
 	if (walk->whole)
 	{
-		/* Nothing, and yes or no, are nobody's. */
+		/* null, true and false are nobody's personal data. */
 		if (value->type == jbvNull || value->type == jbvBool)
 			return;
 		if (redaction->found)

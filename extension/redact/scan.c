@@ -207,7 +207,7 @@ scan_builtin(Redaction *redaction, const char *data, int length)
 					}
 				}
 				place = scan_number(redaction, data, length, place);
-				/* What is joined to digits is no word: "9b1deb4d". */
+				/* Letters that are joined to digits are no word: "9b1deb4d". */
 				while (place < length && is_digit(data[place - 1]) && is_letter(data[place]))
 				{
 					while (place < length && is_alnum(data[place]))

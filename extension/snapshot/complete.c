@@ -2,10 +2,11 @@
  * complete.c
  *		Whether a snapshot's document holds what was known when it was frozen: all of it, and nothing else.
  *
- * The walk sees what the document holds, and of the rest what must have been
- * seen.  So it comes to exactly the document if the document is what a walk over
- * some set between the two came to: what is in the document was seen, and what
- * else was seen led nowhere that is not in it.
+ * The walk goes over the records that the document holds and, besides, over
+ * those that freezing must have seen.  It comes to exactly the document if
+ * freezing walked over any set of records between these two: everything in the
+ * document was seen, and whatever else was seen led to nothing outside the
+ * document.
  */
 #include "postgres.h"
 

@@ -267,7 +267,7 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	freezer.graph = graph_open();
 	freezer.graph->division.data = VARDATA_ANY(division);
 	freezer.graph->division.length = VARSIZE_ANY_EXHDR(division);
-	/* Whoever asks for it, others will read it. */
+	/* Quarantined records are left out even for those who see them: others will read the document. */
 	freezer.graph->hides_quarantined = true;
 	quarantine_load(freezer.graph);
 	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);

@@ -3,10 +3,10 @@
  *		What the chain knew of a record when a snapshot was frozen.
  *
  * A snapshot names the size of the log at its freezing: that many events were
- * signed.  Whoever froze saw all of them.  He saw other records as well, or did
- * not, whose events waited for their signature then; what he saw was written
- * before the snapshot was complete, so its event stands before that of the
- * completion in the chain.
+ * signed.  Freezing saw all of their records.  It may have seen, or not seen,
+ * records whose events waited for their signature then.  Whatever it saw was
+ * written before the snapshot was complete, so the event of that stands in the
+ * chain before the event of the completion.
  */
 #ifndef REASON_SNAPSHOT_RECORDED_H
 #define REASON_SNAPSHOT_RECORDED_H

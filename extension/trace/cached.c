@@ -118,7 +118,7 @@ fetch_ahead(const GraphCacheView *view, const uint32 *nodes, uint32 position, ui
 
 /*
  * Adds what links of the node at a position lead to, from `at` on, and returns where the next belongs.
- * Whether a node was reached before can hardly be foretold, so nothing depends on it.
+ * Whether a node was reached before is unpredictable, so no branch depends on it.
  */
 static pg_attribute_always_inline uint32
 reach(TraceSearch *search, GraphCacheLinks links, uint32 position, uint32 at, TraceDetail detail, bool early)
@@ -277,7 +277,7 @@ run_levels(TraceSearch *search)
 			(filter->max_nodes < 0 || (int64) end < filter->max_nodes);
 
 		CHECK_FOR_INTERRUPTS();
-		/* What the links of the last level tell is not asked for, or found out afterwards. */
+		/* The links of the last level are not wanted, or are followed afterwards. */
 		if (!grows && trace->detail != TRACE_COUNT && trace->detail != TRACE_EDGES)
 			break;
 		trace_begin_level(trace, begin);

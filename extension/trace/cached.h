@@ -10,10 +10,10 @@
 #include "cache/view.h"
 #include "trace/result.h"
 
-/* In the adjacency cache, after graph_cache_read_delta(). */
+/* Runs a trace in the adjacency cache, after graph_cache_read_delta(). */
 extern void trace_cached(Trace *trace, GraphCacheView *view);
 
-/* Whether it can be: all starts but one, which is added, must be known to the cache. */
+/* Whether the cache can run it: it must know all starts but one, which it adds. */
 extern bool trace_cached_knows(const Trace *request, GraphCacheView *view);
 
 /* trace_rows_read() of a trace that trace_cached() ran. */

@@ -34,7 +34,7 @@ typedef enum TraceSizeColumn
 /* What the arguments of trace() or trace_from() ask for; NULL: no node is given, there are no rows. */
 extern Trace *trace_call(FunctionCallInfo fcinfo, TraceDetail detail);
 
-/* The same for trace_size(); TRACE_REACHED: nobody looks at the number of edges. */
+/* The same for trace_size(); TRACE_REACHED: the number of edges is not looked at. */
 extern Trace *trace_size_call(FunctionCallInfo fcinfo, TraceDetail detail);
 
 #endif							/* REASON_TRACE_CALL_H */

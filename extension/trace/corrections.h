@@ -17,7 +17,7 @@ typedef struct Corrections
 	pg_uuid_t  *by;				/* of each node in the order of the ids, each once */
 } Corrections;
 
-/* As the trace's filter has it for times, whatever types of edges it follows.  In the graph's memory. */
+/* Follows the times of the trace's filter, and not its types of edges.  In the graph's memory. */
 extern void corrections_find(Corrections *corrections, const Trace *trace);
 
 static inline uint32

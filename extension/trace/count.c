@@ -57,7 +57,10 @@ add_missed(Closure *closure, uint32 node, bool fresh)
 	closure->missed_count += fresh;
 }
 
-/* Whether a node was reached before can hardly be foretold: where the sweep comes by, nothing depends on it. */
+/*
+ * Whether a node was reached before is unpredictable, so nodes that the sweep visits are added without
+ * a branch.
+ */
 static pg_attribute_always_inline void
 reach(Closure *closure, const uint32 *targets, uint32 count, Sweep sweep, uint32 word_begin)
 {

@@ -339,7 +339,10 @@ horizon_of(Graph *graph, const CursorBody *body)
 	return horizon;
 }
 
-/* Whether one of these is still running, though it had ended for the first page. */
+/*
+ * Whether one of these transactions still runs for this snapshot, though it had ended for the first
+ * page's.
+ */
 static bool
 had_ended(const TransactionId *xids, int count, const CursorBody *body)
 {

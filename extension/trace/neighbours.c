@@ -161,7 +161,7 @@ write_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 	piece->length = texts->texts.length - piece->offset;
 }
 
-/* Reads who is at the other ends of edges [begin, end). */
+/* Reads the nodes at the other ends of edges [begin, end). */
 static void
 read_ends(EdgeTexts *texts, uint32 begin, uint32 end)
 {

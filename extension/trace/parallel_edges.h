@@ -9,7 +9,11 @@
 
 #include "trace/level.h"
 
-/* The parallel edges of the level lead to where its new nodes went, or are of no interest any more. */
+/*
+ * Called when the new nodes of a level have moved to their final positions: `position` has these by
+ * the old ones.  Parallel edges follow their nodes; those of nodes that were dropped, or that have got
+ * another parent, are forgotten.
+ */
 extern void trace_level_renumber_parallel(TraceLevel *level, const uint32 *position);
 
 /*

@@ -63,7 +63,7 @@ detail_wanted(const TraceScan *scan)
 		return TRACE_NODES;
 	if (is_wanted(scan, TRACE_EDGE_ID))
 		return TRACE_TREE;
-	/* Where nobody looks at anything, rows are counted. */
+	/* Without a column that is looked at, rows are only counted. */
 	return scan->wants_ids || is_wanted(scan, TRACE_STEP) || is_wanted(scan, TRACE_DEPTH) ? TRACE_DEPTHS : TRACE_REACHED;
 }
 
@@ -187,7 +187,7 @@ next_row(ScanState *state)
 		scan->position--;
 	if (unlikely(scan->position < 0 || scan->position >= scan->row_count))
 		return ExecClearTuple(slot);
-	/* Somebody has had the last row copied. */
+	/* The slot was materialised: it holds a copy of the last row. */
 	if (unlikely(TTS_SHOULDFREE(slot)))
 		ExecClearTuple(slot);
 	return put_row(scan, slot);

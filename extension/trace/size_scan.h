@@ -2,9 +2,9 @@
  * size_scan.h
  *		trace_size() in FROM as a plan node of its own.
  *
- * A function does not know which of its columns a query looks at.  The number of edges costs a look at
- * all links of the last level, which a trace with a limit of depth need not take: where nobody asks for
- * it, the custom scan leaves it out.
+ * A function does not know which of its columns a query looks at.  To count edges, a trace with a limit
+ * of depth must look at all links of its last level.  Where a query does not want the number, the custom
+ * scan leaves that out.
  */
 #ifndef REASON_TRACE_SIZE_SCAN_H
 #define REASON_TRACE_SIZE_SCAN_H

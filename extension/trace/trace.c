@@ -76,7 +76,7 @@ run(const Trace *request)
 		view = NULL;
 	if (view && view->blocks_coverable >= WORTH_A_GENERATION)
 		graph_cache_request();
-	/* What changed has to be read first: a small trace is done sooner without. */
+	/* The changes would have to be read first; a small trace is faster without them. */
 	if (view && view->blocks_to_read > 0 && reason_adjacency_cache != GRAPH_CACHE_ALWAYS)
 		trace = walk(request, view->blocks_to_read * NODES_PER_BLOCK);
 	if (!trace && view)

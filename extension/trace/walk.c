@@ -316,7 +316,7 @@ trace_walk(Trace *trace, uint32 most_nodes, bool optimistic)
 		level.edges_begin = trace->edges_kept;
 		level.grows = (filter->max_depth < 0 || level.depth < (uint32) filter->max_depth) &&
 			(filter->max_nodes < 0 || (int64) trace->node_count < filter->max_nodes);
-		/* What else the edges of the last level tell is not asked for. */
+		/* Nothing else about the edges of the last level is wanted. */
 		if (!level.grows && (trace->detail == TRACE_REACHED || trace->detail == TRACE_DEPTHS || trace->detail == TRACE_TREE))
 			break;
 		trace_begin_level(trace, level.begin);

@@ -122,7 +122,10 @@ charge_quota(text *client, const Written *written)
 	SPI_finish();
 }
 
-/* client: who is charged.  The snapshot is a new one, for what was waited for before may matter. */
+/*
+ * client: the one whose quota is charged.  Takes a new snapshot, to see what was committed while the
+ * transaction waited.
+ */
 static void
 write_records(Written *written, WriteInput *input, RecordKind kind, bool single, const pg_uuid_t *target, text *client)
 {

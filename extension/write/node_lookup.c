@@ -70,7 +70,7 @@ node_lookup(NodeLookup *lookup, WriteInput *input, const JsonNode *value, const 
 		digest = DatumGetByteaPP(row_scan_value(scan->slot, lookup->digest_column));
 		memcpy(reference->digest, VARDATA_ANY(digest), REASON_DIGEST_LENGTH);
 	}
-	/* As where reads begin: nobody makes a node of the default division ambiguous. */
+	/* As for reads: a node of the default division is never ambiguous. */
 	if (is_ambiguous && !is_default(found))
 		write_refuse(input, value, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Name the division.",
 					 "node \"%s\" exists in several divisions", uuid_text(&reference->id));

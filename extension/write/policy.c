@@ -80,7 +80,7 @@ bool
 policy_applies(RecordText kind)
 {
 	Relation	table = schema_open_table("policy_rule", AccessShareLock);
-	/* A serializable transaction has to leave its mark on the table. */
+	/* A serializable transaction reads the table all the same, for the predicate lock. */
 	bool		result = (IsolationIsSerializable() || RelationGetNumberOfBlocks(table) > 0) &&
 		has_rule(table, kind);
 

@@ -18,7 +18,7 @@ bool
 quota_is_set(text *client)
 {
 	Relation	table = schema_open_table("quota", AccessShareLock);
-	/* A serializable transaction has to leave its mark on the table. */
+	/* A serializable transaction reads the table all the same, for the predicate lock. */
 	bool		result = IsolationIsSerializable() || RelationGetNumberOfBlocks(table) > 0;
 
 	if (result)

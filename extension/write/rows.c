@@ -34,7 +34,10 @@ typedef struct WriteRows
 	ByteBuffer	event_payload;	/* of the current record */
 } WriteRows;
 
-/* The id of the row that a unique constraint refused, and a hint that says why there is no way around it. */
+/*
+ * Raises the error for an id that a unique constraint refused, with a hint about why it cannot be used
+ * again.
+ */
 static void
 refuse_duplicate(WriteRows *rows, int64 row, const char *kind, TupleTableSlot *slot)
 {

@@ -39,7 +39,7 @@ typedef struct WrittenRecord
 
 typedef void (*WriteSink) (void *argument, const WrittenRecord *written);
 
-/* Who reads the records of a kind, and who is told of each that was written. */
+/* Reads the records of a kind, and hears of each that was written. */
 typedef struct WriteJob
 {
 	RecordKind	kind;

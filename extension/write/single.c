@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "core/canonical_number.h"
 #include "record/caller.h"
 #include "record/text.h"
 #include "record/uuid.h"
@@ -21,7 +22,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/shortest_dec.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -101,15 +101,17 @@ put_time(StringInfo out, const char *name, FunctionCallInfo fcinfo, int argument
 static void
 put_number(StringInfo out, const char *name, FunctionCallInfo fcinfo, int argument)
 {
-	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char		digits[CANONICAL_NUMBER_SIZE];
 	double		value;
 
 	if (PG_ARGISNULL(argument))
 		return;
 	value = PG_GETARG_FLOAT8(argument);
 	put_name(out, name);
-	double_to_shortest_decimal_buf(value, digits);
-	appendStringInfo(out, isfinite(value) ? "%s" : "\"%s\"", digits);
+	if (isfinite(value))
+		appendBinaryStringInfo(out, digits, (int) canonical_format_number(digits, value));
+	else
+		appendStringInfo(out, "\"%s\"", isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -120,7 +122,10 @@ take_written(void *argument, const WrittenRecord *written)
 	*(WrittenRecord *) argument = *written;
 }
 
-/* SQL is no way around a check: raises an error for what a rule does not allow unasked. */
+/*
+ * Raises an error for a write that a policy rule denies where nobody can be asked: SQL is no way
+ * around a check.
+ */
 static void
 uphold_policy(const char *kind, const WrittenRecord *written)
 {

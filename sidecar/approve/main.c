@@ -146,7 +146,7 @@ static void print_public_key(const struct signer *signer)
     print_base64(spki, sizeof(spki));
 }
 
-/* Whoever sits at the terminal: standard input may be the proposal. */
+/* The answer comes from the terminal, because standard input may be the proposal. */
 static bool agreed(void)
 {
     char answer[8] = "";
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
     int status = DONE;
 
     read_options(&options, argc, argv);
-    /* That a key in a file is for development is said of signers of the service. */
+    /* The warning that a key in a file is for development is meant for signers of the service. */
     log_configure("error", "text");
     if (sodium_init() < 0)
         give_up("libsodium cannot be used");

@@ -299,7 +299,7 @@ static void load_standard_environment(struct config *config)
     for (size_t s = 0; s < sizeof(standard) / sizeof(standard[0]); s++) {
         const char *value = getenv(standard[s].variable);
 
-        /* these are often set for a whole cluster: what does not suit is no reason not to seal and sign */
+        /* these are often set for a whole cluster, so a value that cannot be used does not keep the sidecar from starting */
         for (size_t i = 0; value && *value && i < KEY_COUNT; i++)
             if (!strcmp(keys[i].section, "tracing") && !strcmp(keys[i].name, standard[s].name)
                 && !config_set(config, &keys[i], value, standard[s].variable))

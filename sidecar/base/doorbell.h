@@ -2,8 +2,8 @@
  * doorbell.h: how work wakes those who do it.
  *
  * Between processes: writers call reason.ring(), which makes their commit notify only if the sidecar sleeps, that is, if
- * it holds the doorbell's lock. doorbell_lock() takes that lock. It gets it only when no transaction is about to
- * commit that made work without notifying (they hold it shared meanwhile); from then on writers notify. The caller
+ * it holds the doorbell's lock. doorbell_lock() takes that lock. It gets the lock only when no transaction that made
+ * work without notifying is about to commit: such transactions hold it shared. From then on writers notify. The caller
  * looks for work once more, waits, and lets go of the lock. A notification that is lost costs latency only.
  *
  * Within the process: doorbell_ring() wakes every duty that waits in doorbell_wait().
@@ -22,7 +22,7 @@ bool doorbell_stopped(void);
 /* Waits until a ring newer than *seen, or so long. */
 void doorbell_wait(unsigned long *seen, int timeout_ms);
 
-/* Waits for so long, whoever rings. */
+/* Waits that long, even if the bell rings. */
 void doorbell_rest(int timeout_ms);
 
 /* Takes the lock: from now on writers notify. False: a writer is in flight, or another sidecar sleeps. */

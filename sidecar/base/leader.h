@@ -16,8 +16,8 @@ extern const char *const duty_names[DUTY_COUNT];
 /* Takes or renews the lease of a duty. */
 void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms);
 /*
- * Lets go of a duty that this sidecar cannot do, and leaves it to others for as long as a lease lasts; if none takes it,
- * it is led again, for ten times as long. True: nothing is to be renewed now.
+ * Lets go of a duty that this sidecar cannot do, and leaves it to others for the length of a lease. If none takes it,
+ * this sidecar leads it again, for ten times as long at least. True: there is no lease to renew now.
  */
 bool leader_yield(struct db *db, enum duty duty, int lease_ms);
 /* Notices leases that ran out because they could not be renewed. */

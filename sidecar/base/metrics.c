@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The value of a gauge that nobody knows. */
+/* The value of a gauge that is not known. */
 #define UNKNOWN LONG_MIN
 #define STOPS "reason_sidecar_log_stops_total"
 #define FAILURES "reason_sidecar_failures_total"

@@ -82,11 +82,11 @@ void metrics_add(enum metric metric, long value);
 void metrics_set(enum metric metric, long value);
 /* The main loop has gone round. */
 void metrics_turned(void);
-/* The database does not answer: what it would tell is not known, and told as NaN; nothing is ready. */
+/* The database does not answer: the values that come from it become NaN, and nothing is ready. */
 void metrics_forget(void);
 /* How long one turn of a stage took that did something. */
 void metrics_observe(enum histogram histogram, double seconds);
-/* Where it is remembered what was signed, for /ready: "none", "file", "store", "file and store". A text that stays. */
+/* Says where what was signed is remembered, for /ready: "none", "file", "store", "file and store". The text is not copied. */
 void metrics_memory(const char *where);
 /* Serves /metrics, /health and /ready; false after logging why not. */
 bool metrics_start(const char *address, int port);

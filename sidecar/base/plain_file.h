@@ -1,7 +1,7 @@
 /*
  * plain_file.h: files that hold secrets and settings.
  *
- * Whoever opens a FIFO waits for its writer, perhaps for ever: these are files, or they are refused.
+ * Opening a FIFO waits for its writer, perhaps for ever, so anything but a file is refused.
  */
 #ifndef SIDECAR_BASE_PLAIN_FILE_H
 #define SIDECAR_BASE_PLAIN_FILE_H
@@ -12,7 +12,7 @@
 
 /* Opens a file for reading without ever waiting; NULL after logging why not. */
 FILE *plain_file_open(const char *path);
-/* False when something other than a file or a directory lies there. What does not exist is for whoever opens it. */
+/* False when something other than a file or a directory lies there. A path that does not exist is left to the function that opens it. */
 bool plain_file_permits(const char *path);
 /* Reads the first line of a file that holds a secret; false after logging why not. */
 bool plain_file_read_secret(const char *path, char *secret, size_t size);

@@ -1,4 +1,4 @@
-/* signer_config.h: the keys that say who signs, the same wherever a signer is described, but for that of its id. */
+/* signer_config.h: the configuration keys that describe a signer. They are the same in every section, but for the one of its id. */
 #ifndef SIDECAR_BASE_SIGNER_CONFIG_H
 #define SIDECAR_BASE_SIGNER_CONFIG_H
 

@@ -96,7 +96,7 @@ static void fail(struct kube_api *api, const char *method, const char *path, con
     }
 }
 
-/* The answer's object, if it is one of that kind: what else answers with 200 or 404 is no API server. */
+/* The answer's object, if it is of that kind. A server that answers 200 or 404 with anything else is no API server. */
 static json_t *read_object(const struct http_answer *answer, const char *kind)
 {
     json_t *object = json_loadb(answer->body ? answer->body : "", answer->body_length, 0, NULL);

@@ -60,7 +60,7 @@ static bool is_held(void)
     return clock_ms() < atomic_load(&lease.held_until_ms);
 }
 
-/* Nobody has said for so long who holds it that another who was told has taken it, and leads. */
+/* No answer has come for so long that a sidecar which gets answers will have taken the Lease, and leads. */
 static bool is_unknown(void)
 {
     return clock_ms() - atomic_load(&lease.answered_ms) > 2 * lease.lease_ms;
@@ -185,7 +185,7 @@ static bool write_object(const char *holder)
     }
     json_decref(answer);
     forget();
-    /* another was faster, or has removed it: ask at once who it is. Unknown otherwise, and so as it was. */
+    /* another was faster, or has removed it: look again at once. After any other failure the state is unknown, and stays what it was. */
     return status != 409 && status != 404;
 }
 

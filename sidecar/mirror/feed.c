@@ -317,7 +317,7 @@ enum feed_result feed_turn(struct feed *feed, struct db *db, const char *token)
         case FEED_SOME: result = FEED_SOME; break;
         case FEED_FAILED:
             failed = true;
-            /* whoever is away is so for all divisions */
+            /* a mirror that is away is away for all divisions */
             if (!feed->mirror->prepared)
                 return FEED_FAILED;
         }

@@ -45,7 +45,7 @@ static bool set_mark(struct rebuild *rebuild, const char *division, bool rebuild
         struct mirror_mark before;
         enum mirror_outcome outcome = rebuild->mirror->engine->read_mark(rebuild->mirror, division, &before);
 
-        /* whoever feeds it may have been faster */
+        /* the sidecar that feeds the mirror may have been faster */
         if (outcome == MIRROR_DONE)
             outcome = rebuild->mirror->engine->apply(rebuild->mirror, division, &before, &after, NULL);
         if (outcome == MIRROR_DONE)

@@ -1,4 +1,4 @@
-/* kafka.h: settings of librdkafka, for who produces and who reads back. */
+/* kafka.h: settings of librdkafka, for stage/emit.c, which produces, and readback/kafka.c, which reads back. */
 #ifndef SIDECAR_NET_KAFKA_H
 #define SIDECAR_NET_KAFKA_H
 

@@ -51,7 +51,7 @@ static int count_partitions(rd_kafka_t *consumer, const char *name, int timeout_
     return error == RD_KAFKA_RESP_ERR_NO_ERROR ? count : 0;
 }
 
-/* Who has answered once is given more time for the next answer. */
+/* A broker that has answered once gets more time for the next answer. */
 #define ANSWERING_MS 3000
 
 struct reading {

@@ -200,7 +200,7 @@ static bool read_head(PGresult *due, int row, struct head *head)
            && length == sizeof(head->root);
 }
 
-/* What the database names, and how it names it, is what this sidecar signs under. Under the memory's lock. */
+/* Whether the division and the origin that the database gives are those under which this sidecar signs. Under the memory's lock. */
 static bool is_our_origin(struct worker *worker, const struct log_division *division, const struct head *head)
 {
     struct log_memory *memory = &worker->sidecar->log;
@@ -484,7 +484,7 @@ static enum progress round_of(struct worker *worker, const char *token, bool dem
     published = publish_all(worker, token);
     if (signed_heads < 0 || published < 0 || (announce_is_due(sidecar) && (!open_stores(worker) || announce(worker, state->mutable) < 0)))
         return PROGRESS_FAILED;
-    /* the other checkpoints need not wait for a count that cannot be had; that one is missing is told by its age */
+    /* the other checkpoints do not wait when the heads cannot be counted; the age of the last checkpoint shows that one is missing */
     if (counted == PROGRESS_FAILED)
         return PROGRESS_FAILED;
     /* nothing was due, or what was due is done */
@@ -524,7 +524,7 @@ static enum progress turn(struct worker *worker, const char *token)
         return announce_soon(worker);
     demanded = atomic_exchange(demand, false);
     progress = round_of(worker, token, demanded);
-    /* what was demanded and failed still is */
+    /* a demand that could not be met stays */
     if (demanded && progress == PROGRESS_FAILED)
         atomic_store(demand, true);
     return progress;

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define QUICK_MS 500
-/* Brokers are connected to anew, and ask who comes. */
+/* Connecting to brokers anew and authenticating takes time. */
 #define QUICK_KAFKA_MS 2000
 #define NEW_MS 3000
 #define PATIENT_MS 10000

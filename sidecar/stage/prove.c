@@ -145,7 +145,7 @@ static bool ask_store(struct asking *asking)
     return ok;
 }
 
-/* How long old hashes are to be read again now: once an interval, by the log's own thread, for which nobody waits. */
+/* For how long old hashes are to be read again now: once an interval, by the thread of the log, which delays nothing else. */
 static long reread_ms(struct worker *worker)
 {
     const struct config *config = &worker->sidecar->config;
@@ -172,7 +172,7 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
         if (take_checkpoint_key(sidecar, &worker->db, checkpoint_key))
             asking.store = open_store(sidecar, !asking.all);
         answered = ask_store(&asking);
-        /* who remembers by himself need not wait for a store that is away */
+        /* with a state file there is no need to wait for a store that is away */
         if (!answered && !asking.all)
             log_warning("what is signed was not compared with the checkpoints in the store, which does not answer");
         ok = answered || !asking.all;

@@ -189,7 +189,7 @@ static bool sign(struct worker *worker, PGresult *claimed, const struct hashes *
     return ok;
 }
 
-/* So many signatures the database has: fewer would be missing. */
+/* Notes how many signatures the database has recorded: if it has fewer later, some were removed. */
 static void note_recorded(struct worker *worker, PGresult *claimed, const struct hashes *hashes, int count)
 {
     struct log_memory *memory = &worker->sidecar->log;

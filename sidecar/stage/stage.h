@@ -11,7 +11,7 @@
 #include "stage/worker.h"
 #include "tlog/prove.h"
 
-/* What a stage did in one turn. TRIED: nothing but attempts that failed; each item waits by itself for its next. */
+/* What a stage did in one turn. TRIED: all attempts failed, and each item waits by itself for its next one. */
 enum progress { PROGRESS_NONE, PROGRESS_SOME, PROGRESS_TRIED, PROGRESS_FAILED };
 
 struct stage {

@@ -123,10 +123,10 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     }
     if (worker->sidecar->log.on)
         verdict = pending_verdict(&worker->sidecar->log, &worker->db, pending, reason);
-    /* somebody may have erased it meanwhile: as it is now */
+    /* it may have been erased meanwhile: its present state is read */
     if (verdict == DOCUMENT_FALSE) {
         verdict = pending_look_again(&worker->sidecar->log, &worker->db, pending->id);
-        /* it does not wait any more; where that is not so, the attempt counts */
+        /* the snapshot waits no longer; if it does, this attempt counts */
         if (verdict == DOCUMENT_TRUE && pending_is_denied_again(&worker->sidecar->log, pending, reason))
             verdict = DOCUMENT_FALSE;
         if (verdict == DOCUMENT_TRUE) {
@@ -215,7 +215,7 @@ static bool record(struct worker *worker, const char *token, const char *id, con
     PGresult *result = db_call(&worker->db, "SELECT reason.record_snapshot_stored($1, $2, $3, $4)", 4, parameters, NULL);
 
     if (!result) {
-        /* such as: its signer was revoked meanwhile */
+        /* for instance because its signer was revoked meanwhile */
         record_failure(worker, token, id, "the snapshot could not be completed", false);
         return false;
     }

@@ -66,7 +66,7 @@ struct worker {
     void *state;                /* a stage's own, kept between turns */
 };
 
-/* A counterpart is opened when it is first needed, and again after a reload. Under its lock. */
+/* Opens a counterpart when it is first needed, and again after a reload. The caller holds its lock. */
 bool sidecar_open_store(struct sidecar *sidecar);
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
 /* The one that signs checkpoints, whose key is never that of events. */

@@ -207,7 +207,7 @@ static enum store_result replace(const char *path, const struct object *object, 
 
     snprintf(copy, sizeof(copy), "%s", path);
     directory = dirname(copy);
-    /* as no other process names it, nor a listing shows it */
+    /* a name that no other process uses, and that no listing shows */
     snprintf(name, sizeof(name), "%.*s/.%s", (int)(slash - path), path, slash + 1);
     snprintf(draft.name, sizeof(draft.name), "%s.%ld.tmp", name, (long)getpid());
     unlink(draft.name);

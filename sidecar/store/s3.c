@@ -218,8 +218,8 @@ static enum store_result make(struct s3_store *s3, const struct object *object, 
 }
 
 /*
- * A server that knows nothing of object lock passes over the headers that ask for it, and says that all is well. So what
- * it has made of them is read back: once in a while, for it is one server; each time where a lock is asked for in particular.
+ * A server without object lock ignores the headers that ask for it, and reports success. So the lock is read back: now and
+ * then, as all objects go to the same server, and each time when a lock was asked for in particular.
  */
 static bool shows_locks(struct s3_store *s3, const struct object *object, struct stored *stored)
 {

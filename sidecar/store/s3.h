@@ -15,7 +15,7 @@
 #define S3_VERSION_SIZE sizeof(((struct stored *)0)->version)
 #define S3_UPLOAD_SIZE 512
 
-/* Whether there is an object of that name now, when it is not certain that it was put. */
+/* What is known of an object after a request to put it that did not clearly succeed. */
 enum presence {
     PRESENCE_NO,
     PRESENCE_MAYBE,

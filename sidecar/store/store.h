@@ -28,13 +28,13 @@ struct object {
     /* 0: as the store is configured */
     time_t retain_until;
     bool legal_hold;
-    bool replaces;              /* whatever is there: at no instant is there nothing. For stores opened without lock */
+    bool replaces;              /* replaces what is there, atomically. For stores opened without lock */
 };
 
 struct stored {
     char uri[2048];
     char version[1100];         /* S3: version ids have at most 1,024 bytes; "" where there are none */
-    bool existed;               /* it was there already, under whatever lock it got then */
+    bool existed;               /* it was there already, with the lock that it got then */
     char reason[512];           /* why it was not stored */
 };
 

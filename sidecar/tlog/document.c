@@ -270,7 +270,7 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
 
 /* ---------------------------------------------------------------- what is left out */
 
-/* When it says that it was frozen, in seconds since 1970; what has another form is found by others. */
+/* When the document says that it was frozen, in seconds since 1970. Whether the time is well formed is checked elsewhere. */
 static bool frozen_at(const struct reading *reading, int64_t *seconds)
 {
     const JsonDocument *document = &reading->document;

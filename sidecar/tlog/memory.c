@@ -29,7 +29,7 @@ bool log_memory_refresh(struct log_memory *memory)
     memory->state.path = path;
     if (!memory->state.loaded)
         memory->asked = false;
-    /* another process wrote it: its operator may have accepted what a witness contradicts; if not, that will say so again */
+    /* another process wrote it: the operator may have accepted what a witness contradicts. If not, the witness will contradict again */
     memory->contradicted = false;
     return memory->known;
 }
@@ -61,7 +61,7 @@ void log_memory_contradict(struct log_memory *memory, const char *format, ...)
     char fault[LOG_FAULT_SIZE];
     va_list arguments;
 
-    /* the first is kept, that it does not change from witness to witness */
+    /* the first one is kept, so that the fault does not change with each witness */
     if (memory->contradicted)
         return;
     va_start(arguments, format);

@@ -87,7 +87,7 @@ void pending_take_size(struct pending *pending, const PGresult *result, int row,
 
 /* ---------------------------------------------------------------- the verdict */
 
-/* What is remembered of the division's log, without what lies elsewhere; false: nothing. */
+/* Copies what is remembered of the division's log, but for what it points to; false: nothing is remembered. */
 static bool copy_log(struct log_memory *memory, const char *division, struct log_division *copy)
 {
     const struct log_division *known;

@@ -1,8 +1,8 @@
 /*
  * pending.h: a snapshot that is to be signed: its bytes in the database, and whether they may be.
  *
- * One that is not what the log says was altered by who has the database: that is a fault as any other, nothing is signed
- * while it is there, and it is there until the bytes are what they were, or until the snapshot is given up.
+ * A document that is not what the log says was altered in the database. That is a fault like any other: nothing is
+ * signed until the bytes are what they were, or until the snapshot is given up.
  */
 #ifndef SIDECAR_TLOG_PENDING_H
 #define SIDECAR_TLOG_PENDING_H

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #define SAMPLE 32
-/* Who signs comes first, for so long */
+/* A proof gives way to signing for so long */
 #define PASS_MS 1000
 /* Signatures that are verified at once, while others wait for the lock. */
 #define TAKE_MOST 8192

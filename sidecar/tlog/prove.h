@@ -20,8 +20,8 @@
 #include "tlog/proving.h"
 
 /*
- * signer NULL: which key is ours is not known yet; then nothing that others signed is taken over. Takes the memory's lock
- * for one division after another.
+ * signer NULL: our key is not known yet, so nothing that other sidecars signed is taken over. Takes the memory's lock for
+ * one division after another.
  */
 enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struct log_signer *signer, const struct log_outside *outside);
 

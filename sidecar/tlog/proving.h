@@ -16,7 +16,7 @@ enum log_verdict {
     LOG_BROKEN                  /* memory->fault says how */
 };
 
-/* What was found published, asked for beforehand, so that nobody who signs waits for the store. */
+/* What was found published. It is asked for beforehand, so that signing never waits for the store. */
 struct log_outside {
     const char *prefix;         /* of origins */
     const char *registry_file;  /* of signers, kept outside the database; "": none */

@@ -230,7 +230,7 @@ static enum store_result put_tiles(struct growth *growth, uint64_t base)
     return result;
 }
 
-/* Under its size first: of two that sign different trees of one size, one finds the other's. */
+/* First under its size: of two sidecars that sign different trees of one size, the second finds the first's checkpoint. */
 static enum store_result put_checkpoint(struct publication *publication)
 {
     struct stored stored = {.reason = ""};

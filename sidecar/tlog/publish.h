@@ -23,7 +23,7 @@ struct publication {
     uint64_t size;
     const uint8_t *root;
     const char *note;           /* signed */
-    bool announces;             /* the checkpoint as the newest, too; else somebody does it later */
+    bool announces;             /* the checkpoint as the newest, too; else stage/announce.c does it later */
     bool (*goes_on)(void *context);     /* false: to be given up, and begun again later */
     void *context;
     char reason[1000];          /* why it was not done */

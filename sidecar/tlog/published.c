@@ -39,7 +39,7 @@ unsigned published_epoch(const char *prefix, const char *division, const char *o
     return *rest == ';' && decimal_read(rest + 1, strlen(rest + 1), &epoch) && epoch >= 2 && epoch < EPOCHS_END ? (unsigned)epoch : 0;
 }
 
-/* Takes a note that our key signed and that says more than what was found so far. */
+/* Takes a note that our key signed, if its checkpoint is larger than the one found so far. */
 static void take_note(const struct published_key *key, const char *division, const char *text, struct published *found)
 {
     static _Thread_local SignedNote note;
@@ -306,7 +306,7 @@ static bool take_division(void *context, const char *folder)
     char name[PUBLISHED_FOLDER_SIZE];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(folder, ";"), folder);
-    /* what is no division's name is not ours */
+    /* a folder whose name no division can have is not ours */
     return !division_name_is_valid(name, strlen(name)) || passing->take(passing->context, name);
 }
 

@@ -1,5 +1,5 @@
 /*
- * published.h: the checkpoints that lie in the store, which whoever reads it has seen.
+ * published.h: the checkpoints that lie in the store, which its readers have seen.
  *
  * One counts if our own checkpoint key signed it: the store may be written by others, and what they write there is not
  * our word.

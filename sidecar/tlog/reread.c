@@ -178,7 +178,7 @@ static enum log_verdict read_piece(struct proving *proving, struct piece *piece)
     return verdict;
 }
 
-/* Nobody waits for it: what was signed of a piece stays what it was. */
+/* No lock is held while a piece is read: what was signed of it does not change. */
 static enum log_verdict reread(struct proving *proving, enum log_piece kind, long ms)
 {
     enum log_verdict verdict = LOG_EXTENDS;

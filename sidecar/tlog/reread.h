@@ -4,7 +4,7 @@
 
 #include "tlog/proving.h"
 
-/* What was found to be another than it was, as long as it is. */
+/* Looks again at what a rereading found altered, for as long as it is. */
 enum log_verdict proving_suspects(struct proving *proving);
 /* Old hashes and signatures, from where the last time ended. */
 enum log_verdict proving_reread(struct proving *proving);

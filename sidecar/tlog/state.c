@@ -107,7 +107,7 @@ const struct log_key *log_division_key_of(const struct log_division *division, u
     return found;
 }
 
-/* What is left out tells the least of what it stands between, for how long ago that is. */
+/* The mark that is left out is the one between whose neighbours least time lies, measured against its age. */
 static size_t least_mark(const struct log_division *division, int64_t now)
 {
     const struct log_mark *marks = division->marks;

@@ -93,7 +93,7 @@ void log_state_free(struct log_state *state);
 
 /* NULL: nothing is known of it. */
 struct log_division *log_state_find(const struct log_state *state, const char *name);
-/* Finds it, or adds it with nothing signed; NULL when there is no memory or the name is none. */
+/* Finds the division, or adds it with nothing signed. NULL when out of memory, or when no division can have the name. */
 struct log_division *log_state_add(struct log_state *state, const char *name);
 
 /* Notes that events from `from` on are signed by this key, unless they are already. */

@@ -1,5 +1,5 @@
 /*
- * Reads a file, given by its path or as file:// URL; others are for input_http.c.
+ * Reads a file, given by its path or as file:// URL; input_http.c reads all other URLs.
  */
 #include <errno.h>
 #include <fcntl.h>

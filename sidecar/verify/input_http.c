@@ -86,7 +86,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     size_t length = size * count, value_length;
     const char *value;
 
-    /* Nobody asked for a compressed body: its bytes are not those that were signed. */
+    /* A compressed body was not asked for: its bytes are not those that were signed. */
     if (!input->may_compress && header_value(bytes, length, "content-encoding", &value_length)
         && !memmem(bytes, length, "identity", 8))
         return 0;
@@ -305,7 +305,7 @@ bool input_read_http(Input *input, const char *location, ByteBuffer *error)
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (input->may_compress)
         curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
-    /* Who asks concerns whom he named, and no store. */
+    /* The client certificate is for the server that was named, and not for a store. */
     if (!is_s3) {
         curl_easy_setopt(curl, CURLOPT_SSLCERT, client_certificate);
         curl_easy_setopt(curl, CURLOPT_SSLKEY, client_key);

@@ -40,13 +40,13 @@ Bytes log_division(const NoteText *origin);
 
 /* ---------------------------------------------------------------- heads */
 
-/* What a log was at some size, as somebody says; a log that is read must have had this root. */
+/* The head of a log at some size, as an object or a person states it; a log that is read must have had this root. */
 typedef struct {
     char *label; /* who says so */
     char *origin;
     uint64_t size;
     uint8_t root[SHA256_LENGTH];
-    bool noted;    /* from before, by whoever verifies: what is given now must extend it */
+    bool noted;    /* noted at an earlier visit: what is given now must extend it */
     bool compared; /* with a log, or with another head */
 } Head;
 
@@ -71,7 +71,7 @@ bool heads_read_consistency(Heads *heads, const char *text, size_t length, ByteB
 /* Adds a head that an object states, after comparing it with those of the same log; adds findings. */
 void heads_add(Heads *heads, Report *report, const Checkpoint *checkpoint);
 
-/* The same without a word, of what was compared already. */
+/* The same without findings, for a head that was compared already. */
 bool heads_remember(Heads *heads, const char *label, const Checkpoint *checkpoint);
 
 /* The head of the log that a snapshot names (payload.log), if it does. */

@@ -55,7 +55,7 @@ bool heads_note(Heads *heads, const char *label, const char *text, size_t length
     const char *fault = note ? NULL : "out of memory";
     Checkpoint checkpoint;
 
-    /* What has signatures is read as what it is; whoever wrote three lines down has none. */
+    /* A file with signatures is read as a signed checkpoint; three lines that somebody noted have none. */
     if (note && note_parse(note, text, length) == NULL)
         fault = checkpoint_parse(&checkpoint, note->text.data, note->text.length);
     else if (note)

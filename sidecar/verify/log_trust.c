@@ -42,7 +42,7 @@ static void tell_head(Report *report, const Checkpoint *checkpoint)
     buffer_free(&root);
 }
 
-/* RFC 3339, of seconds since 1970; the number itself where it is no time of these centuries. */
+/* Seconds since 1970 as RFC 3339; the number itself where the year would have more than four digits. */
 static void format_time(char *out, size_t size, uint64_t seconds)
 {
     time_t when = (time_t)seconds;

@@ -211,7 +211,7 @@ static bool is_checkpoint(const char *text, size_t length)
     return found;
 }
 
-/* What is signed as events and snapshots are; the rest is for keys of logs. */
+/* Objects that are signed by keys for events; the others are signed by keys of logs. */
 static void check_signed(Session *session, Report *report, const char *object, const Input *input)
 {
     const Options *options = session->options;

@@ -65,7 +65,7 @@ bool page_write(const char *path, Bytes document, const Claims *claims, Bytes re
         buffer_append_literal(error, "this build has no page: it is built where Node and npm are");
         return false;
     }
-    /* Whoever looks finds the whole page, or the one before. */
+    /* Readers find the whole new page, or the old one. */
     if (asprintf(&temporary, "%s.new", path) < 0 || !(file = fopen(temporary, "w"))) {
         buffer_append(error, strerror(errno), strlen(strerror(errno)));
         free(temporary);

@@ -89,7 +89,7 @@ static void check_proof(Report *report, const LogTrust *trust, Heads *heads, con
     signed_->note = proof->signed_note;
     signed_->checkpoint = proof->checkpoint;
     log_check_signatures(trust, report, signed_, event.ts);
-    /* What nobody signed says nothing against others. */
+    /* A head that nobody signed proves nothing against other heads. */
     if (report_verdict(report) != VERDICT_REFUSED)
         heads_add(heads, report, &proof->checkpoint);
     audit_event_free(&event);

@@ -75,7 +75,7 @@ typedef struct {
     size_t withheld; /* payloads that are not there */
     size_t redacted; /* records that stand here in part: their digest is that of the whole */
     size_t outside;  /* ends of edges, or targets, that are not in the snapshot */
-    size_t unclear;  /* whose author a person cannot tell by looking at the name */
+    size_t unclear;  /* whose author's name holds what cannot be seen */
     size_t bad;
     bool may_redact; /* the document says that it leaves out personal data */
 } Tally;
@@ -107,7 +107,7 @@ static bool is_among(const char *name, size_t length, const char *const *names)
     return false;
 }
 
-/* Nothing stands in a record that neither its digest covers nor belongs beside it. */
+/* Every member of a record is one that its digest covers, or one that may stand beside it. */
 static bool has_known_members(const JsonDocument *document, const JsonNode *record, RecordKind kind)
 {
     if (record->kind != JSON_OBJECT)

@@ -113,8 +113,8 @@ static bool read_signer(Signer *signer, const JsonDocument *document, const Json
 }
 
 /*
- * An id stands for one key, and a key under one id: what ceased to count under one would count under the other.
- * Which of two entries would be meant, nobody can say.
+ * An id stands for one key, and a key under one id: else a key that ceased to count under one id would still
+ * count under the other, and of two entries with one id it would be unclear which one counts.
  */
 static bool agrees_with_others(const Registry *registry, const Signer *signer, ByteBuffer *error)
 {

@@ -155,7 +155,8 @@ bool input_read(Input *input, const char *location, ByteBuffer *error);
 /* The same for what is no larger than `most` bytes; a file must be one. A server may send it compressed. */
 bool input_read_limited(Input *input, const char *location, size_t most, ByteBuffer *error);
 bool input_read_http(Input *input, const char *location, ByteBuffer *error);
-/* Who asks over https: files of a certificate and its key, and of the authorities that servers are known by. NULL: as usual. */
+/* The client for https: files of its certificate and key, and of the authorities that servers' certificates
+ * must come from. NULL: none, or libcurl's default. */
 void input_identify(const char *certificate, const char *key, const char *authorities);
 /* Ends connections that are kept open. */
 void input_close(void);
@@ -174,7 +175,7 @@ typedef struct {
     Bytes ts; /* when it was signed */
 } Claims;
 
-/* Fills claims that are open yet from metadata, with the names that object stores, files and the HTTP API use. */
+/* Fills claims that are still open from metadata, with the names that object stores, files and the HTTP API use. */
 void claims_take(Claims *claims, const JsonDocument *metadata);
 
 void verify_snapshot(Report *report, const Registry *registry, const char *text, size_t length, const Claims *claims);

@@ -65,7 +65,7 @@ static void read_cosignature(const struct witness_question *question, const char
         note_begin(&signed_note, note->text.data, note->text.length);
         buffer_append(&signed_note, lines, length);
         wrong = signed_note.failed ? "out of memory" : note_parse(note, signed_note.data, signed_note.length);
-        /* what it sends could hold an empty line, and be another text by that */
+        /* what the witness sends could hold an empty line, which would make it another text */
         if (!wrong && (note->text.length + 1 + length != signed_note.length))
             wrong = "it holds an empty line";
     }

@@ -42,8 +42,8 @@ struct witness_reply {
 void witness_ask(struct http *http, const struct witness_question *question, struct witness_reply *reply);
 
 /*
- * The latest checkpoint of a log that the witness serves, if it does: appended to `note`, which must be signed by the log's
- * key. False when there is none, or another's.
+ * Appends to `note` the latest checkpoint of the log that the witness serves. False when it serves none, or one that the
+ * log's key has not signed.
  */
 bool witness_fetch(struct http *http, const char *url, int timeout_ms, const char *origin, const NoteKey *log_key, ByteBuffer *note,
                    Checkpoint *checkpoint);

@@ -178,7 +178,7 @@ static enum likeness compare(struct feed *feed, const char *division, const Chec
     return ok && size < theirs->size ? ANOTHER : UNKNOWN;
 }
 
-/* It contradicts: does it show a checkpoint that we signed, and do not have? */
+/* The witness contradicts: does it show a checkpoint that our key signed and that our database does not extend? */
 static void weigh(struct feed *feed, const struct pending *pending, const char *reason)
 {
     const struct feeds *feeds = feed->feeds;

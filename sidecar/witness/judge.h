@@ -2,8 +2,8 @@
  * judge.h: whether a witness cosigns: add-checkpoint of https://c2sp.org/tlog-witness, without HTTP around it.
  *
  * For each log, known by its origin line, the witness remembers the latest checkpoint that it cosigned (record.h). It
- * cosigns another when the log has signed it and a consistency proof shows that it extends the one remembered. Judging,
- * recording and answering one request exclude those of every other: two requests never build on the same state.
+ * cosigns another when the log has signed it and a consistency proof shows that it extends the one remembered. One
+ * request is judged, recorded and answered at a time, so that two never build on the same state.
  *
  * A cosignature is by Ed25519 (type 0x04 of https://c2sp.org/tlog-cosignature). Its time never goes back, whatever the clock does.
  */

@@ -24,11 +24,11 @@ void witness_policy_free(struct witness_policy *policy);
 /* Whether it is met when these of the configured witnesses have cosigned. */
 bool witness_policy_is_met_by(const struct witness_policy *policy, const bool cosigned[WITNESSES_MOST]);
 /*
- * Whether enough witnesses are asked about the logs of this division to meet it. The others are covered by the log of
- * division system, whose events log.heads count them, and wait for nobody.
+ * Whether enough witnesses are asked about the logs of this division to meet it. Other logs are covered by the log of
+ * division system, whose events log.heads count them, and wait for no witness.
  */
 bool witness_policy_concerns(const struct witness_policy *policy, const char *division);
-/* Whether it is met by the cosignatures in a signed note of our log that verify; those of others are nothing to it. */
+/* Whether the cosignatures in a signed note of our log meet it: those that verify, by configured witnesses. Others do not count. */
 bool witness_policy_is_met(const struct witness_policy *policy, const SignedNote *note, const Checkpoint *checkpoint);
 
 #endif

@@ -68,7 +68,7 @@ BEGIN
         RETURN ROW(202, E'X-Reason-Policy: ask\n', reason.policy_question(caller, request, kind, single, matched))::reason.http_response;
     END IF;
     IF verdict.decision = 'unanswered' THEN
-        -- Not kept for repeats: the next attempt may find somebody who answers.
+        -- Not kept for repeats: at the next attempt the policy service may answer.
         RETURN reason.http_error(503, 'DEPENDENCY', 'the policy check could not be made, and the rules allow no write without it', request_id,
                                  jsonb_build_object('reason', verdict.reason, 'rules', matched.rules));
     END IF;

@@ -1,6 +1,6 @@
 -- The HTTP API: divisions, their logs as https://c2sp.org/tlog-tiles has them, and proofs.
 --
--- Who sees a division sees its log: hashes, which tell nothing but how many events there are.
+-- Whoever sees a division sees its log: hashes, which show only how many events there are.
 
 -- ---------------------------------------------------------------- divisions
 
@@ -102,7 +102,7 @@ AS $$
     -- Groups of three digits, all but the last behind an x, none more than is needed; more than five are beyond any tree.
     SELECT CASE WHEN $1 ~ '^(x[0-9]{3}/){0,4}[0-9]{3}$' AND $1 !~ '^x000/' THEN translate($1, 'x/', '')::bigint END
 $$;
-COMMENT ON FUNCTION reason.http_tile_index(text) IS 'The index that the path of a tile says, as in x001/x234/067; NULL for what is no such path.';
+COMMENT ON FUNCTION reason.http_tile_index(text) IS 'The index in the path of a tile, such as x001/x234/067; NULL for any other text.';
 
 CREATE FUNCTION reason.http_get_log_tile(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, path text, query text, if_none_match text) RETURNS SETOF reason.http_response

@@ -74,7 +74,7 @@ BEGIN
 END
 $$;
 
--- What a parameter says. They are strict: of a parameter that is not given nothing is asked, which is most of them.
+-- Readers of one parameter each. They are STRICT: a parameter that is not given, as most are not, costs no call.
 
 CREATE FUNCTION reason.http_integer(value text, name text, minimum integer, maximum integer) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE STRICT
@@ -157,7 +157,7 @@ BEGIN
     IF given::text = '{}' THEN
         RETURN '{}';
     END IF;
-    -- One that is given twice would count once, and nobody could say which.
+    -- If a parameter is given twice, only one would count, and it would be unclear which.
     SELECT k INTO refused FROM json_object_keys(given) k GROUP BY k HAVING k <> ALL (allowed) OR count(*) > 1 ORDER BY k = ANY (allowed) LIMIT 1;
     IF refused = ANY (allowed) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('parameter "%s" is given more than once', refused),
@@ -194,7 +194,7 @@ BEGIN
     IF length(idempotency_key) NOT BETWEEN 1 AND 255 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'Idempotency-Key must have 1 to 255 characters';
     END IF;
-    -- Every key that comes makes room for itself: more are forgotten than are kept, until none is left that is too old.
+    -- Each new key has more expired ones removed than it adds, until none is left that is too old.
     expired_before := clock_timestamp() - current_setting('reason.idempotency_key_lifetime')::interval;
     DELETE FROM reason.idempotency_key k
     WHERE k.ctid = ANY (ARRAY(SELECT old.ctid FROM reason.idempotency_key old WHERE old.created_at < expired_before

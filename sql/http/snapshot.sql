@@ -113,7 +113,7 @@ BEGIN
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
         response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
-        -- Just made, it is pending: what is remembered names it.
+        -- The snapshot is pending when this answer is kept; a repeat gets its state by then.
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE
         -- The snapshot of the first request, as it stands now.
@@ -131,7 +131,7 @@ CREATE FUNCTION reason.http_await_snapshot(id text) RETURNS SETOF reason.http_re
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    -- Who waits has made it: it holds what he may see.
+    -- Whoever waits for it made it, so it holds nothing that he may not see.
     SELECT (reason.http_snapshot_state($1::uuid, false)).*
 $$;
 COMMENT ON FUNCTION reason.http_await_snapshot(text) IS 'Asked by the gateway while a request waits for its snapshot (reason_await); the id comes from X-Reason-Await.';

@@ -232,7 +232,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT mirror_mark_pkey DO UPDATE SET seq = excluded.seq, at = excluded.at WHERE m.seq <> excluded.seq;
 END
 $$;
-COMMENT ON FUNCTION reason.record_mirrored(bigint, text, text, bigint) IS 'A mirror is so far.';
+COMMENT ON FUNCTION reason.record_mirrored(bigint, text, text, bigint) IS 'Notes how far a mirror is.';
 
 CREATE FUNCTION reason.park_mirrored(lease_token bigint, target text, division text, seq bigint, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -297,7 +297,7 @@ BEGIN
     RETURN divisions;
 END
 $$;
-COMMENT ON FUNCTION reason.forget_mirror(text) IS 'No lag is told any more of a mirror that is no longer fed, and nothing that it refused. Returns of how many divisions.';
+COMMENT ON FUNCTION reason.forget_mirror(text) IS 'Forgets a mirror that is no longer fed: how far it was, and what it refused. Returns for how many divisions.';
 
 -- ---------------------------------------------------------------- comparing
 
@@ -321,7 +321,7 @@ AS $$
     SELECT 'annotation', 'annotation', count(*) FROM events e JOIN reason.annotation a ON a.no = e.no AND a.division = $1
     WHERE e.event_type = 'annotation.created' AND a.target_no NOT IN (SELECT h.no FROM hidden h) HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION reason.mirror_counts(text, bigint) IS 'How many records of each kind and type a mirror has that is so far.';
+COMMENT ON FUNCTION reason.mirror_counts(text, bigint) IS 'How many records of each kind and type a mirror must hold once it has taken the events up to at_seq.';
 
 CREATE FUNCTION reason.mirror_trace(division text, node uuid, at_seq bigint, max_depth integer) RETURNS TABLE (node_id uuid, depth integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -343,4 +343,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION reason.mirror_trace(text, uuid, bigint, integer) IS 'The causes of a node as a mirror that is so far shows them: without what is in quarantine.';
+COMMENT ON FUNCTION reason.mirror_trace(text, uuid, bigint, integer) IS 'The causes of a node as a mirror must show them once it has taken the events up to at_seq: without what is in quarantine.';

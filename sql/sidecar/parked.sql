@@ -47,7 +47,7 @@ AS $$
 DECLARE
     first_seq bigint;
 BEGIN
-    -- The cursor first, as whoever emits does.
+    -- The row of the cursor is locked first, as emitting does it.
     PERFORM FROM reason.emission m WHERE m.target = $1 AND m.division = $2 FOR UPDATE;
     SELECT min(p.seq) INTO first_seq FROM reason.emission_parked p WHERE p.target = $1 AND p.division = $2;
     IF first_seq IS NULL THEN

@@ -34,7 +34,7 @@ BEGIN
     WHERE e.traceparent IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION reason.traced_events(text[], bigint[]) IS 'Which of these events were caused by a request with a traceparent: their place in the arrays, counted from 1, and it.';
+COMMENT ON FUNCTION reason.traced_events(text[], bigint[]) IS 'Which of these events were caused by a request with a traceparent: their place in the arrays, counted from 1, and the traceparent.';
 
 CREATE FUNCTION reason.chain_ends() RETURNS TABLE (division text, seq bigint)
 LANGUAGE plpgsql STABLE

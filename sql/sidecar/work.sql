@@ -113,7 +113,7 @@ AS $$
                FROM chain c OFFSET 0) u,
               LATERAL (SELECT a.created_at FROM reason.audit_seal a WHERE a.division = u.division AND a.seq = u.seq OFFSET 0) s))
 $$;
-COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet. A chain that has halted does not count: it waits for somebody, and the others do not wait for it.';
+COMMENT ON FUNCTION reason.audit_lag() IS 'Age of the oldest event that is not sealed and signed yet. A chain that has halted does not count: it waits for an administrator, and the others do not wait for it.';
 
 CREATE FUNCTION reason.leader_report(duty text) RETURNS text
 LANGUAGE sql STABLE
@@ -144,7 +144,7 @@ BEGIN
         WHEN EXISTS (SELECT FROM reason.snapshot s WHERE s.status IN ('pending', 'signed') AND s.attempts > 2) THEN 'failing'
         ELSE 'up' END;
     audit_lag_s := extract(epoch FROM reason.audit_lag());
-    -- Told, and no reason to turn everybody away: the other divisions are sealed.
+    -- Reported, but no reason to be unready: the other divisions are sealed.
     halted_chains := (SELECT count(*) FROM reason.halted_chain);
     memory := coalesce((SELECT r.memory FROM reason.lease l JOIN reason.sidecar_report r ON r.holder = l.holder WHERE l.duty = 'seal'), 'unknown');
     safe_mode := reason.safe_mode_fault() IS NOT NULL;
@@ -311,7 +311,7 @@ BEGIN
         FROM reason.signed_chains() c
     LOOP
         CONTINUE WHEN chain.next_seq > chain.head_seq;
-        -- One that waits for its next attempt is followed by none.
+        -- While a segment of a chain waits for its next attempt, no later one is planned.
         CONTINUE WHEN EXISTS (SELECT FROM reason.archive_segment a
                               WHERE a.target = $1 AND a.division = chain.division AND a.archived_at IS NULL AND a.parked_at IS NULL);
         SELECT s.created_at INTO opened FROM reason.audit_seal s WHERE s.division = chain.division AND s.seq = chain.next_seq;
@@ -467,4 +467,4 @@ AS $$
     ) d (duty, depth, oldest)
     LEFT JOIN reason.lease l ON l.duty = d.duty
 $$;
-COMMENT ON FUNCTION reason.sidecar_status(text, text, text[]) IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is. topic, archive and mirrors: for these alone, even if nothing has reached them yet; NULL: for all that something has.';
+COMMENT ON FUNCTION reason.sidecar_status(text, text, text[]) IS 'For each duty of the sidecar: who leads it, how much waits, and how old the oldest of that is. topic, archive and mirrors: which ones to report, even if nothing has reached them yet; NULL: all that something has reached.';

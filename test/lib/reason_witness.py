@@ -44,8 +44,12 @@ class Witness:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def run(self, *options):
+        """To its end, with its configuration."""
+        return subprocess.run([SIDECAR, "--witness", *options, self.path], capture_output=True, text=True, timeout=30, check=False)
+
     def check(self):
-        return subprocess.run([SIDECAR, "--witness", "--check", self.path], capture_output=True, text=True, timeout=30, check=False)
+        return self.run("--check")
 
     @property
     def vkey(self):

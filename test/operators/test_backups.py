@@ -13,7 +13,7 @@ import pytest
 
 from database import Database, SIGNER_ID
 from measures import measured
-from paths import ROOT, SIDECAR
+from paths import ROOT
 from postgres import servers
 from reason_sidecar import Sidecar
 from restored import chain, settle
@@ -76,7 +76,7 @@ class World:
     def recover(self):
         """What the archive has and the backup has not."""
         command, = [line for line in COMMANDS if line.startswith("reason-sidecar")]
-        subprocess.run([SIDECAR, *shlex.split(command)[1:-1], self.sidecar.path], check=True, timeout=120)
+        self.sidecar.run(*shlex.split(command)[1:-1]).check_returncode()
         self.run_commands.append(command)
         wait_for(lambda: self.database.value("SELECT reason.compared()") == "here", 60, f"the end of safe mode: {self.sidecar.log()[-1500:]}")
 

@@ -19,7 +19,7 @@ import yaml
 
 from database import Database, SIGNER_ID
 from measures import measured
-from paths import PG_BIN, ROOT, SIDECAR
+from paths import PG_BIN, ROOT
 from ports import free_port
 from reason_sidecar import Sidecar
 from restored import outside
@@ -286,7 +286,7 @@ def test_an_asynchronous_standby_that_lags_takes_over_and_safe_mode_brings_back_
     wait_for(lambda: database.value("SELECT reason.compared()") == "safe mode", 60, f"safe mode: {sidecar.log()[-1500:]}")
     with pytest.raises(psycopg.errors.CannotConnectNow):
         database.node("too early")
-    subprocess.run([SIDECAR, "--recover", sidecar.path], check=True, timeout=120)
+    sidecar.run("--recover").check_returncode()
     wait_for(lambda: database.value("SELECT reason.compared()") == "here", 60, f"the end of safe mode: {sidecar.log()[-1500:]}")
     assert acknowledged <= keys_of(database, "asynchronous")
     database.node("it goes on")

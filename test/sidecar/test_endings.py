@@ -94,11 +94,12 @@ def test_sigterm_ends_a_check(sidecars, settings):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         one = sidecars({**settings, "signer": {"id": SIGNER_ID, "type": "proxy", "url": f"http://127.0.0.1:{silent.getsockname()[1]}", "timeout_ms": 60000}})
-        checking = subprocess.Popen([ROOT / "sidecar" / "reason-sidecar", "--check", one.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        one.options = ("--check",)
+        one.start(ready=False)
         time.sleep(1)
-        assert checking.poll() is None
-        checking.terminate()
-        assert checking.wait(5) == -signal.SIGTERM
+        assert one.process.poll() is None
+        one.signal(signal.SIGTERM)
+        assert one.process.wait(5) == -signal.SIGTERM
 
 
 def test_who_cannot_sign_lets_another_lead(database, sidecars, settings, tmp_path):

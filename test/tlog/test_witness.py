@@ -13,7 +13,6 @@ import urllib.request
 import pytest
 
 from authority import Authority, SERVER
-from paths import SIDECAR
 from reason_witness import Witness
 from tlog_reference import Log, add_checkpoint, base64_of, checkpoint_text, parse_checkpoint, random_entries, sha256, signatures
 
@@ -233,7 +232,7 @@ def test_two_keys_of_one_log(tmp_path, log):
 
 def test_two_witnesses_in_one_folder(witness, tmp_path):
     assert witness.check().returncode == 0
-    second = subprocess.run([SIDECAR, "--witness", witness.path], capture_output=True, text=True, timeout=30, check=False)
+    second = witness.run()
     assert second.returncode == 1 and "another process' already" in second.stderr
 
 

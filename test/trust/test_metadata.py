@@ -1,5 +1,8 @@
 """What filters could never find is refused where it stands: confidence, tags, weights, names of divisions; in every form of writing."""
 import json
+import math
+import random
+import struct
 
 import psycopg
 import pytest
@@ -69,6 +72,16 @@ def test_weights_are_finite_numbers(graph):
         assert '"pointer":"/edges/0/weight"' in refused.value.diag.message_detail
     for weight in (-1.5, 0, 1e300):
         graph("SELECT reason.add_edge(%s, %s, 'causal', %s)", A, B, weight)
+
+
+def test_every_finite_double_can_be_a_weight_and_is_kept_exactly(graph):
+    bits = random.Random(20261129)
+    weights = [float(f"1e{exponent}") for exponent in range(-323, 309)] + [5e-324, 1.7976931348623157e308, -0.1, 2.0**53 + 2]
+    weights += [w for w in struct.unpack("<2000d", bits.randbytes(16000)) if math.isfinite(w)]
+    edges = graph.rows("SELECT w, reason.add_edge(%s, %s, 'causal', w) FROM unnest(%s::float8[]) w", A, B, weights)
+    assert len(edges) == len(weights)
+    kept = dict(graph.rows("SELECT id, weight FROM reason.edge WHERE id = ANY (%s)", [edge for _, edge in edges]))
+    assert all(kept[edge] == weight for weight, edge in edges)
 
 
 BAD_NAMES = ["a..b", "..", "a..", "", ".a", "-a", "a/b", "a b", "a\n", "ä", "x" * 64]

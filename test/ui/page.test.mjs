@@ -64,6 +64,9 @@ test("a page opened from disk with no network verifies, shows the reasoning and 
     await page.emulateMedia({ media: "print" });
     assert.ok(await page.getByRole("columnheader", { name: "Digest" }).isVisible(), "on paper nothing is closed");
     assert.ok(await page.locator(".paper svg").isVisible());
+    const drawn = await page.locator(".paper svg").boundingBox(), tree = await page.getByRole("tree").boundingBox();
+    assert.ok(drawn.y + drawn.height <= tree.y, "on paper the picture covers no text");
+    assert.ok(!await page.locator("input[type=file]").first().isVisible(), "nobody chooses a file on paper");
     await page.screenshot({ path: pictures + "/page-paper.png", fullPage: true });
     await close();
 });

@@ -29,7 +29,7 @@ typedef struct {
 ngx_int_t reason_counters_init(ngx_conf_t *cf, void *module);
 void reason_counters_failure(reason_failure_e failure);
 void reason_counters_gauge(reason_gauge_e gauge, ngx_uint_t value);
-/* for those who show them, and who count requests. NULL before there is shared memory; of routes the last takes what has none */
+/* the counters of a route, to show them or to count a request; the last is for requests without one. NULL before there is shared memory */
 reason_route_counters_t *reason_counters_route(ngx_uint_t route);
 ngx_atomic_uint_t reason_counters_failures(reason_failure_e failure);
 /* of all workers */
@@ -44,7 +44,7 @@ ngx_int_t reason_json_record(const u_char *text, size_t length);
 /* utf8.c */
 /* how many bytes the first character has; 0 if it is none */
 size_t reason_utf8_character(const u_char *p, const u_char *end);
-/* of how much of the text is UTF-8 */
+/* how many bytes from the beginning of the text are UTF-8 */
 size_t reason_utf8_length(const u_char *text, size_t length);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * http/certificate.c: who the client is: what its verified certificate says, as variables.
  *
- * Which client of the database that is, and what it may, SQL knows (sql/client.sql).
+ * The database knows which client that is, and what it may do (sql/client.sql).
  */
 #include "http/reason_http.h"
 

@@ -75,7 +75,7 @@ reason_content_is_json(ngx_http_request_t *r)
 }
 
 
-/* Whether the body is in a coding, as gzip; nobody would decode it. */
+/* Whether the body has a content coding such as gzip, which nothing here decodes. */
 ngx_uint_t
 reason_content_is_encoded(ngx_http_request_t *r)
 {

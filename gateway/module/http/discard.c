@@ -1,10 +1,10 @@
 /*
  * http/discard.c: the rest of a long body whose request was refused.
  *
- * nginx would read it as fast as it comes, and TLS would decrypt it, for nobody: whoever may not write could so keep a
- * worker from everybody else. Yet a connection that is closed while its client still sends is reset, and the client may
+ * nginx would read it as fast as it comes, and TLS would decrypt it for nothing: a client that may not write could keep
+ * a worker busy that way. Yet a connection that is closed while its client still sends is reset, and the client may
  * never see the answer. So a little of it is read now and then, until the client has read the answer and leaves, or for
- * lingering_time at most. What all such connections of a worker may be read from in a while is bounded.
+ * lingering_time at most. A worker reads only a bounded amount at a time from all such connections together.
  */
 #include "http/reason_http.h"
 

@@ -175,7 +175,7 @@ reason_output_pass(reason_context_t *ctx)
 }
 
 
-/* Memory that is no use for short rows goes back. */
+/* Gives back memory that is too large for short rows to use. */
 static void
 reason_output_release(reason_context_t *ctx, reason_piece_t *piece)
 {
@@ -187,7 +187,7 @@ reason_output_release(reason_context_t *ctx, reason_piece_t *piece)
 }
 
 
-/* Pieces that nobody needs any more: those for short rows are kept. */
+/* Frees pieces that are no longer needed, and keeps those for short rows. */
 static void
 reason_output_recycle(reason_context_t *ctx)
 {

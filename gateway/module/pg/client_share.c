@@ -76,7 +76,7 @@ reason_share_release(reason_share_t *share)
 }
 
 
-/* Those for whom nobody answers, such as the operations port, share without limit. */
+/* Requests without a client, such as those of the operations port, share without limit. */
 static ngx_uint_t
 reason_share_limited(reason_share_t *share)
 {
@@ -84,7 +84,7 @@ reason_share_limited(reason_share_t *share)
 }
 
 
-/* May its client have a connection for this call, be there one or not? */
+/* May the client have one more connection for this call, whether or not one is idle? */
 static ngx_uint_t
 reason_share_fits(reason_job_t *job)
 {
@@ -145,7 +145,7 @@ reason_share_allows(reason_job_t *job)
 }
 
 
-/* The first in the order of arrival of those of this client who may have a connection; with room, one that is there. */
+/* The first waiting request of this client that may have a connection; with room, one that may have an idle connection. */
 static reason_job_t *
 reason_share_first(reason_share_t *share, ngx_uint_t room)
 {
@@ -202,7 +202,7 @@ reason_share_next(reason_pool_t *pool, reason_connection_t *behind)
         return NULL;
     }
     job = reason_share_best(pool, behind == NULL);
-    /* nobody overtakes: a call that cannot share a connection would wait for ever */
+    /* no call overtakes another: one that cannot share a connection would wait for ever */
     return job != NULL && behind != NULL && !reason_in_flight_takes(behind, job) ? NULL : job;
 }
 

@@ -1,8 +1,8 @@
 /*
  * pg/connection.c: one connection: opening, its socket in nginx's event loop, closing.
  *
- * libpq does the talking; nginx's event loop tells when a socket is ready. What came is read by call.c; what is to become
- * of the calls of a connection that broke says pool.c.
+ * libpq does the talking; nginx's event loop tells when a socket is ready. call.c reads what came; pool.c decides what
+ * becomes of the calls of a connection that broke.
  *
  * The socket is registered level-triggered, for libpq does not say when it has read until EAGAIN;
  * write events only while PQflush() has something left. libpq closes its descriptor by itself when
@@ -306,7 +306,7 @@ reason_connection_retry(reason_connection_t *connection)
 }
 
 
-/* A database that is away is tried by every connection once a second, and that is no news: the first time is, then once a minute. */
+/* Every connection tries a database that is away once a second. The log says so at the first attempt, and then once a minute. */
 void
 reason_connection_log_broken(reason_connection_t *connection, const char *what)
 {

@@ -1,7 +1,7 @@
 /*
  * pg/pool.c: the connections of one upstream in one worker, and what becomes of their calls.
  *
- * Each worker has its own connections. Whose turn it is says client_share.c; a connection takes one call at a time, or
+ * Each worker has its own connections. client_share.c says whose turn it is; a connection takes one call at a time, or
  * several (in_flight.c).
  */
 #include "pg/reason_pg.h"
@@ -92,7 +92,7 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
 }
 
 
-/* A server has become another's standby, or ends: idle connections stand on the same. */
+/* A server has become another's standby, or ends: so idle connections to it are closed as well. */
 void
 reason_pool_elsewhere(reason_connection_t *connection)
 {

@@ -1,8 +1,8 @@
 /*
  * reason_pg.h: connections to PostgreSQL, and calls of SQL functions on them. It knows nothing of HTTP.
  *
- * Whoever wants a call made has a job, and is told by its handlers what comes of it. The way of a job: queue.c (a connection,
- * or a place in the queue by client_share.c) → in_flight.c → call.c (send, read) → its handlers.
+ * To have a call made, a caller submits a job, whose handlers learn what comes of it. The way of a job: queue.c (a
+ * connection, or a place in the queue by client_share.c) → in_flight.c → call.c (send, read) → its handlers.
  */
 #ifndef REASON_PG_H
 #define REASON_PG_H
@@ -180,7 +180,7 @@ struct reason_connection_s {
     unsigned           idle:1;
     unsigned           paused:1;    /* not read, for the client does not keep up */
     unsigned           swollen:1;   /* libpq has kept the memory of a long message */
-    unsigned           ending:1;    /* told to end, for nobody wants its answer */
+    unsigned           ending:1;    /* told to end, because its answer is no longer wanted */
 };
 
 /* statement.c */
@@ -214,7 +214,7 @@ void reason_pool_stop(reason_pool_t *pool);
 void reason_pool_feed(reason_connection_t *connection);
 void reason_pool_broken(reason_connection_t *connection, const char *what);
 void reason_pool_discard(reason_connection_t *connection);
-/* nobody wants the answer: the backend is told, and the connection is in use until it has ended */
+/* the answer is no longer wanted: the backend is told to end, and the connection is in use until it has */
 void reason_pool_end(reason_connection_t *connection);
 /* the server has done nothing, or nothing that counts: the first call goes to another */
 void reason_pool_elsewhere(reason_connection_t *connection);
@@ -226,7 +226,7 @@ void reason_pool_gauges(reason_pool_t *pool);
 
 /* queue.c */
 void reason_queue_submit(reason_job_t *job);
-/* nobody wants it any more, wherever it is */
+/* gives up a job, wherever it is */
 void reason_queue_abandon(reason_job_t *job);
 void reason_queue_wait(reason_job_t *job, ngx_uint_t first);
 void reason_queue_remove(reason_job_t *job);
@@ -236,7 +236,7 @@ void reason_share_init(reason_pool_t *pool);
 reason_share_t *reason_share_get(reason_pool_t *pool, ngx_str_t *name);
 void reason_share_release(reason_share_t *share);
 ngx_uint_t reason_share_allows(reason_job_t *job);
-/* who is to have an idle connection, or a place behind the calls of this one; it still waits */
+/* the waiting job that is next to get an idle connection, or a place behind the calls of this one; it still waits */
 reason_job_t *reason_share_next(reason_pool_t *pool, reason_connection_t *behind);
 ngx_uint_t reason_share_presses(reason_pool_t *pool);
 ngx_uint_t reason_share_is_full(reason_job_t *job);
@@ -255,7 +255,7 @@ reason_call_t *reason_in_flight_push(reason_connection_t *connection, reason_job
 void reason_in_flight_pop(reason_connection_t *connection);
 /* the connection is closed: its calls are no more */
 void reason_in_flight_clear(reason_connection_t *connection);
-/* nobody waits for this answer any more; false: nor for any other on the connection */
+/* gives up the answer of a call; false: no answer on the connection is waited for any more */
 ngx_uint_t reason_in_flight_drop(reason_connection_t *connection, reason_job_t *job);
 ngx_uint_t reason_in_flight_takes(reason_connection_t *connection, reason_job_t *job);
 /* a connection to share; NULL if one that is free is better, or none will do */

@@ -1,6 +1,6 @@
 /*
- * pg/statement.c: the statement that calls a SQL function. Locations that call the same share it, and so do their
- * connections what they have prepared.
+ * pg/statement.c: the statement that calls a SQL function. Locations that call the same function share it, and so
+ * a connection prepares it once for all of them.
  */
 #include "pg/reason_pg.h"
 

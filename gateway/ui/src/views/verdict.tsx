@@ -30,7 +30,7 @@ export function Keys({ signers, signer, policy }: { signers: readonly Signer[]; 
     return (
         <section>
             <h3>Keys</h3>
-            <p>Whoever made this file could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>
+            <p>These keys came with what they prove: whoever gave it to you could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>
             <table>
                 <thead><tr><th scope="col">Whose</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Fingerprint</th></tr></thead>
                 <tbody>
