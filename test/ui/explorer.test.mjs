@@ -272,6 +272,23 @@ test("a note is added where the role allows it, else the way is said", async () 
     await opened.close();
 });
 
+/* One id in two divisions: two records. */
+async function twins() {
+    const id = await node("decision", "kernel", { text: "the twin of default" });
+    sql(`SELECT reason.add_node('decision', '{"text": "the twin of team-b"}', 'kernel', division => 'team-b', id => '${id}')`);
+    return id;
+}
+
+test("a note goes to the record that is looked at, not to one with the same id in another division", async () => {
+    const id = await twins(), { page, close } = await visit(why(id, `?division=team-b&select=${id}`));
+    const record = page.getByRole("article");
+    await record.getByLabel("Add a note; it stays for ever").fill("a note for team-b");
+    await record.getByRole("button", { name: "Annotate" }).click();
+    await record.locator("li").getByText("a note for team-b").waitFor();
+    assert.equal(sql(`SELECT string_agg(division, ',') FROM reason.annotation WHERE payload::text LIKE '%a note for team-b%'`), "team-b");
+    await close();
+});
+
 test("health tells in plain words what works", async () => {
     const { page, close } = await visit("#/health");
     await page.getByText("All is well").waitFor();

@@ -29,7 +29,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
         setBusy(true);
         setError(null);
         try {
-            await post(`/reason/annotate/${encodeURIComponent(id)}`, { note }, { "Idempotency-Key": crypto.randomUUID() });
+            await post(`/reason/annotate/${encodeURIComponent(id)}`, { note, ...(division ? { division } : {}) }, { "Idempotency-Key": crypto.randomUUID() });
             setNote("");
             setWritten(written + 1);
         } catch (refused) {
@@ -125,7 +125,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
             <Edges title="Rests on" edges={edges.filter((edge) => edge.to === node.id)} end="from" graph={graph} onSelect={onSelect} />
             <Edges title="Leads to" edges={edges.filter((edge) => edge.from === node.id)} end="to" graph={graph} onSelect={onSelect} />
-            {live && <Annotations id={node.id} division={division} />}
+            {live && <Annotations id={node.id} division={division || text(record["division"])} />}
         </article>
     );
 }
