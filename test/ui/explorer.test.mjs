@@ -289,6 +289,16 @@ test("a note goes to the record that is looked at, not to one with the same id i
     await close();
 });
 
+test("what is frozen is the record that is looked at, not one with the same id in another division", async () => {
+    const id = await twins(), { page, close } = await visit(`#/freeze/${id}?division=team-b`);
+    await page.getByRole("button", { name: "Freeze", exact: true }).click();
+    await page.waitForURL(/#\/snapshot\//);
+    const [, made] = /snapshot\/([0-9a-f-]{36})/.exec(page.url());
+    assert.match(page.url(), /division=team-b/);
+    assert.equal(sql(`SELECT division FROM reason.snapshot WHERE id = '${made}'`), "team-b");
+    await close();
+});
+
 test("health tells in plain words what works", async () => {
     const { page, close } = await visit("#/health");
     await page.getByText("All is well").waitFor();
