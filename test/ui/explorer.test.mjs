@@ -157,6 +157,21 @@ test("a correction, an erasure and a circle are states that one sees", async () 
     await close();
 });
 
+test("a payload that is null, and one that is kept elsewhere, are not called erased", async () => {
+    const sha256 = "ab".repeat(32), empty = await node("observation", "sensor", null);
+    const elsewhere = (await call("POST", "/reason/node", { type: "observation", author: "sensor", payloadRef: { uri: "s3://kept/elsewhere", sha256, size: 12345 } })).nodeId;
+    for (const id of [empty, elsewhere]) {
+        const { page, close } = await visit(why(id, `?view=tree&select=${id}`)), record = page.getByRole("article");
+        await record.getByRole("heading", { name: "Payload" }).waitFor();
+        const text = await page.locator("main").textContent();
+        assert.doesNotMatch(text, /erased/);
+        if (id === elsewhere)
+            for (const expected of ["s3://kept/elsewhere", sha256, "12,345 bytes"])
+                assert.ok(text.includes(expected), expected);
+        await close();
+    }
+});
+
 test("what is in quarantine says so to whom it is shown, and is not there for others", async () => {
     const decided = await node("decision", "kernel", { text: "decided on what is held" });
     const held = sql(`WITH n AS (SELECT reason.add_node('observation', '"held back"', 'sensor') AS id), e AS (SELECT reason.add_edge(id, '${decided}', 'supports') FROM n) SELECT id FROM n, e`);

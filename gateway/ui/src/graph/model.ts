@@ -55,7 +55,8 @@ function holdsRedaction(value: Json | undefined, depth = 0): boolean {
 export function nodeOf(record: JsonObject, more: { cycle?: boolean; frontier?: boolean } = {}): GraphNode {
     const metadata = isObject(record["metadata"]) ? record["metadata"] : {}, payload = record["payload"];
     const confidence = metadata["confidence"], tags = metadata["tags"];
-    const gone = (payload === undefined || payload === null) && record["payloadHash"] !== undefined;
+    // A payload may be null, and one that is kept elsewhere is not here at all: neither was erased.
+    const gone = payload === undefined && record["payloadHash"] !== undefined && !isObject(record["payloadRef"]);
     return {
         id: textOf(record["id"]), type: textOf(record["type"]), author: textOf(record["author"]), createdAt: textOf(record["createdAt"]),
         ts: textOf(record["ts"]) || null,

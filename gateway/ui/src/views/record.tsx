@@ -90,7 +90,7 @@ function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: G
 export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; faults?: string[] }
 
 export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults }: RecordProps) {
-    const edges = [...graph.edges.values()], { record } = node;
+    const edges = [...graph.edges.values()], { record } = node, reference = isObject(record["payloadRef"]) ? record["payloadRef"] : null;
     return (
         <article class="record" aria-label={`${node.type} by ${cut(node.author, 60)}`}>
             <header>
@@ -121,7 +121,13 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 <a href={link("freeze", node.id, { division })}>Freeze and prove</a>
             </nav>}
             <h3>Payload</h3>
-            {node.state === "erased" ? <p>Its content was erased. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p> : <JsonText value={record["payload"]} />}
+            {node.state === "erased" ? <p>Its content was erased. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p> : reference
+                ? <dl>
+                    <Pair name="Kept elsewhere, at">{cut(text(reference["uri"]), 2000)}</Pair>
+                    <Pair name="Its SHA-256"><code class="wide">{text(reference["sha256"])}</code></Pair>
+                    <Pair name="Its size">{typeof reference["size"] === "number" ? `${reference["size"].toLocaleString("en")} bytes` : ""}</Pair>
+                </dl>
+                : <JsonText value={record["payload"]} />}
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
             <Edges title="Rests on" edges={edges.filter((edge) => edge.to === node.id)} end="from" graph={graph} onSelect={onSelect} />
             <Edges title="Leads to" edges={edges.filter((edge) => edge.from === node.id)} end="to" graph={graph} onSelect={onSelect} />
