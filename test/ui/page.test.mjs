@@ -102,6 +102,21 @@ test("an altered record turns exactly that one red, and the verdict to refused",
     }
 });
 
+test("a damaged part of the page is named, refused, and the rest is judged all the same", async () => {
+    const { pathname } = new URL(pageOf(snapshot.bytes, snapshot.metadata)), whole = readFileSync(pathname, "utf8");
+    for (const part of ["document", "metadata", "proof", "registry", "policy"]) {
+        const altered = whole.replace(`id="${part}">`, `id="${part}">!`);
+        assert.notEqual(altered, whole);
+        writeFileSync(folder + "/damaged.html", altered);
+        const { page, faults, close } = await visit(`file://${folder}/damaged.html`);
+        assert.equal(await verdictOf(page), "refused", part);
+        assert.match(await page.locator(".finding.bad").allTextContents().then((texts) => texts.join("\n")), new RegExp(`${part} this part of the file is damaged`));
+        assert.equal(await page.locator("[data-good=true]").count(), part === "document" ? 0 : 8 + 7 + 1);
+        assert.deepEqual(faults, []);
+        await close();
+    }
+});
+
 test("a signature, hash or key that is another is refused; the reader's own registry decides", async () => {
     const other = JSON.parse(registry), [key] = other.signers;
     const forged = execFileSync("openssl", ["genpkey", "-algorithm", "ED25519", "-outform", "DER"]);
