@@ -207,6 +207,24 @@ test("the strongest path is found, and that between the start and what is select
     await close();
 });
 
+test("what was recorded after a decision is marked so, on paper too, and is no part of its strongest reason", async () => {
+    const early = await node("observation", "sensor", { text: "known before" }, { metadata: { confidence: 0.5 } }), decided = await node("decision", "kernel", { text: "decided early" });
+    const late = await node("observation", "sensor", { text: "found afterwards" }, { metadata: { confidence: 1 } });
+    await edge(early, decided, "supports", 0.5);
+    await edge(late, decided, "supports");
+    const { page, close } = await visit(why(decided, "?path=strongest&view=tree"));
+    await page.getByText(/Strongest path: 1 edge, strength 0\.250/).waitFor();
+    const marked = async (rows) => (await rows.allTextContents()).filter((text) => text.includes("came after"));
+    let [first, ...others] = await marked(page.getByRole("treeitem"));
+    assert.match(first, /found afterwards/);
+    assert.deepEqual(others, []);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    [first, ...others] = await marked(page.locator(".paper tr"));
+    assert.match(first, /found afterwards/);
+    assert.deepEqual(others, []);
+    await close();
+});
+
 test("filters leave out what they say, and never the start", async () => {
     const { page, close } = await visit(why(ids.decision, "?view=tree&hide=policyCheck,contradicts&confidence=0.65"));
     await page.getByRole("treeitem").first().waitFor();

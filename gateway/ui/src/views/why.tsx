@@ -4,7 +4,7 @@ import { differences, get, objects, trace, tracePage, text, type TraceOptions } 
 import { comparisonOf, type Comparison } from "../graph/compare.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
-import { depths, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
+import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { changed, go, link, useLoaded, type Place } from "../state.ts";
 import { count, when } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
@@ -176,12 +176,13 @@ export function Why({ place }: { place: Place }) {
     const graph = useMemo(() => whole && applyFilters(compared?.graph ?? whole, place, start), [whole, compared, parameters.toString(), start]);
     const levels = useMemo(() => graph ? depths(graph, start, options.direction === "ancestors") : new Map<string, number>(), [graph, start, options.direction]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
+    const after = useMemo(() => graph && options.direction === "ancestors" ? recordedAfter(graph, start) : new Set<string>(), [graph, start, options.direction]);
     const path = useMemo(() => graph ? findPath(graph, place, start) : null, [graph, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
     const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]);
     const marks = useMemo(() => ({
-        corrected: new Set(corrected.keys()), path: new Set([...path?.edges ?? []]), stubs: value?.stubs ?? new Map<string, string>(),
+        corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs: value?.stubs ?? new Map<string, string>(),
         ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}),
-    }), [corrected, path, compared, value]);
+    }), [corrected, after, path, compared, value]);
 
     if (error)
         return <Failure error={error} />;
@@ -243,7 +244,7 @@ export function Why({ place }: { place: Place }) {
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={open} />}
                 <p class="faint screen-only"><a href={`/reason/export/${encodeURIComponent(start)}?format=human${division ? `&division=${encodeURIComponent(division)}` : ""}`} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
-            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} />
+            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
         </div>
     );
