@@ -7,7 +7,7 @@ import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
 import { changed, go, isId, link, useLoaded, type Place } from "../state.ts";
-import { count } from "../text.ts";
+import { count, cut } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { RecordPanel } from "./record.tsx";
@@ -39,6 +39,11 @@ async function compare(a: string, b: string, asOfA: string, asOfB: string, divis
 }
 
 const WORDS: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "the same" };
+
+/** A node at one end of an edge, in its words. */
+function EndOf({ id, graph, division }: { id: string; graph: Graph; division: string }) {
+    return <a href={link("why", id, { division })}><bdi>{cut(graph.nodes.get(id)?.note ?? "", 80) || id}</bdi></a>;
+}
 
 export function Compare({ place }: { place: Place }) {
     const { parameters } = place, a = parameters.get("a") ?? "", b = parameters.get("b") ?? a, division = parameters.get("division") ?? "";
@@ -74,10 +79,14 @@ export function Compare({ place }: { place: Place }) {
                     <DrawnGraph graph={compared.graph} levels={levels} title="Both in one" marks={marks} about={start} by="none" opened={opened} kept={kept} selected={selected} onSelect={select}
                         onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={select} />
                     <details>
-                        <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} differ</summary>
+                        <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} and {count([...compared.edges.values()].filter((change) => change !== "same").length, "edge")} differ</summary>
                         <ul class="results">{[...compared.nodes].filter(([, change]) => change !== "same").map(([id, change]) => {
                             const record = compared.graph.nodes.get(id);
                             return record && <li key={id}><span class={change}>{WORDS[change]}</span> <a href={link("why", id, { division })}><NodeLine node={record} corrected={marks.corrected.has(id)} /></a></li>;
+                        })}</ul>
+                        <ul class="plain" aria-label="Edges that differ">{[...compared.edges].filter(([, change]) => change !== "same").map(([id, change]) => {
+                            const edge = compared.graph.edges.get(id);
+                            return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
                         })}</ul>
                     </details>
                 </>}
