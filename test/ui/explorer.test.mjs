@@ -172,6 +172,16 @@ test("a payload that is null, and one that is kept elsewhere, are not called era
     }
 });
 
+test("a payload without a text is shown as its JSON, not as an id", async () => {
+    const decided = await node("decision", "kernel", { weight: 7 });
+    for (const payload of [42, [], ""])
+        await edge(await node("observation", "sensor", payload), decided, "supports");
+    const { page, close } = await visit(why(decided, "?view=tree"));
+    await page.getByRole("treeitem").first().waitFor();
+    assert.deepEqual((await page.getByRole("treeitem").locator(".note").allTextContents()).sort(), ['""', "42", "[]", '{"weight":7}']);
+    await close();
+});
+
 test("what is in quarantine says so to whom it is shown, and is not there for others", async () => {
     const decided = await node("decision", "kernel", { text: "decided on what is held" });
     const held = sql(`WITH n AS (SELECT reason.add_node('observation', '"held back"', 'sensor') AS id), e AS (SELECT reason.add_edge(id, '${decided}', 'supports') FROM n) SELECT id FROM n, e`);

@@ -32,15 +32,19 @@ const NOTES = ["note", "summary", "title", "text", "reason", "rationale"];
 
 const textOf = (value: Json | undefined): string => typeof value === "string" ? value : "";
 
-/** What a payload says in a few words: its string, or the first member that is named like one. */
+const MOST_OF_JSON = 300;
+
+/** What a payload says in a few words: its string, the first member that is named like one, or else its JSON. */
 export function noteOf(payload: Json | undefined): string {
-    if (typeof payload === "string")
+    if (payload === undefined || payload === null)
+        return "";
+    if (typeof payload === "string" && payload.trim() !== "")
         return payload;
     if (isObject(payload))
         for (const name of NOTES)
             if (typeof payload[name] === "string")
                 return payload[name];
-    return "";
+    return JSON.stringify(payload).slice(0, MOST_OF_JSON);
 }
 
 function holdsRedaction(value: Json | undefined, depth = 0): boolean {
