@@ -266,6 +266,10 @@ test("then and now: what was known when it was recorded, and what came since", a
     await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor();
     await page.getByRole("link", { name: "What was known when this was recorded" }).click();
     await page.getByText(/as it was known at/).waitFor();
+    const asText = new URL(await page.getByRole("link", { name: "As text" }).getAttribute("href"), process.env.REASON_URL);
+    assert.equal(asText.searchParams.get("depth"), "10");
+    assert.equal(asText.searchParams.get("asOf"), new URLSearchParams(page.url().split("?")[1]).get("asOf"));
+    assert.doesNotMatch((await request("GET", asText.pathname + asText.search)).bytes.toString(), /it came later/);
     await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor({ state: "detached" });
     await page.getByLabel("show what came since").check();
     await page.getByText(/records came since/).waitFor();

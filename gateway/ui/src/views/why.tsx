@@ -158,6 +158,12 @@ function findPath(graph: Graph, place: Place, start: string): Path | null {
     }
 }
 
+/** The address of what is looked at, as text: of the same time and depth. */
+function exported(id: string, { depth, asOf, division }: TraceOptions): string {
+    const search = new URLSearchParams({ format: "human", depth: String(depth), ...(asOf ? { asOf } : {}), ...(division ? { division } : {}) });
+    return `/reason/export/${encodeURIComponent(id)}?${search.toString()}`;
+}
+
 const VIEWS = [["graph", "Picture"], ["tree", "Tree"], ["time", "Timeline"]] as const;
 
 export function Why({ place }: { place: Place }) {
@@ -242,7 +248,7 @@ export function Why({ place }: { place: Place }) {
                     : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select} />
                         : <DrawnGraph graph={graph} levels={levels} title={`${options.direction === "ancestors" ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={open} />}
-                <p class="faint screen-only"><a href={`/reason/export/${encodeURIComponent(start)}?format=human${division ? `&division=${encodeURIComponent(division)}` : ""}`} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
+                <p class="faint screen-only"><a href={exported(start, options)} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
             <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
