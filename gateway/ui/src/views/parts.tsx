@@ -40,8 +40,8 @@ export function States({ node, corrected, after }: { node: GraphNode; corrected?
 export function NodeLine({ node, corrected, after, timed = false }: { node: GraphNode; corrected?: boolean | undefined; after?: boolean | undefined; timed?: boolean }) {
     return (
         <>
-            <TypeName type={node.type} /> <span class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</span>{" "}
-            <span class="faint">{cut(node.author, 60)}{timed ? "" : `, ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
+            <TypeName type={node.type} /> <bdi class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</bdi>{" "}
+            <span class="faint"><bdi>{cut(node.author, 60)}</bdi>{timed ? "" : `, ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
             <States node={node} corrected={corrected} after={after} />
         </>
     );
