@@ -138,6 +138,8 @@ test("a signature, hash or key that is another is refused; the reader's own regi
     await page.getByLabel("Check against a registry of your own").setInputFiles(folder + "/mine.json");
     await page.locator("[data-verdict=refused]").waitFor();
     await page.getByText("Checked against the registry that you loaded.").waitFor();
+    await page.getByText("The keys of signers are those of the registry that you loaded.").waitFor();
+    assert.equal(await page.getByText("These keys came with what they prove").count(), 0);
     await close();
 });
 

@@ -155,7 +155,7 @@ function Page() {
             </div>}
             <h2>Proof</h2>
             <Evidence records={checked.verdict.records} />
-            <Keys signers={checked.signers} signer={checked.verdict.signer} policy={policy} />
+            <Keys signers={checked.signers} signer={checked.verdict.signer} policy={policy} own={given.registry !== null} />
             <FileField label={given.registry !== null ? "Checked against the registry that you loaded." : "Check against a registry of your own"} accept="application/json,.json"
                 onText={(text) => { run({ ...given, registry: text }); }} />
             <FileField label={given.policy !== null ? "Checked by the policy that you loaded." : "Check by a policy of your own: which logs count, and which witnesses"} accept="text/plain,*"
