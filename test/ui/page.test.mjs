@@ -56,6 +56,9 @@ test("a page opened from disk with no network verifies, shows the reasoning and 
     assert.match(await page.getByRole("tree").textContent(), /roll back release 2026\.48/);
     assert.equal(await page.locator("[data-good=true]").count(), 8 + 7 + 1);
     assert.match(await page.content(), /default-src 'none'/);
+    await page.getByRole("treeitem").first().click();
+    await page.getByRole("article").getByText("reviewed").waitFor();
+    await page.getByRole("button", { name: "Close" }).click();
     assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     assert.deepEqual(faults, []);
     await page.screenshot({ path: pictures + "/page.png", fullPage: true });

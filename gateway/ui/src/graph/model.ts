@@ -23,7 +23,7 @@ export interface GraphNode {
 
 export interface GraphEdge { id: string; from: string; to: string; type: string; weight: number; createdAt: string; record: JsonObject }
 
-export interface Graph { nodes: Map<string, GraphNode>; edges: Map<string, GraphEdge> }
+export interface Graph { nodes: Map<string, GraphNode>; edges: Map<string, GraphEdge>; /** those that a snapshot holds, by their node */ annotations?: Map<string, JsonObject[]> }
 
 export const NODE_TYPES = ["observation", "recommendation", "decision", "action", "hypothesis", "policyCheck", "score", "correction", "annotation"] as const;
 export const EDGE_TYPES = ["causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects"] as const;
@@ -116,6 +116,12 @@ export function graphOfDocument(document: JsonObject): Graph {
         const edge = edgeOf(record);
         graph.edges.set(edge.id, edge);
     }
+    const annotations = new Map<string, JsonObject[]>();
+    for (const record of Array.isArray(payload["annotations"]) ? payload["annotations"].filter(isObject) : []) {
+        const target = textOf(record["target"]);
+        annotations.set(target, [...annotations.get(target) ?? [], record]);
+    }
+    graph.annotations = annotations;
     return graph;
 }
 

@@ -151,7 +151,7 @@ function Page() {
                     <h2>{ancestors ? "What led to it" : "What came of it"}</h2>
                     {roots.map((root) => <Tree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} />)}
                 </div>
-                {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division="" live={false} onSelect={setSelected} onClose={() => { setSelected(null); }} faults={faults.get(node.id) ?? []} />}
+                {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division="" live={false} onSelect={setSelected} onClose={() => { setSelected(null); }} faults={faults.get(node.id) ?? []} bad={faults} />}
             </div>}
             <h2>Proof</h2>
             <Evidence records={checked.verdict.records} />
