@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
 import { newWitness } from "./witness.mjs";
-import { axe, call, large, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
+import { axe, call, edge, large, node, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
 
 const { env } = process;
 const folder = mkdtempSync(tmpdir() + "/reason-page-");
@@ -58,7 +58,7 @@ test("a page opened from disk with no network verifies, shows the reasoning and 
     assert.match(await page.content(), /default-src 'none'/);
     await page.getByRole("treeitem").first().click();
     await page.getByRole("article").getByText("reviewed").waitFor();
-    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("button", { name: "Close", exact: true }).click();
     assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     assert.deepEqual(faults, []);
     await page.screenshot({ path: pictures + "/page.png", fullPage: true });
@@ -103,6 +103,19 @@ test("an altered record turns exactly that one red, and the verdict to refused",
             assert.equal(await bad.getAttribute("data-record"), id);
         await close();
     }
+});
+
+test("a circle is marked on the page", async () => {
+    const [a, b, c] = await Promise.all(["one", "two", "outside"].map((text) => node("hypothesis", "agent", { text })));
+    await edge(a, b, "causal");
+    await edge(b, a, "causal");
+    await edge(b, c, "causal");
+    const frozen = await freeze([c]), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "circle.html"));
+    await page.getByRole("treeitem").first().waitFor();
+    const texts = await page.getByRole("treeitem").allTextContents();
+    assert.ok(texts.filter((text) => /one|two/.test(text)).every((text) => text.includes("circle")), texts.join("\n"));
+    assert.ok(texts.some((text) => text.includes("outside") && !text.includes("circle")), texts.join("\n"));
+    await close();
 });
 
 test("a damaged part of the page is named, refused, and the rest is judged all the same", async () => {

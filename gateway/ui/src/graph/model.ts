@@ -1,4 +1,5 @@
 /** A reasoning graph as the explorer holds it, from a trace or from a snapshot's document. */
+import { inCircles } from "./circles.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 
 export interface GraphNode {
@@ -15,7 +16,7 @@ export interface GraphNode {
     record: JsonObject;
     state: "whole" | "erased" | "redacted";
     quarantined: boolean;
-    /** an edge leads from it back to an ancestor of its own */
+    /** it stands in a circle: an edge leads from it back to an ancestor of its own */
     cycle: boolean;
     /** the walk stopped here */
     frontier: boolean;
@@ -115,6 +116,11 @@ export function graphOfDocument(document: JsonObject): Graph {
     for (const record of Array.isArray(payload["edges"]) ? payload["edges"].filter(isObject) : []) {
         const edge = edgeOf(record);
         graph.edges.set(edge.id, edge);
+    }
+    for (const id of inCircles(graph.nodes.keys(), [...graph.edges.values()])) {
+        const node = graph.nodes.get(id);
+        if (node)
+            node.cycle = true;
     }
     const annotations = new Map<string, JsonObject[]>();
     for (const record of Array.isArray(payload["annotations"]) ? payload["annotations"].filter(isObject) : []) {
