@@ -10,6 +10,7 @@ import { changed, go, isId, link, useLoaded, type Place } from "../state.ts";
 import { count, cut } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { timeOf } from "./find.tsx";
 import { RecordPanel } from "./record.tsx";
 
 interface Side { graph: Graph; start: string }
@@ -45,9 +46,12 @@ function EndOf({ id, graph, division }: { id: string; graph: Graph; division: st
     return <a href={link("why", id, { division })}><bdi>{cut(graph.nodes.get(id)?.note ?? "", 80) || id}</bdi></a>;
 }
 
+/* How a time is written. */
+const TIME = "2026-11-28T09:30";
+
 export function Compare({ place }: { place: Place }) {
     const { parameters } = place, a = parameters.get("a") ?? "", b = parameters.get("b") ?? a, division = parameters.get("division") ?? "";
-    const asOfA = parameters.get("asOfA") ?? "", asOfB = parameters.get("asOfB") ?? "";
+    const asOfA = timeOf(parameters.get("asOfA") ?? ""), asOfB = timeOf(parameters.get("asOfB") ?? "");
     const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
     const onSubmit = (event: Event): void => {
         event.preventDefault();
@@ -63,14 +67,14 @@ export function Compare({ place }: { place: Place }) {
     const kept = useMemo(() => new Set([start]), [start]);
     const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
-    const input = (name: string, label: string, value_: string, size: number) => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} spellcheck={false} /></Field>;
+    const input = (name: string, label: string, value_: string, size: number, placeholder = "") => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} placeholder={placeholder} spellcheck={false} /></Field>;
     return (
         <div class={node ? "why with-record" : "why"}>
             <div class="stage">
                 <h1>Compare</h1>
                 <form class="controls" onSubmit={onSubmit}>
-                    {input("a", "Snapshot or node", a, 36)}{input("asOfA", "as of", asOfA, 24)}
-                    {input("b", "with", parameters.get("b") ?? "", 36)}{input("asOfB", "as of", asOfB, 24)}
+                    {input("a", "Snapshot or node", a, 36)}{input("asOfA", "as of (UTC)", asOfA, 27, TIME)}
+                    {input("b", "with", parameters.get("b") ?? "", 36)}{input("asOfB", "as of (UTC)", asOfB, 27, TIME)}
                     <input type="hidden" name="division" value={division} />
                     <button type="submit">Compare</button>
                 </form>
