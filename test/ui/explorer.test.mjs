@@ -129,6 +129,7 @@ test("a record shows author, both times, confidence, tags, digest and its place 
     const { page, close } = await visit(why(ids.decision, `?select=${ids.latency}`));
     const record = page.getByRole("article");
     await record.getByText("Hash in the chain").waitFor();
+    assert.equal(await page.title(), "roll back release 2026.48 · Reasoning Graph");
     const text = await record.textContent();
     for (const expected of ["sensor:eu-1", "Occurred, by its author's word", "2026-11-28 09:59:58 UTC", "0.97", "latency", ids.latency])
         assert.ok(text.includes(expected), expected);

@@ -1,12 +1,12 @@
 /** Why: the reasoning that led to a node, or what came of it. */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { differences, get, objects, trace, tracePage, text, type TraceOptions } from "../api.ts";
 import { comparisonOf, type Comparison } from "../graph/compare.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { changed, go, link, useLoaded, type Place } from "../state.ts";
-import { count, when } from "../text.ts";
+import { count, cut, when } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { PaperEvidence } from "./paper.tsx";
@@ -190,6 +190,11 @@ export function Why({ place }: { place: Place }) {
         ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}),
     }), [corrected, after, path, compared, value]);
 
+    const about = cut(whole?.nodes.get(start)?.note ?? "", 80);
+    useEffect(() => {
+        if (about)
+            document.title = `${about} · Reasoning Graph`;
+    }, [about]);
     if (error)
         return <Failure error={error} />;
     if (!value || !graph || !whole)
