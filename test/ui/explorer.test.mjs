@@ -129,6 +129,7 @@ test("a record shows author, both times, confidence, tags, digest and its place 
     const { page, close } = await visit(why(ids.decision, `?select=${ids.latency}`));
     const record = page.getByRole("article");
     await record.getByText("Hash in the chain").waitFor();
+    assert.equal(await page.title(), "roll back release 2026.48 · Reasoning Graph");
     const text = await record.textContent();
     for (const expected of ["sensor:eu-1", "Occurred, by its author's word", "2026-11-28 09:59:58 UTC", "0.97", "latency", ids.latency])
         assert.ok(text.includes(expected), expected);
@@ -154,6 +155,31 @@ test("a correction, an erasure and a circle are states that one sees", async () 
     assert.ok(texts.some((text) => /circle/.test(text)), texts.join("\n"));
     assert.ok(texts.some((text) => /its content was erased/.test(text)), texts.join("\n"));
     assert.ok(texts.every((text) => !/somebody's name/.test(text)));
+    await close();
+});
+
+test("a payload that is null, and one that is kept elsewhere, are not called erased", async () => {
+    const sha256 = "ab".repeat(32), empty = await node("observation", "sensor", null);
+    const elsewhere = (await call("POST", "/reason/node", { type: "observation", author: "sensor", payloadRef: { uri: "s3://kept/elsewhere", sha256, size: 12345 } })).nodeId;
+    for (const id of [empty, elsewhere]) {
+        const { page, close } = await visit(why(id, `?view=tree&select=${id}`)), record = page.getByRole("article");
+        await record.getByRole("heading", { name: "Payload" }).waitFor();
+        const text = await page.locator("main").textContent();
+        assert.doesNotMatch(text, /erased/);
+        if (id === elsewhere)
+            for (const expected of ["s3://kept/elsewhere", sha256, "12,345 bytes"])
+                assert.ok(text.includes(expected), expected);
+        await close();
+    }
+});
+
+test("a payload without a text is shown as its JSON, not as an id", async () => {
+    const decided = await node("decision", "kernel", { weight: 7 });
+    for (const payload of [42, [], ""])
+        await edge(await node("observation", "sensor", payload), decided, "supports");
+    const { page, close } = await visit(why(decided, "?view=tree"));
+    await page.getByRole("treeitem").first().waitFor();
+    assert.deepEqual((await page.getByRole("treeitem").locator(".note").allTextContents()).sort(), ['""', "42", "[]", '{"weight":7}']);
     await close();
 });
 
@@ -192,6 +218,24 @@ test("the strongest path is found, and that between the start and what is select
     await close();
 });
 
+test("what was recorded after a decision is marked so, on paper too, and is no part of its strongest reason", async () => {
+    const early = await node("observation", "sensor", { text: "known before" }, { metadata: { confidence: 0.5 } }), decided = await node("decision", "kernel", { text: "decided early" });
+    const late = await node("observation", "sensor", { text: "found afterwards" }, { metadata: { confidence: 1 } });
+    await edge(early, decided, "supports", 0.5);
+    await edge(late, decided, "supports");
+    const { page, close } = await visit(why(decided, "?path=strongest&view=tree"));
+    await page.getByText(/Strongest path: 1 edge, strength 0\.250/).waitFor();
+    const marked = async (rows) => (await rows.allTextContents()).filter((text) => text.includes("came after"));
+    let [first, ...others] = await marked(page.getByRole("treeitem"));
+    assert.match(first, /found afterwards/);
+    assert.deepEqual(others, []);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    [first, ...others] = await marked(page.locator(".paper tr"));
+    assert.match(first, /found afterwards/);
+    assert.deepEqual(others, []);
+    await close();
+});
+
 test("filters leave out what they say, and never the start", async () => {
     const { page, close } = await visit(why(ids.decision, "?view=tree&hide=policyCheck,contradicts&confidence=0.65"));
     await page.getByRole("treeitem").first().waitFor();
@@ -223,6 +267,10 @@ test("then and now: what was known when it was recorded, and what came since", a
     await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor();
     await page.getByRole("link", { name: "What was known when this was recorded" }).click();
     await page.getByText(/as it was known at/).waitFor();
+    const asText = new URL(await page.getByRole("link", { name: "As text" }).getAttribute("href"), process.env.REASON_URL);
+    assert.equal(asText.searchParams.get("depth"), "10");
+    assert.equal(asText.searchParams.get("asOf"), new URLSearchParams(page.url().split("?")[1]).get("asOf"));
+    assert.doesNotMatch((await request("GET", asText.pathname + asText.search)).bytes.toString(), /it came later/);
     await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor({ state: "detached" });
     await page.getByLabel("show what came since").check();
     await page.getByText(/records came since/).waitFor();
@@ -270,6 +318,33 @@ test("a note is added where the role allows it, else the way is said", async () 
     await opened.page.getByRole("button", { name: "Annotate" }).click();
     await opened.page.getByText(/may not annotate\. Ask an administrator/).waitFor();
     await opened.close();
+});
+
+/* One id in two divisions: two records. */
+async function twins() {
+    const id = await node("decision", "kernel", { text: "the twin of default" });
+    sql(`SELECT reason.add_node('decision', '{"text": "the twin of team-b"}', 'kernel', division => 'team-b', id => '${id}')`);
+    return id;
+}
+
+test("a note goes to the record that is looked at, not to one with the same id in another division", async () => {
+    const id = await twins(), { page, close } = await visit(why(id, `?division=team-b&select=${id}`));
+    const record = page.getByRole("article");
+    await record.getByLabel("Add a note; it stays for ever").fill("a note for team-b");
+    await record.getByRole("button", { name: "Annotate" }).click();
+    await record.locator("li").getByText("a note for team-b").waitFor();
+    assert.equal(sql(`SELECT string_agg(division, ',') FROM reason.annotation WHERE payload::text LIKE '%a note for team-b%'`), "team-b");
+    await close();
+});
+
+test("what is frozen is the record that is looked at, not one with the same id in another division", async () => {
+    const id = await twins(), { page, close } = await visit(`#/freeze/${id}?division=team-b`);
+    await page.getByRole("button", { name: "Freeze", exact: true }).click();
+    await page.waitForURL(/#\/snapshot\//);
+    const [, made] = /snapshot\/([0-9a-f-]{36})/.exec(page.url());
+    assert.match(page.url(), /division=team-b/);
+    assert.equal(sql(`SELECT division FROM reason.snapshot WHERE id = '${made}'`), "team-b");
+    await close();
 });
 
 test("health tells in plain words what works", async () => {
@@ -433,6 +508,7 @@ test("snapshots that differ show what came", async () => {
     await picture(opened.page);
     await opened.page.getByText(/As a list/).click();
     await opened.page.locator(".results").getByText("after the first").waitFor();
+    assert.match(await opened.page.getByRole("list", { name: "Edges that differ" }).textContent(), /gone supports 0\.1 from .*after the first to roll back release 2026\.48/);
     await opened.close();
     await edge(more, ids.decision, "supports", 0.9);
     const { page, close } = await visit(`#/compare?a=${two}&b=${await freeze()}`);

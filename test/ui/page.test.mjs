@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
 import { newWitness } from "./witness.mjs";
-import { axe, call, large, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
+import { axe, call, edge, large, node, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
 
 const { env } = process;
 const folder = mkdtempSync(tmpdir() + "/reason-page-");
@@ -56,6 +56,9 @@ test("a page opened from disk with no network verifies, shows the reasoning and 
     assert.match(await page.getByRole("tree").textContent(), /roll back release 2026\.48/);
     assert.equal(await page.locator("[data-good=true]").count(), 8 + 7 + 1);
     assert.match(await page.content(), /default-src 'none'/);
+    await page.getByRole("treeitem").first().click();
+    await page.getByRole("article").getByText("reviewed").waitFor();
+    await page.getByRole("button", { name: "Close", exact: true }).click();
     assert.deepEqual(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     assert.deepEqual(faults, []);
     await page.screenshot({ path: pictures + "/page.png", fullPage: true });
@@ -102,6 +105,34 @@ test("an altered record turns exactly that one red, and the verdict to refused",
     }
 });
 
+test("a circle is marked on the page", async () => {
+    const [a, b, c] = await Promise.all(["one", "two", "outside"].map((text) => node("hypothesis", "agent", { text })));
+    await edge(a, b, "causal");
+    await edge(b, a, "causal");
+    await edge(b, c, "causal");
+    const frozen = await freeze([c]), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "circle.html"));
+    await page.getByRole("treeitem").first().waitFor();
+    const texts = await page.getByRole("treeitem").allTextContents();
+    assert.ok(texts.filter((text) => /one|two/.test(text)).every((text) => text.includes("circle")), texts.join("\n"));
+    assert.ok(texts.some((text) => text.includes("outside") && !text.includes("circle")), texts.join("\n"));
+    await close();
+});
+
+test("a damaged part of the page is named, refused, and the rest is judged all the same", async () => {
+    const { pathname } = new URL(pageOf(snapshot.bytes, snapshot.metadata)), whole = readFileSync(pathname, "utf8");
+    for (const part of ["document", "metadata", "proof", "registry", "policy"]) {
+        const altered = whole.replace(`id="${part}">`, `id="${part}">!`);
+        assert.notEqual(altered, whole);
+        writeFileSync(folder + "/damaged.html", altered);
+        const { page, faults, close } = await visit(`file://${folder}/damaged.html`);
+        assert.equal(await verdictOf(page), "refused", part);
+        assert.match(await page.locator(".finding.bad").allTextContents().then((texts) => texts.join("\n")), new RegExp(`${part} this part of the file is damaged`));
+        assert.equal(await page.locator("[data-good=true]").count(), part === "document" ? 0 : 8 + 7 + 1);
+        assert.deepEqual(faults, []);
+        await close();
+    }
+});
+
 test("a signature, hash or key that is another is refused; the reader's own registry decides", async () => {
     const other = JSON.parse(registry), [key] = other.signers;
     const forged = execFileSync("openssl", ["genpkey", "-algorithm", "ED25519", "-outform", "DER"]);
@@ -123,6 +154,8 @@ test("a signature, hash or key that is another is refused; the reader's own regi
     await page.getByLabel("Check against a registry of your own").setInputFiles(folder + "/mine.json");
     await page.locator("[data-verdict=refused]").waitFor();
     await page.getByText("Checked against the registry that you loaded.").waitFor();
+    await page.getByText("The keys of signers are those of the registry that you loaded.").waitFor();
+    assert.equal(await page.getByText("These keys came with what they prove").count(), 0);
     await close();
 });
 

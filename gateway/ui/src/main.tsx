@@ -1,6 +1,6 @@
 /** The explorer. */
 import { render } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { useLayoutWorker } from "./graph/layout_client.ts";
 import { isId, link, usePlace, type Place } from "./state.ts";
 import { cut } from "./text.ts";
@@ -33,12 +33,13 @@ function View({ place }: { place: Place }) {
 function App() {
     const place = usePlace(), main = useRef<HTMLElement>(null), last = useRef(place);
     useEffect(() => {
-        document.title = `${place.view} ${place.id} · Reasoning Graph`;
         // A new view is read from its beginning; the first one leaves the focus where it is.
         if (last.current.view !== place.view || last.current.id !== place.id)
             main.current?.focus();
         last.current = place;
     }, [place]);
+    // Before the view's own, which knows the words of what it shows.
+    useLayoutEffect(() => { document.title = `${place.view} ${place.id} · Reasoning Graph`; }, [place.view, place.id]);
     return (
         <>
             <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>To the content</a>

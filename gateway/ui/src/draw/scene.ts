@@ -28,6 +28,8 @@ export interface SceneMarks {
     /** records that do not verify */
     bad?: ReadonlySet<string>;
     path?: ReadonlySet<string>;
+    /** causes that were recorded after what they lead to */
+    after?: ReadonlySet<string>;
     /** nodes with what was left out of them, such as "+3 causes" */
     stubs?: ReadonlyMap<string, string>;
 }
@@ -57,6 +59,8 @@ function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
     const { node } = drawn, texts: string[] = [];
     if (node && marks.corrected.has(node.id))
         texts.push("corrected");
+    if (node && marks.after?.has(node.id))
+        texts.push("came after");
     if (node && node.state !== "whole")
         texts.push(node.state);
     if (node?.quarantined)

@@ -15,7 +15,7 @@ const number = (value: unknown): number => typeof value === "number" ? value : 0
 /** Entries tell of a record what a list needs; so much is known of what the second side lacks. */
 function nodeOfEntry(entry: JsonObject): ReturnType<typeof nodeOf> {
     const metadata = typeof entry["confidence"] === "number" ? { confidence: entry["confidence"] } : {};
-    return nodeOf({ ...entry, id: text(entry["nodeId"]), metadata, payload: text(entry["note"]) });
+    return nodeOf({ ...entry, id: text(entry["nodeId"]), metadata, payload: text(entry["note"]) || null });
 }
 
 export function comparisonOf(after: Graph, { entries, counts }: Differences): Comparison {

@@ -1,4 +1,5 @@
 /** A reasoning graph as the explorer holds it, from a trace or from a snapshot's document. */
+import { inCircles } from "./circles.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 
 export interface GraphNode {
@@ -15,7 +16,7 @@ export interface GraphNode {
     record: JsonObject;
     state: "whole" | "erased" | "redacted";
     quarantined: boolean;
-    /** an edge leads from it back to an ancestor of its own */
+    /** it stands in a circle: an edge leads from it back to an ancestor of its own */
     cycle: boolean;
     /** the walk stopped here */
     frontier: boolean;
@@ -23,7 +24,7 @@ export interface GraphNode {
 
 export interface GraphEdge { id: string; from: string; to: string; type: string; weight: number; createdAt: string; record: JsonObject }
 
-export interface Graph { nodes: Map<string, GraphNode>; edges: Map<string, GraphEdge> }
+export interface Graph { nodes: Map<string, GraphNode>; edges: Map<string, GraphEdge>; /** those that a snapshot holds, by their node */ annotations?: Map<string, JsonObject[]> }
 
 export const NODE_TYPES = ["observation", "recommendation", "decision", "action", "hypothesis", "policyCheck", "score", "correction", "annotation"] as const;
 export const EDGE_TYPES = ["causal", "supports", "contradicts", "derivedFrom", "influencedBy", "corrects"] as const;
@@ -32,15 +33,19 @@ const NOTES = ["note", "summary", "title", "text", "reason", "rationale"];
 
 const textOf = (value: Json | undefined): string => typeof value === "string" ? value : "";
 
-/** What a payload says in a few words: its string, or the first member that is named like one. */
+const MOST_OF_JSON = 300;
+
+/** What a payload says in a few words: its string, the first member that is named like one, or else its JSON. */
 export function noteOf(payload: Json | undefined): string {
-    if (typeof payload === "string")
+    if (payload === undefined || payload === null)
+        return "";
+    if (typeof payload === "string" && payload.trim() !== "")
         return payload;
     if (isObject(payload))
         for (const name of NOTES)
             if (typeof payload[name] === "string")
                 return payload[name];
-    return "";
+    return JSON.stringify(payload).slice(0, MOST_OF_JSON);
 }
 
 function holdsRedaction(value: Json | undefined, depth = 0): boolean {
@@ -55,7 +60,8 @@ function holdsRedaction(value: Json | undefined, depth = 0): boolean {
 export function nodeOf(record: JsonObject, more: { cycle?: boolean; frontier?: boolean } = {}): GraphNode {
     const metadata = isObject(record["metadata"]) ? record["metadata"] : {}, payload = record["payload"];
     const confidence = metadata["confidence"], tags = metadata["tags"];
-    const gone = (payload === undefined || payload === null) && record["payloadHash"] !== undefined;
+    // A payload may be null, and one that is kept elsewhere is not here at all: neither was erased.
+    const gone = payload === undefined && record["payloadHash"] !== undefined && !isObject(record["payloadRef"]);
     return {
         id: textOf(record["id"]), type: textOf(record["type"]), author: textOf(record["author"]), createdAt: textOf(record["createdAt"]),
         ts: textOf(record["ts"]) || null,
@@ -111,6 +117,17 @@ export function graphOfDocument(document: JsonObject): Graph {
         const edge = edgeOf(record);
         graph.edges.set(edge.id, edge);
     }
+    for (const id of inCircles(graph.nodes.keys(), [...graph.edges.values()])) {
+        const node = graph.nodes.get(id);
+        if (node)
+            node.cycle = true;
+    }
+    const annotations = new Map<string, JsonObject[]>();
+    for (const record of Array.isArray(payload["annotations"]) ? payload["annotations"].filter(isObject) : []) {
+        const target = textOf(record["target"]);
+        annotations.set(target, [...annotations.get(target) ?? [], record]);
+    }
+    graph.annotations = annotations;
     return graph;
 }
 

@@ -1,5 +1,5 @@
 /** Paths in a graph that is held: the strongest, and the levels that a walk from a node gives. */
-import { byEnd, type Graph, type GraphEdge } from "./model.ts";
+import { byEnd, filtered, type Graph, type GraphEdge } from "./model.ts";
 
 /** How far each node is from the start along edges against their direction, or along it. */
 export function depths(graph: Graph, start: string, ancestors: boolean): Map<string, number> {
@@ -90,8 +90,15 @@ export function strongestPath(graph: Graph, from: string, to: string): Path | nu
     return found.best.has(from) ? pathFrom(from, found) : null;
 }
 
-/** Of the strongest paths to the effect from causes that nothing else leads to, the strongest. */
-export function strongestReason(graph: Graph, to: string): Path | null {
+/** What was recorded after a node: it cannot have been a reason for it. */
+export function recordedAfter(graph: Graph, id: string): Set<string> {
+    const time = graph.nodes.get(id)?.createdAt;
+    return new Set(time === undefined ? [] : [...graph.nodes.values()].filter((node) => node.createdAt > time).map((node) => node.id));
+}
+
+/** Of the strongest paths to the effect from causes that nothing else leads to, the strongest; of what was there when the effect was recorded. */
+export function strongestReason(whole: Graph, to: string): Path | null {
+    const after = recordedAfter(whole, to), graph = filtered(whole, (node) => !after.has(node.id), () => true);
     const led = new Set([...graph.edges.values()].filter(supports).map((edge) => edge.to)), found = strongestTo(graph, to);
     let strongest: string | null = null;
     for (const [id, strength_] of found.best)

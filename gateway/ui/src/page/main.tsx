@@ -24,13 +24,23 @@ import { DocumentFacts, Evidence, Keys, VerdictReport } from "../views/verdict.t
 /* More are folded in the picture: it is to be there at once. */
 const MOST_DRAWN = 250;
 
-/** What stands in the file. */
-function embedded(id: string): Bytes {
-    const bytes = bytesOfBase64(document.getElementById(id)?.textContent.replace(/\s/g, ""));
-    if (!bytes)
-        throw new Error(`the part "${id}" of this file is damaged`);
-    return bytes;
+/** What stands in the file; null where the part is damaged. */
+function embedded(id: string): Bytes | null {
+    return bytesOfBase64(document.getElementById(id)?.textContent.replace(/\s/g, ""));
 }
+
+/** A part that is a text. A damaged one leaves a fault and nothing, so that the rest is judged all the same. */
+function embeddedText(id: string, faults: Finding[]): string {
+    const bytes = embedded(id);
+    if (bytes)
+        try {
+            return textOf(bytes);
+        } catch { /* it is no UTF-8 */ }
+    faults.push(damaged(id));
+    return "";
+}
+
+const damaged = (id: string): Finding => ({ mark: "bad", what: id, text: "this part of the file is damaged" });
 
 const member = (value: Json, name: string): string | undefined => isObject(value) && typeof value[name] === "string" ? value[name] : undefined;
 
@@ -50,25 +60,36 @@ function claimsOf(metadata: Json): Claims {
     return claims;
 }
 
-/** What the file brings along may be replaced by what the reader has. */
-interface Given { registry: string; policy: string; ownRegistry: boolean; ownPolicy: boolean }
+/** What the reader has of his own counts, not what the file brings along; null where he gave none. */
+interface Given { registry: string | null; policy: string | null }
 
 interface Checked { verdict: Verdict; signers: Signer[]; policy: Policy | null; given: Given }
+
+function claimsIn(metadata: string, faults: Finding[]): Claims {
+    try {
+        return metadata === "" ? {} : claimsOf(JSON.parse(metadata) as Json);
+    } catch {
+        faults.push({ mark: "bad", what: "metadata", text: "is not JSON" });
+        return {};
+    }
+}
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
 async function check(given: Given): Promise<Checked> {
-    const metadata = JSON.parse(textOf(embedded("metadata"))) as Json, proof = textOf(embedded("proof")), faults: Finding[] = [];
-    const signers = await readRegistry(given.registry).catch((error: unknown) => {
+    const faults: Finding[] = [], bytes = embedded("document"), metadata = embeddedText("metadata", faults), proof = embeddedText("proof", faults);
+    const registry = given.registry ?? embeddedText("registry", faults), policyText = given.policy ?? embeddedText("policy", faults);
+    const signers = faults.some((fault) => fault.what === "registry") ? [] : await readRegistry(registry).catch((error: unknown) => {
         faults.push({ mark: "bad", what: "registry", text: messageOf(error) });
         return [];
     });
-    const policy = given.policy === "" ? null : await readPolicy(given.policy).catch((error: unknown) => {
+    const policy = policyText === "" ? null : await readPolicy(policyText).catch((error: unknown) => {
         faults.push({ mark: "bad", what: "policy", text: messageOf(error) });
         return null;
     });
-    const verdict = await verifyDocument(embedded("document"), claimsOf(metadata), signers);
-    verdict.findings.push(...faults, ...proof === "" ? [] : await checkLog(proof, verdict.hash, { signers, policy }));
+    const verdict: Verdict = bytes ? await verifyDocument(bytes, claimsIn(metadata, faults), signers)
+        : { verdict: "refused", findings: [damaged("document")], hash: "", document: null, records: [], signer: null };
+    verdict.findings.push(...faults, ...proof === "" || !bytes ? [] : await checkLog(proof, verdict.hash, { signers, policy }));
     if (proof === "" && policy)
         verdict.findings.push({ mark: "unchecked", what: "policy", text: "this file has no proof of a log that the policy could judge" });
     verdict.verdict = concluded(verdict.findings);
@@ -89,13 +110,7 @@ function Page() {
     const [checked, setChecked] = useState<Checked | null>(null), [error, setError] = useState<Error | null>(null), [selected, setSelected] = useState<string | null>(null), [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
     const fail = (failed: unknown): void => { setError(failed instanceof Error ? failed : new Error(String(failed))); };
     const run = (given: Given): void => { check(given).then((done) => { setChecked(done); setError(null); }, fail); };
-    useEffect(() => {
-        try {
-            run({ registry: textOf(embedded("registry")), policy: textOf(embedded("policy")), ownRegistry: false, ownPolicy: false });
-        } catch (failed) {
-            fail(failed);
-        }
-    }, []);
+    useEffect(() => { run({ registry: null, policy: null }); }, []);
     // On paper nothing is closed.
     useEffect(() => {
         const open = (): void => { document.querySelectorAll("details").forEach((details) => { details.open = true; }); };
@@ -136,15 +151,15 @@ function Page() {
                     <h2>{ancestors ? "What led to it" : "What came of it"}</h2>
                     {roots.map((root) => <Tree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} />)}
                 </div>
-                {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division="" live={false} onSelect={setSelected} onClose={() => { setSelected(null); }} faults={faults.get(node.id) ?? []} />}
+                {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division="" live={false} onSelect={setSelected} onClose={() => { setSelected(null); }} faults={faults.get(node.id) ?? []} bad={faults} />}
             </div>}
             <h2>Proof</h2>
             <Evidence records={checked.verdict.records} />
-            <Keys signers={checked.signers} signer={checked.verdict.signer} policy={policy} />
-            <FileField label={given.ownRegistry ? "Checked against the registry that you loaded." : "Check against a registry of your own"} accept="application/json,.json"
-                onText={(text) => { run({ ...given, registry: text, ownRegistry: true }); }} />
-            <FileField label={given.ownPolicy ? "Checked by the policy that you loaded." : "Check by a policy of your own: which logs count, and which witnesses"} accept="text/plain,*"
-                onText={(text) => { run({ ...given, policy: text, ownPolicy: true }); }} />
+            <Keys signers={checked.signers} signer={checked.verdict.signer} policy={policy} own={given.registry !== null} />
+            <FileField label={given.registry !== null ? "Checked against the registry that you loaded." : "Check against a registry of your own"} accept="application/json,.json"
+                onText={(text) => { run({ ...given, registry: text }); }} />
+            <FileField label={given.policy !== null ? "Checked by the policy that you loaded." : "Check by a policy of your own: which logs count, and which witnesses"} accept="text/plain,*"
+                onText={(text) => { run({ ...given, policy: text }); }} />
             <p class="faint">Root {cut(start, 60)}. This page made no request. What it shows was computed from the bytes in this file.</p>
         </main>
     );

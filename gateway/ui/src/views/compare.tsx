@@ -7,9 +7,10 @@ import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
 import { changed, go, isId, link, useLoaded, type Place } from "../state.ts";
-import { count } from "../text.ts";
+import { count, cut } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { timeOf } from "./find.tsx";
 import { RecordPanel } from "./record.tsx";
 
 interface Side { graph: Graph; start: string }
@@ -40,9 +41,17 @@ async function compare(a: string, b: string, asOfA: string, asOfB: string, divis
 
 const WORDS: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "the same" };
 
+/** A node at one end of an edge, in its words. */
+function EndOf({ id, graph, division }: { id: string; graph: Graph; division: string }) {
+    return <a href={link("why", id, { division })}><bdi>{cut(graph.nodes.get(id)?.note ?? "", 80) || id}</bdi></a>;
+}
+
+/* How a time is written. */
+const TIME = "2026-11-28T09:30";
+
 export function Compare({ place }: { place: Place }) {
     const { parameters } = place, a = parameters.get("a") ?? "", b = parameters.get("b") ?? a, division = parameters.get("division") ?? "";
-    const asOfA = parameters.get("asOfA") ?? "", asOfB = parameters.get("asOfB") ?? "";
+    const asOfA = timeOf(parameters.get("asOfA") ?? ""), asOfB = timeOf(parameters.get("asOfB") ?? "");
     const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
     const onSubmit = (event: Event): void => {
         event.preventDefault();
@@ -58,14 +67,14 @@ export function Compare({ place }: { place: Place }) {
     const kept = useMemo(() => new Set([start]), [start]);
     const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
-    const input = (name: string, label: string, value_: string, size: number) => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} spellcheck={false} /></Field>;
+    const input = (name: string, label: string, value_: string, size: number, placeholder = "") => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} placeholder={placeholder} spellcheck={false} /></Field>;
     return (
         <div class={node ? "why with-record" : "why"}>
             <div class="stage">
                 <h1>Compare</h1>
                 <form class="controls" onSubmit={onSubmit}>
-                    {input("a", "Snapshot or node", a, 36)}{input("asOfA", "as of", asOfA, 24)}
-                    {input("b", "with", parameters.get("b") ?? "", 36)}{input("asOfB", "as of", asOfB, 24)}
+                    {input("a", "Snapshot or node", a, 36)}{input("asOfA", "as of (UTC)", asOfA, 27, TIME)}
+                    {input("b", "with", parameters.get("b") ?? "", 36)}{input("asOfB", "as of (UTC)", asOfB, 27, TIME)}
                     <input type="hidden" name="division" value={division} />
                     <button type="submit">Compare</button>
                 </form>
@@ -74,10 +83,14 @@ export function Compare({ place }: { place: Place }) {
                     <DrawnGraph graph={compared.graph} levels={levels} title="Both in one" marks={marks} about={start} by="none" opened={opened} kept={kept} selected={selected} onSelect={select}
                         onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={select} />
                     <details>
-                        <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} differ</summary>
+                        <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} and {count([...compared.edges.values()].filter((change) => change !== "same").length, "edge")} differ</summary>
                         <ul class="results">{[...compared.nodes].filter(([, change]) => change !== "same").map(([id, change]) => {
                             const record = compared.graph.nodes.get(id);
                             return record && <li key={id}><span class={change}>{WORDS[change]}</span> <a href={link("why", id, { division })}><NodeLine node={record} corrected={marks.corrected.has(id)} /></a></li>;
+                        })}</ul>
+                        <ul class="plain" aria-label="Edges that differ">{[...compared.edges].filter(([, change]) => change !== "same").map(([id, change]) => {
+                            const edge = compared.graph.edges.get(id);
+                            return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
                         })}</ul>
                     </details>
                 </>}

@@ -8,7 +8,8 @@ import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 
 const TIMES = ["createdFrom", "createdTo", "occurredFrom", "occurredTo"] as const;
 
-const timeOf = (value: string): string => value === "" ? "" : /Z$|[+-]\d\d:\d\d$/.test(value) ? value : value + (value.length === 16 ? ":00Z" : "Z");
+/** A time as the service takes it: UTC, where it names no zone. */
+export const timeOf = (value: string): string => value === "" ? "" : /Z$|[+-]\d\d:\d\d$/.test(value) ? value : value + (value.length === 16 ? ":00Z" : "Z");
 
 /** The filters of the service, from the parameters of the address. */
 function filtersOf(parameters: URLSearchParams): JsonObject {

@@ -19,12 +19,12 @@ export function Freeze({ place }: { place: Place }) {
         setBusy(true);
         setError(null);
         try {
-            const description = String(form.get("description") ?? "").trim();
+            const description = String(form.get("description") ?? "").trim(), of = String(form.get("division") ?? "").trim();
             const answer = await post("/reason/snapshot", {
                 rootNodeIds: String(form.get("roots") ?? "").split(/[\s,]+/).filter(Boolean), direction: String(form.get("direction")), depth: Number(form.get("depth")),
-                includeAnnotations: form.get("annotations") !== null, ...(description ? { description } : {}),
+                includeAnnotations: form.get("annotations") !== null, ...(description ? { description } : {}), ...(of ? { division: of } : {}),
             }, { Prefer: "wait=5", "Idempotency-Key": crypto.randomUUID() });
-            go(link("snapshot", text(answer["snapshotId"]), { division }));
+            go(link("snapshot", text(answer["snapshotId"]), { division: of }));
         } catch (refused) {
             setError(refused instanceof Refused && refused.status === 403
                 ? new Error("This certificate may not make snapshots. Ask for a client with the role writer or auditor.")
@@ -41,6 +41,7 @@ export function Freeze({ place }: { place: Place }) {
             <h1>Freeze and prove</h1>
             <form class="controls" onSubmit={(event) => { void ask(event); }}>
                 <Field label="Nodes, up to 32"><textarea name="roots" required rows={2} defaultValue={place.id} /></Field>
+                <Field label="Division, if it is not your first"><input name="division" defaultValue={division} /></Field>
                 <Field label="Direction"><select name="direction"><option value="ancestors">what led to them</option><option value="descendants">what came of them</option></select></Field>
                 <Field label="Depth"><input name="depth" type="number" min={0} max={10000} defaultValue="10" /></Field>
                 <Field label="Description"><input name="description" /></Field>

@@ -23,7 +23,7 @@ export function Impact({ place }: { place: Place }) {
     return (
         <>
             <h1>What rests on it</h1>
-            <p>{cut(text(about["note"]), 300)}{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
+            <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
             <p><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
             <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
             <table class="stacked">
@@ -33,7 +33,7 @@ export function Impact({ place }: { place: Place }) {
                         const node = text(row["nodeId"]), support = isObject(row["support"]) ? row["support"] : {}, strength = support["strength"];
                         return (
                             <tr key={node}>
-                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <span class="note">{cut(withoutType(row), 200)}</span></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
+                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <bdi class="note">{cut(withoutType(row), 200)}</bdi></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
                                 <td data-label="steps away">{String(row["depth"] ?? "")}</td>
                                 <td data-label="weakest link">{typeof strength === "number" ? strength.toPrecision(3) : ""}</td>
                                 <td data-label="other support">{support["other"] === true ? "yes" : "none"}</td>

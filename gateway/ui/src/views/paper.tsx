@@ -8,12 +8,12 @@ import { States, TypeName } from "./parts.tsx";
 
 const MOST = 500;
 
-function EvidenceTable({ graph, start, corrected }: PaperProps) {
+function EvidenceTable({ graph, start, corrected, after }: PaperProps) {
     const led = new Set([...graph.edges.values()].filter((edge) => edge.type !== "corrects").map((edge) => edge.to));
     const evidence = [...graph.nodes.values()].filter((node) => !led.has(node.id) && node.type !== "correction").sort((a, b) => a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : a.id < b.id ? -1 : 1);
     const row = (node: GraphNode) => (
         <tr key={node.id}>
-            <td><TypeName type={node.type} /> {cut(node.note, 200)} <States node={node} corrected={corrected.has(node.id)} /></td>
+            <td><TypeName type={node.type} /> {cut(node.note, 200)} <States node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /></td>
             <td>{cut(node.author, 100)}</td><td>{node.confidence ?? ""}</td><td>{when(node.createdAt)}</td><td>{when(node.ts)}</td>
             <td><code class="wide">{node.id}</code><br /><code class="wide">{text(node.record["digest"])}</code></td>
         </tr>
@@ -32,7 +32,7 @@ function EvidenceTable({ graph, start, corrected }: PaperProps) {
     );
 }
 
-export interface PaperProps { graph: Graph; start: string; corrected: ReadonlySet<string> }
+export interface PaperProps { graph: Graph; start: string; corrected: ReadonlySet<string>; after: ReadonlySet<string> }
 
 export function PaperEvidence(props: PaperProps) {
     const place = useRef<HTMLDivElement>(null), latest = useRef(props);

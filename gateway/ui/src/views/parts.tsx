@@ -22,10 +22,11 @@ export function TypeName({ type }: { type: string }) {
     return <span class={`type type-${type.replace(/[^A-Za-z]/g, "")}`}>{cut(type, 40)}</span>;
 }
 
-export function States({ node, corrected }: { node: GraphNode; corrected?: boolean | undefined }) {
+export function States({ node, corrected, after }: { node: GraphNode; corrected?: boolean | undefined; /** recorded after what it is to be a reason for */ after?: boolean | undefined }) {
     return (
         <>
             {corrected && <span class="state bad">corrected</span>}
+            {after && <span class="state">came after</span>}
             {node.state === "erased" && <span class="state">erased</span>}
             {node.state === "redacted" && <span class="state">redacted</span>}
             {node.quarantined && <span class="state bad">in quarantine</span>}
@@ -36,12 +37,12 @@ export function States({ node, corrected }: { node: GraphNode; corrected?: boole
 }
 
 /** One line that names a node; `timed` where its time stands beside it. */
-export function NodeLine({ node, corrected, timed = false }: { node: GraphNode; corrected?: boolean | undefined; timed?: boolean }) {
+export function NodeLine({ node, corrected, after, timed = false }: { node: GraphNode; corrected?: boolean | undefined; after?: boolean | undefined; timed?: boolean }) {
     return (
         <>
-            <TypeName type={node.type} /> <span class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</span>{" "}
-            <span class="faint">{cut(node.author, 60)}{timed ? "" : `, ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
-            <States node={node} corrected={corrected} />
+            <TypeName type={node.type} /> <bdi class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</bdi>{" "}
+            <span class="faint"><bdi>{cut(node.author, 60)}</bdi>{timed ? "" : `, ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
+            <States node={node} corrected={corrected} after={after} />
         </>
     );
 }

@@ -20,6 +20,23 @@ async function attached(id: string, division: string, signal: AbortSignal): Prom
     return objects(answer["ordered_path"])[0] ?? {};
 }
 
+function Notes({ annotations, bad }: { annotations: readonly JsonObject[]; /** those that do not verify */ bad?: ReadonlyMap<string, string[]> | undefined }) {
+    return (
+        <>
+            <h3>Annotations</h3>
+            <ul class="plain">
+                {annotations.map((annotation) => (
+                    <li key={text(annotation["id"])}>
+                        {annotation["erased"] === undefined ? <JsonText value={annotation["payload"]} /> : <p>Its content was erased.</p>}
+                        <span class="faint"><bdi>{cut(text(annotation["author"]), 60)}</bdi>, {when(text(annotation["createdAt"]) || text(annotation["timestamp"]))}</span>
+                        {bad?.get(text(annotation["id"]))?.map((fault) => <p key={fault} class="failure">{cut(fault, 200)}</p>)}
+                    </li>
+                ))}
+            </ul>
+        </>
+    );
+}
+
 function Annotations({ id, division }: { id: string; division: string }) {
     const [written, setWritten] = useState(0), [note, setNote] = useState(""), [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
     const { value, error: failure } = useLoaded(`${id} ${division} ${written}`, (signal) => attached(id, division, signal));
@@ -29,7 +46,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
         setBusy(true);
         setError(null);
         try {
-            await post(`/reason/annotate/${encodeURIComponent(id)}`, { note }, { "Idempotency-Key": crypto.randomUUID() });
+            await post(`/reason/annotate/${encodeURIComponent(id)}`, { note, ...(division ? { division } : {}) }, { "Idempotency-Key": crypto.randomUUID() });
             setNote("");
             setWritten(written + 1);
         } catch (refused) {
@@ -46,15 +63,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
                 <Pair name="Hash in the chain"><code class="wide">{text(reference["hash"])}</code></Pair>
             </dl>}
             {failure && <Failure error={failure} />}
-            <h3>Annotations</h3>
-            <ul class="plain">
-                {objects(value?.["annotations"]).map((annotation) => (
-                    <li key={text(annotation["id"])}>
-                        <JsonText value={annotation["payload"]} />
-                        <span class="faint">{cut(text(annotation["author"]), 60)}, {when(text(annotation["createdAt"]) || text(annotation["timestamp"]))}</span>
-                    </li>
-                ))}
-            </ul>
+            <Notes annotations={objects(value?.["annotations"])} />
             <form onSubmit={(event) => { void write(event); }}>
                 <label class="field"><span>Add a note; it stays for ever</span><textarea rows={2} required value={note} onInput={(event) => { setNote(event.currentTarget.value); }} /></label>
                 <button type="submit" disabled={busy || note.trim() === ""}>Annotate</button>
@@ -87,10 +96,10 @@ function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: G
     );
 }
 
-export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; faults?: string[] }
+export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; faults?: string[]; /** of all records, by their ids */ bad?: ReadonlyMap<string, string[]> }
 
-export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults }: RecordProps) {
-    const edges = [...graph.edges.values()], { record } = node;
+export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults, bad }: RecordProps) {
+    const edges = [...graph.edges.values()], { record } = node, reference = isObject(record["payloadRef"]) ? record["payloadRef"] : null, noted = live ? [] : graph.annotations?.get(node.id) ?? [];
     return (
         <article class="record" aria-label={`${node.type} by ${cut(node.author, 60)}`}>
             <header>
@@ -121,11 +130,18 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 <a href={link("freeze", node.id, { division })}>Freeze and prove</a>
             </nav>}
             <h3>Payload</h3>
-            {node.state === "erased" ? <p>Its content was erased. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p> : <JsonText value={record["payload"]} />}
+            {node.state === "erased" ? <p>Its content was erased. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p> : reference
+                ? <dl>
+                    <Pair name="Kept elsewhere, at">{cut(text(reference["uri"]), 2000)}</Pair>
+                    <Pair name="Its SHA-256"><code class="wide">{text(reference["sha256"])}</code></Pair>
+                    <Pair name="Its size">{typeof reference["size"] === "number" ? `${reference["size"].toLocaleString("en")} bytes` : ""}</Pair>
+                </dl>
+                : <JsonText value={record["payload"]} />}
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
             <Edges title="Rests on" edges={edges.filter((edge) => edge.to === node.id)} end="from" graph={graph} onSelect={onSelect} />
             <Edges title="Leads to" edges={edges.filter((edge) => edge.from === node.id)} end="to" graph={graph} onSelect={onSelect} />
-            {live && <Annotations id={node.id} division={division} />}
+            {noted.length > 0 && <section><Notes annotations={noted} bad={bad} /></section>}
+            {live && <Annotations id={node.id} division={division || text(record["division"])} />}
         </article>
     );
 }

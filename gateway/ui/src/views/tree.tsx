@@ -2,6 +2,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { type Change } from "../graph/compare.ts";
 import { byEnd, type Graph, type GraphEdge } from "../graph/model.ts";
+import { recordedAfter } from "../graph/paths.ts";
 import { NodeLine } from "./parts.tsx";
 
 interface Row { key: string; id: string; edge: GraphEdge | null; level: number; again: boolean; children: number; parent: string | null }
@@ -38,6 +39,7 @@ export interface TreeProps {
 export function Tree({ graph, start, ancestors, corrected, selected, onSelect, bad, changes }: TreeProps) {
     const [closed, setClosed] = useState<ReadonlySet<string>>(new Set()), [most, setMost] = useState(STEP), [at, setAt] = useState(start);
     const list = useRef<HTMLUListElement>(null);
+    const after = useMemo(() => ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
     const rows = useMemo(() => rowsOf(graph, start, ancestors, closed), [graph, start, ancestors, closed]);
     const shown = rows.slice(0, most);
     const toggle = (id: string): void => {
@@ -88,7 +90,7 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
                             onKeyDown={(event) => { onKeyDown(event, index, row); }} onClick={() => { setAt(row.key); onSelect(row.id); }}>
                             <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); toggle(row.id); }}>{row.children === 0 ? "·" : closed.has(row.id) ? "▸" : "▾"}</span>
                             {row.edge && <span class={`relation relation-${row.edge.type}`}>{row.edge.type} {row.edge.weight} </span>}
-                            {node ? <NodeLine node={node} corrected={corrected.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
+                            {node ? <NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
                             {changes?.get(row.id) === "added" && <span class="state added">came since</span>}
                             {changes?.get(row.id) === "changed" && <span class="state changed">changed since</span>}
                             {row.again && <span class="faint"> (above)</span>}

@@ -25,12 +25,12 @@ export function VerdictReport({ verdict }: { verdict: Verdict }) {
 }
 
 /** Keys with fingerprints, to be compared with those that the reader has from elsewhere. */
-export function Keys({ signers, signer, policy }: { signers: readonly Signer[]; signer: Signer | null; policy: Policy | null }) {
+export function Keys({ signers, signer, policy, own = false }: { signers: readonly Signer[]; signer: Signer | null; policy: Policy | null; /** whether the reader brought the registry */ own?: boolean }) {
     const policyKeys = policy ? [...policy.logs.map((key) => ({ key, use: "log" })), ...[...policy.entries.values()].flatMap(({ key }) => key ? [{ key, use: "witness" }] : [])] : [];
     return (
         <section>
             <h3>Keys</h3>
-            <p>These keys came with what they prove: whoever gave it to you could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>
+            {own ? <p>The keys of signers are those of the registry that you loaded. They are worth what the way is worth on which it reached you.</p> : <p>These keys came with what they prove: whoever gave it to you could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>}
             <table>
                 <thead><tr><th scope="col">Whose</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Fingerprint</th></tr></thead>
                 <tbody>

@@ -1,12 +1,12 @@
 /** Why: the reasoning that led to a node, or what came of it. */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { differences, get, objects, trace, tracePage, text, type TraceOptions } from "../api.ts";
 import { comparisonOf, type Comparison } from "../graph/compare.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
-import { depths, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
+import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { changed, go, link, useLoaded, type Place } from "../state.ts";
-import { count, when } from "../text.ts";
+import { count, cut, when } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { PaperEvidence } from "./paper.tsx";
@@ -158,6 +158,12 @@ function findPath(graph: Graph, place: Place, start: string): Path | null {
     }
 }
 
+/** The address of what is looked at, as text: of the same time and depth. */
+function exported(id: string, { depth, asOf, division }: TraceOptions): string {
+    const search = new URLSearchParams({ format: "human", depth: String(depth), ...(asOf ? { asOf } : {}), ...(division ? { division } : {}) });
+    return `/reason/export/${encodeURIComponent(id)}?${search.toString()}`;
+}
+
 const VIEWS = [["graph", "Picture"], ["tree", "Tree"], ["time", "Timeline"]] as const;
 
 export function Why({ place }: { place: Place }) {
@@ -176,13 +182,19 @@ export function Why({ place }: { place: Place }) {
     const graph = useMemo(() => whole && applyFilters(compared?.graph ?? whole, place, start), [whole, compared, parameters.toString(), start]);
     const levels = useMemo(() => graph ? depths(graph, start, options.direction === "ancestors") : new Map<string, number>(), [graph, start, options.direction]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
+    const after = useMemo(() => graph && options.direction === "ancestors" ? recordedAfter(graph, start) : new Set<string>(), [graph, start, options.direction]);
     const path = useMemo(() => graph ? findPath(graph, place, start) : null, [graph, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
     const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]);
     const marks = useMemo(() => ({
-        corrected: new Set(corrected.keys()), path: new Set([...path?.edges ?? []]), stubs: value?.stubs ?? new Map<string, string>(),
+        corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs: value?.stubs ?? new Map<string, string>(),
         ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}),
-    }), [corrected, path, compared, value]);
+    }), [corrected, after, path, compared, value]);
 
+    const about = cut(whole?.nodes.get(start)?.note ?? "", 80);
+    useEffect(() => {
+        if (about)
+            document.title = `${about} · Reasoning Graph`;
+    }, [about]);
     if (error)
         return <Failure error={error} />;
     if (!value || !graph || !whole)
@@ -241,9 +253,9 @@ export function Why({ place }: { place: Place }) {
                     : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select} />
                         : <DrawnGraph graph={graph} levels={levels} title={`${options.direction === "ancestors" ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={open} />}
-                <p class="faint screen-only"><a href={`/reason/export/${encodeURIComponent(start)}?format=human${division ? `&division=${encodeURIComponent(division)}` : ""}`} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
+                <p class="faint screen-only"><a href={exported(start, options)} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
-            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} />
+            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
         </div>
     );

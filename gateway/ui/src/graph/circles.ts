@@ -1,0 +1,42 @@
+/** Which nodes stand in a circle: those of strongly connected components of more than one, and those with an edge to themselves (Tarjan). */
+import { byEnd, type GraphEdge } from "./model.ts";
+
+export function inCircles(nodes: Iterable<string>, edges: readonly GraphEdge[]): Set<string> {
+    const next = byEnd(edges, "from"), number = new Map<string, number>(), low = new Map<string, number>(), open = new Set<string>(), stack: string[] = [], found = new Set<string>(edges.filter((edge) => edge.from === edge.to).map((edge) => edge.from));
+    const lower = (id: string, to: number | undefined): void => { low.set(id, Math.min(low.get(id) ?? Infinity, to ?? Infinity)); };
+    const enter = (id: string): { id: string; at: number } => {
+        number.set(id, number.size);
+        lower(id, number.get(id));
+        open.add(id);
+        stack.push(id);
+        return { id, at: 0 };
+    };
+    for (const start of nodes) {
+        // The walk keeps its own stack: a chain of reasons may be longer than the browser's.
+        const walk = number.has(start) ? [] : [enter(start)];
+        for (let top = walk.at(-1); top; top = walk.at(-1)) {
+            const { id } = top, to = next.get(id)?.[top.at++]?.to;
+            if (to !== undefined) {
+                if (!number.has(to))
+                    walk.push(enter(to));
+                else if (open.has(to))
+                    lower(id, number.get(to));
+                continue;
+            }
+            walk.pop();
+            const before = walk.at(-1);
+            if (before)
+                lower(before.id, low.get(id));
+            if (low.get(id) !== number.get(id))
+                continue;
+            // What was entered since, and is open still, is one component.
+            const component = stack.splice(stack.lastIndexOf(id));
+            for (const member of component) {
+                open.delete(member);
+                if (component.length > 1)
+                    found.add(member);
+            }
+        }
+    }
+    return found;
+}
