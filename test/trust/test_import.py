@@ -103,7 +103,7 @@ def test_a_snapshot_is_imported_once(kept, empty):
 def test_what_no_key_of_the_registry_signed_is_not_imported(kept, empty):
     _, document, signature, registry, _, _ = kept
     held = registry["signers"][0]
-    changed = canonical({**json.loads(document), "created_at": "2001-01-01T00:00:00.000000Z"})
+    changed = canonical({**json.loads(document), "created_at": "2101-01-01T00:00:00.000000Z"})
     other = {**held, "publicKey": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"}
     refused = (
         (changed, signature, registry, "key-1", "is not that of signer"),

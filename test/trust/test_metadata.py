@@ -78,9 +78,9 @@ def test_every_finite_double_can_be_a_weight_and_is_kept_exactly(graph):
     bits = random.Random(20261129)
     weights = [float(f"1e{exponent}") for exponent in range(-323, 309)] + [5e-324, 1.7976931348623157e308, -0.1, 2.0**53 + 2]
     weights += [w for w in struct.unpack("<2000d", bits.randbytes(16000)) if math.isfinite(w)]
-    edges = graph.rows("SELECT w, reason.add_edge(%s, %s, 'causal', w) FROM unnest(%s::float8[]) w", A, B, weights)
+    edges = graph.connection.execute("SELECT w, reason.add_edge(%s, %s, 'causal', w) FROM unnest(%s::float8[]) w", (A, B, weights)).fetchall()
     assert len(edges) == len(weights)
-    kept = dict(graph.rows("SELECT id, weight FROM reason.edge WHERE id = ANY (%s)", [edge for _, edge in edges]))
+    kept = dict(graph.connection.execute("SELECT id, weight FROM reason.edge WHERE id = ANY (%s)", ([edge for _, edge in edges],)).fetchall())
     assert all(kept[edge] == weight for weight, edge in edges)
 
 
