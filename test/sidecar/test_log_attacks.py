@@ -218,7 +218,9 @@ def test_a_table_replaced(database, sidecars, remembering, when):
         with superuser(database) as connection:
             connection.execute("CREATE TABLE reason.others (LIKE reason.audit_seal INCLUDING ALL); INSERT INTO reason.others SELECT * FROM reason.audit_seal;"
                                "UPDATE reason.others SET hash = sha256(hash) WHERE division = 'default' AND seq = 300;"
-                               "ALTER TABLE reason.audit_seal RENAME TO audit_seal_away; ALTER TABLE reason.others RENAME TO audit_seal")
+                               "ALTER TABLE reason.audit_seal RENAME TO audit_seal_away; ALTER TABLE reason.others RENAME TO audit_seal;"
+                               "ALTER INDEX reason.audit_seal_pkey RENAME TO audit_seal_away_pkey; ALTER INDEX reason.others_pkey RENAME TO audit_seal_pkey;"
+                               "ALTER INDEX reason.audit_seal_event_key RENAME TO audit_seal_away_event_key; ALTER INDEX reason.others_event_no_division_key RENAME TO audit_seal_event_key")
     attack(when, one, replace)
     wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
     assert 'of division "default" are others than were signed' in one.log()
