@@ -99,9 +99,9 @@ static bool take_version(void *context, const char *key, const char *version)
 {
     struct versions *versions = context;
 
-    /* those that its name begins come behind it, as many as there are checkpoints */
+    /* those that its name begins too stand before or behind all of its own, as many as there are checkpoints */
     if (strcmp(key, versions->object) != 0)
-        return false;
+        return versions->count == 0;
     versions->list[versions->count] = strdup(version);
     versions->failed = !versions->list[versions->count];
     versions->count += !versions->failed;
