@@ -67,9 +67,9 @@ def test_no_number_has_an_exponent(helm, least):
 
 def test_the_schema_knows_each_setting_of_the_sidecar():
     schema = json.loads((CHART / "values.schema.json").read_text())["definitions"]["sidecarConfig"]
-    # A section for each witness, by its name.
-    witness, = schema["patternProperties"].values()
-    sections = {**schema["properties"], "witness": witness}
+    # A section for each witness and each mirror, by its name.
+    named = {pattern.split()[0].lstrip("^"): section for pattern, section in schema["patternProperties"].items()}
+    sections = {**schema["properties"], **named}
     assert {(section, key) for section, of in sections.items() for key in of["properties"]} == keys_of_the_sidecar() - SET_BY_CHART
 
 
