@@ -226,7 +226,7 @@ has_name_of(const JsonDocument *document, const JsonNode *shown, const char *nam
 	return false;
 }
 
-/* Of two names that became the same one only the last is left: so members are not counted. */
+/* For two names that became the same one only the last is left: so members are not counted. */
 static bool
 object_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document, const JsonNode *whole)
 {
