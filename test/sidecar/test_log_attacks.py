@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import time
 import uuid
 
@@ -133,6 +134,17 @@ def test_all_of_it_checked_at_once(database, sidecars, remembering, tmp_path):
     database.nodes(9000)
     database.settled(60)
     state = tmp_path / "state" / "log"
+
+    def published():
+        one.signal(signal.SIGUSR1)
+        return one.metric("reason_sidecar_published_events") >= 9000
+
+    def rests():
+        before = state.read_bytes()
+        time.sleep(1)
+        return before == state.read_bytes()
+    wait_for(published, 30, f"checkpoints: {one.log()[-1500:]}")
+    wait_for(rests, 30, "a state that stays as it is")
     before = state.read_bytes()
     status, said = check_log(one)
     assert status == 0 and "division default: 9000 events were signed, root " in said and "\nok: " in said, said
@@ -510,6 +522,7 @@ def test_what_another_key_signed_is_taken_over_by_the_registry_that_the_operator
     assert f'is signed by "{SIGNER_ID}", by no key of that name that is known outside the database' in one.log()
     one.stop()
     one = sidecars({**rotated, "archive": {"registry_file": registry}}).start()
+    wait_for(lambda: database.value("SELECT reason.safe_mode_fault()") is None, 15, f"that all goes on: {one.log()[-2000:]}")
     database.nodes(3)
     wait_for(lambda: database.value("SELECT count(*) FROM reason.audit_signature WHERE signer_id = 'next'") > 0, 15, f"signatures: {one.log()[-2000:]}")
     assert one.metric(STOPPED) == 0
@@ -643,7 +656,11 @@ def of_before(database):
 def age(path, seconds):
     """The state, as if all that it holds had been signed so long ago."""
     lines = path.read_text().split("\n")[:-2]
-    lines = [f"mark {line.split()[1]} {int(line.split()[2]) - seconds}" if line.startswith("mark ") else line for line in lines]
+    for place, line in enumerate(lines):
+        if line.startswith("signed "):
+            signed_events = line.split()[1]
+        elif line.startswith("mark "):
+            lines[place] = f"mark {signed_events} {int(line.split()[2]) - seconds}"
     text = "\n".join(lines) + "\n"
     path.write_text(text + f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")
     return sum(line.startswith("mark ") for line in lines)
