@@ -282,9 +282,13 @@ COMMENT ON VIEW reason.redacted_annotation IS 'Annotations that the current role
 CREATE VIEW reason.redacted_snapshot WITH (security_barrier) AS
 SELECT s.no, s.id, s.division, s.status, s.root_ids, s.depth, s.direction, reason.redact_text(s.audience) AS audience,
        reason.redact_text(s.description) AS description, s.include_annotations, s.pii_included, s.manifest_signature_id, s.graph_version,
-       s.created_at, CASE WHEN NOT s.pii_included THEN s.hash END AS hash, s.node_count, s.edge_count, s.signer_id,
-       CASE WHEN NOT s.pii_included THEN s.signature END AS signature, s.signed_at, s.object_uri,
+       s.created_at, CASE WHEN k.tells_nothing THEN s.hash END AS hash, s.node_count, s.edge_count, s.signer_id,
+       CASE WHEN k.tells_nothing THEN s.signature END AS signature, s.signed_at, s.object_uri,
        s.object_version, s.completed_at, s.audit_event_id, s.erased_event_id, s.log
-FROM reason.snapshot s
+FROM reason.snapshot s,
+     -- A payload stands in the document with its salt, which nobody knows who does not see the payload. Where all were erased,
+     -- whoever knows the rest of the document could try what is hidden from him against hash and signature.
+     LATERAL (SELECT NOT s.pii_included OR EXISTS (SELECT FROM reason.node n WHERE n.id = ANY (s.root_ids) AND n.division = s.division
+                                                     AND n.salt IS NOT NULL) AS tells_nothing) k
 WHERE s.division = ANY ((SELECT reason.visible_divisions())::text[]) OR '*' = ANY ((SELECT reason.visible_divisions())::text[]);
-COMMENT ON VIEW reason.redacted_snapshot IS 'Snapshots that the current role may see, personal data in what was said of them redacted, and without hash and signature where the document holds such data, for these would confirm a guess at it.';
+COMMENT ON VIEW reason.redacted_snapshot IS 'Snapshots that the current role may see, personal data in what was said of them redacted, and without hash and signature where these would confirm a guess at it: in a document that holds such data when the payloads of its roots are erased, and with them the salts.';

@@ -73,7 +73,7 @@ annotation_content(WriteInput *input, const JsonNode *object, const JsonNode *co
 					 "give one of \"note\", \"text\" and \"payload\"");
 	if (slots[MEMBER_NOTE] == NULL)
 		return slots[MEMBER_CONTENT];
-	(void) write_text(input, slots[MEMBER_NOTE], "note", (size_t) reason_max_payload_kb * 1024);
+	(void) write_text(input, slots[MEMBER_NOTE], "note", SIZE_MAX); /* limited as any payload is */
 	return slots[MEMBER_NOTE];
 }
 

@@ -244,7 +244,7 @@ write_text(WriteInput *input, const JsonNode *value, const char *name, size_t ma
 	if (value->length == 0)
 		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" is empty", name);
 	if (value->length > max_bytes)
-		write_refuse(input, value, ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL, "\"%s\" is longer than %zu bytes", name, max_bytes);
+		write_refuse(input, value, ERRCODE_INVALID_PARAMETER_VALUE, NULL, "\"%s\" is longer than %zu bytes", name, max_bytes);
 	result.data = json_string(&input->document, value);
 	result.length = value->length;
 	return result;

@@ -29,15 +29,21 @@ END
 $$;
 COMMENT ON FUNCTION reason.http_snapshot(reason.client, text, boolean, text) IS 'A snapshot of the client''s divisions; for its content it must be complete, and the client must be allowed to see personal data if it holds any.';
 
+CREATE FUNCTION reason.redacted_proof(s reason.snapshot, OUT hash text, OUT signature bytea)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT r.hash, r.signature FROM reason.redacted_snapshot r WHERE r.no = $1.no AND r.division = $1.division $$;
+COMMENT ON FUNCTION reason.redacted_proof(reason.snapshot) IS
+    'Hash and signature of a snapshot for those who may not see personal data; NULL where they would confirm a guess at it.';
+
 CREATE FUNCTION reason.snapshot_metadata(s reason.snapshot, redact boolean) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    -- A document has no salt: whoever knows the rest of one can try what he may not see against its hash, and against its signature.
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'snapshotId', $1.id, 'status', CASE $1.status WHEN 'signed' THEN 'pending' ELSE $1.status END,
-        'hash', CASE WHEN NOT ($2 AND $1.pii_included) THEN $1.hash END,
-        'signature', CASE WHEN NOT ($2 AND $1.pii_included) THEN translate(encode($1.signature, 'base64'), E'\n', '') END, 'signerId', $1.signer_id,
+        'hash', CASE WHEN $2 THEN (reason.redacted_proof($1)).hash ELSE $1.hash END,
+        'signature', translate(encode(CASE WHEN $2 THEN (reason.redacted_proof($1)).signature ELSE $1.signature END, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
         'audience', CASE WHEN $2 THEN reason.redact_text($1.audience) ELSE $1.audience END,
@@ -278,12 +284,13 @@ AS $$
 DECLARE
     caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
     s reason.snapshot := reason.http_snapshot(caller, $6, false, reason.http_query(query, '{division}') ->> 'division');
+    told boolean := caller.pii OR (reason.redacted_proof(s)).hash IS NOT NULL;
 BEGIN
-    -- As snapshot_metadata() does not tell the hash.
+    -- As snapshot_metadata() tells the hash, or does not.
     RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', row_to_json(r)::text
     FROM (SELECT v.ok, v.hash_ok, v.signature_ok, v.signer_id, v.signer_status, v.graph_ok,
-                 CASE WHEN caller.pii OR NOT s.pii_included THEN v.stored_hash END AS stored_hash,
-                 CASE WHEN caller.pii OR NOT s.pii_included THEN v.computed_hash END AS computed_hash, v.detail
+                 CASE WHEN told THEN v.stored_hash END AS stored_hash,
+                 CASE WHEN told THEN v.computed_hash END AS computed_hash, v.detail
           FROM reason.verify_snapshot(s.id) v) r;
 END
 $$;

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import pathlib
 import re
 import subprocess
 import urllib.error
@@ -278,3 +279,32 @@ def test_a_batch_keeps_time_actor_and_metadata(kernel):
     node = kernel.get(f"/reason/node/{written['nodeId']}")["node"]
     assert (node["author"], node["ts"], node["payload"], node["metadata"], node["division"]) == (
         "eval", "2024-05-06T05:08:09.123456Z", {"s": 1}, {"confidence": 1}, "default")
+
+
+def test_what_is_signed_is_archived_beside_the_snapshots(stack, kernel, database, pair):
+    """One canonical event a line, under the numbers of the first and the last."""
+    event = kernel.get(f"/reason/node/{pair[0]}")["node"]["auditEventId"]
+    archive = pathlib.Path(stack.env["REASON_STORE"].removeprefix("file://")) / "audit" / "default"
+
+    def lines():
+        return {json.loads(line)["id"]: (file, line) for file in archive.glob("*/*/*/*[0-9].jsonl") for line in file.read_text(encoding="utf-8").splitlines()}
+    file, line = wait_for(lambda: lines().get(event), 60, "the event in the archive")
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\d+-\d+\.jsonl", str(file.relative_to(archive)))
+    first, last = map(int, file.stem.split("-"))
+    assert [json.loads(each)["seq"] for each in file.read_text(encoding="utf-8").splitlines()] == list(range(first, last + 1))
+    assert database.execute("SELECT reason.canonical_json(%s::json)", [line]).fetchone() == (line,)
+    assert set(json.loads(line)) == {"id", "eventType", "payload", "prevHash", "hash", "signature", "signerId", "ts", "division", "seq", "metadata"}
+
+
+@pytest.mark.parametrize("member, most", [("division", 63), ("author", 1024), ("version", 255), ("manifestSignatureId", 255)])
+def test_a_name_that_is_too_long_is_no_name(kernel, refused, member, most):
+    node = {"type": "score", "author": "a", "payload": 1}
+    kernel.post("/reason/node", node | {member: "x" * most})
+    status, error = refused(kernel.post, "/reason/node", node | {member: "x" * (most + 1)})
+    assert (status, error["code"], error["details"]["pointer"]) == (400, "REASONING_GRAPH_BAD_REQUEST", "/" + member)
+
+
+@pytest.mark.parametrize("member", ["note", "text", "payload"])
+def test_an_annotation_that_is_too_long_is_too_large(kernel, refused, pair, member):
+    status, error = refused(kernel.post, f"/reason/annotate/{pair[0]}", {member: "x" * (256 * 1024)})
+    assert (status, error["code"]) == (413, "REASONING_GRAPH_TOO_LARGE")

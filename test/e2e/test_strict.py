@@ -1,5 +1,9 @@
 """What no route takes: parameters it does not know, bodies that are no objects."""
 
+import json
+import urllib.error
+import urllib.request
+
 import pytest
 
 from client import Refused
@@ -14,6 +18,13 @@ def test_a_parameter_that_is_not_known_is_400_on_every_route(kernel, random_id, 
     with pytest.raises(Refused) as caught:
         kernel.call(method, path.format(random_id()) + "?nonsense=1", b"{}" if method == "POST" else None)
     assert (caught.value.status, caught.value.body["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_nor_is_one_taken_on_the_operations_port(stack, path):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(stack.env["REASON_OPS_URL"] + path + "?nonsense=1", timeout=10)
+    assert (caught.value.code, json.load(caught.value)["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")
 
 
 @pytest.mark.parametrize("path, name", [("/reason/trace/{}?depth=1&limit=5&depth=2", "depth"), ("/reason/node/{}?division=a&division=b", "division"), ("/reason/node/{}/explain?as%4ff=x&asOf=", "asOf"),

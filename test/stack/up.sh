@@ -10,7 +10,7 @@
 #
 # Certificates revoked by RUN_DIR/tls/crl.pem, if it is there, are refused.
 #
-# Embedded defaults: a local Ed25519 key, objects in a directory, no Kafka. For development
+# Embedded defaults: a local Ed25519 key, objects and archive in a directory, no Kafka. For development
 # and demonstration; docs/for-operators/gateway.md and docs/for-operators/sidecar.md have the real thing.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)

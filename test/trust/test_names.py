@@ -8,7 +8,7 @@ from signer import Signer
 
 CALLER = "'namer', 'CN=ca', NULL, 'r', NULL"
 NODE = "00000000-0000-7000-8000-0000000000b1"
-REFUSED = (psycopg.errors.InvalidParameterValue, psycopg.errors.ProgramLimitExceeded)
+REFUSED = psycopg.errors.InvalidParameterValue
 # Empty, of white space, with what steers a terminal or a line, with what cannot be seen, too long.
 UNCLEAR = ["", " ", "\u00a0", " ada", "ada ", "ada\u3000", "a\nb", "a\tb", "a\x1b[2Jb", "a\x7f", "a\u0085b", "a\u00adb", "a\u200bb", "\u200dab", "ab\u200c",
            "a\u202eb", "a\u2066b", "a\u200fb", "a\u2028b", "\ufeffada", "a\U000e0041b", "x" * 1025]

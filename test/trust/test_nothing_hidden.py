@@ -130,7 +130,7 @@ def graphs(make_database):
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00(?::00)?)")
 # A picture has no room for more: its times say to the second when the graph was made, which differs.
-SHORT_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?![.\dZ+])")
+SHORT_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?(?![.\dZ+])")
 DIGEST = re.compile(r"\b(?:[0-9a-f]{64}){1,2}\b|[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=")
 # In a body, in a header line, or in a column.
 CURSOR = re.compile(r'(?:"nextCursor":"|X-Next-Cursor: |\|(?=[\w-]{100,}\|))([\w-]*)')
@@ -148,12 +148,12 @@ PART = re.compile(r'(<script type="text/plain" id="\w+">)([A-Za-z0-9+/=\s]*)')
 def comparable(text):
     text = PART.sub(lambda m: m[1] + base64.b64decode(m[2]).decode(), text)
     text = CODE.sub(lambda m: chr(int(m[1])), text)
+    text = SHORT_TIME.sub("<time>", text)
     times = sorted(set(TIME.findall(text)))
     ids = {}
     text = TIME.sub(lambda m: f"<time {times.index(m[0])}>", text)
     text = DIGEST.sub("<digest>", text)
     text = CURSOR.sub(lambda m: f"<cursor {len(m[1])}>", text)
-    text = SHORT_TIME.sub("<time>", text)
     return MADE_ID.sub(lambda m: f"<id {ids.setdefault(m[0], len(ids))}>", text)
 
 
