@@ -92,11 +92,39 @@ run_suites() {
         [ $((passed + failed)) -gt 0 ] || failed=1
         {
             printf '%-12s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
-            [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log"
+            [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log${again:+.again}"
         } 2>/dev/null
         echo "$suite $passed $failed" >>"$tally"
     done
     stop_server
+}
+
+# names_failed SUITE: a line each
+names_failed() {
+    sed -nE 's/^(FAILED|ERROR) //p; s/^not ok [0-9]+ - //p' "$out/$1.log"
+}
+
+# A few of a suite that failed are run once more when all else has ended, alone. Those that pass then count as passed, and are
+# named, for somebody to mend: they depend on timing.
+run_again() {
+    local suite passed failed
+    local again=yes first=$tally
+    tally=$first.again
+    while read -r suite passed failed; do
+        if [ "$failed" -gt 0 ] && [ "$failed" -le 3 ] && [ "$(names_failed "$suite" | wc -l)" -eq "$failed" ]; then
+            : >"$tally"
+            (run_suites "$suite")
+            if read -r _ ok bad <"$tally" && [ "$bad" -eq 0 ] && [ "$ok" -eq "$failed" ]; then
+                names_failed "$suite" | sed 's/^/unsteady: /'
+                passed=$((passed + failed))
+                failed=0
+            fi
+        fi
+        echo "$suite $passed $failed" >>"$first.then"
+    done <"$first"
+    rm -f "$tally"
+    tally=$first
+    [ ! -f "$first.then" ] || mv "$first.then" "$first"
 }
 
 # What of the queue nobody has claimed yet, until nothing is left.
@@ -128,6 +156,7 @@ else
     wait
     rm -rf "$claims"
 fi
+run_again
 
 total_passed=0
 total_failed=0
