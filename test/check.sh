@@ -22,10 +22,11 @@ prepare_service_user "$out"
 
 # Lanes take from here what comes next, the longest first, so that they end together. Suites of a line share a server.
 queue=(
-    sidecar
+    sidecar_log
     trace
     trust
-    faults
+    sidecar_faults
+    sidecar
     e2e
     ui
     gateway
@@ -91,7 +92,7 @@ run_suites() {
         "suite_$suite"
         [ $((passed + failed)) -gt 0 ] || failed=1
         {
-            printf '%-12s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
+            printf '%-14s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
             [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log${again:+.again}"
         } 2>/dev/null
         echo "$suite $passed $failed" >>"$tally"

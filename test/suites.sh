@@ -215,10 +215,13 @@ suite_sanitize() {
         return 1
     fi
 }
-# The sidecar's tests in two suites, for they take longest: what it does, and what it does when others fail.
+# The sidecar's tests in three suites, for they take longest, most of it waiting: its duties, the log that it keeps, and what
+# it does when others fail.
+sidecar_log=(test/sidecar/test_{log,witness,checkpoint,names}*.py)
 sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_store,network,rebuild,restore,storm}.py)
-suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_faults[@]/#/--ignore=}"; }
-suite_faults() { run_pytest "$out/faults.log" "${sidecar_faults[@]}"; }
+suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_log[@]/#/--ignore=}" "${sidecar_faults[@]/#/--ignore=}"; }
+suite_sidecar_log() { run_pytest "$out/sidecar_log.log" "${sidecar_log[@]}"; }
+suite_sidecar_faults() { run_pytest "$out/sidecar_faults.log" "${sidecar_faults[@]}"; }
 suite_charts() {
     test/charts.sh >"$out/charts.log" 2>&1
     local status=$?
