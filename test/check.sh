@@ -22,10 +22,11 @@ prepare_service_user "$out"
 
 # Lanes take from here what comes next, the longest first, so that they end together. Suites of a line share a server.
 queue=(
-    sidecar
+    sidecar_log
     trace
     trust
-    faults
+    sidecar_faults
+    sidecar
     e2e
     ui
     gateway
@@ -91,12 +92,40 @@ run_suites() {
         "suite_$suite"
         [ $((passed + failed)) -gt 0 ] || failed=1
         {
-            printf '%-12s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
-            [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log"
+            printf '%-14s %5d passed %4d failed %5d s\n' "$suite" "$passed" "$failed" $(($(date +%s) - began))
+            [ "$failed" -eq 0 ] || tail -n 80 "$out/$suite.log${again:+.again}"
         } 2>/dev/null
         echo "$suite $passed $failed" >>"$tally"
     done
     stop_server
+}
+
+# names_failed SUITE: a line each
+names_failed() {
+    sed -nE 's/^(FAILED|ERROR) //p; s/^not ok [0-9]+ - //p' "$out/$1.log"
+}
+
+# A few of a suite that failed are run once more when all else has ended, alone. Those that pass then count as passed, and are
+# named, for somebody to mend: they depend on timing.
+run_again() {
+    local suite passed failed
+    local again=yes first=$tally
+    tally=$first.again
+    while read -r suite passed failed; do
+        if [ "$failed" -gt 0 ] && [ "$failed" -le 3 ] && [ "$(names_failed "$suite" | wc -l)" -eq "$failed" ]; then
+            : >"$tally"
+            (run_suites "$suite")
+            if read -r _ ok bad <"$tally" && [ "$bad" -eq 0 ] && [ "$ok" -eq "$failed" ]; then
+                names_failed "$suite" | sed 's/^/unsteady: /'
+                passed=$((passed + failed))
+                failed=0
+            fi
+        fi
+        echo "$suite $passed $failed" >>"$first.then"
+    done <"$first"
+    rm -f "$tally"
+    tally=$first
+    [ ! -f "$first.then" ] || mv "$first.then" "$first"
 }
 
 # What of the queue nobody has claimed yet, until nothing is left.
@@ -128,6 +157,7 @@ else
     wait
     rm -rf "$claims"
 fi
+run_again
 
 total_passed=0
 total_failed=0

@@ -21,24 +21,21 @@ count_plain() {
     count "$(echo "$line" | cut -d' ' -f1)" "$(echo "$line" | cut -d' ' -f3)"
 }
 
-# A few that fail are run once more, alone: those that pass then are named as unsteady, for somebody to mend, and count as passed.
+# With again=yes: those alone that failed before.
 run_pytest() {
     local log=$1 cache=${1%.log}.cache
     shift
-    rm -rf "$cache"
-    "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log" 2>&1
+    if [ -n "${again:-}" ]; then
+        set -- --lf --lfnf=none "$@"
+    else
+        rm -rf "$cache"
+    fi
+    "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log${again:+.again}" 2>&1
     local status=$? summary ok bad
-    summary=$(tail -1 "$log")
+    summary=$(tail -1 "$log${again:+.again}")
     ok=$(echo "$summary" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
     bad=$(echo "$summary" | grep -Eo '[0-9]+ (failed|errors?)' | awk '{n += $1} END {print n + 0}')
     [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
-    if [ "$status" -eq 1 ] && [ "$bad" -le 3 ] &&
-        "$python" -m pytest -q --lf --lfnf=none --tb=short -o cache_dir="$cache" "$@" >"$log.again" 2>&1; then
-        grep -E '^(FAILED|ERROR) ' "$log" | sed 's/^[A-Z]* /unsteady: /'
-        ok=$((${ok:-0} + bad))
-        bad=0
-        status=0
-    fi
     count "${ok:-0}" "${bad:-0}"
     [ "$status" -eq 0 ]
 }
@@ -218,10 +215,13 @@ suite_sanitize() {
         return 1
     fi
 }
-# The sidecar's tests in two suites, for they take longest: what it does, and what it does when others fail.
+# The sidecar's tests in three suites, for they take longest, most of it waiting: its duties, the log that it keeps, and what
+# it does when others fail.
+sidecar_log=(test/sidecar/test_{log,witness,checkpoint,names}*.py)
 sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_store,network,rebuild,restore,storm}.py)
-suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_faults[@]/#/--ignore=}"; }
-suite_faults() { run_pytest "$out/faults.log" "${sidecar_faults[@]}"; }
+suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_log[@]/#/--ignore=}" "${sidecar_faults[@]/#/--ignore=}"; }
+suite_sidecar_log() { run_pytest "$out/sidecar_log.log" "${sidecar_log[@]}"; }
+suite_sidecar_faults() { run_pytest "$out/sidecar_faults.log" "${sidecar_faults[@]}"; }
 suite_charts() {
     test/charts.sh >"$out/charts.log" 2>&1
     local status=$?
@@ -251,11 +251,16 @@ suite_ui() {
         count 1 0
         return 0
     fi
-    if (cd gateway/ui && npm run --silent check) >"$log" 2>&1; then count 1 0; else
-        count 0 1
-        status=1
+    if [ -n "${again:-}" ]; then
+        PYTHONPATH=test/lib "$python" test/ui/run.py --again "$log" >"$log.again" 2>&1 || status=1
+        log=$log.again
+    else
+        if (cd gateway/ui && npm run --silent check) >"$log" 2>&1; then count 1 0; else
+            count 0 1
+            status=1
+        fi
+        PYTHONPATH=test/lib "$python" test/ui/run.py >>"$log" 2>&1 || status=1
     fi
-    PYTHONPATH=test/lib "$python" test/ui/run.py >>"$log" 2>&1 || status=1
     count "$(sed -n 's/^# pass //p' "$log" | tail -1 | grep . || echo 0)" "$(sed -n 's/^# \(fail\|cancelled\) //p' "$log" | awk '{n += $1} END {print NR ? n : 1}')"
     return $status
 }

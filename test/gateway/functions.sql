@@ -37,8 +37,9 @@ $$;
 CREATE FUNCTION reason.bytes(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)
 LANGUAGE sql VOLATILE AS $$
     SELECT 200, E'Content-Type: application/octet-stream\nX-Reason-Body: hex\n',
-           coalesce($6::jsonb ->> 'digits', encode((SELECT string_agg(set_byte('\x00', 0, (n + k) % 256), '' ORDER BY k) FROM generate_series(1, ($6::jsonb ->> 'size')::int) k), 'hex'))
-    FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n
+           coalesce($6::jsonb ->> 'digits', substr(repeat(all_bytes, ($6::jsonb ->> 'size')::int / 256 + 2), 2 * ((n + 1) % 256) + 1, 2 * ($6::jsonb ->> 'size')::int))
+    FROM generate_series(0, ($6::jsonb ->> 'rows')::int - 1) n,
+         (SELECT string_agg(lpad(to_hex(k), 2, '0'), '' ORDER BY k) AS all_bytes FROM generate_series(0, 255) k) AS every
 $$;
 
 CREATE FUNCTION reason.sleep(text, text, text, text, text, query text) RETURNS TABLE (status int, headers text, body text)

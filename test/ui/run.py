@@ -1,9 +1,12 @@
-"""Runs the browser's tests against a stack of its own: run.py [NAME-PATTERN]; run.py --pictures makes those of the documentation."""
+"""Runs the browser's tests against a stack of its own: run.py [NAME-PATTERN]; run.py --again LOG those that failed in what an
+earlier run printed; run.py --pictures makes those of the documentation."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from paths import PG_BIN, ROOT
 from stack import new_stack
@@ -24,7 +27,11 @@ def mermaid():
 
 def main():
     pictures = sys.argv[1:] == ["--pictures"]
-    pattern = [f"--test-name-pattern={sys.argv[1]}"] if len(sys.argv) > 1 and not pictures else []
+    if sys.argv[1:2] == ["--again"]:
+        failed = re.findall(r"^not ok \d+ - (.*)$", Path(sys.argv[2]).read_text(), re.MULTILINE)
+        pattern = [f"--test-name-pattern=^{re.escape(name)}$" for name in failed]
+    else:
+        pattern = [f"--test-name-pattern={sys.argv[1]}"] if len(sys.argv) > 1 and not pictures else []
     with new_stack() as stack:
         # One client that may not see personal data, and one that may see all.
         stack.certificate("masked")
