@@ -110,6 +110,7 @@ static void begin_memory(struct sidecar *sidecar)
     bool file = sidecar->config.checkpoint_state_file[0], store = sidecar->config.checkpoint_signer.id[0];
 
     sidecar->log.on = file || store;
+    sidecar->log.prefix = sidecar->config.checkpoint_origin;
     sidecar->log.state.path = sidecar->config.checkpoint_state_file;
     /* counted from here, as long as none was made */
     metrics_set(METRIC_CHECKPOINT_SECONDS, store ? time(NULL) : 0);

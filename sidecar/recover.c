@@ -44,23 +44,26 @@ static const struct segment *find_segment(const struct segments *segments, const
     return &segments->list[i];
 }
 
+/* The database takes no larger value. */
+#define SEGMENT_MOST (1024UL * 1024 * 1024 - 1024)
+
 /* How many events of a segment came back; -1 when it could not be read or does not hold together. */
 static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment, const char *registry)
 {
     char key[1100], contents_key[1100], uri[2200], contents_uri[2200] = "";
     const char *version = segment->version ? segment->version : "", *contents_version = segment->contents_version;
     long count = -1;
-    char *events, *contents = NULL;
+    char *events = NULL, *contents = NULL;
+    bool told;
 
     snprintf(key, sizeof(key), "%s.jsonl", segment->prefix);
     snprintf(contents_key, sizeof(contents_key), "%s.contents.jsonl", segment->prefix);
     snprintf(uri, sizeof(uri), "%s/%s", target, key);
     if (contents_version)
         snprintf(contents_uri, sizeof(contents_uri), "%s/%s", target, contents_key);
-    events = store_read_text(store, key, version);
-    if (events && contents_version)
-        contents = store_read_text(store, contents_key, contents_version);
-    if (events && (contents || !contents_version)) {
+    told = store_read_text(store, key, version, SEGMENT_MOST, &events)
+           && (!contents_version || store_read_text(store, contents_key, contents_version, SEGMENT_MOST, &contents));
+    if (told && events && (contents || !contents_version)) {
         const char *parameters[] = {target, segment->prefix, uri, version, contents_uri, contents_version ? contents_version : "", events,
                                     contents ? contents : "", registry};
         PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, parameters, NULL);

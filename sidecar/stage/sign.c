@@ -113,11 +113,12 @@ static struct log_claim claim_from(PGresult *claimed, const struct hashes *hashe
     return claim;
 }
 
-/* Signs one event; false: not now, logged. */
+/* Signs one event; false: not now, logged, and `last` stays as it was. */
 static bool sign_one(struct worker *worker, PGresult *claimed, int row, const MerkleHash hash, struct signatures *made,
-                     uint8_t signature[SIGNATURE_LENGTH])
+                     uint8_t last[SIGNATURE_LENGTH])
 {
     char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
+    uint8_t signature[SIGNATURE_LENGTH];
     long began_us = tracing_now();
 
     if (!sign_digest(worker, hash, signature)) {
@@ -130,6 +131,7 @@ static bool sign_one(struct worker *worker, PGresult *claimed, int row, const Me
     if (!array_add(&made->divisions, PQgetvalue(claimed, row, 0)) || !array_add(&made->seqs, PQgetvalue(claimed, row, 1))
         || !array_add(&made->signatures, hex))
         return false;
+    memcpy(last, signature, SIGNATURE_LENGTH);
     made->count++;
     return true;
 }
@@ -144,14 +146,14 @@ static bool sign_admitted(struct worker *worker, PGresult *claimed, const struct
 
     while (ok && made->count < hashes->count && clock_ms() - began_ms <= BATCH_MS) {
         struct log_claim claim = claim_from(claimed, hashes, made->count);
-        uint8_t signature[SIGNATURE_LENGTH];
+        uint8_t last[SIGNATURE_LENGTH];
         size_t count = 0;
 
         *answer = memory->on ? log_memory_admits(memory, &worker->db, &claim) : LOG_MAY_SIGN;
         if (*answer != LOG_MAY_SIGN)
             return false;
         while (ok && count < claim.count && clock_ms() - began_ms <= BATCH_MS) {
-            ok = sign_one(worker, claimed, made->count, claim.hashes[count], made, signature);
+            ok = sign_one(worker, claimed, made->count, claim.hashes[count], made, last);
             count += ok;
         }
         if (memory->on && count > 0) {
@@ -159,7 +161,7 @@ static bool sign_admitted(struct worker *worker, PGresult *claimed, const struct
             if (worker->sidecar->signer)
                 memcpy(signer.public_key, worker->sidecar->signer->public_key, sizeof(signer.public_key));
             pthread_mutex_unlock(&worker->sidecar->signer_lock);
-            if (!log_memory_add(memory, &claim, count, signature, &signer))
+            if (!log_memory_add(memory, &claim, count, last, &signer))
                 return false;
         }
     }

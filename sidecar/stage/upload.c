@@ -8,6 +8,8 @@
 
 #include "base/doorbell.h"
 #include "base/log.h"
+#include "core/names.h"
+#include "core/uuid_text.h"
 #include "tlog/pending.h"
 #include "tracing/tracing.h"
 
@@ -17,7 +19,7 @@
 #include <string.h>
 
 /* columns of claim_snapshots() */
-enum { ID, DIVISION, STATUS, HASH, SIZE, CHUNKS, SIGNER, SIGNATURE, KEY, TS };
+enum { ID, DIVISION, STATUS, HASH, SIZE, CHUNKS, SIGNER, SIGNATURE, TS };
 
 /* ---------------------------------------------------------------- spans */
 
@@ -148,6 +150,7 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
         doorbell_ring();
         return PROGRESS_FAILED;
     case DOCUMENT_OUTDATED:
+    case DOCUMENT_UNDECIDED:
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
     case DOCUMENT_NOT_KNOWN:
@@ -225,6 +228,17 @@ static bool record(struct worker *worker, const char *token, const char *id, con
     return true;
 }
 
+#define SNAPSHOT_KEY_SIZE (DIVISION_NAME_LENGTH + UUID_TEXT_LENGTH + 32)
+
+/* Where it is stored. False: one of them is none. What the database would have stored under names of its own is not. */
+static bool snapshot_key(const char *id, const char *division, char key[SNAPSHOT_KEY_SIZE])
+{
+    uint8_t read[UUID_BYTES];
+
+    snprintf(key, SNAPSHOT_KEY_SIZE, "snapshots/%.*s/%.*s.json", DIVISION_NAME_LENGTH, division, UUID_TEXT_LENGTH, id);
+    return uuid_read_text(id, strlen(id), read) && division_name_is_valid(division, strlen(division));
+}
+
 /* Takes one claimed snapshot through what is left of its steps. */
 static enum progress finish(struct worker *worker, const char *token, const struct trace *trace, PGresult *claimed, int row)
 {
@@ -236,7 +250,12 @@ static enum progress finish(struct worker *worker, const char *token, const stru
     struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .chunks = {.db = &worker->db, .id = id}};
     struct stored stored = {0};
     enum store_result result;
+    char key[SNAPSHOT_KEY_SIZE];
 
+    if (!snapshot_key(id, PQgetvalue(claimed, row, DIVISION), key)) {
+        log_error("the database gives a snapshot \"%s\" of division \"%s\" to be stored: these are no names", id, PQgetvalue(claimed, row, DIVISION));
+        return PROGRESS_TRIED;
+    }
     pending_take_size(&pending, claimed, row, SIZE, CHUNKS);
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
         enum progress admitted = may_sign(worker, token, &pending);
@@ -256,7 +275,7 @@ static enum progress finish(struct worker *worker, const char *token, const stru
     {
         const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
                                         {"ts", ts}};
-        const struct object object = {.key = PQgetvalue(claimed, row, KEY),
+        const struct object object = {.key = key,
                                       .content_type = "application/json",
                                       .metadata = metadata,
                                       .metadata_count = sizeof(metadata) / sizeof(metadata[0]),
@@ -288,7 +307,7 @@ static enum progress turn(struct worker *worker, const char *token)
     if (!stage_is_proved(worker, token) && !stage_proves(worker, token, true))
         return PROGRESS_FAILED;
     claimed = db_call(&worker->db,
-                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, object_key, ts FROM reason.claim_snapshots($1, $2)",
+                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, ts FROM reason.claim_snapshots($1, $2)",
                       2, parameters, NULL);
     if (!claimed)
         return PROGRESS_FAILED;

@@ -36,6 +36,7 @@ struct log_denied {
 struct log_memory {
     bool on;                    /* there is a state file, or checkpoints are published */
     const char *where;          /* it lies, for people */
+    const char *prefix;         /* of the logs' origins */
     pthread_mutex_t lock;       /* of all below */
     struct log_state state;
     bool known;                 /* the state was read */

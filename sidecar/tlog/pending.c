@@ -107,7 +107,7 @@ static bool copy_log(struct log_memory *memory, const char *division, struct log
 enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, struct pending *pending, char reason[PENDING_REASON_SIZE])
 {
     struct log_division known;
-    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .known = &known};
+    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .prefix = memory->prefix, .known = &known};
     enum document_verdict verdict = DOCUMENT_TRUE;
     bool failed;
     size_t length;

@@ -78,12 +78,13 @@ void published_folder(const char *division, unsigned epoch, char folder[PUBLISHE
 static bool read_note(struct store *store, const struct published_key *key, const char *division, const char *object, const char *version,
                       struct published *found)
 {
-    char *text = store_read_text(store, object, version);
+    char *text;
+    bool told = store_read_text(store, object, version, NOTE_BYTES_MOST, &text);
 
     if (text)
         take_note(key, division, text, found);
     free(text);
-    return text != NULL;
+    return told;
 }
 
 /* ---------------------------------------------------------------- the object that is replaced */
