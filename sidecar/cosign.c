@@ -29,7 +29,7 @@ static void refuse(void *context, const char *division, const char *reason)
     struct sidecar *sidecar = context;
 
     pthread_mutex_lock(&sidecar->log.lock);
-    log_memory_contradict(&sidecar->log, "the log of division \"%s\" is contradicted: %s", division, reason);
+    log_memory_contradict(&sidecar->log, division, reason);
     pthread_mutex_unlock(&sidecar->log.lock);
     doorbell_ring();
 }

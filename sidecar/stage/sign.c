@@ -183,7 +183,7 @@ static bool sign(struct worker *worker, PGresult *claimed, const struct hashes *
     ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && sign_admitted(worker, claimed, hashes, made, &answer)
          && made->count > 0 && log_state_save(&memory->state);
     /* what was added and not kept is forgotten with the rest, and all is read again */
-    if (!ok && answer != LOG_MUST_NOT)
+    if (!ok && (answer != LOG_MUST_NOT || made->count > 0))
         memory->known = memory->state.path[0] == '\0' && memory->known;
     pthread_mutex_unlock(&memory->lock);
     if (!ok)

@@ -154,6 +154,8 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
     case DOCUMENT_NOT_KNOWN:
+        if (doorbell_stopped())
+            return PROGRESS_NONE;
         break;
     }
     record_failure(worker, token, pending->id, "the document could not be compared with the log", false);

@@ -229,7 +229,7 @@ static enum document_verdict check_record(struct reading *reading, enum kind kin
 {
     const JsonDocument *event = &reading->event;
     struct record *record = NULL;
-    const JsonNode *recorded = NULL, *type = NULL;
+    const JsonNode *recorded = NULL, *type = NULL, *division;
     enum document_verdict verdict;
     char id[UUID_TEXT_LENGTH + 1];
     uint8_t own[UUID_BYTES];
@@ -255,6 +255,7 @@ static enum document_verdict check_record(struct reading *reading, enum kind kin
         recorded = json_member(event, json_root(event), kinds[kind].record, strlen(kinds[kind].record));
     }
     if (!type || !recorded || recorded->kind != JSON_OBJECT || !json_string_is(event, type, kinds[kind].event, strlen(kinds[kind].event))
+        || !(division = json_member_literal(event, recorded, "division")) || !json_string_is(event, division, reading->question->division, strlen(reading->question->division))
         || !read_id(event, json_member_literal(event, recorded, "id"), own) || memcmp(own, record->id, UUID_BYTES) != 0
         || !is_shown_truly(reading, record, recorded) || !has_its_content(reading, record, recorded, result, row)) {
         false_because(reading, "%s %s is another one than was recorded", kinds[kind].record, id);
@@ -288,6 +289,8 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
     enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
     PGresult *result = NULL;
 
+    if (doorbell_stopped())
+        return DOCUMENT_NOT_KNOWN;
     if (add_ids(&reading->kinds[kind], first, count, &ids) && (parameters[2] = array_end(&ids)))
         result = db_call_binary(reading->question->db, "SELECT id, seq, prev_hash, payload, salt, content FROM reason.log_records($1, $2, $3::uuid[])", 3,
                                 parameters);
@@ -364,16 +367,16 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
     return tree.failed ? DOCUMENT_NOT_KNOWN : false_because(reading, "payload.log names a tree that the log does not extend");
 }
 
-static bool is_frontier(struct reading *reading, const JsonNode *frontier, const uint8_t id[UUID_BYTES])
+static int compare_ids(const void *a, const void *b)
 {
-    uint8_t one[UUID_BYTES];
+    return memcmp(a, b, UUID_BYTES);
+}
 
-    if (!frontier || frontier->kind != JSON_ARRAY)
-        return false;
-    for (const JsonNode *value = json_first(&reading->document, frontier); value; value = json_next(&reading->document, frontier, value))
-        if (read_id(&reading->document, value, one) && !memcmp(one, id, UUID_BYTES))
-            return true;
-    return false;
+static bool is_frontier(const struct reading *reading, const uint8_t id[UUID_BYTES])
+{
+    const ByteBuffer *frontier = &reading->graph.frontier;
+
+    return frontier->length > 0 && bsearch(id, frontier->data, frontier->length / UUID_BYTES, UUID_BYTES, compare_ids);
 }
 
 /* The first columns of the row are UUIDs: whoever rules the database may answer with anything. */
@@ -386,15 +389,16 @@ static bool are_ids(PGresult *result, int row, int columns)
 }
 
 /* Every edge of these nodes is there, or leads to where the document says that it stopped. */
-static enum document_verdict check_links(struct reading *reading, const JsonNode *payload, uint64_t size, size_t first, size_t count)
+static enum document_verdict check_links(struct reading *reading, uint64_t size, size_t first, size_t count)
 {
-    const JsonNode *frontier = json_member_literal(&reading->document, payload, "frontier");
     struct array ids = {0};
     char number[24];
     const char *parameters[] = {reading->question->division, NULL, reading->graph.ancestors ? "ancestors" : "descendants", number};
     enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
     PGresult *result = NULL;
 
+    if (doorbell_stopped())
+        return DOCUMENT_NOT_KNOWN;
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
         result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", 4, parameters);
@@ -409,7 +413,7 @@ static enum document_verdict check_links(struct reading *reading, const JsonNode
             verdict = false_because(reading, "the database names an edge by what is no id");
             break;
         }
-        if (find_record(&reading->kinds[EDGES], edge) || (!find_record(&reading->kinds[NODES], other) && is_frontier(reading, frontier, node)))
+        if (find_record(&reading->kinds[EDGES], edge) || (!find_record(&reading->kinds[NODES], other) && is_frontier(reading, node)))
             continue;
         uuid_write_text(node_id, node);
         uuid_write_text(edge_id, edge);
@@ -481,7 +485,7 @@ static enum document_verdict check(struct reading *reading, const char *text, si
         size_t left = reading->kinds[NODES].count - first;
 
         left = left < AT_ONCE ? left : AT_ONCE;
-        verdict = check_links(reading, payload, size, first, left);
+        verdict = check_links(reading, size, first, left);
         if (verdict == DOCUMENT_TRUE && reading->graph.has_annotations)
             verdict = check_annotations(reading, size, first, left);
     }

@@ -29,8 +29,6 @@ bool log_memory_refresh(struct log_memory *memory)
     memory->state.path = path;
     if (!memory->state.loaded)
         memory->asked = false;
-    /* another process wrote it: the operator may have accepted what a witness contradicts. If not, the witness will contradict again */
-    memory->contradicted = false;
     return memory->known;
 }
 
@@ -56,29 +54,33 @@ void log_memory_break(struct log_memory *memory, enum metric kind, const char *f
     keep_fault(memory, kind, fault);
 }
 
-void log_memory_contradict(struct log_memory *memory, const char *format, ...)
+bool log_memory_is_contradicted(const struct log_memory *memory)
 {
-    char fault[LOG_FAULT_SIZE];
-    va_list arguments;
+    const struct log_division *division = memory->contradicted[0] ? log_state_find(&memory->state, memory->contradicted) : NULL;
+
+    return memory->contradicted[0] && !(division && division->origin[0] && strcmp(division->origin, memory->contradicted_origin) != 0);
+}
+
+void log_memory_contradict(struct log_memory *memory, const char *division, const char *reason)
+{
+    const struct log_division *known = log_state_find(&memory->state, division);
 
     /* the first one is kept, so that the fault does not change with each witness */
-    if (memory->contradicted)
+    if (log_memory_is_contradicted(memory))
         return;
-    va_start(arguments, format);
-    vsnprintf(fault, sizeof(fault), format, arguments);
-    va_end(arguments);
-    memory->contradicted = true;
-    keep_fault(memory, METRIC_LOG_STOPS_CONTRADICTED, fault);
+    snprintf(memory->contradicted, sizeof(memory->contradicted), "%s", division);
+    snprintf(memory->contradicted_origin, sizeof(memory->contradicted_origin), "%s", known ? known->origin : "");
+    log_memory_break(memory, METRIC_LOG_STOPS_CONTRADICTED, "the log of division \"%s\" is contradicted: %s", division, reason);
 }
 
 void log_memory_agree(struct log_memory *memory)
 {
-    memory->contradicted = false;
+    memory->contradicted[0] = '\0';
 }
 
 void log_memory_mend(struct log_memory *memory)
 {
-    if (memory->contradicted)
+    if (log_memory_is_contradicted(memory))
         return;
     if (memory->fault[0])
         log_info("the database extends what was signed: signing goes on");

@@ -49,7 +49,8 @@ struct log_memory {
     size_t denied_count;
     bool denied_again;          /* one of these was to be signed again: the database cannot be asked when that ends */
     char fault[LOG_FAULT_SIZE]; /* "": none */
-    bool contradicted;          /* the fault is that a witness contradicts */
+    char contradicted[DIVISION_NAME_LENGTH + 1];    /* "": none. The fault is that a witness contradicts this division's log, */
+    char contradicted_origin[LOG_ORIGIN_SIZE];      /* which had this origin */
     atomic_int signers_waiting; /* for the lock */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
@@ -60,8 +61,12 @@ bool log_memory_refresh(struct log_memory *memory);
 
 /* Keeps a fault, logs it when it is another than before, and counts it. Under the lock. */
 void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* A witness knows another log than ours: a fault that no proof from the database mends. Under the lock. */
-void log_memory_contradict(struct log_memory *memory, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * A witness knows another log than ours: a fault that no proof from the database mends. It lasts until the witnesses agree,
+ * or the division's log has another origin, because the operator has accepted that. Under the lock.
+ */
+void log_memory_contradict(struct log_memory *memory, const char *division, const char *reason);
+bool log_memory_is_contradicted(const struct log_memory *memory);
 /* No witness does any more: the next proof mends. Under the lock. */
 void log_memory_agree(struct log_memory *memory);
 /* The database extends what is remembered. Under the lock. */

@@ -435,7 +435,7 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
         pthread_mutex_lock(&memory->lock);
         log_memory_mend(memory);
         log_memory_tell(memory);
-        if (memory->contradicted)
+        if (log_memory_is_contradicted(memory))
             verdict = LOG_BROKEN;
         pthread_mutex_unlock(&memory->lock);
     }
