@@ -56,19 +56,28 @@ void log_memory_break(struct log_memory *memory, enum metric kind, const char *f
     keep_fault(memory, kind, fault);
 }
 
-void log_memory_contradict(struct log_memory *memory, const char *format, ...)
+void log_memory_contradict(struct log_memory *memory, const char *name, const char *origin, const char *reason)
 {
+    const struct log_division *division = log_memory_refresh(memory) ? log_state_find(&memory->state, name) : NULL;
     char fault[LOG_FAULT_SIZE];
-    va_list arguments;
 
     /* the first one is kept, so that the fault does not change with each witness */
-    if (memory->contradicted)
+    if (memory->contradicted || (division && division->origin[0] && strcmp(division->origin, origin) != 0))
         return;
-    va_start(arguments, format);
-    vsnprintf(fault, sizeof(fault), format, arguments);
-    va_end(arguments);
+    snprintf(fault, sizeof(fault), "the log of division \"%s\" is contradicted: %s", name, reason);
     memory->contradicted = true;
     keep_fault(memory, METRIC_LOG_STOPS_CONTRADICTED, fault);
+}
+
+/* So many proofs, one after the other. */
+#define REFUSALS_MOST 3
+
+bool log_memory_refused(struct log_memory *memory, const char *refusal)
+{
+    if (++memory->refusals < REFUSALS_MOST)
+        return false;
+    log_memory_break(memory, METRIC_LOG_STOPS_UNREADABLE, "the log cannot be read: %s", refusal);
+    return true;
 }
 
 void log_memory_agree(struct log_memory *memory)
@@ -78,6 +87,7 @@ void log_memory_agree(struct log_memory *memory)
 
 void log_memory_mend(struct log_memory *memory)
 {
+    memory->refusals = 0;
     if (memory->contradicted)
         return;
     if (memory->fault[0])
@@ -216,7 +226,7 @@ enum log_answer log_memory_bad_seal(struct log_memory *memory, struct db *db)
 {
     const struct log_division *division = log_state_find(&memory->state, memory->bad_seal);
     const char *parameters[] = {memory->bad_seal};
-    PGresult *rows = db_call(db, "SELECT seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events() WHERE division = $1 ORDER BY seq", 1,
+    PGresult *rows = db_call(db, "SELECT seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events() WHERE division = $1 ORDER BY seq", "TTT", 1,
                              parameters, NULL);
     enum log_answer answer = rows ? LOG_MAY_SIGN : LOG_PROVE_AGAIN;
     char name[sizeof(memory->bad_seal)];
