@@ -62,7 +62,7 @@ static PGresult *claim(struct worker *worker)
     const char *parameters[] = {batch};
 
     snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.batch_size);
-    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events($1)", 1, parameters, NULL);
+    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events($1)", "tntT", 1, parameters, NULL);
 }
 
 struct signatures {
@@ -215,19 +215,22 @@ static enum progress record(struct worker *worker, const char *token, struct sig
     const char *parameters[] = {token, worker->sidecar->config.signer.id, array_end(&made->divisions), array_end(&made->seqs),
                                 array_end(&made->signatures)};
     PGresult *recorded = NULL;
-    uint64_t count;
+    uint64_t count = 0;
 
     if (parameters[2] && parameters[3] && parameters[4])
-        recorded = db_call(&worker->db, "SELECT reason.record_seal_signatures($1, $2, $3::text[], $4::bigint[], $5::bytea[])", 5, parameters, sqlstate);
+        recorded = db_call(&worker->db, "SELECT reason.record_seal_signatures($1, $2, $3::text[], $4::bigint[], $5::bytea[])", "1n", 5, parameters, sqlstate);
     if (!recorded) {
         sign_refused(worker);
         return PROGRESS_FAILED;
     }
     sign_accepted(worker);
-    if (db_number(recorded, 0, 0, &count))
-        metrics_add(METRIC_EVENTS_SIGNED, (long)count);
+    db_number(recorded, 0, 0, &count);
+    metrics_add(METRIC_EVENTS_SIGNED, (long)count);
     PQclear(recorded);
-    return PROGRESS_SOME;
+    /* it has said that they are there: the next proof looks for them */
+    if (count == 0)
+        log_error("the database has recorded none of %d signatures", made->count);
+    return count > 0 ? PROGRESS_SOME : PROGRESS_TRIED;
 }
 
 static void trace(struct worker *worker, PGresult *claimed, const struct signatures *made)
@@ -252,10 +255,10 @@ static enum progress sign_claimed(struct worker *worker, const char *token, PGre
         progress = record(worker, token, &made);
     else if (atomic_load(&worker->sidecar->log.broken))
         stage_reports_fault(worker, token);
-    if (progress == PROGRESS_SOME) {
+    if (progress != PROGRESS_FAILED)
         note_recorded(worker, claimed, &hashes, made.count);
+    if (progress == PROGRESS_SOME)
         trace(worker, claimed, &made);
-    }
     free(hashes.list);
     free(hashes.seqs);
     free(hashes.payloads);

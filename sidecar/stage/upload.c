@@ -43,9 +43,9 @@ static struct trace trace_of(struct worker *worker, const char *id, const char *
         return trace;
     trace.times = db_call(&worker->db,
                           "SELECT traceparent, canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us"
-                          " FROM reason.snapshot_spans($1)",
+                          " FROM reason.snapshot_spans($1)", "?tIIIIII",
                           1, parameters, NULL);
-    trace.traced = trace.times && PQntuples(trace.times) == 1 && tracing_context(PQgetvalue(trace.times, 0, TRACEPARENT), &trace.context);
+    trace.traced = trace.times && PQntuples(trace.times) > 0 && tracing_context(PQgetvalue(trace.times, 0, TRACEPARENT), &trace.context);
     return trace;
 }
 
@@ -103,10 +103,10 @@ static void record_failure(struct worker *worker, const char *token, const char 
     log_error("snapshot %s: %s", id, reason);
     PGresult *result = db_call(&worker->db,
                                "SELECT g.up, reason.record_snapshot_failure($1, $2, $3, g.up)"
-                               " FROM (SELECT $4::boolean OR reason.snapshot_attempts($2) + 1 >= $5::integer AS up) g",
+                               " FROM (SELECT $4::boolean OR reason.snapshot_attempts($2) + 1 >= $5::integer AS up) g", "1bT",
                                5, parameters, NULL);
 
-    if (result && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't')
+    if (result && PQgetvalue(result, 0, 0)[0] == 't')
         metrics_add(METRIC_SNAPSHOTS_FAILED, 1);
     PQclear(result);
 }
@@ -183,7 +183,7 @@ static bool sign(struct worker *worker, const char *token, const struct trace *t
     }
     strcpy(signature, "\\x");
     sodium_bin2hex(signature + 2, 2 * SIGNATURE_LENGTH + 1, bytes, sizeof(bytes));
-    result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", 4, parameters, NULL);
+    result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", "1t", 4, parameters, NULL);
     trace_signing(trace, parameters[2], began_us, result ? NULL : "the registry refused the signature");
     if (!result) {
         sign_refused(worker);
@@ -217,7 +217,7 @@ static enum store_result store(struct worker *worker, const struct object *objec
 static bool record(struct worker *worker, const char *token, const char *id, const struct stored *stored)
 {
     const char *parameters[] = {token, id, stored->uri, stored->version[0] ? stored->version : NULL};
-    PGresult *result = db_call(&worker->db, "SELECT reason.record_snapshot_stored($1, $2, $3, $4)", 4, parameters, NULL);
+    PGresult *result = db_call(&worker->db, "SELECT reason.record_snapshot_stored($1, $2, $3, $4)", NULL, 4, parameters, NULL);
 
     if (!result) {
         /* for instance because its signer was revoked meanwhile */
@@ -246,7 +246,7 @@ static enum progress finish(struct worker *worker, const char *token, const stru
 {
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
-    char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
+    char signature[2 * SIGNATURE_LENGTH + 3] = "", base64[128], ts[TIME_SIZE];
     const char *signer_id = worker->sidecar->config.signer.id;
     uint8_t bytes[SIGNATURE_LENGTH];
     struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .chunks = {.db = &worker->db, .id = id}};
@@ -271,8 +271,10 @@ static enum progress finish(struct worker *worker, const char *token, const stru
         signer_id = PQgetvalue(claimed, row, SIGNER);
         snprintf(ts, sizeof(ts), "%s", PQgetvalue(claimed, row, TS));
     }
-    if (sodium_hex2bin(bytes, sizeof(bytes), signature + 2, strlen(signature + 2), NULL, NULL, NULL) != 0)
+    if (strlen(signature) != 2 + 2 * SIGNATURE_LENGTH || sodium_hex2bin(bytes, sizeof(bytes), signature + 2, 2 * SIGNATURE_LENGTH, NULL, NULL, NULL) != 0) {
+        record_failure(worker, token, id, "the database gives a signature that is none", false);
         return PROGRESS_TRIED;
+    }
     sodium_bin2base64(base64, sizeof(base64), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
     {
         const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
@@ -309,7 +311,7 @@ static enum progress turn(struct worker *worker, const char *token)
     if (!stage_is_proved(worker, token) && !stage_proves(worker, token, true))
         return PROGRESS_FAILED;
     claimed = db_call(&worker->db,
-                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, ts FROM reason.claim_snapshots($1, $2)",
+                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, ts FROM reason.claim_snapshots($1, $2)", "ttttTTTTT",
                       2, parameters, NULL);
     if (!claimed)
         return PROGRESS_FAILED;

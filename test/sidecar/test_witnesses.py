@@ -4,8 +4,10 @@ import contextlib
 import os
 import shutil
 import signal
+import threading
 import time
 
+import psycopg
 import pytest
 
 from hostile import ANSWERS, Hostile
@@ -339,6 +341,52 @@ def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, wi
         assert "signed with our key, that this database does not extend" in two.log(), two.log()[-3000:]
 
 
+class Slow(Showing):
+    """Shows it when it is let."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.was_asked, self.let = threading.Event(), threading.Event()
+        self.let.set()
+
+    def __call__(self, method, path, headers, body):
+        if method == "GET":
+            self.was_asked.set()
+            self.let.wait(60)
+        return super().__call__(method, path, headers, body)
+
+
+def test_a_contradiction_that_comes_after_the_restore_was_accepted(database, sidecars, remembering, witnesses, tmp_path):
+    """Of the log as it was named before: the witness was asked of it, and answers late."""
+    logs = witnesses[0].logs.values()
+    with contextlib.ExitStack() as fronts:
+        pair = [Showing("showing.example", b"showing", logs), Slow("slow.example", b"slow", logs)]
+        for witness in pair:
+            witness.front = fronts.enter_context(contextlib.closing(Hostile(witness, lambda method, path, query: method)))
+        slow = pair[1]
+        settings = with_witnesses(remembering, pair, timeout_ms=60000)
+        one = sidecars(settings).start()
+        size = grow(database, one, 40)
+        wait_for(lambda: all(witness.state.get(ORIGIN, (0,))[0] == size for witness in pair), 20, "cosignatures")
+        one.stop()
+        forget(database, tmp_path, 3)
+        slow.was_asked.clear()
+        slow.let.clear()
+        two = sidecars(settings).start(ready=False)
+        wait_for(lambda: has_stopped(two) and slow.was_asked.is_set() and database.value("SELECT reason.safe_mode_fault()") is not None, 40, "a stop")
+        database.value("SELECT reason.leave_safe_mode('the disk is gone')")
+        accepted = two.run("--accept-restore")
+        assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+        wait_for(lambda: not has_stopped(two), 60, f"the end of the stop: {two.log()[-2000:]}")
+        slow.let.set()
+        wait_for(lambda: two.metric('reason_sidecar_failures_total{kind="witness_contradicts"}') >= 2, 20, f"a late answer: {two.log()[-2000:]}")
+        for _ in range(20):
+            assert not has_stopped(two), two.log()[-2000:]
+            time.sleep(0.1)
+        database.nodes(3)
+        database.settled(30)
+
+
 def test_a_row_from_before_another_sidecar_led(database, sidecars, remembering, witnesses, tmp_path):
     """The witness has cosigned more than was to be cosigned, and the database has it by now: no contradiction."""
     showing = Showing("showing.example", b"showing", witnesses[0].logs.values())
@@ -406,9 +454,13 @@ def test_two_organisations_witness_each_other(server, tmp_path):
         one.start([witnesses[1]], ready=False)
         wait_for(lambda: has_stopped(one.sidecar), 40, "a stop")
         assert f"holds a checkpoint of size {late[0]}" in one.sidecar.log(), one.sidecar.log()[-3000:]
-        one.database.nodes(5)
+        # the database is told a moment after the metric; from then on nothing is written, and what was is not signed
+        wait_for(lambda: one.database.value("SELECT reason.safe_mode_fault()") is not None, 40, "safe mode")
+        signed = one.database.value("SELECT count(*) FROM reason.audit_signature")
+        with pytest.raises(psycopg.errors.CannotConnectNow):
+            one.database.nodes(5)
         time.sleep(1)
-        assert one.database.waiting() >= 5
+        assert one.database.value("SELECT count(*) FROM reason.audit_signature") == signed and one.database.waiting() > 0
         # until both, who rule the database and the sidecar, accept what is lost: under another name, which the witness does not know
         one.database.value("SELECT reason.leave_safe_mode('the disk is gone')")
         accepted = one.sidecar.run("--accept-restore")
