@@ -118,7 +118,7 @@ has_tokens(const JsonDocument *document, const JsonNode *name)
 /* ---------------------------------------------------------------- what it may take */
 
 void
-shown_work_init(ShownWork *work, uint64_t most, bool (*go_on) (void), BufferRealloc realloc, void *context)
+shown_work_init(ShownWork *work, uint64_t most, bool (*go_on)(void), BufferRealloc realloc, void *context)
 {
 	buffer_init(&work->members, realloc, context);
 	work->go_on = go_on;

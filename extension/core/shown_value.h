@@ -21,12 +21,12 @@
 typedef struct ShownWork
 {
 	uint64_t	left;			/* looks at a redacted name; 0: given up, and false says nothing */
-	bool		(*go_on) (void);	/* asked now and then; NULL: always */
+	bool		(*go_on)(void);		/* asked now and then; NULL: always */
 	ByteBuffer	members;
 } ShownWork;
 
 /* At least one look; realloc == NULL: the C library's, for which shown_work_free() is. */
-extern void shown_work_init(ShownWork *work, uint64_t most, bool (*go_on) (void), BufferRealloc realloc, void *context);
+extern void shown_work_init(ShownWork *work, uint64_t most, bool (*go_on)(void), BufferRealloc realloc, void *context);
 extern void shown_work_free(ShownWork *work);
 
 /* A name or text within the value holds a token. */

@@ -8,7 +8,7 @@ import uuid
 import psycopg
 import pytest
 
-from altered_documents import cut_at, forgeries, of_before, replace_document, with_another, with_one_more, without, without_ends, without_notes
+from altered_documents import NO_EVENTS, cut_at, forgeries, of_before, replace_document, with_another, with_one_more, without, without_ends, without_notes
 from attacked_log import STOPPED, WHENS, age, covered, has_stopped, replace_function, signed, stops
 from attacks import superuser
 from wait import wait_for
@@ -234,3 +234,65 @@ def test_a_pending_snapshot_as_it_was_recorded(database, evidence):
     database.value("SELECT reason.erase_payload(%s, 'asked for')", contact)
     database.completed(database.snapshot(late))
     assert one.metric('reason_sidecar_log_stops_total{reason="snapshot"}') == 0
+
+
+@pytest.mark.parametrize("origin", ["localhost/reason/default", "localhost/reason/default;2", "other.example/reason/hidden", "localhost/reason/hidden;1"])
+def test_a_snapshot_that_names_the_log_of_another_division(database, evidence, origin):
+    """No checkpoint of the division was ever asked for, so that the sidecar knows no name of its log: that of another it takes all the same for none."""
+    one, _, _ = evidence
+    replace_function(database, "checkpoints_due", "lease_token bigint, max_age interval, force boolean DEFAULT false", "division text, origin text, size bigint, root bytea",
+                     "SELECT d.division, d.origin, d.size, d.root FROM reason.checkpoints_due_true($1, $2, $3) d WHERE d.division <> 'hidden'")
+    one.start()
+    decided = database.node("take no umbrella", "hidden")
+    database.settled()
+    one.stop()
+    snapshot, honest = (database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], division => 'hidden')", decided) for _ in range(2))
+    replace_document(database, snapshot, lambda payload: payload.update(log={"origin": origin, "size": 0, "root": NO_EVENTS}))
+    one.start(ready=False)
+    database.completed(honest, 40)
+    wait_for(lambda: database.status(snapshot) != "pending", 20, f"an end: {one.log()[-2000:]}")
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("failed", None)]
+    assert "payload.log names" in one.log()
+    assert one.metric(STOPPED) == 0
+
+
+def test_the_database_does_not_choose_where_a_snapshot_is_stored(database, evidence, tmp_path):
+    """Neither a tile of the log nor anything else of the store can be put there by whoever rules the database alone."""
+    one, snapshot, _ = evidence
+    division = "../tlog/default"
+    replace_function(database, "claim_snapshots", "lease_token bigint, max integer",
+                     "id uuid, division text, status text, hash text, size_bytes bigint, chunks integer, signer_id text, signature text, object_key text, ts text",
+                     "SELECT id, c.division, 'signed', hash, size_bytes, chunks, 'test-signer', '\\x' || repeat('00', 64), 'tlog/default/tile/0/000', '2026-01-01T00:00:00.000000Z'"
+                     f" FROM reason.claim_snapshots_true($1, $2) c UNION ALL SELECT id, '{division}', 'signed', hash, size_bytes, chunks, 'test-signer',"
+                     " '\\x' || repeat('00', 64), 'x', 'y' FROM reason.claim_snapshots_true($1, $2)")
+    store = tmp_path / "store"
+    before = {path for path in store.rglob("*") if path.is_file() and "checkpoint" not in str(path)}
+    one.start(ready=False)
+    stored = store / "snapshots" / "default" / f"{snapshot}.json"
+    wait_for(stored.exists, 20, "an object")
+    wait_for(lambda: "these are no names" in one.log(), 20, f"a refusal: {one.log()[-2000:]}")
+    assert {path for path in store.rglob("*") if path.is_file() and "checkpoint" not in str(path)} - before == {stored, stored.with_name(stored.name + ".meta.json")}
+
+
+MANY_NAMES = 4000
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_many_redacted_names_hold_nothing_up(database, evidence, numbered):
+    """Names that are personal are compared one by one. Some that somebody chose to be taken for redacted ones cost him his own snapshot."""
+    one, other, _ = evidence
+    payload = {f"a{number}@b.co": number for number in range(MANY_NAMES)}
+    if numbered:
+        # each takes a number that another name then gets as well
+        payload |= {f"[redacted:email] #{number}": 0 for number in range(2, MANY_NAMES)}
+    node = database.value("SELECT reason.add_node('observation', %s::jsonb, 'tester')", json.dumps(payload))
+    one.start()
+    database.settled()
+    made = database.value("SELECT reason.create_snapshot(ARRAY[%s]::uuid[], include_pii => false)", node)
+    database.completed(other, 60)
+    wait_for(lambda: database.status(made) in ("complete", "failed"), 60, f"an end: {one.log()[-2000:]}")
+    if database.status(made) == "failed":
+        assert numbered and "cannot be compared in a time that is reasonable" in one.log()
+    else:
+        assert database.rows("SELECT ok, detail FROM reason.verify_snapshot(%s)", made) == [(True, None)]
+    assert one.metric(STOPPED) == 0

@@ -10,6 +10,8 @@ import time
 import psycopg
 import pytest
 
+from attacked_log import has_stopped, replace_function
+from attacks import superuser
 from hostile import ANSWERS, Hostile
 from log_reader import PublishedLog
 from reason_witness import Witness as OurWitness
@@ -306,6 +308,31 @@ def test_contradicted_by_as_many_as_the_quorum_needs(database, sidecars, remembe
         assert "is contradicted" in one.log()
 
 
+def test_what_is_contradicted_stays_so(database, sidecars, remembering, witnesses, tmp_path):
+    """The superuser keeps the database from entering safe mode, and what is to be signed waits just as the witnesses answer."""
+    liars = [Liar(LIES["that it is inconsistent"], NoteKey(f"liar{number}.example", b"liar %d" % number, COSIGNATURE)) for number in range(2)]
+    with contextlib.ExitStack() as fronts:
+        for liar in liars:
+            liar.front = fronts.enter_context(contextlib.closing(Hostile(liar)))
+        replace_function(database, "unsigned_seals_with_events", "max integer DEFAULT 1000", "division text, seq bigint, hash bytea, payload text",
+                         "SELECT * FROM reason.unsigned_seals_with_events_true($1), (SELECT pg_sleep(1.5) OFFSET 0) s (slept)".replace("SELECT *", "SELECT division, seq, hash, payload"))
+        with superuser(database) as connection:
+            connection.execute("CREATE OR REPLACE FUNCTION reason.report_log_fault(lease_token bigint, fault text, origin text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$ $$")
+        one = sidecars(with_witnesses(remembering, [*liars, witnesses[0]], quorum=2)).start(ready=False)
+        wait_for(lambda: (database.nodes(1), has_stopped(one))[1], 60, f"a stop: {one.log()[-2000:]}")
+        for _ in range(8):
+            database.nodes(1)
+            time.sleep(0.5)
+        # what was on its way is recorded
+        count = database.value("SELECT count(*) FROM reason.audit_signature")
+        for _ in range(10):
+            database.nodes(1)
+            assert has_stopped(one)
+            time.sleep(0.5)
+        assert database.value("SELECT count(*) FROM reason.audit_signature") == count
+        assert "signing goes on" not in one.log()
+
+
 class Showing(Witness):
     """Shows the last checkpoint that it has cosigned."""
 
@@ -409,10 +436,6 @@ def test_a_row_from_before_another_sidecar_led(database, sidecars, remembering, 
             assert not has_stopped(two), two.log()[-2000:]
             time.sleep(0.1)
         assert two.metric('reason_sidecar_failures_total{kind="witness_contradicts"}') == 0
-
-
-def has_stopped(sidecar):
-    return sidecar.get("/metrics")[0] == 200 and sidecar.metric("reason_sidecar_log_stopped") == 1
 
 
 def forget(database, folder, size):

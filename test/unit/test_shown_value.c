@@ -276,7 +276,7 @@ stop(void)
 
 /* Shown are `count` names, numbered from `first` on; `extra` stands among the names of the whole, and is shown as it is. */
 static bool
-compare_many(int count, const char *extra, uint64_t most, bool (*go_on) (void), uint64_t *left)
+compare_many(int count, const char *extra, uint64_t most, bool (*go_on)(void), uint64_t *left)
 {
 	char	   *shown = malloc((size_t) count * 40 + 100);
 	char	   *whole = malloc((size_t) count * 40 + 100);
