@@ -20,7 +20,7 @@
 /* The epoch of the names that the database gives its logs now; 0 after logging why it is not known. */
 static unsigned epoch_of(struct sidecar *sidecar, struct db *db)
 {
-    PGresult *result = db_call(db, "SELECT reason.current_origin('system')", 0, NULL, NULL);
+    PGresult *result = db_call(db, "SELECT reason.current_origin('system')", "1t", 0, NULL, NULL);
     unsigned epoch = result ? published_epoch(sidecar->config.checkpoint_origin, "system", PQgetvalue(result, 0, 0)) : 0;
 
     if (result && epoch == 0)
@@ -38,7 +38,7 @@ static bool remember_name(void *context, const char *division)
 static bool collect_divisions(struct sidecar *sidecar, struct db *db)
 {
     struct log_state *state = &sidecar->log.state;
-    PGresult *sizes = db_call(db, "SELECT division FROM reason.log_sizes() WHERE signed > 0", 0, NULL, NULL);
+    PGresult *sizes = db_call(db, "SELECT division FROM reason.log_sizes() WHERE signed > 0", "t", 0, NULL, NULL);
     bool ok = sizes != NULL;
 
     for (int row = 0; ok && row < PQntuples(sizes); row++)

@@ -24,12 +24,12 @@ static void cosigned(void *context, const char *division)
 }
 
 /* The memory keeps it; the stages find that, and tell the database. */
-static void refuse(void *context, const char *division, const char *reason)
+static void refuse(void *context, const char *division, const char *origin, const char *reason)
 {
     struct sidecar *sidecar = context;
 
     pthread_mutex_lock(&sidecar->log.lock);
-    log_memory_contradict(&sidecar->log, "the log of division \"%s\" is contradicted: %s", division, reason);
+    log_memory_contradict(&sidecar->log, division, origin, reason);
     pthread_mutex_unlock(&sidecar->log.lock);
     doorbell_ring();
 }

@@ -65,13 +65,13 @@ static void report(struct sidecar *sidecar, struct db *db)
 
     ready = db->connection && is_ready(sidecar);
     if (ready)
-        PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2, $3)", 3, parameters, NULL));
+        PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2, $3)", NULL, 3, parameters, NULL));
     metrics_set(METRIC_READY, ready);
     for (size_t i = 0; i < sidecar->config.mirror_count; i++)
         array_add(&mirrors, sidecar->config.mirrors[i].name);
     targets[2] = array_end(&mirrors);
     if (targets[2])
-        result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2, $3) LEFT JOIN reason.parked_items() USING (duty)",
+        result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2, $3) LEFT JOIN reason.parked_items() USING (duty)", "tIII",
                          3, targets, NULL);
     array_free(&mirrors);
     for (int i = 0; result && i < PQntuples(result); i++)
@@ -110,6 +110,7 @@ static void begin_memory(struct sidecar *sidecar)
     bool file = sidecar->config.checkpoint_state_file[0], store = sidecar->config.checkpoint_signer.id[0];
 
     sidecar->log.on = file || store;
+    sidecar->log.prefix = sidecar->config.checkpoint_origin;
     sidecar->log.state.path = sidecar->config.checkpoint_state_file;
     /* counted from here, as long as none was made */
     metrics_set(METRIC_CHECKPOINT_SECONDS, store ? time(NULL) : 0);

@@ -44,26 +44,29 @@ static const struct segment *find_segment(const struct segments *segments, const
     return &segments->list[i];
 }
 
+/* The database takes no larger value. */
+#define SEGMENT_MOST (1024UL * 1024 * 1024 - 1024)
+
 /* How many events of a segment came back; -1 when it could not be read or does not hold together. */
 static long recover_segment(struct db *db, struct store *store, const char *target, const struct segment *segment, const char *registry)
 {
     char key[1100], contents_key[1100], uri[2200], contents_uri[2200] = "";
     const char *version = segment->version ? segment->version : "", *contents_version = segment->contents_version;
     long count = -1;
-    char *events, *contents = NULL;
+    char *events = NULL, *contents = NULL;
+    bool told;
 
     snprintf(key, sizeof(key), "%s.jsonl", segment->prefix);
     snprintf(contents_key, sizeof(contents_key), "%s.contents.jsonl", segment->prefix);
     snprintf(uri, sizeof(uri), "%s/%s", target, key);
     if (contents_version)
         snprintf(contents_uri, sizeof(contents_uri), "%s/%s", target, contents_key);
-    events = store_read_text(store, key, version);
-    if (events && contents_version)
-        contents = store_read_text(store, contents_key, contents_version);
-    if (events && (contents || !contents_version)) {
+    told = store_read_text(store, key, version, SEGMENT_MOST, &events)
+           && (!contents_version || store_read_text(store, contents_key, contents_version, SEGMENT_MOST, &contents));
+    if (told && events && (contents || !contents_version)) {
         const char *parameters[] = {target, segment->prefix, uri, version, contents_uri, contents_version ? contents_version : "", events,
                                     contents ? contents : "", registry};
-        PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, parameters, NULL);
+        PGresult *result = db_call(db, "SELECT reason.recover_segment($1, $2, $3, $4, $5, $6, $7, $8, $9)", "1n", 9, parameters, NULL);
 
         if (result)
             count = atol(PQgetvalue(result, 0, 0));
@@ -91,7 +94,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
         ok = array_add(&prefixes, found.list[i].prefix);
     parameters[1] = array_end(&prefixes);
     if (ok && parameters[1])
-        unknown = db_call(db, "SELECT object_prefix, division, first_seq, last_seq FROM reason.unknown_segments($1, $2::text[])", 2, parameters, NULL);
+        unknown = db_call(db, "SELECT object_prefix, division, first_seq, last_seq FROM reason.unknown_segments($1, $2::text[])", "ttnn", 2, parameters, NULL);
     ok = unknown != NULL;
     for (int row = 0; unknown && db->connection && row < PQntuples(unknown); row++) {
         const char *division = PQgetvalue(unknown, row, 1);
@@ -149,7 +152,7 @@ static bool replay(void *context, const char *division, const char *event)
 
     if (!strcmp(division, "system") != replaying->system || is_known(replaying, division, event))
         return true;
-    result = db_call(replaying->db, "SELECT reason.recover_event($1, $2)", 2, parameters, NULL);
+    result = db_call(replaying->db, "SELECT reason.recover_event($1, $2)", "1b", 2, parameters, NULL);
     replaying->failed = !result;
     if (result)
         replaying->count += PQgetvalue(result, 0, 0)[0] == 't';
@@ -163,7 +166,7 @@ static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *re
     struct replaying replaying = {.db = db, .registry = registry, .system = true};
     bool ok;
 
-    replaying.heads = db_call(db, "SELECT division, head_seq FROM reason.chain_heads()", 0, NULL, NULL);
+    replaying.heads = db_call(db, "SELECT division, head_seq FROM reason.chain_heads()", "ti", 0, NULL, NULL);
     ok = replaying.heads != NULL;
     for (int pass = 0; ok && pass < 2; pass++) {
         replaying.system = pass == 0;
@@ -196,7 +199,7 @@ static bool send_chunk(struct document *document)
     memcpy(document->hex, "\\x", 2);
     sodium_bin2hex(document->hex + 2, sizeof(document->hex) - 2, document->chunk, document->length);
     document->length = 0;
-    result = db_call(document->db, "SELECT reason.restore_snapshot_chunk($1, $2, $3, $4)", 4, parameters, NULL);
+    result = db_call(document->db, "SELECT reason.restore_snapshot_chunk($1, $2, $3, $4)", NULL, 4, parameters, NULL);
     PQclear(result);
     return result != NULL;
 }
@@ -221,7 +224,7 @@ static bool take_bytes(void *context, const void *bytes, size_t length)
 
 static bool run(struct db *db, const char *statement)
 {
-    PGresult *result = db_call(db, statement, 0, NULL, NULL);
+    PGresult *result = db_call(db, statement, NULL, 0, NULL, NULL);
 
     PQclear(result);
     return result != NULL;
@@ -241,7 +244,7 @@ static bool restore_snapshot(struct db *db, struct store *store, PGresult *forgo
              && (document->length == 0 || send_chunk(document));
     }
     if (ok)
-        result = db_call(db, "SELECT reason.restore_snapshot($1, $2)", 2, parameters, NULL);
+        result = db_call(db, "SELECT reason.restore_snapshot($1, $2)", NULL, 2, parameters, NULL);
     ok = result && run(db, "COMMIT");
     PQclear(result);
     if (!ok && db->connection)
@@ -257,7 +260,7 @@ static bool recover_snapshots(struct sidecar *sidecar, struct db *db)
     int restored = 0;
 
     if (ok)
-        forgotten = db_call(db, "SELECT event_id, division, object_key, object_version FROM reason.forgotten_snapshots()", 0, NULL, NULL);
+        forgotten = db_call(db, "SELECT event_id, division, object_key, object_version FROM reason.forgotten_snapshots()", "tttt", 0, NULL, NULL);
     ok = forgotten != NULL;
     for (int row = 0; forgotten && db->connection && row < PQntuples(forgotten); row++)
         if (restore_snapshot(db, sidecar->store, forgotten, row)) {
@@ -295,7 +298,7 @@ static char *read_registry(const char *path)
 static bool may_recover(struct db *db, const char *registry)
 {
     const char *parameters[] = {registry};
-    PGresult *result = db_call(db, "SELECT coalesce(reason.recovery_fault($1), '')", 1, parameters, NULL);
+    PGresult *result = db_call(db, "SELECT coalesce(reason.recovery_fault($1), '')", "1t", 1, parameters, NULL);
     bool ok = result && !PQgetvalue(result, 0, 0)[0];
 
     if (result && !ok)
@@ -314,7 +317,7 @@ bool recover(struct sidecar *sidecar, const char *registry_file)
     if (registry_file[0] && !(registry = read_registry(registry_file)))
         return false;
     if (db_connect(&db))
-        state = db_call(&db, "SELECT reason.compared()", 0, NULL, NULL);
+        state = db_call(&db, "SELECT reason.compared()", "1t", 0, NULL, NULL);
     restored = state && !strcmp(PQgetvalue(state, 0, 0), "safe mode");
     ok = state != NULL;
     PQclear(state);

@@ -115,7 +115,7 @@ $$;
 COMMENT ON FUNCTION reason.chain_fault(text, text[], text[], bigint[], text[]) IS
     'What is known outside (names of segments of the archive; last events of segments and of Kafka, by their hashes) and is missing here, or is another one; NULL when everything is here.';
 
-CREATE FUNCTION reason.change_safe_mode(fault text, accepted boolean DEFAULT false) RETURNS void
+CREATE FUNCTION reason.change_safe_mode(fault text, accepted boolean DEFAULT false, is_another boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -124,6 +124,10 @@ DECLARE
 BEGIN
     INSERT INTO reason.safe_mode DEFAULT VALUES ON CONFLICT DO NOTHING;
     SELECT * INTO m FROM reason.safe_mode FOR UPDATE;
+    -- Whoever has ended safe mode, perhaps while this waited for the row, is not overruled.
+    IF m.accepted AND m.incarnation = reason.incarnation() AND NOT $2 AND NOT $3 THEN
+        RETURN;
+    END IF;
     IF fault IS NOT NULL AND m.since IS NULL THEN
         PERFORM reason.append_event('system', 'safemode.entered', jsonb_build_object('safeMode',
             jsonb_build_object('reason', fault, 'incarnation', reason.incarnation()), 'request', reason.sql_request()::jsonb));
@@ -143,7 +147,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION reason.change_safe_mode(text, boolean) IS 'Enters safe mode with a fault, leaves it without; each with its event in division system.';
+COMMENT ON FUNCTION reason.change_safe_mode(text, boolean, boolean) IS 'Enters safe mode with a fault, leaves it without; each with its event in division system. Where an administrator has ended safe mode, only another fault than the one that he accepted enters it again.';
 
 CREATE FUNCTION reason.compare_chains(lease_token bigint, target text, segments text[], divisions text[], seqs bigint[], hashes text[],
     silent text) RETURNS text
@@ -165,7 +169,7 @@ BEGIN
                             FROM reason.forgotten_snapshots() f LIMIT 1) END;
     END IF;
     PERFORM reason.change_safe_mode(fault);
-    RETURN fault;
+    RETURN reason.safe_mode_fault();
 END
 $$;
 COMMENT ON FUNCTION reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text) IS

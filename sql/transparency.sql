@@ -408,6 +408,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('cannot record the cosignature of the checkpoint of size %s of "%s" by "%s": %s', $4, $3, key.name, fault);
     END IF;
+    -- a note holds at most 100 signatures, of which one is the log's
+    IF (SELECT count(*) >= 99 FROM reason.audit_cosignature w WHERE w.division = $2 AND w.origin = $3 AND w.size = $4)
+        AND NOT EXISTS (SELECT FROM reason.audit_cosignature w
+                        WHERE w.division = $2 AND w.origin = $3 AND w.size = $4 AND w.witness = key.name AND w.key_id = key.key_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the checkpoint of size %s of "%s" has 99 cosignatures, and a note has no room for more', $4, $3);
+    END IF;
     INSERT INTO reason.audit_cosignature (division, origin, size, witness, key_id, vkey, timestamp, signature)
     VALUES ($2, $3, $4, key.name, key.key_id, $5, $6, $7)
     ON CONFLICT ON CONSTRAINT audit_cosignature_pkey DO NOTHING;
@@ -427,7 +434,8 @@ BEGIN
     RETURN QUERY
     SELECT c.origin, c.size, c.root,
            g.note || coalesce((SELECT string_agg(reason.cosignature_line(w.witness, w.key_id, w.timestamp, w.signature), '' ORDER BY w.witness, w.key_id)
-                               FROM reason.audit_cosignature w WHERE w.division = $1 AND w.origin = c.origin AND w.size = c.size), '')
+                               FROM (SELECT * FROM reason.audit_cosignature w WHERE w.division = $1 AND w.origin = c.origin AND w.size = c.size
+                                     ORDER BY w.witness, w.key_id LIMIT 99) w), '')
     FROM reason.log_identity() i,
          LATERAL (SELECT x.origin, x.size, x.note FROM reason.audit_checkpoint_signature x
                   WHERE x.division = $1 AND x.origin = reason.log_origin_of(i.prefix, $1, i.epoch)
@@ -507,7 +515,10 @@ AS $$
           FROM reason.audit_checkpoint_signature g WHERE g.division = $1
           UNION ALL
           SELECT 'audit_cosignature', w.size, w.origin, reason.checkpoint_cosignature_fault(w)
-          FROM reason.audit_cosignature w WHERE w.division = $1) f
+          FROM reason.audit_cosignature w WHERE w.division = $1
+          UNION ALL
+          SELECT 'audit_cosignature', w.size, w.origin, format('there are %s of this checkpoint, and a note holds 99', count(*))
+          FROM reason.audit_cosignature w WHERE w.division = $1 GROUP BY w.size, w.origin HAVING count(*) > 99) f
     WHERE f.fault IS NOT NULL
     ORDER BY f.size, f.table_name, f.origin LIMIT 1
 $$;

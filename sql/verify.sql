@@ -195,11 +195,22 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     most_named CONSTANT integer := 100;
+    divisions text[] := '{}';
+    snapshots uuid[] := '{}';
     division_name text;
-    snapshot record;
+    snapshot_id uuid;
     verified bigint;
 BEGIN
-    FOR division_name IN SELECT * FROM reason.known_divisions() LOOP
+    -- A table that is gone is not to hide the rest either.
+    BEGIN
+        divisions := ARRAY(SELECT * FROM reason.known_divisions());
+    EXCEPTION WHEN OTHERS THEN
+        what := 'divisions';
+        ok := false;
+        detail := SQLERRM;
+        RETURN NEXT;
+    END;
+    FOREACH division_name IN ARRAY divisions LOOP
         what := format('division "%s"', division_name);
         BEGIN
             SELECT v.ok, v.detail INTO ok, detail FROM reason.verify_audit(division_name) v;
@@ -220,10 +231,18 @@ BEGIN
     END LOOP;
 
     verified := 0;
-    FOR snapshot IN SELECT s.id, s.division FROM reason.snapshot s WHERE s.status IN ('signed', 'complete') ORDER BY s.no LOOP
-        what := format('snapshot "%s"', snapshot.id);
+    BEGIN
+        snapshots := ARRAY(SELECT s.id FROM reason.snapshot s WHERE s.status IN ('signed', 'complete') ORDER BY s.no);
+    EXCEPTION WHEN OTHERS THEN
+        what := 'snapshots';
+        ok := false;
+        detail := SQLERRM;
+        RETURN NEXT;
+    END;
+    FOREACH snapshot_id IN ARRAY snapshots LOOP
+        what := format('snapshot "%s"', snapshot_id);
         BEGIN
-            SELECT v.ok, v.detail INTO ok, detail FROM reason.snapshot_proof(snapshot.id) v;
+            SELECT v.ok, v.detail INTO ok, detail FROM reason.snapshot_proof(snapshot_id) v;
         EXCEPTION WHEN OTHERS THEN
             ok := false;
             detail := SQLERRM;
@@ -238,10 +257,16 @@ BEGIN
     detail := format('%s verify', verified);
     RETURN NEXT;
 
-    SELECT 'mended events', true, string_agg(format('"%s" of division "%s": %s', m.event_id, m.division, m.outcome), '; ' ORDER BY m.event_id)
-                                    FILTER (WHERE m.place <= most_named) || CASE WHEN count(*) > most_named THEN format('; and %s more', count(*) - most_named) ELSE '' END
-    INTO what, ok, detail
-    FROM (SELECT e.*, row_number() OVER (ORDER BY e.event_id) AS place FROM reason.mended_event e) m;
+    BEGIN
+        SELECT 'mended events', true, string_agg(format('"%s" of division "%s": %s', m.event_id, m.division, m.outcome), '; ' ORDER BY m.event_id)
+                                        FILTER (WHERE m.place <= most_named) || CASE WHEN count(*) > most_named THEN format('; and %s more', count(*) - most_named) ELSE '' END
+        INTO what, ok, detail
+        FROM (SELECT e.*, row_number() OVER (ORDER BY e.event_id) AS place FROM reason.mended_event e) m;
+    EXCEPTION WHEN OTHERS THEN
+        what := 'mended events';
+        ok := false;
+        detail := SQLERRM;
+    END;
     IF detail IS NOT NULL THEN
         RETURN NEXT;
     END IF;

@@ -98,11 +98,13 @@ manual_pages() {
 systemd_unit() {
     local directory unit status=0
     directory=$(mktemp -d)
-    for unit in sidecar/reason-sidecar gateway/reason-gateway; do
+    cp sidecar/*.timer "$directory"
+    for unit in sidecar/reason-sidecar sidecar/reason-sidecar-check-log gateway/reason-gateway; do
         sed -e "s|@bindir@|/bin|" -e "s|@sysconfdir@|/etc|" -e "s|@confdir@|/etc|" -e "s|/bin/reason-sidecar|/bin/true|" $unit.service.in >"$directory/${unit#*/}.service"
         { systemd-analyze verify --man=no "$directory/${unit#*/}.service" &&
             systemd-analyze security --offline=true --threshold=25 --no-pager "$directory/${unit#*/}.service"; } || status=1
     done
+    systemd-analyze verify --man=no "$directory"/*.timer || status=1
     rm -rf "$directory"
     return $status
 }

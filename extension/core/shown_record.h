@@ -19,7 +19,7 @@
 #ifndef REASON_CORE_SHOWN_RECORD_H
 #define REASON_CORE_SHOWN_RECORD_H
 
-#include "core/json_document.h"
+#include "core/shown_value.h"
 
 /* What may stand beside the members of a record, ended by NULL. */
 extern const char *const shown_companions[];
@@ -30,16 +30,8 @@ extern const char *shown_record_fault(const JsonDocument *document, const JsonNo
 /* It has a payload, and no salt to prove it by. */
 extern bool shown_payload_is_unproved(const JsonDocument *document, const JsonNode *record);
 
-/*
- * Whether a value is what the redaction of `whole` can have made: names and
- * texts have "[redacted:<category>]" in place of some of their bytes, and values
- * may stand as that alone.  What was put in the place of what cannot be told.
- */
-extern bool shown_value_is_of(const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document,
-							  const JsonNode *whole);
-
-/* Whether the record shows `whole`; both are canonical, and only a document that may redact shows it redacted. */
-extern bool shown_record_is_of(const JsonDocument *document, const JsonNode *record, const JsonDocument *whole_document,
-							   const JsonNode *whole, bool may_redact);
+/* Whether the record shows `whole`; both are canonical, and only a document that may redact shows it redacted.  What it may take: see shown_value.h. */
+extern bool shown_record_is_of(ShownWork *work, const JsonDocument *document, const JsonNode *record,
+							   const JsonDocument *whole_document, const JsonNode *whole, bool may_redact);
 
 #endif							/* REASON_CORE_SHOWN_RECORD_H */

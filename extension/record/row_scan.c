@@ -14,6 +14,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -66,8 +67,14 @@ row_scan_key(RowScan *scan, int column)
 }
 
 static void
-set_key(RowScan *scan, int column, StrategyNumber strategy, RegProcedure procedure, Datum value)
+set_key(RowScan *scan, int column, Oid type, StrategyNumber strategy, RegProcedure procedure, Datum value)
 {
+	/* An index of the same name could be on anything. */
+	if (column >= IndexRelationGetNumberOfKeyAttributes(scan->index) || scan->index->rd_opcintype[column] != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("index reason.%s is on other columns than in the extension's script", RelationGetRelationName(scan->index)),
+				 errhint("Recreate the index as the extension's script defines it.")));
 	ScanKeyEntryInitialize(&scan->keys[column], 0, column + 1, strategy, InvalidOid,
 						   scan->index->rd_indcollation[column], procedure, value);
 }
@@ -75,7 +82,7 @@ set_key(RowScan *scan, int column, StrategyNumber strategy, RegProcedure procedu
 void
 row_scan_int2(RowScan *scan, int column, int16 value)
 {
-	set_key(scan, column, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(value));
+	set_key(scan, column, INT2OID, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(value));
 }
 
 void
@@ -84,13 +91,13 @@ row_scan_int8(RowScan *scan, int column, StrategyNumber strategy, int64 value)
 	RegProcedure procedure = strategy == BTEqualStrategyNumber ? F_INT8EQ :
 		strategy == BTGreaterEqualStrategyNumber ? F_INT8GE : F_INT8GT;
 
-	set_key(scan, column, strategy, procedure, Int64GetDatum(value));
+	set_key(scan, column, INT8OID, strategy, procedure, Int64GetDatum(value));
 }
 
 void
 row_scan_text(RowScan *scan, int column, text *value)
 {
-	set_key(scan, column, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(value));
+	set_key(scan, column, TEXTOID, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(value));
 }
 
 void
@@ -98,7 +105,7 @@ row_scan_uuid(RowScan *scan, int column, StrategyNumber strategy, const pg_uuid_
 {
 	/* The scan looks at it again on every page that it comes to. */
 	scan->sought = *value;
-	set_key(scan, column, strategy, strategy == BTEqualStrategyNumber ? F_UUID_EQ : F_UUID_GE, UUIDPGetDatum(&scan->sought));
+	set_key(scan, column, UUIDOID, strategy, strategy == BTEqualStrategyNumber ? F_UUID_EQ : F_UUID_GE, UUIDPGetDatum(&scan->sought));
 }
 
 /*
@@ -249,6 +256,37 @@ row_scan_seek_id(RowScan *scan, const pg_uuid_t *id, text *division)
 	return false;
 }
 
+/* The columns that are read without the executor, which would compare their types: one name has one type in all tables. */
+static const struct
+{
+	const char *name;
+	Oid			type;
+}			column_types[] = {
+	{"no", INT8OID}, {"seq", INT8OID}, {"index", INT8OID}, {"event_no", INT8OID}, {"record_no", INT8OID}, {"from_no", INT8OID},
+	{"to_no", INT8OID}, {"target_no", INT8OID}, {"chunk", INT4OID}, {"weight", FLOAT8OID}, {"enabled", BOOLOID},
+	{"id", UUIDOID}, {"audit_event_id", UUIDOID},
+	{"division", TEXTOID}, {"event_type", TEXTOID}, {"signer_id", TEXTOID}, {"type", TEXTOID}, {"author", TEXTOID},
+	{"version", TEXTOID}, {"manifest_signature_id", TEXTOID}, {"name", TEXTOID}, {"role", TEXTOID}, {"issuer", TEXTOID}, {"san_uri", TEXTOID},
+	{"divisions", TEXTARRAYOID},
+	{"hash", BYTEAOID}, {"prev_hash", BYTEAOID}, {"signature", BYTEAOID}, {"digest", BYTEAOID}, {"payload_hash", BYTEAOID},
+	{"salt", BYTEAOID}, {"bytes", BYTEAOID}, {"metadata", JSONBOID}, {"payload_ref", JSONBOID},
+	{"ts", TIMESTAMPTZOID}, {"created_at", TIMESTAMPTZOID}, {"occurred_at", TIMESTAMPTZOID}
+};
+
+static Oid
+type_of_column(Relation table, const char *name)
+{
+	/* but for this one: an event's is kept as it was written */
+	if (strcmp(name, "payload") == 0)
+		return strcmp(RelationGetRelationName(table), "audit_event") == 0 ? JSONOID : JSONBOID;
+	for (int i = 0; i < lengthof(column_types); i++)
+	{
+		if (strcmp(column_types[i].name, name) == 0)
+			return column_types[i].type;
+	}
+	elog(ERROR, "column \"%s\" has no type that is known", name);
+}
+
 AttrNumber
 row_scan_column(Relation table, const char *name)
 {
@@ -259,6 +297,10 @@ row_scan_column(Relation table, const char *name)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of table \"%s\" does not exist", name, RelationGetRelationName(table)),
 				 errhint("Run ALTER EXTENSION reasoning_graph UPDATE.")));
+	if (TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid != type_of_column(table, name))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" is of another type than in the extension's script", name, RelationGetRelationName(table))));
 	return column;
 }
 

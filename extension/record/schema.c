@@ -10,6 +10,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "storage/sinval.h"
@@ -67,7 +68,14 @@ lock_relation(const char *name, LOCKMODE lockmode)
 Relation
 schema_open_table(const char *name, LOCKMODE lockmode)
 {
-	return table_open(lock_relation(name, lockmode), NoLock);
+	Relation	table = relation_open(lock_relation(name, lockmode), NoLock);
+
+	/* Nothing else has rows that can be read without the executor. */
+	if (table->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation reason.%s is not a table", name)));
+	return table;
 }
 
 Relation
@@ -95,9 +103,14 @@ schema_open_index(const char *name, Relation table, LOCKMODE lockmode)
 {
 	for (;;)
 	{
-		Relation	index = index_open(lock_relation(name, lockmode), NoLock);
+		Relation	index = relation_open(lock_relation(name, lockmode), NoLock);
 		Oid			oid = RelationGetRelid(index);
 
+		if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_rel->relam != BTREE_AM_OID)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("relation reason.%s is not a B-tree index", name),
+					 errhint("Recreate the index as the extension's script defines it.")));
 		if (index->rd_index->indrelid != RelationGetRelid(table))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -57,6 +57,7 @@ typedef struct DocumentCheck
 	AuditChecker graph;			/* faults of the rows */
 	JsonDocument document;		/* the present record */
 	JsonDocument whole;			/* its row's, or its row's payload, of one that was redacted */
+	ShownWork	work;
 	ByteBuffer	record;			/* its canonical bytes, without what stands beside */
 	MemoryContext context;		/* reset after each record */
 	int64		counts[RECORD_KINDS];
@@ -182,6 +183,14 @@ read_whole(DocumentCheck *check, const ByteBuffer *canonical)
 	return json_read(&check->whole, canonical->data, canonical->length, &limits, &error);
 }
 
+/* Names are compared for as long as it takes, or until somebody interrupts. */
+static bool
+goes_on(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
 /* A record that was redacted is the row's, but for what was put in the place of personal data; the row gives the digest beside it. */
 static bool
 check_redacted(DocumentCheck *check, const StoredRecord *stored)
@@ -197,7 +206,7 @@ check_redacted(DocumentCheck *check, const StoredRecord *stored)
 	graph->record.length = 0;
 	record_write(&graph->record, &stored->record);
 	return (read_whole(check, &graph->record) &&
-			shown_record_is_of(&check->document, root, &check->whole, json_root(&check->whole), true)) ||
+			shown_record_is_of(&check->work, &check->document, root, &check->whole, json_root(&check->whole), true)) ||
 		audit_fault(graph, "%s \"%s\": the document shows more of it altered than what is redacted", record_kind_names[stored->record.kind],
 					audit_uuid_text(&stored->record.id));
 }
@@ -213,7 +222,7 @@ check_shown_payload(DocumentCheck *check, const StoredRecord *stored)
 		return true;
 	content->length = 0;
 	return (record_write_jsonb(content, stored->payload) && read_whole(check, content) &&
-			shown_value_is_of(&check->document, json_member_literal(&check->document, root, "payload"), &check->whole, json_root(&check->whole))) ||
+			shown_value_is_of(&check->work, &check->document, json_member_literal(&check->document, root, "payload"), &check->whole, json_root(&check->whole))) ||
 		audit_fault(&check->graph, "%s \"%s\": the document shows another payload than was recorded", record_kind_names[stored->record.kind],
 					audit_uuid_text(&stored->record.id));
 }
@@ -379,6 +388,7 @@ reason_check_document(PG_FUNCTION_ARGS)
 	audit_checker_init(&check.graph, &check.rows);
 	json_document_init(&check.document, canonical_realloc, CurrentMemoryContext);
 	json_document_init(&check.whole, canonical_realloc, CurrentMemoryContext);
+	shown_work_init(&check.work, UINT64_MAX, goes_on, canonical_realloc, CurrentMemoryContext);
 	buffer_init(&check.record, canonical_realloc, CurrentMemoryContext);
 	snapshot_graph_init(&check.records, canonical_realloc, CurrentMemoryContext);
 

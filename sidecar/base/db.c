@@ -198,10 +198,10 @@ static bool prepare(struct db *db)
     snprintf(timeout, sizeof(timeout), "%d", db->timeout_ms);
     snprintf(idle, sizeof(idle), "%d", db->idle_ms);
     PQsetnonblocking(db->connection, 1);
-    result = db_call(db, settings, 2, parameters, NULL);
+    result = db_call(db, settings, NULL, 2, parameters, NULL);
     PQclear(result);
     if (result && db->listen) {
-        result = db_call(db, "LISTEN reason_work", 0, NULL, NULL);
+        result = db_call(db, "LISTEN reason_work", NULL, 0, NULL, NULL);
         PQclear(result);
     }
     return result != NULL;
@@ -238,6 +238,35 @@ void db_close(struct db *db)
     db->prepared_count = 0;
 }
 
+/* The first function of ours in a statement; else all of it. */
+static const char *name_of(const char *statement)
+{
+    const char *name = strstr(statement, "reason.");
+
+    return name ? name : statement;
+}
+
+static int name_length(const char *statement)
+{
+    return (int)strcspn(name_of(statement), "(");
+}
+
+/*
+ * An error that comes again however often the statement is sent: not one of the connection, of resources, of concurrency, of a lock
+ * or of an operator, nor one that comes once after functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+static void note_refusal(struct db *db, const char *statement, const PGresult *result)
+{
+    static const char *const passing[] = {"08", "40", "53", "57", "55P03", "55006"};
+    const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+
+    for (size_t i = 0; sqlstate && i < sizeof(passing) / sizeof(passing[0]); i++)
+        if (!strncmp(sqlstate, passing[i], strlen(passing[i])))
+            sqlstate = NULL;
+    if (sqlstate)
+        snprintf(db->refusal, sizeof(db->refusal), "%.*s: %s (%s)", name_length(statement), name_of(statement), PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+}
+
 static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
 {
     PGresult *result;
@@ -255,6 +284,7 @@ static PGresult *call(struct db *db, const char *statement, int count, const cha
     if (sqlstate && PQresultErrorField(result, PG_DIAG_SQLSTATE))
         snprintf(sqlstate, 6, "%s", PQresultErrorField(result, PG_DIAG_SQLSTATE));
     log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");
+    note_refusal(db, statement, result);
     metrics_add(METRIC_DATABASE_FAILURES, 1);
     if (!result || PQstatus(db->connection) != CONNECTION_OK)
         db_close(db);
@@ -262,9 +292,70 @@ static PGresult *call(struct db *db, const char *statement, int count, const cha
     return NULL;
 }
 
-PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6])
+/* ---------------------------------------------------------------- the shape of an answer */
+
+static bool is_integer(const char *text)
 {
-    return call(db, statement, count, parameters, sqlstate, &(struct form){0});
+    size_t digits = strspn(text + (*text == '-'), "0123456789");
+
+    return digits > 0 && digits < 19 && !text[(*text == '-') + digits];
+}
+
+static bool value_fits(const PGresult *result, int row, int column, char letter)
+{
+    const char *text = PQgetvalue(result, row, column);
+    uint64_t number;
+
+    if (PQgetisnull(result, row, column))
+        return letter >= 'A' && letter <= 'Z';
+    switch (letter) {
+    case 'n':
+    case 'N': return db_number(result, row, column, &number);
+    case 'i':
+    case 'I': return is_integer(text);
+    case 'b':
+    case 'B': return !strcmp(text, "t") || !strcmp(text, "f");
+    default: return true;
+    }
+}
+
+/* What of it is not as it is to be, in `fault`; true: nothing. */
+static bool has_shape(const PGresult *result, const char *shape, char fault[100])
+{
+    int rows = PQntuples(result), columns;
+
+    if ((*shape == '1' && rows != 1) || (*shape == '?' && rows > 1)) {
+        snprintf(fault, 100, "%d rows in place of %s", rows, *shape == '1' ? "one" : "one at the most");
+        return false;
+    }
+    shape += *shape == '1' || *shape == '?';
+    columns = (int)strlen(shape);
+    if (PQnfields(result) != columns) {
+        snprintf(fault, 100, "%d columns in place of %d", PQnfields(result), columns);
+        return false;
+    }
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++)
+            if (!value_fits(result, row, column, shape[column])) {
+                snprintf(fault, 100, "%s in row %d, column %d, where it is to be %s", PQgetisnull(result, row, column) ? "NULL" : "something else", row + 1,
+                         column + 1, strchr("nN", shape[column]) ? "a number" : strchr("iI", shape[column]) ? "an integer" : strchr("bB", shape[column]) ? "a boolean" : "a text");
+                return false;
+            }
+    return true;
+}
+
+PGresult *db_call(struct db *db, const char *statement, const char *shape, int count, const char *const *parameters, char sqlstate[6])
+{
+    PGresult *result = call(db, statement, count, parameters, sqlstate, &(struct form){0});
+    char fault[100];
+
+    if (!result || !shape || has_shape(result, shape, fault))
+        return result;
+    snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database answers with %s", name_length(statement), name_of(statement), fault);
+    log_error("%s: %s", db->name, db->refusal);
+    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    PQclear(result);
+    return NULL;
 }
 
 PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters)

@@ -8,6 +8,7 @@
 
 /* Statements that a session sends again and again are prepared in it. */
 #define DB_PREPARED_MOST 16
+#define DB_REFUSAL_SIZE 300
 
 struct db {
     const char *conninfo;
@@ -23,6 +24,7 @@ struct db {
     } prepared[DB_PREPARED_MOST];
     int prepared_count;
     unsigned prepared_names;    /* given so far */
+    char refusal[DB_REFUSAL_SIZE];  /* what the last answer was that no time mends; "": none since whoever asks has emptied it */
 };
 
 /* Connects unless connected; false: not now, logged. */
@@ -35,8 +37,12 @@ void db_hurry(void);
 /*
  * Runs one statement, a literal, with text parameters. NULL when it failed, which has been logged; a broken connection is closed.
  * sqlstate, if not NULL, gets the five characters of the error, or "".
+ *
+ * An answer of another shape is a failure: whoever rules the database may have replaced the functions that give it. shape: "1"
+ * one row, "?" at most one, else any number; then a letter for each column: t text, n a number as db_number() takes it, i an
+ * integer, b a boolean; in capitals where NULL may stand. NULL: nothing of it is read.
  */
-PGresult *db_call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6]);
+PGresult *db_call(struct db *db, const char *statement, const char *shape, int count, const char *const *parameters, char sqlstate[6]);
 
 /* As db_call(), for one value in binary form. */
 PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters);

@@ -85,8 +85,8 @@ void doorbell_rest(int timeout_ms)
 
 static bool ask(struct db *db, const char *statement)
 {
-    PGresult *result = db_call(db, statement, 0, NULL, NULL);
-    bool yes = result && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+    PGresult *result = db_call(db, statement, "1b", 0, NULL, NULL);
+    bool yes = result && PQgetvalue(result, 0, 0)[0] == 't';
 
     PQclear(result);
     return yes;

@@ -28,11 +28,11 @@ void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_m
     PGresult *result;
 
     snprintf(ttl, sizeof(ttl), "%d milliseconds", lease_ms);
-    result = db_call(db, "SELECT reason.acquire_lease($1, $2, $3)", 3, parameters, NULL);
+    result = db_call(db, "SELECT reason.acquire_lease($1, $2, $3)", "1N", 3, parameters, NULL);
     /* unknown: what is led now is led until it runs out */
     if (!result)
         return;
-    if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
+    if (!PQgetisnull(result, 0, 0))
         token = atol(PQgetvalue(result, 0, 0));
     PQclear(result);
     /* counted from before the question: never longer than the database counts */
@@ -51,7 +51,7 @@ static void release(struct db *db, enum duty duty)
     const char *parameters[] = {duty_names[duty], token};
 
     if (leader_token(duty, token)[0] && db->connection)
-        PQclear(db_call(db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
+        PQclear(db_call(db, "SELECT reason.release_lease($1, $2)", NULL, 2, parameters, NULL));
     atomic_store(&leases[duty].token, 0);
     metrics_set(METRIC_LEADING_SEAL + duty, 0);
 }

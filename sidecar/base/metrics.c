@@ -78,6 +78,7 @@ static const struct {
     [METRIC_LOG_STOPS_SNAPSHOT] = {STOPS "{reason=\"snapshot\"}", "counter", NULL},
     [METRIC_LOG_STOPS_CONTRADICTED] = {STOPS "{reason=\"contradicted\"}", "counter", NULL},
     [METRIC_LOG_STOPS_MEMORY] = {STOPS "{reason=\"memory\"}", "counter", NULL},
+    [METRIC_LOG_STOPS_UNREADABLE] = {STOPS "{reason=\"unreadable\"}", "counter", NULL},
     [METRIC_LOG_FORGOTTEN] = {"reason_sidecar_store_forgotten_total", "counter",
                               "How often the store was found to hold less of a log than was published there."},
     [METRIC_LOG_EVENTS] = {"reason_sidecar_log_events", "gauge", "Events of all divisions that were signed, when they were last proved."},

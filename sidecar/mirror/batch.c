@@ -91,7 +91,7 @@ static PGresult *ask(struct db *db, const struct mirror_config *config, const ch
     snprintf(after, sizeof(after), "%ld", before->seq);
     snprintf(count, sizeof(count), "%d", most);
     snprintf(bytes, sizeof(bytes), "%d", config->payload_bytes);
-    return db_call(db, "SELECT seq, hash, ops FROM reason.mirror_events($1, $2, $3, $4, $5, $6, $7, $8)", 8, parameters, sqlstate);
+    return db_call(db, "SELECT seq, hash, ops FROM reason.mirror_events($1, $2, $3, $4, $5, $6, $7, $8)", "ntt", 8, parameters, sqlstate);
 }
 
 enum batch_result batch_read(struct db *db, const struct mirror_config *config, const char *division, const struct mirror_mark *before, int most,

@@ -182,7 +182,7 @@ static json_t *expected_counts(struct check *check)
     PGresult *result;
 
     snprintf(seq, sizeof(seq), "%ld", check->mark.seq);
-    result = db_call(&check->db, "SELECT kind, type, count FROM reason.mirror_counts($1, $2)", 2, parameters, NULL);
+    result = db_call(&check->db, "SELECT kind, type, count FROM reason.mirror_counts($1, $2)", "ttn", 2, parameters, NULL);
     for (int i = 0; result && i < PQntuples(result); i++)
         json_object_set_new(json_object_get(counts, PQgetvalue(result, i, 0)), PQgetvalue(result, i, 1), json_integer(atol(PQgetvalue(result, i, 2))));
     if (!result) {
@@ -292,7 +292,7 @@ static bool compare_trace(struct check *check, json_t *key)
         return true;
     snprintf(seq, sizeof(seq), "%ld", check->mark.seq);
     snprintf(depth, sizeof(depth), "%d", TRACE_DEPTH);
-    result = db_call(&check->db, "SELECT node_id FROM reason.mirror_trace($1, $2, $3, $4)", 4, parameters, NULL);
+    result = db_call(&check->db, "SELECT node_id FROM reason.mirror_trace($1, $2, $3, $4)", "t", 4, parameters, NULL);
     for (int i = 0; result && i < PQntuples(result); i++) {
         snprintf(cause, sizeof(cause), "%s/%s", check->division, PQgetvalue(result, i, 0));
         if (!json_object_get(found, cause)) {
@@ -376,7 +376,7 @@ bool mirror_check(const struct config *config, const char *name, bool all)
     wanted = mirror_divisions(check.config);
     parameters[0] = wanted;
     ok = wanted && (check.mirror = mirror_open(check.config)) != NULL && db_connect(&check.db)
-         && (heads = db_call(&check.db, "SELECT division, head_seq FROM reason.mirror_heads($1)", 1, parameters, NULL)) != NULL;
+         && (heads = db_call(&check.db, "SELECT division, head_seq FROM reason.mirror_heads($1)", "ti", 1, parameters, NULL)) != NULL;
     for (int i = 0; ok && i < PQntuples(heads); i++) {
         check.division = PQgetvalue(heads, i, 0);
         check.head = atol(PQgetvalue(heads, i, 1));

@@ -93,7 +93,7 @@ static struct division *division_of(struct feed *feed, const char *name)
 static bool look(struct feed *feed, struct db *db, const char *token)
 {
     const char *parameters[] = {token, name_of(feed), feed->wanted};
-    PGresult *result = db_call(db, "SELECT division, head_seq, seq FROM reason.mirror_marks($1, $2, $3)", 3, parameters, NULL);
+    PGresult *result = db_call(db, "SELECT division, head_seq, seq FROM reason.mirror_marks($1, $2, $3)", "tii", 3, parameters, NULL);
 
     for (int i = 0; result && i < PQntuples(result); i++) {
         struct division *division = division_of(feed, PQgetvalue(result, i, 0));
@@ -115,7 +115,7 @@ static bool tell(struct feed *feed, struct db *db, const char *token, struct div
     PGresult *result;
 
     snprintf(seq, sizeof(seq), "%ld", division->mark.seq);
-    result = db_call(db, "SELECT reason.record_mirrored($1, $2, $3, $4)", 4, parameters, NULL);
+    result = db_call(db, "SELECT reason.record_mirrored($1, $2, $3, $4)", NULL, 4, parameters, NULL);
     PQclear(result);
     return result != NULL;
 }
@@ -146,7 +146,7 @@ static enum feed_result away(struct feed *feed, struct division *division)
 static bool unpark(struct feed *feed, struct db *db, const char *token, const struct division *division, const char *seq)
 {
     const char *parameters[] = {token, name_of(feed), division->name, seq};
-    PGresult *result = db_call(db, "SELECT reason.unpark_mirrored($1, $2, $3, $4)", 4, parameters, NULL);
+    PGresult *result = db_call(db, "SELECT reason.unpark_mirrored($1, $2, $3, $4)", NULL, 4, parameters, NULL);
     bool ok = result != NULL;
 
     PQclear(result);
@@ -198,7 +198,7 @@ static bool park(struct feed *feed, struct db *db, const char *token, const stru
     snprintf(number, sizeof(number), "%ld", seq);
     log_error("mirror \"%s\": event %s of division \"%s\" is parked: %s", name_of(feed), number, division->name, feed->mirror->error);
     metrics_add(METRIC_MIRROR_REFUSED, 1);
-    result = db_call(db, "SELECT reason.park_mirrored($1, $2, $3, $4, $5)", 5, parameters, NULL);
+    result = db_call(db, "SELECT reason.park_mirrored($1, $2, $3, $4, $5)", NULL, 5, parameters, NULL);
     PQclear(result);
     return result != NULL;
 }
@@ -293,7 +293,7 @@ static enum feed_result retry(struct feed *feed, struct db *db, const char *toke
 static enum feed_result retry_parked(struct feed *feed, struct db *db, const char *token)
 {
     const char *parameters[] = {name_of(feed)};
-    PGresult *parked = db_call(db, "SELECT division, seq FROM reason.mirror_retries($1)", 1, parameters, NULL);
+    PGresult *parked = db_call(db, "SELECT division, seq FROM reason.mirror_retries($1)", "tn", 1, parameters, NULL);
     enum feed_result worst = parked ? FEED_NOTHING : FEED_FAILED;
 
     for (int i = 0; parked && i < PQntuples(parked) && worst != FEED_FAILED && !doorbell_stopped(); i++) {

@@ -78,9 +78,9 @@ static bool empty_division(struct rebuild *rebuild, const char *division)
 static void lead(struct rebuild *rebuild)
 {
     const char *parameters[] = {"mirror", rebuild->holder, LEASE};
-    PGresult *result = db_call(&rebuild->db, "SELECT reason.acquire_lease($1, $2, $3)", 3, parameters, NULL);
+    PGresult *result = db_call(&rebuild->db, "SELECT reason.acquire_lease($1, $2, $3)", "1N", 3, parameters, NULL);
 
-    snprintf(rebuild->token, sizeof(rebuild->token), "%s", result && PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "");
+    snprintf(rebuild->token, sizeof(rebuild->token), "%s", result ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
 }
 
@@ -89,7 +89,7 @@ static void let_go(struct rebuild *rebuild)
     const char *parameters[] = {"mirror", rebuild->token};
 
     if (rebuild->token[0] && rebuild->db.connection)
-        PQclear(db_call(&rebuild->db, "SELECT reason.release_lease($1, $2)", 2, parameters, NULL));
+        PQclear(db_call(&rebuild->db, "SELECT reason.release_lease($1, $2)", NULL, 2, parameters, NULL));
 }
 
 static void show(struct rebuild *rebuild, long done, long whole)
@@ -169,7 +169,7 @@ bool mirror_rebuild(const struct config *config, const char *name, const char *h
     wanted = mirror_divisions(rebuild.config);
     parameters[0] = wanted;
     ok = wanted && (rebuild.mirror = mirror_open(rebuild.config)) != NULL && (rebuild.feed = feed_open(rebuild.config)) != NULL && db_connect(&rebuild.db)
-         && (rebuild.heads = db_call(&rebuild.db, "SELECT division, head_seq FROM reason.mirror_heads($1)", 1, parameters, NULL)) != NULL;
+         && (rebuild.heads = db_call(&rebuild.db, "SELECT division, head_seq FROM reason.mirror_heads($1)", "ti", 1, parameters, NULL)) != NULL;
     if (ok && rebuild.mirror->engine->prepare(rebuild.mirror) != MIRROR_DONE) {
         log_error("mirror \"%s\": %s", name, rebuild.mirror->error);
         ok = false;

@@ -101,7 +101,7 @@ static bool take_segment(void *context, const char *key, const char *version)
 static bool witness_division(struct store *store, struct db *db, const char *target, const char *division, struct taking *taking)
 {
     const char *parameters[] = {target, division};
-    PGresult *mark = db_call(db, "SELECT reason.archive_mark($1, $2)", 2, parameters, NULL);
+    PGresult *mark = db_call(db, "SELECT reason.archive_mark($1, $2)", "1t", 2, parameters, NULL);
     char prefix[300];
     bool ok;
 

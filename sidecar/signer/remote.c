@@ -91,18 +91,20 @@ const char *remote_text(const json_t *object, const char *name)
 
 bool remote_signature(struct remote_signer *remote, const char *base64, const uint8_t *message, size_t length, uint8_t signature[SIGNATURE_LENGTH])
 {
+    uint8_t answered[SIGNATURE_LENGTH];
     size_t decoded = 0;
 
-    if (!base64 || sodium_base642bin(signature, SIGNATURE_LENGTH, base64, strlen(base64), NULL, &decoded, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
+    if (!base64 || sodium_base642bin(answered, sizeof(answered), base64, strlen(base64), NULL, &decoded, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
         || decoded != SIGNATURE_LENGTH) {
         log_error("%s answered without a signature of 64 bytes", remote->what);
         return false;
     }
-    if (crypto_sign_verify_detached(signature, message, length, remote->signer.public_key) != 0) {
+    if (crypto_sign_verify_detached(answered, message, length, remote->signer.public_key) != 0) {
         log_error("%s answered with a signature that is not of its key, or of something else", remote->what);
         metrics_add(METRIC_SIGNATURES_REFUSED, 1);
         return false;
     }
+    memcpy(signature, answered, sizeof(answered));
     return true;
 }
 

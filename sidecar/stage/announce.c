@@ -137,7 +137,7 @@ static int announce_one(struct worker *worker, struct store *store, const char *
 
     if (!know(worker->sidecar, division, &known))
         return 0;
-    result = db_call(&worker->db, "SELECT note FROM reason.cosigned_checkpoints($1)", 1, parameters, NULL);
+    result = db_call(&worker->db, "SELECT note FROM reason.cosigned_checkpoints($1)", "t", 1, parameters, NULL);
     if (!result)
         return -1;
     while (row < PQntuples(result) && !may_announce(worker->sidecar, division, &known, PQgetvalue(result, row, 0)))

@@ -29,7 +29,7 @@ struct text {
 /* What belongs to one segment. */
 struct segment_text {
     struct text events, contents;
-    bool failed;                /* out of memory */
+    bool failed;                /* out of memory, or a line that is none */
 };
 
 static bool add(struct text *text, const char *bytes, size_t length)
@@ -52,7 +52,7 @@ static void take_line(void *context, const PGresult *row)
 {
     struct segment_text *text = context;
 
-    if (!add(&text->events, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0))
+    if (PQgetisnull(row, 0, 0) || !add(&text->events, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0))
         || (!PQgetisnull(row, 0, 1) && !add(&text->contents, PQgetvalue(row, 0, 1), (size_t)PQgetlength(row, 0, 1))))
         text->failed = true;
 }
@@ -86,7 +86,7 @@ static PGresult *claim(struct worker *worker, const char *token)
     snprintf(interval, sizeof(interval), "%d seconds", config->archive_interval_s);
     return db_call(&worker->db,
                    "SELECT division, first_seq, last_seq, object_prefix, extract(epoch FROM retain_until)::bigint, legal_hold"
-                   " FROM reason.segment_to_archive($1, $2, $3, $4)",
+                   " FROM reason.segment_to_archive($1, $2, $3, $4)", "?tnntIb",
                    4, parameters, NULL);
 }
 
@@ -187,7 +187,7 @@ static bool record(struct worker *worker, const char *token, PGresult *claimed, 
 
     snprintf(until, sizeof(until), "%lld", (long long)retain_until);
     result = db_call(&worker->db,
-                     "SELECT reason.record_archived($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, to_timestamp($11::bigint), $12::boolean)", 12,
+                     "SELECT reason.record_archived($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, to_timestamp($11::bigint), $12::boolean)", NULL, 12,
                      parameters, NULL);
     ok = result != NULL;
     PQclear(result);
@@ -206,7 +206,7 @@ static bool record_failure(struct worker *worker, const char *token, PGresult *c
               PQgetvalue(claimed, 0, DIVISION), reason);
     metrics_add(METRIC_ARCHIVE_FAILURES, 1);
     snprintf(most, sizeof(most), "%d", for_good ? 0 : worker->sidecar->config.archive_attempts);
-    result = db_call(&worker->db, "SELECT reason.record_archive_failure($1, $2, $3, $4, $5, $6)", 6, parameters, NULL);
+    result = db_call(&worker->db, "SELECT reason.record_archive_failure($1, $2, $3, $4, $5, $6)", "1b", 6, parameters, NULL);
     ok = result != NULL;
     if (ok && PQgetvalue(result, 0, 0)[0] == 't')
         metrics_add(METRIC_ARCHIVE_PARKED, 1);
@@ -238,7 +238,7 @@ static bool protect(struct worker *worker, const char *token, struct store *stor
         log_error("cannot bring \"%s\" under the rule of division \"%s\": %s", key, parameters[2], stored.reason);
         return false;
     }
-    result = db_call(&worker->db, "SELECT reason.record_protected($1, $2, $3, $4, to_timestamp($5::bigint), $6::boolean)", 6, parameters, NULL);
+    result = db_call(&worker->db, "SELECT reason.record_protected($1, $2, $3, $4, to_timestamp($5::bigint), $6::boolean)", NULL, 6, parameters, NULL);
     ok = result != NULL;
     PQclear(result);
     return ok;
@@ -249,7 +249,7 @@ static enum progress protect_segments(struct worker *worker, const char *token, 
     const char *parameters[] = {token, worker->sidecar->config.archive_url};
     PGresult *segments = db_call(&worker->db,
                                  "SELECT division, first_seq, object_prefix, object_version, extract(epoch FROM retain_until)::bigint, legal_hold"
-                                 " FROM reason.segments_to_protect($1, $2)",
+                                 " FROM reason.segments_to_protect($1, $2)", "tntTIB",
                                  2, parameters, NULL);
     enum progress progress = segments ? PROGRESS_NONE : PROGRESS_FAILED;
 

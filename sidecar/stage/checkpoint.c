@@ -151,7 +151,7 @@ static bool grow(struct worker *worker, const char *token)
 
     snprintf(most, sizeof(most), "%d", GROW_MOST);
     for (int calls = 0; calls < GROW_CALLS_MOST && !doorbell_stopped(); calls++) {
-        PGresult *result = db_call(&worker->db, "SELECT reason.grow_tree($1, NULL, $2)", 2, parameters, NULL);
+        PGresult *result = db_call(&worker->db, "SELECT reason.grow_tree($1, NULL, $2)", "1n", 2, parameters, NULL);
         uint64_t grown;
         bool ok = result && db_number(result, 0, 0, &grown);
 
@@ -178,7 +178,7 @@ static enum progress count_heads(struct worker *worker, const char *token, bool 
 
     snprintf(most, sizeof(most), "%d seconds", demanded ? 0 : config->checkpoint_heads_interval_s);
     snprintf(least, sizeof(least), "%d seconds", demanded ? 0 : config->checkpoint_interval_s);
-    counted = db_call(&worker->db, "SELECT reason.record_log_heads($1, $2, $3)", 3, parameters, NULL);
+    counted = db_call(&worker->db, "SELECT reason.record_log_heads($1, $2, $3)", "1T", 3, parameters, NULL);
     if (counted)
         progress = PQgetisnull(counted, 0, 0) ? PROGRESS_NONE : PROGRESS_SOME;
     PQclear(counted);
@@ -271,7 +271,7 @@ static bool record_head(struct worker *worker, const char *token, const struct h
 
     snprintf(size, sizeof(size), "%" PRIu64, head->size);
     sodium_bin2hex(hex + 2, sizeof(hex) - 2, signature, SIGNATURE_LENGTH);
-    result = db_call(&worker->db, "SELECT reason.record_checkpoint($1, $2, $3, $4, $5, $6::bytea, $7)", 7, parameters, NULL);
+    result = db_call(&worker->db, "SELECT reason.record_checkpoint($1, $2, $3, $4, $5, $6::bytea, $7)", NULL, 7, parameters, NULL);
     PQclear(result);
     return result != NULL;
 }
@@ -296,7 +296,7 @@ static int sign_due(struct worker *worker, const char *token, bool demanded)
     bool ok;
 
     snprintf(age, sizeof(age), "%d seconds", worker->sidecar->config.checkpoint_interval_s);
-    due = db_call(&worker->db, "SELECT division, origin, size, encode(root, 'hex') FROM reason.checkpoints_due($1, $2, $3)", 3, parameters, NULL);
+    due = db_call(&worker->db, "SELECT division, origin, size, encode(root, 'hex') FROM reason.checkpoints_due($1, $2, $3)", "ttnt", 3, parameters, NULL);
     ok = due != NULL;
     /* what others have published meanwhile is looked at right before something is signed */
     if (due && PQntuples(due) > 0 && clock_ms() - worker->proved_ms > FRESH_MS)
@@ -414,7 +414,7 @@ static bool publish_head(struct worker *worker, const char *token, const struct 
 static bool is_recorded(struct worker *worker, const struct head *head)
 {
     const char *parameters[] = {head->division};
-    PGresult *last = db_call(&worker->db, "SELECT origin, size FROM reason.last_checkpoint($1)", 1, parameters, NULL);
+    PGresult *last = db_call(&worker->db, "SELECT origin, size FROM reason.last_checkpoint($1)", "?tn", 1, parameters, NULL);
     uint64_t size;
     bool recorded = last && PQntuples(last) == 1 && !strcmp(PQgetvalue(last, 0, 0), head->origin) && db_number(last, 0, 1, &size) && size >= head->size;
 
@@ -460,10 +460,12 @@ static enum progress round_of(struct worker *worker, const char *token, bool dem
     struct checkpoints *state = worker->state;
     enum progress counted = PROGRESS_NONE;
     int signed_heads, published;
+    bool grown = grow(worker, token);
 
-    if (!grow(worker, token))
+    /* why the trees cannot grow, the proof may tell */
+    if (sidecar->log.on && (demanded || !grown || is_time_to_prove(worker, token)) && !stage_proves(worker, token, true))
         return PROGRESS_FAILED;
-    if (sidecar->log.on && (demanded || is_time_to_prove(worker, token)) && !stage_proves(worker, token, true))
+    if (!grown)
         return PROGRESS_FAILED;
     state->next_ms = clock_ms() + look_ms(&sidecar->config);
     if (!sidecar->config.checkpoint_signer.id[0])

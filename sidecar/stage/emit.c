@@ -112,7 +112,7 @@ static PGresult *claim(struct worker *worker, const char *token)
     const char *parameters[] = {token, worker->sidecar->config.kafka_topic, batch};
 
     snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.kafka_batch_size);
-    return db_call(&worker->db, "SELECT division, seq, value FROM reason.events_to_emit($1, $2, $3)", 3, parameters, NULL);
+    return db_call(&worker->db, "SELECT division, seq, value FROM reason.events_to_emit($1, $2, $3)", "tnt", 3, parameters, NULL);
 }
 
 /* Parks the one event that can never be sent. */
@@ -122,7 +122,7 @@ static void park(struct worker *worker, const char *token, PGresult *claimed, in
 
     log_error("event %s of division \"%s\" is parked: %s", PQgetvalue(claimed, row, SEQ), PQgetvalue(claimed, row, DIVISION), reason);
     metrics_add(METRIC_EMIT_PARKED, 1);
-    PQclear(db_call(&worker->db, "SELECT reason.park_event($1, $2, $3, $4, $5)", 5, parameters, NULL));
+    PQclear(db_call(&worker->db, "SELECT reason.park_event($1, $2, $3, $4, $5)", NULL, 5, parameters, NULL));
 }
 
 /* Produces the batch and waits for its reports, or for a reload or the end. False: with the producer, or with its credentials, something is wrong. */
@@ -186,7 +186,7 @@ static long record(struct worker *worker, const char *token, PGresult *claimed, 
         const char *parameters[] = {token, worker->sidecar->config.kafka_topic, array_end(&divisions), array_end(&seqs)};
 
         if (parameters[2] && parameters[3])
-            result = db_call(&worker->db, "SELECT reason.record_emitted($1, $2, $3::text[], $4::bigint[])", 4, parameters, NULL);
+            result = db_call(&worker->db, "SELECT reason.record_emitted($1, $2, $3::text[], $4::bigint[])", NULL, 4, parameters, NULL);
         if (!result)
             count = -1;
         PQclear(result);

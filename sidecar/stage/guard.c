@@ -159,7 +159,7 @@ static bool take_archived_heads(struct store *store, struct evidence *evidence)
 static bool ask_kafka(struct worker *worker, const struct config *config, int timeout_ms, struct evidence *evidence)
 {
     const char *parameters[] = {config->kafka_topic};
-    PGresult *result = db_call(&worker->db, "SELECT coalesce((extract(epoch FROM reason.last_emission($1)) * 1000)::bigint, 0)", 1, parameters, NULL);
+    PGresult *result = db_call(&worker->db, "SELECT coalesce((extract(epoch FROM reason.last_emission($1)) * 1000)::bigint, 0)", "1n", 1, parameters, NULL);
     long emitted_ms = result ? atol(PQgetvalue(result, 0, 0)) : 0;
     struct topic_part part = {.last = config->kafka_batch_size, .since_ms = emitted_ms > CLOCKS_MS ? emitted_ms - CLOCKS_MS : 0};
     bool ok;
@@ -217,7 +217,7 @@ static PGresult *compare(struct worker *worker, const char *token, const struct 
     parameters[4] = array_end(&seqs);
     parameters[5] = array_end(&hashes);
     if (ok && parameters[2] && parameters[3] && parameters[4] && parameters[5])
-        result = db_call(&worker->db, "SELECT coalesce(reason.compare_chains($1, $2, $3::text[], $4::text[], $5::bigint[], $6::text[], $7), '')",
+        result = db_call(&worker->db, "SELECT coalesce(reason.compare_chains($1, $2, $3::text[], $4::text[], $5::bigint[], $6::text[], $7), '')", "1t",
                          7, parameters, NULL);
     array_free(&segments);
     array_free(&divisions);
@@ -235,7 +235,7 @@ static enum progress turn(struct worker *worker, const char *token)
 
     if (worker->compared == worker->db.connections)
         return PROGRESS_NONE;
-    result = db_call(&worker->db, "SELECT reason.compared()", 0, NULL, NULL);
+    result = db_call(&worker->db, "SELECT reason.compared()", "1t", 0, NULL, NULL);
     if (!result)
         return PROGRESS_FAILED;
     is_new = !strcmp(PQgetvalue(result, 0, 0), "new");

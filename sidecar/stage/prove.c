@@ -201,14 +201,17 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
 void stage_reports_fault(struct worker *worker, const char *token)
 {
     struct log_memory *memory = &worker->sidecar->log;
-    char fault[LOG_FAULT_SIZE];
-    const char *parameters[] = {token, fault};
+    const struct log_division *system;
+    char fault[LOG_FAULT_SIZE], origin[LOG_ORIGIN_SIZE];
+    const char *parameters[] = {token, fault, origin};
 
     pthread_mutex_lock(&memory->lock);
+    system = log_state_find(&memory->state, "system");
+    strcpy(origin, system ? system->origin : "");
     strcpy(fault, memory->fault);
     pthread_mutex_unlock(&memory->lock);
     if (fault[0] && worker->duty == DUTY_SEAL)
-        PQclear(db_call(&worker->db, "SELECT reason.report_log_fault($1, $2)", 2, parameters, NULL));
+        PQclear(db_call(&worker->db, "SELECT reason.report_log_fault($1, $2, $3)", NULL, 3, parameters, NULL));
 }
 
 /* A proof is not relied on for much longer than from one checkpoint to the next. */

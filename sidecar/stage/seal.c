@@ -36,7 +36,7 @@ static enum progress turn(struct worker *worker, const char *token)
     snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.batch_size);
     result = db_call(&worker->db,
                      tracing_on() ? "SELECT sealed, began, ended, division, seq, traceparent FROM reason.seal_events_traced($1, $2)"
-                                  : "SELECT reason.seal_events($1, $2)",
+                                  : "SELECT reason.seal_events($1, $2)", tracing_on() ? "NIITNT" : "1n",
                      2, parameters, NULL);
     if (!result)
         return PROGRESS_FAILED;

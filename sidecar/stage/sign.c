@@ -62,7 +62,7 @@ static PGresult *claim(struct worker *worker)
     const char *parameters[] = {batch};
 
     snprintf(batch, sizeof(batch), "%d", worker->sidecar->config.batch_size);
-    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events($1)", 1, parameters, NULL);
+    return db_call(&worker->db, "SELECT division, seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events($1)", "tntT", 1, parameters, NULL);
 }
 
 struct signatures {
@@ -113,11 +113,12 @@ static struct log_claim claim_from(PGresult *claimed, const struct hashes *hashe
     return claim;
 }
 
-/* Signs one event; false: not now, logged. */
+/* Signs one event; false: not now, logged, and `last` stays as it was. */
 static bool sign_one(struct worker *worker, PGresult *claimed, int row, const MerkleHash hash, struct signatures *made,
-                     uint8_t signature[SIGNATURE_LENGTH])
+                     uint8_t last[SIGNATURE_LENGTH])
 {
     char hex[2 * SIGNATURE_LENGTH + 3] = "\\x";
+    uint8_t signature[SIGNATURE_LENGTH];
     long began_us = tracing_now();
 
     if (!sign_digest(worker, hash, signature)) {
@@ -130,6 +131,7 @@ static bool sign_one(struct worker *worker, PGresult *claimed, int row, const Me
     if (!array_add(&made->divisions, PQgetvalue(claimed, row, 0)) || !array_add(&made->seqs, PQgetvalue(claimed, row, 1))
         || !array_add(&made->signatures, hex))
         return false;
+    memcpy(last, signature, SIGNATURE_LENGTH);
     made->count++;
     return true;
 }
@@ -144,14 +146,14 @@ static bool sign_admitted(struct worker *worker, PGresult *claimed, const struct
 
     while (ok && made->count < hashes->count && clock_ms() - began_ms <= BATCH_MS) {
         struct log_claim claim = claim_from(claimed, hashes, made->count);
-        uint8_t signature[SIGNATURE_LENGTH];
+        uint8_t last[SIGNATURE_LENGTH];
         size_t count = 0;
 
         *answer = memory->on ? log_memory_admits(memory, &worker->db, &claim) : LOG_MAY_SIGN;
         if (*answer != LOG_MAY_SIGN)
             return false;
         while (ok && count < claim.count && clock_ms() - began_ms <= BATCH_MS) {
-            ok = sign_one(worker, claimed, made->count, claim.hashes[count], made, signature);
+            ok = sign_one(worker, claimed, made->count, claim.hashes[count], made, last);
             count += ok;
         }
         if (memory->on && count > 0) {
@@ -159,7 +161,7 @@ static bool sign_admitted(struct worker *worker, PGresult *claimed, const struct
             if (worker->sidecar->signer)
                 memcpy(signer.public_key, worker->sidecar->signer->public_key, sizeof(signer.public_key));
             pthread_mutex_unlock(&worker->sidecar->signer_lock);
-            if (!log_memory_add(memory, &claim, count, signature, &signer))
+            if (!log_memory_add(memory, &claim, count, last, &signer))
                 return false;
         }
     }
@@ -181,7 +183,7 @@ static bool sign(struct worker *worker, PGresult *claimed, const struct hashes *
     ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && sign_admitted(worker, claimed, hashes, made, &answer)
          && made->count > 0 && log_state_save(&memory->state);
     /* what was added and not kept is forgotten with the rest, and all is read again */
-    if (!ok && answer != LOG_MUST_NOT)
+    if (!ok && (answer != LOG_MUST_NOT || made->count > 0))
         memory->known = memory->state.path[0] == '\0' && memory->known;
     pthread_mutex_unlock(&memory->lock);
     if (!ok)
@@ -213,19 +215,22 @@ static enum progress record(struct worker *worker, const char *token, struct sig
     const char *parameters[] = {token, worker->sidecar->config.signer.id, array_end(&made->divisions), array_end(&made->seqs),
                                 array_end(&made->signatures)};
     PGresult *recorded = NULL;
-    uint64_t count;
+    uint64_t count = 0;
 
     if (parameters[2] && parameters[3] && parameters[4])
-        recorded = db_call(&worker->db, "SELECT reason.record_seal_signatures($1, $2, $3::text[], $4::bigint[], $5::bytea[])", 5, parameters, sqlstate);
+        recorded = db_call(&worker->db, "SELECT reason.record_seal_signatures($1, $2, $3::text[], $4::bigint[], $5::bytea[])", "1n", 5, parameters, sqlstate);
     if (!recorded) {
         sign_refused(worker);
         return PROGRESS_FAILED;
     }
     sign_accepted(worker);
-    if (db_number(recorded, 0, 0, &count))
-        metrics_add(METRIC_EVENTS_SIGNED, (long)count);
+    db_number(recorded, 0, 0, &count);
+    metrics_add(METRIC_EVENTS_SIGNED, (long)count);
     PQclear(recorded);
-    return PROGRESS_SOME;
+    /* it has said that they are there: the next proof looks for them */
+    if (count == 0)
+        log_error("the database has recorded none of %d signatures", made->count);
+    return count > 0 ? PROGRESS_SOME : PROGRESS_TRIED;
 }
 
 static void trace(struct worker *worker, PGresult *claimed, const struct signatures *made)
@@ -250,10 +255,10 @@ static enum progress sign_claimed(struct worker *worker, const char *token, PGre
         progress = record(worker, token, &made);
     else if (atomic_load(&worker->sidecar->log.broken))
         stage_reports_fault(worker, token);
-    if (progress == PROGRESS_SOME) {
+    if (progress != PROGRESS_FAILED)
         note_recorded(worker, claimed, &hashes, made.count);
+    if (progress == PROGRESS_SOME)
         trace(worker, claimed, &made);
-    }
     free(hashes.list);
     free(hashes.seqs);
     free(hashes.payloads);

@@ -16,7 +16,7 @@ static PGresult *ask(struct worker *worker, const struct traced_batch *batch)
     parameters[0] = array_end(&divisions);
     parameters[1] = array_end(&seqs);
     if (ok && parameters[0] && parameters[1])
-        result = db_call(&worker->db, "SELECT place, traceparent FROM reason.traced_events($1::text[], $2::bigint[])", 2, parameters, NULL);
+        result = db_call(&worker->db, "SELECT place, traceparent FROM reason.traced_events($1::text[], $2::bigint[])", "nt", 2, parameters, NULL);
     array_free(&divisions);
     array_free(&seqs);
     return result;

@@ -8,6 +8,8 @@
 
 #include "base/doorbell.h"
 #include "base/log.h"
+#include "core/names.h"
+#include "core/uuid_text.h"
 #include "tlog/pending.h"
 #include "tracing/tracing.h"
 
@@ -17,7 +19,7 @@
 #include <string.h>
 
 /* columns of claim_snapshots() */
-enum { ID, DIVISION, STATUS, HASH, SIZE, CHUNKS, SIGNER, SIGNATURE, KEY, TS };
+enum { ID, DIVISION, STATUS, HASH, SIZE, CHUNKS, SIGNER, SIGNATURE, TS };
 
 /* ---------------------------------------------------------------- spans */
 
@@ -41,9 +43,9 @@ static struct trace trace_of(struct worker *worker, const char *id, const char *
         return trace;
     trace.times = db_call(&worker->db,
                           "SELECT traceparent, canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us"
-                          " FROM reason.snapshot_spans($1)",
+                          " FROM reason.snapshot_spans($1)", "?tIIIIII",
                           1, parameters, NULL);
-    trace.traced = trace.times && PQntuples(trace.times) == 1 && tracing_context(PQgetvalue(trace.times, 0, TRACEPARENT), &trace.context);
+    trace.traced = trace.times && PQntuples(trace.times) > 0 && tracing_context(PQgetvalue(trace.times, 0, TRACEPARENT), &trace.context);
     return trace;
 }
 
@@ -101,10 +103,10 @@ static void record_failure(struct worker *worker, const char *token, const char 
     log_error("snapshot %s: %s", id, reason);
     PGresult *result = db_call(&worker->db,
                                "SELECT g.up, reason.record_snapshot_failure($1, $2, $3, g.up)"
-                               " FROM (SELECT $4::boolean OR reason.snapshot_attempts($2) + 1 >= $5::integer AS up) g",
+                               " FROM (SELECT $4::boolean OR reason.snapshot_attempts($2) + 1 >= $5::integer AS up) g", "1bT",
                                5, parameters, NULL);
 
-    if (result && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't')
+    if (result && PQgetvalue(result, 0, 0)[0] == 't')
         metrics_add(METRIC_SNAPSHOTS_FAILED, 1);
     PQclear(result);
 }
@@ -148,9 +150,12 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
         doorbell_ring();
         return PROGRESS_FAILED;
     case DOCUMENT_OUTDATED:
+    case DOCUMENT_UNDECIDED:
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
     case DOCUMENT_NOT_KNOWN:
+        if (doorbell_stopped())
+            return PROGRESS_NONE;
         break;
     }
     record_failure(worker, token, pending->id, "the document could not be compared with the log", false);
@@ -178,7 +183,7 @@ static bool sign(struct worker *worker, const char *token, const struct trace *t
     }
     strcpy(signature, "\\x");
     sodium_bin2hex(signature + 2, 2 * SIGNATURE_LENGTH + 1, bytes, sizeof(bytes));
-    result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", 4, parameters, NULL);
+    result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", "1t", 4, parameters, NULL);
     trace_signing(trace, parameters[2], began_us, result ? NULL : "the registry refused the signature");
     if (!result) {
         sign_refused(worker);
@@ -212,7 +217,7 @@ static enum store_result store(struct worker *worker, const struct object *objec
 static bool record(struct worker *worker, const char *token, const char *id, const struct stored *stored)
 {
     const char *parameters[] = {token, id, stored->uri, stored->version[0] ? stored->version : NULL};
-    PGresult *result = db_call(&worker->db, "SELECT reason.record_snapshot_stored($1, $2, $3, $4)", 4, parameters, NULL);
+    PGresult *result = db_call(&worker->db, "SELECT reason.record_snapshot_stored($1, $2, $3, $4)", NULL, 4, parameters, NULL);
 
     if (!result) {
         /* for instance because its signer was revoked meanwhile */
@@ -225,18 +230,34 @@ static bool record(struct worker *worker, const char *token, const char *id, con
     return true;
 }
 
+#define SNAPSHOT_KEY_SIZE (DIVISION_NAME_LENGTH + UUID_TEXT_LENGTH + 32)
+
+/* Where it is stored. False: one of them is none. What the database would have stored under names of its own is not. */
+static bool snapshot_key(const char *id, const char *division, char key[SNAPSHOT_KEY_SIZE])
+{
+    uint8_t read[UUID_BYTES];
+
+    snprintf(key, SNAPSHOT_KEY_SIZE, "snapshots/%.*s/%.*s.json", DIVISION_NAME_LENGTH, division, UUID_TEXT_LENGTH, id);
+    return uuid_read_text(id, strlen(id), read) && division_name_is_valid(division, strlen(division));
+}
+
 /* Takes one claimed snapshot through what is left of its steps. */
 static enum progress finish(struct worker *worker, const char *token, const struct trace *trace, PGresult *claimed, int row)
 {
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
-    char signature[2 * SIGNATURE_LENGTH + 3], base64[128], ts[TIME_SIZE];
+    char signature[2 * SIGNATURE_LENGTH + 3] = "", base64[128], ts[TIME_SIZE];
     const char *signer_id = worker->sidecar->config.signer.id;
     uint8_t bytes[SIGNATURE_LENGTH];
     struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .chunks = {.db = &worker->db, .id = id}};
     struct stored stored = {0};
     enum store_result result;
+    char key[SNAPSHOT_KEY_SIZE];
 
+    if (!snapshot_key(id, PQgetvalue(claimed, row, DIVISION), key)) {
+        log_error("the database gives a snapshot \"%s\" of division \"%s\" to be stored: these are no names", id, PQgetvalue(claimed, row, DIVISION));
+        return PROGRESS_TRIED;
+    }
     pending_take_size(&pending, claimed, row, SIZE, CHUNKS);
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
         enum progress admitted = may_sign(worker, token, &pending);
@@ -250,13 +271,15 @@ static enum progress finish(struct worker *worker, const char *token, const stru
         signer_id = PQgetvalue(claimed, row, SIGNER);
         snprintf(ts, sizeof(ts), "%s", PQgetvalue(claimed, row, TS));
     }
-    if (sodium_hex2bin(bytes, sizeof(bytes), signature + 2, strlen(signature + 2), NULL, NULL, NULL) != 0)
+    if (strlen(signature) != 2 + 2 * SIGNATURE_LENGTH || sodium_hex2bin(bytes, sizeof(bytes), signature + 2, 2 * SIGNATURE_LENGTH, NULL, NULL, NULL) != 0) {
+        record_failure(worker, token, id, "the database gives a signature that is none", false);
         return PROGRESS_TRIED;
+    }
     sodium_bin2base64(base64, sizeof(base64), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
     {
         const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
                                         {"ts", ts}};
-        const struct object object = {.key = PQgetvalue(claimed, row, KEY),
+        const struct object object = {.key = key,
                                       .content_type = "application/json",
                                       .metadata = metadata,
                                       .metadata_count = sizeof(metadata) / sizeof(metadata[0]),
@@ -288,7 +311,7 @@ static enum progress turn(struct worker *worker, const char *token)
     if (!stage_is_proved(worker, token) && !stage_proves(worker, token, true))
         return PROGRESS_FAILED;
     claimed = db_call(&worker->db,
-                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, object_key, ts FROM reason.claim_snapshots($1, $2)",
+                      "SELECT id, division, status, hash, size_bytes, chunks, signer_id, signature, ts FROM reason.claim_snapshots($1, $2)", "ttttTTTTT",
                       2, parameters, NULL);
     if (!claimed)
         return PROGRESS_FAILED;

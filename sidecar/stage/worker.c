@@ -30,12 +30,12 @@ static bool key_is_registered(const struct signer *signer, const char *id, const
     const char *parameters[] = {id, purpose};
     char hex[2 * PUBLIC_KEY_LENGTH + 1];
     bool ok;
-    PGresult *result = db_call(db, "SELECT encode(reason.signing_key($1, $2), 'hex')", 2, parameters, NULL);
+    PGresult *result = db_call(db, "SELECT encode(reason.signing_key($1, $2), 'hex')", "1T", 2, parameters, NULL);
 
     if (!result)
         return false;
     sodium_bin2hex(hex, sizeof(hex), signer->public_key, PUBLIC_KEY_LENGTH);
-    ok = PQntuples(result) == 1 && !strcmp(PQgetvalue(result, 0, 0), hex);
+    ok = !strcmp(PQgetvalue(result, 0, 0), hex);
     PQclear(result);
     if (!ok) {
         log_error("signer \"%s\" is registered with another key than this sidecar has", id);

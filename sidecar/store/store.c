@@ -18,19 +18,19 @@ struct store *store_open(const struct config *config, const struct store_options
     return NULL;
 }
 
-/* The database takes no larger value. */
-#define TEXT_MOST (1024UL * 1024 * 1024 - 1024)
-
 struct text {
     char *bytes;
-    size_t length;
+    size_t length, most;
+    bool too_long;
 };
 
 static bool add(void *context, const void *bytes, size_t length)
 {
     struct text *text = context;
-    char *larger = length <= TEXT_MOST - text->length ? realloc(text->bytes, text->length + length + 1) : NULL;
+    char *larger;
 
+    text->too_long = length > text->most - text->length;
+    larger = text->too_long ? NULL : realloc(text->bytes, text->length + length + 1);
     if (!larger)
         return false;
     text->bytes = larger;
@@ -40,14 +40,17 @@ static bool add(void *context, const void *bytes, size_t length)
     return true;
 }
 
-char *store_read_text(struct store *store, const char *key, const char *version)
+bool store_read_text(struct store *store, const char *key, const char *version, size_t most, char **bytes)
 {
-    struct text text = {.bytes = calloc(1, 1)};
+    struct text text = {.bytes = calloc(1, 1), .most = most};
+    bool whole = text.bytes && store->read(store, key, version, add, &text);
 
-    if (text.bytes && store->read(store, key, version, add, &text))
-        return text.bytes;
-    free(text.bytes);
-    return NULL;
+    *bytes = whole ? text.bytes : NULL;
+    if (!whole)
+        free(text.bytes);
+    if (text.too_long)
+        log_warning("\"%s\" in the store is longer than %zu bytes, which it cannot be", key, most);
+    return whole || text.too_long;
 }
 
 struct bytes {

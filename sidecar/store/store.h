@@ -82,8 +82,8 @@ struct store_options {
     int lock_days;
 };
 
-/* The bytes of a version as a text, terminated; the caller frees. NULL after logging why not. */
-char *store_read_text(struct store *store, const char *key, const char *version);
+/* The bytes of a version as a text, terminated; the caller frees. NULL: it is longer than `most`. False after logging why not. */
+bool store_read_text(struct store *store, const char *key, const char *version, size_t most, char **bytes);
 
 /* Puts bytes that are in memory, without metadata, for anybody to read: caches may keep for ever what nothing replaces. */
 enum store_result store_put_bytes(struct store *store, const char *key, const char *content_type, const void *bytes, size_t length,

@@ -1,12 +1,14 @@
 /* document.c: a document, record by record, against events that are in the log. */
 #include "tlog/document.h"
 
+#include "base/doorbell.h"
 #include "core/json_reader.h"
 #include "core/recorded_time.h"
 #include "core/sha256.h"
 #include "core/shown_record.h"
 #include "core/snapshot_graph.h"
 #include "core/uuid_text.h"
+#include "tlog/published.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
@@ -20,6 +22,9 @@
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
+
+/* Some seconds. Only names that somebody chose for that need more than one look each. */
+#define LOOKS_MOST 10000000
 enum kind { NODES, EDGES, ANNOTATIONS, KINDS };
 
 static const struct {
@@ -42,11 +47,17 @@ struct reading {
     JsonDocument document;
     JsonDocument event;         /* of the record that is compared */
     JsonDocument content;       /* and its payload */
+    ShownWork work;             /* of comparing what was redacted */
     SnapshotGraph graph;
     struct records kinds[KINDS];
     struct tree_tiles *tiles;
     MerkleHash root;            /* of all that was signed */
 };
+
+static bool goes_on(void)
+{
+    return !doorbell_stopped();
+}
 
 static enum document_verdict false_because(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -136,7 +147,7 @@ static bool is_shown_truly(struct reading *reading, const struct record *record,
     sha256_of(computed, json_raw(event, recorded), json_raw_length(recorded));
     sodium_bin2hex(hex, sizeof(hex), computed, sizeof(computed));
     return recorded->flags & JSON_CANONICAL && digest && json_string_is(document, digest, hex, strlen(hex))
-           && shown_record_is_of(document, record->value, event, recorded, reading->graph.may_redact);
+           && shown_record_is_of(&reading->work, document, record->value, event, recorded, reading->graph.may_redact);
 }
 
 /* columns of log_records() */
@@ -184,7 +195,7 @@ static bool has_its_content(struct reading *reading, const struct record *record
         return json_raw_length(payload) == (size_t)PQgetlength(result, row, CONTENT)
                && !memcmp(json_raw(document, payload), PQgetvalue(result, row, CONTENT), json_raw_length(payload));
     return json_read(&reading->content, PQgetvalue(result, row, CONTENT), (size_t)PQgetlength(result, row, CONTENT), &limits, &error)
-           && shown_value_is_of(document, payload, &reading->content, json_root(&reading->content));
+           && shown_value_is_of(&reading->work, document, payload, &reading->content, json_root(&reading->content));
 }
 
 /* Whether this event is leaf seq of the log. */
@@ -218,7 +229,7 @@ static enum document_verdict check_record(struct reading *reading, enum kind kin
 {
     const JsonDocument *event = &reading->event;
     struct record *record = NULL;
-    const JsonNode *recorded = NULL, *type = NULL;
+    const JsonNode *recorded = NULL, *type = NULL, *division;
     enum document_verdict verdict;
     char id[UUID_TEXT_LENGTH + 1];
     uint8_t own[UUID_BYTES];
@@ -244,10 +255,19 @@ static enum document_verdict check_record(struct reading *reading, enum kind kin
         recorded = json_member(event, json_root(event), kinds[kind].record, strlen(kinds[kind].record));
     }
     if (!type || !recorded || recorded->kind != JSON_OBJECT || !json_string_is(event, type, kinds[kind].event, strlen(kinds[kind].event))
+        || !(division = json_member_literal(event, recorded, "division")) || !json_string_is(event, division, reading->question->division, strlen(reading->question->division))
         || !read_id(event, json_member_literal(event, recorded, "id"), own) || memcmp(own, record->id, UUID_BYTES) != 0
-        || !is_shown_truly(reading, record, recorded) || !has_its_content(reading, record, recorded, result, row))
-        return false_because(reading, "%s %s is another one than was recorded", kinds[kind].record, id);
-    return DOCUMENT_TRUE;
+        || !is_shown_truly(reading, record, recorded) || !has_its_content(reading, record, recorded, result, row)) {
+        false_because(reading, "%s %s is another one than was recorded", kinds[kind].record, id);
+        verdict = DOCUMENT_FALSE;
+    }
+    if (doorbell_stopped())
+        return DOCUMENT_NOT_KNOWN;
+    if (reading->work.left == 0) {
+        false_because(reading, "the redacted names of %s %s cannot be compared in a time that is reasonable", kinds[kind].record, id);
+        return DOCUMENT_UNDECIDED;
+    }
+    return verdict;
 }
 
 static bool add_ids(const struct records *records, size_t first, size_t count, struct array *ids)
@@ -269,6 +289,8 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
     enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
     PGresult *result = NULL;
 
+    if (doorbell_stopped())
+        return DOCUMENT_NOT_KNOWN;
     if (add_ids(&reading->kinds[kind], first, count, &ids) && (parameters[2] = array_end(&ids)))
         result = db_call_binary(reading->question->db, "SELECT id, seq, prev_hash, payload, salt, content FROM reason.log_records($1, $2, $3::uuid[])", 3,
                                 parameters);
@@ -286,6 +308,16 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
 
 /* ---------------------------------------------------------------- what is left out */
 
+static bool is_own_origin(struct reading *reading, const JsonNode *value)
+{
+    char origin[LOG_ORIGIN_SIZE];
+
+    if (value->length >= sizeof(origin))
+        return false;
+    snprintf(origin, sizeof(origin), "%.*s", (int)value->length, json_string(&reading->document, value));
+    return published_epoch(reading->question->prefix, reading->question->division, origin) > 0;
+}
+
 /* The size of the tree that the document was frozen against. */
 static enum document_verdict check_tree(struct reading *reading, const JsonNode *payload, uint64_t *size)
 {
@@ -294,7 +326,7 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
     const struct log_division *known = reading->question->known;
     struct tree tree = {.db = reading->question->db, .division = reading->question->division};
     uint64_t least;
-    MerkleHash told;
+    MerkleHash told, nothing;
     size_t length;
 
     if (!log || log->kind != JSON_OBJECT) {
@@ -315,30 +347,36 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
         false_because(reading, "payload.log names another log than \"%s\"", known->origin);
         return DOCUMENT_OUTDATED;
     }
+    /* one that no checkpoint has named yet is a log of this division all the same */
+    if (!known->origin[0] && !is_own_origin(reading, origin)) {
+        false_because(reading, "payload.log names a log that is none of this division, as checkpoint.origin has it");
+        return DOCUMENT_OUTDATED;
+    }
     least = log_division_signed_by(known, reading->graph.made_at - SNAPSHOT_CLOCK_SECONDS);
     if (*size < least)
         return false_because(reading, "payload.log names %" PRIu64 " events, and %" PRIu64 " were signed before it was frozen", *size, least);
-    if (*size == 0)
-        return DOCUMENT_TRUE;
     if ((sodium_base642bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
          && sodium_hex2bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL) != 0)
         || length != sizeof(told))
         return false_because(reading, "payload.log.root is no hash");
+    merkle_range_root(&(MerkleRange){.size = 0}, nothing);
+    if (*size == 0)
+        return !memcmp(told, nothing, sizeof(told)) ? DOCUMENT_TRUE : false_because(reading, "payload.log.root is not that of no events");
     if (tree_extends(&tree, *size, told, reading->question->known->signed_range.size, reading->root))
         return DOCUMENT_TRUE;
     return tree.failed ? DOCUMENT_NOT_KNOWN : false_because(reading, "payload.log names a tree that the log does not extend");
 }
 
-static bool is_frontier(struct reading *reading, const JsonNode *frontier, const uint8_t id[UUID_BYTES])
+static int compare_ids(const void *a, const void *b)
 {
-    uint8_t one[UUID_BYTES];
+    return memcmp(a, b, UUID_BYTES);
+}
 
-    if (!frontier || frontier->kind != JSON_ARRAY)
-        return false;
-    for (const JsonNode *value = json_first(&reading->document, frontier); value; value = json_next(&reading->document, frontier, value))
-        if (read_id(&reading->document, value, one) && !memcmp(one, id, UUID_BYTES))
-            return true;
-    return false;
+static bool is_frontier(const struct reading *reading, const uint8_t id[UUID_BYTES])
+{
+    const ByteBuffer *frontier = &reading->graph.frontier;
+
+    return frontier->length > 0 && bsearch(id, frontier->data, frontier->length / UUID_BYTES, UUID_BYTES, compare_ids);
 }
 
 /* The first columns of the row are UUIDs: whoever rules the database may answer with anything. */
@@ -351,15 +389,16 @@ static bool are_ids(PGresult *result, int row, int columns)
 }
 
 /* Every edge of these nodes is there, or leads to where the document says that it stopped. */
-static enum document_verdict check_links(struct reading *reading, const JsonNode *payload, uint64_t size, size_t first, size_t count)
+static enum document_verdict check_links(struct reading *reading, uint64_t size, size_t first, size_t count)
 {
-    const JsonNode *frontier = json_member_literal(&reading->document, payload, "frontier");
     struct array ids = {0};
     char number[24];
     const char *parameters[] = {reading->question->division, NULL, reading->graph.ancestors ? "ancestors" : "descendants", number};
     enum document_verdict verdict = DOCUMENT_NOT_KNOWN;
     PGresult *result = NULL;
 
+    if (doorbell_stopped())
+        return DOCUMENT_NOT_KNOWN;
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
         result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", 4, parameters);
@@ -374,7 +413,7 @@ static enum document_verdict check_links(struct reading *reading, const JsonNode
             verdict = false_because(reading, "the database names an edge by what is no id");
             break;
         }
-        if (find_record(&reading->kinds[EDGES], edge) || (!find_record(&reading->kinds[NODES], other) && is_frontier(reading, frontier, node)))
+        if (find_record(&reading->kinds[EDGES], edge) || (!find_record(&reading->kinds[NODES], other) && is_frontier(reading, node)))
             continue;
         uuid_write_text(node_id, node);
         uuid_write_text(edge_id, edge);
@@ -446,7 +485,7 @@ static enum document_verdict check(struct reading *reading, const char *text, si
         size_t left = reading->kinds[NODES].count - first;
 
         left = left < AT_ONCE ? left : AT_ONCE;
-        verdict = check_links(reading, payload, size, first, left);
+        verdict = check_links(reading, size, first, left);
         if (verdict == DOCUMENT_TRUE && reading->graph.has_annotations)
             verdict = check_annotations(reading, size, first, left);
     }
@@ -465,11 +504,13 @@ enum document_verdict document_verdict(struct document_question *question, const
     json_document_init(&reading->document, NULL, NULL);
     json_document_init(&reading->event, NULL, NULL);
     json_document_init(&reading->content, NULL, NULL);
+    shown_work_init(&reading->work, LOOKS_MOST, goes_on, NULL, NULL);
     snapshot_graph_init(&reading->graph, NULL, NULL);
     merkle_range_root(&question->known->signed_range, reading->root);
     if (reading->tiles)
         verdict = check(reading, text, length);
     snapshot_graph_free(&reading->graph);
+    shown_work_free(&reading->work);
     json_document_free(&reading->content);
     json_document_free(&reading->event);
     json_document_free(&reading->document);

@@ -7,7 +7,7 @@
  *   - they are canonical JSON with the hash that is to be signed, and a graph that holds together (core/snapshot_graph.h);
  *   - each record is the one of its event, whose hash is in the log that this sidecar signed; contents that are shown and
  *     not redacted are those that the record commits to;
- *   - the tree that the document names is the log's, and no older than what this sidecar had signed when the document
+ *   - the tree that the document names is of this division's log, and no older than what this sidecar had signed when the document
  *     says that it was frozen;
  *   - of each node every edge that the database has among that tree's events is there, or the node is named where the walk
  *     stopped, and is as far from the roots as the document goes; where annotations were asked for, each of them.
@@ -29,12 +29,14 @@ enum document_verdict {
     DOCUMENT_NOT_KNOWN,         /* the database did not answer, or out of memory */
     DOCUMENT_TOO_NEW,           /* it holds what is not signed yet */
     DOCUMENT_OUTDATED,          /* of a log that has begun anew since: it is to be frozen again */
+    DOCUMENT_UNDECIDED,         /* to compare it would take too long */
     DOCUMENT_FALSE              /* the database contradicts what was signed */
 };
 
 struct document_question {
     struct db *db;
     const char *id, *division;
+    const char *prefix;         /* of the logs' origins */
     const struct log_division *known;   /* what is remembered of the division's log */
     char reason[400];           /* what is false */
 };

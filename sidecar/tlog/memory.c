@@ -29,8 +29,6 @@ bool log_memory_refresh(struct log_memory *memory)
     memory->state.path = path;
     if (!memory->state.loaded)
         memory->asked = false;
-    /* another process wrote it: the operator may have accepted what a witness contradicts. If not, the witness will contradict again */
-    memory->contradicted = false;
     return memory->known;
 }
 
@@ -56,29 +54,45 @@ void log_memory_break(struct log_memory *memory, enum metric kind, const char *f
     keep_fault(memory, kind, fault);
 }
 
-void log_memory_contradict(struct log_memory *memory, const char *format, ...)
+bool log_memory_is_contradicted(const struct log_memory *memory)
 {
-    char fault[LOG_FAULT_SIZE];
-    va_list arguments;
+    const struct log_division *division = memory->contradicted[0] ? log_state_find(&memory->state, memory->contradicted) : NULL;
+
+    return memory->contradicted[0] && !(division && division->origin[0] && strcmp(division->origin, memory->contradicted_origin) != 0);
+}
+
+void log_memory_contradict(struct log_memory *memory, const char *name, const char *origin, const char *reason)
+{
+    const struct log_division *division = log_memory_refresh(memory) ? log_state_find(&memory->state, name) : NULL;
 
     /* the first one is kept, so that the fault does not change with each witness */
-    if (memory->contradicted)
+    if (log_memory_is_contradicted(memory) || (division && division->origin[0] && strcmp(division->origin, origin) != 0))
         return;
-    va_start(arguments, format);
-    vsnprintf(fault, sizeof(fault), format, arguments);
-    va_end(arguments);
-    memory->contradicted = true;
-    keep_fault(memory, METRIC_LOG_STOPS_CONTRADICTED, fault);
+    snprintf(memory->contradicted, sizeof(memory->contradicted), "%s", name);
+    snprintf(memory->contradicted_origin, sizeof(memory->contradicted_origin), "%s", origin);
+    log_memory_break(memory, METRIC_LOG_STOPS_CONTRADICTED, "the log of division \"%s\" is contradicted: %s", name, reason);
+}
+
+/* So many proofs, one after the other. */
+#define REFUSALS_MOST 3
+
+bool log_memory_refused(struct log_memory *memory, const char *refusal)
+{
+    if (++memory->refusals < REFUSALS_MOST)
+        return false;
+    log_memory_break(memory, METRIC_LOG_STOPS_UNREADABLE, "the log cannot be read: %s", refusal);
+    return true;
 }
 
 void log_memory_agree(struct log_memory *memory)
 {
-    memory->contradicted = false;
+    memory->contradicted[0] = '\0';
 }
 
 void log_memory_mend(struct log_memory *memory)
 {
-    if (memory->contradicted)
+    memory->refusals = 0;
+    if (log_memory_is_contradicted(memory))
         return;
     if (memory->fault[0])
         log_info("the database extends what was signed: signing goes on");
@@ -216,7 +230,7 @@ enum log_answer log_memory_bad_seal(struct log_memory *memory, struct db *db)
 {
     const struct log_division *division = log_state_find(&memory->state, memory->bad_seal);
     const char *parameters[] = {memory->bad_seal};
-    PGresult *rows = db_call(db, "SELECT seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events() WHERE division = $1 ORDER BY seq", 1,
+    PGresult *rows = db_call(db, "SELECT seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events() WHERE division = $1 ORDER BY seq", "TTT", 1,
                              parameters, NULL);
     enum log_answer answer = rows ? LOG_MAY_SIGN : LOG_PROVE_AGAIN;
     char name[sizeof(memory->bad_seal)];

@@ -36,6 +36,7 @@ struct log_denied {
 struct log_memory {
     bool on;                    /* there is a state file, or checkpoints are published */
     const char *where;          /* it lies, for people */
+    const char *prefix;         /* of the logs' origins */
     pthread_mutex_t lock;       /* of all below */
     struct log_state state;
     bool known;                 /* the state was read */
@@ -48,7 +49,9 @@ struct log_memory {
     size_t denied_count;
     bool denied_again;          /* one of these was to be signed again: the database cannot be asked when that ends */
     char fault[LOG_FAULT_SIZE]; /* "": none */
-    bool contradicted;          /* the fault is that a witness contradicts */
+    char contradicted[DIVISION_NAME_LENGTH + 1];    /* "": none. The fault is that a witness contradicts this division's log, */
+    char contradicted_origin[LOG_ORIGIN_SIZE];      /* which had this origin */
+    int refusals;               /* proofs, one after another, to which the database refused what they ask */
     atomic_int signers_waiting; /* for the lock */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
@@ -59,8 +62,17 @@ bool log_memory_refresh(struct log_memory *memory);
 
 /* Keeps a fault, logs it when it is another than before, and counts it. Under the lock. */
 void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* A witness knows another log than ours: a fault that no proof from the database mends. Under the lock. */
-void log_memory_contradict(struct log_memory *memory, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * A witness knows another log of this origin than ours: a fault that no proof from the database mends. It lasts until the
+ * witnesses agree, or the log has another origin, since a restore was accepted. Under the lock.
+ */
+void log_memory_contradict(struct log_memory *memory, const char *division, const char *origin, const char *reason);
+bool log_memory_is_contradicted(const struct log_memory *memory);
+/*
+ * The database refuses what a proof asks (a table is gone or another, a function raises): a fault when it does so again and again,
+ * because what exchanges functions, an update of the extension too, lets one proof fail. Whether there is one. Under the lock.
+ */
+bool log_memory_refused(struct log_memory *memory, const char *refusal);
 /* No witness does any more: the next proof mends. Under the lock. */
 void log_memory_agree(struct log_memory *memory);
 /* The database extends what is remembered. Under the lock. */

@@ -107,7 +107,7 @@ static bool copy_log(struct log_memory *memory, const char *division, struct log
 enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, struct pending *pending, char reason[PENDING_REASON_SIZE])
 {
     struct log_division known;
-    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .known = &known};
+    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .prefix = memory->prefix, .known = &known};
     enum document_verdict verdict = DOCUMENT_TRUE;
     bool failed;
     size_t length;
@@ -136,7 +136,7 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
 enum document_verdict pending_look_again(struct log_memory *memory, struct db *db, const char *id)
 {
     const char *parameters[] = {id};
-    PGresult *found = db_call(db, "SELECT division, hash, size_bytes, chunks FROM reason.pending_snapshot($1)", 1, parameters, NULL);
+    PGresult *found = db_call(db, "SELECT division, hash, size_bytes, chunks FROM reason.pending_snapshot($1)", "?ttTT", 1, parameters, NULL);
     enum document_verdict verdict = found ? DOCUMENT_TRUE : DOCUMENT_NOT_KNOWN;
     char reason[PENDING_REASON_SIZE];
 

@@ -327,7 +327,7 @@ static enum log_verdict prove_division(struct proving *proving, struct log_divis
 static bool read_sizes(struct proving *proving, const char *division, struct present *present)
 {
     const char *parameters[] = {division};
-    PGresult *sizes = db_call(proving->db, "SELECT sealed, signed FROM reason.log_sizes($1)", 1, parameters, NULL);
+    PGresult *sizes = db_call(proving->db, "SELECT sealed, signed FROM reason.log_sizes($1)", "?TT", 1, parameters, NULL);
     bool ok = sizes != NULL;
 
     *present = (struct present){0};
@@ -388,11 +388,25 @@ static enum log_verdict prove_divisions(struct proving *proving)
     return verdict;
 }
 
+/*
+ * What no division's proof may have asked for can be read as well, what is to be signed and the roots of subtrees: where it
+ * cannot, nothing is signed or published, and that is told like any other stop.
+ */
+static enum log_verdict prove_readable(struct proving *proving)
+{
+    struct tree tree = {.db = proving->db, .division = "system"};
+    MerkleHash root;
+    PGresult *claimed = db_call(proving->db, "SELECT division, seq, encode(hash, 'hex'), payload FROM reason.unsigned_seals_with_events(1)", "tntT", 0, NULL, NULL);
+
+    PQclear(claimed);
+    return claimed && tree_subtrees(&tree, 0, 1, &root) >= 0 ? LOG_EXTENDS : LOG_NOT_KNOWN;
+}
+
 /* Divisions that the database has and that were published, beside those that are remembered. */
 static bool collect_divisions(struct proving *proving)
 {
     struct log_memory *memory = proving->memory;
-    PGresult *sizes = db_call(proving->db, "SELECT division FROM reason.log_sizes() WHERE signed > 0", 0, NULL, NULL);
+    PGresult *sizes = db_call(proving->db, "SELECT division FROM reason.log_sizes() WHERE signed > 0", "t", 0, NULL, NULL);
     bool ok = sizes != NULL;
 
     pthread_mutex_lock(&memory->lock);
@@ -424,21 +438,26 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
     struct proving proving = {.memory = memory, .db = db, .signer = signer, .signers = &signers, .outside = outside};
     enum log_verdict verdict = LOG_NOT_KNOWN;
 
+    db->refusal[0] = '\0';
     proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
     if (proving.block && collect_divisions(&proving) && collect_signers(&proving, &signers))
         verdict = prove_divisions(&proving);
     if (verdict == LOG_EXTENDS)
+        verdict = prove_readable(&proving);
+    if (verdict == LOG_EXTENDS)
         verdict = proving_suspects(&proving);
     if (verdict == LOG_EXTENDS && (outside->reread_ms > 0 || outside->whole))
         verdict = proving_reread(&proving);
+    pthread_mutex_lock(&memory->lock);
     if (verdict == LOG_EXTENDS) {
-        pthread_mutex_lock(&memory->lock);
         log_memory_mend(memory);
         log_memory_tell(memory);
-        if (memory->contradicted)
+        if (log_memory_is_contradicted(memory))
             verdict = LOG_BROKEN;
-        pthread_mutex_unlock(&memory->lock);
+    } else if (verdict == LOG_NOT_KNOWN && db->refusal[0] && log_memory_refused(memory, db->refusal)) {
+        verdict = LOG_BROKEN;
     }
+    pthread_mutex_unlock(&memory->lock);
     free(proving.block);
     log_signers_free(&signers);
     return verdict;

@@ -29,7 +29,7 @@ PGresult *proving_signatures(struct proving *proving, const char *division, cons
     }
     parameters[1] = array_end(&array);
     if (ok && parameters[1])
-        result = db_call(proving->db, "SELECT seq, encode(hash, 'hex'), signer_id, encode(signature, 'hex') FROM reason.log_signatures($1, $2::bigint[]) ORDER BY seq", 2,
+        result = db_call(proving->db, "SELECT seq, encode(hash, 'hex'), signer_id, encode(signature, 'hex') FROM reason.log_signatures($1, $2::bigint[]) ORDER BY seq", "NTTT", 2,
                          parameters, NULL);
     array_free(&array);
     return result;

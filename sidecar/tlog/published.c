@@ -78,12 +78,13 @@ void published_folder(const char *division, unsigned epoch, char folder[PUBLISHE
 static bool read_note(struct store *store, const struct published_key *key, const char *division, const char *object, const char *version,
                       struct published *found)
 {
-    char *text = store_read_text(store, object, version);
+    char *text;
+    bool told = store_read_text(store, object, version, NOTE_BYTES_MOST, &text);
 
     if (text)
         take_note(key, division, text, found);
     free(text);
-    return text != NULL;
+    return told;
 }
 
 /* ---------------------------------------------------------------- the object that is replaced */
@@ -189,37 +190,50 @@ static bool look_at_sizes(struct store *store, const struct published_key *key, 
 
 /* ---------------------------------------------------------------- folders */
 
+/* A key is at most 1,024 bytes long in S3. */
+#define KEY_SIZE 1100
+
 struct naming {
-    char name[PUBLISHED_FOLDER_SIZE];
+    char key[KEY_SIZE];
+    bool listed;
 };
 
-static bool take_folder(void *context, const char *key, const char *version)
+static bool take_key(void *context, const char *key, const char *version)
 {
     struct naming *naming = context;
-    const char *name = key + strlen(ROOT);
 
     (void)version;
-    snprintf(naming->name, sizeof(naming->name), "%.*s", (int)strcspn(name, "/"), name);
+    snprintf(naming->key, sizeof(naming->key), "%s", key);
+    naming->listed = true;
     return false;
 }
 
-/* Gives the folders whose names begin so, without what they hold. */
+/* Gives the folders whose names begin so, without what they hold. Objects in none, or in one that no log can have, are passed over. */
 static bool each_folder(struct store *store, const char *prefix, division_taker *take, void *context)
 {
-    char after[PUBLISHED_FOLDER_SIZE + 16] = "", before[sizeof(after)];
+    char after[KEY_SIZE] = "", before[KEY_SIZE];
 
     for (int i = 0; i < FOLDERS_MOST; i++) {
-        struct naming naming = {""};
+        struct naming naming = {.listed = false};
+        const char *name = naming.key + strlen(ROOT);
+        char folder[PUBLISHED_FOLDER_SIZE];
+        size_t length;
 
-        if (!store->list(store, prefix, after[0] ? after : NULL, take_folder, &naming))
+        if (!store->list(store, prefix, after[0] ? after : NULL, take_key, &naming))
             return false;
-        if (!naming.name[0])
+        if (!naming.listed)
             return true;
-        if (!take(context, naming.name))
-            return false;
-        /* behind everything in it: 0 follows / */
         strcpy(before, after);
-        snprintf(after, sizeof(after), ROOT "%s0", naming.name);
+        length = strcspn(name, "/");
+        if (length == 0 || length >= sizeof(folder)) {
+            strcpy(after, naming.key);
+        } else {
+            snprintf(folder, sizeof(folder), "%.*s", (int)length, name);
+            if (!take(context, folder))
+                return false;
+            /* behind everything in it: 0 follows / */
+            snprintf(after, sizeof(after), ROOT "%s0", folder);
+        }
         if (strcmp(after, before) <= 0)
             break;
     }

@@ -69,6 +69,11 @@ long tree_seals(struct tree *tree, uint64_t first, size_t count, MerkleHash *has
     return read_hashes(tree, 0, first, count, hashes);
 }
 
+long tree_subtrees(struct tree *tree, uint64_t first, size_t count, MerkleHash *hashes)
+{
+    return read_hashes(tree, 1, first, count, hashes);
+}
+
 /* The root over hashes, of which there are a power of two; in their place. */
 static void fold(MerkleHash *hashes, size_t count)
 {

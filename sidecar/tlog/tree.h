@@ -38,6 +38,8 @@ struct tree {
 
 /* Hashes of seals from event `first` on: fewer than count where the chain ends. -1: the database did not answer. */
 long tree_seals(struct tree *tree, uint64_t first, size_t count, MerkleHash *hashes);
+/* The same of roots of TILE_WIDTH leaves each, as far as the database has them. */
+long tree_subtrees(struct tree *tree, uint64_t first, size_t count, MerkleHash *hashes);
 /* A MerkleNodeReader, with a struct tree as its context. */
 bool tree_node(void *context, int level, uint64_t index, uint8_t out[MERKLE_HASH_LENGTH]);
 /* The compact range of the first `size` leaves. */

@@ -21,9 +21,9 @@
 /* Another sidecar may have asked meanwhile, once or twice. */
 #define TRIES_MOST 3
 
-/* A division of which a witness has said that its log is another than ours. */
+/* A log of which a witness has said that it is another than ours. */
 struct contradiction {
-    char *division;
+    char *origin;
     struct contradiction *next;
 };
 
@@ -75,28 +75,28 @@ static void rest(struct feed *feed)
 
 /* ---------------------------------------------------------------- contradictions */
 
-static struct contradiction **find_contradiction(struct feed *feed, const char *division)
+static struct contradiction **find_contradiction(struct feed *feed, const char *origin)
 {
     struct contradiction **at = &feed->contradictions;
 
-    while (*at && strcmp((*at)->division, division) != 0)
+    while (*at && strcmp((*at)->origin, origin) != 0)
         at = &(*at)->next;
     return at;
 }
 
-/* It has cosigned: whatever it said before of this division is past. */
-static void forgive(struct feed *feed, const char *division)
+/* It has cosigned: whatever it said before of this log is past. */
+static void forgive(struct feed *feed, const char *origin)
 {
     struct feeds *feeds = feed->feeds;
     struct contradiction **at, *past;
     bool relents;
 
     pthread_mutex_lock(&feeds->lock);
-    at = find_contradiction(feed, division);
+    at = find_contradiction(feed, origin);
     past = *at;
     if (past) {
         *at = past->next;
-        free(past->division);
+        free(past->origin);
         free(past);
     }
     relents = feeds->refusing;
@@ -109,32 +109,32 @@ static void forgive(struct feed *feed, const char *division)
         feeds->hooks.relent(feeds->hooks.context);
 }
 
-static void stop_log(struct feeds *feeds, const char *division, const char *reason)
+static void stop_log(struct feeds *feeds, const struct pending *pending, const char *reason)
 {
     pthread_mutex_lock(&feeds->lock);
     feeds->refusing = true;
     pthread_mutex_unlock(&feeds->lock);
-    feeds->hooks.refuse(feeds->hooks.context, division, reason);
+    feeds->hooks.refuse(feeds->hooks.context, pending->division, pending->origin, reason);
 }
 
 /* Notes that it contradicts; whether the policy can still be met by the others. */
-static bool note_contradiction(struct feed *feed, const char *division)
+static bool note_contradiction(struct feed *feed, const char *origin)
 {
     struct feeds *feeds = feed->feeds;
     struct contradiction **at;
     bool agree[WITNESSES_MOST] = {false};
 
     pthread_mutex_lock(&feeds->lock);
-    at = find_contradiction(feed, division);
+    at = find_contradiction(feed, origin);
     if (!*at) {
         *at = calloc(1, sizeof(**at));
-        if (*at && !((*at)->division = strdup(division))) {
+        if (*at && !((*at)->origin = strdup(origin))) {
             free(*at);
             *at = NULL;
         }
     }
     for (size_t i = 0; i < feeds->count; i++)
-        agree[i] = !*find_contradiction(&feeds->feeds[i], division) && &feeds->feeds[i] != feed;
+        agree[i] = !*find_contradiction(&feeds->feeds[i], origin) && &feeds->feeds[i] != feed;
     pthread_mutex_unlock(&feeds->lock);
     return witness_policy_is_met_by(feeds->policy, agree);
 }
@@ -149,7 +149,7 @@ static bool own_root(struct feed *feed, const char *division, uint64_t size, uin
     bool ok;
 
     snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
-    result = db_call(&feed->db, "SELECT encode(reason.tree_root($1, $2), 'hex')", 2, parameters, NULL);
+    result = db_call(&feed->db, "SELECT encode(reason.tree_root($1, $2), 'hex')", "1T", 2, parameters, NULL);
     ok = result && PQntuples(result) == 1
          && sodium_hex2bin(root, SHA256_LENGTH, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0), NULL, &length, NULL) == 0
          && length == SHA256_LENGTH;
@@ -172,8 +172,9 @@ static enum likeness compare(struct feed *feed, const char *division, const Chec
         return SAME;
     if (own_root(feed, division, theirs->size, root))
         return memcmp(root, theirs->root, sizeof(root)) ? ANOTHER : SAME;
-    sizes = db_call(&feed->db, "SELECT signed FROM reason.log_sizes($1)", 1, parameters, NULL);
-    ok = sizes && (PQntuples(sizes) == 0 || db_number(sizes, 0, 0, &size));
+    sizes = db_call(&feed->db, "SELECT signed FROM reason.log_sizes($1)", "?n", 1, parameters, NULL);
+    ok = sizes != NULL;
+    db_number(sizes, 0, 0, &size);
     PQclear(sizes);
     return ok && size < theirs->size ? ANOTHER : UNKNOWN;
 }
@@ -206,8 +207,8 @@ static void weigh(struct feed *feed, const struct pending *pending, const char *
                  feed->config->name, (unsigned long long)theirs.size, pending->origin);
     else
         snprintf(text, sizeof(text), "witness \"%s\" says of \"%.150s\", without showing why: %.100s", feed->config->name, pending->origin, reason);
-    if (!note_contradiction(feed, pending->division) || proved)
-        stop_log(feed->feeds, pending->division, text);
+    if (!note_contradiction(feed, pending->origin) || proved)
+        stop_log(feed->feeds, pending, text);
     else
         tell(feed, pending->division, text);
 }
@@ -226,7 +227,7 @@ static int consistency(struct feed *feed, const struct pending *pending, uint64_
         return 0;
     snprintf(old_text, sizeof(old_text), "%llu", (unsigned long long)old_size);
     snprintf(new_text, sizeof(new_text), "%llu", (unsigned long long)pending->size);
-    result = db_call(&feed->db, "SELECT encode(h, 'hex') FROM unnest(reason.consistency_proof($1, $2, $3)) WITH ORDINALITY u (h, n) ORDER BY n", 3,
+    result = db_call(&feed->db, "SELECT encode(h, 'hex') FROM unnest(reason.consistency_proof($1, $2, $3)) WITH ORDINALITY u (h, n) ORDER BY n", "t", 3,
                      parameters, NULL);
     count = result && PQntuples(result) < MERKLE_MAX_HASHES ? PQntuples(result) : -1;
     for (int i = 0; i < count; i++) {
@@ -251,7 +252,7 @@ static bool record(struct feed *feed, const struct pending *pending, const struc
     snprintf(size, sizeof(size), "%llu", (unsigned long long)pending->size);
     snprintf(timestamp, sizeof(timestamp), "%llu", (unsigned long long)reply->timestamp);
     sodium_bin2hex(signature + 2, sizeof(signature) - 2, reply->signature, sizeof(reply->signature));
-    result = db_call(&feed->db, "SELECT reason.record_cosignature($1, $2, $3, $4, $5, $6, $7)", 7, parameters, NULL);
+    result = db_call(&feed->db, "SELECT reason.record_cosignature($1, $2, $3, $4, $5, $6, $7)", NULL, 7, parameters, NULL);
     if (!result)
         return false;
     PQclear(result);
@@ -283,7 +284,7 @@ static enum outcome ask(struct feed *feed, const struct pending *pending)
                 log_info("witness \"%s\" cosigned the log of division \"%s\" at size %llu", feed->config->name, pending->division,
                          (unsigned long long)pending->size);
             feed->said[0] = '\0';
-            forgive(feed, pending->division);
+            forgive(feed, pending->origin);
             return DONE;
         case WITNESS_OTHER_SIZE:
             if (reply.size > pending->size) {
@@ -328,17 +329,15 @@ static void look(struct feed *feed)
         ok = ok && names && parameters[1];
     }
     if (ok)
-        result = db_call(&feed->db, "SELECT division, origin, size, note, cosigned FROM reason.checkpoints_to_cosign($1, $2::text[])", 2, parameters, NULL);
+        result = db_call(&feed->db, "SELECT division, origin, size, note, cosigned FROM reason.checkpoints_to_cosign($1, $2::text[])", "ttntn", 2, parameters, NULL);
     array_free(&divisions);
     for (int i = 0; result && i < PQntuples(result); i++) {
         struct pending pending = {.division = PQgetvalue(result, i, 0), .origin = PQgetvalue(result, i, 1), .note = PQgetvalue(result, i, 3)};
         enum outcome outcome;
         char token[24];
 
-        if (!db_number(result, i, 2, &pending.size) || !db_number(result, i, 4, &pending.cosigned)) {
-            log_error("the database names a checkpoint of division \"%s\" with a size that is none", pending.division);
-            continue;
-        }
+        db_number(result, i, 2, &pending.size);
+        db_number(result, i, 4, &pending.cosigned);
         if (doorbell_stopped() || !leader_token(DUTY_SEAL, token)[0])
             break;
         outcome = ask(feed, &pending);
@@ -425,7 +424,7 @@ void feeds_stop(struct feeds *feeds)
         while (feed->contradictions) {
             struct contradiction *next = feed->contradictions->next;
 
-            free(feed->contradictions->division);
+            free(feed->contradictions->origin);
             free(feed->contradictions);
             feed->contradictions = next;
         }

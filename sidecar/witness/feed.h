@@ -25,7 +25,7 @@ struct feed_hooks {
     /* A cosignature was recorded. */
     void (*cosigned)(void *context, const char *division);
     /* Nothing is to be signed any more, for this reason. */
-    void (*refuse)(void *context, const char *division, const char *reason);
+    void (*refuse)(void *context, const char *division, const char *origin, const char *reason);
     /* Those who contradicted have cosigned, or there are enough others. */
     void (*relent)(void *context);
 };

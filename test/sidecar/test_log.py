@@ -3,11 +3,13 @@
 import json
 import shutil
 import signal
+import threading
 import time
 
 import pytest
 
 import postgres
+from attacks import cut
 from database import Database, SIGNER_ID
 from log_reader import PublishedLog
 from restored import RestorableServer, mark_target, settle
@@ -321,3 +323,25 @@ def test_what_is_lost_for_good_is_given_up_by_the_operators_word_alone(restorabl
     database.nodes(3)
     database.settled(30)
     published(tmp_path, database, "default;2")
+    # what is lost from here on is another fault than the one that was accepted
+    cut(database, 20)
+    wait_for(lambda: "are here" in (database.value("SELECT reason.safe_mode_fault()") or ""), 20, f"another stop: {one.log()[-1500:]}")
+    assert one.metric(STOPPED) == 1
+
+
+@pytest.mark.parametrize("call", ["report_log_fault({token}, 'the same again')", "compare_chains({token}, '', '{{}}', '{{}}', '{{}}', '{{}}', '')"])
+def test_whoever_ends_safe_mode_is_not_overruled_by_a_sidecar_that_waits_for_him(database, call):
+    """It has looked before the end of safe mode was there to be seen, and goes on once that is committed."""
+    token = database.value("SELECT reason.acquire_lease('seal', 'a test', '1 hour')")
+    database.value("SELECT reason.change_safe_mode('a test')")
+    with database.connect() as admin, database.connect() as sidecar:
+        admin.execute("BEGIN")
+        admin.execute("SELECT reason.leave_safe_mode('it was found to be well')")
+        reporting = threading.Thread(target=sidecar.execute, args=[f"SELECT reason.{call.format(token=token)}"])
+        reporting.start()
+        wait_for(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", sidecar.info.backend_pid) == 1, 10, "that it waits")
+        admin.execute("COMMIT")
+        reporting.join(10)
+        assert not reporting.is_alive()
+    assert database.value("SELECT reason.safe_mode_fault()") is None
+    assert database.value("SELECT reason.compared()") == "accepted"

@@ -164,3 +164,34 @@ def test_aws_kms_signs_the_message_raw(database, remote, service, key, tmp_path)
     service.respond = respond
     remote(type="aws-kms", key_id="alias/audit", region="eu-west-1", credentials_file=tmp_path / "credentials")
     works(database, service)
+
+
+@pytest.mark.parametrize("bad", [1, 6, 20])
+def test_a_wrong_signature_in_a_batch_is_not_remembered(database, remembering, sidecars, service, key, tmp_path, bad):
+    """One answer of 64 bytes that are no signature: what is signed next is what the log remembers, live and after a restart."""
+    honest, answers = proxy(key), []
+
+    def respond(method, path, headers, body):
+        status, document = honest(method, path, headers, body)
+        if method == "POST" and answers and not answers.pop():
+            document["signature"] = base64.b64encode(b"\x07" * 64).decode()
+        return status, document
+
+    service.respond = respond
+    database.value("SELECT reason.add_signer('remote-1', %s)", base64.b64encode(key.spki).decode())
+    (tmp_path / "token").write_text("s.token-1\n")
+    signer = {"id": "remote-1", "type": "proxy", "url": service.url, "token_file": tmp_path / "token", "timeout_ms": 2000}
+    one = sidecars({**remembering, "signer": signer}).start()
+    database.node()
+    database.settled(20)
+    answers += [False] + [True] * (bad - 1)
+    database.nodes(20)
+    wait_for(lambda: not answers and database.waiting() == 0, 40, f"signatures: {one.log()[-2000:]}")
+    assert "is not of its key" in one.log()
+    for _ in range(2):
+        database.nodes(2)
+        database.settled(20)
+        assert one.metric("reason_sidecar_log_stopped") == 0
+        one.stop()
+        one.start()
+    assert database.verified()

@@ -4,10 +4,14 @@ import contextlib
 import os
 import shutil
 import signal
+import threading
 import time
 
+import psycopg
 import pytest
 
+from attacked_log import has_stopped, replace_function
+from attacks import superuser
 from hostile import ANSWERS, Hostile
 from log_reader import PublishedLog
 from reason_witness import Witness as OurWitness
@@ -304,6 +308,31 @@ def test_contradicted_by_as_many_as_the_quorum_needs(database, sidecars, remembe
         assert "is contradicted" in one.log()
 
 
+def test_what_is_contradicted_stays_so(database, sidecars, remembering, witnesses, tmp_path):
+    """The superuser keeps the database from entering safe mode, and what is to be signed waits just as the witnesses answer."""
+    liars = [Liar(LIES["that it is inconsistent"], NoteKey(f"liar{number}.example", b"liar %d" % number, COSIGNATURE)) for number in range(2)]
+    with contextlib.ExitStack() as fronts:
+        for liar in liars:
+            liar.front = fronts.enter_context(contextlib.closing(Hostile(liar)))
+        replace_function(database, "unsigned_seals_with_events", "max integer DEFAULT 1000", "division text, seq bigint, hash bytea, payload text",
+                         "SELECT * FROM reason.unsigned_seals_with_events_true($1), (SELECT pg_sleep(1.5) OFFSET 0) s (slept)".replace("SELECT *", "SELECT division, seq, hash, payload"))
+        with superuser(database) as connection:
+            connection.execute("CREATE OR REPLACE FUNCTION reason.report_log_fault(lease_token bigint, fault text, origin text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$ $$")
+        one = sidecars(with_witnesses(remembering, [*liars, witnesses[0]], quorum=2)).start(ready=False)
+        wait_for(lambda: (database.nodes(1), has_stopped(one))[1], 60, f"a stop: {one.log()[-2000:]}")
+        for _ in range(8):
+            database.nodes(1)
+            time.sleep(0.5)
+        # what was on its way is recorded
+        count = database.value("SELECT count(*) FROM reason.audit_signature")
+        for _ in range(10):
+            database.nodes(1)
+            assert has_stopped(one)
+            time.sleep(0.5)
+        assert database.value("SELECT count(*) FROM reason.audit_signature") == count
+        assert "signing goes on" not in one.log()
+
+
 class Showing(Witness):
     """Shows the last checkpoint that it has cosigned."""
 
@@ -339,6 +368,52 @@ def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, wi
         assert "signed with our key, that this database does not extend" in two.log(), two.log()[-3000:]
 
 
+class Slow(Showing):
+    """Shows it when it is let."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.was_asked, self.let = threading.Event(), threading.Event()
+        self.let.set()
+
+    def __call__(self, method, path, headers, body):
+        if method == "GET":
+            self.was_asked.set()
+            self.let.wait(60)
+        return super().__call__(method, path, headers, body)
+
+
+def test_a_contradiction_that_comes_after_the_restore_was_accepted(database, sidecars, remembering, witnesses, tmp_path):
+    """Of the log as it was named before: the witness was asked of it, and answers late."""
+    logs = witnesses[0].logs.values()
+    with contextlib.ExitStack() as fronts:
+        pair = [Showing("showing.example", b"showing", logs), Slow("slow.example", b"slow", logs)]
+        for witness in pair:
+            witness.front = fronts.enter_context(contextlib.closing(Hostile(witness, lambda method, path, query: method)))
+        slow = pair[1]
+        settings = with_witnesses(remembering, pair, timeout_ms=60000)
+        one = sidecars(settings).start()
+        size = grow(database, one, 40)
+        wait_for(lambda: all(witness.state.get(ORIGIN, (0,))[0] == size for witness in pair), 20, "cosignatures")
+        one.stop()
+        forget(database, tmp_path, 3)
+        slow.was_asked.clear()
+        slow.let.clear()
+        two = sidecars(settings).start(ready=False)
+        wait_for(lambda: has_stopped(two) and slow.was_asked.is_set() and database.value("SELECT reason.safe_mode_fault()") is not None, 40, "a stop")
+        database.value("SELECT reason.leave_safe_mode('the disk is gone')")
+        accepted = two.run("--accept-restore")
+        assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+        wait_for(lambda: not has_stopped(two), 60, f"the end of the stop: {two.log()[-2000:]}")
+        slow.let.set()
+        wait_for(lambda: two.metric('reason_sidecar_failures_total{kind="witness_contradicts"}') >= 2, 20, f"a late answer: {two.log()[-2000:]}")
+        for _ in range(20):
+            assert not has_stopped(two), two.log()[-2000:]
+            time.sleep(0.1)
+        database.nodes(3)
+        database.settled(30)
+
+
 def test_a_row_from_before_another_sidecar_led(database, sidecars, remembering, witnesses, tmp_path):
     """The witness has cosigned more than was to be cosigned, and the database has it by now: no contradiction."""
     showing = Showing("showing.example", b"showing", witnesses[0].logs.values())
@@ -361,10 +436,6 @@ def test_a_row_from_before_another_sidecar_led(database, sidecars, remembering, 
             assert not has_stopped(two), two.log()[-2000:]
             time.sleep(0.1)
         assert two.metric('reason_sidecar_failures_total{kind="witness_contradicts"}') == 0
-
-
-def has_stopped(sidecar):
-    return sidecar.get("/metrics")[0] == 200 and sidecar.metric("reason_sidecar_log_stopped") == 1
 
 
 def forget(database, folder, size):
@@ -406,9 +477,13 @@ def test_two_organisations_witness_each_other(server, tmp_path):
         one.start([witnesses[1]], ready=False)
         wait_for(lambda: has_stopped(one.sidecar), 40, "a stop")
         assert f"holds a checkpoint of size {late[0]}" in one.sidecar.log(), one.sidecar.log()[-3000:]
-        one.database.nodes(5)
+        # the database is told a moment after the metric; from then on nothing is written, and what was is not signed
+        wait_for(lambda: one.database.value("SELECT reason.safe_mode_fault()") is not None, 40, "safe mode")
+        signed = one.database.value("SELECT count(*) FROM reason.audit_signature")
+        with pytest.raises(psycopg.errors.CannotConnectNow):
+            one.database.nodes(5)
         time.sleep(1)
-        assert one.database.waiting() >= 5
+        assert one.database.value("SELECT count(*) FROM reason.audit_signature") == signed and one.database.waiting() > 0
         # until both, who rule the database and the sidecar, accept what is lost: under another name, which the witness does not know
         one.database.value("SELECT reason.leave_safe_mode('the disk is gone')")
         accepted = one.sidecar.run("--accept-restore")
