@@ -12,8 +12,8 @@ static const char *const redactable[] = {"author", "metadata", "payloadRef", NUL
 #define TOKEN_BEGIN "[redacted:"
 #define CATEGORY_MOST 50
 
-static bool
-is_among(const char *name, size_t length, const char *const *names)
+bool
+shown_name_is_among(const char *name, size_t length, const char *const *names)
 {
 	for (; *names; names++)
 	{
@@ -291,10 +291,10 @@ shown_record_is_of(const JsonDocument *document, const JsonNode *record, const J
 		const JsonNode *value = json_value(name);
 		const JsonNode *other = json_member(whole_document, whole, text, name->length);
 
-		if (other == NULL && is_among(text, name->length, shown_companions))
+		if (other == NULL && shown_name_is_among(text, name->length, shown_companions))
 			continue;
 		if (other == NULL ||
-			!(redacted && is_among(text, name->length, redactable) ? shown_value_is_of(document, value, whole_document, other) :
+			!(redacted && shown_name_is_among(text, name->length, redactable) ? shown_value_is_of(document, value, whole_document, other) :
 			  json_raw_length(value) == json_raw_length(other) &&
 			  memcmp(json_raw(document, value), json_raw(whole_document, other), json_raw_length(other)) == 0))
 			return false;
