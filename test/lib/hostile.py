@@ -158,7 +158,7 @@ class Hostile(Service):
 
 class Answering(Handler):
     def serve(self):
-        self.question = self.body()
+        self.body = self.read_body()
         split = urllib.parse.urlsplit(self.path)
         kind = self.server.kind_of(self.command, split.path, urllib.parse.parse_qs(split.query, keep_blank_values=True))
         self.server.seen.append(kind)
@@ -174,13 +174,13 @@ class Answering(Handler):
 
     def sane(self):
         if callable(self.server.behind):
-            return self.server.behind(self.command, self.path, self.headers, self.question)
+            return self.server.behind(self.command, self.path, self.headers, self.body)
         connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() != "connection":
                 connection.putheader(name, value)
-        connection.endheaders(self.question or None)
+        connection.endheaders(self.body or None)
         answer = connection.getresponse()
         body = answer.read()
         connection.close()

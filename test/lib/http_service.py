@@ -50,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def body(self):
+    def read_body(self):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def send(self, status, headers=(), body=b"", length=None):

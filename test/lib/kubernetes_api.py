@@ -118,7 +118,7 @@ class Double(ApiServer):
                 self.send(status, [("Content-Type", "application/json")], json.dumps(body).encode())
 
             def serve(self):
-                body = self.body()
+                body = self.read_body()
                 token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
                 if token != ADMIN and double.delay:
                     stopped.wait(double.delay)

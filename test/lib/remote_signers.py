@@ -1,4 +1,4 @@
-"""What signers behind an HTTP API answer."""
+"""Signers behind an HTTP API, as far as tests need them."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ class Remote(Service):
 
 class Answering(Handler):
     def answer(self):
-        body = self.body()
+        body = self.read_body()
         try:
             status, document = self.server.respond(self.command, self.path, self.headers, body)
         except (AssertionError, KeyError, ValueError) as fault:

@@ -43,7 +43,7 @@ class PassingOn(Handler):
         return "object" if any(name in self.headers for name in LOCK_HEADERS) else None
 
     def serve(self):
-        body = self.body()
+        body = self.read_body()
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query, keep_blank_values=True)
         kind = self.kind(query)
         names = {name.lower() for name in self.headers}

@@ -29,7 +29,7 @@ class SigningProxy(Service):
 
 class Signing(Handler):
     def answer(self):
-        body = self.body()
+        body = self.read_body()
         server, status, document = self.server, 401, {"error": "no token"}
         if self.headers["Authorization"] == f"Bearer {server.token}":
             status, document = 200, {"signerId": server.signer, "algorithm": "ed25519", "publicKey": server.public_key}
