@@ -1,4 +1,4 @@
-"""Behind pgbouncer, which gives a server away for each transaction."""
+"""The gateway behind pgbouncer, which may use another session for each transaction."""
 
 import contextlib
 import os

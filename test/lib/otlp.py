@@ -1,4 +1,4 @@
-"""Who takes spans: the OpenTelemetry Collector, and a receiver of ours that can also misbehave."""
+"""Programs that take spans: the OpenTelemetry Collector, and a receiver of ours that can also misbehave."""
 
 import datetime
 import json
@@ -65,7 +65,7 @@ class Collector(Program):
 
 class Taking(Handler):
     def do_POST(self):
-        receiver, body = self.server, self.body()
+        receiver, body = self.server, self.read_body()
         receiver.closing.wait(receiver.delay)
         status = receiver.statuses.pop(0) if receiver.statuses else 200
         receiver.requests.append((time.monotonic(), self.path, dict(self.headers), json.loads(body)))

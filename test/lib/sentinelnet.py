@@ -45,7 +45,7 @@ class SentinelNet:
                 self.request.close()  # the server knows only the socket below TLS, which is detached
 
             def do_POST(self):  # noqa: N802
-                service.questions.append({"path": self.path, "headers": dict(self.headers), "body": json.loads(self.body())})
+                service.questions.append({"path": self.path, "headers": dict(self.headers), "body": json.loads(self.read_body())})
                 service.behave(self, service.questions[-1]["body"])
 
         self.server = Service(Asked, self.port)

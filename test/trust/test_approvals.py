@@ -1,5 +1,5 @@
-"""Changes that decide whom to trust need k of n approvals, once a threshold says so: which functions make them, what an approval
-is good for, and that nobody gets past it unnoticed.
+"""Changes that decide whom to trust need k of n approvals, once a threshold says so: which functions make such changes, what an
+approval is good for, and that nobody gets past it unnoticed.
 """
 import concurrent.futures
 import json
