@@ -88,7 +88,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
     PGresult *unknown = NULL;
     const char *broken = NULL;  /* the division that has lost something last; they come one after the other */
     long events = 0, segments = 0;
-    bool ok = store && witness_archive(store, db, target, &found);
+    bool ok = store && readback_archive(store, db, target, &found);
 
     for (size_t i = 0; ok && i < found.count; i++)
         ok = array_add(&prefixes, found.list[i].prefix);
@@ -170,7 +170,7 @@ static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *re
     ok = replaying.heads != NULL;
     for (int pass = 0; ok && pass < 2; pass++) {
         replaying.system = pass == 0;
-        ok = witness_kafka(&sidecar->config, &all, KAFKA_MS, 0, replay, &replaying) && !replaying.failed;
+        ok = readback_kafka(&sidecar->config, &all, KAFKA_MS, 0, replay, &replaying) && !replaying.failed;
     }
     PQclear(replaying.heads);
     printf("kafka %s: %ld events\n", ok ? "ok" : "failed", replaying.count);

@@ -173,7 +173,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text) IS
-    'Compares the chains with what the witnesses (archive, Kafka) know; enters safe mode and says why when something is missing, leaves it when nothing is. silent: who did not answer. Needs the lease of duty seal.';
+    'Compares the chains with what is known outside (archive, Kafka); enters safe mode and says why when something is missing, leaves it when nothing is. silent: who did not answer. Needs the lease of duty seal.';
 
 CREATE FUNCTION reason.leave_safe_mode(reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

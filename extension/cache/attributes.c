@@ -1,6 +1,6 @@
 /*
  * attributes.c
- *		What filters ask of nodes and edges, as the adjacency cache has it: building.
+ *		Building what filters ask of nodes and edges into a generation of the adjacency cache.
  */
 #include "postgres.h"
 

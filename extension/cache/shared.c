@@ -1,6 +1,6 @@
 /*
- * shared.c The shared memory of the adjacency cache: which database has which
- *		part of it.
+ * shared.c
+ *		The shared memory of the adjacency cache: which database has which part of it.
  *
  * One area of reason.adjacency_cache_size, taken when the server starts (cache/area.c).  It is
  * divided into extents, each a generation of one database.  Readers pin an extent; a replaced

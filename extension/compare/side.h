@@ -1,6 +1,6 @@
 /*
  * side.h
- *		One of the two that are compared: what counts of its nodes and edges.
+ *		One side of a comparison: what is compared of its nodes and edges.
  */
 #ifndef REASON_COMPARE_SIDE_H
 #define REASON_COMPARE_SIDE_H

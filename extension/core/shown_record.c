@@ -9,8 +9,8 @@ const char *const shown_companions[] = {"digest", "erased", "payload", "redacted
 /* Members that are redacted where a document leaves out personal data; payloads have no place in the digest. */
 static const char *const redactable[] = {"author", "metadata", "payloadRef", NULL};
 
-static bool
-is_among(const char *name, size_t length, const char *const *names)
+bool
+shown_name_is_among(const char *name, size_t length, const char *const *names)
 {
 	for (; *names; names++)
 	{
@@ -83,10 +83,10 @@ shown_record_is_of(ShownWork *work, const JsonDocument *document, const JsonNode
 		const JsonNode *value = json_value(name);
 		const JsonNode *other = json_member(whole_document, whole, text, name->length);
 
-		if (other == NULL && is_among(text, name->length, shown_companions))
+		if (other == NULL && shown_name_is_among(text, name->length, shown_companions))
 			continue;
 		if (other == NULL ||
-			!(redacted && is_among(text, name->length, redactable) ? shown_value_is_of(work, document, value, whole_document, other) :
+			!(redacted && shown_name_is_among(text, name->length, redactable) ? shown_value_is_of(work, document, value, whole_document, other) :
 			  json_raw_length(value) == json_raw_length(other) &&
 			  memcmp(json_raw(document, value), json_raw(whole_document, other), json_raw_length(other)) == 0))
 			return false;

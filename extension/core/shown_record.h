@@ -24,6 +24,9 @@
 /* What may stand beside the members of a record, ended by NULL. */
 extern const char *const shown_companions[];
 
+/* Whether a name is one of a list that ends in NULL. */
+extern bool shown_name_is_among(const char *name, size_t length, const char *const *names);
+
 /* What is wrong with it by itself, to be read after what it is called; NULL: nothing. */
 extern const char *shown_record_fault(const JsonDocument *document, const JsonNode *record);
 

@@ -15,7 +15,7 @@
 
 #include "graph/types.h"
 
-/* What of a GraphEntry is copied, as narrow as can be: the copies should stay in the processor's caches. */
+/* The members of a GraphEntry that are copied, as narrow as can be: the copies should stay in the processor's caches. */
 typedef struct GraphCopiedLink
 {
 	int64		other_no;

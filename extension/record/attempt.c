@@ -1,6 +1,6 @@
 /*
  * attempt.c
- *		Doing what may meet damaged data, so that the transaction goes on when it does.
+ *		Running what may meet damaged data, so that the transaction goes on when it does.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * attempt.h
- *		Doing what may meet damaged data, so that the transaction goes on when it does.
+ *		Running what may meet damaged data, so that the transaction goes on when it does.
  */
 #ifndef REASON_RECORD_ATTEMPT_H
 #define REASON_RECORD_ATTEMPT_H

@@ -11,7 +11,7 @@
 
 #include "record/record.h"
 
-/* What the gateway says of a certificate; what is absent the certificate does not say. */
+/* What the gateway says of a certificate; a member is absent where the certificate has none. */
 typedef struct ClientCertificate
 {
 	RecordText	common_name;

@@ -3,9 +3,9 @@
  *		Locks that no session can take but through this library.
  *
  * Advisory locks are open to every login of the database, which reads in
- * pg_locks what to hold.  These differ from them in the type alone: they live
- * as long, are seen in pg_locks (locktype userlock), are waited for, time out
- * and are prepared as they are.  No function of PostgreSQL takes one.
+ * pg_locks what to hold.  These locks differ from them in their type alone
+ * (locktype userlock in pg_locks), which no function of PostgreSQL takes: how
+ * long they live, waiting, timeouts and PREPARE TRANSACTION are the same.
  */
 #ifndef REASON_RECORD_PRIVATE_LOCK_H
 #define REASON_RECORD_PRIVATE_LOCK_H

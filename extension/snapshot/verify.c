@@ -69,17 +69,6 @@ typedef struct DocumentCheck
 	DocumentRecords found;		/* their rows */
 } DocumentCheck;
 
-static bool
-is_among(const char *name, size_t length, const char *const *names)
-{
-	for (; *names; names++)
-	{
-		if (strlen(*names) == length && memcmp(*names, name, length) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The record without its companions; false when there is a member that belongs to neither. */
 static bool
 extract_record(const JsonDocument *document, RecordKind kind, ByteBuffer *out)
@@ -92,7 +81,7 @@ extract_record(const JsonDocument *document, RecordKind kind, ByteBuffer *out)
 	{
 		const char *bytes = json_string(document, name);
 
-		if (is_among(bytes, name->length, members_of[kind]))
+		if (shown_name_is_among(bytes, name->length, members_of[kind]))
 		{
 			if (out->length > 1)
 				buffer_append_char(out, ',');
@@ -100,7 +89,7 @@ extract_record(const JsonDocument *document, RecordKind kind, ByteBuffer *out)
 			buffer_append_char(out, ':');
 			buffer_append(out, json_raw(document, json_value(name)), json_raw_length(json_value(name)));
 		}
-		else if (!is_among(bytes, name->length, shown_companions))
+		else if (!shown_name_is_among(bytes, name->length, shown_companions))
 			return false;
 	}
 	buffer_append_char(out, '}');

@@ -7,10 +7,10 @@
 #include "trace/causal_order.h"
 
 #include "graph/columns.h"
-#include "graph/heap.h"
 #include "graph/memory.h"
 #include "graph/sort.h"
 #include "trace/trace.h"
+#include "trace/visit.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
@@ -85,15 +85,10 @@ pop(Queue *queue)
 
 /* ---------------------------------------------------------------- edges */
 
-typedef struct EdgeRows
-{
-	CausalOrderEntry *edges;	/* by index in trace->edges */
-} EdgeRows;
-
 static void
 read_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 {
-	CausalOrderEntry *edge = &((EdgeRows *) argument)->edges[entry->position];
+	CausalOrderEntry *edge = &((CausalOrderEntry *) argument)[entry->position];
 	bool		isnull;
 
 	edge->created_at = DatumGetTimestampTz(heap_getattr(tuple, EDGE_CREATED_AT, desc, &isnull));
@@ -105,20 +100,10 @@ read_edge(void *argument, GraphEntry *entry, HeapTuple tuple, TupleDesc desc)
 static CausalOrderEntry *
 read_edges(Trace *trace)
 {
-	Graph	   *graph = trace->graph;
-	Size		count = Max((Size) trace->edges_kept, 1);
-	GraphEntry *entries = graph_alloc(graph, count * sizeof(GraphEntry));
-	EdgeRows	rows = {graph_alloc(graph, count * sizeof(CausalOrderEntry))};
+	CausalOrderEntry *edges = graph_alloc(trace->graph, Max((Size) trace->edges_kept, 1) * sizeof(CausalOrderEntry));
 
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		entries[i].position = i;
-		entries[i].tid = trace->edges[i].tid;
-	}
-	graph_visit_rows(graph, graph->edge, entries, trace->edges_kept, read_edge, &rows);
-	graph_grow(graph, entries, count * sizeof(GraphEntry), 0);
-	return rows.edges;
+	trace_visit_edges(trace, read_edge, edges);
+	return edges;
 }
 
 /* Edges grouped by one end: those of node i from start[i] to start[i + 1]. */

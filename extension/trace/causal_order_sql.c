@@ -6,11 +6,11 @@
 
 #include "graph/columns.h"
 #include "graph/graph.h"
-#include "graph/heap.h"
 #include "graph/memory.h"
 #include "record/text.h"
 #include "trace/arguments.h"
 #include "trace/causal_order.h"
+#include "trace/visit.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -67,31 +67,16 @@ static EntryTypes
 read_types(Trace *trace)
 {
 	Graph	   *graph = trace->graph;
-	Size		most = Max(trace->node_count, trace->edges_kept);
-	GraphEntry *entries = graph_alloc(graph, most * sizeof(GraphEntry));
 	EntryTypes	types = {0};
 
 	types.nodes = graph_alloc(graph, (Size) trace->node_count * sizeof(Datum));
 	types.edges = graph_alloc(graph, Max((Size) trace->edges_kept, 1) * sizeof(Datum));
-	for (uint32 i = 0; i < trace->node_count; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		entries[i].position = i;
-		entries[i].tid = trace->nodes[i].tid;
-	}
 	types.column = NODE_TYPE;
 	types.into = types.nodes;
-	graph_visit_rows(graph, graph->node, entries, trace->node_count, read_type, &types);
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		entries[i].position = i;
-		entries[i].tid = trace->edges[i].tid;
-	}
+	trace_visit_nodes(trace, read_type, &types);
 	types.column = EDGE_TYPE;
 	types.into = types.edges;
-	graph_visit_rows(graph, graph->edge, entries, trace->edges_kept, read_type, &types);
-	graph_grow(graph, entries, most * sizeof(GraphEntry), 0);
+	trace_visit_edges(trace, read_type, &types);
 	return types;
 }
 

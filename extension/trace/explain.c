@@ -7,10 +7,10 @@
 #include "trace/explain.h"
 
 #include "graph/columns.h"
-#include "graph/heap.h"
 #include "graph/memory.h"
 #include "graph/sort.h"
 #include "trace/trace.h"
+#include "trace/visit.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
@@ -67,19 +67,11 @@ read_edges(Explanation *explanation)
 	Trace	   *trace = explanation->trace;
 	Graph	   *graph = trace->graph;
 	Size		count = Max((Size) trace->edges_kept, 1);
-	GraphEntry *entries = graph_alloc(graph, count * sizeof(GraphEntry));
 	EdgeReading reading = {.explanation = explanation};
 
 	explanation->edges = graph_alloc(graph, count * sizeof(ExplainEdge));
 	memset(explanation->edges, 0, count * sizeof(ExplainEdge));
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		entries[i].position = i;
-		entries[i].tid = trace->edges[i].tid;
-	}
-	graph_visit_rows(graph, graph->edge, entries, trace->edges_kept, read_edge, &reading);
-	graph_grow(graph, entries, count * sizeof(GraphEntry), 0);
+	trace_visit_edges(trace, read_edge, &reading);
 }
 
 /* ---------------------------------------------------------------- the reasoning */

@@ -14,8 +14,8 @@
 #include <math.h>
 
 #include "graph/columns.h"
-#include "graph/heap.h"
 #include "graph/memory.h"
+#include "trace/visit.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
@@ -87,8 +87,7 @@ void
 strengths_read(TraceStrengths *strengths, Trace *trace)
 {
 	Graph	   *graph = trace->graph;
-	Size		count = Max((Size) Max(trace->edges_kept, trace->node_count), 1);
-	GraphEntry *entries = graph_alloc(graph, count * sizeof(GraphEntry));
+	Size		count = Max((Size) trace->edges_kept, 1);
 	StrengthReading reading = {.trace = trace, .strengths = strengths};
 
 	strengths->types = graph_alloc(graph, (Size) trace->node_count * sizeof(RecordText));
@@ -100,18 +99,9 @@ strengths_read(TraceStrengths *strengths, Trace *trace)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
 		reading.confidence[i] = 1;
-		entries[i].position = i;
-		entries[i].tid = trace->nodes[i].tid;
 	}
-	graph_visit_rows(graph, graph->node, entries, trace->node_count, read_node, &reading);
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		entries[i].position = i;
-		entries[i].tid = trace->edges[i].tid;
-	}
-	graph_visit_rows(graph, graph->edge, entries, trace->edges_kept, read_edge, &reading);
-	graph_grow(graph, entries, count * sizeof(GraphEntry), 0);
+	trace_visit_nodes(trace, read_node, &reading);
+	trace_visit_edges(trace, read_edge, &reading);
 }
 
 /* ---------------------------------------------------------------- the strongest paths */

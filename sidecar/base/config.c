@@ -111,9 +111,6 @@ static bool set_kafka(struct config *config, const char *name, const char *value
     return true;
 }
 
-/* [witness NAME]: the keys of each are set by the same table. */
-#define WITNESS_SECTION "witness "
-
 static const struct config_key witness_keys[] = {
 #define FIELD(name) offsetof(struct witness_config, name)
     {"witness", "url", CONFIG_TEXT, FIELD(url), NULL, 0, 0, NULL},
@@ -125,33 +122,6 @@ static const struct config_key witness_keys[] = {
     {"witness", "timeout_ms", CONFIG_NUMBER, FIELD(timeout_ms), "5000", 100, 60000, NULL},
 #undef FIELD
 };
-
-#define WITNESS_KEY_COUNT (sizeof(witness_keys) / sizeof(witness_keys[0]))
-
-/* The witness of this name, a new one with its defaults if need be; NULL after logging why not. */
-static struct witness_config *witness_of(struct config *config, const char *name, const char *where)
-{
-    struct witness_config *larger;
-
-    for (size_t i = 0; i < config->witness_count; i++)
-        if (!strcmp(config->witnesses[i].name, name))
-            return &config->witnesses[i];
-    if (config->witness_count == WITNESSES_MOST) {
-        log_error("%s: there are more than %d witnesses", where, WITNESSES_MOST);
-        return NULL;
-    }
-    larger = realloc(config->witnesses, (config->witness_count + 1) * sizeof(*larger));
-    if (!larger)
-        return NULL;
-    config->witnesses = larger;
-    larger += config->witness_count++;
-    memset(larger, 0, sizeof(*larger));
-    larger->name = strdup(name);
-    return larger->name && config_defaults(larger, witness_keys, WITNESS_KEY_COUNT) ? larger : NULL;
-}
-
-/* [mirror NAME], likewise. */
-#define MIRROR_SECTION "mirror "
 
 static const struct config_key mirror_keys[] = {
 #define FIELD(name) offsetof(struct mirror_config, name)
@@ -171,33 +141,14 @@ static const struct config_key mirror_keys[] = {
 #undef FIELD
 };
 
-#define MIRROR_KEY_COUNT (sizeof(mirror_keys) / sizeof(mirror_keys[0]))
+static const struct config_group groups[] = {
+    {"witness", witness_keys, sizeof(witness_keys) / sizeof(witness_keys[0]), sizeof(struct witness_config),
+     offsetof(struct config, witnesses), offsetof(struct config, witness_count), WITNESSES_MOST, NULL, NULL},
+    {"mirror", mirror_keys, sizeof(mirror_keys) / sizeof(mirror_keys[0]), sizeof(struct mirror_config),
+     offsetof(struct config, mirrors), offsetof(struct config, mirror_count), MIRRORS_MOST, division_name_is_valid, DIVISION_NAME_RULE},
+};
 
-/* The mirror of this name, a new one with its defaults if need be; NULL after logging why not. */
-static struct mirror_config *mirror_of(struct config *config, const char *name, const char *where)
-{
-    struct mirror_config *larger;
-
-    for (size_t i = 0; i < config->mirror_count; i++)
-        if (!strcmp(config->mirrors[i].name, name))
-            return &config->mirrors[i];
-    if (config->mirror_count == MIRRORS_MOST) {
-        log_error("%s: there are more than %d mirrors", where, MIRRORS_MOST);
-        return NULL;
-    }
-    if (!division_name_is_valid(name, strlen(name))) {
-        log_error("%s: the name of a mirror must have " DIVISION_NAME_RULE, where);
-        return NULL;
-    }
-    larger = realloc(config->mirrors, (config->mirror_count + 1) * sizeof(*larger));
-    if (!larger)
-        return NULL;
-    config->mirrors = larger;
-    larger += config->mirror_count++;
-    memset(larger, 0, sizeof(*larger));
-    larger->name = strdup(name);
-    return larger->name && config_defaults(larger, mirror_keys, MIRROR_KEY_COUNT) ? larger : NULL;
-}
+#define GROUP_COUNT (sizeof(groups) / sizeof(groups[0]))
 
 struct reading {
     struct config *config;
@@ -215,40 +166,11 @@ static bool take(void *context, const char *section, const char *name, const cha
     }
     if (!strcmp(section, "kafka"))
         return set_kafka(reading->config, name, value);
-    if (!strncmp(section, WITNESS_SECTION, sizeof(WITNESS_SECTION) - 1)
-        && (key = config_find(witness_keys, WITNESS_KEY_COUNT, "witness", name)) != NULL) {
-        struct witness_config *witness = witness_of(reading->config, section + sizeof(WITNESS_SECTION) - 1, where);
-
-        return witness && config_set(witness, key, value, where);
-    }
-    if (!strncmp(section, MIRROR_SECTION, sizeof(MIRROR_SECTION) - 1)
-        && (key = config_find(mirror_keys, MIRROR_KEY_COUNT, "mirror", name)) != NULL) {
-        struct mirror_config *mirror = mirror_of(reading->config, section + sizeof(MIRROR_SECTION) - 1, where);
-
-        return mirror && config_set(mirror, key, value, where);
-    }
+    for (size_t i = 0; i < GROUP_COUNT; i++)
+        if ((key = config_group_find(&groups[i], section, name)) != NULL)
+            return config_group_set(reading->config, &groups[i], section, key, value, where);
     log_error("%s: unknown setting \"%s\" in section [%s]", where, name, section);
     return false;
-}
-
-static bool check_witnesses(const struct config *config, const char *path)
-{
-    for (size_t i = 0; i < config->witness_count; i++)
-        if (!config->witnesses[i].url || !config->witnesses[i].vkey) {
-            log_error("%s: witness \"%s\" needs a url and a vkey", path, config->witnesses[i].name);
-            return false;
-        }
-    return true;
-}
-
-static bool check_mirrors(const struct config *config, const char *path)
-{
-    for (size_t i = 0; i < config->mirror_count; i++)
-        if (!config->mirrors[i].type || !config->mirrors[i].url) {
-            log_error("%s: mirror \"%s\" needs a type and a url", path, config->mirrors[i].name);
-            return false;
-        }
-    return true;
 }
 
 /* REASON_SIDECAR_KAFKA_SSL_CA_LOCATION is ssl.ca.location */
@@ -330,8 +252,11 @@ bool config_load(struct config *config, const char *path)
 
     memset(config, 0, sizeof(*config));
     reading = (struct reading){config, given};
-    if (!config_defaults(config, keys, KEY_COUNT) || !config_read(path, take, &reading) || !check_witnesses(config, path) || !check_mirrors(config, path))
+    if (!config_defaults(config, keys, KEY_COUNT) || !config_read(path, take, &reading))
         return false;
+    for (size_t i = 0; i < GROUP_COUNT; i++)
+        if (!config_group_is_complete(config, &groups[i], path))
+            return false;
     load_standard_environment(config);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         char name[128];
@@ -365,16 +290,8 @@ bool config_load(struct config *config, const char *path)
 void config_free(struct config *config)
 {
     config_release(config, keys, KEY_COUNT);
-    for (size_t i = 0; i < config->witness_count; i++) {
-        config_release(&config->witnesses[i], witness_keys, WITNESS_KEY_COUNT);
-        free(config->witnesses[i].name);
-    }
-    free(config->witnesses);
-    for (size_t i = 0; i < config->mirror_count; i++) {
-        config_release(&config->mirrors[i], mirror_keys, MIRROR_KEY_COUNT);
-        free(config->mirrors[i].name);
-    }
-    free(config->mirrors);
+    for (size_t i = 0; i < GROUP_COUNT; i++)
+        config_group_release(config, &groups[i]);
     for (size_t i = 0; i < config->kafka_setting_count; i++) {
         free(config->kafka_settings[i].name);
         free(config->kafka_settings[i].value);

@@ -63,9 +63,9 @@ struct config {
     struct signer_config checkpoint_signer; /* id "": no checkpoints are made */
     char *checkpoint_origin;    /* prefix of the logs' origins: that of the database */
     char *checkpoint_state_file; /* what was signed last; "": that is kept nowhere */
-    int checkpoint_interval_s;  /* a log that grew gets a checkpoint so often */
-    int checkpoint_heads_interval_s;    /* the heads of all logs are counted in that of division system so often */
-    int checkpoint_reread_percent;      /* of the interval, so long old hashes are read again at most */
+    int checkpoint_interval_s;  /* between checkpoints of a log that grows */
+    int checkpoint_heads_interval_s;    /* between counts of the heads of all logs, which the log of division system records */
+    int checkpoint_reread_percent;      /* of checkpoint_interval_s, that reading old hashes again may take */
     int checkpoint_quorum;      /* so many witnesses must have cosigned what is announced as the newest */
     char *checkpoint_policy_file;       /* https://c2sp.org/tlog-policy, in place of the quorum */
     /* [witness NAME] */

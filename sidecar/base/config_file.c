@@ -92,6 +92,97 @@ const struct config_key *config_find(const struct config_key *keys, size_t count
     return NULL;
 }
 
+const struct config_key *config_group_find(const struct config_group *group, const char *section, const char *name)
+{
+    size_t length = strlen(group->kind);
+
+    return strncmp(section, group->kind, length) == 0 && section[length] == ' ' ? config_find(group->keys, group->key_count, group->kind, name) : NULL;
+}
+
+static size_t *group_count(const void *fields, const struct config_group *group)
+{
+    return (size_t *)((char *)fields + group->count);
+}
+
+static char *group_members(const void *fields, const struct config_group *group)
+{
+    char *members;
+
+    memcpy(&members, (const char *)fields + group->members, sizeof(members));
+    return members;
+}
+
+static char **member_name(char *member)
+{
+    return (char **)member;
+}
+
+static char *find_member(const void *fields, const struct config_group *group, const char *name)
+{
+    char *member = group_members(fields, group);
+
+    for (size_t i = 0; i < *group_count(fields, group); i++, member += group->size)
+        if (!strcmp(*member_name(member), name))
+            return member;
+    return NULL;
+}
+
+static char *add_member(void *fields, const struct config_group *group, const char *name, const char *where)
+{
+    size_t *count = group_count(fields, group);
+    char *members, *added;
+
+    if (*count == group->most) {
+        log_error("%s: there are more than %zu sections [%s NAME]", where, group->most, group->kind);
+        return NULL;
+    }
+    if (group->name_is_valid && !group->name_is_valid(name, strlen(name))) {
+        log_error("%s: the name of a %s must have %s", where, group->kind, group->name_rule);
+        return NULL;
+    }
+    members = realloc(group_members(fields, group), (*count + 1) * group->size);
+    if (!members)
+        return NULL;
+    memcpy((char *)fields + group->members, &members, sizeof(members));
+    added = memset(members + (*count)++ * group->size, 0, group->size);
+    *member_name(added) = strdup(name);
+    return *member_name(added) && config_defaults(added, group->keys, group->key_count) ? added : NULL;
+}
+
+bool config_group_set(void *fields, const struct config_group *group, const char *section, const struct config_key *key, const char *value, const char *where)
+{
+    const char *name = section + strlen(group->kind) + 1;
+    char *member = find_member(fields, group, name);
+
+    if (!member)
+        member = add_member(fields, group, name, where);
+    return member && config_set(member, key, value, where);
+}
+
+bool config_group_is_complete(const void *fields, const struct config_group *group, const char *path)
+{
+    char *member = group_members(fields, group);
+
+    for (size_t i = 0; i < *group_count(fields, group); i++, member += group->size)
+        for (size_t k = 0; k < group->key_count; k++)
+            if (!group->keys[k].value && !*(char **)(member + group->keys[k].offset)) {
+                log_error("%s: %s \"%s\" needs a %s", path, group->kind, *member_name(member), group->keys[k].name);
+                return false;
+            }
+    return true;
+}
+
+void config_group_release(void *fields, const struct config_group *group)
+{
+    char *member = group_members(fields, group);
+
+    for (size_t i = 0; i < *group_count(fields, group); i++, member += group->size) {
+        config_release(member, group->keys, group->key_count);
+        free(*member_name(member));
+    }
+    free(group_members(fields, group));
+}
+
 static char *trim(char *text)
 {
     char *end;

@@ -1,4 +1,4 @@
-/* plain_file.c: opening files, and nothing else, without waiting; and the secrets in them. */
+/* plain_file.c: opening files, and nothing else, without waiting; the secrets in them; writing. */
 #include "base/plain_file.h"
 
 #include "base/log.h"
@@ -51,4 +51,19 @@ bool plain_file_read_secret(const char *path, char *secret, size_t size)
     if (file)
         fclose(file);
     return ok && whole && secret[0];
+}
+
+bool plain_file_write(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t n = write(fd, bytes, length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        bytes += n;
+        length -= (size_t)n;
+    }
+    return true;
 }

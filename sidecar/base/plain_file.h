@@ -1,5 +1,5 @@
 /*
- * plain_file.h: files that hold secrets and settings.
+ * plain_file.h: reading files that hold secrets and settings, and writing whole ones.
  *
  * Opening a FIFO waits for its writer, perhaps for ever, so anything but a file is refused.
  */
@@ -16,5 +16,7 @@ FILE *plain_file_open(const char *path);
 bool plain_file_permits(const char *path);
 /* Reads the first line of a file that holds a secret; false after logging why not: one that has no room is not cut. */
 bool plain_file_read_secret(const char *path, char *secret, size_t size);
+/* Writes all of the bytes; false, with errno, when that cannot be. */
+bool plain_file_write(int fd, const char *bytes, size_t length);
 
 #endif

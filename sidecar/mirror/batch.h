@@ -1,4 +1,4 @@
-/* batch.h: events read from the database, as what they do to a mirror. */
+/* batch.h: events read from the database, as the changes that they make to a mirror. */
 #ifndef SIDECAR_MIRROR_BATCH_H
 #define SIDECAR_MIRROR_BATCH_H
 

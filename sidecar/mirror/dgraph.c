@@ -86,22 +86,14 @@ static json_t *mark_key(const char *division)
 /* The marks that were found, of which there is one or none. */
 static bool take_mark(const json_t *found, struct mirror_mark *mark)
 {
-    const json_t *row = json_array_get(found, 0), *seq = json_object_get(row, "reason.seq"), *version = json_object_get(row, "reason.schema");
-    const json_t *hash = json_object_get(row, "reason.hash");
-    long number = (long)json_integer_value(seq);
+    const json_t *row = json_array_get(found, 0);
 
     *mark = (struct mirror_mark){.seq = -1};
     if (json_is_array(found) && json_array_size(found) == 0)
         return true;
-    if (json_array_size(found) != 1 || !json_is_integer(seq) || !json_is_integer(version) || number < -1
-        || !json_is_boolean(json_object_get(row, "reason.rebuilding")) || json_string_length(hash) != (number < 0 ? 0 : MIRROR_HASH_HEX))
-        return false;
-    mark->there = true;
-    mark->seq = number;
-    mark->schema = (long)json_integer_value(version);
-    mark->rebuilding = json_is_true(json_object_get(row, "reason.rebuilding"));
-    snprintf(mark->hash, sizeof(mark->hash), "%s", number < 0 ? "" : json_string_value(hash));
-    return true;
+    return json_array_size(found) == 1
+           && mirror_take_mark(mark, json_object_get(row, "reason.seq"), json_object_get(row, "reason.hash"), json_object_get(row, "reason.schema"),
+                               json_object_get(row, "reason.rebuilding"));
 }
 
 static bool same_mark(const struct mirror_mark *a, const struct mirror_mark *b)

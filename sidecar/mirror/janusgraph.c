@@ -187,18 +187,7 @@ static enum mirror_outcome prepare(struct mirror *mirror)
 
 static bool take_mark(const json_t *row, struct mirror_mark *mark)
 {
-    const json_t *seq = json_array_get(row, 0), *hash = json_array_get(row, 1), *schema = json_array_get(row, 2);
-    long number = (long)json_integer_value(seq);
-
-    if (!json_is_integer(seq) || !json_is_string(hash) || !json_is_integer(schema) || !json_is_boolean(json_array_get(row, 3)) || number < -1
-        || json_string_length(hash) != (number < 0 ? 0 : MIRROR_HASH_HEX))
-        return false;
-    mark->there = true;
-    mark->seq = number;
-    mark->schema = (long)json_integer_value(schema);
-    mark->rebuilding = json_is_true(json_array_get(row, 3));
-    snprintf(mark->hash, sizeof(mark->hash), "%s", json_string_value(hash));
-    return true;
+    return mirror_take_mark(mark, json_array_get(row, 0), json_array_get(row, 1), json_array_get(row, 2), json_array_get(row, 3));
 }
 
 /* ":" is no character of a division's name, so no record has such a key. */

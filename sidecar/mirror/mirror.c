@@ -32,6 +32,19 @@ bool mirror_has_type(const char *const *types, const char *type)
     return *types != NULL;
 }
 
+bool mirror_take_mark(struct mirror_mark *mark, const json_t *seq, const json_t *hash, const json_t *schema, const json_t *rebuilding)
+{
+    long number = (long)json_integer_value(seq);
+
+    if (!json_is_integer(seq) || !json_is_integer(schema) || !json_is_boolean(rebuilding) || number < -1
+        || json_string_length(hash) != (number < 0 ? 0 : MIRROR_HASH_HEX))
+        return false;
+    *mark = (struct mirror_mark){.there = true, .rebuilding = json_is_true(rebuilding), .schema = (long)json_integer_value(schema), .seq = number};
+    if (number >= 0)
+        memcpy(mark->hash, json_string_value(hash), MIRROR_HASH_HEX);
+    return true;
+}
+
 struct mirror *mirror_open(const struct mirror_config *config)
 {
     const struct http_tls tls = {config->ca_file, config->cert_file, config->cert_key_file};

@@ -35,6 +35,9 @@ struct mirror_mark {
     char hash[MIRROR_HASH_HEX + 1];     /* "" with -1 */
 };
 
+/* Takes a mark as an engine gave it, the hash of none as "" or not at all; false when it can be none. */
+bool mirror_take_mark(struct mirror_mark *mark, const json_t *seq, const json_t *hash, const json_t *schema, const json_t *rebuilding);
+
 /* What events do to a mirror, in the order in which it is to be done: arrays of the rows that the database gave, by op and type. */
 struct mirror_group {
     const char *op;             /* node, annotation, edge, erase */

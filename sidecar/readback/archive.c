@@ -98,7 +98,7 @@ static bool take_segment(void *context, const char *key, const char *version)
     return !taking->failed;
 }
 
-static bool witness_division(struct store *store, struct db *db, const char *target, const char *division, struct taking *taking)
+static bool readback_division(struct store *store, struct db *db, const char *target, const char *division, struct taking *taking)
 {
     const char *parameters[] = {target, division};
     PGresult *mark = db_call(db, "SELECT reason.archive_mark($1, $2)", "1t", 2, parameters, NULL);
@@ -113,7 +113,7 @@ static bool witness_division(struct store *store, struct db *db, const char *tar
     return ok;
 }
 
-bool witness_archive(struct store *store, struct db *db, const char *target, struct segments *found)
+bool readback_archive(struct store *store, struct db *db, const char *target, struct segments *found)
 {
     struct taking taking = {.found = found};
     struct folder folder = {.after = ""};
@@ -132,7 +132,7 @@ bool witness_archive(struct store *store, struct db *db, const char *target, str
         /* nothing of ours lies there, and what does hides nothing of ours */
         if (!division_name_is_valid(folder.name, strlen(folder.name)))
             log_warning("the archive holds \"" ROOT "%s\", and no division can have that name: passed over", folder.name);
-        else if (!witness_division(store, db, target, folder.name, &taking))
+        else if (!readback_division(store, db, target, folder.name, &taking))
             return false;
     }
     log_error("the archive lists more divisions than can be, or lists them out of order");

@@ -185,7 +185,7 @@ static bool read_partition(struct reading *reading, int partition, const struct 
     return read_range(reading, partition, part->last ? last : from, high) && (!part->last || from >= last || read_range(reading, partition, from, last));
 }
 
-bool witness_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take_message, void *context)
+bool readback_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take_message, void *context)
 {
     struct reading reading = {.consumer = make_consumer(config), .topic = config->kafka_topic, .take = take_message, .context = context,
                               .timeout_ms = timeout_ms, .until_ms = most_ms ? clock_ms() + most_ms : 0};

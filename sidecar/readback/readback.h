@@ -22,7 +22,7 @@ struct segments {
 };
 
 /* The segments that may be missing in the index. False when the store does not tell; the caller frees in either case. */
-bool witness_archive(struct store *store, struct db *db, const char *target, struct segments *found);
+bool readback_archive(struct store *store, struct db *db, const char *target, struct segments *found);
 void segments_free(struct segments *segments);
 
 /* A message: an event as canonical JSON, terminated. False: no more are wanted. */
@@ -38,6 +38,6 @@ struct topic_part {
  * Reads the topic. False when the brokers do not answer within timeout_ms (and then within some seconds each time), or not all
  * was read in most_ms (0: as long as messages come); logged. Their user must be allowed to read topic and group.
  */
-bool witness_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take, void *context);
+bool readback_kafka(const struct config *config, const struct topic_part *part, int timeout_ms, int most_ms, message_taker *take, void *context);
 
 #endif

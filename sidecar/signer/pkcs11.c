@@ -1,9 +1,8 @@
 /*
  * pkcs11.c: a key that never leaves its token.
  *
- * Slot numbers change (SoftHSM
- * draws them at random), so the token is found by its label, each time a session is opened. A session that is lost, or
- * a token that was removed and came back, is noticed by the failing call: one new login is tried before it counts.
+ * Slot numbers change (SoftHSM draws them at random), so the token is found by its label, each time a session is opened. A
+ * failing call shows that a session was lost, or that a token was removed and came back: one new login is tried before it counts.
  */
 #include "signer/pkcs11_key.h"
 #include "signer/pkcs11_module.h"

@@ -3,8 +3,8 @@
  *
  * A database that was restored to an earlier state has forgotten events that archive and Kafka hold; to seal others in
  * their places would fork the chains. So this comes first whenever the connection is a new one, and again after a
- * failure. Where a restore or a promotion can be told (system identifier, timeline), nothing is sealed until every
- * witness has answered; where nothing points to one, those who do not answer at once hold nothing up.
+ * failure. Where a restore or a promotion can be told (system identifier, timeline), nothing is sealed until archive
+ * and Kafka have answered; where nothing points to one, whichever does not answer at once holds nothing up.
  */
 #include "stage/stage.h"
 
@@ -166,7 +166,7 @@ static bool ask_kafka(struct worker *worker, const struct config *config, int ti
 
     if (timeout_ms < QUICK_KAFKA_MS)
         timeout_ms = QUICK_KAFKA_MS;
-    ok = result && witness_kafka(config, &part, timeout_ms, timeout_ms < PATIENT_MS ? timeout_ms + READING_MS : 0, take_head, evidence);
+    ok = result && readback_kafka(config, &part, timeout_ms, timeout_ms < PATIENT_MS ? timeout_ms + READING_MS : 0, take_head, evidence);
     PQclear(result);
     return ok;
 }
@@ -185,7 +185,7 @@ static void ask(struct worker *worker, int timeout_ms, struct evidence *evidence
         evidence->asked++;
         if (store && timeout_ms < PATIENT_MS)
             store->until_ms = clock_ms() + LISTING_MS;
-        if (!store || !witness_archive(store, &worker->db, config.archive_url, &evidence->segments) || !take_archived_heads(store, evidence))
+        if (!store || !readback_archive(store, &worker->db, config.archive_url, &evidence->segments) || !take_archived_heads(store, evidence))
             snprintf(evidence->silent, sizeof(evidence->silent), "the archive");
         if (store)
             store->close(store);

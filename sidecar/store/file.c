@@ -10,6 +10,7 @@
 #include "store/file.h"
 
 #include "base/log.h"
+#include "base/plain_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,21 +65,6 @@ static bool make_directories(char *path)
             return false;
         }
         *p = '/';
-    }
-    return true;
-}
-
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        bytes += n;
-        length -= (size_t)n;
     }
     return true;
 }
@@ -150,7 +136,7 @@ static enum store_result write_draft(struct draft *draft, const char *path, cons
             snprintf(reason, reason_size, "the bytes could not be read from the database");
             return STORE_RETRY;
         }
-        if (!write_all(draft->fd, bytes, length))
+        if (!plain_file_write(draft->fd, bytes, length))
             goto failed;
     } while (length > 0);
     if (fsync(draft->fd) != 0 || fchmod(draft->fd, 0444) != 0)

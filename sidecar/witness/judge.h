@@ -24,6 +24,7 @@
 
 /* A key that a log signs checkpoints with; a log that changes its key has two of them with one origin. */
 struct witnessed_log {
+    char *name;                 /* of its section in the configuration */
     char *origin;
     char *vkey;                 /* what key points into */
     NoteKey key;

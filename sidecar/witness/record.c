@@ -2,6 +2,7 @@
 #include "witness/record.h"
 
 #include "base/log.h"
+#include "base/plain_file.h"
 #include "core/sha256.h"
 
 #include <errno.h>
@@ -89,26 +90,11 @@ enum record_state record_read(const struct record_directory *directory, const ch
     return ok ? RECORD_THERE : RECORD_UNREADABLE;
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        bytes += n;
-        length -= (size_t)n;
-    }
-    return true;
-}
-
 /* Writes a file of the directory and has it on the disk, its name aside. */
 static bool write_file(const struct record_directory *directory, const char *file, int flags, const char *note, size_t length)
 {
     int fd = openat(directory->fd, file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
-    bool ok = fd >= 0 && write_all(fd, note, length) && fsync(fd) == 0;
+    bool ok = fd >= 0 && plain_file_write(fd, note, length) && fsync(fd) == 0;
 
     if (fd >= 0 && close(fd) != 0)
         ok = false;

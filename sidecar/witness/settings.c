@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* [log NAME] */
-#define LOG_SECTION "log "
-
 static const struct config_key keys[] = {
 #define FIELD(name) offsetof(struct witness_settings, name)
     {"witness", "name", CONFIG_TEXT, FIELD(name), NULL, 0, 0, NULL},
@@ -27,71 +24,45 @@ static const struct config_key keys[] = {
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
-/* What [log NAME] says while the file is read; its vkey is looked at when all of it is known. */
-struct reading {
-    struct witness_settings *settings;
-    char names[1000][64];
+static const struct config_key log_keys[] = {
+#define FIELD(name) offsetof(struct witnessed_log, name)
+    {"log", "vkey", CONFIG_TEXT, FIELD(vkey), NULL, 0, 0, NULL},
+    {"log", "origin", CONFIG_TEXT, FIELD(origin), "", 0, 0, NULL},
+#undef FIELD
 };
 
-static struct witnessed_log *log_of(struct reading *reading, const char *name)
-{
-    struct witness_settings *settings = reading->settings;
-    struct witnessed_log *larger;
-    size_t i = 0;
+static const struct config_group logs = {
+    "log", log_keys, sizeof(log_keys) / sizeof(log_keys[0]), sizeof(struct witnessed_log),
+    offsetof(struct witness_settings, logs), offsetof(struct witness_settings, log_count), 1000, NULL, NULL,
+};
 
-    while (i < settings->log_count && strcmp(reading->names[i], name) != 0)
-        i++;
-    if (i < settings->log_count)
-        return &settings->logs[i];
-    if (i == sizeof(reading->names) / sizeof(reading->names[0]) || strlen(name) >= sizeof(reading->names[0])
-        || !(larger = realloc(settings->logs, (i + 1) * sizeof(*larger))))
-        return NULL;
-    settings->logs = larger;
-    settings->log_count++;
-    settings->logs[i] = (struct witnessed_log){0};
-    strcpy(reading->names[i], name);
-    return &settings->logs[i];
-}
-
-static bool take(void *context, const char *section, const char *name, const char *value, const char *where)
+static bool take(void *settings, const char *section, const char *name, const char *value, const char *where)
 {
-    struct reading *reading = context;
     const struct config_key *key = config_find(keys, KEY_COUNT, section, name);
-    char **field = NULL;
 
     if (key)
-        return config_set(reading->settings, key, value, where);
-    if (!strncmp(section, LOG_SECTION, sizeof(LOG_SECTION) - 1)) {
-        struct witnessed_log *log = log_of(reading, section + sizeof(LOG_SECTION) - 1);
-
-        if (!log) {
-            log_error("%s: there are too many logs, or this one's name is too long", where);
-            return false;
-        }
-        field = !strcmp(name, "vkey") ? &log->vkey : !strcmp(name, "origin") ? &log->origin : NULL;
-    }
-    if (!field) {
-        log_error("%s: unknown setting \"%s\" in section [%s]", where, name, section);
-        return false;
-    }
-    free(*field);
-    *field = strdup(value);
-    return *field != NULL;
+        return config_set(settings, key, value, where);
+    if ((key = config_group_find(&logs, section, name)) != NULL)
+        return config_group_set(settings, &logs, section, key, value, where);
+    log_error("%s: unknown setting \"%s\" in section [%s]", where, name, section);
+    return false;
 }
 
 /* Its key; its origin is the key's name, unless another is given. */
-static bool read_log(struct witnessed_log *log, const char *name)
+static bool read_log(struct witnessed_log *log)
 {
-    const char *wrong = log->vkey ? note_key_parse(&log->key, log->vkey, strlen(log->vkey)) : "it has none";
+    const char *wrong = note_key_parse(&log->key, log->vkey, strlen(log->vkey));
 
     if (!wrong && log->key.type != NOTE_TYPE_ED25519)
         wrong = "its type is not 1, that of a log that signs by Ed25519";
     if (wrong) {
-        log_error("log \"%s\": its vkey cannot be used: %s", name, wrong);
+        log_error("log \"%s\": its vkey cannot be used: %s", log->name, wrong);
         return false;
     }
-    if (!log->origin)
+    if (!log->origin[0]) {
+        free(log->origin);
         log->origin = strndup(log->key.name.data, log->key.name.length);
+    }
     return log->origin != NULL;
 }
 
@@ -119,27 +90,19 @@ static bool check(const struct witness_settings *settings, const char *path)
 
 bool witness_settings_load(struct witness_settings *settings, const char *path)
 {
-    struct reading *reading = calloc(1, sizeof(*reading));
     bool ok;
 
     memset(settings, 0, sizeof(*settings));
-    if (!reading)
-        return false;
-    reading->settings = settings;
-    ok = config_defaults(settings, keys, KEY_COUNT) && config_read(path, take, reading) && check(settings, path);
+    ok = config_defaults(settings, keys, KEY_COUNT) && config_read(path, take, settings) && check(settings, path)
+         && config_group_is_complete(settings, &logs, path);
     for (size_t i = 0; ok && i < settings->log_count; i++)
-        ok = read_log(&settings->logs[i], reading->names[i]);
-    free(reading);
+        ok = read_log(&settings->logs[i]);
     return ok;
 }
 
 void witness_settings_free(struct witness_settings *settings)
 {
     config_release(settings, keys, KEY_COUNT);
-    for (size_t i = 0; i < settings->log_count; i++) {
-        free(settings->logs[i].origin);
-        free(settings->logs[i].vkey);
-    }
-    free(settings->logs);
+    config_group_release(settings, &logs);
     memset(settings, 0, sizeof(*settings));
 }

@@ -1,10 +1,10 @@
-"""What derived reads cost, in traces of the same nodes: all pages of each, in one run.
+"""Measures what derived reads cost, in traces of the same nodes: all pages of each, in one run.
 
-Each round does every read once, and a ratio is the median of the rounds': what else the machine does is in both.
+Each round does every read once, and a ratio is the median of the rounds', so that other load of the machine is in both.
 
     derived.py DSN MEGABYTES ROUNDS
 
-A decision with many causes, each a payload of the size, whose causes are a chain of two. Fails when a read costs more than
+The graph is a decision with many causes, each with a payload of the size, and with a chain of two causes of its own. Fails when a read costs more than
 twice the trace.
 """
 

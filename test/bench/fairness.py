@@ -2,7 +2,7 @@
 
 fairness.py RUN_DIR SECONDS ROUNDS [WORD]     with WORD those ways alone whose name has it
 
-Quiet and loud follow each other, and ratios are medians of the rounds, so that what else the machine does is in both. The
+Quiet and loud follow each other, and ratios are medians of the rounds, so that other load of the machine is in both. The
 client at its worst has the lowest priority: in life its own work is done on a machine of its own. Fails when the other
 keeps less than half of its rate, or its p99 is four times that in quiet.
 """

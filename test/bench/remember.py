@@ -2,7 +2,7 @@
 """What remembering outside costs: events sealed and signed a second by a sidecar that writes a state file, and by one that does not.
 
 Two databases of one server, each with a sidecar of its own. In turns each gets EVENTS nodes in one transaction, and is timed
-from its commit to the last signature; of each pair of turns the ratio, so that what else the machine does falls on both alike.
+from its commit to the last signature. A ratio is that of one pair of turns, so that other load of the machine falls on both alike.
 """
 
 import pathlib

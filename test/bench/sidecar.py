@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What a sidecar costs writers: node writes a second, one transaction each, durable commits.
 
-Rounds in turn, and of each the ratio, so that what else the machine does falls on all alike:
+The forms run in turn, and ratios are taken in each round, so that other load of the machine falls on all alike:
 
     alone      no sidecar: nobody is notified, nothing is sealed
     polling    a sidecar that works; a session holds the doorbell's lock shared, so that no writer ever notifies
@@ -12,8 +12,8 @@ Before that, how long an idle sidecar takes from commit to signature (to be belo
 its completion in a directory (below 100 ms). Then the former once more while a transaction is open that began UNDECIDED numbers
 ago, as a ratio: it is to be about 1.
 
-Of attached, the processor time that the sidecar and its sessions take for an event, and how many events a turn of the sealer has:
-these say more than rates on a machine that does other things.
+For attached it also prints the processor time that the sidecar and its sessions take for an event, and how many events a turn
+of the sealer has: these say more than rates on a machine that does other things.
 
 attached/polling is what the notifications cost, and is to be at least 0.95. attached/alone adds the processor time that sealing
 and signing take from the writers, where both share the machine. ringing/alone is the worst that the doorbell can do, until the

@@ -1,4 +1,4 @@
-"""Most of what a statement's processes hold of their own while it runs: trust_memory.py DSN STATEMENT."""
+"""The most memory of their own that a statement's processes hold while it runs: trust_memory.py DSN STATEMENT."""
 import pathlib
 import sys
 import threading

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What one record costs that is written by itself: see write_single.sh, which starts what is measured."""
+"""Measures what a record costs that is written alone; write_single.sh starts what is measured."""
 
 import argparse
 import pathlib

@@ -1,4 +1,4 @@
-"""What other systems rely on over HTTP, name by name: fields, forms and defaults that no other test here looks at."""
+"""Fields, forms and defaults that other systems rely on over HTTP, and that no other test here looks at."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""PostgreSQL killed, restarted and paused under load: every request is answered, what was acknowledged is there, once."""
+"""PostgreSQL killed, restarted and paused under load: every request is answered, and what was acknowledged is there once."""
 
 import http.client
 import os

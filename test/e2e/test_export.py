@@ -1,4 +1,4 @@
-"""Exports over HTTPS: what they are, under which name, what they lack, and how they go on."""
+"""Exports over HTTPS: their types and names, what they say they lack, and how they are continued."""
 
 import csv
 import http.client

@@ -1,4 +1,4 @@
-"""What is written to logs: who asked for what, when and how it ended, as JSON; no payload, no key."""
+"""Logs are JSON that says who asked for what, when, and how it ended; they hold no payload and no key."""
 
 import json
 import re

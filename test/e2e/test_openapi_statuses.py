@@ -1,4 +1,4 @@
-"""Every status that the OpenAPI document names for an operation, brought about, and its body held against the document."""
+"""Every status that the OpenAPI document names for an operation is brought about, and its body is compared with the document."""
 
 import contextlib
 import http.client

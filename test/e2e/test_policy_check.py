@@ -1,4 +1,4 @@
-"""Writes that a policy rule names are asked about at a real HTTPS service first; what it answers is what happens."""
+"""A real HTTPS service is asked about writes that a policy rule names, and its answer is what happens."""
 
 import json
 import pathlib

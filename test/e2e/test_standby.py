@@ -1,4 +1,4 @@
-"""A primary and a streaming standby: reads on the one, writes on the other, and what happens when either goes.
+"""A primary and a streaming standby: reads go to the standby, writes to the primary, and either may go away.
 
 The tests follow one another: the last ones promote the standby.
 """

@@ -1,4 +1,4 @@
-"""What no route takes: parameters it does not know, bodies that are no objects."""
+"""No route takes parameters that it does not know, or bodies that are no objects."""
 
 import json
 import urllib.error

@@ -1,4 +1,4 @@
-"""A mirror in what answers as Dgraph's documentation says (test/lib/dgraph_facts.py), for no registry has Dgraph itself."""
+"""A mirror in a counterpart that answers as Dgraph's documentation says (test/lib/dgraph_facts.py), for no registry has Dgraph itself."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A mirror in JanusGraph is what the database says, whatever happens to whom."""
+"""A mirror in JanusGraph shows what the database says, whichever part fails."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A mirror in Neo4j is what the database says, whatever happens to whom."""
+"""A mirror in Neo4j shows what the database says, whichever part fails."""
 
 import os
 import random

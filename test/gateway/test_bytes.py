@@ -1,4 +1,4 @@
-"""Answers that are no text: tiles of the log, archives. They come from PostgreSQL as digits."""
+"""Answers that are no text, such as tiles of the log and archives, come from PostgreSQL as hexadecimal digits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What reaches the SQL function, and waiting for a better answer than 202."""
+"""The SQL function gets all that a request says, and a request can wait for another answer than 202."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""What SQL raises becomes a status and a body that is JSON, whatever the text."""
+"""An error that SQL raises becomes a status and a body that is JSON, whatever its text."""
 
 import json
 

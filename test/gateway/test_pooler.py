@@ -1,4 +1,4 @@
-"""Behind pgbouncer, which gives a server away for each transaction."""
+"""The gateway behind pgbouncer, which may use another session for each transaction."""
 
 import contextlib
 import os
@@ -20,11 +20,11 @@ def pooler(stack):
     directory.mkdir()
     (directory / "users").write_text('"postgres" ""\n')
     (directory / "ini").write_text(f"""[databases]
-* = host={stack.run} port={stack.pg_port}
+* = {stack.address}
 [pgbouncer]
 listen_addr =
 unix_socket_dir = {directory}
-listen_port = {stack.pg_port + 30}
+listen_port = {stack.postgres.port + 30}
 auth_type = trust
 auth_file = {directory}/users
 pool_mode = transaction
@@ -48,7 +48,7 @@ pidfile = {directory}/pid
 @contextlib.contextmanager
 def behind(stack, pooler, more):
     text = (stack.run / "gateway/nginx.conf").read_text()
-    conninfo = f'server "host={pooler} port={stack.pg_port + 30} dbname=postgres user=postgres target_session_attrs=read-write application_name=reason-gateway client_encoding=UTF8";'
+    conninfo = f'server "host={pooler} port={stack.postgres.port + 30} dbname=postgres user=postgres target_session_attrs=read-write application_name=reason-gateway client_encoding=UTF8";'
     with configured(stack, CONNINFO.search(text).group(0), f"{conninfo} {more}"):
         wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
         yield

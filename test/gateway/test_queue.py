@@ -1,4 +1,4 @@
-"""Four connections, eight that may wait: what happens beyond."""
+"""Four connections and eight places in the queue: what comes beyond is refused."""
 
 import json
 import os

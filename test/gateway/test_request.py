@@ -1,4 +1,4 @@
-"""What a request must be before anything is done with it."""
+"""A request is checked before anything is done with it."""
 
 import gzip
 import json

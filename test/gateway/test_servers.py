@@ -18,7 +18,7 @@ def silent_server():
 
 
 def test_a_silent_server_keeps_nobody_from_the_next(stack):
-    with silent_server() as silent, configured(stack, f"host={stack.run} port={stack.pg_port}", f"host=127.0.0.1,{stack.run} port={silent},{stack.pg_port}"):
+    with silent_server() as silent, configured(stack, stack.address, f"host=127.0.0.1,{stack.postgres.directory} port={silent},{stack.postgres.port}"):
         began = time.monotonic()
         # connect_timeout is 2 s, for the queue too
         assert stack.call("GET", "/echo/x")[0] == 200
@@ -28,11 +28,11 @@ def test_a_silent_server_keeps_nobody_from_the_next(stack):
 
 def test_a_server_of_the_wrong_kind_is_passed_over(stack):
     """prefer-standby: none of the two is a standby, so any will do."""
-    old = f"host={stack.run} port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=read-write"
+    old = f"{stack.address} dbname=postgres user=postgres target_session_attrs=read-write"
     assert old in (stack.run / "gateway/nginx.conf").read_text()
-    with configured(stack, old, f"host={stack.run},{stack.run} port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
+    with configured(stack, old, f"host={stack.postgres.directory},{stack.postgres.directory} port={stack.postgres.port} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
         assert stack.call("GET", "/echo/x")[0] == 200
-    with configured(stack, old, f"host={stack.run} port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=standby"):
+    with configured(stack, old, f"{stack.address} dbname=postgres user=postgres target_session_attrs=standby"):
         assert stack.call("GET", "/echo/x")[0] == 503
 
 
@@ -75,7 +75,7 @@ def test_a_server_that_takes_no_writes_is_left_and_found_again(stack):
 
 
 def test_gauges_are_of_all_upstreams(stack):
-    other = f'reason_upstream other {{ server "host={stack.run} port={stack.pg_port} dbname=postgres user=postgres"; connections 3; }}\n'
+    other = f'reason_upstream other {{ server "{stack.address} dbname=postgres user=postgres"; connections 3; }}\n'
     with configured(stack, f"include {stack.run}/gateway/reads/upstream.con[f];", other):
         wait_for(lambda: stack.metric("reason_gateway_connections") == stack.metric("reason_gateway_connections_idle") == 7)
 
@@ -83,7 +83,7 @@ def test_gauges_are_of_all_upstreams(stack):
 def tried(stack, directory, server):
     """What nginx -t says of the configuration with another address."""
     path = directory / "nginx.conf"
-    path.write_text((stack.run / "gateway/nginx.conf").read_text().replace(f"host={stack.run} port={stack.pg_port}", server))
+    path.write_text((stack.run / "gateway/nginx.conf").read_text().replace(stack.address, server))
     return stack.tested(path, directory)
 
 
@@ -96,6 +96,6 @@ def test_what_is_no_address_is_refused_before_anything_starts(stack, tmp_path, s
 
 
 def test_a_name_that_nobody_knows_is_told_before_anything_starts(stack, tmp_path):
-    tested = tried(stack, tmp_path, f"host=localhost,nowhere.invalid,127.0.0.1,{stack.run} port={stack.pg_port}")
+    tested = tried(stack, tmp_path, f"host=localhost,nowhere.invalid,127.0.0.1,{stack.postgres.directory} port={stack.postgres.port}")
     assert tested.returncode == 0
     assert [line.split('"')[1] for line in tested.stderr.splitlines() if "cannot be looked up" in line] == ["nowhere.invalid"]

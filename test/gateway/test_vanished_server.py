@@ -58,7 +58,7 @@ def another_network(stack):
         ip("link", "set", NAME, "up")
         ip("-n", NAME, "addr", "add", f"{DATABASE}/24", "dev", "database")
         ip("-n", NAME, "link", "set", "database", "up")
-        with subprocess.Popen(["ip", "netns", "exec", NAME, sys.executable, "-c", FORWARDER, stack.run / f".s.PGSQL.{stack.pg_port}", DATABASE, str(PORT)],
+        with subprocess.Popen(["ip", "netns", "exec", NAME, sys.executable, "-c", FORWARDER, stack.postgres.directory / f".s.PGSQL.{stack.postgres.port}", DATABASE, str(PORT)],
                               stderr=subprocess.DEVNULL) as forwarder:
             try:
                 wait_for(answers)
@@ -83,7 +83,7 @@ def come_back():
 @pytest.fixture
 def remote(stack):
     """The database in another network, and more patience for an answer than for an acknowledgement. Seconds instead of ten."""
-    here, there = f"host={stack.run} port={stack.pg_port}", f"host={DATABASE} port={PORT}"
+    here, there = stack.address, f"host={DATABASE} port={PORT}"
     with (another_network(stack), configured(stack, "query_timeout 3s;", "query_timeout 30s;"),
           configured(stack, "tcp_user_timeout=10000 keepalives_idle=10 keepalives_interval=5", "tcp_user_timeout=2000 keepalives_idle=2 keepalives_interval=1"),
           configured(stack, here, there)):

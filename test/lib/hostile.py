@@ -5,12 +5,13 @@ the ways to spoil. Some never let the request come to the sane one; others let i
 """
 import gzip
 import http.client
-import http.server
 import re
 import socket
 import struct
 import threading
 import urllib.parse
+
+from http_service import Handler, Service
 
 HTML = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please log in</body></html>"
 ERROR = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>'
@@ -126,32 +127,19 @@ ANSWERS = {
 }
 
 
-class Hostile(http.server.ThreadingHTTPServer):
+class Hostile(Service):
     """behind: a port, or a function of method, path, headers and body that gives status, headers and body.
 
     kind_of(method, path, query) names a request; of the kinds in self.kinds (None: all) every one is answered by
     ANSWERS[self.answer]; self.count says how many were.
     """
 
-    daemon_threads = True
-
     def __init__(self, behind, kind_of=lambda method, path, query: method, port=0, tls=None):
-        super().__init__(("127.0.0.1", port), Handler)
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_side=True)
-        self.behind, self.kind_of, self.scheme = behind, kind_of, "https" if tls else "http"
+        self.behind, self.kind_of = behind, kind_of
         self.answer, self.kinds, self.count, self.pages = None, None, 0, 0
         self.seen = []              # kinds of all requests
         self.closing = threading.Event()
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def port(self):
-        return self.server_address[1]
-
-    @property
-    def url(self):
-        return f"{self.scheme}://127.0.0.1:{self.port}"
+        super().__init__(Answering, port, tls=tls)
 
     def spoil(self, answer, *kinds):
         self.kinds, self.count, self.pages = kinds or None, 0, 0
@@ -162,21 +150,15 @@ class Hostile(http.server.ThreadingHTTPServer):
 
     def close(self):
         self.closing.set()
-        self.shutdown()
-        self.server_close()
+        super().close()
 
     def handle_error(self, request, client_address):
         """Whoever is treated so ends the connection."""
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Answering(Handler):
     def serve(self):
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body = self.read_body()
         split = urllib.parse.urlsplit(self.path)
         kind = self.server.kind_of(self.command, split.path, urllib.parse.parse_qs(split.query, keep_blank_values=True))
         self.server.seen.append(kind)
@@ -203,16 +185,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = answer.read()
         connection.close()
         return answer.status, [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP], body
-
-    def send(self, status, headers, body, length=None):
-        self.send_response_only(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        if status != 204:
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
 
 def s3_kind(method, path, query):

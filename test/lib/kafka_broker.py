@@ -15,19 +15,19 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from paths import ROOT
 from ports import free_port
-from wait import wait_for
+from program import Program
 
 SCRIPT = ROOT / "test" / "stack" / "kafka.sh"
 HOME = ROOT / ".build" / "kafka"
 
 
-class Broker:
+class Broker(Program):
     """A broker; a proxy that stands in front of it, if there is one, is reached by clients of proxy.port."""
 
     def __init__(self, directory, proxy=None):
+        super().__init__(directory.with_name(f"{directory.name}.log"))
         self.directory = directory
         self.port = free_port(5)
-        self.process = None
         self.front = []
         if proxy:
             proxy.behind = self.port + 3
@@ -40,8 +40,7 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def start(self):
-        self.process = subprocess.Popen([SCRIPT, "run", HOME, self.directory, str(self.port), *self.front],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.launch(SCRIPT, "run", HOME, self.directory, str(self.port), *self.front)
 
         def answers():
             try:
@@ -49,11 +48,7 @@ class Broker:
                 return True
             except confluent_kafka.KafkaException:
                 return False
-        wait_for(answers, 120, "the broker's start")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
+        self.wait_until(answers, 120)
 
     def make_topic(self, topic, **settings):
         admin = AdminClient({"bootstrap.servers": self.address})

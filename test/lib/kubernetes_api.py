@@ -5,7 +5,6 @@ REASON_KUBERNETES=real runs the tests against kube-apiserver and etcd (make chec
 
 import copy
 import datetime
-import http.server
 import json
 import os
 import re
@@ -16,9 +15,10 @@ import threading
 import urllib.error
 import urllib.request
 
+from http_service import Handler, Service
 from paths import ROOT
 from ports import free_port
-from wait import wait_for
+from program import Program
 
 NAMESPACE, LEASE = "reason", "reason-sidecar"
 COLLECTION = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
@@ -111,27 +111,14 @@ class Double(ApiServer):
         double = self
         stopped = self.stopped = threading.Event()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle_one_request(self):
-                try:
-                    super().handle_one_request()
-                except (OSError, ssl.SSLError):
-                    self.close_connection = True
-
+        class Asked(Handler):
             def answer(self, status, body):
                 if not isinstance(body, dict):
                     body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": body, "code": status}
-                text = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                self.send(status, [("Content-Type", "application/json")], json.dumps(body).encode())
 
             def serve(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self.read_body()
                 token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
                 if token != ADMIN and double.delay:
                     stopped.wait(double.delay)
@@ -147,20 +134,13 @@ class Double(ApiServer):
 
             do_GET = do_POST = do_PUT = do_DELETE = serve
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.directory / "server.crt", self.directory / "server.key")
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self.server = Service(Asked, self.port, tls=context)
 
     def stop(self):
         self.stopped.set()
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
 
     def handle(self, method, path, body):
         named = path == f"{COLLECTION}/{LEASE}"
@@ -210,11 +190,10 @@ class Real(ApiServer):
         programs = ROOT / ".build" / "kube"
         subprocess.run([ROOT / "test" / "stack" / "kube.sh", programs], check=True, timeout=3000)
         self.etcd_port, peer_port = free_port(), free_port()
-        self.log = open(directory / "kube.log", "ab")       # pylint: disable=consider-using-with  # until stop_all()
-        self.etcd = subprocess.Popen([programs / "etcd", "--data-dir", directory / "etcd", "--unsafe-no-fsync", "--log-level", "error",
-                                      "--listen-client-urls", f"http://127.0.0.1:{self.etcd_port}", "--advertise-client-urls",
-                                      f"http://127.0.0.1:{self.etcd_port}", "--listen-peer-urls", f"http://127.0.0.1:{peer_port}"],
-                                     stdout=self.log, stderr=self.log)
+        self.etcd, self.server = Program(directory / "etcd.log"), Program(directory / "kube.log")
+        self.etcd.launch(programs / "etcd", "--data-dir", directory / "etcd", "--unsafe-no-fsync", "--log-level", "error",
+                         "--listen-client-urls", f"http://127.0.0.1:{self.etcd_port}", "--advertise-client-urls",
+                         f"http://127.0.0.1:{self.etcd_port}", "--listen-peer-urls", f"http://127.0.0.1:{peer_port}")
         (directory / "tokens.csv").write_text(f"{ADMIN},admin,admin,system:masters\n")
         self.command = [programs / "kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{self.etcd_port}", "--bind-address", "127.0.0.1",
                         "--advertise-address", "127.0.0.1", "--secure-port", str(self.port), "--authorization-mode", "RBAC",
@@ -246,24 +225,16 @@ class Real(ApiServer):
         return [document for document in rendered.split("\n---\n") if "kind:" in document]
 
     def start(self):
-        self.server = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
-
-        def answers():
-            try:
-                return self.call("GET", "/apis/coordination.k8s.io/v1") and self.call("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/view")
-            except OSError:
-                return False
-        wait_for(answers, 90, "kube-apiserver's start")
+        self.server.launch(*self.command)
+        self.server.wait_until(lambda: self.call("GET", "/apis/coordination.k8s.io/v1")
+                               and self.call("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/view"), 90)
 
     def stop(self):
         self.server.kill()
-        self.server.wait(20)
 
     def stop_all(self):
         self.stop()
         self.etcd.kill()
-        self.etcd.wait(20)
-        self.log.close()
 
     def token(self):
         answer = self.call("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/reason-sidecar/token",

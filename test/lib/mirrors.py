@@ -1,4 +1,4 @@
-"""Mirrors: a graph to mirror, and what a mirror must be then."""
+"""A graph to mirror, and checks that a mirror shows it."""
 
 import json
 import subprocess

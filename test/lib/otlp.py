@@ -1,16 +1,16 @@
-"""Who takes spans: the OpenTelemetry Collector, and a receiver of ours that can also misbehave."""
+"""Programs that take spans: the OpenTelemetry Collector, and a receiver of ours that can also misbehave."""
 
 import datetime
-import http.server
 import json
 import re
 import subprocess
 import threading
 import time
 
+from http_service import Handler, Service
 from paths import ROOT
 from ports import free_port
-from wait import wait_for
+from program import Program
 
 
 def traced_request(database, function, traceparent, body, **more):
@@ -21,29 +21,24 @@ def traced_request(database, function, traceparent, body, **more):
     return json.loads(database.value(f"SELECT body FROM reason.{function}({marks})", *(given.get(name) for name in names)))
 
 
-class Collector:
+class Collector(Program):
     """The real one; it prints what it has understood."""
 
     def __init__(self, directory):
         program = subprocess.run([ROOT / "test" / "stack" / "otelcol.sh", ROOT / ".build" / "otelcol"],
                                  check=True, capture_output=True, text=True, timeout=570).stdout.strip()
+        super().__init__(directory / "spans.log")
         self.port = free_port()
-        self.output = directory / "spans.log"
         (directory / "config.yaml").write_text(
             "receivers: {otlp: {protocols: {http: {endpoint: '127.0.0.1:%d'}}}}\n"
             "exporters: {debug: {verbosity: detailed}}\n"
             "service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}, telemetry: {metrics: {level: none}}}\n" % self.port)
-        with open(self.output, "ab") as output:
-            self.process = subprocess.Popen([program, f"--config={directory}/config.yaml"], stdout=output, stderr=output)
-        wait_for(lambda: "Everything is ready" in self.output.read_text(), 20, "the collector's start")
+        self.launch(program, f"--config={directory}/config.yaml")
+        self.wait_until(lambda: "Everything is ready" in self.log(), 20)
 
     @property
-    def endpoint(self):
+    def url(self):
         return f"http://127.0.0.1:{self.port}"
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait(10)
 
     @staticmethod
     def _time(text):
@@ -55,7 +50,7 @@ class Collector:
     def spans(self, trace_id):
         """The spans of a trace, with the resource they came with."""
         found = []
-        for batch in self.output.read_text().split("ResourceSpans #")[1:]:
+        for batch in self.log().split("ResourceSpans #")[1:]:
             resource = dict(re.findall(r"-> (\S+): Str\((.*)\)", batch.split("ScopeSpans #")[0]))
             for text in batch.split("\nSpan #")[1:]:
                 fields = {key.strip(): value.strip() for key, value in re.findall(r"^    ([A-Z][\w ]*?) *: (.*)$", text, re.M)}
@@ -68,46 +63,28 @@ class Collector:
         return found
 
 
-class Receiver:
+class Taking(Handler):
+    def do_POST(self):
+        receiver, body = self.server, self.read_body()
+        receiver.closing.wait(receiver.delay)
+        status = receiver.statuses.pop(0) if receiver.statuses else 200
+        receiver.requests.append((time.monotonic(), self.path, dict(self.headers), json.loads(body)))
+        self.send(status, [("Content-Type", "application/json")], b"{}")
+
+
+class Receiver(Service):
     """Takes OTLP over HTTP in JSON; answers with the given statuses first, or only after a while."""
 
     def __init__(self, statuses=(), delay=0):
         self.statuses = list(statuses)
         self.delay = delay
         self.requests = []      # (when, path, headers, body)
-        self.stopped = threading.Event()
-        receiver = self
+        self.closing = threading.Event()
+        super().__init__(Taking)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.stopped.wait(receiver.delay)
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
-                receiver.requests.append((time.monotonic(), self.path, dict(self.headers), json.loads(body)))
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", "2")
-                    self.end_headers()
-                    self.wfile.write(b"{}")
-                except OSError:
-                    pass        # who asked has gone
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def endpoint(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def stop(self):
-        self.stopped.set()
-        self.server.shutdown()
-        self.server.server_close()
+    def close(self):
+        self.closing.set()
+        super().close()
 
     def spans(self):
         return [span for _, _, _, request in self.requests for resource in request["resourceSpans"]

@@ -15,8 +15,18 @@ from ports import free_port
 from wait import wait_for
 
 
+def as_postgres(*folders):
+    """Words before a command that runs PostgreSQL: root may not, so it becomes postgres, who then owns these folders."""
+    if os.getuid() != 0:
+        return []
+    user = pwd.getpwnam("postgres")
+    for folder in folders:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+
+
 class Server:
-    """PostgreSQL in a directory of its own; root may not run it, so it becomes postgres."""
+    """PostgreSQL in a directory of its own."""
 
     def __init__(self, parent, name, settings="", primary=None, programs=PG_BIN, initdb=()):
         self.programs = pathlib.Path(programs)
@@ -24,13 +34,7 @@ class Server:
         self.data = self.directory / "data"
         self.directory.mkdir()
         self.port = free_port()
-        self.prefix = []
-        if os.getuid() == 0:
-            postgres = pwd.getpwnam("postgres")
-            for path in (parent, self.directory):
-                os.chown(path, postgres.pw_uid, postgres.pw_gid)
-            self.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
-                           "--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        self.prefix = as_postgres(parent, self.directory)
         if primary:
             self.run("pg_basebackup", "-D", self.data, "-R", "-X", "stream", "-c", "fast", "-h", "127.0.0.1",
                      "-p", primary.port, "-U", "postgres")

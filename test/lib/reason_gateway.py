@@ -14,8 +14,9 @@ import urllib.request
 
 import psycopg
 
-from paths import GATEWAY_MODULE, PG_BIN, ROOT
+from paths import GATEWAY_MODULE, ROOT
 from ports import free_port
+from postgres import Server
 from wait import wait_for
 
 AS_SERVICE = 'root=$1; run=$2; shift 2; . "$root/test/stack/lib.sh"; prepare_service_user "$run"; as_service "$@"'
@@ -34,7 +35,8 @@ class Gateway:
     def __init__(self, run, directory, limits=None, clients=("kernel",)):
         self.directory = directory
         self.limits = {**self.LIMITS, **(limits or {})}
-        self.run, self.pg_port, self.port, self.ops_port = run, free_port(), free_port(), free_port()
+        self.run, self.port, self.ops_port = run, free_port(), free_port()
+        self.postgres = Server(run, "postgres")
         (run / "gateway" / "conf.d").mkdir(parents=True)
         (run / "log").mkdir()
         subprocess.run([ROOT / "test/stack/certificates.sh", run / "tls", *clients], check=True, timeout=60)
@@ -42,8 +44,6 @@ class Gateway:
         self.configure()
         if os.getuid() == 0:
             subprocess.run(["chown", "-R", "postgres:", run], check=True)
-        self.service(PG_BIN / "initdb", "-D", run / "pg", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-        self.start_postgres()
         with self.database() as database:
             database.execute((self.directory / "functions.sql").read_text())
         self.start_gateway()
@@ -62,7 +62,7 @@ class Gateway:
         shutil.copy(self.directory / "routes.conf", self.run / "gateway/conf.d/routes.conf")
 
     def filled(self, text):
-        for name, value in {"RUN_DIR": self.run, "LISTEN": "127.0.0.1", "PORT": self.port, "OPS_PORT": self.ops_port, "PG_HOST": self.run, "PG_PORT": self.pg_port,
+        for name, value in {"RUN_DIR": self.run, "LISTEN": "127.0.0.1", "PORT": self.port, "OPS_PORT": self.ops_port, "PG_HOST": self.postgres.directory, "PG_PORT": self.postgres.port,
                             "READS": "reason", "PG_DATABASE": "postgres", "PG_USER": "postgres", "MODULE": self.run / "module.so",
                             "CONF_DIR": self.run / "gateway", "OPENAPI": ROOT / "gateway/openapi.json"}.items():
             text = text.replace(f"@{name}@", str(value))
@@ -90,15 +90,13 @@ class Gateway:
                      "-e", self.run / "log/gateway.log")
         wait_for(self.healthy)
 
-    def start_postgres(self):
-        self.service(PG_BIN / "pg_ctl", "-D", self.run / "pg", "-l", self.run / "log/postgresql.log", "-w", "-o",
-                     f"-c listen_addresses= -c unix_socket_directories={self.run} -c port={self.pg_port} -c fsync=off", "start")
-
-    def stop_postgres(self, mode="fast"):
-        self.service(PG_BIN / "pg_ctl", "-D", self.run / "pg", "-m", mode, "-w", "stop")
+    @property
+    def address(self):
+        """Of PostgreSQL, as the gateway's configuration has it."""
+        return f"host={self.postgres.directory} port={self.postgres.port}"
 
     def database(self):
-        return psycopg.connect(f"host={self.run} port={self.pg_port} user=postgres dbname=postgres", autocommit=True)
+        return psycopg.connect(f"{self.address} user=postgres dbname=postgres", autocommit=True)
 
     def healthy(self):
         try:
@@ -144,7 +142,7 @@ class Gateway:
 
     def down(self):
         os.kill(self.master(), signal.SIGTERM)
-        self.stop_postgres("immediate")
+        self.postgres.stop("immediate")
 
 
 @contextlib.contextmanager

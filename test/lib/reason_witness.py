@@ -1,13 +1,11 @@
 """reason-sidecar as a witness, with a configuration of the test's own."""
 
 import http.client
-import os
-import signal
 import subprocess
 
 from paths import SIDECAR
 from ports import free_port
-from wait import wait_for
+from program import Program
 
 
 def make_key(path):
@@ -17,21 +15,20 @@ def make_key(path):
     return path
 
 
-class Witness:
+class Witness(Program):
     """A running witness of logs, {name: vkey}, that keeps everything in `folder`."""
 
     def __init__(self, folder, logs, name="witness.example/ours", **settings):
+        super().__init__(folder / "witness.log")
         self.port = free_port()
         self.name, self.logs = name, logs
         self.memory = folder / "memory"
         self.memory.mkdir(parents=True, exist_ok=True)
-        self.path, self.log_path = folder / "witness.conf", folder / "witness.log"
+        self.path = folder / "witness.conf"
         self.key = folder / "witness.pem"
         if not self.key.exists():
             make_key(self.key)
         self.settings = {"name": name, "directory": self.memory, "port": self.port, **settings}
-        self.process = None
-        self.prefix = []            # of the command
         self.write()
 
     def write(self):
@@ -56,11 +53,9 @@ class Witness:
         return self.check().stdout.splitlines()[0].removeprefix("vkey ")
 
     def start(self, ready=True):
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*self.prefix, SIDECAR, "--witness", self.path], stdout=log, stderr=log, env=os.environ)
+        self.launch(SIDECAR, "--witness", self.path)
         if ready:
-            wait_for(lambda: self.process.poll() is not None or self.request("GET", "/health")[0] == 200, 15, f"the witness' start: {self.log()[-1000:]}")
-            assert self.process.poll() is None, self.log()
+            self.wait_until(lambda: self.request("GET", "/health")[0] == 200, 15)
         return self
 
     def request(self, method, path, body=None, headers=None, timeout=20):
@@ -77,16 +72,3 @@ class Witness:
 
     def add_checkpoint(self, body):
         return self.request("POST", "/add-checkpoint", body.encode() if isinstance(body, str) else body)
-
-    def log(self):
-        return self.log_path.read_text() if self.log_path.exists() else ""
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            return self.process.wait(20)
-        return None

@@ -1,45 +1,31 @@
-"""What signers behind an HTTP API answer."""
+"""Signers behind an HTTP API, as far as tests need them."""
 
 import base64
-import http.server
 import json
-import threading
+
+from http_service import Handler, Service
 
 ACCESS, SECRET = "AKIDEXAMPLE", "kms-secret"
 
 
-class Service(http.server.ThreadingHTTPServer):
+class Remote(Service):
     """Answers by self.respond(method, path, headers, body) → status, document."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
         self.respond = None
         self.refused = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        super().__init__(Answering)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Answering(Handler):
     def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.read_body()
         try:
             status, document = self.server.respond(self.command, self.path, self.headers, body)
         except (AssertionError, KeyError, ValueError) as fault:
             self.server.refused.append(repr(fault))
             status, document = 400, {"error": repr(fault)}
-        text = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.send(status, body=json.dumps(document).encode())
 
     do_GET = do_POST = answer
 

@@ -8,23 +8,19 @@ on as it is. Whether a checksum is that of the bytes, the server behind decides.
 """
 
 import http.client
-import http.server
 import re
 import threading
 import urllib.parse
+
+from http_service import Handler, Service
 
 LOCK_HEADERS = ("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold")
 CHECKSUM = re.compile(r"content-md5|x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)")
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
 
-class Front(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
+class Front(Service):
     def __init__(self, port, behind, tls=None):
-        super().__init__(("127.0.0.1", port), Handler)
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.behind = behind
         self.locked_uploads = set()     # ids of multipart uploads that were begun with a lock
         self.uploads = []               # (kind, names of the headers) of what was taken under a lock
@@ -32,15 +28,10 @@ class Front(http.server.ThreadingHTTPServer):
         self.released = threading.Event()
         self.refused = 0
         self.last_headers = {}
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__(PassingOn, port, tls=tls)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class PassingOn(Handler):
     def kind(self, query):
         """What of a locked object this request sends: object, part, retention, legal-hold, or nothing."""
         if self.command != "PUT":
@@ -52,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return "object" if any(name in self.headers for name in LOCK_HEADERS) else None
 
     def serve(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.read_body()
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query, keep_blank_values=True)
         kind = self.kind(query)
         names = {name.lower() for name in self.headers}
@@ -60,9 +51,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind:
             if not any(CHECKSUM.fullmatch(name) for name in names):
                 self.server.refused += 1
-                self.answer(400, [("Content-Type", "application/xml")],
-                            b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP '
-                            b"header is required for Put Object requests with Object Lock parameters</Message></Error>")
+                self.send(400, [("Content-Type", "application/xml")],
+                          b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP '
+                          b"header is required for Put Object requests with Object Lock parameters</Message></Error>")
                 return
             self.server.uploads.append((kind, names))
             if self.server.most_uploads is not None and len(self.server.uploads) > self.server.most_uploads:
@@ -85,17 +76,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.command == "POST" and "uploads" in query and answer.status == 200 and any(name in names for name in LOCK_HEADERS):
             self.server.locked_uploads.add(re.search(rb"<UploadId>(.*?)</UploadId>", text).group(1).decode())
-        self.answer(answer.status, [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP], text,
-                    answer.getheader("Content-Length") if self.command == "HEAD" else None)
+        self.send(answer.status, [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP], text,
+                  answer.getheader("Content-Length") if self.command == "HEAD" else None)
         connection.close()
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = serve
-
-    def answer(self, status, headers, body, length=None):
-        self.send_response_only(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", length or str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)

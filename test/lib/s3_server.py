@@ -1,8 +1,6 @@
 """A real S3 server with versioning and object lock (Versity S3 Gateway), behind what else AWS refuses (s3_front)."""
 
 import datetime
-import http.client
-import os
 import re
 import shutil
 import subprocess
@@ -11,9 +9,9 @@ import pytest
 
 from paths import ROOT
 from ports import free_port
+from program import Program
 from s3_client import Credentials, Refused, signed_call
 from s3_front import Front
-from wait import wait_for
 
 if not (shutil.which("go") or list((ROOT / ".build" / "versitygw").glob("versitygw-v*"))):
     pytest.skip("building the S3 server needs go", allow_module_level=True)
@@ -21,12 +19,13 @@ if not (shutil.which("go") or list((ROOT / ".build" / "versitygw").glob("versity
 ACCESS, SECRET, REGION, BUCKET = "test-access", "test-secret-key", "eu-central-1", "reason-test"
 
 
-class S3:
+class S3(Program):
     """The server, and a client of our own that shares nothing with the sidecar's."""
 
     def __init__(self, directory):
         program = subprocess.run([ROOT / "test" / "stack" / "versitygw.sh", ROOT / ".build" / "versitygw"],
                                  check=True, capture_output=True, text=True, timeout=570).stdout.strip()
+        super().__init__(directory / "log", {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET})
         self.port, self.port_behind = free_port(), free_port()
         (directory / "data").mkdir()
         (directory / "versions").mkdir()
@@ -41,25 +40,12 @@ class S3:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        self.process = subprocess.Popen(self.command, env={**os.environ, "ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET},
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-        def answers():
-            try:
-                self.call("GET", "/")
-                return True
-            except (OSError, http.client.HTTPException):
-                return False
-        wait_for(answers, 20, "the S3 server's start")
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait(10)
+        self.launch(*self.command)
+        self.wait_until(lambda: self.call("GET", "/"), 20)
 
     def close(self):
-        self.stop()
-        self.front.shutdown()
-        self.front.server_close()
+        self.kill()
+        self.front.close()
 
     def call(self, method, path, query=None, body=b"", headers=None):
         """Headers and body of the answer."""

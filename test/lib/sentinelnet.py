@@ -4,20 +4,11 @@ import contextlib
 import json
 import socket
 import ssl
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from http_service import Handler, Service
 
 ANSWER = {"decision": "allow", "reason": "fine", "rationale": None, "policy_id": "limits", "policy_version": "3"}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        pass  # callers that go away, or are not let in, are what is tested
 
 
 class SentinelNet:
@@ -38,8 +29,7 @@ class SentinelNet:
     def __enter__(self):
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        class Asked(Handler):
             timeout = 30
 
             def setup(self):
@@ -55,22 +45,14 @@ class SentinelNet:
                 self.request.close()  # the server knows only the socket below TLS, which is detached
 
             def do_POST(self):  # noqa: N802
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                service.questions.append({"path": self.path, "headers": dict(self.headers), "body": json.loads(body)})
+                service.questions.append({"path": self.path, "headers": dict(self.headers), "body": json.loads(self.read_body())})
                 service.behave(self, service.questions[-1]["body"])
 
-            def log_message(self, *arguments):  # pylint: disable=arguments-differ
-                pass
-
-        self.server = _Server(("127.0.0.1", self.port), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.thread.start()
+        self.server = Service(Asked, self.port)
         return self
 
     def __exit__(self, *error):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        self.server.close()
         # Connections that were kept must not be served by who is gone.
         for connection in list(self.open):
             with contextlib.suppress(OSError):
@@ -81,11 +63,7 @@ class SentinelNet:
     @staticmethod
     def send(handler, body, status=200, length=None):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(body) if length is None else length))
-        handler.end_headers()
-        handler.wfile.write(body)
+        handler.send(status, [("Content-Type", "application/json")], body, length)
 
     @classmethod
     def answering(cls, **members):

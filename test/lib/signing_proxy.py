@@ -1,24 +1,24 @@
 """A signing proxy with a key of its own: POST /sign and GET /publicKeys/{signerId}, for whoever has the token."""
 
 import base64
-import http.server
 import json
 import subprocess
 import threading
 
+from http_service import Handler, Service
 
-class SigningProxy(http.server.ThreadingHTTPServer):
+
+class SigningProxy(Service):
     token = "proxy-token"
 
     def __init__(self, directory, address, signer):
-        super().__init__((address, 8200), Handler)
         self.signer, self.key = signer, directory / "key.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.key], check=True)
         spki = subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
         self.public_key = base64.b64encode(spki).decode()
         self.digest = directory / "digest"
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__(Signing, 8200, address)
 
     def sign(self, digest):
         with self.lock:
@@ -27,14 +27,9 @@ class SigningProxy(http.server.ThreadingHTTPServer):
                                   capture_output=True).stdout
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Signing(Handler):
     def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.read_body()
         server, status, document = self.server, 401, {"error": "no token"}
         if self.headers["Authorization"] == f"Bearer {server.token}":
             status, document = 200, {"signerId": server.signer, "algorithm": "ed25519", "publicKey": server.public_key}
@@ -42,10 +37,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 ask = json.loads(body)
                 message = base64.b64decode(ask.get("digest") or ask["message"], validate=True)
                 document = {"signature": base64.b64encode(server.sign(message)).decode(), "signerId": server.signer}
-        text = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.send(status, body=json.dumps(document).encode())
 
     do_GET = do_POST = answer

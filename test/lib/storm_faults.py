@@ -48,7 +48,7 @@ def faults(world):
         Fault("sidecar killed", "sidecar", 30, lasting(kill_sidecar, lambda world: None)),
         Fault("PostgreSQL stopped at once", "PostgreSQL", 6,
               lasting(lambda world: world.database.server.stop("immediate"), lambda world: world.database.server.start())),
-        Fault("S3 server killed", "S3 server", 6, lasting(lambda world: world.s3.stop(), lambda world: world.s3.start())),
+        Fault("S3 server killed", "S3 server", 6, lasting(lambda world: world.s3.kill(), lambda world: world.s3.start())),
         Fault("S3 server paused", "S3 server", 6, paused(lambda world: world.s3.process)),
         Fault("Kafka broker killed", "Kafka broker", 2, lasting(lambda world: world.broker.kill(), lambda world: world.broker.start())),
         Fault("Kafka broker paused", "Kafka broker", 4, paused(lambda world: world.broker.process)),

@@ -1,4 +1,4 @@
-"""What a storm rages over: a sidecar and all its counterparts, reached through proxies, and a writer who never stops."""
+"""A sidecar and all its counterparts, reached through proxies, and a writer who never stops: the faults of a storm strike them."""
 
 import os
 import random

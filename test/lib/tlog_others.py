@@ -11,8 +11,8 @@ import pytest
 
 from paths import ROOT
 from ports import free_port
+from program import Program
 from tlog_reference import COSIGNATURE, NoteKey
-from wait import wait_for
 
 SOURCES = ROOT / "test/tlog"
 BUILD = pathlib.Path(os.environ.get("TLOG_BUILD", ROOT / ".build/tlog"))
@@ -53,12 +53,13 @@ class Asked:
         self.process.stdout.close()
 
 
-class Omniwitness:
+class Omniwitness(Program):
     """The witness of transparency-dev, running, for logs of these vkeys. It reaches nobody outside."""
 
     def __init__(self, program, folder, logs, name="omniwitness.example"):
+        super().__init__(folder / "log", {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"})
         self.key = NoteKey(name, name.encode(), COSIGNATURE)
-        self.program, self.folder, self.port, self.process = program, folder, free_port(), None
+        self.program, self.folder, self.port = program, folder, free_port()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "key").write_text(self.key.skey)
         (folder / "logs.yaml").write_text("Logs:\n" + "".join(f"  - Origin: {vkey.split('+')[0]}\n    PublicKey: {vkey}\n" for vkey in logs))
@@ -72,26 +73,11 @@ class Omniwitness:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [self.program, "--listen", f"127.0.0.1:{self.port}", "--metrics_listen", "", "--private_key_path", self.folder / "key",
-                 "--db_file", self.folder / "state.db", "--additional_logs", self.folder / "logs.yaml"], stdout=log, stderr=log, env={**os.environ, **nowhere})
-        wait_for(self.answers, 20, "the start of omniwitness")
+        self.launch(self.program, "--listen", f"127.0.0.1:{self.port}", "--metrics_listen", "", "--private_key_path", self.folder / "key",
+                    "--db_file", self.folder / "state.db", "--additional_logs", self.folder / "logs.yaml")
+        self.wait_until(self.answers, 20)
         return self
 
     def answers(self):
-        assert self.process.poll() is None, self.log()
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return True
-        except OSError:
-            return False
-
-    def log(self):
-        return (self.folder / "log").read_text()
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(20)
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        return True

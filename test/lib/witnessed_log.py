@@ -1,4 +1,4 @@
-"""A database and a sidecar that publishes its log: what others' programs are shown."""
+"""A database and a sidecar that publishes its log, to be read by others' programs."""
 
 import signal
 import subprocess

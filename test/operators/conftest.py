@@ -1,4 +1,4 @@
-"""What operators do, with the programs that they do it with. Each server is one of the test's own."""
+"""Operators' procedures, with the programs that operators use. Each server is the test's own."""
 
 import pytest
 

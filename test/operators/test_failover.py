@@ -1,166 +1,23 @@
 """PostgreSQL under Patroni, configured as the page for operators has it, and its leader killed while clients write."""
 
-import json
 import os
-import pathlib
-import pwd
-import re
 import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 import time
-import urllib.request
 
 import psycopg
 import pytest
-import yaml
 
 from database import Database, SIGNER_ID
 from measures import measured
-from paths import PG_BIN, ROOT
-from ports import free_port
+from patroni_cluster import Cluster
 from reason_sidecar import Sidecar
 from restored import outside
 from wait import wait_for
 
 if not all(map(shutil.which, ("patroni", "etcd"))):
     pytest.skip("there is no patroni, or no etcd: test/stack/packages-operators", allow_module_level=True)
-
-PAGE = (ROOT / "docs/for-operators/failover.md").read_text()
-
-
-class Node:
-    """One Patroni with its PostgreSQL."""
-
-    def __init__(self, directory, name, etcd, prefix):
-        self.directory = directory / name
-        self.directory.mkdir()
-        self.name, self.prefix = name, prefix
-        self.port, self.api = free_port(), free_port()
-        configuration = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.S).group(1))
-        configuration |= {"name": name, "etcd3": {"hosts": f"127.0.0.1:{etcd}"}}
-        configuration["restapi"] = dict.fromkeys(("listen", "connect_address"), f"127.0.0.1:{self.api}")
-        configuration["bootstrap"]["dcs"] |= {"ttl": 20, "loop_wait": 2, "retry_timeout": 8}
-        configuration["postgresql"] |= {"listen": f"127.0.0.1:{self.port}", "connect_address": f"127.0.0.1:{self.port}", "data_dir": str(self.directory / "data"),
-                                        "bin_dir": str(PG_BIN), "pg_hba": ["host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust", "local all all trust"],
-                                        "parameters": {"unix_socket_directories": str(self.directory)}}
-        self.path = self.directory / "config.yml"
-        self.path.write_text(yaml.safe_dump(configuration))
-        self.path.chmod(0o644)
-        if prefix:
-            postgres = pwd.getpwnam("postgres")
-            os.chown(self.directory, postgres.pw_uid, postgres.pw_gid)
-        self.process = None
-
-    def start(self):
-        with open(self.directory / "log", "ab") as log:
-            self.process = subprocess.Popen([*self.prefix, "/usr/bin/patroni", self.path], cwd=self.directory, stdout=log, stderr=log)
-
-    def log(self):
-        return (self.directory / "log").read_text()[-2000:]
-
-    def state(self):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.api}/patroni", timeout=2) as answer:
-                return json.load(answer)
-        except OSError as refusal:
-            return json.load(refusal) if hasattr(refusal, "read") else {}
-
-    def leads(self):
-        return self.state().get("role") == "master" and self.state().get("state") == "running"
-
-    def streams(self):
-        try:
-            with psycopg.connect(f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres", connect_timeout=2) as session:
-                return session.execute("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'").fetchone()[0] == 1
-        except psycopg.OperationalError:
-            return False
-
-    def postgres(self):
-        """Its processes: the postmaster, and its children."""
-        postmaster = int((self.directory / "data/postmaster.pid").read_text().split()[0])
-        children = []
-        for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                if int(status.read_text().rsplit(")", 1)[1].split()[1]) == postmaster:
-                    children.append(int(status.parent.name))
-            except (OSError, ValueError, IndexError):
-                continue
-        return postmaster, *children
-
-    def kill(self):
-        """As when the machine loses its power."""
-        self.process.kill()
-        for pid in self.postgres():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.process.wait(10)
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-
-class Cluster:
-    """Two of them, and an etcd."""
-
-    def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="reason-test."))
-        prefix = []
-        if os.getuid() == 0:
-            prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--securebits=+no_setuid_fixup",
-                      "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-            postgres = pwd.getpwnam("postgres")
-            os.chown(self.directory, postgres.pw_uid, postgres.pw_gid)
-        client, peer = free_port(), free_port()
-        with open(self.directory / "etcd.log", "wb") as log:
-            self.etcd = subprocess.Popen(["etcd", "--name", "one", "--data-dir", self.directory / "etcd", "--listen-client-urls", f"http://127.0.0.1:{client}",
-                                          "--advertise-client-urls", f"http://127.0.0.1:{client}", "--listen-peer-urls", f"http://127.0.0.1:{peer}",
-                                          "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}", "--initial-cluster", f"one=http://127.0.0.1:{peer}"],
-                                         stdout=log, stderr=log)
-        self.nodes = [Node(self.directory, name, client, prefix) for name in ("db-1", "db-2")]
-        self.nodes[0].start()
-        wait_for(self.nodes[0].leads, 120, f"the first leader: {self.nodes[0].log()}")
-        self.nodes[1].start()
-        wait_for(self.nodes[1].streams, 120, f"the standby: {self.nodes[1].log()}")
-
-    def conninfo(self, database="postgres", user="postgres"):
-        return (f"host=127.0.0.1,127.0.0.1 port={','.join(str(node.port) for node in self.nodes)} dbname={database} user={user}"
-                " target_session_attrs=read-write connect_timeout=2")
-
-    def leader(self):
-        return next((node for node in self.nodes if node.leads()), None)
-
-    def standby(self):
-        leader = wait_for(self.leader, 60, "a leader")
-        return next(node for node in self.nodes if node is not leader)
-
-    def synchronous(self):
-        """Whether the leader waits for the other."""
-        leader = self.leader()
-        if not leader:
-            return False
-        with psycopg.connect(f"host=127.0.0.1 port={leader.port} user=postgres dbname=postgres") as session:
-            return session.execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").fetchone()[0] == 1
-
-    def change(self, **settings):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.leader().api}/config", json.dumps(settings).encode(), {"Content-Type": "application/json"}, method="PATCH")
-        urllib.request.urlopen(request, timeout=10).close()
-
-    def close(self):
-        for node in self.nodes:
-            node.stop()
-        self.etcd.terminate()
-        self.etcd.wait(20)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def signing_proxy(tmp_path_factory, database):
     with database.sql() as owner:
         owner.execute("SELECT reason.add_signer(%s, %s)", [SIGNER, proxy.public_key])
     yield proxy
-    proxy.shutdown()
+    proxy.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the chart makes of values: numbers, misspelt keys, replicas, ports, pools, and when pods are made anew."""
+"""The chart's values: numbers, misspelt keys, replicas, ports, pools, and when pods are replaced."""
 
 import copy
 import json

@@ -1,70 +1,15 @@
 """A private PostgreSQL, and real sidecars with a configuration of the test's own."""
 
-import subprocess
-import uuid
-
 import pytest
 
-import postgres
-from database import Database, SIGNER_ID
-from fresh_database import drop_database
-from reason_sidecar import Sidecar
+from sidecar_fixtures import database, keys, server, settings, sidecars  # noqa: F401
 from signer import make_keys
-
-
-@pytest.fixture(scope="session")
-def server():
-    with postgres.server("max_connections = 60") as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory):
-    """A signing key and its public half."""
-    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="session")
 def log_keys(tmp_path_factory):
     """The key of checkpoints, and its public half."""
     return make_keys(tmp_path_factory.mktemp("log-keys"))
-
-
-@pytest.fixture
-def database(server, keys):
-    made = Database(server, f"t{uuid.uuid4().hex[:12]}", keys[1])
-    yield made
-    made.connection.close()
-    drop_database(server.conninfo, made.name)
-
-
-@pytest.fixture
-def settings(database, keys, tmp_path):
-    """The configuration of a sidecar that signs with a key file and stores in a directory."""
-    store = tmp_path / "store"
-    store.mkdir()
-    return {
-        "database": {"conninfo": database.server.conninfo(database.name, "sidecar")},
-        "signer": {"id": SIGNER_ID, "key_file": keys[0]},
-        "store": {"url": f"file://{store}"},
-    }
-
-
-@pytest.fixture
-def sidecars(tmp_path):
-    """Makes sidecars, and ends them all."""
-    made = []
-
-    def make(settings, environment=None):
-        made.append(Sidecar(tmp_path, settings, environment))
-        return made[-1]
-
-    yield make
-    for one in made:
-        try:
-            one.stop()
-        except subprocess.TimeoutExpired:
-            one.kill()
 
 
 @pytest.fixture

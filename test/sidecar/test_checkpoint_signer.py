@@ -12,7 +12,7 @@ import pytest
 from counterpart import CHECKPOINT, DIGEST, build_counterpart, signer_file
 from hsm import MODULE, Token
 from paths import ROOT
-from remote_signers import Service, proxy
+from remote_signers import Remote, proxy
 from signer import Key
 
 
@@ -123,7 +123,7 @@ def test_a_pin_that_a_token_refused_is_not_tried_for_its_other_key(call, token, 
 def test_the_signing_proxy_is_told_what_is_no_hash(call, tmp_path):
     """{digest} for a hash, {message} for the rest: the double refuses anything else."""
     key, asked = Key(tmp_path), []
-    service = Service()
+    service = Remote()
     honest = proxy(key)
     service.respond = lambda method, path, headers, body: (asked.append(json.loads(body)) if body else None) or honest(method, path, headers, body)
     (tmp_path / "token").write_text("s.token-1\n")
@@ -137,7 +137,7 @@ def test_the_signing_proxy_is_told_what_is_no_hash(call, tmp_path):
         assert [set(a) - {"signerId", "algorithm"} for a in asked] == [{"message"}, {"digest"}, {"message"}]
         assert base64.b64decode(asked[0]["message"]) == CHECKPOINT
     finally:
-        service.shutdown()
+        service.close()
 
 
 def checkpoint_settings(settings, key, **others):

@@ -1,4 +1,4 @@
-"""What could hang does not, who cannot do a duty lets go of it, and what is told is true of now."""
+"""Nothing hangs; a sidecar that cannot do a duty gives up its lease; metrics and readiness say what is so now."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Each kind of request to S3, answered in each way that is none: nothing counts as done that is not, and nothing hangs.
+"""Each kind of request to S3 gets each kind of wrong answer: nothing counts as done that is not, and nothing hangs.
 
 The calls are those of the sidecar's own store, one by one (counterpart.c), to a real S3 server behind a hostile one. Which
 kinds of request a call makes is learnt from the call itself.

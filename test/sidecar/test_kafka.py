@@ -162,7 +162,7 @@ def test_tls_with_a_certificate_of_ones_own(database, sidecars, emitting, broker
 def test_an_emitted_event_is_a_span_of_the_request_that_caused_it(database, sidecars, emitting, broker, topic):
     broker.make_topic(topic)
     taker = Receiver()
-    one = sidecars({**emitting, "tracing": {"endpoint": taker.endpoint}}).start()
+    one = sidecars({**emitting, "tracing": {"endpoint": taker.url}}).start()
     database.value("SELECT reason.set_client('tracer', 'writer')")
     trace_id = secrets.token_hex(16)
     database.nodes(3)
@@ -177,4 +177,4 @@ def test_an_emitted_event_is_a_span_of_the_request_that_caused_it(database, side
     value = next(json.loads(value) for _, value in broker.messages(topic) if trace_id in value)
     assert attributes["reason.event.seq"] == {"intValue": str(value["seq"])}
     one.stop()
-    taker.stop()
+    taker.close()

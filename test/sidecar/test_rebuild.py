@@ -9,19 +9,12 @@ import urllib.parse
 
 import pytest
 
-import postgres
 from database import Database, SIGNER_ID
 from fresh_database import create_database, drop_database
 from hostile import Hostile
 from reason_sidecar import Sidecar
 from restored import SAFE_MODE, chain, settle
 from wait import wait_for
-
-
-@pytest.fixture(scope="module")
-def server():
-    with postgres.server("max_connections = 60") as running:
-        yield running
 
 
 def empty(server, name):

@@ -12,16 +12,16 @@ import threading
 
 import pytest
 
-from remote_signers import ACCESS, SECRET, Service, proxy
+from remote_signers import ACCESS, SECRET, Remote, proxy
 from signer import Key
 from wait import wait_for
 
 
 @pytest.fixture
 def service():
-    running = Service()
+    running = Remote()
     yield running
-    running.shutdown()
+    running.close()
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def test_what_a_kill_left_of_an_object_above_64_mb_is_removed_and_the_object_mad
 
 def test_a_store_that_was_away_gets_what_waited(database, sidecars, s3_settings, s3):
     one = sidecars(s3_settings).start()
-    s3.stop()
+    s3.kill()
     snapshot = database.snapshot(database.node())
     database.node()
     database.settled()
@@ -255,13 +255,12 @@ def test_a_server_of_an_authority_of_ones_own(database, sidecars, s3_settings, s
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     front = Front(free_port(), s3.port_behind, tls)
-    store = {**s3_settings["store"], "endpoint": f"https://127.0.0.1:{front.server_port}"}
+    store = {**s3_settings["store"], "endpoint": front.url}
     stranger = sidecars({**s3_settings, "store": store}).check()
     assert stranger.returncode == 1 and "store failed" in stranger.stdout
     sidecars({**s3_settings, "store": {**store, "ca_file": certificate}}).start()
     database.completed(database.snapshot(database.node()))
-    front.shutdown()
-    front.server_close()
+    front.close()
 
 
 def test_archive_segments_are_locked_and_their_contents_are_not(database, sidecars, s3_settings, s3, tmp_path):

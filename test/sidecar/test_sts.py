@@ -1,79 +1,22 @@
 """Session tokens of a real server that gives and checks them. It is built first: REASON_STS=real (make check-sts)."""
 
 import hashlib
-import json
 import os
-import re
-import subprocess
-import urllib.parse
 
 import pytest
 
-from paths import ROOT
-from ports import free_port
-from s3_client import Credentials, Refused, signed_call
+from seaweedfs_server import BUCKET, REGION, SeaweedFS
 from wait import wait_for
 
 if os.environ.get("REASON_STS") != "real":
     pytest.skip("the test with a server of session tokens is asked for by REASON_STS=real", allow_module_level=True)
-
-OWNER, REGION, BUCKET, ROLE = Credentials("test-access", "test-secret-key"), "us-east-1", "reason-test", "arn:aws:iam::role/Sidecar"
-
-
-def allow(**statement):
-    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
-
-
-class SeaweedFS:
-    """The server with one owner and one role, which anybody may assume and which may do what it likes with objects."""
-
-    def __init__(self, directory):
-        program = subprocess.run([ROOT / "test" / "stack" / "seaweedfs.sh", ROOT / ".build" / "seaweedfs"], check=True, capture_output=True,
-                                 text=True, timeout=3600).stdout.strip()
-        (directory / "owners.json").write_text(json.dumps({"identities": [
-            {"name": "owner", "credentials": [{"accessKey": OWNER.access, "secretKey": OWNER.secret}], "actions": ["Admin"]}]}))
-        (directory / "roles.json").write_text(json.dumps({
-            "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "test", "signingKey": "dGhlIGtleSB0aGF0IHNpZ25zIHNlc3Npb24gdG9rZW5z"},
-            "policy": {"defaultEffect": "Deny", "storeType": "memory"},
-            "policies": [{"name": "objects", "document": allow(Action=["s3:*"], Resource=["arn:aws:s3:::*", "arn:aws:s3:::*/*"])}],
-            "roles": [{"roleName": "Sidecar", "roleArn": ROLE, "trustPolicy": allow(Principal={"AWS": "*"}, Action=["sts:AssumeRole"]),
-                       "attachedPolicies": ["objects"]}]}))
-        (directory / "data").mkdir()
-        self.port = free_port()
-        ports = [f"-{name}={free_port()}" for name in ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port",
-                                                       "filer.port.grpc", "s3.port.grpc")]
-        with open(directory / "log", "wb") as log:
-            self.process = subprocess.Popen(
-                [program, "server", f"-dir={directory}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.port={self.port}", *ports,
-                 f"-s3.config={directory}/owners.json", f"-s3.iam.config={directory}/roles.json", "-master.volumeSizeLimitMB=64"],
-                stdout=log, stderr=log)
-
-        def has_bucket():
-            try:
-                return self.call("PUT", f"/{BUCKET}", headers={"x-amz-bucket-object-lock-enabled": "true"})
-            except (OSError, Refused):
-                return False
-        wait_for(has_bucket, 60, "the server's start")
-
-    @property
-    def endpoint(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def call(self, *request, credentials=OWNER, **more):
-        return signed_call(self.endpoint, credentials, REGION, *request, **more)
-
-    def assume_role(self):
-        body = urllib.parse.urlencode({"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": ROLE, "RoleSessionName": "sidecar"}).encode()
-        answer = self.call("POST", "/", body=body, headers={"content-type": "application/x-www-form-urlencoded"}, service="sts")[1].decode()
-        return Credentials(*(re.search(f"<{name}>(.*?)</{name}>", answer).group(1) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
 
 
 @pytest.fixture(scope="module")
 def server_of_tokens(tmp_path_factory):
     running = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
     yield running
-    running.process.kill()
-    running.process.wait(10)
+    running.kill()
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def receiver():
 
     yield make
     for one in made:
-        one.stop()
+        one.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def by_name(spans):
 
 
 def test_a_snapshots_steps_are_children_of_the_request(database, sidecars, settings, collector):
-    one = sidecars(traced(settings, collector.endpoint, service_name="reason-test")).start()
+    one = sidecars(traced(settings, collector.url, service_name="reason-test")).start()
     node = database.node()
     database.settled()
     request = Request(database)
@@ -119,7 +119,7 @@ def test_a_large_document_is_canonicalised_and_hashed_by_turns(database):
 
 
 def test_the_event_of_a_write_is_traced_through_its_chain(database, sidecars, settings, collector):
-    sidecars(traced(settings, collector.endpoint)).start()
+    sidecars(traced(settings, collector.url)).start()
     request = Request(database)
     request.node()
     database.nodes(5)
@@ -139,7 +139,7 @@ def test_the_event_of_a_write_is_traced_through_its_chain(database, sidecars, se
     ("01", "parentbased_always_off", True), ("00", "parentbased_traceidratio", False), ("01", "no_such_sampler", True)])
 def test_the_callers_choice_and_the_configured_sampler_decide(database, sidecars, settings, receiver, flags, sampler, expected):
     taker = receiver()
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": taker.endpoint + "/", "OTEL_SERVICE_NAME": "by-environment",
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": taker.url + "/", "OTEL_SERVICE_NAME": "by-environment",
                    **({"OTEL_TRACES_SAMPLER": sampler} if sampler else {})}
     one = sidecars(settings, environment).start()
     Request(database, flags).node()
@@ -156,7 +156,7 @@ def test_the_callers_choice_and_the_configured_sampler_decide(database, sidecars
 
 def test_work_of_untraced_requests_makes_no_span(database, sidecars, settings, receiver):
     taker = receiver()
-    one = sidecars(traced(settings, taker.endpoint, sampler="always_on")).start()
+    one = sidecars(traced(settings, taker.url, sampler="always_on")).start()
     database.completed(database.snapshot(database.node()))
     broken = Request(database)
     broken.traceparent = "00-not-a-trace-01"
@@ -170,7 +170,7 @@ def test_headers_come_from_the_configuration_and_from_a_file_that_may_change(dat
     taker = receiver()
     secret = tmp_path / "headers"
     secret.write_text("authorization=Bearer%20first\n")
-    one = sidecars(traced(settings, taker.endpoint, headers_file=secret), {"OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=a%2Cb, x-more = c"}).start()
+    one = sidecars(traced(settings, taker.url, headers_file=secret), {"OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=a%2Cb, x-more = c"}).start()
     Request(database).node()
     wait_for(lambda: len(taker.spans()) == 2, 10, "two spans")
     headers = {name.lower(): value for name, value in taker.requests[0][2].items()}
@@ -185,7 +185,7 @@ def test_headers_come_from_the_configuration_and_from_a_file_that_may_change(dat
 
 def test_a_busy_collector_is_asked_again_and_a_refusing_one_is_not(database, sidecars, settings, receiver):
     taker = receiver(statuses=[503, 429])
-    one = sidecars(traced(settings, taker.endpoint)).start()
+    one = sidecars(traced(settings, taker.url)).start()
     Request(database).node()
     wait_for(lambda: one.metric("reason_sidecar_spans_exported_total") == 2, 15, "the third attempt")
     assert taker.requests[2][0] - taker.requests[0][0] > 2.5
@@ -199,7 +199,7 @@ def test_a_busy_collector_is_asked_again_and_a_refusing_one_is_not(database, sid
 def test_a_collector_that_hangs_holds_nothing_up(database, sidecars, settings, receiver):
     """The queue fills, spans are dropped and counted; sealing, signing and the end of the process do not wait."""
     taker = receiver(delay=60)
-    one = sidecars(traced(settings, taker.endpoint)).start()
+    one = sidecars(traced(settings, taker.url)).start()
     request = Request(database)
     for _ in range(6):
         request.nodes(500)
@@ -218,7 +218,7 @@ def test_a_failed_upload_is_an_error_span(database, sidecars, settings, receiver
     occupied = tmp_path / "store" / "snapshots" / "default"
     occupied.mkdir(parents=True)
     (occupied / f"{snapshot}.json").write_text("something else")
-    sidecars(traced(settings, taker.endpoint)).start()
+    sidecars(traced(settings, taker.url)).start()
     wait_for(lambda: database.status(snapshot) == "failed", 10)
     upload, = wait_for(lambda: [span for span in taker.spans() if span["name"] == "upload"], 10, "the span")
     assert upload["status"]["code"] == 2 and "other bytes" in upload["status"]["message"]
@@ -226,7 +226,7 @@ def test_a_failed_upload_is_an_error_span(database, sidecars, settings, receiver
 
 def test_spans_that_wait_are_sent_at_the_end(database, sidecars, settings, receiver):
     taker = receiver()
-    one = sidecars(traced(settings, taker.endpoint)).start()
+    one = sidecars(traced(settings, taker.url)).start()
     Request(database).node()
     database.settled()
     one.signal(signal.SIGTERM)

@@ -1,64 +1,26 @@
 """The transit engine of a real Vault. It is built first, which takes minutes: REASON_VAULT=real (make check-vault)."""
 
 import base64
-import json
 import os
 import re
 import subprocess
 import time
-import urllib.request
 
 import pytest
 
 from counterpart import CHECKPOINT, build_counterpart, signer_file
-from paths import ROOT
-from ports import free_port
+from vault_server import Vault
 from wait import wait_for
 
 if os.environ.get("REASON_VAULT") != "real":
     pytest.skip("the test with a real Vault is asked for by REASON_VAULT=real", allow_module_level=True)
 
-# What the documentation tells an operator to allow
-POLICY = """
-path "transit/keys/audit" { capabilities = ["read"] }
-path "transit/sign/audit" { capabilities = ["update"] }
-"""
-
-
-class Vault:
-    def __init__(self):
-        program = subprocess.run([ROOT / "test" / "stack" / "vault.sh", ROOT / ".build" / "vault"], check=True, capture_output=True, text=True,
-                                 timeout=3600).stdout.strip()
-        self.port = free_port()
-        self.process = subprocess.Popen([program, f"127.0.0.1:{self.port}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.root, self.unseal_key = self.process.stdout.readline().split()
-        self.call("POST", "sys/mounts/transit", {"type": "transit"})
-        self.call("PUT", "sys/policies/acl/sidecar", {"policy": POLICY})
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def call(self, method, path, document=None, token=None):
-        body = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(f"{self.url}/v1/{path}", data=body, method=method, headers={"X-Vault-Token": token or self.root})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read()
-            return json.loads(text) if text else None
-
-    def token(self, ttl="1h"):
-        return self.call("POST", "auth/token/create", {"policies": ["sidecar"], "ttl": ttl, "no_default_policy": False})["auth"]["client_token"]
-
-    def key(self, version):
-        """The raw key in base64, as reason.add_signer() takes it."""
-        return self.call("GET", "transit/keys/audit")["data"]["keys"][str(version)]["public_key"]
-
 
 @pytest.fixture(scope="module")
-def vault():
-    running = Vault()
+def vault(tmp_path_factory):
+    running = Vault(tmp_path_factory.mktemp("vault"))
     yield running
-    running.process.kill()
+    running.kill()
 
 
 @pytest.fixture(autouse=True)

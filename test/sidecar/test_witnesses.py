@@ -141,7 +141,7 @@ def test_a_policy(database, sidecars, remembering, witnesses, tmp_path):
     ({"checkpoint": {"quorum": 4}}, "can never be met"),
     ({"witness w0": {"vkey": "nonsense"}}, 'witness "w0": its vkey cannot be used'),
     ({"witness w1": {"vkey": NoteKey("w1", b"w1").vkey}}, "type is not 4"),
-    ({"witness w3": {"url": "http://127.0.0.1:9"}}, "needs a url and a vkey"),
+    ({"witness w3": {"url": "http://127.0.0.1:9"}}, "needs a vkey"),
     ({"witness w3": {"url": "http://127.0.0.1:9", "vkey": NoteKey("other", b"witness 0", COSIGNATURE).vkey}}, "have the same key"),
     ({"witness w0": {"colour": "red"}}, 'unknown setting "colour" in section [witness w0]'),
 ))

@@ -6,41 +6,21 @@
 #
 # Needs a JDK and Maven.
 set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
 version=1.1.0
 command=$1
 dir=$2
 
 case $command in
     jars)
-        mkdir -p "$dir/jars"
-        # Where two suites ask for them at once the second waits.
-        exec 9>"$dir/jars.lock"
-        flock 9
-        [ -e "$dir/complete" ] && exit 0
-        cat >"$dir/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>reason.test</groupId><artifactId>janusgraph</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.janusgraph</groupId><artifactId>janusgraph-server</artifactId><version>$version</version></dependency>
-    <dependency><groupId>org.janusgraph</groupId><artifactId>janusgraph-berkeleyje</artifactId><version>$version</version></dependency>
-    <!-- which the server calls, and its own dependencies name an older one -->
-    <dependency><groupId>org.apache.commons</groupId><artifactId>commons-lang3</artifactId><version>3.14.0</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-POM
-        # A repository that did not answer at once may answer the next time.
-        for attempt in 1 2 3; do
-            if mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$dir" && pwd)/jars" >"$dir/mvn.log" 2>&1; then
-                touch "$dir/complete"
-                exit 0
-            fi
-            echo "janusgraph.sh: attempt $attempt failed" >&2
-            sleep 5
-        done
-        cat "$dir/mvn.log" >&2
-        exit 1
+        # its own dependencies name an older commons-lang3 than the server calls
+        maven_jars "$dir" "$version" "$(
+            dependency org.janusgraph janusgraph-server "$version"
+            dependency org.janusgraph janusgraph-berkeleyje "$version"
+            dependency org.apache.commons commons-lang3 3.14.0
+            dependency org.slf4j slf4j-simple 1.7.36
+        )"
         ;;
     run)
         data=$3

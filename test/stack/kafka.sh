@@ -10,37 +10,18 @@
 #
 # Needs a JDK and Maven. DATA/server.properties is written anew each time.
 set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
 version=3.9.1
 command=$1
 dir=$2
 
 case $command in
     jars)
-        mkdir -p "$dir"
-        # Where two suites ask for them at once the second waits.
-        exec 9>"$dir/jars.lock"
-        flock 9
-        [ -e "$dir/jars/kafka_2.13-$version.jar" ] && exit 0
-        mkdir -p "$dir/jars"
-        cat >"$dir/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>reason.test</groupId><artifactId>kafka</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-POM
-        jars=$(cd "$dir" && pwd)/jars
-        # A repository that did not answer at once may answer the next time.
-        for attempt in 1 2 3; do
-            mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$jars" >"$dir/mvn.log" 2>&1 && exit 0
-            echo "kafka.sh: attempt $attempt failed" >&2
-            sleep 5
-        done
-        cat "$dir/mvn.log" >&2
-        exit 1
+        maven_jars "$dir" "$version" "$(
+            dependency org.apache.kafka kafka_2.13 "$version"
+            dependency org.slf4j slf4j-nop 1.7.36
+        )"
         ;;
     run)
         data=$3

@@ -8,28 +8,21 @@
 set -eu
 etcd=v3.6.16
 kubernetes=34.4 # v1.34.4, whose parts are modules of their own, v0.34.4
-here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$1"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
+one_at_a_time "$1"
 dir=$(cd "$1" && pwd)
 if [ -x "$dir/kube-apiserver" ] && [ -x "$dir/etcd" ]; then
     exit 0
 fi
-command -v go >/dev/null 2>&1 || {
-    echo "kube.sh: there is no go in PATH" >&2
-    exit 1
-}
+needs_go
 export GOPATH="$dir/go" GOFLAGS='-modcacherw -mod=mod'
 
 # build NAME PROGRAM LDFLAGS: from the sources beside this script and the go.mod that is there
 build() {
-    cp "$here/kube/$1/main.go" "$dir/src/$1/"
+    cp "$root/test/stack/kube/$1/main.go" "$dir/src/$1/"
     cd "$dir/src/$1"
-    # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
-    for attempt in 1 2 3; do
-        go mod tidy >&2 && break
-        echo "kube.sh: attempt $attempt failed" >&2
-        sleep 5
-    done
+    three_times go mod tidy
     go build -p 2 -ldflags "$3" -o "$2" . >&2
 }
 

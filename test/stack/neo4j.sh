@@ -6,44 +6,21 @@
 #
 # Needs a JDK and Maven.
 set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
 version=5.26.0
 command=$1
 dir=$2
-here=$(cd "$(dirname "$0")" && pwd)
 
 case $command in
     jars)
-        mkdir -p "$dir/jars" "$dir/classes"
-        # Where two suites ask for them at once the second waits.
-        exec 9>"$dir/jars.lock"
-        flock 9
-        if [ ! -e "$dir/complete" ]; then
-            cat >"$dir/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>reason.test</groupId><artifactId>neo4j</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.neo4j.app</groupId><artifactId>neo4j-server</artifactId><version>$version</version></dependency>
-    <dependency><groupId>org.neo4j</groupId><artifactId>neo4j</artifactId><version>$version</version></dependency>
-  </dependencies>
-</project>
-POM
-            # A repository that did not answer at once may answer the next time.
-            for attempt in 1 2 3; do
-                if mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$dir" && pwd)/jars" >"$dir/mvn.log" 2>&1; then
-                    touch "$dir/complete"
-                    break
-                fi
-                echo "neo4j.sh: attempt $attempt failed" >&2
-                sleep 5
-            done
-            [ -e "$dir/complete" ] || {
-                cat "$dir/mvn.log" >&2
-                exit 1
-            }
-        fi
-        [ -z "$(find "$here/neo4j/RunNeo4j.java" -newer "$dir/classes/RunNeo4j.class" 2>/dev/null || echo none)" ] ||
-            javac -cp "$dir/jars/*" -d "$dir/classes" "$here/neo4j/RunNeo4j.java"
+        maven_jars "$dir" "$version" "$(
+            dependency org.neo4j.app neo4j-server "$version"
+            dependency org.neo4j neo4j "$version"
+        )"
+        mkdir -p "$dir/classes"
+        [ -z "$(find "$root/test/stack/neo4j/RunNeo4j.java" -newer "$dir/classes/RunNeo4j.class" 2>/dev/null || echo none)" ] ||
+            javac -cp "$dir/jars/*" -d "$dir/classes" "$root/test/stack/neo4j/RunNeo4j.java"
         ;;
     run)
         mkdir -p "$3"

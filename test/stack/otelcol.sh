@@ -7,25 +7,16 @@
 # proxy; needs go 1.25 or later in PATH.
 set -eu
 version=v0.165.0
-manifest=$(cd "$(dirname "$0")" && pwd)/otelcol.yaml
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
 dir=$1
-mkdir -p "$dir"
-# Where two suites ask for it at once the second waits.
-exec 9>"$dir/otelcol.lock"
-flock 9
+one_at_a_time "$dir"
 if [ ! -x "$dir/otelcol-$version" ]; then
-    command -v go >/dev/null 2>&1 || {
-        echo "otelcol.sh: there is no go in PATH" >&2
-        exit 1
-    }
+    needs_go
     dir=$(cd "$dir" && pwd)
     cd "$dir"
-    # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
-    for attempt in 1 2 3; do
-        GOPATH=$dir/go GOFLAGS='-modcacherw -p=2' go run "go.opentelemetry.io/collector/cmd/builder@$version" --config="$manifest" >&2 && break
-        echo "otelcol.sh: attempt $attempt failed" >&2
-        sleep 5
-    done
+    export GOPATH="$dir/go" GOFLAGS='-modcacherw -p=2'
+    three_times go run "go.opentelemetry.io/collector/cmd/builder@$version" --config="$root/test/stack/otelcol.yaml"
     mv "$dir/build/otelcol" "$dir/otelcol-$version"
     rm -rf "$dir/go" "$dir/build"
 fi

@@ -7,24 +7,17 @@
 # hour. It cannot be installed as it is, because its module replaces another: it is built from a module of ours.
 set -eu
 version=v0.0.0-20261109003541-7506e5f91cd6 # 4.53
-mkdir -p "$1"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
+one_at_a_time "$1"
 dir=$(cd "$1" && pwd)
 if [ ! -x "$dir/weed-$version" ]; then
-    command -v go >/dev/null 2>&1 || {
-        echo "seaweedfs.sh: there is no go in PATH" >&2
-        exit 1
-    }
+    needs_go
     mkdir -p "$dir/src"
     printf 'module reason.test/seaweedfs\n\ngo 1.26.6\n\nrequire github.com/seaweedfs/seaweedfs %s\n' "$version" >"$dir/src/go.mod"
     cd "$dir/src"
     export GOPATH="$dir/go" GOCACHE="$dir/cache" GOFLAGS='-modcacherw -mod=mod'
-    # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
-    for attempt in 1 2 3; do
-        go build -p 2 -o "$dir/weed-$version" github.com/seaweedfs/seaweedfs/weed >&2 && break
-        echo "seaweedfs.sh: attempt $attempt failed" >&2
-        sleep 5
-    done
-    [ -x "$dir/weed-$version" ]
+    three_times go build -p 2 -o "$dir/weed-$version" github.com/seaweedfs/seaweedfs/weed
     rm -rf "$dir/go" "$dir/cache" "$dir/src"
 fi
 echo "$dir/weed-$version"

@@ -8,16 +8,14 @@
 set -eu
 version=v1.21.0
 sdk=v0.20.0 # of that release, which its module takes from the folder beside it
-here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$1"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
+one_at_a_time "$1"
 dir=$(cd "$1" && pwd)
 if [ ! -x "$dir/vault-$version" ]; then
-    command -v go >/dev/null 2>&1 || {
-        echo "vault.sh: there is no go in PATH" >&2
-        exit 1
-    }
+    needs_go
     mkdir -p "$dir/src"
-    cp "$here/vault/main.go" "$dir/src/"
+    cp "$root/test/stack/vault/main.go" "$dir/src/"
     # The replacements are those of its own go.mod, which count for the main module alone.
     cat >"$dir/src/go.mod" <<MODULE
 module reason.test/vault
@@ -35,13 +33,7 @@ replace github.com/ma314smith/signedxml v1.1.1 => github.com/moov-io/signedxml v
 MODULE
     cd "$dir/src"
     export GOPATH="$dir/go" GOCACHE="$dir/cache" GOFLAGS='-modcacherw -mod=mod'
-    # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
-    for attempt in 1 2 3; do
-        go build -p 2 -o "$dir/vault-$version" . >&2 && break
-        echo "vault.sh: attempt $attempt failed" >&2
-        sleep 5
-    done
-    [ -x "$dir/vault-$version" ]
+    three_times go build -p 2 -o "$dir/vault-$version" .
     rm -rf "$dir/go" "$dir/cache" "$dir/src"
 fi
 echo "$dir/vault-$version"

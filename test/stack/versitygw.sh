@@ -7,23 +7,15 @@
 # what AWS refuses. It comes through the Go module proxy; needs go 1.24 or later in PATH.
 set -eu
 version=v1.8.0
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/stack/fetch.sh"
 dir=$1
-mkdir -p "$dir"
-# Where two suites ask for it at once the second waits.
-exec 9>"$dir/versitygw.lock"
-flock 9
+one_at_a_time "$dir"
 if [ ! -x "$dir/versitygw-$version" ]; then
-    command -v go >/dev/null 2>&1 || {
-        echo "versitygw.sh: there is no go in PATH" >&2
-        exit 1
-    }
+    needs_go
     dir=$(cd "$dir" && pwd)
-    # What a proxy did not answer at once it may answer the next time; what was fetched stays fetched.
-    for attempt in 1 2 3; do
-        GOPATH=$dir/go GOBIN=$dir GOFLAGS=-modcacherw go install -p 2 "github.com/versity/versitygw/cmd/versitygw@$version" >&2 && break
-        echo "versitygw.sh: attempt $attempt failed" >&2
-        sleep 5
-    done
+    export GOPATH="$dir/go" GOBIN="$dir" GOFLAGS=-modcacherw
+    three_times go install -p 2 "github.com/versity/versitygw/cmd/versitygw@$version"
     mv "$dir/versitygw" "$dir/versitygw-$version"
     rm -rf "$dir/go"
 fi

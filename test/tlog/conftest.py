@@ -1,4 +1,4 @@
-"""What others' programs say of a log."""
+"""Programs of others that read a log, as fixtures."""
 
 import contextlib
 

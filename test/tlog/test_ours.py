@@ -9,11 +9,11 @@ import http.server
 import random
 import shutil
 import subprocess
-import threading
 
 import pytest
 
 import postgres
+from http_service import Handler, Service
 from paths import VERIFY
 from reason_witness import Witness
 from tlog_others import Omniwitness
@@ -54,16 +54,12 @@ def tree(world):
 
 @pytest.fixture(scope="module")
 def over_http(world):
-    handler = functools.partial(Quiet, directory=str(world.base()))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_address[1]}"
-        serving.shutdown()
+    with Service(functools.partial(Files, directory=str(world.base()))) as serving:
+        yield serving.url
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+class Files(Handler, http.server.SimpleHTTPRequestHandler):
+    pass
 
 
 def policy_of(world):

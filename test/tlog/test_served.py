@@ -1,14 +1,13 @@
 """The log over HTTP, as the gateway of a whole stack serves it, by programs that others wrote. They know no client
 certificates: a small proxy brings one.
 """
-import http.server
 import os
 import signal
-import threading
 
 import pytest
 
 from client import Refused
+from http_service import Handler, Service
 from stack import new_stack
 from tlog_reference import Tree, base64_of, parse_checkpoint, signatures
 from wait import wait_for
@@ -36,24 +35,16 @@ def events(stack):
 @pytest.fixture(scope="module")
 def base(stack):
     """Plain HTTP in front of /reason/log/default of the gateway."""
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Asked(Handler):
         def do_GET(self):
             try:
                 status, body = 200, stack.client("reader").send("GET", f"/reason/log/default{self.path}")
             except Refused as refused:
                 status, body = refused.status, b""
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.send(status, body=body)
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_address[1]}"
-        serving.shutdown()
+    with Service(Asked) as serving:
+        yield serving.url
 
 
 @pytest.fixture(scope="module")

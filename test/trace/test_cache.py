@@ -1,4 +1,4 @@
-"""The adjacency cache: found out when anything changed, gone without trace, never wrong."""
+"""The adjacency cache notices every change, may vanish at any time, and is never wrong."""
 
 import random
 import time

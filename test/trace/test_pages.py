@@ -1,4 +1,4 @@
-"""What pages of a trace after the first cost, and that they stay exact whatever writers do meanwhile, with moments noted by all of them."""
+"""Later pages of a trace cost no more than the first, and stay exact while writers work and all of them note watermarks."""
 
 import contextlib
 import os
@@ -281,7 +281,7 @@ def test_pages_hold_beside_busy_writers(database):
     assert counts[0] > 0
 
 
-# ---------------------------------------------------------------- what moments do not outlive
+# ---------------------------------------------------------------- what watermarks do not outlive
 
 
 @pytest.mark.parametrize("how, asked", [

@@ -1,4 +1,4 @@
-"""Who waits too long for a lock is told so: nothing is taken for damaged because somebody else works on it."""
+"""A session that waits too long for a lock is told so: nothing counts as damaged because another session works on it."""
 import hashlib
 import json
 

@@ -1,4 +1,4 @@
-"""Proofs of events and nodes, the log as tiles, and who is told: by the functions of SQL and of the HTTP API."""
+"""Proofs of events and nodes, the log as tiles, and who may read them, through SQL and the HTTP API."""
 import base64
 import io
 import json

@@ -1,4 +1,4 @@
-"""Reads of one client that take long take turns, whichever of the gateway's workers sends them; nobody else waits for them."""
+"""Long reads of one client take turns, whichever of the gateway's workers sends them; nobody else waits for them."""
 import threading
 
 import pytest

@@ -1,4 +1,4 @@
-"""One rule for types, wherever they are asked for: case does not matter, and what is no type is refused with the list."""
+"""One rule for types, wherever they are given: case does not matter, and an unknown type is refused with the list."""
 import json
 
 import psycopg

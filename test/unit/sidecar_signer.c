@@ -1,5 +1,5 @@
 /*
- * What signers tell of their keys, in all the forms they do.
+ * Public keys in all the forms in which signers give them.
  */
 #include "check.h"
 

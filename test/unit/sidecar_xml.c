@@ -1,5 +1,5 @@
 /*
- * What of S3's documents is read, and what is none: every cut of one, and what only looks like it.
+ * S3's documents as they are read; every cut of one, and what only looks like one, is refused.
  */
 #include "check.h"
 

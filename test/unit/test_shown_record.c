@@ -1,6 +1,6 @@
 /*
  * test_shown_record.c
- *		What of a record may be redacted where it is shown, and times of records.
+ *		Which members of a record may be redacted where it is shown, and times of records.
  */
 #include "check.h"
 

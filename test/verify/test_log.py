@@ -1,15 +1,14 @@
 """Logs of tiles: the tree is computed anew, and everything that is known of it compared."""
 import gzip
-import http.server
 import os
 import shutil
 import ssl
-import threading
 
 import pytest
 
 from authority import SERVER, Authority
 from evidence import REFUSED, UNCHECKED, VERIFIED, canonical, make_document, make_event, write_lines, wrong
+from http_service import Handler, Service
 from log_evidence import ORIGIN, Log, LogWorld, NoteKey, base64_of, leaf_hash, root_of, tile_path
 
 
@@ -214,44 +213,26 @@ def test_entries_that_are_no_hashes_are_refused(big, tmp_path):
     assert details(big.check(REFUSED, path), "entries") == [f"entry 0 of {tile_path('entries', 0, 3)} is not the hash of an event"]
 
 
-class Server:
+class Server(Service):
     """Files below a folder, and what it was asked for."""
 
     def __init__(self, directory, compress=False, context=None):
-        asked, self.asked = [], []
-        self.asked = asked
+        asked = self.asked = []
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
+        class Asked(Handler):
             def do_GET(self):
                 asked.append((self.path, self.connection.getpeercert() if context else None, self.headers["Accept-Encoding"], self.client_address))
                 path = directory / self.path.removeprefix("/reason/log/default/")
                 body = path.read_bytes() if path.is_file() else b"no such thing"
                 if compress:
                     body = gzip.compress(body)
-                self.send_response(200 if path.is_file() else 404)
-                self.send_header("Content-Length", str(len(body)))
-                if compress:
-                    self.send_header("Content-Encoding", "gzip")
-                self.end_headers()
-                self.wfile.write(body)
+                self.send(200 if path.is_file() else 404, [("Content-Encoding", "gzip")] if compress else [], body)
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if context:
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http{'s' if context else ''}://localhost:{self.server.server_address[1]}/reason/log/default/"
+        super().__init__(Asked, tls=context)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+    @property
+    def url(self):
+        return f"{self.scheme}://localhost:{self.port}/reason/log/default/"
 
 
 @pytest.mark.parametrize("compress", [False, True])

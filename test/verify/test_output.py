@@ -1,4 +1,4 @@
-"""What is printed: a terminal is given nothing that steers it, a program always JSON."""
+"""Output: a terminal is given nothing that steers it, and --json always gives JSON."""
 import json
 import os
 import subprocess

@@ -5,15 +5,14 @@ a wrong signature is a wrong answer.
 """
 import hashlib
 import hmac
-import http.server
 import json
 import subprocess
-import threading
 import urllib.parse
 
 import pytest
 
 from evidence import REFUSED, UNCHECKED, VERIFIED, make_chain, make_document, write_lines
+from http_service import Handler, Service
 from log_evidence import Log, LogWorld
 from paths import VERIFY
 
@@ -45,28 +44,18 @@ def store():
     """Objects by path: (bytes, metadata); only signed requests are answered."""
     objects = {}
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Asked(Handler):
         def do_GET(self):
             objects.get("seen", []).append({name.lower(): value for name, value in self.headers.items()})
             expected, got = expected_signature(self) if "Authorization" in self.headers else ("", None)
             body, metadata = objects.get(self.path, (b"", None))
             status = 403 if expected != got else 404 if metadata is None else 200
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body) if status == 200 else 0))
-            for name, value in (metadata or {}).items():
-                self.send_header(name if name.startswith("x-amz-") else f"X-Amz-Meta-{name}", value)
-            self.end_headers()
-            if status == 200:
-                self.wfile.write(body)
+            headers = [(name if name.startswith("x-amz-") else f"X-Amz-Meta-{name}", value) for name, value in (metadata or {}).items()]
+            self.send(status, headers, body if status == 200 else b"")
 
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    objects["endpoint"] = f"http://127.0.0.1:{server.server_port}"
-    yield objects
-    server.shutdown()
+    with Service(Asked) as server:
+        objects["endpoint"] = server.url
+        yield objects
 
 
 def run(world, store, location, **environment):

@@ -62,7 +62,7 @@ struct reason_context_s {
     unsigned             admitting:1;       /* the call asks whether the body may come at all */
     unsigned             behind:1;          /* the client does not keep up */
     unsigned             has_status:1;
-    unsigned             hex:1;             /* of each byte of the body two digits come */
+    unsigned             hex:1;             /* each byte of the body comes as two digits */
     unsigned             asks:1;            /* the answer is a question to the policy service */
     unsigned             streaming:1;       /* the header has been sent, the body follows as it comes */
 };

@@ -32,7 +32,7 @@ typedef struct {
     ngx_uint_t  index;              /* in reason_main_conf_t.statements */
     char       *name;               /* of the prepared statement */
     char       *sql;
-    ngx_uint_t  cost;               /* of a call, microseconds, as it was of late in this worker */
+    ngx_uint_t  cost;               /* of a call of late, in this worker, in microseconds */
 } reason_statement_t;
 
 typedef struct {
@@ -57,7 +57,7 @@ typedef struct {
     ngx_uint_t      waiting_count;
     ngx_uint_t      busy[REASON_CLASS_COUNT];       /* connections */
     ngx_uint_t      sessions;       /* the sum of these */
-    ngx_uint_t      cost;           /* of a read, microseconds, as it was of late */
+    ngx_uint_t      cost;           /* of a read of late, in microseconds */
     size_t          memory;         /* of bodies on their way to PostgreSQL */
     off_t           disk;           /* of bodies that have come, and of answers not yet taken */
     ngx_uint_t      references;     /* requests and calls */
