@@ -73,14 +73,14 @@ export const objects = (value: Json | undefined): JsonObject[] => Array.isArray(
 export const strings = (value: Json | undefined): string[] => Array.isArray(value) ? value.filter((v) => typeof v === "string") : [];
 export const text = (value: Json | undefined): string => typeof value === "string" ? value : "";
 
-export interface TraceOptions { direction: "ancestors" | "descendants"; depth: number; asOf: string; division: string }
+export interface TraceOptions { direction: "ancestors" | "descendants"; depth: number; asOf: string; division: string; /** nodes of a page */ limit?: number }
 
 export interface TracePage { graph: Graph; frontier: string[]; nextCursor: string | null }
 
 /** One page of a trace, added to the graph that is given. */
 export async function tracePage(id: string, options: TraceOptions, cursor: string | null, graph: Graph, signal?: AbortSignal): Promise<TracePage> {
     const answer = await get(`/reason/trace/${encodeURIComponent(id)}`, {
-        direction: options.direction, depth: options.depth, limit: 1000, asOf: options.asOf, division: options.division, cursor: cursor ?? undefined,
+        direction: options.direction, depth: options.depth, limit: options.limit ?? 1000, asOf: options.asOf, division: options.division, cursor: cursor ?? undefined,
     }, signal);
     const frontier = strings(answer["frontier"]);
     for (const step of objects(answer["steps"])) {

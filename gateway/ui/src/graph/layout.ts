@@ -17,7 +17,7 @@ export interface Layout {
 }
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 74;
+export const NODE_HEIGHT = 88;
 const GAP: [number, number] = [28, 56];
 
 /** Edges of a depth-first forest that lead back to a node on its path: without them nothing is a circle. */
@@ -51,6 +51,12 @@ function backEdges(input: LayoutInput): Set<number> {
     return back;
 }
 
+/** An edge of a node to itself hangs below its card, beside where edges lead on. */
+function loop({ x, y }: Point): Point[] {
+    const right = x + NODE_WIDTH / 2 - 16, left = right - 72, bottom = y + NODE_HEIGHT / 2;
+    return [{ x: right, y: bottom }, { x: right, y: bottom + 24 }, { x: left, y: bottom + 24 }, { x: left, y: bottom }];
+}
+
 export function layOut(input: LayoutInput): Layout {
     const turned = backEdges(input), links = new Map<string, [string, string]>(), linked = new Set<string>();
     input.edges.forEach(({ from, to }, index) => {
@@ -75,7 +81,7 @@ export function layOut(input: LayoutInput): Layout {
     const edges = input.edges.map(({ from, to }, index): Point[] => {
         const at = centres.get(from) ?? { x: 0, y: 0 };
         if (from === to)
-            return [{ x: at.x + NODE_WIDTH / 2, y: at.y - 12 }, { x: at.x + NODE_WIDTH / 2 + 24, y: at.y }, { x: at.x + NODE_WIDTH / 2, y: at.y + 12 }];
+            return loop(at);
         const points = [...lines.get(turned.has(index) ? `${to}\n${from}` : `${from}\n${to}`) ?? []];
         return turned.has(index) ? points.reverse() : points;
     });

@@ -1,7 +1,8 @@
 /** A graph, folded, laid out and drawn. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { makeScene, type Scene, type SceneMarks } from "../draw/scene.ts";
-import { fold, type FoldBy } from "../graph/fold.ts";
+import { makeScene, type SceneMarks } from "../draw/scene.ts";
+import { fold, type FoldBy, type Folded } from "../graph/fold.ts";
+import { type Layout } from "../graph/layout.ts";
 import { layout } from "../graph/layout_client.ts";
 import { type Graph } from "../graph/model.ts";
 import { GraphCanvas } from "./graph_canvas.tsx";
@@ -30,15 +31,16 @@ export interface DrawnGraphProps {
 export function DrawnGraph(props: DrawnGraphProps) {
     const { graph, levels, by, opened, kept, marks } = props, most = props.most ?? (graph.nodes.size <= MOST_WHOLE ? MOST_WHOLE : MOST_FOLDED);
     const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most }), [graph, levels, by, opened, kept, most]);
-    const [scene, setScene] = useState<Scene | null>(null);
+    const [laid, setLaid] = useState<{ folded: Folded; layout: Layout } | null>(null);
     useEffect(() => {
         let current = true;
         void layout({ nodes: [...folded.nodes.keys()], edges: folded.edges.map(({ from, to }) => ({ from, to })) }).then((done) => {
             if (current)
-                setScene(makeScene(folded, done, marks));
+                setLaid({ folded, layout: done });
         });
         return () => { current = false; };
-    }, [folded, marks]);
+    }, [folded]);
+    const scene = useMemo(() => laid && makeScene(laid.folded, laid.layout, marks), [laid, marks]);
     if (!scene)
         return <p class="wait" role="status">Drawing…</p>;
     const place = props.selected === null ? null : scene.byId.has(props.selected) ? props.selected
