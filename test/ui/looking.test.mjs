@@ -1,5 +1,6 @@
 /* How states, paths, sizes and addresses of the explorer look to a person. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { call, edge, node, picture, request, sql, story, visit } from "./lib.mjs";
 
@@ -188,6 +189,56 @@ test("what is looked at is exported in every form, consequences as consequences"
         assert.match(told, /CUT/, link);
         if (/format=(human|markdown|svg|mermaid)/.test(link))
             assert.match(told, /What came of/, link);
+    }
+    await close();
+});
+
+test("health shows an auditor the head of each chain, and how far its checkpoint is behind", async () => {
+    const { page, close } = await visit("#/health", { client: "auditor" }), row = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "default", exact: true }) });
+    await row.waitFor();
+    const { head } = (await call("GET", "/reason/divisions", undefined, "auditor")).divisions.find(({ division }) => division === "default");
+    assert.match(await row.textContent(), /event [\d,]+, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC.*[0-9a-f]{64}/);
+    assert.match(head.hash, /^[0-9a-f]{64}$/);
+    await close();
+    const other = await visit("#/health");
+    await other.page.getByText("for auditors and administrators").first().waitFor();
+    await other.close();
+});
+
+test("health says in plain words what is wrong while the sidecar stands still, and that all is well again", async () => {
+    const pid = Number(readFileSync(env.REASON_RUN_DIR + "/sidecar.pid", "utf8")), { page, faults, close } = await visit("#/health"), again = page.getByRole("button", { name: "Look again" });
+    const until = async (words) => {
+        for (const end = Date.now() + 120000; !(await page.locator("main").textContent()).includes(words);) {
+            assert.ok(Date.now() < end, await page.locator("main").textContent());
+            await again.click();
+            await page.waitForFunction(() => document.querySelector("[aria-busy]")?.getAttribute("aria-busy") === "false");
+        }
+    };
+    await until("All is well");
+    process.kill(pid, "SIGSTOP");
+    try {
+        await until("No sidecar that signs has reported lately. What is written is kept");
+        // The rest is told all the same.
+        await page.getByRole("rowheader", { name: "local-development", exact: true }).waitFor();
+        assert.equal(await page.getByText("All is well").count(), 0);
+    } finally {
+        process.kill(pid, "SIGCONT");
+    }
+    await until("All is well");
+    assert.deepEqual(faults.filter((fault) => !/status of 503/.test(fault)), []);
+    await close();
+});
+
+test("health does not say that all is well in safe mode, or while a chain has halted", async () => {
+    const ready = { ok: true, db: "up", signer: "up", objectStore: "up", auditLagSeconds: 0, haltedChains: 0, memory: "file", safeMode: false, time: "2026-11-28T10:00:00Z" };
+    const { page, close } = await visit("#/find");
+    for (const [state, words] of [[{ safeMode: true }, "nothing is written until an administrator has looked"], [{ haltedChains: 2 }, "2 chains halted"], [{ ok: false, auditLagSeconds: 75 }, "waits for 75 seconds"]]) {
+        await page.route("**/ready", (route) => route.fulfill({ status: state.ok === false ? 503 : 200, json: { ...ready, ...state } }));
+        await page.goto(`${env.REASON_URL}/ui/#/health`);
+        await page.reload();
+        await page.getByText(words).waitFor();
+        assert.equal(await page.getByText("All is well").count(), 0);
+        await page.unroute("**/ready");
     }
     await close();
 });

@@ -38,7 +38,7 @@ test("pictures", async () => {
         await page.getByRole("button", { name: "Verify here" }).click();
         await page.locator("[data-verdict=verified]").waitFor();
     } });
-    await take("health", "#/health", { drawn: false, height: 680 });
+    await take("health", "#/health", { drawn: false, height: 760, client: "auditor" });
     await take("paper", `${why}?select=${ids.score}`, { height: 1200, before: async (page) => {
         await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
         await page.emulateMedia({ media: "print" });

@@ -22,7 +22,7 @@ function query(parameters: Parameters): string {
 
 const WAIT_MS = 60000;
 
-async function send(path: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+async function send(path: string, init: RequestInit, signal: AbortSignal | undefined, taken?: number): Promise<Response> {
     const timeout = AbortSignal.timeout(WAIT_MS);
     let response: Response;
     try {
@@ -32,7 +32,7 @@ async function send(path: string, init: RequestInit, signal: AbortSignal | undef
             throw error;
         throw new Refused(0, timeout.aborted ? "the service did not answer within a minute" : "the service cannot be reached", "", {});
     }
-    if (response.ok)
+    if (response.ok || response.status === taken)
         return response;
     const text = await response.text();
     try {
@@ -55,6 +55,14 @@ async function json(response: Response): Promise<JsonObject> {
 
 export async function get(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<JsonObject> {
     return json(await send(path + query(parameters), { headers: { Accept: "application/json" } }, signal));
+}
+
+/** What /ready says: what is wrong too, which it answers with 503. */
+export async function getReady(signal?: AbortSignal): Promise<JsonObject> {
+    const ready = await json(await send("/ready", { headers: { Accept: "application/json" } }, signal, 503));
+    if (typeof ready["error"] === "string")
+        throw new Refused(503, ready["error"], String(ready["code"] ?? ""), {});
+    return ready;
 }
 
 export async function getBytes(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {

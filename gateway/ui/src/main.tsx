@@ -25,7 +25,7 @@ function View({ place }: { place: Place }) {
     case "compare": return <Compare place={place} />;
     case "freeze": return <Freeze place={place} />;
     case "snapshot": return <Snapshot place={place} />;
-    case "health": return <Health />;
+    case "health": return <Health place={place} />;
     case "find": return <Find place={place} />;
     default: return (
         <>

@@ -27,7 +27,7 @@ export function begin(scene: Scene, about: string, width: number, height: number
     const whole = fit(scene, width, height), node = scene.byId.get(about);
     if (whole.scale >= WHOLE_SCALE || !node)
         return whole;
-    return { scale: NEAR_SCALE, x: width / 2 - node.x * NEAR_SCALE, y: (node.y > scene.height / 2 ? height * 0.8 : height * 0.2) - node.y * NEAR_SCALE };
+    return { scale: NEAR_SCALE, x: width / 2 - node.x * NEAR_SCALE, y: (node.y > scene.height / 2 ? height * 0.88 : height * 0.12) - node.y * NEAR_SCALE };
 }
 
 export function nodeAt(scene: Scene, view: View, x: number, y: number): SceneNode | null {

@@ -1,7 +1,7 @@
 /** Where everything is drawn: layers from causes down to effects (Sugiyama, by d3-dag). Free of the page, so that a worker runs it. */
 import { coordGreedy, decrossTwoLayer, graphConnect, layeringLongestPath, sugiyama, twolayerAgg } from "d3-dag";
 
-export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[] }
+export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[]; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
 
 export interface Point { x: number; y: number }
 
@@ -57,8 +57,19 @@ function loop({ x, y }: Point): Point[] {
     return [{ x: right, y: bottom }, { x: right, y: bottom + 24 }, { x: left, y: bottom + 24 }, { x: left, y: bottom }];
 }
 
+/** Edges that lead upwards, or to a later one beside: the rest is no circle. */
+function upwardEdges({ nodes, edges }: LayoutInput, heights: readonly number[]): Set<number> {
+    const place = new Map(nodes.map((id, i) => [id, i])), up = new Set<number>();
+    edges.forEach(({ from, to }, index) => {
+        const a = place.get(from) ?? 0, b = place.get(to) ?? 0, fall = (heights[a] ?? 0) - (heights[b] ?? 0);
+        if (fall < 0 || (fall === 0 && a > b))
+            up.add(index);
+    });
+    return up;
+}
+
 export function layOut(input: LayoutInput): Layout {
-    const turned = backEdges(input), links = new Map<string, [string, string]>(), linked = new Set<string>();
+    const turned = input.heights ? upwardEdges(input, input.heights) : backEdges(input), links = new Map<string, [string, string]>(), linked = new Set<string>();
     input.edges.forEach(({ from, to }, index) => {
         const [a, b] = turned.has(index) ? [to, from] : [from, to];
         if (a !== b) {

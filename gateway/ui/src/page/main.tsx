@@ -151,7 +151,7 @@ function Page() {
             {graph && <div class={node ? "why with-record" : "why"}>
                 <div class="stage">
                     <h2>Picture</h2>
-                    <DrawnGraph graph={graph} levels={levels} title={`Reasoning of ${count(graph.nodes.size, "node")}`} marks={marks} about={start} by="none" opened={opened} kept={kept} most={MOST_DRAWN} selected={selected}
+                    <DrawnGraph graph={graph} levels={levels} title={`Reasoning of ${count(graph.nodes.size, "node")}`} marks={marks} about={start} ancestors={ancestors} by="none" opened={opened} kept={kept} most={MOST_DRAWN} selected={selected}
                         onSelect={setSelected} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={setSelected} />
                     <h2>{ancestors ? "What led to it" : "What came of it"}</h2>
                     {roots.map((root) => <RootTree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} />)}

@@ -22,6 +22,8 @@ export interface DrawnGraphProps {
     opened: ReadonlySet<string>;
     kept: ReadonlySet<string>;
     most?: number;
+    /** whether causes are drawn, the default, or effects */
+    ancestors?: boolean;
     selected: string | null;
     onSelect: (id: string | null) => void;
     onOpenFold: (id: string) => void;
@@ -34,12 +36,16 @@ export function DrawnGraph(props: DrawnGraphProps) {
     const [laid, setLaid] = useState<{ folded: Folded; layout: Layout } | null>(null);
     useEffect(() => {
         let current = true;
-        void layout({ nodes: [...folded.nodes.keys()], edges: folded.edges.map(({ from, to }) => ({ from, to })) }).then((done) => {
+        const drawn = [...folded.nodes.values()], sign = props.ancestors ?? true ? 1 : -1;
+        void layout({
+            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })),
+            ...(drawn.some(({ node }) => node === null) ? { heights: drawn.map(({ level }) => sign * level) } : {}),
+        }).then((done) => {
             if (current)
                 setLaid({ folded, layout: done });
         });
         return () => { current = false; };
-    }, [folded]);
+    }, [folded, props.ancestors]);
     const scene = useMemo(() => laid && makeScene(laid.folded, laid.layout, marks), [laid, marks]);
     if (!scene)
         return <p class="wait" role="status">Drawing…</p>;

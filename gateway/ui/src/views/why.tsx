@@ -222,7 +222,7 @@ export function Why({ place }: { place: Place }) {
                     shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
                     : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select}
                         shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
-                        : <DrawnGraph graph={graph} levels={levels} title={`${ancestors ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} by={(parameters.get("fold") ?? "none") as FoldBy}
+                        : <DrawnGraph graph={graph} levels={levels} title={`${ancestors ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} ancestors={ancestors} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
                 <p class="faint screen-only"><Exports id={start} options={options} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
