@@ -197,7 +197,7 @@ test("health shows an auditor the head of each chain, and how far its checkpoint
     const { page, close } = await visit("#/health", { client: "auditor" }), row = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "default", exact: true }) });
     await row.waitFor();
     const { head } = (await call("GET", "/reason/divisions", undefined, "auditor")).divisions.find(({ division }) => division === "default");
-    assert.match(await row.textContent(), /event [\d,]+, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC.*[0-9a-f]{64}/);
+    assert.match(await row.textContent(), /[\d,]+ events?, the last \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC.*[0-9a-f]{64}/);
     assert.match(head.hash, /^[0-9a-f]{64}$/);
     await close();
     const other = await visit("#/health");
@@ -240,5 +240,82 @@ test("health does not say that all is well in safe mode, or while a chain has ha
         assert.equal(await page.getByText("All is well").count(), 0);
         await page.unroute("**/ready");
     }
+    await close();
+});
+
+test("each edge has its direction, and one that contradicts looks different", async () => {
+    const { page, close } = await visit(why(ids.decision));
+    await picture(page);
+    await printed(page);
+    const [lines, arrows] = await page.locator(".paper svg").evaluate((svg) => [[...svg.querySelectorAll("polyline")].map((line) => `${line.getAttribute("stroke")} ${line.getAttribute("stroke-dasharray")}`), svg.querySelectorAll("polygon").length]);
+    assert.equal(lines.length, 7);
+    assert.equal(arrows, 7);
+    const [odd, ...others] = [...new Set(lines)].sort((a, b) => lines.filter((line) => line === a).length - lines.filter((line) => line === b).length);
+    assert.equal(others.length, 1);
+    assert.equal(lines.filter((line) => line === odd).length, 1);
+    assert.match(odd, / 7 4$/);
+    await close();
+});
+
+test("the timeline is in the order of what was recorded, or of what occurred", async () => {
+    const decided = await node("decision", "kernel", { text: "decided last" });
+    for (const [text, ts] of [["told first, of yesterday", "2026-11-27T10:00:00Z"], ["told next, of long ago", "2020-01-01T00:00:00Z"]])
+        await edge(await node("observation", "sensor", { text }, { ts }), decided, "supports");
+    const { page, close } = await visit(why(decided, "?view=time")), rows = page.locator(".timeline li .note");
+    await rows.first().waitFor();
+    assert.deepEqual(await rows.allTextContents(), ["decided last", "told first, of yesterday", "told next, of long ago"]);
+    await page.getByLabel("when it occurred, by its author's word").check();
+    await page.waitForURL(/by=occurred/);
+    assert.deepEqual(await rows.allTextContents(), ["told next, of long ago", "told first, of yesterday", "decided last"]);
+    await close();
+});
+
+test("one folds by level, type or author, and chooses the depth", async () => {
+    const { page, close } = await visit(why(ids.decision));
+    await picture(page);
+    for (const by of ["level", "type", "author"]) {
+        await page.getByLabel("Fold by").selectOption(by);
+        await page.waitForURL(new RegExp(`fold=${by}`));
+        await page.waitForFunction(() => {
+            window.dispatchEvent(new Event("beforeprint"));
+            return /2 × observation by sensor:eu-1/.test(document.querySelector(".paper svg")?.textContent ?? "");
+        });
+    }
+    await page.getByLabel(/^Depth/).fill("1");
+    await page.locator(".summary").getByText(/3 nodes/).waitFor();
+    assert.match(page.url(), /depth=1/);
+    await close();
+});
+
+test("the slider of times goes back, by the keyboard too", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree"));
+    await page.getByRole("treeitem").first().waitFor();
+    const before = await page.getByRole("treeitem").count(), slider = page.getByLabel(/^As of/);
+    await slider.focus();
+    await page.keyboard.press("Home");
+    await page.getByText(/as it was known at|does not exist/).first().waitFor();
+    assert.match(page.url(), /asOf=2/);
+    assert.ok(await page.getByRole("treeitem").count() < before);
+    await close();
+});
+
+test("a snapshot is saved as document and envelope, and who may make none is told whom to ask", async () => {
+    const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" });
+    let opened = await visit(`#/snapshot/${snapshotId}`);
+    for (const [button, name] of [["Document", `${snapshotId}.json`], ["Envelope", `${snapshotId}.envelope.json`]]) {
+        const coming = opened.page.waitForEvent("download");
+        await opened.page.getByRole("button", { name: button }).click();
+        assert.equal((await coming).suggestedFilename(), name);
+    }
+    await opened.close();
+    opened = await visit(`#/freeze/${ids.decision}`, { client: "reader" });
+    await opened.page.getByRole("button", { name: "Freeze", exact: true }).click();
+    await opened.page.getByText(/may not make snapshots\. Ask for a client with the role/).waitFor();
+    await opened.close();
+});
+
+test("what is redacted for somebody says so", async () => {
+    const held = await node("observation", "sensor", { text: "write to kyle.reese@example.org" }), { page, close } = await visit(why(held, "?view=tree"), { client: "masked" });
+    await page.getByRole("treeitem").filter({ hasText: /redacted:.*redacted$/ }).waitFor();
     await close();
 });

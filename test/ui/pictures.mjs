@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { call, edge, node, picture, request, root, sql, story, visit } from "./lib.mjs";
+import { call, edge, node, picture, request, root, settled, sql, story, visit } from "./lib.mjs";
 import { newWitness } from "./witness.mjs";
 
 const out = root + "/docs/pictures", { env } = process, size = { width: 1040, height: 900 };
@@ -14,8 +14,12 @@ async function take(name, place, { drawn = true, height = size.height, before = 
     const { page, close } = await visit(place, { viewport: { ...size, height }, ...options });
     if (drawn)
         await picture(page);
+    else
+        await page.locator("h1").first().waitFor();
+    await settled(page);
     await before(page);
-    await page.waitForTimeout(800);
+    // A picture is painted in the frame after.
+    await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => { requestAnimationFrame(resolve); }); }));
     await page.screenshot({ path: `${out}/${name}.png` });
     await close();
 }

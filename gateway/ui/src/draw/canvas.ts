@@ -19,7 +19,7 @@ export function fit(scene: Scene, width: number, height: number): View {
 }
 
 /* Below this nothing of a picture that is shown whole could be read. */
-const WHOLE_SCALE = 0.5;
+const WHOLE_SCALE = 0.46;
 const NEAR_SCALE = 0.75;
 
 /** The view to begin with: all of it, or where that would be too small to read, the node it is about. */

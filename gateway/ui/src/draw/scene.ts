@@ -86,8 +86,8 @@ function footOf({ node }: Drawn): string {
 /** What stands on a card. States have a line of their own, so that they hide nothing. */
 export function cardOf(node: SceneNode): CardLine[] {
     const lines: CardLine[] = [
-        { text: node.title, at: 17, kind: "title" }, ...node.lines.map((text, i): CardLine => ({ text, at: 33 + 14 * i, kind: "text" })),
-        { text: [...node.bad ? ["does not verify"] : [], ...node.marks].join(" · "), at: 64, kind: "state" }, { text: footOf(node.drawn), at: 80, kind: "foot" },
+        { text: node.title, at: 16, kind: "title" }, ...node.lines.map((text, i): CardLine => ({ text, at: 31 + 13 * i, kind: "text" })),
+        { text: [...node.bad ? ["does not verify"] : [], ...node.marks].join(" · "), at: 57, kind: "state" }, { text: footOf(node.drawn), at: 71, kind: "foot" },
     ];
     return lines.filter(({ text }) => text !== "");
 }

@@ -7,7 +7,9 @@ import { cardOf, isAlarming, labelAt, type CardLine, type Scene } from "./scene.
 
 /* About as wide as a letter of a label is, in pixels; and so many letters of each line have room. */
 const LETTER = 6;
-const MOST: Record<CardLine["kind"], number> = { title: 28, text: 32, state: 34, foot: 38 };
+const MOST: Record<CardLine["kind"], number> = { title: 28, text: 32, state: 34, foot: 40 };
+/* A line of more letters is squeezed into its card. */
+const SQUEEZED = 33;
 
 function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -43,7 +45,7 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
             state: { "font-size": 10.5, "font-weight": 600, fill: isAlarming(node) ? colours.bad : colours.faint }, foot: { "font-size": 10.5, fill: colours.faint },
         };
         for (const { text, at, kind } of cardOf(node))
-            svg.append(element("text", { x: left + 13, y: top + at, ...looks[kind] }, cut(text, MOST[kind])));
+            svg.append(element("text", { x: left + 13, y: top + at, ...looks[kind], ...text.length > SQUEEZED ? { textLength: NODE_WIDTH - 20, lengthAdjust: "spacingAndGlyphs" } : {} }, cut(text, MOST[kind])));
     }
     return svg;
 }

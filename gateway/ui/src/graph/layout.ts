@@ -17,8 +17,8 @@ export interface Layout {
 }
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 88;
-const GAP: [number, number] = [28, 56];
+export const NODE_HEIGHT = 78;
+const GAP: [number, number] = [28, 50];
 
 /** Edges of a depth-first forest that lead back to a node on its path: without them nothing is a circle. */
 function backEdges(input: LayoutInput): Set<number> {
@@ -54,7 +54,7 @@ function backEdges(input: LayoutInput): Set<number> {
 /** An edge of a node to itself hangs below its card, beside where edges lead on. */
 function loop({ x, y }: Point): Point[] {
     const right = x + NODE_WIDTH / 2 - 16, left = right - 72, bottom = y + NODE_HEIGHT / 2;
-    return [{ x: right, y: bottom }, { x: right, y: bottom + 24 }, { x: left, y: bottom + 24 }, { x: left, y: bottom }];
+    return [{ x: right, y: bottom }, { x: right, y: bottom + 20 }, { x: left, y: bottom + 20 }, { x: left, y: bottom }];
 }
 
 /** Edges that lead upwards, or to a later one beside: the rest is no circle. */

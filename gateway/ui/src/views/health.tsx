@@ -94,7 +94,7 @@ function Head({ head, size }: { head: JsonObject | null; size: number }) {
     if (!head || typeof head["seq"] !== "number")
         return <span class="faint">for auditors and administrators</span>;
     const waiting = head["seq"] + 1 - size;
-    return <>event {head["seq"].toLocaleString("en")}, {when(text(head["createdAt"]))}{waiting > 0 && <>; {count(waiting, "event")} not in a checkpoint yet</>}<br /><code class="wide">{text(head["hash"])}</code></>;
+    return <>{count(head["seq"] + 1, "event")}, the last {when(text(head["createdAt"]))}{waiting > 0 && <>; {count(waiting, "event")} not in a checkpoint yet</>}<br /><code class="wide">{text(head["hash"])}</code></>;
 }
 
 export function Health({ place }: { place: Place }) {
@@ -114,7 +114,7 @@ export function Health({ place }: { place: Place }) {
                 <thead><tr><th scope="col">Division</th><th scope="col">Head of its chain</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
                 <tbody>{names.map((division, i) => {
                     const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {}, size = typeof log["size"] === "number" ? log["size"] : 0;
-                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td><Head head={isObject(division["head"]) ? division["head"] : null} size={size} /></td><td>{cut(text(log["origin"]), 200)}</td><td>{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
+                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td><Head head={isObject(division["head"]) ? division["head"] : null} size={size} /></td><td class="word">{cut(text(log["origin"]), 200)}</td><td>{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
                 })}</tbody>
             </table>}
             {next && <p><a class="button" href={link("health", "", { cursor: next })}>Further divisions</a></p>}
