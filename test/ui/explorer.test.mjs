@@ -400,8 +400,8 @@ test("a reader without the capability never gets what is redacted", async () => 
     await close();
 });
 
-test("no view has a serious fault of accessibility, in light and dark, wide and at 390 pixels", async () => {
-    for (const options of [{}, { colorScheme: "dark" }, { viewport: { width: 390, height: 800 } }])
+for (const [how, suffix, options] of [["in light", "", {}], ["in dark", "-dark", { colorScheme: "dark" }], ["at 390 pixels", "-phone", { viewport: { width: 390, height: 800 } }]])
+    test(`no view has a serious fault of accessibility ${how}`, async () => {
         for (const [name, place] of Object.entries({ find: "#/find", picture: why(ids.decision, `?select=${ids.score}`), tree: why(ids.decision, "?view=tree"), time: why(ids.decision, "?view=time"), freeze: `#/freeze/${ids.decision}`, compare: `#/compare?a=${ids.recommendation}&b=${ids.decision}`, impact: `#/impact/${ids.latency}`, health: "#/health" })) {
             const { page, close } = await visit(place, { bypassCSP: true, ...options });
             await settled(page);
@@ -409,10 +409,10 @@ test("no view has a serious fault of accessibility, in light and dark, wide and 
             const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] })).violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.target).slice(0, 3)}`));
             assert.deepEqual(found, [], name);
             assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${name} is wider than the window`);
-            await page.screenshot({ path: `${pictures}/${name}${options.colorScheme === "dark" ? "-dark" : options.viewport ? "-phone" : ""}.png` });
+            await page.screenshot({ path: `${pictures}/${name}${suffix}.png` });
             await close();
         }
-});
+    });
 
 test("on paper a reasoning is a report: title, picture, evidence with hashes, and record", async () => {
     const { page, close } = await visit(why(ids.decision, `?select=${ids.score}`));

@@ -110,7 +110,7 @@ export function Health({ place }: { place: Place }) {
             {ready instanceof Error ? <Failure error={ready} /> : <Readiness ready={ready} />}
             <p><button type="button" onClick={() => { setAsked(asked + 1); }}>Look again</button></p>
             <h2>Divisions and their logs</h2>
-            {divisions instanceof Error ? <Failure error={divisions} /> : <table>
+            {divisions instanceof Error ? <Failure error={divisions} /> : <table tabIndex={0} aria-label="Divisions and their logs">
                 <thead><tr><th scope="col">Division</th><th scope="col">Head of its chain</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
                 <tbody>{names.map((division, i) => {
                     const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {}, size = typeof log["size"] === "number" ? log["size"] : 0;
@@ -119,7 +119,7 @@ export function Health({ place }: { place: Place }) {
             </table>}
             {next && <p><a class="button" href={link("health", "", { cursor: next })}>Further divisions</a></p>}
             <h2>Signers</h2>
-            {signers instanceof Error ? <Failure error={signers} /> : <table>
+            {signers instanceof Error ? <Failure error={signers} /> : <table tabIndex={0} aria-label="Signers">
                 <thead><tr><th scope="col">Signer</th><th scope="col">Signs</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
                 <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{PURPOSES[text(s["purpose"])] ?? ""}</td><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
             </table>}
