@@ -29,10 +29,10 @@ function Summary({ walked, place, start }: { walked: Walked; place: Place; start
     );
 }
 
-/** The slider moves over the times at which something was recorded; where it is let go, the service is asked. */
+/** The slider moves over the times at which something was recorded, from the record itself on: before, there is nothing to ask for. Where it is let go, the service is asked. */
 function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: string }) {
     const asOf = place.parameters.get("asOf") ?? "", node = graph.nodes.get(start);
-    const times = useMemo(() => [...new Set([...graph.nodes.values(), ...graph.edges.values()].map((record) => record.createdAt))].sort(), [graph]);
+    const times = useMemo(() => [...new Set([...graph.nodes.values(), ...graph.edges.values()].map((record) => record.createdAt))].filter((time) => !node || time >= node.createdAt).sort(), [graph, node]);
     const index = asOf === "" ? times.length : times.filter((time) => time <= asOf).length;
     const [dragged, setDragged] = useState<number | null>(null);
     const at = times[(dragged ?? index) - 1] ?? "";
