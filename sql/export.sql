@@ -4,12 +4,12 @@
 -- traces and documents themselves.
 
 CREATE FUNCTION reason.trace_export(node uuid, divisions text[], redact boolean, quarantined boolean,
-    division text, as_of_seq bigint, depth integer, "limit" integer, cursor text, as_of timestamptz, format text, part text,
-    OUT body text, OUT next_cursor text, OUT truncated boolean)
+    division text, as_of_seq bigint, depth integer, "limit" integer, cursor text, as_of timestamptz, direction text, format text,
+    part text, OUT body text, OUT next_cursor text, OUT truncated boolean)
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_trace_export';
-COMMENT ON FUNCTION reason.trace_export(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz, text, text) IS
-    'A page of what led to a node as markdown, svg, dot, mermaid, prov, or csv with the part nodes, edges or annotations. truncated: there is a next page, or the walk stopped for its depth.';
+COMMENT ON FUNCTION reason.trace_export(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz, text, text, text) IS
+    'A page of what led to a node, or came of it (direction descendants), as markdown, svg, dot, mermaid, prov, or csv with the part nodes, edges or annotations. truncated: there is a next page, or the walk stopped for its depth.';
 
 CREATE FUNCTION reason.document_export(document text, snapshot text, format text, part text, "limit" integer, skip integer,
     OUT body text, OUT next_cursor text, OUT truncated boolean)
@@ -61,7 +61,7 @@ COMMENT ON FUNCTION reason.sees_content() IS 'Whether the role that called sees 
 
 CREATE FUNCTION reason.export_trace(node uuid, format text DEFAULT 'markdown', part text DEFAULT NULL, max_depth integer DEFAULT NULL,
     max_nodes integer DEFAULT NULL, cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL,
-    as_of_seq bigint DEFAULT NULL, OUT body text, OUT next_cursor text, OUT truncated boolean)
+    as_of_seq bigint DEFAULT NULL, direction text DEFAULT 'ancestors', OUT body text, OUT next_cursor text, OUT truncated boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -74,26 +74,26 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'part goes with csv';
     END IF;
     IF format = 'human' THEN
-        body := reason.trace_human(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of);
+        body := reason.trace_human(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of, direction);
         -- No line of a record begins like this.
         next_cursor := substring(body FROM E'\nCUT: the next page is had with this cursor[.] "nextCursor":"([A-Za-z0-9_-]+)"\n$');
         truncated := body ~ E'\nCUT: ';
     ELSIF format IN ('json', 'canonical') THEN
         -- Its text is canonical.
-        body := reason.trace_json(node, 'ancestors', max_depth, max_nodes, cursor, as_of => as_of, redact => NOT whole, divisions => shown,
+        body := reason.trace_json(node, direction, max_depth, max_nodes, cursor, as_of => as_of, redact => NOT whole, divisions => shown,
             quarantined => whole, division => division, as_of_seq => as_of_seq);
         next_cursor := body::json ->> 'nextCursor';
         truncated := body::json ->> 'truncated';
     ELSE
-        exported := reason.trace_export(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of, format, part);
+        exported := reason.trace_export(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of, direction, format, part);
         body := exported.body;
         next_cursor := exported.next_cursor;
         truncated := exported.truncated;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint) IS
-    'What led to a node as markdown, svg, dot, mermaid, prov, csv (with part nodes, edges or annotations), human, json or canonical; redacted for all but auditors. max_nodes: of a page, next_cursor leads to the next one. truncated: there is a next page, or the walk stopped for max_depth. The same page gives the same bytes; json, canonical and human hold the cursor itself.';
+COMMENT ON FUNCTION reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint, text) IS
+    'What led to a node, or came of it (direction descendants), as markdown, svg, dot, mermaid, prov, csv (with part nodes, edges or annotations), human, json or canonical; redacted for all but auditors. max_nodes: of a page, next_cursor leads to the next one. truncated: there is a next page, or the walk stopped for max_depth. The same page gives the same bytes; json, canonical and human hold the cursor itself.';
 
 CREATE FUNCTION reason.export_snapshot(id uuid, format text DEFAULT 'markdown', part text DEFAULT NULL, max_nodes integer DEFAULT NULL,
     cursor text DEFAULT NULL, OUT body text, OUT next_cursor text, OUT truncated boolean)

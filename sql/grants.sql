@@ -52,7 +52,7 @@ GRANT EXECUTE ON FUNCTION
     reason.ordered_trace(uuid, text, bigint),
     reason.impact(uuid, integer, timestamptz, text, bigint),
     reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigint, bigint, text, integer, text),
-    reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint),
+    reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint, text),
     reason.redact(jsonb),
     reason.redact_text(text)
 TO reason_reader;

@@ -121,11 +121,11 @@ COMMENT ON FUNCTION reason.reason_json(uuid, text[], boolean, boolean, text, big
 
 CREATE FUNCTION reason.trace_human(node uuid, divisions text[] DEFAULT NULL, redact boolean DEFAULT true, quarantined boolean DEFAULT NULL,
     division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL, depth integer DEFAULT NULL, "limit" integer DEFAULT NULL, cursor text DEFAULT NULL,
-    as_of timestamptz DEFAULT NULL) RETURNS text
+    as_of timestamptz DEFAULT NULL, direction text DEFAULT 'ancestors') RETURNS text
 LANGUAGE c STABLE COST 10000
 AS 'MODULE_PATHNAME', 'reason_trace_human';
-COMMENT ON FUNCTION reason.trace_human(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz) IS
-    'A page of what led to a node, as a tree for a person: each node once, every edge with type and weight, annotations, erasures, corrections, and where it was cut.';
+COMMENT ON FUNCTION reason.trace_human(uuid, text[], boolean, boolean, text, bigint, integer, integer, text, timestamptz, text) IS
+    'A page of what led to a node, or came of it (direction descendants), as a tree for a person: each node once, every edge with type and weight, annotations, erasures, corrections, and where it was cut.';
 
 CREATE FUNCTION reason.document_human(document text, "limit" integer, skip integer) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000

@@ -12,8 +12,6 @@
 #define GAP_Y 26
 #define LEVEL_GAP 60
 #define MARGIN 24
-/* A row has at least so many boxes, if there are so many. */
-#define LEAST_ROW 5
 
 typedef struct Level
 {
@@ -356,58 +354,47 @@ order_levels(Laying *laying)
 
 /* ---------------------------------------------------------------- places */
 
-static uint32
-root_of(uint32 number)
-{
-	uint32		root = 0;
-
-	while ((root + 1) * (root + 1) <= number)
-		root++;
-	return root;
-}
-
 /* The lowest level is the first of the walk if causes are above it, else the last. */
 static void
-place_boxes(Laying *laying, int top)
+place_boxes(Laying *laying)
 {
 	Layout	   *layout = laying->layout;
-	uint32		most = Max(LEAST_ROW, root_of(layout->box_count * 3 / 4) + 1);
 	uint32		widest = 1;
-	int			y = top;
+	int			y = 0;
 
 	for (uint32 i = 0; i < laying->level_count; i++)
-	{
-		uint32		count = laying->levels[i].end - laying->levels[i].begin;
-		uint32		rows = Max((count + most - 1) / most, 1);
-
-		widest = Max(widest, (count + rows - 1) / rows);
-	}
+		widest = Max(widest, Min(laying->levels[i].end - laying->levels[i].begin, LAYOUT_ROW));
 	layout->width = 2 * MARGIN + (int) widest * (LAYOUT_BOX_WIDTH + GAP_X) - GAP_X;
 	for (uint32 i = 0; i < laying->level_count; i++)
 	{
 		const Level *level = &laying->levels[laying->part->graph->upwards ? laying->level_count - 1 - i : i];
 		uint32		count = level->end - level->begin;
-		uint32		rows = Max((count + most - 1) / most, 1);
+		uint32		rows = Max((count + LAYOUT_ROW - 1) / LAYOUT_ROW, 1);
 		uint32		columns = (count + rows - 1) / rows;
 		int			left = (layout->width - ((int) columns * (LAYOUT_BOX_WIDTH + GAP_X) - GAP_X)) / 2;
+		int			bottom = y + (int) rows * (LAYOUT_BOX_HEIGHT + GAP_Y) - GAP_Y;
 
 		for (uint32 k = level->begin; k < level->end; k++)
 		{
-			layout->boxes[k].x = left + (int) (laying->place[k] / rows) * (LAYOUT_BOX_WIDTH + GAP_X);
-			layout->boxes[k].y = y + (int) (laying->place[k] % rows) * (LAYOUT_BOX_HEIGHT + GAP_Y);
+			LayoutBox  *box = &layout->boxes[k];
+
+			box->x = left + (int) (laying->place[k] / rows) * (LAYOUT_BOX_WIDTH + GAP_X);
+			box->y = y + (int) (laying->place[k] % rows) * (LAYOUT_BOX_HEIGHT + GAP_Y);
+			box->top = y;
+			box->bottom = bottom;
 		}
-		y += (int) rows * (LAYOUT_BOX_HEIGHT + GAP_Y) - GAP_Y + LEVEL_GAP;
+		y = bottom + LEVEL_GAP;
 	}
 	layout->height = y - LEVEL_GAP + MARGIN;
 }
 
 Layout *
-layout_of(const ExportPart *part, int top)
+layout_of(const ExportPart *part)
 {
 	Laying		laying = {.part = part, .layout = palloc0(sizeof(Layout))};
 
 	laying.layout->width = 2 * MARGIN + LAYOUT_BOX_WIDTH;
-	laying.layout->height = top + MARGIN;
+	laying.layout->height = MARGIN;
 	if (part->graph->node_count == 0)
 		return laying.layout;
 	find_levels(&laying);
@@ -416,6 +403,6 @@ layout_of(const ExportPart *part, int top)
 	make_lines(&laying);
 	join_lines(&laying);
 	order_levels(&laying);
-	place_boxes(&laying, top);
+	place_boxes(&laying);
 	return laying.layout;
 }

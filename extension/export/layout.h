@@ -12,7 +12,8 @@
  *    average place of what they are joined to on the level before, then, going
  *    back, on the level after, LAYOUT_SWEEPS times (the barycentre heuristic;
  *    Sugiyama, Tagawa and Toda 1981); whatever is equal keeps its order.
- * 4. A level wider than a row is broken into rows, column by column.
+ * 4. A level of more than LAYOUT_ROW boxes is broken into rows, column by column:
+ *    a picture is no wider than a page or a screen, and goes on downwards.
  */
 #ifndef REASON_EXPORT_LAYOUT_H
 #define REASON_EXPORT_LAYOUT_H
@@ -25,6 +26,7 @@
 #define LAYOUT_LEVELS 100
 #define LAYOUT_SWEEPS 4
 #define LAYOUT_LANES 4
+#define LAYOUT_ROW 6
 
 typedef struct LayoutBox
 {
@@ -33,6 +35,8 @@ typedef struct LayoutBox
 	uint32		level;
 	int			x;				/* of the upper left corner, in pixels */
 	int			y;
+	int			top;			/* of its level: of the first row, and below the last */
+	int			bottom;
 } LayoutBox;
 
 /* Edges between two boxes: up to LAYOUT_LANES lines, each for one, but for the last, and one for all if a box is for many. */
@@ -59,7 +63,7 @@ typedef struct Layout
 #define LAYOUT_BOX_WIDTH 232
 #define LAYOUT_BOX_HEIGHT 74
 
-/* In CurrentMemoryContext.  Room above the boxes: `top`. */
-extern Layout *layout_of(const ExportPart *part, int top);
+/* In CurrentMemoryContext. */
+extern Layout *layout_of(const ExportPart *part);
 
 #endif							/* REASON_EXPORT_LAYOUT_H */

@@ -142,7 +142,7 @@ export_is_evidence(const ExportPart *part, uint32 node)
 	 * A correction is no cause of what it corrects, and a node that only corrects is no evidence.
 	 */
 	count_edges(part, node, true, &corrections, &others);
-	if (others > 0 || (part->leads_on[node] && part->graph->upwards))
+	if (others > 0 || part->leads_on[node] || !part->graph->upwards)
 		return false;
 	count_edges(part, node, false, &corrections, &others);
 	return corrections == 0 || others > 0;

@@ -51,7 +51,7 @@ export_is_cut(const ExportPart *part)
 	return part->goes_on || part->frontier_count > 0;
 }
 
-/* Nothing led to it, as far as is known here, and it is more than a correction. */
+/* Nothing led to it, as far as is known here, and it is more than a correction.  A walk to effects knows of none. */
 extern bool export_is_evidence(const ExportPart *part, uint32 node);
 
 /* Edges of type corrects that lead to the node, or from it: calls for each with the id at the other end. */

@@ -86,11 +86,11 @@ mark_frontier(ExportPart *part, const TraceFrontier *frontier)
 	pfree(ids);
 }
 
-/* trace_export(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of, format, part) */
+/* trace_export(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of, direction, format, part) */
 Datum
 reason_trace_export(PG_FUNCTION_ARGS)
 {
-	ExportForm	form = export_form(record_text_argument(fcinfo, 10), record_text_argument(fcinfo, 11));
+	ExportForm	form = export_form(record_text_argument(fcinfo, 11), record_text_argument(fcinfo, 12));
 	TraceRequest request;
 	TracePage	page;
 	ExportPart	part = {0};
@@ -99,7 +99,7 @@ reason_trace_export(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_EXPORT);
+	trace_request_begin(&request, fcinfo, &directed_request_arguments, TRACE_CURSOR_EXPORT);
 	trace_page_read(&page, &request);
 	export_part_begin(&part, human_of_page(&page, &request), 0);
 	part.id = quoted_id(&request.start->id);

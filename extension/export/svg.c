@@ -12,6 +12,7 @@
 #include "export/layout.h"
 #include "export/writer.h"
 
+#include "canonical/backend.h"
 #include "core/canonical.h"
 
 #include "mb/pg_wchar.h"
@@ -24,8 +25,18 @@
 #define LABELLED_LINES 60
 #define LINE_HEIGHT 16
 #define LANE_WIDTH 12
-/* Lines that the head takes at most, which the layout leaves room for. */
-#define HEAD_LINES 7
+/* Beside a column of boxes there is room for lines to it and from it; so far from the boxes. */
+#define GUTTER_IN 10
+#define GUTTER_OUT 16
+/* Where such lines enter a box, and leave it, from its upper edge. */
+#define ENTERS_AT 24
+#define LEAVES_AT 50
+#define BEND 8
+/* About as much as a label is wide, and so many of a box have room below it. */
+#define LABEL_WIDTH 90
+#define MOST_LABELS 2
+/* Lines that go up stay so far from the edge of the picture. */
+#define EDGE 16
 /* A time without fraction and zone. */
 #define SECONDS_LENGTH 19
 
@@ -35,10 +46,10 @@ static const char style[] =
 	".ground{fill:#ffffff}.box{fill:#f6f8fa;stroke:#57606a}.decision .box{fill:#ddf4ff;stroke:#0550ae;stroke-width:2}\n"
 	".corrected .box{stroke:#bc4c00;stroke-width:2}.gone .box{stroke-dasharray:5 4}.many .box{stroke-dasharray:2 3}\n"
 	".type{font-weight:bold}.small{fill:#4d5660;font-size:11px}.flag{fill:#953800;font-size:10px;font-weight:bold;text-anchor:end}\n"
-	".head{font-size:16px;font-weight:bold}.cut{fill:#953800;font-weight:bold}.label{fill:#4d5660;font-size:10px;text-anchor:middle}\n"
+	".head{font-size:16px;font-weight:bold}.cut{fill:#953800;font-weight:bold}.label{fill:#4d5660;font-size:10px;text-anchor:middle;paint-order:stroke;stroke:#ffffff;stroke-width:3px}\n"
 	".line{fill:none;stroke:#6e7781}.tip{fill:#6e7781}.contradicts{stroke:#a40e26;stroke-dasharray:7 4}.corrects{stroke:#bc4c00;stroke-dasharray:2 4}\n"
 	"@media (prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.box{fill:#161b22;stroke:#9da7b3}.decision .box{fill:#0c2d4d;stroke:#79c0ff}\n"
-	".corrected .box{stroke:#ffa657}.small,.label{fill:#b1bac4}.flag,.cut{fill:#ffa657}.line{stroke:#8b949e}.tip{fill:#8b949e}.contradicts{stroke:#ff7b72}.corrects{stroke:#ffa657}}\n"
+	".corrected .box{stroke:#ffa657}.small,.label{fill:#b1bac4}.label{stroke:#0d1117}.flag,.cut{fill:#ffa657}.line{stroke:#8b949e}.tip{fill:#8b949e}.contradicts{stroke:#ff7b72}.corrects{stroke:#ffa657}}\n"
 	"</style>\n";
 
 /* Characters that XML has none of come as escapes of JSON. */
@@ -130,7 +141,8 @@ put_head_line(ExportWriter *writer, const char *class, int y)
 	return y + LINE_HEIGHT + 4;
 }
 
-static void
+/* Writes what stands above the boxes; returns where they may begin. */
+static int
 put_head(ExportWriter *writer, const Layout *layout)
 {
 	const ExportPart *part = writer->part;
@@ -161,8 +173,9 @@ put_head(ExportWriter *writer, const Layout *layout)
 		add(writer, "FOLDED: ");
 		canonical_write_integer(&writer->scratch, layout->folded);
 		add(writer, " nodes stand in boxes for many. Ask for less depth, or for a smaller page.");
-		put_head_line(writer, "cut", y);
+		y = put_head_line(writer, "cut", y);
 	}
+	return y;
 }
 
 /* ---------------------------------------------------------------- boxes */
@@ -279,46 +292,92 @@ put_point(ExportWriter *writer, const char *command, int x, int y)
 	export_put_number(writer, y);
 }
 
-static void
-put_curve(ExportWriter *writer, const int points[8])
+/* A line: a curve, and beside levels of several rows what leads to it and from it. */
+typedef struct Route
 {
-	put_point(writer, "M", points[0], points[1]);
-	put_point(writer, " C", points[2], points[3]);
-	put_point(writer, " ", points[4], points[5]);
-	put_point(writer, " ", points[6], points[7]);
+	int			curve[8];
+	bool		leaves_aside;	/* from a row that has others below it */
+	bool		enters_aside;	/* into a row that has others above it */
+} Route;
+
+static void
+set_curve(Route *route, int x1, int y1, int x2, int y2, int x3, int y3, int x4, int y4)
+{
+	int			curve[8] = {x1, y1, x2, y2, x3, y3, x4, y4};
+
+	memcpy(route->curve, curve, sizeof(curve));
 }
 
 /* From below the cause to above the effect; sideways where that does not lie below. */
-static void
-find_curve(const LayoutBox *from, const LayoutBox *to, uint32 lane, int points[8])
+static Route
+find_route(const LayoutBox *from, const LayoutBox *to, uint32 lane)
 {
 	int			shift = (int) lane * LANE_WIDTH;
 	int			right = LAYOUT_BOX_WIDTH;
 	int			middle = LAYOUT_BOX_WIDTH / 2 + shift;
+	int			below = from->y + LAYOUT_BOX_HEIGHT;
+	Route		route = {.leaves_aside = false};
 
-	if (from->y + LAYOUT_BOX_HEIGHT <= to->y)
+	if (from->bottom <= to->top)
 	{
-		int			bend = (to->y - from->y - LAYOUT_BOX_HEIGHT) / 2;
-		int			curve[8] = {from->x + middle, from->y + LAYOUT_BOX_HEIGHT, from->x + middle, from->y + LAYOUT_BOX_HEIGHT + bend,
-								to->x + middle, to->y - bend, to->x + middle, to->y};
+		int			bend = (to->top - from->bottom) / 2;
+		int			start;
+		int			end;
 
-		memcpy(points, curve, sizeof(curve));
+		route.leaves_aside = below < from->bottom;
+		route.enters_aside = to->y > to->top;
+		start = from->x + (route.leaves_aside ? right + GUTTER_OUT : middle);
+		end = to->x + (route.enters_aside ? right + GUTTER_IN : middle);
+		set_curve(&route, start, from->bottom, start, from->bottom + bend, end, to->top - bend, end, to->top);
 	}
-	else if (from->y == to->y && from->x != to->x)
-	{
-		int			bottom = from->y + LAYOUT_BOX_HEIGHT;
-		int			curve[8] = {from->x + middle, bottom, from->x + middle, bottom + 28 + shift,
-								to->x + middle, bottom + 28 + shift, to->x + middle, bottom};
-
-		memcpy(points, curve, sizeof(curve));
-	}
+	else if (from == to)
+		set_curve(&route, from->x + right - 16, below, from->x + right - 16, below + 32 + shift / 4,
+				  from->x + right - 100, below + 32 + shift / 4, from->x + right - 100, below);
+	else if (from->y == to->y)
+		set_curve(&route, from->x + middle, below, from->x + middle, below + 28 + shift,
+				  to->x + middle, below + 28 + shift, to->x + middle, below);
 	else
 	{
 		int			far = Max(from->x, to->x) + right + 40 + shift;
-		int			curve[8] = {from->x + right, from->y + 24, far, from->y + 24, far, to->y + 50, to->x + right, to->y + 50};
 
-		memcpy(points, curve, sizeof(curve));
+		set_curve(&route, from->x + right, from->y + ENTERS_AT, far, from->y + ENTERS_AT,
+				  far, to->y + LEAVES_AT, to->x + right, to->y + LEAVES_AT);
 	}
+	return route;
+}
+
+static void
+put_route(ExportWriter *writer, const LayoutBox *from, const LayoutBox *to, const Route *route)
+{
+	const int  *curve = route->curve;
+
+	if (route->leaves_aside)
+	{
+		put_point(writer, "M", from->x + LAYOUT_BOX_WIDTH, from->y + LEAVES_AT);
+		put_point(writer, " Q", curve[0], from->y + LEAVES_AT);
+		put_point(writer, " ", curve[0], from->y + LEAVES_AT + BEND);
+		put_point(writer, " L", curve[0], curve[1]);
+	}
+	else
+		put_point(writer, "M", curve[0], curve[1]);
+	put_point(writer, " C", curve[2], curve[3]);
+	put_point(writer, " ", curve[4], curve[5]);
+	put_point(writer, " ", curve[6], curve[7]);
+	if (route->enters_aside)
+	{
+		put_point(writer, " L", curve[6], to->y + ENTERS_AT - BEND);
+		put_point(writer, " Q", curve[6], to->y + ENTERS_AT);
+		put_point(writer, " ", to->x + LAYOUT_BOX_WIDTH, to->y + ENTERS_AT);
+	}
+}
+
+/* As far right as a line goes. */
+static int
+reach_of(const Layout *layout, const LayoutLine *line)
+{
+	Route		route = find_route(&layout->boxes[line->from], &layout->boxes[line->to], line->lane);
+
+	return Max(Max(route.curve[0], route.curve[2]), Max(route.curve[4], route.curve[6]));
 }
 
 static const char *
@@ -344,10 +403,11 @@ static void
 put_line_between(ExportWriter *writer, const Layout *layout, const LayoutLine *line)
 {
 	const HumanEdge *edge = &writer->part->graph->edges[line->edge];
-	int			points[8];
+	const LayoutBox *from = &layout->boxes[line->from];
+	const LayoutBox *to = &layout->boxes[line->to];
+	Route		route = find_route(from, to, line->lane);
 	int			tenths = line->count > 1 ? 24 : thickness_of(edge);
 
-	find_curve(&layout->boxes[line->from], &layout->boxes[line->to], line->lane, points);
 	export_put(writer, "<path class=\"");
 	export_put(writer, line->count > 1 ? "line" : class_of(edge));
 	export_put(writer, "\" stroke-width=\"");
@@ -355,7 +415,7 @@ put_line_between(ExportWriter *writer, const Layout *layout, const LayoutLine *l
 	export_put(writer, ".");
 	export_put_number(writer, tenths % 10);
 	export_put(writer, "\" marker-end=\"url(#tip)\" d=\"");
-	put_curve(writer, points);
+	put_route(writer, from, to, &route);
 	export_put(writer, "\"><title>");
 	if (line->count > 1)
 	{
@@ -371,35 +431,55 @@ put_line_between(ExportWriter *writer, const Layout *layout, const LayoutLine *l
 	export_put(writer, "</title></path>\n");
 }
 
+/* Where no box and, as far as may be, no other label stands. `below` counts those below each box. */
 static void
-put_label(ExportWriter *writer, const Layout *layout, const LayoutLine *line)
+put_label(ExportWriter *writer, const Layout *layout, const LayoutLine *line, uint8 *below)
 {
 	const HumanEdge *edge = &writer->part->graph->edges[line->edge];
-	int			p[8];
+	const LayoutBox *from = &layout->boxes[line->from];
+	const LayoutBox *to = &layout->boxes[line->to];
+	Route		route = find_route(from, to, line->lane);
+	const int  *p = route.curve;
+	int			x = (p[0] + 3 * p[2] + 3 * p[4] + p[6]) / 8;
+	int			y = (p[1] + 3 * p[3] + 3 * p[5] + p[7]) / 8 + 4 + (int) line->lane * 11;
 
 	if (line->count > 1)
 		return;
-	find_curve(&layout->boxes[line->from], &layout->boxes[line->to], line->lane, p);
+	if (route.leaves_aside || from == to)
+	{
+		if (below[line->from] >= MOST_LABELS)
+			return;
+		x = from->x + LAYOUT_BOX_WIDTH - 58 - below[line->from]++ * LABEL_WIDTH;
+		y = from->y + LAYOUT_BOX_HEIGHT + 17;
+	}
+	else if (route.enters_aside)
+	{
+		x = to->x + LAYOUT_BOX_WIDTH / 2;
+		y = to->y - 9;
+	}
+	else if (to->level + 1 < from->level || from->level + 1 < to->level)
+	{
+		/* Half way along a long line boxes stand: beside the cause there is room. */
+		x = p[0];
+		y = p[1] + 26 + (int) line->lane * 11;
+	}
 	writer->scratch.length = 0;
 	add_text(writer, "", edge->type, BOX_COLUMNS);
 	add_text(writer, " ", edge->weight, BOX_COLUMNS);
-	/* Half way along the curve; several between the same two one below the other. */
-	put_line(writer, "label", (p[0] + 3 * p[2] + 3 * p[4] + p[6]) / 8, (p[1] + 3 * p[3] + 3 * p[5] + p[7]) / 8 + 4 + (int) line->lane * 11, BOX_COLUMNS);
+	put_line(writer, "label", x, y, BOX_COLUMNS);
 }
 
 /* ---------------------------------------------------------------- the picture */
 
 static void
-begin_picture(ExportWriter *writer, const Layout *layout)
+begin_picture(ExportWriter *writer, int width, int height)
 {
-	int			width = Max(layout->width, 760);
-
 	put_number(writer, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"title description\" width=\"", width);
-	put_number(writer, " height=\"", layout->height);
+	put_number(writer, " height=\"", height);
 	put_number(writer, " viewBox=\"0 0 ", width);
 	writer->out->length--;
 	export_put(writer, " ");
-	export_put_number(writer, layout->height);
+	export_put_number(writer, height);
 	export_put(writer, "\">\n<title id=\"title\">");
 	export_say_by(writer, export_write_title);
 	export_put(writer, "</title>\n<desc id=\"description\">");
@@ -414,15 +494,35 @@ begin_picture(ExportWriter *writer, const Layout *layout)
 			   "<rect class=\"ground\" width=\"100%\" height=\"100%\"/>\n");
 }
 
+static int
+width_of(const Layout *layout)
+{
+	int			width = Max(layout->width, 760);
+
+	for (uint32 i = 0; i < layout->line_count; i++)
+		width = Max(width, reach_of(layout, &layout->lines[i]) + EDGE);
+	return width;
+}
+
 void
 export_svg(ByteBuffer *out, const ExportPart *part)
 {
 	ExportWriter writer;
-	Layout	   *layout = layout_of(part, HEAD_LINES * (LINE_HEIGHT + 4) + 10);
+	ByteBuffer	head;
+	Layout	   *layout = layout_of(part);
+	uint8	   *below = palloc0(Max(layout->box_count, 1));
+	int			top;
 
+	/* The head decides where the boxes begin, and so the height, which stands before it. */
+	buffer_init(&head, canonical_realloc, CurrentMemoryContext);
+	export_writer_begin(&writer, &head, part, escape);
+	top = put_head(&writer, layout);
 	export_writer_begin(&writer, out, part, escape);
-	begin_picture(&writer, layout);
-	put_head(&writer, layout);
+	begin_picture(&writer, width_of(layout), top + layout->height);
+	buffer_append(out, head.data, head.length);
+	put_number(&writer, "<g transform=\"translate(0 ", top);
+	out->length--;
+	export_put(&writer, ")\">\n");
 	for (uint32 i = 0; i < layout->line_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -437,6 +537,6 @@ export_svg(ByteBuffer *out, const ExportPart *part)
 			put_node(&writer, &layout->boxes[i]);
 	}
 	for (uint32 i = 0; i < layout->line_count && layout->line_count <= LABELLED_LINES; i++)
-		put_label(&writer, layout, &layout->lines[i]);
-	export_put(&writer, "</svg>\n");
+		put_label(&writer, layout, &layout->lines[i], below);
+	export_put(&writer, "</g>\n</svg>\n");
 }

@@ -52,7 +52,7 @@ say_count(ByteBuffer *out, uint64 count, const char *one, const char *many)
 /* ---------------------------------------------------------------- traces */
 
 static void
-say_frontier(ByteBuffer *out, const TraceFrontier *frontier, int depth)
+say_frontier(ByteBuffer *out, const TraceFrontier *frontier, bool upwards, int depth)
 {
 	uint32		named = 0;
 
@@ -61,7 +61,8 @@ say_frontier(ByteBuffer *out, const TraceFrontier *frontier, int depth)
 	say(out, "\nCUT: the walk stopped at depth ");
 	canonical_write_integer(out, depth);
 	say(out, ", where ");
-	say_count(out, frontier->count, "node has further causes:", "nodes have further causes:");
+	say_count(out, frontier->count, "node has", "nodes have");
+	say(out, upwards ? " further causes:" : " further effects:");
 	for (; named < Min(frontier->count, NAMED_IDS); named++)
 	{
 		say(out, named == 0 ? " " : ", ");
@@ -75,7 +76,7 @@ say_frontier(ByteBuffer *out, const TraceFrontier *frontier, int depth)
 	say(out, ". Ask for more depth, or for each of them.\n");
 }
 
-/* trace_human(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of) */
+/* trace_human(node, divisions, redact, quarantined, division, as_of_seq, depth, limit, cursor, as_of, direction) */
 Datum
 reason_trace_human(PG_FUNCTION_ARGS)
 {
@@ -85,10 +86,10 @@ reason_trace_human(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_HUMAN);
+	trace_request_begin(&request, fcinfo, &directed_request_arguments, TRACE_CURSOR_HUMAN);
 	trace_page_read(&page, &request);
 	node_json_buffer(&out);
-	say(&out, "What led to ");
+	say(&out, request.direction == GRAPH_ANCESTORS ? "What led to " : "What came of ");
 	say_id(&out, &request.start->id);
 	if (request.filter.has_as_of)
 	{
@@ -113,7 +114,7 @@ reason_trace_human(PG_FUNCTION_ARGS)
 	}
 	say(&out, "\n\n");
 	human_draw(&out, human_of_page(&page, &request));
-	say_frontier(&out, &page.frontier, request.filter.max_depth);
+	say_frontier(&out, &page.frontier, request.direction == GRAPH_ANCESTORS, request.filter.max_depth);
 	if (trace_page_goes_on(&page))
 	{
 		say(&out, "\nCUT: the next page is had with this cursor. \"nextCursor\":\"");

@@ -10,11 +10,14 @@
 #include "graph/quarantine.h"
 #include "record/text.h"
 
-const RequestArguments request_arguments = {
-	.filter = {.max_depth = 6, .types = -1, .edge_types = -1, .min_weight = -1,
-			   .min_confidence = -1, .as_of = 9, .max_nodes = -1, .as_of_seq = 5},
-	.direction = -1, .divisions = 1, .redact = 2, .quarantined = 3, .division = 4, .limit = 7, .cursor = 8
-};
+#define ARGUMENTS(direction_at) { \
+	.filter = {.max_depth = 6, .types = -1, .edge_types = -1, .min_weight = -1, \
+			   .min_confidence = -1, .as_of = 9, .max_nodes = -1, .as_of_seq = 5}, \
+	.direction = (direction_at), .divisions = 1, .redact = 2, .quarantined = 3, .division = 4, .limit = 7, .cursor = 8 \
+}
+
+const RequestArguments request_arguments = ARGUMENTS(-1);
+const RequestArguments directed_request_arguments = ARGUMENTS(10);
 
 GraphDivisions
 trace_divisions_argument(FunctionCallInfo fcinfo, int argument, Graph *graph)

@@ -43,6 +43,9 @@ typedef struct TraceRequest
  */
 extern const RequestArguments request_arguments;
 
+/* The same with a direction after these. */
+extern const RequestArguments directed_request_arguments;
+
 /*
  * Opens the graph and finds the start; a later page sees what the first one saw.  The caller closes request->graph.
  * Raises as trace_start() and trace_cursor_begin() do, and 22023 for a limit below 1.

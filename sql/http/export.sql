@@ -26,9 +26,10 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
-    q jsonb := reason.http_query(query, '{format,part,depth,limit,cursor,asOf,asOfSeq,division}');
+    q jsonb := reason.http_query(query, '{format,part,direction,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted text := coalesce(q ->> 'format', 'json');
     part_wanted text := q ->> 'part';
+    direction_wanted text := coalesce(q ->> 'direction', 'ancestors');
     wanted uuid := reason.http_uuid($6, 'the id of the node or snapshot');
     depth_wanted integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000);
     page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 10000);
@@ -51,9 +52,9 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM reason.snapshot s WHERE s.id = wanted AND ARRAY[s.division, '*'] && caller.divisions
                  AND (NOT q ? 'division' OR s.division = q ->> 'division')) THEN
-        IF q ?| '{depth,asOf,asOfSeq}' OR is_document AND q ?| '{limit,cursor}' THEN
+        IF q ?| '{direction,depth,asOf,asOfSeq}' OR is_document AND q ?| '{limit,cursor}' THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is exported as it was frozen and signed',
-                HINT = 'Of the parameters depth, limit, cursor, asOf and asOfSeq a snapshot takes limit and cursor, and with format=json and canonical, which are whole, none.';
+                HINT = 'Of the parameters direction, depth, limit, cursor, asOf and asOfSeq a snapshot takes limit and cursor, and with format=json and canonical, which are whole, none.';
         END IF;
         frozen := reason.http_snapshot(caller, $6, true, q ->> 'division');
         IF is_document THEN
@@ -68,12 +69,13 @@ BEGIN
     ELSIF format_wanted = 'human' THEN
         RETURN NEXT (200, plain, reason.trace_human(
             node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
-            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq))::reason.http_response;
+            division => q ->> 'division', depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq,
+            direction => direction_wanted))::reason.http_response;
         RETURN;
     ELSIF is_document THEN
         -- Its text is canonical.
         RETURN NEXT (200, NULL, reason.trace_json(
-            node => wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq,
+            node => wanted, direction => direction_wanted, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq,
             redact => NOT caller.pii, divisions => caller.divisions, quarantined => reason.client_may(caller, 'inspect'),
             division => q ->> 'division'))::reason.http_response;
         RETURN;
@@ -82,7 +84,7 @@ BEGIN
         exported := reason.trace_export(
             node => wanted, divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
             division => q ->> 'division', as_of_seq => until_seq, depth => depth_wanted, "limit" => page_limit, cursor => q ->> 'cursor', as_of => until,
-            format => format_wanted, part => part_wanted);
+            direction => direction_wanted, format => format_wanted, part => part_wanted);
     END IF;
     RETURN NEXT (200, reason.http_export_headers(wanted, format_wanted, part_wanted, exported.next_cursor, exported.truncated), exported.body)::reason.http_response;
 END

@@ -26,7 +26,7 @@ READS = {
     "ordered path": "reason.ordered_trace_json(" + GIVEN.replace("1000", "2000") + ")",
     "explain": "reason.explain_json(" + GIVEN + ")",
     "human export": "reason.trace_human(" + GIVEN + ")",
-    **{form: "reason.trace_export(%(id)s, '{{*}}', {redact}, true, NULL, NULL, 10, 1000, %(cursor)s, NULL, '" + form + "', " + part + ")" for form, part in FORMS.items()},
+    **{form: "reason.trace_export(%(id)s, '{{*}}', {redact}, true, NULL, NULL, 10, 1000, %(cursor)s, NULL, 'ancestors', '" + form + "', " + part + ")" for form, part in FORMS.items()},
 }
 CURSOR = re.compile(r'"nextCursor":"([^"]+)"')
 

@@ -21,6 +21,7 @@ import graphs
 from graph_database import connect
 
 FORMS = [("markdown", None), ("svg", None), ("dot", None), ("mermaid", None), ("prov", None), ("csv", "nodes"), ("csv", "edges"), ("csv", "annotations")]
+DIRECTIONS = ["ancestors", "descendants"]
 SVG = "{http://www.w3.org/2000/svg}"
 LAYOUT_NODES, LAYOUT_LEVELS = 400, 100
 
@@ -85,7 +86,7 @@ def unmermaid(text):
 
 def read_svg(text):
     root = xml.etree.ElementTree.fromstring(text)
-    nodes = [re.findall(UUID, g.find(f"{SVG}title").text.split(", id ")[-1])[0] for g in root.iter(f"{SVG}g") if g.get("class").startswith("node")]
+    nodes = [re.findall(UUID, g.find(f"{SVG}title").text.split(", id ")[-1])[0] for g in root.iter(f"{SVG}g") if g.get("class", "").startswith("node")]
     edges = [tuple(re.findall(UUID, p.find(f"{SVG}title").text)) for p in root.iter(f"{SVG}path") if p.find(f"{SVG}title") is not None]
     return nodes, edges
 
@@ -93,15 +94,16 @@ def read_svg(text):
 READ = {"dot": read_dot, "mermaid": read_mermaid, "svg": read_svg}
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("form", READ)
-def test_pictures_hold_all_nodes_and_edges_of_random_graphs(db, stored, form):
+def test_pictures_hold_all_nodes_and_edges_of_random_graphs(db, stored, form, direction):
     if form == "dot" and not shutil.which("dot"):
         pytest.skip("Graphviz is not installed")
     rng = random.Random(1)
     for graph in stored[::3]:
         start = rng.choice(graph.nodes)
-        rows, inside = graphs.reference(graph, start, "ancestors", graphs.Filter())
-        body, cursor, truncated = export(db, start.id, form)
+        rows, inside = graphs.reference(graph, start, direction, graphs.Filter())
+        body, cursor, truncated = export(db, start.id, form, direction=direction)
         nodes, edges = READ[form](body)
         assert (cursor, truncated) == (None, False)
         assert sorted(nodes) == sorted(str(row[2]) for row in rows)
@@ -116,19 +118,20 @@ def test_pictures_hold_all_nodes_and_edges_of_random_graphs(db, stored, form):
             assert sorted(edges) == expected
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("limit", [None, 3])
-def test_tables_and_prov_hold_each_node_and_edge_once_over_all_pages(db, stored, limit):
+def test_tables_and_prov_hold_each_node_and_edge_once_over_all_pages(db, stored, limit, direction):
     prov = pytest.importorskip("prov.model")
     rng = random.Random(2)
     for graph in stored[::4]:
         start = rng.choice(graph.nodes)
-        rows, inside = graphs.reference(graph, start, "ancestors", graphs.Filter())
-        nodes = [r["id"] for body in pages(db, start.id, "csv", "nodes", max_nodes=limit) for r in csv_rows(body)]
-        edges = [(r["id"], r["from"], r["to"], r["type"], float(r["weight"])) for body in pages(db, start.id, "csv", "edges", max_nodes=limit) for r in csv_rows(body)]
+        rows, inside = graphs.reference(graph, start, direction, graphs.Filter())
+        nodes = [r["id"] for body in pages(db, start.id, "csv", "nodes", max_nodes=limit, direction=direction) for r in csv_rows(body)]
+        edges = [(r["id"], r["from"], r["to"], r["type"], float(r["weight"])) for body in pages(db, start.id, "csv", "edges", max_nodes=limit, direction=direction) for r in csv_rows(body)]
         assert sorted(nodes) == sorted(str(row[2]) for row in rows)
         assert sorted(edges) == sorted((str(e.id), str(e.source.id), str(e.target.id), e.type, e.weight) for e in inside)
         entities, relations = [], []
-        for body in pages(db, start.id, "prov", max_nodes=limit):
+        for body in pages(db, start.id, "prov", max_nodes=limit, direction=direction):
             document = prov.ProvDocument.deserialize(content=body, format="json")
             again = prov.ProvDocument.deserialize(content=document.serialize(format="json"), format="json")
             assert document == again
@@ -161,6 +164,19 @@ def test_every_form_says_where_it_was_cut(db, form, part):
     assert truncated and cursor and "CUT" in body
     body, cursor, truncated = export(db, ids[-1], form, part)
     assert (truncated, cursor) == (False, None) and "CUT" not in body
+
+
+def test_what_came_of_a_node_is_called_so_and_is_no_evidence(db):
+    ids = graphs.stored_in_order(db, 15, [(i, i + 1) for i in range(14)])
+    for form, part in [*FORMS, ("human", None)]:
+        body, cursor, truncated = export(db, ids[0], form, part, max_depth=10, direction="descendants")
+        told = unmermaid(body.replace("\\", ""))
+        assert truncated and cursor is None and "CUT: the walk stopped" in told
+        assert part or form == "prov" or f"What came of {ids[0]}" in told, form
+        assert "Evidence" not in told and "further causes" not in told
+    assert {row["evidence"] for row in csv_rows(export(db, ids[0], "csv", "nodes", direction="descendants")[0])} == {"false"}
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        export(db, ids[0], "markdown", direction="sideways")
 
 
 # ---------------------------------------------------------------- hostile text
@@ -367,11 +383,12 @@ def test_parts_of_a_snapshot_join_to_the_whole(db):
 # ---------------------------------------------------------------- pictures of many
 
 def boxes(text):
-    """Upper left corners, by what they are of; and the size of the picture."""
+    """Upper left corners, by what they are of; and the size that is left to them below the head."""
     root = xml.etree.ElementTree.fromstring(text)
+    head = next(int(g.get("transform")[len("translate(0 "):-1]) for g in root.iter(f"{SVG}g") if g.get("transform"))
     found = [(g.get("class"), int(g.find(f"{SVG}rect").get("x")), int(g.find(f"{SVG}rect").get("y")), "".join(t.text or "" for t in g.iter(f"{SVG}text")))
-             for g in root.iter(f"{SVG}g")]
-    return found, int(root.get("width")), int(root.get("height"))
+             for g in root.iter(f"{SVG}g") if g.get("class")]
+    return found, int(root.get("width")), int(root.get("height")) - head
 
 
 @pytest.mark.parametrize("shape", ["tree", "star", "chain", "bush"])
@@ -391,6 +408,45 @@ def test_a_picture_of_many_nodes_folds_and_says_so(db, shape):
     assert not any(abs(a[0] - b[0]) < 232 and abs(a[1] - b[1]) < 74 for a, b in zip(places, places[1:]))
 
 
+def points_of(path):
+    """Points along what a path draws: its lines, and curves in twenty steps each."""
+    def bend(ends, t):
+        while len(ends) > 1:
+            ends = [tuple(a + (b - a) * t for a, b in zip(p, q)) for p, q in zip(ends, ends[1:])]
+        return ends[0]
+    found = []
+    for command, numbers in re.findall(r"([MLQC])([-0-9, ]+)", path):
+        values = [int(n) for n in re.findall(r"-?\d+", numbers)]
+        piece = [*found[-1:], *zip(values[::2], values[1::2])]
+        found += [bend(piece, step / 20) for step in range(21)] if command != "M" else piece
+    return found
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_picture_of_a_wide_level_fits_a_page_and_no_line_crosses_a_box(db, direction):
+    ids = graphs.stored_in_order(db, 301, [(i, 300) if direction == "ancestors" else (300, i) for i in range(300)])
+    body = export(db, ids[300], "svg", direction=direction)[0]
+    found, width, height = boxes(body)
+    assert len(found) == 301 and width < 1600 and height < 6000
+    for path in xml.etree.ElementTree.fromstring(body).iter(f"{SVG}path"):
+        if path.find(f"{SVG}title") is None:
+            continue
+        points = points_of(path.get("d"))
+        assert all(0 < x < width for x, _ in points)
+        for _, left, top, _ in found:
+            assert not any(left < x < left + 232 and top < y < top + 74 for x, y in points), (path.get("d"), left, top)
+    assert body == export(db, ids[300], "svg", direction=direction)[0]
+
+
+def test_what_is_joined_to_itself_or_upwards_stays_in_the_picture(db):
+    ids = graphs.stored_in_order(db, 4, [(0, 3), (1, 3), (2, 3), (2, 2), (3, 2)])
+    body = export(db, ids[3], "svg")[0]
+    _, width, height = boxes(body)
+    for path in xml.etree.ElementTree.fromstring(body).iter(f"{SVG}path"):
+        if path.find(f"{SVG}title") is not None:
+            assert all(0 < x < width and 0 < y < height for x, y in points_of(path.get("d")))
+
+
 def test_a_picture_of_two_hundred_nodes_shows_each(db):
     rng = random.Random(200)
     ids = graphs.stored_in_order(db, 200, [(i, rng.randrange(i)) for i in range(1, 200)])
@@ -401,8 +457,8 @@ def test_a_picture_of_two_hundred_nodes_shows_each(db):
     root = xml.etree.ElementTree.fromstring(body)
     for path in root.iter(f"{SVG}path"):
         if path.find(f"{SVG}title") is not None:
-            numbers = [int(n) for n in re.findall(r"-?\d+", path.get("d"))]
-            assert numbers[1] < numbers[7]
+            points = points_of(path.get("d"))
+            assert points[0][1] < points[-1][1]
 
 
 # ---------------------------------------------------------------- who may ask for what

@@ -27,8 +27,8 @@ def export(db, node, **options):
     return db.execute(f"SELECT reason.trace_human(%s, '{{*}}', false{given})", [node, *options.values()]).fetchone()[0]
 
 
-def read(text):
-    """Nodes in order, and edges (type, weight, from, to) as they are drawn."""
+def read(text, direction="ancestors"):
+    """Nodes in order, and edges (type, weight, from, to) as they are drawn: below a node stand its causes, or its effects."""
     nodes, edges, above, below = [], [], {}, None
     for line in text.splitlines():
         continued = re.match(r"^Below ([0-9a-f-]{36}):$", line)
@@ -42,7 +42,8 @@ def read(text):
             nodes.append(node[5])
             if node[2]:
                 kind, weight = re.match(r"\[(\w+), weight ([^],]+)", node[2]).groups()
-                edges.append((kind, float(weight), node[5], above[depth - 1]))
+                ends = (node[5], above[depth - 1])
+                edges.append((kind, float(weight), *(ends if direction == "ancestors" else ends[::-1])))
             continue
         remark = REMARK.match(line)
         if remark:
@@ -51,12 +52,13 @@ def read(text):
     return nodes, edges
 
 
-def test_random_graphs_are_drawn_whole(db, stored):
+@pytest.mark.parametrize("direction", ["ancestors", "descendants"])
+def test_random_graphs_are_drawn_whole(db, stored, direction):
     rng = random.Random(7)
     for graph in stored:
         start = rng.choice(graph.nodes)
-        rows, inside = graphs.reference(graph, start, "ancestors", graphs.Filter())
-        nodes, edges = read(export(db, start.id))
+        rows, inside = graphs.reference(graph, start, direction, graphs.Filter())
+        nodes, edges = read(export(db, start.id, direction=direction), direction)
         assert sorted(nodes) == sorted(str(row[2]) for row in rows) and nodes[0] == str(start.id)
         assert sorted(edges) == sorted((e.type, e.weight, str(e.source.id), str(e.target.id)) for e in inside)
 

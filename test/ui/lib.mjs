@@ -86,6 +86,9 @@ export async function large(count) {
     return ids;
 }
 
+/* So long a page may take on a machine that does much else. */
+const WAIT_MS = 120000;
+
 let browser = null;
 after(async () => { await browser?.close(); });
 
@@ -95,6 +98,7 @@ export async function visit(place, { client = "kernel", ...options } = {}) {
     const tls = env.REASON_RUN_DIR + "/tls/";
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 860 }, acceptDownloads: true,
         clientCertificates: [{ origin: env.REASON_URL, certPath: `${tls}${client}.crt`, keyPath: `${tls}${client}.key` }], ...options });
+    context.setDefaultTimeout(WAIT_MS);
     const page = await context.newPage(), asked = [], faults = [];
     page.on("request", (sent) => asked.push(sent.url()));
     page.on("pageerror", (error) => faults.push(error.message));
@@ -103,7 +107,10 @@ export async function visit(place, { client = "kernel", ...options } = {}) {
     return { page, asked, faults, context, close: () => context.close() };
 }
 
-export const picture = (page) => page.waitForFunction(() => performance.getEntriesByName("picture").length > 0, null, { timeout: 60000 });
+export const picture = (page) => page.waitForFunction(() => performance.getEntriesByName("picture").length > 0);
+
+/* Until a view is there and waits for nothing more. */
+export const settled = (page) => page.waitForFunction(() => document.querySelector("main h1, main [role=alert]") && !document.querySelector(".wait, [aria-busy=true]"));
 
 /* Random numbers that a seed repeats (mulberry32). */
 export function random(seed) {

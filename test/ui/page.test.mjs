@@ -43,7 +43,7 @@ function pageOf(bytes, metadata, name = "page.html", signers = registry) {
 
 const verdictOf = async (page) => {
     const word = page.locator("[data-verdict]");
-    await word.waitFor({ timeout: 30000 });
+    await word.waitFor();
     return word.getAttribute("data-verdict");
 };
 

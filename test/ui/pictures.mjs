@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { call, edge, node, picture, request, root, sql, story, visit } from "./lib.mjs";
+import { call, edge, node, picture, request, root, settled, sql, story, visit } from "./lib.mjs";
 import { newWitness } from "./witness.mjs";
 
 const out = root + "/docs/pictures", { env } = process, size = { width: 1040, height: 900 };
@@ -14,8 +14,12 @@ async function take(name, place, { drawn = true, height = size.height, before = 
     const { page, close } = await visit(place, { viewport: { ...size, height }, ...options });
     if (drawn)
         await picture(page);
+    else
+        await page.locator("h1").first().waitFor();
+    await settled(page);
     await before(page);
-    await page.waitForTimeout(800);
+    // A picture is painted in the frame after.
+    await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => { requestAnimationFrame(resolve); }); }));
     await page.screenshot({ path: `${out}/${name}.png` });
     await close();
 }
@@ -27,18 +31,18 @@ test("pictures", async () => {
     await edge(await node("observation", "sensor:us-2", { text: "checkout is slow there too" }), ids.hypothesis, "supports", 0.6);
     const second = (await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" })).snapshotId;
 
-    await take("find", "#/find?text=checkout", { drawn: false, height: 420 });
-    await take("why", why);
+    await take("find", "#/find?text=checkout", { drawn: false, height: 450 });
+    await take("why", why, { height: 1020 });
     await take("record", `${why}?path=selected&select=${ids.score}`, { height: 1080 });
-    await take("tree", `${why}?view=tree`, { drawn: false, height: 520 });
-    await take("since", `${why}?asOf=${then}&difference=1`);
+    await take("tree", `${why}?view=tree`, { drawn: false, height: 680 });
+    await take("since", `${why}?asOf=${then}&difference=1`, { height: 1080 });
     await take("impact", `#/impact/${ids.latency}`, { drawn: false, height: 460 });
     await take("compare", `#/compare?a=${first}&b=${second}`);
     await take("snapshot", `#/snapshot/${first}`, { drawn: false, height: 620, before: async (page) => {
         await page.getByRole("button", { name: "Verify here" }).click();
         await page.locator("[data-verdict=verified]").waitFor();
     } });
-    await take("health", "#/health", { drawn: false, height: 680 });
+    await take("health", "#/health", { drawn: false, height: 760, client: "auditor" });
     await take("paper", `${why}?select=${ids.score}`, { height: 1200, before: async (page) => {
         await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
         await page.emulateMedia({ media: "print" });

@@ -22,7 +22,7 @@ function query(parameters: Parameters): string {
 
 const WAIT_MS = 60000;
 
-async function send(path: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+async function send(path: string, init: RequestInit, signal: AbortSignal | undefined, taken?: number): Promise<Response> {
     const timeout = AbortSignal.timeout(WAIT_MS);
     let response: Response;
     try {
@@ -32,7 +32,7 @@ async function send(path: string, init: RequestInit, signal: AbortSignal | undef
             throw error;
         throw new Refused(0, timeout.aborted ? "the service did not answer within a minute" : "the service cannot be reached", "", {});
     }
-    if (response.ok)
+    if (response.ok || response.status === taken)
         return response;
     const text = await response.text();
     try {
@@ -57,6 +57,14 @@ export async function get(path: string, parameters: Parameters = {}, signal?: Ab
     return json(await send(path + query(parameters), { headers: { Accept: "application/json" } }, signal));
 }
 
+/** What /ready says: what is wrong too, which it answers with 503. */
+export async function getReady(signal?: AbortSignal): Promise<JsonObject> {
+    const ready = await json(await send("/ready", { headers: { Accept: "application/json" } }, signal, 503));
+    if (typeof ready["error"] === "string")
+        throw new Refused(503, ready["error"], String(ready["code"] ?? ""), {});
+    return ready;
+}
+
 export async function getBytes(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await (await send(path + query(parameters), {}, signal)).arrayBuffer());
 }
@@ -73,14 +81,14 @@ export const objects = (value: Json | undefined): JsonObject[] => Array.isArray(
 export const strings = (value: Json | undefined): string[] => Array.isArray(value) ? value.filter((v) => typeof v === "string") : [];
 export const text = (value: Json | undefined): string => typeof value === "string" ? value : "";
 
-export interface TraceOptions { direction: "ancestors" | "descendants"; depth: number; asOf: string; division: string }
+export interface TraceOptions { direction: "ancestors" | "descendants"; depth: number; asOf: string; division: string; /** nodes of a page */ limit?: number }
 
 export interface TracePage { graph: Graph; frontier: string[]; nextCursor: string | null }
 
 /** One page of a trace, added to the graph that is given. */
 export async function tracePage(id: string, options: TraceOptions, cursor: string | null, graph: Graph, signal?: AbortSignal): Promise<TracePage> {
     const answer = await get(`/reason/trace/${encodeURIComponent(id)}`, {
-        direction: options.direction, depth: options.depth, limit: 1000, asOf: options.asOf, division: options.division, cursor: cursor ?? undefined,
+        direction: options.direction, depth: options.depth, limit: options.limit ?? 1000, asOf: options.asOf, division: options.division, cursor: cursor ?? undefined,
     }, signal);
     const frontier = strings(answer["frontier"]);
     for (const step of objects(answer["steps"])) {

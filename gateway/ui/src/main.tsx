@@ -2,7 +2,7 @@
 import { render } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { useLayoutWorker } from "./graph/layout_client.ts";
-import { isId, link, usePlace, type Place } from "./state.ts";
+import { isId, link, readPlace, usePlace, type Place } from "./state.ts";
 import { cut } from "./text.ts";
 import { Compare } from "./views/compare.tsx";
 import { Find } from "./views/find.tsx";
@@ -25,9 +25,23 @@ function View({ place }: { place: Place }) {
     case "compare": return <Compare place={place} />;
     case "freeze": return <Freeze place={place} />;
     case "snapshot": return <Snapshot place={place} />;
-    case "health": return <Health />;
-    default: return <Find place={place} />;
+    case "health": return <Health place={place} />;
+    case "find": return <Find place={place} />;
+    default: return (
+        <>
+            <Failure error={new Error(`there is no view "${cut(place.view, 60)}"; this is Find`)} />
+            <Find place={readPlace("#/find")} />
+        </>
+    );
     }
+}
+
+/** Where a view begins: with the record that one comes from, if there is one. */
+function beginning(view: string, { view: from, id, parameters }: Place): string {
+    const known = ABOUT_ONE.includes(from) && isId(id), division = parameters.get("division");
+    if (view === "compare" && known)
+        return link("compare", "", { node: id, division });
+    return view === "freeze" && known && from !== "snapshot" ? link("freeze", id, { division }) : link(view);
 }
 
 function App() {
@@ -45,7 +59,7 @@ function App() {
             <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>To the content</a>
             <header class="top">
                 <a class="name" href={link("find")}>Reasoning Graph</a>
-                <nav aria-label="Views">{PLACES.map(([view, title]) => <a key={view} href={link(view)} aria-current={place.view === view ? "page" : undefined}>{title}</a>)}</nav>
+                <nav aria-label="Views">{PLACES.map(([view, title]) => <a key={view} href={beginning(view, place)} aria-current={place.view === view ? "page" : undefined}>{title}</a>)}</nav>
             </header>
             <main id="main" ref={main} tabIndex={-1}><View key={place.view + place.id} place={place} /></main>
         </>

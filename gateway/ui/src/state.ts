@@ -39,6 +39,10 @@ export function changed(place: Place, changes: Record<string, string | number | 
     return link(place.view, place.id, parameters);
 }
 
+/** A list of texts in one parameter, whatever is in them. */
+export const listIn = (place: Place, name: string): string[] => (place.parameters.get(name) ?? "").split(",").filter(Boolean).map(decoded);
+export const asList = (texts: Iterable<string>): string => [...texts].map(encodeURIComponent).join(",");
+
 /** Goes there; `quietly` without a step for the back button, as for what is selected. */
 export function go(hash: string, quietly = false): void {
     if (quietly) {

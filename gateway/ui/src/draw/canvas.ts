@@ -1,7 +1,7 @@
 /** Draws a scene on a canvas, of which a part is seen: what lies outside costs nothing. */
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from "../graph/layout.ts";
 import { edgeColour, palette, typeColour, type Palette } from "./palette.ts";
-import { footOf, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
+import { cardOf, isAlarming, labelAt, type CardLine, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
 
 export interface View { x: number; y: number; scale: number }
 
@@ -19,7 +19,7 @@ export function fit(scene: Scene, width: number, height: number): View {
 }
 
 /* Below this nothing of a picture that is shown whole could be read. */
-const WHOLE_SCALE = 0.5;
+const WHOLE_SCALE = 0.46;
 const NEAR_SCALE = 0.75;
 
 /** The view to begin with: all of it, or where that would be too small to read, the node it is about. */
@@ -27,7 +27,7 @@ export function begin(scene: Scene, about: string, width: number, height: number
     const whole = fit(scene, width, height), node = scene.byId.get(about);
     if (whole.scale >= WHOLE_SCALE || !node)
         return whole;
-    return { scale: NEAR_SCALE, x: width / 2 - node.x * NEAR_SCALE, y: (node.y > scene.height / 2 ? height * 0.8 : height * 0.2) - node.y * NEAR_SCALE };
+    return { scale: NEAR_SCALE, x: width / 2 - node.x * NEAR_SCALE, y: (node.y > scene.height / 2 ? height * 0.88 : height * 0.12) - node.y * NEAR_SCALE };
 }
 
 export function nodeAt(scene: Scene, view: View, x: number, y: number): SceneNode | null {
@@ -88,6 +88,10 @@ function resize(canvas: HTMLCanvasElement, width: number, height: number): void 
         canvas.height = Math.round(height);
     }
 }
+
+const FONTS: Record<CardLine["kind"], string> = {
+    title: "600 11.5px system-ui, sans-serif", text: "12.5px system-ui, sans-serif", state: "600 10.5px system-ui, sans-serif", foot: "10.5px system-ui, sans-serif",
+};
 
 /* So much around what is seen is painted too, as parts of its width and height. */
 const MARGIN = 0.35;
@@ -164,7 +168,7 @@ export class Painter {
         if (view.scale > 0.12)
             drawArrow(context, before, last);
         if (view.scale > LABEL_SCALE || edge.strong) {
-            const middle = { x: (before.x + last.x) / 2, y: (before.y + last.y) / 2 };
+            const middle = labelAt(edge, points);
             context.font = "11px system-ui, sans-serif";
             context.textAlign = "center";
             context.textBaseline = "middle";
@@ -208,15 +212,12 @@ export class Painter {
         if (view.scale > TEXT_SCALE) {
             context.textAlign = "left";
             context.textBaseline = "alphabetic";
-            context.font = "600 11.5px system-ui, sans-serif";
-            context.fillText(node.title, left + 13, top + 17, NODE_WIDTH - 20);
-            context.fillStyle = colours.text;
-            context.font = "12.5px system-ui, sans-serif";
-            node.lines.forEach((line, i) => { context.fillText(line, left + 13, top + 33 + 14 * i, NODE_WIDTH - 20); });
-            const foot = footOf(node);
-            context.fillStyle = node.bad || node.marks.includes("corrected") ? colours.bad : colours.faint;
-            context.font = "10.5px system-ui, sans-serif";
-            context.fillText(foot, left + 13, top + NODE_HEIGHT - 9, NODE_WIDTH - 20);
+            const inks: Record<CardLine["kind"], string> = { title: colour, text: colours.text, state: isAlarming(node) ? colours.bad : colours.faint, foot: colours.faint };
+            for (const { text, at, kind } of cardOf(node)) {
+                context.fillStyle = inks[kind];
+                context.font = FONTS[kind];
+                context.fillText(text, left + 13, top + at, NODE_WIDTH - 20);
+            }
         }
         context.globalAlpha = 1;
     }

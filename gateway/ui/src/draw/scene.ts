@@ -2,7 +2,7 @@
 import { type Change } from "../graph/compare.ts";
 import { type Drawn, type Folded } from "../graph/fold.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
-import { plain } from "../text.ts";
+import { plain, when } from "../text.ts";
 
 export interface SceneNode {
     id: string;
@@ -73,10 +73,34 @@ function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
     return texts;
 }
 
-/** The last line of a node's card. */
-export function footOf(node: SceneNode): string {
-    const confidence = node.drawn.node?.confidence ?? null;
-    return node.bad ? "does not verify" : node.marks.join(" · ") || (confidence === null ? "" : `confidence ${confidence}`);
+/** A line of a node's card, at its height from the upper edge. */
+export interface CardLine { text: string; at: number; kind: "title" | "text" | "state" | "foot" }
+
+const MOST_DIGITS = 3;
+
+/** The last line of a card: when the node was recorded, and its confidence. */
+function footOf({ node }: Drawn): string {
+    return node ? when(node.createdAt).replace(" UTC", "") + (node.confidence === null ? "" : ` · confidence ${Number(node.confidence.toPrecision(MOST_DIGITS))}`) : "";
+}
+
+/** What stands on a card. States have a line of their own, so that they hide nothing. */
+export function cardOf(node: SceneNode): CardLine[] {
+    const lines: CardLine[] = [
+        { text: node.title, at: 16, kind: "title" }, ...node.lines.map((text, i): CardLine => ({ text, at: 31 + 13 * i, kind: "text" })),
+        { text: [...node.bad ? ["does not verify"] : [], ...node.marks].join(" · "), at: 57, kind: "state" }, { text: footOf(node.drawn), at: 71, kind: "foot" },
+    ];
+    return lines.filter(({ text }) => text !== "");
+}
+
+/** Whether a card's state is a fault, or somebody's contradiction of it. */
+export const isAlarming = (node: SceneNode): boolean => node.bad || node.marks.includes("corrected") || node.marks.includes("in quarantine");
+
+/** Where the label of an edge has its middle: on its last piece, or below the right corner of a loop, where no other edge leads on. */
+export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
+    const before = points.at(-2), last = points.at(-1), corner = points[1];
+    if (edge.from === edge.to && corner)
+        return { x: corner.x, y: corner.y + 12 };
+    return { x: ((before?.x ?? 0) + (last?.x ?? 0)) / 2, y: ((before?.y ?? 0) + (last?.y ?? 0)) / 2 };
 }
 
 function single<T>(changes: ReadonlyMap<string, T> | undefined, ids: readonly string[]): T | null {

@@ -1,12 +1,15 @@
 /** The same scene as SVG, for print: made of elements and text, never of markup. */
 import { NODE_HEIGHT, NODE_WIDTH } from "../graph/layout.ts";
 import { clipped, DASHES } from "./canvas.ts";
+import { cut } from "../text.ts";
 import { edgeColour, palette, typeColour } from "./palette.ts";
-import { footOf, type Scene } from "./scene.ts";
+import { cardOf, isAlarming, labelAt, type CardLine, type Scene } from "./scene.ts";
 
-/* About as wide as a letter of a label is, in pixels; and so many letters of a title have room. */
+/* About as wide as a letter of a label is, in pixels; and so many letters of each line have room. */
 const LETTER = 6;
-const MOST_TITLE = 26;
+const MOST: Record<CardLine["kind"], number> = { title: 28, text: 32, state: 34, foot: 40 };
+/* A line of more letters is squeezed into its card. */
+const SQUEEZED = 33;
 
 function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -29,7 +32,7 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         svg.append(element("polyline", { points: points.map((p) => `${p.x},${p.y}`).join(" "), fill: "none", stroke: colour, "stroke-width": edge.width + (edge.strong ? 2 : 0), "stroke-dasharray": (DASHES[edge.type] ?? []).join(" ") }));
         const angle = Math.atan2(last.y - before.y, last.x - before.x), wing = (turn: number): string => `${last.x - 9 * Math.cos(angle + turn)},${last.y - 9 * Math.sin(angle + turn)}`;
         svg.append(element("polygon", { points: `${last.x},${last.y} ${wing(0.4)} ${wing(-0.4)}`, fill: colour }));
-        const x = (before.x + last.x) / 2, y = (before.y + last.y) / 2, width = edge.label.length * LETTER + 8;
+        const { x, y } = labelAt(edge, points), width = edge.label.length * LETTER + 8;
         svg.append(element("rect", { x: x - width / 2, y: y - 11, width, height: 16, fill: "#fff" }));
         svg.append(element("text", { x, y, "text-anchor": "middle", "font-size": 11, fill: colour === colours.line ? colours.faint : colour }, edge.label));
     }
@@ -37,11 +40,12 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         const left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2, colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
         svg.append(element("rect", { x: left, y: top, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 6, fill: "#fff", stroke: node.bad ? colours.bad : colours.line }));
         svg.append(element("rect", { x: left, y: top + 6, width: 5, height: NODE_HEIGHT - 12, fill: colour }));
-        svg.append(element("text", { x: left + 13, y: top + 17, "font-size": 11.5, "font-weight": 600, fill: colour }, node.title.length > MOST_TITLE ? node.title.slice(0, MOST_TITLE - 1) + "…" : node.title));
-        node.lines.forEach((line, i) => { svg.append(element("text", { x: left + 13, y: top + 33 + 14 * i, "font-size": 12.5, fill: colours.text }, line)); });
-        const foot = footOf(node);
-        if (foot !== "")
-            svg.append(element("text", { x: left + 13, y: top + NODE_HEIGHT - 9, "font-size": 10.5, fill: colours.faint }, foot));
+        const looks: Record<CardLine["kind"], Record<string, string | number>> = {
+            title: { "font-size": 11.5, "font-weight": 600, fill: colour }, text: { "font-size": 12.5, fill: colours.text },
+            state: { "font-size": 10.5, "font-weight": 600, fill: isAlarming(node) ? colours.bad : colours.faint }, foot: { "font-size": 10.5, fill: colours.faint },
+        };
+        for (const { text, at, kind } of cardOf(node))
+            svg.append(element("text", { x: left + 13, y: top + at, ...looks[kind], ...text.length > SQUEEZED ? { textLength: NODE_WIDTH - 20, lengthAdjust: "spacingAndGlyphs" } : {} }, cut(text, MOST[kind])));
     }
     return svg;
 }

@@ -1,7 +1,7 @@
 /** Where everything is drawn: layers from causes down to effects (Sugiyama, by d3-dag). Free of the page, so that a worker runs it. */
 import { coordGreedy, decrossTwoLayer, graphConnect, layeringLongestPath, sugiyama, twolayerAgg } from "d3-dag";
 
-export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[] }
+export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[]; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
 
 export interface Point { x: number; y: number }
 
@@ -17,8 +17,8 @@ export interface Layout {
 }
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 74;
-const GAP: [number, number] = [28, 56];
+export const NODE_HEIGHT = 78;
+const GAP: [number, number] = [28, 50];
 
 /** Edges of a depth-first forest that lead back to a node on its path: without them nothing is a circle. */
 function backEdges(input: LayoutInput): Set<number> {
@@ -51,8 +51,25 @@ function backEdges(input: LayoutInput): Set<number> {
     return back;
 }
 
+/** An edge of a node to itself hangs below its card, beside where edges lead on. */
+function loop({ x, y }: Point): Point[] {
+    const right = x + NODE_WIDTH / 2 - 16, left = right - 72, bottom = y + NODE_HEIGHT / 2;
+    return [{ x: right, y: bottom }, { x: right, y: bottom + 20 }, { x: left, y: bottom + 20 }, { x: left, y: bottom }];
+}
+
+/** Edges that lead upwards, or to a later one beside: the rest is no circle. */
+function upwardEdges({ nodes, edges }: LayoutInput, heights: readonly number[]): Set<number> {
+    const place = new Map(nodes.map((id, i) => [id, i])), up = new Set<number>();
+    edges.forEach(({ from, to }, index) => {
+        const a = place.get(from) ?? 0, b = place.get(to) ?? 0, fall = (heights[a] ?? 0) - (heights[b] ?? 0);
+        if (fall < 0 || (fall === 0 && a > b))
+            up.add(index);
+    });
+    return up;
+}
+
 export function layOut(input: LayoutInput): Layout {
-    const turned = backEdges(input), links = new Map<string, [string, string]>(), linked = new Set<string>();
+    const turned = input.heights ? upwardEdges(input, input.heights) : backEdges(input), links = new Map<string, [string, string]>(), linked = new Set<string>();
     input.edges.forEach(({ from, to }, index) => {
         const [a, b] = turned.has(index) ? [to, from] : [from, to];
         if (a !== b) {
@@ -75,7 +92,7 @@ export function layOut(input: LayoutInput): Layout {
     const edges = input.edges.map(({ from, to }, index): Point[] => {
         const at = centres.get(from) ?? { x: 0, y: 0 };
         if (from === to)
-            return [{ x: at.x + NODE_WIDTH / 2, y: at.y - 12 }, { x: at.x + NODE_WIDTH / 2 + 24, y: at.y }, { x: at.x + NODE_WIDTH / 2, y: at.y + 12 }];
+            return loop(at);
         const points = [...lines.get(turned.has(index) ? `${to}\n${from}` : `${from}\n${to}`) ?? []];
         return turned.has(index) ? points.reverse() : points;
     });

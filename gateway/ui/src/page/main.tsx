@@ -18,7 +18,7 @@ import { count, cut } from "../text.ts";
 import { DrawnGraph } from "../views/drawn_graph.tsx";
 import { Failure } from "../views/parts.tsx";
 import { RecordPanel } from "../views/record.tsx";
-import { Tree } from "../views/tree.tsx";
+import { Tree, WHOLE_TREE, type TreeProps } from "../views/tree.tsx";
 import { DocumentFacts, Evidence, Keys, VerdictReport } from "../views/verdict.tsx";
 
 /* More are folded in the picture: it is to be there at once. */
@@ -106,6 +106,11 @@ function FileField({ label, accept, onText }: { label: string; accept: string; o
     return <p><label class="field"><span>{label}</span><input type="file" accept={accept} onChange={onChange} /></label></p>;
 }
 
+function RootTree(props: Omit<TreeProps, "shown" | "onShown">) {
+    const [shown, setShown] = useState(WHOLE_TREE);
+    return <Tree {...props} shown={shown} onShown={setShown} />;
+}
+
 function Page() {
     const [checked, setChecked] = useState<Checked | null>(null), [error, setError] = useState<Error | null>(null), [selected, setSelected] = useState<string | null>(null), [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
     const fail = (failed: unknown): void => { setError(failed instanceof Error ? failed : new Error(String(failed))); };
@@ -146,10 +151,10 @@ function Page() {
             {graph && <div class={node ? "why with-record" : "why"}>
                 <div class="stage">
                     <h2>Picture</h2>
-                    <DrawnGraph graph={graph} levels={levels} title={`Reasoning of ${count(graph.nodes.size, "node")}`} marks={marks} about={start} by="none" opened={opened} kept={kept} most={MOST_DRAWN} selected={selected}
+                    <DrawnGraph graph={graph} levels={levels} title={`Reasoning of ${count(graph.nodes.size, "node")}`} marks={marks} about={start} ancestors={ancestors} by="none" opened={opened} kept={kept} most={MOST_DRAWN} selected={selected}
                         onSelect={setSelected} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={setSelected} />
                     <h2>{ancestors ? "What led to it" : "What came of it"}</h2>
-                    {roots.map((root) => <Tree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} />)}
+                    {roots.map((root) => <RootTree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} />)}
                 </div>
                 {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division="" live={false} onSelect={setSelected} onClose={() => { setSelected(null); }} faults={faults.get(node.id) ?? []} bad={faults} />}
             </div>}

@@ -1,12 +1,12 @@
 /** Compare: two snapshots, one node at two times, or two nodes, in one picture. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { differences, get, getBytes, Refused, trace } from "../api.ts";
 import { comparisonOf, type Change, type Comparison } from "../graph/compare.ts";
-import { corrections, graphOfDocument, type Graph } from "../graph/model.ts";
+import { corrections, graphOfDocument, nodeOf, type Graph } from "../graph/model.ts";
 import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
-import { changed, go, isId, link, useLoaded, type Place } from "../state.ts";
+import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut } from "../text.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
@@ -49,17 +49,30 @@ function EndOf({ id, graph, division }: { id: string; graph: Graph; division: st
 /* How a time is written. */
 const TIME = "2026-11-28T09:30";
 
+/** One side is known: what it is, and what it may be compared with. */
+function OtherSide({ id, division }: { id: string; division: string }) {
+    const known = isId(id), { value } = useLoaded(known ? `${id} ${division}` : "", async (signal) => known ? get(`/reason/node/${encodeURIComponent(id)}`, { limit: 1, division }, signal) : null);
+    const node = isObject(value?.["node"]) ? nodeOf(value["node"]) : null;
+    return (
+        <>
+            {node && <p><NodeLine node={node} /></p>}
+            <p>{known ? "Name what it is to be compared with: another snapshot or node, or a time for one side or both." : "Name two snapshots, two nodes, or one node at two times, each by its id."}</p>
+            {node && <p><a class="button" href={link("compare", "", { a: id, asOfA: node.createdAt, division })}>When it was recorded, with now</a></p>}
+        </>
+    );
+}
+
 export function Compare({ place }: { place: Place }) {
-    const { parameters } = place, a = parameters.get("a") ?? "", b = parameters.get("b") ?? a, division = parameters.get("division") ?? "";
+    const { parameters } = place, a = parameters.get("a") ?? parameters.get("node") ?? "", b = parameters.get("b") ?? a, division = parameters.get("division") ?? "";
     const asOfA = timeOf(parameters.get("asOfA") ?? ""), asOfB = timeOf(parameters.get("asOfB") ?? "");
-    const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+    const openedFolds = parameters.get("open") ?? "", opened = useMemo(() => new Set(listIn(place, "open")), [openedFolds]);
     const onSubmit = (event: Event): void => {
         event.preventDefault();
         const values = Object.fromEntries([...new FormData(event.currentTarget as HTMLFormElement)].map(([name, v]) => [name, typeof v === "string" ? v.trim() : ""]));
         go(link("compare", "", values));
     };
     const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
-    const { value, error } = useLoaded(ready ? parameters.toString() : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
+    const { value, error } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
     const compared = value?.comparison, start = value?.start ?? "";
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
@@ -78,10 +91,10 @@ export function Compare({ place }: { place: Place }) {
                     <input type="hidden" name="division" value={division} />
                     <button type="submit">Compare</button>
                 </form>
-                {!ready ? <p>Name two snapshots, two nodes, or one node at two times, each by its id.</p> : error ? <Failure error={error} /> : !compared ? <Waiting what="Comparing" /> : <>
+                {!ready ? <OtherSide id={a} division={division} /> : error ? <Failure error={error} /> : !compared ? <Waiting what="Comparing" /> : <>
                     <p role="status"><span class="added">{compared.counts.added} added</span>, <span class="removed">{compared.counts.removed} gone</span>, <span class="changed">{compared.counts.changed} changed</span>, {compared.counts.same} the same</p>
                     <DrawnGraph graph={compared.graph} levels={levels} title="Both in one" marks={marks} about={start} by="none" opened={opened} kept={kept} selected={selected} onSelect={select}
-                        onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={select} />
+                        onOpenFold={(id) => { go(changed(place, { open: asList([...opened, id]) })); }} onOpenNode={select} />
                     <details>
                         <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} and {count([...compared.edges.values()].filter((change) => change !== "same").length, "edge")} differ</summary>
                         <ul class="results">{[...compared.nodes].filter(([, change]) => change !== "same").map(([id, change]) => {

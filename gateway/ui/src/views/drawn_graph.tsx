@@ -1,7 +1,8 @@
 /** A graph, folded, laid out and drawn. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { makeScene, type Scene, type SceneMarks } from "../draw/scene.ts";
-import { fold, type FoldBy } from "../graph/fold.ts";
+import { makeScene, type SceneMarks } from "../draw/scene.ts";
+import { fold, type FoldBy, type Folded } from "../graph/fold.ts";
+import { type Layout } from "../graph/layout.ts";
 import { layout } from "../graph/layout_client.ts";
 import { type Graph } from "../graph/model.ts";
 import { GraphCanvas } from "./graph_canvas.tsx";
@@ -21,6 +22,8 @@ export interface DrawnGraphProps {
     opened: ReadonlySet<string>;
     kept: ReadonlySet<string>;
     most?: number;
+    /** whether causes are drawn, the default, or effects */
+    ancestors?: boolean;
     selected: string | null;
     onSelect: (id: string | null) => void;
     onOpenFold: (id: string) => void;
@@ -30,15 +33,20 @@ export interface DrawnGraphProps {
 export function DrawnGraph(props: DrawnGraphProps) {
     const { graph, levels, by, opened, kept, marks } = props, most = props.most ?? (graph.nodes.size <= MOST_WHOLE ? MOST_WHOLE : MOST_FOLDED);
     const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most }), [graph, levels, by, opened, kept, most]);
-    const [scene, setScene] = useState<Scene | null>(null);
+    const [laid, setLaid] = useState<{ folded: Folded; layout: Layout } | null>(null);
     useEffect(() => {
         let current = true;
-        void layout({ nodes: [...folded.nodes.keys()], edges: folded.edges.map(({ from, to }) => ({ from, to })) }).then((done) => {
+        const drawn = [...folded.nodes.values()], sign = props.ancestors ?? true ? 1 : -1;
+        void layout({
+            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })),
+            ...(drawn.some(({ node }) => node === null) ? { heights: drawn.map(({ level }) => sign * level) } : {}),
+        }).then((done) => {
             if (current)
-                setScene(makeScene(folded, done, marks));
+                setLaid({ folded, layout: done });
         });
         return () => { current = false; };
-    }, [folded, marks]);
+    }, [folded, props.ancestors]);
+    const scene = useMemo(() => laid && makeScene(laid.folded, laid.layout, marks), [laid, marks]);
     if (!scene)
         return <p class="wait" role="status">Drawing…</p>;
     const place = props.selected === null ? null : scene.byId.has(props.selected) ? props.selected

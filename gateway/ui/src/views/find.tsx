@@ -29,6 +29,13 @@ function filtersOf(parameters: URLSearchParams): JsonObject {
     return filters;
 }
 
+/** How many records this is, and whether there are more. */
+function extentOf(found: number, begins: boolean, goesOn: boolean): string {
+    if (found === 0)
+        return goesOn ? "Nothing on this page; there is more to look through." : begins ? "Nothing was found." : "Nothing more was found.";
+    return `${begins ? goesOn ? "first " : "" : "further "}${count(found, "record")}${goesOn ? ", more follow" : begins ? "" : ", and no more"}, the newest first`;
+}
+
 export function Find({ place }: { place: Place }) {
     const { parameters } = place, body: { [name: string]: Json } = { filters: filtersOf(parameters), limit: 50 };
     if (parameters.get("cursor"))
@@ -68,7 +75,7 @@ export function Find({ place }: { place: Place }) {
             </form>
             {error ? <Failure error={error} /> : !value ? <Waiting what="Looking" /> : (
                 <section aria-busy={loading}>
-                    <p role="status" class="faint">{nodes.length === 0 ? (next ? "Nothing on this page; there is more to look through." : "Nothing was found.") : `${count(nodes.length, "record")}, the newest first`}</p>
+                    <p role="status" class="faint">{extentOf(nodes.length, !parameters.get("cursor"), next !== "")}</p>
                     <ol class="results">
                         {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} /></a></li>)}
                     </ol>

@@ -172,9 +172,12 @@ export function GraphCanvas(props: GraphCanvasProps) {
         const made = surface.current;
         if (!made)
             return;
-        const first = made.scene === null || made.scene.nodes[0]?.id !== props.scene.nodes[0]?.id || made.scene.width !== props.scene.width;
+        const before = made.scene, was = before?.byId.get(props.selected ?? ""), is = props.scene.byId.get(props.selected ?? "");
         made.scene = props.scene;
-        if (first)
+        // What one looks at stays where it is while the rest joins it.
+        if (was && is)
+            made.move((was.x - is.x) * made.view.scale, (was.y - is.y) * made.view.scale);
+        else if (before?.nodes[0]?.id !== props.scene.nodes[0]?.id || before?.width !== props.scene.width)
             made.view = begin(props.scene, props.about, made.canvas.clientWidth, made.canvas.clientHeight);
         made.repaint();
         performance.mark("picture");

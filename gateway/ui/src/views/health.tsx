@@ -1,20 +1,20 @@
 /** Health, in plain words: what works, who signs, how far each chain and its log are. */
-import { get, getText, objects, Refused, text } from "../api.ts";
+import { useState } from "preact/hooks";
+import { get, getReady, getText, objects, Refused, text } from "../api.ts";
 import { readCheckpoint } from "../proof/note.ts";
 import { base64 } from "../proof/bytes.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
-import { useLoaded } from "../state.ts";
+import { link, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
 import { Failure, Pair, Waiting } from "./parts.tsx";
 
-/** What a route answers, also when it says that something is wrong. */
-async function told(path: string, signal: AbortSignal): Promise<JsonObject | Error> {
-    try {
-        return await get(path, {}, signal);
-    } catch (error) {
-        return error instanceof Error ? error : new Error(String(error));
-    }
+/** What is answered, or why it is not: a part that fails hides no other. */
+async function told<T>(answer: Promise<T>): Promise<T | Error> {
+    return answer.catch((error: unknown) => error instanceof Error ? error : new Error(String(error)));
 }
+
+/* So many divisions are shown at a time. */
+const DIVISIONS = 50;
 
 interface Told { words: string; root: string }
 
@@ -28,10 +28,11 @@ async function checkpointOf(division: string, signal: AbortSignal): Promise<Told
     }
 }
 
-async function load(signal: AbortSignal) {
-    const [ready, signers, divisions] = await Promise.all([told("/ready", signal), told("/reason/signers", signal), told("/reason/divisions", signal)]);
-    const names = divisions instanceof Error ? [] : objects(divisions["divisions"]);
-    const checkpoints = await Promise.all(names.map((division) => checkpointOf(text(division["division"]), signal)));
+async function load(cursor: string, signal: AbortSignal) {
+    const [ready, signers, divisions] = await Promise.all([told(getReady(signal)), told(get("/reason/signers", {}, signal)), told(get("/reason/divisions", { limit: DIVISIONS, cursor }, signal))]);
+    const names = divisions instanceof Error ? [] : objects(divisions["divisions"]), checkpoints: Told[] = [];
+    for (let i = 0; i < names.length; i += 4)
+        checkpoints.push(...await Promise.all(names.slice(i, i + 4).map((division) => checkpointOf(text(division["division"]), signal))));
     return { ready, signers, divisions, names, checkpoints };
 }
 
@@ -41,42 +42,87 @@ const MEMORIES: Record<string, string> = { "none": "nowhere outside the database
 const PURPOSES: Record<string, string> = { events: "events and snapshots", checkpoints: "checkpoints of logs", witness: "what it witnessed" };
 const words = (value: unknown): string => typeof value === "string" ? WORDS[value] ?? value : "says nothing";
 
-export function Health() {
-    const { value, error } = useLoaded("health", load);
+/* So long an event may wait for its signature before the service calls itself unready. */
+const MOST_LAG_S = 60;
+
+/** What is wrong and what it means for those who write, in sentences; none: all is well. */
+function troublesOf(ready: JsonObject): string[] {
+    const troubles: string[] = [], { signer, objectStore, auditLagSeconds, haltedChains, safeMode } = ready;
+    if (safeMode !== false)
+        troubles.push("Safe mode: events that are known elsewhere are missing here, and nothing is written until an administrator has looked.");
+    if (signer === "down")
+        troubles.push("No sidecar that signs has reported lately. What is written is kept, and is sealed and signed once one runs again.");
+    else if (signer !== "up")
+        troubles.push("The sidecar signs by a key that is not active in the registry. What is written is kept and not signed.");
+    if (objectStore === "down")
+        troubles.push("No sidecar that stores snapshots has reported lately. Snapshots stay pending.");
+    else if (objectStore !== "up")
+        troubles.push("The object store refuses snapshots, which stay pending.");
+    if (typeof auditLagSeconds === "number" && auditLagSeconds >= MOST_LAG_S)
+        troubles.push(`The oldest event that is not signed waits for ${Math.round(auditLagSeconds)} seconds; up to ${MOST_LAG_S} are usual.`);
+    if (typeof haltedChains === "number" && haltedChains > 0)
+        troubles.push(`${count(haltedChains, "chain")} halted: what is written in ${haltedChains === 1 ? "that division" : "those divisions"} is not sealed until an administrator has looked. The others go on.`);
+    if (troubles.length === 0 && ready["ok"] !== true)
+        troubles.push("The service says that it is not ready.");
+    return troubles;
+}
+
+function Readiness({ ready }: { ready: JsonObject }) {
+    const troubles = troublesOf(ready), lag = ready["auditLagSeconds"];
+    return (
+        <>
+            <div role="status">
+                {troubles.length === 0 ? <p class="added"><strong>All is well: what is written is sealed, signed and stored.</strong></p>
+                    : <><p class="bad"><strong>Something is wrong.</strong></p><ul>{troubles.map((trouble) => <li key={trouble} class="bad">{trouble}</li>)}</ul></>}
+            </div>
+            <dl>
+                <Pair name="Database">{words(ready["db"])}</Pair>
+                <Pair name="Signer">{words(ready["signer"])}</Pair>
+                <Pair name="Object store">{words(ready["objectStore"])}</Pair>
+                <Pair name="Oldest event not signed">{typeof lag !== "number" ? "unknown" : lag === 0 ? "none waits" : `waits for ${lag.toFixed(1)} seconds`}</Pair>
+                <Pair name="Chains that have halted">{ready["haltedChains"] === 0 ? "none" : String(ready["haltedChains"] ?? "unknown")}</Pair>
+                <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : "yes"}</Pair>
+                <Pair name="Memory of what was signed">{MEMORIES[text(ready["memory"])] ?? "unknown"}</Pair>
+                <Pair name="Time">{when(text(ready["time"]))}</Pair>
+            </dl>
+        </>
+    );
+}
+
+/** The head of a chain, where it is told, and how many of its events no checkpoint covers yet. */
+function Head({ head, size }: { head: JsonObject | null; size: number }) {
+    if (!head || typeof head["seq"] !== "number")
+        return <span class="faint">for auditors and administrators</span>;
+    const waiting = head["seq"] + 1 - size;
+    return <>{count(head["seq"] + 1, "event")}, the last {when(text(head["createdAt"]))}{waiting > 0 && <>; {count(waiting, "event")} not in a checkpoint yet</>}<br /><code class="wide">{text(head["hash"])}</code></>;
+}
+
+export function Health({ place }: { place: Place }) {
+    const cursor = place.parameters.get("cursor") ?? "", [asked, setAsked] = useState(0), { value, error, loading } = useLoaded(`${cursor} ${asked}`, (signal) => load(cursor, signal));
     if (error)
         return <Failure error={error} />;
     if (!value)
         return <Waiting what="Asking" />;
-    const { ready, signers, names, checkpoints } = value, lag = !(ready instanceof Error) && typeof ready["auditLagSeconds"] === "number" ? ready["auditLagSeconds"] : null;
+    const { ready, signers, divisions, names, checkpoints } = value, next = divisions instanceof Error ? "" : text(divisions["nextCursor"]);
     return (
-        <>
+        <div aria-busy={loading}>
             <h1>Health</h1>
-            {ready instanceof Error ? <Failure error={ready} /> : <>
-                <p role="status" class={ready["ok"] === true ? "added" : "bad"}><strong>{ready["ok"] === true ? "All is well: what is written is sealed, signed and stored." : "Something is wrong."}</strong></p>
-                <dl>
-                    <Pair name="Database">{words(ready["db"])}</Pair>
-                    <Pair name="Signer">{words(ready["signer"])}</Pair>
-                    <Pair name="Object store">{words(ready["objectStore"])}</Pair>
-                    <Pair name="Oldest event not signed">{lag === null ? "unknown" : lag === 0 ? "none waits" : `waits for ${lag.toFixed(1)} seconds`}</Pair>
-                    <Pair name="Chains that have halted">{ready["haltedChains"] === 0 ? "none" : String(ready["haltedChains"] ?? "unknown")}</Pair>
-                    <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : <strong class="bad">yes: events that are known elsewhere are missing here, and nothing is written until an administrator has looked</strong>}</Pair>
-                    <Pair name="Memory of what was signed">{MEMORIES[text(ready["memory"])] ?? "unknown"}</Pair>
-                    <Pair name="Time">{when(text(ready["time"]))}</Pair>
-                </dl>
-            </>}
+            {ready instanceof Error ? <Failure error={ready} /> : <Readiness ready={ready} />}
+            <p><button type="button" onClick={() => { setAsked(asked + 1); }}>Look again</button></p>
             <h2>Divisions and their logs</h2>
-            <table>
-                <thead><tr><th scope="col">Division</th><th scope="col">Signed events</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
+            {divisions instanceof Error ? <Failure error={divisions} /> : <table tabIndex={0} aria-label="Divisions and their logs">
+                <thead><tr><th scope="col">Division</th><th scope="col">Head of its chain</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
                 <tbody>{names.map((division, i) => {
-                    const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {};
-                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td>{typeof log["size"] === "number" ? log["size"] : ""}</td><td>{cut(text(log["origin"]), 200)}</td><td>{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
+                    const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {}, size = typeof log["size"] === "number" ? log["size"] : 0;
+                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td><Head head={isObject(division["head"]) ? division["head"] : null} size={size} /></td><td class="word">{cut(text(log["origin"]), 200)}</td><td>{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
                 })}</tbody>
-            </table>
+            </table>}
+            {next && <p><a class="button" href={link("health", "", { cursor: next })}>Further divisions</a></p>}
             <h2>Signers</h2>
-            {signers instanceof Error ? <Failure error={signers} /> : <table>
+            {signers instanceof Error ? <Failure error={signers} /> : <table tabIndex={0} aria-label="Signers">
                 <thead><tr><th scope="col">Signer</th><th scope="col">Signs</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
                 <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{PURPOSES[text(s["purpose"])] ?? ""}</td><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
             </table>}
-        </>
+        </div>
     );
 }

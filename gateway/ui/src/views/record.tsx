@@ -1,5 +1,5 @@
 /** One record, whole: what it says, who said it, when, and what may be done from here. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, objects, post, Refused, text } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
@@ -96,12 +96,30 @@ function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: G
     );
 }
 
+/* A node does not rest on what corrects or contradicts it. Its corrections stand above, each with its author. */
+const APART: readonly string[] = ["corrects", "contradicts"];
+const RELATIONS: readonly [title: string, end: "from" | "to", types?: readonly string[]][] = [
+    ["Rests on", "from"], ["Contradicted by", "from", ["contradicts"]], ["Leads to", "to"], ["Contradicts", "to", ["contradicts"]], ["Corrects", "to", ["corrects"]],
+];
+
+/* Where there is no room beside the picture, as in style.css. */
+const SHEET = "(max-width: 60rem)";
+
 export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; faults?: string[]; /** of all records, by their ids */ bad?: ReadonlyMap<string, string[]> }
 
 export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults, bad }: RecordProps) {
     const edges = [...graph.edges.values()], { record } = node, reference = isObject(record["payloadRef"]) ? record["payloadRef"] : null, noted = live ? [] : graph.annotations?.get(node.id) ?? [];
+    const panel = useRef<HTMLElement>(null);
+    useEffect(() => {
+        // A sheet over the page is read at once; what had the focus before has it again afterwards.
+        const before = document.activeElement;
+        if (!matchMedia(SHEET).matches)
+            return undefined;
+        panel.current?.focus({ preventScroll: true });
+        return () => { if (before instanceof HTMLElement) before.focus({ preventScroll: true }); };
+    }, []);
     return (
-        <article class="record" aria-label={`${node.type} by ${cut(node.author, 60)}`}>
+        <article class="record" ref={panel} tabIndex={-1} aria-label={`${node.type} by ${cut(node.author, 60)}`} onKeyDown={(event) => { if (event.key === "Escape" && !(event.target instanceof HTMLTextAreaElement)) onClose(); }}>
             <header>
                 <h2><TypeName type={node.type} /> <States node={node} corrected={corrections.length > 0} /></h2>
                 <button type="button" class="close" aria-label="Close" onClick={onClose}>×</button>
@@ -138,8 +156,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 </dl>
                 : <JsonText value={record["payload"]} />}
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
-            <Edges title="Rests on" edges={edges.filter((edge) => edge.to === node.id)} end="from" graph={graph} onSelect={onSelect} />
-            <Edges title="Leads to" edges={edges.filter((edge) => edge.from === node.id)} end="to" graph={graph} onSelect={onSelect} />
+            {RELATIONS.map(([title, end, types]) => <Edges key={title} title={title} edges={edges.filter((edge) => edge[end === "from" ? "to" : "from"] === node.id && (types?.includes(edge.type) ?? !APART.includes(edge.type)))} end={end} graph={graph} onSelect={onSelect} />)}
             {noted.length > 0 && <section><Notes annotations={noted} bad={bad} /></section>}
             {live && <Annotations id={node.id} division={division || text(record["division"])} />}
         </article>

@@ -1,13 +1,17 @@
 /** The nodes along time: when each was recorded, or when it is said to have occurred. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { type Graph, type GraphNode } from "../graph/model.ts";
 import { when } from "../text.ts";
 import { NodeLine } from "./parts.tsx";
 
 const STEP = 300;
 
-export function Timeline({ graph, selected, corrected, onSelect }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; onSelect: (id: string) => void }) {
-    const [occurred, setOccurred] = useState(false), [most, setMost] = useState(STEP);
+/** By which time the rows are ordered, and how many are shown. */
+export interface TimelineShown { occurred: boolean; rows: number }
+
+export const FIRST_ROWS = STEP;
+
+export function Timeline({ graph, selected, corrected, onSelect, shown: { occurred, rows: most }, onShown }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; onSelect: (id: string) => void; shown: TimelineShown; onShown: (shown: TimelineShown) => void }) {
     const rows = useMemo(() => {
         const timeOf = (node: GraphNode): string => occurred ? node.ts ?? node.createdAt : node.createdAt;
         return [...graph.nodes.values()].map((node) => ({ node, time: timeOf(node), ms: Date.parse(timeOf(node)) })).sort((a, b) => a.time < b.time ? -1 : a.time > b.time ? 1 : a.node.id < b.node.id ? -1 : 1);
@@ -17,8 +21,8 @@ export function Timeline({ graph, selected, corrected, onSelect }: { graph: Grap
         <div class="timeline">
             <fieldset>
                 <legend>Order by</legend>
-                <label><input type="radio" name="time" checked={!occurred} onChange={() => { setOccurred(false); }} /> when it was recorded</label>
-                <label><input type="radio" name="time" checked={occurred} onChange={() => { setOccurred(true); }} /> when it occurred, by its author's word</label>
+                <label><input type="radio" name="time" checked={!occurred} onChange={() => { onShown({ occurred: false, rows: most }); }} /> when it was recorded</label>
+                <label><input type="radio" name="time" checked={occurred} onChange={() => { onShown({ occurred: true, rows: most }); }} /> when it occurred, by its author's word</label>
             </fieldset>
             <ol>
                 {rows.slice(0, most).map(({ node, time, ms }) => (
@@ -30,7 +34,7 @@ export function Timeline({ graph, selected, corrected, onSelect }: { graph: Grap
                     </li>
                 ))}
             </ol>
-            {rows.length > most && <button type="button" onClick={() => { setMost(most + STEP); }}>Show more of {rows.length}</button>}
+            {rows.length > most && <button type="button" onClick={() => { onShown({ occurred, rows: most + STEP }); }}>Show more of {rows.length}</button>}
         </div>
     );
 }

@@ -24,6 +24,11 @@ function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: Readonl
     return rows;
 }
 
+/** Which nodes are closed, and how many rows are shown. */
+export interface TreeShown { closed: ReadonlySet<string>; rows: number }
+
+export const WHOLE_TREE: TreeShown = { closed: new Set(), rows: STEP };
+
 export interface TreeProps {
     graph: Graph;
     start: string;
@@ -31,13 +36,20 @@ export interface TreeProps {
     corrected: ReadonlySet<string>;
     selected: string | null;
     onSelect: (id: string) => void;
+    shown: TreeShown;
+    onShown: (shown: TreeShown) => void;
+    /** edges of a path that is shown */
+    path?: ReadonlySet<string>;
+    /** nodes where the walk stopped, with how much lies beyond */
+    stubs?: ReadonlyMap<string, string>;
+    onOpenStub?: (id: string) => void;
     bad?: ReadonlySet<string>;
     /** what became of nodes since, where two times are compared */
     changes?: ReadonlyMap<string, Change> | undefined;
 }
 
-export function Tree({ graph, start, ancestors, corrected, selected, onSelect, bad, changes }: TreeProps) {
-    const [closed, setClosed] = useState<ReadonlySet<string>>(new Set()), [most, setMost] = useState(STEP), [at, setAt] = useState(start);
+export function Tree({ graph, start, ancestors, corrected, selected, onSelect, shown: { closed, rows: most }, onShown, path, stubs, onOpenStub, bad, changes }: TreeProps) {
+    const [at, setAt] = useState(start);
     const list = useRef<HTMLUListElement>(null);
     const after = useMemo(() => ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
     const rows = useMemo(() => rowsOf(graph, start, ancestors, closed), [graph, start, ancestors, closed]);
@@ -46,8 +58,9 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
         const changed = new Set(closed);
         if (!changed.delete(id))
             changed.add(id);
-        setClosed(changed);
+        onShown({ closed: changed, rows: most });
     };
+    const isStub = (row: Row): boolean => !row.again && (stubs?.has(row.id) ?? false);
     const focus = (index: number): void => {
         const row = shown[index];
         if (row) {
@@ -64,6 +77,8 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
         case "ArrowRight":
             if (row.children > 0 && closed.has(row.id))
                 toggle(row.id);
+            else if (isStub(row))
+                onOpenStub?.(row.id);
             else
                 focus(index + 1);
             break;
@@ -73,7 +88,12 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
             else
                 focus(shown.findIndex((other) => other.key === row.parent));
             break;
-        case "Enter": case " ": onSelect(row.id); break;
+        case "Enter": case " ":
+            if (isStub(row) && row.id === selected)
+                onOpenStub?.(row.id);
+            else
+                onSelect(row.id);
+            break;
         default: return;
         }
         event.preventDefault();
@@ -82,15 +102,17 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
         <div class="tree">
             <ul role="tree" aria-label={ancestors ? "Causes" : "Effects"} ref={list}>
                 {shown.map((row, index) => {
-                    const node = graph.nodes.get(row.id);
+                    const node = graph.nodes.get(row.id), stub = isStub(row), opens = closed.has(row.id) || (stub && row.children === 0);
                     return (
                         <li key={row.key} role="treeitem" aria-level={row.level} aria-selected={row.id === selected} class={bad?.has(row.id) ? "bad" : undefined}
-                            {...(row.children > 0 ? { "aria-expanded": !closed.has(row.id) } : {})} tabIndex={row.key === at ? 0 : -1}
+                            {...(row.children > 0 || stub ? { "aria-expanded": !opens } : {})} tabIndex={row.key === at ? 0 : -1}
                             style={{ paddingInlineStart: `${Math.min(row.level - 1, 24) * 1.1}em` }}
                             onKeyDown={(event) => { onKeyDown(event, index, row); }} onClick={() => { setAt(row.key); onSelect(row.id); }}>
-                            <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); toggle(row.id); }}>{row.children === 0 ? "·" : closed.has(row.id) ? "▸" : "▾"}</span>
+                            <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); if (row.children > 0) toggle(row.id); else if (stub) onOpenStub?.(row.id); }}>{row.children === 0 && !stub ? "·" : opens ? "▸" : "▾"}</span>
                             {row.edge && <span class={`relation relation-${row.edge.type}`}>{row.edge.type} {row.edge.weight} </span>}
                             {node ? <NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
+                            {row.edge && path?.has(row.edge.id) && <span class="state strong">on the strongest path</span>}
+                            {stub && <span class="state">{stubs?.get(row.id)}</span>}
                             {changes?.get(row.id) === "added" && <span class="state added">came since</span>}
                             {changes?.get(row.id) === "changed" && <span class="state changed">changed since</span>}
                             {row.again && <span class="faint"> (above)</span>}
@@ -98,7 +120,7 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, b
                     );
                 })}
             </ul>
-            {rows.length > most && <button type="button" onClick={() => { setMost(most + STEP); }}>Show {Math.min(STEP, rows.length - most)} more of {rows.length}</button>}
+            {rows.length > most && <button type="button" onClick={() => { onShown({ closed, rows: most + STEP }); }}>Show {Math.min(STEP, rows.length - most)} more of {rows.length}</button>}
         </div>
     );
 }

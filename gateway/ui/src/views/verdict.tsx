@@ -31,7 +31,7 @@ export function Keys({ signers, signer, policy, own = false }: { signers: readon
         <section>
             <h3>Keys</h3>
             {own ? <p>The keys of signers are those of the registry that you loaded. They are worth what the way is worth on which it reached you.</p> : <p>These keys came with what they prove: whoever gave it to you could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>}
-            <table>
+            <table tabIndex={0} aria-label="Keys">
                 <thead><tr><th scope="col">Whose</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Fingerprint</th></tr></thead>
                 <tbody>
                     {signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td>{s.purpose}</td><td>{s.status}</td><td><code class="wide">{s.fingerprint}</code></td></tr>)}
@@ -50,7 +50,7 @@ export function Evidence({ records }: { records: readonly CheckedRecord[] }) {
     return (
         <details open={bad > 0}>
             <summary>{records.length} records, each recomputed{bad > 0 ? `; ${bad} do not verify` : ""}</summary>
-            <table>
+            <table tabIndex={0} aria-label="Records">
                 <thead><tr><th scope="col">Record</th><th scope="col">Recorded</th><th scope="col">Digest</th><th scope="col">Content</th><th scope="col">Verdict</th></tr></thead>
                 <tbody>{sorted.slice(0, MOST).map(({ kind, id, record, digest, content, faults }, i) => (
                     <tr key={i} class={faults.length > 0 ? "bad" : undefined} data-record={id} data-good={faults.length === 0}>

@@ -1,70 +1,38 @@
 /** Why: the reasoning that led to a node, or what came of it. */
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { differences, get, objects, trace, tracePage, text, type TraceOptions } from "../api.ts";
-import { comparisonOf, type Comparison } from "../graph/compare.ts";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type TraceOptions } from "../api.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
-import { changed, go, link, useLoaded, type Place } from "../state.ts";
+import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
+import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { PaperEvidence } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
-import { Timeline } from "./timeline.tsx";
+import { FIRST_ROWS, Timeline } from "./timeline.tsx";
 import { Tree } from "./tree.tsx";
 
-const FIRST = 10000;
-/* So many nodes at which the walk stopped are asked for what lies beyond them. */
-const STUBS = 40;
-
-interface Loaded { graph: Graph; frontier: string[]; nextCursor: string | null; /** with now, where that is asked for */ since: Comparison | null; stubs: Map<string, string> }
-
-/** What lies beyond the nodes where the walk stopped: how many edges lead on. */
-async function countBeyond(frontier: readonly string[], graph: Graph, options: TraceOptions, signal: AbortSignal): Promise<Map<string, string>> {
-    const stubs = new Map<string, string>(), ids = frontier.slice(0, STUBS), ancestors = options.direction === "ancestors";
-    const one = async (id: string): Promise<void> => {
-        const answer = await get(`/reason/node/${encodeURIComponent(id)}`, { limit: 1000, division: options.division }, signal);
-        const beyond = objects(answer[ancestors ? "incoming" : "outgoing"]).filter((edge) => !graph.nodes.has(text(edge[ancestors ? "from" : "to"])));
-        stubs.set(id, `+${count(beyond.length, ancestors ? "cause" : "effect")}${answer["truncated"] === true ? " or more" : ""}`);
-    };
-    for (let i = 0; i < ids.length; i += 4)
-        await Promise.all(ids.slice(i, i + 4).map((id) => one(id).catch(() => undefined)));
-    for (const id of frontier)
-        if (!stubs.has(id))
-            stubs.set(id, "goes on");
-    return stubs;
-}
-
-async function load(id: string, options: TraceOptions, difference: boolean, signal: AbortSignal): Promise<Loaded> {
-    const { direction, depth, asOf, division } = options, compares = difference && asOf !== "";
-    const [page, present, found] = await Promise.all([
-        trace(id, options, FIRST, signal),
-        compares ? trace(id, { ...options, asOf: "" }, FIRST, signal) : null,
-        compares ? differences({ node: id, asOfA: asOf, direction, depth, division }, signal) : null,
-    ]);
-    return { ...page, since: present && found && comparisonOf(present.graph, found), stubs: await countBeyond(page.frontier, page.graph, options, signal) };
-}
-
-function Summary({ loaded, place, start, onMore }: { loaded: Loaded; place: Place; start: string; onMore: () => void }) {
-    const node = loaded.graph.nodes.get(start);
+function Summary({ walked, place, start }: { walked: Walked; place: Place; start: string }) {
+    const { graph, frontier, nextCursor, wanted } = walked, node = graph.nodes.get(start);
     return (
         <header class="summary">
             <h1>{node ? <NodeLine node={node} /> : start}</h1>
             <p class="faint">
-                {count(loaded.graph.nodes.size, "node")}, {count(loaded.graph.edges.size, "edge")}
-                {loaded.nextCursor !== null && <>; there is more <button type="button" class="screen-only" onClick={onMore}>Fetch the next {FIRST.toLocaleString("en")}</button></>}
-                {loaded.frontier.length > 0 && <>; the walk stopped for its depth at {count(loaded.frontier.length, "node")} <a href={changed(place, { depth: Number(place.parameters.get("depth") ?? 10) + 10 })}>go deeper</a></>}
+                {count(graph.nodes.size, "node")}, {count(graph.edges.size, "edge")}
+                {nextCursor !== null && <>; there is more <a class="button screen-only" href={changed(place, { pages: wanted.pages + 1 })}>Fetch the next {FIRST.toLocaleString("en")}</a></>}
+                {frontier.size > 0 && <>; the walk stopped for its depth at {count(frontier.size, "node")} <a href={changed(place, { depth: Number(place.parameters.get("depth") ?? 10) + 10 })}>go deeper</a></>}
                 {place.parameters.get("asOf") && <>; as it was known at {when(place.parameters.get("asOf"))}</>}
             </p>
         </header>
     );
 }
 
-/** The slider moves over the times at which something was recorded; where it is let go, the service is asked. */
+/** The slider moves over the times at which something was recorded, from the record itself on: before, there is nothing to ask for. Where it is let go, the service is asked. */
 function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: string }) {
     const asOf = place.parameters.get("asOf") ?? "", node = graph.nodes.get(start);
-    const times = useMemo(() => [...new Set([...graph.nodes.values(), ...graph.edges.values()].map((record) => record.createdAt))].sort(), [graph]);
+    const times = useMemo(() => [...new Set([...graph.nodes.values(), ...graph.edges.values()].map((record) => record.createdAt))].filter((time) => !node || time >= node.createdAt).sort(), [graph, node]);
     const index = asOf === "" ? times.length : times.filter((time) => time <= asOf).length;
     const [dragged, setDragged] = useState<number | null>(null);
     const at = times[(dragged ?? index) - 1] ?? "";
@@ -158,102 +126,105 @@ function findPath(graph: Graph, place: Place, start: string): Path | null {
     }
 }
 
-/** The address of what is looked at, as text: of the same time and depth. */
-function exported(id: string, { depth, asOf, division }: TraceOptions): string {
-    const search = new URLSearchParams({ format: "human", depth: String(depth), ...(asOf ? { asOf } : {}), ...(division ? { division } : {}) });
-    return `/reason/export/${encodeURIComponent(id)}?${search.toString()}`;
+/* Forms of export, as the service knows them. */
+const FORMS: readonly [title: string, format: string, part?: string][] = [
+    ["As text", "human"], ["Markdown", "markdown"], ["SVG", "svg"], ["DOT", "dot"], ["Mermaid", "mermaid"], ["PROV-JSON", "prov"],
+    ["CSV of nodes", "csv", "nodes"], ["CSV of edges", "csv", "edges"], ["CSV of annotations", "csv", "annotations"],
+];
+
+/** What is looked at, of the same direction, time and depth, in forms for reports and other programs. */
+function Exports({ id, options: { direction, depth, asOf, division } }: { id: string; options: TraceOptions }) {
+    const address = (format: string, part = ""): string => {
+        const search = new URLSearchParams({ format, direction, depth: String(depth), ...(part ? { part } : {}), ...(asOf ? { asOf } : {}), ...(division ? { division } : {}) });
+        return `/reason/export/${encodeURIComponent(id)}?${search.toString()}`;
+    };
+    return <>{FORMS.map(([title, format, part], i) => <span key={title}>{i > 0 && " · "}<a href={address(format, part)} target="_blank" rel="noopener">{title}</a></span>)}</>;
 }
 
 const VIEWS = [["graph", "Picture"], ["tree", "Tree"], ["time", "Timeline"]] as const;
 
-export function Why({ place }: { place: Place }) {
-    const start = place.id, { parameters } = place, division = parameters.get("division") ?? "";
-    const options: TraceOptions = {
-        direction: parameters.get("direction") === "descendants" ? "descendants" : "ancestors",
-        depth: Math.min(10000, Math.max(0, Number(parameters.get("depth") ?? 10) || 0)), asOf: parameters.get("asOf") ?? "", division,
+const numberIn = (text: string | null, least: number, otherwise: number): number => Math.max(least, Number(text ?? otherwise) || otherwise);
+
+/** What is wanted of the service, by the address. */
+function wantedAt(place: Place): Wanted {
+    const { parameters } = place;
+    return {
+        id: place.id, difference: parameters.get("difference") === "1", pages: numberIn(parameters.get("pages"), 1, 1), beyond: listIn(place, "beyond").filter(isId),
+        options: {
+            direction: parameters.get("direction") === "descendants" ? "descendants" : "ancestors",
+            depth: Math.min(10000, Math.max(0, Number(parameters.get("depth") ?? 10) || 0)), asOf: parameters.get("asOf") ?? "", division: parameters.get("division") ?? "",
+        },
     };
-    const difference = parameters.get("difference") === "1", view = parameters.get("view") ?? "graph", selected = parameters.get("select");
-    const [grown, setGrown] = useState<{ key: string; graph: Graph; nextCursor: string | null } | null>(null), [opened, setOpened] = useState<ReadonlySet<string>>(new Set()), [failure, setFailure] = useState<Error | null>(null);
-    const key = JSON.stringify([start, options, difference]);
-    const { value, error, loading } = useLoaded(key, (signal) => load(start, options, difference, signal));
+}
 
-    const whole = grown?.key === key ? grown.graph : value?.graph ?? null, nextCursor = grown?.key === key ? grown.nextCursor : value?.nextCursor ?? null;
-    const compared = value?.since ?? null;
-    const graph = useMemo(() => whole && applyFilters(compared?.graph ?? whole, place, start), [whole, compared, parameters.toString(), start]);
-    const levels = useMemo(() => graph ? depths(graph, start, options.direction === "ancestors") : new Map<string, number>(), [graph, start, options.direction]);
+const NO_STUBS: ReadonlyMap<string, string> = new Map();
+
+/** Where the walk stopped, with how much lies beyond as soon as it is counted. A comparison of two times opens none. */
+function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
+    const key = walked && walked.frontier.size > 0 ? `${walkKey(walked.wanted)} ${walked.wanted.pages} ${asList(walked.wanted.beyond)}` : "";
+    const { value } = useLoaded(key, async (signal) => walked && key !== "" ? countBeyond(walked, signal) : NO_STUBS);
+    return useMemo(() => !walked || walked.since ? NO_STUBS : new Map([...walked.frontier].map((id) => [id, value?.get(id) ?? "goes on"] as const).filter(([, words]) => words !== "")), [walked, value]);
+}
+
+export function Why({ place }: { place: Place }) {
+    const start = place.id, { parameters } = place, wanted = wantedAt(place), { options } = wanted, { division } = options, ancestors = options.direction === "ancestors";
+    const view = VIEWS.find(([name]) => name === parameters.get("view"))?.[0] ?? "graph", selected = parameters.get("select"), openedFolds = parameters.get("open") ?? "", closedRows = parameters.get("closed") ?? "";
+    const held = useRef<Walked | null>(null);
+    const { value: walked, error, loading } = useLoaded(`${walkKey(wanted)} ${wanted.pages} ${asList(wanted.beyond)}`, async (signal) => held.current = await walk(wanted, held.current, signal));
+
+    const compared = walked?.since ?? null, stubs = useStubs(walked);
+    const graph = useMemo(() => walked && applyFilters(compared?.graph ?? walked.graph, place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
+    const levels = useMemo(() => graph ? depths(graph, start, ancestors) : new Map<string, number>(), [graph, start, ancestors]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
-    const after = useMemo(() => graph && options.direction === "ancestors" ? recordedAfter(graph, start) : new Set<string>(), [graph, start, options.direction]);
+    const after = useMemo(() => graph && ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
     const path = useMemo(() => graph ? findPath(graph, place, start) : null, [graph, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
-    const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]);
+    const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]), opened = useMemo(() => new Set(listIn(place, "open")), [openedFolds]);
+    const closed = useMemo(() => new Set(listIn(place, "closed")), [closedRows]);
     const marks = useMemo(() => ({
-        corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs: value?.stubs ?? new Map<string, string>(),
+        corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs,
         ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}),
-    }), [corrected, after, path, compared, value]);
+    }), [corrected, after, path, compared, stubs]);
 
-    const about = cut(whole?.nodes.get(start)?.note ?? "", 80);
+    const about = cut(walked?.graph.nodes.get(start)?.note ?? "", 80);
     useEffect(() => {
         if (about)
             document.title = `${about} · Reasoning Graph`;
     }, [about]);
     if (error)
         return <Failure error={error} />;
-    if (!value || !graph || !whole)
+    if (!walked || !graph)
         return <Waiting what="Tracing" />;
 
-    const select = (id: string | null): void => {
-        if (id !== null && !graph.nodes.has(id))
-            setOpened(new Set([...opened, id]));
-        else
-            go(changed(place, { select: id }), true);
-    };
+    const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
+    const openFold = (id: string): void => { go(changed(place, { open: asList([...opened, id]), ...(selected === id ? { select: null } : {}) })); };
     /* What lies beyond a node where the walk stopped joins the picture. */
-    const extend = async (id: string): Promise<void> => {
-        try {
-            const more = { nodes: new Map(whole.nodes), edges: new Map(whole.edges) };
-            let cursor: string | null = null;
-            do {
-                const page: { nextCursor: string | null } = await tracePage(id, { ...options, depth: 3 }, cursor, more);
-                cursor = page.nextCursor;
-            } while (cursor !== null && more.nodes.size < FIRST);
-            value.stubs.delete(id);
-            setGrown({ key, graph: more, nextCursor });
-        } catch (refused) {
-            setFailure(refused instanceof Error ? refused : new Error(String(refused)));
-        }
-    };
-    /* The pages after those that were fetched. */
-    const fetchMore = async (): Promise<void> => {
-        try {
-            const more = await trace(start, options, FIRST, undefined, { nodes: new Map(whole.nodes), edges: new Map(whole.edges) }, nextCursor);
-            setGrown({ key, graph: more.graph, nextCursor: more.nextCursor });
-        } catch (refused) {
-            setFailure(refused instanceof Error ? refused : new Error(String(refused)));
-        }
-    };
-    const open = (id: string): void => {
-        if (value.stubs.has(id))
-            void extend(id);
+    const openStub = (id: string): void => { go(changed(place, { beyond: asList([...wanted.beyond, id]) })); };
+    const openNode = (id: string): void => {
+        if (stubs.has(id))
+            openStub(id);
         else
             select(id);
     };
+    const rows = numberIn(parameters.get("rows"), FIRST_ROWS, FIRST_ROWS), rowsIn = (shown: number): number | null => shown > FIRST_ROWS ? shown : null;
     const node = selected === null ? undefined : graph.nodes.get(selected);
     return (
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
-                <Summary loaded={{ ...value, graph: whole, nextCursor }} place={place} start={start} onMore={() => { void fetchMore(); }} />
+                <Summary walked={walked} place={place} start={start} />
                 {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
                 {parameters.get("path") && !path && <p role="status">No path supports it.</p>}
-                {failure && <Failure error={failure} />}
                 <div class="tabs" role="tablist" aria-label="Shown as">
                     {VIEWS.map(([name, title]) => <a key={name} role="tab" aria-selected={view === name} href={changed(place, { view: name === "graph" ? null : name })}>{title}</a>)}
                 </div>
-                <Controls place={place} graph={compared?.graph ?? whole} start={start} />
-                {view === "tree" ? <Tree graph={graph} start={start} ancestors={options.direction === "ancestors"} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} />
-                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select} />
-                        : <DrawnGraph graph={graph} levels={levels} title={`${options.direction === "ancestors" ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} by={(parameters.get("fold") ?? "none") as FoldBy}
-                            opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={open} />}
-                <p class="faint screen-only"><a href={exported(start, options)} target="_blank" rel="noopener">As text</a> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
+                <Controls place={place} graph={compared?.graph ?? walked.graph} start={start} />
+                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} path={marks.path} stubs={stubs} onOpenStub={openStub}
+                    shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
+                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select}
+                        shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
+                        : <DrawnGraph graph={graph} levels={levels} title={`${ancestors ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} ancestors={ancestors} by={(parameters.get("fold") ?? "none") as FoldBy}
+                            opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
+                <p class="faint screen-only"><Exports id={start} options={options} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
             <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}

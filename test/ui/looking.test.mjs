@@ -1,0 +1,324 @@
+/* How states, paths, sizes and addresses of the explorer look to a person. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { call, edge, node, picture, request, sql, story, visit } from "./lib.mjs";
+
+const { env } = process, ids = await story(), why = (id, parameters = "") => `#/why/${id}${parameters}`;
+const now = () => sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
+
+/* The texts of the picture's cards and labels, as they are printed, with where each stands. */
+async function printed(page) {
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    const shown = await page.locator(".paper svg").evaluate((svg) => {
+        const box = (element) => { const { x, y, width, height } = element.getBBox(); return { x, y, right: x + width, bottom: y + height }; };
+        return { cards: [...svg.querySelectorAll("rect[rx]")].map(box), texts: [...svg.querySelectorAll("text")].map((text) => ({ text: text.textContent, middle: text.getAttribute("text-anchor") === "middle", ...box(text) })) };
+    });
+    await page.emulateMedia({ media: "screen" });
+    return shown;
+}
+
+test("a card that shows a state shows when it was recorded and its confidence all the same", async () => {
+    const wrong = await node("observation", "sensor", { text: "a value in doubt" }, { metadata: { confidence: 0.61 } }), decided = await node("decision", "kernel", { text: "decided in doubt" }, { metadata: { confidence: 0.7 } });
+    await edge(wrong, decided, "causal");
+    await edge(await node("correction", "ops", { text: "it was another" }), wrong, "corrects");
+    const { page, close } = await visit(why(decided));
+    await picture(page);
+    const { cards, texts } = await printed(page), card = cards.find((box) => texts.some(({ text, x, y }) => text === "a value in doubt" && x > box.x && x < box.right && y > box.y && y < box.bottom));
+    const told = texts.filter(({ x, y, bottom }) => x > card.x && x < card.right && y > card.y && bottom < card.bottom + 2).map(({ text }) => text);
+    assert.deepEqual(told.slice(0, 3), ["observation · sensor", "a value in doubt", "corrected"]);
+    assert.match(told[3], /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d · confidence 0\.61$/);
+    await close();
+});
+
+test("the label of an edge from a record to itself stands beside its card, not below it", async () => {
+    const odd = await node("hypothesis", "agent", { text: "because of itself" });
+    await edge(odd, odd, "influencedBy", 0.4);
+    await edge(odd, await node("decision", "kernel", { text: "decided in a circle" }), "supports", 0.3);
+    const { page, close } = await visit(why(odd, "?direction=descendants"));
+    await picture(page);
+    const { cards, texts } = await printed(page), labels = texts.filter(({ middle }) => middle);
+    assert.deepEqual(labels.map(({ text }) => text).sort(), ["influencedBy 0.4", "supports 0.3"]);
+    for (const label of labels)
+        assert.ok(cards.every((card) => label.right <= card.x || label.x >= card.right || label.bottom <= card.y || label.y >= card.bottom), JSON.stringify([label, cards]));
+    assert.ok(labels[0].right < labels[1].x || labels[0].x > labels[1].right || labels[0].bottom < labels[1].y || labels[0].y > labels[1].bottom);
+    await close();
+});
+
+test("the tree tells which edges the strongest path has", async () => {
+    const { page, close } = await visit(why(ids.decision, `?view=tree&path=selected&select=${ids.latency}`));
+    const strong = page.getByRole("treeitem").filter({ hasText: "on the strongest path" });
+    await strong.first().waitFor();
+    assert.deepEqual(await strong.locator(".note").allTextContents(), ["roll the index back", "the new index slows checkout", "anomaly score 0.93", "latency of checkout rose to 840 ms"]);
+    await close();
+});
+
+test("the tree tells what lies beyond where the walk stopped, opens it by a key, and the address has it", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree&depth=1")), items = page.getByRole("treeitem");
+    const stub = items.filter({ hasText: /roll the index back.*\+1 cause/ });
+    await stub.waitFor();
+    assert.equal(await stub.getAttribute("aria-expanded"), "false");
+    await stub.focus();
+    await page.keyboard.press("ArrowRight");
+    await items.filter({ hasText: "latency of checkout" }).waitFor();
+    assert.equal(await items.count(), 8);
+    assert.match(page.url(), new RegExp(`beyond=${ids.recommendation}`));
+    await page.reload();
+    await items.filter({ hasText: "latency of checkout" }).waitFor();
+    await page.goBack();
+    await items.filter({ hasText: "latency of checkout" }).waitFor({ state: "detached" });
+    assert.equal(await items.count(), 3);
+    await close();
+});
+
+test("a stub that is opened shows the stubs beyond it, and no more than there is", async () => {
+    const chain = [];
+    for (let i = 0; i < 8; i++) {
+        chain.push(await node("observation", "chain", { text: `link ${i}` }));
+        if (i > 0)
+            await edge(chain[i - 1], chain[i], "causal");
+    }
+    const { page, close } = await visit(why(chain[7], `?view=tree&depth=1&beyond=${chain[6]}`)), items = page.getByRole("treeitem");
+    await items.filter({ hasText: /link 3.*\+1 cause/ }).waitFor();
+    await items.filter({ hasText: "link 3" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await items.filter({ hasText: "link 0" }).waitFor();
+    assert.doesNotMatch((await items.allTextContents()).join("\n"), /\+|goes on|the walk stopped here/);
+    await close();
+});
+
+test("what lies beyond is counted as of the time that is looked at", async () => {
+    const decided = await node("decision", "kernel", { text: "decided before more was known" }), because = await node("hypothesis", "agent", { text: "for a reason" });
+    await edge(because, decided, "causal");
+    await edge(await node("observation", "sensor", { text: "known then" }), because, "supports");
+    const then = now();
+    await edge(await node("observation", "sensor", { text: "known later" }), because, "supports");
+    for (const [parameters, words] of [[`&asOf=${then}`, /\+1 cause$/], ["", /\+2 causes$/]]) {
+        const { page, close } = await visit(why(decided, `?view=tree&depth=1${parameters}`));
+        await page.getByRole("treeitem").filter({ hasText: words }).waitFor();
+        await close();
+    }
+});
+
+test("which branches of the tree are closed is part of the address", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree")), items = page.getByRole("treeitem");
+    await items.filter({ hasText: "roll the index back" }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await items.filter({ hasText: "latency of checkout" }).waitFor({ state: "detached" });
+    await page.reload();
+    await items.first().waitFor();
+    assert.equal(await items.count(), 3);
+    await close();
+});
+
+test("at 390 pixels a record opens over the page, is read at once, and its end leads back", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree"), { viewport: { width: 390, height: 800 } });
+    const item = page.getByRole("treeitem").filter({ hasText: "anomaly score" }), record = page.getByRole("article");
+    await item.focus();
+    await page.keyboard.press("Enter");
+    await record.waitFor();
+    const { y, height } = await record.boundingBox();
+    assert.ok(y > 100 && y < 600 && y + height <= 801, `${y} ${height}`);
+    assert.ok(await record.evaluate((element) => element === document.activeElement));
+    await page.keyboard.press("Escape");
+    await record.waitFor({ state: "detached" });
+    assert.ok(await item.evaluate((element) => element === document.activeElement));
+    await close();
+});
+
+test("compare takes the record that one comes from, and offers what was known when it was recorded", async () => {
+    const { page, close } = await visit(why(ids.decision));
+    await picture(page);
+    await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Compare" }).click();
+    await page.getByRole("heading", { name: "Compare" }).waitFor();
+    assert.equal(await page.getByLabel("Snapshot or node").inputValue(), ids.decision);
+    await page.getByText("roll back release 2026.48").waitFor();
+    await page.getByRole("link", { name: "When it was recorded, with now" }).click();
+    // All edges came after the records that they join.
+    await page.getByRole("status").getByText(/[1-9]\d* added/).waitFor();
+    await page.goto(`${env.REASON_URL}/ui/#/compare?node=${ids.recommendation}`);
+    await page.getByLabel("with", { exact: true }).fill(ids.decision);
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByRole("status").getByText(/[1-9]\d* added/).waitFor();
+    await close();
+});
+
+test("who finds more than a page holds is told so, and when it was the last", async () => {
+    await call("POST", "/nodes", { nodes: Array.from({ length: 70 }, (_, i) => ({ type: "SCORE", actor: "counter", payload: { text: `count ${i}` } })) });
+    const { page, close } = await visit("#/find?authors=counter");
+    await page.getByText("first 50 records, more follow, the newest first").waitFor();
+    await page.getByRole("link", { name: "Next page" }).click();
+    await page.getByText("further 20 records, and no more, the newest first").waitFor();
+    await close();
+});
+
+test("an address that names no view says so, and shows Find", async () => {
+    const { page, close } = await visit("#/whence?text=x");
+    await page.getByRole("alert").getByText('there is no view "whence"; this is Find').waitFor();
+    await page.getByRole("heading", { name: "Find" }).waitFor();
+    await close();
+});
+
+test("what corrects or contradicts a record is told apart from what it rests on", async () => {
+    const wrong = await node("score", "model", { text: "a wrong score" }), correction = await node("correction", "ops", { text: "it was less" }), ground = await node("observation", "sensor", { text: "its ground" });
+    await edge(ground, wrong, "derivedFrom");
+    await edge(correction, wrong, "corrects");
+    await edge(await node("observation", "sensor", { text: "it says otherwise" }), wrong, "contradicts", 0.6);
+    const { page, close } = await visit(why(wrong, `?view=tree&select=${wrong}`)), record = page.getByRole("article"), under = async (title) => record.locator("section", { has: page.getByRole("heading", { name: title }) }).locator("li").allTextContents();
+    await record.getByRole("heading", { name: "Rests on (1)" }).waitFor();
+    assert.match((await under("Rests on")).join(), /^derivedFrom 1 observation its ground$/);
+    assert.match((await under("Contradicted by")).join(), /contradicts 0\.6 observation it says otherwise/);
+    assert.match((await under("Corrected by")).join(), /it was less/);
+    await page.goto(`${env.REASON_URL}/ui/${why(wrong, `?view=tree&select=${correction}`)}`);
+    await record.getByRole("heading", { name: "Corrects (1)" }).waitFor();
+    assert.deepEqual(await under("Leads to"), []);
+    await close();
+});
+
+test("what is looked at is exported in every form, consequences as consequences", async () => {
+    const { page, close } = await visit(why(ids.latency, "?direction=descendants&view=tree&depth=2"));
+    await page.getByRole("treeitem").first().waitFor();
+    const links = await page.getByRole("link", { name: /^(As text|Markdown|SVG|DOT|Mermaid|PROV-JSON|CSV of .*)$/ }).evaluateAll((anchors) => anchors.map((anchor) => anchor.getAttribute("href")));
+    assert.equal(links.length, 9);
+    for (const link of links) {
+        const { status, bytes } = await request("GET", link), told = bytes.toString().replace(/#(\d+);/g, (_, code) => String.fromCharCode(code));
+        assert.equal(status, 200, link);
+        assert.ok(!told.includes("roll back release"), "it is further than two steps");
+        // Other tests cut nothing short: here the walk stops for its depth.
+        assert.match(told, /CUT/, link);
+        if (/format=(human|markdown|svg|mermaid)/.test(link))
+            assert.match(told, /What came of/, link);
+    }
+    await close();
+});
+
+test("health shows an auditor the head of each chain, and how far its checkpoint is behind", async () => {
+    const { page, close } = await visit("#/health", { client: "auditor" }), row = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "default", exact: true }) });
+    await row.waitFor();
+    const { head } = (await call("GET", "/reason/divisions", undefined, "auditor")).divisions.find(({ division }) => division === "default");
+    assert.match(await row.textContent(), /[\d,]+ events?, the last \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC.*[0-9a-f]{64}/);
+    assert.match(head.hash, /^[0-9a-f]{64}$/);
+    await close();
+    const other = await visit("#/health");
+    await other.page.getByText("for auditors and administrators").first().waitFor();
+    await other.close();
+});
+
+test("health says in plain words what is wrong while the sidecar stands still, and that all is well again", async () => {
+    const pid = Number(readFileSync(env.REASON_RUN_DIR + "/sidecar.pid", "utf8")), { page, faults, close } = await visit("#/health"), again = page.getByRole("button", { name: "Look again" });
+    const until = async (words) => {
+        for (const end = Date.now() + 120000; !(await page.locator("main").textContent()).includes(words);) {
+            assert.ok(Date.now() < end, await page.locator("main").textContent());
+            await again.click();
+            await page.waitForFunction(() => document.querySelector("[aria-busy]")?.getAttribute("aria-busy") === "false");
+        }
+    };
+    await until("All is well");
+    process.kill(pid, "SIGSTOP");
+    try {
+        await until("No sidecar that signs has reported lately. What is written is kept");
+        // The rest is told all the same.
+        await page.getByRole("rowheader", { name: "local-development", exact: true }).waitFor();
+        assert.equal(await page.getByText("All is well").count(), 0);
+    } finally {
+        process.kill(pid, "SIGCONT");
+    }
+    await until("All is well");
+    assert.deepEqual(faults.filter((fault) => !/status of 503/.test(fault)), []);
+    await close();
+});
+
+test("health does not say that all is well in safe mode, or while a chain has halted", async () => {
+    const ready = { ok: true, db: "up", signer: "up", objectStore: "up", auditLagSeconds: 0, haltedChains: 0, memory: "file", safeMode: false, time: "2026-11-28T10:00:00Z" };
+    const { page, close } = await visit("#/find");
+    for (const [state, words] of [[{ safeMode: true }, "nothing is written until an administrator has looked"], [{ haltedChains: 2 }, "2 chains halted"], [{ ok: false, auditLagSeconds: 75 }, "waits for 75 seconds"]]) {
+        await page.route("**/ready", (route) => route.fulfill({ status: state.ok === false ? 503 : 200, json: { ...ready, ...state } }));
+        await page.goto(`${env.REASON_URL}/ui/#/health`);
+        await page.reload();
+        await page.getByText(words).waitFor();
+        assert.equal(await page.getByText("All is well").count(), 0);
+        await page.unroute("**/ready");
+    }
+    await close();
+});
+
+test("each edge has its direction, and one that contradicts looks different", async () => {
+    const { page, close } = await visit(why(ids.decision));
+    await picture(page);
+    await printed(page);
+    const [lines, arrows] = await page.locator(".paper svg").evaluate((svg) => [[...svg.querySelectorAll("polyline")].map((line) => `${line.getAttribute("stroke")} ${line.getAttribute("stroke-dasharray")}`), svg.querySelectorAll("polygon").length]);
+    assert.equal(lines.length, 7);
+    assert.equal(arrows, 7);
+    const [odd, ...others] = [...new Set(lines)].sort((a, b) => lines.filter((line) => line === a).length - lines.filter((line) => line === b).length);
+    assert.equal(others.length, 1);
+    assert.equal(lines.filter((line) => line === odd).length, 1);
+    assert.match(odd, / 7 4$/);
+    await close();
+});
+
+test("the timeline is in the order of what was recorded, or of what occurred", async () => {
+    const decided = await node("decision", "kernel", { text: "decided last" });
+    for (const [text, ts] of [["told first, of yesterday", "2026-11-27T10:00:00Z"], ["told next, of long ago", "2020-01-01T00:00:00Z"]])
+        await edge(await node("observation", "sensor", { text }, { ts }), decided, "supports");
+    const { page, close } = await visit(why(decided, "?view=time")), rows = page.locator(".timeline li .note");
+    await rows.first().waitFor();
+    assert.deepEqual(await rows.allTextContents(), ["decided last", "told first, of yesterday", "told next, of long ago"]);
+    await page.getByLabel("when it occurred, by its author's word").check();
+    await page.waitForURL(/by=occurred/);
+    assert.deepEqual(await rows.allTextContents(), ["told next, of long ago", "told first, of yesterday", "decided last"]);
+    await close();
+});
+
+test("one folds by level, type or author, and chooses the depth", async () => {
+    const { page, close } = await visit(why(ids.decision));
+    await picture(page);
+    for (const by of ["level", "type", "author"]) {
+        await page.getByLabel("Fold by").selectOption(by);
+        await page.waitForURL(new RegExp(`fold=${by}`));
+        await page.waitForFunction(() => {
+            window.dispatchEvent(new Event("beforeprint"));
+            return /2 × observation by sensor/.test(document.querySelector(".paper svg")?.textContent ?? "");
+        });
+    }
+    await page.getByLabel(/^Depth/).fill("1");
+    await page.locator(".summary").getByText(/3 nodes/).waitFor();
+    assert.match(page.url(), /depth=1/);
+    await close();
+});
+
+test("the slider of times goes back, by the keyboard too", async () => {
+    const { page, close } = await visit(why(ids.decision, "?view=tree"));
+    await page.getByRole("treeitem").first().waitFor();
+    await page.getByLabel(/^As of/).focus();
+    await page.keyboard.press("Home");
+    // To when the record itself was recorded, and nothing led to it yet.
+    await page.waitForFunction(() => document.querySelectorAll("[role=treeitem]").length === 1);
+    const { node: { createdAt } } = await call("GET", `/reason/node/${ids.decision}`);
+    assert.equal(new URLSearchParams(page.url().split("?")[1]).get("asOf"), createdAt);
+    await page.keyboard.press("End");
+    await page.waitForFunction(() => document.querySelectorAll("[role=treeitem]").length === 8);
+    assert.doesNotMatch(page.url(), /asOf=/);
+    await close();
+});
+
+test("a snapshot is saved as document and envelope, and who may make none is told whom to ask", async () => {
+    const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" });
+    let opened = await visit(`#/snapshot/${snapshotId}`);
+    for (const [button, name] of [["Document", `${snapshotId}.json`], ["Envelope", `${snapshotId}.envelope.json`]]) {
+        const coming = opened.page.waitForEvent("download");
+        await opened.page.getByRole("button", { name: button }).click();
+        assert.equal((await coming).suggestedFilename(), name);
+    }
+    await opened.close();
+    opened = await visit(`#/freeze/${ids.decision}`, { client: "reader" });
+    await opened.page.getByRole("button", { name: "Freeze", exact: true }).click();
+    await opened.page.getByText(/may not make snapshots\. Ask for a client with the role/).waitFor();
+    await opened.close();
+});
+
+test("what is redacted for somebody says so", async () => {
+    const held = await node("observation", "sensor", { text: "write to kyle.reese@example.org" }), { page, close } = await visit(why(held, "?view=tree"), { client: "masked" });
+    await page.getByRole("treeitem").filter({ hasText: /redacted:.*redacted$/ }).waitFor();
+    await close();
+});
