@@ -73,8 +73,7 @@ house: ## The picture of the folders in docs/architecture.md, from the code
 
 # Apart from check, because building kube-apiserver takes minutes. The chart's Role is what it is tested with.
 check-kubernetes: packages-check private
-	@test/charts.sh
-	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q test/sidecar/test_lease.py
+	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q test/charts test/sidecar/test_lease.py
 
 check-vault: packages-check private
 	@REASON_VAULT=real /usr/bin/python3 -m pytest -q test/sidecar/test_vault.py

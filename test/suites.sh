@@ -222,12 +222,7 @@ suite_sanitize() {
 sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_store,network,rebuild,restore,storm}.py)
 suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_faults[@]/#/--ignore=}"; }
 suite_faults() { run_pytest "$out/faults.log" "${sidecar_faults[@]}"; }
-suite_charts() {
-    test/charts.sh >"$out/charts.log" 2>&1
-    local status=$?
-    count_plain "$out/charts.log" || count 0 1
-    return $status
-}
+suite_charts() { run_pytest "$out/charts.log" test/charts; }
 # The sidecar's mirrors in what is documented of Dgraph, and in a real Neo4j in short: one server, killed once. All of it, and
 # JanusGraph, are make check-graphs.
 suite_engines() {

@@ -7,38 +7,11 @@ import subprocess
 
 import pytest
 
+from chart import CHART, changed, one, sidecar_settings
 from paths import ROOT
 
-CHART = ROOT / "charts" / "reasoning-graph"
 # What the chart itself sets in the sidecar's configuration
 SET_BY_CHART = {("database", "conninfo"), ("kubernetes", "lease"), ("kubernetes", "lease_s"), ("metrics", "address"), ("metrics", "port")}
-
-
-def changed(values, path, value):
-    """A copy of values in which the dotted path is value."""
-    values = copy.deepcopy(values)
-    *above, last = path.split(".")
-    place = values
-    for name in above:
-        place = place.setdefault(name, {})
-    place[last] = value
-    return values
-
-
-def one(objects, kind, name):
-    return next(o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name)
-
-
-def sidecar_settings(objects):
-    """(section, key) → value as reason-sidecar reads them."""
-    found, section = {}, None
-    for line in one(objects, "ConfigMap", "reason-sidecar")["data"]["reason-sidecar.conf"].splitlines():
-        if line.startswith("["):
-            section = line.strip("[]")
-        elif "=" in line and not line.startswith("#"):
-            key, value = (part.strip() for part in line.split("=", 1))
-            found[section, key] = value
-    return found
 
 
 def keys_of_the_sidecar():
@@ -58,6 +31,17 @@ def test_numbers_are_written_as_programs_read_them(helm, least, path, value, exp
     values = copy.deepcopy(least)
     values["sidecar"]["config"].setdefault(section, {})[key] = value
     assert sidecar_settings(helm(values))[section, key] == expected
+
+
+@pytest.mark.parametrize("number", ("1000000", "1e6", "1e+06", "1.0e6"))
+def test_a_large_number_is_the_same_however_it_is_written(helm, number):
+    objects = helm(f"""
+        gateway: {{queue: {number}}}
+        sidecar: {{config: {{signer: {{id: s}}, store: {{url: s3://b/p}}, database: {{timeout_ms: {number}}}, kafka: {{message.max.bytes: {number}}}}}}}
+        """)
+    settings = sidecar_settings(objects)
+    assert settings["database", "timeout_ms"] == settings["kafka", "message.max.bytes"] == "1000000"
+    assert "queue 1000000;" in one(objects, "ConfigMap", "reason-gateway")["data"]["nginx.conf"]
 
 
 def test_no_number_has_an_exponent(helm, least):
