@@ -9,7 +9,7 @@ from chart import CHART, LEAST, Refused, changed, helm as helm_program, merged, 
 from paths import ROOT
 
 FULL = merged(LEAST, {
-    "database": {"readConninfo": "host=reason-db-ro dbname=reason"},
+    "database": {"readConninfo": "host=reason-db-ro dbname=reason", "maxConnections": 500},
     "gateway": {"autoscaling": {"enabled": True}, "revocationList": True, "sentinelNet": {"server": "policy.example:8443", "tlsSecret": "policy"}},
     "sidecar": {"lease": {"enabled": True}, "secretMounts": [{"name": "hsm", "mountPath": "/etc/reason/hsm"}]},
     "networkPolicy": {"sidecarEgress": [{"port": 443}]}, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
