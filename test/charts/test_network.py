@@ -61,7 +61,21 @@ def test_each_counterpart_can_be_confined_to_where_it_is(helm):
 def test_clients_and_monitoring_can_be_confined_to_where_they_are(helm):
     values = changed(changed(LEAST, "networkPolicy.clients", [PEER]), "networkPolicy.monitoring", [{"namespaceSelector": {}}])
     rules = one(helm(values), "NetworkPolicy", "reason-gateway")["spec"]["ingress"]
-    assert [(rule["ports"][0]["port"], rule["from"]) for rule in rules] == [("https", [PEER]), ("ops", [{"namespaceSelector": {}}])]
+    assert [rule["ports"][0]["port"] for rule in rules] == ["https", "ops"]
+    assert rules[0]["from"] == [PEER]
+    # and the chart's own test, which asks whether all is ready
+    test = one(helm(values), "Pod", "reason-test")["metadata"]["labels"]
+    assert rules[1]["from"] == [{"namespaceSelector": {}}, {"podSelector": {"matchLabels": test}}]
+
+
+def test_the_migration_reaches_the_database_before_any_other_policy_is_there(helm):
+    values = merged(LEAST, {"database": {"conninfo": "host=db port=6432"}, "migration": {"enabled": True, "secret": "owner"}})
+    policy, job = one(helm(values), "NetworkPolicy", "reason-migration"), one(helm(values), "Job", "reason-migration")
+    assert egress(helm(values), "migration") == [([53, 53], None), ([6432], None)]
+    for o in (policy, job):
+        assert o["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < int(job["metadata"]["annotations"].get("helm.sh/hook-weight", 0))
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= job["spec"]["template"]["metadata"]["labels"].items()
 
 
 def test_a_network_hsm_is_named_by_hand(helm):

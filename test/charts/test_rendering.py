@@ -12,7 +12,7 @@ FULL = merged(LEAST, {
     "database": {"readConninfo": "host=reason-db-ro dbname=reason", "maxConnections": 500},
     "gateway": {"autoscaling": {"enabled": True}, "revocationList": True, "sentinelNet": {"server": "policy.example:8443", "tlsSecret": "policy"}},
     "sidecar": {"lease": {"enabled": True}, "secretMounts": [{"name": "hsm", "mountPath": "/etc/reason/hsm"}]},
-    "networkPolicy": {"sidecarEgress": [{"port": 443}]}, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
+    "migration": {"enabled": True, "secret": "reason-owner-db"}, "networkPolicy": {"sidecarEgress": [{"port": 443}]}, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
 
 
 def pods(objects):

@@ -65,7 +65,7 @@ def leaves(values, path=""):
 
 
 # Maps whose keys are not the chart's: they go on as they are.
-OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "sidecar.config.kafka", "serviceMonitor.labels",
+OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "migration.resources", "sidecar.config.kafka", "serviceMonitor.labels",
         "prometheusRule.labels", "dashboards.labels", "dashboards.annotations", "nodeSelector",
         *(f"{component}.{place}" for component in ("gateway", "sidecar") for place in ("podAnnotations", "podLabels", "affinity", "serviceAccount.annotations")))
 
