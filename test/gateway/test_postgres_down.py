@@ -36,6 +36,7 @@ def test_a_connection_that_dies_under_a_call_is_503_and_nothing_is_done_twice(st
 
 
 def test_a_stalled_database_is_504_in_time_and_then_recovers(stack):
+    wait_for(lambda: stack.metric("reason_gateway_connections") == 4)
     stopped = stack.backends()
     for backend in stopped:
         os.kill(backend, signal.SIGSTOP)
