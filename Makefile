@@ -3,7 +3,7 @@
 #   make demo     start a private stack, do the main job on real input, show each step
 #   make check    build with warnings as errors, run every test; make check-fast what says most in two minutes
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
-#   make check-kubernetes   the sidecar's Lease against kube-apiserver and etcd, which it builds first
+#   make check-kubernetes   the chart's releases and the sidecar's Lease on kube-apiserver and etcd, which it builds first
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make check-graphs       the sidecar's mirrors in Neo4j and JanusGraph, which it fetches by Maven first: a quarter of an hour
 #   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
@@ -73,8 +73,7 @@ house: ## The picture of the folders in docs/architecture.md, from the code
 
 # Apart from check, because building kube-apiserver takes minutes. The chart's Role is what it is tested with.
 check-kubernetes: packages-check private
-	@test/charts.sh
-	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q test/sidecar/test_lease.py
+	@REASON_KUBERNETES=real /usr/bin/python3 -m pytest -q test/charts test/sidecar/test_lease.py test/sidecar/test_release.py
 
 check-vault: packages-check private
 	@REASON_VAULT=real /usr/bin/python3 -m pytest -q test/sidecar/test_vault.py

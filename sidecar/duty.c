@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/doorbell.h"
 #include "base/log.h"
+#include "runs_out.h"
 #include "stage/stage.h"
 
 #include <sodium.h>
@@ -191,6 +192,8 @@ void *duty_run(void *argument)
         enum progress progress;
         long began_ms;
 
+        if (worker->job == DUTY_SNAPSHOT)
+            runs_out_measure(config);
         if (worker->job == JOB_LOG && wait_ms > LOG_LOOK_MS)
             wait_ms = LOG_LOOK_MS;
         if (!prepare(worker, &preparing) && wait_ms > PREPARE_MS / 2)

@@ -84,7 +84,7 @@ pieces_are_ascii() {
 # What groff says of them.
 manual_pages() {
     local page said bad=0
-    for page in sidecar/reason-sidecar.8 sidecar/verify/reason-verify.1 sidecar/approve/reason-approve.1; do
+    for page in sidecar/reason-{sidecar,rebuild,migrate}.8 sidecar/verify/reason-verify.1 sidecar/approve/reason-approve.1; do
         said=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$page" 2>&1 >/dev/null)
         [ -z "$said" ] || {
             echo "$page: $said"
@@ -224,12 +224,7 @@ sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_stor
 suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_log[@]/#/--ignore=}" "${sidecar_faults[@]/#/--ignore=}"; }
 suite_sidecar_log() { run_pytest "$out/sidecar_log.log" "${sidecar_log[@]}"; }
 suite_sidecar_faults() { run_pytest "$out/sidecar_faults.log" "${sidecar_faults[@]}"; }
-suite_charts() {
-    test/charts.sh >"$out/charts.log" 2>&1
-    local status=$?
-    count_plain "$out/charts.log" || count 0 1
-    return $status
-}
+suite_charts() { run_pytest "$out/charts.log" test/charts; }
 # The sidecar's mirrors in what is documented of Dgraph, and in a real Neo4j in short: one server, killed once. All of it, and
 # JanusGraph, are make check-graphs.
 suite_engines() {

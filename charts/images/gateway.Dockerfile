@@ -2,6 +2,8 @@
 FROM debian:12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends nginx-dev libpq-dev libssl-dev libpcre2-dev zlib1g-dev gcc libc6-dev make
 COPY gateway /src/gateway
+# the version, and which versions of the schema fit it
+COPY extension /src/extension
 RUN make -C /src/gateway install DESTDIR=/out
 
 FROM debian:12-slim

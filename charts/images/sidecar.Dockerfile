@@ -9,7 +9,7 @@ RUN make -C /src/sidecar install prefix=/usr DESTDIR=/out && make -C /src/sideca
 
 FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libpq5 libsodium23 libssl3 libmicrohttpd12 libcurl4 librdkafka1 libjansson4 \
-    ca-certificates && rm -rf /var/lib/apt/lists/*
+    ca-certificates postgresql-client && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /
 USER 10001:10001
 EXPOSE 9464

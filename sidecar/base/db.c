@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "core/decimal.h"
+#include "core/schema_version.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -207,6 +208,24 @@ static bool prepare(struct db *db)
     return result != NULL;
 }
 
+/* Whether this program knows the functions that the database has. A database without the extension says so itself. */
+static bool schema_is_known(struct db *db)
+{
+    PGresult *result = db_call(db, "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'reasoning_graph'", 0, NULL, NULL);
+    const char *version = PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : REASON_VERSION;
+    enum schema_fit fit = schema_fit(version, REASON_VERSION);
+
+    if (fit == SCHEMA_TOO_OLD)
+        log_error("%s: the schema in the database has version %s, too old for this sidecar of version " REASON_VERSION ": run ALTER EXTENSION reasoning_graph UPDATE",
+                  db->name, version);
+    else if (fit != SCHEMA_FITS)
+        log_error("%s: the schema in the database has version %s, too new for this sidecar of version " REASON_VERSION ": install a later sidecar", db->name, version);
+    PQclear(result);
+    if (fit != SCHEMA_FITS)
+        metrics_add(METRIC_DATABASE_FAILURES, 1);
+    return result && fit == SCHEMA_FITS;
+}
+
 bool db_connect(struct db *db)
 {
     if (db->connection && PQstatus(db->connection) == CONNECTION_OK)
@@ -222,7 +241,7 @@ bool db_connect(struct db *db)
         db_close(db);
         return false;
     }
-    if (!prepare(db)) {
+    if (!prepare(db) || !schema_is_known(db)) {
         db_close(db);
         return false;
     }

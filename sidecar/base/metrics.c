@@ -13,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-/* The value of a gauge that is not known. */
-#define UNKNOWN LONG_MIN
 #define STOPS "reason_sidecar_log_stops_total"
 #define FAILURES "reason_sidecar_failures_total"
 
@@ -85,6 +83,11 @@ static const struct {
     [METRIC_LOG_COVERED] = {"reason_sidecar_checkpoint_events", "gauge", "Of these, how many the last checkpoints cover."},
     [METRIC_LOG_PUBLISHED] = {"reason_sidecar_published_events", "gauge", "Of these, how many the last checkpoints cover that lie in the store."},
     [METRIC_CHECKPOINT_SECONDS] = {"reason_sidecar_checkpoint_timestamp_seconds", "gauge", "When every checkpoint that was due was last signed and published, at first when the sidecar started; 0: none are made."},
+    [METRIC_CERTIFICATE_EXPIRY] = {"reason_sidecar_expiry_timestamp_seconds", "gauge", "When the first of the certificates in the configuration expires, authorities included; NaN: there are none."},
+    [METRIC_STORE_ROOM] = {"reason_sidecar_store_free_bytes{store=\"snapshots\"}", "gauge", "Room on the disk of a store that is a directory; NaN: it is none."},
+    [METRIC_ARCHIVE_ROOM] = {"reason_sidecar_store_free_bytes{store=\"archive\"}", "gauge", NULL},
+    [METRIC_STORE_SIZE] = {"reason_sidecar_store_size_bytes{store=\"snapshots\"}", "gauge", "Size of that disk."},
+    [METRIC_ARCHIVE_SIZE] = {"reason_sidecar_store_size_bytes{store=\"archive\"}", "gauge", NULL},
     [METRIC_DATABASE_UP] = {"reason_sidecar_database_up", "gauge", "1 while the database answers; depth and age of the queues are NaN while it does not."},
     [METRIC_READY] = {"reason_sidecar_ready", "gauge", "1 while database, signer and store are open, the signer is registered, and the database extends what was signed."},
     [METRIC_LAST_TURN_SECONDS] = {"reason_sidecar_last_turn_timestamp_seconds", "gauge", "When the main loop last went round."},
@@ -124,7 +127,7 @@ void metrics_turned(void)
 void metrics_forget(void)
 {
     for (enum metric metric = METRIC_QUEUE_SEAL; metric <= METRIC_PARKED_MIRROR; metric++)
-        metrics_set(metric, UNKNOWN);
+        metrics_set(metric, METRIC_UNKNOWN);
     metrics_set(METRIC_DATABASE_UP, 0);
     metrics_set(METRIC_READY, 0);
 }
@@ -154,7 +157,7 @@ static void write_metrics(FILE *out)
         if (metrics[i].help)
             fprintf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", name_length, metrics[i].name, metrics[i].help, name_length, metrics[i].name,
                     metrics[i].type);
-        if (atomic_load(&values[i]) == UNKNOWN)
+        if (atomic_load(&values[i]) == METRIC_UNKNOWN)
             fprintf(out, "%s NaN\n", metrics[i].name);
         else
             fprintf(out, "%s %ld\n", metrics[i].name, atomic_load(&values[i]));

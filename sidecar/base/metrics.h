@@ -5,7 +5,11 @@
 #ifndef SIDECAR_BASE_METRICS_H
 #define SIDECAR_BASE_METRICS_H
 
+#include <limits.h>
 #include <stdbool.h>
+
+/* The value of a gauge that is not known: NaN. */
+#define METRIC_UNKNOWN LONG_MIN
 
 enum metric {
     METRIC_EVENTS_SEALED,
@@ -71,6 +75,11 @@ enum metric {
     METRIC_LOG_COVERED,
     METRIC_LOG_PUBLISHED,
     METRIC_CHECKPOINT_SECONDS,
+    METRIC_CERTIFICATE_EXPIRY,
+    METRIC_STORE_ROOM,
+    METRIC_ARCHIVE_ROOM,
+    METRIC_STORE_SIZE,
+    METRIC_ARCHIVE_SIZE,
     METRIC_DATABASE_UP,
     METRIC_READY,
     METRIC_LAST_TURN_SECONDS,

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from authority import SERVER, Authority
+from wait import wait_for
 
 FILES = ("ca.crt", "server.crt", "server.key")
 
@@ -131,6 +132,7 @@ def test_what_is_revoked_is_refused_from_the_reload_on(stack, authority, revocat
     open_before = connect(stack, leaver)
     assert ask(open_before)[0] == 200
     revocation(authority.crl())
+    assert stack.metric("reason_gateway_expiry_timestamp_seconds", '{of="revocation_list"}') > time.time()
     assert name_of(stack, leaver) == "leaver"
     authority.revoke("leaver")
     open_until_then = connect(stack, leaver)
@@ -239,3 +241,29 @@ def test_tls_1_2_knows_no_suite_that_was_broken_before(stack, authority, suite, 
     else:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             ask(connection)
+
+
+def end_of(certificate):
+    """As a number, when the first certificate in a file expires."""
+    end = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in", certificate], check=True, capture_output=True, text=True).stdout.strip().partition("=")[2]
+    return ssl.cert_time_to_seconds(end)
+
+
+def test_metrics_tell_when_what_is_in_use_expires(stack):
+    name = "reason_gateway_expiry_timestamp_seconds"
+    tls = stack.run / "tls"
+    assert stack.metric(name, '{of="certificate"}') == end_of(tls / "server.crt")
+    assert stack.metric(name, '{of="authority"}') == end_of(tls / "ca.crt")
+    # one that was replaced counts from the reload on
+    kept = (tls / "server.crt").read_bytes()
+    soon = tls / "soon.crt"
+    subprocess.run(["openssl", "req", "-x509", "-key", tls / "server.key", "-subj", "/CN=localhost", "-days", "3", "-out", soon], check=True, capture_output=True)
+    try:
+        (tls / "server.crt").write_bytes(soon.read_bytes())
+        assert stack.metric(name, '{of="certificate"}') != end_of(soon)
+        stack.reload()
+        wait_for(lambda: stack.metric(name, '{of="certificate"}') == end_of(soon))
+    finally:
+        (tls / "server.crt").write_bytes(kept)
+        stack.reload()
+    assert stack.metric(name, '{of="certificate"}') == end_of(tls / "server.crt")

@@ -6,6 +6,7 @@ the stop signal and the grace period. All happens in a mount and a network names
 with it; neither this machine's network nor its files are touched. What cannot run pods raises Unable and says why.
 """
 
+import copy
 import ctypes
 import http.client
 import json
@@ -24,6 +25,7 @@ from wait import wait_for
 
 # The address of what is outside of the pods: the database, a signing proxy, the clients.
 OUTSIDE = "10.99.0.1"
+PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 
@@ -38,6 +40,8 @@ def enter_namespaces():
     if not shutil.which("crun"):
         raise Unable("pods are run by crun, which is not installed")
     libc = ctypes.CDLL(None, use_errno=True)
+    # what a container ended with is told to this process
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
         raise Unable(f"pods need namespaces of their own: {os.strerror(ctypes.get_errno())}")
     try:
@@ -46,6 +50,7 @@ def enter_namespaces():
         run("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
         run("ip", "link", "set", "lo", "up")
         run("ip", "address", "add", f"{OUTSIDE}/32", "dev", "lo")
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")     # from pod to pod
     except AssertionError as fault:
         raise Unable(str(fault)) from fault
 
@@ -98,6 +103,27 @@ class Cluster:
         self.pods.append(pod)
         return pod.start()
 
+    def run(self, kind, name, seconds=120, environment=None):
+        """A pod, or that of a Job, to its end: exit code and output. environment: what it has otherwise than the spec says."""
+        spec = self.object(kind, name)["spec"]
+        spec = copy.deepcopy(spec["template"]["spec"] if kind == "Job" else spec)
+        for variable in spec["containers"][0]["env"]:
+            if variable["name"] in (environment or {}):
+                variable["value"] = environment[variable["name"]]
+        self.count += 1
+        pod = Pod(self, spec, f"{name}-{self.count}", self.count)
+        self.pods.append(pod)
+        pod.start()
+        status = []
+
+        def ended():
+            number, code = os.waitpid(pod.pid, os.WNOHANG)
+            if number:
+                status.append(os.waitstatus_to_exitcode(code))
+            return number
+        wait_for(ended, seconds, f"the end of {name}")
+        return status[0], pod.log()
+
     def rotate(self, secret, content):
         """A Secret changes: pods that mount it see it, those that have it in their environment do not."""
         self.secrets[secret] = content
@@ -123,6 +149,7 @@ class Pod:
         self.directory = cluster.directory / name
         self.directory.mkdir()
         self.volumes_of_secret = {}
+        self.volumes_of_class = {}
         self.image = cluster.images[self.container["image"].split("/")[-1].split(":")[0]]
         self.running = False
         self.output = b""
@@ -151,6 +178,11 @@ class Pod:
         if "configMap" in spec:
             volume = Volume(path, spec["configMap"].get("defaultMode", 0o644), group)
             volume.write(self.cluster.object("ConfigMap", spec["configMap"]["name"])["data"])
+        elif "csi" in spec:
+            # what a driver for secret stores mounts: files of a class, in place of a Secret
+            volume = Volume(path, 0o644, group)
+            volume.write(self.cluster.secrets[spec["csi"]["volumeAttributes"]["secretProviderClass"]])
+            self.volumes_of_class[spec["csi"]["volumeAttributes"]["secretProviderClass"]] = volume
         else:
             volume = Volume(path, spec["secret"].get("defaultMode", 0o644), group)
             volume.write(self.cluster.secrets[spec["secret"]["secretName"]])

@@ -53,10 +53,10 @@ class ApiServer:
     def url(self):
         return f"https://127.0.0.1:{self.port}"
 
-    def call(self, method, path, body=None, content_type="application/json"):
-        """As an administrator; the answer's JSON."""
+    def call(self, method, path, body=None, content_type="application/json", token=ADMIN):
+        """As an administrator, if no other token is given; the answer's JSON."""
         request = urllib.request.Request(self.url + path, method=method, data=body if isinstance(body, bytes) or body is None else json.dumps(body).encode(),
-                                         headers={"Authorization": f"Bearer {ADMIN}", "Content-Type": content_type})
+                                         headers={"Authorization": f"Bearer {token}", "Content-Type": content_type})
         with urllib.request.urlopen(request, timeout=10, context=ssl.create_default_context(cafile=self.ca)) as answer:
             return json.loads(answer.read())
 
@@ -220,7 +220,7 @@ class Real(ApiServer):
         """The chart's service account, Role and RoleBinding."""
         helm = shutil.which("helm") or ROOT / ".build" / "go" / "bin" / "helm"
         rendered = subprocess.run([helm, "template", "reason", ROOT / "charts" / "reasoning-graph", "--namespace", NAMESPACE, "--kube-version", "1.34.4",
-                                   "--show-only", "templates/sidecar-lease.yaml", "--set", "sidecar.config.signer.id=s,sidecar.config.store.url=s3://b",
+                                   "--show-only", "templates/accounts.yaml", "--show-only", "templates/sidecar-lease.yaml", "--set", "sidecar.config.signer.id=s,sidecar.config.store.url=s3://b",
                                    "--set", "sidecar.lease.enabled=true"], check=True, capture_output=True, text=True).stdout
         return [document for document in rendered.split("\n---\n") if "kind:" in document]
 

@@ -1,14 +1,12 @@
 """The chart's gateway and sidecar in pods, before a PostgreSQL with TLS and passwords."""
 
-import json
 import os
 import ssl
-import subprocess
 
 import psycopg
 import pytest
-import yaml
 
+from chart import LEAST, NoHelm, helm as find_helm, render
 from cluster import Cluster, OUTSIDE, Unable, enter_namespaces
 from image import Image, base_of, run
 from load import Connection
@@ -24,7 +22,10 @@ def pytest_collection_modifyitems(items):
     """Names why nothing runs here, for each test that would run a pod."""
     try:
         # What wants a network comes first.
-        subprocess.run([ROOT / "test/stack/helm.sh"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=590, check=False)
+        try:
+            find_helm()
+        except NoHelm:
+            pass
         for name in IMAGES:
             base_of(f"{name}.Dockerfile")
         enter_namespaces()
@@ -37,15 +38,10 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def helm():
     """Renders the chart with values: a function of them, as a list of objects."""
-    found = subprocess.run([ROOT / "test/stack/helm.sh"], capture_output=True, text=True, timeout=590, check=False)
-    if found.returncode != 0:
-        pytest.skip(f"helm cannot be had: {found.stderr.strip()}")
-
-    def render(values):
-        text = subprocess.run([found.stdout.strip(), "template", "reason", ROOT / "charts/reasoning-graph", "--kube-version", "1.30.0",
-                               "--values", "-"], input=json.dumps(values), capture_output=True, text=True, timeout=60, check=False)
-        assert text.returncode == 0, text.stderr
-        return [one for one in yaml.safe_load_all(text.stdout) if one]
+    try:
+        find_helm()
+    except NoHelm as fault:
+        pytest.skip(str(fault))
     return render
 
 
@@ -95,7 +91,7 @@ def signing_proxy(tmp_path_factory, database):
 @pytest.fixture(scope="session")
 def least():
     """Values that the chart cannot do without."""
-    return {"sidecar": {"config": {"signer": {"id": "s"}, "store": {"url": "s3://bucket/prefix"}}}}
+    return LEAST
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+import yaml
 
+from chart import CHART, merged
 from image import instructions_of
 from paths import ROOT
 from wait import wait_for
@@ -56,5 +58,38 @@ def test_the_sidecar_starts_signs_and_stops(cluster, database):
             wait_for(signed, 30, "every event's signature")
         except AssertionError as fault:
             raise AssertionError(f"{fault}\n{pod.log()}") from None
+    pod.stop()
+    assert not pod.was_killed, pod.log()
+
+
+def test_helm_test_says_whether_all_is_ready(cluster, database, values):
+    """The store of these tests is none, so another sidecar says that it reaches one; this one signs what waits."""
+    gateway = cluster.start("reason-gateway").ready()
+    cluster.start("reason-sidecar")
+    with database.sql() as owner:
+        def ready():
+            owner.execute("SELECT reason.report_sidecar('another', %s, 'none')", [values["sidecar"]["config"]["signer"]["id"]])
+            return owner.execute("SELECT ok FROM reason.readiness()").fetchone()[0]
+        wait_for(ready, 30, "readiness")
+    assert cluster.run("Pod", "reason-test", 170, {"GATEWAY": gateway.address}) == (0, "ready\n")
+
+
+def test_a_gateway_that_has_nothing_from_a_secret_serves_and_takes_up_another_password(cluster, helm, values, client, database):
+    example = yaml.safe_load((CHART / "examples/csi.yaml").read_text())
+    cluster.objects = helm(merged(values, {"database": example["database"], "gateway": example["gateway"]}))
+    for name in ("reason-gateway-db", "reason-sidecar-db"):
+        del cluster.secrets[name]
+    service = "[reason]\nuser=gateway\npassword={}\n"
+    cluster.secrets["reason-gateway-database"] = {"pg_service.conf": service.format("gateway-secret")}
+    pod = cluster.start("reason-gateway").ready()
+    assert client(pod).node({"by": "csi"})[0] == 201
+    with database.sql() as owner:
+        owner.execute("ALTER ROLE gateway PASSWORD 'another'")
+        try:
+            pod.volumes_of_class["reason-gateway-database"].write({"pg_service.conf": service.format("another")})
+            owner.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'gateway'")
+            wait_for(lambda: client(pod).node({"by": "csi"})[0] == 201, 20, "sessions by the new password")
+        finally:
+            owner.execute("ALTER ROLE gateway PASSWORD 'gateway-secret'")
     pod.stop()
     assert not pod.was_killed, pod.log()

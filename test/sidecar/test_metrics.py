@@ -1,7 +1,11 @@
 """Metrics: those that the documentation and the alerts name are there, and say what is so."""
 
+import math
+import os
 import pathlib
 import re
+import ssl
+import subprocess
 
 import psycopg
 
@@ -41,8 +45,8 @@ def test_what_alerts_ask_for_is_there(sidecar):
     for name, labels in asked:
         label, _, values = labels.strip("{}").partition("=")
         for value in values.strip('~"').split("|") if values else [None]:
-            series = name if value is None else f'{name}{{{label}="{value}"}}'
-            assert f"\n{series} " in there, series
+            series = re.escape(name) + r"(\{.*?\})?" if value is None else re.escape(f'{name}{{{label}="{value}"}}')
+            assert re.search(f"^{series} ", there, re.MULTILINE), series
 
 
 def test_each_stage_has_a_histogram_that_adds_up(database, sidecars, settings, tmp_path):
@@ -92,3 +96,36 @@ def test_a_database_that_is_away_shows(database, sidecar):
         wait_for(lambda: sidecar.metric("reason_sidecar_database_up") == 0, 30, "the loss to show")
         admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS true')
     wait_for(lambda: sidecar.metric("reason_sidecar_database_up") == 1, 30, "a connection again")
+
+
+def certificate(directory, name, days):
+    """An authority in a file, and when it ends."""
+    file = directory / f"{name}.crt"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}", "-days", str(days),
+                    "-keyout", directory / f"{name}.key", "-out", file], check=True, capture_output=True)
+    end = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in", file], check=True, capture_output=True, text=True).stdout.strip().partition("=")[2]
+    return file, ssl.cert_time_to_seconds(end)
+
+
+def test_the_first_certificate_to_expire_is_told(sidecars, settings, tmp_path):
+    name = "reason_sidecar_expiry_timestamp_seconds"
+    later, _ = certificate(tmp_path, "later", 20)
+    soon, end = certificate(tmp_path, "soon", 3)
+    bundle = tmp_path / "bundle.crt"
+    bundle.write_bytes(later.read_bytes() + soon.read_bytes())
+    one = sidecars({**settings, "store": {**settings["store"], "ca_file": later}, "tracing": {"ca_file": bundle}}).start()
+    wait_for(lambda: one.metric(name) == end)
+    # one that was replaced counts without a restart
+    bundle.write_bytes(later.read_bytes())
+    wait_for(lambda: one.metric(name) > end)
+    other = sidecars(settings).start()
+    assert math.isnan(other.metric(name))
+
+
+def test_room_on_the_disk_of_a_store_is_told(sidecars, settings, tmp_path):
+    one = sidecars(settings).start()
+    disk = os.statvfs(tmp_path)
+    assert one.metric('reason_sidecar_store_size_bytes{store="snapshots"}') == disk.f_blocks * disk.f_frsize
+    # others write there meanwhile
+    wait_for(lambda: abs(one.metric('reason_sidecar_store_free_bytes{store="snapshots"}') - os.statvfs(tmp_path).f_bavail * disk.f_frsize) < 2 << 30)
+    assert math.isnan(one.metric('reason_sidecar_store_free_bytes{store="archive"}'))

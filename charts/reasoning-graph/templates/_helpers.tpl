@@ -18,7 +18,12 @@ app.kubernetes.io/component: {{ index . 1 }}
 
 {{/* (list root image) */}}
 {{- define "reason.image" -}}
-{{ (index . 1).repository }}:{{ (index . 1).tag | default (index . 0).Chart.AppVersion }}
+{{- $image := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- end -}}
 {{- end -}}
 
 {{- define "reason.podSecurity" -}}
@@ -37,23 +42,85 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* A replica on another node, if there is one. (list root component) */}}
-{{- define "reason.spread" -}}
-- maxSkew: 1
-  topologyKey: kubernetes.io/hostname
-  whenUnsatisfiable: ScheduleAnyway
-  labelSelector:
-    matchLabels:
-      {{- include "reason.selector" . | nindent 6 }}
+{{/* Which account a component's pods have, if not the namespace's own; the sidecar needs one for the Lease. (list root component) */}}
+{{- define "reason.account" -}}
+{{- $root := index . 0 -}}
+{{- $account := (index $root.Values (index . 1)).serviceAccount -}}
+{{- if $account.name -}}
+{{ $account.name }}
+{{- else if eq (include "reason.makesAccount" .) "true" -}}
+{{ include "reason.name" . }}
+{{- end -}}
 {{- end -}}
 
+{{/* "true" where the chart makes the account. (list root component) */}}
+{{- define "reason.makesAccount" -}}
+{{- $root := index . 0 -}}
+{{- $account := (index $root.Values (index . 1)).serviceAccount -}}
+{{- $lease := and (eq (index . 1) "sidecar") $root.Values.sidecar.lease.enabled -}}
+{{- if or $account.create (and $lease (not $account.name)) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* What the specs of all pods of a component say alike. (list root component) */}}
+{{- define "reason.pod" -}}
+{{- $root := index . 0 -}}
+{{- $component := index $root.Values (index . 1) -}}
+{{- with include "reason.account" . }}
+serviceAccountName: {{ . }}
+{{- end }}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $component.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  {{- include "reason.podSecurity" $root | nindent 2 }}
+{{- with $component.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  {{- with $component.topologySpreadConstraints }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
+  # A replica on another node, if there is one.
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "reason.selector" . | nindent 8 }}
+  {{- end }}
+{{- with $root.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Who connects to the database: from a Secret, unless something else says it. (secret) */}}
+{{- define "reason.databaseUser" -}}
+{{- if . }}
+- name: PGUSER
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: username}}
+- name: PGPASSWORD
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+{{- end }}
+{{- end -}}
 
 {{/* Of the contents of Secrets that pods have in their environment, as far as they can be seen: an upgrade after a change
 makes new pods. `helm template` sees none. (list root secret…) */}}
 {{- define "reason.secretsChecksum" -}}
 {{- $root := first . -}}
 {{- $contents := list -}}
-{{- range rest . -}}
+{{- range compact (rest .) -}}
 {{- $contents = append $contents (lookup "v1" "Secret" $root.Release.Namespace .).data -}}
 {{- end -}}
 {{ $contents | toJson | sha256sum }}
@@ -66,19 +133,6 @@ makes new pods. `helm template` sees none. (list root secret…) */}}
 {{- else -}}
 {{ . }}
 {{- end -}}
-{{- end -}}
-
-{{/* The ports of conninfos, as entries of a NetworkPolicy. (list conninfo…) */}}
-{{- define "reason.databasePorts" -}}
-{{- $ports := list -}}
-{{- range . -}}
-{{- if . -}}
-{{- $ports = concat $ports (regexFindAll "[0-9]+" (regexFind "\\bport\\s*=\\s*'?[0-9, ]+" .) -1 | default (list "5432")) -}}
-{{- end -}}
-{{- end -}}
-{{- range $ports | uniq | sortAlpha }}
-- port: {{ . }}
-{{- end }}
 {{- end -}}
 
 {{/* How many pods the Deployment of the gateway begins with: under an autoscaler what it has made of it. */}}
@@ -99,4 +153,14 @@ makes new pods. `helm template` sees none. (list root secret…) */}}
 {{- $text := regexReplaceAll "\\bworker_processes [a-z0-9]+;" (index . 0) (printf "worker_processes %d;" (int $gateway.workers)) -}}
 {{- $text = regexReplaceAll "\\bconnections [0-9]+;" $text (printf "connections %d;" (int $gateway.connections)) -}}
 {{ regexReplaceAll "\\bqueue [0-9]+;" $text (printf "queue %d;" (int $gateway.queue)) }}
+{{- end -}}
+
+{{/* How many sessions a sidecar opens: main, seal, snapshot and log, one each for Kafka and the archive, and one for each mirror. */}}
+{{- define "reason.sidecarSessions" -}}
+{{- $config := .Values.sidecar.config -}}
+{{- $sessions := 4 -}}
+{{- if dig "kafka" "brokers" "" $config }}{{ $sessions = add $sessions 1 }}{{ end -}}
+{{- if dig "archive" "url" "" $config }}{{ $sessions = add $sessions 1 }}{{ end -}}
+{{- range $section, $_ := $config }}{{ if hasPrefix "mirror " $section }}{{ $sessions = add $sessions 1 }}{{ end }}{{ end -}}
+{{ $sessions }}
 {{- end -}}

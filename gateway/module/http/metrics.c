@@ -117,7 +117,7 @@ reason_metrics_handler(ngx_http_request_t *r)
     if (rc != NGX_OK) {
         return rc;
     }
-    b = ngx_create_temp_buf(r->pool, 4096 + (main->statements.nelts + 1) * (REASON_STATUS_COUNT + REASON_BUCKET_COUNT + 3) * 160);
+    b = ngx_create_temp_buf(r->pool, 8192 + (main->statements.nelts + 1) * (REASON_STATUS_COUNT + REASON_BUCKET_COUNT + 3) * 160);
     if (b == NULL || reason_counters_route(0) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -139,6 +139,7 @@ reason_metrics_handler(ngx_http_request_t *r)
         p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s gauge\n%s %uA\n", gauges[gauge].name, gauges[gauge].help, gauges[gauge].name,
                         gauges[gauge].name, reason_counters_sum(gauge));
     }
+    p = reason_expiry_text(p, r);
     b->last = p;
     b->last_buf = 1;
     b->last_in_chain = 1;

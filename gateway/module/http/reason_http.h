@@ -169,6 +169,10 @@ ngx_int_t reason_discard_rest(ngx_http_request_t *r, ngx_int_t rc);
 ngx_int_t reason_metrics_init(ngx_conf_t *cf);
 ngx_int_t reason_metrics_handler(ngx_http_request_t *r);
 
+/* expiry.c */
+/* writes metrics, at most 512 bytes; what is behind them */
+u_char *reason_expiry_text(u_char *p, ngx_http_request_t *r);
+
 extern ngx_module_t  ngx_http_reason_module;
 
 #endif

@@ -122,6 +122,8 @@ reason_connection_open(reason_connection_t *connection)
     ngx_memset(connection->prepared, !connection->pool->prepare, connection->pool->main->statements.nelts + 1);
     server = connection->pool->servers.elts;
     connection->connecting = 1;
+    connection->asking = 0;
+    connection->refusal = NULL;
     connection->ready = 0;
     connection->pg = reason_server_connect(&server[connection->next_server]);
     connection->next_server = (connection->next_server + 1) % connection->pool->servers.nelts;
@@ -143,10 +145,11 @@ reason_connection_open(reason_connection_t *connection)
 static void
 reason_connection_log_connected(reason_pool_t *pool)
 {
-    if (pool->broken_logged != 0 && pool->connected_count == pool->connection_count) {
+    if ((pool->broken_logged != 0 || pool->refused_logged != 0) && pool->connected_count == pool->connection_count) {
         ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connected to PostgreSQL again (%ui more failures since the last message)",
                       pool->broken_count);
         pool->broken_logged = 0;
+        pool->refused_logged = 0;
         pool->broken_count = 0;
     }
 }
@@ -172,22 +175,11 @@ reason_connection_poll(reason_connection_t *connection)
         return;
 
     case PGRES_POLLING_OK:
-        if (reason_register(connection) != NGX_OK || PQsetnonblocking(connection->pg, 1) != 0
-            || !PQenterPipelineMode(connection->pg))
-        {
+        if (reason_register(connection) != NGX_OK || PQsetnonblocking(connection->pg, 1) != 0 || reason_schema_ask(connection) != NGX_OK) {
             break;
         }
-        reason_want_write(connection, 0);
-        ngx_del_timer(&connection->timer);
-        connection->connecting = 0;
-        connection->ready = 1;
-        connection->pool->connected_count++;
-        reason_connection_log_connected(connection->pool);
-        connection->backoff = REASON_BACKOFF_MIN;
-        connection->next_server = 0;
-        connection->expires_at = ngx_current_msec + connection->pool->lifetime / 2
-                                 + (ngx_msec_t) ngx_random() % (connection->pool->lifetime / 2 + 1);
-        reason_pool_feed(connection);
+        connection->asking = 1;
+        reason_want_write(connection, PQflush(connection->pg) == 1);
         return;
 
     default:
@@ -199,11 +191,54 @@ reason_connection_poll(reason_connection_t *connection)
 
 
 static void
+reason_connection_ready(reason_connection_t *connection)
+{
+    ngx_del_timer(&connection->timer);
+    connection->connecting = 0;
+    connection->asking = 0;
+    connection->ready = 1;
+    connection->pool->connected_count++;
+    reason_connection_log_connected(connection->pool);
+    connection->backoff = REASON_BACKOFF_MIN;
+    connection->next_server = 0;
+    connection->expires_at = ngx_current_msec + connection->pool->lifetime / 2
+                             + (ngx_msec_t) ngx_random() % (connection->pool->lifetime / 2 + 1);
+    reason_pool_feed(connection);
+}
+
+
+static void
+reason_connection_asking(reason_connection_t *connection)
+{
+    reason_want_write(connection, PQflush(connection->pg) == 1);
+
+    switch (reason_schema_answer(connection)) {
+    case NGX_AGAIN:
+        return;
+    case NGX_OK:
+        if (PQenterPipelineMode(connection->pg)) {
+            reason_connection_ready(connection);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+
+    reason_pool_broken(connection, "asking for the version of the schema");
+}
+
+
+static void
 reason_connection_socket(ngx_event_t *event)
 {
     ngx_connection_t     *c = event->data;
     reason_connection_t  *connection = c->data;
 
+    if (connection->asking) {
+        reason_connection_asking(connection);
+        return;
+    }
     if (connection->connecting) {
         reason_connection_poll(connection);
         return;
@@ -275,6 +310,7 @@ reason_connection_close(reason_connection_t *connection)
     PQfinish(connection->pg);
     connection->pg = NULL;
     connection->connecting = 0;
+    connection->asking = 0;
     connection->ready = 0;
     connection->paused = 0;
     connection->swollen = 0;
@@ -306,21 +342,25 @@ reason_connection_retry(reason_connection_t *connection)
 }
 
 
-/* Every connection tries a database that is away once a second. The log says so at the first attempt, and then once a minute. */
+/*
+ * Every connection tries a database that is away once a second. The log says so at the first attempt, and then once a minute;
+ * the same of one that is of no use.
+ */
 void
 reason_connection_log_broken(reason_connection_t *connection, const char *what)
 {
     size_t          length;
-    const char     *message = connection->pg ? PQerrorMessage(connection->pg) : "out of memory";
+    const char     *message = connection->refusal ? connection->refusal : connection->pg ? PQerrorMessage(connection->pg) : "out of memory";
     reason_pool_t  *pool = connection->pool;
+    time_t         *logged = connection->refusal ? &pool->refused_logged : &pool->broken_logged;
 
-    if (pool->broken_logged != 0 && ngx_time() - pool->broken_logged < REASON_LOG_EVERY) {
+    if (*logged != 0 && ngx_time() - *logged < REASON_LOG_EVERY) {
         pool->broken_count++;
         return;
     }
     length = strcspn(message, "\n");
     ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: connection to PostgreSQL closed while %s: %*s (%ui more since the last message)",
                   what, length, message, pool->broken_count);
-    pool->broken_logged = ngx_time();
+    *logged = ngx_time();
     pool->broken_count = 0;
 }

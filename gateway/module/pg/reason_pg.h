@@ -72,7 +72,8 @@ struct reason_pool_s {
     ngx_uint_t   pipeline;          /* calls that may share a connection */
     ngx_uint_t   prepare;           /* statements; a pooler of transactions knows none */
     ngx_uint_t   broken_count;      /* messages left out since the last */
-    time_t       broken_logged;
+    time_t       broken_logged;     /* 0: not since all stood */
+    time_t       refused_logged;
     ngx_uint_t   spread;            /* connections they use before they share */
     ngx_uint_t   queue_max;
     ngx_msec_t   connect_timeout;
@@ -175,7 +176,9 @@ struct reason_connection_s {
     ngx_msec_t         expires_at;
     ngx_msec_t         backoff;
     u_char            *prepared;    /* by statement index */
+    const char        *refusal;     /* why the database is of no use, though it answers; NULL: it is */
     unsigned           connecting:1;
+    unsigned           asking:1;    /* connecting still: the version of the schema is awaited */
     unsigned           ready:1;     /* connected */
     unsigned           idle:1;
     unsigned           paused:1;    /* not read, for the client does not keep up */
@@ -196,6 +199,11 @@ PGconn *reason_server_connect(const reason_server_t *server);
 
 /* upstream.c */
 char *reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* schema.c */
+ngx_int_t reason_schema_ask(reason_connection_t *connection);
+/* NGX_OK; NGX_AGAIN: not yet; NGX_DECLINED: connection->refusal says why not; NGX_ERROR */
+ngx_int_t reason_schema_answer(reason_connection_t *connection);
 
 /* connection.c */
 ngx_int_t reason_connection_init(reason_connection_t *connection, reason_pool_t *pool, ngx_cycle_t *cycle);

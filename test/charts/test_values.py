@@ -7,38 +7,11 @@ import subprocess
 
 import pytest
 
+from chart import CHART, changed, one, sidecar_settings
 from paths import ROOT
 
-CHART = ROOT / "charts" / "reasoning-graph"
 # What the chart itself sets in the sidecar's configuration
 SET_BY_CHART = {("database", "conninfo"), ("kubernetes", "lease"), ("kubernetes", "lease_s"), ("metrics", "address"), ("metrics", "port")}
-
-
-def changed(values, path, value):
-    """A copy of values in which the dotted path is value."""
-    values = copy.deepcopy(values)
-    *above, last = path.split(".")
-    place = values
-    for name in above:
-        place = place.setdefault(name, {})
-    place[last] = value
-    return values
-
-
-def one(objects, kind, name):
-    return next(o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name)
-
-
-def sidecar_settings(objects):
-    """(section, key) → value as reason-sidecar reads them."""
-    found, section = {}, None
-    for line in one(objects, "ConfigMap", "reason-sidecar")["data"]["reason-sidecar.conf"].splitlines():
-        if line.startswith("["):
-            section = line.strip("[]")
-        elif "=" in line and not line.startswith("#"):
-            key, value = (part.strip() for part in line.split("=", 1))
-            found[section, key] = value
-    return found
 
 
 def keys_of_the_sidecar():
@@ -58,6 +31,17 @@ def test_numbers_are_written_as_programs_read_them(helm, least, path, value, exp
     values = copy.deepcopy(least)
     values["sidecar"]["config"].setdefault(section, {})[key] = value
     assert sidecar_settings(helm(values))[section, key] == expected
+
+
+@pytest.mark.parametrize("number", ("1000000", "1e6", "1e+06", "1.0e6"))
+def test_a_large_number_is_the_same_however_it_is_written(helm, number):
+    objects = helm(f"""
+        gateway: {{queue: {number}}}
+        sidecar: {{config: {{signer: {{id: s}}, store: {{url: s3://b/p}}, database: {{timeout_ms: {number}}}, kafka: {{message.max.bytes: {number}}}}}}}
+        """)
+    settings = sidecar_settings(objects)
+    assert settings["database", "timeout_ms"] == settings["kafka", "message.max.bytes"] == "1000000"
+    assert "queue 1000000;" in one(objects, "ConfigMap", "reason-gateway")["data"]["nginx.conf"]
 
 
 def test_no_number_has_an_exponent(helm, least):
@@ -81,8 +65,9 @@ def leaves(values, path=""):
 
 
 # Maps whose keys are not the chart's: they go on as they are.
-OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "sidecar.config.kafka", "serviceMonitor.labels",
-        "prometheusRule.labels", "nodeSelector")
+OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "migration.resources", "sidecar.config.kafka", "serviceMonitor.labels",
+        "prometheusRule.labels", "dashboards.labels", "dashboards.annotations", "nodeSelector",
+        *(f"{component}.{place}" for component in ("gateway", "sidecar") for place in ("podAnnotations", "podLabels", "affinity", "serviceAccount.annotations")))
 
 
 def test_a_misspelt_key_is_refused_wherever_it_is(helm, least):
@@ -100,13 +85,15 @@ def test_a_misspelt_key_is_refused_wherever_it_is(helm, least):
 
 
 def test_what_is_passed_through_is_open(helm, least):
+    values = least
     for place in OPEN:
-        helm(changed(least, f"{place}.anything", "x"))
+        values = changed(values, f"{place}.anything", "x")
+    helm(values)
 
 
 @pytest.mark.parametrize("replicas, least_pods, most, expected", ((2, 2, 10, 2), (2, 5, 10, 5), (6, 2, 10, 6), (20, 2, 10, 10), (1, 3, 3, 3)))
 def test_an_autoscaler_takes_over_from_as_many_pods_as_there_were(helm, least, replicas, least_pods, most, expected):
-    values = {**least, "gateway": {"replicas": replicas, "autoscaling": {"enabled": True, "minReplicas": least_pods, "maxReplicas": most}}}
+    values = {**least, "database": {"maxConnections": 500}, "gateway": {"replicas": replicas, "autoscaling": {"enabled": True, "minReplicas": least_pods, "maxReplicas": most}}}
     assert one(helm(values), "Deployment", "reason-gateway")["spec"]["replicas"] == expected
     values["gateway"]["autoscaling"]["enabled"] = False
     assert one(helm(values), "Deployment", "reason-gateway")["spec"]["replicas"] == replicas
@@ -121,13 +108,13 @@ def test_the_network_policy_lets_pods_reach_the_database(helm, least, conninfo, 
         return {port["port"] for port in rules[1]["ports"]}
     values = changed(least, "database.conninfo", conninfo)
     assert database_ports("gateway", values) == database_ports("sidecar", values) == ports
-    values = changed(values, "database.readConninfo", "host=standby port=9999")
+    values = changed(changed(values, "database.readConninfo", "host=standby port=9999"), "database.maxConnections", 0)
     assert database_ports("gateway", values) == ports | {9999}
     assert database_ports("sidecar", values) == ports
 
 
 def test_workers_and_pools_are_values(helm, least):
-    values = changed(least, "database.readConninfo", "host=standby")
+    values = changed(changed(least, "database.readConninfo", "host=standby"), "database.maxConnections", 0)
     values["gateway"] = {"workers": 3, "connections": 5, "queue": 77}
     data = one(helm(values), "ConfigMap", "reason-gateway")["data"]
     assert re.findall(r"worker_processes (\S+);", data["nginx.conf"]) == ["3"]
@@ -143,6 +130,7 @@ def test_workers_and_pools_are_values(helm, least):
     ("sidecar.config.kafka.brokers", "k:9093"), ("sidecar.config.database.timeout_ms", 5000), ("sidecar.lease.enabled", True), ("gateway.workers", 7),
     ("gateway.queue", 9), ("gateway.revocationList", True), ("gateway.sentinelNet", {"server": "p:1", "tlsSecret": "t"})))
 def test_pods_are_made_anew_when_their_configuration_changes(helm, least, path, value):
+    least = changed(least, "database.maxConnections", 0)
     before, after = helm(least), helm(changed(least, path, value))
     rolled = 0
     for name in ("reason-gateway", "reason-sidecar"):
