@@ -33,8 +33,9 @@ def covered(database, one):
 
 def accept_a_restore(database, one):
     """The logs have other names from here on."""
-    database.value("SELECT reason.change_safe_mode('a restore')")
-    database.value("SELECT reason.leave_safe_mode('nothing is left outside')")
+    with database.connection.transaction():
+        database.value("SELECT reason.change_safe_mode('a restore')")
+        database.value("SELECT reason.leave_safe_mode('nothing is left outside')")
     accepted = one.run("--accept-restore")
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
     database.settled(60)
