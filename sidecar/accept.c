@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The epoch of the names that the database gives its logs now; 0 after logging why it is not known. */
@@ -66,7 +67,7 @@ static bool names_are_new(const struct sidecar *sidecar, unsigned epoch)
 }
 
 static bool accept_division(struct sidecar *sidecar, struct db *db, const struct log_signer *signer, const struct log_signers *signers,
-                            struct log_division *division, unsigned epoch)
+                            struct log_division *division, unsigned epoch, FILE *out)
 {
     MerkleHash root;
     uint64_t before = division->signed_range.size;
@@ -82,37 +83,59 @@ static bool accept_division(struct sidecar *sidecar, struct db *db, const struct
          && log_adopt(&sidecar->log, db, signer, signers, division);
     if (ok) {
         snprintf(division->origin, sizeof(division->origin), "%.*s", (int)origin.length, origin.data);
-        printf("division %s: %" PRIu64 " events were signed, root %s; it goes on with %" PRIu64 " as \"%s\"\n", division->name, before, before ? hex : "-",
-               division->signed_range.size, division->origin);
+        fprintf(out, "division %s: %" PRIu64 " events were signed, root %s; it goes on with %" PRIu64 " as \"%s\"\n", division->name, before, before ? hex : "-",
+                division->signed_range.size, division->origin);
     }
     buffer_free(&origin);
     return ok;
 }
 
-bool accept_restore(struct sidecar *sidecar)
+/* All of it once; what is given up is written to `out`. */
+static bool accept_all(struct sidecar *sidecar, struct db *db, FILE *out)
 {
-    struct db db = {.conninfo = sidecar->config.conninfo, .name = "accept", .timeout_ms = sidecar->config.database_timeout_ms};
     struct log_memory *memory = &sidecar->log;
     struct log_signer signer = {.id = sidecar->config.signer.id};
     struct log_signers signers = {0};
-    unsigned epoch = 0;
+    unsigned epoch = log_memory_refresh(memory) ? epoch_of(sidecar, db) : 0;
     bool ok = false;
 
-    if (!sidecar->config.checkpoint_state_file[0])
-        log_error("there is no checkpoint.state_file to keep it in");
-    else if (log_memory_refresh(memory) && db_connect(&db) && sidecar_open_signer(sidecar, &db))
-        epoch = epoch_of(sidecar, &db);
     if (epoch > 0) {
         memcpy(signer.public_key, sidecar->signer->public_key, sizeof(signer.public_key));
         ok = names_are_new(sidecar, epoch) && log_signers_add(&signers, signer.id, signer.public_key) && log_signers_add_state(&signers, &memory->state)
-             && log_signers_add_file(&signers, sidecar->config.archive_registry_file) && collect_divisions(sidecar, &db);
+             && log_signers_add_file(&signers, sidecar->config.archive_registry_file) && collect_divisions(sidecar, db);
     }
     for (size_t i = 0; ok && i < memory->state.count; i++)
-        ok = accept_division(sidecar, &db, &signer, &signers, memory->state.divisions[i], epoch);
+        ok = accept_division(sidecar, db, &signer, &signers, memory->state.divisions[i], epoch, out);
     ok = ok && log_state_save(&memory->state);
+    log_signers_free(&signers);
+    return ok;
+}
+
+/* A sidecar that runs signs meanwhile what was written since safe mode ended, and keeps that in the state. */
+#define TRIES_MOST 20
+
+bool accept_restore(struct sidecar *sidecar)
+{
+    struct db db = {.conninfo = sidecar->config.conninfo, .name = "accept", .timeout_ms = sidecar->config.database_timeout_ms};
+    bool can = false, ok = false;
+
+    if (!sidecar->config.checkpoint_state_file[0])
+        log_error("there is no checkpoint.state_file to keep it in");
+    else
+        can = log_memory_refresh(&sidecar->log) && db_connect(&db) && sidecar_open_signer(sidecar, &db);
+    for (int tries = 0; can && !ok && tries < TRIES_MOST; tries++) {
+        char *text = NULL;
+        size_t length;
+        FILE *out = open_memstream(&text, &length);
+
+        ok = out && accept_all(sidecar, &db, out);
+        can = out && fclose(out) == 0 && !log_state_is_current(&sidecar->log.state);
+        if (ok && text)
+            fputs(text, stdout);
+        free(text);
+    }
     if (!ok)
         printf("nothing was accepted\n");
-    log_signers_free(&signers);
     db_close(&db);
     return ok;
 }

@@ -180,7 +180,7 @@ GRANT EXECUTE ON FUNCTION
     reason.log_records(text, text, uuid[]),
     reason.log_links(text, uuid[], text, bigint),
     reason.log_annotations(text, uuid[], bigint),
-    reason.report_log_fault(bigint, text, text)
+    reason.report_log_fault(bigint, text, integer)
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.checkpoints_to_cosign(text, text[]), reason.cosigned_checkpoints(text, integer) TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.set_log_prefix(text) TO reason_admin;

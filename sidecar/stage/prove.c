@@ -201,13 +201,18 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
 void stage_reports_fault(struct worker *worker, const char *token)
 {
     struct log_memory *memory = &worker->sidecar->log;
-    const struct log_division *system;
-    char fault[LOG_FAULT_SIZE], origin[LOG_ORIGIN_SIZE];
-    const char *parameters[] = {token, fault, origin};
+    char fault[LOG_FAULT_SIZE], latest[16];
+    const char *parameters[] = {token, fault, latest};
+    unsigned epoch = 0;
 
     pthread_mutex_lock(&memory->lock);
-    system = log_state_find(&memory->state, "system");
-    strcpy(origin, system ? system->origin : "");
+    for (size_t i = 0; i < memory->state.count; i++) {
+        const struct log_division *division = memory->state.divisions[i];
+        unsigned its = division->origin[0] ? published_epoch(worker->sidecar->config.checkpoint_origin, division->name, division->origin) : 0;
+
+        epoch = its > epoch ? its : epoch;
+    }
+    snprintf(latest, sizeof(latest), "%u", epoch);
     strcpy(fault, memory->fault);
     pthread_mutex_unlock(&memory->lock);
     if (fault[0] && worker->duty == DUTY_SEAL)

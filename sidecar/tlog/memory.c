@@ -78,10 +78,10 @@ void log_memory_contradict(struct log_memory *memory, const char *name, const ch
 
 bool log_memory_refused(struct log_memory *memory, const char *refusal)
 {
-    if (++memory->refusals < REFUSALS_MOST)
-        return false;
-    log_memory_break(memory, METRIC_LOG_STOPS_UNREADABLE, "the log cannot be read: %s", refusal);
-    return true;
+    if (memory->refusals < REFUSALS_MOST && ++memory->refusals == REFUSALS_MOST)
+        log_memory_break(memory, METRIC_LOG_STOPS_UNREADABLE, "the log cannot be read: %s", refusal);
+    /* the first one is kept: the same is refused in other words, too */
+    return memory->refusals == REFUSALS_MOST;
 }
 
 void log_memory_agree(struct log_memory *memory)

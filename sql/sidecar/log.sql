@@ -38,7 +38,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION reason.log_signatures(text, bigint[]) IS 'Hashes and signatures of some events; NULL where there is none.';
 
-CREATE FUNCTION reason.report_log_fault(lease_token bigint, fault text, origin text DEFAULT NULL) RETURNS void
+CREATE FUNCTION reason.report_log_fault(lease_token bigint, fault text, epoch integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -48,12 +48,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a fault of the log needs a reason';
     END IF;
     -- Whoever ended safe mode is not overruled here: the sidecar goes on refusing until its operator accepts that as well. From
-    -- then on it has the present name of the log, and what it finds is another fault.
-    PERFORM reason.change_safe_mode(fault, is_another => coalesce((SELECT reason.log_origin_of(i.prefix, 'system', i.epoch) = $3 FROM reason.log_identity() i), false));
+    -- then on it has the present names of the logs, and what it finds is another fault.
+    PERFORM reason.change_safe_mode(fault, is_another => coalesce((SELECT i.epoch = $3 FROM reason.log_identity() i), false));
 END
 $$;
-COMMENT ON FUNCTION reason.report_log_fault(bigint, text, text) IS
-    'The sidecar has found that this database does not extend what was signed: enters safe mode. origin: what it remembers as the name of the log of division system. Needs the lease of duty seal.';
+COMMENT ON FUNCTION reason.report_log_fault(bigint, text, integer) IS
+    'The sidecar has found that this database does not extend what was signed: enters safe mode. epoch: the latest in the names of the logs that it remembers. Needs the lease of duty seal.';
 
 -- ---------------------------------------------------------------- what a snapshot holds, compared with the log before it is signed
 

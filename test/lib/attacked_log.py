@@ -1,4 +1,4 @@
-"""A log that a superuser attacks while the sidecar works, or while it is stopped; and how the sidecar stops."""
+"""A log that a superuser attacks while the sidecar works, while it is stopped, or after a restore was accepted; and how the sidecar stops."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from database import SIGNER_ID
 from wait import wait_for
 
 STOPPED = "reason_sidecar_log_stopped"
-WHENS = ["live", "restarted"]
+WHENS = ["live", "restarted", "restored"]
 
 
 def signed(database):
@@ -31,8 +31,23 @@ def covered(database, one):
              20, f"checkpoints of all that is signed: {one.log()[-1500:]}")
 
 
-def attack(when, one, does):
-    """Does it behind the sidecar's back, or while there is none."""
+def accept_a_restore(database, one):
+    """The logs have other names from here on."""
+    with database.connection.transaction():
+        database.value("SELECT reason.change_safe_mode('a restore')")
+        database.value("SELECT reason.leave_safe_mode('nothing is left outside')")
+    accepted = one.run("--accept-restore")
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    database.settled(60)
+    wait_for(lambda: one.metric(STOPPED) == 0, 30, f"the end of a stop: {one.log()[-1500:]}")
+    covered(database, one)
+    one.log_path.write_text("")
+
+
+def attack(when, database, one, does):
+    """Does it behind the sidecar's back, or while there is none, or when it has taken over what was restored."""
+    if when == "restored":
+        accept_a_restore(database, one)
     if when == "restarted":
         assert one.stop() == 0
     does()

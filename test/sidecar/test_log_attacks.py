@@ -27,7 +27,7 @@ from wait import wait_for
 def test_the_middle_rewritten(database, sidecars, remembering, when, unsign):
     one = sidecars(remembering)
     before = begin(database, one)
-    attack(when, one, lambda: rewrite(database, 100, unsign=unsign))
+    attack(when, database, one, lambda: rewrite(database, 100, unsign=unsign))
     stops(database, one, before, "rewritten", 'events of division "default" are others than were signed')
 
 
@@ -116,7 +116,7 @@ def test_the_end_cut_off(database, sidecars, remembering, when, records):
     """With the records, or to be sealed once more in another order."""
     one = sidecars(remembering)
     before = begin(database, one)
-    attack(when, one, lambda: cut(database, 550, records=records))
+    attack(when, database, one, lambda: cut(database, 550, records=records))
     wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
     reason = "cut" if one.metric('reason_sidecar_log_stops_total{reason="cut"}') else "rewritten"
     stops(database, one, before, reason, 'events of division "default"')
@@ -126,7 +126,7 @@ def test_the_end_cut_off(database, sidecars, remembering, when, records):
 def test_a_division_removed(database, sidecars, remembering, when):
     one = sidecars(remembering)
     before = begin(database, one)
-    attack(when, one, lambda: remove(database, "other"))
+    attack(when, database, one, lambda: remove(database, "other"))
     stops(database, one, before, "vanished", 'division "other", of which 20 events were signed, is gone')
 
 
@@ -138,7 +138,7 @@ def test_signed_anew_by_another_registered_key(database, sidecars, remembering, 
     before = begin(database, one)
     evil = Signer("evil", b"evil")
     database.value("SELECT reason.add_signer('evil', encode(%s, 'base64'))", evil.public.raw)
-    attack(when, one, lambda: sign_again(database, evil, last=last))
+    attack(when, database, one, lambda: sign_again(database, evil, last=last))
     stops(database, one, before, "resigned", 'of division "default" is not the one that was made')
 
 
@@ -154,7 +154,7 @@ def test_rows_of_another_cluster(server, keys, database, sidecars, remembering, 
     other.nodes(700)
     other.settled()
     two.stop()
-    attack(when, one, lambda: copy_chain(other, database))
+    attack(when, database, one, lambda: copy_chain(other, database))
     before |= signed(other)
     other.connection.close()
     drop_database(server.conninfo, other.name)
@@ -251,7 +251,7 @@ def test_the_hash_of_something_else_sealed_as_an_event(database, sidecars, remem
             connection.execute("INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at) SELECT %s, %s, currval('reason.record_no'), %s, %s,"
                                " clock_timestamp()", (division, seq, previous, hashed))
             connection.execute("SELECT reason.ring()")
-    attack(when, one, seal)
+    attack(when, database, one, seal)
     stops(database, one, before, "rewritten", "is sealed with a hash that is not that of the event")
     assert database.rows("SELECT FROM reason.audit_signature g JOIN reason.audit_seal s USING (division, seq) WHERE s.hash = %s", hashed) == []
 

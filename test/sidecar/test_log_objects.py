@@ -24,7 +24,7 @@ def test_a_table_replaced(database, sidecars, remembering, when):
                                "ALTER TABLE reason.audit_seal RENAME TO audit_seal_away; ALTER TABLE reason.others RENAME TO audit_seal;"
                                "ALTER INDEX reason.audit_seal_pkey RENAME TO audit_seal_away_pkey; ALTER INDEX reason.others_pkey RENAME TO audit_seal_pkey;"
                                "ALTER INDEX reason.audit_seal_event_key RENAME TO audit_seal_away_event_key; ALTER INDEX reason.others_event_no_division_key RENAME TO audit_seal_event_key")
-    attack(when, one, replace)
+    attack(when, database, one, replace)
     wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
     assert 'of division "default" are others than were signed' in one.log()
     assert {row for row in signed(database) if row[:2] in {place[:2] for place in before}} <= before
@@ -55,7 +55,7 @@ def test_functions_that_lie(database, sidecars, remembering, when):
                                " WHERE s.division = 'default' AND s.seq >= 500"
                                " UNION ALL SELECT 'default', 600, sha256('a') UNION ALL SELECT 'system', 0, sha256('b')"
                                " UNION ALL SELECT 'default', 600, sha256('c') $$")
-    attack(when, one, lie)
+    attack(when, database, one, lie)
     wait_for(lambda: "was signed before with another hash" in one.log() or "recorded, and" in one.log(), 15, f"a refusal: {one.log()[-3000:]}")
     assert one.metric(STOPPED) == 1
     assert {row for row in signed(database) if row[:2] in {place[:2] for place in before}} <= before

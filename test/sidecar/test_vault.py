@@ -162,3 +162,26 @@ def test_it_signs_messages_as_they_are(vault, tmp_path):
         answer = vault.call("POST", "transit/verify/audit", {"input": base64.b64encode(message).decode(),
                                                              "signature": "vault:v1:" + base64.b64encode(bytes.fromhex(signature)).decode()})
         assert answer["data"]["valid"] is True
+
+
+def test_checkpoints_are_signed_and_what_another_key_signed_is_none(database, sidecars, settings, vault, tmp_path):
+    """By the second signer of a running sidecar; then the key of that name is another one, and Vault signs with it as if nothing were."""
+    database.value("SELECT reason.add_signer('log-1', %s, purpose => 'checkpoints')", vault.key(1))
+    (tmp_path / "token").write_text(vault.token() + "\n")
+    one = sidecars({**settings, "checkpoint": {"signer": "log-1", "type": "vault", "url": vault.url, "key_id": "audit", "token_file": tmp_path / "token",
+                                               "interval_s": 1, "state_file": tmp_path / "state"}}).start()
+
+    def last():
+        return database.value("SELECT max(size) FROM reason.audit_checkpoint_signature WHERE division = 'default'")
+    database.nodes(5)
+    database.settled()
+    wait_for(lambda: last() == 5, 20, f"a checkpoint: {one.log()[-2000:]}")
+    assert database.verified()
+    vault.call("POST", "transit/keys/audit/config", {"deletion_allowed": True})
+    vault.call("DELETE", "transit/keys/audit")
+    vault.call("POST", "transit/keys/audit", {"type": "ed25519"})
+    database.nodes(5)
+    database.settled()
+    wait_for(lambda: 'cannot sign the checkpoint of 10 events of "localhost/reason/default"' in one.log(), 30, f"a refusal: {one.log()[-2000:]}")
+    assert last() == 5 and one.metric('reason_sidecar_failures_total{kind="signer"}') >= 1
+    assert not (tmp_path / "store" / "tlog" / "default" / "checkpoints" / "10").exists()
