@@ -62,6 +62,7 @@ suite_lint() {
     check "layout, which make format mends" test/format.sh --check
     check "arrows between folders" "$python" test/lint/includes.py
     check "names in comments" "$python" test/lint/comments.py
+    check "routes and parameters in the documents" "$python" test/lint/http_api.py
     check "fragments of the changelog" "$python" test/lint/changes.py
     check "imports of tests" "$python" test/lint/imports.py
     check "pieces of the schema" every_piece_is_ordered

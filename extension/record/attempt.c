@@ -16,7 +16,8 @@ is_circumstance(const ErrorData *error)
 {
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
-	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || category == ERRCODE_TO_CATEGORY(ERRCODE_SNAPSHOT_TOO_OLD))
+	/* 72000 is a snapshot that is too old, which 17 and later know no more */
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == MAKE_SQLSTATE('7', '2', '0', '0', '0'))
 		return true;
 	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
 		category == ERRCODE_TRANSACTION_ROLLBACK;

@@ -19,6 +19,9 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+/* From 18 on constraints need not be enforced, and what is not null may be computed: that is left to PostgreSQL. */
+#if PG_VERSION_NUM < 180000
+
 /* Node, edge, annotation, audit_event, audit_seal, audit_subtree and snapshot_chunk are what rows are put into, in one database. */
 #define TABLES_KEPT 7
 
@@ -118,10 +121,11 @@ checks_of(Relation table)
 	return checks;
 }
 
+#endif
+
 void
 table_checks_provide(ResultRelInfo *result, EState *estate)
 {
-	/* From 18 on constraints need not be enforced, and what is not null may be computed: that is left to PostgreSQL. */
 #if PG_VERSION_NUM < 180000
 	const TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
 	const TableChecks *checks;

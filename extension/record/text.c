@@ -7,6 +7,9 @@
 #include "record/text.h"
 
 #include "utils/lsyscache.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 RecordText
 record_text_argument(FunctionCallInfo fcinfo, int argument)

@@ -211,7 +211,7 @@ static bool prepare(struct db *db)
 /* Whether this program knows the functions that the database has. A database without the extension says so itself. */
 static bool schema_is_known(struct db *db)
 {
-    PGresult *result = db_call(db, "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'reasoning_graph'", 0, NULL, NULL);
+    PGresult *result = db_call(db, "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'reasoning_graph'", "?t", 0, NULL, NULL);
     const char *version = PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : REASON_VERSION;
     enum schema_fit fit = schema_fit(version, REASON_VERSION);
 

@@ -95,15 +95,22 @@ static long duration_of(const json_t *object)
     return (long)json_integer_value(json_object_get(json_object_get(object, "spec"), "leaseDurationSeconds")) * 1000;
 }
 
-/* Keeps the object; a version that was not seen before is a sign of life. */
-static void observe(json_t *object)
+static const char *version_of(const json_t *object)
 {
     const char *version = json_string_value(json_object_get(json_object_get(object, "metadata"), "resourceVersion"));
 
+    return version ? version : "";
+}
+
+/* Keeps the object; a version that was not seen before is a sign of life. */
+static void observe(json_t *object)
+{
+    const char *version = version_of(object);
+
     json_decref(lease.observed);
     lease.observed = object;
-    if (!version || strcmp(version, lease.version) != 0) {
-        snprintf(lease.version, sizeof(lease.version), "%s", version ? version : "");
+    if (!version[0] || strcmp(version, lease.version) != 0) {
+        snprintf(lease.version, sizeof(lease.version), "%s", version);
         lease.observed_ms = clock_ms();
     }
 }
@@ -169,6 +176,12 @@ static void know(long asked_ms, bool ours)
     }
 }
 
+/* Whether an answer says that the object was written: each write gets a version of its own. Who only sends back what came has none. */
+static bool is_written(const json_t *answer, const char *holder)
+{
+    return answer && !strcmp(holder_of(answer), holder) && version_of(answer)[0] && strcmp(version_of(answer), lease.version) != 0;
+}
+
 /* Creates or replaces the object; false: it has to be read again. */
 static bool write_object(const char *holder)
 {
@@ -178,7 +191,7 @@ static bool write_object(const char *holder)
     long status = object ? kube_api_call(lease.api, create ? "POST" : "PUT", create ? lease.collection : lease.path, object, &answer) : 0;
 
     json_decref(object);
-    if (answer && !strcmp(holder_of(answer), holder)) {
+    if (is_written(answer, holder)) {
         observe(answer);
         know(asked_ms, holder[0] != '\0');
         return true;

@@ -2,7 +2,8 @@
  * s3.c: objects in a bucket, over the S3 API.
  *
  * An object is put with If-None-Match: * and its SHA-256, so that nothing is overwritten and the store checks what it
- * took. A store that took it answers with that SHA-256; one that does not (there are some that ignore it) is read back.
+ * took. A store that took it answers with that SHA-256 and an entity tag; one that does not (there are some that ignore the
+ * SHA-256) is read back.
  * 412 means that something is there: it is read back too, and equal bytes are success. Under object lock a version
  * can be told apart by its id only, so that is what is recorded, and a store that gives none is refused, and so is one
  * that does not say afterwards that the version is locked.
@@ -161,7 +162,7 @@ static enum store_result put_whole(struct s3_store *s3, const struct object *obj
 {
     struct s3_object_headers made;
     struct sending sending = {.object = object};
-    char checksum[64], answered[128];
+    char checksum[64], answered[128], etag[200];
     struct s3_request request = {.method = "PUT",
                                  .key = object->key,
                                  .payload_hash = object->hash,
@@ -178,7 +179,8 @@ static enum store_result put_whole(struct s3_store *s3, const struct object *obj
     if (!s3_call(s3, &request, &answer) || answer.status != 200) {
         s3_fault(&answer, "PUT", stored);
         *presence = s3_presence(&answer);
-    } else if (!http_answer_header(&answer, "x-amz-checksum-sha256", answered, sizeof(answered))) {
+    } else if (!http_answer_header(&answer, "x-amz-checksum-sha256", answered, sizeof(answered))
+               || !http_answer_header(&answer, "etag", etag, sizeof(etag))) {
         s3_take_version(&answer, stored);
         *presence = PRESENCE_TOLD;
     } else if (strcmp(answered, checksum) != 0) {

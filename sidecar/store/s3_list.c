@@ -2,7 +2,8 @@
  * s3_list.c: what a bucket holds (ListObjectVersions), and what was begun in it (ListMultipartUploads).
  *
  * Versions are listed, not objects: a delete marker hides an object from a listing of objects without removing it.
- * What is no listing, or a page without an end or a next, is an error, and never an empty bucket.
+ * What is no listing, one of something else than was asked for, or a page without an end or a next, is an error, and never an
+ * empty bucket.
  */
 #include "store/s3.h"
 
@@ -44,6 +45,7 @@ struct page {
     char last[KEY_SIZE];        /* the key before */
     char key[KEY_SIZE], version[S3_VERSION_SIZE];       /* of the version being read */
     char next_key[KEY_SIZE], next_version[S3_VERSION_SIZE], truncated[8];
+    char prefix[KEY_SIZE];      /* as the answer repeats it */
     bool encoded;
     bool stopped;
     const char *fault;          /* NULL: there is none */
@@ -68,6 +70,8 @@ static void take_frame(void *context, const char *path, const char *text)
         page->encoded = !strcmp(text, "url");
     else if (!strcmp(path, "IsTruncated"))
         snprintf(page->truncated, sizeof(page->truncated), "%s", text);
+    else if (!strcmp(path, "Prefix"))
+        keep(page->prefix, sizeof(page->prefix), text, page);
     else if (!strcmp(path, "NextKeyMarker"))
         keep(page->next_key, sizeof(page->next_key), text, page);
     else if (!strcmp(path, "NextVersionIdMarker"))
@@ -128,14 +132,27 @@ static bool go_on(struct page *page)
     return !page->fault;
 }
 
+/* Whether it is a listing of what was asked for: a cache may have another one, which holds nothing of it. */
+static bool is_of_prefix(struct page *page)
+{
+    /* some servers encode keys alone */
+    if (!strcmp(page->prefix, page->asked))
+        return true;
+    if (page->encoded)
+        percent_decode(page->prefix);
+    return !strcmp(page->prefix, page->asked);
+}
+
 /* False: the answer is no page of a listing, or one that cannot be. */
 static bool take_page(const struct http_answer *answer, struct page *page)
 {
-    page->next_key[0] = page->next_version[0] = page->truncated[0] = '\0';
+    page->next_key[0] = page->next_version[0] = page->truncated[0] = page->prefix[0] = '\0';
     page->key[0] = page->version[0] = '\0';
     page->encoded = false;
     if (!xml_read(answer->body, answer->body_length, "ListVersionsResult", take_frame, page))
         page->fault = "what answers is no object store";
+    else if (!is_of_prefix(page))
+        page->fault = "it lists something else than was asked for";
     else
         xml_read(answer->body, answer->body_length, "ListVersionsResult", take_versions, page);
     return !page->fault;

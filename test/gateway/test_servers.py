@@ -36,6 +36,18 @@ def test_a_server_of_the_wrong_kind_is_passed_over(stack):
         assert stack.call("GET", "/echo/x")[0] == 503
 
 
+def test_a_socket_that_libpq_replaces_is_not_waited_for(stack):
+    """Another may have the same number, within one step of connecting."""
+    log = stack.run / "log/gateway.log"
+    before = log.stat().st_size
+    with configured(stack, f"host={stack.run} port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=read-write",
+                    f"host=localhost hostaddr=127.0.0.1 port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
+        # PostgreSQL listens in the file system alone
+        assert stack.call("GET", "/echo/x")[0] == 503
+        told = log.read_text()[before:]
+        assert "Connection refused" in told and "epoll_ctl" not in told
+
+
 def test_connections_are_renewed(stack):
     with configured(stack, "lifetime 1h;", "lifetime 1s;"):
         wait_for(lambda: stack.metric("reason_gateway_connections") == 4)

@@ -17,7 +17,8 @@ HTML = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please lo
 ERROR = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>'
 NAMESPACED = b'<s3:Error xmlns:s3="http://s3.amazonaws.com/doc/2006-03-01/"><s3:Code>InternalError</s3:Code></s3:Error>'
 JSON_ERROR = b'{"errors": ["internal error"], "error": "internal error", "message": "internal error"}'
-PAGE = ('<?xml version="1.0"?><ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>{marker}{version}</ListVersionsResult>')
+LISTING = b"<ListVersionsResult><Name>bucket</Name>%s<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated></ListVersionsResult>"
+PAGE = ('<?xml version="1.0"?><ListVersionsResult><EncodingType>url</EncodingType><Prefix>{prefix}</Prefix><IsTruncated>true</IsTruncated>{marker}{version}</ListVersionsResult>')
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive", "date", "server")
 DRIP_SECONDS = 0.1
 
@@ -83,18 +84,29 @@ def no_checksum(handler):
     handler.send(status, headers, re.sub(rb"<ChecksumSHA256>.*?</ChecksumSHA256>|<ChecksumType>.*?</ChecksumType>", b"", body))
 
 
+def echo(handler):
+    """What came, headers and all, as a server does that is there to show them."""
+    handler.send(200, [(name, value) for name, value in handler.headers.items() if name.lower() not in (*HOP_BY_HOP, "host")], handler.body)
+
+
+def asked_prefix(handler):
+    return urllib.parse.parse_qs(urllib.parse.urlsplit(handler.path).query).get("prefix", [""])[0]
+
+
 def endless(handler):
     """There is always more, and it always begins at the same place."""
-    handler.send(200, [("Content-Type", "application/xml")], PAGE.format(marker="<NextKeyMarker>same</NextKeyMarker>", version="").encode())
+    page = PAGE.format(prefix=urllib.parse.quote(asked_prefix(handler)), marker="<NextKeyMarker>same</NextKeyMarker>", version="")
+    handler.send(200, [("Content-Type", "application/xml")], page.encode())
 
 
 def endless_ahead(handler):
     """There is always more, a little further on."""
     handler.server.pages += 1
-    prefix = urllib.parse.parse_qs(urllib.parse.urlsplit(handler.path).query).get("prefix", [""])[0]
+    prefix = asked_prefix(handler)
     key = f"{prefix}{handler.server.pages:08d}"
-    handler.send(200, [("Content-Type", "application/xml")],
-                 PAGE.format(marker=f"<NextKeyMarker>{key}</NextKeyMarker>", version=f"<Version><Key>{key}</Key><VersionId>v</VersionId></Version>").encode())
+    page = PAGE.format(prefix=urllib.parse.quote(prefix), marker=f"<NextKeyMarker>{key}</NextKeyMarker>",
+                       version=f"<Version><Key>{key}</Key><VersionId>v</VersionId></Version>")
+    handler.send(200, [("Content-Type", "application/xml")], page.encode())
 
 
 ANSWERS = {
@@ -109,6 +121,8 @@ ANSWERS = {
     "an empty object": says(200, [("Content-Type", "application/json")], b"{}"),
     "a list": says(200, [("Content-Type", "application/json")], b"[]"),
     "an empty document": says(200, [("Content-Type", "application/xml")], b"<ListVersionsResult/>"),
+    "a listing of something else": says(200, [("Content-Type", "application/xml")], LISTING % b"<Prefix>elsewhere/</Prefix>"),
+    "a listing of nothing in particular": says(200, [("Content-Type", "application/xml")], LISTING % b""),
     "another document": says(200, [("Content-Type", "application/xml")], b"<Anything><Versions>none</Versions></Anything>"),
     "a redirect": says(307, [("Location", "http://127.0.0.1:9/elsewhere")], b""),
     "a compressed page": says(200, [("Content-Type", "text/html"), ("Content-Encoding", "gzip")], gzip.compress(HTML)),
@@ -122,6 +136,7 @@ ANSWERS = {
     "drip": drip,
     "wrong checksum": wrong_checksum,
     "no checksum": no_checksum,
+    "echo": echo,
     "endless": endless,
     "endless ahead": endless_ahead,
 }

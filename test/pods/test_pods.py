@@ -5,8 +5,10 @@ import re
 import pytest
 import yaml
 
+from authority import CONFIGURATION
 from chart import CHART, merged
-from image import instructions_of
+from cluster import OUTSIDE
+from image import instructions_of, run
 from paths import ROOT
 from wait import wait_for
 
@@ -36,6 +38,40 @@ def test_the_gateway_starts_serves_and_stops(cluster, client, database):
     wait_for(lambda: '"path":"/reason/node"' in pod.log(), 10, "a line in the access log")
     pod.stop()
     assert not pod.was_killed, pod.log()
+
+
+def nobody_revoked(tls):
+    """A list of revoked certificates, without any."""
+    for name, text in (("openssl.cnf", CONFIGURATION), ("index", ""), ("crlnumber", "01\n")):
+        (tls / name).write_text(text)
+    run("openssl", "ca", "-config", "openssl.cnf", "-gencrl", "-cert", "ca.crt", "-keyfile", "ca.key", "-out", "crl.pem", cwd=tls)
+    return (tls / "crl.pem").read_bytes()
+
+
+@pytest.fixture
+def started(helm, values, cluster, tls):
+    """started(**gateway): a pod of the gateway with more of its settings, and of the database's"""
+    def start(database=None, **gateway):
+        cluster.secrets["reason-gateway-tls"]["crl.pem"] = nobody_revoked(tls)
+        cluster.secrets["asks"] = {name: (tls / file).read_bytes() for name, file in (("tls.crt", "kernel.crt"), ("tls.key", "kernel.key"), ("ca.crt", "ca.crt"))}
+        rendered = helm({**values, "database": {**values["database"], **(database or {})}, "gateway": gateway})
+        return cluster.start("reason-gateway", rendered).ready()
+    return start
+
+
+ASKS = {"server": f"{OUTSIDE}:9", "name": "localhost", "tlsSecret": "asks"}
+
+
+@pytest.mark.parametrize("settings", ({"explorer": False}, {"revocationList": True}, {"sentinelNet": ASKS}, {"workers": 1, "connections": 1, "queue": 1},
+                                      {"revocationList": True, "sentinelNet": ASKS, "workers": 3, "drainSeconds": 0}), ids=" ".join)
+@pytest.mark.parametrize("reads", (False, True), ids=("one database", "standbys"))
+def test_the_gateway_starts_with_whatever_is_set(started, values, client, settings, reads):
+    pod = started({"readConninfo": values["database"]["conninfo"]} if reads else None, **settings)
+    status, answer = client(pod).node({"text": "x"})
+    assert status == 201, answer
+    pod.stop()
+    assert not pod.was_killed, pod.log()
+    assert " failed (" not in pod.log() and "[emerg]" not in pod.log()
 
 
 def test_the_gateway_writes_large_bodies_to_its_volume(cluster, client):

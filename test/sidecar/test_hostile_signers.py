@@ -143,7 +143,7 @@ def test_a_lease_is_held_only_if_the_api_server_says_so(database, sidecars, sett
                                                    "lease_s": 3, "url": hostile.url}}).start(False)
         wait_for(lambda: one.get("/health")[0] == 200, 10)
         # what comes to the API server, and is spoilt only then, may well hold
-        never_there = ("html", "html and no such page", "nothing", "an error in JSON", "an empty object", "a list", "a redirect", "a compressed page")
+        never_there = ("html", "html and no such page", "nothing", "an error in JSON", "an empty object", "a list", "a redirect", "a compressed page", "echo")
         for method, answers in (("GET", (*never_there, "truncated", "cut", "compressed")), ("POST", never_there)):
             for answer in answers:
                 hostile.spoil(answer, method)
@@ -153,6 +153,11 @@ def test_a_lease_is_held_only_if_the_api_server_says_so(database, sidecars, sett
         hostile.be_sane()
         wait_for(lambda: one.metric("reason_sidecar_kubernetes_lease") == 1, 10, "holding the Lease")
         assert double.holder()
+        for answer in ("echo", "html"):
+            hostile.spoil(answer, "PUT")
+            wait_for(lambda: one.metric("reason_sidecar_kubernetes_lease") == 0, 10, f"the end of a Lease whose renewal is answered with {answer}")
+            hostile.be_sane()
+            wait_for(lambda: one.metric("reason_sidecar_kubernetes_lease") == 1, 10, "holding the Lease again")
     finally:
         hostile.close()
         double.stop()

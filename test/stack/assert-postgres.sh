@@ -16,6 +16,8 @@ tree=$directory/pg
 log=$directory/log
 exec 9>"$directory/lock"
 flock 9
+# PostgreSQL's makefiles leave its headers to the make above them, where there is one. Ours makes none.
+unset MAKELEVEL MAKEFLAGS MFLAGS
 
 quietly() {
     if ! "$@" >>"$log" 2>&1; then

@@ -5,6 +5,7 @@ Pages are broken in files of copies that no server has read yet, as a disk break
 import hashlib
 import os
 import pathlib
+import re
 
 import psycopg
 import pytest
@@ -35,9 +36,7 @@ class Copy(Database):
     """A copy of a database, whose pages can be broken and mended while no buffer has them."""
 
     def __init__(self, source, name, pages, damage=lambda page: page[:12] + b"\xff" * 4 + page[16:]):
-        places = {}
-        for table, block in pages:
-            places[table, block] = source.one(f"SELECT pg_relation_filenode('reason.{table}')")
+        places = {(relation, block): source.one(f"SELECT pg_relation_filenode('reason.{relation}')") for relation, block in pages}
         directory = pathlib.Path(source.one("SHOW data_directory"))
         if not os.access(directory, os.W_OK):
             pytest.skip("the server's files belong to somebody else")
@@ -270,3 +269,37 @@ def test_a_page_that_is_given_up_lets_its_chain_go_on(source, copied):
     node = db.one("SELECT id FROM reason.node WHERE no = %s", first)
     assert db.verify("north")["detail"] == f'node "{node}": no event records it'
     assert db.verify("east")["ok"] and db.verify("south")["ok"]
+
+
+@pytest.mark.parametrize("table, stops", [("audit_event", ["audit_event_id_key", "audit_event_pkey"]), ("audit_seal", ["audit_seal_event_key", "audit_seal_pkey"]),
+                                          ("audit_signature", ["audit_signature_pkey"]), ("node", ["node_division_idx", "node_id_key", "node_pkey"])])
+def test_what_the_runbook_says_mends_an_index(source, copied, table, stops):
+    """An index tells nothing of divisions, so its page may halt all. Nothing is lost by that, and nothing gets a wrong place."""
+    stopped = []
+    for index, pages in source("""SELECT i.indexrelid::regclass::text, pg_relation_size(i.indexrelid) / 8192 FROM pg_index i
+                                  WHERE i.indrelid = %s::regclass ORDER BY 1""", f"reason.{table}"):
+        name = index.removeprefix("reason.")
+        db = copied(source, *((name, block) for block in range(1, pages)))
+        before = db.sealed()
+        add_refused = sealing_refused = None
+        try:
+            add(db, "south", 1)
+        except psycopg.errors.DataCorrupted as refused:
+            add_refused = str(refused)
+        try:
+            db.settle()
+        except psycopg.errors.DataCorrupted as refused:
+            sealing_refused = str(refused)
+        if sealing_refused:
+            assert db.sealed() == before, index
+        # Signing goes on to the next division, and tells of each.
+        stopped += [name] if sealing_refused or add_refused or any("is signed" in w and INVALID in w for w in db.warnings) else []
+        for refused in filter(None, (add_refused, sealing_refused)):
+            place = re.search(r"invalid page in block \d+ of relation base/\d+/(\d+)", refused)
+            assert db.one("SELECT pg_filenode_relation(0, %s)::regclass::text", place.group(1)) == index
+        db(f"REINDEX INDEX {index}")
+        db.look()
+        db.assert_whole()
+        added = {"south": 191 if add_refused is None else 190}
+        assert db.sealed() == {"east": 190, "north": 190, **added}, index
+    assert stopped == stops

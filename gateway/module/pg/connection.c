@@ -73,14 +73,6 @@ reason_register(reason_connection_t *connection)
 
     fd = PQsocket(connection->pg);
 
-    if (connection->c != NULL) {
-        if (connection->c->fd == fd) {
-            return NGX_OK;
-        }
-        /* libpq has closed the old one */
-        reason_unregister(connection, NGX_CLOSE_EVENT);
-    }
-
     if (fd < 0) {
         return NGX_ERROR;
     }
@@ -158,6 +150,9 @@ reason_connection_log_connected(reason_pool_t *pool)
 static void
 reason_connection_poll(reason_connection_t *connection)
 {
+    /* libpq may close its socket and open another, which gets the same number: events of that one would never come */
+    reason_unregister(connection, 0);
+
     switch (PQconnectPoll(connection->pg)) {
 
     case PGRES_POLLING_READING:
