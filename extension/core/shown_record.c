@@ -86,7 +86,8 @@ shown_record_is_of(ShownWork *work, const JsonDocument *document, const JsonNode
 		if (other == NULL && shown_name_is_among(text, name->length, shown_companions))
 			continue;
 		if (other == NULL ||
-			!(redacted && shown_name_is_among(text, name->length, redactable) ? shown_value_is_of(work, document, value, whole_document, other) :
+			!(redacted && shown_name_is_among(text, name->length, redactable) ?
+			  shown_value_is_of(work, document, value, whole_document, other) :
 			  json_raw_length(value) == json_raw_length(other) &&
 			  memcmp(json_raw(document, value), json_raw(whole_document, other), json_raw_length(other)) == 0))
 			return false;

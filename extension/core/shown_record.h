@@ -33,7 +33,10 @@ extern const char *shown_record_fault(const JsonDocument *document, const JsonNo
 /* It has a payload, and no salt to prove it by. */
 extern bool shown_payload_is_unproved(const JsonDocument *document, const JsonNode *record);
 
-/* Whether the record shows `whole`; both are canonical, and only a document that may redact shows it redacted.  What it may take: see shown_value.h. */
+/*
+ * Whether the record shows `whole`; both are canonical, and only a document that
+ * may redact shows it redacted.  What it may take: see shown_value.h.
+ */
 extern bool shown_record_is_of(ShownWork *work, const JsonDocument *document, const JsonNode *record,
 							   const JsonDocument *whole_document, const JsonNode *whole, bool may_redact);
 

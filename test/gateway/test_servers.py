@@ -40,8 +40,8 @@ def test_a_socket_that_libpq_replaces_is_not_waited_for(stack):
     """Another may have the same number, within one step of connecting."""
     log = stack.run / "log/gateway.log"
     before = log.stat().st_size
-    with configured(stack, f"host={stack.run} port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=read-write",
-                    f"host=localhost hostaddr=127.0.0.1 port={stack.pg_port} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
+    with configured(stack, f"host={stack.postgres.directory} port={stack.postgres.port} dbname=postgres user=postgres target_session_attrs=read-write",
+                    f"host=localhost hostaddr=127.0.0.1 port={stack.postgres.port} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
         # PostgreSQL listens in the file system alone
         assert stack.call("GET", "/echo/x")[0] == 503
         told = log.read_text()[before:]

@@ -168,7 +168,7 @@ write_object(const Object *object, char *out)
 	sprintf(out, "}");
 }
 
-/* Of two members of one name the last is left. */
+/* Where two members have one name, the last is left. */
 static void
 put_member(Object *object, const char *name, int value)
 {
