@@ -146,6 +146,7 @@ static char *add_member(void *fields, const struct config_group *group, const ch
     memcpy((char *)fields + group->members, &members, sizeof(members));
     added = memset(members + (*count)++ * group->size, 0, group->size);
     *member_name(added) = strdup(name);
+    /* cppcheck-suppress memleak ; the fields have them */
     return *member_name(added) && config_defaults(added, group->keys, group->key_count) ? added : NULL;
 }
 

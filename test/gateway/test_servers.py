@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from ports import free_port
 from reason_gateway import configured
 from wait import wait_for
 
@@ -41,8 +42,8 @@ def test_a_socket_that_libpq_replaces_is_not_waited_for(stack):
     log = stack.run / "log/gateway.log"
     before = log.stat().st_size
     with configured(stack, f"host={stack.postgres.directory} port={stack.postgres.port} dbname=postgres user=postgres target_session_attrs=read-write",
-                    f"host=localhost hostaddr=127.0.0.1 port={stack.postgres.port} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
-        # PostgreSQL listens in the file system alone
+                    f"host=localhost hostaddr=127.0.0.1 port={free_port()} dbname=postgres user=postgres target_session_attrs=prefer-standby"):
+        # nobody listens there, at either of the name's addresses
         assert stack.call("GET", "/echo/x")[0] == 503
         told = log.read_text()[before:]
         assert "Connection refused" in told and "epoll_ctl" not in told
