@@ -41,7 +41,7 @@ queue=(
     "regress isolation pgtap"
 )
 # Two more than processors: what the sidecar's tests do is waiting for half of their time.
-lanes=7
+lanes=6
 fast="lint unit regress isolation pgtap e2e"
 with_server=" regress uncached isolation pgtap trace trust crossruntime "
 

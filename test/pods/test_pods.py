@@ -66,7 +66,7 @@ ASKS = {"server": f"{OUTSIDE}:9", "name": "localhost", "tlsSecret": "asks"}
                                       {"revocationList": True, "sentinelNet": ASKS, "workers": 3, "drainSeconds": 0}), ids=" ".join)
 @pytest.mark.parametrize("reads", (False, True), ids=("one database", "standbys"))
 def test_the_gateway_starts_with_whatever_is_set(started, values, client, settings, reads):
-    pod = started({"readConninfo": values["database"]["conninfo"]} if reads else None, **settings)
+    pod = started({"readConninfo": values["database"]["conninfo"], "maxConnections": 200} if reads else None, **settings)
     status, answer = client(pod).node({"text": "x"})
     assert status == 201, answer
     pod.stop()

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import postgres
-from attacked_log import WHENS, attack, begin, covered, has_stopped, signed, stops
+from attacked_log import STOPPED, WHENS, attack, begin, covered, has_stopped, signed, stops
 from attacks import copy_chain, cut, remove, rewrite, sign_again, superuser
 from database import Database, SIGNER_ID
 from fresh_database import drop_database

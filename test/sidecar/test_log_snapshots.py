@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from altered_documents import NO_EVENTS, cut_at, forgeries, of_before, replace_document, with_another, with_one_more, without, without_ends, without_notes
-from attacked_log import STOPPED, WHENS, age, covered, has_stopped, replace_function, signed, stops
+from attacked_log import STOPPED, WHENS, accept_a_restore, age, covered, has_stopped, replace_function, signed, stops
 from attacks import superuser
 from wait import wait_for
 
@@ -96,6 +96,11 @@ def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, wh
     """It is not signed, and nothing else is any more; once it is what it was, all goes on."""
     one, snapshot, seen = evidence
     first = str(seen[0])
+    if when == "restored":
+        one.start()
+        accept_a_restore(database, one)
+        one.stop()
+        snapshot = database.value("SELECT reason.create_snapshot(ARRAY[id], include_annotations => true) FROM reason.node WHERE payload ->> 'text' = 'take an umbrella'")
     before = signed(database)
     changes = {"payload": with_another(first, "payload"), "author": with_another(first, "author"), "one more": with_one_more, "left out": without(first),
                "cut": cut_at(first), "notes": without_notes, "ends": without_ends(first), "older": of_before(database), "bytes": lambda payload: payload}
@@ -113,7 +118,7 @@ def test_a_pending_snapshot_that_is_not_what_was_recorded(database, evidence, wh
             connection.execute("UPDATE reason.snapshot SET hash = encode(sha256('another'), 'hex') WHERE id = %s", (snapshot,))
         connection.execute("UPDATE reason.snapshot SET next_attempt_at = NULL WHERE id = %s", (snapshot,))
         connection.execute("SELECT reason.ring()")
-    if when == "restarted":
+    if when != "live":
         one.start(ready=False)
     stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
     assert re.search(SAYS[what], one.log())

@@ -172,7 +172,8 @@ def listing(*keys):
         found = sorted(key for key in keys if key.startswith(query.get("prefix", "")) and key.encode() > query.get("key-marker", "").encode())
         entry = f"<Version><Key>{urllib.parse.quote(found[0])}</Key><VersionId>1</VersionId><IsLatest>true</IsLatest></Version>" if found else ""
         more = f"<NextKeyMarker>{urllib.parse.quote(found[0])}</NextKeyMarker><NextVersionIdMarker>1</NextVersionIdMarker>" if found[1:] else ""
-        return 200, [], (f"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>{'true' if found[1:] else 'false'}</IsTruncated>"
+        prefix = urllib.parse.quote(query.get("prefix", ""))
+        return 200, [], (f"<ListVersionsResult><Prefix>{prefix}</Prefix><EncodingType>url</EncodingType><IsTruncated>{'true' if found[1:] else 'false'}</IsTruncated>"
                          f"{more}{entry}</ListVersionsResult>").encode()
     return answer
 

@@ -174,7 +174,7 @@ def test_what_is_shown_to_whom(world):
 
 def test_what_would_confirm_a_guess_is_hidden_too(world):
     """Where no salt stands in a document, who knows all of it but nine digits finds them by its hash or its signature."""
-    bare = world.one("SELECT reason.add_node('decision', '{}', %s)", SECRETS["author"])
+    bare = world.one("SELECT reason.add_node('decision', '{}', 'Grace Hopper <grace@example.org>')")
     world("SELECT reason.erase_payload(%s, 'asked to')", bare)
     guessable = world.one("SELECT reason.create_snapshot(%s, description => %s)", [bare], SECRETS["description"])
     world.settle()
