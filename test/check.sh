@@ -40,7 +40,7 @@ queue=(
     crossruntime
     "regress isolation pgtap"
 )
-# Two more than processors: what the sidecar's tests do is waiting for half of their time.
+# More than processors, because the sidecar's tests wait for half of their time.
 lanes=6
 fast="lint unit regress isolation pgtap e2e"
 with_server=" regress uncached isolation pgtap trace trust crossruntime "
