@@ -71,7 +71,7 @@ build() {
         echo "The build would be installed outside $tree." >&2
         exit 1
     fi
-    for part in . contrib/amcheck contrib/pg_buffercache; do
+    for part in . contrib/amcheck contrib/pg_buffercache contrib/pg_trgm; do
         quietly make -s -j2 -C "$part"
         quietly make -s -C "$part" install
     done
