@@ -34,12 +34,12 @@ static void refuse(void *context, const char *division, const char *origin, cons
     doorbell_ring();
 }
 
-static void relent(void *context)
+static void relent(void *context, const char *origin)
 {
     struct sidecar *sidecar = context;
 
     pthread_mutex_lock(&sidecar->log.lock);
-    log_memory_agree(&sidecar->log);
+    log_memory_agree(&sidecar->log, origin);
     pthread_mutex_unlock(&sidecar->log.lock);
 }
 

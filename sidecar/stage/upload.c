@@ -256,7 +256,7 @@ static enum progress finish(struct worker *worker, const char *token, const stru
 
     if (!snapshot_key(id, PQgetvalue(claimed, row, DIVISION), key)) {
         log_error("the database gives a snapshot \"%s\" of division \"%s\" to be stored: these are no names", id, PQgetvalue(claimed, row, DIVISION));
-        return PROGRESS_TRIED;
+        return PROGRESS_FAILED;
     }
     pending_take_size(&pending, claimed, row, SIZE, CHUNKS);
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {

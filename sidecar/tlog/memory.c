@@ -84,9 +84,10 @@ bool log_memory_refused(struct log_memory *memory, const char *refusal)
     return memory->refusals == REFUSALS_MOST;
 }
 
-void log_memory_agree(struct log_memory *memory)
+void log_memory_agree(struct log_memory *memory, const char *origin)
 {
-    memory->contradicted[0] = '\0';
+    if (!strcmp(memory->contradicted_origin, origin))
+        memory->contradicted[0] = '\0';
 }
 
 void log_memory_mend(struct log_memory *memory)

@@ -73,8 +73,8 @@ bool log_memory_is_contradicted(const struct log_memory *memory);
  * because what exchanges functions, an update of the extension too, lets one proof fail. Whether there is one. Under the lock.
  */
 bool log_memory_refused(struct log_memory *memory, const char *refusal);
-/* No witness does any more: the next proof mends. Under the lock. */
-void log_memory_agree(struct log_memory *memory);
+/* No witness contradicts the log of this origin any more: the next proof mends. Under the lock. */
+void log_memory_agree(struct log_memory *memory, const char *origin);
 /* The database extends what is remembered. Under the lock. */
 void log_memory_mend(struct log_memory *memory);
 

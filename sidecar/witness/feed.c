@@ -46,7 +46,6 @@ struct feeds {
     const struct witness_policy *policy;
     struct feed_hooks hooks;
     pthread_mutex_t lock;
-    bool refusing;              /* a contradiction has stopped the log */
     size_t count;
     struct feed *feeds;
 };
@@ -89,7 +88,7 @@ static void forgive(struct feed *feed, const char *origin)
 {
     struct feeds *feeds = feed->feeds;
     struct contradiction **at, *past;
-    bool relents;
+    bool relents = true;
 
     pthread_mutex_lock(&feeds->lock);
     at = find_contradiction(feed, origin);
@@ -99,22 +98,11 @@ static void forgive(struct feed *feed, const char *origin)
         free(past->origin);
         free(past);
     }
-    relents = feeds->refusing;
     for (size_t i = 0; i < feeds->count; i++)
-        relents = relents && !feeds->feeds[i].contradictions;
-    if (relents)
-        feeds->refusing = false;
+        relents = relents && !*find_contradiction(&feeds->feeds[i], origin);
     pthread_mutex_unlock(&feeds->lock);
     if (relents)
-        feeds->hooks.relent(feeds->hooks.context);
-}
-
-static void stop_log(struct feeds *feeds, const struct pending *pending, const char *reason)
-{
-    pthread_mutex_lock(&feeds->lock);
-    feeds->refusing = true;
-    pthread_mutex_unlock(&feeds->lock);
-    feeds->hooks.refuse(feeds->hooks.context, pending->division, pending->origin, reason);
+        feeds->hooks.relent(feeds->hooks.context, origin);
 }
 
 /* Notes that it contradicts; whether the policy can still be met by the others. */
@@ -208,7 +196,7 @@ static void weigh(struct feed *feed, const struct pending *pending, const char *
     else
         snprintf(text, sizeof(text), "witness \"%s\" says of \"%.150s\", without showing why: %.100s", feed->config->name, pending->origin, reason);
     if (!note_contradiction(feed, pending->origin) || proved)
-        stop_log(feed->feeds, pending, text);
+        feeds->hooks.refuse(feeds->hooks.context, pending->division, pending->origin, text);
     else
         tell(feed, pending->division, text);
 }
@@ -278,13 +266,14 @@ static enum outcome ask(struct feed *feed, const struct pending *pending)
         witness_ask(feed->http, &question, &reply);
         switch (reply.says) {
         case WITNESS_COSIGNED:
+            /* whether it is recorded or not: in safe mode, which this may be the reason of, it is not */
+            forgive(feed, pending->origin);
             if (!record(feed, pending, &reply))
                 return NOT_NOW;
             if (feed->said[0])
                 log_info("witness \"%s\" cosigned the log of division \"%s\" at size %llu", feed->config->name, pending->division,
                          (unsigned long long)pending->size);
             feed->said[0] = '\0';
-            forgive(feed, pending->origin);
             return DONE;
         case WITNESS_OTHER_SIZE:
             if (reply.size > pending->size) {

@@ -26,8 +26,8 @@ struct feed_hooks {
     void (*cosigned)(void *context, const char *division);
     /* Nothing is to be signed any more, for this reason. */
     void (*refuse)(void *context, const char *division, const char *origin, const char *reason);
-    /* Those who contradicted have cosigned, or there are enough others. */
-    void (*relent)(void *context);
+    /* A witness has cosigned this log, and none contradicts it now. */
+    void (*relent)(void *context, const char *origin);
 };
 
 struct feeds;

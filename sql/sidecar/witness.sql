@@ -34,7 +34,8 @@ SET enable_seqscan = off
 AS $$
     SELECT g.size,
            g.note || coalesce((SELECT string_agg(reason.cosignature_line(w.witness, w.key_id, w.timestamp, w.signature), '' ORDER BY w.witness, w.key_id)
-                               FROM reason.audit_cosignature w WHERE w.division = $1 AND w.origin = g.origin AND w.size = g.size), '')
+                               FROM (SELECT * FROM reason.audit_cosignature w WHERE w.division = $1 AND w.origin = g.origin AND w.size = g.size
+                                     ORDER BY w.witness, w.key_id LIMIT 99) w), '')
     FROM reason.log_identity() i,
          LATERAL (SELECT x.origin, x.size, x.note FROM reason.audit_checkpoint_signature x
                   WHERE x.division = $1 AND x.origin = reason.log_origin_of(i.prefix, $1, i.epoch)

@@ -297,9 +297,9 @@ def test_contradicted_by_as_many_as_the_quorum_needs(database, sidecars, remembe
     with contextlib.ExitStack() as fronts:
         for liar in liars:
             liar.front = fronts.enter_context(contextlib.closing(Hostile(liar)))
-        one = sidecars(with_witnesses(remembering, [*liars, witnesses[0]], quorum=2)).start()
-        database.nodes(5)
-        wait_for(lambda: one.metric("reason_sidecar_log_stopped") == 1, 20, "a stop")
+        # it may have stopped before anybody saw that it was ready
+        one = sidecars(with_witnesses(remembering, [*liars, witnesses[0]], quorum=2)).start(ready=False)
+        wait_for(lambda: has_stopped(one), 30, "a stop")
         wait_for(lambda: database.value("SELECT count(*) FROM reason.audit_event WHERE event_type = 'safemode.entered'") == 1, 20, "safe mode")
         signed = database.value("SELECT count(*) FROM reason.audit_signature")
         time.sleep(2)
@@ -331,6 +331,29 @@ def test_what_is_contradicted_stays_so(database, sidecars, remembering, witnesse
             time.sleep(0.5)
         assert database.value("SELECT count(*) FROM reason.audit_signature") == count
         assert "signing goes on" not in one.log()
+
+
+def test_a_contradiction_ends_with_the_witnesses_of_its_own_log(database, sidecars, remembering, witnesses):
+    """They contradict the logs of two divisions, and agree again about the one that stopped the sidecar, not about the other."""
+    class Changing(Witness):
+        contradicts = ("default", "system")
+
+        def __call__(self, method, path, headers, body):
+            if method == "POST" and any(f"localhost/reason/{name}\n".encode() in body for name in self.contradicts):
+                return 422, [("Content-Type", "text/plain")], b"not consistent\n"
+            return super().__call__(method, path, headers, body)
+
+    changing = Changing("changing.example", b"changing", witnesses[0].logs.values())
+    database.nodes(3)
+    with contextlib.closing(Hostile(changing)) as front:
+        changing.front = front
+        one = sidecars(with_witnesses(remembering, [changing], quorum=1)).start(ready=False)
+        wait_for(lambda: has_stopped(one), 30, "a stop")
+        stopped = one.log().partition('the log of division "')[2].partition('"')[0]
+        # the other is contradicted as well, which is told and kept
+        time.sleep(3)
+        changing.contradicts = tuple({"default", "system"} - {stopped})
+        wait_for(lambda: not has_stopped(one), 90, f"the end of the stop of {stopped}: {one.log()[-2000:]}")
 
 
 class Showing(Witness):

@@ -280,6 +280,9 @@ test("then and now: what was known when it was recorded, and what came since", a
     assert.equal(asText.searchParams.get("asOf"), new URLSearchParams(page.url().split("?")[1]).get("asOf"));
     assert.doesNotMatch((await request("GET", asText.pathname + asText.search)).bytes.toString(), /it came later/);
     await page.getByRole("treeitem").filter({ hasText: "it came later" }).waitFor({ state: "detached" });
+    /* its edges were recorded after it, and so were those between its causes */
+    for (const cause of ["roll the index back", "allowed outside the freeze", "latency of checkout rose"])
+        await page.getByRole("treeitem").filter({ hasText: cause }).waitFor();
     await page.getByLabel("show what came since").check();
     await page.getByText(/records came since/).waitFor();
     await page.goto(`${process.env.REASON_URL}/ui/${why(ids.decision, `?view=tree&difference=1&asOf=${before}`)}`);

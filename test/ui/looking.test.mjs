@@ -322,3 +322,19 @@ test("what is redacted for somebody says so", async () => {
     await page.getByRole("treeitem").filter({ hasText: /redacted:.*redacted$/ }).waitFor();
     await close();
 });
+
+test("an address with a depth, a path or a time that cannot be says so or goes on, and leads back to now", async () => {
+    for (const depth of ["x", "-1", "1.5"]) {
+        const { page, close } = await visit(why(ids.decision, `?depth=${depth}&path=zzz`));
+        await page.getByText("Depth 10", { exact: true }).waitFor();
+        await page.locator(".summary").getByText(/[1-9]\d* edges/).waitFor();
+        assert.equal(await page.getByText("No path supports it").count(), 0);
+        await close();
+    }
+    for (const asOf of ["1990-01-01T00:00:00Z", "yesterday"]) {
+        const { page, close } = await visit(why(ids.decision, `?asOf=${asOf}`));
+        await page.getByRole("link", { name: "Back to now" }).click();
+        await page.locator(".summary").getByText(/[1-9]\d* edges/).waitFor();
+        await close();
+    }
+});

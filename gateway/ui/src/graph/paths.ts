@@ -96,6 +96,19 @@ export function recordedAfter(graph: Graph, id: string): Set<string> {
     return new Set(time === undefined ? [] : [...graph.nodes.values()].filter((node) => node.createdAt > time).map((node) => node.id));
 }
 
+/* Whoever writes a record and then its edges takes so long at most. */
+const WRITTEN_WITHIN_MS = 60000;
+
+/** When a record was there with its reasons: edges between records of before come after it, because both ends must be there. */
+export function writtenAt(graph: Graph, id: string): string | null {
+    const time = graph.nodes.get(id)?.createdAt;
+    if (time === undefined)
+        return null;
+    const wasThere = (end: string): boolean => (graph.nodes.get(end)?.createdAt ?? "~") <= time;
+    return [...graph.edges.values()].filter((edge) => wasThere(edge.from) && wasThere(edge.to) && Date.parse(edge.createdAt) - Date.parse(time) <= WRITTEN_WITHIN_MS)
+        .reduce((last, edge) => edge.createdAt > last ? edge.createdAt : last, time);
+}
+
 /** Of the strongest paths to the effect from causes that nothing else leads to, the strongest; of what was there when the effect was recorded. */
 export function strongestReason(whole: Graph, to: string): Path | null {
     const after = recordedAfter(whole, to), graph = filtered(whole, (node) => !after.has(node.id), () => true);

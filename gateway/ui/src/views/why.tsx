@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type TraceOptions } from "../api.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
-import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
+import { depths, recordedAfter, strongestPath, strongestReason, writtenAt, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
@@ -14,6 +14,12 @@ import { RecordPanel } from "./record.tsx";
 import { FIRST_ROWS, Timeline } from "./timeline.tsx";
 import { Tree } from "./tree.tsx";
 
+/** What the address says, if it is a depth. */
+function depthAt(place: Place): number {
+    const depth = Number(place.parameters.get("depth") ?? 10);
+    return Number.isInteger(depth) && depth >= 0 ? Math.min(10000, depth) : 10;
+}
+
 function Summary({ walked, place, start }: { walked: Walked; place: Place; start: string }) {
     const { graph, frontier, nextCursor, wanted } = walked, node = graph.nodes.get(start);
     return (
@@ -22,7 +28,7 @@ function Summary({ walked, place, start }: { walked: Walked; place: Place; start
             <p class="faint">
                 {count(graph.nodes.size, "node")}, {count(graph.edges.size, "edge")}
                 {nextCursor !== null && <>; there is more <a class="button screen-only" href={changed(place, { pages: wanted.pages + 1 })}>Fetch the next {FIRST.toLocaleString("en")}</a></>}
-                {frontier.size > 0 && <>; the walk stopped for its depth at {count(frontier.size, "node")} <a href={changed(place, { depth: Number(place.parameters.get("depth") ?? 10) + 10 })}>go deeper</a></>}
+                {frontier.size > 0 && <>; the walk stopped for its depth at {count(frontier.size, "node")} <a href={changed(place, { depth: depthAt(place) + 10 })}>go deeper</a></>}
                 {place.parameters.get("asOf") && <>; as it was known at {when(place.parameters.get("asOf"))}</>}
             </p>
         </header>
@@ -44,7 +50,7 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
             </label>
-            {node && <a class="button" href={changed(place, { asOf: node.createdAt })}>What was known when this was recorded</a>}
+            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: writtenAt(graph, start) })}>What was known when this was recorded</a>}
             {asOf !== "" && <>
                 <label><input type="checkbox" checked={place.parameters.get("difference") === "1"} onChange={(event) => { go(changed(place, { difference: event.currentTarget.checked ? "1" : null })); }} /> show what came since</label>
                 <a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a>
@@ -72,7 +78,7 @@ function Checks({ legend, names, hidden, onChange }: { legend: string; names: re
 }
 
 function Controls({ place, graph, start }: { place: Place; graph: Graph; start: string }) {
-    const { parameters } = place, depth = Number(parameters.get("depth") ?? 10);
+    const { parameters } = place, depth = depthAt(place);
     const set = (name: string, value: string): void => { go(changed(place, { [name]: value })); };
     const hidden = new Set((parameters.get("hide") ?? "").split(",").filter(Boolean)), filtering = ["hide", "weight", "confidence", "author"].some((name) => parameters.has(name));
     return (
@@ -152,7 +158,7 @@ function wantedAt(place: Place): Wanted {
         id: place.id, difference: parameters.get("difference") === "1", pages: numberIn(parameters.get("pages"), 1, 1), beyond: listIn(place, "beyond").filter(isId),
         options: {
             direction: parameters.get("direction") === "descendants" ? "descendants" : "ancestors",
-            depth: Math.min(10000, Math.max(0, Number(parameters.get("depth") ?? 10) || 0)), asOf: parameters.get("asOf") ?? "", division: parameters.get("division") ?? "",
+            depth: depthAt(place), asOf: parameters.get("asOf") ?? "", division: parameters.get("division") ?? "",
         },
     };
 }
@@ -191,7 +197,7 @@ export function Why({ place }: { place: Place }) {
             document.title = `${about} · Reasoning Graph`;
     }, [about]);
     if (error)
-        return <Failure error={error} />;
+        return <><Failure error={error} />{options.asOf && <p><a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a></p>}</>;
     if (!walked || !graph)
         return <Waiting what="Tracing" />;
 
@@ -213,7 +219,7 @@ export function Why({ place }: { place: Place }) {
                 <Summary walked={walked} place={place} start={start} />
                 {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
-                {parameters.get("path") && !path && <p role="status">No path supports it.</p>}
+                {["strongest", "selected"].includes(parameters.get("path") ?? "") && !path && <p role="status">No path supports it.</p>}
                 <div class="tabs" role="tablist" aria-label="Shown as">
                     {VIEWS.map(([name, title]) => <a key={name} role="tab" aria-selected={view === name} href={changed(place, { view: name === "graph" ? null : name })}>{title}</a>)}
                 </div>
