@@ -135,12 +135,55 @@ test("compare takes the record that one comes from, and offers what was known wh
     assert.equal(await page.getByLabel("Snapshot or node").inputValue(), ids.decision);
     await page.getByText("roll back release 2026.48").waitFor();
     await page.getByRole("link", { name: "When it was recorded, with now" }).click();
-    // All edges came after the records that they join.
-    await page.getByRole("status").getByText(/[1-9]\d* added/).waitFor();
+    // Its reasons were written with it, though their edges came after it.
+    await page.getByRole("status").getByText("0 added, 0 gone, 0 changed").waitFor();
     await page.goto(`${env.REASON_URL}/ui/#/compare?node=${ids.recommendation}`);
     await page.getByLabel("with", { exact: true }).fill(ids.decision);
     await page.getByRole("button", { name: "Compare" }).click();
     await page.getByRole("status").getByText(/[1-9]\d* added/).waitFor();
+    await close();
+});
+
+test("what was known then is the same in the reasons of a record, among the effects of another, and compared with now", async () => {
+    const cause = await node("observation", "sensor", { text: "known all along" }), decided = await node("decision", "kernel", { text: "decided on what was known" });
+    await edge(cause, decided, "supports");
+    await edge(await node("observation", "sensor", { text: "learnt afterwards" }), decided, "supports");
+    const meant = [], { page, close } = await visit(why(decided, "?view=tree")), items = page.getByRole("treeitem");
+    const opens = async (place, name) => {
+        await page.goto("about:blank");
+        await page.goto(env.REASON_URL + "/ui/" + place);
+        await page.getByRole("link", { name }).click();
+        await page.waitForURL((url) => /asOfA?=\d{4}/.test(decodeURIComponent(url.hash)));
+        const parameters = new URLSearchParams(page.url().split("?")[1]);
+        meant.push(parameters.get("asOf") ?? parameters.get("asOfA"));
+    };
+    for (const [place, name] of [[why(decided, "?view=tree"), "What was known when this was recorded"], [why(decided, `?view=tree&select=${decided}`), "What was known then"], [why(cause, `?view=tree&direction=descendants&select=${decided}`), "What was known then"], [why(decided, "?direction=descendants"), "What was known when this was recorded"]]) {
+        await opens(place, name);
+        if (!/view=tree/.test(page.url()))
+            await page.getByRole("tab", { name: "Tree" }).click();
+        await items.filter({ hasText: "known all along" }).waitFor();
+        assert.equal(await items.count(), 2, place);
+    }
+    await opens(`#/compare?node=${decided}`, "When it was recorded, with now");
+    await page.getByRole("status").getByText("2 added, 0 gone, 0 changed").waitFor();
+    assert.deepEqual([...new Set(meant)].length, 1, meant.join());
+    await close();
+});
+
+test("while a list is looked for, the one of before says that it is", async () => {
+    const { page, close } = await visit(`#/find?authors=sensor:eu-1`), busy = () => page.locator("main section").getAttribute("aria-busy");
+    await page.locator(".results li").first().waitFor();
+    // As soon as the address is another, before anything is asked for or painted.
+    await page.evaluate(() => window.addEventListener("hashchange", () => setTimeout(() => {
+        const section = document.querySelector("main section");
+        globalThis.seen = `${section.querySelectorAll("li").length > 0 ? "old" : "new"} ${section.getAttribute("aria-busy")}`;
+    })));
+    await page.route("**/reason/query", async (route) => { await new Promise((resolve) => { setTimeout(resolve, 300); }); await route.continue(); });
+    await page.getByLabel("Authors").fill("nobody");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("Nothing was found.").waitFor();
+    assert.equal(await busy(), "false");
+    assert.equal(await page.evaluate(() => globalThis.seen), "old true");
     await close();
 });
 

@@ -8,6 +8,7 @@ import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut } from "../text.ts";
+import { RECORDED } from "../then.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { timeOf } from "./find.tsx";
@@ -57,7 +58,7 @@ function OtherSide({ id, division }: { id: string; division: string }) {
         <>
             {node && <p><NodeLine node={node} /></p>}
             <p>{known ? "Name what it is to be compared with: another snapshot or node, or a time for one side or both." : "Name two snapshots, two nodes, or one node at two times, each by its id."}</p>
-            {node && <p><a class="button" href={link("compare", "", { a: id, asOfA: node.createdAt, division })}>When it was recorded, with now</a></p>}
+            {node && <p><a class="button" href={link("compare", "", { a: id, asOfA: RECORDED, division })}>When it was recorded, with now</a></p>}
         </>
     );
 }
@@ -72,7 +73,7 @@ export function Compare({ place }: { place: Place }) {
         go(link("compare", "", values));
     };
     const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
-    const { value, error } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
+    const { value, error, loading } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
     const compared = value?.comparison, start = value?.start ?? "";
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
@@ -82,7 +83,7 @@ export function Compare({ place }: { place: Place }) {
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
     const input = (name: string, label: string, value_: string, size: number, placeholder = "") => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} placeholder={placeholder} spellcheck={false} /></Field>;
     return (
-        <div class={node ? "why with-record" : "why"}>
+        <div class={node ? "why with-record" : "why"} aria-busy={loading}>
             <div class="stage">
                 <h1>Compare</h1>
                 <form class="controls" onSubmit={onSubmit}>

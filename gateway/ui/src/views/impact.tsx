@@ -13,7 +13,7 @@ function withoutType(row: JsonObject): string {
 
 export function Impact({ place }: { place: Place }) {
     const { id, parameters } = place, division = parameters.get("division") ?? "", cursor = parameters.get("cursor") ?? "";
-    const { value, error } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(`/reason/node/${encodeURIComponent(id)}/impact`, { division, cursor, asOf: parameters.get("asOf") ?? "", depth: parameters.get("depth") ?? "", limit: 200 }, signal));
+    const { value, error, loading } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(`/reason/node/${encodeURIComponent(id)}/impact`, { division, cursor, asOf: parameters.get("asOf") ?? "", depth: parameters.get("depth") ?? "", limit: 200 }, signal));
     if (error)
         return <Failure error={error} />;
     if (!value)
@@ -21,7 +21,7 @@ export function Impact({ place }: { place: Place }) {
     const rows = objects(value["nodes"]), next = text(value["nextCursor"]), counts = isObject(value["counts"]) ? value["counts"] : {};
     const about = isObject(value["node"]) ? value["node"] : {};
     return (
-        <>
+        <div aria-busy={loading}>
             <h1>What rests on it</h1>
             <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
             <p><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
@@ -44,6 +44,6 @@ export function Impact({ place }: { place: Place }) {
                 </tbody>
             </table>
             {next && <p><a class="button" href={changed(place, { cursor: next })}>Next page</a></p>}
-        </>
+        </div>
     );
 }

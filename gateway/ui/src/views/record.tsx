@@ -2,10 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, objects, post, Refused, text } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
-import { writtenAt } from "../graph/paths.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 import { link, useLoaded } from "../state.ts";
 import { cut, plainLines, short, when } from "../text.ts";
+import { RECORDED } from "../then.ts";
 import { Failure, Pair, States, TypeName } from "./parts.tsx";
 
 const MOST_SHOWN = 100000;
@@ -144,7 +144,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 <a href={link("why", node.id, { division })}>Why</a>
                 <a href={link("why", node.id, { division, direction: "descendants" })}>What came of it</a>
                 <a href={link("impact", node.id, { division })}>What rests on it</a>
-                <a href={link("why", node.id, { division, asOf: writtenAt(graph, node.id) ?? node.createdAt })}>What was known then</a>
+                <a href={link("why", node.id, { division, asOf: RECORDED })}>What was known then</a>
                 <a href={link("compare", "", { a: node.id, division })}>Compare</a>
                 <a href={link("freeze", node.id, { division })}>Freeze and prove</a>
             </nav>}

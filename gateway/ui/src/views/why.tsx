@@ -3,9 +3,10 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type TraceOptions } from "../api.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
-import { depths, recordedAfter, strongestPath, strongestReason, writtenAt, type Path } from "../graph/paths.ts";
+import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
+import { RECORDED } from "../then.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
@@ -50,7 +51,7 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
             </label>
-            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: writtenAt(graph, start) })}>What was known when this was recorded</a>}
+            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: RECORDED, direction: null })}>What was known when this was recorded</a>}
             {asOf !== "" && <>
                 <label><input type="checkbox" checked={place.parameters.get("difference") === "1"} onChange={(event) => { go(changed(place, { difference: event.currentTarget.checked ? "1" : null })); }} /> show what came since</label>
                 <a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a>
@@ -168,8 +169,14 @@ const NO_STUBS: ReadonlyMap<string, string> = new Map();
 /** Where the walk stopped, with how much lies beyond as soon as it is counted. A comparison of two times opens none. */
 function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
     const key = walked && walked.frontier.size > 0 ? `${walkKey(walked.wanted)} ${walked.wanted.pages} ${asList(walked.wanted.beyond)}` : "";
-    const { value } = useLoaded(key, async (signal) => walked && key !== "" ? countBeyond(walked, signal) : NO_STUBS);
-    return useMemo(() => !walked || walked.since ? NO_STUBS : new Map([...walked.frontier].map((id) => [id, value?.get(id) ?? "goes on"] as const).filter(([, words]) => words !== "")), [walked, value]);
+    const { value } = useLoaded(key, async (signal) => walked && key !== "" ? { of: walkKey(walked.wanted), stubs: await countBeyond(walked, signal) } : null);
+    return useMemo(() => {
+        if (!walked || walked.since)
+            return NO_STUBS;
+        // Those of another direction, depth or time count something else.
+        const counted = value?.of === walkKey(walked.wanted) ? value.stubs : NO_STUBS;
+        return new Map([...walked.frontier].map((id) => [id, counted.get(id) ?? "goes on"] as const).filter(([, words]) => words !== ""));
+    }, [walked, value]);
 }
 
 export function Why({ place }: { place: Place }) {
