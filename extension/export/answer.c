@@ -91,18 +91,18 @@ static const AnswerColumn query_columns[] = {
 
 static const AnswerKind kinds[] = {
 	{"impact", "What rests on ", NULL, {"node.nodeId"}, "node.note", {"counts.frontier"},
-		{{"nodes", "node", "What rests on it"}}, 1,
-	impact_columns, lengthof(impact_columns)},
+	 {{"nodes", "node", "What rests on it"}}, 1,
+	 impact_columns, lengthof(impact_columns)},
 	{"diff", "What differs between ", NULL, {"a.id", "b.id"}, NULL, {"a.frontier", "b.frontier"},
-		{{"added", "added", "Added"}, {"removed", "removed", "Removed"}, {"changed", "changed", "Changed"}}, 3,
-	diff_columns, lengthof(diff_columns)},
+	 {{"added", "added", "Added"}, {"removed", "removed", "Removed"}, {"changed", "changed", "Changed"}}, 3,
+	 diff_columns, lengthof(diff_columns)},
 	{"explanation", "What was the reason for ", "explain", {"explain.node.nodeId"}, "explain.summary", {"explain.counts.frontier"},
-		{{"components", "component", "What led to it directly"}, {"evidence", "evidence", "Evidence"}, {"corrections", "correction", "Corrections"},
-	{"after", "after", "Recorded after it"}, {"frontier", "node", "Where the walk stopped"}}, 5,
-	explain_columns, lengthof(explain_columns)},
+	 {{"components", "component", "What led to it directly"}, {"evidence", "evidence", "Evidence"}, {"corrections", "correction", "Corrections"},
+	  {"after", "after", "Recorded after it"}, {"frontier", "node", "Where the walk stopped"}}, 5,
+	 explain_columns, lengthof(explain_columns)},
 	{"query", "Nodes that were found", NULL, {NULL}, NULL, {NULL},
-		{{"nodes", "node", "Nodes"}}, 1,
-	query_columns, lengthof(query_columns)},
+	 {{"nodes", "node", "Nodes"}}, 1,
+	 query_columns, lengthof(query_columns)},
 };
 
 static const struct
@@ -243,7 +243,7 @@ answer_value(const Answer *answer, const AnswerColumn *column, ShownText entry)
 	ShownText	value = none;
 	ShownRecord record;
 
-	/* Of some nothing but the id is told. */
+	/* Some entries are nothing but an id. */
 	if (*entry.data == '"')
 		return column->kind == ANSWER_ID ? entry : none;
 	if (column->path)
