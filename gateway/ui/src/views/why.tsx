@@ -1,6 +1,5 @@
 /** Why: the reasoning that led to a node, or what came of it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type TraceOptions } from "../api.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
@@ -9,7 +8,7 @@ import { count, cut, when } from "../text.ts";
 import { RECORDED } from "../then.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { Exports, Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { PaperEvidence } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
 import { FIRST_ROWS, Timeline } from "./timeline.tsx";
@@ -133,20 +132,11 @@ function findPath(graph: Graph, place: Place, start: string): Path | null {
     }
 }
 
-/* Forms of export, as the service knows them. */
+/* Forms of export, as the service knows them: of the same direction, time and depth as what is looked at. */
 const FORMS: readonly [title: string, format: string, part?: string][] = [
     ["As text", "human"], ["Markdown", "markdown"], ["SVG", "svg"], ["DOT", "dot"], ["Mermaid", "mermaid"], ["PROV-JSON", "prov"],
     ["CSV of nodes", "csv", "nodes"], ["CSV of edges", "csv", "edges"], ["CSV of annotations", "csv", "annotations"],
 ];
-
-/** What is looked at, of the same direction, time and depth, in forms for reports and other programs. */
-function Exports({ id, options: { direction, depth, asOf, division } }: { id: string; options: TraceOptions }) {
-    const address = (format: string, part = ""): string => {
-        const search = new URLSearchParams({ format, direction, depth: String(depth), ...(part ? { part } : {}), ...(asOf ? { asOf } : {}), ...(division ? { division } : {}) });
-        return `/reason/export/${encodeURIComponent(id)}?${search.toString()}`;
-    };
-    return <>{FORMS.map(([title, format, part], i) => <span key={title}>{i > 0 && " · "}<a href={address(format, part)} target="_blank" rel="noopener">{title}</a></span>)}</>;
-}
 
 const VIEWS = [["graph", "Picture"], ["tree", "Tree"], ["time", "Timeline"]] as const;
 
@@ -233,11 +223,11 @@ export function Why({ place }: { place: Place }) {
                 <Controls place={place} graph={compared?.graph ?? walked.graph} start={start} />
                 {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} path={marks.path} stubs={stubs} onOpenStub={openStub}
                     shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
-                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select}
+                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} after={after} changes={compared?.nodes} onSelect={select}
                         shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
                         : <DrawnGraph graph={graph} levels={levels} title={`${ancestors ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} ancestors={ancestors} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
-                <p class="faint screen-only"><Exports id={start} options={options} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
+                <p class="faint screen-only"><Exports path={`/reason/export/${encodeURIComponent(start)}`} parameters={{ direction: options.direction, depth: options.depth, asOf: options.asOf, division }} forms={FORMS} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
             <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
