@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { call, edge, node, picture, pictures, request, sql, story, visit } from "./lib.mjs";
+import { call, edge, large, node, picture, pictures, request, sql, story, visit } from "./lib.mjs";
 
 const { env } = process, ids = await story(), why = (id, parameters = "") => `#/why/${id}${parameters}`;
 const now = () => sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
@@ -481,6 +481,27 @@ test("what is the same on both sides can be read as well as what differs", async
         assert.ok(contrast > 10, `${colorScheme}: ${contrast}`);
         await close();
     }
+});
+
+test("a picture that takes long to lay out says so, and another that is asked for meanwhile does not wait for it", async () => {
+    const many = await large(3000), { page, faults, close } = await visit(why(many.at(-1), "?depth=10000"));
+    await picture(page);
+    // Each for itself: 3,000 in one picture, and 80 in another.
+    await page.locator("canvas").focus();
+    await page.keyboard.press("ArrowUp");
+    // The first arrow begins where the picture does: with what it is about.
+    await page.waitForURL(new RegExp(`select=${many.at(-1)}`));
+    await page.getByLabel("Fold by").selectOption("author");
+    const drawing = page.locator(".drawing");
+    assert.equal(await drawing.getAttribute("aria-busy"), "true");
+    await page.getByText("Drawing…").waitFor();
+    const before = await page.evaluate(() => performance.getEntriesByName("picture").length);
+    await page.getByLabel("Fold by").selectOption("level");
+    await page.waitForFunction((n) => performance.getEntriesByName("picture").length === n + 1 && document.querySelector(".drawing").getAttribute("aria-busy") === "false", before);
+    // That by author never came.
+    assert.ok((await printed(page)).texts.some(({ text }) => /^\d+ × nodes by 7 authors$/.test(text)));
+    assert.deepEqual(faults, []);
+    await close();
 });
 
 test("by the keyboard alone one finds a record, reads one that led to it, and is back where one was", async () => {

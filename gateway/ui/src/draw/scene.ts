@@ -130,7 +130,8 @@ function setApart(edges: SceneEdge[]): void {
             else {
                 const aside = (i - (together.length - 1) / 2) * Math.min(APART, APART_AT_MOST / (together.length - 1));
                 edge.points = edge.points.map(({ x, y }) => ({ x: x + aside, y }));
-                edge.labelled = i % 2 === 0 ? HIGHER : LOWER;
+                // As seen, whichever way the edge leads.
+                edge.labelled = (i % 2 === 0) === ((edge.points.at(-1)?.y ?? 0) >= (edge.points.at(-2)?.y ?? 0)) ? HIGHER : LOWER;
             }
         });
 }
