@@ -8,6 +8,44 @@ AS 'MODULE_PATHNAME', 'reason_compare_json';
 COMMENT ON FUNCTION reason.compare_json(uuid, text, uuid, text, text[], boolean, boolean, text, text, integer, integer, text, timestamptz, timestamptz, bigint, bigint) IS
     'A page of what differs between a and b, each a node, or a snapshot whose document is given: {a, added, b, changed, counts, removed, nextCursor, truncated}. Counts are those of the whole.';
 
+CREATE FUNCTION reason.diff_facts(as_of_a timestamptz, as_of_b timestamptz, as_of_seq_a bigint, as_of_seq_b bigint, direction text, max_depth integer)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT jsonb_build_object('a as of', reason.export_facts($1, NULL, NULL) -> 'as of', 'a as of event', $3,
+        'b as of', reason.export_facts($2, NULL, NULL) -> 'as of', 'b as of event', $4,
+        'compared', CASE $5 WHEN 'descendants' THEN 'what came of them' ELSE 'what led to them' END, 'depth', $6)
+$$;
+COMMENT ON FUNCTION reason.diff_facts(timestamptz, timestamptz, bigint, bigint, text, integer) IS 'What an export tells of the two sides.';
+
+CREATE FUNCTION reason.diff_documents(a uuid, b uuid, timed_a boolean, timed_b boolean, division text) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    documents text[] := ARRAY[NULL, NULL]::text[];
+    s reason.snapshot;
+BEGIN
+    FOR side IN 1..2 LOOP
+        SELECT * INTO s FROM reason.snapshot x
+        WHERE x.id = CASE side WHEN 1 THEN $1 ELSE $2 END AND ARRAY[x.division, '*'] && reason.visible_divisions_of(reason.calling_role())
+          AND ($5 IS NULL OR x.division = $5);
+        CONTINUE WHEN NOT FOUND;
+        IF NOT reason.sees_content() THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'the documents of snapshots are for auditors';
+        END IF;
+        IF CASE side WHEN 1 THEN timed_a ELSE timed_b END THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is compared as it was frozen, as of no other time';
+        END IF;
+        PERFORM reason.require_document(s);
+        documents[side] := reason.snapshot_document(s.id);
+    END LOOP;
+    RETURN documents;
+END
+$$;
+COMMENT ON FUNCTION reason.diff_documents(uuid, uuid, boolean, boolean, text) IS 'The documents of those of two sides that are snapshots; NULL: a node. timed: a time was given for it.';
+
 CREATE FUNCTION reason.trace_diff(a uuid, b uuid DEFAULT NULL, as_of_a timestamptz DEFAULT NULL, as_of_b timestamptz DEFAULT NULL,
     as_of_seq_a bigint DEFAULT NULL, as_of_seq_b bigint DEFAULT NULL, direction text DEFAULT 'ancestors', max_depth integer DEFAULT NULL,
     division text DEFAULT NULL,
@@ -21,23 +59,11 @@ DECLARE
     shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
     whole CONSTANT boolean := reason.sees_content();
     other CONSTANT uuid := coalesce(b, a);
-    documents text[] := ARRAY[NULL, NULL]::text[];
-    s reason.snapshot;
+    documents text[];
     compared jsonb;
 BEGIN
-    FOR side IN 1..2 LOOP
-        SELECT * INTO s FROM reason.snapshot x WHERE x.id = CASE side WHEN 1 THEN a ELSE other END AND ARRAY[x.division, '*'] && shown
-          AND (trace_diff.division IS NULL OR x.division = trace_diff.division);
-        CONTINUE WHEN NOT FOUND;
-        IF NOT whole THEN
-            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'the documents of snapshots are for auditors';
-        END IF;
-        IF (side = 1 AND (as_of_a IS NOT NULL OR as_of_seq_a IS NOT NULL)) OR (side = 2 AND (as_of_b IS NOT NULL OR as_of_seq_b IS NOT NULL)) THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is compared as it was frozen, as of no other time';
-        END IF;
-        PERFORM reason.require_document(s);
-        documents[side] := reason.snapshot_document(s.id);
-    END LOOP;
+    documents := reason.diff_documents(a, other, as_of_a IS NOT NULL OR as_of_seq_a IS NOT NULL, as_of_b IS NOT NULL OR as_of_seq_b IS NOT NULL,
+        division);
     compared := reason.compare_json(a, documents[1], other, documents[2], shown, NOT whole, whole, division, direction, max_depth, NULL, NULL,
         as_of_a, as_of_b, as_of_seq_a, as_of_seq_b)::jsonb;
     RETURN QUERY
@@ -55,6 +81,37 @@ END
 $$;
 COMMENT ON FUNCTION reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigint, bigint, text, integer, text) IS
     'What differs between two traces, two snapshots (for auditors), or one of each; without b between a node at two times. change: added (only in b), removed (only in a), changed. kind: node or edge. facets of what changed: a node''s content was erased, it was corrected, or digest, the record is another one; of an edge weight and confidence, where b''s newest edge of that type between the two nodes is not one of a''s. Weight and confidence are those of edges.';
+
+CREATE FUNCTION reason.export_diff(a uuid, b uuid DEFAULT NULL, format text DEFAULT 'markdown', as_of_a timestamptz DEFAULT NULL,
+    as_of_b timestamptz DEFAULT NULL, as_of_seq_a bigint DEFAULT NULL, as_of_seq_b bigint DEFAULT NULL, direction text DEFAULT 'ancestors',
+    max_depth integer DEFAULT NULL, max_entries integer DEFAULT NULL, cursor text DEFAULT NULL, division text DEFAULT NULL,
+    OUT body text, OUT next_cursor text, OUT truncated boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
+    whole CONSTANT boolean := reason.sees_content();
+    other CONSTANT uuid := coalesce(b, a);
+    documents CONSTANT text[] := reason.diff_documents(a, other, as_of_a IS NOT NULL OR as_of_seq_a IS NOT NULL,
+        as_of_b IS NOT NULL OR as_of_seq_b IS NOT NULL, division);
+    answer CONSTANT text := reason.compare_json(a, documents[1], other, documents[2], shown, NOT whole, whole, division, direction, max_depth,
+        max_entries, cursor, as_of_a, as_of_b, as_of_seq_a, as_of_seq_b);
+    exported record;
+BEGIN
+    IF format = 'json' THEN
+        exported := reason.answer_page(answer);
+    ELSE
+        exported := reason.export_answer(answer, 'diff', format, reason.diff_facts(as_of_a, as_of_b, as_of_seq_a, as_of_seq_b, direction, max_depth),
+            shown, whole, as_of_b, as_of_seq_b);
+    END IF;
+    body := exported.body;
+    next_cursor := exported.next_cursor;
+    truncated := exported.truncated;
+END
+$$;
+COMMENT ON FUNCTION reason.export_diff(uuid, uuid, text, timestamptz, timestamptz, bigint, bigint, text, integer, integer, text, text) IS
+    'What differs, as trace_diff(), in the form json, human, markdown or csv; redacted for all but auditors. max_entries: of a page, next_cursor leads to the next one. truncated: there is a next page, or a walk stopped for max_depth.';
 
 CREATE FUNCTION reason.snapshot_diff(a uuid, b uuid, OUT kind text, OUT id uuid, OUT change text, OUT digest_a text, OUT digest_b text)
 RETURNS SETOF record

@@ -1,7 +1,7 @@
 -- Exports: traces and snapshots in forms that other programs and people read.
 --
 -- extension/export/ writes the forms of the text that the caller is shown; human, json and canonical are the forms of
--- traces and documents themselves.
+-- traces and documents themselves. Other reads give lists, whose forms are made of their JSON, one way for all.
 
 CREATE FUNCTION reason.trace_export(node uuid, divisions text[], redact boolean, quarantined boolean,
     division text, as_of_seq bigint, depth integer, "limit" integer, cursor text, as_of timestamptz, direction text, format text,
@@ -17,6 +17,70 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'reason_document_export';
 COMMENT ON FUNCTION reason.document_export(text, text, text, text, integer, integer) IS
     'As trace_export(), of the records of a snapshot''s document, from the roots, so many nodes after those that are skipped. snapshot: what is known of it, as canonical JSON.';
+
+CREATE FUNCTION reason.answer_export(answer text, read text, format text, facts text, annotations text,
+    OUT body text, OUT next_cursor text, OUT truncated boolean)
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'reason_answer_export';
+COMMENT ON FUNCTION reason.answer_export(text, text, text, text, text) IS
+    'The answer of a read that is a list (read: impact, diff, explanation or query), JSON without white space, as human, markdown or csv. facts: an object of what was asked for, which is told; annotations: an object that says how many the nodes have, by their ids.';
+
+CREATE FUNCTION reason.answer_annotations(answer jsonb, divisions text[], quarantined boolean, until timestamptz, until_seq bigint) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    WITH entry AS (
+        SELECT DISTINCT coalesce(e ->> 'nodeId', e ->> 'id')::uuid AS id, (e ->> 'createdAt')::timestamptz AS created_at
+        FROM jsonb_each(coalesce(answer -> 'explain', answer)) m,
+             jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE '[]' END) e
+        WHERE jsonb_typeof(e) = 'object' AND e ?| '{nodeId,id}'
+    ), counted AS (
+        -- An id is unique in its division; when it was recorded tells which one is meant.
+        SELECT n.id, count(*) AS annotations
+        FROM entry JOIN reason.node n ON n.id = entry.id AND n.created_at = entry.created_at AND ARRAY[n.division, '*'] && divisions
+             JOIN reason.annotation a ON a.target_no = n.no AND a.division = n.division
+        WHERE (until IS NULL OR a.created_at <= until)
+          AND (until_seq IS NULL OR EXISTS (SELECT FROM reason.audit_seal s WHERE s.event_no = a.no AND s.division = a.division AND s.seq <= until_seq))
+          AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = a.division AND q.record_no = a.no AND NOT q.released))
+        GROUP BY n.id
+    )
+    SELECT concat('{', string_agg(format('"%s":%s', c.id, c.annotations), ',' ORDER BY c.id), '}') FROM counted c
+$$;
+COMMENT ON FUNCTION reason.answer_annotations(jsonb, text[], boolean, timestamptz, bigint) IS
+    'How many annotations the nodes of an answer have that the caller sees and that were there then, by id; those without any are left out.';
+
+CREATE FUNCTION reason.export_answer(answer text, read text, format text, facts jsonb, divisions text[], quarantined boolean,
+    until timestamptz, until_seq bigint, OUT body text, OUT next_cursor text, OUT truncated boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    exported record := reason.answer_export(answer, read, format, reason.canonical_json(jsonb_strip_nulls(facts)),
+        reason.answer_annotations(answer::jsonb, divisions, quarantined, until, until_seq));
+BEGIN
+    body := exported.body;
+    next_cursor := exported.next_cursor;
+    truncated := exported.truncated;
+END
+$$;
+COMMENT ON FUNCTION reason.export_answer(text, text, text, jsonb, text[], boolean, timestamptz, bigint) IS
+    'answer_export() with what the caller sees of annotations.';
+
+CREATE FUNCTION reason.answer_page(answer text, OUT body text, OUT next_cursor text, OUT truncated boolean)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT $1, $1::json ->> 'nextCursor', coalesce(($1::json ->> 'truncated')::boolean, $1::json ->> 'nextCursor' IS NOT NULL)
+$$;
+COMMENT ON FUNCTION reason.answer_page(text) IS 'An answer as it is, as the exports give it.';
+
+CREATE FUNCTION reason.export_facts(as_of timestamptz, as_of_seq bigint, max_depth integer) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT jsonb_build_object('as of', to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'as of event', $2, 'depth', $3)
+$$;
+COMMENT ON FUNCTION reason.export_facts(timestamptz, bigint, integer) IS 'What an export tells of what was asked for.';
 
 CREATE FUNCTION reason.export_skip(cursor text) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE
@@ -133,3 +197,53 @@ END
 $$;
 COMMENT ON FUNCTION reason.export_snapshot(uuid, text, text, integer, text) IS
     'A snapshot in the forms of export_trace(); json and canonical are its document, whole. For auditors, as the document itself.';
+
+CREATE FUNCTION reason.export_impact(node uuid, format text DEFAULT 'markdown', max_depth integer DEFAULT NULL, max_nodes integer DEFAULT NULL,
+    cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
+    OUT body text, OUT next_cursor text, OUT truncated boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
+    whole CONSTANT boolean := reason.sees_content();
+    answer CONSTANT text := reason.impact_json(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of);
+    exported record;
+BEGIN
+    IF format = 'json' THEN
+        exported := reason.answer_page(answer);
+    ELSE
+        exported := reason.export_answer(answer, 'impact', format, reason.export_facts(as_of, as_of_seq, max_depth), shown, whole, as_of, as_of_seq);
+    END IF;
+    body := exported.body;
+    next_cursor := exported.next_cursor;
+    truncated := exported.truncated;
+END
+$$;
+COMMENT ON FUNCTION reason.export_impact(uuid, text, integer, integer, text, timestamptz, text, bigint) IS
+    'What rests on a node, as impact(), in the form json, human, markdown or csv; redacted for all but auditors. max_nodes: of a page, next_cursor leads to the next one. truncated: there is a next page, or the walk stopped for max_depth.';
+
+CREATE FUNCTION reason.export_explanation(node uuid, format text DEFAULT 'markdown', max_depth integer DEFAULT NULL, max_entries integer DEFAULT NULL,
+    cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
+    OUT body text, OUT next_cursor text, OUT truncated boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
+    whole CONSTANT boolean := reason.sees_content();
+    answer CONSTANT text := reason.explain_json(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_entries, cursor, as_of);
+    exported record;
+BEGIN
+    IF format = 'json' THEN
+        exported := reason.answer_page(answer);
+    ELSE
+        exported := reason.export_answer(answer, 'explanation', format, reason.export_facts(as_of, as_of_seq, max_depth), shown, whole, as_of, as_of_seq);
+    END IF;
+    body := exported.body;
+    next_cursor := exported.next_cursor;
+    truncated := exported.truncated;
+END
+$$;
+COMMENT ON FUNCTION reason.export_explanation(uuid, text, integer, integer, text, timestamptz, text, bigint) IS
+    'What a node rests on: its direct causes, its evidence, corrections and what was recorded after it, in the form json, human, markdown or csv; redacted for all but auditors. max_entries: of a page, next_cursor leads to the next one.';

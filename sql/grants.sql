@@ -53,6 +53,9 @@ GRANT EXECUTE ON FUNCTION
     reason.impact(uuid, integer, timestamptz, text, bigint),
     reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigint, bigint, text, integer, text),
     reason.export_trace(uuid, text, text, integer, integer, text, timestamptz, text, bigint, text),
+    reason.export_impact(uuid, text, integer, integer, text, timestamptz, text, bigint),
+    reason.export_explanation(uuid, text, integer, integer, text, timestamptz, text, bigint),
+    reason.export_diff(uuid, uuid, text, timestamptz, timestamptz, bigint, bigint, text, integer, integer, text, text),
     reason.redact(jsonb),
     reason.redact_text(text)
 TO reason_reader;

@@ -28,8 +28,8 @@ ends_www(const char *bytes, size_t length)
 	return length >= 3 && pg_strncasecmp(bytes + length - 3, "www", 3) == 0;
 }
 
-static void
-escape(ByteBuffer *out, const char *bytes, size_t length)
+void
+export_escape_markdown(ByteBuffer *out, const char *bytes, size_t length)
 {
 	static const char always[256] = {['\\'] = 1, ['`'] = 1, ['*'] = 1, ['_'] = 1, ['{'] = 1, ['}'] = 1, ['['] = 1, [']'] = 1,
 									 ['<'] = 1, ['>'] = 1, ['|'] = 1, ['~'] = 1, ['&'] = 1, ['$'] = 1, ['@'] = 1};
@@ -232,7 +232,7 @@ export_markdown(ByteBuffer *out, const ExportPart *part)
 {
 	ExportWriter writer;
 
-	export_writer_begin(&writer, out, part, escape);
+	export_writer_begin(&writer, out, part, export_escape_markdown);
 	put_head(&writer);
 	put_tree(&writer);
 	put_evidence(&writer);

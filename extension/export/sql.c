@@ -1,9 +1,10 @@
 /*
  * sql.c
- *		The functions that export: trace_export() and document_export().
+ *		The functions that export: trace_export(), document_export() and answer_export().
  */
 #include "postgres.h"
 
+#include "export/answer.h"
 #include "export/forms.h"
 #include "export/part.h"
 
@@ -26,6 +27,7 @@
 
 PG_FUNCTION_INFO_V1(reason_trace_export);
 PG_FUNCTION_INFO_V1(reason_document_export);
+PG_FUNCTION_INFO_V1(reason_answer_export);
 
 /* The row (body, next_cursor, truncated); a cursor of no bytes: there is no further part. */
 static Datum
@@ -179,4 +181,38 @@ reason_document_export(PG_FUNCTION_ARGS)
 	if (part.goes_on)
 		canonical_write_integer(&cursor, end);
 	return result_row(fcinfo, &body, &cursor, export_is_cut(&part));
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static ShownText
+shown_argument(FunctionCallInfo fcinfo, int number)
+{
+	RecordText	given = record_text_argument(fcinfo, number);
+
+	return (ShownText) {given.data, given.length};
+}
+
+/* answer_export(answer, read, format, facts, annotations) */
+Datum
+reason_answer_export(PG_FUNCTION_ARGS)
+{
+	const AnswerKind *kind = answer_kind(record_text_argument(fcinfo, 1));
+	AnswerForm	form = answer_form(record_text_argument(fcinfo, 2));
+	ShownText	whole = shown_argument(fcinfo, 0);
+	Answer		answer;
+	ShownText	next;
+	ByteBuffer	body;
+	ByteBuffer	cursor;
+
+	if (whole.data == NULL)
+		PG_RETURN_NULL();
+	answer_begin(&answer, kind, whole, shown_argument(fcinfo, 3), shown_argument(fcinfo, 4));
+	node_json_buffer(&body);
+	form(&body, &answer);
+	buffer_init(&cursor, canonical_realloc, CurrentMemoryContext);
+	next = shown_member(whole, "nextCursor");
+	if (next.data)
+		buffer_append(&cursor, next.data + 1, next.length - 2);
+	return result_row(fcinfo, &body, &cursor, answer_is_cut(&answer));
 }

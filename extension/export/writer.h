@@ -21,6 +21,9 @@ typedef void (*ExportEscape) (ByteBuffer *out, const char *bytes, size_t length)
 /* Helps to write such a function: each byte of ASCII that has a code is written as that code. */
 extern void export_replace(ByteBuffer *out, const char *bytes, size_t length, const char *const codes[128]);
 
+/* Markdown: a backslash before whatever would mean something inside a line. */
+extern void export_escape_markdown(ByteBuffer *out, const char *bytes, size_t length);
+
 typedef struct ExportWriter
 {
 	ByteBuffer *out;

@@ -27,7 +27,14 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
-    q jsonb := reason.http_query(query, '{a,b,node,asOfA,asOfB,asOfSeqA,asOfSeqB,direction,depth,limit,cursor,division}');
+    q jsonb := reason.http_query(query, '{format,a,b,node,asOfA,asOfB,asOfSeqA,asOfSeqB,direction,depth,limit,cursor,division}');
+    format_wanted CONSTANT text := reason.http_list_format(q ->> 'format');
+    direction_wanted CONSTANT text := coalesce(q ->> 'direction', 'ancestors');
+    depth_wanted CONSTANT integer := coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000);
+    until_a CONSTANT timestamptz := reason.http_timestamp(q ->> 'asOfA', 'asOfA');
+    until_b CONSTANT timestamptz := reason.http_timestamp(q ->> 'asOfB', 'asOfB');
+    until_seq_a CONSTANT bigint := reason.http_seq(q ->> 'asOfSeqA', 'asOfSeqA');
+    until_seq_b CONSTANT bigint := reason.http_seq(q ->> 'asOfSeqB', 'asOfSeqB');
     first uuid;
     second uuid;
 BEGIN
@@ -37,14 +44,13 @@ BEGIN
     END IF;
     first := reason.http_uuid(coalesce(q ->> 'a', q ->> 'node'), CASE WHEN q ? 'node' THEN 'node' ELSE 'a' END);
     second := reason.http_uuid(coalesce(q ->> 'b', q ->> 'node'), CASE WHEN q ? 'node' THEN 'node' ELSE 'b' END);
-    RETURN QUERY SELECT 200, NULL::text, reason.compare_json(
-        a => first, a_document => CASE WHEN NOT q ? 'node' THEN reason.http_diff_side(caller, first, 'a', q) END,
-        b => second, b_document => CASE WHEN NOT q ? 'node' THEN reason.http_diff_side(caller, second, 'b', q) END,
-        divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
-        division => q ->> 'division', direction => coalesce(q ->> 'direction', 'ancestors'),
-        depth => coalesce(reason.http_integer(q ->> 'depth', 'depth', 0, 10000), 10000),
-        "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000), cursor => q ->> 'cursor',
-        as_of_a => reason.http_timestamp(q ->> 'asOfA', 'asOfA'), as_of_b => reason.http_timestamp(q ->> 'asOfB', 'asOfB'),
-        as_of_seq_a => reason.http_seq(q ->> 'asOfSeqA', 'asOfSeqA'), as_of_seq_b => reason.http_seq(q ->> 'asOfSeqB', 'asOfSeqB'));
+    RETURN NEXT reason.http_list(caller, reason.compare_json(
+            a => first, a_document => CASE WHEN NOT q ? 'node' THEN reason.http_diff_side(caller, first, 'a', q) END,
+            b => second, b_document => CASE WHEN NOT q ? 'node' THEN reason.http_diff_side(caller, second, 'b', q) END,
+            divisions => caller.divisions, redact => NOT caller.pii, quarantined => reason.client_may(caller, 'inspect'),
+            division => q ->> 'division', direction => direction_wanted, depth => depth_wanted,
+            "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000), cursor => q ->> 'cursor',
+            as_of_a => until_a, as_of_b => until_b, as_of_seq_a => until_seq_a, as_of_seq_b => until_seq_b),
+        'diff', second, format_wanted, reason.diff_facts(until_a, until_b, until_seq_a, until_seq_b, direction_wanted, depth_wanted), until_b, until_seq_b);
 END
 $$;

@@ -4,8 +4,8 @@ CREATE FUNCTION reason.http_export_headers(id uuid, format text, part text, next
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
-    SELECT format(E'Content-Type: %s\nContent-Disposition: %s; filename="reasoning-%s.%s"\nX-Content-Type-Options: nosniff\nX-Truncated: %s\n',
-            f.kind, f.disposition, $1, CASE WHEN $3 IS NULL THEN '' ELSE $3 || '.' END || f.suffix, $5::text)
+    SELECT format(E'Content-Type: %s\nContent-Disposition: %s; filename="reasoning-%s%s"\nX-Content-Type-Options: nosniff\nX-Truncated: %s\n',
+            f.kind, f.disposition, concat($1::text || '.', $3 || '.'), f.suffix, $5::text)
         || coalesce(f.policy, '') || coalesce(E'X-Next-Cursor: ' || $4 || E'\n', '')
     FROM (VALUES
         ('markdown', 'text/markdown; charset=utf-8', 'inline', 'md', NULL),
@@ -14,10 +14,43 @@ AS $$
         ('dot', 'text/vnd.graphviz; charset=utf-8', 'attachment', 'gv', NULL),
         ('mermaid', 'text/plain; charset=utf-8', 'attachment', 'mmd', NULL),
         ('prov', 'application/json', 'attachment', 'prov.json', NULL),
+        ('human', 'text/plain; charset=utf-8', 'inline', 'txt', NULL),
         ('csv', 'text/csv; charset=utf-8; header=present', 'attachment', 'csv', NULL)) f (name, kind, disposition, suffix, policy)
     WHERE f.name = $2
 $$;
 COMMENT ON FUNCTION reason.http_export_headers(uuid, text, text, text, boolean) IS 'Header lines of an export: what it is, under which name it is kept, and what it lacks.';
+
+CREATE FUNCTION reason.http_list_format(format text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF format NOT IN ('json', 'human', 'markdown', 'csv') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = pg_catalog.format('unknown format "%s"', format),
+            HINT = 'Formats are json, human, markdown and csv.';
+    END IF;
+    RETURN coalesce(format, 'json');
+END
+$$;
+COMMENT ON FUNCTION reason.http_list_format(text) IS 'The form that is wanted of a read that gives a list; json unless given.';
+
+CREATE FUNCTION reason.http_list(caller reason.client, answer text, read text, id uuid, format text, facts jsonb, until timestamptz, until_seq bigint)
+RETURNS reason.http_response
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    exported record;
+BEGIN
+    IF format = 'json' THEN
+        RETURN (200, NULL, answer)::reason.http_response;
+    END IF;
+    exported := reason.export_answer(answer, read, format, facts, caller.divisions, reason.client_may(caller, 'inspect'), until, until_seq);
+    RETURN (200, reason.http_export_headers(id, format, read, exported.next_cursor, exported.truncated), exported.body)::reason.http_response;
+END
+$$;
+COMMENT ON FUNCTION reason.http_list(reason.client, text, text, uuid, text, jsonb, timestamptz, bigint) IS
+    'The answer of a read that gives a list (impact, diff, explanation or query), in the form that is wanted.';
 
 CREATE FUNCTION reason.http_get_export(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text) RETURNS SETOF reason.http_response

@@ -242,6 +242,16 @@ END
 $$;
 COMMENT ON FUNCTION reason.query_position(text, text[], boolean) IS 'Where the page of that cursor begins.';
 
+CREATE FUNCTION reason.query_facts(filters jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(f.key, CASE jsonb_typeof(f.value) WHEN 'array' THEN to_jsonb((SELECT string_agg(v, ', ') FROM jsonb_array_elements_text(f.value) v))
+                                            ELSE f.value END), '{}')
+    FROM jsonb_each(filters) f
+$$;
+COMMENT ON FUNCTION reason.query_facts(jsonb) IS 'What an export tells of the filters.';
+
 CREATE FUNCTION reason.http_post_query(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     request_body text) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
@@ -252,34 +262,39 @@ DECLARE
     inspects boolean := reason.client_may(caller, 'inspect');
     q jsonb;
     filters jsonb;
+    format_wanted text;
+    answer text;
 BEGIN
     -- Read strictly, as every body is.
     IF btrim(request_body, E' \t\r\n') <> '' THEN
         q := reason.http_body(request_body)::jsonb;
     END IF;
     IF jsonb_typeof(q) = 'object' THEN
-        filters := CASE WHEN q ? 'filters' THEN q -> 'filters' ELSE q - 'limit' - 'cursor' END;
+        filters := CASE WHEN q ? 'filters' THEN q -> 'filters' ELSE q - '{limit,cursor,format}'::text[] END;
     END IF;
     IF jsonb_typeof(filters) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the body must be a JSON object with "filters"',
             HINT = 'For example {"filters": {"types": ["decision"]}, "limit": 10}.';
     END IF;
-    IF q ? 'filters' AND q - '{filters,limit,cursor}'::text[] <> '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'beside "filters" there may be "limit" and "cursor"';
+    IF q ? 'filters' AND q - '{filters,limit,cursor,format}'::text[] <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'beside "filters" there may be "limit", "cursor" and "format"';
     END IF;
-    IF jsonb_typeof(q -> 'limit') NOT IN ('number', 'null') OR jsonb_typeof(q -> 'cursor') NOT IN ('string', 'null') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = '"limit" must be a number, "cursor" a string';
+    IF jsonb_typeof(q -> 'limit') NOT IN ('number', 'null') OR jsonb_typeof(q -> 'cursor') NOT IN ('string', 'null')
+       OR jsonb_typeof(q -> 'format') NOT IN ('string', 'null') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = '"limit" must be a number, "cursor" and "format" strings';
     END IF;
+    format_wanted := reason.http_list_format(q ->> 'format');
+    filters := reason.query_filters(filters);
 
-    RETURN QUERY
     WITH found AS MATERIALIZED (
         SELECT f.id, f.division, f.shown, row_number() OVER () AS place
-        FROM reason.query_nodes(reason.query_filters(filters), caller.divisions, inspects, NOT caller.pii,
+        FROM reason.query_nodes(filters, caller.divisions, inspects, NOT caller.pii,
             coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 1000), 100),
             CASE WHEN q ->> 'cursor' IS NOT NULL THEN reason.query_position(q ->> 'cursor', caller.divisions, inspects) END) f
     )
-    SELECT 200, NULL::text, concat('{"nodes":[', (SELECT string_agg(f.shown, ',' ORDER BY f.place) FROM found f WHERE f.shown IS NOT NULL), ']',
+    SELECT concat('{"nodes":[', (SELECT string_agg(f.shown, ',' ORDER BY f.place) FROM found f WHERE f.shown IS NOT NULL), ']',
         (SELECT format(',"nextCursor":"%s%s"', replace(f.id::text, '-', ''), encode(convert_to(f.division, 'UTF8'), 'hex')) FROM found f WHERE f.shown IS NULL),
-        '}');
+        '}') INTO answer;
+    RETURN NEXT reason.http_list(caller, answer, 'query', NULL, format_wanted, reason.query_facts(filters), NULL, NULL);
 END
 $$;

@@ -95,16 +95,19 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
-    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
+    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
+    format_wanted CONSTANT text := reason.http_list_format(q ->> 'format');
+    wanted CONSTANT uuid := reason.http_uuid($6, 'the id of the node');
+    depth_wanted CONSTANT integer := reason.http_integer(q ->> 'depth', 'depth', 0, 10000);
+    until CONSTANT timestamptz := reason.http_timestamp(q ->> 'asOf', 'asOf');
+    until_seq CONSTANT bigint := reason.http_seq(q ->> 'asOfSeq', 'asOfSeq');
 BEGIN
-    RETURN QUERY SELECT 200, NULL::text, reason.explain_json(
-        node => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
-        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
-        depth => reason.http_integer(q ->> 'depth', 'depth', 0, 10000),
-        "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
-        cursor => q ->> 'cursor',
-        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
-        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
+    RETURN NEXT reason.http_list(caller, reason.explain_json(
+            node => wanted, divisions => caller.divisions, redact => NOT caller.pii,
+            quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division', depth => depth_wanted,
+            "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
+            cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq),
+        'explanation', wanted, format_wanted, reason.export_facts(until, until_seq, depth_wanted), until, until_seq);
 END
 $$;
 
@@ -115,15 +118,18 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
-    q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
+    q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
+    format_wanted CONSTANT text := reason.http_list_format(q ->> 'format');
+    wanted CONSTANT uuid := reason.http_uuid($6, 'the id of the node');
+    depth_wanted CONSTANT integer := reason.http_integer(q ->> 'depth', 'depth', 1, 10000);
+    until CONSTANT timestamptz := reason.http_timestamp(q ->> 'asOf', 'asOf');
+    until_seq CONSTANT bigint := reason.http_seq(q ->> 'asOfSeq', 'asOfSeq');
 BEGIN
-    RETURN QUERY SELECT 200, NULL::text, reason.impact_json(
-        node => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
-        quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
-        depth => reason.http_integer(q ->> 'depth', 'depth', 1, 10000),
-        "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
-        cursor => q ->> 'cursor',
-        as_of => reason.http_timestamp(q ->> 'asOf', 'asOf'),
-        as_of_seq => reason.http_seq(q ->> 'asOfSeq', 'asOfSeq'));
+    RETURN NEXT reason.http_list(caller, reason.impact_json(
+            node => wanted, divisions => caller.divisions, redact => NOT caller.pii,
+            quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division', depth => depth_wanted,
+            "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
+            cursor => q ->> 'cursor', as_of => until, as_of_seq => until_seq),
+        'impact', wanted, format_wanted, reason.export_facts(until, until_seq, depth_wanted), until, until_seq);
 END
 $$;

@@ -8,6 +8,7 @@ import xml.etree.ElementTree
 
 import pytest
 
+from paths import ROOT
 from raw_https import context, port
 
 TYPES = {"markdown": ("text/markdown; charset=utf-8", "inline", "md"), "svg": ("image/svg+xml", "inline", "svg"), "dot": ("text/vnd.graphviz; charset=utf-8", "attachment", "gv"),
@@ -87,3 +88,57 @@ def test_what_rests_on_a_node_and_what_differs(kernel, refused, chain, new_node,
     assert {e["nodeId"] for e in kernel.get(f"/reason/diff?node={chain[-1]}&asOfA={then}")["added"] if e["kind"] == "node"} == {*chain[:-1], late}
     for query in (f"a={snapshot}", f"node={late}&a={late}&b={late}", f"a={snapshot}&b={late}&asOfA={then}", "", "a=x&b=y"):
         assert refused(kernel.get, f"/reason/diff?{query}")[0] == 400, query
+
+
+LISTS = {"human": ("text/plain; charset=utf-8", "inline", "txt"), "markdown": ("text/markdown; charset=utf-8", "inline", "md"),
+         "csv": ("text/csv; charset=utf-8; header=present", "attachment", "csv")}
+
+
+def test_every_read_that_has_forms_is_tested():
+    described = json.loads((ROOT / "gateway/openapi.json").read_text())
+    listed = {path for path, methods in described["paths"].items() for operation in methods.values() if {"$ref": "#/components/parameters/ListFormat"} in operation.get("parameters", [])}
+    assert listed == {"/reason/node/{id}/impact", "/reason/node/{id}/explain", "/reason/diff"}
+    assert described["components"]["parameters"]["ListFormat"]["schema"]["enum"] == ["json", *LISTS]
+
+
+@pytest.mark.parametrize("form", LISTS)
+@pytest.mark.parametrize("read", ["impact", "explanation", "diff"])
+def test_lists_have_forms_that_go_on_by_their_cursor(get, chain, read, form):
+    kind, disposition, suffix = LISTS[form]
+    path, about = {"impact": (f"/reason/node/{chain[0]}/impact?", chain[0]), "explanation": (f"/reason/node/{chain[-1]}/explain?", chain[-1]),
+                   "diff": (f"/reason/diff?a={chain[0]}&b={chain[-1]}&", chain[-1])}[read]
+    whole = json.loads(get(path)[2])
+    expected = {entry.get("nodeId", entry.get("edgeId")) for name in ("nodes", "components", "evidence", "added", "removed", "changed") for entry in whole.get("explain", whole).get(name, [])}
+    told, cursor, parts = "", "", 0
+    while True:
+        status, headers, body = get(f"{path}format={form}&limit=1{cursor}")
+        parts += 1
+        assert (status, headers["Content-Type"], headers["X-Content-Type-Options"]) == (200, kind, "nosniff")
+        assert headers["Content-Disposition"] == f'{disposition}; filename="reasoning-{about}.{read}.{suffix}"'
+        assert headers["X-Truncated"] == ("true" if "X-Next-Cursor" in headers else "false") and ("CUT" in body) == ("X-Next-Cursor" in headers)
+        told += body
+        if "X-Next-Cursor" not in headers:
+            break
+        cursor = "&cursor=" + headers["X-Next-Cursor"]
+    assert len(expected) > 1 and all(i in told for i in expected) and parts > 1
+    assert get(f"{path}format=svg")[0] == 400
+
+
+def test_a_search_is_had_as_a_table(kernel, refused, new_node, stack):
+    ids = [new_node(author="lister", payload={"text": f"=SUM({i})"}) for i in range(3)]
+    connection = http.client.HTTPSConnection("localhost", port(stack), context=context(stack), timeout=60)
+    found, cursor = [], None
+    while True:
+        connection.request("POST", "/reason/query", json.dumps({"filters": {"authors": ["lister"]}, "limit": 2, "format": "csv", "cursor": cursor}), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        body = response.read().decode()
+        assert (response.status, response.headers["Content-Type"]) == (200, LISTS["csv"][0])
+        rows = list(csv.DictReader(io.StringIO(body, newline="")))
+        found += [row for row in rows if row["record"] == "node"]
+        cursor = response.headers.get("X-Next-Cursor")
+        assert (rows[-1]["record"] == "cut") == (cursor is not None) == (response.headers["X-Truncated"] == "true")
+        if cursor is None:
+            break
+    connection.close()
+    assert [row["id"] for row in found] == ids[::-1] and found[0]["note"] == "'=SUM(2)" and found[0]["recorded_at"]
+    assert refused(kernel.post, "/reason/query", {"filters": {}, "format": "png"})[0] == 400

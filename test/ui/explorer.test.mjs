@@ -1,5 +1,7 @@
 /* What a person does in the explorer, in a real browser on a real stack. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { axe, call, edge, large, node, picture, pictures, request, settled, sql, story, visit } from "./lib.mjs";
 
@@ -7,6 +9,8 @@ const ids = await story();
 const why = (id, parameters = "") => `#/why/${id}${parameters}`;
 
 test("somebody without a certificate gets no page, and the page asks nobody else", async () => {
+    for (const path of ["/ui/", "/ui/explorer.js", "/reason/signers"])
+        assert.ok([400, 401, 403].includes((await request("GET", path, undefined, null)).status), path);
     const { status, headers } = await request("GET", "/ui/");
     assert.equal(status, 200);
     assert.match(headers["content-security-policy"], /default-src 'none'.*frame-ancestors 'none'/);
@@ -209,6 +213,9 @@ test("folding draws many as one, and opening one draws them again", async () => 
     await page.locator("canvas").focus();
     const drawn = () => page.evaluate(() => performance.getEntriesByName("picture").length), more = (than) => page.waitForFunction((n) => performance.getEntriesByName("picture").length > n, than);
     let before = await drawn();
+    // With what it is about one begins.
+    await page.keyboard.press("ArrowUp");
+    await page.waitForURL(new RegExp(`select=${ids.decision}`));
     await page.keyboard.press("ArrowUp");
     await page.waitForURL(/select=level/);
     await page.keyboard.press("Enter");
@@ -254,8 +261,10 @@ test("filters leave out what they say, and never the start", async () => {
     const { page, close } = await visit(why(ids.decision, "?view=tree&hide=policyCheck,contradicts&confidence=0.65"));
     await page.getByRole("treeitem").first().waitFor();
     const text = (await page.getByRole("treeitem").allTextContents()).join("\n");
-    assert.doesNotMatch(text, /allowed outside the freeze|a canary|the new index/);
+    assert.doesNotMatch(text, /allowed outside the freeze|the new index|contradicts/);
     assert.match(text, /roll back release/);
+    // What they leave out joined it to the rest.
+    assert.match(text, /a canary.*left out by the filters/);
     await close();
 });
 
@@ -377,25 +386,43 @@ test("hostile content in every field is shown as text", async () => {
     const bad = await node("observation", "<img src=x onerror=alert(1)> & ' \" ${x} ]]>", { text: nasty, "</pre><b>": wide, list: Array(50).fill(nasty) }, { metadata: { tags: [nasty] } });
     const end = await node("decision", "kernel", { text: "x".repeat(5000) });
     await edge(bad, end, "supports");
-    for (const place of [why(end, `?select=${bad}`), why(end, `?view=tree&select=${bad}`), why(end, "?view=time"), "#/find?types=observation", `#/why/${encodeURIComponent(nasty)}`, `#/find?text=${encodeURIComponent(nasty)}`, `#/compare?a=${encodeURIComponent(nasty)}&b=${"y".repeat(10000)}`]) {
+    await call("POST", `/reason/annotate/${bad}`, { text: nasty, author: "<img src=x onerror=alert(1)> & ' \" ${x} ]]>" });
+    await call("POST", "/reason/edge", { from: bad, to: end, type: "contradicts", weight: 0.2, metadata: { [nasty.slice(0, 90)]: nasty } });
+    const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: [end], description: "<img src=x onerror=alert(1)> ]]>", includeAnnotations: true }, "kernel", { Prefer: "wait=30" });
+    const folder = mkdtempSync(tmpdir() + "/reason-hostile-"), self = `file://${folder}/page.html`;
+    writeFileSync(folder + "/page.html", (await request("GET", `/reason/snapshot/${snapshotId}?format=page`)).bytes);
+    for (const place of [self, `#/snapshot/${snapshotId}`, `#/impact/${bad}`, `#/compare?a=${bad}&b=${end}&select=${bad}`, why(end, `?select=${bad}`), why(end, `?view=tree&select=${bad}`), why(end, "?view=time"), "#/find?types=observation", `#/why/${encodeURIComponent(nasty)}`, `#/find?text=${encodeURIComponent(nasty)}`, `#/compare?a=${encodeURIComponent(nasty)}&b=${"y".repeat(10000)}`]) {
         const { page, faults, asked, close } = await visit(place);
-        await settled(page);
-        assert.deepEqual(await page.evaluate(() => [document.querySelectorAll("main img, main script, main b").length, document.querySelector("main").textContent.includes("\u202e")]), [0, false], place);
+        if (place === self) {
+            await page.locator("[data-verdict=verified]").waitFor();
+            await page.getByRole("treeitem").nth(1).click();
+            await page.getByRole("article").waitFor();
+        } else
+            await settled(page);
+        if (place.includes("snapshot/")) {
+            await page.getByRole("button", { name: "Verify here" }).click();
+            await page.locator("[data-verdict=verified]").waitFor();
+        }
+        const shown = place === self ? "#app" : "main";
+        assert.deepEqual(await page.evaluate((where) => [document.querySelectorAll("img, main script, #app script, main b, #app b").length, document.querySelector(where).textContent.includes("\u202e")], shown), [0, false], place);
         assert.deepEqual(faults.filter((fault) => !/status of 4/.test(fault)), [], place);
-        assert.deepEqual(asked.filter((url) => !url.startsWith(process.env.REASON_URL)), []);
+        assert.deepEqual(asked.filter((url) => !url.startsWith(process.env.REASON_URL) && !url.startsWith("file:") && !url.startsWith("blob:")), []);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${place} is wider than the window`);
         await close();
     }
+    rmSync(folder, { recursive: true });
 });
 
 test("a reader without the capability never gets what is redacted", async () => {
     const secret = "sarah.connor@example.org", held = await node("observation", "sensor", { text: `write to ${secret}`, mail: secret }), end = await node("decision", "kernel", { text: "answered" });
     await edge(held, end, "causal");
+    await call("POST", `/reason/annotate/${held}`, { note: `${secret} was asked` });
+    const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: [end], description: `for ${secret}`, includeAnnotations: true }, "kernel", { Prefer: "wait=30" });
     const { page, context, close } = await visit(why(end, `?select=${held}`), { client: "masked" });
     const bodies = [];
     context.on("response", (answer) => bodies.push(answer.text().catch(() => "")));
     await picture(page);
-    for (const place of [why(end, "?view=tree"), why(end, "?view=time"), `#/find?text=answered`, `#/impact/${held}`, `#/compare?a=${held}&b=${end}`]) {
+    for (const place of [why(end, "?view=tree"), why(end, "?view=time"), `#/find?text=answered`, `#/impact/${held}`, `#/compare?a=${held}&b=${end}`, `#/compare?a=${snapshotId}&b=${end}`, `#/snapshot/${snapshotId}`, why(end, `?view=tree&select=${held}`), "#/health"]) {
         // What a page that is left has been sent can be read no more.
         await Promise.all(bodies);
         await page.goto("about:blank");
@@ -411,9 +438,15 @@ test("a reader without the capability never gets what is redacted", async () => 
 
 for (const [how, suffix, options] of [["in light", "", {}], ["in dark", "-dark", { colorScheme: "dark" }], ["at 390 pixels", "-phone", { viewport: { width: 390, height: 800 } }]])
     test(`no view has a serious fault of accessibility ${how}`, async () => {
-        for (const [name, place] of Object.entries({ find: "#/find", picture: why(ids.decision, `?select=${ids.score}`), tree: why(ids.decision, "?view=tree"), time: why(ids.decision, "?view=time"), freeze: `#/freeze/${ids.decision}`, compare: `#/compare?a=${ids.recommendation}&b=${ids.decision}`, impact: `#/impact/${ids.latency}`, health: "#/health" })) {
+        const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" });
+        for (const [name, place] of Object.entries({ find: "#/find", picture: why(ids.decision, `?select=${ids.score}`), tree: why(ids.decision, "?view=tree"), time: why(ids.decision, "?view=time"), freeze: `#/freeze/${ids.decision}`, compare: `#/compare?a=${ids.recommendation}&b=${ids.decision}`, impact: `#/impact/${ids.latency}`, health: "#/health", snapshot: `#/snapshot/${snapshotId}` })) {
             const { page, close } = await visit(place, { bypassCSP: true, ...options });
             await settled(page);
+            if (name === "snapshot") {
+                await page.getByRole("button", { name: "Verify here" }).click();
+                await page.locator("[data-verdict=verified]").waitFor();
+                await page.locator("summary").click();
+            }
             await page.evaluate(axe);
             const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] })).violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.target).slice(0, 3)}`));
             assert.deepEqual(found, [], name);

@@ -18,11 +18,11 @@ const agents = new Map();
 function agent(client) {
     const tls = env.REASON_RUN_DIR + "/tls/";
     if (!agents.has(client))
-        agents.set(client, new https.Agent({ keepAlive: true, ca: readFileSync(env.REASON_CA), cert: readFileSync(`${tls}${client}.crt`), key: readFileSync(`${tls}${client}.key`) }));
+        agents.set(client, new https.Agent({ keepAlive: true, ca: readFileSync(env.REASON_CA), ...client === null ? {} : { cert: readFileSync(`${tls}${client}.crt`), key: readFileSync(`${tls}${client}.key`) } }));
     return agents.get(client);
 }
 
-/* The status and the text of an answer. */
+/* The status and the text of an answer; client null has no certificate. */
 export function request(method, path, body, client = "kernel", headers = {}) {
     return new Promise((resolve, reject) => {
         const sent = https.request(env.REASON_URL + path, { method, agent: agent(client), headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers } }, (answer) => {

@@ -300,6 +300,48 @@ test("none of a thousand random alterations of the bytes or of what is claimed i
     }
 });
 
+test("none of a thousand pages that were altered at random is taken by a browser", async () => {
+    const { pathname } = new URL(pageOf(snapshot.bytes, snapshot.metadata, "whole.html")), seed = Number(env.REASON_SEED ?? Date.now() % 1e9), next = random(seed);
+    writeFileSync(folder + "/frames.html", "<!doctype html><title>frames</title>");
+    const { page, close } = await visit(`file://${folder}/frames.html`), verdicts = [];
+    /* What becomes of pages whose parts are replaced by others, each in a frame of its own. */
+    await page.evaluate((whole) => {
+        globalThis.judge = (parts) => Promise.all(parts.map(([part, content]) => new Promise((resolve) => {
+            const frame = document.createElement("iframe"), began = performance.now();
+            frame.srcdoc = whole.replace(new RegExp(`(id="${part}">)[^<]*`), (_, tag) => tag + content);
+            const look = () => {
+                const verdict = frame.contentDocument?.querySelector("[data-verdict]")?.getAttribute("data-verdict") ?? (performance.now() - began > 60000 ? "none" : null);
+                if (verdict === null)
+                    setTimeout(look, 5);
+                else {
+                    frame.remove();
+                    resolve(verdict);
+                }
+            };
+            document.body.append(frame);
+            look();
+        })));
+    }, readFileSync(pathname, "utf8"));
+    const judge = (parts) => page.evaluate((given) => globalThis.judge(given), parts), base64 = (bytes) => Buffer.from(bytes).toString("base64");
+    assert.deepEqual(await judge([["document", base64(snapshot.bytes)], ["metadata", base64(JSON.stringify(snapshot.metadata))]]), ["verified", "verified"]);
+    const altered = () => {
+        const bytes = Buffer.from(snapshot.bytes), at = Math.floor(next() * bytes.length), { hash, signature } = snapshot.metadata, raw = Buffer.from(signature, "base64"), text = base64(bytes), place = Math.floor(next() * (text.length - 4));
+        switch (Math.floor(next() * 6)) {
+        case 0: bytes[at] ^= 1 << Math.floor(next() * 8); return ["document", base64(bytes)];
+        case 1: return ["document", base64(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + Math.floor(next() * 40))]))];
+        case 2: return ["document", base64(Buffer.concat([bytes.subarray(0, at), Buffer.from([Math.floor(next() * 256)]), bytes.subarray(at)]))];
+        // A character of the file itself.
+        case 3: return ["document", text.slice(0, place) + (text[place] === "A" ? "B" : "A") + text.slice(place + 1)];
+        case 4: return ["metadata", base64(JSON.stringify({ ...snapshot.metadata, hash: [...hash].map((c, k) => k === at % 64 ? (c === "0" ? "1" : "0") : c).join("") }))];
+        default: raw[at % 64] ^= 1 << Math.floor(next() * 8); return ["metadata", base64(JSON.stringify({ ...snapshot.metadata, signature: raw.toString("base64") }))];
+        }
+    };
+    while (verdicts.length < 1000)
+        verdicts.push(...await judge(Array.from({ length: 20 }, altered)));
+    assert.deepEqual([...new Set(verdicts)], ["refused"], `seed ${seed}: ${verdicts.findIndex((verdict) => verdict !== "refused")}`);
+    await close();
+});
+
 test("whatever byte of a record is altered, that record alone is at fault", async () => {
     const require = createRequire(root + "/gateway/ui/package.json"), { build } = require("esbuild");
     for (const part of ["document", "registry", "canonical"])

@@ -39,7 +39,7 @@ def main():
         with stack.database() as database:
             database.execute("SELECT reason.set_client('masked', 'reader', '{default}'), reason.set_client('auditor', 'auditor', '{*}', pii => true)")
         ended = subprocess.run(
-            ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=600000", *pattern, *([ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")))],
+            ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=1800000", *pattern, *([ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")))],
             env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql"), **({} if pictures else mermaid())}, timeout=5400, check=False)
     return ended.returncode
 

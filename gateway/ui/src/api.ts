@@ -11,7 +11,8 @@ export class Refused extends Error {
 
 export type Parameters = Record<string, string | number | undefined>;
 
-function query(parameters: Parameters): string {
+/** The parameters of an address, those that have a value. */
+export function query(parameters: Parameters): string {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters))
         if (value !== undefined && value !== "")

@@ -2,23 +2,36 @@
 import { render } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { useLayoutWorker } from "./graph/layout_client.ts";
-import { isId, link, readPlace, usePlace, type Place } from "./state.ts";
+import { changed, go, isId, link, readPlace, useLoaded, usePlace, type Place } from "./state.ts";
 import { cut } from "./text.ts";
+import { resolve, unresolved } from "./then.ts";
 import { Compare } from "./views/compare.tsx";
 import { Find } from "./views/find.tsx";
 import { Freeze, Snapshot } from "./views/freeze.tsx";
 import { Health } from "./views/health.tsx";
 import { Impact } from "./views/impact.tsx";
-import { Failure } from "./views/parts.tsx";
+import { Failure, Waiting } from "./views/parts.tsx";
 import { Why } from "./views/why.tsx";
 
 const PLACES = [["find", "Find"], ["compare", "Compare"], ["freeze", "Freeze and prove"], ["health", "Health"]] as const;
 
 const ABOUT_ONE = ["why", "impact", "snapshot"];
 
+/** Looks up what an address means by "when it was recorded", and goes on with the time itself. */
+function Then({ place }: { place: Place }) {
+    const { value, error } = useLoaded(link(place.view, place.id, place.parameters), (signal) => resolve(place, signal));
+    useEffect(() => {
+        if (value)
+            go(changed(place, value), true);
+    }, [value]);
+    return error ? <Failure error={error} /> : <Waiting what="Looking up when it was recorded" />;
+}
+
 function View({ place }: { place: Place }) {
     if (ABOUT_ONE.includes(place.view) && !isId(place.id))
         return <Failure error={new Error(`"${cut(place.id, 60)}" is not the id of a record or a snapshot: it is to be a UUID`)} />;
+    if (unresolved(place).length > 0)
+        return <Then place={place} />;
     switch (place.view) {
     case "why": return <Why place={place} />;
     case "impact": return <Impact place={place} />;

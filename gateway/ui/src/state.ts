@@ -66,7 +66,7 @@ export interface Loaded<T> { value: T | null; error: Error | null; loading: bool
 
 /** What a promise gives, asked for again whenever the key changes; an answer that comes late counts no more. */
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-    const [loaded, setLoaded] = useState<Loaded<T> & { key: string }>({ key: "", value: null, error: null, loading: true });
+    const [loaded, setLoaded] = useState<Loaded<T> & { key: string | null }>({ key: null, value: null, error: null, loading: true });
     useEffect(() => {
         const controller = new AbortController();
         setLoaded((before) => ({ ...before, key, loading: true, error: null }));
@@ -75,5 +75,6 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
             (error: unknown) => { if (!controller.signal.aborted) setLoaded({ key, value: null, error: error instanceof Error ? error : new Error(String(error)), loading: false }); });
         return () => { controller.abort(); };
     }, [key]);
-    return loaded;
+    // What is held is of before until the effect has run: it may be shown, as what is waited for it counts no more.
+    return loaded.key === key ? loaded : { value: loaded.value, error: null, loading: true };
 }

@@ -33,9 +33,12 @@ async function nextPage(walked: Walked, signal: AbortSignal): Promise<Walked> {
     return { ...walked, wanted: { ...wanted, pages: wanted.pages + 1 }, graph: page.graph, frontier: new Set([...walked.frontier, ...page.frontier]), nextCursor: page.nextCursor };
 }
 
-/** Nodes that are there already stay as they are: the walk did not stop at them. */
+/** Nodes that are there already stay as they are: the walk did not stop at them. Where it did not stop, as in another direction or at another time, there is nothing to open. */
 async function open(walked: Walked, id: string, signal: AbortSignal): Promise<Walked> {
-    const { wanted } = walked, page = await trace(id, { ...wanted.options, depth: BEYOND }, FIRST, signal);
+    const { wanted } = walked;
+    if (!walked.frontier.has(id))
+        return { ...walked, wanted: { ...wanted, beyond: [...wanted.beyond, id] } };
+    const page = await trace(id, { ...wanted.options, depth: BEYOND }, FIRST, signal);
     const graph = copyOf(walked.graph), frontier = new Set(walked.frontier), opened = graph.nodes.get(id);
     for (const node of page.graph.nodes.values())
         if (!graph.nodes.has(node.id)) {

@@ -71,7 +71,7 @@ export function clipped(scene: Scene, edge: SceneEdge): Point[] {
 
 export const DASHES: Record<string, number[]> = { contradicts: [7, 4], corrects: [2, 3], influencedBy: [1, 4], derivedFrom: [] };
 
-function changeColour(colours: Palette, change: string | null): string | null {
+export function changeColour(colours: Palette, change: string | null): string | null {
     return change === "added" ? colours.added : change === "removed" ? colours.removed : change === "changed" ? colours.changed : null;
 }
 
@@ -92,6 +92,9 @@ function resize(canvas: HTMLCanvasElement, width: number, height: number): void 
 const FONTS: Record<CardLine["kind"], string> = {
     title: "600 11.5px system-ui, sans-serif", text: "12.5px system-ui, sans-serif", state: "600 10.5px system-ui, sans-serif", foot: "10.5px system-ui, sans-serif",
 };
+
+/* How lines of what is the same on two sides are drawn. */
+const SAME = 0.55;
 
 /* So much around what is seen is painted too, as parts of its width and height. */
 const MARGIN = 0.35;
@@ -160,13 +163,14 @@ export class Painter {
         context.strokeStyle = context.fillStyle = colour;
         context.lineWidth = Math.max(edge.width + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
         context.setLineDash(edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);
-        context.globalAlpha = edge.change === "same" ? 0.7 : 1;
+        context.globalAlpha = edge.change === "same" ? SAME : 1;
         context.beginPath();
         points.forEach((point, i) => i === 0 ? context.moveTo(point.x, point.y) : context.lineTo(point.x, point.y));
         context.stroke();
         context.setLineDash([]);
         if (view.scale > 0.12)
             drawArrow(context, before, last);
+        context.globalAlpha = 1;
         if (view.scale > LABEL_SCALE || edge.strong) {
             const middle = labelAt(edge, points);
             context.font = "11px system-ui, sans-serif";
@@ -178,13 +182,12 @@ export class Painter {
             context.fillStyle = colour === colours.line ? colours.faint : colour;
             context.fillText(edge.label, middle.x, middle.y);
         }
-        context.globalAlpha = 1;
     }
 
     private paintNode(node: SceneNode, view: View, colours: Palette, selected: boolean): void {
         const { context } = this, left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2;
         const change = changeColour(colours, node.change), colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
-        context.globalAlpha = node.change === "same" ? 0.7 : 1;
+        context.globalAlpha = node.change === "same" ? SAME : 1;
         if (!node.drawn.node) {
             context.fillStyle = colours.card;
             context.strokeStyle = colours.line;
@@ -209,6 +212,8 @@ export class Painter {
             context.fillRect(left, top + 6, 5, NODE_HEIGHT - 12);
         else
             context.fill();
+        // What is the same stands back by its lines; its words are to be read.
+        context.globalAlpha = 1;
         if (view.scale > TEXT_SCALE) {
             context.textAlign = "left";
             context.textBaseline = "alphabetic";
@@ -219,6 +224,5 @@ export class Painter {
                 context.fillText(text, left + 13, top + at, NODE_WIDTH - 20);
             }
         }
-        context.globalAlpha = 1;
     }
 }

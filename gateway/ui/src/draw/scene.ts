@@ -1,6 +1,6 @@
 /** What is to be drawn, in numbers and texts: the same for the canvas and for print. */
 import { type Change } from "../graph/compare.ts";
-import { type Drawn, type Folded } from "../graph/fold.ts";
+import { type Drawn, type DrawnEdge, type Folded } from "../graph/fold.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
 import { plain, when } from "../text.ts";
 
@@ -17,7 +17,7 @@ export interface SceneNode {
     bad: boolean;
 }
 
-export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; width: number }
+export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
 
 export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
 
@@ -55,8 +55,11 @@ function wrap(text: string): string[] {
     return lines.map((line) => [...line].length > LINE ? [...line].slice(0, LINE - 1).join("") + "…" : line);
 }
 
-function marksOf(drawn: Drawn, marks: SceneMarks): string[] {
-    const { node } = drawn, texts: string[] = [];
+/* What became of a record between two sides: colour alone tells nothing to many, nor on paper. */
+const CHANGES: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "" };
+
+function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string[] {
+    const { node } = drawn, texts = change === null || CHANGES[change] === "" ? [] : [CHANGES[change]];
     if (node && marks.corrected.has(node.id))
         texts.push("corrected");
     if (node && marks.after?.has(node.id))
@@ -100,7 +103,37 @@ export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
     const before = points.at(-2), last = points.at(-1), corner = points[1];
     if (edge.from === edge.to && corner)
         return { x: corner.x, y: corner.y + 12 };
-    return { x: ((before?.x ?? 0) + (last?.x ?? 0)) / 2, y: ((before?.y ?? 0) + (last?.y ?? 0)) / 2 };
+    const between = (a = 0, b = 0): number => a + (b - a) * edge.labelled;
+    return { x: between(before?.x, last?.x), y: between(before?.y, last?.y) };
+}
+
+/* Edges between the same two nodes stand so far from each other, and all of them on so much of a card. */
+const APART = 100, APART_AT_MOST = NODE_WIDTH - 56;
+/* Labels beside each other are one higher, one lower. */
+const HIGHER = 0.3, LOWER = 0.7;
+/* A loop hangs so much below the one before. */
+const LOOP_BELOW = 18;
+
+/** Edges between the same two nodes, in either direction, beside each other: none hides another. */
+function setApart(edges: SceneEdge[]): void {
+    const pairs = new Map<string, SceneEdge[]>();
+    for (const edge of edges) {
+        const pair = [edge.from, edge.to].sort().join("\n");
+        pairs.set(pair, [...pairs.get(pair) ?? [], edge]);
+    }
+    for (const together of pairs.values())
+        together.forEach((edge, i) => {
+            if (together.length === 1)
+                return;
+            if (edge.from === edge.to)
+                edge.points = edge.points.map(({ x, y }, k) => ({ x, y: y + (k === 1 || k === 2 ? i * LOOP_BELOW : 0) }));
+            else {
+                const aside = (i - (together.length - 1) / 2) * Math.min(APART, APART_AT_MOST / (together.length - 1));
+                edge.points = edge.points.map(({ x, y }) => ({ x: x + aside, y }));
+                // As seen, whichever way the edge leads.
+                edge.labelled = (i % 2 === 0) === ((edge.points.at(-1)?.y ?? 0) >= (edge.points.at(-2)?.y ?? 0)) ? HIGHER : LOWER;
+            }
+        });
 }
 
 function single<T>(changes: ReadonlyMap<string, T> | undefined, ids: readonly string[]): T | null {
@@ -109,26 +142,30 @@ function single<T>(changes: ReadonlyMap<string, T> | undefined, ids: readonly st
     return found.size === 1 && first !== undefined ? first : null;
 }
 
+const wordOf = (change: Change | null): string => change === null || CHANGES[change] === "" ? "" : `, ${CHANGES[change]}`;
+
 export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Scene {
     const byId = new Map<string, SceneNode>(), at = new Map(layout.nodes);
     for (const drawn of folded.nodes.values()) {
-        const point = at.get(drawn.id) ?? { x: 0, y: 0 }, { node } = drawn;
+        const point = at.get(drawn.id) ?? { x: 0, y: 0 }, { node } = drawn, change = single(marks.nodeChange, drawn.members);
         byId.set(drawn.id, {
             id: drawn.id, drawn, x: point.x, y: point.y,
             title: node ? `${node.type} · ${plain(node.author).slice(0, 60)}` : plain(drawn.label).slice(0, 60),
             lines: node ? wrap(node.note || (node.state === "erased" ? "its content was erased" : node.id)) : ["open to see each"],
-            marks: marksOf(drawn, marks),
-            change: single(marks.nodeChange, drawn.members),
+            marks: marksOf(drawn, marks, change),
+            change,
             bad: drawn.members.some((id) => marks.bad?.has(id)),
         });
     }
+    const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.members.map((m) => m.id));
     const edges = folded.edges.map((edge, i): SceneEdge => ({
         id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
-        label: edge.type + (edge.members.length > 1 ? ` ×${edge.members.length}` : edge.weight === 1 ? "" : ` ${edge.weight}`),
-        change: single(marks.edgeChange, edge.members.map((m) => m.id)),
+        label: edge.type + (edge.members.length > 1 ? ` ×${edge.members.length}` : edge.weight === 1 ? "" : ` ${edge.weight}`) + wordOf(changeOf(edge)),
+        change: changeOf(edge),
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),
-        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)),
+        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5,
     }));
+    setApart(edges);
     return { nodes: [...byId.values()], edges, byId, width: Math.max(layout.width, NODE_WIDTH), height: Math.max(layout.height, NODE_HEIGHT) };
 }

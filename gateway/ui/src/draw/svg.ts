@@ -1,6 +1,6 @@
 /** The same scene as SVG, for print: made of elements and text, never of markup. */
 import { NODE_HEIGHT, NODE_WIDTH } from "../graph/layout.ts";
-import { clipped, DASHES } from "./canvas.ts";
+import { changeColour, clipped, DASHES } from "./canvas.ts";
 import { cut } from "../text.ts";
 import { edgeColour, palette, typeColour } from "./palette.ts";
 import { cardOf, isAlarming, labelAt, type CardLine, type Scene } from "./scene.ts";
@@ -28,7 +28,7 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         const points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
         if (!last || !before)
             continue;
-        const colour = edge.bad ? colours.bad : edge.strong ? colours.selected : edgeColour(colours, edge.type);
+        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.selected : edgeColour(colours, edge.type));
         svg.append(element("polyline", { points: points.map((p) => `${p.x},${p.y}`).join(" "), fill: "none", stroke: colour, "stroke-width": edge.width + (edge.strong ? 2 : 0), "stroke-dasharray": (DASHES[edge.type] ?? []).join(" ") }));
         const angle = Math.atan2(last.y - before.y, last.x - before.x), wing = (turn: number): string => `${last.x - 9 * Math.cos(angle + turn)},${last.y - 9 * Math.sin(angle + turn)}`;
         svg.append(element("polygon", { points: `${last.x},${last.y} ${wing(0.4)} ${wing(-0.4)}`, fill: colour }));
@@ -37,8 +37,8 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         svg.append(element("text", { x, y, "text-anchor": "middle", "font-size": 11, fill: colour === colours.line ? colours.faint : colour }, edge.label));
     }
     for (const node of scene.nodes) {
-        const left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2, colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
-        svg.append(element("rect", { x: left, y: top, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 6, fill: "#fff", stroke: node.bad ? colours.bad : colours.line }));
+        const left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2, change = changeColour(colours, node.change), colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);
+        svg.append(element("rect", { x: left, y: top, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 6, fill: "#fff", stroke: change ?? (node.bad ? colours.bad : colours.line), "stroke-width": change ? 2.5 : 1 }));
         svg.append(element("rect", { x: left, y: top + 6, width: 5, height: NODE_HEIGHT - 12, fill: colour }));
         const looks: Record<CardLine["kind"], Record<string, string | number>> = {
             title: { "font-size": 11.5, "font-weight": 600, fill: colour }, text: { "font-size": 12.5, fill: colours.text },

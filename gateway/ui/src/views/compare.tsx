@@ -1,15 +1,16 @@
 /** Compare: two snapshots, one node at two times, or two nodes, in one picture. */
 import { useMemo } from "preact/hooks";
-import { differences, get, getBytes, Refused, trace } from "../api.ts";
+import { differences, get, getBytes, Refused, trace, type Parameters } from "../api.ts";
 import { comparisonOf, type Change, type Comparison } from "../graph/compare.ts";
 import { corrections, graphOfDocument, nodeOf, type Graph } from "../graph/model.ts";
 import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
-import { count, cut } from "../text.ts";
+import { count, cut, when } from "../text.ts";
+import { RECORDED } from "../then.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { Exports, Failure, Field, LIST_FORMS, NodeLine, Waiting } from "./parts.tsx";
 import { timeOf } from "./find.tsx";
 import { RecordPanel } from "./record.tsx";
 
@@ -32,10 +33,13 @@ async function side(id: string, asOf: string, division: string, signal: AbortSig
     return { graph: graphOfDocument(document), start: Array.isArray(roots) && typeof roots[0] === "string" ? roots[0] : "" };
 }
 
+/** What the service is asked for, and exports it as. */
+const asked = (a: string, b: string, asOfA: string, asOfB: string, division: string): Parameters => ({ ...(a === b ? { node: a } : { a, b }), asOfA, asOfB, division });
+
 interface Compared { comparison: Comparison; start: string }
 
 async function compare(a: string, b: string, asOfA: string, asOfB: string, division: string, signal: AbortSignal): Promise<Compared> {
-    const [after, found] = await Promise.all([side(b, asOfB, division, signal), differences({ ...(a === b ? { node: a } : { a, b }), asOfA, asOfB, division }, signal)]);
+    const [after, found] = await Promise.all([side(b, asOfB, division, signal), differences(asked(a, b, asOfA, asOfB, division), signal)]);
     return { comparison: comparisonOf(after.graph, found), start: after.start };
 }
 
@@ -44,6 +48,12 @@ const WORDS: Record<Change, string> = { added: "added", removed: "gone", changed
 /** A node at one end of an edge, in its words. */
 function EndOf({ id, graph, division }: { id: string; graph: Graph; division: string }) {
     return <a href={link("why", id, { division })}><bdi>{cut(graph.nodes.get(id)?.note ?? "", 80) || id}</bdi></a>;
+}
+
+/** One side in words, for paper, where no form stands. */
+function SideLine({ id, asOf, graph }: { id: string; asOf: string; graph: Graph }) {
+    const note = graph.nodes.get(id)?.note;
+    return <>{note ? <bdi>{cut(note, 120)} </bdi> : "snapshot "}<code class="wide">{id}</code>{asOf && ` as of ${when(asOf)}`}</>;
 }
 
 /* How a time is written. */
@@ -57,7 +67,7 @@ function OtherSide({ id, division }: { id: string; division: string }) {
         <>
             {node && <p><NodeLine node={node} /></p>}
             <p>{known ? "Name what it is to be compared with: another snapshot or node, or a time for one side or both." : "Name two snapshots, two nodes, or one node at two times, each by its id."}</p>
-            {node && <p><a class="button" href={link("compare", "", { a: id, asOfA: node.createdAt, division })}>When it was recorded, with now</a></p>}
+            {node && <p><a class="button" href={link("compare", "", { a: id, asOfA: RECORDED, division })}>When it was recorded, with now</a></p>}
         </>
     );
 }
@@ -72,7 +82,7 @@ export function Compare({ place }: { place: Place }) {
         go(link("compare", "", values));
     };
     const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
-    const { value, error } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
+    const { value, error, loading } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
     const compared = value?.comparison, start = value?.start ?? "";
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
@@ -82,7 +92,7 @@ export function Compare({ place }: { place: Place }) {
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
     const input = (name: string, label: string, value_: string, size: number, placeholder = "") => <Field label={label}><input key={value_} name={name} defaultValue={value_} size={size} placeholder={placeholder} spellcheck={false} /></Field>;
     return (
-        <div class={node ? "why with-record" : "why"}>
+        <div class={node ? "why with-record" : "why"} aria-busy={loading}>
             <div class="stage">
                 <h1>Compare</h1>
                 <form class="controls" onSubmit={onSubmit}>
@@ -92,10 +102,11 @@ export function Compare({ place }: { place: Place }) {
                     <button type="submit">Compare</button>
                 </form>
                 {!ready ? <OtherSide id={a} division={division} /> : error ? <Failure error={error} /> : !compared ? <Waiting what="Comparing" /> : <>
+                    <p class="paper"><SideLine id={a} asOf={asOfA} graph={compared.graph} />, compared with <SideLine id={b} asOf={asOfB} graph={compared.graph} />. From {location.origin}.</p>
                     <p role="status"><span class="added">{compared.counts.added} added</span>, <span class="removed">{compared.counts.removed} gone</span>, <span class="changed">{compared.counts.changed} changed</span>, {compared.counts.same} the same</p>
                     <DrawnGraph graph={compared.graph} levels={levels} title="Both in one" marks={marks} about={start} by="none" opened={opened} kept={kept} selected={selected} onSelect={select}
                         onOpenFold={(id) => { go(changed(place, { open: asList([...opened, id]) })); }} onOpenNode={select} />
-                    <details>
+                    <details class="printed">
                         <summary>As a list: {count([...compared.nodes.values()].filter((change) => change !== "same").length, "node")} and {count([...compared.edges.values()].filter((change) => change !== "same").length, "edge")} differ</summary>
                         <ul class="results">{[...compared.nodes].filter(([, change]) => change !== "same").map(([id, change]) => {
                             const record = compared.graph.nodes.get(id);
@@ -106,6 +117,7 @@ export function Compare({ place }: { place: Place }) {
                             return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
                         })}</ul>
                     </details>
+                    <p class="faint screen-only"><Exports path="/reason/diff" parameters={asked(a, b, asOfA, asOfB, division)} forms={LIST_FORMS} /></p>
                 </>}
             </div>
             {node && compared && <RecordPanel key={node.id} node={node} graph={compared.graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}

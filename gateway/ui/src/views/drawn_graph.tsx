@@ -52,7 +52,7 @@ export function DrawnGraph(props: DrawnGraphProps) {
     const place = props.selected === null ? null : scene.byId.has(props.selected) ? props.selected
         : scene.nodes.find((node) => node.drawn.members.includes(props.selected ?? ""))?.id ?? null;
     return (
-        <GraphCanvas scene={scene} title={props.title} about={props.about} selected={place} onSelect={props.onSelect}
+        <GraphCanvas scene={scene} title={props.title} about={props.about} selected={place} waiting={laid?.folded !== folded} onSelect={props.onSelect}
             onOpen={(node) => { if (node.drawn.node) props.onOpenNode(node.id); else props.onOpenFold(node.id); }} />
     );
 }

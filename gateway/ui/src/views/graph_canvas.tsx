@@ -10,6 +10,8 @@ export interface GraphCanvasProps {
     /** the node that it is about */
     about: string;
     selected: string | null;
+    /** another picture is on its way */
+    waiting: boolean;
     onSelect: (id: string | null) => void;
     /** Enter, or a second click: opens a fold, or what the walk left out */
     onOpen: (node: SceneNode) => void;
@@ -193,7 +195,7 @@ export function GraphCanvas(props: GraphCanvasProps) {
     }, [props.selected, props.scene]);
 
     const onKeyDown = (event: KeyboardEvent): void => {
-        const made = surface.current, from = made?.scene?.byId.get(props.selected ?? "") ?? made?.scene?.nodes[0];
+        const made = surface.current, from = made?.scene?.byId.get(props.selected ?? props.about) ?? made?.scene?.nodes[0];
         if (!made || event.ctrlKey || event.metaKey || event.altKey)
             return;
         switch (event.key) {
@@ -216,7 +218,8 @@ export function GraphCanvas(props: GraphCanvasProps) {
         event.preventDefault();
     };
     return (
-        <div class="drawing">
+        <div class="drawing" aria-busy={props.waiting}>
+            {props.waiting && <p class="redrawing" role="status">Drawing…</p>}
             <canvas ref={canvas} tabIndex={0} role="img" aria-label={`${props.title}. Arrow keys follow the edges, Enter opens, plus and minus zoom, 0 shows all. The tree has the same as text.`} onKeyDown={onKeyDown} />
             <div class="zoom" role="group" aria-label="Zoom">
                 <button type="button" title="Closer (+)" aria-label="Closer" onClick={() => surface.current?.zoom(1.25)}>+</button>

@@ -110,18 +110,18 @@ export function Health({ place }: { place: Place }) {
             {ready instanceof Error ? <Failure error={ready} /> : <Readiness ready={ready} />}
             <p><button type="button" onClick={() => { setAsked(asked + 1); }}>Look again</button></p>
             <h2>Divisions and their logs</h2>
-            {divisions instanceof Error ? <Failure error={divisions} /> : <table tabIndex={0} aria-label="Divisions and their logs">
+            {divisions instanceof Error ? <Failure error={divisions} /> : <table class="stacked" tabIndex={0} aria-label="Divisions and their logs">
                 <thead><tr><th scope="col">Division</th><th scope="col">Head of its chain</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
                 <tbody>{names.map((division, i) => {
                     const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {}, size = typeof log["size"] === "number" ? log["size"] : 0;
-                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td><Head head={isObject(division["head"]) ? division["head"] : null} size={size} /></td><td class="word">{cut(text(log["origin"]), 200)}</td><td>{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
+                    return <tr key={name}><th scope="row">{cut(name, 100)}</th><td data-label="head of its chain"><Head head={isObject(division["head"]) ? division["head"] : null} size={size} /></td><td data-label="log" class="word">{cut(text(log["origin"]), 200)}</td><td data-label="last checkpoint">{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
                 })}</tbody>
             </table>}
             {next && <p><a class="button" href={link("health", "", { cursor: next })}>Further divisions</a></p>}
             <h2>Signers</h2>
-            {signers instanceof Error ? <Failure error={signers} /> : <table tabIndex={0} aria-label="Signers">
+            {signers instanceof Error ? <Failure error={signers} /> : <table class="stacked" tabIndex={0} aria-label="Signers">
                 <thead><tr><th scope="col">Signer</th><th scope="col">Signs</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
-                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td>{PURPOSES[text(s["purpose"])] ?? ""}</td><td>{text(s["status"])}</td><td>{when(text(s["validFrom"]))}</td><td>{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
+                <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td data-label="signs">{PURPOSES[text(s["purpose"])] ?? ""}</td><td data-label="status">{text(s["status"])}</td><td data-label="from">{when(text(s["validFrom"]))}</td><td data-label="to">{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
             </table>}
         </div>
     );

@@ -3,7 +3,7 @@ import { get, objects, text } from "../api.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
 import { changed, link, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
-import { Failure, TypeName, Waiting } from "./parts.tsx";
+import { Exports, Failure, LIST_FORMS, TypeName, Waiting } from "./parts.tsx";
 
 /** What it says begins with its type, which stands before it already. */
 function withoutType(row: JsonObject): string {
@@ -12,8 +12,9 @@ function withoutType(row: JsonObject): string {
 }
 
 export function Impact({ place }: { place: Place }) {
-    const { id, parameters } = place, division = parameters.get("division") ?? "", cursor = parameters.get("cursor") ?? "";
-    const { value, error } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(`/reason/node/${encodeURIComponent(id)}/impact`, { division, cursor, asOf: parameters.get("asOf") ?? "", depth: parameters.get("depth") ?? "", limit: 200 }, signal));
+    const { id, parameters } = place, division = parameters.get("division") ?? "", cursor = parameters.get("cursor") ?? "", asOf = parameters.get("asOf") ?? "", depth = parameters.get("depth") ?? "";
+    const path = `/reason/node/${encodeURIComponent(id)}/impact`;
+    const { value, error, loading } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(path, { division, cursor, asOf, depth, limit: 200 }, signal));
     if (error)
         return <Failure error={error} />;
     if (!value)
@@ -21,10 +22,10 @@ export function Impact({ place }: { place: Place }) {
     const rows = objects(value["nodes"]), next = text(value["nextCursor"]), counts = isObject(value["counts"]) ? value["counts"] : {};
     const about = isObject(value["node"]) ? value["node"] : {};
     return (
-        <>
+        <div aria-busy={loading}>
             <h1>What rests on it</h1>
             <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
-            <p><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
+            <p class="screen-only"><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
             <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
             <table class="stacked" tabIndex={0} aria-label="What rests on it">
                 <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col" title="The smallest weight × confidence along its best path">Weakest link</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
@@ -43,7 +44,8 @@ export function Impact({ place }: { place: Place }) {
                     })}
                 </tbody>
             </table>
+            <p class="faint screen-only"><Exports path={path} parameters={{ division, asOf, depth }} forms={LIST_FORMS} /></p>
             {next && <p><a class="button" href={changed(place, { cursor: next })}>Next page</a></p>}
-        </>
+        </div>
     );
 }

@@ -1,6 +1,7 @@
 /** Small things that every view uses. */
 import { type ComponentChildren } from "preact";
-import { Refused } from "../api.ts";
+import { query, Refused, type Parameters } from "../api.ts";
+import { type Change } from "../graph/compare.ts";
 import { type GraphNode } from "../graph/model.ts";
 import { cut, when } from "../text.ts";
 
@@ -36,6 +37,11 @@ export function States({ node, corrected, after }: { node: GraphNode; corrected?
     );
 }
 
+/** What became of a record since, where two times are compared. */
+export function Since({ change }: { change: Change | undefined }) {
+    return change === "added" ? <span class="state added">came since</span> : change === "changed" ? <span class="state changed">changed since</span> : null;
+}
+
 /** One line that names a node; `timed` where its time stands beside it. */
 export function NodeLine({ node, corrected, after, timed = false }: { node: GraphNode; corrected?: boolean | undefined; after?: boolean | undefined; timed?: boolean }) {
     return (
@@ -62,3 +68,11 @@ export function download(name: string, bytes: BlobPart, type: string): void {
     anchor.click();
     setTimeout(() => { URL.revokeObjectURL(url); }, 10000);
 }
+
+/** Links to a read in forms for reports and other programs. */
+export function Exports({ path, parameters, forms }: { path: string; parameters: Parameters; /** title, format, and which table of several */ forms: readonly (readonly [title: string, format: string, part?: string])[] }) {
+    return <>{forms.map(([title, format, part], i) => <span key={title}>{i > 0 && " · "}<a href={path + query({ format, part, ...parameters })} target="_blank" rel="noopener">{title}</a></span>)}</>;
+}
+
+/** The forms of reads that give lists. */
+export const LIST_FORMS = [["As text", "human"], ["Markdown", "markdown"], ["CSV", "csv"]] as const;

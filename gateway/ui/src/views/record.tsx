@@ -2,10 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, objects, post, Refused, text } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
-import { writtenAt } from "../graph/paths.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 import { link, useLoaded } from "../state.ts";
 import { cut, plainLines, short, when } from "../text.ts";
+import { RECORDED } from "../then.ts";
 import { Failure, Pair, States, TypeName } from "./parts.tsx";
 
 const MOST_SHOWN = 100000;
@@ -25,6 +25,7 @@ function Notes({ annotations, bad }: { annotations: readonly JsonObject[]; /** t
     return (
         <>
             <h3>Annotations</h3>
+            {annotations.length === 0 && <p class="faint">none</p>}
             <ul class="plain">
                 {annotations.map((annotation) => (
                     <li key={text(annotation["id"])}>
@@ -110,17 +111,17 @@ export interface RecordProps { node: GraphNode; graph: Graph; corrections: Graph
 
 export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults, bad }: RecordProps) {
     const edges = [...graph.edges.values()], { record } = node, reference = isObject(record["payloadRef"]) ? record["payloadRef"] : null, noted = live ? [] : graph.annotations?.get(node.id) ?? [];
-    const panel = useRef<HTMLElement>(null);
+    const panel = useRef<HTMLElement>(null), inside = useRef(false);
     useEffect(() => {
-        // A sheet over the page is read at once; what had the focus before has it again afterwards.
-        const before = document.activeElement;
-        if (!matchMedia(SHEET).matches)
-            return undefined;
-        panel.current?.focus({ preventScroll: true });
-        return () => { if (before instanceof HTMLElement) before.focus({ preventScroll: true }); };
+        // A sheet over the page is read at once; what had the focus before has it again once it was in what is closed.
+        const before = document.activeElement, isSheet = matchMedia(SHEET).matches;
+        if (isSheet)
+            panel.current?.focus({ preventScroll: true });
+        return () => { if (before instanceof HTMLElement && (isSheet || inside.current)) before.focus({ preventScroll: true }); };
     }, []);
     return (
-        <article class="record" ref={panel} tabIndex={-1} aria-label={`${node.type} by ${cut(node.author, 60)}`} onKeyDown={(event) => { if (event.key === "Escape" && !(event.target instanceof HTMLTextAreaElement)) onClose(); }}>
+        <article class="record" ref={panel} tabIndex={-1} aria-label={`${node.type} by ${cut(node.author, 60)}`}
+            onFocusIn={() => { inside.current = true; }} onFocusOut={(event) => { if (event.relatedTarget instanceof Node && !event.currentTarget.contains(event.relatedTarget)) inside.current = false; }} onKeyDown={(event) => { if (event.key === "Escape" && !(event.target instanceof HTMLTextAreaElement)) onClose(); }}>
             <header>
                 <h2><TypeName type={node.type} /> <States node={node} corrected={corrections.length > 0} /></h2>
                 <button type="button" class="close" aria-label="Close" onClick={onClose}>×</button>
@@ -144,7 +145,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 <a href={link("why", node.id, { division })}>Why</a>
                 <a href={link("why", node.id, { division, direction: "descendants" })}>What came of it</a>
                 <a href={link("impact", node.id, { division })}>What rests on it</a>
-                <a href={link("why", node.id, { division, asOf: writtenAt(graph, node.id) ?? node.createdAt })}>What was known then</a>
+                <a href={link("why", node.id, { division, asOf: RECORDED })}>What was known then</a>
                 <a href={link("compare", "", { a: node.id, division })}>Compare</a>
                 <a href={link("freeze", node.id, { division })}>Freeze and prove</a>
             </nav>}

@@ -1,8 +1,9 @@
 /** The nodes along time: when each was recorded, or when it is said to have occurred. */
 import { useMemo } from "preact/hooks";
+import { type Change } from "../graph/compare.ts";
 import { type Graph, type GraphNode } from "../graph/model.ts";
 import { when } from "../text.ts";
-import { NodeLine } from "./parts.tsx";
+import { NodeLine, Since } from "./parts.tsx";
 
 const STEP = 300;
 
@@ -11,7 +12,7 @@ export interface TimelineShown { occurred: boolean; rows: number }
 
 export const FIRST_ROWS = STEP;
 
-export function Timeline({ graph, selected, corrected, onSelect, shown: { occurred, rows: most }, onShown }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; onSelect: (id: string) => void; shown: TimelineShown; onShown: (shown: TimelineShown) => void }) {
+export function Timeline({ graph, selected, corrected, after, changes, onSelect, shown: { occurred, rows: most }, onShown }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; /** recorded after what it is to be a reason for */ after: ReadonlySet<string>; /** where two times are compared */ changes?: ReadonlyMap<string, Change> | undefined; onSelect: (id: string) => void; shown: TimelineShown; onShown: (shown: TimelineShown) => void }) {
     const rows = useMemo(() => {
         const timeOf = (node: GraphNode): string => occurred ? node.ts ?? node.createdAt : node.createdAt;
         return [...graph.nodes.values()].map((node) => ({ node, time: timeOf(node), ms: Date.parse(timeOf(node)) })).sort((a, b) => a.time < b.time ? -1 : a.time > b.time ? 1 : a.node.id < b.node.id ? -1 : 1);
@@ -29,7 +30,7 @@ export function Timeline({ graph, selected, corrected, onSelect, shown: { occurr
                     <li key={node.id}>
                         <button type="button" class="row" aria-current={node.id === selected} onClick={() => { onSelect(node.id); }}>
                             <span class="moment"><time dateTime={time}>{when(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `${(ms - first) / span * 100}%` }} /></span></span>
-                            <span><NodeLine node={node} corrected={corrected.has(node.id)} timed={!occurred} /></span>
+                            <span><NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} timed={!occurred} /> <Since change={changes?.get(node.id)} /></span>
                         </button>
                     </li>
                 ))}

@@ -2,10 +2,10 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { type Change } from "../graph/compare.ts";
 import { byEnd, type Graph, type GraphEdge } from "../graph/model.ts";
-import { recordedAfter } from "../graph/paths.ts";
-import { NodeLine } from "./parts.tsx";
+import { depths, recordedAfter } from "../graph/paths.ts";
+import { NodeLine, Since } from "./parts.tsx";
 
-interface Row { key: string; id: string; edge: GraphEdge | null; level: number; again: boolean; children: number; parent: string | null }
+interface Row { key: string; id: string; edge: GraphEdge | null; level: number; again: boolean; children: number; parent: string | null; /** nothing that is shown leads to it */ apart?: boolean }
 
 const STEP = 300;
 
@@ -13,7 +13,9 @@ const STEP = 300;
 function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: ReadonlySet<string>): Row[] {
     const next = byEnd(graph.edges.values(), ancestors ? "to" : "from"), seen = new Set<string>(), rows: Row[] = [];
     const stack: Omit<Row, "again" | "children">[] = [{ key: start, id: start, edge: null, level: 1, parent: null }];
-    for (let item = stack.pop(); item; item = stack.pop()) {
+    // What lies below a row that is closed is not apart.
+    const reached = depths(graph, start, ancestors), apart = [...graph.nodes.values()].filter((node) => !reached.has(node.id)).sort((a, b) => a.createdAt < b.createdAt ? 1 : -1);
+    for (let item = stack.pop() ?? nextApart(); item; item = stack.pop() ?? nextApart()) {
         const { id, key, level } = item, again = seen.has(id), edges = again ? [] : next.get(id) ?? [];
         seen.add(id);
         rows.push({ ...item, again, children: edges.length });
@@ -22,6 +24,14 @@ function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: Readonl
                 stack.push({ key: `${key}/${edge.id}`, id: ancestors ? edge.from : edge.to, edge, level: level + 1, parent: key });
     }
     return rows;
+
+    /** The next one of those that filters cut off, unless it stands below another of them. */
+    function nextApart(): Omit<Row, "again" | "children"> | undefined {
+        let node = apart.shift();
+        while (node && seen.has(node.id))
+            node = apart.shift();
+        return node && { key: node.id, id: node.id, edge: null, level: 1, parent: null, apart: true };
+    }
 }
 
 /** Which nodes are closed, and how many rows are shown. */
@@ -113,9 +123,9 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, s
                             {node ? <NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
                             {row.edge && path?.has(row.edge.id) && <span class="state strong">on the strongest path</span>}
                             {stub && <span class="state">{stubs?.get(row.id)}</span>}
-                            {changes?.get(row.id) === "added" && <span class="state added">came since</span>}
-                            {changes?.get(row.id) === "changed" && <span class="state changed">changed since</span>}
+                            <Since change={changes?.get(row.id)} />
                             {row.again && <span class="faint"> (above)</span>}
+                            {row.apart && <span class="faint"> (what joins it to the rest is left out by the filters)</span>}
                         </li>
                     );
                 })}

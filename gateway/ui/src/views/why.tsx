@@ -1,14 +1,14 @@
 /** Why: the reasoning that led to a node, or what came of it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type TraceOptions } from "../api.ts";
 import { type FoldBy } from "../graph/fold.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
-import { depths, recordedAfter, strongestPath, strongestReason, writtenAt, type Path } from "../graph/paths.ts";
+import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
+import { RECORDED } from "../then.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { Exports, Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 import { PaperEvidence } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
 import { FIRST_ROWS, Timeline } from "./timeline.tsx";
@@ -50,7 +50,7 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
             </label>
-            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: writtenAt(graph, start) })}>What was known when this was recorded</a>}
+            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: RECORDED, direction: null })}>What was known when this was recorded</a>}
             {asOf !== "" && <>
                 <label><input type="checkbox" checked={place.parameters.get("difference") === "1"} onChange={(event) => { go(changed(place, { difference: event.currentTarget.checked ? "1" : null })); }} /> show what came since</label>
                 <a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a>
@@ -132,20 +132,11 @@ function findPath(graph: Graph, place: Place, start: string): Path | null {
     }
 }
 
-/* Forms of export, as the service knows them. */
+/* Forms of export, as the service knows them: of the same direction, time and depth as what is looked at. */
 const FORMS: readonly [title: string, format: string, part?: string][] = [
     ["As text", "human"], ["Markdown", "markdown"], ["SVG", "svg"], ["DOT", "dot"], ["Mermaid", "mermaid"], ["PROV-JSON", "prov"],
     ["CSV of nodes", "csv", "nodes"], ["CSV of edges", "csv", "edges"], ["CSV of annotations", "csv", "annotations"],
 ];
-
-/** What is looked at, of the same direction, time and depth, in forms for reports and other programs. */
-function Exports({ id, options: { direction, depth, asOf, division } }: { id: string; options: TraceOptions }) {
-    const address = (format: string, part = ""): string => {
-        const search = new URLSearchParams({ format, direction, depth: String(depth), ...(part ? { part } : {}), ...(asOf ? { asOf } : {}), ...(division ? { division } : {}) });
-        return `/reason/export/${encodeURIComponent(id)}?${search.toString()}`;
-    };
-    return <>{FORMS.map(([title, format, part], i) => <span key={title}>{i > 0 && " · "}<a href={address(format, part)} target="_blank" rel="noopener">{title}</a></span>)}</>;
-}
 
 const VIEWS = [["graph", "Picture"], ["tree", "Tree"], ["time", "Timeline"]] as const;
 
@@ -168,8 +159,14 @@ const NO_STUBS: ReadonlyMap<string, string> = new Map();
 /** Where the walk stopped, with how much lies beyond as soon as it is counted. A comparison of two times opens none. */
 function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
     const key = walked && walked.frontier.size > 0 ? `${walkKey(walked.wanted)} ${walked.wanted.pages} ${asList(walked.wanted.beyond)}` : "";
-    const { value } = useLoaded(key, async (signal) => walked && key !== "" ? countBeyond(walked, signal) : NO_STUBS);
-    return useMemo(() => !walked || walked.since ? NO_STUBS : new Map([...walked.frontier].map((id) => [id, value?.get(id) ?? "goes on"] as const).filter(([, words]) => words !== "")), [walked, value]);
+    const { value } = useLoaded(key, async (signal) => walked && key !== "" ? { of: walkKey(walked.wanted), stubs: await countBeyond(walked, signal) } : null);
+    return useMemo(() => {
+        if (!walked || walked.since)
+            return NO_STUBS;
+        // Those of another direction, depth or time count something else.
+        const counted = value?.of === walkKey(walked.wanted) ? value.stubs : NO_STUBS;
+        return new Map([...walked.frontier].map((id) => [id, counted.get(id) ?? "goes on"] as const).filter(([, words]) => words !== ""));
+    }, [walked, value]);
 }
 
 export function Why({ place }: { place: Place }) {
@@ -226,11 +223,11 @@ export function Why({ place }: { place: Place }) {
                 <Controls place={place} graph={compared?.graph ?? walked.graph} start={start} />
                 {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} path={marks.path} stubs={stubs} onOpenStub={openStub}
                     shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
-                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} onSelect={select}
+                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} after={after} changes={compared?.nodes} onSelect={select}
                         shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
                         : <DrawnGraph graph={graph} levels={levels} title={`${ancestors ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} ancestors={ancestors} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
-                <p class="faint screen-only"><Exports id={start} options={options} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
+                <p class="faint screen-only"><Exports path={`/reason/export/${encodeURIComponent(start)}`} parameters={{ direction: options.direction, depth: options.depth, asOf: options.asOf, division }} forms={FORMS} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
             <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
