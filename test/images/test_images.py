@@ -83,25 +83,36 @@ def test_the_same_sources_give_the_same_images():
     assert {name: (IMAGES / f"{name}.spdx.json").read_text() for name in NAMES} == lists
 
 
-def test_postgresql_has_the_extension(unpacked):
-    """In a container of crun: its own root, which is read only, and user, with a place for the data."""
+STARTED = """set -e
+PATH=$PATH:/usr/lib/postgresql/15/bin
+initdb -D /data/pg -A trust -E UTF8 --locale=C.UTF-8 >/dev/null
+pg_ctl -D /data/pg -w -l /data/log -o "-c shared_preload_libraries=reasoning_graph -c listen_addresses= -k /data" start >/dev/null
+psql -X -A -t -v ON_ERROR_STOP=1 -h /data -d postgres -f /check/check.sql
+pg_ctl -D /data/pg -m fast stop >/dev/null
+"""
+CHECKED = """CREATE EXTENSION reasoning_graph;
+SELECT reason.add_node('observation', '{"a": 1}', 'sensor') IS NOT NULL;
+SELECT bool_and(ok) FROM reason.verify_all();
+"""
+
+
+def test_postgresql_has_the_extension(unpacked, tmp_path):
+    """In a container, by a user who is not root, with a root that is read only: a cluster of its own in an empty volume."""
     made = unpacked("postgres")
+    os.chmod(tmp_path, 0o755)
+    (tmp_path / "check.sh").write_text(STARTED)
+    (tmp_path / "check.sql").write_text(CHECKED)
     settings = json.loads((made.bundle / "config.json").read_text())
-    # what CloudNativePG's manager does first: a cluster of its own in an empty volume
-    script = ("set -e; export PATH=$PATH:/usr/lib/postgresql/15/bin; initdb -D /data/pg -A trust >/dev/null; "
-              "pg_ctl -D /data/pg -w -l /data/log -o '-c shared_preload_libraries=reasoning_graph -k /data -h \"\"' start >/dev/null; "
-              "psql -X -A -t -v ON_ERROR_STOP=1 -h /data -d postgres "
-              "-c 'CREATE EXTENSION reasoning_graph' -c \"SELECT reason.add_node('\"'observation'\"', '\"'{\"a\": 1}'\"', '\"'sensor'\"') IS NOT NULL\" "
-              "-c \"SELECT bool_and(ok) FROM reason.verify_all()\"; pg_ctl -D /data/pg -m fast stop >/dev/null")
-    settings["process"].update(terminal=False, args=["sh", "-c", script])
+    assert settings["process"]["user"]["uid"] != 0
+    settings["process"].update(terminal=False, args=["sh", "/check/check.sh"])
     settings["root"]["readonly"] = True
-    settings["mounts"] += [{"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777", "size=512m"]},
-                           {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}]
-    # no limit is set, and where this runs there may be nobody to set one
+    settings["mounts"] += [{"destination": path, "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777", "size=512m"]} for path in ("/data", "/tmp")]
+    settings["mounts"].append({"destination": "/check", "type": "bind", "source": str(tmp_path), "options": ["bind", "ro"]})
     settings["linux"].pop("resources", None)
     (made.bundle / "config.json").write_text(json.dumps(settings))
-    done = subprocess.run(["crun", "--cgroup-manager=disabled", "run", "--bundle", made.bundle, f"reason-images-{os.getpid()}"],
+    # crun wants the unified hierarchy of control groups, which no limit here makes use of
+    container = f"mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec crun --cgroup-manager=disabled run --bundle {made.bundle} reason-images-{os.getpid()}"
+    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", container],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
     assert done.stdout.split("\n")[-3:-1] == ["t", "t"], done.stdout
-    assert settings["process"]["user"]["uid"] != 0
