@@ -12,6 +12,8 @@
 #   make check-long         soak, storms, kills, hostile counterparts and graphs in their long forms: two hours
 #   make check-debian       the commands of docs/for-operators/debian.md on a minimal Debian, which it makes first: 10 minutes
 #   make deb                Debian packages, in .build/packages
+#   make images             container images as OCI layouts, with a list of what is in them, in .build/images: 5 minutes
+#   make check-images       those images: contents, made alike twice, their pods, PostgreSQL in one: half an hour
 #   make check-failover     backups by pgBackRest, and PostgreSQL under Patroni whose leader is killed: 10 minutes
 #   make drill              every drill on private stacks, and a signed report of them in .build/drill: half an hour
 #   make debug              extension and sidecar for a debugger, in .build/debug
@@ -37,7 +39,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all changelog demo check check-assert check-debian check-fast check-failover check-graphs check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house up down bench fuzz help valgrind sanitize install clean packages packages-check packages-operators private
+.PHONY: all changelog demo check check-assert check-debian check-fast check-failover check-graphs check-images check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images up down bench fuzz help valgrind sanitize install clean packages packages-check packages-images packages-operators private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -105,6 +107,14 @@ drill: packages-check packages-operators private ## NAMES="rebuild backup" for s
 deb: packages-check packages-operators ## Debian packages, in .build/packages
 	@charts/debian/build.sh
 
+images: packages packages-images ## NAMES="gateway" for some
+	@if command -v npm >/dev/null; then $(MAKE) -C gateway ui; fi
+	@charts/images/build.sh $(NAMES)
+
+check-images: images packages-check private
+	@/usr/bin/python3 -m pytest -q test/images
+	@REASON_POD_BASE=oci /usr/bin/python3 -m pytest -q test/pods
+
 up: private
 	@test/stack/up.sh
 
@@ -136,6 +146,9 @@ packages:
 
 packages-check:
 	@test/stack/install-packages.sh test/stack/packages test/stack/packages-check
+
+packages-images:
+	@test/stack/install-packages.sh test/stack/packages-images
 
 packages-operators:
 	@test/stack/install-packages.sh test/stack/packages-operators

@@ -6,23 +6,17 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
-version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/reasoning_graph.control)
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+# shellcheck source=charts/sources.sh
+. charts/sources.sh
+version=$(source_version)
+SOURCE_DATE_EPOCH=$(source_date)
 export SOURCE_DATE_EPOCH
 work=.build/deb
 tree=$work/reasoning-graph-$version
 rm -rf "$work"
-mkdir -p "$tree"
-git ls-files -z -- LICENSE extension sql gateway sidecar test/stack | tar -c --null -T - | tar -x -C "$tree"
+copy_sources "$tree"
 cp -a charts/debian "$tree/debian"
 rm "$tree/debian/README.md" "$tree/debian/build.sh"
-# The explorer and the auditor's page come with the packages if they were built here; dpkg builds without Node.
-for made in ui page; do
-    if [ -d gateway/build/$made ]; then
-        mkdir -p "$tree/gateway/build"
-        cp -a gateway/build/$made "$tree/gateway/build/"
-    fi
-done
 cat >"$tree/debian/changelog" <<END
 reasoning-graph ($version-1) bookworm; urgency=medium
 

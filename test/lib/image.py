@@ -3,10 +3,12 @@
 What a build stage installs into /out is installed by the same make into a directory; it is laid over a base, in which the
 last stage's RUN lines run (but for those of apt-get). The base is this machine's own root, which has the packages that
 make check installs. With REASON_POD_BASE=debian it is a Debian with no more than the packages that the last stage names,
-made by mmdebstrap and kept in .build/images: what an image forgets is missing there.
+made by mmdebstrap and kept in .build/images: what an image forgets is missing there. With REASON_POD_BASE=oci it is the image
+that `make images` has built, unpacked: nothing of this machine is in it.
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -60,9 +62,31 @@ def base_of(dockerfile):
     return tree
 
 
-class Image:
+def image(name, scratch):
+    """As REASON_POD_BASE says. scratch: an empty directory on a file system that may hold an overlay's upper layer."""
+    return BuiltImage(name, scratch) if os.environ.get("REASON_POD_BASE") == "oci" else LaidImage(f"{name}.Dockerfile", scratch)
+
+
+class BuiltImage:
+    """One of `make images`, as a container runtime would unpack it."""
+
+    def __init__(self, name, scratch):
+        layout = ROOT / ".build" / "images" / name
+        assert layout.is_dir(), f"there is no image {name}: make images"
+        reference = json.loads((layout / "index.json").read_text())["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"]
+        bundle = scratch / "bundle"
+        run("umoci", "unpack", "--image", f"{layout}:{reference}", bundle)
+        self.bundle, self.root = bundle, bundle / "rootfs"
+        self.layers = [self.root]
+        said = json.loads(run("skopeo", "inspect", "--config", f"oci:{layout}:{reference}"))["config"]
+        self.user, self.command = said.get("User", "0:0"), json.dumps(said["Cmd"])
+        self.stop_signal = said.get("StopSignal", "SIGTERM")
+
+
+class LaidImage:
+    """What a Dockerfile installs, laid over a base."""
+
     def __init__(self, dockerfile, scratch):
-        """scratch: an empty directory on a file system that may hold an overlay's upper layer."""
         instructions, last = instructions_of(dockerfile)
         self.user, self.command, self.stop_signal = "0:0", [], "SIGTERM"
         out = scratch / "out"

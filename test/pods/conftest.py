@@ -8,7 +8,7 @@ import pytest
 
 from chart import LEAST, NoHelm, helm as find_helm, render
 from cluster import Cluster, OUTSIDE, Unable, enter_namespaces
-from image import Image, base_of, run
+from image import base_of, image, run
 from load import Connection
 from paths import ROOT
 from postgres import servers
@@ -127,7 +127,7 @@ def images(tmp_path_factory):
     made = {}
     for name in IMAGES:
         (scratch / name).mkdir()
-        made[name] = Image(f"{name}.Dockerfile", scratch / name)
+        made[name] = image(name, scratch / name)
     yield made
     run("umount", "-l", scratch)
 
