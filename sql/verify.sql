@@ -101,7 +101,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
-    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')),
+    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+                      -- The sequence of an administrator's own column is no guard.
+                      AND (c.relkind <> 'S' OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))),
          routine AS (SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace AND p.proname <> 'installed_guards')
     SELECT format('function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
            md5(concat_ws('|', p.prosrc, p.probin, p.prosecdef, p.provolatile, p.proisstrict, p.prokind, p.proconfig::text,

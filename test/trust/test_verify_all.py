@@ -219,6 +219,9 @@ def test_what_users_may_do_is_no_fault(state):
         state("CREATE FUNCTION public.told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
         state("CREATE TRIGGER told AFTER INSERT ON reason.node FOR EACH ROW EXECUTE FUNCTION public.told()")
         state("CREATE INDEX ON reason.node (author)")
+        state("ALTER TABLE reason.node ADD COLUMN place bigint GENERATED ALWAYS AS IDENTITY")
+        state("ALTER TABLE reason.edge ADD COLUMN seen timestamptz DEFAULT now(), ADD COLUMN number serial")
+        state("ALTER TABLE reason.annotation ADD COLUMN text text GENERATED ALWAYS AS (payload #>> '{}') STORED")
         assert faults(state) == []
 
 
