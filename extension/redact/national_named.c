@@ -9,30 +9,36 @@
 typedef struct NumberName
 {
 	const char *name;			/* in small letters */
+	uint8		length;
 	uint8		least;			/* digits */
 	uint8		most;
 } NumberName;
 
+#define NAME(name, least, most) {name, sizeof(name) - 1, least, most}
+
 static const NumberName names[] = {
-	{"ssn", 9, 9}, {"social security number", 9, 9}, {"social security", 9, 9}, {"itin", 9, 9}, {"taxpayer id", 9, 12},
-	{"sin", 9, 9}, {"social insurance number", 9, 9}, {"social insurance", 9, 9}, {"nhs", 10, 10}, {"national id", 6, 15}, {"tax id", 8, 14},
-	{"tax file number", 8, 9}, {"tfn", 8, 9}, {"medicare", 10, 11}, {"ird", 8, 9}, {"aadhaar", 12, 12}, {"aadhar", 12, 12}, {"uidai", 12, 12},
-	{"bsn", 8, 9}, {"burgerservicenummer", 8, 9}, {"pesel", 11, 11}, {"cnp", 13, 13}, {"cpf", 11, 11}, {"egn", 10, 10},
-	{"jmbg", 13, 13}, {"emso", 13, 13}, {"em\xC5\xA1o", 13, 13}, {"oib", 11, 11}, {"amka", 11, 11}, {"afm", 9, 9},
-	{"rodn\xC3\xA9 \xC4\x8D\xC3\xADslo", 9, 10}, {"rodne cislo", 9, 10}, {"personnummer", 10, 12}, {"fodselsnummer", 11, 11},
-	{"f\xC3\xB8" "dselsnummer", 11, 11}, {"cpr", 10, 10}, {"cpr-nr", 10, 10}, {"kennitala", 10, 10}, {"isikukood", 11, 11}, {"asmens kodas", 11, 11},
-	{"steuer-id", 11, 11}, {"steueridentifikationsnummer", 11, 11}, {"identifikationsnummer", 11, 11}, {"idnr", 11, 11}, {"svnr", 10, 10},
-	{"sozialversicherungsnummer", 10, 12}, {"ahv-nr", 13, 13}, {"nir", 13, 15}, {"num\xC3\xA9ro de s\xC3\xA9" "curit\xC3\xA9 sociale", 13, 15},
-	{"s\xC3\xA9" "curit\xC3\xA9 sociale", 13, 15}, {"nif", 8, 9}, {"dni", 7, 8}, {"niss", 11, 11}, {"rut", 8, 9}, {"rijksregisternummer", 11, 11},
-	{"c\xC3\xA9" "dula", 6, 11}, {"cedula", 6, 11}, {"taj", 9, 9}, {"kimlik", 11, 11}, {"tckn", 11, 11}, {"teudat zehut", 8, 9}, {"nik", 16, 16}, {"cuil", 11, 11},
-	{"\xD0\xB8\xD0\xBD\xD0\xBD", 12, 12}, {"\xD1\x81\xD0\xBD\xD0\xB8\xD0\xBB\xD1\x81", 11, 11}, {"inn", 12, 12}, {"snils", 11, 11},
-	{"\xD0\x98\xD0\x9D\xD0\x9D", 12, 12}, {"\xD0\xA1\xD0\x9D\xD0\x98\xD0\x9B\xD0\xA1", 11, 11},
-	{"my number", 12, 12}, {"\xE3\x83\x9E\xE3\x82\xA4\xE3\x83\x8A\xE3\x83\xB3\xE3\x83\x90\xE3\x83\xBC", 12, 12},
-	{"\xEC\xA3\xBC\xEB\xAF\xBC\xEB\x93\xB1\xEB\xA1\x9D\xEB\xB2\x88\xED\x98\xB8", 13, 13},
-	{"\xE8\xBA\xAB\xE4\xBB\xBD\xE8\xAF\x81", 15, 18}, {"rrn", 13, 13}, {"mykad", 12, 12}, {"id number", 13, 13},
-	{"passport", 7, 9}, {"reisepass", 7, 9}, {"passeport", 7, 9}, {"pasaporte", 7, 9}, {"driver's license", 7, 12}, {"driver license", 7, 12},
-	{"driving licence", 7, 12}, {"drivers license", 7, 12}
+	NAME("ssn", 9, 9), NAME("social security number", 9, 9), NAME("social security", 9, 9), NAME("itin", 9, 9), NAME("taxpayer id", 9, 12),
+	NAME("sin", 9, 9), NAME("social insurance number", 9, 9), NAME("social insurance", 9, 9), NAME("nhs", 10, 10), NAME("national id", 7, 15), NAME("tax id", 8, 14),
+	NAME("tax file number", 8, 9), NAME("tfn", 8, 9), NAME("medicare", 10, 11), NAME("ird", 8, 9), NAME("aadhaar", 12, 12), NAME("aadhar", 12, 12), NAME("uidai", 12, 12),
+	NAME("bsn", 8, 9), NAME("burgerservicenummer", 8, 9), NAME("pesel", 11, 11), NAME("cnp", 13, 13), NAME("cpf", 11, 11), NAME("egn", 10, 10),
+	NAME("jmbg", 13, 13), NAME("emso", 13, 13), NAME("em\xC5\xA1o", 13, 13), NAME("oib", 11, 11), NAME("amka", 11, 11), NAME("afm", 9, 9),
+	NAME("rodn\xC3\xA9 \xC4\x8D\xC3\xADslo", 9, 10), NAME("rodne cislo", 9, 10), NAME("personnummer", 10, 12), NAME("fodselsnummer", 11, 11),
+	NAME("f\xC3\xB8" "dselsnummer", 11, 11), NAME("cpr", 10, 10), NAME("cpr-nr", 10, 10), NAME("kennitala", 10, 10), NAME("isikukood", 11, 11), NAME("asmens kodas", 11, 11),
+	NAME("steuer-id", 11, 11), NAME("steueridentifikationsnummer", 11, 11), NAME("identifikationsnummer", 11, 11), NAME("idnr", 11, 11), NAME("svnr", 10, 10),
+	NAME("sozialversicherungsnummer", 10, 12), NAME("ahv-nr", 13, 13), NAME("nir", 13, 15), NAME("num\xC3\xA9ro de s\xC3\xA9" "curit\xC3\xA9 sociale", 13, 15),
+	NAME("s\xC3\xA9" "curit\xC3\xA9 sociale", 13, 15), NAME("nif", 8, 9), NAME("dni", 7, 8), NAME("niss", 11, 11), NAME("rut", 8, 9), NAME("rijksregisternummer", 11, 11),
+	NAME("c\xC3\xA9" "dula", 7, 11), NAME("cedula", 7, 11), NAME("taj", 9, 9), NAME("kimlik", 11, 11), NAME("tckn", 11, 11), NAME("teudat zehut", 8, 9), NAME("nik", 16, 16), NAME("cuil", 11, 11),
+	NAME("\xD0\xB8\xD0\xBD\xD0\xBD", 12, 12), NAME("\xD1\x81\xD0\xBD\xD0\xB8\xD0\xBB\xD1\x81", 11, 11), NAME("inn", 12, 12), NAME("snils", 11, 11),
+	NAME("\xD0\x98\xD0\x9D\xD0\x9D", 12, 12), NAME("\xD0\xA1\xD0\x9D\xD0\x98\xD0\x9B\xD0\xA1", 11, 11),
+	NAME("my number", 12, 12), NAME("\xE3\x83\x9E\xE3\x82\xA4\xE3\x83\x8A\xE3\x83\xB3\xE3\x83\x90\xE3\x83\xBC", 12, 12),
+	NAME("\xEC\xA3\xBC\xEB\xAF\xBC\xEB\x93\xB1\xEB\xA1\x9D\xEB\xB2\x88\xED\x98\xB8", 13, 13),
+	NAME("\xE8\xBA\xAB\xE4\xBB\xBD\xE8\xAF\x81", 15, 18), NAME("rrn", 13, 13), NAME("mykad", 12, 12), NAME("id number", 13, 13),
+	NAME("passport", 7, 9), NAME("reisepass", 7, 9), NAME("passeport", 7, 9), NAME("pasaporte", 7, 9), NAME("driver's license", 7, 12), NAME("driver license", 7, 12),
+	NAME("driving licence", 7, 12), NAME("drivers license", 7, 12)
 };
+
+/* The least that a name asks for: most numbers in a text have fewer, and need no look at the words before them. */
+#define LEAST_DIGITS 7
 
 /* What may stand between the name and its number. */
 static const char *const fillers[] = {"number", "num", "no", "nr", "nummer", "id", "is", "ist", "es", "est", "card", NULL};
@@ -41,38 +47,37 @@ static const char *const fillers[] = {"number", "num", "no", "nr", "nummer", "id
 
 /* Whether what ends before a place is that name, and no part of a longer word. */
 static bool
-ends_with(const char *data, int end, const char *name)
+ends_with(const char *data, int end, const char *name, int length)
 {
-	int			length = strlen(name);
+	int			start = end - length;
 
 	/* A script without spaces has no beginnings of words. */
-	return end >= length && pg_strncasecmp(data + end - length, name, length) == 0 &&
-		(end == length || (uint8) name[0] >= 0xE0 ||
-		 (!is_alnum(data[end - length - 1]) && !((uint8) data[end - length - 1] & 0x80) && data[end - length - 1] != '_'));
+	return start >= 0 && ascii_lower(data[end - 1]) == name[length - 1] && pg_strncasecmp(data + start, name, length) == 0 &&
+		(start == 0 || (uint8) name[0] >= 0xE0 ||
+		 (!is_alnum(data[start - 1]) && !((uint8) data[start - 1] & 0x80) && data[start - 1] != '_'));
 }
 
-/* The name before a place, NULL when there is none that such a number may follow. */
+/* The name before a place, NULL when there is none. */
 static const NumberName *
-name_before(const char *data, int place, int count, const char *only)
+name_before(const char *data, int place)
 {
 	for (int words = 0; words < WORDS_BACK; words++)
 	{
 		int			end = place;
 		bool		passes = false;
 
-		while (end > 0 && place - end < 4 && strchr(" :#=.,\"'\t", data[end - 1]) && data[end - 1] != '\0')
+		while (end > 0 && place - end < 4 && data[end - 1] != '\0' && strchr(" :#=.,\"'\t", data[end - 1]))
 			end--;
-		if (words == 0 && end == place && !((uint8) data[Max(end - 1, 0)] & 0x80))
+		if (end == 0 || !(is_letter(data[end - 1]) || ((uint8) data[end - 1] & 0x80)) || (end == place && is_letter(data[end - 1])))
 			return NULL;
 		for (int i = 0; i < lengthof(names); i++)
 		{
-			if (count >= names[i].least && count <= names[i].most && (!only || strstr(names[i].name, only)) &&
-				ends_with(data, end, names[i].name))
+			if (ends_with(data, end, names[i].name, names[i].length))
 				return &names[i];
 		}
 		for (int i = 0; fillers[i] && !passes; i++)
 		{
-			passes = ends_with(data, end, fillers[i]);
+			passes = ends_with(data, end, fillers[i], strlen(fillers[i]));
 			if (passes)
 				place = end - (int) strlen(fillers[i]);
 		}
@@ -85,21 +90,25 @@ name_before(const char *data, int place, int count, const char *only)
 int
 redact_named_number(const DigitRun *run, int first)
 {
+	const NumberName *name;
 	int			count = 0;
 	int			best = -1;
 
-	if (first > 0 || run->plus || run->open)
+	for (int i = 0; i < run->count && count < LEAST_DIGITS; i++)
+		count += run->groups[i].count;
+	if (first > 0 || run->plus || run->open || count < LEAST_DIGITS || (name = name_before(run->data, run->groups[0].start)) == NULL)
 		return -1;
-	for (int last = 0; last < Min(run->count, 7); last++)
+	count = 0;
+	for (int last = 0; last < run->count; last++)
 	{
 		const DigitGroup *group = &run->groups[last];
 
 		if (last > 0 && (group->before & (SEPARATOR_OPEN | SEPARATOR_CLOSE)))
 			break;
 		count += group->count;
-		if (count > 18)
+		if (count > name->most)
 			break;
-		if (count >= 6 && name_before(run->data, run->groups[0].start, count, NULL))
+		if (count >= name->least)
 			best = last;
 	}
 	return best;
@@ -109,12 +118,15 @@ redact_named_number(const DigitRun *run, int first)
 int
 redact_named_word(const char *data, int length, int place)
 {
+	const NumberName *name;
 	int			end = place;
 	int			digits = 0;
 
 	while (end < length && is_alnum(data[end]))
 		digits += is_digit(data[end++]);
-	if (end - place < 6 || end - place > 18 || digits < 4 || (end < length && data[end] == '_'))
+	if (end - place < 6 || end - place > 18 || digits < 4 || (end < length && data[end] == '_') ||
+		(name = name_before(data, place)) == NULL)
 		return 0;
-	return name_before(data, place, Min(Max(digits, 7), 9), "pass") || name_before(data, place, Min(Max(digits, 7), 12), "driv") ? end : 0;
+	return strncmp(name->name, "pass", 4) == 0 || strncmp(name->name, "reisepass", 9) == 0 || strncmp(name->name, "pasaporte", 9) == 0 ||
+		strncmp(name->name, "driv", 4) == 0 ? end : 0;
 }
