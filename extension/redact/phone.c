@@ -286,7 +286,7 @@ has_lone_digits(const DigitRun *run, int first, int last)
 	return false;
 }
 
-/* Of eight digits, or in pairs that are no date: 02 123 456, 08-12 34 56, 06 20 123 4567, 01 23 45 6789, 0412.345.678 */
+/* Numbers of eight digits, or in pairs that are no date: 02 123 456, 08-12 34 56, 06 20 123 4567, 01 23 45 6789, 0412.345.678 */
 static const struct
 {
 	const char *counts;
