@@ -38,7 +38,7 @@ AS $$
     ('iban', 'iban', NULL, NULL, true, 'iban', NULL, true,
         'International bank account numbers: country, length and check hold.'),
     ('national id', 'national_id', NULL, NULL, true, 'national_id', NULL, true,
-        'Numbers that states give to persons: US (SSN, ITIN), GB, CA, BR, IN, FR, ES, IT, SE, FI, CH, CN, by form and check.'),
+        'Numbers that states give to persons: US (SSN, ITIN), GB, CA, MX, BR, AR, CL, IN, PK, CN, TW, KR, TH, MY, SG, AE, FR, ES, IT, BE, SE, FI, NO, CH, CZ, SK, RU, by form and check; others after a word that names them.'),
     ('email member', 'email', NULL, NULL, true, 'email_member', NULL, true,
         'Members whose name ends in email, mail_address and the like, however its words are joined.'),
     ('phone member', 'phone', NULL, NULL, true, 'phone_member', NULL, true,

@@ -101,7 +101,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
-    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')),
+    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+                      -- The sequence of an administrator's own column is no guard.
+                      AND (c.relkind <> 'S' OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))),
          routine AS (SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace AND p.proname <> 'installed_guards')
     SELECT format('function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
            md5(concat_ws('|', p.prosrc, p.probin, p.prosecdef, p.provolatile, p.proisstrict, p.prokind, p.proconfig::text,
@@ -141,6 +143,12 @@ AS $$
     SELECT format('definition of constraint %s of table reason.%s', n.conname, c.relname), md5(pg_get_constraintdef(n.oid)), true
     FROM pg_constraint n JOIN relation c ON c.oid = n.conrelid WHERE n.contype = 'c'
     UNION ALL
+    -- Its rows are shown among those of ours.
+    SELECT format('table %s that inherits from reason.%s', i.inhrelid::regclass, c.relname), 'inherits', false
+    FROM pg_inherits i JOIN relation c ON c.oid = i.inhparent
+    UNION ALL
+    SELECT format('options of view reason.%s', c.relname), coalesce(array_to_string(c.reloptions, ', '), 'none'), false FROM relation c WHERE c.relkind = 'v'
+    UNION ALL
     SELECT format('rule %s of reason.%s', r.rulename, c.relname), md5(pg_get_ruledef(r.oid)), true
     FROM pg_rewrite r JOIN relation c ON c.oid = r.ev_class
     UNION ALL
@@ -149,7 +157,7 @@ AS $$
     FROM reason.pii_rule i LEFT JOIN reason.builtin_pii_rules() b ON b.name = i.name WHERE i.builtin OR b.name IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.present_guards() IS
-    'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, constraints, rules, privileges but for SELECT. printed: the definition is text as this major version of the server prints it.';
+    'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, constraints, rules, options of views, privileges but for SELECT; and tables that bring rows of their own. printed: the definition is text as this major version of the server prints it.';
 
 CREATE FUNCTION reason.guard_faults() RETURNS TABLE (guard text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -182,10 +190,21 @@ BEGIN
     SELECT 'owner of the extension'::text, format('"%s" may log in and is no superuser, and can switch the guards off', r.rolname)
     FROM pg_extension x JOIN pg_roles r ON r.oid = x.extowner
     WHERE x.extname = 'reasoning_graph' AND r.rolcanlogin AND NOT r.rolsuper;
+    -- Triggers do not fire in a session that takes itself for a replica.
+    RETURN QUERY
+    SELECT 'session_replication_role'::text, format('is "%s" in the server''s configuration, and the triggers do not fire', g.reset_val)
+    FROM pg_settings g WHERE g.name = 'session_replication_role' AND g.reset_val NOT IN ('origin', 'local')
+    UNION ALL
+    SELECT 'session_replication_role', format('is set to "%s" for %s, and the triggers do not fire', split_part(c.setting, '=', 2),
+        concat_ws(' in ', CASE WHEN s.setrole <> 0 THEN format('role "%s"', pg_get_userbyid(s.setrole)) END,
+                  CASE WHEN s.setdatabase <> 0 THEN format('database "%s"', current_database()) ELSE 'all databases' END))
+    FROM pg_db_role_setting s, unnest(s.setconfig) c (setting)
+    WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+      AND c.setting LIKE 'session_replication_role=%' AND split_part(c.setting, '=', 2) NOT IN ('origin', 'local');
 END
 $$;
 COMMENT ON FUNCTION reason.guard_faults() IS
-    'Guards that are not as the extension''s script made them, and owners that are not the extension''s. Whoever can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
+    'Guards that are not as the extension''s script made them, and owners that are not the extension''s, and a setting that keeps triggers from firing. Whoever can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
 
 -- ---------------------------------------------------------------- all at once
 

@@ -11,10 +11,7 @@ cd "$root" || exit 1
 
 bin=$(test/stack/assert-postgres.sh "$build/pg-assert") || exit 1
 source=$build/pg-assert/extension-source
-mkdir -p "$source"
-cp -rp extension sql "$source/"
-# What was built for another server has neither the assertions nor, it may be, the same functions to call.
-find "$source/extension" \( -name "*.o" -o -name "*.so" \) -delete
+copy_extension "$source"
 make -s -j2 -C "$source/extension" PG_CONFIG="$bin/pg_config" || exit 1
 make -s -C "$source/extension" PG_CONFIG="$bin/pg_config" install >/dev/null || exit 1
 "$bin/postgres" --version

@@ -20,9 +20,7 @@ new_bins=
 # The extension, in a tree of its own, for a PostgreSQL.
 build_for() {
     local source=$wheels/source-$1 tree=$2
-    mkdir -p "$source"
-    cp -rp extension sql "$source/"
-    find "$source/extension" \( -name "*.o" -o -name "*.so" \) -delete
+    copy_extension "$source"
     make -s -j2 -C "$source/extension" PG_CONFIG="$tree/bin/pg_config"
     make -s -C "$source/extension" PG_CONFIG="$tree/bin/pg_config" install >/dev/null
 }

@@ -3,7 +3,8 @@
  *		Numbers of payment cards: ISO/IEC 7812 (issuer, length, check digit).
  *
  * Issuer ranges are those that the networks publish.  What begins with 1 is no
- * card here (UATP alone does): times in milliseconds to nanoseconds do.
+ * card here, but for 15 digits of JCB: times in milliseconds to nanoseconds do,
+ * which have 13, 16 and 19.
  */
 #include "postgres.h"
 
@@ -24,6 +25,8 @@ typedef struct IssuerRange
 
 /* Ascending. */
 static const IssuerRange issuers[] = {
+	{180000, 180099, LENGTH(15)},	/* JCB of old, as 2131 */
+	{213100, 213199, LENGTH(15)},
 	{220000, 220499, LONG}, /* Mir */
 	{222100, 272099, LENGTH(16)},	/* Mastercard */
 	{300000, 305999, LENGTH(14) | LONG}, /* Diners Club */
@@ -116,7 +119,7 @@ grouped_as_card(const DigitRun *run, int first, int last)
 	if (count == 1)
 		return true;
 	if (count == 2)
-		return (groups[0].count == 6 && groups[1].count == 13) || (groups[0].count == 8 && groups[1].count == 8);
+		return (groups[0].count == 6 && groups[1].count == 13) || (groups[0].count == 8 && groups[1].count == 8 && run->count == 2);
 	if (groups[0].count != 4)
 		return false;
 	if (count == 3 && groups[1].count == 6)
@@ -127,6 +130,45 @@ grouped_as_card(const DigitRun *run, int first, int last)
 			return false;
 	}
 	return groups[count - 1].count <= 7;
+}
+
+/* "-4303834123456789012", but not "no-4111111111111111" */
+static bool
+is_negative(const DigitRun *run, int first)
+{
+	int			start = run->groups[first].start;
+
+	return first == 0 && start > 0 && run->data[start - 1] == '-' && (start == 1 || !is_alnum(run->data[start - 2]));
+}
+
+/* Four groups of four digits that are a card's. */
+static bool
+is_four_fours(const DigitRun *run, int first)
+{
+	uint8		digits[16];
+
+	if (first < 0 || first + 3 >= run->count)
+		return false;
+	for (int i = first; i < first + 4; i++)
+	{
+		if (run->groups[i].count != 4)
+			return false;
+	}
+	digit_run_join(run, first, first + 3, digits, 16);
+	return redact_is_card(digits, 16);
+}
+
+/* One more number of four digits beside it makes a table of it, unless that is a card as well, or until when it is valid. */
+static bool
+in_a_table(const DigitRun *run, int first, int last)
+{
+	const DigitGroup *before = first > 0 ? &run->groups[first - 1] : NULL;
+	const DigitGroup *after = last + 1 < run->count ? &run->groups[last + 1] : NULL;
+
+	if (before && before->count == 4 && run->groups[first].before == SEPARATOR_SPACE && !is_four_fours(run, first - 4))
+		return true;
+	return after && after->count == 4 && after->before == SEPARATOR_SPACE && !is_four_fours(run, last + 1) &&
+		(last + 2 < run->count || 10 * after->digits[0] + after->digits[1] > 12);
 }
 
 int
@@ -152,7 +194,9 @@ redact_card(const DigitRun *run, int first)
 		/* "/12/27" and "-123" may follow a card: validity and check number */
 		if (last > first && run->groups[first + 1].before == SEPARATOR_SPACE)
 			joining = SEPARATOR_DOT;
-		if (uniform && count > 0 && redact_is_card(digits, count) && digit_run_free(run, first, last, joining))
+		if (!uniform || count <= 0 || !redact_is_card(digits, count) || !digit_run_free(run, first, last, joining))
+			continue;
+		if (first == last ? !is_negative(run, first) : !in_a_table(run, first, last) && !digit_run_dumped(run, first, last))
 			return last;
 	}
 	return -1;

@@ -241,3 +241,53 @@ digit_run_free(const DigitRun *run, int first, int last, int joining)
 		return false;
 	return true;
 }
+
+/* A word of so many hexadecimal digits from `start` to `end`; letters: one of them is none of the ten. */
+static bool
+is_hexadecimal(const char *data, int start, int end, bool *letters)
+{
+	for (int i = start; i < end; i++)
+	{
+		if (hex_value(data[i]) < 0)
+			return false;
+		*letters |= is_letter(data[i]);
+	}
+	return end > start;
+}
+
+/* As digit_run_dumped() says, on the side that `step` leads to, from a place on. */
+static bool
+dumped_beside(const DigitRun *run, int place, int step, int width)
+{
+	const char *data = run->data;
+	bool		letters = false;
+
+	/* Two of two letters, for one may be a word: "de". */
+	for (int words = 0; words < (width == 2 ? 2 : 1); words++)
+	{
+		int			from = step > 0 ? place : place - 1;
+		int			spaces = 0;
+		int			end;
+
+		while (from >= 0 && from < run->length && data[from] == ' ' && spaces < 3)
+		{
+			from += step;
+			spaces++;
+		}
+		end = from;
+		while (end >= 0 && end < run->length && is_alnum(data[end]) && (end - from) * step <= width)
+			end += step;
+		if (spaces == 0 || (end - from) * step != width ||
+			!is_hexadecimal(data, step > 0 ? from : end + 1, step > 0 ? end : from + 1, &letters))
+			return false;
+		place = step > 0 ? end : end + 1;
+	}
+	return letters;
+}
+
+bool
+digit_run_dumped(const DigitRun *run, int first, int last)
+{
+	return dumped_beside(run, run->groups[first].start, -1, run->groups[first].count) ||
+		dumped_beside(run, run->groups[last].end, 1, run->groups[last].count);
+}

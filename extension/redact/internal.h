@@ -122,9 +122,13 @@ extern bool digit_run_uniform(const DigitRun *run, int first, int last, int sepa
 /* Neither letters nor a sign of currency nor a decimal touch the groups. */
 extern bool digit_run_free(const DigitRun *run, int first, int last, int joining);
 
+/* Beside the groups stand words of as many hexadecimal digits: "54E8 5546 5531 5617 59BE", "d7 02 03 01 00 01 a3". */
+extern bool digit_run_dumped(const DigitRun *run, int first, int last);
+
 /* Each: the last group of what begins with group `first`, -1 when nothing does. */
 extern int	redact_card(const DigitRun *run, int first);
 extern int	redact_national_number(const DigitRun *run, int first);
+extern int	redact_named_number(const DigitRun *run, int first);
 /* start: of the match, which may lie before the group. */
 extern int	redact_phone(const DigitRun *run, int first, int *start);
 
@@ -141,6 +145,7 @@ extern int	redact_at_sign(const char *data, int length, int place);
 /* At the beginning of a word: where an account number, or a national id with letters, ends; 0 for none. */
 extern int	redact_iban(const char *data, int length, int place);
 extern int	redact_national_word(const char *data, int length, int place);
+extern int	redact_named_word(const char *data, int length, int place);
 
 /* ---------------------------------------------------------------- names of members: redact/member.c */
 
@@ -194,6 +199,12 @@ static inline bool
 bytes_at(const char *data, int length, int place, const char *wanted, int count)
 {
 	return place >= 0 && place + count <= length && memcmp(data + place, wanted, count) == 0;
+}
+
+static inline bool
+redact_is_date(int month, int day)
+{
+	return month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
 #endif							/* REASON_REDACT_INTERNAL_H */

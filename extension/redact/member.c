@@ -101,7 +101,8 @@ static const MemberThing things[] = {
 	{"telefon", REDACT_PHONE_MEMBER}, {"telefonnummer", REDACT_PHONE_MEMBER}, {"rufnummer", REDACT_PHONE_MEMBER},
 	{"handynummer", REDACT_PHONE_MEMBER}, {"mobilnummer", REDACT_PHONE_MEMBER}, {"telefono", REDACT_PHONE_MEMBER},
 	{"tel\xC3\xA9" "fono", REDACT_PHONE_MEMBER}, {"t\xC3\xA9l\xC3\xA9phone", REDACT_PHONE_MEMBER}, {"msisdn", REDACT_PHONE_MEMBER},
-	{"whatsapp", REDACT_PHONE_MEMBER},
+	{"whatsapp", REDACT_PHONE_MEMBER}, {"whatsappnumber", REDACT_PHONE_MEMBER}, {"smsnumber", REDACT_PHONE_MEMBER},
+	{"callernumber", REDACT_PHONE_MEMBER},
 
 	{"card", REDACT_CARD_MEMBER, true}, {"creditcard", REDACT_CARD_MEMBER}, {"debitcard", REDACT_CARD_MEMBER},
 	{"paymentcard", REDACT_CARD_MEMBER}, {"bankcard", REDACT_CARD_MEMBER}, {"pan", REDACT_CARD_MEMBER, true}, {"cardpan", REDACT_CARD_MEMBER},
@@ -132,7 +133,15 @@ static const MemberThing things[] = {
 	{"curp", REDACT_NATIONAL_ID_MEMBER}, {"aadhaar", REDACT_NATIONAL_ID_MEMBER}, {"aadhaarnumber", REDACT_NATIONAL_ID_MEMBER},
 	{"bsn", REDACT_NATIONAL_ID_MEMBER}, {"pesel", REDACT_NATIONAL_ID_MEMBER}, {"codicefiscale", REDACT_NATIONAL_ID_MEMBER},
 	{"steuerid", REDACT_NATIONAL_ID_MEMBER}, {"steuernummer", REDACT_NATIONAL_ID_MEMBER}, {"henkilotunnus", REDACT_NATIONAL_ID_MEMBER},
-	{"hetu", REDACT_NATIONAL_ID_MEMBER}, {"sozialversicherungsnummer", REDACT_NATIONAL_ID_MEMBER}, {"ahvnummer", REDACT_NATIONAL_ID_MEMBER}
+	{"hetu", REDACT_NATIONAL_ID_MEMBER}, {"sozialversicherungsnummer", REDACT_NATIONAL_ID_MEMBER}, {"ahvnummer", REDACT_NATIONAL_ID_MEMBER},
+	{"sin", REDACT_NATIONAL_ID_MEMBER, true}, {"sinnumber", REDACT_NATIONAL_ID_MEMBER}, {"tin", REDACT_NATIONAL_ID_MEMBER, true},
+	{"tinnumber", REDACT_NATIONAL_ID_MEMBER}, {"ninumber", REDACT_NATIONAL_ID_MEMBER}, {"nhsnumber", REDACT_NATIONAL_ID_MEMBER},
+	{"medicarenumber", REDACT_NATIONAL_ID_MEMBER}, {"dlnumber", REDACT_NATIONAL_ID_MEMBER}, {"nif", REDACT_NATIONAL_ID_MEMBER, true},
+	{"cnp", REDACT_NATIONAL_ID_MEMBER, true}, {"rrn", REDACT_NATIONAL_ID_MEMBER, true}, {"nric", REDACT_NATIONAL_ID_MEMBER},
+	{"rut", REDACT_NATIONAL_ID_MEMBER, true}, {"egn", REDACT_NATIONAL_ID_MEMBER, true},
+	{"jmbg", REDACT_NATIONAL_ID_MEMBER}, {"oib", REDACT_NATIONAL_ID_MEMBER}, {"amka", REDACT_NATIONAL_ID_MEMBER},
+	{"rodnecislo", REDACT_NATIONAL_ID_MEMBER}, {"snils", REDACT_NATIONAL_ID_MEMBER}, {"fodselsnummer", REDACT_NATIONAL_ID_MEMBER},
+	{"burgerservicenummer", REDACT_NATIONAL_ID_MEMBER}
 };
 
 /* "number" in short, and words that change nothing. */

@@ -2,13 +2,14 @@
  * national.c
  *		Numbers that a state gives to persons, by their form and their check.
  *
- * Those whose form says too little without a word beside it (nine or eleven
- * bare digits) are left to the names of members.
+ * Those whose form says too little (nine or eleven bare digits) are found by the
+ * word before them, national_named.c, and by the names of members.
  */
 #include "postgres.h"
 
 #include "redact/internal.h"
 
+/* The digits as one number. */
 static int
 number_of(const uint8 *digits, int count)
 {
@@ -17,12 +18,6 @@ number_of(const uint8 *digits, int count)
 	for (int i = 0; i < count; i++)
 		number = 10 * number + digits[i];
 	return number;
-}
-
-static bool
-is_date(int month, int day)
-{
-	return month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
 static bool
@@ -38,26 +33,6 @@ has_counts(const DigitRun *run, int first, const char *counts)
 
 #define JOINS (SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH)
 
-/* "SSN: 078051120": nine bare digits say nothing without the word. */
-static bool
-follows_its_name(const DigitRun *run, int first)
-{
-	static const char *const names[] = {"ssn", "social security number", "social security no", "social security"};
-	int			end = run->groups[first].start;
-
-	while (end > 0 && run->groups[first].start - end < 6 && strchr(" :#=.", run->data[end - 1]))
-		end--;
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		int			length = strlen(names[i]);
-
-		if (end >= length && pg_strncasecmp(run->data + end - length, names[i], length) == 0 &&
-			(end == length || !is_letter(run->data[end - length - 1])))
-			return true;
-	}
-	return false;
-}
-
 /* United States: SSN (SSA, 2011: no area 000, 666, 900-999; no group 00; no serial 0000) and ITIN (IRS: 9xx). */
 static int
 us_number(const DigitRun *run, int first)
@@ -66,8 +41,6 @@ us_number(const DigitRun *run, int first)
 	int			area;
 	int			group;
 
-	if (groups[0].count == 9 && follows_its_name(run, first))
-		return first;
 	if (!has_counts(run, first, "324"))
 		return -1;
 	if (digit_run_uniform(run, first, first + 2, SEPARATOR_SPACE))
@@ -199,7 +172,7 @@ swedish_number(const DigitRun *run, int first)
 		sum += digit > 9 ? digit - 9 : digit;
 	}
 	day = number_of(digits + skip + 4, 2);
-	return sum % 10 == 0 && is_date(number_of(digits + skip + 2, 2), day > 60 ? day - 60 : day) ? first + 1 : -1;
+	return sum % 10 == 0 && redact_is_date(number_of(digits + skip + 2, 2), day > 60 ? day - 60 : day) ? first + 1 : -1;
 }
 
 /* Switzerland, AHV: 756.1234.5678.97, check digit as of EAN-13. */
@@ -230,11 +203,197 @@ chinese_number(const DigitRun *run, int first)
 	if (group->count != 18)
 		return -1;
 	century = number_of(group->digits + 6, 2);
-	if ((century != 19 && century != 20) || !is_date(number_of(group->digits + 10, 2), number_of(group->digits + 12, 2)))
+	if ((century != 19 && century != 20) || !redact_is_date(number_of(group->digits + 10, 2), number_of(group->digits + 12, 2)))
 		return -1;
 	for (int i = 0; i < 17; i++)
 		sum += group->digits[i] * weights[i];
 	return (12 - sum % 11) % 11 == group->digits[17] ? first : -1;
+}
+
+/* South Korea, resident registration: 850101-1234567; the digit after the date says century and sex. */
+static bool
+korean_holds(const uint8 *digits)
+{
+	return redact_is_date(number_of(digits + 2, 2), number_of(digits + 4, 2)) && digits[6] >= 1 && digits[6] <= 8;
+}
+
+/* Thailand: 1-2345-67890-12-1, check by 11. */
+static bool
+thai_holds(const uint8 *digits)
+{
+	int			sum = 0;
+
+	for (int i = 0; i < 12; i++)
+		sum += digits[i] * (13 - i);
+	return digits[0] != 0 && (11 - sum % 11) % 10 == digits[12];
+}
+
+/* Argentina, CUIL of persons: 20-12345678-6, check by 11. */
+static bool
+argentine_holds(const uint8 *digits)
+{
+	static const uint8 weights[10] = {5, 4, 3, 2, 7, 6, 5, 4, 3, 2};
+	int			kind = number_of(digits, 2);
+	int			sum = 0;
+
+	for (int i = 0; i < 10; i++)
+		sum += digits[i] * weights[i];
+	return (kind == 20 || (kind >= 23 && kind <= 27)) && (11 - sum % 11) % 11 == digits[10];
+}
+
+/* Czechia and Slovakia, rodne cislo: 855101/1234, divisible by 11; months of women are 50 higher, of the overflow 20. */
+static bool
+czech_holds(const uint8 *digits)
+{
+	int			month = number_of(digits + 2, 2) % 50;
+	int64		number = 0;
+
+	for (int i = 0; i < 10; i++)
+		number = 10 * number + digits[i];
+	return redact_is_date(month > 20 ? month - 20 : month, number_of(digits + 4, 2)) && number % 11 == 0;
+}
+
+/* United Kingdom, NHS: 943 476 5919, check by 11. */
+static bool
+nhs_holds(const uint8 *digits)
+{
+	int			sum = 0;
+
+	for (int i = 0; i < 9; i++)
+		sum += digits[i] * (10 - i);
+	return digits[0] >= 2 && (11 - sum % 11) % 11 == digits[9];
+}
+
+/* Belgium: 85.07.30-033.28, check by 97, with a 2 before it for those born since 2000. */
+static bool
+belgian_holds(const uint8 *digits)
+{
+	int			number = number_of(digits, 9);
+	int			check = number_of(digits + 9, 2);
+
+	return redact_is_date(Max(number_of(digits + 2, 2) % 20, 1), Max(number_of(digits + 4, 2), 1)) &&
+		(97 - number % 97 == check || 97 - (int) ((INT64CONST(2000000000) + number) % 97) == check);
+}
+
+/* Russia, SNILS: 112-233-445 95, check by 101. */
+static bool
+russian_holds(const uint8 *digits)
+{
+	int			sum = 0;
+
+	for (int i = 0; i < 9; i++)
+		sum += digits[i] * (9 - i);
+	return sum % 101 % 100 == number_of(digits + 9, 2);
+}
+
+/* Pakistan, CNIC: 35202-1234567-1, which begins with one of eight provinces. */
+static bool
+pakistani_holds(const uint8 *digits)
+{
+	return digits[0] >= 1 && digits[0] <= 8;
+}
+
+/* United Arab Emirates: 784-1985-1234567-1, with the year of birth. */
+static bool
+emirati_holds(const uint8 *digits)
+{
+	int			century = number_of(digits + 3, 2);
+
+	return number_of(digits, 3) == 784 && (century == 19 || century == 20);
+}
+
+/* Malaysia, MyKad: 850101-14-1234. */
+static bool
+malaysian_holds(const uint8 *digits)
+{
+	return redact_is_date(number_of(digits + 2, 2), number_of(digits + 4, 2)) && number_of(digits + 6, 2) != 0;
+}
+
+/* A number by its groups, what divides them, and a check. */
+typedef struct NationalShape
+{
+	const char *counts;
+	const char *separators;		/* one of " -./" for each gap */
+	bool		(*holds)(const uint8 *digits);
+} NationalShape;
+
+static const NationalShape shapes[] = {
+	{"67", "-", korean_holds},
+	{"14521", "----", thai_holds},
+	{"281", "--", argentine_holds},
+	{"64", "/", czech_holds},
+	{"334", "  ", nhs_holds},
+	{"22232", "..-.", belgian_holds},
+	{"3332", "-- ", russian_holds},
+	{"571", "--", pakistani_holds},
+	{"3471", "---", emirati_holds},
+	{"624", "--", malaysian_holds},
+};
+
+static int
+by_shape(const DigitRun *run, int first)
+{
+	for (int s = 0; s < lengthof(shapes); s++)
+	{
+		const NationalShape *shape = &shapes[s];
+		int			last = first + (int) strlen(shape->separators);
+		uint8		digits[20];
+		bool		same = has_counts(run, first, shape->counts);
+
+		for (int i = first + 1; same && i <= last; i++)
+		{
+			char		separator = shape->separators[i - first - 1];
+
+			same = run->groups[i].before == (separator == ' ' ? SEPARATOR_SPACE : separator == '-' ? SEPARATOR_HYPHEN :
+											 separator == '.' ? SEPARATOR_DOT : SEPARATOR_SLASH);
+		}
+		if (same && digit_run_join(run, first, last, digits, lengthof(digits)) > 0 && shape->holds(digits))
+			return last;
+	}
+	return -1;
+}
+
+/* Norway: eleven digits, a date (of D numbers 40 days later) and two checks by 11; also 180786 05002. */
+static int
+norwegian_number(const DigitRun *run, int first)
+{
+	static const uint8 weights[2][10] = {{3, 7, 6, 1, 8, 9, 4, 5, 2}, {5, 4, 3, 2, 7, 6, 5, 4, 3, 2}};
+	uint8		digits[11];
+	int			last = run->groups[first].count == 11 ? first :
+		has_counts(run, first, "65") && run->groups[first + 1].before == SEPARATOR_SPACE ? first + 1 : -1;
+
+	if (last < 0)
+		return -1;
+	digit_run_join(run, first, last, digits, 11);
+	for (int check = 0; check < 2; check++)
+	{
+		int			sum = 0;
+
+		for (int i = 0; i < 9 + check; i++)
+			sum += digits[i] * weights[check][i];
+		if ((11 - sum % 11) % 11 != digits[9 + check])
+			return -1;
+	}
+	return redact_is_date(number_of(digits + 2, 2), number_of(digits, 2) % 40) ? last : -1;
+}
+
+/* Chile, RUT: 12.345.678-5 or 12345678-5, check by 11. */
+static int
+chilean_number(const DigitRun *run, int first)
+{
+	int			last = has_counts(run, first, "233") || has_counts(run, first, "133") ? first + 3 :
+		has_counts(run, first, "81") || has_counts(run, first, "71") ? first + 1 : -1;
+	uint8		digits[9];
+	int			count;
+	int			sum = 0;
+
+	if (last < 0 || last >= run->count || run->groups[last].count != 1 || run->groups[last].before != SEPARATOR_HYPHEN ||
+		!digit_run_uniform(run, first, last - 1, SEPARATOR_DOT))
+		return -1;
+	count = digit_run_join(run, first, last, digits, lengthof(digits)) - 1;
+	for (int i = 0; i < count; i++)
+		sum += digits[count - 1 - i] * (2 + i % 6);
+	return (11 - sum % 11) % 11 == digits[count] ? last : -1;
 }
 
 typedef int (*NationalForm) (const DigitRun *run, int first);
@@ -243,7 +402,8 @@ int
 redact_national_number(const DigitRun *run, int first)
 {
 	static const NationalForm forms[] = {
-		us_number, brazilian_number, canadian_number, indian_number, french_number, swedish_number, swiss_number, chinese_number
+		us_number, brazilian_number, canadian_number, indian_number, french_number, swedish_number, swiss_number, chinese_number,
+		norwegian_number, chilean_number, by_shape, redact_named_number
 	};
 
 	if (run->plus && first == 0)
@@ -252,165 +412,8 @@ redact_national_number(const DigitRun *run, int first)
 	{
 		int			last = forms[i](run, first);
 
-		if (last >= 0 && digit_run_free(run, first, last, JOINS))
+		if (last >= 0 && digit_run_free(run, first, last, JOINS) && (last == first || !digit_run_dumped(run, first, last)))
 			return last;
 	}
 	return -1;
-}
-
-/* ---------------------------------------------------------------- with letters */
-
-#define WORD_LENGTH 18
-
-/* Up to most letters and digits from a place on, single spaces or hyphens left out; their end, or 0 when there are fewer. */
-static int
-read_word(const char *data, int length, int place, char *word, int wanted, bool spaced)
-{
-	int			count = 0;
-
-	while (count < wanted && place < length)
-	{
-		if (is_alnum(data[place]))
-			word[count++] = data[place++];
-		else if (spaced && count > 0 && (data[place] == ' ' || data[place] == '-'))
-			place++;
-		else
-			return 0;
-	}
-	if (count < wanted || (place < length && (is_alnum(data[place]) || data[place] == '_')))
-		return 0;
-	if (place + 1 < length && data[place] == '-' && is_alnum(data[place + 1]))
-		return 0;
-	return place;
-}
-
-/* A: capital letter, 9: digit, ?: either */
-static bool
-has_form(const char *word, const char *form)
-{
-	for (; *form; word++, form++)
-	{
-		bool		letter = *word >= 'A' && *word <= 'Z';
-
-		if (*form == 'A' ? !letter : *form == '9' ? !is_digit(*word) : !letter && !is_digit(*word))
-			return false;
-	}
-	return true;
-}
-
-/* United Kingdom, NINO: QQ 12 34 56 C; which letters may begin it: HMRC, NIM39110. */
-static bool
-is_british(const char *word)
-{
-	static const char *const never[] = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
-
-	if (!has_form(word, "AA999999A") || strchr("DFIQUV", word[0]) || strchr("DFIOQUV", word[1]) || word[8] > 'D')
-		return false;
-	for (int i = 0; i < lengthof(never); i++)
-	{
-		if (memcmp(word, never[i], 2) == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Spain, DNI and NIE: eight digits, or X, Y, Z and seven, and a letter by 23. */
-static bool
-is_spanish(const char *word)
-{
-	char		digits[9] = {0};
-
-	memcpy(digits, word, 8);
-	if (word[0] >= 'X' && word[0] <= 'Z')
-		digits[0] = word[0] - 'X' + '0';
-	return has_form(digits, "99999999") && word[8] == "TRWAGMYFPDXBNJZSQVHLCKE"[atoi(digits) % 23];
-}
-
-/* Italy, codice fiscale: sixteen places, the last a check by 26. */
-static bool
-is_italian(const char *word)
-{
-	static const uint8 odd[26] = {1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
-	static const uint8 numbers[7] = {6, 7, 9, 10, 12, 13, 14};
-	int			sum = 0;
-	int			digits = 0;
-
-	if (!has_form(word, "AAAAAA??A??A???A") || !strchr("ABCDEHLMPRST", word[8]))
-		return false;
-	/* Two persons of one code: letters take the place of digits, from the last on. */
-	for (int i = 0; i < lengthof(numbers); i++)
-	{
-		if (is_digit(word[numbers[i]]))
-			digits++;
-		else if (!strchr("LMNPQRSTUV", word[numbers[i]]))
-			return false;
-	}
-	if (digits < 4)
-		return false;
-	for (int i = 0; i < 15; i++)
-	{
-		int			value = is_digit(word[i]) ? word[i] - '0' : word[i] - 'A';
-
-		sum += i % 2 == 0 ? odd[value] : value;
-	}
-	return word[15] == 'A' + sum % 26;
-}
-
-/* Finland, henkilötunnus: date, sign of the century, order and a check by 31. */
-static bool
-is_finnish(const char *data, int length, int place)
-{
-	char		digits[10] = {0};
-	int			i;
-
-	if (place + 11 > length || !strchr("-+ABCDEFYXWVU", data[place + 6]))
-		return false;
-	for (i = 0; i < 6; i++)
-		digits[i] = data[place + i];
-	for (i = 0; i < 3; i++)
-		digits[6 + i] = data[place + 7 + i];
-	return has_form(digits, "999999999") && is_date(10 * (digits[2] - '0') + digits[3] - '0', 10 * (digits[0] - '0') + digits[1] - '0') &&
-		data[place + 10] == "0123456789ABCDEFHJKLMNPRSTUVWXY"[atoi(digits) % 31] &&
-		(place + 11 == length || !is_alnum(data[place + 11]));
-}
-
-int
-redact_national_word(const char *data, int length, int place)
-{
-	char		word[WORD_LENGTH + 1] = {0};
-	int			end;
-
-	if (is_letter(data[place]))
-	{
-		if ((end = read_word(data, length, place, word, 9, true)) != 0 && is_british(word))
-			return end;
-		if (data[place] >= 'X' && data[place] <= 'Z' && end != 0 && is_spanish(word))
-			return end;
-		if ((end = read_word(data, length, place, word, 16, true)) != 0)
-		{
-			for (int i = 0; i < 16; i++)
-				word[i] = ascii_upper(word[i]);
-			if (is_italian(word))
-				return end;
-		}
-		/* India, PAN: five letters, the fourth the kind of holder, four digits and a letter */
-		if ((end = read_word(data, length, place, word, 10, false)) != 0 && has_form(word, "AAAAA9999A") && strchr("ABCFGHLJPT", word[3]))
-			return end;
-		return 0;
-	}
-	if ((end = read_word(data, length, place, word, 9, true)) != 0 && has_form(word, "99999999A") && is_spanish(word))
-		return end;
-	if (is_finnish(data, length, place))
-		return place + 11;
-	if ((end = read_word(data, length, place, word, 18, false)) != 0 && has_form(word, "99999999999999999A") && word[17] == 'X')
-	{
-		static const uint8 weights[17] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
-		int			sum = 0;
-
-		for (int i = 0; i < 17; i++)
-			sum += (word[i] - '0') * weights[i];
-		if (sum % 11 == 2 && (memcmp(word + 6, "19", 2) == 0 || memcmp(word + 6, "20", 2) == 0))
-			return end;
-	}
-	return 0;
 }

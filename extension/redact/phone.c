@@ -95,7 +95,7 @@ static const PhoneWord phone_words[] = {
 	{"handy", true}, {"handynummer", true}, {"mobil", true}, {"mobilnummer", true}, {"telefono", true}, {"tel\xC3\xA9" "fono", true},
 	{"t\xC3\xA9l", true}, {"t\xC3\xA9l\xC3\xA9phone", true}, {"telefoon", true}, {"m\xC3\xB3vil", true}, {"celular", true},
 	{"cellulare", true}, {"portable", true}, {"landline", true}, {"hotline", true}, {"msisdn", true},
-	{"call", false}, {"called", false}, {"ring", false}, {"dial", false}, {"text", false}, {"reach", false}, {"callback", false}
+	{"contact", false}, {"kontakt", false}, {"call", false}, {"called", false}, {"ring", false}, {"dial", false}, {"text", false}, {"reach", false}, {"callback", false}
 };
 
 /* What may stand between such a word and its number. */
@@ -231,10 +231,27 @@ area_in_parentheses(const DigitRun *run, int first)
 		if (has_shape(run, first, "3322") && separators_within(run, first, first + 3, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE))
 			return first + 3;
 	}
+	/* (601) 2345678 and (2) 2123 4567, of Colombia and Chile */
+	if (has_shape(run, first, "37") && run->count == first + 2 && area->digits[0] >= 2)
+		return separators_within(run, first, first + 1, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE) ? first + 1 : -1;
+	if (has_shape(run, first, "144") && run->count == first + 3)
+		return separators_within(run, first, first + 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE) ? first + 2 : -1;
 	if (area->count == 2 && (has_shape(run, first, "244") || has_shape(run, first, "254")) &&
 		separators_within(run, first, first + 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE))
 		return first + 2;
 	return -1;
+}
+
+/* (06 1) 234 5678, (0-312) 34567: the trunk apart from the area, of Hungary and Lithuania */
+static int
+trunk_in_parentheses(const DigitRun *run, int first)
+{
+	const DigitGroup *groups = run->groups + first;
+
+	if (first > 0 || !run->open || run->count < 3 || groups[0].digits[0] != 0 || groups[0].count > 2 || groups[1].count > 3 ||
+		!(groups[2].before & SEPARATOR_CLOSE))
+		return -1;
+	return take_digits(run, first, 9, 11, 5, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE);
 }
 
 /* 212-555-0123, 212.555.0123, 1-212-555-0123 */
@@ -269,6 +286,25 @@ has_lone_digits(const DigitRun *run, int first, int last)
 	return false;
 }
 
+/* Numbers of eight digits, or in pairs that are no date: 02 123 456, 08-12 34 56, 06 20 123 4567, 01 23 45 6789, 0412.345.678 */
+static const struct
+{
+	const char *counts;
+	int			separator;		/* the first, and what may stand between the others */
+	int			rest;
+}			short_shapes[] = {
+	{"233", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN},
+	{"2222", SEPARATOR_HYPHEN, SEPARATOR_SPACE},
+	{"2234", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN},
+	{"2233", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN},
+	{"2224", SEPARATOR_SPACE, SEPARATOR_SPACE},
+	{"35", SEPARATOR_SPACE, 0},
+	{"433", SEPARATOR_DOT, SEPARATOR_DOT},
+	{"334", SEPARATOR_DOT, SEPARATOR_DOT},
+	{"344", SEPARATOR_DOT, SEPARATOR_DOT},
+	{"244", SEPARATOR_DOT, SEPARATOR_DOT},
+};
+
 /* 030 1234567, 01 23 45 67 89, 020 7946 0958, 030/1234567, 090-1234-5678, 01.23.45.67.89 */
 static int
 trunk_zero(const DigitRun *run, int first)
@@ -283,6 +319,16 @@ trunk_zero(const DigitRun *run, int first)
 	if (first > 0 || has_shape(run, first, "324"))
 		return -1;
 	separator = area[1].before;
+	/* ZIP+4 of New England */
+	if (run->count == 2 && separator == SEPARATOR_HYPHEN && has_shape(run, first, "54"))
+		return -1;
+	for (int i = 0; i < lengthof(short_shapes); i++)
+	{
+		last = first + (int) strlen(short_shapes[i].counts) - 1;
+		if (run->count == last + 1 && has_shape(run, first, short_shapes[i].counts) &&
+			(separator == short_shapes[i].separator) && separators_within(run, first + 1, last, short_shapes[i].rest))
+			return last;
+	}
 	/* Two pairs may be a date or what a network card is called: five make a number. */
 	if (area->count == 2 && area[1].count == 2 &&
 		(!has_shape(run, first, "22222") || (first + 5 < run->count && area[5].count == 2)))
@@ -332,34 +378,65 @@ distinct_shape(const DigitRun *run, int first)
 	return -1;
 }
 
-/* 07700900123, 01711234567: mobiles of the United Kingdom and Germany, which no other number is likely to look like. */
+/* ISBN-10: ten digits of which many begin with 0, check by 11. */
+static bool
+is_isbn(const DigitGroup *group)
+{
+	int			sum = 0;
+
+	for (int i = 0; i < 10; i++)
+		sum += (10 - i) * group->digits[i];
+	return group->count == 10 && sum % 11 == 0;
+}
+
+/*
+ * 0612345678, 07700900123, 01711234567: a trunk "0" and nine to eleven digits, as most plans with one have; of twelve digits,
+ * which UPC have too, the mobiles of Germany alone.
+ */
 static int
-bare_mobile(const DigitRun *run, int first)
+bare_trunk_zero(const DigitRun *run, int first)
 {
 	const DigitGroup *group = &run->groups[first];
+	bool		alike = true;
 
-	if (run->count != 1 || group->digits[0] != 0)
+	if (run->count != 1 || group->digits[0] != 0 || group->digits[1] == 0 || group->count < 10 || group->count > 12 || is_isbn(group))
 		return -1;
-	if (group->count == 11 && group->digits[1] == 7 && group->digits[2] >= 1)
-		return first;
-	return (group->count == 11 || group->count == 12) && group->digits[1] == 1 &&
-		group->digits[2] >= 5 && group->digits[2] <= 7 ? first : -1;
+	if (run->start > 0 && (run->data[run->start - 1] == '#' || run->data[run->start - 1] == ':'))
+		return -1;
+	for (int i = 2; i < group->count; i++)
+		alike &= group->digits[i] == group->digits[1];
+	if (alike)
+		return -1;
+	return group->count < 12 || (group->digits[1] == 1 && group->digits[2] >= 5 && group->digits[2] <= 7) ? first : -1;
 }
 
 /* Where a word only hints: groupings that are hardly anything else. */
 static int
 hinted(const DigitRun *run)
 {
+	static const char *const shapes[] = {
+		"3334", "334", "3333", "344", "3322", "2222", "22222", "244", "254", "234", "233", "333", "343", "3222", "2322", "433", "434", "444",
+		"1334", "1344", "155", "44", "34", "55", "37", "26", "27", "28", "36", "322", "332"
+	};
 	const DigitGroup *group = run->groups;
 
-	if (run->count >= 2 && has_shape(run, 0, "34") && digit_run_uniform(run, 0, 1, SEPARATOR_HYPHEN))
-		return 1;
-	if (run->count >= 2 && has_shape(run, 0, "55") && digit_run_uniform(run, 0, 1, SEPARATOR_SPACE))
-		return 1;
-	if (run->count >= 3 && has_shape(run, 0, "334") && separators_within(run, 0, 2, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT))
-		return 2;
-	/* Eleven digits that begin with 1, and ten that begin with 16 or 17, are times or counts as likely. */
-	return group->count >= 10 && group->count <= 11 && group->digits[0] != 1 ? 0 : -1;
+	if (run->count == 1)
+		/* Eleven digits that begin with 1, and ten that begin with 16 or 17, are times or counts as likely. */
+		return group->count >= 10 && group->count <= 11 && group->digits[0] != 1 ? 0 : -1;
+	/* From one year to another */
+	if (has_shape(run, 0, "44") && (group[0].digits[0] == 1 || group[0].digits[0] == 2) && group[0].digits[1] % 9 == 0 &&
+		(group[1].digits[0] == 1 || group[1].digits[0] == 2) && group[1].digits[1] % 9 == 0)
+		return -1;
+	for (int i = 0; i < lengthof(shapes); i++)
+	{
+		int			last = (int) strlen(shapes[i]) - 1;
+
+		if (last < run->count && has_shape(run, 0, shapes[i]) &&
+			separators_within(run, 0, last, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_CLOSE) &&
+			(last + 1 == run->count || (run->groups[last + 1].before & SEPARATOR_DOT) == 0))
+			return last;
+	}
+	return -1;
 }
 
 /* Any grouping, as a word before it says what it is. */
@@ -373,7 +450,7 @@ after_a_word(const DigitRun *run, int first)
 		return -1;
 	if (word == 1)
 		return hinted(run);
-	last = take_digits(run, 0, 7, 12, 6,
+	last = take_digits(run, 0, 7, 13, 6,
 					   SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH | SEPARATOR_OPEN | SEPARATOR_CLOSE);
 	/* A network address of a telephone, a date */
 	if (last == 3 && digit_run_uniform(run, 0, 3, SEPARATOR_DOT))
@@ -397,6 +474,12 @@ stands_free(const DigitRun *run, int first, int last, bool marked)
 	/* What stands before "+" may be anything but a number; what is not marked must begin something. */
 	if (first == 0 && (is_alnum(c) || c == '_' || (!marked && (c == '-' || c == '.' || c == '/' || c == '@' || c == '$'))))
 		return false;
+	/* "16:10:03 -0500 2006", "fc:01 1180226" */
+	if (first == 0 && !marked && c == ':' && start > 2 && hex_value(run->data[start - 2]) >= 0 && hex_value(run->data[start - 3]) >= 0 &&
+		(start == 3 || !is_letter(run->data[start - 4])))
+		return false;
+	if (last > first && !marked && digit_run_dumped(run, first, last))
+		return false;
 	if (end < run->length && (run->data[end] == ':' || run->data[end] == '@') && end + 1 < run->length && is_alnum(run->data[end + 1]))
 		return false;
 	if (!marked || first > 0)
@@ -405,13 +488,25 @@ stands_free(const DigitRun *run, int first, int last, bool marked)
 		(run->data[end] == 'x' && end + 1 < run->length && is_digit(run->data[end + 1]));
 }
 
+/* A point on earth, ISO 6709: +4339-07923, +394421-1045903 */
+static bool
+is_point(const DigitRun *run)
+{
+	const DigitGroup *latitude = run->groups;
+	const DigitGroup *longitude = latitude + 1;
+
+	return run->count == 2 && longitude->before == SEPARATOR_HYPHEN && longitude->end - longitude->start == longitude->count &&
+		((latitude->count == 4 && longitude->count == 5) || (latitude->count == 6 && longitude->count == 7)) &&
+		latitude->digits[2] < 6 && longitude->digits[0] < 2 && longitude->digits[3] < 6;
+}
+
 typedef int (*PhoneForm) (const DigitRun *run, int first);
 
 int
 redact_phone(const DigitRun *run, int first, int *start)
 {
 	static const PhoneForm national[] = {
-		area_in_parentheses, north_american, trunk_zero, chinese_mobile, distinct_shape, bare_mobile, after_a_word
+		area_in_parentheses, trunk_in_parentheses, north_american, trunk_zero, chinese_mobile, distinct_shape, bare_trunk_zero, after_a_word
 	};
 	const DigitGroup *group = &run->groups[first];
 	uint8		digits[17];
@@ -420,6 +515,8 @@ redact_phone(const DigitRun *run, int first, int *start)
 	*start = group->start;
 	if (first == 0 && run->plus)
 	{
+		if (is_point(run))
+			return -1;
 		*start = in_parentheses(run, 0) && run->start > 0 && run->data[run->start - 1] == '(' ? run->start - 1 : run->start;
 		for (int last = Min(run->count - 1, 7); last >= 0; last--)
 		{
@@ -429,11 +526,12 @@ redact_phone(const DigitRun *run, int first, int *start)
 		}
 		return -1;
 	}
-	/* 00 and 011 call abroad; pairs with hyphens are what a network card is called */
+	/* 00 and 011 call abroad; pairs with hyphens are what a network card is called, rows of pairs are bytes */
 	if (group->digits[0] == 0 && group->count >= 2 && group->count <= DIGITS_KEPT &&
 		(group->digits[1] == 0 || (group->count == 3 && group->digits[1] == 1 && group->digits[2] == 1)))
 	{
-		bool		pairs = digit_run_uniform(run, first, Min(run->count - 1, first + 5), SEPARATOR_HYPHEN) && has_shape(run, first, "222222");
+		bool		pairs = has_shape(run, first, "222222") &&
+			(first > 0 || run->count > 7 || digit_run_uniform(run, first, Min(run->count - 1, first + 5), SEPARATOR_HYPHEN));
 
 		for (int last = Min(run->count - 1, first + 7); last > first && !pairs; last--)
 		{
@@ -451,7 +549,7 @@ redact_phone(const DigitRun *run, int first, int *start)
 		if (last >= 0 && (stands_free(run, first, last, false) ||
 						  (national[i] == north_american && first == 1 && run->groups[0].count == 1 && run->groups[0].digits[0] == 1)))
 		{
-			if (national[i] == area_in_parentheses && run->data[group->start - 1] == '(')
+			if ((national[i] == area_in_parentheses || national[i] == trunk_in_parentheses) && run->data[group->start - 1] == '(')
 				*start = group->start - 1;
 			return last;
 		}

@@ -119,11 +119,13 @@ may_be_national(const char *data, int length, int place, int letters)
 	switch (letters)
 	{
 		case 1:
-			return data[place] >= 'X' && data[place] <= 'Z' && (is_digit(after[0]) || is_digit(after[1]));
+			return data[place] >= 'A' && data[place] <= 'Z' && (is_digit(after[0]) || is_digit(after[1]));
 		case 2:
 			return is_digit(after[0]) || is_digit(after[1]);
 		case 3:
 			return (after[0] == ' ' || after[0] == '-') && is_letter(after[1]) && ascii_upper(data[place]) == data[place];
+		case 4:
+			return is_digit(after[0]);
 		case 5:
 		case 6:
 			return is_digit(after[0]) || is_digit(after[1]);

@@ -48,7 +48,7 @@ def test_an_internal_error_is_logged_with_its_request(stack):
 def test_an_error_after_the_first_row_takes_back_status_and_headers(stack):
     status, headers, body = stack.call("GET", "/rows?rows=3&size=10&fail=2")
     assert (status, json.loads(body)["code"]) == (400, "REASONING_GRAPH_BAD_REQUEST")
-    assert headers["ETag"] is None and headers["Cache-Control"] is None
+    assert headers["ETag"] is None and headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/absent"])
@@ -63,3 +63,15 @@ def test_a_write_must_be_json_and_small_enough(stack):
     assert stack.call("POST", "/refuse", "{}", {"Content-Type": "text/plain"})[0] == 415
     status, error = stack.json("POST", "/refuse", "x" * (1024 * 1024 + 1))
     assert (status, error["code"]) == (413, "REASONING_GRAPH_TOO_LARGE")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/echo/1", 200), ("POST", "/echo/1", 200), ("HEAD", "/echo/1", 200), ("GET", "/health", 200), ("GET", "/nowhere", 404),
+                                                        ("PUT", "/echo/1", 405), ("GET", "/health?x=1", 400), ("GET", "/absent", 500)])
+def test_what_says_nothing_of_it_may_not_be_kept(stack, method, path, status):
+    """What is read may be erased, and what is not there may come: 404 and 405 are kept by default, too (RFC 9111, 4.2.2)."""
+    answered, headers, _ = stack.call(method, path, "{}" if method == "POST" else None)
+    assert (answered, headers.get_all("Cache-Control")) == (status, ["no-store"])
+
+
+def test_what_a_function_says_of_it_counts(stack):
+    assert stack.call("GET", "/rows?rows=3&size=100000")[1].get_all("Cache-Control") == ["max-age=1"]

@@ -52,6 +52,18 @@ def test_only_a_traceparent_is_passed_on(stack, header, kept):
     assert (status, answer["traceparent"]) == (200, kept)
 
 
+@pytest.mark.parametrize("second", [VALID, VALID.replace("af", "fa"), "no traceparent", ""])
+def test_of_two_traceparents_neither_counts(stack, second):
+    """W3C's own tests of services ask for it."""
+    connection = stack.connect()
+    connection.putrequest("GET", "/echo/x")
+    connection.putheader("traceparent", VALID)
+    connection.putheader("TraceParent", second)
+    connection.endheaders()
+    assert json.loads(connection.getresponse().read())["traceparent"] is None
+    connection.close()
+
+
 @pytest.mark.parametrize(("body", "details"), [
     (b'{"nodes":[{"a":1},{"a":"\xff"},{}]}', {"index": 1, "offset": 24}),
     (b'{"edges": [ {"a":[1,2,{"b":[3,4]}]}, {}, {"x":"\xed\xa0\x80"}]}', {"index": 2, "offset": 47}),

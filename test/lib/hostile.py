@@ -5,6 +5,7 @@ the ways to spoil. Some never let the request come to the sane one; others let i
 """
 import gzip
 import http.client
+import os
 import re
 import socket
 import struct
@@ -109,6 +110,68 @@ def endless_ahead(handler):
     handler.send(200, [("Content-Type", "application/xml")], page.encode())
 
 
+def endless_headers(handler):
+    """Header lines without end, until the caller has had enough."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for number in range(200_000):
+        if handler.server.closing.is_set():
+            break
+        handler.wfile.write(b"X-Line-%d: %s\r\n" % (number, b"x" * 1000))
+    handler.close_connection = True
+
+
+def endless_continue(handler):
+    """Go on, go on, go on."""
+    for _ in range(600):
+        if handler.server.closing.wait(DRIP_SECONDS):
+            break
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 10)
+    handler.close_connection = True
+
+
+def endless_chunks(handler):
+    """A body without a length and without an end."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(100_000):
+        if handler.server.closing.is_set():
+            break
+        handler.wfile.write(b"10000\r\n" + b"<" * 0x10000 + b"\r\n")
+    handler.close_connection = True
+
+
+def two_lengths(handler):
+    """The beginning of what is true, by the second of two lengths."""
+    status, headers, body = handler.sane()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    handler.wfile.write(f"HTTP/1.1 {status} OK\r\n{lines}Content-Length: {len(body)}\r\nContent-Length: {len(body) // 2}\r\n\r\n".encode() + body)
+    handler.close_connection = True
+
+
+def in_utf16(handler):
+    status, headers, body = handler.sane()
+    handler.send(status, headers, body.decode("utf-8", "replace").encode("utf-16"))
+
+
+def with_status(given):
+    """What is true, under a status that says that something is left to be done, or nothing was."""
+    def answer(handler):
+        _, headers, body = handler.sane()
+        handler.send(given, headers, body)
+    return answer
+
+
+def not_done(given):
+    """A status of success for what was never carried out, with all that a client might look for."""
+    return says(given, [("Content-Type", "application/xml"), ("ETag", '"0123456789abcdef0123456789abcdef"'), ("x-amz-version-id", "made-up"),
+                        ("x-amz-checksum-sha256", "A" * 42 + "A=")], b"")
+
+
+def expanding(handler):
+    """A document that would be a thousand million times as long."""
+    entities = "".join(f'<!ENTITY e{n} "{"&e%d;" % (n - 1) * 10}">' for n in range(1, 10))
+    handler.send(200, [("Content-Type", "application/xml")], f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e0 "x">{entities}]><ListVersionsResult><Prefix>&e9;</Prefix></ListVersionsResult>'.encode())
+
+
 ANSWERS = {
     "html": says(200, [("Content-Type", "text/html")], HTML),
     "html with a tag": says(200, [("Content-Type", "text/html"), ("ETag", '"page"')], HTML),
@@ -139,7 +202,28 @@ ANSWERS = {
     "echo": echo,
     "endless": endless,
     "endless ahead": endless_ahead,
+    "endless headers": endless_headers,
+    "endless chunks": endless_chunks,
+    "two lengths": two_lengths,
+    "in UTF-16": in_utf16,
+    "accepted": not_done(202),
+    "a part of it": with_status(206),
+    "expanding": expanding,
+    "an empty completion": says(200, [("Content-Type", "application/xml")], b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>"),
 }
+
+# What is answered besides in the long form, for each answer takes a client's patience.
+if os.environ.get("REASON_HOSTILE") == "long":
+    ANSWERS |= {
+        "endless continue": endless_continue,
+        "created elsewhere": not_done(201),
+        "not modified": with_status(304),
+        "nested": says(200, [("Content-Type", "application/xml")], b"<ListVersionsResult>" + b"<a>" * 100_000),
+        "null": says(200, [("Content-Type", "application/json")], b"null"),
+        "a redirect to nowhere": says(301, [], b""),
+        "a redirect to a file": says(302, [("Location", "file:///etc/passwd")], b""),
+        "slow down": says(503, [("Retry-After", "1000000")], ERROR),
+    }
 
 
 class Hostile(Service):

@@ -132,3 +132,13 @@ while True:
     break
 PYTHON
 }
+
+# copy_extension DIRECTORY: the sources of the extension, to be built there for another server than that of .build/pg.
+# The auditor's page, which becomes part of the library, lies beside them.
+copy_extension() {
+    mkdir -p "$1/gateway/build"
+    cp -rp "$root/extension" "$root/sql" "$1/"
+    [ ! -d "$root/gateway/build/page" ] || cp -rp "$root/gateway/build/page" "$1/gateway/build/"
+    # What was built for another server may have neither its assertions nor the same functions to call.
+    find "$1/extension" \( -name "*.o" -o -name "*.so" \) -delete
+}

@@ -199,6 +199,11 @@ def test_every_function_that_is_replaced_is_named(state):
     ("CREATE RULE quiet AS ON UPDATE TO reason.node DO INSTEAD NOTHING", "rule quiet of reason.node"),
     ("CREATE FUNCTION reason.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz'", "function reason.now()"),
     ("CREATE OR REPLACE VIEW reason.parked AS SELECT 'x' AS duty, NULL::text AS target, 'd' AS division, 'i' AS item, 'r' AS reason, 's' AS retry", "rule _RETURN of reason.parked"),
+    ("CREATE TABLE public.more () INHERITS (reason.node)", "table public.more that inherits from reason.node"),
+    ("ALTER VIEW reason.redacted_node RESET (security_barrier)", "options of view reason.redacted_node"),
+    ("ALTER VIEW reason.redacted_node SET (security_invoker = true)", "options of view reason.redacted_node"),
+    ("ALTER ROLE reason_writer SET session_replication_role = replica", "session_replication_role"),
+    ("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$", "session_replication_role"),
     ("UPDATE reason.pii_rule SET enabled = false WHERE name = 'email'", 'rule "email" for personal data'),
 ))
 def test_other_guards_are_named(state, change, guard):
@@ -214,6 +219,9 @@ def test_what_users_may_do_is_no_fault(state):
         state("CREATE FUNCTION public.told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
         state("CREATE TRIGGER told AFTER INSERT ON reason.node FOR EACH ROW EXECUTE FUNCTION public.told()")
         state("CREATE INDEX ON reason.node (author)")
+        state("ALTER TABLE reason.node ADD COLUMN place bigint GENERATED ALWAYS AS IDENTITY")
+        state("ALTER TABLE reason.edge ADD COLUMN seen timestamptz DEFAULT now(), ADD COLUMN number serial")
+        state("ALTER TABLE reason.annotation ADD COLUMN text text GENERATED ALWAYS AS (payload #>> '{}') STORED")
         assert faults(state) == []
 
 

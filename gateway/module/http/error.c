@@ -99,6 +99,9 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
             retry->value = reason_retry_after(details);
         }
     }
+    if (reason_response_forbid_keeping(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
     rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;

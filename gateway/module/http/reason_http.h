@@ -126,6 +126,11 @@ ngx_int_t reason_response_header_add(reason_context_t *ctx, ngx_str_t *name, ngx
 ngx_uint_t reason_response_header_is(ngx_str_t *name, const char *wanted);
 /* with a body of this length; -1: it is not known yet */
 ngx_int_t reason_response_send_header(reason_context_t *ctx, off_t length);
+/*
+ * Cache-Control: no-store, unless there is another: else a browser, or a proxy that ends TLS, decides by itself how long to keep what
+ * may be erased, is for others not to see, or will be there tomorrow.
+ */
+ngx_int_t reason_response_forbid_keeping(ngx_http_request_t *r);
 /* takes back status, headers and body, as long as nothing has gone out */
 void reason_response_forget(reason_context_t *ctx);
 /* the context may be gone when these return */

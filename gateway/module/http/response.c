@@ -106,10 +106,40 @@ reason_response_header_add(reason_context_t *ctx, ngx_str_t *name, ngx_str_t *va
 
 
 ngx_int_t
+reason_response_forbid_keeping(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    for (part = &r->headers_out.headers.part; part != NULL; part = part->next) {
+        ngx_table_elt_t  *headers = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (headers[i].hash != 0 && reason_response_header_is(&headers[i].key, "Cache-Control")) {
+                return NGX_OK;
+            }
+        }
+    }
+    header = ngx_list_push(&r->headers_out.headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+    header->hash = 1;
+    ngx_str_set(&header->key, "Cache-Control");
+    ngx_str_set(&header->value, "no-store");
+    return NGX_OK;
+}
+
+
+ngx_int_t
 reason_response_send_header(reason_context_t *ctx, off_t length)
 {
     ngx_http_request_t  *r = ctx->request;
 
+    if (reason_response_forbid_keeping(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
     if (r->headers_out.content_type.len == 0) {
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;

@@ -157,6 +157,27 @@ reason_is_zero(const u_char *p, size_t length)
 }
 
 
+/* Whether a header was sent several times: then nobody knows which counts (nginx takes the first, later versions all of them). */
+static ngx_uint_t
+reason_is_repeated(ngx_http_request_t *r, const char *name)
+{
+    size_t            length = ngx_strlen(name);
+    ngx_uint_t        i, count = 0;
+    ngx_list_part_t  *part;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        ngx_table_elt_t  *headers = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (headers[i].key.len == length && ngx_strncasecmp(headers[i].key.data, (u_char *) name, length) == 0) {
+                count++;
+            }
+        }
+    }
+    return count > 1;
+}
+
+
 /*
  * version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2. In a later version that is longer, what this one
  * knows is taken (3.2.4).
@@ -170,7 +191,7 @@ reason_trace_context(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintpt
     ngx_http_variable_value_t  *value = ngx_http_get_variable(r, &header, ngx_hash_key(header.data, header.len));
 
     v->not_found = 1;
-    if (value == NULL || value->not_found || value->len < LENGTH) {
+    if (value == NULL || value->not_found || value->len < LENGTH || reason_is_repeated(r, "traceparent")) {
         return NGX_OK;
     }
     p = value->data;

@@ -86,7 +86,8 @@ def email(rng):
 NATIONAL_PHONES = ["(N##) N##-####", "(N##)N##-####", "N##-N##-####", "N##.N##.####", "1-N##-N##-####", "(0P#) ###-####", "(030) ###-####", "(089) ######",
                    "030 #######", "0171 #######", "040/#######", "0221-#######", "020 7### ####", "07P## ######", "01 P# ## ## ##", "06 P# ## ## ##",
                    "01.P#.##.##.##", "03-####-####", "090-####-####", "02 P### ####", "(02) P### ####", "04## ### ###", "(11) 9####-####", "(21) N###-####",
-                   "138 #### ####", "010-####-####", "044 ### ## ##", "0P# ### ## ##", "011 ### ####"]
+                   "138 #### ####", "010-####-####", "044 ### ## ##", "0P# ### ## ##", "011 ### ####", "02 ### ###", "08-## ## ##", "06 20 ### ####", "(06 1) ### ####",
+                   "(0-P##) #####", "01 ## ## ####", "04P#.###.###", "(60P) #######", "(2) 2### ####"]
 WORLD_PHONES = ["+1 N## N## ####", "+1-N##-N##-####", "+1 (N##) N##-####", "+1N##N######", "+44 20 #### ####", "+44 7### ######", "+447#########", "+49 30 #######",
                 "+49 (0)30 #######", "+49-171-#######", "+4930########", "+33 6 ## ## ## ##", "+33 P ## ## ## ##", "+336########", "+34 6## ### ###", "+39 06 #### ####",
                 "+41 44 ### ## ##", "+43 1 #######", "+31 20 ### ####", "+32 2 ### ## ##", "+45 ## ## ## ##", "+46 8 ### ### ##", "+47 ## ## ## ##", "+48 ## ### ## ##",
@@ -95,7 +96,28 @@ WORLD_PHONES = ["+1 N## N## ####", "+1-N##-N##-####", "+1 (N##) N##-####", "+1N#
                 "+351 91# ### ###", "+972 5#-###-####", "+971 50 ### ####", "+380 67 ### ####", "+90 5## ### ####", "+234 80# ### ####", "0044 20 #### ####", "+65 #### ####"]
 
 
+# What is a telephone number because somebody says so.
+ASKED_PHONES = ["P## ### ###", "P# ## ## ##", "P### ####", "P##-####", "NN########", "P## ## ## ##", "P## ### ####", "PP ######", "P#########"]
+ASKING = ["call me at {}", "Please call {} today", "contact: {}", "phone {}", "tel: {}", "Telefon {}", "reach me on {}", "my mobile number is {}", "WhatsApp {}", "fax no. {}"]
+
+
+def bare_phone(rng):
+    """A trunk zero and what follows, without spaces; ISBN-10 with a check digit that holds are something else."""
+    while True:
+        number = plan(rng, rng.choice(["06########", "07########", "04########", "01########", "02#########", "07#########", "080########", "0P########"]))
+        if len(number) != 10 or sum((10 - i) * int(d) for i, d in enumerate(number)) % 11:
+            return number
+
+
+def asked_phone(rng):
+    number = plan(rng, rng.choice(ASKED_PHONES))
+    # Ten digits that begin with 1 are seconds as likely.
+    return "2" + number[1:] if number.isdigit() and number[0] == "1" else number
+
+
 def phone(rng):
+    if rng.random() < 0.1:
+        return bare_phone(rng)
     number = plan(rng, rng.choice(WORLD_PHONES + NATIONAL_PHONES))
     if " " in number and rng.random() < 0.2:
         number = number.replace(" ", "\u00a0")
@@ -146,7 +168,104 @@ def nir(rng):
     return rng.choice([whole, " ".join([whole[0], whole[1:3], whole[3:5], whole[5:7], whole[7:10], whole[10:13], whole[13:]])])
 
 
-NATIONAL = [ssn, ssn, ssn, cpf, dni, nino, personnummer, hetu, nir]
+def birth(rng, form):
+    return form.format(y=rng.randint(0, 99), m=rng.randint(1, 12), d=rng.randint(1, 28))
+
+
+def korean(rng):
+    return birth(rng, "{y:02}{m:02}{d:02}") + f"-{rng.randint(1, 8)}" + digits(rng, 6)
+
+
+def thai(rng):
+    body = rng.choice("12345678") + digits(rng, 11)
+    body += str((11 - sum(int(d) * w for d, w in zip(body, range(13, 1, -1))) % 11) % 10)
+    return f"{body[0]}-{body[1:5]}-{body[5:10]}-{body[10:12]}-{body[12]}"
+
+
+def argentine(rng):
+    while True:
+        body = rng.choice(["20", "23", "27"]) + digits(rng, 8)
+        check = (11 - sum(int(d) * w for d, w in zip(body, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2))) % 11) % 11
+        if check < 10:
+            return f"{body[:2]}-{body[2:]}-{check}"
+
+
+def chilean(rng):
+    while True:
+        body = plan(rng, "P#######")
+        check = (11 - sum(int(d) * (2 + i % 6) for i, d in enumerate(reversed(body))) % 11) % 11
+        if check < 10:
+            return rng.choice([f"{body[:2]}.{body[2:5]}.{body[5:]}-{check}", f"{body}-{check}"])
+
+
+def rodne_cislo(rng):
+    while True:
+        number = birth(rng, "{y:02}{m:02}{d:02}") + digits(rng, 4)
+        number = number[:2] + f"{int(number[2:4]) + rng.choice([0, 50]):02}" + number[4:]
+        if int(number) % 11 == 0:
+            return f"{number[:6]}/{number[6:]}"
+
+
+def nhs(rng):
+    while True:
+        body = plan(rng, "N########")
+        check = (11 - sum(int(d) * (10 - i) for i, d in enumerate(body)) % 11) % 11
+        if check < 10:
+            return f"{body[:3]} {body[3:6]} {body[6:]}{check}"
+
+
+def belgian(rng):
+    date, serial, century = birth(rng, "{y:02}{m:02}{d:02}"), f"{rng.randint(1, 997):03}", rng.choice(["", "2"])
+    return f"{date[:2]}.{date[2:4]}.{date[4:]}-{serial}.{97 - int(century + date + serial) % 97:02}"
+
+
+def snils(rng):
+    body = digits(rng, 9)
+    check = sum(int(d) * (9 - i) for i, d in enumerate(body)) % 101 % 100
+    return f"{body[:3]}-{body[3:6]}-{body[6:]} {check:02}"
+
+
+def norwegian(rng):
+    while True:
+        body = birth(rng, "{d:02}{m:02}{y:02}") + digits(rng, 3)
+        for weights in ((3, 7, 6, 1, 8, 9, 4, 5, 2), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)):
+            body += str((11 - sum(int(d) * w for d, w in zip(body, weights)) % 11) % 11)
+        if len(body) == 11:
+            return rng.choice([body, f"{body[:6]} {body[6:]}"])
+
+
+def curp(rng):
+    letters = lambda count: "".join(rng.choice("ABCDEFGHJKLMNPRSTVW") for _ in range(count))
+    return letters(4) + birth(rng, "{y:02}{m:02}{d:02}") + rng.choice("HM") + letters(5) + digits(rng, 2)
+
+
+def taiwanese(rng):
+    places = dict(zip("ABCDEFGHJKLMNPQRSTUVXYWZIO", range(10, 36)))
+    body = rng.choice("ABCDEFGHJKLMNPQRSTUVXYWZIO") + rng.choice("12") + digits(rng, 7)
+    total = places[body[0]] // 10 + 9 * (places[body[0]] % 10) + sum(int(d) * (8 - i) for i, d in enumerate(body[1:]))
+    return body + str(-total % 10)
+
+
+def nric(rng):
+    kind, body = rng.choice("STFG"), digits(rng, 7)
+    total = sum(int(d) * w for d, w in zip(body, (2, 7, 6, 5, 4, 3, 2))) + (4 if kind in "TG" else 0)
+    return kind + body + ("JZIHGFEDCBA" if kind in "ST" else "XWUTRQPNMLK")[total % 11]
+
+
+NATIONAL = [ssn, ssn, ssn, cpf, dni, nino, personnummer, hetu, nir, korean, thai, argentine, chilean, rodne_cislo, nhs, belgian, snils, norwegian, curp, taiwanese, nric,
+            lambda rng: plan(rng, "P####-#######-#").replace("9", "3", 1), lambda rng: f"784-{rng.randint(1950, 2020)}-" + digits(rng, 7) + "-1",
+            lambda rng: birth(rng, "{y:02}{m:02}{d:02}") + plan(rng, "-P#-####")]
+
+# Digits that are a person's because of the word before them.
+NAMED_IDS = ["SSN {9}", "SSN: {9}", "BSN {9}", "SIN: {9}", "TFN {9}", "NHS number {10}", "PESEL {11}", "my PESEL is {11}", "CPF: {11}", "Steuer-ID {11}", "CNP {13}", "OIB {11}", "kimlik no {11}",
+             "Aadhaar {12}", "passport number {9}", "Passport no. C01X00T{2}", "driver's license D{8}", "DNI {8}", "fødselsnummer {11}", "My Number {12}", "マイナンバー{12}", "СНИЛС {11}"]
+
+
+def named_id(rng):
+    """The sentence, and the secret in it."""
+    before, count = rng.choice(NAMED_IDS)[:-1].rsplit("{", 1)
+    secret = rng.choice("23456789") + digits(rng, int(count) - 1)
+    return before + secret, secret
 
 
 def national_id(rng):
@@ -223,7 +342,8 @@ def isbn13(rng):
 def isbn10(rng):
     body = digits(rng, 9)
     check = sum((i + 1) * int(d) for i, d in enumerate(body)) % 11
-    return f"{body[0]}-{body[1:4]}-{body[4:]}-{'X' if check == 10 else check}"
+    last = "X" if check == 10 else str(check)
+    return rng.choice([f"{body[0]}-{body[1:4]}-{body[4:]}-{last}", body + last, "ISBN " + body + last])
 
 
 def version(rng):
@@ -258,7 +378,7 @@ def hashed(rng):
 
 def identifier(rng):
     return rng.choice([str(uuid.UUID(int=rng.getrandbits(128), version=rng.choice([4, 7]) if sys.version_info >= (3, 14) else 4)), str(rng.randint(10 ** 17, 2 * 10 ** 18)), "ord_" + digits(rng, 10),
-                       "ORD-" + digits(rng, 8), "INC" + digits(rng, 7), "cus_" + "".join(rng.choice(string.ascii_letters + string.digits) for _ in range(14)), "JIRA-" + digits(rng, 4),
+                       "ORD-" + digits(rng, 8), "INC" + digits(rng, 7), "cus_" + "".join(rng.choice(string.ascii_letters + string.digits) for _ in range(14)), "JIRA-" + digits(rng, 4), plan(rng, "0P###-####"), plan(rng, "NN###-####"), "RG-" + digits(rng, 8),
                        f"arn:aws:iam::{rng.randint(10 ** 11, 10 ** 12 - 1)}:user/build", "1Z999AA1" + digits(rng, 10), "#" + digits(rng, 6), "0x" + format(rng.getrandbits(64), "x"),
                        f"req-{seconds(rng)}-{rng.randint(1, 999)}", f"run_{seconds(rng)}{digits(rng, 6)}", "tx " + format(rng.getrandbits(256), "064x"), "000000" + digits(rng, 6), not_luhn(rng), not_issuer(rng)])
 
@@ -289,13 +409,24 @@ def machine(rng):
                        f"gpt-4-{digits(rng, 4)}", f"claude-3-5-sonnet-20{digits(rng, 6)}", f"p99={rng.randint(1, 999)}ms", f"[{rng.randint(1, 9)}, {rng.randint(10, 99)}, {rng.randint(100, 999)}]", f"a@b", f"user@host"])
 
 
+def dump(rng):
+    """Bytes, code points, coordinates, and numbers of 64 bits with a sign: rows of digits that are nobody's."""
+    pairs = lambda count: " ".join(digits(rng, 2) for _ in range(count))
+    code = rng.randrange(0x5000, 0x8F00)
+    return rng.choice([lambda: f"c8 d7 {pairs(5)} a3 81", lambda: f"{pairs(8)} {pairs(8)}", lambda: f"{rng.randrange(0, 4096, 16):08x}  16 03 03 00 {rng.randint(10, 99)} 02 00 00  37 03 03 00 00 00 00 00  |...|",
+                       lambda: " ".join(f"{code + i:04X}" for i in range(9)), lambda: f"{digits(rng, 8)} {digits(rng, 8)}  2b2a2928 2f2e2d2c",
+                       lambda: f"+{rng.randint(10, 89)}{rng.randint(10, 59)}-0{rng.randint(10, 99)}{rng.randint(10, 59)}", lambda: str(rng.randint(-2 ** 63, -10 ** 18)),
+                       lambda: f"fc:01 {rng.randint(10 ** 6, 10 ** 7 - 1)}", lambda: f"Feb {rng.randint(1, 28):02} 16:10:03 -0500 2006", lambda: f"SP 800-{rng.randint(100, 199)}C and on",
+                       lambda: f"{plan(rng, 'NNNNN')} {plan(rng, 'NNN')}{'TRWAGMYFPDXBNJZSQVHLCKE'[rng.randrange(23)]} 820A"])()
+
+
 def no_national_id(rng):
     serial = f"{rng.randint(1, 9999):04}"
     return rng.choice([f"000-{rng.randint(1, 99):02}-{serial}", f"666-{rng.randint(1, 99):02}-{serial}", f"{rng.randint(1, 665):03}-00-{serial}", f"{rng.randint(1, 665):03}-{rng.randint(1, 99):02}-0000",
                        f"{rng.randint(1000, 9999)}-{rng.randint(10, 99)}-{rng.randint(1, 99)}", f"DE00{digits(rng, 18)}", f"XX12{digits(rng, 18)}", f"A{digits(rng, 3)}-{digits(rng, 2)}-{digits(rng, 4)}"])
 
 
-NEGATIVES = {"moment": moment, "amount": amount, "isbn13": isbn13, "isbn10": isbn10, "package": package, "remote": remote, "hash": hashed, "identifier": identifier, "machine": machine, "no_national_id": no_national_id}
+NEGATIVES = {"moment": moment, "amount": amount, "isbn13": isbn13, "isbn10": isbn10, "package": package, "remote": remote, "hash": hashed, "identifier": identifier, "machine": machine, "dump": dump, "no_national_id": no_national_id}
 
 HARMLESS_MEMBERS = ("email_template emailVerified sendEmail phone_model_count microphone cardinality discard scorecard dashboard_card passportControl companion expand mobileFirst telemetry "
                     "faxless ssn_of issn cardId cards emailCount has_phone isMobile hotel cancel pancake mailbox_size taxonomy license version span panel").split()
@@ -327,9 +458,16 @@ def corpus(seed, count=100):
         for _ in range(count):
             secret = make(rng)
             cases.append((kind, rng.choice(SENTENCES).format(secret), secret))
+    for _ in range(count // 2):
+        text, secret = named_id(rng)
+        cases.append(("named id", rng.choice(["{}", "{}.", "the {} is right", "({})"]).format(text), secret))
+        secret = asked_phone(rng)
+        cases.append(("asked phone", rng.choice(ASKING).format(secret), secret))
     for kind, make in NEGATIVES.items():
         for _ in range(count):
-            cases.append((kind, rng.choice(SENTENCES).format(make(rng)) if kind != "remote" else make(rng), None))
+            # Who is told to be reached at a number is told a telephone's.
+            sentence = rng.choice([each for each in SENTENCES if "reach me" not in each])
+            cases.append((kind, sentence.format(make(rng)) if kind != "remote" else make(rng), None))
     return cases
 
 
