@@ -111,6 +111,7 @@ static void begin_memory(struct sidecar *sidecar)
 
     sidecar->log.on = file || store;
     sidecar->log.prefix = sidecar->config.checkpoint_origin;
+    refusals_init(&sidecar->log.refusals, sidecar->config.checkpoint_interval_s, sidecar->config.database_timeout_ms);
     sidecar->log.state.path = sidecar->config.checkpoint_state_file;
     /* counted from here, as long as none was made */
     metrics_set(METRIC_CHECKPOINT_SECONDS, store ? time(NULL) : 0);

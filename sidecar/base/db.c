@@ -271,19 +271,36 @@ static int name_length(const char *statement)
 }
 
 /*
- * An error that comes again however often the statement is sent: not one of the connection, of resources, of concurrency, of a lock
- * or of an operator, nor one that comes once after functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Errors of the connection, of resources, of concurrency, of a lock, of an operator, of the system, within the server, and those that come once after
+ * functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
+static bool usually_passes(const char *sqlstate)
+{
+    static const char *const passing[] = {"08", "40", "53", "57", "58", "55P03", "55006", "0A000", "26000", "XX000"};
+
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+        if (!strncmp(sqlstate, passing[i], strlen(passing[i])))
+            return true;
+    return false;
+}
+
 static void note_refusal(struct db *db, const char *statement, const PGresult *result)
 {
-    static const char *const passing[] = {"08", "40", "53", "57", "55P03", "55006"};
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 
-    for (size_t i = 0; sqlstate && i < sizeof(passing) / sizeof(passing[0]); i++)
-        if (!strncmp(sqlstate, passing[i], strlen(passing[i])))
-            sqlstate = NULL;
+    db->refusal_passes = !sqlstate || usually_passes(sqlstate);
     if (sqlstate)
         snprintf(db->refusal, sizeof(db->refusal), "%.*s: %s (%s)", name_length(statement), name_of(statement), PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+    else
+        snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database does not answer", name_length(statement), name_of(statement));
+}
+
+void db_refuse(struct db *db, const char *statement, const char *answer)
+{
+    db->refusal_passes = false;
+    snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database answers with %s", name_length(statement), name_of(statement), answer);
+    log_error("%s: %s", db->name, db->refusal);
+    metrics_add(METRIC_DATABASE_FAILURES, 1);
 }
 
 static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
@@ -370,9 +387,7 @@ PGresult *db_call(struct db *db, const char *statement, const char *shape, int c
 
     if (!result || !shape || has_shape(result, shape, fault))
         return result;
-    snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database answers with %s", name_length(statement), name_of(statement), fault);
-    log_error("%s: %s", db->name, db->refusal);
-    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    db_refuse(db, statement, fault);
     PQclear(result);
     return NULL;
 }

@@ -24,7 +24,8 @@ struct db {
     } prepared[DB_PREPARED_MOST];
     int prepared_count;
     unsigned prepared_names;    /* given so far */
-    char refusal[DB_REFUSAL_SIZE];  /* what the last answer was that no time mends; "": none since whoever asks has emptied it */
+    char refusal[DB_REFUSAL_SIZE];  /* why the last answer could not be had; "": each could since whoever asks has emptied it */
+    bool refusal_passes;        /* that is of a kind that usually passes by itself, for a connection, resources, a lock or an operator */
 };
 
 /* Connects unless connected; false: not now, logged. */
@@ -46,6 +47,9 @@ PGresult *db_call(struct db *db, const char *statement, const char *shape, int c
 
 /* As db_call(), for one value in binary form. */
 PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters);
+
+/* Notes that an answer is not what it must be, as db_call() does for one of another shape: logged. */
+void db_refuse(struct db *db, const char *statement, const char *answer);
 
 /*
  * As db_call(), and takes each row as it comes: libpq's buffer, which never shrinks, grows to the largest row, not to the

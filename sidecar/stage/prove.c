@@ -201,18 +201,11 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
 void stage_reports_fault(struct worker *worker, const char *token)
 {
     struct log_memory *memory = &worker->sidecar->log;
-    char fault[LOG_FAULT_SIZE], latest[16];
-    const char *parameters[] = {token, fault, latest};
-    unsigned epoch = 0;
+    char fault[LOG_FAULT_SIZE], epoch[16];
+    const char *parameters[] = {token, fault, epoch};
 
     pthread_mutex_lock(&memory->lock);
-    for (size_t i = 0; i < memory->state.count; i++) {
-        const struct log_division *division = memory->state.divisions[i];
-        unsigned its = division->origin[0] ? published_epoch(worker->sidecar->config.checkpoint_origin, division->name, division->origin) : 0;
-
-        epoch = its > epoch ? its : epoch;
-    }
-    snprintf(latest, sizeof(latest), "%u", epoch);
+    snprintf(epoch, sizeof(epoch), "%u", memory->fault_epoch);
     strcpy(fault, memory->fault);
     pthread_mutex_unlock(&memory->lock);
     if (fault[0] && worker->duty == DUTY_SEAL)
@@ -241,7 +234,7 @@ bool stage_proves(struct worker *worker, const char *token, bool whole)
     } else {
         worker->proved = 0;
     }
-    return verdict == LOG_EXTENDS;
+    return stage_is_proved(worker, token);
 }
 
 enum log_verdict stage_checks_log(struct worker *worker)
@@ -249,18 +242,28 @@ enum log_verdict stage_checks_log(struct worker *worker)
     return prove(worker, NULL, true, true);
 }
 
+/* Whether this thread's own proof holds: what others found is another matter. */
+static bool has_proof(const struct worker *worker, const char *token)
+{
+    return worker->proved && worker->proved == worker->db.connections && !strcmp(worker->proved_token, token) && !is_old(worker)
+           && !atomic_load(&worker->sidecar->log.broken);
+}
+
 bool stage_is_proved(const struct worker *worker, const char *token)
 {
     const struct log_memory *memory = &worker->sidecar->log;
 
-    return !memory->on
-           || (worker->proved && worker->proved == worker->db.connections && !strcmp(worker->proved_token, token) && !is_old(worker)
-               && !atomic_load(&memory->broken));
+    return !memory->on || (has_proof(worker, token) && !refusals_wait(&memory->refusals, clock_ms()));
 }
 
 static enum progress turn(struct worker *worker, const char *token)
 {
-    return stage_is_proved(worker, token) || stage_proves(worker, token, true) ? PROGRESS_NONE : PROGRESS_FAILED;
+    if (stage_is_proved(worker, token))
+        return PROGRESS_NONE;
+    /* another thread's proof was refused: it makes it itself */
+    if (has_proof(worker, token))
+        return PROGRESS_FAILED;
+    return stage_proves(worker, token, true) ? PROGRESS_NONE : PROGRESS_FAILED;
 }
 
 const struct stage stage_prove = {.name = "prove", .histogram = HISTOGRAM_SEAL, .turn = turn, .gate = true};
