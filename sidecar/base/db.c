@@ -78,13 +78,54 @@ struct form {
     int format;                 /* libpq's: 0 text, 1 binary */
     row_taker *take;            /* NULL: in one piece */
     void *context;
+    size_t most;                /* bytes */
 };
 
-/* The result of what was sent, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time. */
-static PGresult *await_result(struct db *db, const struct form *form)
+/* An answer in the making. libpq gives it row by row, so that one without an end does not fill the memory. */
+struct answer {
+    PGresult *rows;             /* NULL: none yet, or they are taken one by one */
+    size_t bytes;               /* of all so far, and about what libpq needs to hold them */
+    bool too_long;
+};
+
+static bool keep_row(struct answer *answer, const PGresult *row)
+{
+    int number;
+
+    if (!answer->rows && !(answer->rows = PQcopyResult(row, PG_COPYRES_ATTRS)))
+        return false;
+    number = PQntuples(answer->rows);
+    for (int column = 0; column < PQnfields(row); column++)
+        if (!PQsetvalue(answer->rows, number, column, PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column),
+                        PQgetisnull(row, 0, column) ? -1 : PQgetlength(row, 0, column)))
+            return false;
+    return true;
+}
+
+/* False: no more are wanted, because they are too many, or memory is out. */
+static bool take_row(struct answer *answer, const struct form *form, const PGresult *row)
+{
+    answer->bytes += 32;
+    for (int column = 0; column < PQnfields(row); column++)
+        answer->bytes += (size_t)PQgetlength(row, 0, column) + 24;
+    answer->too_long = answer->bytes > form->most;
+    if (answer->too_long)
+        return false;
+    if (!form->take)
+        return keep_row(answer, row);
+    form->take(form->context, row);
+    return true;
+}
+
+/*
+ * The result of what was sent, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time, or
+ * when it has too many bytes (*too_long).
+ */
+static PGresult *await_result(struct db *db, const struct form *form, bool *too_long)
 {
     PGconn *connection = db->connection;
     PGresult *result = NULL, *next;
+    struct answer answer = {.rows = NULL};
     long began_ms = clock_ms();
     int timeout_ms = db->timeout_ms + GRACE_MS, unsent;
 
@@ -98,6 +139,7 @@ static PGresult *await_result(struct db *db, const struct form *form)
     for (;;) {
         while (PQisBusy(connection)) {
             if (!wait_for(connection, POLLIN, began_ms, timeout_ms)) {
+                PQclear(answer.rows);
                 PQclear(result);
                 return NULL;
             }
@@ -106,15 +148,28 @@ static PGresult *await_result(struct db *db, const struct form *form)
         }
         next = PQgetResult(connection);
         if (!next)
-            return result;
+            break;
         if (PQresultStatus(next) == PGRES_SINGLE_TUPLE) {
-            form->take(form->context, next);
+            bool taken = take_row(&answer, form, next);
+
             PQclear(next);
-            continue;
+            if (taken)
+                continue;
+            *too_long = answer.too_long;
+            PQclear(answer.rows);
+            PQclear(result);
+            return NULL;
         }
         PQclear(result);
         result = next;
     }
+    /* the last one has no row, and says whether all are there */
+    if (!answer.rows || PQresultStatus(result) != PGRES_TUPLES_OK) {
+        PQclear(answer.rows);
+        return result;
+    }
+    PQclear(result);
+    return answer.rows;
 }
 
 /*
@@ -123,6 +178,7 @@ static PGresult *await_result(struct db *db, const struct form *form)
  */
 static bool prepared_name(struct db *db, const char *statement, const char **name)
 {
+    bool too_long;
     int known = 0;
     PGresult *result;
 
@@ -141,7 +197,7 @@ static bool prepared_name(struct db *db, const char *statement, const char **nam
         return true;
     }
     snprintf(db->prepared[known].name, sizeof(db->prepared[known].name), "s%u", ++db->prepared_names);
-    result = PQsendPrepare(db->connection, db->prepared[known].name, statement, 0, NULL) ? await_result(db, &(struct form){0})
+    result = PQsendPrepare(db->connection, db->prepared[known].name, statement, 0, NULL) ? await_result(db, &(struct form){.most = DB_ANSWER_MOST}, &too_long)
                                                                                         : PQmakeEmptyPGresult(db->connection, PGRES_FATAL_ERROR);
     if (!result)
         return false;
@@ -163,7 +219,7 @@ static void forget_prepared(struct db *db, const PGresult *result)
         db->prepared_count = 0;
 }
 
-static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form)
+static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form, bool *too_long)
 {
     PGconn *connection = db->connection;
     const char *name;
@@ -174,9 +230,9 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
     sent = name ? PQsendQueryPrepared(connection, name, count, parameters, NULL, NULL, form->format)
                 : PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format);
 
-    if (!sent || (form->take && !PQsetSingleRowMode(connection)))
+    if (!sent || !PQsetSingleRowMode(connection))
         return PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
-    return await_result(db, form);
+    return await_result(db, form, too_long);
 }
 
 /*
@@ -307,21 +363,30 @@ static PGresult *call(struct db *db, const char *statement, int count, const cha
 {
     PGresult *result;
     ExecStatusType status;
+    bool too_long = false;
 
     if (sqlstate)
         sqlstate[0] = '\0';
     if (!db->connection)
         return NULL;
-    result = execute(db, statement, count, parameters, form);
+    result = execute(db, statement, count, parameters, form, &too_long);
     status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;
     forget_prepared(db, result);
     if (sqlstate && PQresultErrorField(result, PG_DIAG_SQLSTATE))
         snprintf(sqlstate, 6, "%s", PQresultErrorField(result, PG_DIAG_SQLSTATE));
-    log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");
-    note_refusal(db, statement, result);
-    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    if (too_long) {
+        char answer[60];
+
+        snprintf(answer, sizeof(answer), "more than %zu bytes", form->most);
+        db_refuse(db, statement, answer);
+    } else {
+        log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");
+        note_refusal(db, statement, result);
+        metrics_add(METRIC_DATABASE_FAILURES, 1);
+    }
+    /* the rest of an answer that is too long is not waited for */
     if (!result || PQstatus(db->connection) != CONNECTION_OK)
         db_close(db);
     PQclear(result);
@@ -382,7 +447,7 @@ static bool has_shape(const PGresult *result, const char *shape, char fault[100]
 
 PGresult *db_call(struct db *db, const char *statement, const char *shape, int count, const char *const *parameters, char sqlstate[6])
 {
-    PGresult *result = call(db, statement, count, parameters, sqlstate, &(struct form){0});
+    PGresult *result = call(db, statement, count, parameters, sqlstate, &(struct form){.most = DB_ANSWER_MOST});
     char fault[100];
 
     if (!result || !shape || has_shape(result, shape, fault))
@@ -392,14 +457,14 @@ PGresult *db_call(struct db *db, const char *statement, const char *shape, int c
     return NULL;
 }
 
-PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters)
+PGresult *db_call_binary(struct db *db, const char *statement, size_t most, int count, const char *const *parameters)
 {
-    return call(db, statement, count, parameters, NULL, &(struct form){.format = 1});
+    return call(db, statement, count, parameters, NULL, &(struct form){.format = 1, .most = most});
 }
 
 bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context)
 {
-    PGresult *result = call(db, statement, count, parameters, NULL, &(struct form){.take = take, .context = context});
+    PGresult *result = call(db, statement, count, parameters, NULL, &(struct form){.take = take, .context = context, .most = DB_ANSWER_MOST});
 
     PQclear(result);
     return result != NULL;

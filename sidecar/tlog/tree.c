@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define TILE_HEIGHT 8
+/* What an answer needs beside its bytes. */
+#define ANSWER_FRAME 256
 
 /* How many there are; -1: the database did not answer. */
 static long read_hashes(struct tree *tree, int level, uint64_t first, size_t count, MerkleHash *hashes)
@@ -20,8 +22,9 @@ static long read_hashes(struct tree *tree, int level, uint64_t first, size_t cou
     snprintf(level_text, sizeof(level_text), "%d", level);
     snprintf(first_text, sizeof(first_text), "%" PRIu64, first);
     snprintf(count_text, sizeof(count_text), "%zu", count);
-    result = db_call_binary(tree->db, statement, 4, parameters);
-    if (result && PQntuples(result) == 1 && PQnfields(result) == 1 && !PQgetisnull(result, 0, 0)) {
+    result = db_call_binary(tree->db, statement, count * MERKLE_HASH_LENGTH + ANSWER_FRAME, 4, parameters);
+    /* NULL: there are none */
+    if (result && PQntuples(result) == 1 && PQnfields(result) == 1) {
         size_t length = (size_t)PQgetlength(result, 0, 0);
 
         if (length % MERKLE_HASH_LENGTH == 0 && length / MERKLE_HASH_LENGTH <= count) {
