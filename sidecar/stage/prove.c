@@ -19,20 +19,6 @@
 /* A request to it, where the state's file knows what was signed */
 #define QUICK_MS 3000
 
-/* Our own key, if it is known by now. */
-static bool take_signer(struct sidecar *sidecar, struct log_signer *signer)
-{
-    bool ok;
-
-    pthread_mutex_lock(&sidecar->signer_lock);
-    ok = sidecar->signer && sidecar->signer_registered;
-    signer->id = sidecar->config.signer.id;
-    if (ok)
-        memcpy(signer->public_key, sidecar->signer->public_key, sizeof(signer->public_key));
-    pthread_mutex_unlock(&sidecar->signer_lock);
-    return ok;
-}
-
 static bool take_checkpoint_key(struct sidecar *sidecar, struct db *db, uint8_t public_key[PUBLIC_KEY_LENGTH])
 {
     bool ok;
@@ -221,7 +207,7 @@ static bool is_old(const struct worker *worker)
 bool stage_proves(struct worker *worker, const char *token, bool whole)
 {
     struct log_signer signer;
-    bool has_signer = take_signer(worker->sidecar, &signer);
+    bool has_signer = sign_own_key(worker->sidecar, &signer);
     enum log_verdict verdict;
 
     verdict = prove(worker, has_signer ? &signer : NULL, whole, false);

@@ -23,6 +23,19 @@
 /* A slow signer (a KMS over the network) makes small batches: what is signed by then is recorded. */
 #define BATCH_MS 2000
 
+bool sign_own_key(struct sidecar *sidecar, struct log_signer *signer)
+{
+    bool ok;
+
+    pthread_mutex_lock(&sidecar->signer_lock);
+    ok = sidecar->signer && sidecar->signer_registered;
+    signer->id = sidecar->config.signer.id;
+    if (ok)
+        memcpy(signer->public_key, sidecar->signer->public_key, sizeof(signer->public_key));
+    pthread_mutex_unlock(&sidecar->signer_lock);
+    return ok;
+}
+
 bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
 {
     struct sidecar *sidecar = worker->sidecar;

@@ -7,6 +7,7 @@
 #include "tlog/published.h"
 
 #define KEYS_MOST 10100
+#define NAMES_SIZE 1000
 
 static const char *keys[KEYS_MOST];
 static size_t key_count, listings;
@@ -26,7 +27,8 @@ list(struct store *store, const char *prefix, const char *after, object_taker *t
 static bool
 add_name(void *context, const char *division)
 {
-	strcat(strcat(context, " "), division);
+	if (strlen(context) + strlen(division) + 2 < NAMES_SIZE)
+		strcat(strcat(context, " "), division);
 	return true;
 }
 
@@ -40,7 +42,7 @@ static void
 check_store_with(const char *more, const char *expected)
 {
 	struct store store = {.list = list};
-	char		names[1000] = "";
+	char		names[NAMES_SIZE] = "";
 
 	key_count = 0;
 	keys[key_count++] = "tlog/default/checkpoint";
@@ -59,7 +61,7 @@ check_many_odd_ones(void)
 {
 	static char odd[10000][40];
 	struct store store = {.list = list};
-	char		names[1000] = "";
+	char		names[NAMES_SIZE] = "";
 
 	key_count = 0;
 	for (int i = 0; i < 10000; i++)
