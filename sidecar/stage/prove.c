@@ -18,6 +18,8 @@
 #define STORE_MS 30000
 /* A request to it, where the state's file knows what was signed */
 #define QUICK_MS 3000
+/* So often it is looked whether the database names its logs as this sidecar does by now. */
+#define NAMED_MS 5000
 
 static bool take_checkpoint_key(struct sidecar *sidecar, struct db *db, uint8_t public_key[PUBLIC_KEY_LENGTH])
 {
@@ -242,8 +244,32 @@ bool stage_is_proved(const struct worker *worker, const char *token)
     return !memory->on || (has_proof(worker, token) && !refusals_wait(&memory->refusals, clock_ms()));
 }
 
+/*
+ * Whether the database names its logs as this sidecar does. Where it does not, no checkpoint is signed and no snapshot: that is told whenever
+ * the connection is a new one, by the names of both settings.
+ */
+static void compare_prefix(struct worker *worker)
+{
+    struct sidecar *sidecar = worker->sidecar;
+    PGresult *result = db_call(&worker->db, "SELECT reason.current_origin('system')", "1t", 0, NULL, NULL);
+
+    if (!result)
+        return;
+    atomic_store(&sidecar->log.misnamed, published_epoch(sidecar->config.checkpoint_origin, "system", PQgetvalue(result, 0, 0)) == 0);
+    if (atomic_load(&sidecar->log.misnamed))
+        log_error("the database names the log of division \"system\" \"%s\", and checkpoint.origin is \"%s\": no checkpoint and no snapshot is signed until one of"
+                  " them is changed (reason.set_log_prefix())",
+                  PQgetvalue(result, 0, 0), sidecar->config.checkpoint_origin);
+    PQclear(result);
+    worker->named = worker->db.connections;
+    worker->named_ms = clock_ms();
+}
+
 static enum progress turn(struct worker *worker, const char *token)
 {
+    if (worker->sidecar->log.on
+        && (worker->named != worker->db.connections || (atomic_load(&worker->sidecar->log.misnamed) && clock_ms() - worker->named_ms > NAMED_MS)))
+        compare_prefix(worker);
     if (stage_is_proved(worker, token))
         return PROGRESS_NONE;
     /* another thread's proof was refused: it makes it itself */

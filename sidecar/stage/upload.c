@@ -155,6 +155,9 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     case DOCUMENT_UNDECIDED:
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
+    case DOCUMENT_MISNAMED:
+        record_failure(worker, token, pending->id, reason, false);
+        return PROGRESS_TRIED;
     case DOCUMENT_NOT_KNOWN:
         if (doorbell_stopped())
             return PROGRESS_NONE;

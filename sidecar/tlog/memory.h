@@ -55,6 +55,7 @@ struct log_memory {
     char contradicted_origin[LOG_ORIGIN_SIZE];      /* which had this origin */
     struct log_refusals refusals;   /* of what proofs ask; refusals_wait() needs no lock */
     atomic_int signers_waiting; /* for the lock */
+    atomic_bool misnamed;       /* the database names its logs otherwise than checkpoint.origin says: told, and not relied on */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
 };

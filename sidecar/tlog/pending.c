@@ -133,6 +133,10 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
         log_warning("snapshot %s is too large to be compared with the log: of its %" PRIu64 " bytes only the hash was", pending->id, pending->size);
     free(text);
     snprintf(reason, PENDING_REASON_SIZE, "the document is not what the log says: %s", question.reason);
+    if (verdict == DOCUMENT_OUTDATED && atomic_load(&memory->misnamed)) {
+        snprintf(reason, PENDING_REASON_SIZE, "the database names its logs otherwise than checkpoint.origin (\"%s\") says: %s", memory->prefix, question.reason);
+        verdict = DOCUMENT_MISNAMED;
+    }
     return verdict;
 }
 
