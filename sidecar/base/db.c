@@ -73,6 +73,17 @@ static void log_notice(void *context, const PGresult *result)
         log_warning("database: %s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 }
 
+/* Any login can send some, as many as it likes: libpq is to keep none. */
+static void take_notifications(struct db *db)
+{
+    PGnotify *notification;
+
+    while (db->connection && (notification = PQnotifies(db->connection))) {
+        PQfreemem(notification);
+        db->notified = true;
+    }
+}
+
 /* How a result comes: in one piece, or row by row as they arrive. */
 struct form {
     int format;                 /* libpq's: 0 text, 1 binary */
@@ -145,6 +156,7 @@ static PGresult *await_result(struct db *db, const struct form *form, bool *too_
             }
             if (!PQconsumeInput(connection))
                 break;
+            take_notifications(db);
         }
         next = PQgetResult(connection);
         if (!next)
@@ -236,18 +248,20 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
 }
 
 /*
- * Sets up the session: a statement that hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
+ * Sets up the session: what is set for the database or the role changes neither which functions are called nor how values are written. A statement that
+ * hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
  * sequential scans look so costly to the planner that it compiles them, for most of a second each time. A server that
  * can no longer reach us, or whose answer we do not take, ends the session, and with it what the session has locked.
  */
 static bool prepare(struct db *db)
 {
     static const char settings[] =
-        "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', least($1::integer, 10000)::text, false),"
-        " set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false),"
-        " set_config('tcp_user_timeout', $1, false), set_config('tcp_keepalives_idle', '10', false),"
-        " set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false),"
-        " set_config('idle_session_timeout', $2, false)";
+        "SELECT pg_catalog.set_config(s.name, s.value, false) FROM (VALUES"
+        " ('search_path', 'pg_catalog, pg_temp'), ('client_encoding', 'UTF8'), ('bytea_output', 'hex'), ('datestyle', 'ISO, YMD'), ('intervalstyle', 'postgres'),"
+        " ('timezone', 'UTC'), ('extra_float_digits', '1'), ('standard_conforming_strings', 'on'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),"
+        " ('default_transaction_isolation', 'read committed'), ('client_min_messages', 'warning'), ('jit', 'off'),"
+        " ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', least($1::pg_catalog.text::pg_catalog.int4, 10000)::pg_catalog.text), ('tcp_user_timeout', $1), ('tcp_keepalives_idle', '10'),"
+        " ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', $2)) s (name, value)";
     char timeout[16], idle[16];
     const char *parameters[] = {timeout, idle};
     PGresult *result;
@@ -476,26 +490,16 @@ bool db_number(const PGresult *result, int row, int column, uint64_t *number)
            && decimal_read(PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column), number);
 }
 
-/* Whether a notification was read; all that were are taken. */
-static bool take_notifications(struct db *db)
-{
-    PGnotify *notification;
-    bool any = false;
-
-    while (db->connection && (notification = PQnotifies(db->connection))) {
-        PQfreemem(notification);
-        any = true;
-    }
-    return any;
-}
-
 bool db_wait(struct db *db, int timeout_ms, int wake_fd)
 {
     struct pollfd fds[2] = {{.fd = wake_fd, .events = POLLIN}, {.fd = db->connection ? PQsocket(db->connection) : -1, .events = POLLIN}};
 
     /* one that came with the answer to the last call is no longer to be seen at the socket */
-    if (take_notifications(db))
+    take_notifications(db);
+    if (db->notified) {
+        db->notified = false;
         return true;
+    }
     if (poll(fds, 2, timeout_ms) <= 0)
         return false;
     if (fds[1].revents) {
@@ -506,6 +510,7 @@ bool db_wait(struct db *db, int timeout_ms, int wake_fd)
             return true;
         }
         take_notifications(db);
+        db->notified = false;
     }
     return true;
 }

@@ -21,6 +21,7 @@ struct db {
     int timeout_ms;             /* of a statement, at the server; what does not answer by then, and a little, is given up */
     int idle_ms;                /* the server ends a session that asks nothing for so long; 0: never */
     bool listen;                /* to the doorbell */
+    bool notified;              /* it rang while an answer was waited for */
     PGconn *connection;         /* NULL while there is none */
     unsigned connections;       /* made so far */
     struct {
