@@ -341,12 +341,12 @@ static int name_length(const char *statement)
 }
 
 /*
- * Errors of the connection, of resources, of concurrency, of a lock, of an operator, of the system, within the server, and those that come once after
- * functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Errors of the connection, of resources, of concurrency, of a lock, of an operator, of the system, within the server, of a standby, and those that come once
+ * after functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 static bool usually_passes(const char *sqlstate)
 {
-    static const char *const passing[] = {"08", "40", "53", "57", "58", "55P03", "55006", "0A000", "26000", "XX000"};
+    static const char *const passing[] = {"08", "40", "53", "57", "58", "55P03", "55006", "25006", "0A000", "26000", "XX000"};
 
     for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
         if (!strncmp(sqlstate, passing[i], strlen(passing[i])))

@@ -193,7 +193,8 @@ static bool sign(struct worker *worker, PGresult *claimed, const struct hashes *
     atomic_fetch_add(&memory->signers_waiting, 1);
     pthread_mutex_lock(&memory->lock);
     atomic_fetch_sub(&memory->signers_waiting, 1);
-    ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && !refusals_wait(&memory->refusals, clock_ms()) && sign_admitted(worker, claimed, hashes, made, &answer)
+    ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && !refusals_wait(&memory->refusals, clock_ms())
+         && sign_admitted(worker, claimed, hashes, made, &answer)
          && made->count > 0 && log_state_save(&memory->state);
     /* what was added and not kept is forgotten with the rest, and all is read again */
     if (!ok && (answer != LOG_MUST_NOT || made->count > 0))

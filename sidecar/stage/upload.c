@@ -170,7 +170,7 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
 /* RFC 3339, as the database writes it. */
 #define TIME_SIZE 40
 
-/* Of a document, as it stands in the store beside it. */
+/* A document's, as it stands in the store beside it. */
 struct signature {
     uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
     char hex[2 * SIGNATURE_LENGTH + 3]; /* as SQL writes bytes */
@@ -310,7 +310,8 @@ static enum progress finish(struct worker *worker, const char *token, const stru
         log_error("the database gives a snapshot \"%s\" of division \"%s\" to be stored: these are no names", id, PQgetvalue(claimed, row, DIVISION));
         return PROGRESS_FAILED;
     }
-    if (strlen(hash) != 2 * DIGEST_LENGTH || sodium_hex2bin(signature.digest, DIGEST_LENGTH, hash, strlen(hash), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH) {
+    if (strlen(hash) != 2 * DIGEST_LENGTH || sodium_hex2bin(signature.digest, DIGEST_LENGTH, hash, strlen(hash), NULL, &length, NULL) != 0
+        || length != DIGEST_LENGTH) {
         record_failure(worker, token, id, "the database gives a hash that is none", false);
         return PROGRESS_TRIED;
     }

@@ -22,7 +22,7 @@
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
-/* Of so many records, each with its event and its content. */
+/* So many records, each with its event and its content, have no more. */
 #define RECORDS_BYTES_MOST (1024L * 1024 * 1024)
 
 /* Some seconds. Only names that somebody chose for that need more than one look each. */

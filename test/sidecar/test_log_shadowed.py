@@ -124,6 +124,8 @@ AROUND = {
     "signatures that a trigger drops": "CREATE FUNCTION public.drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
                                        "CREATE TRIGGER a_drop BEFORE INSERT ON reason.audit_signature FOR EACH ROW EXECUTE FUNCTION public.drop_it()",
 }
+
+
 @pytest.mark.parametrize("change", list(AROUND))
 def test_what_lies_around_the_log_is_changed(database, sidecars, remembering, tmp_path, change):
     """Nothing that was signed is signed otherwise, and what is signed from then on is of the events in their places."""
