@@ -116,19 +116,34 @@ static bool add_remembered(struct log_memory *memory, bool whole, struct asking 
     return ok;
 }
 
+/* Another of the same division: both are compared, for one may be another sidecar's. */
+static bool add_found(struct asking *asking, const struct published *found)
+{
+    struct published *larger = realloc(asking->list, (asking->count + 1) * sizeof(*larger));
+
+    if (!larger)
+        return false;
+    asking->list = larger;
+    larger[asking->count++] = *found;
+    return true;
+}
+
 /* What of the divisions is published. False: the store does not tell. */
 static bool ask_store(struct asking *asking)
 {
     bool ok = asking->store && (!asking->all || published_divisions(asking->store, add_name, asking));
+    size_t named = asking->count;
 
-    for (size_t i = 0; ok && i < asking->count; i++) {
+    for (size_t i = 0; ok && i < named; i++) {
+        struct published also = {.size = 0};
         char division[sizeof(asking->list[i].division)];
         const struct remembered *remembered = &asking->remembered[i];
 
         strcpy(division, asking->list[i].division);
         ok = published_newest(asking->store, &asking->key, division, asking->all ? PUBLISHED_ALL : remembered->checkpoint, &asking->list[i])
              && (remembered->published == 0
-                 || published_look_for(asking->store, &asking->key, remembered->origin, remembered->published, &asking->list[i]));
+                 || published_look_for(asking->store, &asking->key, remembered->origin, remembered->published, &asking->list[i], &also))
+             && (also.size + also.missed == 0 || add_found(asking, &also));
     }
     return ok;
 }

@@ -322,19 +322,22 @@ bool published_newest(struct store *store, const struct published_key *key, cons
     return ok;
 }
 
-bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, struct published *found)
+bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, const struct published *found,
+                        struct published *also)
 {
     char folder[PUBLISHED_FOLDER_SIZE], object[PUBLISHED_FOLDER_SIZE + 64];
     unsigned epoch = published_epoch(key->prefix, found->division, origin);
 
+    memset(also, 0, sizeof(*also));
+    strcpy(also->division, found->division);
     if (epoch == 0 || found->epoch > epoch || (found->epoch == epoch && found->size >= size))
         return true;
     /* the newest is announced once witnesses have cosigned it */
     published_folder(found->division, epoch, folder);
     snprintf(object, sizeof(object), "%s/checkpoints/%" PRIu64, folder, size);
-    if (!look_at_object(store, key, found->division, object, PUBLISHED_ALL, found))
+    if (!look_at_object(store, key, found->division, object, PUBLISHED_ALL, also))
         return false;
-    found->missed = found->epoch == epoch && found->size >= size ? 0 : size;
+    also->missed = also->epoch == epoch && also->size >= size ? 0 : size;
     return true;
 }
 
