@@ -4,9 +4,11 @@
 #include "base/doorbell.h"
 #include "base/log.h"
 #include "stage/announce.h"
+#include "tlog/published.h"
 #include "witness/feed.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct cosigning {
     struct sidecar *sidecar;
@@ -16,6 +18,19 @@ struct cosigning {
 static bool log_key(void *context, const char *origin, NoteKey *key)
 {
     return announce_log_key(context, origin, key);
+}
+
+static bool is_named(void *context, const char *division, const char *origin)
+{
+    struct sidecar *sidecar = context;
+    const struct log_division *known;
+    bool is;
+
+    pthread_mutex_lock(&sidecar->log.lock);
+    known = log_state_find(&sidecar->log.state, division);
+    is = known && known->origin[0] ? !strcmp(known->origin, origin) : published_epoch(sidecar->config.checkpoint_origin, division, origin) > 0;
+    pthread_mutex_unlock(&sidecar->log.lock);
+    return is;
 }
 
 static void cosigned(void *context, const char *division)
@@ -50,7 +65,7 @@ bool cosign_check(struct sidecar *sidecar)
 
 bool cosign_start(struct sidecar *sidecar, struct cosigning **cosigning)
 {
-    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .cosigned = cosigned, .refuse = refuse, .relent = relent};
+    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .is_named = is_named, .cosigned = cosigned, .refuse = refuse, .relent = relent};
     struct cosigning *new;
 
     if (sidecar->config.witness_count == 0)

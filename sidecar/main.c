@@ -111,6 +111,7 @@ static void begin_memory(struct sidecar *sidecar)
 
     sidecar->log.on = file || store;
     sidecar->log.prefix = sidecar->config.checkpoint_origin;
+    refusals_init(&sidecar->log.refusals, sidecar->config.checkpoint_interval_s, sidecar->config.database_timeout_ms);
     sidecar->log.state.path = sidecar->config.checkpoint_state_file;
     /* counted from here, as long as none was made */
     metrics_set(METRIC_CHECKPOINT_SECONDS, store ? time(NULL) : 0);
@@ -211,9 +212,27 @@ static bool cannot_do(struct sidecar *sidecar, enum duty duty)
     return since_ms && clock_ms() - since_ms > 2L * sidecar->config.lease_ms;
 }
 
+/* Who cannot lead makes no proof, and so is told nothing of the log: that the database refuses the lease itself is the same refusal. */
+static void note_refusal(struct sidecar *sidecar, struct db *db)
+{
+    struct log_memory *memory = &sidecar->log;
+
+    if (!memory->on || (db->refusal[0] ? db->refusal_passes : !refusals_wait(&memory->refusals, clock_ms())))
+        return;
+    /* leases do not wait for whoever proves or signs */
+    if (pthread_mutex_trylock(&memory->lock) != 0)
+        return;
+    if (db->refusal[0])
+        log_memory_refused(memory, db);
+    else
+        refusals_end(&memory->refusals, db->name);
+    pthread_mutex_unlock(&memory->lock);
+}
+
 /* Takes or renews the leases of the database, if this sidecar is to try. */
 static void lead(struct sidecar *sidecar, struct db *db)
 {
+    db->refusal[0] = '\0';
     kube_lease_able();
     if (!kube_lease_permits()) {
         leader_release(db);
@@ -222,6 +241,7 @@ static void lead(struct sidecar *sidecar, struct db *db)
     for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
         if (has_duty(&sidecar->config, duty) && !(cannot_do(sidecar, duty) && leader_yield(db, duty, sidecar->config.lease_ms)))
             leader_renew(db, duty, sidecar->holder, sidecar->config.lease_ms);
+    note_refusal(sidecar, db);
 }
 
 /* A renewal that takes longer than the lease lasts is of no use. */

@@ -317,8 +317,8 @@ bool recover(struct sidecar *sidecar, const char *registry_file)
     if (registry_file[0] && !(registry = read_registry(registry_file)))
         return false;
     if (db_connect(&db))
-        state = db_call(&db, "SELECT reason.compared()", "1t", 0, NULL, NULL);
-    restored = state && !strcmp(PQgetvalue(state, 0, 0), "safe mode");
+        state = db_call(&db, "SELECT reason.safe_mode_fault()", "1T", 0, NULL, NULL);
+    restored = state && !PQgetisnull(state, 0, 0);
     ok = state != NULL;
     PQclear(state);
     if (restored) {

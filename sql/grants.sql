@@ -175,7 +175,7 @@ GRANT EXECUTE ON FUNCTION
     reason.grow_tree(bigint, text, integer),
     reason.checkpoints_due(bigint, interval, boolean),
     reason.record_checkpoint(bigint, text, text, bigint, text, bytea, text),
-    reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea),
+    reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea, text[]),
     reason.record_log_heads(bigint, interval, interval),
     reason.log_sizes(text),
     reason.log_hashes(text, integer, bigint, integer),
@@ -185,7 +185,7 @@ GRANT EXECUTE ON FUNCTION
     reason.log_annotations(text, uuid[], bigint),
     reason.report_log_fault(bigint, text, integer)
 TO reason_sidecar;
-GRANT EXECUTE ON FUNCTION reason.checkpoints_to_cosign(text, text[]), reason.cosigned_checkpoints(text, integer) TO reason_sidecar;
+GRANT EXECUTE ON FUNCTION reason.checkpoints_to_cosign(text, text[]), reason.cosigned_checkpoints(text, integer, text[]) TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.set_log_prefix(text) TO reason_admin;
 GRANT SELECT ON reason.log_prefix, reason.log_head TO reason_admin;
 

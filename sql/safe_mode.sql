@@ -17,7 +17,7 @@ CREATE TABLE reason.safe_mode (
 );
 COMMENT ON TABLE reason.safe_mode IS 'Whether this database may have forgotten events that are known outside. Belongs to one running database: not dumped.';
 COMMENT ON COLUMN reason.safe_mode.incarnation IS 'System identifier and timeline in which the chains were last found to be whole.';
-COMMENT ON COLUMN reason.safe_mode.accepted IS 'An administrator has ended safe mode: in this incarnation nothing is compared any more.';
+COMMENT ON COLUMN reason.safe_mode.accepted IS 'An administrator has ended safe mode: in this incarnation nothing is compared any more, nor when another fault was mended since.';
 COMMENT ON COLUMN reason.safe_mode.since IS 'When safe mode was entered; NULL outside of it.';
 
 CREATE FUNCTION reason.incarnation() RETURNS text
@@ -67,14 +67,15 @@ LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT CASE
+        WHEN m.accepted AND m.incarnation = reason.incarnation() THEN 'accepted'
         WHEN m.since IS NOT NULL THEN 'safe mode'
-        WHEN m.incarnation = reason.incarnation() THEN CASE WHEN m.accepted THEN 'accepted' ELSE 'here' END
+        WHEN m.incarnation = reason.incarnation() THEN 'here'
         WHEN m.only_row IS NULL AND NOT EXISTS (SELECT FROM reason.audit_seal) THEN 'new'
         ELSE 'elsewhere' END
     FROM (VALUES (1)) one LEFT JOIN reason.safe_mode m ON true
 $$;
 COMMENT ON FUNCTION reason.compared() IS
-    'Where the chains were compared last: here, new (there is none yet), accepted (an administrator wants no comparison), elsewhere (before a restore, a promotion, a dump), or safe mode.';
+    'Where the chains were compared last: here, new (there is none yet), accepted (an administrator wants no comparison, in safe mode for another fault either), elsewhere (before a restore, a promotion, a dump), or safe mode.';
 
 CREATE FUNCTION reason.archive_mark(target text, division text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -121,13 +122,17 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     m reason.safe_mode;
+    stands boolean;
 BEGIN
     INSERT INTO reason.safe_mode DEFAULT VALUES ON CONFLICT DO NOTHING;
     SELECT * INTO m FROM reason.safe_mode FOR UPDATE;
+    stands := coalesce(m.accepted AND m.incarnation = reason.incarnation(), false);
     -- Whoever has ended safe mode, perhaps while this waited for the row, is not overruled.
-    IF m.accepted AND m.incarnation = reason.incarnation() AND NOT $2 AND NOT $3 THEN
+    IF fault IS NOT NULL AND stands AND NOT $3 THEN
         RETURN;
     END IF;
+    -- What he accepted is still accepted when another fault was mended.
+    stands := stands OR $2;
     IF fault IS NOT NULL AND m.since IS NULL THEN
         PERFORM reason.append_event('system', 'safemode.entered', jsonb_build_object('safeMode',
             jsonb_build_object('reason', fault, 'incarnation', reason.incarnation()), 'request', reason.sql_request()::jsonb));
@@ -139,15 +144,15 @@ BEGIN
     UPDATE reason.safe_mode s SET
         since = CASE WHEN fault IS NOT NULL THEN coalesce(s.since, clock_timestamp()) END,
         reason = fault,
-        accepted = $2,
+        accepted = stands,
         incarnation = CASE WHEN fault IS NULL THEN reason.incarnation() ELSE s.incarnation END
-    WHERE (s.reason, s.accepted, s.incarnation) IS DISTINCT FROM (fault, $2, CASE WHEN fault IS NULL THEN reason.incarnation() ELSE s.incarnation END);
+    WHERE (s.reason, s.accepted, s.incarnation) IS DISTINCT FROM (fault, stands, CASE WHEN fault IS NULL THEN reason.incarnation() ELSE s.incarnation END);
     IF FOUND THEN
         PERFORM reason.announce_safe_mode();
     END IF;
 END
 $$;
-COMMENT ON FUNCTION reason.change_safe_mode(text, boolean, boolean) IS 'Enters safe mode with a fault, leaves it without; each with its event in division system. Where an administrator has ended safe mode, only another fault than the one that he accepted enters it again.';
+COMMENT ON FUNCTION reason.change_safe_mode(text, boolean, boolean) IS 'Enters safe mode with a fault, leaves it without; each with its event in division system. Where an administrator has ended safe mode, only another fault than the one that he accepted enters it again, and what he accepted stands when that one is mended.';
 
 CREATE FUNCTION reason.compare_chains(lease_token bigint, target text, segments text[], divisions text[], seqs bigint[], hashes text[],
     silent text) RETURNS text
@@ -159,7 +164,9 @@ DECLARE
     fault text := reason.chain_fault(target, segments, divisions, seqs, hashes);
 BEGIN
     PERFORM reason.hold_lease('seal', lease_token);
+    -- The log's own fault, if there is one, is mended: the sidecar compares nothing before that.
     IF before = 'accepted' THEN
+        PERFORM reason.change_safe_mode(NULL);
         RETURN NULL;
     END IF;
     -- Where nothing points to a restore, those who do not answer hold nothing up.

@@ -391,16 +391,30 @@ $$;
 COMMENT ON FUNCTION reason.record_checkpoint(bigint, text, text, bigint, text, bytea, text) IS
     'Records the signature of a planned checkpoint and its signed note, once both are verified and the root is found to be that of the tree. May be repeated.';
 
-CREATE FUNCTION reason.record_cosignature(lease_token bigint, division text, origin text, size bigint, witness_vkey text, made bigint, signature bytea) RETURNS void
+CREATE FUNCTION reason.witness_counts(witness text, vkey text, configured text[]) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+    SELECT coalesce($2 = ANY ($3), false)
+           OR EXISTS (SELECT FROM reason.signer s WHERE s.signer_id = $1 AND s.purpose = 'witness' AND s.status = 'active'
+                        AND reason.note_vkey(s.signer_id, 4, s.public_key) = $2)
+$$;
+COMMENT ON FUNCTION reason.witness_counts(text, text, text[]) IS 'Whether a witness is one of those that the sidecar has configured, or is registered (add_signer() with purpose witness): others leave it room in a note.';
+
+CREATE FUNCTION reason.record_cosignature(lease_token bigint, division text, origin text, size bigint, witness_vkey text, made bigint, signature bytea,
+    configured text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     planned reason.audit_checkpoint;
     key record;
+    counts boolean;
     fault text;
 BEGIN
     PERFORM reason.check_lease('seal', lease_token);
+    -- Who comes at the same time is counted.
+    PERFORM reason.lock_until_commit('cosignatures');
     planned := reason.planned_checkpoint($2, $3, $4);
     SELECT * INTO key FROM reason.log_key($5);
     fault := reason.cosignature_fault($3, $4, planned.root, $5, $6, $7);
@@ -408,8 +422,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('cannot record the cosignature of the checkpoint of size %s of "%s" by "%s": %s', $4, $3, key.name, fault);
     END IF;
-    -- a note holds at most 100 signatures, of which one is the log's
-    IF (SELECT count(*) >= 99 FROM reason.audit_cosignature w WHERE w.division = $2 AND w.origin = $3 AND w.size = $4)
+    -- A note holds at most 100 signatures, of which one is the log's. Those of others leave room for whoever counts.
+    counts := reason.witness_counts(key.name, $5, $8);
+    IF (SELECT count(*) >= 99 FROM reason.audit_cosignature w
+        WHERE w.division = $2 AND w.origin = $3 AND w.size = $4 AND (NOT counts OR reason.witness_counts(w.witness, w.vkey, $8)))
         AND NOT EXISTS (SELECT FROM reason.audit_cosignature w
                         WHERE w.division = $2 AND w.origin = $3 AND w.size = $4 AND w.witness = key.name AND w.key_id = key.key_id) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -420,8 +436,8 @@ BEGIN
     ON CONFLICT ON CONSTRAINT audit_cosignature_pkey DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea) IS
-    'Records that a witness cosigned a checkpoint at a time (seconds since 1970), once its cosignature is verified; the first one of each key stays. May be repeated.';
+COMMENT ON FUNCTION reason.record_cosignature(bigint, text, text, bigint, text, bigint, bytea, text[]) IS
+    'Records that a witness cosigned a checkpoint at a time (seconds since 1970), once its cosignature is verified; the first one of each key stays. May be repeated. At most 99 of a checkpoint, and 99 of witnesses that count (witness_counts()) whatever others there are; beyond that 55000.';
 
 CREATE FUNCTION reason.last_checkpoint(division text, OUT origin text, OUT size bigint, OUT root bytea, OUT note text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER ROWS 1
@@ -435,7 +451,7 @@ BEGIN
     SELECT c.origin, c.size, c.root,
            g.note || coalesce((SELECT string_agg(reason.cosignature_line(w.witness, w.key_id, w.timestamp, w.signature), '' ORDER BY w.witness, w.key_id)
                                FROM (SELECT * FROM reason.audit_cosignature w WHERE w.division = $1 AND w.origin = c.origin AND w.size = c.size
-                                     ORDER BY w.witness, w.key_id LIMIT 99) w), '')
+                                     ORDER BY reason.witness_counts(w.witness, w.vkey, '{}') DESC, w.witness, w.key_id LIMIT 99) w), '')
     FROM reason.log_identity() i,
          LATERAL (SELECT x.origin, x.size, x.note FROM reason.audit_checkpoint_signature x
                   WHERE x.division = $1 AND x.origin = reason.log_origin_of(i.prefix, $1, i.epoch)
@@ -443,7 +459,7 @@ BEGIN
     JOIN reason.audit_checkpoint c ON c.division = $1 AND c.origin = g.origin AND c.size = g.size;
 END
 $$;
-COMMENT ON FUNCTION reason.last_checkpoint(text) IS 'The last signed checkpoint of a division''s log under its present name, with cosignatures: the note as it is published. No row without one.';
+COMMENT ON FUNCTION reason.last_checkpoint(text) IS 'The last signed checkpoint of a division''s log under its present name, with cosignatures, of registered witnesses first: the note as it is published. No row without one.';
 
 -- ---------------------------------------------------------------- verifying
 
@@ -517,8 +533,8 @@ AS $$
           SELECT 'audit_cosignature', w.size, w.origin, reason.checkpoint_cosignature_fault(w)
           FROM reason.audit_cosignature w WHERE w.division = $1
           UNION ALL
-          SELECT 'audit_cosignature', w.size, w.origin, format('there are %s of this checkpoint, and a note holds 99', count(*))
-          FROM reason.audit_cosignature w WHERE w.division = $1 GROUP BY w.size, w.origin HAVING count(*) > 99) f
+          SELECT 'audit_cosignature', w.size, w.origin, format('there are %s of this checkpoint, and no more than 198 are recorded', count(*))
+          FROM reason.audit_cosignature w WHERE w.division = $1 GROUP BY w.size, w.origin HAVING count(*) > 198) f
     WHERE f.fault IS NOT NULL
     ORDER BY f.size, f.table_name, f.origin LIMIT 1
 $$;

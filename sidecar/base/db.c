@@ -73,18 +73,70 @@ static void log_notice(void *context, const PGresult *result)
         log_warning("database: %s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 }
 
+/* Any login can send some, as many as it likes: libpq is to keep none. */
+static void take_notifications(struct db *db)
+{
+    PGnotify *notification;
+
+    while (db->connection && (notification = PQnotifies(db->connection))) {
+        PQfreemem(notification);
+        db->notified = true;
+    }
+}
+
 /* How a result comes: in one piece, or row by row as they arrive. */
 struct form {
     int format;                 /* libpq's: 0 text, 1 binary */
     row_taker *take;            /* NULL: in one piece */
     void *context;
+    size_t most;                /* bytes */
 };
 
-/* The result of what was sent, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time. */
-static PGresult *await_result(struct db *db, const struct form *form)
+/* An answer in the making. libpq gives it row by row, so that one without an end does not fill the memory. */
+struct answer {
+    PGresult *rows;             /* NULL: none yet, or they are taken one by one */
+    size_t bytes;               /* of all so far, and about what libpq needs to hold them */
+    bool too_long;
+};
+
+static bool keep_row(struct answer *answer, const PGresult *row)
+{
+    int number;
+
+    if (!answer->rows && !(answer->rows = PQcopyResult(row, PG_COPYRES_ATTRS)))
+        return false;
+    number = PQntuples(answer->rows);
+    for (int column = 0; column < PQnfields(row); column++)
+        if (!PQsetvalue(answer->rows, number, column, PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column),
+                        PQgetisnull(row, 0, column) ? -1 : PQgetlength(row, 0, column)))
+            return false;
+    return true;
+}
+
+/* False: no more are wanted, because they are too many, or memory is out. */
+static bool take_row(struct answer *answer, const struct form *form, const PGresult *row)
+{
+    answer->bytes += 32;
+    for (int column = 0; column < PQnfields(row); column++)
+        answer->bytes += (size_t)PQgetlength(row, 0, column) + 24;
+    answer->too_long = answer->bytes > form->most;
+    if (answer->too_long)
+        return false;
+    if (!form->take)
+        return keep_row(answer, row);
+    form->take(form->context, row);
+    return true;
+}
+
+/*
+ * The result of what was sent, as PQexecParams() gives it, without the rows that were taken; NULL when there was none in time, or
+ * when it has too many bytes (*too_long).
+ */
+static PGresult *await_result(struct db *db, const struct form *form, bool *too_long)
 {
     PGconn *connection = db->connection;
     PGresult *result = NULL, *next;
+    struct answer answer = {.rows = NULL};
     long began_ms = clock_ms();
     int timeout_ms = db->timeout_ms + GRACE_MS, unsent;
 
@@ -98,23 +150,38 @@ static PGresult *await_result(struct db *db, const struct form *form)
     for (;;) {
         while (PQisBusy(connection)) {
             if (!wait_for(connection, POLLIN, began_ms, timeout_ms)) {
+                PQclear(answer.rows);
                 PQclear(result);
                 return NULL;
             }
             if (!PQconsumeInput(connection))
                 break;
+            take_notifications(db);
         }
         next = PQgetResult(connection);
         if (!next)
-            return result;
+            break;
         if (PQresultStatus(next) == PGRES_SINGLE_TUPLE) {
-            form->take(form->context, next);
+            bool taken = take_row(&answer, form, next);
+
             PQclear(next);
-            continue;
+            if (taken)
+                continue;
+            *too_long = answer.too_long;
+            PQclear(answer.rows);
+            PQclear(result);
+            return NULL;
         }
         PQclear(result);
         result = next;
     }
+    /* the last one has no row, and says whether all are there */
+    if (!answer.rows || PQresultStatus(result) != PGRES_TUPLES_OK) {
+        PQclear(answer.rows);
+        return result;
+    }
+    PQclear(result);
+    return answer.rows;
 }
 
 /*
@@ -123,6 +190,7 @@ static PGresult *await_result(struct db *db, const struct form *form)
  */
 static bool prepared_name(struct db *db, const char *statement, const char **name)
 {
+    bool too_long;
     int known = 0;
     PGresult *result;
 
@@ -141,7 +209,7 @@ static bool prepared_name(struct db *db, const char *statement, const char **nam
         return true;
     }
     snprintf(db->prepared[known].name, sizeof(db->prepared[known].name), "s%u", ++db->prepared_names);
-    result = PQsendPrepare(db->connection, db->prepared[known].name, statement, 0, NULL) ? await_result(db, &(struct form){0})
+    result = PQsendPrepare(db->connection, db->prepared[known].name, statement, 0, NULL) ? await_result(db, &(struct form){.most = DB_ANSWER_MOST}, &too_long)
                                                                                         : PQmakeEmptyPGresult(db->connection, PGRES_FATAL_ERROR);
     if (!result)
         return false;
@@ -163,7 +231,7 @@ static void forget_prepared(struct db *db, const PGresult *result)
         db->prepared_count = 0;
 }
 
-static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form)
+static PGresult *execute(struct db *db, const char *statement, int count, const char *const *parameters, const struct form *form, bool *too_long)
 {
     PGconn *connection = db->connection;
     const char *name;
@@ -174,24 +242,26 @@ static PGresult *execute(struct db *db, const char *statement, int count, const 
     sent = name ? PQsendQueryPrepared(connection, name, count, parameters, NULL, NULL, form->format)
                 : PQsendQueryParams(connection, statement, count, NULL, parameters, NULL, NULL, form->format);
 
-    if (!sent || (form->take && !PQsetSingleRowMode(connection)))
+    if (!sent || !PQsetSingleRowMode(connection))
         return PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
-    return await_result(db, form);
+    return await_result(db, form, too_long);
 }
 
 /*
- * Sets up the session: a statement that hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
+ * Sets up the session: what is set for the database or the role changes neither which functions are called nor how values are written. A statement that
+ * hangs must not hold the sidecar for ever; nor must a lock. Functions that rule out
  * sequential scans look so costly to the planner that it compiles them, for most of a second each time. A server that
  * can no longer reach us, or whose answer we do not take, ends the session, and with it what the session has locked.
  */
 static bool prepare(struct db *db)
 {
     static const char settings[] =
-        "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', least($1::integer, 10000)::text, false),"
-        " set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false),"
-        " set_config('tcp_user_timeout', $1, false), set_config('tcp_keepalives_idle', '10', false),"
-        " set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false),"
-        " set_config('idle_session_timeout', $2, false)";
+        "SELECT pg_catalog.set_config(s.name, s.value, false) FROM (VALUES"
+        " ('search_path', 'pg_catalog, pg_temp'), ('client_encoding', 'UTF8'), ('bytea_output', 'hex'), ('datestyle', 'ISO, YMD'), ('intervalstyle', 'postgres'),"
+        " ('timezone', 'UTC'), ('extra_float_digits', '1'), ('standard_conforming_strings', 'on'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),"
+        " ('default_transaction_isolation', 'read committed'), ('client_min_messages', 'warning'), ('jit', 'off'),"
+        " ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', least($1::pg_catalog.text::pg_catalog.int4, 10000)::pg_catalog.text), ('tcp_user_timeout', $1), ('tcp_keepalives_idle', '10'),"
+        " ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', $2)) s (name, value)";
     char timeout[16], idle[16];
     const char *parameters[] = {timeout, idle};
     PGresult *result;
@@ -271,40 +341,66 @@ static int name_length(const char *statement)
 }
 
 /*
- * An error that comes again however often the statement is sent: not one of the connection, of resources, of concurrency, of a lock
- * or of an operator, nor one that comes once after functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Errors of the connection, of resources, of concurrency, of a lock, of an operator, of the system, within the server, of a standby, and those that come once
+ * after functions were exchanged. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
+static bool usually_passes(const char *sqlstate)
+{
+    static const char *const passing[] = {"08", "40", "53", "57", "58", "55P03", "55006", "25006", "0A000", "26000", "XX000"};
+
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+        if (!strncmp(sqlstate, passing[i], strlen(passing[i])))
+            return true;
+    return false;
+}
+
 static void note_refusal(struct db *db, const char *statement, const PGresult *result)
 {
-    static const char *const passing[] = {"08", "40", "53", "57", "55P03", "55006"};
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 
-    for (size_t i = 0; sqlstate && i < sizeof(passing) / sizeof(passing[0]); i++)
-        if (!strncmp(sqlstate, passing[i], strlen(passing[i])))
-            sqlstate = NULL;
+    db->refusal_passes = !sqlstate || usually_passes(sqlstate);
     if (sqlstate)
         snprintf(db->refusal, sizeof(db->refusal), "%.*s: %s (%s)", name_length(statement), name_of(statement), PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+    else
+        snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database does not answer", name_length(statement), name_of(statement));
+}
+
+void db_refuse(struct db *db, const char *statement, const char *answer)
+{
+    db->refusal_passes = false;
+    snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database answers with %s", name_length(statement), name_of(statement), answer);
+    log_error("%s: %s", db->name, db->refusal);
+    metrics_add(METRIC_DATABASE_FAILURES, 1);
 }
 
 static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
 {
     PGresult *result;
     ExecStatusType status;
+    bool too_long = false;
 
     if (sqlstate)
         sqlstate[0] = '\0';
     if (!db->connection)
         return NULL;
-    result = execute(db, statement, count, parameters, form);
+    result = execute(db, statement, count, parameters, form, &too_long);
     status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;
     forget_prepared(db, result);
     if (sqlstate && PQresultErrorField(result, PG_DIAG_SQLSTATE))
         snprintf(sqlstate, 6, "%s", PQresultErrorField(result, PG_DIAG_SQLSTATE));
-    log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");
-    note_refusal(db, statement, result);
-    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    if (too_long) {
+        char answer[60];
+
+        snprintf(answer, sizeof(answer), "more than %zu bytes", form->most);
+        db_refuse(db, statement, answer);
+    } else {
+        log_error("%s: %.60s: %s", db->name, statement, result ? PQerrorMessage(db->connection) : "the database does not answer");
+        note_refusal(db, statement, result);
+        metrics_add(METRIC_DATABASE_FAILURES, 1);
+    }
+    /* the rest of an answer that is too long is not waited for */
     if (!result || PQstatus(db->connection) != CONNECTION_OK)
         db_close(db);
     PQclear(result);
@@ -365,26 +461,24 @@ static bool has_shape(const PGresult *result, const char *shape, char fault[100]
 
 PGresult *db_call(struct db *db, const char *statement, const char *shape, int count, const char *const *parameters, char sqlstate[6])
 {
-    PGresult *result = call(db, statement, count, parameters, sqlstate, &(struct form){0});
+    PGresult *result = call(db, statement, count, parameters, sqlstate, &(struct form){.most = DB_ANSWER_MOST});
     char fault[100];
 
     if (!result || !shape || has_shape(result, shape, fault))
         return result;
-    snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database answers with %s", name_length(statement), name_of(statement), fault);
-    log_error("%s: %s", db->name, db->refusal);
-    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    db_refuse(db, statement, fault);
     PQclear(result);
     return NULL;
 }
 
-PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters)
+PGresult *db_call_binary(struct db *db, const char *statement, size_t most, int count, const char *const *parameters)
 {
-    return call(db, statement, count, parameters, NULL, &(struct form){.format = 1});
+    return call(db, statement, count, parameters, NULL, &(struct form){.format = 1, .most = most});
 }
 
 bool db_each(struct db *db, const char *statement, int count, const char *const *parameters, row_taker *take, void *context)
 {
-    PGresult *result = call(db, statement, count, parameters, NULL, &(struct form){.take = take, .context = context});
+    PGresult *result = call(db, statement, count, parameters, NULL, &(struct form){.take = take, .context = context, .most = DB_ANSWER_MOST});
 
     PQclear(result);
     return result != NULL;
@@ -396,26 +490,16 @@ bool db_number(const PGresult *result, int row, int column, uint64_t *number)
            && decimal_read(PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column), number);
 }
 
-/* Whether a notification was read; all that were are taken. */
-static bool take_notifications(struct db *db)
-{
-    PGnotify *notification;
-    bool any = false;
-
-    while (db->connection && (notification = PQnotifies(db->connection))) {
-        PQfreemem(notification);
-        any = true;
-    }
-    return any;
-}
-
 bool db_wait(struct db *db, int timeout_ms, int wake_fd)
 {
     struct pollfd fds[2] = {{.fd = wake_fd, .events = POLLIN}, {.fd = db->connection ? PQsocket(db->connection) : -1, .events = POLLIN}};
 
     /* one that came with the answer to the last call is no longer to be seen at the socket */
-    if (take_notifications(db))
+    take_notifications(db);
+    if (db->notified) {
+        db->notified = false;
         return true;
+    }
     if (poll(fds, 2, timeout_ms) <= 0)
         return false;
     if (fds[1].revents) {
@@ -426,6 +510,7 @@ bool db_wait(struct db *db, int timeout_ms, int wake_fd)
             return true;
         }
         take_notifications(db);
+        db->notified = false;
     }
     return true;
 }

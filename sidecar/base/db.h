@@ -9,6 +9,11 @@
 /* Statements that a session sends again and again are prepared in it. */
 #define DB_PREPARED_MOST 16
 #define DB_REFUSAL_SIZE 300
+/*
+ * An answer has at most so many bytes: whoever rules the database may have replaced the function that gives it. Rows are counted as they come; one row is
+ * held by libpq whole before it can be, and PostgreSQL makes none of more than 1 GiB.
+ */
+#define DB_ANSWER_MOST (256L * 1024 * 1024)
 
 struct db {
     const char *conninfo;
@@ -16,6 +21,7 @@ struct db {
     int timeout_ms;             /* of a statement, at the server; what does not answer by then, and a little, is given up */
     int idle_ms;                /* the server ends a session that asks nothing for so long; 0: never */
     bool listen;                /* to the doorbell */
+    bool notified;              /* it rang while an answer was waited for */
     PGconn *connection;         /* NULL while there is none */
     unsigned connections;       /* made so far */
     struct {
@@ -24,7 +30,8 @@ struct db {
     } prepared[DB_PREPARED_MOST];
     int prepared_count;
     unsigned prepared_names;    /* given so far */
-    char refusal[DB_REFUSAL_SIZE];  /* what the last answer was that no time mends; "": none since whoever asks has emptied it */
+    char refusal[DB_REFUSAL_SIZE];  /* why the last answer could not be had; "": each could since whoever asks has emptied it */
+    bool refusal_passes;        /* that is of a kind that usually passes by itself, for a connection, resources, a lock or an operator */
 };
 
 /* Connects unless connected; false: not now, logged. */
@@ -38,14 +45,17 @@ void db_hurry(void);
  * Runs one statement, a literal, with text parameters. NULL when it failed, which has been logged; a broken connection is closed.
  * sqlstate, if not NULL, gets the five characters of the error, or "".
  *
- * An answer of another shape is a failure: whoever rules the database may have replaced the functions that give it. shape: "1"
+ * An answer of another shape is a failure, and one of more than DB_ANSWER_MOST bytes, which costs the connection: whoever rules the database may have replaced the functions that give it. shape: "1"
  * one row, "?" at most one, else any number; then a letter for each column: t text, n a number as db_number() takes it, i an
  * integer, b a boolean; in capitals where NULL may stand. NULL: nothing of it is read.
  */
 PGresult *db_call(struct db *db, const char *statement, const char *shape, int count, const char *const *parameters, char sqlstate[6]);
 
-/* As db_call(), for one value in binary form. */
-PGresult *db_call_binary(struct db *db, const char *statement, int count, const char *const *parameters);
+/* As db_call(), for values in binary form, of `most` bytes at most. */
+PGresult *db_call_binary(struct db *db, const char *statement, size_t most, int count, const char *const *parameters);
+
+/* Notes that an answer is not what it must be, as db_call() does for one of another shape: logged. */
+void db_refuse(struct db *db, const char *statement, const char *answer);
 
 /*
  * As db_call(), and takes each row as it comes: libpq's buffer, which never shrinks, grows to the largest row, not to the

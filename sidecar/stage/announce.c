@@ -130,14 +130,19 @@ static bool put(struct worker *worker, struct store *store, const char *division
 /* The newest of a log that may be; -1: not now. */
 static int announce_one(struct worker *worker, struct store *store, const char *division)
 {
-    const char *parameters[] = {division};
+    struct array configured;
+    const char *parameters[] = {division, NULL};
     struct known known;
-    PGresult *result;
+    PGresult *result = NULL;
     int row = 0, count = 0;
 
     if (!know(worker->sidecar, division, &known))
         return 0;
-    result = db_call(&worker->db, "SELECT note FROM reason.cosigned_checkpoints($1)", "t", 1, parameters, NULL);
+    if (witness_vkeys(&worker->sidecar->config, &configured)) {
+        parameters[1] = configured.text;
+        result = db_call(&worker->db, "SELECT note FROM reason.cosigned_checkpoints($1, configured => $2::text[])", "t", 2, parameters, NULL);
+    }
+    array_free(&configured);
     if (!result)
         return -1;
     while (row < PQntuples(result) && !may_announce(worker->sidecar, division, &known, PQgetvalue(result, row, 0)))

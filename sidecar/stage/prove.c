@@ -18,20 +18,8 @@
 #define STORE_MS 30000
 /* A request to it, where the state's file knows what was signed */
 #define QUICK_MS 3000
-
-/* Our own key, if it is known by now. */
-static bool take_signer(struct sidecar *sidecar, struct log_signer *signer)
-{
-    bool ok;
-
-    pthread_mutex_lock(&sidecar->signer_lock);
-    ok = sidecar->signer && sidecar->signer_registered;
-    signer->id = sidecar->config.signer.id;
-    if (ok)
-        memcpy(signer->public_key, sidecar->signer->public_key, sizeof(signer->public_key));
-    pthread_mutex_unlock(&sidecar->signer_lock);
-    return ok;
-}
+/* So often it is looked whether the database names its logs as this sidecar does by now. */
+#define NAMED_MS 5000
 
 static bool take_checkpoint_key(struct sidecar *sidecar, struct db *db, uint8_t public_key[PUBLIC_KEY_LENGTH])
 {
@@ -128,19 +116,34 @@ static bool add_remembered(struct log_memory *memory, bool whole, struct asking 
     return ok;
 }
 
+/* Another of the same division: both are compared, for one may be another sidecar's. */
+static bool add_found(struct asking *asking, const struct published *found)
+{
+    struct published *larger = realloc(asking->list, (asking->count + 1) * sizeof(*larger));
+
+    if (!larger)
+        return false;
+    asking->list = larger;
+    larger[asking->count++] = *found;
+    return true;
+}
+
 /* What of the divisions is published. False: the store does not tell. */
 static bool ask_store(struct asking *asking)
 {
     bool ok = asking->store && (!asking->all || published_divisions(asking->store, add_name, asking));
+    size_t named = asking->count;
 
-    for (size_t i = 0; ok && i < asking->count; i++) {
+    for (size_t i = 0; ok && i < named; i++) {
+        struct published also = {.size = 0};
         char division[sizeof(asking->list[i].division)];
         const struct remembered *remembered = &asking->remembered[i];
 
         strcpy(division, asking->list[i].division);
         ok = published_newest(asking->store, &asking->key, division, asking->all ? PUBLISHED_ALL : remembered->checkpoint, &asking->list[i])
              && (remembered->published == 0
-                 || published_look_for(asking->store, &asking->key, remembered->origin, remembered->published, &asking->list[i]));
+                 || published_look_for(asking->store, &asking->key, remembered->origin, remembered->published, &asking->list[i], &also))
+             && (also.size + also.missed == 0 || add_found(asking, &also));
     }
     return ok;
 }
@@ -201,18 +204,11 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
 void stage_reports_fault(struct worker *worker, const char *token)
 {
     struct log_memory *memory = &worker->sidecar->log;
-    char fault[LOG_FAULT_SIZE], latest[16];
-    const char *parameters[] = {token, fault, latest};
-    unsigned epoch = 0;
+    char fault[LOG_FAULT_SIZE], epoch[16];
+    const char *parameters[] = {token, fault, epoch};
 
     pthread_mutex_lock(&memory->lock);
-    for (size_t i = 0; i < memory->state.count; i++) {
-        const struct log_division *division = memory->state.divisions[i];
-        unsigned its = division->origin[0] ? published_epoch(worker->sidecar->config.checkpoint_origin, division->name, division->origin) : 0;
-
-        epoch = its > epoch ? its : epoch;
-    }
-    snprintf(latest, sizeof(latest), "%u", epoch);
+    snprintf(epoch, sizeof(epoch), "%u", memory->fault_epoch);
     strcpy(fault, memory->fault);
     pthread_mutex_unlock(&memory->lock);
     if (fault[0] && worker->duty == DUTY_SEAL)
@@ -228,7 +224,7 @@ static bool is_old(const struct worker *worker)
 bool stage_proves(struct worker *worker, const char *token, bool whole)
 {
     struct log_signer signer;
-    bool has_signer = take_signer(worker->sidecar, &signer);
+    bool has_signer = sign_own_key(worker->sidecar, &signer);
     enum log_verdict verdict;
 
     verdict = prove(worker, has_signer ? &signer : NULL, whole, false);
@@ -241,7 +237,7 @@ bool stage_proves(struct worker *worker, const char *token, bool whole)
     } else {
         worker->proved = 0;
     }
-    return verdict == LOG_EXTENDS;
+    return stage_is_proved(worker, token);
 }
 
 enum log_verdict stage_checks_log(struct worker *worker)
@@ -249,18 +245,52 @@ enum log_verdict stage_checks_log(struct worker *worker)
     return prove(worker, NULL, true, true);
 }
 
+/* Whether this thread's own proof holds: what others found is another matter. */
+static bool has_proof(const struct worker *worker, const char *token)
+{
+    return worker->proved && worker->proved == worker->db.connections && !strcmp(worker->proved_token, token) && !is_old(worker)
+           && !atomic_load(&worker->sidecar->log.broken);
+}
+
 bool stage_is_proved(const struct worker *worker, const char *token)
 {
     const struct log_memory *memory = &worker->sidecar->log;
 
-    return !memory->on
-           || (worker->proved && worker->proved == worker->db.connections && !strcmp(worker->proved_token, token) && !is_old(worker)
-               && !atomic_load(&memory->broken));
+    return !memory->on || (has_proof(worker, token) && !refusals_wait(&memory->refusals, clock_ms()));
+}
+
+/*
+ * Whether the database names its logs as this sidecar does. Where it does not, no checkpoint is signed and no snapshot: that is told whenever
+ * the connection is a new one, by the names of both settings.
+ */
+static void compare_prefix(struct worker *worker)
+{
+    struct sidecar *sidecar = worker->sidecar;
+    PGresult *result = db_call(&worker->db, "SELECT reason.current_origin('system')", "1t", 0, NULL, NULL);
+
+    if (!result)
+        return;
+    atomic_store(&sidecar->log.misnamed, published_epoch(sidecar->config.checkpoint_origin, "system", PQgetvalue(result, 0, 0)) == 0);
+    if (atomic_load(&sidecar->log.misnamed))
+        log_error("the database names the log of division \"system\" \"%s\", and checkpoint.origin is \"%s\": no checkpoint and no snapshot is signed until one of"
+                  " them is changed (reason.set_log_prefix())",
+                  PQgetvalue(result, 0, 0), sidecar->config.checkpoint_origin);
+    PQclear(result);
+    worker->named = worker->db.connections;
+    worker->named_ms = clock_ms();
 }
 
 static enum progress turn(struct worker *worker, const char *token)
 {
-    return stage_is_proved(worker, token) || stage_proves(worker, token, true) ? PROGRESS_NONE : PROGRESS_FAILED;
+    if (worker->sidecar->log.on
+        && (worker->named != worker->db.connections || (atomic_load(&worker->sidecar->log.misnamed) && clock_ms() - worker->named_ms > NAMED_MS)))
+        compare_prefix(worker);
+    if (stage_is_proved(worker, token))
+        return PROGRESS_NONE;
+    /* another thread's proof was refused: it makes it itself */
+    if (has_proof(worker, token))
+        return PROGRESS_FAILED;
+    return stage_proves(worker, token, true) ? PROGRESS_NONE : PROGRESS_FAILED;
 }
 
 const struct stage stage_prove = {.name = "prove", .histogram = HISTOGRAM_SEAL, .turn = turn, .gate = true};

@@ -23,6 +23,19 @@
 /* A slow signer (a KMS over the network) makes small batches: what is signed by then is recorded. */
 #define BATCH_MS 2000
 
+bool sign_own_key(struct sidecar *sidecar, struct log_signer *signer)
+{
+    bool ok;
+
+    pthread_mutex_lock(&sidecar->signer_lock);
+    ok = sidecar->signer && sidecar->signer_registered;
+    signer->id = sidecar->config.signer.id;
+    if (ok)
+        memcpy(signer->public_key, sidecar->signer->public_key, sizeof(signer->public_key));
+    pthread_mutex_unlock(&sidecar->signer_lock);
+    return ok;
+}
+
 bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH])
 {
     struct sidecar *sidecar = worker->sidecar;
@@ -180,7 +193,8 @@ static bool sign(struct worker *worker, PGresult *claimed, const struct hashes *
     atomic_fetch_add(&memory->signers_waiting, 1);
     pthread_mutex_lock(&memory->lock);
     atomic_fetch_sub(&memory->signers_waiting, 1);
-    ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && sign_admitted(worker, claimed, hashes, made, &answer)
+    ok = memory->known && log_state_is_current(&memory->state) && !memory->fault[0] && !refusals_wait(&memory->refusals, clock_ms())
+         && sign_admitted(worker, claimed, hashes, made, &answer)
          && made->count > 0 && log_state_save(&memory->state);
     /* what was added and not kept is forgotten with the rest, and all is read again */
     if (!ok && (answer != LOG_MUST_NOT || made->count > 0))

@@ -46,6 +46,8 @@ enum log_verdict stage_checks_log(struct worker *worker);
 /* Tells the database of the fault that is kept, so that it enters safe mode, if it still listens. */
 void stage_reports_fault(struct worker *worker, const char *token);
 
+/* Our own key, which signs events and snapshots; false: it is not known yet. */
+bool sign_own_key(struct sidecar *sidecar, struct log_signer *signer);
 /* Signs with the one signer there is; opens it and compares its key with the registry first. Logged when false. */
 bool sign_digest(struct worker *worker, const uint8_t digest[DIGEST_LENGTH], uint8_t signature[SIGNATURE_LENGTH]);
 /* The registry took a signature: the signer is good. */

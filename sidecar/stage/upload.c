@@ -9,8 +9,10 @@
 #include "base/doorbell.h"
 #include "base/log.h"
 #include "core/names.h"
+#include "core/recorded_time.h"
 #include "core/uuid_text.h"
 #include "tlog/pending.h"
+#include "tlog/signers.h"
 #include "tracing/tracing.h"
 
 #include <sodium.h>
@@ -153,6 +155,9 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
     case DOCUMENT_UNDECIDED:
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
+    case DOCUMENT_MISNAMED:
+        record_failure(worker, token, pending->id, reason, false);
+        return PROGRESS_TRIED;
     case DOCUMENT_NOT_KNOWN:
         if (doorbell_stopped())
             return PROGRESS_NONE;
@@ -165,24 +170,28 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
 /* RFC 3339, as the database writes it. */
 #define TIME_SIZE 40
 
-/* Makes and records the signature; hex of it in `signature`, the time that the database recorded for it in `ts`. */
-static bool sign(struct worker *worker, const char *token, const struct trace *trace, const char *id, const char *hash,
-                 char signature[2 * SIGNATURE_LENGTH + 3], char ts[TIME_SIZE])
+/* A document's, as it stands in the store beside it. */
+struct signature {
+    uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
+    char hex[2 * SIGNATURE_LENGTH + 3]; /* as SQL writes bytes */
+    char signer[LOG_SIGNER_SIZE], ts[TIME_SIZE];
+};
+
+/* Makes and records the signature of the digest, with the time that the database recorded for it. */
+static bool sign(struct worker *worker, const char *token, const struct trace *trace, const char *id, struct signature *signature)
 {
     long began_us = tracing_now();
-    uint8_t digest[DIGEST_LENGTH], bytes[SIGNATURE_LENGTH];
-    size_t length = 0;
     PGresult *result;
-    const char *parameters[] = {token, id, worker->sidecar->config.signer.id, signature};
+    const char *parameters[] = {token, id, worker->sidecar->config.signer.id, signature->hex};
 
-    if (sodium_hex2bin(digest, sizeof(digest), hash, strlen(hash), NULL, &length, NULL) != 0 || length != DIGEST_LENGTH
-        || !sign_digest(worker, digest, bytes)) {
+    if (!sign_digest(worker, signature->digest, signature->bytes)) {
         trace_signing(trace, parameters[2], began_us, "the signer could not sign");
         record_failure(worker, token, id, "the signer could not sign", false);
         return false;
     }
-    strcpy(signature, "\\x");
-    sodium_bin2hex(signature + 2, 2 * SIGNATURE_LENGTH + 1, bytes, sizeof(bytes));
+    strcpy(signature->hex, "\\x");
+    sodium_bin2hex(signature->hex + 2, sizeof(signature->hex) - 2, signature->bytes, sizeof(signature->bytes));
+    snprintf(signature->signer, sizeof(signature->signer), "%s", parameters[2]);
     result = db_call(&worker->db, "SELECT reason.record_snapshot_signature($1, $2, $3, $4::bytea)", "1t", 4, parameters, NULL);
     trace_signing(trace, parameters[2], began_us, result ? NULL : "the registry refused the signature");
     if (!result) {
@@ -190,7 +199,7 @@ static bool sign(struct worker *worker, const char *token, const struct trace *t
         record_failure(worker, token, id, "the registry refused the signature", false);
         return false;
     }
-    snprintf(ts, TIME_SIZE, "%s", PQgetvalue(result, 0, 0));
+    snprintf(signature->ts, sizeof(signature->ts), "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
     sign_accepted(worker);
     metrics_add(METRIC_SNAPSHOTS_SIGNED, 1);
@@ -230,6 +239,49 @@ static bool record(struct worker *worker, const char *token, const char *id, con
     return true;
 }
 
+/* ---------------------------------------------------------------- what the database says was signed before */
+
+/* Whether it is by a key that is known outside the database. Where nothing is remembered outside, another's than those is not judged. */
+static bool is_known_signature(struct worker *worker, const struct signature *signature)
+{
+    struct sidecar *sidecar = worker->sidecar;
+    struct log_memory *memory = &sidecar->log;
+    struct log_signers signers = {0};
+    struct log_signer own;
+    bool known = log_signers_add_file(&signers, sidecar->config.archive_registry_file)
+                 && (!sign_own_key(sidecar, &own) || log_signers_add(&signers, own.id, own.public_key));
+
+    pthread_mutex_lock(&memory->lock);
+    known = known && log_signers_add_state(&signers, &memory->state);
+    pthread_mutex_unlock(&memory->lock);
+    known = known && ((!memory->on && !log_signers_know(&signers, signature->signer))
+                      || log_signers_who(&signers, signature->signer, signature->digest, signature->bytes));
+    log_signers_free(&signers);
+    return known;
+}
+
+/* Reads the signature of a snapshot that was signed and not stored yet. What is wrong with it; NULL: nothing. */
+static const char *take_signature(struct worker *worker, const PGresult *claimed, int row, struct signature *signature)
+{
+    const char *hex = PQgetvalue(claimed, row, SIGNATURE), *signer = PQgetvalue(claimed, row, SIGNER);
+
+    if (strlen(hex) != 2 + 2 * SIGNATURE_LENGTH
+        || sodium_hex2bin(signature->bytes, sizeof(signature->bytes), hex + 2, 2 * SIGNATURE_LENGTH, NULL, NULL, NULL) != 0)
+        return "the database gives a signature that is none";
+    if (!signer_id_is_valid(signer, strlen(signer)) || strlen(signer) >= sizeof(signature->signer))
+        return "the database gives a signer that is none";
+    strcpy(signature->signer, signer);
+    snprintf(signature->ts, sizeof(signature->ts), "%s", PQgetvalue(claimed, row, TS));
+    return is_known_signature(worker, signature) ? NULL : "the signature that the database gives is by no key of that name that is known outside of it (archive.registry_file)";
+}
+
+static bool is_time(const char *text)
+{
+    int64_t seconds;
+
+    return recorded_time_read(text, strlen(text), &seconds);
+}
+
 #define SNAPSHOT_KEY_SIZE (DIVISION_NAME_LENGTH + UUID_TEXT_LENGTH + 32)
 
 /* Where it is stored. False: one of them is none. What the database would have stored under names of its own is not. */
@@ -246,9 +298,9 @@ static enum progress finish(struct worker *worker, const char *token, const stru
 {
     const char *id = PQgetvalue(claimed, row, ID);
     const char *hash = PQgetvalue(claimed, row, HASH);
-    char signature[2 * SIGNATURE_LENGTH + 3] = "", base64[128], ts[TIME_SIZE];
-    const char *signer_id = worker->sidecar->config.signer.id;
-    uint8_t bytes[SIGNATURE_LENGTH];
+    struct signature signature = {.hex = ""};
+    char base64[128];
+    size_t length = 0;
     struct pending pending = {.id = id, .division = PQgetvalue(claimed, row, DIVISION), .hash = hash, .chunks = {.db = &worker->db, .id = id}};
     struct stored stored = {0};
     enum store_result result;
@@ -258,27 +310,35 @@ static enum progress finish(struct worker *worker, const char *token, const stru
         log_error("the database gives a snapshot \"%s\" of division \"%s\" to be stored: these are no names", id, PQgetvalue(claimed, row, DIVISION));
         return PROGRESS_FAILED;
     }
+    if (strlen(hash) != 2 * DIGEST_LENGTH || sodium_hex2bin(signature.digest, DIGEST_LENGTH, hash, strlen(hash), NULL, &length, NULL) != 0
+        || length != DIGEST_LENGTH) {
+        record_failure(worker, token, id, "the database gives a hash that is none", false);
+        return PROGRESS_TRIED;
+    }
     pending_take_size(&pending, claimed, row, SIZE, CHUNKS);
     if (!strcmp(PQgetvalue(claimed, row, STATUS), "pending")) {
         enum progress admitted = may_sign(worker, token, &pending);
 
         if (admitted != PROGRESS_SOME)
             return admitted;
-        if (!sign(worker, token, trace, id, hash, signature, ts))
+        if (!sign(worker, token, trace, id, &signature))
             return PROGRESS_TRIED;
     } else {
-        snprintf(signature, sizeof(signature), "%s", PQgetvalue(claimed, row, SIGNATURE));
-        signer_id = PQgetvalue(claimed, row, SIGNER);
-        snprintf(ts, sizeof(ts), "%s", PQgetvalue(claimed, row, TS));
+        const char *fault = take_signature(worker, claimed, row, &signature);
+
+        if (fault) {
+            record_failure(worker, token, id, fault, false);
+            return PROGRESS_TRIED;
+        }
     }
-    if (strlen(signature) != 2 + 2 * SIGNATURE_LENGTH || sodium_hex2bin(bytes, sizeof(bytes), signature + 2, 2 * SIGNATURE_LENGTH, NULL, NULL, NULL) != 0) {
-        record_failure(worker, token, id, "the database gives a signature that is none", false);
+    if (!is_time(signature.ts)) {
+        record_failure(worker, token, id, "the database gives a time of the signature that is none", false);
         return PROGRESS_TRIED;
     }
-    sodium_bin2base64(base64, sizeof(base64), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(base64, sizeof(base64), signature.bytes, sizeof(signature.bytes), sodium_base64_VARIANT_ORIGINAL);
     {
-        const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signer_id}, {"snapshot-id", id},
-                                        {"ts", ts}};
+        const struct pair metadata[] = {{"hash", hash}, {"signature", base64}, {"signer-id", signature.signer}, {"snapshot-id", id},
+                                        {"ts", signature.ts}};
         const struct object object = {.key = key,
                                       .content_type = "application/json",
                                       .metadata = metadata,

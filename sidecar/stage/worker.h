@@ -60,6 +60,8 @@ struct worker {
     unsigned proved;            /* the connection on which the database was proved to extend what was signed; 0: none */
     char proved_token[24];      /* and the lease */
     long proved_ms;             /* when, by the steady clock */
+    unsigned named;             /* the connection on which the names of the logs were compared; 0: none */
+    long named_ms;              /* when */
     long reread_ms;             /* when old hashes were read again last; 0: never */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
     size_t mirror;              /* of the duty mirror: which one this thread feeds */

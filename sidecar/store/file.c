@@ -237,7 +237,7 @@ static enum store_result put(struct store *store, const struct object *object, s
     enum store_result result = STORE_DONE;
 
     if (snprintf(path, sizeof(path), "%s/%s", files->directory, object->key) >= (int)sizeof(path) || strstr(object->key, "..")
-        || !metadata_text(object, &text)) {
+        || !store_metadata_are_plain(object) || !metadata_text(object, &text)) {
         snprintf(stored->reason, sizeof(stored->reason), "the object's name or metadata are not acceptable");
         return STORE_REFUSED;
     }

@@ -1,6 +1,7 @@
 /* file_list.c: what a directory holds, in the order of the objects' names, and its bytes. */
 #include "store/file.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/plain_file.h"
 
@@ -13,8 +14,16 @@
 
 #define PATH_SIZE 4096
 
+/* A directory that is being read, and those that it lies in. */
+struct place {
+    dev_t device;
+    ino_t inode;
+    const struct place *above;
+};
+
 struct walk {
     const char *root, *prefix, *after;
+    long until_ms;              /* 0: whenever it ends */
     object_taker *take;
     void *context;
     bool stopped;
@@ -40,7 +49,16 @@ static bool may_hold(const struct walk *walk, const char *key)
     return !walk->after || strncmp(key, walk->after, length) >= 0;
 }
 
-static bool visit(struct walk *walk, const char *directory)
+/* A link can lead to where it lies: each directory is read once on the way to it. */
+static bool is_above(const struct place *place, const struct stat *status)
+{
+    for (; place; place = place->above)
+        if (place->device == status->st_dev && place->inode == status->st_ino)
+            return true;
+    return false;
+}
+
+static bool visit(struct walk *walk, const char *directory, const struct place *above)
 {
     char path[PATH_SIZE];
     struct dirent **entries;
@@ -49,6 +67,10 @@ static bool visit(struct walk *walk, const char *directory)
 
     if (snprintf(path, sizeof(path), "%s/%s", walk->root, directory) >= (int)sizeof(path))
         return false;
+    if (walk->until_ms && clock_ms() > walk->until_ms) {
+        log_warning("directory \"%s\" cannot be listed: it does not come to its end in time", path);
+        return false;
+    }
     count = scandir(path, &entries, NULL, in_key_order);
     if (count < 0) {
         if (errno == ENOENT)
@@ -66,8 +88,8 @@ static bool visit(struct walk *walk, const char *directory)
             && snprintf(object, sizeof(object), "%s/%s", walk->root, key) < (int)sizeof(object) && stat(object, &status) == 0) {
             if (S_ISDIR(status.st_mode)) {
                 strcat(key, "/");
-                if (may_hold(walk, key))
-                    ok = visit(walk, key);
+                if (may_hold(walk, key) && !is_above(above, &status))
+                    ok = visit(walk, key, &(struct place){status.st_dev, status.st_ino, above});
             } else if (!strncmp(key, walk->prefix, strlen(walk->prefix)) && (!walk->after || strcmp(key, walk->after) > 0)) {
                 walk->stopped = !walk->take(walk->context, key, "");
             }
@@ -80,9 +102,13 @@ static bool visit(struct walk *walk, const char *directory)
 
 bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context)
 {
-    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .take = take, .context = context};
+    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms, .take = take,
+                        .context = context};
+    struct stat status;
 
-    return visit(&walk, "");
+    if (stat(walk.root, &status) != 0)
+        memset(&status, 0, sizeof(status));
+    return visit(&walk, "", &(struct place){status.st_dev, status.st_ino, NULL});
 }
 
 bool file_read(struct store *store, const char *key, const char *version, piece_taker *take, void *context)

@@ -241,6 +241,10 @@ static enum store_result put(struct store *store, const struct object *object, s
     bool missing = true;
     enum store_result result = STORE_RETRY;
 
+    if (!store_metadata_are_plain(object)) {
+        snprintf(stored->reason, sizeof(stored->reason), "the object's metadata are not acceptable");
+        return STORE_REFUSED;
+    }
     if (!s3->if_none_match && !object->replaces) {
         /* the server would overwrite: look first */
         stored->existed = true;

@@ -53,6 +53,15 @@ bool store_read_text(struct store *store, const char *key, const char *version, 
     return whole || text.too_long;
 }
 
+bool store_metadata_are_plain(const struct object *object)
+{
+    for (size_t i = 0; i < object->metadata_count; i++)
+        for (const char *p = object->metadata[i].value; *p; p++)
+            if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+                return false;
+    return true;
+}
+
 struct bytes {
     const void *bytes;
     size_t length;

@@ -17,7 +17,7 @@ struct object {
     const char *key;            /* such as snapshots/<division>/<id>.json */
     const char *content_type;
     const char *cache_control;  /* what caches in front of the store are told; NULL: nothing */
-    const struct pair *metadata; /* values are ASCII without quotes or control characters */
+    const struct pair *metadata; /* values are ASCII without quotes or control characters, else it is refused */
     size_t metadata_count;
     const char *hash;           /* SHA-256 of the bytes, hex */
     long long size;
@@ -49,6 +49,9 @@ struct protection {
     time_t retain_until;        /* 0: as it is; a lock is never shortened */
     enum { HOLD_AS_IT_IS, HOLD_ON, HOLD_OFF } legal_hold;
 };
+
+/* Whether what an object says of itself can stand in a header or in a JSON text as it is. */
+bool store_metadata_are_plain(const struct object *object);
 
 /* Takes one version of an object ("": it has none); false: no more are wanted. */
 typedef bool object_taker(void *context, const char *key, const char *version);

@@ -22,6 +22,8 @@
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
+/* So many records, each with its event and its content, have no more. */
+#define RECORDS_BYTES_MOST (1024L * 1024 * 1024)
 
 /* Some seconds. Only names that somebody chose for that need more than one look each. */
 #define LOOKS_MOST 10000000
@@ -292,7 +294,7 @@ static enum document_verdict check_some(struct reading *reading, enum kind kind,
     if (doorbell_stopped())
         return DOCUMENT_NOT_KNOWN;
     if (add_ids(&reading->kinds[kind], first, count, &ids) && (parameters[2] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT id, seq, prev_hash, payload, salt, content FROM reason.log_records($1, $2, $3::uuid[])", 3,
+        result = db_call_binary(reading->question->db, "SELECT id, seq, prev_hash, payload, salt, content FROM reason.log_records($1, $2, $3::uuid[])", RECORDS_BYTES_MOST, 3,
                                 parameters);
     if (result) {
         /* so many, and each of them once: each of these */
@@ -401,7 +403,7 @@ static enum document_verdict check_links(struct reading *reading, uint64_t size,
         return DOCUMENT_NOT_KNOWN;
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", 4, parameters);
+        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", DB_ANSWER_MOST, 4, parameters);
     if (result)
         verdict = DOCUMENT_TRUE;
     for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
@@ -435,7 +437,7 @@ static enum document_verdict check_annotations(struct reading *reading, uint64_t
 
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", 3, parameters);
+        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", DB_ANSWER_MOST, 3, parameters);
     if (result)
         verdict = DOCUMENT_TRUE;
     for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {

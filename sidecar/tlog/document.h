@@ -29,6 +29,7 @@ enum document_verdict {
     DOCUMENT_NOT_KNOWN,         /* the database did not answer, or out of memory */
     DOCUMENT_TOO_NEW,           /* it holds what is not signed yet */
     DOCUMENT_OUTDATED,          /* of a log that has begun anew since: it is to be frozen again */
+    DOCUMENT_MISNAMED,          /* of a log with another prefix than checkpoint.origin, as the database has it: until one of them is changed */
     DOCUMENT_UNDECIDED,         /* to compare it would take too long */
     DOCUMENT_FALSE              /* the database contradicts what was signed */
 };

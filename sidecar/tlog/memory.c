@@ -1,9 +1,11 @@
 /* memory.c: whether an event may be signed, and what is remembered of it then. */
 #include "tlog/memory.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/json_reader.h"
 #include "core/sha256.h"
+#include "tlog/published.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
@@ -32,6 +34,19 @@ bool log_memory_refresh(struct log_memory *memory)
     return memory->known;
 }
 
+static unsigned latest_epoch(const struct log_memory *memory)
+{
+    unsigned latest = 0;
+
+    for (size_t i = 0; i < memory->state.count; i++) {
+        const struct log_division *division = memory->state.divisions[i];
+        unsigned epoch = division->origin[0] ? published_epoch(memory->prefix, division->name, division->origin) : 0;
+
+        latest = epoch > latest ? epoch : latest;
+    }
+    return latest;
+}
+
 static void keep_fault(struct log_memory *memory, enum metric kind, const char fault[LOG_FAULT_SIZE])
 {
     if (strcmp(fault, memory->fault) != 0) {
@@ -39,6 +54,7 @@ static void keep_fault(struct log_memory *memory, enum metric kind, const char f
         metrics_add(kind, 1);
     }
     strcpy(memory->fault, fault);
+    memory->fault_epoch = latest_epoch(memory);
     atomic_store(&memory->broken, true);
     metrics_set(METRIC_LOG_STOPPED, 1);
 }
@@ -73,15 +89,14 @@ void log_memory_contradict(struct log_memory *memory, const char *name, const ch
     log_memory_break(memory, METRIC_LOG_STOPS_CONTRADICTED, "the log of division \"%s\" is contradicted: %s", name, reason);
 }
 
-/* So many proofs, one after the other. */
-#define REFUSALS_MOST 3
-
-bool log_memory_refused(struct log_memory *memory, const char *refusal)
+bool log_memory_refused(struct log_memory *memory, const struct db *db)
 {
-    if (memory->refusals < REFUSALS_MOST && ++memory->refusals == REFUSALS_MOST)
-        log_memory_break(memory, METRIC_LOG_STOPS_UNREADABLE, "the log cannot be read: %s", refusal);
+    bool told = refusals_are_a_fault(&memory->refusals, clock_ms()), lasts = refusals_add(&memory->refusals, db->name, db->refusal_passes, clock_ms());
+
     /* the first one is kept: the same is refused in other words, too */
-    return memory->refusals == REFUSALS_MOST;
+    if (lasts && !told)
+        log_memory_break(memory, METRIC_LOG_STOPS_UNREADABLE, "the log cannot be read: %s", db->refusal);
+    return lasts || told;
 }
 
 void log_memory_agree(struct log_memory *memory, const char *origin)
@@ -90,10 +105,10 @@ void log_memory_agree(struct log_memory *memory, const char *origin)
         memory->contradicted[0] = '\0';
 }
 
-void log_memory_mend(struct log_memory *memory)
+void log_memory_mend(struct log_memory *memory, const char *thread)
 {
-    memory->refusals = 0;
-    if (log_memory_is_contradicted(memory))
+    refusals_end(&memory->refusals, thread);
+    if (log_memory_is_contradicted(memory) || refusals_are_a_fault(&memory->refusals, clock_ms()))
         return;
     if (memory->fault[0])
         log_info("the database extends what was signed: signing goes on");

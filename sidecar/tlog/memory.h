@@ -10,6 +10,7 @@
 
 #include "base/db.h"
 #include "base/metrics.h"
+#include "tlog/refusals.h"
 #include "tlog/state.h"
 
 #include <pthread.h>
@@ -42,17 +43,19 @@ struct log_memory {
     bool known;                 /* the state was read */
     bool asked;                 /* the store, for all that was ever published */
     bool doubted;               /* the store refused what was to be published: all is to be asked for again */
-    struct log_place bad;       /* what was reread and found to be another: until it is found to be right, nothing is signed */
+    struct log_place bad;       /* what was reread and found to be another, or could not be had: until it is found to be right, nothing is signed */
     char bad_seal[DIVISION_NAME_LENGTH + 1];    /* "": none. A division whose next event has the hash of something else: the same */
     char bad_snapshot[40];      /* "": none. One that was to be signed and is not what the log says: the same */
     struct log_denied denied[LOG_DENIED];   /* snapshots that were false, and of which the database said that they do not wait */
     size_t denied_count;
     bool denied_again;          /* one of these was to be signed again: the database cannot be asked when that ends */
     char fault[LOG_FAULT_SIZE]; /* "": none */
+    unsigned fault_epoch;       /* the latest in the names of the logs that were remembered when it was found */
     char contradicted[DIVISION_NAME_LENGTH + 1];    /* "": none. The fault is that a witness contradicts this division's log, */
     char contradicted_origin[LOG_ORIGIN_SIZE];      /* which had this origin */
-    int refusals;               /* proofs, one after another, to which the database refused what they ask */
+    struct log_refusals refusals;   /* of what proofs ask; refusals_wait() needs no lock */
     atomic_int signers_waiting; /* for the lock */
+    atomic_bool misnamed;       /* the database names its logs otherwise than checkpoint.origin says: told, and not relied on */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
 };
@@ -69,14 +72,17 @@ void log_memory_break(struct log_memory *memory, enum metric kind, const char *f
 void log_memory_contradict(struct log_memory *memory, const char *division, const char *origin, const char *reason);
 bool log_memory_is_contradicted(const struct log_memory *memory);
 /*
- * The database refuses what a proof asks (a table is gone or another, a function raises): a fault when it does so again and again,
- * because what exchanges functions, an update of the extension too, lets one proof fail. Whether there is one. Under the lock.
+ * The database refuses what a proof asks (a table is gone or another, a function raises), as db->refusal says, or does not answer: a
+ * fault when that goes on (tlog/refusals.h). Whether there is one. Under the lock.
  */
-bool log_memory_refused(struct log_memory *memory, const char *refusal);
+bool log_memory_refused(struct log_memory *memory, const struct db *db);
 /* No witness contradicts the log of this origin any more: the next proof mends. Under the lock. */
 void log_memory_agree(struct log_memory *memory, const char *origin);
-/* The database extends what is remembered. Under the lock. */
-void log_memory_mend(struct log_memory *memory);
+/*
+ * The database extends what is remembered, as this thread's proof (db->name) has shown. A fault is kept while a witness contradicts, or while
+ * what other threads ask is refused. Under the lock.
+ */
+void log_memory_mend(struct log_memory *memory, const char *thread);
 
 /* Tells metrics how much is signed, and under checkpoints. Under the lock. */
 void log_memory_tell(const struct log_memory *memory);

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The database cuts documents into pieces of 1 MiB. */
+#define CHUNK_MOST (2L * 1024 * 1024)
+
 /* ---------------------------------------------------------------- bytes */
 
 bool pending_next(void *context, const void **bytes, size_t *length)
@@ -24,7 +27,7 @@ bool pending_next(void *context, const void **bytes, size_t *length)
     if (chunks->next == chunks->count)
         return true;
     snprintf(number, sizeof(number), "%" PRIu64, chunks->next++);
-    chunks->result = db_call_binary(chunks->db, "SELECT reason.snapshot_chunk($1, $2)", 2, parameters);
+    chunks->result = db_call_binary(chunks->db, "SELECT reason.snapshot_chunk($1, $2)", CHUNK_MOST, 2, parameters);
     if (!chunks->result || PQntuples(chunks->result) != 1 || PQgetisnull(chunks->result, 0, 0))
         return false;
     *bytes = PQgetvalue(chunks->result, 0, 0);
@@ -130,6 +133,10 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
         log_warning("snapshot %s is too large to be compared with the log: of its %" PRIu64 " bytes only the hash was", pending->id, pending->size);
     free(text);
     snprintf(reason, PENDING_REASON_SIZE, "the document is not what the log says: %s", question.reason);
+    if (verdict == DOCUMENT_OUTDATED && atomic_load(&memory->misnamed)) {
+        snprintf(reason, PENDING_REASON_SIZE, "the database names its logs otherwise than checkpoint.origin (\"%s\") says: %s", memory->prefix, question.reason);
+        verdict = DOCUMENT_MISNAMED;
+    }
     return verdict;
 }
 

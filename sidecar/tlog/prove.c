@@ -450,11 +450,11 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
         verdict = proving_reread(&proving);
     pthread_mutex_lock(&memory->lock);
     if (verdict == LOG_EXTENDS) {
-        log_memory_mend(memory);
+        log_memory_mend(memory, db->name);
         log_memory_tell(memory);
-        if (log_memory_is_contradicted(memory))
+        if (memory->fault[0])
             verdict = LOG_BROKEN;
-    } else if (verdict == LOG_NOT_KNOWN && db->refusal[0] && log_memory_refused(memory, db->refusal)) {
+    } else if (verdict == LOG_NOT_KNOWN && db->refusal[0] && log_memory_refused(memory, db)) {
         verdict = LOG_BROKEN;
     }
     pthread_mutex_unlock(&memory->lock);

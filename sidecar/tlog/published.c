@@ -193,19 +193,60 @@ static bool look_at_sizes(struct store *store, const struct published_key *key, 
 /* A key is at most 1,024 bytes long in S3. */
 #define KEY_SIZE 1100
 
+/* Objects that are none of a log's are passed over in one listing, so many; a page of S3 has 1,000. */
+#define ODD_MOST 1000
+
 struct naming {
     char key[KEY_SIZE];
     bool listed;
+    int odd;
 };
+
+/* The number behind the name of a division; 1: there is none. False: no log has such a folder. */
+static bool read_epoch(const char *folder, unsigned *epoch)
+{
+    const char *text = folder + strcspn(folder, ";");
+    uint64_t number;
+
+    *epoch = 1;
+    if (!*text)
+        return true;
+    if (!decimal_read(text + 1, strlen(text + 1), &number) || number < 2 || number >= EPOCHS_END)
+        return false;
+    *epoch = (unsigned)number;
+    return true;
+}
+
+/* The folder of the log that an object lies in. False: it lies in none that a log can have. */
+static bool read_folder(const char *key, char folder[PUBLISHED_FOLDER_SIZE])
+{
+    const char *name = key + strlen(ROOT);
+    size_t length = strcspn(name, "/");
+    unsigned epoch;
+
+    if (name[length] != '/' || length >= PUBLISHED_FOLDER_SIZE)
+        return false;
+    snprintf(folder, PUBLISHED_FOLDER_SIZE, "%.*s", (int)length, name);
+    return division_name_is_valid(folder, strcspn(folder, ";")) && read_epoch(folder, &epoch);
+}
 
 static bool take_key(void *context, const char *key, const char *version)
 {
     struct naming *naming = context;
+    char folder[PUBLISHED_FOLDER_SIZE];
 
     (void)version;
     snprintf(naming->key, sizeof(naming->key), "%s", key);
     naming->listed = true;
-    return false;
+    return !read_folder(key, folder) && ++naming->odd < ODD_MOST;
+}
+
+/* Behind everything that lies in the same folder, 0 follows /; an object in no folder: behind itself. */
+static void step_behind(const char *key, char after[KEY_SIZE])
+{
+    size_t length = strlen(ROOT) + strcspn(key + strlen(ROOT), "/");
+
+    snprintf(after, KEY_SIZE, "%.*s%s", (int)length, key, key[length] ? "0" : "");
 }
 
 /* Gives the folders whose names begin so, without what they hold. Objects in none, or in one that no log can have, are passed over. */
@@ -215,25 +256,16 @@ static bool each_folder(struct store *store, const char *prefix, division_taker 
 
     for (int i = 0; i < FOLDERS_MOST; i++) {
         struct naming naming = {.listed = false};
-        const char *name = naming.key + strlen(ROOT);
         char folder[PUBLISHED_FOLDER_SIZE];
-        size_t length;
 
         if (!store->list(store, prefix, after[0] ? after : NULL, take_key, &naming))
             return false;
         if (!naming.listed)
             return true;
         strcpy(before, after);
-        length = strcspn(name, "/");
-        if (length == 0 || length >= sizeof(folder)) {
-            strcpy(after, naming.key);
-        } else {
-            snprintf(folder, sizeof(folder), "%.*s", (int)length, name);
-            if (!take(context, folder))
-                return false;
-            /* behind everything in it: 0 follows / */
-            snprintf(after, sizeof(after), ROOT "%s0", folder);
-        }
+        if (read_folder(naming.key, folder) && !take(context, folder))
+            return false;
+        step_behind(naming.key, after);
         if (strcmp(after, before) <= 0)
             break;
     }
@@ -250,17 +282,14 @@ struct epochs {
 static bool take_epoch(void *context, const char *folder)
 {
     struct epochs *epochs = context;
-    const char *text = folder + strcspn(folder, ";");
-    uint64_t epoch;
-    unsigned *larger;
+    unsigned epoch, *larger;
 
-    if (!*text || !decimal_read(text + 1, strlen(text + 1), &epoch) || epoch < 2 || epoch >= EPOCHS_END)
-        return true;
+    read_epoch(folder, &epoch);
     larger = realloc(epochs->list, (epochs->count + 1) * sizeof(*larger));
     if (!larger)
         return false;
     epochs->list = larger;
-    larger[epochs->count++] = (unsigned)epoch;
+    larger[epochs->count++] = epoch;
     return true;
 }
 
@@ -293,19 +322,22 @@ bool published_newest(struct store *store, const struct published_key *key, cons
     return ok;
 }
 
-bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, struct published *found)
+bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, const struct published *found,
+                        struct published *also)
 {
     char folder[PUBLISHED_FOLDER_SIZE], object[PUBLISHED_FOLDER_SIZE + 64];
     unsigned epoch = published_epoch(key->prefix, found->division, origin);
 
+    memset(also, 0, sizeof(*also));
+    strcpy(also->division, found->division);
     if (epoch == 0 || found->epoch > epoch || (found->epoch == epoch && found->size >= size))
         return true;
     /* the newest is announced once witnesses have cosigned it */
     published_folder(found->division, epoch, folder);
     snprintf(object, sizeof(object), "%s/checkpoints/%" PRIu64, folder, size);
-    if (!look_at_object(store, key, found->division, object, PUBLISHED_ALL, found))
+    if (!look_at_object(store, key, found->division, object, PUBLISHED_ALL, also))
         return false;
-    found->missed = found->epoch == epoch && found->size >= size ? 0 : size;
+    also->missed = also->epoch == epoch && also->size >= size ? 0 : size;
     return true;
 }
 
@@ -320,8 +352,7 @@ static bool take_division(void *context, const char *folder)
     char name[PUBLISHED_FOLDER_SIZE];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(folder, ";"), folder);
-    /* a folder whose name no division can have is not ours */
-    return !division_name_is_valid(name, strlen(name)) || passing->take(passing->context, name);
+    return passing->take(passing->context, name);
 }
 
 bool published_divisions(struct store *store, division_taker *take, void *context)

@@ -193,6 +193,13 @@ static enum log_verdict reread(struct proving *proving, enum log_piece kind, lon
         else if (piece.found)
             verdict = read_piece(proving, &piece);
     }
+    /* what cannot be read is not passed over the next time */
+    if (verdict == LOG_NOT_KNOWN && piece.found) {
+        pthread_mutex_lock(&proving->memory->lock);
+        if (!proving->memory->bad.division[0])
+            proving->memory->bad = piece.place;
+        pthread_mutex_unlock(&proving->memory->lock);
+    }
     return verdict;
 }
 

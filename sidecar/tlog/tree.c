@@ -7,20 +7,24 @@
 #include <string.h>
 
 #define TILE_HEIGHT 8
+/* What an answer needs beside its bytes. */
+#define ANSWER_FRAME 256
 
 /* How many there are; -1: the database did not answer. */
 static long read_hashes(struct tree *tree, int level, uint64_t first, size_t count, MerkleHash *hashes)
 {
     char level_text[8], first_text[24], count_text[24];
     const char *parameters[] = {tree->division, level_text, first_text, count_text};
+    static const char statement[] = "SELECT reason.log_hashes($1, $2, $3, $4)";
     PGresult *result;
     long got = -1;
 
     snprintf(level_text, sizeof(level_text), "%d", level);
     snprintf(first_text, sizeof(first_text), "%" PRIu64, first);
     snprintf(count_text, sizeof(count_text), "%zu", count);
-    result = db_call_binary(tree->db, "SELECT reason.log_hashes($1, $2, $3, $4)", 4, parameters);
-    if (result && PQntuples(result) == 1) {
+    result = db_call_binary(tree->db, statement, count * MERKLE_HASH_LENGTH + ANSWER_FRAME, 4, parameters);
+    /* NULL: there are none */
+    if (result && PQntuples(result) == 1 && PQnfields(result) == 1) {
         size_t length = (size_t)PQgetlength(result, 0, 0);
 
         if (length % MERKLE_HASH_LENGTH == 0 && length / MERKLE_HASH_LENGTH <= count) {
@@ -28,6 +32,8 @@ static long read_hashes(struct tree *tree, int level, uint64_t first, size_t cou
             memcpy(hashes, PQgetvalue(result, 0, 0), length);
         }
     }
+    if (result && got < 0)
+        db_refuse(tree->db, statement, "what are no hashes");
     PQclear(result);
     tree->failed = tree->failed || got < 0;
     return got;

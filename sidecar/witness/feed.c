@@ -7,7 +7,9 @@
 #include "base/leader.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "core/checkpoint.h"
 #include "witness/ask.h"
+#include "witness/ed25519.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -46,6 +48,7 @@ struct feeds {
     const struct witness_policy *policy;
     struct feed_hooks hooks;
     pthread_mutex_t lock;
+    struct array configured;    /* the verifier keys of all */
     size_t count;
     struct feed *feeds;
 };
@@ -203,6 +206,9 @@ static void weigh(struct feed *feed, const struct pending *pending, const char *
 
 /* ---------------------------------------------------------------- asking */
 
+/* NOT_NOW: nor is it worth to ask about others. */
+enum outcome { DONE, NOT_THIS, NOT_NOW };
+
 /* The proof from an old size; -1: the database did not give it. */
 static int consistency(struct feed *feed, const struct pending *pending, uint64_t old_size, MerkleHash proof[MERKLE_MAX_HASHES])
 {
@@ -229,26 +235,25 @@ static int consistency(struct feed *feed, const struct pending *pending, uint64_
     return count;
 }
 
-static bool record(struct feed *feed, const struct pending *pending, const struct witness_reply *reply)
+/* NOT_THIS: the database refuses this one, and may take others. */
+static enum outcome record(struct feed *feed, const struct pending *pending, const struct witness_reply *reply)
 {
-    char token[24], size[24], timestamp[24], signature[2 * NOTE_ED25519_LENGTH + 3] = "\\x";
-    const char *parameters[] = {token, pending->division, pending->origin, size, feed->config->vkey, timestamp, signature};
+    char token[24], size[24], timestamp[24], signature[2 * NOTE_ED25519_LENGTH + 3] = "\\x", sqlstate[6];
+    const char *parameters[] = {token, pending->division, pending->origin, size, feed->config->vkey, timestamp, signature, feed->feeds->configured.text};
     PGresult *result;
 
     if (!leader_token(DUTY_SEAL, token)[0])
-        return false;
+        return NOT_NOW;
     snprintf(size, sizeof(size), "%llu", (unsigned long long)pending->size);
     snprintf(timestamp, sizeof(timestamp), "%llu", (unsigned long long)reply->timestamp);
     sodium_bin2hex(signature + 2, sizeof(signature) - 2, reply->signature, sizeof(reply->signature));
-    result = db_call(&feed->db, "SELECT reason.record_cosignature($1, $2, $3, $4, $5, $6, $7)", NULL, 7, parameters, NULL);
+    result = db_call(&feed->db, "SELECT reason.record_cosignature($1, $2, $3, $4, $5, $6, $7, $8::text[])", NULL, 8, parameters, sqlstate);
     if (!result)
-        return false;
+        return !strcmp(sqlstate, "55000") || !strcmp(sqlstate, "22000") || !strcmp(sqlstate, "P0002") ? NOT_THIS : NOT_NOW;
     PQclear(result);
     metrics_add(METRIC_COSIGNATURES, 1);
-    return true;
+    return DONE;
 }
-
-enum outcome { DONE, NOT_THIS, NOT_NOW };
 
 /* Asks about one checkpoint, again where the witness remembers another size. NOT_NOW: nor is it worth to ask about others. */
 static enum outcome ask(struct feed *feed, const struct pending *pending)
@@ -257,6 +262,7 @@ static enum outcome ask(struct feed *feed, const struct pending *pending)
                                         .size = pending->size, .old_size = pending->cosigned, .timeout_ms = feed->config->timeout_ms};
     MerkleHash proof[MERKLE_MAX_HASHES];
     struct witness_reply reply = {0};
+    enum outcome recorded;
 
     for (int tries = 0; tries < TRIES_MOST && !doorbell_stopped(); tries++) {
         question.proof = (const MerkleHash *)proof;
@@ -268,8 +274,9 @@ static enum outcome ask(struct feed *feed, const struct pending *pending)
         case WITNESS_COSIGNED:
             /* whether it is recorded or not: in safe mode, which this may be the reason of, it is not */
             forgive(feed, pending->origin);
-            if (!record(feed, pending, &reply))
-                return NOT_NOW;
+            recorded = record(feed, pending, &reply);
+            if (recorded != DONE)
+                return recorded;
             if (feed->said[0])
                 log_info("witness \"%s\" cosigned the log of division \"%s\" at size %llu", feed->config->name, pending->division,
                          (unsigned long long)pending->size);
@@ -297,6 +304,27 @@ static enum outcome ask(struct feed *feed, const struct pending *pending)
     metrics_add(METRIC_WITNESS_FAILURES, 1);
     tell(feed, pending->division, "it names another size each time");
     return NOT_THIS;
+}
+
+/*
+ * Whether what the database gives to be cosigned is a checkpoint of that division's log, under the name that is remembered outside of it, and signed
+ * by our key. What a witness says of another is no contradiction of ours.
+ */
+static bool is_ours(struct feed *feed, const struct pending *pending)
+{
+    const struct feed_hooks *hooks = &feed->feeds->hooks;
+    SignedNote *note = malloc(sizeof(*note));
+    Checkpoint checkpoint;
+    NoteKey own;
+    bool is = note && hooks->is_named(hooks->context, pending->division, pending->origin) && hooks->log_key(hooks->context, pending->origin, &own)
+              && !note_parse(note, pending->note, strlen(pending->note)) && note_verify(note, &own, ed25519_verify, NULL) == NOTE_VERIFIED
+              && !checkpoint_parse(&checkpoint, note->text.data, note->text.length) && checkpoint.origin.length == strlen(pending->origin)
+              && !memcmp(checkpoint.origin.data, pending->origin, checkpoint.origin.length) && checkpoint.size == pending->size;
+
+    free(note);
+    if (!is)
+        tell(feed, pending->division, "what the database gives to be cosigned is no checkpoint of that log with our signature");
+    return is;
 }
 
 /* Everything that waits for this witness. */
@@ -329,7 +357,7 @@ static void look(struct feed *feed)
         db_number(result, i, 4, &pending.cosigned);
         if (doorbell_stopped() || !leader_token(DUTY_SEAL, token)[0])
             break;
-        outcome = ask(feed, &pending);
+        outcome = is_ours(feed, &pending) ? ask(feed, &pending) : NOT_THIS;
         if (outcome == DONE)
             feed->feeds->hooks.cosigned(feed->feeds->hooks.context, pending.division);
         else
@@ -384,6 +412,11 @@ struct feeds *feeds_start(const struct config *config, const struct witness_poli
         free(feeds);
         return NULL;
     }
+    if (!witness_vkeys(config, &feeds->configured)) {
+        free(feeds->feeds);
+        free(feeds);
+        return NULL;
+    }
     feeds->config = config;
     feeds->policy = policy;
     feeds->hooks = *hooks;
@@ -419,6 +452,7 @@ void feeds_stop(struct feeds *feeds)
         }
     }
     pthread_mutex_destroy(&feeds->lock);
+    array_free(&feeds->configured);
     free(feeds->feeds);
     free(feeds);
 }

@@ -22,6 +22,8 @@ struct feed_hooks {
     void *context;
     /* Our key for this log; false: not known now. */
     bool (*log_key)(void *context, const char *origin, NoteKey *key);
+    /* Whether the log of a division has this name, as is remembered outside the database. */
+    bool (*is_named)(void *context, const char *division, const char *origin);
     /* A cosignature was recorded. */
     void (*cosigned)(void *context, const char *division);
     /* Nothing is to be signed any more, for this reason. */

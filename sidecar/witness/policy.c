@@ -166,3 +166,13 @@ bool witness_policy_is_met(const struct witness_policy *policy, const SignedNote
         cosigned[i] = note_verify(note, &policy->keys[i], ed25519_verify, NULL) == NOTE_VERIFIED;
     return witness_policy_is_met_by(policy, cosigned);
 }
+
+bool witness_vkeys(const struct config *config, struct array *vkeys)
+{
+    bool ok = true;
+
+    *vkeys = (struct array){0};
+    for (size_t i = 0; ok && i < config->witness_count; i++)
+        ok = array_add(vkeys, config->witnesses[i].vkey);
+    return ok && array_end(vkeys);
+}

@@ -8,6 +8,7 @@
 #define SIDECAR_WITNESS_POLICY_H
 
 #include "base/config.h"
+#include "base/db.h"
 #include "core/log_policy.h"
 
 struct witness_policy {
@@ -30,5 +31,8 @@ bool witness_policy_is_met_by(const struct witness_policy *policy, const bool co
 bool witness_policy_concerns(const struct witness_policy *policy, const char *division);
 /* Whether the cosignatures in a signed note of our log meet it: those that verify, by configured witnesses. Others do not count. */
 bool witness_policy_is_met(const struct witness_policy *policy, const SignedNote *note, const Checkpoint *checkpoint);
+
+/* The verifier keys of all configured witnesses, as an array literal that is ended; to be freed in any case. False: out of memory. */
+bool witness_vkeys(const struct config *config, struct array *vkeys);
 
 #endif

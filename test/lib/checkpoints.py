@@ -53,11 +53,19 @@ def sign_checkpoints(db, max_age="0"):
     return due
 
 
-def cosign(db, witness, division="default", made=1700000000):
-    token = db.token("seal")
+def cosignature(db, witness, division="default", made=1700000000, configured=()):
+    """What record_cosignature() takes behind the lease's token."""
     origin, size, root, _ = db.row("SELECT * FROM reason.last_checkpoint(%s)", division)
-    signature = witness.sign(b"cosignature/v1\ntime %d\n" % made + text_of(origin, size, root))
-    db("SELECT reason.record_cosignature(%s, %s, %s, %s, %s, %s, %s)", token, division, origin, size, vkey(witness), made, signature)
+    return division, origin, size, vkey(witness), made, witness.sign(b"cosignature/v1\ntime %d\n" % made + text_of(origin, size, root)), list(configured)
+
+
+RECORD_COSIGNATURE = "SELECT reason.record_cosignature(%s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+def cosign(db, witness, division="default", made=1700000000, configured=()):
+    arguments = cosignature(db, witness, division, made, configured)
+    db(RECORD_COSIGNATURE, db.token("seal"), *arguments)
+    signature = arguments[-2]
     return struct.pack(">Q", made) + signature
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import postgres
-from attacks import cut
+from attacks import cut, superuser
 from database import Database, SIGNER_ID
 from log_reader import PublishedLog
 from restored import RestorableServer, mark_target, settle
@@ -327,6 +327,39 @@ def test_what_is_lost_for_good_is_given_up_by_the_operators_word_alone(restorabl
     cut(database, 20)
     wait_for(lambda: "are here" in (database.value("SELECT reason.safe_mode_fault()") or ""), 20, f"another stop: {one.log()[-1500:]}")
     assert one.metric(STOPPED) == 1
+
+
+@pytest.mark.parametrize("restorable", [True], indirect=True)
+def test_what_was_accepted_stands_when_another_fault_is_mended(restorable, sidecars, tmp_path):
+    """The archive holds what was given up, and would stop an honest database for it as soon as safe mode ends."""
+    server, database, settings = restorable
+    one = sidecars(settings).start()
+    database.nodes(30)
+    settle(database, settings)
+    published(tmp_path, database)
+    server.copy_files()
+    reconnect(database)
+    database.nodes(300)
+    settle(database, settings)
+    server.put_back_files()
+    reconnect(database)
+    wait_for(lambda: one.metric(STOPPED) == 1 and database.value("SELECT reason.safe_mode_fault()"), 20, "a stop")
+    database.value("SELECT reason.leave_safe_mode('it was a bad day')")
+    accepted = one.run("--accept-restore")
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    wait_for(lambda: one.metric(STOPPED) == 0, 20, f"the end of it: {one.log()[-1500:]}")
+    database.settled(30)
+    for _ in range(2):
+        with superuser(database) as connection:
+            kept = connection.execute("SELECT signature FROM reason.audit_signature WHERE division = 'default' AND seq = 29").fetchone()[0]
+            connection.execute("UPDATE reason.audit_signature SET signature = sha512('another') WHERE division = 'default' AND seq = 29")
+        wait_for(lambda: one.metric(STOPPED) == 1 and "is not the one that was made" in (database.value("SELECT reason.safe_mode_fault()") or ""), 30, f"another stop: {one.log()[-1500:]}")
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.audit_signature SET signature = %s WHERE division = 'default' AND seq = 29", (kept,))
+        wait_for(lambda: one.metric(STOPPED) == 0 and database.value("SELECT reason.safe_mode_fault()") is None, 30, f"the end of it: {one.log()[-1500:]}")
+        assert database.value("SELECT reason.compared()") == "accepted"
+        database.nodes(3)
+        database.settled(30)
 
 
 @pytest.mark.parametrize("call", ["report_log_fault({token}, 'the same again')", "compare_chains({token}, '', '{{}}', '{{}}', '{{}}', '{{}}', '')"])

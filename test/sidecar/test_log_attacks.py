@@ -223,7 +223,7 @@ def test_two_sidecars_on_two_copies(server, database, sidecars, remembering, key
     two.start(ready=False)
     database.nodes(3)
     copy.nodes(5)
-    wait_for(lambda: has_stopped(one) or has_stopped(two), 20, f"a stop: {one.log()[-1500:]} {two.log()[-1500:]}")
+    wait_for(lambda: has_stopped(one) or has_stopped(two), 20, lambda: f"a stop: {one.log()[-1500:]} {two.log()[-1500:]}")
     stopped, there = (one, database) if has_stopped(one) else (two, copy)
     wait_for(lambda: "the store holds" in (there.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {stopped.log()[-1500:]}")
     assert stopped.metric('reason_sidecar_log_stops_total{reason="published"}') >= 1

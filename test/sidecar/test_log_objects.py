@@ -140,7 +140,7 @@ def is_named_in_verification(database):
 
 def stops_by_name(database, one, before, folder, tells=True):
     """In metrics, in the log, and where the database can still write (tells) in safe mode, which verify_all() shows."""
-    wait_for(lambda: has_stopped(one), 30, f"a stop: {one.log()[-3000:]}")
+    wait_for(lambda: has_stopped(one), 30, lambda: f"a stop: {one.process.poll()} {one.log()[-3000:]}")
     fault = one.log().rpartition("nothing is signed: ")[2].splitlines()[0]
     assert any(one.metric(f'reason_sidecar_log_stops_total{{reason="{reason}"}}') >= 1 for reason in ("unreadable", "rewritten", "resigned", "cut", "vanished"))
     if tells:

@@ -261,22 +261,26 @@ def test_a_snapshot_that_names_the_log_of_another_division(database, evidence, o
     assert one.metric(STOPPED) == 0
 
 
-def test_the_database_does_not_choose_where_a_snapshot_is_stored(database, evidence, tmp_path):
-    """Neither a tile of the log nor anything else of the store can be put there by whoever rules the database alone."""
+@pytest.mark.parametrize("signed_by", ["nobody", "us"])
+def test_the_database_does_not_choose_where_a_snapshot_is_stored(database, evidence, tmp_path, signed_by):
+    """Neither a tile of the log nor anything else of the store can be put there by whoever rules the database alone; nor what nobody signed."""
     one, snapshot, _ = evidence
     division = "../tlog/default"
+    status, signature = ("'signed'", "'\\x' || repeat('00', 64)") if signed_by == "nobody" else ("c.status", "c.signature::text")
     replace_function(database, "claim_snapshots", "lease_token bigint, max integer",
                      "id uuid, division text, status text, hash text, size_bytes bigint, chunks integer, signer_id text, signature text, object_key text, ts text",
-                     "SELECT id, c.division, 'signed', hash, size_bytes, chunks, 'test-signer', '\\x' || repeat('00', 64), 'tlog/default/tile/0/000', '2026-01-01T00:00:00.000000Z'"
-                     f" FROM reason.claim_snapshots_true($1, $2) c UNION ALL SELECT id, '{division}', 'signed', hash, size_bytes, chunks, 'test-signer',"
-                     " '\\x' || repeat('00', 64), 'x', 'y' FROM reason.claim_snapshots_true($1, $2)")
+                     f"SELECT id, c.division, {status}, hash, size_bytes, chunks, coalesce(c.signer_id, 'test-signer'), {signature}, 'tlog/default/tile/0/000', coalesce(c.ts, '2026-01-01T00:00:00.000000Z')"
+                     f" FROM reason.claim_snapshots_true($1, $2) c UNION ALL SELECT id, '{division}', {status}, hash, size_bytes, chunks, 'test-signer',"
+                     f" {signature}, 'x', 'y' FROM reason.claim_snapshots_true($1, $2) c")
     store = tmp_path / "store"
     before = {path for path in store.rglob("*") if path.is_file() and "checkpoint" not in str(path)}
     one.start(ready=False)
     stored = store / "snapshots" / "default" / f"{snapshot}.json"
-    wait_for(stored.exists, 20, "an object")
-    wait_for(lambda: "these are no names" in one.log(), 20, f"a refusal: {one.log()[-2000:]}")
-    assert {path for path in store.rglob("*") if path.is_file() and "checkpoint" not in str(path)} - before == {stored, stored.with_name(stored.name + ".meta.json")}
+    if signed_by == "us":
+        wait_for(stored.exists, 20, "an object")
+    wait_for(lambda: "these are no names" in one.log() and (signed_by == "us" or "by no key of that name that is known outside of it" in one.log()), 20, lambda: f"a refusal: {one.log()[-2000:]}")
+    made = {path for path in store.rglob("*") if path.is_file() and "checkpoint" not in str(path)} - before
+    assert {path for path in made if "tlog" not in str(path)} == ({stored, stored.with_name(stored.name + ".meta.json")} if signed_by == "us" else set())
 
 
 MANY_NAMES = 4000

@@ -356,6 +356,47 @@ def test_a_contradiction_ends_with_the_witnesses_of_its_own_log(database, sideca
         wait_for(lambda: not has_stopped(one), 90, f"the end of the stop of {stopped}: {one.log()[-2000:]}")
 
 
+def test_the_database_does_not_choose_whom_a_witness_contradicts(database, sidecars, remembering, witnesses, tmp_path):
+    """What it gives to be cosigned is of no log of ours, or not signed by us: nobody is asked of it, and the logs that there are go on."""
+    class Contradicting(Witness):
+        strangers = 0
+
+        def __call__(self, method, path, headers, body):
+            if method == "POST" and b"localhost/reason/default\n" not in body and b"localhost/reason/system\n" not in body:
+                self.strangers += 1
+                return 422, [("Content-Type", "text/plain")], b"not consistent\n"
+            return super().__call__(method, path, headers, body)
+
+    contradicting = Contradicting("contradicting.example", b"contradicting", witnesses[0].logs.values())
+    rows = [("ghost", "localhost/reason/ghost", "replace(x.note, x.origin, $$localhost/reason/ghost$$)"), ("ghost", "evil.example/ghost", "replace(x.note, x.origin, $$evil.example/ghost$$)"),
+            ("default", "evil.example/default", "x.note"), ("aaa", "localhost/reason/default", "x.note")]
+    strangers = " ".join(f"UNION ALL SELECT '{division}', '{origin}', x.size, {note}, 0::bigint FROM reason.checkpoints_to_cosign_true($1, $2) x".replace("$$", "$x$") for division, origin, note in rows)
+    replace_function(database, "checkpoints_to_cosign", "witness_vkey text, divisions text[] DEFAULT NULL", "division text, origin text, size bigint, note text, cosigned bigint",
+                     f"SELECT * FROM (SELECT * FROM reason.checkpoints_to_cosign_true($1, $2) {strangers}) x ORDER BY x.division")
+    with contextlib.closing(Hostile(contradicting)) as front:
+        contradicting.front = front
+        one = sidecars(with_witnesses(remembering, [contradicting], quorum=1)).start()
+        newest = Newest(tmp_path)
+        for _ in range(2):
+            size = grow(database, one)
+            wait_for(lambda: newest.size() >= size, 60, f"the newest checkpoint: {one.log()[-2000:]}")
+        assert "what the database gives to be cosigned is no checkpoint of that log with our signature" in one.log()
+        assert contradicting.strangers == 0 and not has_stopped(one)
+
+
+def test_a_cosignature_that_the_database_refuses_keeps_no_other_waiting(database, sidecars, remembering, witnesses, tmp_path):
+    """The checkpoint of one log has room for no more: those of the others are cosigned all the same."""
+    with superuser(database) as connection:
+        connection.execute("CREATE FUNCTION reason.full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '55000'; END $$;"
+                           "CREATE TRIGGER a_full BEFORE INSERT ON reason.audit_cosignature FOR EACH ROW WHEN (NEW.division = 'default') EXECUTE FUNCTION reason.full()")
+    one = sidecars(with_witnesses(remembering, witnesses[:1], quorum=1)).start()
+    database.nodes(3)
+    database.nodes(3, "other")
+    database.settled()
+    wait_for(lambda: Newest(tmp_path, "system").size() > 0, 30, f"the checkpoint of system: {one.log()[-2000:]}")
+    assert Newest(tmp_path).size() == 0
+
+
 class Showing(Witness):
     """Shows the last checkpoint that it has cosigned."""
 

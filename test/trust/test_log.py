@@ -6,12 +6,14 @@ hashlib and OpenSSL's signatures.
 import base64
 import hashlib
 import random
+import threading
 
 import psycopg
 import pytest
 
-from checkpoints import LOG_KEY, cosign, grow, note_of, register_log_key, sign_checkpoints, text_of, vkey, write
+from checkpoints import LOG_KEY, RECORD_COSIGNATURE, cosign, cosignature, grow, note_of, register_log_key, sign_checkpoints, text_of, vkey, write
 from signer import Signer
+from wait import wait_for
 
 ORIGIN = "localhost/reason/default"
 
@@ -228,6 +230,68 @@ def test_the_last_checkpoint_is_a_note_with_its_cosignatures(signed):
         signed("SELECT reason.record_cosignature(%s, 'default', %s, %s, %s, 1, %s)", signed.token("seal"), origin, size, vkey(witnesses[0]), stamped[0][8:])
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="not a verifier key"):
         signed("SELECT reason.record_cosignature(%s, 'default', %s, %s, 'a+b', 1, %s)", signed.token("seal"), origin, size, stamped[0][8:])
+
+
+def cosigners(note):
+    """Names behind the log's own signature, in their order."""
+    return [line.split()[1] for line in note.partition("\n\n")[2].splitlines()][1:]
+
+
+NOTE_HAS_ROOM_FOR = 99
+
+
+def test_a_note_has_room_for_99_cosignatures(signed):
+    """Nobody else's leave room; those of witnesses that are registered, or configured in the sidecar, come first, however many others there are."""
+    write(signed, 1)
+    signed.settle()
+    sign_checkpoints(signed)
+    foreign = [Signer(f"a{number:03}.example.org", b"foreign %d" % number) for number in range(NOTE_HAS_ROOM_FOR)]
+    configured, registered, another = (Signer(name, name.encode()) for name in ("configured.example.org", "registered.example.org", "another.example.org"))
+    for witness in foreign:
+        cosign(signed, witness)
+    assert len(cosigners(signed.row("SELECT * FROM reason.last_checkpoint('default')")[3])) == NOTE_HAS_ROOM_FOR
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="has 99 cosignatures, and a note has no room for more"):
+        cosign(signed, another)
+    # the same again is no other
+    cosign(signed, foreign[0])
+    signed("SELECT reason.add_signer(%s, %s, purpose => 'witness')", registered.name, registered.public.raw.hex())
+    cosign(signed, registered)
+    cosign(signed, configured, configured=[vkey(configured)])
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        cosign(signed, another, configured=[vkey(configured)])
+    served = cosigners(signed.row("SELECT * FROM reason.last_checkpoint('default')")[3])
+    assert len(served) == NOTE_HAS_ROOM_FOR and served[-1] == registered.name and configured.name not in served
+    (_, announced), *_ = signed("SELECT * FROM reason.cosigned_checkpoints('default', configured => %s)", [vkey(configured)])
+    assert len(cosigners(announced)) == NOTE_HAS_ROOM_FOR and {configured.name, registered.name} < set(cosigners(announced))
+    assert signed.one("SELECT ok FROM reason.verify_log('default')")
+
+
+def test_two_who_come_at_once_find_room_for_one(signed):
+    """Each counts 98 before the other is there: one of them waits for the other, and is told that there is no room."""
+    write(signed, 1)
+    signed.settle()
+    sign_checkpoints(signed)
+    for number in range(NOTE_HAS_ROOM_FOR - 1):
+        cosign(signed, Signer(f"a{number:03}.example.org", b"foreign %d" % number))
+    one, other = (cosignature(signed, Signer(name, name.encode())) for name in ("one.example.org", "other.example.org"))
+    token = signed.token("seal")
+    refused = []
+
+    def record():
+        with psycopg.connect(signed.dsn, autocommit=True) as connection:
+            try:
+                connection.execute(RECORD_COSIGNATURE, (token, *other))
+            except psycopg.errors.ObjectNotInPrerequisiteState as error:
+                refused.append(str(error))
+    with psycopg.connect(signed.dsn, autocommit=True) as first, first.transaction():
+        first.execute(RECORD_COSIGNATURE, (token, *one))
+        second = threading.Thread(target=record)
+        second.start()
+        wait_for(lambda: signed.one("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%record_cosignature%%'") or not second.is_alive(), 10, "that it waits")
+        assert second.is_alive()
+    second.join(10)
+    assert len(refused) == 1 and "has 99 cosignatures" in refused[0]
+    assert signed.one("SELECT count(*) FROM reason.audit_cosignature WHERE size = %s", one[2]) == NOTE_HAS_ROOM_FOR
 
 
 # ---------------------------------------------------------------- what is altered is named
