@@ -22,9 +22,9 @@ def template(admin, conninfo):
 
 
 def create_database(conninfo, name):
-    """conninfo gives the connection string of a superuser to the database that it is given."""
+    """conninfo gives the connection string of a superuser to the database that it is given. Copied by files: page by page, through the log, takes four times as long."""
     with psycopg.connect(conninfo("postgres"), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {template(admin, conninfo)}')
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {template(admin, conninfo)} STRATEGY FILE_COPY')
 
 
 def drop_database(conninfo, name):

@@ -2,6 +2,7 @@
 
 import psycopg
 
+import fresh_database
 from shared_server import conninfo
 from signer import Signer
 
@@ -100,17 +101,21 @@ class Tampering:
 
 
 def create_database(name, extension=True, options=""):
-    with psycopg.connect(conninfo(), autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        server.execute(f'CREATE DATABASE "{name}" {options}')
+    """With options of its own, the extension is installed anew; else a database that has it is copied."""
+    fresh_database.drop_database(conninfo, name)
+    if extension and not options:
+        fresh_database.create_database(conninfo, name)
+    else:
+        with psycopg.connect(conninfo(), autocommit=True) as server:
+            server.execute(f'CREATE DATABASE "{name}" {options}')
     database = Database(name)
     if extension:
         database("SET client_min_messages = warning")
+    if extension and options:
         database("CREATE EXTENSION reasoning_graph")
     return database
 
 
 def drop_database(database):
     database.close()
-    with psycopg.connect(conninfo(), autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+    fresh_database.drop_database(conninfo, database.name)
