@@ -70,7 +70,7 @@ def measure(database, sidecar, emits):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as name, new_server("max_connections = 60") as server:
+    with tempfile.TemporaryDirectory() as name, new_server("jit = on\nmax_connections = 60") as server:
         directory = pathlib.Path(name)
         key = directory / "key.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)

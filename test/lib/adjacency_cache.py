@@ -2,6 +2,8 @@
 
 import uuid
 
+import psycopg
+
 import graphs
 from wait import wait_for
 
@@ -66,8 +68,10 @@ def uses_cache(db, conditions="max_depth => NULL"):
 
 
 def text_of(db, query, arguments):
-    """All rows as one text, in order: to compare long answers byte by byte, without making objects of them."""
-    return db.execute(f"SELECT pg_catalog.string_agg(row::text, E'\\n') FROM ({query}) row", arguments).fetchone()[0] or ""
+    """The lines of all rows, as COPY writes them: to compare long answers byte by byte, without making objects of them."""
+    statement = psycopg.ClientCursor(db).mogrify(query, arguments)
+    with db.cursor().copy(f"COPY ({statement}) TO STDOUT") as lines:
+        return b"".join(lines).decode()
 
 
 def rows_of(db, query, arguments):
@@ -86,7 +90,7 @@ def both_ways(db, query, arguments, answer=rows_of):
 
 def nodes_of(text):
     """The ids that rows begin with."""
-    return {line.strip("()").partition(",")[0] for line in text.split("\n") if line}
+    return {line.partition("\t")[0] for line in text.splitlines()}
 
 
 def compare(db, nodes, rng, count=6):
