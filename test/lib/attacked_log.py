@@ -45,14 +45,15 @@ def accept_a_restore(database, one):
 
 
 def attack(when, database, one, does):
-    """Does it behind the sidecar's back, or while there is none, or when it has taken over what was restored."""
+    """Does it behind the sidecar's back, or while there is none, or when it has taken over what was restored. Returns what it returns."""
     if when == "restored":
         accept_a_restore(database, one)
     if when == "restarted":
         assert one.stop() == 0
-    does()
+    done = does()
     if when == "restarted":
         one.start(ready=False)
+    return done
 
 
 def has_stopped(one):

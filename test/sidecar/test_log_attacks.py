@@ -203,34 +203,31 @@ def test_an_older_backup_as_the_present(keys, sidecars, log_keys, tmp_path):
         database.connection.close()
 
 
-def test_two_sidecars_on_two_copies(server, database, sidecars, remembering, keys, tmp_path):
-    """Each remembers its own; what they share is the store: the second to publish finds the first."""
+@pytest.mark.parametrize("when", WHENS)
+def test_two_sidecars_on_two_copies(server, database, sidecars, remembering, when, tmp_path):
+    """A standby is promoted while the primary goes on. Each sidecar remembers its own; what they share is the store: the second to publish finds the first."""
     one = sidecars(remembering)
     begin(database, one)
-    assert one.stop() == 0
-    database.connection.close()
-    name = database.name + "y"
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database.name}"')
-    database.connection = database.connect()
-    shutil.copytree(tmp_path / "state", tmp_path / "state2")
-    copy = Database.__new__(Database)
-    copy.server, copy.name = server, name
-    copy.connection = copy.connect()
-    two = sidecars({**remembering, "database": {"conninfo": server.conninfo(name, "sidecar")},
-                    "checkpoint": {**remembering["checkpoint"], "state_file": tmp_path / "state2" / "log"}})
-    one.start()
-    two.start(ready=False)
-    database.nodes(3)
-    copy.nodes(5)
-    wait_for(lambda: has_stopped(one) or has_stopped(two), 20, lambda: f"a stop: {one.log()[-1500:]} {two.log()[-1500:]}")
-    stopped, there = (one, database) if has_stopped(one) else (two, copy)
-    wait_for(lambda: "the store holds" in (there.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {stopped.log()[-1500:]}")
-    assert stopped.metric('reason_sidecar_log_stops_total{reason="published"}') >= 1
-    copy.connection.close()
-    one.stop()
-    two.stop()
-    drop_database(server.conninfo, name)
+    with postgres.servers() as make:
+        copy = Database.__new__(Database)
+        copy.name, copy.server = database.name, make("copy", primary=server)
+
+        def split():
+            copy.server.run("pg_ctl", "-D", copy.server.data, "-w", "promote")
+            copy.connection = copy.connect()
+            shutil.copytree(tmp_path / "state", tmp_path / "state2")
+            return sidecars({**remembering, "database": {"conninfo": copy.server.conninfo(copy.name, "sidecar")},
+                             "checkpoint": {**remembering["checkpoint"], "state_file": tmp_path / "state2" / "log"}}).start(ready=False)
+        two = attack(when, database, one, split)
+        database.nodes(3)
+        copy.nodes(5)
+        wait_for(lambda: has_stopped(one) or has_stopped(two), 20, lambda: f"a stop: {one.log()[-1500:]} {two.log()[-1500:]}")
+        stopped, there = (one, database) if has_stopped(one) else (two, copy)
+        wait_for(lambda: "the store holds" in (there.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {stopped.log()[-1500:]}")
+        assert stopped.metric('reason_sidecar_log_stops_total{reason="published"}') >= 1
+        copy.connection.close()
+        one.stop()
+        two.stop()
 
 
 @pytest.mark.parametrize("when", WHENS)
