@@ -139,14 +139,15 @@ def test_a_reload_loses_no_request(stack, new_node):
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(3):
+    for reloads in range(1, 4):
         os.kill(stack.pid("gateway/nginx.pid"), signal.SIGHUP)
         time.sleep(0.7)
+        # on a machine with other work too there are requests around each
+        wait_for(lambda: failures or len(done) > 20 * reloads, 60, "requests beside a reload")
     stop.set()
     for thread in threads:
         thread.join()
     assert not failures
-    assert len(done) > 50
 
 
 def test_http2_is_spoken(stack):
