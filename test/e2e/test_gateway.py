@@ -16,6 +16,7 @@ import pytest
 
 from paths import ROOT
 from raw_https import context, metric, port, raw
+from wait import wait_for
 
 
 def test_a_wrong_method_is_answered_405_with_allow(kernel):
