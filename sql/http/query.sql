@@ -243,12 +243,12 @@ $$;
 COMMENT ON FUNCTION reason.query_position(text, text[], boolean) IS 'Where the page of that cursor begins.';
 
 CREATE FUNCTION reason.http_post_query(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    request_body text) RETURNS SETOF reason.http_response
+    request_body text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     inspects boolean := reason.client_may(caller, 'inspect');
     q jsonb;
     filters jsonb;
