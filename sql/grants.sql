@@ -98,6 +98,12 @@ GRANT EXECUTE ON FUNCTION
     reason.set_client(text, text, text[], boolean, text, text, boolean),
     reason.set_quota(text, text, bigint, bigint),
     reason.grant_division(name, text),
+    reason.freeze_division(text, text),
+    reason.await_frozen(text, interval),
+    reason.move_division(text, text, bigint, text),
+    reason.thaw_division(text, text, bigint, text),
+    reason.division_head(text),
+    reason.idempotency_keys_of(text),
     reason.revoke_division(name, text),
     reason.quota_today(text),
     reason.expire_idempotency_keys(interval),
@@ -106,7 +112,7 @@ GRANT EXECUTE ON FUNCTION
     reason.try_pii_rule(text, text, text, text, text, integer, integer)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
-GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.pii_rule TO reason_admin;
+GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.division_placement, reason.pii_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- policy rules and quarantine
 GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.row_shown(oid, tid) TO reason_reader;

@@ -7,6 +7,7 @@
 #include "record/client.h"
 
 #include "core/names.h"
+#include "record/placement.h"
 #include "record/row_scan.h"
 #include "record/schema.h"
 #include "record/text.h"
@@ -253,7 +254,7 @@ reason_client_of(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(client_of_certificate(&certificate).row);
 }
 
-/* http_client(client_cn, client_issuer, client_san, action, path_division) → client */
+/* http_client(client_cn, client_issuer, client_san, action, path_division, moved) → client */
 Datum
 reason_http_client(PG_FUNCTION_ARGS)
 {
@@ -262,6 +263,8 @@ reason_http_client(PG_FUNCTION_ARGS)
 
 	client_require(&client, record_text_argument(fcinfo, 3));
 	client_narrow(&client, record_text_argument(fcinfo, 4));
+	if (!PG_ARGISNULL(4) && !PG_GETARG_BOOL(5))
+		placement_require_here(record_text_argument(fcinfo, 4));
 	PG_RETURN_DATUM(client.row);
 }
 

@@ -16,10 +16,11 @@ COMMENT ON FUNCTION reason.http_pieces(text) IS 'A body in pieces of at most 64 
 
 -- ---------------------------------------------------------------- callers and parameters
 
-CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text, path_division text DEFAULT NULL) RETURNS reason.client
+CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text, path_division text DEFAULT NULL,
+    moved boolean DEFAULT false) RETURNS reason.client
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'reason_http_client';
-COMMENT ON FUNCTION reason.http_client(text, text, text, text, text) IS 'The calling client, if its role allows the action; else 42501. path_division: narrowed to the division that the path names; 42501 unless the client has it, whether or not there is one.';
+COMMENT ON FUNCTION reason.http_client(text, text, text, text, text, boolean) IS 'The calling client, if its role allows the action; else 42501. path_division: narrowed to the division that the path names; 42501 unless the client has it, whether or not there is one, and 55000 if it lives in another cell; moved: it may.';
 
 CREATE FUNCTION reason.take_turn(client text) RETURNS void
 LANGUAGE c VOLATILE STRICT

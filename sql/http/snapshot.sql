@@ -11,8 +11,10 @@ BEGIN
     WHERE s.id = reason.http_uuid($2, 'the id of the snapshot') AND ARRAY[s.division, '*'] && caller.divisions
       AND ($4 IS NULL OR s.division = $4);
     IF NOT FOUND THEN
+        PERFORM reason.refuse_moved($4) WHERE ARRAY[$4, '*'] && caller.divisions;
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $2);
     END IF;
+    PERFORM reason.refuse_moved(found_snapshot.division);
     IF needs_content THEN
         IF found_snapshot.pii_included AND NOT caller.pii THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',

@@ -10,6 +10,7 @@
  *   $reason_body         the request's body
  *   $reason_division     the division that a request is about, as far as that is known before its body is read; see http/division.c
  *   $reason_path_division, $reason_client_division   parts of that, which the configuration sets; empty by themselves
+ *   $reason_cell         the upstream that holds it: likewise
  *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see http/policy.c
  *
  * A variable that is not found becomes NULL in SQL.
@@ -207,6 +208,7 @@ static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_query"), NULL, reason_query_variable, 0, 0, 0 },
     { ngx_string("reason_division"), NULL, reason_division_variable, 0, 0, 0 },
     { ngx_string("reason_path_division"), NULL, reason_unset, 0, NGX_HTTP_VAR_CHANGEABLE, 0 },
+    { ngx_string("reason_cell"), NULL, reason_unset, 0, NGX_HTTP_VAR_CHANGEABLE, 0 },
     { ngx_string("reason_client_division"), NULL, reason_unset, 0, NGX_HTTP_VAR_CHANGEABLE, 0 },
     { ngx_string("reason_body"), NULL, reason_body, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("reason_policy_question"), NULL, reason_policy_variable, REASON_POLICY_QUESTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
