@@ -48,24 +48,27 @@ BEGIN
     SELECT * INTO head FROM reason.audit_seal s WHERE s.division = $1 ORDER BY s.division DESC, s.seq DESC LIMIT 1;
     head_seq := head.seq;
     head_hash := encode(head.hash, 'hex');
+    unsettled := CASE
+        WHEN EXISTS (SELECT FROM reason.audit_event e WHERE e.division = $1 AND e.no > coalesce(head.event_no, 0)) THEN 'events wait for their place in the chain'
+        WHEN head.seq IS NOT NULL AND NOT EXISTS (SELECT FROM reason.audit_signature g WHERE g.division = $1 AND g.seq = head.seq) THEN 'events wait to be signed'
+        WHEN EXISTS (SELECT FROM reason.snapshot s WHERE s.division = $1 AND s.status NOT IN ('complete', 'failed')) THEN 'snapshots wait to be completed' END;
+    IF unsettled IS NOT NULL THEN
+        RETURN;
+    END IF;
     root := encode(reason.tree_root_of($1, head.seq + 1), 'hex');
     SELECT count(*) FILTER (WHERE r.kind = 0), count(*) FILTER (WHERE r.kind = 1), encode(sha256(string_agg(r.digest, '' ORDER BY r.kind, r.id)), 'hex')
     INTO nodes, edges, records
     FROM (SELECT 0 AS kind, n.id, n.digest FROM reason.node n WHERE n.division = $1
           UNION ALL SELECT 1, e.id, e.digest FROM reason.edge e WHERE e.division = $1
           UNION ALL SELECT 2, a.id, a.digest FROM reason.annotation a WHERE a.division = $1) r;
-    unsettled := CASE
-        WHEN EXISTS (SELECT FROM reason.audit_event e WHERE e.division = $1 AND e.no > coalesce(head.event_no, 0)) THEN 'events wait for their place in the chain'
-        WHEN head.seq IS NOT NULL AND NOT EXISTS (SELECT FROM reason.audit_signature g WHERE g.division = $1 AND g.seq = head.seq) THEN 'events wait to be signed'
-        WHEN EXISTS (SELECT FROM reason.snapshot s WHERE s.division = $1 AND s.status NOT IN ('complete', 'failed')) THEN 'snapshots wait to be completed' END;
 END
 $$;
 COMMENT ON FUNCTION reason.division_head(text) IS
-    'What must be the same of a division in two cells: the last event of its chain, the root of its tree up to there (hex), how many nodes and edges, and SHA-256 over the digests of all its records by kind and id. unsettled: what is still under way; NULL when nothing is.';
+    'What must be the same of a division in two cells: the last event of its chain, the root of its tree up to there (hex), how many nodes and edges, and SHA-256 over the digests of all its records by kind and id. unsettled: what is still under way, and all but the last event are NULL then; NULL when nothing is.';
 
 -- ---------------------------------------------------------------- the steps
 
-CREATE FUNCTION reason.change_placement(division text, state text, cell text, head_seq bigint, head_hash text, reason text) RETURNS void
+CREATE FUNCTION reason.change_placement(division text, state text, cell text, head_seq bigint, head_hash text, reason text, origins text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -75,11 +78,11 @@ BEGIN
         INSERT INTO reason.division_placement VALUES ($1, $2, $3, $4, $5, $6);
     END IF;
     PERFORM reason.append_change('division.changed', jsonb_build_object('placement', jsonb_build_object(
-        'division', $1, 'state', $2, 'cell', $3, 'headSeq', $4, 'headHash', $5, 'reason', $6), 'request', reason.sql_request()::jsonb));
+        'division', $1, 'state', $2, 'cell', $3, 'headSeq', $4, 'headHash', $5, 'reason', $6, 'origins', coalesce($7, '{}')), 'request', reason.sql_request()::jsonb));
     PERFORM reason.announce_placement();
 END
 $$;
-COMMENT ON FUNCTION reason.change_placement(text, text, text, bigint, text, text) IS 'The row of a division (state here: none), its event, and the announcement of both.';
+COMMENT ON FUNCTION reason.change_placement(text, text, text, bigint, text, text, text[]) IS 'The row of a division (state here: none), its event, and the announcement of both.';
 
 CREATE FUNCTION reason.require_division(division text, state text) RETURNS reason.division_placement
 LANGUAGE plpgsql VOLATILE
@@ -105,7 +108,7 @@ END
 $$;
 COMMENT ON FUNCTION reason.require_division(text, text) IS 'The row of a division that can move and is in that state (NULL: it has none); 55000 if it is in another. Holds a lock until the transaction ends.';
 
-CREATE FUNCTION reason.freeze_division(division text, reason text) RETURNS void
+CREATE FUNCTION reason.freeze_division(division text, reason text, origins text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -114,11 +117,16 @@ BEGIN
     IF coalesce($2, '') = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'freezing a division needs a reason';
     END IF;
-    PERFORM reason.change_placement($1, 'frozen', NULL, NULL, NULL, $2);
+    IF reason.current_origin($1) = ANY ($3) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the log of division "%s" is named "%s" in both cells', $1, reason.current_origin($1)),
+            HINT = 'Logs of two cells need names of their own: reason.set_log_prefix().';
+    END IF;
+    PERFORM reason.change_placement($1, 'frozen', NULL, NULL, NULL, $2, $3);
 END
 $$;
-COMMENT ON FUNCTION reason.freeze_division(text, text) IS
-    'Has the writes of a division rest: they get 57P03, over HTTPS 503 with Retry-After, until thaw_division() or, in its new cell, for good. Reads go on. Takes effect when it is committed; await_frozen() then waits for what was under way.';
+COMMENT ON FUNCTION reason.freeze_division(text, text, text[]) IS
+    'Has the writes of a division rest: they get 57P03, over HTTPS 503 with Retry-After, until thaw_division() or, in its new cell, for good. Reads go on. Takes effect when it is committed; await_frozen() then waits for what was under way. origins: where a division arrives, the names that its log had in the cell that it comes from, which its snapshots name.';
 
 CREATE FUNCTION reason.await_frozen(division text, at_most interval DEFAULT '1 minute', OUT head_seq bigint, OUT head_hash text, OUT root text,
     OUT nodes bigint, OUT edges bigint, OUT records text)
@@ -179,7 +187,7 @@ BEGIN
             DETAIL = format('Here it is event %s, %s.', head.head_seq, head.head_hash),
             HINT = 'Give what reason.division_head() says in the other cell, once its chain has been replayed there whole.';
     END IF;
-    PERFORM reason.change_placement($1, 'moved', $2, $3, lower($4), NULL);
+    PERFORM reason.change_placement($1, 'moved', $2, $3, lower($4), NULL, NULL);
 END
 $$;
 COMMENT ON FUNCTION reason.move_division(text, text, bigint, text) IS
@@ -205,7 +213,7 @@ BEGIN
                 HINT = 'Replay its chain from there first (reason-rebuild --division), or the chain would fork.';
         END IF;
     END IF;
-    PERFORM reason.change_placement($1, 'here', NULL, NULL, NULL, $2);
+    PERFORM reason.change_placement($1, 'here', NULL, NULL, NULL, $2, NULL);
 END
 $$;
 COMMENT ON FUNCTION reason.thaw_division(text, text, bigint, text) IS

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import tempfile
 import urllib.error
 import urllib.request
 
@@ -46,7 +47,12 @@ def workers(master):
 @contextlib.contextmanager
 def two_cells(divisions="acme"):
     """(home, away)"""
-    with new_stack(Away, SIGNER_ID="away") as away:
-        port = away.env["REASON_DSN"].rsplit(":", 1)[1].split("/")[0]
-        with new_stack(Home, SIGNER_ID="home", CELL=f"127.0.0.1:{port}", CELL_DIVISIONS=divisions) as home:
-            yield home, away
+    with tempfile.TemporaryDirectory(prefix="reason-cells.") as directory:
+        registries = [pathlib.Path(directory) / f"{name}.json" for name in ("home", "away")]
+        pathlib.Path(directory).chmod(0o755)
+        for registry in registries:
+            registry.write_text('{"signers": []}')
+        with new_stack(Away, SIGNER_ID="away", REGISTRY_FILE=str(registries[1])) as away:
+            port = away.env["REASON_DSN"].rsplit(":", 1)[1].split("/")[0]
+            with new_stack(Home, SIGNER_ID="home", REGISTRY_FILE=str(registries[0]), CELL=f"127.0.0.1:{port}", CELL_DIVISIONS=divisions) as home:
+                yield home, away

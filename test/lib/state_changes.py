@@ -136,7 +136,7 @@ AFTER = {
     "erase_payload": [f"node => '{B}', reason => 'asked for'", f"node => '{A}', reason => 'asked for', division => 'other'"],
     "erase_annotation": ["annotation => (SELECT id FROM reason.annotation WHERE author = 'eve'), reason => 'asked for'",
                          "annotation => (SELECT id FROM reason.annotation WHERE author = 'postgres' LIMIT 1), reason => 'asked for', division => 'default'"],
-    "freeze_division": ["division => 'away', reason => 'moves'", "division => 'resting', reason => 'moves'", "division => 'back', reason => 'moves'"],
+    "freeze_division": ["division => 'away', reason => 'moves'", "division => 'resting', reason => 'moves', origins => '{log.example.org/elsewhere/resting}'", "division => 'back', reason => 'moves'"],
     "await_frozen": ["division => 'away', at_most => '10 seconds'", "division => 'back'"],
     "move_division": [f"division => '{d}', cell => 'cell_b', {head_of(d)}" for d in ("away", "back")],
     "thaw_division": [f"division => 'back', reason => 'it came back', {head_of('back')}"],

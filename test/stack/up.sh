@@ -8,6 +8,7 @@
 #   STANDBY=…     HOST:PORT of a standby of its PostgreSQL, to read from and to write to once it was promoted; none by default
 #   CELL=…        HOST:PORT of PostgreSQL of another stack, a cell of this gateway under the name cell_b; none by default
 #   CELL_DIVISIONS=…  the divisions that live there
+#   REGISTRY_FILE=… signers that the sidecar knows beside its own: those of cells that divisions come from; none by default
 #   SIGNER_ID=…   of the key that signs (default local-development): cells between which divisions move need different ones
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
 #
@@ -132,7 +133,7 @@ home_reads=$reads
 render() {
     sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@LISTEN@|127.0.0.1|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
         -e "s|@PG_HOST@|$hosts|g" -e "s|@PG_PORT@|$ports|g" \
-        -e "s|@READS@|$reads|g" -e "s|@HOME_READS@|$home_reads|g" -e "s|@CELL@|cell_b|g" -e "s|@CELL_HOST@|${CELL%:*}|g" -e "s|@CELL_PORT@|${CELL##*:}|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
+        -e "s|@READS@|$reads|g" -e "s|@HOME_READS@|$home_reads|g" -e "s|@REGISTRY_FILE@|${REGISTRY_FILE:-}|g" -e "s|@CELL@|cell_b|g" -e "s|@CELL_HOST@|${CELL%:*}|g" -e "s|@CELL_PORT@|${CELL##*:}|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|${GATEWAY_MODULE:-$root/gateway/build/ngx_http_reason_module.so}|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
         -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@UI@|$root/gateway/build/ui|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
@@ -156,7 +157,9 @@ optional sentinelnet "$SENTINELNET"
 optional reads "$STANDBY"
 optional explorer "$([ ! -f "$root/gateway/build/ui/index.html" ] || echo yes)"
 optional cells "$CELL"
-[ -z "$CELL" ] || printf '%s cell_b;\n' ${CELL_DIVISIONS:-} >"$RUN_DIR/gateway/cells/divisions.conf"
+for division in ${CELL_DIVISIONS:-}; do
+    echo "$division cell_b;" >>"$RUN_DIR/gateway/cells/divisions.conf"
+done
 optional revocation "$([ ! -f "$RUN_DIR/tls/crl.pem" ] || echo yes)"
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then
