@@ -186,7 +186,7 @@ BEGIN
                      reason.log_origin_of(e.payload #>> '{log,prefix}', $1, (e.payload #>> '{log,epoch}')::integer) AS origin, e.no
               FROM reason.audit_event e WHERE e.division = 'system' AND e.event_type = 'log.changed'
               UNION ALL SELECT 1, reason.log_origin_of('localhost/reason', $1, 1), 0
-              -- Of the cell that it came from
+              -- in the cell that it came from
               UNION ALL SELECT 0, o, e.no
               FROM reason.audit_event e, json_array_elements_text(e.payload #> '{placement,origins}') o
               WHERE e.division = 'system' AND e.event_type = 'division.changed' AND e.payload #>> '{placement,division}' = $1) h

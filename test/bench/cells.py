@@ -114,12 +114,13 @@ def records():
               f"{size / (2 * RECORDS):.0f} bytes a record with its event and indexes")
         registry = json.dumps(cell.one("SELECT reason.signer_registry()"))
         lines = [row[0] for row in cell("SELECT reason.audit_event_json(e)::text FROM reason.audit_events e ORDER BY division <> 'system', division, seq")]
-        began = time.monotonic()
+        backend = copy.one("SELECT pg_backend_pid()")
+        began, used = time.monotonic(), processor_time.seconds(backend)
         for first in range(0, len(lines), 1000):
             copy("SELECT count(reason.replay(l::json, %s::json)) FROM unnest(%s::text[]) WITH ORDINALITY u (l, n)", registry, lines[first:first + 1000])
-        took = time.monotonic() - began
+        took, used = time.monotonic() - began, processor_time.seconds(backend) - used
         assert cell.one("SELECT (reason.division_head('default')).head_hash") == copy.one("SELECT (reason.division_head('default')).head_hash")
-        print(f"replayed, every hash and signature verified: {len(lines) / took:.0f} events a second, one process", flush=True)
+        print(f"replayed, every hash and signature verified: {used * 1e6 / len(lines):.0f} us of processor time an event; {len(lines) / took:.0f} events a second by the clock, one process", flush=True)
 
 
 if __name__ == "__main__":
