@@ -1,9 +1,10 @@
 /*
  * recover.c: replays what archive, Kafka and store hold and a restored database has forgotten.
  *
- * Only in safe mode, or of one division whose writes rest because it moves here. Safe mode the running sidecar leaves by itself once nothing is missing any more. The database verifies
- * every signature, and that each event follows the one before it, so nothing but the chain as it was can come back. Which
- * keys count says the registry that the operator holds: whoever can write the archive can make a whole chain of his own.
+ * Only in safe mode, which the running sidecar leaves by itself once nothing is missing any more; or one division whose writes
+ * rest, because it moves here from another cell. The database verifies every signature, and that each event follows the one
+ * before it, so nothing but the chain as it was can come back. Which keys count says the registry that the operator holds:
+ * whoever can write the archive can make a whole chain of his own.
  */
 #include "recover.h"
 

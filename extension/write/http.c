@@ -162,9 +162,9 @@ answer(const Written *written, bool single, RecordText path_division)
 		response.values[RESPONSE_BODY] = PointerGetDatum(cstring_to_text_with_len(written->receipts.data, written->receipts.len));
 	if (single && written->kind == RECORD_NODE)
 	{
-		response.values[RESPONSE_HEADERS] = CStringGetTextDatum(psprintf("Location: %s%.*s/reason/node/%s\n", path_division.data ? "/d/" : "",
-																		(int) path_division.length, path_division.data ? path_division.data : "",
-																		written->first_id));
+		char	   *before = path_division.data ? psprintf("/d/%.*s", (int) path_division.length, path_division.data) : "";
+
+		response.values[RESPONSE_HEADERS] = CStringGetTextDatum(psprintf("Location: %s/reason/node/%s\n", before, written->first_id));
 		response.nulls[RESPONSE_HEADERS] = false;
 	}
 	return response;
@@ -345,7 +345,9 @@ static Response
 write_checked(const Request *request)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {request->client.row_type, JSONOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Oid			types[] = {
+		request->client.row_type, JSONOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID
+	};
 	Datum		values[] = {
 		request->client.row, row_text(request->record), CStringGetTextDatum(record_kind_names[request->kind]),
 		BoolGetDatum(request->single), CStringGetTextDatum(request->route), UUIDPGetDatum(&request->target), 0, 0, 0, 0, 0

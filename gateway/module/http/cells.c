@@ -149,10 +149,10 @@ reason_cells_suffice(reason_cells_t *cells)
 static ngx_int_t
 reason_cells_name(reason_cells_t *cells, ngx_str_t *body)
 {
-    u_char      *p;
-    size_t       size = body->len + sizeof("{\"degraded\":[],");
-    ngx_str_t    named;
-    ngx_uint_t   i, count = 0;
+    u_char     *p;
+    size_t      size = body->len + sizeof("{\"degraded\":[],");
+    ngx_str_t   named;
+    ngx_uint_t  i, count = 0;
 
     for (i = 0; i < cells->count; i++) {
         size += cells->cell[i].job.pool->name.len + 3;
