@@ -27,7 +27,7 @@ def test_each_cell_has_an_upstream_and_its_divisions(helm):
     text = found["cells-cells.conf"]
     assert re.findall(r"^reason_upstream (\w+) \{$", text, re.M) == ["cell_b", "cell_c"]
     assert 'server "host=b-rw port=6432 dbname=reason target_session_attrs=read-write' in text and 'server "host=c-rw dbname=reason target' in text
-    assert found["cells-divisions.conf"].split("\n") == ["acme cell_b;", "\\default cell_b;", "v1.2 cell_b;"]
+    assert found["cells-divisions.conf"].splitlines() == ["acme cell_b;", "\\default cell_b;", "v1.2 cell_b;"]
     assert found["cells-clients.conf"].strip() == '"CN=authority planner" acme;'
     assert "reason_pass $reason_cell;" in found["cells-pass.conf"] and "reason_cells reason cell_b cell_c;" in found["cells-look.conf"]
     assert "include /etc/reason/gateway/cells-look.conf;" in found["cells-pass.conf"]
@@ -38,7 +38,7 @@ def test_each_cell_has_an_upstream_and_its_divisions(helm):
 
 
 def test_standbys_are_those_of_the_default_cell(helm):
-    assert "reason reads;" in files(helm(changed(CELLS, "database.readConninfo", "host=standby")))["cells-cells.conf"]
+    assert "reason reads;" in files(helm(merged(CELLS, {"database": {"readConninfo": "host=standby", "maxConnections": 500}})))["cells-cells.conf"]
 
 
 def test_each_cell_may_be_reached(helm):
