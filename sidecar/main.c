@@ -351,7 +351,9 @@ static void usage(FILE *out)
             "  --recover    in safe mode: bring back what a restored database has forgotten, then exit\n"
             "  --registry FILE\n"
             "               with --recover: take only what these signers signed, as reason.signer_registry() gives them\n"
-            "  --accept-restore\n"
+            "  --division NAME\n"
+            "               with --recover and --registry: bring this division alone, which is frozen here, from another cell's archive\n"
+            "               and store, which CONFIG names\n"            "  --accept-restore\n"
             "               go on with a database that does not extend what was signed, for what cannot be recovered\n"
             "  --mirror-check NAME\n"
             "               compare a mirror with the database at the mirror's mark: counts, samples, traces; with --all every record\n"
@@ -372,14 +374,14 @@ static bool open_local(struct sidecar *sidecar)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"check-log", no_argument, NULL, 'k'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"accept-restore", no_argument, NULL, 'a'}, {"mirror-check", required_argument, NULL, 'm'}, {"all", no_argument, NULL, 'l'}, {"mirror-rebuild", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {"check-log", no_argument, NULL, 'k'}, {"recover", no_argument, NULL, 'r'}, {"registry", required_argument, NULL, 's'}, {"division", required_argument, NULL, 'd'}, {"accept-restore", no_argument, NULL, 'a'}, {"mirror-check", required_argument, NULL, 'm'}, {"all", no_argument, NULL, 'l'}, {"mirror-rebuild", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
     struct sidecar sidecar = {.signer_lock = PTHREAD_MUTEX_INITIALIZER, .checkpoint_lock = PTHREAD_MUTEX_INITIALIZER,
                               .store_lock = PTHREAD_MUTEX_INITIALIZER, .log = {.lock = PTHREAD_MUTEX_INITIALIZER},
                               .announcements = {.lock = PTHREAD_MUTEX_INITIALIZER}};
     sigset_t signals;
     bool check = false, checks_log = false, recovers = false, accepts = false, all = false, at_once;
     char host[64] = "localhost";
-    const char *registry = NULL, *checked = NULL, *rebuilt = NULL;
+    const char *registry = NULL, *division = NULL, *checked = NULL, *rebuilt = NULL;
     int option, status = 1;
 
     if (argc > 1 && !strcmp(argv[1], "--witness"))
@@ -390,6 +392,7 @@ int main(int argc, char **argv)
         case 'k': checks_log = true; break;
         case 'r': recovers = true; break;
         case 's': registry = optarg; break;
+        case 'd': division = optarg; break;
         case 'a': accepts = true; break;
         case 'm': checked = optarg; break;
         case 'l': all = true; break;
@@ -399,7 +402,7 @@ int main(int argc, char **argv)
         default: usage(stderr); return 2;
         }
     }
-    if (optind + 1 != argc || (registry && !recovers) || (all && !checked)
+    if (optind + 1 != argc || (registry && !recovers) || (division && !registry) || (all && !checked)
         || check + checks_log + recovers + accepts + (checked != NULL) + (rebuilt != NULL) > 1) {
         usage(stderr);
         return 2;
@@ -445,7 +448,7 @@ int main(int argc, char **argv)
         goto done;
     }
     if (check || recovers) {
-        status = (check ? check_counterparts(&sidecar) : recover(&sidecar, registry ? registry : sidecar.config.archive_registry_file)) ? 0 : 1;
+        status = (check ? check_counterparts(&sidecar) : recover(&sidecar, registry ? registry : sidecar.config.archive_registry_file, division)) ? 0 : 1;
         goto done;
     }
     if (!open_local(&sidecar) || !metrics_start(sidecar.config.metrics_address, sidecar.config.metrics_port)

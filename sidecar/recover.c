@@ -1,9 +1,10 @@
 /*
  * recover.c: replays what archive, Kafka and store hold and a restored database has forgotten.
  *
- * Only in safe mode, which the running sidecar leaves by itself once nothing is missing any more. The database verifies
- * every signature, and that each event follows the one before it, so nothing but the chain as it was can come back. Which
- * keys count says the registry that the operator holds: whoever can write the archive can make a whole chain of his own.
+ * Only in safe mode, which the running sidecar leaves by itself once nothing is missing any more; or one division whose writes
+ * rest, because it moves here from another cell. The database verifies every signature, and that each event follows the one
+ * before it, so nothing but the chain as it was can come back. Which keys count says the registry that the operator holds:
+ * whoever can write the archive can make a whole chain of his own.
  */
 #include "recover.h"
 
@@ -77,14 +78,14 @@ static long recover_segment(struct db *db, struct store *store, const char *targ
     return count;
 }
 
-static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *registry)
+static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *registry, const char *only)
 {
     const char *target = sidecar->config.archive_url;
     const struct store_options options = {target, "none", 0};
     struct store *store = store_open(&sidecar->config, &options);
     struct segments found = {0};
     struct array prefixes = {0};
-    const char *parameters[] = {target, NULL};
+    const char *parameters[] = {target, NULL, only};
     PGresult *unknown = NULL;
     const char *broken = NULL;  /* the division that has lost something last; they come one after the other */
     long events = 0, segments = 0;
@@ -94,7 +95,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
         ok = array_add(&prefixes, found.list[i].prefix);
     parameters[1] = array_end(&prefixes);
     if (ok && parameters[1])
-        unknown = db_call(db, "SELECT object_prefix, division, first_seq, last_seq FROM reason.unknown_segments($1, $2::text[])", "ttnn", 2, parameters, NULL);
+        unknown = db_call(db, "SELECT object_prefix, division, first_seq, last_seq FROM reason.unknown_segments($1, $2::text[]) WHERE $3::text IS NULL OR division = $3", "ttnn", 3, parameters, NULL);
     ok = unknown != NULL;
     for (int row = 0; unknown && db->connection && row < PQntuples(unknown); row++) {
         const char *division = PQgetvalue(unknown, row, 1);
@@ -127,6 +128,7 @@ struct replaying {
     struct db *db;
     const char *registry;
     PGresult *heads;            /* what chain_heads() gave: events that need not be recovered */
+    const char *only;           /* the division that is wanted; NULL: all */
     bool system;                /* this time those of division system, which registers signers; or all others */
     long count;
     bool failed;
@@ -150,7 +152,7 @@ static bool replay(void *context, const char *division, const char *event)
     const char *parameters[] = {event, replaying->registry};
     PGresult *result;
 
-    if (!strcmp(division, "system") != replaying->system || is_known(replaying, division, event))
+    if (!strcmp(division, "system") != replaying->system || (replaying->only && strcmp(division, replaying->only) != 0) || is_known(replaying, division, event))
         return true;
     result = db_call(replaying->db, "SELECT reason.recover_event($1, $2)", "1b", 2, parameters, NULL);
     replaying->failed = !result;
@@ -160,10 +162,10 @@ static bool replay(void *context, const char *division, const char *event)
     return !replaying->failed;
 }
 
-static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *registry)
+static bool recover_kafka(struct sidecar *sidecar, struct db *db, const char *registry, const char *only)
 {
     const struct topic_part all = {0};
-    struct replaying replaying = {.db = db, .registry = registry, .system = true};
+    struct replaying replaying = {.db = db, .registry = registry, .only = only, .system = true};
     bool ok;
 
     replaying.heads = db_call(db, "SELECT division, head_seq FROM reason.chain_heads()", "ti", 0, NULL, NULL);
@@ -253,14 +255,15 @@ static bool restore_snapshot(struct db *db, struct store *store, PGresult *forgo
     return ok;
 }
 
-static bool recover_snapshots(struct sidecar *sidecar, struct db *db)
+static bool recover_snapshots(struct sidecar *sidecar, struct db *db, const char *only)
 {
+    const char *parameters[] = {only};
     bool ok = sidecar_open_store(sidecar);
     PGresult *forgotten = NULL;
     int restored = 0;
 
     if (ok)
-        forgotten = db_call(db, "SELECT event_id, division, object_key, object_version FROM reason.forgotten_snapshots()", "tttt", 0, NULL, NULL);
+        forgotten = db_call(db, "SELECT event_id, division, object_key, object_version FROM reason.forgotten_snapshots() WHERE $1::text IS NULL OR division = $1", "tttt", 1, parameters, NULL);
     ok = forgotten != NULL;
     for (int row = 0; forgotten && db->connection && row < PQntuples(forgotten); row++)
         if (restore_snapshot(db, sidecar->store, forgotten, row)) {
@@ -295,10 +298,10 @@ static char *read_registry(const char *path)
 }
 
 /* Before anything is read or written, so that a refusal leaves nothing behind. */
-static bool may_recover(struct db *db, const char *registry)
+static bool may_recover(struct db *db, const char *registry, const char *division)
 {
-    const char *parameters[] = {registry};
-    PGresult *result = db_call(db, "SELECT coalesce(reason.recovery_fault($1), '')", "1t", 1, parameters, NULL);
+    const char *parameters[] = {registry, division};
+    PGresult *result = db_call(db, "SELECT coalesce(reason.recovery_fault($1, $2), '')", "1t", 2, parameters, NULL);
     bool ok = result && !PQgetvalue(result, 0, 0)[0];
 
     if (result && !ok)
@@ -307,7 +310,7 @@ static bool may_recover(struct db *db, const char *registry)
     return ok;
 }
 
-bool recover(struct sidecar *sidecar, const char *registry_file)
+bool recover(struct sidecar *sidecar, const char *registry_file, const char *division)
 {
     struct db db = {.conninfo = sidecar->config.conninfo, .name = "recover", .timeout_ms = 0x7fffffff / 2};
     char *registry = NULL;
@@ -318,18 +321,18 @@ bool recover(struct sidecar *sidecar, const char *registry_file)
         return false;
     if (db_connect(&db))
         state = db_call(&db, "SELECT reason.safe_mode_fault()", "1T", 0, NULL, NULL);
-    restored = state && !PQgetisnull(state, 0, 0);
+    restored = state && (division || !PQgetisnull(state, 0, 0));
     ok = state != NULL;
     PQclear(state);
     if (restored) {
-        ok = may_recover(&db, registry);
+        ok = may_recover(&db, registry, division);
         may = ok;
         if (may && sidecar->config.archive_url[0])
-            ok = recover_archive(sidecar, &db, registry);
+            ok = recover_archive(sidecar, &db, registry, division);
         /* what the archive lacks Kafka may have */
         if (may && sidecar->config.kafka_brokers[0])
-            ok = recover_kafka(sidecar, &db, registry) && ok;
-        ok = may && recover_snapshots(sidecar, &db) && ok;
+            ok = recover_kafka(sidecar, &db, registry, division) && ok;
+        ok = may && recover_snapshots(sidecar, &db, division) && ok;
     } else if (ok) {
         printf("there is no safe mode: nothing is recovered\n");
     }

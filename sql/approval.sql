@@ -79,6 +79,7 @@ AS $$
            ('client', 'set_client', 'client.changed', 'client', '{}', NULL),
            ('policy', 'set_policy_rule', 'policy.changed', 'rule', '{}', NULL),
            ('retention', 'set_archive_rule', 'archiveRule.changed', 'archiveRule', '{}', NULL),
+           ('placement', 'move_division', 'division.changed', 'placement', '{}', NULL),
            ('safe_mode', 'leave_safe_mode', 'safemode.accepted', 'safeMode', '{}', NULL)
 $$;
 COMMENT ON FUNCTION reason.guarded_changes() IS
@@ -104,11 +105,13 @@ AS $$
           -- Before a division has its first rule, the sidecar's configuration holds, which may be longer.
           WHEN 'retention' THEN (jsonb_typeof(m -> 'retainDays') = 'number' AND jsonb_typeof($2 -> 'retainDays') = 'number' AND m -> 'retainDays' >= $2 -> 'retainDays'
                                  AND (m -> 'legalHold' = 'true' OR m -> 'legalHold' = 'false' AND $2 -> 'legalHold' = 'false')) IS NOT TRUE
+          -- To rest and to go on decides nothing; that another cell goes on with the chain does.
+          WHEN 'placement' THEN m ->> 'state' NOT IN ('frozen', 'here') IS NOT FALSE
           ELSE true END
     LIMIT 1
 $$;
 COMMENT ON FUNCTION reason.change_kind(jsonb, jsonb) IS
-    'Of which kind an event is, if it decides whom to trust: a client that becomes admin or writer to all divisions, retention that becomes shorter than the rule before (retainDays, legalHold), and so on; also where a member is not of the JSON type that it is recorded as. NULL: it does not.';
+    'Of which kind an event is, if it decides whom to trust: a client that becomes admin or writer to all divisions, retention that becomes shorter than the rule before (retainDays, legalHold), a division that another cell goes on with, and so on; also where a member is not of the JSON type that it is recorded as. NULL: it does not.';
 
 CREATE FUNCTION reason.recorded_member(argument text, renamed jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE

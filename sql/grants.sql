@@ -101,6 +101,12 @@ GRANT EXECUTE ON FUNCTION
     reason.set_client(text, text, text[], boolean, text, text, boolean),
     reason.set_quota(text, text, bigint, bigint),
     reason.grant_division(name, text),
+    reason.freeze_division(text, text, text[]),
+    reason.await_frozen(text, interval),
+    reason.move_division(text, text, bigint, text),
+    reason.thaw_division(text, text, bigint, text),
+    reason.division_head(text),
+    reason.idempotency_keys_of(text),
     reason.revoke_division(name, text),
     reason.quota_today(text),
     reason.expire_idempotency_keys(interval),
@@ -109,7 +115,7 @@ GRANT EXECUTE ON FUNCTION
     reason.try_pii_rule(text, text, text, text, text, integer, integer)
 TO reason_admin;
 GRANT EXECUTE ON FUNCTION reason.expire_idempotency_keys(interval) TO reason_sidecar;
-GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.pii_rule TO reason_admin;
+GRANT SELECT ON reason.client, reason.quota, reason.quota_use, reason.division_grant, reason.division_placement, reason.pii_rule TO reason_admin;
 
 -- ---------------------------------------------------------------- policy rules and quarantine
 GRANT EXECUTE ON FUNCTION reason.sees_quarantined(), reason.row_shown(oid, tid) TO reason_reader;
@@ -252,7 +258,7 @@ GRANT EXECUTE ON FUNCTION
     reason.unknown_segments(text, text[]),
     reason.compare_chains(bigint, text, text[], text[], bigint[], text[], text),
     reason.chain_heads(),
-    reason.recovery_fault(json),
+    reason.recovery_fault(json, text),
     reason.recover_event(json, json),
     reason.recover_segment(text, text, text, text, text, text, text, text, json),
     reason.forgotten_snapshots(),

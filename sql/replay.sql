@@ -29,6 +29,7 @@ AS $$
         WHEN 'piiRule.changed' THEN '{"piiRule": ["name", "category", "member", "pattern", "matcher", "exceptPattern", "enabled", "description", "dropped"]}'
         WHEN 'event.mended' THEN '{"mended": ["eventId", "division", "eventType", "fault", "outcome", "by", "reason", "foundHash"]}'
         WHEN 'log.changed' THEN '{"log": ["prefix", "epoch"]}'
+        WHEN 'division.changed' THEN '{"placement": ["division", "state", "cell", "headSeq", "headHash", "reason", "origins"], "approved": ["proposal", "approvals"]}'
         WHEN 'divisionGrant.changed' THEN '{"divisionGrant": ["grantee", "division", "granted"]}'
         -- These change nothing that a rebuilt database has: it has a safe mode of its own, and what was denied was not written.
         WHEN 'log.heads' THEN '{"heads": ["count", "root"]}'

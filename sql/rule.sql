@@ -57,6 +57,12 @@ AS $$
     SELECT 'log_prefix', '{"only_row": true}', jsonb_build_object('only_row', true, 'prefix', l -> 'prefix', 'epoch', l -> 'epoch')
     FROM jsonb_extract_path($1, 'log') l WHERE $1 ->> 'eventType' = 'log.changed' AND l IS NOT NULL
     UNION ALL
+    SELECT 'division_placement', jsonb_build_object('division', p -> 'division'),
+           CASE WHEN p ->> 'state' <> 'here' THEN
+               jsonb_build_object('division', p -> 'division', 'state', p -> 'state', 'cell', p -> 'cell', 'head_seq', p -> 'headSeq',
+                                  'head_hash', p -> 'headHash', 'reason', p -> 'reason') END
+    FROM jsonb_extract_path($1, 'placement') p WHERE $1 ->> 'eventType' = 'division.changed' AND p IS NOT NULL
+    UNION ALL
     SELECT 'approver', jsonb_build_object('approver_id', a -> 'approverId'),
            jsonb_build_object('approver_id', a -> 'approverId', 'public_key', a -> 'publicKey', 'valid_from', a -> 'validFrom', 'valid_to', a -> 'validTo')
     FROM jsonb_extract_path($1, 'approver') a WHERE $1 ->> 'eventType' = 'approver.changed' AND a IS NOT NULL
@@ -114,6 +120,8 @@ AS $$
     UNION ALL
     SELECT 'log_prefix', jsonb_build_object('only_row', l.only_row), to_jsonb(l) FROM reason.log_prefix l
     UNION ALL
+    SELECT 'division_placement', jsonb_build_object('division', p.division), to_jsonb(p) FROM reason.division_placement p
+    UNION ALL
     SELECT 'approver', jsonb_build_object('approver_id', a.approver_id),
            to_jsonb(a) || jsonb_build_object('valid_from', reason.recorded_time(a.valid_from), 'valid_to', reason.recorded_time(a.valid_to))
     FROM reason.approver a
@@ -159,7 +167,7 @@ AS $$
     ORDER BY rule_table, rule_key
 $$;
 COMMENT ON FUNCTION reason.rule_faults() IS
-    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix, mended_event, approver, approval_rule, proposal, approval and proposal_executed that are not what the last event about them recorded.';
+    'Rows of client, quota, signer, archive_rule, policy_rule, pii_rule, division_grant, log_prefix, division_placement, mended_event, approver, approval_rule, proposal, approval and proposal_executed that are not what the last event about them recorded.';
 
 CREATE FUNCTION reason.strange_member(event jsonb, rule_table text, recorded jsonb) RETURNS text
 LANGUAGE sql STABLE

@@ -249,7 +249,17 @@ END
 $$;
 COMMENT ON FUNCTION reason.replay_erased_documents(json, text, uuid) IS 'For replay(): removes the documents that an event payload.erased removed.';
 
-CREATE FUNCTION reason.recovery_fault(registry json) RETURNS text
+CREATE FUNCTION reason.is_arriving(division text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    RETURN $1 <> 'system' AND EXISTS (SELECT FROM reason.division_placement p WHERE p.division = $1);
+END
+$$;
+COMMENT ON FUNCTION reason.is_arriving(text) IS 'Whether nobody but its chain may write to a division: its writes rest, or it lives in another cell. Then that chain may be brought here event by event.';
+
+CREATE FUNCTION reason.recovery_fault(registry json, division text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -258,6 +268,10 @@ DECLARE
 BEGIN
     IF registry IS NOT NULL AND json_typeof(registry -> 'signers') IS DISTINCT FROM 'array' THEN
         RETURN 'the registry of signers has no array "signers"';
+    END IF;
+    IF division IS NOT NULL AND (registry IS NULL OR NOT reason.is_arriving(division)) THEN
+        RETURN CASE WHEN registry IS NULL THEN 'a division is taken from another cell by the registry of signers of that cell'
+                    ELSE format('division "%s" is not frozen here: freeze it first, so that nobody writes to it meanwhile', division) END;
     END IF;
     -- A database that was restored has keys to check by. An empty one would take the keys from the events,
     -- and so from whoever made them.
@@ -276,7 +290,7 @@ BEGIN
     RETURN fault;
 END
 $$;
-COMMENT ON FUNCTION reason.recovery_fault(json) IS 'Why nothing can be recovered into this database with this registry of signers (what signer_registry() gave; NULL: none); NULL when it can.';
+COMMENT ON FUNCTION reason.recovery_fault(json, text) IS 'Why nothing can be recovered into this database with this registry of signers (what signer_registry() gave; NULL: none), or why not a division that comes from another cell; NULL when it can.';
 
 CREATE FUNCTION reason.recover_event(event json, registry json DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -284,11 +298,13 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
     fault text;
+    arrives boolean;
 BEGIN
-    IF reason.safe_mode_fault() IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'events are recovered in safe mode only';
+    arrives := reason.is_arriving(event ->> 'division');
+    IF reason.safe_mode_fault() IS NULL AND NOT arrives THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'events are recovered in safe mode only, or into a division that is frozen';
     END IF;
-    fault := reason.recovery_fault(registry);
+    fault := reason.recovery_fault(registry, CASE WHEN reason.safe_mode_fault() IS NULL THEN event ->> 'division' END);
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('cannot recover: %s', fault),
             HINT = 'See "Rebuilding into an empty database" in docs/for-operators/sidecar.md.';
@@ -301,7 +317,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.recover_event(json, json) IS
-    'In safe mode: replays an event that the database has forgotten, once its signature is verified by the registry. Without one, in a database that was restored to an earlier state, by the signers that it knows. False when it is here.';
+    'In safe mode, or of a division that is frozen here: replays an event that the database has forgotten, or never had, once its signature is verified by the registry. Without one, in a database that was restored to an earlier state, by the signers that it knows. False when it is here.';
 
 CREATE FUNCTION reason.recover_segment(target text, object_prefix text, object_uri text, object_version text, contents_uri text, contents_version text,
     events text, contents text, registry json DEFAULT NULL) RETURNS bigint
@@ -361,8 +377,8 @@ DECLARE
     recorded json := (SELECT e.payload -> 'snapshot' FROM reason.audit_event e
                       WHERE e.id = $1 AND e.division = $2 AND e.event_type = 'snapshot.completed');
 BEGIN
-    IF reason.safe_mode_fault() IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'snapshots are recovered in safe mode only';
+    IF reason.safe_mode_fault() IS NULL AND NOT reason.is_arriving($2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'snapshots are recovered in safe mode only, or into a division that is frozen';
     END IF;
     IF recorded IS NULL OR EXISTS (SELECT FROM reason.snapshot s WHERE s.id::text = recorded ->> 'id' AND s.division = $2) THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('event "%s" of division "%s" completed no snapshot that is not here', $1, $2);

@@ -126,6 +126,9 @@ BEGIN
     END IF;
 
     PERFORM reason.fence_freezing(found_division);
+    -- As for a write: see placement.sql.
+    LOCK TABLE reason.audit_event IN ROW EXCLUSIVE MODE;
+    PERFORM reason.refuse_frozen(found_division);
     PERFORM reason.refuse_old_view('1 minute');
     -- First the log, then the records: whatever the log holds has been written by then.
     frozen_log := reason.frozen_log(found_division);

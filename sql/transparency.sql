@@ -185,7 +185,11 @@ BEGIN
         FROM (SELECT (e.payload #>> '{log,epoch}')::integer AS epoch,
                      reason.log_origin_of(e.payload #>> '{log,prefix}', $1, (e.payload #>> '{log,epoch}')::integer) AS origin, e.no
               FROM reason.audit_event e WHERE e.division = 'system' AND e.event_type = 'log.changed'
-              UNION ALL SELECT 1, reason.log_origin_of('localhost/reason', $1, 1), 0) h
+              UNION ALL SELECT 1, reason.log_origin_of('localhost/reason', $1, 1), 0
+              -- in the cell that it came from
+              UNION ALL SELECT 0, o, e.no
+              FROM reason.audit_event e, json_array_elements_text(e.payload #> '{placement,origins}') o
+              WHERE e.division = 'system' AND e.event_type = 'division.changed' AND e.payload #>> '{placement,division}' = $1) h
         GROUP BY h.origin
     )
     SELECT n.epoch, n.origin, (SELECT min(c.size) FROM reason.audit_checkpoint c WHERE c.division = $1 AND c.origin = n.origin),
@@ -196,7 +200,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.log_origins(text) IS
-    'The names that a division''s log could have had, as events of division system say: the sizes of the first checkpoint, and of the last one if the log is closed. closed_size is NULL for the one that is current.';
+    'The names that a division''s log could have had, as events of division system say, those of a cell that it came from (epoch 0) included: the sizes of the first checkpoint, and of the last one if the log is closed. closed_size is NULL for the one that is current.';
 
 -- ---------------------------------------------------------------- growing and reading trees
 

@@ -60,6 +60,10 @@ BEGIN
             reason.canonical_json(body || jsonb_build_object(
                 'id', event_id, 'division', append_event.division,
                 'eventType', append_event.event_type, 'ts', reason.rfc3339(event_ts)))::json);
+    -- What was begun before a division was frozen is finished.
+    IF append_event.event_type NOT IN ('snapshot.completed', 'snapshot.failed') THEN
+        PERFORM reason.refuse_frozen(append_event.division);
+    END IF;
     PERFORM reason.ring();
     RETURN event_id;
 END

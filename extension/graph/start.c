@@ -12,6 +12,7 @@
 #include "graph/quarantine.h"
 #include "graph/types.h"
 #include "graph/walk.h"
+#include "record/placement.h"
 #include "record/row_scan.h"
 
 #include "access/htup_details.h"
@@ -257,7 +258,12 @@ graph_find_node(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisio
 	if (candidates.count > 1)
 		drop_quarantined(graph, &candidates);
 	if (candidates.count == 0)
+	{
+		/* It may have come after the division had moved. */
+		if (division.data && is_visible(divisions, division.data, division.length))
+			placement_require_here(division);
 		return NULL;
+	}
 	found = candidates.count == 1 ? candidates.nodes[0] : choose_candidate(&candidates, id, divisions);
 	graph->division = found->division;
 	if (found->has_moved)

@@ -6,18 +6,25 @@
 
 #include "record/client.h"
 
+#include "core/names.h"
+#include "record/placement.h"
 #include "record/row_scan.h"
 #include "record/schema.h"
 #include "record/text.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(reason_client_of);
 PG_FUNCTION_INFO_V1(reason_client_may);
@@ -179,6 +186,53 @@ client_require(const Client *client, RecordText action)
 						text_to_cstring(client->name), text_to_cstring(client->role))));
 }
 
+/* ---------------------------------------------------------------- one division alone */
+
+static bool
+has_division(const Client *client, RecordText division)
+{
+	ArrayIterator iterator = array_create_iterator(client->divisions, 0, NULL);
+	Datum		element;
+	bool		isnull;
+	bool		found = false;
+
+	while (!found && array_iterate(iterator, &element, &isnull))
+	{
+		RecordText	granted = isnull ? (RecordText) {NULL, 0} : bytes_of(DatumGetTextPP(element));
+
+		found = is_same(granted, division) || is_literal(granted, "*");
+	}
+	array_free_iterator(iterator);
+	return found;
+}
+
+void
+client_narrow(Client *client, RecordText division)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(client->row);
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+	TupleDesc	desc;
+	Datum		name;
+	Datum		value;
+	bool		isnull = false;
+	int			column;
+
+	if (division.data == NULL)
+		return;
+	/* "*" stands for all divisions and is none: whoever has all has no narrower one of that name. */
+	if (!division_name_is_valid(division.data, division.length) || !has_division(client, division))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("division \"%.*s\" does not exist or is not granted", (int) division.length, division.data)));
+	name = PointerGetDatum(cstring_to_text_with_len(division.data, division.length));
+	client->divisions = construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT);
+	value = PointerGetDatum(client->divisions);
+	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	column = SPI_fnumber(desc, "divisions");
+	client->row = HeapTupleGetDatum(heap_modify_tuple_by_cols(&tuple, desc, 1, &column, &value, &isnull));
+	ReleaseTupleDesc(desc);
+}
+
 /* ---------------------------------------------------------------- for SQL */
 
 static ClientCertificate
@@ -200,7 +254,7 @@ reason_client_of(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(client_of_certificate(&certificate).row);
 }
 
-/* http_client(client_cn, client_issuer, client_san, action) → client */
+/* http_client(client_cn, client_issuer, client_san, action, path_division, moved) → client */
 Datum
 reason_http_client(PG_FUNCTION_ARGS)
 {
@@ -208,6 +262,9 @@ reason_http_client(PG_FUNCTION_ARGS)
 	Client		client = client_of_certificate(&certificate);
 
 	client_require(&client, record_text_argument(fcinfo, 3));
+	client_narrow(&client, record_text_argument(fcinfo, 4));
+	if (!PG_ARGISNULL(4) && !PG_GETARG_BOOL(5))
+		placement_require_here(record_text_argument(fcinfo, 4));
 	PG_RETURN_DATUM(client.row);
 }
 

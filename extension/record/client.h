@@ -36,6 +36,12 @@ typedef struct Client
  */
 extern Client client_of_certificate(const ClientCertificate *certificate);
 
+/*
+ * Narrows the client to the division that the path of its request names; an absent one narrows nothing.
+ * Raises 42501 unless the client has it, with the same words whether or not there is one of that name.
+ */
+extern void client_narrow(Client *client, RecordText division);
+
 /* Raises 42501 unless its role allows the action: read, write, inspect, freeze. */
 extern void client_require(const Client *client, RecordText action);
 

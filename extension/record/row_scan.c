@@ -267,7 +267,7 @@ static const struct
 	{"id", UUIDOID}, {"audit_event_id", UUIDOID},
 	{"division", TEXTOID}, {"event_type", TEXTOID}, {"signer_id", TEXTOID}, {"type", TEXTOID}, {"author", TEXTOID},
 	{"version", TEXTOID}, {"manifest_signature_id", TEXTOID}, {"name", TEXTOID}, {"role", TEXTOID}, {"issuer", TEXTOID}, {"san_uri", TEXTOID},
-	{"divisions", TEXTARRAYOID},
+	{"divisions", TEXTARRAYOID}, {"cell", TEXTOID}, {"head_seq", INT8OID}, {"head_hash", TEXTOID},
 	{"hash", BYTEAOID}, {"prev_hash", BYTEAOID}, {"signature", BYTEAOID}, {"digest", BYTEAOID}, {"payload_hash", BYTEAOID},
 	{"salt", BYTEAOID}, {"bytes", BYTEAOID}, {"metadata", JSONBOID}, {"payload_ref", JSONBOID},
 	{"ts", TIMESTAMPTZOID}, {"created_at", TIMESTAMPTZOID}, {"occurred_at", TIMESTAMPTZOID}

@@ -7,6 +7,7 @@
 #include "trace/arguments.h"
 
 #include "graph/quarantine.h"
+#include "record/placement.h"
 #include "record/types.h"
 
 #include <math.h>
@@ -129,6 +130,7 @@ trace_start(Graph *graph, const pg_uuid_t *id, const GraphDivisions *divisions,
 	/* cppcheck-suppress nullPointerRedundantCheck ; graph_report_no_node() does not return */
 	if (quarantine_hides(graph, start->no))
 		graph_report_no_node(id);
+	placement_require_here(start->division);
 	if (filter->has_as_of && start->created_at > filter->as_of)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),

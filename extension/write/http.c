@@ -150,7 +150,7 @@ write_records(Written *written, WriteInput *input, RecordKind kind, bool single,
 }
 
 static Response
-answer(const Written *written, bool single)
+answer(const Written *written, bool single, RecordText path_division)
 {
 	const char *kind = record_kind_names[written->kind];
 	Response	response = {{Int32GetDatum(201)}, {false, true, false}};
@@ -162,7 +162,9 @@ answer(const Written *written, bool single)
 		response.values[RESPONSE_BODY] = PointerGetDatum(cstring_to_text_with_len(written->receipts.data, written->receipts.len));
 	if (single && written->kind == RECORD_NODE)
 	{
-		response.values[RESPONSE_HEADERS] = CStringGetTextDatum(psprintf("Location: /reason/node/%s\n", written->first_id));
+		char	   *before = path_division.data ? psprintf("/d/%.*s", (int) path_division.length, path_division.data) : "";
+
+		response.values[RESPONSE_HEADERS] = CStringGetTextDatum(psprintf("Location: %s/reason/node/%s\n", before, written->first_id));
 		response.nulls[RESPONSE_HEADERS] = false;
 	}
 	return response;
@@ -179,7 +181,7 @@ kind_of(RecordText name)
 	elog(ERROR, "unknown kind of record \"%.*s\"", (int) name.length, name.data);
 }
 
-/* http_written(kind, single, request_body, target, divisions, client, request, policy) → response, numbers */
+/* http_written(kind, single, request_body, target, divisions, client, request, policy, path_division) → response, numbers */
 Datum
 reason_http_written(PG_FUNCTION_ARGS)
 {
@@ -187,7 +189,8 @@ reason_http_written(PG_FUNCTION_ARGS)
 	RecordKind	kind;
 	bool		single;
 	WriteInput	input = {
-		.source = record_text_argument(fcinfo, 2), .request = record_text_argument(fcinfo, 6), .policy = record_text_argument(fcinfo, 7)
+		.source = record_text_argument(fcinfo, 2), .request = record_text_argument(fcinfo, 6), .policy = record_text_argument(fcinfo, 7),
+		.home = record_text_argument(fcinfo, 8)
 	};
 	Written		written;
 	Response	response;
@@ -206,7 +209,7 @@ reason_http_written(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	write_records(&written, &input, kind, single, PG_ARGISNULL(3) ? NULL : PG_GETARG_UUID_P(3), PG_GETARG_TEXT_PP(5));
-	response = answer(&written, single);
+	response = answer(&written, single, input.home);
 	response_desc = lookup_rowtype_tupdesc(TupleDescAttr(desc, 0)->atttypid, -1);
 	values[0] = HeapTupleGetDatum(heap_form_tuple(response_desc, response.values, response.nulls));
 	ReleaseTupleDesc(response_desc);
@@ -227,7 +230,8 @@ enum
 	ARGUMENT_BODY,
 	ARGUMENT_IDEMPOTENCY_KEY,
 	ARGUMENT_POLICY_STATUS,
-	ARGUMENT_POLICY_ANSWER
+	ARGUMENT_POLICY_ANSWER,
+	ARGUMENT_PATH_DIVISION
 };
 
 typedef struct Request
@@ -286,6 +290,7 @@ begin_request(Request *request, FunctionCallInfo fcinfo, RecordKind kind, bool s
 		.issuer = record_text_argument(fcinfo, ARGUMENT_ISSUER),
 		.uris = record_text_argument(fcinfo, ARGUMENT_URIS)
 	};
+	RecordText	path_division;
 	text	   *name;
 
 	memset(request, 0, sizeof(*request));
@@ -295,11 +300,16 @@ begin_request(Request *request, FunctionCallInfo fcinfo, RecordKind kind, bool s
 	request->shift = kind == RECORD_ANNOTATION;
 	request->client = client_of_certificate(&certificate);
 	client_require(&request->client, row_literal("write"));
+	path_division = text_of(request, ARGUMENT_PATH_DIVISION);
+	client_narrow(&request->client, path_division);
 	name = request->client.name;
 	request->record = caller_http_request((RecordText) {VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)},
 										  record_text_argument(fcinfo, ARGUMENT_REQUEST_ID),
 										  record_text_argument(fcinfo, ARGUMENT_TRACEPARENT));
 	request->route = psprintf("POST %s %s", record_kind_names[kind], single ? "t" : "f");
+	/* The same body is another request where the path names another division. */
+	if (path_division.data)
+		request->route = psprintf("%s in %.*s", request->route, (int) path_division.length, path_division.data);
 	if (kind == RECORD_ANNOTATION)
 		read_target(request);
 }
@@ -335,10 +345,12 @@ static Response
 write_checked(const Request *request)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {request->client.row_type, JSONOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Oid			types[] = {
+		request->client.row_type, JSONOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID
+	};
 	Datum		values[] = {
 		request->client.row, row_text(request->record), CStringGetTextDatum(record_kind_names[request->kind]),
-		BoolGetDatum(request->single), CStringGetTextDatum(request->route), UUIDPGetDatum(&request->target), 0, 0, 0, 0
+		BoolGetDatum(request->single), CStringGetTextDatum(request->route), UUIDPGetDatum(&request->target), 0, 0, 0, 0, 0
 	};
 	char		nulls[lengthof(values)];
 	Response	response;
@@ -349,8 +361,9 @@ write_checked(const Request *request)
 	pass_on(request, ARGUMENT_IDEMPOTENCY_KEY, &values[7], &nulls[7]);
 	pass_on(request, ARGUMENT_POLICY_STATUS, &values[8], &nulls[8]);
 	pass_on(request, ARGUMENT_POLICY_ANSWER, &values[9], &nulls[9]);
+	pass_on(request, ARGUMENT_PATH_DIVISION, &values[10], &nulls[10]);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT (w).status, (w).headers, (w).body FROM (SELECT reason.http_write_checked($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) w OFFSET 0) x",
+	if (SPI_execute_with_args("SELECT (w).status, (w).headers, (w).body FROM (SELECT reason.http_write_checked($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) w OFFSET 0) x",
 							  lengthof(values), types, values, nulls, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not have the write checked");
 	(void) response_of_query(caller, &response);
@@ -419,7 +432,8 @@ static Response
 do_write(const Request *request)
 {
 	WriteInput	input = {
-		.source = text_of(request, ARGUMENT_BODY), .divisions = request->client.divisions, .request = request->record
+		.source = text_of(request, ARGUMENT_BODY), .divisions = request->client.divisions, .request = request->record,
+		.home = text_of(request, ARGUMENT_PATH_DIVISION)
 	};
 	bool		has_key = text_of(request, ARGUMENT_IDEMPOTENCY_KEY).data != NULL;
 	Written		written;
@@ -432,7 +446,7 @@ do_write(const Request *request)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the body is missing")));
 	write_records(&written, &input, request->kind, request->single, request->has_target ? &request->target : NULL, request->client.name);
-	response = answer(&written, request->single);
+	response = answer(&written, request->single, input.home);
 	if (has_key)
 		remember(request, &response);
 	return response;
@@ -459,7 +473,7 @@ post(FunctionCallInfo fcinfo, RecordKind kind, bool single)
 
 /*
  * http_post_node(client_cn, client_issuer, client_san, request_id, traceparent, request_body, idempotency_key, policy_status,
- * policy_answer)
+ * policy_answer, path_division)
  */
 Datum
 reason_http_post_node(PG_FUNCTION_ARGS)

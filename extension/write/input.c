@@ -435,7 +435,9 @@ write_division_granted(const WriteInput *input, const char *division, size_t len
 void
 write_division(WriteInput *input, const JsonNode *value, RecordText *division)
 {
-	if (value == NULL)
+	if (value == NULL && input->home.data)
+		*division = input->home;
+	else if (value == NULL)
 	{
 		division->data = "default";
 		division->length = strlen(division->data);

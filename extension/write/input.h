@@ -39,6 +39,7 @@ typedef struct WriteInput
 	const char *collection;		/* "nodes", "edges"; NULL for a single record */
 	int64		index;			/* of the current record, -1 outside any */
 	ArrayType  *divisions;		/* that the caller may write; {*} for all */
+	RecordText	home;			/* division of a node that names none; without it, "default" */
 	RecordText	request;		/* canonical, or absent */
 	RecordText	policy;			/* canonical, or absent */
 } WriteInput;

@@ -11,6 +11,7 @@
 #include "record/event.h"
 #include "record/insert.h"
 #include "record/number.h"
+#include "record/placement.h"
 #include "write/doorbell.h"
 #include "write/safe_mode.h"
 
@@ -168,6 +169,8 @@ add(WriteRows *rows, WriteRecord *write)
 	bool		event_nulls[EVENT_COLUMN_COUNT] = {0};
 	WrittenRecord written = {.id = record->id, .created_at = record->created_at};
 
+	/* The tables are locked: see placement.h. */
+	placement_require_open(record->division);
 	bytes->length = 0;
 	record_write(bytes, record);
 	event.record = canonical_text_bytes(&write->bytes);

@@ -2,7 +2,10 @@
  * ngx_http_reason_module.c: directives, and what they stand for.
  *
  *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; … }   http
- *   reason_pass name                 http, server, location
+ *   reason_pass name                 http, server, location   a reason_upstream; with variables: named by each request (http/division.c)
+ *   reason_division value            http, server, location   the division that the path names: SELECT … (…, path_division => value)
+ *   reason_cells name …              http, server             calls of class service are made of each of these (http/cells.c)
+ *   reason_cells_named on|off        http, server             and tell which do not answer
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
  *   reason_client value              http, server, location   whose share a call is of (pg/client_share.c)
@@ -30,8 +33,8 @@ static ngx_int_t reason_init_worker(ngx_cycle_t *cycle);
 static void reason_exit_worker(ngx_cycle_t *cycle);
 static char *reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_cells(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -57,8 +60,13 @@ static ngx_command_t  reason_commands[] = {
     { ngx_string("reason_caller"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_caller,
       NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_call"), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, reason_call, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
-    { ngx_string("reason_client"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, reason_client,
-      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_client"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(reason_loc_conf_t, client), NULL },
+    { ngx_string("reason_division"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(reason_loc_conf_t, division), NULL },
+    { ngx_string("reason_cells"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE, reason_cells, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_cells_named"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET, offsetof(reason_loc_conf_t, cells_named), NULL },
     { ngx_string("reason_class"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(reason_loc_conf_t, class), &reason_classes },
     { ngx_string("reason_admit"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12, reason_admit,
@@ -113,6 +121,7 @@ reason_create_loc_conf(ngx_conf_t *cf)
         conf->admit_above = NGX_CONF_UNSET_SIZE;
         conf->body_argument = -1;
         conf->pipeline = NGX_CONF_UNSET;
+        conf->cells_named = NGX_CONF_UNSET;
     }
     return conf;
 }
@@ -124,11 +133,20 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     reason_loc_conf_t   *prev = parent;
     reason_loc_conf_t   *conf = child;
     ngx_str_t            none = ngx_null_string;
+    ngx_uint_t           callers, arguments;
     reason_main_conf_t  *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
 
-    if (conf->pool == NULL) {
+    if (conf->pool == NULL && conf->pass == NULL) {
         conf->pool = prev->pool;
+        conf->pass = prev->pass;
     }
+    if (conf->division == NULL) {
+        conf->division = prev->division;
+    }
+    if (conf->cells == NULL) {
+        conf->cells = prev->cells;
+    }
+    ngx_conf_merge_value(conf->cells_named, prev->cells_named, 0);
     if (conf->caller == NULL) {
         conf->caller = prev->caller;
     }
@@ -145,9 +163,10 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->function.len == 0) {
         return NGX_CONF_OK;
     }
-    if (conf->pool == NULL) {
+    if (conf->pool == NULL && conf->pass == NULL) {
         return "has reason_call but no reason_pass";
     }
+    callers = conf->caller ? conf->caller->nelts : 0;
     if (conf->methods == 0) {
         conf->methods = REASON_METHODS;
     }
@@ -161,20 +180,48 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->class = conf->methods & NGX_HTTP_POST ? REASON_CLASS_WRITE : REASON_CLASS_READ;
     }
     if (conf->admit_function.len > 0) {
-        conf->admit = reason_statement(cf, main, &conf->admit_function, conf->caller ? conf->caller->nelts : 0, &none);
-        if (conf->admit == NULL) {
+        conf->admit = reason_statement(cf, main, &conf->admit_function, callers, &none, 0);
+        conf->admit_scoped = conf->division ? reason_statement(cf, main, &conf->admit_function, callers, &none, 1) : NULL;
+        if (conf->admit == NULL || (conf->division && conf->admit_scoped == NULL)) {
             return NGX_CONF_ERROR;
         }
     }
-    conf->statement = reason_statement(cf, main, &conf->function,
-                                       (conf->caller ? conf->caller->nelts : 0) + (conf->arguments ? conf->arguments->nelts : 0),
-                                       &conf->pieces);
-    return conf->statement ? NGX_CONF_OK : NGX_CONF_ERROR;
+    arguments = callers + (conf->arguments ? conf->arguments->nelts : 0);
+    conf->statement = reason_statement(cf, main, &conf->function, arguments, &conf->pieces, 0);
+    conf->scoped = conf->division ? reason_statement(cf, main, &conf->function, arguments, &conf->pieces, 1) : NULL;
+    return conf->statement && (conf->scoped || !conf->division) ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
 static char *
 reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t                        *value = cf->args->elts;
+    reason_loc_conf_t                *conf = data;
+    reason_main_conf_t               *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
+    ngx_http_compile_complex_value_t  ccv;
+
+    if (conf->pool != NULL || conf->pass != NULL) {
+        return "is duplicate";
+    }
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+        conf->pool = reason_pool_named(main, &value[1]);
+        return conf->pool ? NGX_CONF_OK : "names no reason_upstream defined before";
+    }
+    conf->pass = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (conf->pass == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    ngx_memzero(&ccv, sizeof(ccv));
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = conf->pass;
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+reason_cells(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
     ngx_uint_t           i;
     ngx_str_t           *value = cf->args->elts;
@@ -182,14 +229,21 @@ reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     reason_loc_conf_t   *conf = data;
     reason_main_conf_t  *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
 
-    pool = main->pools.elts;
-    for (i = 0; i < main->pools.nelts; i++) {
-        if (pool[i]->name.len == value[1].len && ngx_memcmp(pool[i]->name.data, value[1].data, value[1].len) == 0) {
-            conf->pool = pool[i];
-            return NGX_CONF_OK;
+    if (conf->cells != NULL) {
+        return "is duplicate";
+    }
+    conf->cells = ngx_array_create(cf->pool, cf->args->nelts, sizeof(reason_pool_t *));
+    for (i = 1; conf->cells && i < cf->args->nelts; i++) {
+        pool = ngx_array_push(conf->cells);
+        if (pool == NULL) {
+            return NGX_CONF_ERROR;
+        }
+        *pool = reason_pool_named(main, &value[i]);
+        if (*pool == NULL) {
+            return "names no reason_upstream defined before";
         }
     }
-    return "names no reason_upstream defined before";
+    return conf->cells ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -255,28 +309,6 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = reason_request_handler;
     return NGX_CONF_OK;
-}
-
-
-static char *
-reason_client(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
-{
-    ngx_str_t                        *value = cf->args->elts;
-    reason_loc_conf_t                *conf = data;
-    ngx_http_compile_complex_value_t  ccv;
-
-    if (conf->client != NULL) {
-        return "is duplicate";
-    }
-    conf->client = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (conf->client == NULL) {
-        return NGX_CONF_ERROR;
-    }
-    ngx_memzero(&ccv, sizeof(ccv));
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = conf->client;
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -350,7 +382,7 @@ reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     if (reason_statement_name_check(&value[1]) != NGX_OK) {
         return "names no function";
     }
-    conf->await = reason_statement(cf, main, &value[1], 1, &none);
+    conf->await = reason_statement(cf, main, &value[1], 1, &none, 0);
     return conf->await ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

@@ -31,6 +31,7 @@ static const Change changes[] = {
     {"client", "set_client", "client.changed", "client", NULL},
     {"policy", "set_policy_rule", "policy.changed", "rule", NULL},
     {"retention", "set_archive_rule", "archiveRule.changed", "archiveRule", NULL},
+    {"placement", "move_division", "division.changed", "placement", NULL},
     {"safe_mode", "leave_safe_mode", "safemode.accepted", "safeMode", NULL},
 };
 
@@ -198,6 +199,11 @@ static bool decides(const Approvals *approvals, const Change *change, const Json
 
         return !member_false(document, recorded, "enabled") && !is_text(role, "reader") && !is_text(role, "auditor")
                && !(is_text(role, "writer") && names_divisions(document, recorded));
+    }
+    if (strcmp(change->kind, "placement") == 0) {
+        Bytes state = member_text(document, recorded, "state");
+
+        return !is_text(state, "frozen") && !is_text(state, "here");
     }
     if (strcmp(change->kind, "retention") == 0) {
         const Retention *earlier = find_retention(approvals, member_text(document, recorded, "division"));

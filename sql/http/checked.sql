@@ -24,7 +24,7 @@ $$;
 COMMENT ON FUNCTION reason.policy_question(reason.client, json, text, boolean, reason.policy_match) IS 'What SentinelNet is asked: {requestId, action, actor, resource, context}. A batch gives the records that matched.';
 
 CREATE FUNCTION reason.http_write_checked(caller reason.client, request json, kind text, single boolean, route text, target uuid,
-    request_body text, idempotency_key text, policy_status text, policy_answer text) RETURNS reason.http_response
+    request_body text, idempotency_key text, policy_status text, policy_answer text, path_division text DEFAULT NULL) RETURNS reason.http_response
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -43,7 +43,7 @@ BEGIN
         IF NOT (response IS NULL) THEN
             RETURN response;
         END IF;
-        written := reason.http_written(kind, single, request_body, target, caller.divisions, caller.name, request, reason.policy_record(verdict, check_id));
+        written := reason.http_written(kind, single, request_body, target, caller.divisions, caller.name, request, reason.policy_record(verdict, check_id), path_division);
         matched := reason.policy_matches(kind, written.numbers);
         matched.division := coalesce(matched.division, (SELECT e.division FROM reason.audit_event e WHERE e.no = written.numbers[1]));
         -- A rule may have been disabled since the question: the answer holds all the same.
@@ -85,5 +85,5 @@ BEGIN
     RETURN response;
 END
 $$;
-COMMENT ON FUNCTION reason.http_write_checked(reason.client, json, text, boolean, text, uuid, text, text, text, text) IS
+COMMENT ON FUNCTION reason.http_write_checked(reason.client, json, text, boolean, text, uuid, text, text, text, text, text) IS
     'A write under policy rules. Without policy_status, and if a rule matches: writes nothing and returns 202 with the header X-Reason-Policy and the question as body, which the gateway asks and then calls again. With it: does what the answer says.';

@@ -21,12 +21,12 @@ $$;
 COMMENT ON FUNCTION reason.http_diff_side(reason.client, uuid, text, jsonb) IS 'The document of the snapshot of that id; NULL: it is none that the client sees.';
 
 CREATE FUNCTION reason.http_get_diff(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    query text) RETURNS SETOF reason.http_response
+    query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{format,a,b,node,asOfA,asOfB,asOfSeqA,asOfSeqB,direction,depth,limit,cursor,division}');
     format_wanted CONSTANT text := reason.http_list_format(q ->> 'format');
     direction_wanted CONSTANT text := coalesce(q ->> 'direction', 'ancestors');

@@ -53,12 +53,12 @@ COMMENT ON FUNCTION reason.http_list(reason.client, text, text, uuid, text, json
     'The answer of a read that gives a list (impact, diff, explanation or query), in the form that is wanted.';
 
 CREATE FUNCTION reason.http_get_export(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{format,part,direction,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted text := coalesce(q ->> 'format', 'json');
     part_wanted text := q ->> 'part';

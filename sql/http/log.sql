@@ -4,15 +4,15 @@
 
 -- ---------------------------------------------------------------- divisions
 
-CREATE FUNCTION reason.http_get_divisions(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, query text)
-RETURNS SETOF reason.http_response
+CREATE FUNCTION reason.http_get_divisions(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, query text,
+    cell text DEFAULT NULL, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division, true);
     q jsonb := reason.http_query(query, '{limit,cursor}');
     page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000);
     sees_all boolean := '*' = ANY (caller.divisions);
@@ -32,17 +32,19 @@ BEGIN
         'client', jsonb_build_object('name', caller.name, 'role', caller.role, 'pii', caller.pii),
         'divisions', coalesce((
             SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('division', d.division, 'default', d.division = meant,
+                'cell', coalesce(p.cell, $7), 'frozen', NULLIF(p.state IS NOT DISTINCT FROM 'frozen', false),
+                'moved', CASE WHEN p.cell IS NOT NULL THEN jsonb_build_object('seq', p.head_seq, 'hash', p.head_hash) END,
                 'head', CASE WHEN reason.client_may(caller, 'inspect') THEN (
                     SELECT jsonb_build_object('seq', s.seq, 'hash', encode(s.hash, 'hex'), 'createdAt', reason.rfc3339(s.created_at))
                     FROM reason.audit_seal s WHERE s.division = d.division ORDER BY s.seq DESC LIMIT 1) END,
                 'log', (SELECT jsonb_build_object('origin', c.origin, 'size', c.size) FROM reason.last_checkpoint(d.division) c))) ORDER BY d.place)
-            FROM unnest(listed[:page_limit]) WITH ORDINALITY d (division, place)), '[]'),
+            FROM unnest(listed[:page_limit]) WITH ORDINALITY d (division, place) LEFT JOIN reason.division_placement p USING (division)), '[]'),
         'nextCursor', CASE WHEN cardinality(listed) > page_limit THEN listed[page_limit] END,
         'truncated', coalesce(cardinality(listed) > page_limit, false)))::text;
 END
 $$;
-COMMENT ON FUNCTION reason.http_get_divisions(text, text, text, text, text, text) IS
-    'The divisions that the client sees: which one is meant where none is named, the last checkpoint of each one''s log, and, for auditors and administrators, the last event of its chain.';
+COMMENT ON FUNCTION reason.http_get_divisions(text, text, text, text, text, text, text, text) IS
+    'The divisions that the client sees: which one is meant where none is named, in which cell each lives (cell is the name of this one), the last checkpoint of each one''s log, and, for auditors and administrators, the last event of its chain.';
 
 -- ---------------------------------------------------------------- logs
 
@@ -53,6 +55,7 @@ AS $$
 BEGIN
     division := split_part($2, ';', 1);
     IF ARRAY[division, '*'] && caller.divisions THEN
+        PERFORM reason.refuse_moved(division);
         SELECT c.origin, c.size, c.note INTO origin, size, note FROM reason.last_checkpoint(division) c;
     END IF;
     -- The last part of the origin is the name that it is read by: a log that began anew has another.
@@ -82,12 +85,12 @@ $$;
 COMMENT ON FUNCTION reason.http_kept(text, bytea, text, text) IS 'Bytes with an ETag, or 304 for whoever has them.';
 
 CREATE FUNCTION reason.http_get_log_checkpoint(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text, if_none_match text) RETURNS SETOF reason.http_response
+    id text, query text, if_none_match text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     q jsonb := reason.http_query(query, '{}');
     log record := reason.http_log(caller, $6);
 BEGIN
@@ -105,12 +108,12 @@ $$;
 COMMENT ON FUNCTION reason.http_tile_index(text) IS 'The index in the path of a tile, such as x001/x234/067; NULL for any other text.';
 
 CREATE FUNCTION reason.http_get_log_tile(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, path text, query text, if_none_match text) RETURNS SETOF reason.http_response
+    id text, path text, query text, if_none_match text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     q jsonb := reason.http_query(query, '{}');
     log record := reason.http_log(caller, $6);
     part text[] := regexp_match($7, '^(entries|0|[1-9][0-9]?)/((?:x?[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?$');
@@ -130,12 +133,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_log_consistency(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     q jsonb := reason.http_query(query, '{from,to}');
     old_size bigint := reason.http_size(q ->> 'from', 'from');
     asked_size bigint := reason.http_size(q ->> 'to', 'to');
@@ -189,27 +192,28 @@ $$;
 COMMENT ON FUNCTION reason.require_pii(reason.client) IS 'Raises 42501 for a client that may not see personal data.';
 
 CREATE FUNCTION reason.http_get_event_proof(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     q jsonb := reason.http_query(query, '{division}');
     event reason.audit_event := reason.event_named(reason.http_uuid($6, 'the id of the event'), caller.divisions, reason.client_may(caller, 'inspect'), q ->> 'division');
 BEGIN
+    PERFORM reason.refuse_moved(event.division);
     PERFORM reason.require_pii(caller);
     RETURN NEXT reason.http_proof($4, event, convert_to(reason.proof_of(event), 'UTF8'), 'text/plain; charset=utf-8', format('event-%s.tlog-proof', event.id));
 END
 $$;
 
 CREATE FUNCTION reason.http_get_node_proof(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{format,depth,limit,division}');
     format_wanted text := coalesce(q ->> 'format', 'proof');
     node uuid := reason.http_uuid($6, 'the id of the node');

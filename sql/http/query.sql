@@ -33,6 +33,7 @@ AS $$
     -- Without index scans nothing but the trigrams is left to find them by.
     SELECT n.* FROM reason.node n
     WHERE n.no < before_no AND ARRAY[n.division, '*'] && divisions
+      AND NOT EXISTS (SELECT FROM reason.division_placement p WHERE p.division = n.division AND p.state = 'moved')
       AND lower(n.payload::text) LIKE '%' || regexp_replace(wanted, E'([\\\\%_])', E'\\\\\\1', 'g') || '%'
       AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = n.division AND q.record_no = n.no AND NOT q.released))
     ORDER BY n.no DESC LIMIT how_many
@@ -50,11 +51,13 @@ BEGIN
     ELSIF '*' = ANY (divisions) THEN
         RETURN QUERY SELECT n.* FROM reason.node n
             WHERE n.no < before_no
+              AND NOT EXISTS (SELECT FROM reason.division_placement p WHERE p.division = n.division AND p.state = 'moved')
               AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = n.division AND q.record_no = n.no AND NOT q.released))
             ORDER BY n.no DESC LIMIT how_many;
     ELSE
         -- Each division is read by its own index: what others hold costs this caller nothing.
-        RETURN QUERY SELECT n.* FROM (SELECT DISTINCT unnest(divisions) AS name) d, LATERAL (
+        RETURN QUERY SELECT n.* FROM (SELECT DISTINCT u.name FROM unnest(divisions) u (name)
+                                 WHERE NOT EXISTS (SELECT FROM reason.division_placement p WHERE p.division = u.name AND p.state = 'moved')) d, LATERAL (
                 SELECT m.* FROM reason.node m
                 WHERE m.division = d.name AND m.no < before_no
                   AND (quarantined OR NOT EXISTS (SELECT FROM reason.quarantine q WHERE q.division = m.division AND q.record_no = m.no AND NOT q.released))
@@ -64,7 +67,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.nodes_before(text[], boolean, bigint, integer, text) IS
-    'Nodes of these divisions with smaller numbers, newest first; those in quarantine only if told so. with_text: those only that have it in their payload.';
+    'Nodes of these divisions, as far as they live in this cell, with smaller numbers, newest first; those in quarantine only if told so. with_text: those only that have it in their payload.';
 
 CREATE FUNCTION reason.query_nodes(filters jsonb, divisions text[], quarantined boolean, redact boolean, page_limit integer, before_no bigint,
     OUT id uuid, OUT division text, OUT shown text) RETURNS SETOF record
@@ -253,12 +256,12 @@ $$;
 COMMENT ON FUNCTION reason.query_facts(jsonb) IS 'What an export tells of the filters.';
 
 CREATE FUNCTION reason.http_post_query(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    request_body text) RETURNS SETOF reason.http_response
+    request_body text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     inspects boolean := reason.client_may(caller, 'inspect');
     q jsonb;
     filters jsonb;
@@ -286,6 +289,8 @@ BEGIN
     format_wanted := reason.http_list_format(q ->> 'format');
     filters := reason.query_filters(filters);
 
+    -- What has moved is left out of a list, unless it is asked for alone.
+    PERFORM reason.refuse_moved(filters ->> 'division') WHERE ARRAY[filters ->> 'division', '*'] && caller.divisions;
     WITH found AS MATERIALIZED (
         SELECT f.id, f.division, f.shown, row_number() OVER () AS place
         FROM reason.query_nodes(filters, caller.divisions, inspects, NOT caller.pii,

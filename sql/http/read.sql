@@ -1,12 +1,12 @@
 -- The HTTP API: nodes, traces, queries.
 
 CREATE FUNCTION reason.http_get_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     q jsonb := reason.http_query(query, '{limit,cursor,division}');
 BEGIN
     PERFORM reason.turn_when_long(caller.name);
@@ -19,12 +19,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_trace(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     q jsonb := reason.http_query(query, ARRAY['direction', 'depth', 'limit', 'cursor', 'types', 'edgeTypes', 'minWeight',
                                               'minConfidence', 'asOf', 'asOfSeq', 'division']);
 BEGIN
@@ -49,12 +49,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_traces(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.ordered_trace_json(
@@ -69,12 +69,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_reason(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{depth,limit,cursor,asOf,asOfSeq,division}');
 BEGIN
     RETURN QUERY SELECT 200, NULL::text, reason.reason_json(
@@ -89,12 +89,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_explain(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted CONSTANT text := reason.http_list_format(q ->> 'format');
     wanted CONSTANT uuid := reason.http_uuid($6, 'the id of the node');
@@ -112,12 +112,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_impact(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{format,depth,limit,cursor,asOf,asOfSeq,division}');
     format_wanted CONSTANT text := reason.http_list_format(q ->> 'format');
     wanted CONSTANT uuid := reason.http_uuid($6, 'the id of the node');

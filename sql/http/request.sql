@@ -2,7 +2,7 @@
 --
 -- Every function takes what the gateway knows of the caller from the verified certificate
 -- (client_cn, client_issuer, client_san), the request's id and traceparent, then its own
--- arguments as text. It returns status, header lines and body; further rows continue the body.
+-- arguments as text, and last path_division, by name and only where the path names a division (/d/DIVISION/…). It returns status, header lines and body; further rows continue the body.
 -- An error raised here is turned by the gateway into status and error body by its SQLSTATE, and has undone
 -- everything the request wrote.
 
@@ -16,10 +16,11 @@ COMMENT ON FUNCTION reason.http_pieces(text) IS 'A body in pieces of at most 64 
 
 -- ---------------------------------------------------------------- callers and parameters
 
-CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text) RETURNS reason.client
+CREATE FUNCTION reason.http_client(client_cn text, client_issuer text, client_san text, action text, path_division text DEFAULT NULL,
+    moved boolean DEFAULT false) RETURNS reason.client
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'reason_http_client';
-COMMENT ON FUNCTION reason.http_client(text, text, text, text) IS 'The calling client, if its role allows the action; else 42501.';
+COMMENT ON FUNCTION reason.http_client(text, text, text, text, text, boolean) IS 'The calling client, if its role allows the action; else 42501. path_division: narrowed to the division that the path names; 42501 unless the client has it, whether or not there is one, and 55000 if it lives in another cell; moved: it may.';
 
 CREATE FUNCTION reason.take_turn(client text) RETURNS void
 LANGUAGE c VOLATILE STRICT
@@ -31,31 +32,37 @@ LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'reason_turn_when_long';
 COMMENT ON FUNCTION reason.turn_when_long(text) IS 'take_turn() once the transaction has taken 20 ms, if it then still reads the graph.';
 
-CREATE FUNCTION reason.http_heavy_reader(client_cn text, client_issuer text, client_san text) RETURNS reason.client
+CREATE FUNCTION reason.http_heavy_reader(client_cn text, client_issuer text, client_san text, path_division text DEFAULT NULL) RETURNS reason.client
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read');
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
 BEGIN
     -- The gateway's workers do not know of each other: here their calls meet, and here are the processors.
     PERFORM reason.take_turn(caller.name);
     RETURN caller;
 END
 $$;
-COMMENT ON FUNCTION reason.http_heavy_reader(text, text, text) IS 'http_client() of a read that may take long, once it is its turn among those of its client.';
+COMMENT ON FUNCTION reason.http_heavy_reader(text, text, text, text) IS 'http_client() of a read that may take long, once it is its turn among those of its client.';
 
-CREATE FUNCTION reason.http_admit_write(client_cn text, client_issuer text, client_san text, request_id text, traceparent text)
+CREATE FUNCTION reason.http_admit_write(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, path_division text DEFAULT NULL)
 RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
-    PERFORM reason.http_client(client_cn, client_issuer, client_san, 'write');
+    PERFORM reason.http_client(client_cn, client_issuer, client_san, 'write', path_division);
     RETURN NEXT (204, NULL, NULL)::reason.http_response;
 END
 $$;
-COMMENT ON FUNCTION reason.http_admit_write(text, text, text, text, text) IS 'Asked by the gateway before it reads a long body (reason_admit): 204 if the client may write, else the error that the write would be.';
+COMMENT ON FUNCTION reason.http_admit_write(text, text, text, text, text, text) IS 'Asked by the gateway before it reads a long body (reason_admit): 204 if the client may write, else the error that the write would be.';
+
+CREATE FUNCTION reason.http_place(path text, path_division text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$ SELECT coalesce('/d/' || $2, '') || $1 $$;
+COMMENT ON FUNCTION reason.http_place(text, text) IS 'Where a path is to be found by whoever came by that division''s: for Location.';
 
 CREATE FUNCTION reason.http_request(client_name text, request_id text, traceparent text) RETURNS json
 LANGUAGE c IMMUTABLE PARALLEL SAFE

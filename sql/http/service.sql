@@ -1,12 +1,12 @@
 -- The HTTP API: public keys, health, readiness.
 
-CREATE FUNCTION reason.http_get_signers(client_cn text, client_issuer text, client_san text, request_id text, traceparent text)
+CREATE FUNCTION reason.http_get_signers(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, path_division text DEFAULT NULL)
 RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 BEGIN
-    PERFORM reason.http_client(client_cn, client_issuer, client_san, 'read');
+    PERFORM reason.http_client(client_cn, client_issuer, client_san, 'read', path_division);
     RETURN QUERY SELECT 200, NULL::text, reason.signer_registry()::text;
 END
 $$;

@@ -11,8 +11,10 @@ BEGIN
     WHERE s.id = reason.http_uuid($2, 'the id of the snapshot') AND ARRAY[s.division, '*'] && caller.divisions
       AND ($4 IS NULL OR s.division = $4);
     IF NOT FOUND THEN
+        PERFORM reason.refuse_moved($4) WHERE ARRAY[$4, '*'] && caller.divisions;
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('snapshot "%s" does not exist', $2);
     END IF;
+    PERFORM reason.refuse_moved(found_snapshot.division);
     IF needs_content THEN
         IF found_snapshot.pii_included AND NOT caller.pii THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
@@ -59,29 +61,29 @@ COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS
 
 -- ---------------------------------------------------------------- making one
 
-CREATE FUNCTION reason.http_snapshot_state(p_id uuid, redact boolean) RETURNS reason.http_response
+CREATE FUNCTION reason.http_snapshot_state(p_id uuid, redact boolean, path_division text DEFAULT NULL) RETURNS reason.http_response
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT CASE WHEN s.status = 'failed'
         THEN reason.http_error(502, 'DEPENDENCY', format('snapshot "%s" failed: %s', s.id, coalesce(s.failure, 'its document was erased')),
             q.request ->> 'requestId', jsonb_strip_nulls(jsonb_build_object('snapshotId', s.id, 'status', s.status, 'failure', s.failure)))
-        ELSE ROW(CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: /reason/snapshot/%s\n', s.id),
+        ELSE ROW(CASE s.status WHEN 'complete' THEN 201 ELSE 202 END, format(E'Location: %s\n', reason.http_place('/reason/snapshot/' || s.id, $3)),
                  reason.snapshot_metadata(s, $2))::reason.http_response END
     FROM reason.snapshot s LEFT JOIN reason.snapshot_request q ON q.snapshot_no = s.no AND q.division = s.division
     WHERE s.id = $1
 $$;
-COMMENT ON FUNCTION reason.http_snapshot_state(uuid, boolean) IS
+COMMENT ON FUNCTION reason.http_snapshot_state(uuid, boolean, text) IS
     'The answer to a request for a snapshot as it stands now: 201 when complete, 502 when it failed, else 202. requestId is that of the request that made it.';
 
 CREATE FUNCTION reason.http_post_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    request_body text, prefer text, idempotency_key text) RETURNS SETOF reason.http_response
+    request_body text, prefer text, idempotency_key text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'freeze');
-    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST /reason/snapshot', request_body);
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'freeze', path_division);
+    response reason.http_response := reason.http_replay(caller.name, idempotency_key, 'POST ' || reason.http_place('/reason/snapshot', path_division), request_body);
     -- RFC 7240; more than half a minute is for those who come back.
     wait_s integer := least(coalesce((regexp_match(prefer, E'\\mwait\\s*=\\s*"?([0-9]{1,4})\\M'))[1]::integer, 5), 30);
     q jsonb;
@@ -118,16 +120,16 @@ BEGIN
             coalesce(q ->> 'direction', 'ancestors'), coalesce(q ->> 'audience', 'internal'), q ->> 'description',
             coalesce((q ->> 'includeAnnotations')::boolean, false), q ->> 'division', q ->> 'manifestSignatureId',
             caller.pii, caller.divisions, caller.name, NULL, reason.http_request(caller.name, request_id, traceparent));
-        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
+        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii, path_division);
         -- The snapshot is pending when this answer is kept; a repeat gets its state by then.
         PERFORM reason.http_remember(caller.name, idempotency_key, response);
     ELSE
         -- The snapshot of the first request, as it stands now.
         snapshot_id := (response.body::jsonb ->> 'snapshotId')::uuid;
-        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii);
+        response := reason.http_snapshot_state(snapshot_id, NOT caller.pii, path_division);
     END IF;
     IF response.status = 202 AND wait_s > 0 THEN
-        response.headers := response.headers || format(E'X-Reason-Await: %s %s\n', wait_s * 1000, snapshot_id);
+        response.headers := response.headers || format(E'X-Reason-Await: %s %s\n', wait_s * 1000, concat_ws(' ', snapshot_id, path_division));
     END IF;
     RETURN NEXT response;
 END
@@ -138,9 +140,9 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     -- Whoever waits for it made it, so it holds nothing that he may not see.
-    SELECT (reason.http_snapshot_state($1::uuid, false)).*
+    SELECT (reason.http_snapshot_state(split_part($1, ' ', 1)::uuid, false, NULLIF(split_part($1, ' ', 2), ''))).*
 $$;
-COMMENT ON FUNCTION reason.http_await_snapshot(text) IS 'Asked by the gateway while a request waits for its snapshot (reason_await); the id comes from X-Reason-Await.';
+COMMENT ON FUNCTION reason.http_await_snapshot(text) IS 'Asked by the gateway while a request waits for its snapshot (reason_await); the id, and behind it the division that the path named, come from X-Reason-Await.';
 
 -- ---------------------------------------------------------------- reading one
 
@@ -231,12 +233,12 @@ $$;
 COMMENT ON FUNCTION reason.snapshot_human(reason.snapshot, integer, text, boolean) IS 'A page of a snapshot as text for a person: what is signed, and a tree of its records.';
 
 CREATE FUNCTION reason.http_get_snapshot(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text, if_none_match text) RETURNS SETOF reason.http_response
+    id text, query text, if_none_match text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     q jsonb := reason.http_query(query, '{format,limit,cursor,division}');
     format_wanted text := coalesce(q ->> 'format', 'metadata');
     s reason.snapshot := reason.http_snapshot(caller, $6, format_wanted <> 'metadata', q ->> 'division');
@@ -277,12 +279,12 @@ END
 $$;
 
 CREATE FUNCTION reason.http_get_snapshot_verify(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
-    id text, query text) RETURNS SETOF reason.http_response
+    id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san);
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
     s reason.snapshot := reason.http_snapshot(caller, $6, false, reason.http_query(query, '{division}') ->> 'division');
     told boolean := caller.pii OR (reason.redacted_proof(s)).hash IS NOT NULL;
 BEGIN

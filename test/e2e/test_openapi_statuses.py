@@ -204,6 +204,15 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
             status, body = met.call((method, template), path_of(template, twin))
             assert (status, body["details"]["divisions"]) == (409, ["one", "two"])
             assert met.call((method, template), path_of(template, twin) + ("&" if "?" in path_of(template) else "?") + "division=two")[0] == 200
+    database.execute("SELECT reason.freeze_division('gone', 'a test')")
+    database.execute("SELECT reason.move_division('gone', 'cell_b')")
+    for operation, path, body in ((("post", "/reason/query"), "/reason/query", {"filters": {"division": "gone"}}),
+                                  (("get", "/reason/snapshot/{id}/verify"), f"/reason/snapshot/{twin}/verify?division=gone", None),
+                                  (("get", "/reason/log/{log}/checkpoint"), "/reason/log/gone/checkpoint", None),
+                                  (("get", "/reason/log/{log}/tile/{path}"), "/reason/log/gone/tile/0/000", None),
+                                  (("get", "/reason/log/{log}/consistency"), "/reason/log/gone/consistency?from=0", None)):
+        status, body = met.call(operation, path, body)
+        assert (status, body["details"]) == (409, {"division": "gone", "movedTo": "cell_b", "hint": body["details"]["hint"]})
     os.kill(stack.pid("sidecar.pid"), signal.SIGSTOP)
     try:
         pending = kernel.post("/reason/snapshot", writes["/reason/snapshot"](), Prefer="wait=0")["snapshotId"]

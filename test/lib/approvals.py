@@ -5,7 +5,7 @@ import json
 from signer import Signer
 
 APPROVERS = {name: Signer(name, b"approver " + name.encode()) for name in ("ada", "bob", "eve")}
-KINDS = ("approval", "client", "policy", "retention", "revocation", "safe_mode", "signer")
+KINDS = ("approval", "client", "placement", "policy", "retention", "revocation", "safe_mode", "signer")
 OTHER, NEW = (Signer(name, name.encode()).public.raw.hex() for name in ("other", "new"))
 # A call of each change that decides whom to trust, and the same by proposal.
 CALLS = {
@@ -18,6 +18,7 @@ CALLS = {
     "set_client": {"name": "root", "role": "admin", "divisions": ["*"]},
     "set_policy_rule": {"name": "p", "actions": ["node.create"], "path": "$.x ? (@ > 1)"},
     "set_archive_rule": {"division": "held", "retain_days": 30, "legal_hold": False},
+    "move_division": {"division": "away", "cell": "cell_b"},
     "leave_safe_mode": {"reason": "nothing is left outside"},
 }
 # What whoever has a superuser's rights writes past the functions: a client who is admin, as a row and as an event.
@@ -76,6 +77,7 @@ def guard(db, threshold=2):
             if kind != "approval":
                 execute(db, "set_approval_threshold", ("ada", "bob"), kind=kind, threshold=threshold)
     db.settle()
+    db("SELECT reason.freeze_division('away', 'a test')")
     db("SELECT reason.change_safe_mode('a test')")
     return db
 

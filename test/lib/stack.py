@@ -28,9 +28,9 @@ def read_env(path):
 class Stack:
     """A running stack and ways to talk to it."""
 
-    def __init__(self, run_dir):
+    def __init__(self, run_dir, **settings):
         self.run_dir = run_dir
-        self.shell = {**os.environ, "RUN_DIR": str(run_dir), "PORT_BASE": str(free_port(4)), "QUIET": "yes"}
+        self.shell = {**os.environ, "RUN_DIR": str(run_dir), "PORT_BASE": str(free_port(4)), "QUIET": "yes", **settings}
         self.up()
         self.env = read_env(run_dir / "env")
 
@@ -53,14 +53,14 @@ class Stack:
 
 
 @contextlib.contextmanager
-def new_stack(kind=Stack):
-    """A stack of its own, of which only the logs stay: in .build/check."""
+def new_stack(kind=Stack, **settings):
+    """A stack of its own, of which only the logs stay: in .build/check. settings: for test/stack/up.sh."""
     parent = ROOT / ".build" / "check"
     parent.mkdir(parents=True, exist_ok=True)
     run_dir = pathlib.Path(tempfile.mkdtemp(prefix="stack-", dir=parent))
     run_dir.chmod(0o755)
     try:
-        yield kind(run_dir)
+        yield kind(run_dir, **settings)
     finally:
         subprocess.run([ROOT / "test" / "stack" / "down.sh"], env={**os.environ, "RUN_DIR": str(run_dir), "QUIET": "yes"}, check=True, timeout=60)
         logs = parent / f"{kind.__name__.lower()}-logs"

@@ -90,6 +90,7 @@ BEFORE = {
                  " ts => '2026-01-02 03:04:05.678901', version => '2', manifest_signature_id => 'm', payload_ref => '{\"uri\": \"s3://b/k\"}',"
                  " audit_event_id => '33333333-3333-7333-8333-333333333333'",
                  f"type => 'score', payload => '5', author => 'bob', division => 'other', id => '{C}'",
+                 f"type => 'score', payload => '5', author => 'bob', division => 'away'", f"type => 'score', payload => '5', author => 'bob', division => 'back'",
                  # The id of a node of another division.
                  f"type => 'score', payload => '6', author => 'bob', division => 'other', id => '{A}'",
                  f"type => 'decision', payload => '\"late\"', author => 'ada', id => '{LATE}'"],
@@ -102,20 +103,20 @@ BEFORE = {
     "add_edges": [f"edges => '{{\"edges\": [{{\"from\": \"{B}\", \"to\": \"{LATE}\", \"type\": \"derivedFrom\"}}]}}'"],
     "annotate": [f"node => '{B}', note => 'a remark'",
                  f"node => '{C}', payload => '{{\"stars\": 5}}', author => 'eve', type => 'rating', metadata => '{{\"a\": 1}}', division => 'other'"],
-    "http_post_node": [f"{CALLER}, request_body => '{{\"type\": \"observation\", \"author\": \"k\", \"payload\": {{\"x\": 1}}}}', idempotency_key => 'k1', {UNASKED}",
+    "http_post_node": [f"{CALLER}, request_body => '{{\"type\": \"observation\", \"author\": \"k\", \"payload\": {{\"x\": 1}}}}', idempotency_key => 'k1', {UNASKED}, path_division => 'default'",
                        f"{CALLER}, request_body => '{{\"id\": \"{E}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 1}}',"
                        f" idempotency_key => NULL, {answer('quarantine')}",
                        f"{CALLER}, request_body => '{{\"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 2}}',"
                        f" idempotency_key => NULL, {answer('deny')}",
                        f"{CALLER}, request_body => '{{\"id\": \"{POLICY}\", \"type\": \"decision\", \"author\": \"k\", \"division\": \"asked\", \"payload\": 3}}',"
                        f" idempotency_key => NULL, {answer('allow')}"],
-    "http_post_nodes": [f"{CALLER}, request_body => '{{\"nodes\": [{{\"type\": \"score\", \"author\": \"k\", \"payload\": 1}}]}}', idempotency_key => 'k2', {UNASKED}"],
-    "http_post_edge": [f"{CALLER}, request_body => '{{\"from\": \"{A}\", \"to\": \"{D}\", \"type\": \"causal\", \"division\": \"default\"}}', idempotency_key => 'k3', {UNASKED}",
+    "http_post_nodes": [f"{CALLER}, request_body => '{{\"nodes\": [{{\"type\": \"score\", \"author\": \"k\", \"payload\": 1}}]}}', idempotency_key => 'k2', {UNASKED}, path_division => 'default'"],
+    "http_post_edge": [f"{CALLER}, request_body => '{{\"from\": \"{A}\", \"to\": \"{D}\", \"type\": \"causal\", \"division\": \"default\"}}', idempotency_key => 'k3', {UNASKED}, path_division => 'default'",
                        f"{CALLER}, request_body => '{{\"from\": \"{POLICY}\", \"to\": \"{E}\", \"type\": \"causal\", \"division\": \"asked\"}}', idempotency_key => NULL,"
                        f" {answer('quarantine')}"],
-    "http_post_edges": [f"{CALLER}, request_body => '{{\"edges\": [{{\"from\": \"{D}\", \"to\": \"{LATE}\", \"type\": \"influencedBy\"}}]}}', idempotency_key => 'k4', {UNASKED}"],
-    "http_post_annotation": [f"{CALLER}, target => '{LATE}', request_body => '{{\"note\": \"seen\"}}', idempotency_key => 'k5', {UNASKED}"],
-    "http_post_snapshot": [f"{CALLER}, request_body => '{{\"rootNodeIds\": [\"{LATE}\"]}}', prefer => 'wait=0', idempotency_key => 'k6'"],
+    "http_post_edges": [f"{CALLER}, request_body => '{{\"edges\": [{{\"from\": \"{D}\", \"to\": \"{LATE}\", \"type\": \"influencedBy\"}}]}}', idempotency_key => 'k4', {UNASKED}, path_division => 'default'"],
+    "http_post_annotation": [f"{CALLER}, target => '{LATE}', request_body => '{{\"note\": \"seen\"}}', idempotency_key => 'k5', {UNASKED}, path_division => 'default'"],
+    "http_post_snapshot": [f"{CALLER}, request_body => '{{\"rootNodeIds\": [\"{LATE}\"]}}', prefer => 'wait=0', idempotency_key => 'k6', path_division => 'default'"],
     "create_snapshot": [f"roots => '{{{LATE}}}'",
                         f"roots => '{{{B},{LATE}}}', depth => 3, direction => 'descendants', audience => 'auditors', description => 'd',"
                         " include_annotations => true, manifest_signature_id => 'm', request_id => 'r', include_pii => true, division => 'default'"],
@@ -124,10 +125,20 @@ BEFORE = {
     "build_adjacency_cache": [""],
     "adjacency_cache_status": [""],
 }
+
+
+def head_of(division):
+    return ", ".join(f"{column} => (SELECT h.{column} FROM reason.division_head('{division}') h)" for column in ("head_seq", "head_hash"))
+
+
 # Once snapshots are complete and everything is archived.
 AFTER = {
     "erase_payload": [f"node => '{B}', reason => 'asked for'", f"node => '{A}', reason => 'asked for', division => 'other'"],
     "erase_annotation": ["annotation => (SELECT id FROM reason.annotation WHERE author = 'eve'), reason => 'asked for'",
                          "annotation => (SELECT id FROM reason.annotation WHERE author = 'postgres' LIMIT 1), reason => 'asked for', division => 'default'"],
+    "freeze_division": ["division => 'away', reason => 'moves'", "division => 'resting', reason => 'moves', origins => '{log.example.org/elsewhere/resting}'", "division => 'back', reason => 'moves'"],
+    "await_frozen": ["division => 'away', at_most => '10 seconds'", "division => 'back'"],
+    "move_division": [f"division => '{d}', cell => 'cell_b', {head_of(d)}" for d in ("away", "back")],
+    "thaw_division": [f"division => 'back', reason => 'it came back', {head_of('back')}"],
     "mend_chain": ["division => 'damaged', reason => 'a bad disk'"],
 }

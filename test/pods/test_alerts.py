@@ -65,6 +65,8 @@ WELL = {
     'reason_sidecar_snapshots_stored_total{pod="a"}': "grows",
     'reason_sidecar_snapshots_failed_total{pod="a"}': 0,
     'reason_gateway_failures_total{kind="policy_unanswered",pod="g"}': 5,
+    'reason_gateway_upstream_connections{upstream="reason",pod="g"}': 16,
+    'reason_gateway_upstream_connections{upstream="cell_b",pod="g"}': 16,
 }
 
 
@@ -114,6 +116,7 @@ CASES = (
     ("ReasonGatewayGone", {'reason_gateway_queue_depth{pod="g"}': ABSENT}),
     ("ReasonGatewayErrors", {'reason_gateway_requests_total{route="http_post_node",status="503",pod="g"}': "grows"}),
     ("ReasonGatewayQueue", {'reason_gateway_queue_depth{pod="g"}': 500}),
+    ("ReasonCellAway", {'reason_gateway_upstream_connections{upstream="cell_b",pod="g"}': 0}),
     ("ReasonPolicyUnanswered", {'reason_gateway_failures_total{kind="policy_unanswered",pod="g"}': "grows"}),
 )
 

@@ -6,6 +6,10 @@
 #   SENTINELNET=… HOST:PORT of a policy service for writes that a policy rule names; none by default
 #   SENTINELNET_NAME=…  name in its certificate (default HOST)
 #   STANDBY=…     HOST:PORT of a standby of its PostgreSQL, to read from and to write to once it was promoted; none by default
+#   CELL=…        HOST:PORT of PostgreSQL of another stack, a cell of this gateway under the name cell_b; none by default
+#   CELL_DIVISIONS=…  the divisions that live there
+#   REGISTRY_FILE=… signers that the sidecar knows beside its own: those of cells that divisions come from; none by default
+#   SIGNER_ID=…   of the key that signs (default local-development): cells between which divisions move need different ones
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
 #
 # Certificates revoked by RUN_DIR/tls/crl.pem, if it is there, are refused.
@@ -19,6 +23,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 
 SENTINELNET=${SENTINELNET:-}
 STANDBY=${STANDBY:-}
+CELL=${CELL:-}
 SENTINELNET_NAME=${SENTINELNET_NAME:-${SENTINELNET%:*}}
 
 umask 077
@@ -36,7 +41,7 @@ prepare_service_user "$RUN_DIR"
 "$root/test/stack/certificates.sh" "$RUN_DIR/tls" kernel reader gateway
 owned_by_service "$RUN_DIR/tls" "$RUN_DIR/tls/server.key" "$RUN_DIR/tls/server.crt" "$RUN_DIR/tls/ca.crt" "$RUN_DIR/tls/gateway.key" "$RUN_DIR/tls/gateway.crt"
 
-signer_id=local-development
+signer_id=${SIGNER_ID:-local-development}
 signer_key=$RUN_DIR/keys/signer.pem
 # For checkpoints of the log: a key of its own.
 log_key=$RUN_DIR/keys/log.pem
@@ -122,10 +127,13 @@ if [ -n "$STANDBY" ]; then
 else
     hosts=$socket ports=$pg_port reads=reason
 fi
+home_reads=$reads
+# shellcheck disable=SC2016  # nginx's
+[ -z "$CELL" ] || reads='$reason_cell_reads'
 render() {
     sed -e "s|@RUN_DIR@|$RUN_DIR|g" -e "s|@LISTEN@|127.0.0.1|g" -e "s|@PORT@|$https_port|g" -e "s|@OPS_PORT@|$ops_port|g" \
         -e "s|@PG_HOST@|$hosts|g" -e "s|@PG_PORT@|$ports|g" \
-        -e "s|@READS@|$reads|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
+        -e "s|@READS@|$reads|g" -e "s|@HOME_READS@|$home_reads|g" -e "s|@REGISTRY_FILE@|${REGISTRY_FILE:-}|g" -e "s|@CELL@|cell_b|g" -e "s|@CELL_HOST@|${CELL%:*}|g" -e "s|@CELL_PORT@|${CELL##*:}|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|${GATEWAY_MODULE:-$root/gateway/build/ngx_http_reason_module.so}|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
         -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@UI@|$root/gateway/build/ui|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
@@ -148,6 +156,10 @@ optional() {
 optional sentinelnet "$SENTINELNET"
 optional reads "$STANDBY"
 optional explorer "$([ ! -f "$root/gateway/build/ui/index.html" ] || echo yes)"
+optional cells "$CELL"
+for division in ${CELL_DIVISIONS:-}; do
+    echo "$division cell_b;" >>"$RUN_DIR/gateway/cells/divisions.conf"
+done
 optional revocation "$([ ! -f "$RUN_DIR/tls/crl.pem" ] || echo yes)"
 [ -z "$service_user" ] || chown -R "$service_user:" "$RUN_DIR/gateway"
 if ! running "$RUN_DIR/gateway/nginx.pid" nginx; then

@@ -155,6 +155,11 @@ makes new pods. `helm template` sees none. (list root secret…) */}}
 {{ regexReplaceAll "\\bqueue [0-9]+;" $text (printf "queue %d;" (int $gateway.queue)) }}
 {{- end -}}
 
+{{/* The upstream of routes that only read. */}}
+{{- define "reason.reads" -}}
+{{- if .Values.gateway.cells }}$reason_cell_reads{{ else }}{{ ternary "reads" "reason" (ne .Values.database.readConninfo "") }}{{ end -}}
+{{- end -}}
+
 {{/* How many sessions a sidecar opens: main, seal, snapshot and log, one each for Kafka and the archive, and one for each mirror. */}}
 {{- define "reason.sidecarSessions" -}}
 {{- $config := .Values.sidecar.config -}}

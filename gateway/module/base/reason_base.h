@@ -15,7 +15,9 @@ typedef enum {
 } reason_failure_e;
 typedef enum { REASON_GAUGE_CONNECTED, REASON_GAUGE_IDLE, REASON_GAUGE_WAITING, REASON_GAUGE_COUNT } reason_gauge_e;
 
-#define REASON_MAX_ROUTES    64
+#define REASON_MAX_ROUTES    128
+#define REASON_MAX_UPSTREAMS 64
+#define REASON_UPSTREAM_NAME 64
 #define REASON_MAX_STATUSES  24
 #define REASON_MAX_BUCKETS   16
 
@@ -27,13 +29,15 @@ typedef struct {
 
 /* the shared memory that the counters are in; its owner is the module */
 ngx_int_t reason_counters_init(ngx_conf_t *cf, void *module);
-void reason_counters_failure(reason_failure_e failure);
-void reason_counters_gauge(reason_gauge_e gauge, ngx_uint_t value);
+/* the place of an upstream's counters, by its name over all reloads; REASON_MAX_UPSTREAMS: there is none left */
+ngx_uint_t reason_counters_upstream(ngx_str_t *name);
+void reason_counters_failure(ngx_uint_t upstream, reason_failure_e failure);
+void reason_counters_gauge(ngx_uint_t upstream, reason_gauge_e gauge, ngx_uint_t value);
 /* the counters of a route, to show them or to count a request; the last is for requests without one. NULL before there is shared memory */
 reason_route_counters_t *reason_counters_route(ngx_uint_t route);
-ngx_atomic_uint_t reason_counters_failures(reason_failure_e failure);
+ngx_atomic_uint_t reason_counters_failures(ngx_uint_t upstream, reason_failure_e failure);
 /* of all workers */
-ngx_atomic_uint_t reason_counters_sum(reason_gauge_e gauge);
+ngx_atomic_uint_t reason_counters_sum(ngx_uint_t upstream, reason_gauge_e gauge);
 
 /* json.c */
 u_char *reason_json_escape(u_char *p, const char *text);

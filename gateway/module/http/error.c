@@ -160,7 +160,8 @@ reason_error_refused(reason_job_t *job, PGresult *result)
         }
     }
 
-    if (entry->status >= 500) {
+    /* what comes with details in JSON was raised for the client */
+    if (entry->status >= 500 && (entry->status != 503 || detail == NULL || reason_json_object(detail) == 0)) {
         id = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "reason: request %v: %s: %s", id, sqlstate, message);
         message = entry->status == 500 ? "internal error" : entry->status == 504

@@ -51,7 +51,7 @@ reason_input_place(reason_context_t *ctx)
 {
     reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_reason_module);
 
-    if (conf->body_argument < 0 || ctx->job.statement != conf->statement) {
+    if (conf->body_argument < 0 || (ctx->job.statement != conf->statement && ctx->job.statement != conf->scoped)) {
         return -1;
     }
     return (conf->caller ? conf->caller->nelts : 0) + conf->body_argument;

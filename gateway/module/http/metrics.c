@@ -37,7 +37,7 @@ reason_log_handler(ngx_http_request_t *r)
     reason_loc_conf_t        *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
     reason_route_counters_t  *route;
 
-    route = reason_counters_route(conf->statement ? conf->statement->index : REASON_MAX_ROUTES);
+    route = reason_counters_route(conf->statement ? conf->statement->route : REASON_MAX_ROUTES);
     if (route == NULL || r != r->main) {
         return NGX_OK;
     }
@@ -96,6 +96,44 @@ reason_route_text(u_char *p, ngx_str_t *name, reason_route_counters_t *route)
 }
 
 
+/* Gauges and failures of each upstream, and gauges of all. */
+static u_char *
+reason_upstreams_text(u_char *p, reason_main_conf_t *main)
+{
+    ngx_uint_t         i, gauge, failure;
+    reason_pool_t    **pool = main->pools.elts;
+    ngx_atomic_uint_t  total;
+    static const struct { const char *name, *by_upstream, *help; }  gauges[REASON_GAUGE_COUNT] = {
+        [REASON_GAUGE_CONNECTED] = { "reason_gateway_connections", "reason_gateway_upstream_connections",
+                                     "Connections to PostgreSQL, idle or busy." },
+        [REASON_GAUGE_IDLE] = { "reason_gateway_connections_idle", "reason_gateway_upstream_connections_idle",
+                                "Connections that wait for a request." },
+        [REASON_GAUGE_WAITING] = { "reason_gateway_queue_depth", "reason_gateway_upstream_queue_depth",
+                                   "Requests that wait for a connection." },
+    };
+
+    for (gauge = 0; gauge < REASON_GAUGE_COUNT; gauge++) {
+        p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s gauge\n", gauges[gauge].by_upstream, gauges[gauge].help, gauges[gauge].by_upstream);
+        for (total = 0, i = 0; i < main->pools.nelts; i++) {
+            total += reason_counters_sum(pool[i]->counters, gauge);
+            p = ngx_sprintf(p, "%s{upstream=\"%V\"} %uA\n", gauges[gauge].by_upstream, &pool[i]->name,
+                            reason_counters_sum(pool[i]->counters, gauge));
+        }
+        p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s gauge\n%s %uA\n", gauges[gauge].name, gauges[gauge].help, gauges[gauge].name,
+                        gauges[gauge].name, total);
+    }
+    p = ngx_sprintf(p, "# HELP reason_gateway_upstream_failures_total What kept a request from its answer, by upstream.\n"
+                    "# TYPE reason_gateway_upstream_failures_total counter\n");
+    for (i = 0; i < main->pools.nelts; i++) {
+        for (failure = 0; failure < REASON_FAILURE_COUNT; failure++) {
+            p = ngx_sprintf(p, "reason_gateway_upstream_failures_total{upstream=\"%V\",kind=\"%s\"} %uA\n", &pool[i]->name,
+                            reason_failures[failure], reason_counters_failures(pool[i]->counters, failure));
+        }
+    }
+    return p;
+}
+
+
 ngx_int_t
 reason_metrics_handler(ngx_http_request_t *r)
 {
@@ -103,21 +141,18 @@ reason_metrics_handler(ngx_http_request_t *r)
     ngx_int_t             rc;
     ngx_buf_t            *b;
     ngx_str_t             none = ngx_string("none");
-    ngx_uint_t            i, gauge;
+    ngx_uint_t            i, upstream;
     ngx_chain_t           out;
     reason_main_conf_t   *main = ngx_http_get_module_main_conf(r, ngx_http_reason_module);
+    ngx_atomic_uint_t     total;
     reason_statement_t  **statement = main->statements.elts;
-    static const struct { const char *name, *help; }  gauges[REASON_GAUGE_COUNT] = {
-        [REASON_GAUGE_CONNECTED] = { "reason_gateway_connections", "Connections to PostgreSQL, idle or busy." },
-        [REASON_GAUGE_IDLE] = { "reason_gateway_connections_idle", "Connections that wait for a request." },
-        [REASON_GAUGE_WAITING] = { "reason_gateway_queue_depth", "Requests that wait for a connection." },
-    };
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
     }
-    b = ngx_create_temp_buf(r->pool, 8192 + (main->statements.nelts + 1) * (REASON_STATUS_COUNT + REASON_BUCKET_COUNT + 3) * 160);
+    b = ngx_create_temp_buf(r->pool, 8192 + (main->statements.nelts + 1) * (REASON_STATUS_COUNT + REASON_BUCKET_COUNT + 3) * 160
+                            + main->pools.nelts * (REASON_FAILURE_COUNT + REASON_GAUGE_COUNT) * 192);
     if (b == NULL || reason_counters_route(0) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -127,18 +162,21 @@ reason_metrics_handler(ngx_http_request_t *r)
                     "# HELP reason_gateway_request_seconds From the first byte of the request to the last of the answer.\n"
                     "# TYPE reason_gateway_request_seconds histogram\n");
     for (i = 0; i < main->statements.nelts && i < REASON_MAX_ROUTES; i++) {
-        p = reason_route_text(p, &statement[i]->function, reason_counters_route(i));
+        if (statement[i]->route == i) {
+            p = reason_route_text(p, &statement[i]->function, reason_counters_route(i));
+        }
     }
     p = reason_route_text(p, &none, reason_counters_route(REASON_MAX_ROUTES));
     p = ngx_sprintf(p, "# HELP reason_gateway_failures_total What kept a request from its answer.\n"
                     "# TYPE reason_gateway_failures_total counter\n");
     for (i = 0; i < REASON_FAILURE_COUNT; i++) {
-        p = ngx_sprintf(p, "reason_gateway_failures_total{kind=\"%s\"} %uA\n", reason_failures[i], reason_counters_failures(i));
+        /* what upstreams counted that a reload has removed stays in the sum, or it would fall */
+        for (total = 0, upstream = 0; upstream <= REASON_MAX_UPSTREAMS; upstream++) {
+            total += reason_counters_failures(upstream, i);
+        }
+        p = ngx_sprintf(p, "reason_gateway_failures_total{kind=\"%s\"} %uA\n", reason_failures[i], total);
     }
-    for (gauge = 0; gauge < REASON_GAUGE_COUNT; gauge++) {
-        p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s gauge\n%s %uA\n", gauges[gauge].name, gauges[gauge].help, gauges[gauge].name,
-                        gauges[gauge].name, reason_counters_sum(gauge));
-    }
+    p = reason_upstreams_text(p, main);
     p = reason_expiry_text(p, r);
     b->last = p;
     b->last_buf = 1;

@@ -184,7 +184,7 @@ reason_policy_continue(ngx_event_t *event)
     reason_context_t  *ctx = event->data;
 
     if (ctx->policy_status.len != 3 || ngx_strncmp(ctx->policy_status.data, "200", 3) != 0) {
-        reason_counters_failure(REASON_FAILURE_POLICY_UNANSWERED);
+        reason_counters_failure(ctx->job.pool->counters, REASON_FAILURE_POLICY_UNANSWERED);
     }
     ctx->policy_then(ctx);
 }

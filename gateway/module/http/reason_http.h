@@ -21,7 +21,13 @@ typedef struct {
     ngx_array_t               *arguments;       /* ngx_http_complex_value_t */
     ngx_str_t                  function;
     reason_statement_t        *statement;
-    reason_pool_t             *pool;
+    reason_pool_t             *pool;            /* where the call goes, */
+    ngx_http_complex_value_t  *pass;            /* or the name of where it goes */
+    ngx_http_complex_value_t  *division;        /* that the path names: all that the caller has is narrowed to it */
+    reason_statement_t        *scoped;          /* statement and admit, with it */
+    reason_statement_t        *admit_scoped;
+    ngx_array_t               *cells;           /* reason_pool_t *: each is asked by what is of class service */
+    ngx_flag_t                 cells_named;     /* and those that do not answer are named */
     reason_statement_t        *await;           /* called while the answer is 202, with the key it named */
     ngx_uint_t                 methods;         /* NGX_HTTP_… bits */
     ngx_uint_t                 class;           /* reason_class_e */
@@ -41,6 +47,7 @@ typedef struct {
 struct reason_context_s {
     reason_job_t         job;       /* the first member: handlers get this */
     ngx_http_request_t  *request;
+    char                *path_division;     /* NULL: the path names none */
     ngx_event_t          poll;      /* until the next reason_await; deadline of a policy check */
     char                *await_key;
     ngx_msec_t           await_until;
@@ -96,6 +103,19 @@ ngx_int_t reason_certificate_client(ngx_http_request_t *r, ngx_http_variable_val
 /* query.c */
 /* one that cannot be decoded is the context's refusal */
 ngx_int_t reason_query_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+
+/* the decoded value of a parameter, the first of that name. NGX_OK; NGX_DECLINED: there is none, or it cannot be decoded; NGX_ERROR */
+ngx_int_t reason_query_parameter(ngx_http_request_t *r, const char *name, ngx_str_t *value);
+
+/* division.c: which division a request is about, and where that is */
+ngx_int_t reason_division_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+/* that the path names; empty: none. NGX_OK; NGX_DECLINED: the parameter names another; NGX_ERROR */
+ngx_int_t reason_division_of_path(ngx_http_request_t *r, reason_loc_conf_t *conf, ngx_str_t *division);
+/* the upstream of the request; NULL: its name is none's, which is logged */
+reason_pool_t *reason_division_pool(ngx_http_request_t *r, reason_loc_conf_t *conf);
+
+/* cells.c: the call of the location, made of all cells */
+ngx_int_t reason_cells_handler(ngx_http_request_t *r, reason_loc_conf_t *conf);
 
 /* answer.c */
 /*

@@ -1,7 +1,8 @@
 /*
  * http/request.c: the way of a request, from nginx's handler to the end of its answer.
  *
- *   reason_request_handler   method and header are looked at (content_type.c); a refusal is an error body (error.c)
+ *   reason_request_handler   method and header are looked at (content_type.c); a refusal is an error body (error.c); where it goes
+ *                            is looked up (division.c), or it goes to all cells (cells.c)
  *   reason_request_admitted  a long body is read only if the database lets it come (reason_admit)
  *   reason_request_ready     nginx has the body
  *   reason_request_call      the values of reason_caller and reason_call (variable.c, query.c, certificate.c) are bound
@@ -69,6 +70,16 @@ reason_request_is_wrong(ngx_http_request_t *r, reason_loc_conf_t *conf, ngx_uint
 }
 
 
+/* Refuses a request before its body is read. */
+static ngx_int_t
+reason_request_refuse(ngx_http_request_t *r, ngx_uint_t status, const char *code, const char *message)
+{
+    ngx_int_t  rc = reason_discard_prepare(r);
+
+    return rc != NGX_OK ? rc : reason_discard_rest(r, reason_error_send(r, status, code, message, NULL));
+}
+
+
 /* Its body is not known to be short. */
 static ngx_uint_t
 reason_request_is_long(ngx_http_request_t *r, reason_loc_conf_t *conf)
@@ -79,7 +90,7 @@ reason_request_is_long(ngx_http_request_t *r, reason_loc_conf_t *conf)
 
 
 static ngx_int_t
-reason_request_context(ngx_http_request_t *r, reason_loc_conf_t *conf, reason_context_t **created)
+reason_request_context(ngx_http_request_t *r, reason_loc_conf_t *conf, reason_pool_t *pool, ngx_str_t *division, reason_context_t **created)
 {
     ngx_str_t            client = ngx_null_string;
     ngx_uint_t           count = conf->statement->argument_count;
@@ -95,12 +106,19 @@ reason_request_context(ngx_http_request_t *r, reason_loc_conf_t *conf, reason_co
     ctx->request = r;
     ctx->job.handlers = &reason_request_handlers;
     ctx->job.log = r->connection->log;
-    ctx->job.pool = conf->pool;
+    ctx->job.pool = pool;
     ctx->job.class = conf->class;
     ctx->job.pipeline = conf->pipeline;
     ctx->length = -1;
-    ctx->job.values = ngx_pcalloc(r->pool, (count + 1) * sizeof(char *));
-    ctx->job.share = ctx->job.values != NULL ? reason_share_get(conf->pool, &client) : NULL;
+    if (division->len > 0) {
+        ctx->path_division = ngx_pcalloc(r->pool, division->len + 1);
+        if (ctx->path_division == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+        ngx_memcpy(ctx->path_division, division->data, division->len);
+    }
+    ctx->job.values = ngx_pcalloc(r->pool, (count + 2) * sizeof(char *));
+    ctx->job.share = ctx->job.values != NULL ? reason_share_get(pool, &client) : NULL;
     if (ctx->job.share == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -145,7 +163,7 @@ reason_request_ready(ngx_http_request_t *r)
     reason_context_t   *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
     reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
-    ctx->job.statement = conf->statement;
+    ctx->job.statement = ctx->path_division != NULL ? conf->scoped : conf->statement;
     if (length > conf->admit_above) {
         /* the text, and libpq's message */
         ctx->job.memory = 2 * length;
@@ -159,8 +177,10 @@ ngx_int_t
 reason_request_handler(ngx_http_request_t *r)
 {
     ngx_int_t           rc;
+    ngx_str_t           division;
     ngx_uint_t          status;
     const char         *problem;
+    reason_pool_t      *pool;
     reason_context_t   *ctx;
     reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
@@ -170,18 +190,30 @@ reason_request_handler(ngx_http_request_t *r)
     }
     problem = reason_request_is_wrong(r, conf, &status);
     if (problem != NULL) {
-        rc = reason_discard_prepare(r);
-        return rc != NGX_OK ? rc
-            : reason_discard_rest(r, reason_error_send(r, status, status == NGX_HTTP_BAD_REQUEST ? "BAD_REQUEST" : "UNSUPPORTED", problem, NULL));
+        return reason_request_refuse(r, status, status == NGX_HTTP_BAD_REQUEST ? "BAD_REQUEST" : "UNSUPPORTED", problem);
+    }
+    if (conf->cells != NULL && conf->class == REASON_CLASS_SERVICE) {
+        return reason_cells_handler(r, conf);
+    }
+    rc = reason_division_of_path(r, conf, &division);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (rc == NGX_DECLINED) {
+        return reason_request_refuse(r, NGX_HTTP_BAD_REQUEST, "BAD_REQUEST", "the path and the parameter \"division\" name two divisions");
+    }
+    pool = reason_division_pool(r, conf);
+    if (pool == NULL) {
+        return reason_request_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "no cell holds this division");
     }
 
-    rc = reason_request_context(r, conf, &ctx);
+    rc = reason_request_context(r, conf, pool, &division, &ctx);
     if (rc != NGX_OK) {
         return rc;
     }
     if (reason_request_is_long(r, conf) && conf->admit != NULL) {
         ctx->admitting = 1;
-        ctx->job.statement = conf->admit;
+        ctx->job.statement = ctx->path_division != NULL ? conf->admit_scoped : conf->admit;
         r->main->count++;
         reason_request_run(ctx);
         return NGX_DONE;
@@ -199,7 +231,7 @@ reason_request_admitted(reason_context_t *ctx)
 
     reason_response_forget(ctx);
     if (reason_share_use_disk(&ctx->job, ngx_max(r->headers_in.content_length_n, 0)) != NGX_OK) {
-        reason_counters_failure(REASON_FAILURE_CLIENT_SHARE);
+        reason_counters_failure(ctx->job.pool->counters, REASON_FAILURE_CLIENT_SHARE);
         reason_error_finish(ctx, NGX_HTTP_TOO_MANY_REQUESTS, "QUOTA", "this client has too much on its way already; nothing was done", NULL);
         return;
     }
@@ -258,7 +290,13 @@ reason_request_call(reason_context_t *ctx)
 
     rc = reason_bind(ctx, conf->caller, &count);
     if (rc == NGX_OK && !ctx->admitting) {
+        if (ctx->job.values[count] != NULL && ctx->job.values[count] == ctx->path_division) {
+            ctx->job.values[count] = NULL;  /* of the call that asked whether the body may come */
+        }
         rc = reason_bind(ctx, conf->arguments, &count);
+    }
+    if (ctx->path_division != NULL) {
+        ctx->job.values[count++] = ctx->path_division;
     }
     ctx->job.argument_count = count;
     if (ctx->refusal != NULL) {

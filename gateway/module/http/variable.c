@@ -8,6 +8,9 @@
  *   $reason_trace_context   the traceparent header, if it is one: W3C says to ignore any other
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
+ *   $reason_division     the division that a request is about, as far as that is known before its body is read; see http/division.c
+ *   $reason_path_division, $reason_client_division   parts of that, which the configuration sets; empty by themselves
+ *   $reason_cell         the upstream that holds it: likewise
  *   $reason_policy_question, $reason_policy_status, $reason_policy_answer   see http/policy.c
  *
  * A variable that is not found becomes NULL in SQL.
@@ -206,6 +209,14 @@ reason_trace_context(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintpt
 }
 
 
+static ngx_int_t
+reason_unset(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    v->not_found = 1;
+    return NGX_OK;
+}
+
+
 static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_client_cn"), NULL, reason_certificate_variable, REASON_CLIENT_CN, 0, 0 },
     { ngx_string("reason_client_issuer"), NULL, reason_certificate_variable, REASON_CLIENT_ISSUER, 0, 0 },
@@ -216,6 +227,10 @@ static ngx_http_variable_t  reason_variables[] = {
     { ngx_string("reason_traceparent"), NULL, reason_traceparent, 0, 0, 0 },
     { ngx_string("reason_trace_context"), NULL, reason_trace_context, 0, 0, 0 },
     { ngx_string("reason_query"), NULL, reason_query_variable, 0, 0, 0 },
+    { ngx_string("reason_division"), NULL, reason_division_variable, 0, 0, 0 },
+    { ngx_string("reason_path_division"), NULL, reason_unset, 0, NGX_HTTP_VAR_CHANGEABLE, 0 },
+    { ngx_string("reason_cell"), NULL, reason_unset, 0, NGX_HTTP_VAR_CHANGEABLE, 0 },
+    { ngx_string("reason_client_division"), NULL, reason_unset, 0, NGX_HTTP_VAR_CHANGEABLE, 0 },
     { ngx_string("reason_body"), NULL, reason_body, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("reason_policy_question"), NULL, reason_policy_variable, REASON_POLICY_QUESTION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("reason_policy_status"), NULL, reason_policy_variable, REASON_POLICY_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },

@@ -240,7 +240,7 @@ reason_call_deadline(ngx_event_t *event)
         return;
     }
     if (connection->paused) {
-        reason_counters_failure(REASON_FAILURE_CLIENT_SLOW);
+        reason_counters_failure(pool->counters, REASON_FAILURE_CLIENT_SLOW);
         reason_pool_discard(connection);
         if (job != NULL) {
             ngx_log_error(NGX_LOG_INFO, job->log, 0, "reason: the client does not keep up with a long answer");
@@ -256,7 +256,7 @@ reason_call_deadline(ngx_event_t *event)
         return;
     }
 
-    reason_counters_failure(REASON_FAILURE_QUERY_DEADLINE);
+    reason_counters_failure(pool->counters, REASON_FAILURE_QUERY_DEADLINE);
     ngx_log_error(NGX_LOG_WARN, pool->log, 0, "reason: no answer from PostgreSQL in time");
     reason_pool_discard(connection);
     if (job != NULL) {

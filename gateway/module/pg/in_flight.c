@@ -174,7 +174,7 @@ reason_in_flight_leave(reason_connection_t *connection)
             call->job = NULL;
             job->connection = NULL;
             job->pipeline = 0;
-            reason_counters_failure(REASON_FAILURE_HELD_UP);
+            reason_counters_failure(connection->pool->counters, REASON_FAILURE_HELD_UP);
             reason_queue_wait(job, 1);
         }
     }

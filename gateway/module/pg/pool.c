@@ -17,6 +17,7 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
     reason_connection_t  *connection;
 
     pool->log = cycle->log;
+    pool->counters = reason_counters_upstream(&pool->name);
     ngx_queue_init(&pool->idle);
     reason_share_init(pool);
 
@@ -38,21 +39,27 @@ reason_pool_start(reason_pool_t *pool, ngx_cycle_t *cycle)
 }
 
 
-/* For all pools of this worker. */
 void
 reason_pool_gauges(reason_pool_t *pool)
 {
-    ngx_uint_t       i, connected = 0, idle = 0, waiting = 0;
-    reason_pool_t  **pools = pool->main->pools.elts;
+    reason_counters_gauge(pool->counters, REASON_GAUGE_CONNECTED, pool->connected_count);
+    reason_counters_gauge(pool->counters, REASON_GAUGE_IDLE, pool->idle_count);
+    reason_counters_gauge(pool->counters, REASON_GAUGE_WAITING, pool->waiting_count);
+}
 
-    for (i = 0; i < pool->main->pools.nelts; i++) {
-        connected += pools[i]->connected_count;
-        idle += pools[i]->idle_count;
-        waiting += pools[i]->waiting_count;
+
+reason_pool_t *
+reason_pool_named(reason_main_conf_t *main, ngx_str_t *name)
+{
+    ngx_uint_t       i;
+    reason_pool_t  **pool = main->pools.elts;
+
+    for (i = 0; i < main->pools.nelts; i++) {
+        if (pool[i]->name.len == name->len && ngx_memcmp(pool[i]->name.data, name->data, name->len) == 0) {
+            return pool[i];
+        }
     }
-    reason_counters_gauge(REASON_GAUGE_CONNECTED, connected);
-    reason_counters_gauge(REASON_GAUGE_IDLE, idle);
-    reason_counters_gauge(REASON_GAUGE_WAITING, waiting);
+    return NULL;
 }
 
 
@@ -73,7 +80,7 @@ reason_pool_broken(reason_connection_t *connection, const char *what)
         return;
     }
     reason_connection_log_broken(connection, what);
-    reason_counters_failure(REASON_FAILURE_CONNECTION);
+    reason_counters_failure(pool->counters, REASON_FAILURE_CONNECTION);
     reason_in_flight_leave(connection);
     reason_connection_close(connection);
     reason_pool_gauges(pool);

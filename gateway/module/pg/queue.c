@@ -50,12 +50,12 @@ reason_queue_submit(reason_job_t *job)
     }
 
     if (pool->waiting_count >= pool->queue_max) {
-        reason_counters_failure(REASON_FAILURE_QUEUE_FULL);
+        reason_counters_failure(pool->counters, REASON_FAILURE_QUEUE_FULL);
         job->handlers->failed(job, REASON_FAILURE_QUEUE_FULL);
         return;
     }
     if (reason_share_is_full(job)) {
-        reason_counters_failure(REASON_FAILURE_CLIENT_SHARE);
+        reason_counters_failure(pool->counters, REASON_FAILURE_CLIENT_SHARE);
         job->handlers->failed(job, REASON_FAILURE_CLIENT_SHARE);
         return;
     }
@@ -69,7 +69,7 @@ reason_queue_deadline(ngx_event_t *event)
     reason_job_t  *job = event->data;
 
     reason_queue_remove(job);
-    reason_counters_failure(REASON_FAILURE_QUEUE_DEADLINE);
+    reason_counters_failure(job->pool->counters, REASON_FAILURE_QUEUE_DEADLINE);
     reason_pool_gauges(job->pool);
     job->handlers->failed(job, REASON_FAILURE_QUEUE_DEADLINE);
 }
@@ -84,7 +84,7 @@ reason_queue_abandon(reason_job_t *job)
         reason_queue_remove(job);
     }
     if (connection != NULL) {
-        reason_counters_failure(REASON_FAILURE_CLIENT_GONE);
+        reason_counters_failure(job->pool->counters, REASON_FAILURE_CLIENT_GONE);
         if (!reason_in_flight_drop(connection, job)) {
             reason_pool_end(connection);
         }

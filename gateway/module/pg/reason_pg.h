@@ -29,7 +29,9 @@ typedef struct {
     ngx_str_t   function;
     ngx_str_t   pieces;             /* the function that hands out its body, or empty */
     ngx_uint_t  argument_count;
+    ngx_uint_t  scoped;             /* its last argument is path_division, and is passed by that name */
     ngx_uint_t  index;              /* in reason_main_conf_t.statements */
+    ngx_uint_t  route;              /* that of the first statement that calls the function: requests are counted by function */
     char       *name;               /* of the prepared statement */
     char       *sql;
     ngx_uint_t  cost;               /* of a call of late, in this worker, in microseconds */
@@ -87,6 +89,7 @@ struct reason_pool_s {
     size_t       client_memory;
     size_t       memory_max;
     off_t        client_disk;
+    ngx_uint_t   counters;          /* the place of its counters */
 
     reason_main_conf_t   *main;
     reason_connection_t  *connections;
@@ -187,9 +190,12 @@ struct reason_connection_s {
 };
 
 /* statement.c */
-/* of a function called with so many arguments, whose body comes in one piece if "pieces" is empty */
+/*
+ * of a function called with so many arguments, whose body comes in one piece if "pieces" is empty; scoped: and with one more,
+ * path_division
+ */
 reason_statement_t *reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, ngx_uint_t argument_count,
-    ngx_str_t *pieces);
+    ngx_str_t *pieces, ngx_uint_t scoped);
 ngx_int_t reason_statement_name_check(ngx_str_t *name);
 
 /* server.c */
@@ -231,6 +237,8 @@ void reason_pool_serve(reason_pool_t *pool);
 
 reason_connection_t *reason_pool_take_idle(reason_pool_t *pool);
 void reason_pool_gauges(reason_pool_t *pool);
+/* the upstream of that name; NULL: there is none */
+reason_pool_t *reason_pool_named(reason_main_conf_t *main, ngx_str_t *name);
 
 /* queue.c */
 void reason_queue_submit(reason_job_t *job);

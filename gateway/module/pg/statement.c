@@ -29,15 +29,20 @@ reason_is_same(ngx_str_t *one, ngx_str_t *other)
 
 
 reason_statement_t *
-reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces)
+reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, ngx_uint_t argument_count, ngx_str_t *pieces,
+                 ngx_uint_t scoped)
 {
     u_char               *p;
-    ngx_uint_t            i;
+    ngx_uint_t            i, route;
     reason_statement_t  **slot, *statement;
 
+    route = main->statements.nelts;
     slot = main->statements.elts;
     for (i = 0; i < main->statements.nelts; i++) {
-        if (slot[i]->argument_count == argument_count && reason_is_same(&slot[i]->function, function)
+        if (route > i && reason_is_same(&slot[i]->function, function)) {
+            route = i;
+        }
+        if (slot[i]->argument_count == argument_count && slot[i]->scoped == scoped && reason_is_same(&slot[i]->function, function)
             && reason_is_same(&slot[i]->pieces, pieces))
         {
             return slot[i];
@@ -53,9 +58,11 @@ reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, 
     statement->function = *function;
     statement->pieces = *pieces;
     statement->argument_count = argument_count;
+    statement->scoped = scoped;
     statement->index = main->statements.nelts - 1;
+    statement->route = route;
     statement->name = ngx_pcalloc(cf->pool, 32);
-    statement->sql = ngx_pcalloc(cf->pool, 128 + function->len + pieces->len + 12 * argument_count);
+    statement->sql = ngx_pcalloc(cf->pool, 160 + function->len + pieces->len + 12 * argument_count);
     if (statement->name == NULL || statement->sql == NULL) {
         return NULL;
     }
@@ -64,6 +71,9 @@ reason_statement(ngx_conf_t *cf, reason_main_conf_t *main, ngx_str_t *function, 
                         : ngx_sprintf((u_char *) statement->sql, "SELECT status, headers, body FROM reason.%V(", function);
     for (i = 1; i <= argument_count; i++) {
         p = ngx_sprintf(p, i == 1 ? "$%ui::text" : ", $%ui::text", i);
+    }
+    if (scoped) {
+        p = ngx_sprintf(p, "%spath_division => $%ui::text", argument_count > 0 ? ", " : "", argument_count + 1);
     }
     *p = ')';
     return statement;

@@ -15,6 +15,17 @@ reason_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     reason_pool_t       *pool, **slot;
     reason_main_conf_t  *conf = data;
 
+    if (reason_pool_named(conf, &value[1]) != NULL) {
+        return "is duplicate";
+    }
+    if (value[1].len == 0 || value[1].len > REASON_UPSTREAM_NAME || ngx_strlchr(value[1].data, value[1].data + value[1].len, '"') != NULL
+        || ngx_strlchr(value[1].data, value[1].data + value[1].len, '\\') != NULL)
+    {
+        return "has a name that is too long, or holds quotes";
+    }
+    if (conf->pools.nelts == REASON_MAX_UPSTREAMS) {
+        return "is one too many";
+    }
     pool = ngx_pcalloc(cf->pool, sizeof(reason_pool_t));
     slot = ngx_array_push(&conf->pools);
     if (pool == NULL || slot == NULL || ngx_array_init(&pool->servers, cf->pool, 2, sizeof(reason_server_t)) != NGX_OK) {

@@ -1,0 +1,93 @@
+/*
+ * http/division.c: which division a request is about, and so to which upstream it goes. No body is read for it.
+ *
+ *   $reason_division   the division that the path names (reason_division); else the parameter "division"; else what the
+ *                      configuration says of the client ($reason_client_division); else empty
+ *
+ * reason_pass takes a variable that a map makes of it. Whatever it gives must be the name of a reason_upstream: a request
+ * whose division has no place goes nowhere.
+ */
+#include "http/reason_http.h"
+
+
+static ngx_int_t
+reason_division_named(ngx_http_request_t *r, ngx_str_t *name, ngx_str_t *division)
+{
+    ngx_http_variable_value_t  *value = ngx_http_get_variable(r, name, ngx_hash_key(name->data, name->len));
+
+    ngx_str_null(division);
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+    if (!value->not_found) {
+        division->data = value->data;
+        division->len = value->len;
+    }
+    return NGX_OK;
+}
+
+
+ngx_int_t
+reason_division_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_int_t           rc;
+    ngx_str_t           division, client = ngx_string("reason_client_division");
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+
+    v->not_found = 1;
+    if (reason_division_of_path(r, conf, &division) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+    if (division.len == 0) {
+        rc = reason_query_parameter(r, "division", &division);
+        if (rc == NGX_ERROR || (rc == NGX_DECLINED && reason_division_named(r, &client, &division) != NGX_OK)) {
+            return NGX_ERROR;
+        }
+    }
+    return division.len > 0 ? reason_variable_set(r, v, division.data, division.len) : NGX_OK;
+}
+
+
+ngx_int_t
+reason_division_of_path(ngx_http_request_t *r, reason_loc_conf_t *conf, ngx_str_t *division)
+{
+    ngx_int_t  rc;
+    ngx_str_t  parameter;
+
+    ngx_str_null(division);
+    if (conf->division == NULL) {
+        return NGX_OK;
+    }
+    if (ngx_http_complex_value(r, conf->division, division) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (division->len == 0) {
+        return NGX_OK;
+    }
+    rc = reason_query_parameter(r, "division", &parameter);
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : rc;
+    }
+    return parameter.len == division->len && ngx_memcmp(parameter.data, division->data, division->len) == 0 ? NGX_OK : NGX_DECLINED;
+}
+
+
+reason_pool_t *
+reason_division_pool(ngx_http_request_t *r, reason_loc_conf_t *conf)
+{
+    ngx_str_t            name;
+    reason_pool_t       *pool;
+    reason_main_conf_t  *main = ngx_http_get_module_main_conf(r, ngx_http_reason_module);
+
+    if (conf->pass == NULL) {
+        return conf->pool;
+    }
+    if (ngx_http_complex_value(r, conf->pass, &name) != NGX_OK) {
+        return NULL;
+    }
+    pool = reason_pool_named(main, &name);
+    if (pool == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "reason: reason_pass gives \"%V\", which is no reason_upstream", &name);
+    }
+    return pool;
+}
