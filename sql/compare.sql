@@ -35,7 +35,7 @@ BEGIN
         IF NOT reason.sees_content() THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'the documents of snapshots are for auditors';
         END IF;
-        IF CASE side WHEN 1 THEN timed_a ELSE timed_b END THEN
+        IF (CASE side WHEN 1 THEN timed_a ELSE timed_b END) THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a snapshot is compared as it was frozen, as of no other time';
         END IF;
         PERFORM reason.require_document(s);

@@ -62,7 +62,7 @@ image() {
         tail -n 30 "$work/$name.log" >&2
         exit 1
     fi
-    rm -rf "$work/$name"
+    rm -rf "${work:?}/$name"
     with_buildah push --quiet "reasoning-graph/$name:$version" "oci:$work/$name:$version"
     container=$(with_buildah from --quiet "reasoning-graph/$name:$version")
     "$work/tools/bin/python" "$images/contents.py" "$name" "$version" "$(with_buildah mount "$container")" \

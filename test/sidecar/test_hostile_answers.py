@@ -49,7 +49,7 @@ def test_a_function_answers_in_another_form(database, sidecars, remembering, arc
     assert one.stop() == 0
 
 
-@pytest.mark.parametrize("option, name, how", [("--recover", "compared", "no row"), ("--recover", "compared", "NULL"), ("--accept-restore", "current_origin", "NULL"),
+@pytest.mark.parametrize("option, name, how", [("--recover", "safe_mode_fault", "no row"), ("--accept-restore", "current_origin", "NULL"),
                                                ("--accept-restore", "current_origin", "no row")])
 def test_a_command_that_is_answered_in_another_form(database, sidecars, remembering, option, name, how):
     answer_otherwise(database, name, how)

@@ -59,6 +59,7 @@ DOCUMENT = f"(SELECT reason.snapshot_document({SNAPSHOT}))"
 
 
 FORMS = [*((f, "") for f in ("markdown", "svg", "dot", "mermaid", "prov", "human", "json", "canonical")), *(("csv", f", '{p}'") for p in ("nodes", "edges", "annotations"))]
+LISTS = ("human", "markdown", "csv")
 
 
 def exports(*formats):
@@ -77,6 +78,8 @@ READS = {
     "page_piece": ["0"], "trace_size": [f"'{ROOT}'"], "causal_path": [f"'{CAUSE}', '{ROOT}'"], "ordered_trace": [f"'{ROOT}'"],
     "impact": [f"'{CAUSE}'"], "trace_diff": [f"'{ROOT}', '{CAUSE}'", f"{SNAPSHOT}, '{ROOT}'"],
     "export_trace": [f"'{ROOT}', '{f}'{p}" for f, p in FORMS], "export_snapshot": [f"{SNAPSHOT}, '{f}'{p}" for f, p in FORMS],
+    "export_impact": [f"'{CAUSE}', '{f}'" for f in LISTS], "export_explanation": [f"'{ROOT}', '{f}'" for f in LISTS],
+    "export_diff": [f"'{ROOT}', '{CAUSE}', '{f}'" for f in LISTS],
     "approval_faults": [""], "proposal_text": ["(SELECT id FROM reason.proposal ORDER BY id LIMIT 1)"],
     "signer_registry": [""], "note_vkey": ["'example.org/reason/default', 1, decode('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')"], "safe_mode_fault": [""], "sealing_fault": [""],
     "erasure": [f"'default', '{GONE}'"], "erases_document": [f"{NODE_EVENT}, 'default', {SNAPSHOT}"],
@@ -156,8 +159,10 @@ def read(session, without=()):
 
 
 AFTER_A_FAULT = ("leave_safe_mode", "mend_chain")
+# They ask for a division whose rest was committed, and its events sealed.
+AFTER_A_COMMIT = ("await_frozen", "move_division")
 # In ASCII, which means the same to clients of all encodings.
-WRITES = {name: [UNZONED.sub(r"=> '\1+00'", shape).replace("\u00e9", "e").replace("encode(convert_to(", "pg_catalog.encode(convert_to(").replace("author = ", "author LIKE ") for shape in shapes] for name, shapes in {**BEFORE, **AFTER}.items() if name not in AFTER_A_FAULT}
+WRITES = {name: [UNZONED.sub(r"=> '\1+00'", shape).replace("\u00e9", "e").replace("encode(convert_to(", "pg_catalog.encode(convert_to(").replace("author = ", "author LIKE ") for shape in shapes] for name, shapes in {**BEFORE, **AFTER}.items() if name not in AFTER_A_FAULT + AFTER_A_COMMIT}
 # What a backslash in the client's own statement means is up to the setting.
 WRITES["set_pii_rule"] = [re.sub(r"'(\\m[^']*)'", lambda found: "E'" + found[1].replace("\\", "\\\\") + "'", shape) for shape in WRITES["set_pii_rule"]]
 WRITES["add_node"] = WRITES["add_node"] + [
