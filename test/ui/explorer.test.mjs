@@ -299,9 +299,9 @@ test("then and now: what was known when it was recorded, and what came since", a
     for (const cause of ["roll the index back", "allowed outside the freeze", "latency of checkout rose"])
         await page.getByRole("treeitem").filter({ hasText: cause }).waitFor();
     await page.getByLabel("show what came since").check();
-    await page.getByText(/records came since/).waitFor();
+    await page.getByText(/edges came since/).waitFor();
     await page.goto(`${process.env.REASON_URL}/ui/${why(ids.decision, `?view=tree&difference=1&asOf=${before}`)}`);
-    await page.getByText(/4 records came since, 1 changed \(1 corrected since\)/).waitFor();
+    await page.getByText(/2 records and 2 edges came since, 1 changed \(1 corrected since\)/).waitFor();
     await page.getByRole("treeitem").filter({ hasText: /it came later.*came since/ }).waitFor();
     await page.getByRole("treeitem").filter({ hasText: /error rate 2\.1 percent.*changed since/ }).waitFor();
     assert.ok(asked.some((url) => /\/reason\/diff\?node=.*asOfA=/.test(url)));

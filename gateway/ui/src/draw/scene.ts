@@ -2,7 +2,8 @@
 import { type Change } from "../graph/compare.ts";
 import { type Drawn, type DrawnEdge, type Folded } from "../graph/fold.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
-import { plain, when } from "../text.ts";
+import { figure, plain, when } from "../text.ts";
+import { weighed } from "./weighed.ts";
 
 export interface SceneNode {
     id: string;
@@ -25,6 +26,8 @@ export interface SceneMarks {
     corrected: ReadonlySet<string>;
     nodeChange?: ReadonlyMap<string, Change>;
     edgeChange?: ReadonlyMap<string, Change>;
+    /** what edges weighed on the other side */
+    weights?: ReadonlyMap<string, number>;
     /** records that do not verify */
     bad?: ReadonlySet<string>;
     path?: ReadonlySet<string>;
@@ -79,11 +82,9 @@ function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string
 /** A line of a node's card, at its height from the upper edge. */
 export interface CardLine { text: string; at: number; kind: "title" | "text" | "state" | "foot" }
 
-const MOST_DIGITS = 3;
-
 /** The last line of a card: when the node was recorded, and its confidence. */
 function footOf({ node }: Drawn): string {
-    return node ? when(node.createdAt).replace(" UTC", "") + (node.confidence === null ? "" : ` · confidence ${Number(node.confidence.toPrecision(MOST_DIGITS))}`) : "";
+    return node ? when(node.createdAt).replace(" UTC", "") + (node.confidence === null ? "" : ` · confidence ${figure(node.confidence)}`) : "";
 }
 
 /** What stands on a card. States have a line of their own, so that they hide nothing. */
@@ -157,10 +158,12 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
             bad: drawn.members.some((id) => marks.bad?.has(id)),
         });
     }
-    const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.members.map((m) => m.id));
+    // Of several edges between the same two nodes the newest says what became of them.
+    const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.counts ? [edge.counts.id] : edge.members.map((m) => m.id));
+    const labelOf = ({ type, counts, members }: DrawnEdge): string => counts ? `${type}${weighed(counts, members.slice(1), marks.weights)}` : `${type} ×${members.length}`;
     const edges = folded.edges.map((edge, i): SceneEdge => ({
         id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
-        label: edge.type + (edge.members.length > 1 ? ` ×${edge.members.length}` : edge.weight === 1 ? "" : ` ${edge.weight}`) + wordOf(changeOf(edge)),
+        label: labelOf(edge) + wordOf(changeOf(edge)),
         change: changeOf(edge),
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),

@@ -10,7 +10,7 @@ import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "
 import { count, cut, when } from "../text.ts";
 import { RECORDED } from "../then.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Exports, Failure, Field, LIST_FORMS, NodeLine, Waiting } from "./parts.tsx";
+import { Exports, Failure, Field, LIST_FORMS, NodeLine, Relation, Waiting } from "./parts.tsx";
 import { timeOf } from "./find.tsx";
 import { RecordPanel } from "./record.tsx";
 
@@ -86,7 +86,7 @@ export function Compare({ place }: { place: Place }) {
     const compared = value?.comparison, start = value?.start ?? "";
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
-    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}) }), [compared, corrected]);
+    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}) }), [compared, corrected]);
     const kept = useMemo(() => new Set([start]), [start]);
     const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
@@ -114,7 +114,7 @@ export function Compare({ place }: { place: Place }) {
                         })}</ul>
                         <ul class="plain" aria-label="Edges that differ">{[...compared.edges].filter(([, change]) => change !== "same").map(([id, change]) => {
                             const edge = compared.graph.edges.get(id);
-                            return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
+                            return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <Relation edge={edge} weights={compared.weights} /> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
                         })}</ul>
                     </details>
                     <p class="faint screen-only"><Exports path="/reason/diff" parameters={asked(a, b, asOfA, asOfB, division)} forms={LIST_FORMS} /></p>

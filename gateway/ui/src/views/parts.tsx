@@ -2,7 +2,8 @@
 import { type ComponentChildren } from "preact";
 import { query, Refused, type Parameters } from "../api.ts";
 import { type Change } from "../graph/compare.ts";
-import { type GraphNode } from "../graph/model.ts";
+import { weighed } from "../draw/weighed.ts";
+import { type GraphEdge, type GraphNode } from "../graph/model.ts";
 import { cut, when } from "../text.ts";
 
 export function Failure({ error }: { error: Error }) {
@@ -40,6 +41,16 @@ export function States({ node, corrected, after }: { node: GraphNode; corrected?
 /** What became of a record since, where two times are compared. */
 export function Since({ change }: { change: Change | undefined }) {
     return change === "added" ? <span class="state added">came since</span> : change === "changed" ? <span class="state changed">changed since</span> : null;
+}
+
+/** Type and weight of an edge, with what it weighed before; the exact weight is shown to whoever points at it. */
+export function Relation({ edge, earlier = [], weights }: { edge: GraphEdge; earlier?: readonly GraphEdge[]; weights?: ReadonlyMap<string, number> | undefined }) {
+    return <span class={`relation relation-${edge.type}`} title={`weight ${edge.weight}`}>{edge.type}{weighed(edge, earlier, weights) || " 1"}</span>;
+}
+
+/** What became of an edge since: it is no mark of the record that it leads from. */
+export function EdgeSince({ change }: { change: Change | undefined }) {
+    return change === "added" ? <span class="state added">this edge came since</span> : change === "changed" ? <span class="state changed">weighed anew since</span> : null;
 }
 
 /** One line that names a node; `timed` where its time stands beside it. */

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, objects, post, Refused, text } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
+import { stated } from "../graph/parallel.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 import { link, useLoaded } from "../state.ts";
 import { cut, plainLines, short, when } from "../text.ts";
@@ -78,6 +79,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
 function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: GraphEdge[]; end: "from" | "to"; graph: Graph; onSelect: (id: string) => void }) {
     if (edges.length === 0)
         return null;
+    const outdated = new Set(stated(edges).flatMap(({ earlier }) => earlier.map((edge) => edge.id)));
     return (
         <section>
             <h3>{title} ({edges.length})</h3>
@@ -87,7 +89,7 @@ function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: G
                     return (
                         <li key={edge.id}>
                             <button type="button" class="row" onClick={() => { onSelect(edge[end]); }}>
-                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
+                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span>{outdated.has(edge.id) && <span class="state">weighed anew</span>} {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
                             </button>
                         </li>
                     );

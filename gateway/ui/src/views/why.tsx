@@ -50,7 +50,7 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
             </label>
-            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: RECORDED, direction: null })}>What was known when this was recorded</a>}
+            {node && <a class="button" title="with the edges that it was written with, and nothing else that came after it" href={changed(place, { asOf: RECORDED, direction: null })}>What was known when this was recorded</a>}
             {asOf !== "" && <>
                 <label><input type="checkbox" checked={place.parameters.get("difference") === "1"} onChange={(event) => { go(changed(place, { difference: event.currentTarget.checked ? "1" : null })); }} /> show what came since</label>
                 <a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a>
@@ -185,7 +185,7 @@ export function Why({ place }: { place: Place }) {
     const closed = useMemo(() => new Set(listIn(place, "closed")), [closedRows]);
     const marks = useMemo(() => ({
         corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs,
-        ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}),
+        ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}),
     }), [corrected, after, path, compared, stubs]);
 
     const about = cut(walked?.graph.nodes.get(start)?.note ?? "", 80);
@@ -214,14 +214,14 @@ export function Why({ place }: { place: Place }) {
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
                 <Summary walked={walked} place={place} start={start} />
-                {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
+                {compared && <p role="status"><span class="added">{count(compared.added.nodes, "record")} and {count(compared.added.edges, "edge")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
                 {["strongest", "selected"].includes(parameters.get("path") ?? "") && !path && <p role="status">No path supports it.</p>}
                 <div class="tabs" role="tablist" aria-label="Shown as">
                     {VIEWS.map(([name, title]) => <a key={name} role="tab" aria-selected={view === name} href={changed(place, { view: name === "graph" ? null : name })}>{title}</a>)}
                 </div>
                 <Controls place={place} graph={compared?.graph ?? walked.graph} start={start} />
-                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} path={marks.path} stubs={stubs} onOpenStub={openStub}
+                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} edgeChanges={compared?.edges} weights={compared?.weights} path={marks.path} stubs={stubs} onOpenStub={openStub}
                     shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
                     : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} after={after} changes={compared?.nodes} onSelect={select}
                         shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
