@@ -61,7 +61,7 @@ function isSeen(edge: SceneEdge, seen: Window): boolean {
 export function clipped(scene: Scene, edge: SceneEdge): Point[] {
     const from = scene.byId.get(edge.from), to = scene.byId.get(edge.to), points = [...edge.points];
     const [first, last] = [points[0], points.at(-1)];
-    if (!from || !to || !first || !last || from === to)
+    if (!from || !to || !first || !last || from === to || edge.arc)
         return points;
     const down = to.y >= from.y;
     points[0] = { x: first.x, y: from.y + (down ? 1 : -1) * NODE_HEIGHT / 2 };

@@ -18,7 +18,7 @@ export interface SceneNode {
     bad: boolean;
 }
 
-export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
+export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
 
 export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
 
@@ -104,6 +104,10 @@ export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
     const before = points.at(-2), last = points.at(-1), corner = points[1];
     if (edge.from === edge.to && corner)
         return { x: corner.x, y: corner.y + 12 };
+    if (edge.arc) {
+        const [, , low, high] = points;
+        return { x: low?.x ?? 0, y: (low?.y ?? 0) + ((high?.y ?? 0) - (low?.y ?? 0)) * edge.labelled };
+    }
     const between = (a = 0, b = 0): number => a + (b - a) * edge.labelled;
     return { x: between(before?.x, last?.x), y: between(before?.y, last?.y) };
 }
@@ -118,7 +122,8 @@ const LOOP_BELOW = 18;
 /** Edges between the same two nodes, in either direction, beside each other: none hides another. */
 function setApart(edges: SceneEdge[]): void {
     const pairs = new Map<string, SceneEdge[]>();
-    for (const edge of edges) {
+    edges.filter(({ arc }) => arc).forEach((edge, i, all) => { edge.labelled = (i + 1) / (all.length + 1); });
+    for (const edge of edges.filter(({ arc }) => !arc)) {
         const pair = [edge.from, edge.to].sort().join("\n");
         pairs.set(pair, [...pairs.get(pair) ?? [], edge]);
     }
@@ -161,13 +166,13 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
     // Of several edges between the same two nodes the newest says what became of them.
     const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.counts ? [edge.counts.id] : edge.members.map((m) => m.id));
     const labelOf = ({ type, counts, members }: DrawnEdge): string => counts ? `${type}${weighed(counts, members.slice(1), marks.weights)}` : `${type} ×${members.length}`;
-    const edges = folded.edges.map((edge, i): SceneEdge => ({
+    const arcs = new Set(layout.arcs), edges = folded.edges.map((edge, i): SceneEdge => ({
         id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
         label: labelOf(edge) + wordOf(changeOf(edge)),
         change: changeOf(edge),
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),
-        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5,
+        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5, arc: arcs.has(i),
     }));
     setApart(edges);
     return { nodes: [...byId.values()], edges, byId, width: Math.max(layout.width, NODE_WIDTH), height: Math.max(layout.height, NODE_HEIGHT) };

@@ -1,5 +1,6 @@
 /** What differs between two sides, by the service's word (GET /reason/diff), in one graph: that of the second, and what only the first has. */
 import { isObject, type JsonObject } from "../proof/canonical.ts";
+import { withCircles } from "./circles.ts";
 import { edgeOf, nodeOf, type Graph } from "./model.ts";
 
 export type Change = "added" | "removed" | "changed" | "same";
@@ -40,7 +41,7 @@ export function comparisonOf(after: Graph, { entries, counts }: Differences): Co
     }
     const addedOf = (kind: string): number => entries.filter(({ change, entry }) => change === "added" && entry["kind"] === kind).length;
     return {
-        weights, added: { nodes: addedOf("node"), edges: addedOf("edge") }, graph: { nodes, edges }, nodes: nodeChanges, edges: edgeChanges, corrected,
+        weights, added: { nodes: addedOf("node"), edges: addedOf("edge") }, graph: withCircles({ nodes, edges }), nodes: nodeChanges, edges: edgeChanges, corrected,
         counts: { added: number(counts["added"]), removed: number(counts["removed"]), changed: number(counts["changed"]), same: number(counts["sameNodes"]) + number(counts["sameEdges"]) },
     };
 }

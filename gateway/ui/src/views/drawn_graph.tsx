@@ -38,14 +38,14 @@ export function DrawnGraph(props: DrawnGraphProps) {
         let current = true;
         const drawn = [...folded.nodes.values()], sign = props.ancestors ?? true ? 1 : -1;
         void layout({
-            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })),
+            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })), about: props.about, ancestors: props.ancestors ?? true,
             ...(drawn.some(({ node }) => node === null) ? { heights: drawn.map(({ level }) => sign * level) } : {}),
         }).then((done) => {
             if (current)
                 setLaid({ folded, layout: done });
         });
         return () => { current = false; };
-    }, [folded, props.ancestors]);
+    }, [folded, props.ancestors, props.about]);
     const scene = useMemo(() => laid && makeScene(laid.folded, laid.layout, marks), [laid, marks]);
     if (!scene)
         return <p class="wait" role="status">Drawing…</p>;

@@ -1,6 +1,7 @@
 /** Why: the reasoning that led to a node, or what came of it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type FoldBy } from "../graph/fold.ts";
+import { withCircles } from "../graph/circles.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
@@ -176,7 +177,7 @@ export function Why({ place }: { place: Place }) {
     const { value: walked, error, loading } = useLoaded(`${walkKey(wanted)} ${wanted.pages} ${asList(wanted.beyond)}`, async (signal) => held.current = await walk(wanted, held.current, signal));
 
     const compared = walked?.since ?? null, stubs = useStubs(walked);
-    const graph = useMemo(() => walked && applyFilters(compared?.graph ?? walked.graph, place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
+    const graph = useMemo(() => walked && applyFilters(compared?.graph ?? withCircles(walked.graph), place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
     const levels = useMemo(() => graph ? depths(graph, start, ancestors) : new Map<string, number>(), [graph, start, ancestors]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
     const after = useMemo(() => graph && ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
