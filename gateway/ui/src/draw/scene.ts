@@ -112,6 +112,43 @@ export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
     return { x: between(before?.x, last?.x), y: between(before?.y, last?.y) };
 }
 
+/** Points of an edge, its ends moved to the borders of its nodes. */
+export function clipped({ byId }: Pick<Scene, "byId">, edge: SceneEdge): Point[] {
+    const from = byId.get(edge.from), to = byId.get(edge.to), points = [...edge.points];
+    const [first, last] = [points[0], points.at(-1)];
+    if (!from || !to || !first || !last || from === to || edge.arc)
+        return points;
+    const down = to.y >= from.y;
+    points[0] = { x: first.x, y: from.y + (down ? 1 : -1) * NODE_HEIGHT / 2 };
+    points[points.length - 1] = { x: last.x, y: to.y - (down ? 1 : -1) * NODE_HEIGHT / 2 };
+    return points;
+}
+
+/* About as wide as a letter of a label is, and as high as one is, in pixels. */
+const LETTER = 6, LABEL_HEIGHT = 17;
+
+export const labelWidth = ({ label }: SceneEdge): number => label.length * LETTER + 8;
+
+/* Where on its last piece a label may stand, the best place first; with more edges none is looked for. */
+const PLACES = [0.5, 0.3, 0.7, 0.15, 0.85], MOST_PLACED = 2000;
+
+/** Moves labels along their edges to where none stands yet. */
+function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
+    const rows = new Map<number, { x: number; y: number; width: number }[]>(), rowOf = (y: number): number => Math.floor(y / LABEL_HEIGHT);
+    for (const edge of edges.slice(0, MOST_PLACED)) {
+        const points = clipped({ byId }, edge), width = labelWidth(edge), first = edge.labelled;
+        const isFree = (at: number): boolean => {
+            edge.labelled = at;
+            const { x, y } = labelAt(edge, points);
+            return [-1, 0, 1].every((row) => (rows.get(rowOf(y) + row) ?? []).every((other) => Math.abs(other.y - y) >= LABEL_HEIGHT || Math.abs(other.x - x) >= (other.width + width) / 2));
+        };
+        if (![first, ...PLACES].some(isFree))
+            edge.labelled = first;
+        const { x, y } = labelAt(edge, points);
+        rows.set(rowOf(y), [...rows.get(rowOf(y)) ?? [], { x, y, width }]);
+    }
+}
+
 /* Edges between the same two nodes stand so far from each other, and all of them on so much of a card. */
 const APART = 100, APART_AT_MOST = NODE_WIDTH - 56;
 /* Labels beside each other are one higher, one lower. */
@@ -168,12 +205,13 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
     const labelOf = ({ type, counts, members }: DrawnEdge): string => counts ? `${type}${weighed(counts, members.slice(1), marks.weights)}` : `${type} ×${members.length}`;
     const arcs = new Set(layout.arcs), edges = folded.edges.map((edge, i): SceneEdge => ({
         id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
-        label: labelOf(edge) + wordOf(changeOf(edge)),
+        label: labelOf(edge) + wordOf(changeOf(edge)) + (edge.members.some((m) => marks.bad?.has(m.id)) ? ": does not verify" : ""),
         change: changeOf(edge),
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),
         width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5, arc: arcs.has(i),
     }));
     setApart(edges);
+    placeLabels(edges, byId);
     return { nodes: [...byId.values()], edges, byId, width: Math.max(layout.width, NODE_WIDTH), height: Math.max(layout.height, NODE_HEIGHT) };
 }

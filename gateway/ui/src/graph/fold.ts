@@ -30,6 +30,8 @@ export interface FoldOptions {
     opened: ReadonlySet<string>;
     /** never folded: the start, what is selected, a path */
     kept: ReadonlySet<string>;
+    /** edges that are drawn by themselves, whatever lies beside them */
+    apart?: ReadonlySet<string> | undefined;
     /** so many are drawn at most before groups are folded by themselves */
     most: number;
 }
@@ -75,11 +77,11 @@ export function fold(graph: Graph, level: ReadonlyMap<string, number>, options: 
             nodes.set(node.id, { id: node.id, node, members: [node.id], label: node.note, type: node.type, level: level.get(node.id) ?? 0 });
 
     const edges = new Map<string, DrawnEdge>();
-    for (const { edge, earlier } of stated(graph.edges.values())) {
+    for (const { edge, earlier } of stated(graph.edges.values(), options.apart)) {
         const from = place.get(edge.from) ?? edge.from, to = place.get(edge.to) ?? edge.to;
         if (from === to && (place.has(edge.from) || place.has(edge.to)))
             continue;
-        const key = `${from}\n${to}\n${edge.type}`, drawn = edges.get(key);
+        const key = `${from}\n${to}\n${edge.type}\n${options.apart?.has(edge.id) ? edge.id : ""}`, drawn = edges.get(key);
         if (drawn) {
             drawn.members.push(edge, ...earlier);
             drawn.counts = null;

@@ -6,10 +6,11 @@ export interface Stated { edge: GraphEdge; earlier: GraphEdge[] }
 
 const isNewer = (a: GraphEdge, b: GraphEdge): number => a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : a.id < b.id ? 1 : -1;
 
-export function stated(edges: Iterable<GraphEdge>): Stated[] {
+/** Those of `apart` stand for themselves. */
+export function stated(edges: Iterable<GraphEdge>, apart?: ReadonlySet<string>): Stated[] {
     const groups = new Map<string, GraphEdge[]>();
     for (const edge of edges) {
-        const key = `${edge.from}\n${edge.to}\n${edge.type}`, group = groups.get(key);
+        const key = `${edge.from}\n${edge.to}\n${edge.type}\n${apart?.has(edge.id) ? edge.id : ""}`, group = groups.get(key);
         if (group)
             group.push(edge);
         else

@@ -32,7 +32,7 @@ export interface DrawnGraphProps {
 
 export function DrawnGraph(props: DrawnGraphProps) {
     const { graph, levels, by, opened, kept, marks } = props, most = props.most ?? (graph.nodes.size <= MOST_WHOLE ? MOST_WHOLE : MOST_FOLDED);
-    const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most }), [graph, levels, by, opened, kept, most]);
+    const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most, apart: marks.bad }), [graph, levels, by, opened, kept, most, marks.bad]);
     const [laid, setLaid] = useState<{ folded: Folded; layout: Layout } | null>(null);
     useEffect(() => {
         let current = true;

@@ -3,7 +3,7 @@ import { get, objects, text } from "../api.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
 import { changed, link, useLoaded, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
-import { Exports, Failure, LIST_FORMS, TypeName, Waiting } from "./parts.tsx";
+import { Exports, Failure, LIST_FORMS, Stale, TypeName, Waiting } from "./parts.tsx";
 
 /** What it says begins with its type, which stands before it already. */
 function withoutType(row: JsonObject): string {
@@ -24,6 +24,7 @@ export function Impact({ place }: { place: Place }) {
     return (
         <div aria-busy={loading}>
             <h1>What rests on it</h1>
+            <Stale loading={loading} what="Following what came of it" />
             <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
             <p class="screen-only"><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
             <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>

@@ -20,6 +20,11 @@ export function Waiting({ what }: { what: string }) {
     return <p class="wait" role="status">{what}…</p>;
 }
 
+/** What is shown is of before: it says so, on paper too. */
+export function Stale({ loading, what }: { loading: boolean; what: string }) {
+    return loading ? <p class="stale" role="status">{what}… What is shown here is still that of before.</p> : null;
+}
+
 export function TypeName({ type }: { type: string }) {
     return <span class={`type type-${type.replace(/[^A-Za-z]/g, "")}`}>{cut(type, 40)}</span>;
 }
@@ -44,8 +49,8 @@ export function Since({ change }: { change: Change | undefined }) {
 }
 
 /** Type and weight of an edge, with what it weighed before; the exact weight is shown to whoever points at it. */
-export function Relation({ edge, earlier = [], weights }: { edge: GraphEdge; earlier?: readonly GraphEdge[]; weights?: ReadonlyMap<string, number> | undefined }) {
-    return <span class={`relation relation-${edge.type}`} title={`weight ${edge.weight}`}>{edge.type}{weighed(edge, earlier, weights) || " 1"}</span>;
+export function Relation({ edge, earlier = [], weights, bad = false }: { bad?: boolean | undefined; edge: GraphEdge; earlier?: readonly GraphEdge[]; weights?: ReadonlyMap<string, number> | undefined }) {
+    return <span class={`relation relation-${edge.type}${bad ? " false" : ""}`} title={`weight ${edge.weight}`}>{edge.type}{weighed(edge, earlier, weights) || " 1"}</span>;
 }
 
 /** What became of an edge since: it is no mark of the record that it leads from. */

@@ -76,7 +76,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
     );
 }
 
-function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: GraphEdge[]; end: "from" | "to"; graph: Graph; onSelect: (id: string) => void }) {
+function Edges({ title, edges, end, graph, bad, onSelect }: { title: string; edges: GraphEdge[]; end: "from" | "to"; graph: Graph; bad: ReadonlyMap<string, string[]> | undefined; onSelect: (id: string) => void }) {
     if (edges.length === 0)
         return null;
     const outdated = new Set(stated(edges).flatMap(({ earlier }) => earlier.map((edge) => edge.id)));
@@ -89,7 +89,7 @@ function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: G
                     return (
                         <li key={edge.id}>
                             <button type="button" class="row" onClick={() => { onSelect(edge[end]); }}>
-                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span>{outdated.has(edge.id) && <span class="state">weighed anew</span>} {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
+                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span>{outdated.has(edge.id) && <span class="state">weighed anew</span>}{bad?.get(edge.id)?.map((fault) => <span key={fault} class="state false">does not verify: {cut(fault, 200)}</span>)} {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
                             </button>
                         </li>
                     );
@@ -160,7 +160,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 </dl>
                 : <JsonText value={record["payload"]} />}
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
-            {RELATIONS.map(([title, end, types]) => <Edges key={title} title={title} edges={edges.filter((edge) => edge[end === "from" ? "to" : "from"] === node.id && (types?.includes(edge.type) ?? !APART.includes(edge.type)))} end={end} graph={graph} onSelect={onSelect} />)}
+            {RELATIONS.map(([title, end, types]) => <Edges key={title} title={title} edges={edges.filter((edge) => edge[end === "from" ? "to" : "from"] === node.id && (types?.includes(edge.type) ?? !APART.includes(edge.type)))} end={end} graph={graph} bad={bad} onSelect={onSelect} />)}
             {noted.length > 0 && <section><Notes annotations={noted} bad={bad} /></section>}
             {live && <Annotations id={node.id} division={division || text(record["division"])} />}
         </article>

@@ -5,11 +5,11 @@ import { withCircles } from "../graph/circles.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
-import { count, cut, when } from "../text.ts";
+import { count, cut, moment } from "../text.ts";
 import { RECORDED } from "../then.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Exports, Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { Exports, Failure, Field, NodeLine, Stale, Waiting } from "./parts.tsx";
 import { PaperEvidence } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
 import { FIRST_ROWS, Timeline } from "./timeline.tsx";
@@ -30,7 +30,7 @@ function Summary({ walked, place, start }: { walked: Walked; place: Place; start
                 {count(graph.nodes.size, "node")}, {count(graph.edges.size, "edge")}
                 {nextCursor !== null && <>; there is more <a class="button screen-only" href={changed(place, { pages: wanted.pages + 1 })}>Fetch the next {FIRST.toLocaleString("en")}</a></>}
                 {frontier.size > 0 && <>; the walk stopped for its depth at {count(frontier.size, "node")} <a href={changed(place, { depth: depthAt(place) + 10 })}>go deeper</a></>}
-                {place.parameters.get("asOf") && <>; as it was known at {when(place.parameters.get("asOf"))}</>}
+                {wanted.options.asOf && <>; as it was known at {moment(wanted.options.asOf)}</>}
             </p>
         </header>
     );
@@ -46,7 +46,7 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
     return (
         <fieldset class="asof">
             <legend>Then and now</legend>
-            <label class="field"><span>As of {dragged === null && asOf === "" ? "now" : when(at)}</span>
+            <label class="field"><span>As of {dragged === null && asOf === "" ? "now" : moment(at)}</span>
                 <input type="range" min={1} max={times.length + 1} value={dragged ?? (asOf === "" ? times.length + 1 : index)}
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
@@ -124,8 +124,8 @@ function applyFilters(graph: Graph, place: Place, start: string): Graph {
         (edge) => !hidden.has(edge.type) && (weight === null || edge.weight >= Number(weight)));
 }
 
-function findPath(graph: Graph, place: Place, start: string): Path | null {
-    const selected = place.parameters.get("select"), ancestors = place.parameters.get("direction") !== "descendants";
+function findPath(graph: Graph, place: Place, start: string, ancestors: boolean): Path | null {
+    const selected = place.parameters.get("select");
     switch (place.parameters.get("path")) {
     case "strongest": return ancestors ? strongestReason(graph, start) : null;
     case "selected": return selected ? (ancestors ? strongestPath(graph, selected, start) : strongestPath(graph, start, selected)) : null;
@@ -171,17 +171,18 @@ function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
 }
 
 export function Why({ place }: { place: Place }) {
-    const start = place.id, { parameters } = place, wanted = wantedAt(place), { options } = wanted, { division } = options, ancestors = options.direction === "ancestors";
+    const start = place.id, { parameters } = place, wanted = wantedAt(place), { division } = wanted.options;
     const view = VIEWS.find(([name]) => name === parameters.get("view"))?.[0] ?? "graph", selected = parameters.get("select"), openedFolds = parameters.get("open") ?? "", closedRows = parameters.get("closed") ?? "";
     const held = useRef<Walked | null>(null);
     const { value: walked, error, loading } = useLoaded(`${walkKey(wanted)} ${wanted.pages} ${asList(wanted.beyond)}`, async (signal) => held.current = await walk(wanted, held.current, signal));
-
+    // All that is claimed is claimed of what is drawn, which may be of before.
+    const { options } = walked?.wanted ?? wanted, ancestors = options.direction === "ancestors";
     const compared = walked?.since ?? null, stubs = useStubs(walked);
     const graph = useMemo(() => walked && applyFilters(compared?.graph ?? withCircles(walked.graph), place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
     const levels = useMemo(() => graph ? depths(graph, start, ancestors) : new Map<string, number>(), [graph, start, ancestors]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
     const after = useMemo(() => graph && ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
-    const path = useMemo(() => graph ? findPath(graph, place, start) : null, [graph, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
+    const path = useMemo(() => graph ? findPath(graph, place, start, ancestors) : null, [graph, ancestors, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
     const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]), opened = useMemo(() => new Set(listIn(place, "open")), [openedFolds]);
     const closed = useMemo(() => new Set(listIn(place, "closed")), [closedRows]);
     const marks = useMemo(() => ({
@@ -214,6 +215,7 @@ export function Why({ place }: { place: Place }) {
     return (
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
+                <Stale loading={loading && walkKey(walked.wanted) !== walkKey(wanted)} what={wanted.options.asOf ? `Fetching what was known at ${moment(wanted.options.asOf)}` : "Fetching"} />
                 <Summary walked={walked} place={place} start={start} />
                 {compared && <p role="status"><span class="added">{count(compared.added.nodes, "record")} and {count(compared.added.edges, "edge")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
