@@ -10,7 +10,7 @@ import { RECORDED } from "../then.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Exports, Failure, Field, NodeLine, Stale, Waiting } from "./parts.tsx";
-import { PaperEvidence } from "./paper.tsx";
+import { PaperRecords } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
 import { FIRST_ROWS, Timeline } from "./timeline.tsx";
 import { Tree } from "./tree.tsx";
@@ -232,7 +232,7 @@ export function Why({ place }: { place: Place }) {
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
                 <p class="faint screen-only"><Exports path={`/reason/export/${encodeURIComponent(start)}`} parameters={{ direction: options.direction, depth: options.depth, asOf: options.asOf, division }} forms={FORMS} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
-            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
+            <PaperRecords graph={graph} start={start} ancestors={ancestors} changes={compared?.nodes} hidden={(compared?.graph ?? walked.graph).nodes.size - graph.nodes.size} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
         </div>
     );
