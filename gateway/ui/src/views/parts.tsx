@@ -1,16 +1,32 @@
 /** Small things that every view uses. */
 import { type ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { query, Refused, type Parameters } from "../api.ts";
 import { type Change } from "../graph/compare.ts";
 import { weighed } from "../draw/weighed.ts";
 import { type GraphEdge, type GraphNode } from "../graph/model.ts";
+import { askAgain } from "../state.ts";
 import { cut, when } from "../text.ts";
 
-export function Failure({ error }: { error: Error }) {
+/* So often a service that cannot be reached is asked for by itself. */
+const AGAIN_MS = 5000;
+
+/** The service was away, which may be over: it is asked again by itself, or at once. */
+function Again() {
+    useEffect(() => {
+        const timer = setInterval(askAgain, AGAIN_MS);
+        return () => { clearInterval(timer); };
+    }, []);
+    return <p><button type="button" onClick={askAgain}>Try again</button> It is tried every {AGAIN_MS / 1000} seconds too.</p>;
+}
+
+/** `lasting` where nothing is asked again, as after a form was sent. */
+export function Failure({ error, lasting = false }: { error: Error; lasting?: boolean }) {
     const candidates = error instanceof Refused && Array.isArray(error.details["divisions"]) ? error.details["divisions"].filter((d) => typeof d === "string") : [];
     return (
         <div class="failure" role="alert">
             <strong>{error instanceof Refused && error.status > 0 ? `${error.status}: ` : ""}{cut(error.message, 500)}</strong>
+            {error instanceof Refused && !lasting && (error.status === 0 || error.status >= 502) && <Again />}
             {candidates.length > 0 && <p>Choose a division: {candidates.join(", ")}</p>}
         </div>
     );

@@ -71,7 +71,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
                 <label class="field"><span>Add a note; it stays for ever</span><textarea rows={2} required value={note} onInput={(event) => { setNote(event.currentTarget.value); }} /></label>
                 <button type="submit" disabled={busy || note.trim() === ""}>Annotate</button>
             </form>
-            {error && <Failure error={error} />}
+            {error && <Failure error={error} lasting />}
         </section>
     );
 }
