@@ -1,7 +1,7 @@
 /* What is away or gone for a while: the page says so, says what to do, and goes on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { call, edge, node, sql, visit } from "./lib.mjs";
+import { call, edge, node, request, sql, visit } from "./lib.mjs";
 
 const { env } = process, decided = await node("decision", "kernel", { text: "decided before it was away" });
 const held = await node("observation", "hr", { text: "what is to be forgotten" });
@@ -51,5 +51,19 @@ test("a snapshot whose document was erased says so, and offers nothing that is g
     for (const name of ["Verify here", "Document", "Envelope", "Page that proves itself"])
         assert.equal(await page.getByRole("button", { name }).count(), 0, name);
     await page.getByRole("link", { name: "Show its root" }).waitFor();
+    await close();
+});
+
+test("what rests on a record says what became of it, and what is held back, on the screen and as text", async () => {
+    const wrong = await node("observation", "sensor", { text: "wrong from the start" }), made = await node("score", "model", { text: "made of what is wrong" });
+    await edge(wrong, made, "derivedFrom");
+    await edge(await node("correction", "ops", { text: "it was another" }), wrong, "corrects");
+    sql(`WITH c AS (SELECT reason.add_node('policyCheck', '"strange"', 'sentinelnet') AS id) SELECT reason.quarantine_records('node', ARRAY[(SELECT no FROM reason.node WHERE id = '${made}')], c.id) FROM c`);
+    const { page, close } = await visit(`#/impact/${wrong}`, { client: "auditor" });
+    await page.getByRole("row").filter({ hasText: /made of what is wrong.*in quarantine/ }).waitFor();
+    await page.getByText("1 record rests on it").waitFor();
+    assert.equal(await page.title(), "What rests on observation by sensor: wrong from the start · Reasoning Graph");
+    const { bytes } = await request("GET", await page.getByRole("link", { name: "As text" }).getAttribute("href"), undefined, "auditor");
+    assert.match(bytes.toString(), /^What rests on .*wrong from the start, CORRECTED\n[^]*made of what is wrong.*in quarantine/);
     await close();
 });

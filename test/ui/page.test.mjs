@@ -131,6 +131,22 @@ test("an altered edge alone is red in tree, picture, record and table, said in w
     await close();
 });
 
+test("picture and tree of a page tell the same of what came after and of notes, and the page says whether annotations are in it", async () => {
+    const decided = await node("decision", "officer", { text: "decided in time" });
+    await edge(await node("observation", "bureau", { text: "found too late" }), decided, "supports");
+    await call("POST", `/reason/annotate/${decided}`, { note: "agreed by telephone" });
+    for (const includeAnnotations of [true, false]) {
+        const frozen = await freeze([decided], { includeAnnotations }), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "after.html"));
+        await picture(page);
+        await page.getByRole("treeitem").filter({ hasText: /found too late.*came after/ }).waitFor();
+        const { texts } = await printed(page);
+        assert.ok(texts.some(({ text }) => text === "came after"));
+        assert.equal(texts.some(({ text }) => text === "noted"), includeAnnotations);
+        await page.getByText(includeAnnotations ? "1 included" : "left out: what was noted of these records is not in this document").waitFor();
+        await close();
+    }
+});
+
 test("a circle is marked on the page", async () => {
     const [a, b, c] = await Promise.all(["one", "two", "outside"].map((text) => node("hypothesis", "agent", { text })));
     await edge(a, b, "causal");

@@ -150,7 +150,7 @@ export class Painter {
         const { context } = this, points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
         if (!last || !before)
             return;
-        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (near || edge.strong ? colours.selected : edgeColour(colours, edge.type));
+        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.path : near ? colours.selected : edgeColour(colours, edge.type));
         context.strokeStyle = context.fillStyle = colour;
         context.lineWidth = Math.max((edge.bad ? BAD_WIDTH : edge.width) + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
         context.setLineDash(edge.bad ? [] : edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);

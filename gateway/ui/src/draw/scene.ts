@@ -33,6 +33,8 @@ export interface SceneMarks {
     path?: ReadonlySet<string>;
     /** causes that were recorded after what they lead to */
     after?: ReadonlySet<string>;
+    /** nodes with annotations that are held */
+    noted?: ReadonlySet<string>;
     /** nodes with what was left out of them, such as "+3 causes" */
     stubs?: ReadonlyMap<string, string>;
 }
@@ -69,6 +71,8 @@ function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string
         texts.push("came after");
     if (node && node.state !== "whole")
         texts.push(node.state);
+    if (node && marks.noted?.has(node.id))
+        texts.push("noted");
     if (node?.quarantined)
         texts.push("in quarantine");
     if (node?.cycle)

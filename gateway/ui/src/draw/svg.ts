@@ -27,7 +27,7 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         const points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
         if (!last || !before)
             continue;
-        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.selected : edgeColour(colours, edge.type));
+        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.path : edgeColour(colours, edge.type));
         svg.append(element("polyline", { points: points.map((p) => `${p.x},${p.y}`).join(" "), fill: "none", stroke: colour, "stroke-width": (edge.bad ? BAD_WIDTH : edge.width) + (edge.strong ? 2 : 0), "stroke-dasharray": edge.bad ? "" : (DASHES[edge.type] ?? []).join(" ") }));
         const angle = Math.atan2(last.y - before.y, last.x - before.x), wing = (turn: number): string => `${last.x - 9 * Math.cos(angle + turn)},${last.y - 9 * Math.sin(angle + turn)}`;
         svg.append(element("polygon", { points: `${last.x},${last.y} ${wing(0.4)} ${wing(-0.4)}`, fill: colour }));

@@ -3,7 +3,7 @@ import { objects, post, text } from "../api.ts";
 import { NODE_TYPES, nodeOf } from "../graph/model.ts";
 import { type Json, type JsonObject } from "../proof/canonical.ts";
 import { go, isId, link, useLoaded, type Place } from "../state.ts";
-import { count } from "../text.ts";
+import { count, cut } from "../text.ts";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 
 const TIMES = ["createdFrom", "createdTo", "occurredFrom", "occurredTo"] as const;
@@ -77,7 +77,7 @@ export function Find({ place }: { place: Place }) {
                 <section aria-busy={loading}>
                     <p role="status" class="faint">{extentOf(nodes.length, !parameters.get("cursor"), next !== "")}</p>
                     <ol class="results">
-                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} /></a></li>)}
+                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <> <span class="faint">in {cut(text(node.record["division"]), 60)}</span></>}</a></li>)}
                     </ol>
                     {next && <p><a class="button" href={link("find", "", { ...Object.fromEntries(parameters), cursor: next })}>Next page</a></p>}
                 </section>

@@ -6,7 +6,7 @@ import { type JsonObject } from "../proof/canonical.ts";
 import { verifyDocument, type Claims, type Verdict } from "../proof/document.ts";
 import { readRegistry, type Signer } from "../proof/registry.ts";
 import { go, link, useLoaded, type Place } from "../state.ts";
-import { cut, when } from "../text.ts";
+import { count, cut, when } from "../text.ts";
 import { download, Failure, Field, Pair, Waiting } from "./parts.tsx";
 import { Evidence, Keys, VerdictReport } from "./verdict.tsx";
 
@@ -125,7 +125,7 @@ export function Snapshot({ place }: { place: Place }) {
                 <Pair name="Status">{status}{erasedAt && ", its document erased"}</Pair>
                 <Pair name="Made">{when(text(value["createdAt"]))}</Pair>
                 {text(value["description"]) && <Pair name="Description">{cut(text(value["description"]), 1000)}</Pair>}
-                <Pair name="Holds">{String(value["nodeCount"])} nodes, {String(value["edgeCount"])} edges</Pair>
+                <Pair name="Holds">{count(Number(value["nodeCount"] ?? 0), "node")}, {count(Number(value["edgeCount"] ?? 0), "edge")}</Pair>
                 <Pair name="Signer">{cut(text(value["signerId"]), 100)}</Pair>
                 {erasedAt && <Pair name="Document"><strong class="bad">erased {when(erasedAt)}</strong>: a content in it was erased, and with it the document. Hash and signature stay; neither document, envelope nor page can be had, and nothing can be verified here.</Pair>}
                 <Pair name="Hash"><code class="wide">{text(value["hash"])}</code></Pair>
@@ -142,7 +142,7 @@ export function Snapshot({ place }: { place: Place }) {
             {failure && <Failure error={failure} lasting />}
             {checked && <>
                 <VerdictReport verdict={checked.verdict} />
-                {graph && <p class="faint">{graph.nodes.size} nodes and {graph.edges.size} edges in {checked.bytes.length.toLocaleString("en")} bytes</p>}
+                {graph && <p class="faint">{count(graph.nodes.size, "node")} and {count(graph.edges.size, "edge")} in {checked.bytes.length.toLocaleString("en")} bytes</p>}
                 <Evidence records={checked.verdict.records} />
                 <Keys signers={checked.signers} signer={checked.verdict.signer} policy={null} />
             </>}

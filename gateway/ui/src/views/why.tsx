@@ -21,6 +21,21 @@ function depthAt(place: Place): number {
     return Number.isInteger(depth) && depth >= 0 ? Math.min(10000, depth) : 10;
 }
 
+/** What of an address means nothing here, or is not yet: it was passed over, and that is said. */
+function oddOf({ parameters }: Place): string[] {
+    const odd: string[] = [], say = (name: string, words: string): void => { odd.push(`${name}=${cut(parameters.get(name) ?? "", 40)} ${words}`); };
+    const depth = parameters.get("depth"), direction = parameters.get("direction"), view = parameters.get("view"), asOf = parameters.get("asOf") ?? "";
+    if (depth !== null && !(Number.isInteger(Number(depth)) && Number(depth) >= 0 && Number(depth) <= 10000))
+        say("depth", "is no depth from 0 to 10000");
+    if (direction !== null && !["ancestors", "descendants"].includes(direction))
+        say("direction", "is neither ancestors nor descendants");
+    if (view !== null && !VIEWS.some(([name]) => name === view))
+        say("view", `is no view: ${VIEWS.map(([name]) => name).join(", ")}`);
+    if (Date.parse(asOf) > Date.now())
+        say("asOf", "lies ahead: what is shown is of now");
+    return odd;
+}
+
 function Summary({ walked, place, start }: { walked: Walked; place: Place; start: string }) {
     const { graph, frontier, nextCursor, wanted } = walked, node = graph.nodes.get(start);
     return (
@@ -173,7 +188,7 @@ function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
 export function Why({ place }: { place: Place }) {
     const start = place.id, { parameters } = place, wanted = wantedAt(place), { division } = wanted.options;
     const view = VIEWS.find(([name]) => name === parameters.get("view"))?.[0] ?? "graph", selected = parameters.get("select"), openedFolds = parameters.get("open") ?? "", closedRows = parameters.get("closed") ?? "";
-    const held = useRef<Walked | null>(null);
+    const odd = oddOf(place), held = useRef<Walked | null>(null);
     const { value: walked, error, loading } = useLoaded(`${walkKey(wanted)} ${wanted.pages} ${asList(wanted.beyond)}`, async (signal) => held.current = await walk(wanted, held.current, signal));
     // All that is claimed is claimed of what is drawn, which may be of before.
     const { options } = walked?.wanted ?? wanted, ancestors = options.direction === "ancestors";
@@ -216,6 +231,7 @@ export function Why({ place }: { place: Place }) {
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
                 <Stale loading={loading && walkKey(walked.wanted) !== walkKey(wanted)} what={wanted.options.asOf ? `Fetching what was known at ${moment(wanted.options.asOf)}` : "Fetching"} />
+                {odd.length > 0 && <p class="faint" role="status">{odd.join("; ")}.</p>}
                 <Summary walked={walked} place={place} start={start} />
                 {compared && <p role="status"><span class="added">{count(compared.added.nodes, "record")} and {count(compared.added.edges, "edge")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
