@@ -37,3 +37,25 @@ test("a list of what was found tells the division of each", async () => {
     await page.locator(".results li").filter({ hasText: /the strongest of all.*in default/ }).first().waitFor();
     await close();
 });
+
+test("where what one may not see empties pages, Find goes on by itself until it finds something, or is stopped", async () => {
+    const { page, close } = await visit("#/find?authors=sensor");
+    await page.locator(".results li").first().waitFor();
+    let asked = 0, answer = () => undefined;
+    const held = new Promise((resolve) => { answer = resolve; });
+    await page.route("**/reason/query", async (route) => {
+        if (++asked === 4)
+            await held;
+        await (asked <= 4 ? route.fulfill({ json: { nodes: [], nextCursor: `page-${asked}`, truncated: true } }) : route.fulfill({ json: { nodes: [{ id: cause, type: "observation", author: "sensor", payload: "found at last", metadata: {} }], truncated: false } }));
+    });
+    await page.getByLabel("Authors").fill("nobody else");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("3 pages without a find so far").waitFor();
+    await page.getByRole("button", { name: "Stop here" }).click();
+    answer();
+    await page.getByText("Nothing on this page; there is more to look through.").waitFor();
+    assert.equal(asked, 4);
+    await page.getByRole("link", { name: "Next page" }).click();
+    await page.getByText("found at last").waitFor();
+    await close();
+});
