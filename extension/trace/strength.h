@@ -2,7 +2,7 @@
  * strength.h
  *		How strong the edges of a trace are: weight, times the confidence of the edge, times that of its cause.
  *
- * Of several edges of one type between the same two nodes the newest says how strong they are.
+ * The newest of several edges of one type between the same two nodes says how strong they are.
  */
 #ifndef REASON_TRACE_STRENGTH_H
 #define REASON_TRACE_STRENGTH_H

@@ -68,7 +68,7 @@ async function timeOf(id: string, ahead: boolean, division: string, signal: Abor
     // What came later than counts need not be fetched.
     const asOf = new Date(Date.parse(recorded) + WRITTEN_WITHIN_MS + 1).toISOString();
     const { graph, nextCursor } = await trace(id, { direction: "ancestors", depth: DEEPEST, asOf, division }, MOST_CAUSES, signal);
-    // Of causes that were not looked at some may have come after it.
+    // Some causes that were not looked at may have come after it.
     return nextCursor === null ? knownAt(graph, id) ?? recorded : recorded;
 }
 

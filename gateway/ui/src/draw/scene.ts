@@ -204,7 +204,7 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
             bad: drawn.members.some((id) => marks.bad?.has(id)),
         });
     }
-    // Of several edges between the same two nodes the newest says what became of them.
+    // The newest of several edges between the same two nodes says what became of them.
     const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.counts ? [edge.counts.id] : edge.members.map((m) => m.id));
     const labelOf = ({ type, counts, members }: DrawnEdge): string => counts ? `${type}${weighed(counts, members.slice(1), marks.weights)}` : `${type} ×${members.length}`;
     const arcs = new Set(layout.arcs), edges = folded.edges.map((edge, i): SceneEdge => ({

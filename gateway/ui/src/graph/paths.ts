@@ -56,7 +56,7 @@ class Heap {
 /** Whether an edge is a reason: what contradicts or corrects leads nowhere. */
 const supports = (edge: GraphEdge): boolean => edge.type !== "contradicts" && edge.type !== "corrects";
 
-/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). Of several edges of one type between two nodes the newest counts. */
+/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). The newest of several edges of one type between two nodes counts. */
 function strongestTo(graph: Graph, to: string): { best: Map<string, number>; by: Map<string, GraphEdge> } {
     const causes = byEnd(newest([...graph.edges.values()].filter(supports)), "to"), best = new Map([[to, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>(), heap = new Heap();
     heap.push(1, to);
