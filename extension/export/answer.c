@@ -39,6 +39,7 @@ static const AnswerColumn impact_columns[] = {
 	{"earlier", "recorded before it and linked afterwards", "earlier", NULL, ANSWER_FLAG},
 	{"walk_stopped", "the walk stopped here", NULL, NULL, ANSWER_STOPPED},
 	{"erased", "erased", "erased", NULL, ANSWER_FLAG},
+	{"quarantined", "in quarantine", "quarantined", NULL, ANSWER_FLAG},
 };
 
 static const AnswerColumn diff_columns[] = {
@@ -307,6 +308,25 @@ say(ByteBuffer *out, const char *words)
 	buffer_append(out, words, strlen(words));
 }
 
+/* What became of the node itself that was asked about. */
+static void
+write_states(ByteBuffer *out, const Answer *answer)
+{
+	static const struct
+	{
+		const char *member;
+		const char *words;
+	}			states[] = {{"node.corrected", ", CORRECTED"}, {"node.erased", ", erased"}, {"node.quarantined", ", in quarantine"}};
+
+	for (int i = 0; i < lengthof(states); i++)
+	{
+		ShownText	state = answer_member(answer->whole, states[i].member);
+
+		if (state.data && state.length == strlen("true") && memcmp(state.data, "true", state.length) == 0)
+			say(out, states[i].words);
+	}
+}
+
 void
 answer_write_title(ByteBuffer *out, const Answer *answer)
 {
@@ -322,6 +342,7 @@ answer_write_title(ByteBuffer *out, const Answer *answer)
 		say(out, ": ");
 		shown_write_plain(out, answer_member(answer->whole, answer->kind->words), MOST_OF_TITLE);
 	}
+	write_states(out, answer);
 }
 
 void

@@ -263,6 +263,8 @@ shown_write_entry(ByteBuffer *out, ShownText shown)
 	shown_append(out, node.id);
 	buffer_append_literal(out, ",\"note\":");
 	shown_write_note(out, &node);
+	if (node.quarantined.data)
+		buffer_append_literal(out, ",\"quarantined\":true");
 	if (node.ts.data)
 	{
 		buffer_append_literal(out, ",\"ts\":");

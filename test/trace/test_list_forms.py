@@ -173,6 +173,25 @@ def test_times_corrections_erasures_and_annotations_are_there(db, story, read):
     assert seen[story["score"]]["annotations"] == "1"
 
 
+def test_what_rests_on_a_node_says_what_became_of_the_node_itself_and_what_is_held_back(own):
+    with connect(own) as db:
+        def add(query, *parameters):
+            return db.execute(f"SELECT reason.{query}", parameters).fetchone()[0]
+        wrong, held, by = (add("add_node(%s, %s, 'test')", kind, json.dumps(text)) for kind, text in (
+            ("observation", "it was wrong"), ("score", "made of it"), ("policyCheck", "strange")))
+        add("add_edge(%s, %s, 'derivedFrom')", wrong, held)
+        assert "CORRECTED" not in export(db, "export_impact", "human", wrong)[0]
+        add("add_edge(%s, %s, 'corrects')", add("add_node('correction', '1', 'test')"), wrong)
+        db.execute("SELECT reason.quarantine_records('node', ARRAY[(SELECT no FROM reason.node WHERE id = %s)], %s)", [held, by])
+        for form in ("human", "markdown"):
+            title, *lines = plain(export(db, "export_impact", form, wrong)[0]).splitlines()
+            assert title.endswith("it was wrong, CORRECTED"), title
+            assert "in quarantine" in "\n".join(lines), lines
+        row, = rows_of(export(db, "export_impact", "csv", wrong)[0])
+        assert row["quarantined"] == "true"
+        assert json.loads(export(db, "export_impact", "json", wrong)[0])["nodes"][0]["quarantined"] is True
+
+
 def test_a_table_of_what_rests_on_a_node_says_what_impact_says(db, story):
     rows = {row["id"]: row for row in rows_of(export(db, "export_impact", "csv", story["source"])[0])}
     for node, type_, depth, strength, other, corrected, by, stands in db.execute(

@@ -299,9 +299,9 @@ test("then and now: what was known when it was recorded, and what came since", a
     for (const cause of ["roll the index back", "allowed outside the freeze", "latency of checkout rose"])
         await page.getByRole("treeitem").filter({ hasText: cause }).waitFor();
     await page.getByLabel("show what came since").check();
-    await page.getByText(/records came since/).waitFor();
+    await page.getByText(/edges came since/).waitFor();
     await page.goto(`${process.env.REASON_URL}/ui/${why(ids.decision, `?view=tree&difference=1&asOf=${before}`)}`);
-    await page.getByText(/4 records came since, 1 changed \(1 corrected since\)/).waitFor();
+    await page.getByText(/2 records and 2 edges came since, 1 changed \(1 corrected since\)/).waitFor();
     await page.getByRole("treeitem").filter({ hasText: /it came later.*came since/ }).waitFor();
     await page.getByRole("treeitem").filter({ hasText: /error rate 2\.1 percent.*changed since/ }).waitFor();
     assert.ok(asked.some((url) => /\/reason\/diff\?node=.*asOfA=/.test(url)));
@@ -465,7 +465,11 @@ test("on paper a reasoning is a report: title, picture, evidence with hashes, an
     assert.ok(!await page.locator("canvas").isVisible());
     assert.match(await page.locator(".paper svg").textContent(), /anomaly score/);
     assert.ok(await page.getByRole("heading", { level: 1, name: /roll back release/ }).isVisible());
-    const table = page.locator(".paper table"), told = await table.textContent(), { node: { digest } } = await call("GET", `/reason/node/${ids.latency}`);
+    // Every record that is drawn stands in one of the tables, whose titles count them.
+    const drawn = parseInt(await page.locator(".summary .faint").last().textContent(), 10), tables = page.locator(".paper table"), counted = await page.locator(".paper h3").allTextContents();
+    assert.deepEqual(counted.map((title) => Number(/\((\d+)\)$/.exec(title)[1])).reduce((a, b) => a + b), drawn);
+    assert.equal(await tables.locator("tbody tr").count(), drawn);
+    const table = page.getByRole("table", { name: "Evidence: where the reasoning begins" }), told = await table.textContent(), { node: { digest } } = await call("GET", `/reason/node/${ids.latency}`);
     assert.ok(await table.isVisible());
     for (const expected of ["latency of checkout rose", "sensor:eu-1", "0.97", "2026-11-28 09:59:58 UTC", ids.latency, digest])
         assert.ok(told.includes(expected), expected);

@@ -48,6 +48,9 @@ export const edge = (from, to, type, weight = 1) => call("POST", "/reason/edge",
 /* What the owner of the database says. */
 export const sql = (statement) => execFileSync(env.REASON_PSQL, ["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement, env.REASON_DSN], { encoding: "utf8" }).trim();
 
+/* The database's time. */
+export const now = () => sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
+
 /* A release that was rolled back, and why: what most tests look at. */
 export async function story() {
     const ids = {
@@ -109,6 +112,18 @@ export async function visit(place, { client = "kernel", ...options } = {}) {
 }
 
 export const picture = (page) => page.waitForFunction(() => performance.getEntriesByName("picture").length > 0);
+
+/* The texts of the picture's cards and labels, as they are printed, with where each stands. */
+export async function printed(page) {
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    const shown = await page.locator(".paper svg").evaluate((svg) => {
+        const box = (element) => { const { x, y, width, height } = element.getBBox(); return { x, y, right: x + width, bottom: y + height }; };
+        return { cards: [...svg.querySelectorAll("rect[rx]")].map(box), texts: [...svg.querySelectorAll("text")].map((text) => ({ text: text.textContent, middle: text.getAttribute("text-anchor") === "middle", ...box(text) })) };
+    });
+    await page.emulateMedia({ media: "screen" });
+    return shown;
+}
 
 /* Until a view is there and waits for nothing more. */
 export const settled = (page) => page.waitForFunction(() => document.querySelector("main h1, main [role=alert]") && !document.querySelector(".wait, [aria-busy=true]"));

@@ -2,22 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { call, edge, large, node, picture, pictures, request, sql, story, visit } from "./lib.mjs";
+import { call, edge, large, node, now, picture, pictures, printed, request, sql, story, visit } from "./lib.mjs";
 
 const { env } = process, ids = await story(), why = (id, parameters = "") => `#/why/${id}${parameters}`;
-const now = () => sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
-
-/* The texts of the picture's cards and labels, as they are printed, with where each stands. */
-async function printed(page) {
-    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
-    await page.emulateMedia({ media: "print" });
-    const shown = await page.locator(".paper svg").evaluate((svg) => {
-        const box = (element) => { const { x, y, width, height } = element.getBBox(); return { x, y, right: x + width, bottom: y + height }; };
-        return { cards: [...svg.querySelectorAll("rect[rx]")].map(box), texts: [...svg.querySelectorAll("text")].map((text) => ({ text: text.textContent, middle: text.getAttribute("text-anchor") === "middle", ...box(text) })) };
-    });
-    await page.emulateMedia({ media: "screen" });
-    return shown;
-}
 
 test("a card that shows a state shows when it was recorded and its confidence all the same", async () => {
     const wrong = await node("observation", "sensor", { text: "a value in doubt" }, { metadata: { confidence: 0.61 } }), decided = await node("decision", "kernel", { text: "decided in doubt" }, { metadata: { confidence: 0.7 } });

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
 import { newWitness } from "./witness.mjs";
-import { axe, call, edge, large, node, picture, pictures, random, request, root, sql, story, visit } from "./lib.mjs";
+import { axe, call, edge, large, node, picture, pictures, printed, random, request, root, sql, story, visit } from "./lib.mjs";
 
 const { env } = process;
 const folder = mkdtempSync(tmpdir() + "/reason-page-");
@@ -101,6 +101,48 @@ test("an altered record turns exactly that one red, and the verdict to refused",
         assert.equal(await bad.count(), 1);
         if (id)
             assert.equal(await bad.getAttribute("data-record"), id);
+        await close();
+    }
+});
+
+test("an altered edge alone is red in tree, picture, record and table, said in words, and looks other than one that contradicts", async () => {
+    const score = await node("score", "model", { text: "a risk that was weighed twice" }), decided = await node("decision", "officer", { text: "granted all the same" });
+    await edge(score, decided, "supports", 0.8);
+    await edge(score, decided, "supports", 0.4);
+    await edge(await node("observation", "analyst", { text: "it says otherwise" }), decided, "contradicts", 0.6);
+    const frozen = await freeze([decided]), { page, close } = await visit(pageOf(frozen.bytes.toString().replace('"weight":0.4', '"weight":0.45'), frozen.metadata, "edge.html"));
+    assert.equal(await verdictOf(page), "refused");
+    assert.equal(await page.locator("[data-good=false]").count(), 1);
+    await picture(page);
+    const told = await page.getByRole("treeitem").filter({ hasText: "does not verify" }).allTextContents();
+    assert.equal(told.length, 1);
+    assert.match(told[0], /supports 0\.45 this edge does not verify/);
+    const labels = (await printed(page)).texts.filter(({ middle }) => middle).map(({ text }) => text).sort();
+    assert.deepEqual(labels, ["contradicts 0.6", "supports 0.45: does not verify", "supports 0.8"]);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    const looks = await page.locator(".paper svg").evaluate((svg) => [...svg.querySelectorAll("polyline")].map((line) => ["stroke", "stroke-width", "stroke-dasharray"].map((name) => line.getAttribute(name)).join(" ")));
+    assert.equal(looks.filter((look) => /^#b3161b 5 $/.test(look)).length, 1, looks.join());
+    assert.equal(looks.filter((look) => /^#b3161b .* 7 4$/.test(look)).length, 1, looks.join());
+    assert.equal(new Set(looks.map((look) => look.split(" ")[0])).size, 2);
+    await page.getByRole("treeitem").filter({ hasText: "granted all the same" }).click();
+    const rows = page.getByRole("article").locator(".row").filter({ hasText: "does not verify" });
+    assert.equal(await rows.count(), 1);
+    await page.screenshot({ path: pictures + "/page-edge.png" });
+    await close();
+});
+
+test("picture and tree of a page tell the same of what came after and of notes, and the page says whether annotations are in it", async () => {
+    const decided = await node("decision", "officer", { text: "decided in time" });
+    await edge(await node("observation", "bureau", { text: "found too late" }), decided, "supports");
+    await call("POST", `/reason/annotate/${decided}`, { note: "agreed by telephone" });
+    for (const includeAnnotations of [true, false]) {
+        const frozen = await freeze([decided], { includeAnnotations }), { page, close } = await visit(pageOf(frozen.bytes, frozen.metadata, "after.html"));
+        await picture(page);
+        await page.getByRole("treeitem").filter({ hasText: /found too late.*came after/ }).waitFor();
+        const { texts } = await printed(page);
+        assert.ok(texts.some(({ text }) => text === "came after"));
+        assert.equal(texts.some(({ text }) => text === "noted"), includeAnnotations);
+        await page.getByText(includeAnnotations ? "1 included" : "left out: what was noted of these records is not in this document").waitFor();
         await close();
     }
 });

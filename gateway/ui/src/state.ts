@@ -64,9 +64,19 @@ export function usePlace(): Place {
 
 export interface Loaded<T> { value: T | null; error: Error | null; loading: boolean }
 
-/** What a promise gives, asked for again whenever the key changes; an answer that comes late counts no more. */
+/* Whatever failed is asked for again. */
+const AGAIN = "ask-again";
+export const askAgain = (): boolean => window.dispatchEvent(new Event(AGAIN));
+
+/** What a promise gives, asked for again whenever the key changes, and what failed when it is said so; an answer that comes late counts no more. */
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
     const [loaded, setLoaded] = useState<Loaded<T> & { key: string | null }>({ key: null, value: null, error: null, loading: true });
+    const [tries, setTries] = useState(0), failed = loaded.error !== null;
+    useEffect(() => {
+        const again = (): void => { if (failed) setTries((before) => before + 1); };
+        window.addEventListener(AGAIN, again);
+        return () => { window.removeEventListener(AGAIN, again); };
+    }, [failed]);
     useEffect(() => {
         const controller = new AbortController();
         setLoaded((before) => ({ ...before, key, loading: true, error: null }));
@@ -74,7 +84,7 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
             (value) => { if (!controller.signal.aborted) setLoaded({ key, value, error: null, loading: false }); },
             (error: unknown) => { if (!controller.signal.aborted) setLoaded({ key, value: null, error: error instanceof Error ? error : new Error(String(error)), loading: false }); });
         return () => { controller.abort(); };
-    }, [key]);
+    }, [key, tries]);
     // What is held is of before until the effect has run: it may be shown, as what is waited for it counts no more.
     return loaded.key === key ? loaded : { value: loaded.value, error: null, loading: true };
 }

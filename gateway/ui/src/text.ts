@@ -23,6 +23,16 @@ export function when(time: string | null): string {
     return time === null || time === "" ? "" : plain(time).replace("T", " ").replace(/(\.\d+)?Z$/, " UTC");
 }
 
+/** The same with its fraction, where moments within a second are told apart. */
+export function moment(time: string): string {
+    return plain(time).replace("T", " ").replace(/Z$/, " UTC");
+}
+
+const MOST_DIGITS = 3;
+
+/** A weight, confidence or strength as people read it; the exact one stands in the record. */
+export const figure = (number: number): string => String(Number(number.toPrecision(MOST_DIGITS)));
+
 export function count(number: number, one: string, many = one + "s"): string {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }

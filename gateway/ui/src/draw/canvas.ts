@@ -1,7 +1,7 @@
 /** Draws a scene on a canvas, of which a part is seen: what lies outside costs nothing. */
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from "../graph/layout.ts";
 import { edgeColour, palette, typeColour, type Palette } from "./palette.ts";
-import { cardOf, isAlarming, labelAt, type CardLine, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
+import { cardOf, clipped, isAlarming, labelAt, type CardLine, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
 
 export interface View { x: number; y: number; scale: number }
 
@@ -57,18 +57,6 @@ function isSeen(edge: SceneEdge, seen: Window): boolean {
     return right >= seen.left && left <= seen.right && bottom >= seen.top && top <= seen.bottom;
 }
 
-/** Points of an edge, its ends moved to the borders of its nodes. */
-export function clipped(scene: Scene, edge: SceneEdge): Point[] {
-    const from = scene.byId.get(edge.from), to = scene.byId.get(edge.to), points = [...edge.points];
-    const [first, last] = [points[0], points.at(-1)];
-    if (!from || !to || !first || !last || from === to)
-        return points;
-    const down = to.y >= from.y;
-    points[0] = { x: first.x, y: from.y + (down ? 1 : -1) * NODE_HEIGHT / 2 };
-    points[points.length - 1] = { x: last.x, y: to.y - (down ? 1 : -1) * NODE_HEIGHT / 2 };
-    return points;
-}
-
 export const DASHES: Record<string, number[]> = { contradicts: [7, 4], corrects: [2, 3], influencedBy: [1, 4], derivedFrom: [] };
 
 export function changeColour(colours: Palette, change: string | null): string | null {
@@ -92,6 +80,9 @@ function resize(canvas: HTMLCanvasElement, width: number, height: number): void 
 const FONTS: Record<CardLine["kind"], string> = {
     title: "600 11.5px system-ui, sans-serif", text: "12.5px system-ui, sans-serif", state: "600 10.5px system-ui, sans-serif", foot: "10.5px system-ui, sans-serif",
 };
+
+/* What does not verify is a broad unbroken line, however it weighs. */
+export const BAD_WIDTH = 5;
 
 /* How lines of what is the same on two sides are drawn. */
 const SAME = 0.55;
@@ -159,10 +150,10 @@ export class Painter {
         const { context } = this, points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
         if (!last || !before)
             return;
-        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (near || edge.strong ? colours.selected : edgeColour(colours, edge.type));
+        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.path : near ? colours.selected : edgeColour(colours, edge.type));
         context.strokeStyle = context.fillStyle = colour;
-        context.lineWidth = Math.max(edge.width + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
-        context.setLineDash(edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);
+        context.lineWidth = Math.max((edge.bad ? BAD_WIDTH : edge.width) + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
+        context.setLineDash(edge.bad ? [] : edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);
         context.globalAlpha = edge.change === "same" ? SAME : 1;
         context.beginPath();
         points.forEach((point, i) => i === 0 ? context.moveTo(point.x, point.y) : context.lineTo(point.x, point.y));
@@ -171,15 +162,16 @@ export class Painter {
         if (view.scale > 0.12)
             drawArrow(context, before, last);
         context.globalAlpha = 1;
-        if (view.scale > LABEL_SCALE || edge.strong) {
+        if (view.scale > LABEL_SCALE || edge.strong || edge.bad) {
             const middle = labelAt(edge, points);
             context.font = "11px system-ui, sans-serif";
             context.textAlign = "center";
             context.textBaseline = "middle";
             const width = context.measureText(edge.label).width + 8;
-            context.fillStyle = colours.background;
+            // In reverse: a red label is that of what contradicts.
+            context.fillStyle = edge.bad ? colours.bad : colours.background;
             context.fillRect(middle.x - width / 2, middle.y - 8, width, 16);
-            context.fillStyle = colour === colours.line ? colours.faint : colour;
+            context.fillStyle = edge.bad ? colours.background : colour === colours.line ? colours.faint : colour;
             context.fillText(edge.label, middle.x, middle.y);
         }
     }

@@ -2,7 +2,8 @@
 import { type Change } from "../graph/compare.ts";
 import { type Drawn, type DrawnEdge, type Folded } from "../graph/fold.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
-import { plain, when } from "../text.ts";
+import { figure, plain, when } from "../text.ts";
+import { weighed } from "./weighed.ts";
 
 export interface SceneNode {
     id: string;
@@ -17,7 +18,7 @@ export interface SceneNode {
     bad: boolean;
 }
 
-export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
+export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
 
 export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
 
@@ -25,11 +26,15 @@ export interface SceneMarks {
     corrected: ReadonlySet<string>;
     nodeChange?: ReadonlyMap<string, Change>;
     edgeChange?: ReadonlyMap<string, Change>;
+    /** what edges weighed on the other side */
+    weights?: ReadonlyMap<string, number>;
     /** records that do not verify */
     bad?: ReadonlySet<string>;
     path?: ReadonlySet<string>;
     /** causes that were recorded after what they lead to */
     after?: ReadonlySet<string>;
+    /** nodes with annotations that are held */
+    noted?: ReadonlySet<string>;
     /** nodes with what was left out of them, such as "+3 causes" */
     stubs?: ReadonlyMap<string, string>;
 }
@@ -66,6 +71,8 @@ function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string
         texts.push("came after");
     if (node && node.state !== "whole")
         texts.push(node.state);
+    if (node && marks.noted?.has(node.id))
+        texts.push("noted");
     if (node?.quarantined)
         texts.push("in quarantine");
     if (node?.cycle)
@@ -79,11 +86,9 @@ function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string
 /** A line of a node's card, at its height from the upper edge. */
 export interface CardLine { text: string; at: number; kind: "title" | "text" | "state" | "foot" }
 
-const MOST_DIGITS = 3;
-
 /** The last line of a card: when the node was recorded, and its confidence. */
 function footOf({ node }: Drawn): string {
-    return node ? when(node.createdAt).replace(" UTC", "") + (node.confidence === null ? "" : ` · confidence ${Number(node.confidence.toPrecision(MOST_DIGITS))}`) : "";
+    return node ? when(node.createdAt).replace(" UTC", "") + (node.confidence === null ? "" : ` · confidence ${figure(node.confidence)}`) : "";
 }
 
 /** What stands on a card. States have a line of their own, so that they hide nothing. */
@@ -103,8 +108,49 @@ export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
     const before = points.at(-2), last = points.at(-1), corner = points[1];
     if (edge.from === edge.to && corner)
         return { x: corner.x, y: corner.y + 12 };
+    if (edge.arc) {
+        const [, , low, high] = points;
+        return { x: low?.x ?? 0, y: (low?.y ?? 0) + ((high?.y ?? 0) - (low?.y ?? 0)) * edge.labelled };
+    }
     const between = (a = 0, b = 0): number => a + (b - a) * edge.labelled;
     return { x: between(before?.x, last?.x), y: between(before?.y, last?.y) };
+}
+
+/** Points of an edge, its ends moved to the borders of its nodes. */
+export function clipped({ byId }: Pick<Scene, "byId">, edge: SceneEdge): Point[] {
+    const from = byId.get(edge.from), to = byId.get(edge.to), points = [...edge.points];
+    const [first, last] = [points[0], points.at(-1)];
+    if (!from || !to || !first || !last || from === to || edge.arc)
+        return points;
+    const down = to.y >= from.y;
+    points[0] = { x: first.x, y: from.y + (down ? 1 : -1) * NODE_HEIGHT / 2 };
+    points[points.length - 1] = { x: last.x, y: to.y - (down ? 1 : -1) * NODE_HEIGHT / 2 };
+    return points;
+}
+
+/* About as wide as a letter of a label is, and as high as one is, in pixels. */
+const LETTER = 6, LABEL_HEIGHT = 17;
+
+export const labelWidth = ({ label }: SceneEdge): number => label.length * LETTER + 8;
+
+/* Where on its last piece a label may stand, the best place first; with more edges none is looked for. */
+const PLACES = [0.5, 0.3, 0.7, 0.15, 0.85], MOST_PLACED = 2000;
+
+/** Moves labels along their edges to where none stands yet. */
+function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
+    const rows = new Map<number, { x: number; y: number; width: number }[]>(), rowOf = (y: number): number => Math.floor(y / LABEL_HEIGHT);
+    for (const edge of edges.slice(0, MOST_PLACED)) {
+        const points = clipped({ byId }, edge), width = labelWidth(edge), first = edge.labelled;
+        const isFree = (at: number): boolean => {
+            edge.labelled = at;
+            const { x, y } = labelAt(edge, points);
+            return [-1, 0, 1].every((row) => (rows.get(rowOf(y) + row) ?? []).every((other) => Math.abs(other.y - y) >= LABEL_HEIGHT || Math.abs(other.x - x) >= (other.width + width) / 2));
+        };
+        if (![first, ...PLACES].some(isFree))
+            edge.labelled = first;
+        const { x, y } = labelAt(edge, points);
+        rows.set(rowOf(y), [...rows.get(rowOf(y)) ?? [], { x, y, width }]);
+    }
 }
 
 /* Edges between the same two nodes stand so far from each other, and all of them on so much of a card. */
@@ -117,7 +163,8 @@ const LOOP_BELOW = 18;
 /** Edges between the same two nodes, in either direction, beside each other: none hides another. */
 function setApart(edges: SceneEdge[]): void {
     const pairs = new Map<string, SceneEdge[]>();
-    for (const edge of edges) {
+    edges.filter(({ arc }) => arc).forEach((edge, i, all) => { edge.labelled = (i + 1) / (all.length + 1); });
+    for (const edge of edges.filter(({ arc }) => !arc)) {
         const pair = [edge.from, edge.to].sort().join("\n");
         pairs.set(pair, [...pairs.get(pair) ?? [], edge]);
     }
@@ -157,15 +204,18 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
             bad: drawn.members.some((id) => marks.bad?.has(id)),
         });
     }
-    const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.members.map((m) => m.id));
-    const edges = folded.edges.map((edge, i): SceneEdge => ({
+    // The newest of several edges between the same two nodes says what became of them.
+    const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.counts ? [edge.counts.id] : edge.members.map((m) => m.id));
+    const labelOf = ({ type, counts, members }: DrawnEdge): string => counts ? `${type}${weighed(counts, members.slice(1), marks.weights)}` : `${type} ×${members.length}`;
+    const arcs = new Set(layout.arcs), edges = folded.edges.map((edge, i): SceneEdge => ({
         id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
-        label: edge.type + (edge.members.length > 1 ? ` ×${edge.members.length}` : edge.weight === 1 ? "" : ` ${edge.weight}`) + wordOf(changeOf(edge)),
+        label: labelOf(edge) + wordOf(changeOf(edge)) + (edge.members.some((m) => marks.bad?.has(m.id)) ? ": does not verify" : ""),
         change: changeOf(edge),
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),
-        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5,
+        width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5, arc: arcs.has(i),
     }));
     setApart(edges);
+    placeLabels(edges, byId);
     return { nodes: [...byId.values()], edges, byId, width: Math.max(layout.width, NODE_WIDTH), height: Math.max(layout.height, NODE_HEIGHT) };
 }

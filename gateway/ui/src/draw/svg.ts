@@ -1,12 +1,11 @@
 /** The same scene as SVG, for print: made of elements and text, never of markup. */
 import { NODE_HEIGHT, NODE_WIDTH } from "../graph/layout.ts";
-import { changeColour, clipped, DASHES } from "./canvas.ts";
+import { BAD_WIDTH, changeColour, DASHES } from "./canvas.ts";
 import { cut } from "../text.ts";
 import { edgeColour, palette, typeColour } from "./palette.ts";
-import { cardOf, isAlarming, labelAt, type CardLine, type Scene } from "./scene.ts";
+import { cardOf, clipped, isAlarming, labelAt, labelWidth, type CardLine, type Scene } from "./scene.ts";
 
-/* About as wide as a letter of a label is, in pixels; and so many letters of each line have room. */
-const LETTER = 6;
+/* So many letters of each line have room. */
 const MOST: Record<CardLine["kind"], number> = { title: 28, text: 32, state: 34, foot: 40 };
 /* A line of more letters is squeezed into its card. */
 const SQUEEZED = 33;
@@ -28,13 +27,13 @@ export function sceneToSvg(scene: Scene, title: string): SVGElement {
         const points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
         if (!last || !before)
             continue;
-        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.selected : edgeColour(colours, edge.type));
-        svg.append(element("polyline", { points: points.map((p) => `${p.x},${p.y}`).join(" "), fill: "none", stroke: colour, "stroke-width": edge.width + (edge.strong ? 2 : 0), "stroke-dasharray": (DASHES[edge.type] ?? []).join(" ") }));
+        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.path : edgeColour(colours, edge.type));
+        svg.append(element("polyline", { points: points.map((p) => `${p.x},${p.y}`).join(" "), fill: "none", stroke: colour, "stroke-width": (edge.bad ? BAD_WIDTH : edge.width) + (edge.strong ? 2 : 0), "stroke-dasharray": edge.bad ? "" : (DASHES[edge.type] ?? []).join(" ") }));
         const angle = Math.atan2(last.y - before.y, last.x - before.x), wing = (turn: number): string => `${last.x - 9 * Math.cos(angle + turn)},${last.y - 9 * Math.sin(angle + turn)}`;
         svg.append(element("polygon", { points: `${last.x},${last.y} ${wing(0.4)} ${wing(-0.4)}`, fill: colour }));
-        const { x, y } = labelAt(edge, points), width = edge.label.length * LETTER + 8;
-        svg.append(element("rect", { x: x - width / 2, y: y - 11, width, height: 16, fill: "#fff" }));
-        svg.append(element("text", { x, y, "text-anchor": "middle", "font-size": 11, fill: colour === colours.line ? colours.faint : colour }, edge.label));
+        const { x, y } = labelAt(edge, points), width = labelWidth(edge);
+        svg.append(element("rect", { x: x - width / 2, y: y - 11, width, height: 16, fill: edge.bad ? colours.bad : "#fff" }));
+        svg.append(element("text", { x, y, "text-anchor": "middle", "font-size": 11, fill: edge.bad ? "#fff" : colour === colours.line ? colours.faint : colour }, edge.label));
     }
     for (const node of scene.nodes) {
         const left = node.x - NODE_WIDTH / 2, top = node.y - NODE_HEIGHT / 2, change = changeColour(colours, node.change), colour = node.bad ? colours.bad : typeColour(colours, node.drawn.type);

@@ -1,5 +1,5 @@
 /** Which nodes stand in a circle: those of strongly connected components of more than one, and those with an edge to themselves (Tarjan). */
-import { byEnd, type GraphEdge } from "./model.ts";
+import { byEnd, type Graph, type GraphEdge } from "./model.ts";
 
 export function inCircles(nodes: Iterable<string>, edges: readonly GraphEdge[]): Set<string> {
     const next = byEnd(edges, "from"), number = new Map<string, number>(), low = new Map<string, number>(), open = new Set<string>(), stack: string[] = [], found = new Set<string>(edges.filter((edge) => edge.from === edge.to).map((edge) => edge.from));
@@ -39,4 +39,10 @@ export function inCircles(nodes: Iterable<string>, edges: readonly GraphEdge[]):
         }
     }
     return found;
+}
+
+/** The graph, each node of a circle marked so: a walk marks the one alone at which it came back. */
+export function withCircles(graph: Graph): Graph {
+    const found = inCircles(graph.nodes.keys(), [...graph.edges.values()]);
+    return found.size === 0 ? graph : { ...graph, nodes: new Map([...graph.nodes].map(([id, node]) => [id, found.has(id) && !node.cycle ? { ...node, cycle: true } : node])) };
 }

@@ -5,6 +5,7 @@
  * taken in, the largest groups are folded first until the rest fits; opening one draws its nodes again.
  */
 import { type Graph, type GraphEdge, type GraphNode } from "./model.ts";
+import { stated } from "./parallel.ts";
 
 export interface Drawn {
     /** the node's id, or that of the fold */
@@ -17,7 +18,7 @@ export interface Drawn {
     level: number;
 }
 
-export interface DrawnEdge { id: string; from: string; to: string; type: string; weight: number; members: GraphEdge[] }
+export interface DrawnEdge { id: string; from: string; to: string; type: string; weight: number; members: GraphEdge[]; /** one of several members between the same two nodes that counts, the newest; null where they lead to and from folds */ counts: GraphEdge | null }
 
 export interface Folded { nodes: Map<string, Drawn>; edges: DrawnEdge[] }
 
@@ -29,6 +30,8 @@ export interface FoldOptions {
     opened: ReadonlySet<string>;
     /** never folded: the start, what is selected, a path */
     kept: ReadonlySet<string>;
+    /** edges that are drawn by themselves, whatever lies beside them */
+    apart?: ReadonlySet<string> | undefined;
     /** so many are drawn at most before groups are folded by themselves */
     most: number;
 }
@@ -74,16 +77,17 @@ export function fold(graph: Graph, level: ReadonlyMap<string, number>, options: 
             nodes.set(node.id, { id: node.id, node, members: [node.id], label: node.note, type: node.type, level: level.get(node.id) ?? 0 });
 
     const edges = new Map<string, DrawnEdge>();
-    for (const edge of graph.edges.values()) {
+    for (const { edge, earlier } of stated(graph.edges.values(), options.apart)) {
         const from = place.get(edge.from) ?? edge.from, to = place.get(edge.to) ?? edge.to;
         if (from === to && (place.has(edge.from) || place.has(edge.to)))
             continue;
-        const key = `${from}\n${to}\n${edge.type}`, drawn = edges.get(key);
+        const key = `${from}\n${to}\n${edge.type}\n${options.apart?.has(edge.id) ? edge.id : ""}`, drawn = edges.get(key);
         if (drawn) {
-            drawn.members.push(edge);
+            drawn.members.push(edge, ...earlier);
+            drawn.counts = null;
             drawn.weight = Math.max(drawn.weight, edge.weight);
         } else
-            edges.set(key, { id: edge.id, from, to, type: edge.type, weight: edge.weight, members: [edge] });
+            edges.set(key, { id: edge.id, from, to, type: edge.type, weight: edge.weight, members: [edge, ...earlier], counts: edge });
     }
     return { nodes, edges: [...edges.values()] };
 }

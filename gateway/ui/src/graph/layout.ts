@@ -1,7 +1,7 @@
 /** Where everything is drawn: layers from causes down to effects (Sugiyama, by d3-dag). Free of the page, so that a worker runs it. */
 import { coordGreedy, decrossTwoLayer, graphConnect, layeringLongestPath, sugiyama, twolayerAgg } from "d3-dag";
 
-export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[]; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
+export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[]; /** the node that the picture is about, and whether the rest are its causes, the default, or its effects */ about?: string; ancestors?: boolean; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
 
 export interface Point { x: number; y: number }
 
@@ -12,39 +12,39 @@ export interface Layout {
     edges: Point[][];
     width: number;
     height: number;
-    /** indices of edges that were turned to lay out a cycle */
-    turned: number[];
+    /** indices of edges that lead back up a circle, as arcs beside all cards between */
+    arcs: number[];
 }
 
 export const NODE_WIDTH = 216;
 export const NODE_HEIGHT = 78;
 const GAP: [number, number] = [28, 50];
 
-/** Edges of a depth-first forest that lead back to a node on its path: without them nothing is a circle. */
-function backEdges(input: LayoutInput): Set<number> {
-    const next = new Map<string, { to: string; index: number }[]>(), state = new Map<string, 1 | 2>(), back = new Set<number>();
-    input.edges.forEach(({ from, to }, index) => {
-        const list = next.get(from);
+/** Edges of a depth-first forest, grown from what the picture is about, that lead back to a node on its path: without them nothing is a circle, and what it is about stands below all causes, or above all effects. */
+function backEdges({ nodes, edges, about, ancestors = true }: LayoutInput): Set<number> {
+    const next = new Map<string, { id: string; index: number }[]>(), state = new Map<string, 1 | 2>(), back = new Set<number>();
+    edges.forEach(({ from, to }, index) => {
+        const [here, id] = ancestors ? [to, from] : [from, to], list = next.get(here);
         if (list)
-            list.push({ to, index });
+            list.push({ id, index });
         else
-            next.set(from, [{ to, index }]);
+            next.set(here, [{ id, index }]);
     });
-    for (const start of input.nodes) {
+    for (const start of about !== undefined && nodes.includes(about) ? [about, ...nodes] : nodes) {
         if (state.has(start))
             continue;
         const path = [{ id: start, at: 0 }];
         state.set(start, 1);
         for (let top = path.at(-1); top; top = path.at(-1)) {
-            const edge = next.get(top.id)?.[top.at++];
-            if (!edge) {
+            const step = next.get(top.id)?.[top.at++];
+            if (!step) {
                 state.set(top.id, 2);
                 path.pop();
-            } else if (state.get(edge.to) === 1)
-                back.add(edge.index);
-            else if (!state.has(edge.to)) {
-                state.set(edge.to, 1);
-                path.push({ id: edge.to, at: 0 });
+            } else if (state.get(step.id) === 1)
+                back.add(step.index);
+            else if (!state.has(step.id)) {
+                state.set(step.id, 1);
+                path.push({ id: step.id, at: 0 });
             }
         }
     }
@@ -55,6 +55,19 @@ function backEdges(input: LayoutInput): Set<number> {
 function loop({ x, y }: Point): Point[] {
     const right = x + NODE_WIDTH / 2 - 16, left = right - 72, bottom = y + NODE_HEIGHT / 2;
     return [{ x: right, y: bottom }, { x: right, y: bottom + 20 }, { x: left, y: bottom + 20 }, { x: left, y: bottom }];
+}
+
+/* An arc leaves below its card and comes in from above, in the space between rows; beside the cards each has a lane of its own. */
+const ARC_OUT = 15, ARC_ASIDE = NODE_WIDTH / 2 - 30, ARC_GAP = 64, LANE = 30;
+
+function arc(from: Point, to: Point, cards: Iterable<Point>, lane: number): Point[] {
+    const below = from.y + NODE_HEIGHT / 2, above = to.y - NODE_HEIGHT / 2, shift = lane * 4;
+    let aside = Math.max(from.x, to.x);
+    for (const { x, y } of cards)
+        if (y >= Math.min(from.y, to.y) - 1 && y <= Math.max(from.y, to.y) + 1)
+            aside = Math.max(aside, x);
+    const far = aside + NODE_WIDTH / 2 + ARC_GAP + lane * LANE, leaves = from.x + ARC_ASIDE, enters = to.x + ARC_ASIDE;
+    return [{ x: leaves, y: below }, { x: leaves, y: below + ARC_OUT + shift }, { x: far, y: below + ARC_OUT + shift }, { x: far, y: above - ARC_OUT - shift }, { x: enters, y: above - ARC_OUT - shift }, { x: enters, y: above }];
 }
 
 /** Edges that lead upwards, or to a later one beside: the rest is no circle. */
@@ -68,33 +81,42 @@ function upwardEdges({ nodes, edges }: LayoutInput, heights: readonly number[]):
     return up;
 }
 
+/** How much room is left of a picture's edge for the label of an arc. */
+const ARC_LABEL = 70;
+
 export function layOut(input: LayoutInput): Layout {
-    const turned = input.heights ? upwardEdges(input, input.heights) : backEdges(input), links = new Map<string, [string, string]>(), linked = new Set<string>();
+    const turned = input.heights ? upwardEdges(input, input.heights) : new Set<number>(), back = input.heights ? new Set<number>() : backEdges(input);
+    const links = new Map<string, [string, string]>(), linked = new Set<string>();
     input.edges.forEach(({ from, to }, index) => {
         const [a, b] = turned.has(index) ? [to, from] : [from, to];
-        if (a !== b) {
+        if (a !== b && !back.has(index)) {
             links.set(`${a}\n${b}`, [a, b]);
             linked.add(a).add(b);
         }
     });
     const alone = input.nodes.filter((id) => !linked.has(id)).map((id): [string, string] => [id, id]);
     if (links.size + alone.length === 0)
-        return { nodes: [], edges: [], width: 0, height: 0, turned: [] };
+        return { nodes: [], edges: [], width: 0, height: 0, arcs: [] };
     const graph = graphConnect().single(true)([...links.values(), ...alone]);
-    const { width, height } = sugiyama()
+    const size = sugiyama()
         .layering(layeringLongestPath()).decross(decrossTwoLayer().order(twolayerAgg()).passes(6)).coord(coordGreedy())
         .nodeSize([NODE_WIDTH, NODE_HEIGHT]).gap(GAP)(graph);
-    const centres = new Map<string, Point>(), lines = new Map<string, Point[]>();
+    const centres = new Map<string, Point>(), lines = new Map<string, Point[]>(), arcs = [...back].filter((index) => input.edges[index]?.from !== input.edges[index]?.to);
     for (const node of graph.nodes())
         centres.set(node.data, { x: node.x, y: node.y });
     for (const link of graph.links())
         lines.set(`${link.source.data}\n${link.target.data}`, link.points.map(([x, y]) => ({ x, y })));
     const edges = input.edges.map(({ from, to }, index): Point[] => {
-        const at = centres.get(from) ?? { x: 0, y: 0 };
+        const at = centres.get(from) ?? { x: 0, y: 0 }, lane = arcs.indexOf(index);
         if (from === to)
             return loop(at);
+        if (lane >= 0)
+            return arc(at, centres.get(to) ?? at, centres.values(), lane);
         const points = [...lines.get(turned.has(index) ? `${to}\n${from}` : `${from}\n${to}`) ?? []];
         return turned.has(index) ? points.reverse() : points;
     });
-    return { nodes: [...centres], edges, width, height, turned: [...turned] };
+    const around = arcs.flatMap((index) => edges[index] ?? []), { width, height } = size;
+    return {
+        nodes: [...centres], edges, arcs, width: around.reduce((most, { x }) => Math.max(most, x + ARC_LABEL), width), height: around.reduce((most, { y }) => Math.max(most, y), height),
+    };
 }

@@ -1,5 +1,5 @@
 /** A reasoning graph as the explorer holds it, from a trace or from a snapshot's document. */
-import { inCircles } from "./circles.ts";
+import { withCircles } from "./circles.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 
 export interface GraphNode {
@@ -117,18 +117,13 @@ export function graphOfDocument(document: JsonObject): Graph {
         const edge = edgeOf(record);
         graph.edges.set(edge.id, edge);
     }
-    for (const id of inCircles(graph.nodes.keys(), [...graph.edges.values()])) {
-        const node = graph.nodes.get(id);
-        if (node)
-            node.cycle = true;
-    }
     const annotations = new Map<string, JsonObject[]>();
     for (const record of Array.isArray(payload["annotations"]) ? payload["annotations"].filter(isObject) : []) {
         const target = textOf(record["target"]);
         annotations.set(target, [...annotations.get(target) ?? [], record]);
     }
     graph.annotations = annotations;
-    return graph;
+    return withCircles(graph);
 }
 
 /** Corrections by the node that they correct. */

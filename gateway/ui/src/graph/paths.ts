@@ -1,5 +1,6 @@
 /** Paths in a graph that is held: the strongest, and the levels that a walk from a node gives. */
 import { byEnd, filtered, type Graph, type GraphEdge } from "./model.ts";
+import { newest } from "./parallel.ts";
 
 /** How far each node is from the start along edges against their direction, or along it. */
 export function depths(graph: Graph, start: string, ancestors: boolean): Map<string, number> {
@@ -55,9 +56,9 @@ class Heap {
 /** Whether an edge is a reason: what contradicts or corrects leads nowhere. */
 const supports = (edge: GraphEdge): boolean => edge.type !== "contradicts" && edge.type !== "corrects";
 
-/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). */
+/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). The newest of several edges of one type between two nodes counts. */
 function strongestTo(graph: Graph, to: string): { best: Map<string, number>; by: Map<string, GraphEdge> } {
-    const causes = byEnd([...graph.edges.values()].filter(supports), "to"), best = new Map([[to, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>(), heap = new Heap();
+    const causes = byEnd(newest([...graph.edges.values()].filter(supports)), "to"), best = new Map([[to, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>(), heap = new Heap();
     heap.push(1, to);
     for (let top = heap.pop(); top; top = heap.pop()) {
         if (done.has(top.id))
@@ -94,19 +95,6 @@ export function strongestPath(graph: Graph, from: string, to: string): Path | nu
 export function recordedAfter(graph: Graph, id: string): Set<string> {
     const time = graph.nodes.get(id)?.createdAt;
     return new Set(time === undefined ? [] : [...graph.nodes.values()].filter((node) => node.createdAt > time).map((node) => node.id));
-}
-
-/* Whoever writes a record and then its edges takes so long at most. */
-const WRITTEN_WITHIN_MS = 60000;
-
-/** When a record was there with its reasons: edges between records of before come after it, because both ends must be there. */
-export function writtenAt(graph: Graph, id: string): string | null {
-    const time = graph.nodes.get(id)?.createdAt;
-    if (time === undefined)
-        return null;
-    const wasThere = (end: string): boolean => (graph.nodes.get(end)?.createdAt ?? "~") <= time;
-    return [...graph.edges.values()].filter((edge) => wasThere(edge.from) && wasThere(edge.to) && Date.parse(edge.createdAt) - Date.parse(time) <= WRITTEN_WITHIN_MS)
-        .reduce((last, edge) => edge.createdAt > last ? edge.createdAt : last, time);
 }
 
 /** Of the strongest paths to the effect from causes that nothing else leads to, the strongest; of what was there when the effect was recorded. */

@@ -7,7 +7,7 @@
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { corrections, graphOfDocument } from "../graph/model.ts";
-import { depths } from "../graph/paths.ts";
+import { depths, recordedAfter } from "../graph/paths.ts";
 import { bytesOfBase64, textOf, type Bytes } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
 import { concluded, verifyDocument, type Claims, type Finding, type Verdict } from "../proof/document.ts";
@@ -135,7 +135,12 @@ function Page() {
         return nearest;
     }, [graph]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
-    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), bad: new Set(faults.keys()) }), [corrected, faults]);
+    // What came after every root is a reason for none.
+    const after = useMemo(() => {
+        const [first, ...others] = graph && ancestors ? roots.map((root) => recordedAfter(graph, root)) : [];
+        return new Set([...first ?? []].filter((id) => others.every((other) => other.has(id))));
+    }, [graph]);
+    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), after, noted: new Set(graph?.annotations?.keys()), bad: new Set(faults.keys()) }), [corrected, faults, after, graph]);
     const kept = useMemo(() => new Set([...roots, ...[...faults.keys()].slice(0, 50)]), [graph, faults]);
     if (error)
         return <Failure error={error} />;

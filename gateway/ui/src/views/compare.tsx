@@ -7,10 +7,10 @@ import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
-import { count, cut, when } from "../text.ts";
+import { count, cut, moment } from "../text.ts";
 import { RECORDED } from "../then.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Exports, Failure, Field, LIST_FORMS, NodeLine, Waiting } from "./parts.tsx";
+import { Exports, Failure, Field, LIST_FORMS, NodeLine, Relation, Stale, Waiting } from "./parts.tsx";
 import { timeOf } from "./find.tsx";
 import { RecordPanel } from "./record.tsx";
 
@@ -36,11 +36,11 @@ async function side(id: string, asOf: string, division: string, signal: AbortSig
 /** What the service is asked for, and exports it as. */
 const asked = (a: string, b: string, asOfA: string, asOfB: string, division: string): Parameters => ({ ...(a === b ? { node: a } : { a, b }), asOfA, asOfB, division });
 
-interface Compared { comparison: Comparison; start: string }
+interface Compared { comparison: Comparison; start: string; /** what was compared */ sides: { a: string; b: string; asOfA: string; asOfB: string } }
 
 async function compare(a: string, b: string, asOfA: string, asOfB: string, division: string, signal: AbortSignal): Promise<Compared> {
     const [after, found] = await Promise.all([side(b, asOfB, division, signal), differences(asked(a, b, asOfA, asOfB, division), signal)]);
-    return { comparison: comparisonOf(after.graph, found), start: after.start };
+    return { comparison: comparisonOf(after.graph, found), start: after.start, sides: { a, b, asOfA, asOfB } };
 }
 
 const WORDS: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "the same" };
@@ -53,7 +53,7 @@ function EndOf({ id, graph, division }: { id: string; graph: Graph; division: st
 /** One side in words, for paper, where no form stands. */
 function SideLine({ id, asOf, graph }: { id: string; asOf: string; graph: Graph }) {
     const note = graph.nodes.get(id)?.note;
-    return <>{note ? <bdi>{cut(note, 120)} </bdi> : "snapshot "}<code class="wide">{id}</code>{asOf && ` as of ${when(asOf)}`}</>;
+    return <>{note ? <bdi>{cut(note, 120)} </bdi> : "snapshot "}<code class="wide">{id}</code>{asOf && ` as of ${moment(asOf)}`}</>;
 }
 
 /* How a time is written. */
@@ -83,10 +83,10 @@ export function Compare({ place }: { place: Place }) {
     };
     const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
     const { value, error, loading } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
-    const compared = value?.comparison, start = value?.start ?? "";
+    const compared = value?.comparison, sides = value?.sides ?? { a, b, asOfA, asOfB }, start = value?.start ?? "";
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
-    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}) }), [compared, corrected]);
+    const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}) }), [compared, corrected]);
     const kept = useMemo(() => new Set([start]), [start]);
     const selected = parameters.get("select"), node = selected === null ? undefined : compared?.graph.nodes.get(selected);
     const select = (id: string | null): void => { go(changed(place, { select: id }), true); };
@@ -102,7 +102,8 @@ export function Compare({ place }: { place: Place }) {
                     <button type="submit">Compare</button>
                 </form>
                 {!ready ? <OtherSide id={a} division={division} /> : error ? <Failure error={error} /> : !compared ? <Waiting what="Comparing" /> : <>
-                    <p class="paper"><SideLine id={a} asOf={asOfA} graph={compared.graph} />, compared with <SideLine id={b} asOf={asOfB} graph={compared.graph} />. From {location.origin}.</p>
+                    <Stale loading={loading} what="Comparing" />
+                    <p class="paper"><SideLine id={sides.a} asOf={sides.asOfA} graph={compared.graph} />, compared with <SideLine id={sides.b} asOf={sides.asOfB} graph={compared.graph} />. From {location.origin}.</p>
                     <p role="status"><span class="added">{compared.counts.added} added</span>, <span class="removed">{compared.counts.removed} gone</span>, <span class="changed">{compared.counts.changed} changed</span>, {compared.counts.same} the same</p>
                     <DrawnGraph graph={compared.graph} levels={levels} title="Both in one" marks={marks} about={start} by="none" opened={opened} kept={kept} selected={selected} onSelect={select}
                         onOpenFold={(id) => { go(changed(place, { open: asList([...opened, id]) })); }} onOpenNode={select} />
@@ -114,10 +115,10 @@ export function Compare({ place }: { place: Place }) {
                         })}</ul>
                         <ul class="plain" aria-label="Edges that differ">{[...compared.edges].filter(([, change]) => change !== "same").map(([id, change]) => {
                             const edge = compared.graph.edges.get(id);
-                            return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
+                            return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <Relation edge={edge} weights={compared.weights} /> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
                         })}</ul>
                     </details>
-                    <p class="faint screen-only"><Exports path="/reason/diff" parameters={asked(a, b, asOfA, asOfB, division)} forms={LIST_FORMS} /></p>
+                    <p class="faint screen-only"><Exports path="/reason/diff" parameters={asked(sides.a, sides.b, sides.asOfA, sides.asOfB, division)} forms={LIST_FORMS} /></p>
                 </>}
             </div>
             {node && compared && <RecordPanel key={node.id} node={node} graph={compared.graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}

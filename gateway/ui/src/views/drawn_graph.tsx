@@ -32,20 +32,20 @@ export interface DrawnGraphProps {
 
 export function DrawnGraph(props: DrawnGraphProps) {
     const { graph, levels, by, opened, kept, marks } = props, most = props.most ?? (graph.nodes.size <= MOST_WHOLE ? MOST_WHOLE : MOST_FOLDED);
-    const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most }), [graph, levels, by, opened, kept, most]);
+    const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most, apart: marks.bad }), [graph, levels, by, opened, kept, most, marks.bad]);
     const [laid, setLaid] = useState<{ folded: Folded; layout: Layout } | null>(null);
     useEffect(() => {
         let current = true;
         const drawn = [...folded.nodes.values()], sign = props.ancestors ?? true ? 1 : -1;
         void layout({
-            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })),
+            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })), about: props.about, ancestors: props.ancestors ?? true,
             ...(drawn.some(({ node }) => node === null) ? { heights: drawn.map(({ level }) => sign * level) } : {}),
         }).then((done) => {
             if (current)
                 setLaid({ folded, layout: done });
         });
         return () => { current = false; };
-    }, [folded, props.ancestors]);
+    }, [folded, props.ancestors, props.about]);
     const scene = useMemo(() => laid && makeScene(laid.folded, laid.layout, marks), [laid, marks]);
     if (!scene)
         return <p class="wait" role="status">Drawing…</p>;

@@ -1,9 +1,10 @@
 /** Find: records by what is known of them. A page of the list is a link; so is the next. */
+import { useRef, useState } from "preact/hooks";
 import { objects, post, text } from "../api.ts";
 import { NODE_TYPES, nodeOf } from "../graph/model.ts";
 import { type Json, type JsonObject } from "../proof/canonical.ts";
 import { go, isId, link, useLoaded, type Place } from "../state.ts";
-import { count } from "../text.ts";
+import { count, cut } from "../text.ts";
 import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
 
 const TIMES = ["createdFrom", "createdTo", "occurredFrom", "occurredTo"] as const;
@@ -36,11 +37,29 @@ function extentOf(found: number, begins: boolean, goesOn: boolean): string {
     return `${begins ? goesOn ? "first " : "" : "further "}${count(found, "record")}${goesOn ? ", more follow" : begins ? "" : ", and no more"}, the newest first`;
 }
 
+/* So many pages without a find are looked through before the reader is asked. */
+const MOST_PAGES = 50;
+
+/** The next page that holds something: what somebody may not see is left out of pages, which may leave them empty. */
+async function look(body: JsonObject, signal: AbortSignal, isStopped: () => boolean, tell: (pages: number) => void): Promise<JsonObject> {
+    let answer = await post("/reason/query", body, {}, signal);
+    for (let pages = 1; objects(answer["nodes"]).length === 0 && text(answer["nextCursor"]) && pages < MOST_PAGES && !isStopped(); pages++) {
+        tell(pages);
+        answer = await post("/reason/query", { ...body, cursor: text(answer["nextCursor"]) }, {}, signal);
+    }
+    return answer;
+}
+
 export function Find({ place }: { place: Place }) {
     const { parameters } = place, body: { [name: string]: Json } = { filters: filtersOf(parameters), limit: 50 };
     if (parameters.get("cursor"))
         body["cursor"] = parameters.get("cursor");
-    const { value, error, loading } = useLoaded(JSON.stringify(body), (signal) => post("/reason/query", body, {}, signal));
+    const [looked, setLooked] = useState(0), stopped = useRef(false);
+    const { value, error, loading } = useLoaded(JSON.stringify(body), (signal) => {
+        stopped.current = false;
+        setLooked(0);
+        return look(body, signal, () => stopped.current, setLooked);
+    });
     const onSubmit = (event: Event): void => {
         event.preventDefault();
         const values = Object.fromEntries([...new FormData(event.currentTarget as HTMLFormElement)].map(([name, v]) => [name, typeof v === "string" ? v.trim() : ""]));
@@ -73,11 +92,12 @@ export function Find({ place }: { place: Place }) {
                 {input("division", "Division")}
                 <button type="submit">Find</button>
             </form>
+            {loading && looked > 0 && <p role="status">{count(looked, "page")} without a find so far… <button type="button" onClick={() => { stopped.current = true; }}>Stop here</button></p>}
             {error ? <Failure error={error} /> : !value ? <Waiting what="Looking" /> : (
                 <section aria-busy={loading}>
                     <p role="status" class="faint">{extentOf(nodes.length, !parameters.get("cursor"), next !== "")}</p>
                     <ol class="results">
-                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} /></a></li>)}
+                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <> <span class="faint">in {cut(text(node.record["division"]), 60)}</span></>}</a></li>)}
                     </ol>
                     {next && <p><a class="button" href={link("find", "", { ...Object.fromEntries(parameters), cursor: next })}>Next page</a></p>}
                 </section>

@@ -6,7 +6,7 @@ import { type JsonObject } from "../proof/canonical.ts";
 import { verifyDocument, type Claims, type Verdict } from "../proof/document.ts";
 import { readRegistry, type Signer } from "../proof/registry.ts";
 import { go, link, useLoaded, type Place } from "../state.ts";
-import { cut, when } from "../text.ts";
+import { count, cut, when } from "../text.ts";
 import { download, Failure, Field, Pair, Waiting } from "./parts.tsx";
 import { Evidence, Keys, VerdictReport } from "./verdict.tsx";
 
@@ -48,7 +48,7 @@ export function Freeze({ place }: { place: Place }) {
                 <label><input type="checkbox" name="annotations" /> with annotations</label>
                 <button type="submit" disabled={busy}>{busy ? "Freezing…" : "Freeze"}</button>
             </form>
-            {error && <Failure error={error} />}
+            {error && <Failure error={error} lasting />}
             <h2>Open one that exists</h2>
             <form class="controls" onSubmit={open}><Field label="Id of a snapshot"><input name="id" required /></Field><button type="submit">Open</button></form>
         </>
@@ -68,10 +68,10 @@ async function verify(id: string, metadata: JsonObject, division: string): Promi
     return { verdict: await verifyDocument(bytes, claims, signers), signers, bytes };
 }
 
-async function waitFor(id: string, division: string, signal: AbortSignal, tell: (status: string) => void): Promise<JsonObject> {
+async function waitFor(id: string, division: string, signal: AbortSignal, tell: (answer: JsonObject) => void): Promise<JsonObject> {
     for (let tries = 0; ; tries++) {
         const answer = await get(`/reason/snapshot/${encodeURIComponent(id)}`, { division }, signal), status = text(answer["status"]);
-        tell(status);
+        tell(answer);
         if ((status !== "pending" && status !== "signed") || tries >= 120)
             return answer;
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -79,14 +79,27 @@ async function waitFor(id: string, division: string, signal: AbortSignal, tell: 
     }
 }
 
+/** What a snapshot that is not complete waits for, and what to do about it. */
+function Pending({ id, snapshot, waiting }: { id: string; snapshot: JsonObject; waiting: boolean }) {
+    const status = text(snapshot["status"]);
+    return (
+        <section aria-label="Not complete yet">
+            {waiting && <h1>Snapshot</h1>}
+            <p class="wait" role="status">The snapshot <code class="wide">{id}</code> is {status} since {when(text(snapshot["createdAt"]))}{waiting ? "…" : ""}</p>
+            <p>{status === "signed" ? "It is signed, and a sidecar stores it" : "A sidecar signs and stores it"}, usually within seconds. This page goes on by itself, and its address can be kept. If it takes longer than a minute, <a href={link("health")}>Health</a> says what is away; nothing is lost, and it need not be asked for again.</p>
+            {!waiting && <p><button type="button" onClick={() => { location.reload(); }}>Look again</button></p>}
+        </section>
+    );
+}
+
 export function Snapshot({ place }: { place: Place }) {
-    const { id } = place, division = place.parameters.get("division") ?? "", [status, setStatus] = useState(""), [checked, setChecked] = useState<Checked | null>(null), [failure, setFailure] = useState<Error | null>(null);
-    const { value, error } = useLoaded(`${id} ${division}`, (signal) => waitFor(id, division, signal, setStatus));
+    const { id } = place, division = place.parameters.get("division") ?? "", [told, setTold] = useState<JsonObject | null>(null), [checked, setChecked] = useState<Checked | null>(null), [failure, setFailure] = useState<Error | null>(null);
+    const { value, error } = useLoaded(`${id} ${division}`, (signal) => waitFor(id, division, signal, setTold));
     const graph = useMemo(() => checked?.verdict.document ? graphOfDocument(checked.verdict.document) : null, [checked]);
     if (error)
         return <Failure error={error} />;
     if (!value)
-        return <Waiting what={status ? `The snapshot is ${status}` : "Looking"} />;
+        return told ? <Pending id={id} snapshot={told} waiting /> : <Waiting what="Looking" />;
     const run = async (): Promise<void> => {
         try {
             setFailure(null);
@@ -102,31 +115,34 @@ export function Snapshot({ place }: { place: Place }) {
             setFailure(refused instanceof Error ? refused : new Error(String(refused)));
         }
     };
+    const erasedAt = text(value["documentErasedAt"]), status = text(value["status"]), isWhole = status === "complete" && erasedAt === "";
     const root = Array.isArray(value["rootNodeIds"]) ? text(value["rootNodeIds"][0]) : "";
     return (
         <>
             <h1>Snapshot</h1>
             <dl>
                 <Pair name="Id"><code class="wide">{id}</code></Pair>
-                <Pair name="Status">{text(value["status"])}</Pair>
+                <Pair name="Status">{status}{erasedAt && ", its document erased"}</Pair>
                 <Pair name="Made">{when(text(value["createdAt"]))}</Pair>
                 {text(value["description"]) && <Pair name="Description">{cut(text(value["description"]), 1000)}</Pair>}
-                <Pair name="Holds">{String(value["nodeCount"])} nodes, {String(value["edgeCount"])} edges</Pair>
+                <Pair name="Holds">{count(Number(value["nodeCount"] ?? 0), "node")}, {count(Number(value["edgeCount"] ?? 0), "edge")}</Pair>
                 <Pair name="Signer">{cut(text(value["signerId"]), 100)}</Pair>
+                {erasedAt && <Pair name="Document"><strong class="bad">erased {when(erasedAt)}</strong>: a content in it was erased, and with it the document. Hash and signature stay; neither document, envelope nor page can be had, and nothing can be verified here.</Pair>}
                 <Pair name="Hash"><code class="wide">{text(value["hash"])}</code></Pair>
             </dl>
+            {(status === "pending" || status === "signed") && <Pending id={id} snapshot={value} waiting={false} />}
             <p class="actions">
-                <button type="button" onClick={() => { void run(); }}>Verify here</button>
+                {isWhole && <><button type="button" onClick={() => { void run(); }}>Verify here</button>
                 <button type="button" onClick={() => { void save("canonical", `${id}.json`, "application/json"); }}>Document</button>
                 <button type="button" onClick={() => { void save("envelope", `${id}.envelope.json`, "application/json"); }}>Envelope</button>
-                <button type="button" onClick={() => { void save("page", `${id}.html`, "text/html"); }}>Page that proves itself</button>
+                <button type="button" onClick={() => { void save("page", `${id}.html`, "text/html"); }}>Page that proves itself</button></>}
                 {root && <a class="button" href={link("why", root, { division })}>Show its root</a>}
                 <a class="button" href={link("compare", "", { a: id, division })}>Compare</a>
             </p>
-            {failure && <Failure error={failure} />}
+            {failure && <Failure error={failure} lasting />}
             {checked && <>
                 <VerdictReport verdict={checked.verdict} />
-                {graph && <p class="faint">{graph.nodes.size} nodes and {graph.edges.size} edges in {checked.bytes.length.toLocaleString("en")} bytes</p>}
+                {graph && <p class="faint">{count(graph.nodes.size, "node")} and {count(graph.edges.size, "edge")} in {checked.bytes.length.toLocaleString("en")} bytes</p>}
                 <Evidence records={checked.verdict.records} />
                 <Keys signers={checked.signers} signer={checked.verdict.signer} policy={null} />
             </>}

@@ -5,7 +5,7 @@ import { readCheckpoint } from "../proof/note.ts";
 import { base64 } from "../proof/bytes.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
 import { link, useLoaded, type Place } from "../state.ts";
-import { count, cut, when } from "../text.ts";
+import { count, cut, moment, when } from "../text.ts";
 import { Failure, Pair, Waiting } from "./parts.tsx";
 
 /** What is answered, or why it is not: a part that fails hides no other. */
@@ -42,6 +42,8 @@ const MEMORIES: Record<string, string> = { "none": "nowhere outside the database
 const PURPOSES: Record<string, string> = { events: "events and snapshots", checkpoints: "checkpoints of logs", witness: "what it witnessed" };
 const words = (value: unknown): string => typeof value === "string" ? WORDS[value] ?? value : "says nothing";
 
+/* After so long without a report a sidecar counts as away: reason.leader_report(). */
+const SILENCE_S = 15;
 /* So long an event may wait for its signature before the service calls itself unready. */
 const MOST_LAG_S = 60;
 
@@ -72,7 +74,7 @@ function Readiness({ ready }: { ready: JsonObject }) {
     return (
         <>
             <div role="status">
-                {troubles.length === 0 ? <p class="added"><strong>All is well: what is written is sealed, signed and stored.</strong></p>
+                {troubles.length === 0 ? <><p class="added"><strong>All is well as of {moment(text(ready["time"]))}: what is written is sealed, signed and stored.</strong></p><p class="faint">This is not looked at again by itself. A sidecar that stops is noticed within {SILENCE_S} seconds, by its report that fails to come.</p></>
                     : <><p class="bad"><strong>Something is wrong.</strong></p><ul>{troubles.map((trouble) => <li key={trouble} class="bad">{trouble}</li>)}</ul></>}
             </div>
             <dl>
@@ -107,10 +109,10 @@ export function Health({ place }: { place: Place }) {
     return (
         <div aria-busy={loading}>
             <h1>Health</h1>
-            {ready instanceof Error ? <Failure error={ready} /> : <Readiness ready={ready} />}
+            {ready instanceof Error ? <Failure error={ready} lasting /> : <Readiness ready={ready} />}
             <p><button type="button" onClick={() => { setAsked(asked + 1); }}>Look again</button></p>
             <h2>Divisions and their logs</h2>
-            {divisions instanceof Error ? <Failure error={divisions} /> : <table class="stacked" tabIndex={0} aria-label="Divisions and their logs">
+            {divisions instanceof Error ? <Failure error={divisions} lasting /> : <table class="stacked" tabIndex={0} aria-label="Divisions and their logs">
                 <thead><tr><th scope="col">Division</th><th scope="col">Head of its chain</th><th scope="col">Log</th><th scope="col">Last checkpoint</th></tr></thead>
                 <tbody>{names.map((division, i) => {
                     const name = text(division["division"]), log = isObject(division["log"]) ? division["log"] : {}, size = typeof log["size"] === "number" ? log["size"] : 0;
@@ -119,7 +121,7 @@ export function Health({ place }: { place: Place }) {
             </table>}
             {next && <p><a class="button" href={link("health", "", { cursor: next })}>Further divisions</a></p>}
             <h2>Signers</h2>
-            {signers instanceof Error ? <Failure error={signers} /> : <table class="stacked" tabIndex={0} aria-label="Signers">
+            {signers instanceof Error ? <Failure error={signers} lasting /> : <table class="stacked" tabIndex={0} aria-label="Signers">
                 <thead><tr><th scope="col">Signer</th><th scope="col">Signs</th><th scope="col">Status</th><th scope="col">From</th><th scope="col">To</th></tr></thead>
                 <tbody>{objects(signers["signers"]).map((s) => <tr key={text(s["signerId"])}><th scope="row">{cut(text(s["signerId"]), 100)}</th><td data-label="signs">{PURPOSES[text(s["purpose"])] ?? ""}</td><td data-label="status">{text(s["status"])}</td><td data-label="from">{when(text(s["validFrom"]))}</td><td data-label="to">{when(text(s["validTo"])) || "open"}</td></tr>)}</tbody>
             </table>}

@@ -1,9 +1,10 @@
 /** What rests on a node: decisions first, each with whether it still stands. */
+import { useEffect } from "preact/hooks";
 import { get, objects, text } from "../api.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
 import { changed, link, useLoaded, type Place } from "../state.ts";
-import { count, cut, when } from "../text.ts";
-import { Exports, Failure, LIST_FORMS, TypeName, Waiting } from "./parts.tsx";
+import { count, cut, figure, when } from "../text.ts";
+import { Exports, Failure, LIST_FORMS, Stale, TypeName, Waiting } from "./parts.tsx";
 
 /** What it says begins with its type, which stands before it already. */
 function withoutType(row: JsonObject): string {
@@ -15,6 +16,11 @@ export function Impact({ place }: { place: Place }) {
     const { id, parameters } = place, division = parameters.get("division") ?? "", cursor = parameters.get("cursor") ?? "", asOf = parameters.get("asOf") ?? "", depth = parameters.get("depth") ?? "";
     const path = `/reason/node/${encodeURIComponent(id)}/impact`;
     const { value, error, loading } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(path, { division, cursor, asOf, depth, limit: 200 }, signal));
+    const words = isObject(value?.["node"]) ? cut(text(value["node"]["note"]), 80) : "";
+    useEffect(() => {
+        if (words)
+            document.title = `What rests on ${words} · Reasoning Graph`;
+    }, [words]);
     if (error)
         return <Failure error={error} />;
     if (!value)
@@ -24,9 +30,10 @@ export function Impact({ place }: { place: Place }) {
     return (
         <div aria-busy={loading}>
             <h1>What rests on it</h1>
-            <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}</p>
+            <Stale loading={loading} what="Following what came of it" />
+            <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}{about["quarantined"] === true && <> <span class="state bad">in quarantine</span></>}</p>
             <p class="screen-only"><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
-            <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record")} rest on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
+            <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record rests", "records rest")} on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
             <table class="stacked" tabIndex={0} aria-label="What rests on it">
                 <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col" title="The smallest weight × confidence along its best path">Weakest link</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
                 <tbody>
@@ -34,9 +41,9 @@ export function Impact({ place }: { place: Place }) {
                         const node = text(row["nodeId"]), support = isObject(row["support"]) ? row["support"] : {}, strength = support["strength"];
                         return (
                             <tr key={node}>
-                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <bdi class="note">{cut(withoutType(row), 200)}</bdi></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}</td>
+                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <bdi class="note">{cut(withoutType(row), 200)}</bdi></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}{row["quarantined"] === true && <> <span class="state bad">in quarantine</span></>}{row["erased"] === true && <> <span class="state">erased</span></>}</td>
                                 <td data-label="steps away">{String(row["depth"] ?? "")}</td>
-                                <td data-label="weakest link">{typeof strength === "number" ? strength.toPrecision(3) : ""}</td>
+                                <td data-label="weakest link">{typeof strength === "number" ? figure(strength) : ""}</td>
                                 <td data-label="other support">{support["other"] === true ? "yes" : "none"}</td>
                                 <td data-label="stands without it">{row["stands"] === true ? "yes" : <strong class="bad">no</strong>}</td>
                             </tr>

@@ -1,15 +1,32 @@
 /** Small things that every view uses. */
 import { type ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { query, Refused, type Parameters } from "../api.ts";
 import { type Change } from "../graph/compare.ts";
-import { type GraphNode } from "../graph/model.ts";
+import { weighed } from "../draw/weighed.ts";
+import { type GraphEdge, type GraphNode } from "../graph/model.ts";
+import { askAgain } from "../state.ts";
 import { cut, when } from "../text.ts";
 
-export function Failure({ error }: { error: Error }) {
+/* So often a service that cannot be reached is asked for by itself. */
+const AGAIN_MS = 5000;
+
+/** The service was away, which may be over: it is asked again by itself, or at once. */
+function Again() {
+    useEffect(() => {
+        const timer = setInterval(askAgain, AGAIN_MS);
+        return () => { clearInterval(timer); };
+    }, []);
+    return <p><button type="button" onClick={askAgain}>Try again</button> It is tried every {AGAIN_MS / 1000} seconds too.</p>;
+}
+
+/** `lasting` where nothing is asked again, as after a form was sent. */
+export function Failure({ error, lasting = false }: { error: Error; lasting?: boolean }) {
     const candidates = error instanceof Refused && Array.isArray(error.details["divisions"]) ? error.details["divisions"].filter((d) => typeof d === "string") : [];
     return (
         <div class="failure" role="alert">
             <strong>{error instanceof Refused && error.status > 0 ? `${error.status}: ` : ""}{cut(error.message, 500)}</strong>
+            {error instanceof Refused && !lasting && (error.status === 0 || error.status >= 502) && <Again />}
             {candidates.length > 0 && <p>Choose a division: {candidates.join(", ")}</p>}
         </div>
     );
@@ -17,6 +34,11 @@ export function Failure({ error }: { error: Error }) {
 
 export function Waiting({ what }: { what: string }) {
     return <p class="wait" role="status">{what}…</p>;
+}
+
+/** What is shown is of before: it says so, on paper too. */
+export function Stale({ loading, what }: { loading: boolean; what: string }) {
+    return loading ? <p class="stale" role="status">{what}… What is shown here is still that of before.</p> : null;
 }
 
 export function TypeName({ type }: { type: string }) {
@@ -40,6 +62,16 @@ export function States({ node, corrected, after }: { node: GraphNode; corrected?
 /** What became of a record since, where two times are compared. */
 export function Since({ change }: { change: Change | undefined }) {
     return change === "added" ? <span class="state added">came since</span> : change === "changed" ? <span class="state changed">changed since</span> : null;
+}
+
+/** Type and weight of an edge, with what it weighed before; the exact weight is shown to whoever points at it. */
+export function Relation({ edge, earlier = [], weights, bad = false }: { bad?: boolean | undefined; edge: GraphEdge; earlier?: readonly GraphEdge[]; weights?: ReadonlyMap<string, number> | undefined }) {
+    return <span class={`relation relation-${edge.type}${bad ? " false" : ""}`} title={`weight ${edge.weight}`}>{edge.type}{weighed(edge, earlier, weights) || " 1"}</span>;
+}
+
+/** What became of an edge since: it is no mark of the record that it leads from. */
+export function EdgeSince({ change }: { change: Change | undefined }) {
+    return change === "added" ? <span class="state added">this edge came since</span> : change === "changed" ? <span class="state changed">weighed anew since</span> : null;
 }
 
 /** One line that names a node; `timed` where its time stands beside it. */

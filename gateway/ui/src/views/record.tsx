@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, objects, post, Refused, text } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
+import { stated } from "../graph/parallel.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 import { link, useLoaded } from "../state.ts";
 import { cut, plainLines, short, when } from "../text.ts";
@@ -70,14 +71,15 @@ function Annotations({ id, division }: { id: string; division: string }) {
                 <label class="field"><span>Add a note; it stays for ever</span><textarea rows={2} required value={note} onInput={(event) => { setNote(event.currentTarget.value); }} /></label>
                 <button type="submit" disabled={busy || note.trim() === ""}>Annotate</button>
             </form>
-            {error && <Failure error={error} />}
+            {error && <Failure error={error} lasting />}
         </section>
     );
 }
 
-function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: GraphEdge[]; end: "from" | "to"; graph: Graph; onSelect: (id: string) => void }) {
+function Edges({ title, edges, end, graph, bad, onSelect }: { title: string; edges: GraphEdge[]; end: "from" | "to"; graph: Graph; bad: ReadonlyMap<string, string[]> | undefined; onSelect: (id: string) => void }) {
     if (edges.length === 0)
         return null;
+    const outdated = new Set(stated(edges).flatMap(({ earlier }) => earlier.map((edge) => edge.id)));
     return (
         <section>
             <h3>{title} ({edges.length})</h3>
@@ -87,7 +89,7 @@ function Edges({ title, edges, end, graph, onSelect }: { title: string; edges: G
                     return (
                         <li key={edge.id}>
                             <button type="button" class="row" onClick={() => { onSelect(edge[end]); }}>
-                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span> {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
+                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span>{outdated.has(edge.id) && <span class="state">weighed anew</span>}{bad?.get(edge.id)?.map((fault) => <span key={fault} class="state false">does not verify: {cut(fault, 200)}</span>)} {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
                             </button>
                         </li>
                     );
@@ -158,7 +160,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 </dl>
                 : <JsonText value={record["payload"]} />}
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
-            {RELATIONS.map(([title, end, types]) => <Edges key={title} title={title} edges={edges.filter((edge) => edge[end === "from" ? "to" : "from"] === node.id && (types?.includes(edge.type) ?? !APART.includes(edge.type)))} end={end} graph={graph} onSelect={onSelect} />)}
+            {RELATIONS.map(([title, end, types]) => <Edges key={title} title={title} edges={edges.filter((edge) => edge[end === "from" ? "to" : "from"] === node.id && (types?.includes(edge.type) ?? !APART.includes(edge.type)))} end={end} graph={graph} bad={bad} onSelect={onSelect} />)}
             {noted.length > 0 && <section><Notes annotations={noted} bad={bad} /></section>}
             {live && <Annotations id={node.id} division={division || text(record["division"])} />}
         </article>

@@ -2,26 +2,27 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { type Change } from "../graph/compare.ts";
 import { byEnd, type Graph, type GraphEdge } from "../graph/model.ts";
+import { stated } from "../graph/parallel.ts";
 import { depths, recordedAfter } from "../graph/paths.ts";
-import { NodeLine, Since } from "./parts.tsx";
+import { EdgeSince, NodeLine, Relation, Since } from "./parts.tsx";
 
-interface Row { key: string; id: string; edge: GraphEdge | null; level: number; again: boolean; children: number; parent: string | null; /** nothing that is shown leads to it */ apart?: boolean }
+interface Row { key: string; id: string; edge: GraphEdge | null; earlier: GraphEdge[]; level: number; again: boolean; children: number; parent: string | null; /** nothing that is shown leads to it */ apart?: boolean }
 
 const STEP = 300;
 
 /** Rows in the order of a walk into the depth; a node that stands above already is named, not repeated. */
-function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: ReadonlySet<string>): Row[] {
+function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: ReadonlySet<string>, bad: ReadonlySet<string> | undefined): Row[] {
     const next = byEnd(graph.edges.values(), ancestors ? "to" : "from"), seen = new Set<string>(), rows: Row[] = [];
-    const stack: Omit<Row, "again" | "children">[] = [{ key: start, id: start, edge: null, level: 1, parent: null }];
+    const stack: Omit<Row, "again" | "children">[] = [{ key: start, id: start, edge: null, earlier: [], level: 1, parent: null }];
     // What lies below a row that is closed is not apart.
     const reached = depths(graph, start, ancestors), apart = [...graph.nodes.values()].filter((node) => !reached.has(node.id)).sort((a, b) => a.createdAt < b.createdAt ? 1 : -1);
     for (let item = stack.pop() ?? nextApart(); item; item = stack.pop() ?? nextApart()) {
-        const { id, key, level } = item, again = seen.has(id), edges = again ? [] : next.get(id) ?? [];
+        const { id, key, level } = item, again = seen.has(id), edges = again ? [] : stated(next.get(id) ?? [], bad);
         seen.add(id);
         rows.push({ ...item, again, children: edges.length });
         if (!closed.has(id))
-            for (const edge of [...edges].sort((a, b) => a.weight - b.weight || (a.id < b.id ? 1 : -1)))
-                stack.push({ key: `${key}/${edge.id}`, id: ancestors ? edge.from : edge.to, edge, level: level + 1, parent: key });
+            for (const { edge, earlier } of edges.sort((a, b) => a.edge.weight - b.edge.weight || (a.edge.id < b.edge.id ? 1 : -1)))
+                stack.push({ key: `${key}/${edge.id}`, id: ancestors ? edge.from : edge.to, edge, earlier, level: level + 1, parent: key });
     }
     return rows;
 
@@ -30,7 +31,7 @@ function rowsOf(graph: Graph, start: string, ancestors: boolean, closed: Readonl
         let node = apart.shift();
         while (node && seen.has(node.id))
             node = apart.shift();
-        return node && { key: node.id, id: node.id, edge: null, level: 1, parent: null, apart: true };
+        return node && { key: node.id, id: node.id, edge: null, earlier: [], level: 1, parent: null, apart: true };
     }
 }
 
@@ -56,13 +57,16 @@ export interface TreeProps {
     bad?: ReadonlySet<string>;
     /** what became of nodes since, where two times are compared */
     changes?: ReadonlyMap<string, Change> | undefined;
+    /** what became of edges since, and what they weighed before */
+    edgeChanges?: ReadonlyMap<string, Change> | undefined;
+    weights?: ReadonlyMap<string, number> | undefined;
 }
 
-export function Tree({ graph, start, ancestors, corrected, selected, onSelect, shown: { closed, rows: most }, onShown, path, stubs, onOpenStub, bad, changes }: TreeProps) {
+export function Tree({ graph, start, ancestors, corrected, selected, onSelect, shown: { closed, rows: most }, onShown, path, stubs, onOpenStub, bad, changes, edgeChanges, weights }: TreeProps) {
     const [at, setAt] = useState(start);
     const list = useRef<HTMLUListElement>(null);
     const after = useMemo(() => ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
-    const rows = useMemo(() => rowsOf(graph, start, ancestors, closed), [graph, start, ancestors, closed]);
+    const rows = useMemo(() => rowsOf(graph, start, ancestors, closed, bad), [graph, start, ancestors, closed, bad]);
     const shown = rows.slice(0, most);
     const toggle = (id: string): void => {
         const changed = new Set(closed);
@@ -119,8 +123,9 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, s
                             style={{ paddingInlineStart: `${Math.min(row.level - 1, 24) * 1.1}em` }}
                             onKeyDown={(event) => { onKeyDown(event, index, row); }} onClick={() => { setAt(row.key); onSelect(row.id); }}>
                             <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); if (row.children > 0) toggle(row.id); else if (stub) onOpenStub?.(row.id); }}>{row.children === 0 && !stub ? "·" : opens ? "▸" : "▾"}</span>
-                            {row.edge && <span class={`relation relation-${row.edge.type}`}>{row.edge.type} {row.edge.weight} </span>}
+                            {row.edge && <><Relation edge={row.edge} bad={bad?.has(row.edge.id)} earlier={row.earlier} weights={weights} /> <EdgeSince change={edgeChanges?.get(row.edge.id)} />{bad?.has(row.edge.id) && <span class="state false">this edge does not verify</span>} </>}
                             {node ? <NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
+                            {bad?.has(row.id) && <span class="state false">this record does not verify</span>}
                             {row.edge && path?.has(row.edge.id) && <span class="state strong">on the strongest path</span>}
                             {stub && <span class="state">{stubs?.get(row.id)}</span>}
                             <Since change={changes?.get(row.id)} />

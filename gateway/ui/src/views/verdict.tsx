@@ -2,7 +2,7 @@
 import { type CheckedRecord, type Verdict } from "../proof/document.ts";
 import { type Policy } from "../proof/policy.ts";
 import { type Signer } from "../proof/registry.ts";
-import { cut, when } from "../text.ts";
+import { count, cut, when } from "../text.ts";
 import { Pair } from "./parts.tsx";
 
 const VERDICTS = {
@@ -49,7 +49,7 @@ export function Evidence({ records }: { records: readonly CheckedRecord[] }) {
     const sorted = [...records].sort((a, b) => Number(b.faults.length > 0) - Number(a.faults.length > 0)), bad = records.filter((record) => record.faults.length > 0).length;
     return (
         <details open={bad > 0}>
-            <summary>{records.length} records, each recomputed{bad > 0 ? `; ${bad} do not verify` : ""}</summary>
+            <summary>{count(records.length, "record")}, each recomputed{bad > 0 ? `; ${bad} ${bad === 1 ? "does" : "do"} not verify` : ""}</summary>
             <table tabIndex={0} aria-label="Records">
                 <thead><tr><th scope="col">Record</th><th scope="col">Recorded</th><th scope="col">Digest</th><th scope="col">Content</th><th scope="col">Verdict</th></tr></thead>
                 <tbody>{sorted.slice(0, MOST).map(({ kind, id, record, digest, content, faults }, i) => (
@@ -77,6 +77,7 @@ export function DocumentFacts({ verdict }: { verdict: Verdict }) {
             {typeof payload["description"] === "string" && <Pair name="Description">{cut(payload["description"], 1000)}</Pair>}
             <Pair name="Walk">{cut(String(payload["direction"] ?? ""), 20)}, at most {String(payload["depth"] ?? "")} edges</Pair>
             <Pair name="Personal data">{payload["pii_included"] === true ? "included" : "left out"}</Pair>
+            <Pair name="Annotations">{Array.isArray(payload["annotations"]) ? `${payload["annotations"].length.toLocaleString("en")} included` : "left out: what was noted of these records is not in this document"}</Pair>
             <Pair name="SHA-256"><code class="wide">{verdict.hash}</code></Pair>
         </dl>
     );

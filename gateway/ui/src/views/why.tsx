@@ -1,15 +1,16 @@
 /** Why: the reasoning that led to a node, or what came of it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type FoldBy } from "../graph/fold.ts";
+import { withCircles } from "../graph/circles.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
-import { count, cut, when } from "../text.ts";
+import { count, cut, moment } from "../text.ts";
 import { RECORDED } from "../then.ts";
 import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
-import { Exports, Failure, Field, NodeLine, Waiting } from "./parts.tsx";
-import { PaperEvidence } from "./paper.tsx";
+import { Exports, Failure, Field, NodeLine, Stale, Waiting } from "./parts.tsx";
+import { PaperRecords } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
 import { FIRST_ROWS, Timeline } from "./timeline.tsx";
 import { Tree } from "./tree.tsx";
@@ -18,6 +19,21 @@ import { Tree } from "./tree.tsx";
 function depthAt(place: Place): number {
     const depth = Number(place.parameters.get("depth") ?? 10);
     return Number.isInteger(depth) && depth >= 0 ? Math.min(10000, depth) : 10;
+}
+
+/** What of an address means nothing here, or is not yet: it was passed over, and that is said. */
+function oddOf({ parameters }: Place): string[] {
+    const odd: string[] = [], say = (name: string, words: string): void => { odd.push(`${name}=${cut(parameters.get(name) ?? "", 40)} ${words}`); };
+    const depth = parameters.get("depth"), direction = parameters.get("direction"), view = parameters.get("view"), asOf = parameters.get("asOf") ?? "";
+    if (depth !== null && !(Number.isInteger(Number(depth)) && Number(depth) >= 0 && Number(depth) <= 10000))
+        say("depth", "is no depth from 0 to 10000");
+    if (direction !== null && !["ancestors", "descendants"].includes(direction))
+        say("direction", "is neither ancestors nor descendants");
+    if (view !== null && !VIEWS.some(([name]) => name === view))
+        say("view", `is no view: ${VIEWS.map(([name]) => name).join(", ")}`);
+    if (Date.parse(asOf) > Date.now())
+        say("asOf", "lies ahead: what is shown is of now");
+    return odd;
 }
 
 function Summary({ walked, place, start }: { walked: Walked; place: Place; start: string }) {
@@ -29,7 +45,7 @@ function Summary({ walked, place, start }: { walked: Walked; place: Place; start
                 {count(graph.nodes.size, "node")}, {count(graph.edges.size, "edge")}
                 {nextCursor !== null && <>; there is more <a class="button screen-only" href={changed(place, { pages: wanted.pages + 1 })}>Fetch the next {FIRST.toLocaleString("en")}</a></>}
                 {frontier.size > 0 && <>; the walk stopped for its depth at {count(frontier.size, "node")} <a href={changed(place, { depth: depthAt(place) + 10 })}>go deeper</a></>}
-                {place.parameters.get("asOf") && <>; as it was known at {when(place.parameters.get("asOf"))}</>}
+                {wanted.options.asOf && <>; as it was known at {moment(wanted.options.asOf)}</>}
             </p>
         </header>
     );
@@ -45,12 +61,12 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
     return (
         <fieldset class="asof">
             <legend>Then and now</legend>
-            <label class="field"><span>As of {dragged === null && asOf === "" ? "now" : when(at)}</span>
+            <label class="field"><span>As of {dragged === null && asOf === "" ? "now" : moment(at)}</span>
                 <input type="range" min={1} max={times.length + 1} value={dragged ?? (asOf === "" ? times.length + 1 : index)}
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
             </label>
-            {node && <a class="button" title="with the edges between what was there, as far as they were recorded within a minute" href={changed(place, { asOf: RECORDED, direction: null })}>What was known when this was recorded</a>}
+            {node && <a class="button" title="with the edges that it was written with, and nothing else that came after it" href={changed(place, { asOf: RECORDED, direction: null })}>What was known when this was recorded</a>}
             {asOf !== "" && <>
                 <label><input type="checkbox" checked={place.parameters.get("difference") === "1"} onChange={(event) => { go(changed(place, { difference: event.currentTarget.checked ? "1" : null })); }} /> show what came since</label>
                 <a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a>
@@ -123,8 +139,8 @@ function applyFilters(graph: Graph, place: Place, start: string): Graph {
         (edge) => !hidden.has(edge.type) && (weight === null || edge.weight >= Number(weight)));
 }
 
-function findPath(graph: Graph, place: Place, start: string): Path | null {
-    const selected = place.parameters.get("select"), ancestors = place.parameters.get("direction") !== "descendants";
+function findPath(graph: Graph, place: Place, start: string, ancestors: boolean): Path | null {
+    const selected = place.parameters.get("select");
     switch (place.parameters.get("path")) {
     case "strongest": return ancestors ? strongestReason(graph, start) : null;
     case "selected": return selected ? (ancestors ? strongestPath(graph, selected, start) : strongestPath(graph, start, selected)) : null;
@@ -170,22 +186,23 @@ function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
 }
 
 export function Why({ place }: { place: Place }) {
-    const start = place.id, { parameters } = place, wanted = wantedAt(place), { options } = wanted, { division } = options, ancestors = options.direction === "ancestors";
+    const start = place.id, { parameters } = place, wanted = wantedAt(place), { division } = wanted.options;
     const view = VIEWS.find(([name]) => name === parameters.get("view"))?.[0] ?? "graph", selected = parameters.get("select"), openedFolds = parameters.get("open") ?? "", closedRows = parameters.get("closed") ?? "";
-    const held = useRef<Walked | null>(null);
+    const odd = oddOf(place), held = useRef<Walked | null>(null);
     const { value: walked, error, loading } = useLoaded(`${walkKey(wanted)} ${wanted.pages} ${asList(wanted.beyond)}`, async (signal) => held.current = await walk(wanted, held.current, signal));
-
+    // All that is claimed is claimed of what is drawn, which may be of before.
+    const { options } = walked?.wanted ?? wanted, ancestors = options.direction === "ancestors";
     const compared = walked?.since ?? null, stubs = useStubs(walked);
-    const graph = useMemo(() => walked && applyFilters(compared?.graph ?? walked.graph, place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
+    const graph = useMemo(() => walked && applyFilters(compared?.graph ?? withCircles(walked.graph), place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
     const levels = useMemo(() => graph ? depths(graph, start, ancestors) : new Map<string, number>(), [graph, start, ancestors]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
     const after = useMemo(() => graph && ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
-    const path = useMemo(() => graph ? findPath(graph, place, start) : null, [graph, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
+    const path = useMemo(() => graph ? findPath(graph, place, start, ancestors) : null, [graph, ancestors, parameters.get("path"), parameters.get("path") === "selected" ? selected : "", start]);
     const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]), opened = useMemo(() => new Set(listIn(place, "open")), [openedFolds]);
     const closed = useMemo(() => new Set(listIn(place, "closed")), [closedRows]);
     const marks = useMemo(() => ({
         corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs,
-        ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges } : {}),
+        ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}),
     }), [corrected, after, path, compared, stubs]);
 
     const about = cut(walked?.graph.nodes.get(start)?.note ?? "", 80);
@@ -213,15 +230,17 @@ export function Why({ place }: { place: Place }) {
     return (
         <div class={`why${node ? " with-record" : ""}${view === "graph" ? " drawn" : ""}`} aria-busy={loading}>
             <div class="stage">
+                <Stale loading={loading && walkKey(walked.wanted) !== walkKey(wanted)} what={wanted.options.asOf ? `Fetching what was known at ${moment(wanted.options.asOf)}` : "Fetching"} />
+                {odd.length > 0 && <p class="faint" role="status">{odd.join("; ")}.</p>}
                 <Summary walked={walked} place={place} start={start} />
-                {compared && <p role="status"><span class="added">{count(compared.counts.added, "record")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
+                {compared && <p role="status"><span class="added">{count(compared.added.nodes, "record")} and {count(compared.added.edges, "edge")} came since</span>, <span class="changed">{compared.counts.changed} changed</span> ({compared.corrected.size} corrected since)</p>}
                 {path && <p role="status">Strongest path: {count(path.edges.length, "edge")}, strength {path.strength.toPrecision(3)}</p>}
                 {["strongest", "selected"].includes(parameters.get("path") ?? "") && !path && <p role="status">No path supports it.</p>}
                 <div class="tabs" role="tablist" aria-label="Shown as">
                     {VIEWS.map(([name, title]) => <a key={name} role="tab" aria-selected={view === name} href={changed(place, { view: name === "graph" ? null : name })}>{title}</a>)}
                 </div>
                 <Controls place={place} graph={compared?.graph ?? walked.graph} start={start} />
-                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} path={marks.path} stubs={stubs} onOpenStub={openStub}
+                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} edgeChanges={compared?.edges} weights={compared?.weights} path={marks.path} stubs={stubs} onOpenStub={openStub}
                     shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
                     : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} after={after} changes={compared?.nodes} onSelect={select}
                         shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
@@ -229,7 +248,7 @@ export function Why({ place }: { place: Place }) {
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
                 <p class="faint screen-only"><Exports path={`/reason/export/${encodeURIComponent(start)}`} parameters={{ direction: options.direction, depth: options.depth, asOf: options.asOf, division }} forms={FORMS} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
-            <PaperEvidence graph={graph} start={start} corrected={marks.corrected} after={after} />
+            <PaperRecords graph={graph} start={start} ancestors={ancestors} changes={compared?.nodes} hidden={(compared?.graph ?? walked.graph).nodes.size - graph.nodes.size} corrected={marks.corrected} after={after} />
             {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
         </div>
     );

@@ -1,0 +1,61 @@
+/* What an address, a list or a page of an auditor tells beside its records. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { edge, node, picture, printed, visit } from "./lib.mjs";
+
+const cause = await node("observation", "sensor", { text: "the strongest of all" }), decided = await node("decision", "kernel", { text: "decided on a path" });
+await edge(cause, decided, "supports", 0.7000000000000001);
+
+test("an address that asks for what cannot be says what was passed over", async () => {
+    const { page, close } = await visit(`#/why/${decided}?depth=-5&direction=sideways&view=timeline&asOf=2999-01-01T00:00:00Z`);
+    await page.getByText("depth=-5 is no depth from 0 to 10000; direction=sideways is neither ancestors nor descendants; view=timeline is no view: graph, tree, time; asOf=2999-01-01T00:00:00Z lies ahead: what is shown is of now.").waitFor();
+    await page.goto(`${process.env.REASON_URL}/ui/#/why/${decided}`);
+    await page.getByText("is no depth").waitFor({ state: "detached" });
+    await close();
+});
+
+test("a weight is told as people read it, and exactly to whoever asks", async () => {
+    const { page, close } = await visit(`#/why/${decided}?view=tree&select=${decided}`);
+    const relation = page.getByRole("treeitem").filter({ hasText: "the strongest of all" }).locator(".relation");
+    assert.equal(await relation.textContent(), "supports 0.7");
+    assert.equal(await relation.getAttribute("title"), "weight 0.7000000000000001");
+    assert.match(await page.getByRole("article").textContent(), /supports 0\.7000000000000001/);
+    await close();
+});
+
+test("the strongest path looks other than what leads to what is selected", async () => {
+    const { page, close } = await visit(`#/why/${decided}?path=strongest&select=${decided}`);
+    await picture(page);
+    await printed(page);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    assert.equal(await page.locator(".paper svg polyline").getAttribute("stroke"), "#1c1e21");
+    await close();
+});
+
+test("a list of what was found tells the division of each", async () => {
+    const { page, close } = await visit("#/find?text=the strongest of all");
+    await page.locator(".results li").filter({ hasText: /the strongest of all.*in default/ }).first().waitFor();
+    await close();
+});
+
+test("where what one may not see empties pages, Find goes on by itself until it finds something, or is stopped", async () => {
+    const { page, close } = await visit("#/find?authors=sensor");
+    await page.locator(".results li").first().waitFor();
+    let asked = 0, answer = () => undefined;
+    const held = new Promise((resolve) => { answer = resolve; });
+    await page.route("**/reason/query", async (route) => {
+        if (++asked === 4)
+            await held;
+        await (asked <= 4 ? route.fulfill({ json: { nodes: [], nextCursor: `page-${asked}`, truncated: true } }) : route.fulfill({ json: { nodes: [{ id: cause, type: "observation", author: "sensor", payload: "found at last", metadata: {} }], truncated: false } }));
+    });
+    await page.getByLabel("Authors").fill("nobody else");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("3 pages without a find so far").waitFor();
+    await page.getByRole("button", { name: "Stop here" }).click();
+    answer();
+    await page.getByText("Nothing on this page; there is more to look through.").waitFor();
+    assert.equal(asked, 4);
+    await page.getByRole("link", { name: "Next page" }).click();
+    await page.getByText("found at last").waitFor();
+    await close();
+});
