@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "graph/columns.h"
 #include "graph/graph.h"
 #include "graph/heap.h"
@@ -255,7 +253,7 @@ put_paths(FunctionCallInfo fcinfo, const Trace *whole, uint32 other, uint32 most
 	TraceStrengths strengths;
 	PathEdge   *edges = graph_alloc(graph, Max((Size) trace.edges_kept, 1) * sizeof(PathEdge));
 	PathGraph	between = {
-		.graph = graph, .node_count = trace.node_count, .edges = edges, .edge_count = 0,
+		.graph = graph, .node_count = trace.node_count, .edges = edges, .edge_count = trace.edges_kept,
 		.from = is_backwards ? other : 0, .to = is_backwards ? 0 : other
 	};
 	ReturnSetInfo *result;
@@ -267,13 +265,9 @@ put_paths(FunctionCallInfo fcinfo, const Trace *whole, uint32 other, uint32 most
 	for (uint32 i = 0; i < trace.edges_kept; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		/* Weighed anew: no path of its own. */
-		if (isinf(strengths.edges[i]))
-			continue;
-		trace.edges[between.edge_count] = trace.edges[i];
-		edges[between.edge_count].from = is_backwards ? trace.edges[i].target : trace.edges[i].source;
-		edges[between.edge_count].to = is_backwards ? trace.edges[i].source : trace.edges[i].target;
-		edges[between.edge_count++].strength = strengths.edges[i];
+		edges[i].from = is_backwards ? trace.edges[i].target : trace.edges[i].source;
+		edges[i].to = is_backwards ? trace.edges[i].source : trace.edges[i].target;
+		edges[i].strength = strengths.edges[i];
 	}
 	count = paths_find(&between, most, &found);
 	ids = ids_of_edges(&trace, found, count);

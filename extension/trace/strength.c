@@ -15,7 +15,6 @@
 
 #include "graph/columns.h"
 #include "graph/memory.h"
-#include "trace/restated.h"
 #include "trace/visit.h"
 
 #include "access/htup_details.h"
@@ -90,7 +89,6 @@ strengths_read(TraceStrengths *strengths, Trace *trace)
 	Graph	   *graph = trace->graph;
 	Size		count = Max((Size) trace->edges_kept, 1);
 	StrengthReading reading = {.trace = trace, .strengths = strengths};
-	const bool *is_restated = restated_edges(trace);
 
 	strengths->types = graph_alloc(graph, (Size) trace->node_count * sizeof(RecordText));
 	strengths->edges = graph_alloc(graph, count * sizeof(double));
@@ -104,12 +102,6 @@ strengths_read(TraceStrengths *strengths, Trace *trace)
 	}
 	trace_visit_nodes(trace, read_node, &reading);
 	trace_visit_edges(trace, read_edge, &reading);
-	for (uint32 i = 0; i < trace->edges_kept; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (is_restated[i])
-			strengths->edges[i] = -INFINITY;
-	}
 }
 
 /* ---------------------------------------------------------------- the strongest paths */
@@ -175,7 +167,6 @@ strengths_widest(const TraceStrengths *strengths, const Trace *trace)
 		search.widest[i] = i == 0 ? INFINITY : -INFINITY;
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 		order[i] = i;
-	/* What was weighed anew comes last, and leads nowhere that the newer edge has not led to. */
 	sort_strongest_first(order, trace->edges_kept, strengths->edges);
 	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{

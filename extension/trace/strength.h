@@ -1,8 +1,6 @@
 /*
  * strength.h
  *		How strong the edges of a trace are: weight, times the confidence of the edge, times that of its cause.
- *
- * The newest of several edges of one type between the same two nodes says how strong they are.
  */
 #ifndef REASON_TRACE_STRENGTH_H
 #define REASON_TRACE_STRENGTH_H
@@ -13,7 +11,7 @@
 
 typedef struct TraceStrengths
 {
-	double	   *edges;			/* by index in trace->edges; -Infinity: weighed anew, counts no more */
+	double	   *edges;			/* by index in trace->edges */
 	RecordText *types;			/* of nodes, by position */
 } TraceStrengths;
 

@@ -238,14 +238,6 @@ def stored_in_order(db, count, edges, node_type="observation"):
 CARRYING = {"causal", "supports", "derivedFrom", "influencedBy"}
 
 
-def newest(edges):
-    """Of several edges of one type between the same two nodes the newest: it weighs the link anew."""
-    links = {}
-    for edge in sorted(edges, key=lambda e: (e.created_at, e.id)):
-        links[edge.source.id, edge.target.id, edge.type] = edge
-    return list(links.values())
-
-
 def strength_of(edge):
     return edge.weight * (1 if getattr(edge, "confidence", None) is None else edge.confidence) * (
         1 if edge.source.confidence is None else edge.source.confidence)

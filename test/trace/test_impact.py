@@ -9,7 +9,7 @@ import pytest
 
 import graphs
 from graph_database import build_cache, connect
-from graphs import CARRYING, newest, strength_of
+from graphs import CARRYING, strength_of
 
 
 @pytest.fixture(scope="module", params=["indexes", "cache"])
@@ -64,9 +64,8 @@ def reference(graph, start, most=None, as_of=None):
     depth = {row[2]: row[1] for row in rows}
     strength = dict.fromkeys(depth, -math.inf)
     strength[start.id] = math.inf
-    counting = newest(inside)
     for _ in depth:
-        for e in counting:
+        for e in inside:
             strength[e.target.id] = max(strength[e.target.id], min(strength[e.source.id], strength_of(e)))
     supported = set()
     for n in nodes:
