@@ -9,11 +9,11 @@ const then = now();
 await edge(score, decided, "supports", 0.4);
 await edge(await node("observation", "bureau", { text: "two late payments" }), decided, "supports", 0.9);
 
-test("a weight that was stated anew is shown with the one before it, in picture and tree, and counts in the strongest path", async () => {
+test("a weight that was stated anew is shown with the one before it, in picture and tree, and each counts for itself in the strongest path", async () => {
     const { page, close } = await visit(`#/why/${decided}?path=selected&select=${score}`);
     await picture(page);
     assert.deepEqual((await printed(page)).texts.filter(({ middle }) => middle).map(({ text }) => text).sort(), ["supports 0.4 (0.8 before)", "supports 0.9"]);
-    await page.getByText(/Strongest path: 1 edge, strength 0\.320/).waitFor();
+    await page.getByText(/Strongest path: 1 edge, strength 0\.640/).waitFor();
     await page.getByRole("tab", { name: "Tree" }).click();
     await page.getByRole("treeitem").filter({ hasText: /supports 0\.4 \(0\.8 before\).*a risk of 0\.12/ }).waitFor();
     // One edge, one row.

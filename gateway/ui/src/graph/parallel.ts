@@ -1,4 +1,4 @@
-/** Several edges of one type between the same two nodes: a weight is not altered but stated anew, and the newest counts. */
+/** Several edges of one type between the same two nodes: a weight is not altered but stated anew, and the newest is what is shown first. */
 import { type GraphEdge } from "./model.ts";
 
 /** The newest edge of each type between each two nodes, with those of before, the newest of them first. */
@@ -22,4 +22,11 @@ export function stated(edges: Iterable<GraphEdge>, apart?: ReadonlySet<string>):
     });
 }
 
-export const newest = (edges: Iterable<GraphEdge>): GraphEdge[] => stated(edges).map(({ edge }) => edge);
+/** These edges, and those that are shown in their place. */
+export function withShown(edges: Iterable<GraphEdge>, ids: Iterable<string>): Set<string> {
+    const all = new Set(ids);
+    for (const { edge, earlier } of stated(edges))
+        if (earlier.some(({ id }) => all.has(id)))
+            all.add(edge.id);
+    return all;
+}

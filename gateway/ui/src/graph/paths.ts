@@ -1,6 +1,5 @@
 /** Paths in a graph that is held: the strongest, and the levels that a walk from a node gives. */
 import { byEnd, filtered, type Graph, type GraphEdge } from "./model.ts";
-import { newest } from "./parallel.ts";
 
 /** How far each node is from the start along edges against their direction, or along it. */
 export function depths(graph: Graph, start: string, ancestors: boolean): Map<string, number> {
@@ -56,9 +55,9 @@ class Heap {
 /** Whether an edge is a reason: what contradicts or corrects leads nowhere. */
 const supports = (edge: GraphEdge): boolean => edge.type !== "contradicts" && edge.type !== "corrects";
 
-/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). The newest of several edges of one type between two nodes counts. */
+/** The strongest path to an effect from each node that has one: the largest product of strengths (Dijkstra, against the edges). Each edge counts for itself, as in SQL. */
 function strongestTo(graph: Graph, to: string): { best: Map<string, number>; by: Map<string, GraphEdge> } {
-    const causes = byEnd(newest([...graph.edges.values()].filter(supports)), "to"), best = new Map([[to, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>(), heap = new Heap();
+    const causes = byEnd([...graph.edges.values()].filter(supports), "to"), best = new Map([[to, 1]]), by = new Map<string, GraphEdge>(), done = new Set<string>(), heap = new Heap();
     heap.push(1, to);
     for (let top = heap.pop(); top; top = heap.pop()) {
         if (done.has(top.id))

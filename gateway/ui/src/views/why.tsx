@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type FoldBy } from "../graph/fold.ts";
 import { withCircles } from "../graph/circles.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
+import { withShown } from "../graph/parallel.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
 import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
 import { count, cut, moment } from "../text.ts";
@@ -201,9 +202,9 @@ export function Why({ place }: { place: Place }) {
     const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]), opened = useMemo(() => new Set(listIn(place, "open")), [openedFolds]);
     const closed = useMemo(() => new Set(listIn(place, "closed")), [closedRows]);
     const marks = useMemo(() => ({
-        corrected: new Set(corrected.keys()), after, path: new Set([...path?.edges ?? []]), stubs,
+        corrected: new Set(corrected.keys()), after, path: graph && path ? withShown(graph.edges.values(), path.edges) : new Set<string>(), stubs,
         ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}),
-    }), [corrected, after, path, compared, stubs]);
+    }), [graph, corrected, after, path, compared, stubs]);
 
     const about = cut(walked?.graph.nodes.get(start)?.note ?? "", 80);
     useEffect(() => {
