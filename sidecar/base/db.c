@@ -259,7 +259,7 @@ static bool prepare(struct db *db)
         "SELECT pg_catalog.set_config(s.name, s.value, false) FROM (VALUES"
         " ('search_path', 'pg_catalog, pg_temp'), ('client_encoding', 'UTF8'), ('bytea_output', 'hex'), ('datestyle', 'ISO, YMD'), ('intervalstyle', 'postgres'),"
         " ('timezone', 'UTC'), ('extra_float_digits', '1'), ('standard_conforming_strings', 'on'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),"
-        " ('default_transaction_isolation', 'read committed'), ('client_min_messages', 'warning'), ('jit', 'off'),"
+        " ('default_transaction_isolation', 'read committed'), ('client_min_messages', 'warning'),"
         " ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', least($1::pg_catalog.text::pg_catalog.int4, 10000)::pg_catalog.text), ('tcp_user_timeout', $1), ('tcp_keepalives_idle', '10'),"
         " ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', $2)) s (name, value)";
     char timeout[16], idle[16];
@@ -269,8 +269,17 @@ static bool prepare(struct db *db)
     snprintf(timeout, sizeof(timeout), "%d", db->timeout_ms);
     snprintf(idle, sizeof(idle), "%d", db->idle_ms);
     PQsetnonblocking(db->connection, 1);
-    result = db_call(db, settings, NULL, 2, parameters, NULL);
+    /* These two come first, and are no queries: one that is compiled may take longer than a time limit that was set for the role. */
+    result = db_call(db, "SET statement_timeout = 0", NULL, 0, NULL, NULL);
     PQclear(result);
+    if (result) {
+        result = db_call(db, "SET jit = off", NULL, 0, NULL, NULL);
+        PQclear(result);
+    }
+    if (result) {
+        result = db_call(db, settings, NULL, 2, parameters, NULL);
+        PQclear(result);
+    }
     if (result && db->listen) {
         result = db_call(db, "LISTEN reason_work", NULL, 0, NULL, NULL);
         PQclear(result);

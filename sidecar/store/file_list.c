@@ -90,7 +90,7 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
                 strcat(key, "/");
                 if (may_hold(walk, key) && !is_above(above, &status))
                     ok = visit(walk, key, &(struct place){status.st_dev, status.st_ino, above});
-            } else if (!strncmp(key, walk->prefix, strlen(walk->prefix)) && (!walk->after || strcmp(key, walk->after) > 0)) {
+            } else if (S_ISREG(status.st_mode) && !strncmp(key, walk->prefix, strlen(walk->prefix)) && (!walk->after || strcmp(key, walk->after) > 0)) {
                 walk->stopped = !walk->take(walk->context, key, "");
             }
         }
