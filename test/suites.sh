@@ -32,7 +32,8 @@ run_pytest() {
     fi
     "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log${again:+.again}" 2>&1
     local status=$? summary ok bad
-    summary=$(tail -1 "$log${again:+.again}")
+    # what libraries say while the interpreter ends may stand behind it
+    summary=$(grep -E '^[0-9]+ [a-z]+.* in [0-9.]+s' "$log${again:+.again}" | tail -1)
     ok=$(echo "$summary" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
     bad=$(echo "$summary" | grep -Eo '[0-9]+ (failed|errors?)' | awk '{n += $1} END {print n + 0}')
     [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1

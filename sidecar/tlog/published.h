@@ -44,8 +44,9 @@ void published_folder(const char *division, unsigned epoch, char folder[PUBLISHE
 bool published_newest(struct store *store, const struct published_key *key, const char *division, uint64_t known, struct published *found);
 
 /*
- * Looks for the checkpoint of this size and origin, where `found` is not as large; what there is of it, or that it is missed, in `also`, size and missed 0: it was
- * not looked for. `found` may be of another sidecar on a copy of the database, so both are to be compared. False: the store does not tell, logged.
+ * Looks for the checkpoint of this size and origin, where `found` is not as large: what there is of it, or that it is missed, in `also`,
+ * whose size and missed are 0 when it was not looked for. `found` may be of another sidecar on a copy of the database, so both are to be
+ * compared. False: the store does not tell, logged.
  */
 bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, const struct published *found,
                         struct published *also);

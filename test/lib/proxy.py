@@ -105,5 +105,9 @@ class Proxy:
             for pair in list(self.pairs):
                 for connection in pair.ends():
                     reset(connection)
+            going_on = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in going_on:
+                task.cancel()
+            await asyncio.gather(*going_on, return_exceptions=True)
         self.run(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
