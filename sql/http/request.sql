@@ -2,7 +2,7 @@
 --
 -- Every function takes what the gateway knows of the caller from the verified certificate
 -- (client_cn, client_issuer, client_san), the request's id and traceparent, then its own
--- arguments as text, and last path_division, by name and only where the path names a division (/d/DIVISION/…). It returns status, header lines and body; further rows continue the body.
+-- arguments as text, and last path_division, by name and only where the path names a division (/d/DIVISION/...). It returns status, header lines and body; further rows continue the body.
 -- An error raised here is turned by the gateway into status and error body by its SQLSTATE, and has undone
 -- everything the request wrote.
 
