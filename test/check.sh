@@ -65,7 +65,6 @@ shared_preload_libraries = 'reasoning_graph'
 max_prepared_transactions = 16
 wal_level = logical
 fsync = off
-jit = off
 CONF
     as_service "$pg_bin/pg_ctl" -D "$server_dir/data" -l "$server_dir/log" -w start >/dev/null
 }

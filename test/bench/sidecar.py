@@ -169,7 +169,7 @@ class Bench:
 
 
 def main():
-    with tempfile.TemporaryDirectory() as name, new_server("fsync = on\njit = on\nmax_connections = 60") as server:
+    with tempfile.TemporaryDirectory() as name, new_server("fsync = on\nmax_connections = 60") as server:
         directory = pathlib.Path(name)
         key = directory / "key.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)

@@ -15,10 +15,6 @@ from ports import free_port
 from wait import wait_for
 
 
-# What is measured and proved here is not what a disk or compiled plans do; servers of the whole stack have them both.
-CHEAPER = "fsync = off\njit = off\n"
-
-
 def as_postgres(*folders):
     """Words before a command that runs PostgreSQL: root may not, so it becomes postgres, who then owns these folders."""
     if os.getuid() != 0:
@@ -46,7 +42,7 @@ class Server:
             self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", *initdb)
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:
             file.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n"
-                       f"shared_preload_libraries = 'reasoning_graph'\n{CHEAPER}{settings}\n")
+                       f"shared_preload_libraries = 'reasoning_graph'\nfsync = off\n{settings}\n")
         self.start()
 
     def command(self, *words):

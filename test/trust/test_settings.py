@@ -219,9 +219,6 @@ def graph():
     # The event of the key that signs checkpoints, too.
     db.settle()
     db(HOSTILE)
-    # The long form has plans compiled, as servers do by themselves.
-    if os.environ.get("REASON_SETTINGS"):
-        db("ALTER DATABASE trust_settings SET jit = on")
     yield db
     drop_database(db)
 
