@@ -11,6 +11,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -75,7 +76,11 @@ keep(Relation table, TupleTableSlot *slot, int *capacity)
 	placement->head_hash = copy_of(row_scan_text_value(slot, row_scan_column(table, "head_hash")));
 }
 
-/* The table as it is now, whatever the transaction sees: what is frozen is frozen for those too who began before. */
+/*
+ * The table as it is now, whatever the transaction sees: what is frozen is frozen for those too who began before.
+ *
+ * A parallel query, which writes nothing, takes no other snapshot than its own, and keeps nothing of it.
+ */
 static void
 read_table(void)
 {
@@ -99,7 +104,7 @@ read_table(void)
 	placement_table = RelationGetRelid(table);
 	/* A change that is announced meanwhile is not to be missed. */
 	seen = announcements;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	snapshot = RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
 	slot = table_slot_create(table, NULL);
 	scan = table_beginscan(table, snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -112,7 +117,7 @@ read_table(void)
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	UnregisterSnapshot(snapshot);
-	is_known = seen == announcements;
+	is_known = seen == announcements && !IsInParallelMode();
 	table_close(table, AccessShareLock);
 }
 
