@@ -182,13 +182,9 @@ reason_cells_name(reason_cells_t *cells, ngx_str_t *body)
 static ngx_int_t
 reason_cells_send(reason_cells_t *cells)
 {
-    ngx_int_t            rc;
-    ngx_buf_t           *b;
-    ngx_str_t            body;
+    ngx_str_t            body, type;
     ngx_uint_t           i;
-    ngx_chain_t          out;
     reason_cell_t       *cell = NULL;
-    ngx_table_elt_t     *header;
     ngx_http_request_t  *r = cells->request;
 
     for (i = 0; i < cells->count && (cell == NULL || !reason_cell_is_well(cell)); i++) {
@@ -200,30 +196,11 @@ reason_cells_send(reason_cells_t *cells)
         return reason_error_send(r, NGX_HTTP_SERVICE_UNAVAILABLE, "DEPENDENCY", "no cell answers", NULL);
     }
     body = cell->body;
-    b = reason_cells_name(cells, &body) == NGX_OK ? ngx_calloc_buf(r->pool) : NULL;
-    header = b != NULL ? ngx_list_push(&r->headers_out.headers) : NULL;
-    if (header == NULL) {
+    if (reason_cells_name(cells, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    header->hash = 1;
-    ngx_str_set(&header->key, "Cache-Control");
-    ngx_str_set(&header->value, "no-store");
-    b->pos = body.data;
-    b->last = body.data + body.len;
-    b->memory = body.len > 0;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-    r->headers_out.status = cell->status;
-    r->headers_out.content_length_n = body.len;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-    out.buf = b;
-    out.next = NULL;
-    return ngx_http_output_filter(r, &out);
+    ngx_str_set(&type, "application/json");
+    return reason_response_send_whole(r, cell->status, type, body);
 }
 
 

@@ -60,10 +60,8 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
 {
     u_char                     *p;
     size_t                      size;
-    ngx_int_t                   rc;
     ngx_buf_t                  *b;
-    ngx_str_t                   name = ngx_string("reason_request_id");
-    ngx_chain_t                 out;
+    ngx_str_t                   name = ngx_string("reason_request_id"), type = ngx_string("application/json"), body;
     ngx_table_elt_t            *retry;
     ngx_http_variable_value_t  *id;
 
@@ -80,17 +78,8 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
         p = ngx_cpymem(p, id->data, id->len);
     }
     p = ngx_sprintf(p, "\",\"details\":%s}", details ? details : "{}");
-    b->last = p;
-    b->last_buf = r == r->main;
-    b->last_in_chain = 1;
-
-    ngx_http_clear_accept_ranges(r);
-    ngx_http_clear_etag(r);
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = b->last - b->pos;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+    body.data = b->pos;
+    body.len = p - b->pos;
     if (status == 503 || status == 429) {
         retry = ngx_list_push(&r->headers_out.headers);
         if (retry != NULL) {
@@ -99,16 +88,7 @@ reason_error_send(ngx_http_request_t *r, ngx_uint_t status, const char *code, co
             retry->value = reason_retry_after(details);
         }
     }
-    if (reason_response_forbid_keeping(r) != NGX_OK) {
-        return NGX_ERROR;
-    }
-    rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-    out.buf = b;
-    out.next = NULL;
-    return ngx_http_output_filter(r, &out);
+    return reason_response_send_whole(r, status, type, body);
 }
 
 

@@ -140,9 +140,8 @@ reason_metrics_handler(ngx_http_request_t *r)
     u_char               *p;
     ngx_int_t             rc;
     ngx_buf_t            *b;
-    ngx_str_t             none = ngx_string("none");
+    ngx_str_t             none = ngx_string("none"), type = ngx_string("text/plain; version=0.0.4"), text;
     ngx_uint_t            i, upstream;
-    ngx_chain_t           out;
     reason_main_conf_t   *main = ngx_http_get_module_main_conf(r, ngx_http_reason_module);
     ngx_atomic_uint_t     total;
     reason_statement_t  **statement = main->statements.elts;
@@ -178,19 +177,7 @@ reason_metrics_handler(ngx_http_request_t *r)
     }
     p = reason_upstreams_text(p, main);
     p = reason_expiry_text(p, r);
-    b->last = p;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = b->last - b->pos;
-    ngx_str_set(&r->headers_out.content_type, "text/plain; version=0.0.4");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-    out.buf = b;
-    out.next = NULL;
-    return ngx_http_output_filter(r, &out);
+    text.data = b->pos;
+    text.len = p - b->pos;
+    return reason_response_send_whole(r, NGX_HTTP_OK, type, text);
 }

@@ -151,6 +151,8 @@ ngx_int_t reason_response_send_header(reason_context_t *ctx, off_t length);
  * may be erased, is for others not to see, or will be there tomorrow.
  */
 ngx_int_t reason_response_forbid_keeping(ngx_http_request_t *r);
+/* A response whose body is there in one piece, in memory that lives as long as the request. Nobody keeps it. */
+ngx_int_t reason_response_send_whole(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t type, ngx_str_t body);
 /* takes back status, headers and body, as long as nothing has gone out */
 void reason_response_forget(reason_context_t *ctx);
 /* the context may be gone when these return */

@@ -155,3 +155,39 @@ reason_response_send_header(reason_context_t *ctx, off_t length)
     }
     return ngx_http_send_header(r);
 }
+
+
+ngx_int_t
+reason_response_send_whole(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t type, ngx_str_t body)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b = ngx_calloc_buf(r->pool);
+    ngx_chain_t   out;
+
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    b->pos = body.data;
+    b->last = body.data + body.len;
+    b->memory = body.len > 0;
+    b->last_buf = r == r->main;
+    b->last_in_chain = 1;
+    out.buf = b;
+    out.next = NULL;
+
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_etag(r);
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body.len;
+    r->headers_out.content_type = type;
+    r->headers_out.content_type_len = type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    if (reason_response_forbid_keeping(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+    return ngx_http_output_filter(r, &out);
+}
