@@ -160,9 +160,9 @@ reason_response_send_header(reason_context_t *ctx, off_t length)
 ngx_int_t
 reason_response_send_whole(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t type, ngx_str_t body)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b = ngx_calloc_buf(r->pool);
-    ngx_chain_t   out;
+    ngx_int_t    rc;
+    ngx_buf_t   *b = ngx_calloc_buf(r->pool);
+    ngx_chain_t  out;
 
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
