@@ -5,3 +5,5 @@ import pathlib
 import pytest
 
 pytest.register_assert_rewrite(*(path.stem for path in (pathlib.Path(__file__).parent / "lib").glob("*.py")))
+
+pytest_plugins = ["claimed_files"]

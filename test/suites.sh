@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # what check.sh sets
-# What each suite of the tests runs. Sourced by check.sh, which sets root, out, python, pg_bin, pg_root and server_port.
+# What each suite of the tests runs. Sourced by check.sh, which sets root, out, python, pg_bin, pg_root, with_server, server_port, suite and claims.
 #
 # A suite is a function suite_NAME. It leaves its output in $out/NAME.log and says by count() how many passed and
 # failed; a suite that ran nothing counts as a failure.
@@ -21,16 +21,20 @@ count_plain() {
     count "$(echo "$line" | cut -d' ' -f1)" "$(echo "$line" | cut -d' ' -f3)"
 }
 
-# With again=yes: those alone that failed before.
+# Those of the folders and files named, or what of them nobody has taken who runs beside. With again=yes: those alone that failed before.
 run_pytest() {
-    local log=$1 cache=${1%.log}.cache
-    shift
+    local log=$out/$suite.log cache=$out/$suite.cache
+    local -a known=()
+    case $with_server in
+        *" ${suite%.*} "*) known+=("REASON_TEST_PORT=$server_port") ;;
+    esac
     if [ -n "${again:-}" ]; then
         set -- --lf --lfnf=none "$@"
     else
         rm -rf "$cache"
+        [ "${suite%.*}" = "$suite" ] || known+=("REASON_TEST_CLAIMS=$claims/${suite%.*}")
     fi
-    "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log${again:+.again}" 2>&1
+    env "${known[@]}" "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log${again:+.again}" 2>&1
     local status=$? summary ok bad
     # what libraries say while the interpreter ends may stand behind it
     summary=$(grep -E '^[0-9]+ [a-z]+.* in [0-9.]+s' "$log${again:+.again}" | tail -1)
@@ -213,26 +217,20 @@ suite_pgtap() {
     return $status
 }
 
-suite_trace() { REASON_TEST_PORT=$server_port run_pytest "$out/trace.log" test/trace; }
-suite_trust() { REASON_TEST_PORT=$server_port run_pytest "$out/trust.log" test/trust; }
-suite_verify() { run_pytest "$out/verify.log" test/verify; }
-suite_crossruntime() { REASON_TEST_PORT=$server_port run_pytest "$out/crossruntime.log" test/crossruntime; }
-suite_tlog() { run_pytest "$out/tlog.log" test/tlog; }
-suite_gateway() { run_pytest "$out/gateway.log" test/gateway; }
+suite_trace() { run_pytest test/trace; }
+suite_trust() { run_pytest test/trust; }
+suite_verify() { run_pytest test/verify; }
+suite_crossruntime() { run_pytest test/crossruntime; }
+suite_tlog() { run_pytest test/tlog; }
+suite_gateway() { run_pytest test/gateway; }
 suite_sanitize() {
     if test/sanitize/gateway.sh short >"$out/sanitize.log" 2>&1; then count 1 0; else
         count 0 1
         return 1
     fi
 }
-# The sidecar's tests in three suites, for they take longest, most of it waiting: its duties, the log that it keeps, and what
-# it does when others fail.
-sidecar_log=(test/sidecar/test_{log,witness,checkpoint,names}*.py)
-sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_store,network,rebuild,restore,storm}.py)
-suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_log[@]/#/--ignore=}" "${sidecar_faults[@]/#/--ignore=}"; }
-suite_sidecar_log() { run_pytest "$out/sidecar_log.log" "${sidecar_log[@]}"; }
-suite_sidecar_faults() { run_pytest "$out/sidecar_faults.log" "${sidecar_faults[@]}"; }
-suite_charts() { run_pytest "$out/charts.log" test/charts; }
+suite_sidecar() { run_pytest test/sidecar; }
+suite_charts() { run_pytest test/charts; }
 # The sidecar's mirrors in what is documented of Dgraph, and in a real Neo4j in short: one server, killed once. All of it, and
 # JanusGraph, are make check-graphs.
 suite_engines() {
@@ -245,9 +243,9 @@ suite_engines() {
         tests+=(test/engines/test_neo4j.py::test_{what_is_written_shows_in_the_graph_store,a_type_that_is_none_becomes_part_of_no_statement}
             test/engines/test_neo4j.py::test_kills_of_sidecar_target_and_database_lose_and_double_nothing)
     fi
-    REASON_MIRROR_EVENTS=800 REASON_MIRROR_KILLS=1 run_pytest "$out/engines.log" "${tests[@]}"
+    REASON_MIRROR_EVENTS=800 REASON_MIRROR_KILLS=1 run_pytest "${tests[@]}"
 }
-suite_pods() { run_pytest "$out/pods.log" test/pods; }
+suite_pods() { run_pytest test/pods; }
 # The explorer and the auditor's page: types, style, and what a person does in a browser. Without Node there is neither.
 suite_ui() {
     local log=$out/ui.log status=0
@@ -270,4 +268,4 @@ suite_ui() {
     return $status
 }
 # fast_e2e: one file of it
-suite_e2e() { run_pytest "$out/e2e.log" "test/e2e${fast_e2e:+/test_write.py}"; }
+suite_e2e() { run_pytest "test/e2e${fast_e2e:+/test_write.py}"; }
