@@ -249,6 +249,8 @@ static enum progress turn(struct worker *worker, const char *token)
             log_warning("the database was restored or promoted; without archive and Kafka nothing tells what it may have forgotten");
         if (evidence.silent[0])
             log_warning("the chains were not compared with what %s knows, which did not answer", evidence.silent);
+        else if (evidence.asked > 0)
+            log_info("archive and Kafka know of nothing that is not here");
         worker->compared = worker->db.connections;
         progress = PROGRESS_NONE;
     } else if (result) {
