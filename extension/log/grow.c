@@ -13,17 +13,16 @@
 
 #include "log/tree.h"
 
+#include "record/attempt.h"
 #include "record/insert.h"
 #include "record/private_lock.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -165,6 +164,22 @@ grow(Grower *grower, text *division, int64 most)
 	return end > first ? (int64) (end - first) : 0;
 }
 
+typedef struct GrowOne
+{
+	Grower	   *grower;
+	text	   *division;
+	int64		most;
+	int64		grown;
+} GrowOne;
+
+static void
+grow_one(void *argument)
+{
+	GrowOne    *one = argument;
+
+	one->grown = grow(one->grower, one->division, one->most);
+}
+
 /*
  * The same, but what is wrong with one chain is a warning and keeps no other
  * from growing: verify_all() names it.
@@ -172,41 +187,18 @@ grow(Grower *grower, text *division, int64 most)
 static int64
 grow_apart(Grower *grower, text *division, int64 most)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile int64 grown = 0;
+	GrowOne		one = {grower, division, most, 0};
+	char	   *fault = attempt(grow_one, &one);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		grown = grow(grower, division, most);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_DATA_CORRUPTED))
-			ReThrowError(error);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("the tree of division \"%s\" does not grow: %s", text_to_cstring(division), error->message),
-				 errhint("The trees of other divisions do. See what reason.verify_all() says.")));
-		FreeErrorData(error);
-		MemoryContextReset(grower->batch_context);
-		grown = 0;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return grown;
+	if (fault == NULL)
+		return one.grown;
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the tree of division \"%s\" does not grow: %s", text_to_cstring(division), fault),
+			 errhint("The trees of other divisions do. See what reason.verify_all() says.")));
+	pfree(fault);
+	MemoryContextReset(grower->batch_context);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- all of them */
