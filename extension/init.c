@@ -14,6 +14,7 @@
 #include "record/watermark.h"
 #include "trace/cursor.h"
 #include "trace/plan.h"
+#include "trace/statistics.h"
 #include "write/doorbell.h"
 #include "write/input.h"
 
@@ -67,6 +68,7 @@ _PG_init(void)
 	graph_memory_define_parameters();
 	trace_define_parameters();
 	trace_plan_define();
+	trace_statistics_define();
 	graph_cache_define_parameters();
 	watermarks_define();
 	write_define_parameters();

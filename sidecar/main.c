@@ -17,6 +17,7 @@
 #include "kubernetes/lease.h"
 #include "net/http.h"
 #include "recover.h"
+#include "report.h"
 #include "stage/stage.h"
 #include "mirror/check.h"
 #include "mirror/mirror.h"
@@ -47,43 +48,6 @@
 #define OVERSLEPT_MS 10000
 #define MMAP_BYTES (128 * 1024)
 #define WORKERS_MOST (JOB_COUNT + MIRRORS_MOST - 1)
-
-static bool is_ready(struct sidecar *sidecar)
-{
-    return atomic_load(&sidecar->signer_ready) && !atomic_load(&sidecar->signer_failing) && atomic_load(&sidecar->store_ready)
-           && !atomic_load(&sidecar->log.broken);
-}
-
-/* Reports to the database, and so to /ready, whether this sidecar can sign and store; asks how deep the queues are. */
-static void report(struct sidecar *sidecar, struct db *db)
-{
-    const char *parameters[] = {sidecar->holder, sidecar->config.signer.id, sidecar->log.where};
-    struct array mirrors = {0};
-    const char *targets[] = {sidecar->config.kafka_brokers[0] ? sidecar->config.kafka_topic : "", sidecar->config.archive_url, NULL};
-    bool ready;
-    PGresult *result = NULL;
-
-    ready = db->connection && is_ready(sidecar);
-    if (ready)
-        PQclear(db_call(db, "SELECT reason.report_sidecar($1, $2, $3)", NULL, 3, parameters, NULL));
-    metrics_set(METRIC_READY, ready);
-    for (size_t i = 0; i < sidecar->config.mirror_count; i++)
-        array_add(&mirrors, sidecar->config.mirrors[i].name);
-    targets[2] = array_end(&mirrors);
-    if (targets[2])
-        result = db_call(db, "SELECT duty, depth, age_s::bigint, items FROM reason.sidecar_status($1, $2, $3) LEFT JOIN reason.parked_items() USING (duty)", "tIII",
-                         3, targets, NULL);
-    array_free(&mirrors);
-    for (int i = 0; result && i < PQntuples(result); i++)
-        for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
-            if (!strcmp(duty_names[duty], PQgetvalue(result, i, 0))) {
-                metrics_set(METRIC_QUEUE_SEAL + duty, atol(PQgetvalue(result, i, 1)));
-                metrics_set(METRIC_AGE_SEAL + duty, atol(PQgetvalue(result, i, 2)));
-                metrics_set(METRIC_PARKED_SEAL + duty, atol(PQgetvalue(result, i, 3)));
-            }
-    PQclear(result);
-    metrics_set(METRIC_DATABASE_UP, db->connection != NULL);
-}
 
 /* Tells systemd, if it started us (sd_notify(3)): one datagram to a socket. */
 static void notify_systemd(const char *state)
@@ -277,8 +241,8 @@ static void run(struct sidecar *sidecar, const char *config_path, const sigset_t
             leader_lapse();
             if (db_connect(&db)) {
                 lead(sidecar, &db);
-                if (clock_ms() - reported_ms >= REPORT_MS || is_ready(sidecar) != was_ready) {
-                    was_ready = is_ready(sidecar);
+                if (clock_ms() - reported_ms >= REPORT_MS || sidecar_is_ready(sidecar) != was_ready) {
+                    was_ready = sidecar_is_ready(sidecar);
                     report(sidecar, &db);
                     reported_ms = clock_ms();
                 }

@@ -279,6 +279,7 @@ GRANT EXECUTE ON FUNCTION
     reason.mend_chain(text, text),
     reason.give_up_snapshot(uuid, text)
 TO reason_admin;
+GRANT EXECUTE ON FUNCTION reason.trace_statistics() TO reason_admin, reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.archived_event(text, bigint) TO reason_auditor;
 GRANT SELECT ON reason.archive_segment, reason.emission, reason.emission_parked, reason.mirror_mark, reason.mirror_parked, reason.parked, reason.halted_chain, reason.archive_rule, reason.lease TO reason_admin;
 

@@ -146,3 +146,10 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'reason_node_shown';
 COMMENT ON FUNCTION reason.node_shown(reason.node, boolean, boolean) IS
     'A node as answers show it: the member "node" of node_json(). Filters look at this, so that nothing is found which is not shown. quarantined: whether to say that it is in quarantine.';
+
+CREATE FUNCTION reason.trace_statistics(OUT engine text, OUT nodes bigint, OUT traces bigint, OUT seconds double precision, OUT within bigint[])
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL SAFE ROWS 10
+AS 'MODULE_PATHNAME', 'reason_trace_statistics';
+COMMENT ON FUNCTION reason.trace_statistics() IS
+    'How many traces have run since the server started, in all its databases, by engine (indexes, cache) and size (of at most so many nodes, and more than in the row before; NULL: more than that), how many seconds they took together, and how many took at most 0.1, 1, 10, 50, 100, 200, 500 ms, 1, 5 and 30 s. No rows without the library in shared_preload_libraries.';

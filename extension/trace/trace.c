@@ -13,6 +13,7 @@
 #include "graph/memory.h"
 #include "trace/cached.h"
 #include "trace/result.h"
+#include "trace/statistics.h"
 #include "trace/walk.h"
 
 /* A trace of so many nodes is worth a cache: asked for once it was walked without. */
@@ -68,8 +69,11 @@ run(const Trace *request)
 {
 	GraphCacheView *view = graph_cache_exists() ? graph_cache_view(request->graph, request->direction) : NULL;
 	bool		lacks_cache = view == NULL;
+	TraceEngine engine = TRACE_ALONG_INDEXES;
+	instr_time	began;
 	Trace	   *trace = NULL;
 
+	INSTR_TIME_SET_CURRENT(began);
 	/* A filter of the cache knows of one node that is in the trace whatever it is. */
 	if (view && ((request->start_count > 1 && graph_filter_needs_node_rows(&request->filter)) ||
 				 !graph_cache_filter_begin(view, &request->filter, request->starts[0]->no)))
@@ -80,13 +84,18 @@ run(const Trace *request)
 	if (view && view->blocks_to_read > 0 && reason_adjacency_cache != GRAPH_CACHE_ALWAYS)
 		trace = walk(request, view->blocks_to_read * NODES_PER_BLOCK);
 	if (!trace && view)
+	{
 		trace = run_in_cache(request, view);
+		engine = TRACE_IN_CACHE;
+	}
 	if (!trace)
 	{
+		engine = TRACE_ALONG_INDEXES;
 		trace = walk(request, PG_UINT32_MAX);
 		if (lacks_cache && trace->node_count >= WORTH_A_CACHE)
 			graph_cache_request();
 	}
+	trace_statistics_count(engine, trace->node_count, began);
 	return trace;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/traversals.h"
 
 #include <arpa/inet.h>
 #include <limits.h>
@@ -174,6 +175,7 @@ static void write_metrics(FILE *out)
         fprintf(out, "%s_bucket{stage=\"%s\",le=\"+Inf\"} %ld\n%s_sum{stage=\"%s\"} %.6f\n%s_count{stage=\"%s\"} %ld\n", duration,
                 stages[i], count, duration, stages[i], (double)atomic_load(&histograms[i].microseconds) / 1e6, duration, stages[i], count);
     }
+    traversals_write(out);
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *path, const char *method, const char *version,

@@ -33,7 +33,7 @@ def documented():
 
 def test_every_metric_is_documented_and_every_documented_one_is_there(database, sidecar):
     database.completed(database.snapshot(database.node()))
-    there = {re.sub(r"_(bucket|sum|count)$", "", name) if "duration" in name else name for name in names(sidecar.get("/metrics")[1])}
+    there = {re.sub(r"_(bucket|sum|count)$", "", name) if "_seconds_" in name else name for name in names(sidecar.get("/metrics")[1])}
     assert there == documented()
 
 
@@ -60,6 +60,25 @@ def test_each_stage_has_a_histogram_that_adds_up(database, sidecars, settings, t
         count = one.metric(f'reason_sidecar_stage_duration_seconds_count{{stage="{stage}"}}')
         assert len(buckets) == 13 and buckets == sorted(buckets) and buckets[-1] <= count
         assert (count > 0) == (stage not in ("emit", "mirror", "checkpoint"))
+
+
+def test_traces_are_counted_by_engine_and_size(database, sidecar):
+    node = database.node()
+
+    def told(kind, nodes="100"):
+        return sidecar.metric(f'reason_sidecar_database_trace_seconds_{kind}{{engine="indexes",nodes="{nodes}"}}')
+    wait_for(lambda: "reason_sidecar_database_trace_seconds_count" in sidecar.get("/metrics")[1], 15, "what the database counts")
+    before, larger = told("count"), told("count", "1000")
+    for _ in range(7):
+        database.value("SELECT count(*) FROM reason.trace(%s)", node)
+    wait_for(lambda: told("count") == before + 7, 15, "the traces")
+    assert told("count", "1000") == larger and 0 < told("sum") < 60
+    text = sidecar.get("/metrics")[1]
+    for engine in ("indexes", "cache"):
+        for nodes in ("100", "1000", "10000", "100000", "[+]Inf"):
+            buckets = [int(n) for n in re.findall(rf'trace_seconds_bucket{{engine="{engine}",nodes="{nodes}",le="[^"]+"}} (\d+)', text)]
+            assert len(buckets) == 11 and buckets == sorted(buckets)
+            assert buckets[-1] == int(re.search(rf'trace_seconds_count{{engine="{engine}",nodes="{nodes}"}} (\d+)', text)[1])
 
 
 def test_what_waits_for_kafka_and_the_archive_is_told_before_anything_has_reached_them(database, sidecars, settings, tmp_path):
