@@ -124,6 +124,7 @@ BEFORE = {
     "expire_idempotency_keys": ["older_than => '1 day'"],
     "build_adjacency_cache": [""],
     "adjacency_cache_status": [""],
+    "trace_statistics": [""],
 }
 
 
