@@ -71,6 +71,8 @@ struct worker {
 /* Opens a counterpart when it is first needed, and again after a reload. The caller holds its lock. */
 bool sidecar_open_store(struct sidecar *sidecar);
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
+/* The key that the signer of checkpoints has, whatever the database says of it: what is published is read with it. False: not known now. */
+bool sidecar_checkpoint_key(struct sidecar *sidecar, uint8_t public_key[PUBLIC_KEY_LENGTH]);
 /* The one that signs checkpoints, whose key is never that of events. */
 bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db);
 

@@ -2,6 +2,7 @@
 #include "store/file.h"
 
 #include "base/clock.h"
+#include "base/doorbell.h"
 #include "base/log.h"
 #include "base/plain_file.h"
 
@@ -49,6 +50,14 @@ static bool may_hold(const struct walk *walk, const char *key)
     return !walk->after || strncmp(key, walk->after, length) >= 0;
 }
 
+/* Whether a name in a directory can be that of an object that is asked for, or of a directory that holds some. */
+static bool may_be_asked_for(const struct walk *walk, const char *key)
+{
+    size_t length = strlen(key), prefix_length = strlen(walk->prefix);
+
+    return !strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length);
+}
+
 /* A link can lead to where it lies: each directory is read once on the way to it. */
 static bool is_above(const struct place *place, const struct stat *status)
 {
@@ -83,8 +92,9 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
         char key[PATH_SIZE], object[PATH_SIZE];
         struct stat status;
 
+        ok = ok && !doorbell_stopped();
         if (ok && !walk->stopped && name[0] != '.'
-            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1
+            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1 && may_be_asked_for(walk, key)
             && snprintf(object, sizeof(object), "%s/%s", walk->root, key) < (int)sizeof(object) && stat(object, &status) == 0) {
             if (S_ISDIR(status.st_mode)) {
                 strcat(key, "/");

@@ -8,6 +8,7 @@
 #include "store/s3.h"
 
 #include "base/clock.h"
+#include "base/doorbell.h"
 #include "base/log.h"
 
 #include <sodium.h>
@@ -192,6 +193,8 @@ bool s3_list(struct store *store, const char *prefix, const char *after, object_
 
         if (pages == PAGES_MOST)
             page.fault = "it has more pages than can be";
+        else if (doorbell_stopped())
+            page.fault = "the process ends";
         else if (store->until_ms && clock_ms() > store->until_ms)
             page.fault = "it does not come to its end in time";
         else if (ask_page(s3, &page, &answer))

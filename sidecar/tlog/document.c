@@ -369,6 +369,30 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
     return tree.failed ? DOCUMENT_NOT_KNOWN : false_because(reading, "payload.log names a tree that the log does not extend");
 }
 
+/* What a document has, and nothing else: whatever stands in it is signed. */
+static const char *const members[] = {"created_at", "id", "manifest_signature_id", "payload", "reasoning_graph_version", "root_ids", NULL};
+static const char *const payload_members[] = {"annotations", "audience", "depth", "description", "direction", "edges",
+                                              "frontier", "log", "nodes", "pii_included", NULL};
+
+static bool is_one_of(const JsonDocument *document, const JsonNode *name, const char *const *names)
+{
+    while (*names && !json_string_is(document, name, *names, strlen(*names)))
+        names++;
+    return *names != NULL;
+}
+
+static bool has_no_others(struct reading *reading, const JsonNode *object, const char *const *names)
+{
+    const JsonDocument *document = &reading->document;
+
+    for (const JsonNode *name = json_first(document, object); name; name = json_next(document, object, json_value(name)))
+        if (!is_one_of(document, name, names)) {
+            false_because(reading, "it has a member \"%.*s\", which this sidecar does not know", (int)(name->length < 60 ? name->length : 60), json_string(document, name));
+            return false;
+        }
+    return true;
+}
+
 static int compare_ids(const void *a, const void *b)
 {
     return memcmp(a, b, UUID_BYTES);
@@ -474,6 +498,11 @@ static enum document_verdict check(struct reading *reading, const char *text, si
     if (!(json_root(document)->flags & JSON_CANONICAL) || json_raw_length(json_root(document)) != length || !payload || payload->kind != JSON_OBJECT
         || !id || !json_string_is(document, id, reading->question->id, strlen(reading->question->id)))
         return false_because(reading, "it is no canonical document of this snapshot");
+    /* without a hash before it, its bytes would be those of the first event of a chain, and its signature that event's */
+    if (json_member_literal(document, json_root(document), "eventType"))
+        return false_because(reading, "it is an event");
+    if (!has_no_others(reading, json_root(document), members) || !has_no_others(reading, payload, payload_members))
+        return DOCUMENT_STRANGE;
     verdict = check_graph(reading, payload);
     if (verdict == DOCUMENT_TRUE)
         verdict = check_tree(reading, payload, &size);
