@@ -322,6 +322,9 @@ static enum progress finish(struct worker *worker, const char *token, const stru
 
         if (admitted != PROGRESS_SOME)
             return admitted;
+        /* comparing may have taken minutes, and another thread has found a fault meanwhile */
+        if (log_memory_rests(&worker->sidecar->log))
+            return PROGRESS_NONE;
         if (!sign(worker, token, trace, id, &signature))
             return PROGRESS_TRIED;
     } else {

@@ -85,6 +85,9 @@ void log_memory_agree(struct log_memory *memory, const char *origin);
  */
 void log_memory_mend(struct log_memory *memory, const char *thread);
 
+/* Whether nothing is to be signed now: for a fault, or because some thread's proof was refused. Without the lock. */
+bool log_memory_rests(const struct log_memory *memory);
+
 /* Tells metrics how much is signed, and under checkpoints. Under the lock. */
 void log_memory_tell(const struct log_memory *memory);
 
