@@ -101,7 +101,8 @@ bool cosign_check(struct sidecar *sidecar)
 
 bool cosign_start(struct sidecar *sidecar, struct cosigning **cosigning)
 {
-    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .is_named = is_named, .compare = compare, .cosigned = cosigned, .refuse = refuse, .relent = relent};
+    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .is_named = is_named, .compare = compare,
+                                     .cosigned = cosigned, .refuse = refuse, .relent = relent};
     struct cosigning *new;
 
     if (sidecar->config.witness_count == 0)

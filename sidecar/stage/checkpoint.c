@@ -265,8 +265,8 @@ static bool keep_head(struct worker *worker, const struct head *head)
     bool ok;
 
     pthread_mutex_lock(&memory->lock);
-    division = log_state_find(&memory->state, head->division);
-    ok = division && !log_memory_rests(memory) && log_memory_refresh(memory) && (division = log_state_find(&memory->state, head->division)) && is_ours(worker, division, head);
+    division = log_memory_rests(memory) || !log_memory_refresh(memory) ? NULL : log_state_find(&memory->state, head->division);
+    ok = division && is_ours(worker, division, head);
     if (ok) {
         strcpy(division->origin, head->origin);
         division->checkpoint_size = head->size;
