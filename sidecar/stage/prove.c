@@ -173,6 +173,7 @@ static bool ask_store(struct asking *asking)
     bool ok = asking->store != NULL;
 
     if (ok) {
+        asking->store->is_given_up = doorbell_stopped;
         asking->store->until_ms = clock_ms() + (asking->all ? ALL_MS : NAMES_MS);
         ok = ask_names(asking);
         if (!asking->all)

@@ -2,7 +2,6 @@
 #include "store/file.h"
 
 #include "base/clock.h"
-#include "base/doorbell.h"
 #include "base/log.h"
 #include "base/plain_file.h"
 
@@ -25,6 +24,7 @@ struct place {
 struct walk {
     const char *root, *prefix, *after;
     long until_ms;              /* 0: whenever it ends */
+    bool (*is_given_up)(void);  /* NULL: never */
     object_taker *take;
     void *context;
     bool stopped;
@@ -92,7 +92,7 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
         char key[PATH_SIZE], object[PATH_SIZE];
         struct stat status;
 
-        ok = ok && !doorbell_stopped();
+        ok = ok && !(walk->is_given_up && walk->is_given_up());
         if (ok && !walk->stopped && name[0] != '.'
             && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1 && may_be_asked_for(walk, key)
             && snprintf(object, sizeof(object), "%s/%s", walk->root, key) < (int)sizeof(object) && stat(object, &status) == 0) {
@@ -112,7 +112,7 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
 
 bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context)
 {
-    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms, .take = take,
+    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms, .is_given_up = store->is_given_up, .take = take,
                         .context = context};
     struct stat status;
 
