@@ -25,6 +25,8 @@
 #define QUICK_MS 3000
 /* Without a proof by any thread for so long, or two intervals where that is longer, what is sealed waits for one. */
 #define SEAL_MS 30000
+/* Without the thread of the log for so long, or five intervals where that is longer, others read again what is old. */
+#define OTHERS_MS 15000
 /* So often it is looked whether the database names its logs as this sidecar does by now. */
 #define NAMED_MS 5000
 
@@ -204,16 +206,21 @@ static void free_asking(struct asking *asking)
     log_signers_free(&asking->keys.list);
 }
 
-/* For how long old hashes are to be read again now: once an interval, by the thread of the log, which delays nothing else. */
+/*
+ * For how long old hashes are to be read again now: once an interval, by the thread of the log, which delays nothing else; by another where that one
+ * does not come to it, for whoever rules the database can keep it from connecting.
+ */
 static long reread_ms(struct worker *worker)
 {
     const struct config *config = &worker->sidecar->config;
-    long now_ms = clock_ms();
+    atomic_long *last_ms = &worker->sidecar->log.reread_ms;
+    long now_ms = clock_ms(), since_ms = now_ms - atomic_load(last_ms), interval_ms = config->checkpoint_interval_s * 1000L;
+    bool is_log = worker->job == JOB_LOG, never = atomic_load(last_ms) == 0;
 
-    if (worker->job != JOB_LOG || (worker->reread_ms && now_ms - worker->reread_ms < config->checkpoint_interval_s * 1000L))
+    if (!never && since_ms < (is_log ? interval_ms : interval_ms > OTHERS_MS / 5 ? 5 * interval_ms : OTHERS_MS))
         return 0;
-    worker->reread_ms = now_ms;
-    return config->checkpoint_interval_s * 10L * config->checkpoint_reread_percent;
+    atomic_store(last_ms, now_ms);
+    return never && !is_log ? 0 : interval_ms / 100 * config->checkpoint_reread_percent;
 }
 
 /* whole: every log is asked for in the store, not those alone that have grown; everything: and all that was signed is read again. */

@@ -62,7 +62,6 @@ struct worker {
     long proved_ms;             /* when, by the steady clock */
     unsigned named;             /* the connection on which the names of the logs were compared; 0: none */
     long named_ms;              /* when */
-    long reread_ms;             /* when old hashes were read again last; 0: never */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
     size_t mirror;              /* of the duty mirror: which one this thread feeds */
     void *state;                /* a stage's own, kept between turns */

@@ -57,6 +57,7 @@ struct log_memory {
     atomic_int signers_waiting; /* for the lock */
     atomic_bool misnamed;       /* the database names its logs otherwise than checkpoint.origin says: told, and not relied on */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
+    atomic_long reread_ms;      /* when old hashes were begun to be read again last; 0: never */
     atomic_long proved_ms;      /* when a proof was made last, by any thread, by the steady clock; 0: never */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
 };

@@ -44,6 +44,26 @@ def test_answers_that_come_slowly(database, sidecars, remembering):
     database.settled(30)
 
 
+def test_a_thread_that_is_kept_from_connecting(database, sidecars, remembering):
+    """The threads that prove are thrown out and find no place any more, and the one that seals stays: it proves and reads again itself."""
+    one = sidecars(remembering)
+    begin(database, one, 9000)
+    try:
+        database.connection.execute("ALTER ROLE sidecar CONNECTION LIMIT 2")
+
+        def two_are_left():
+            database.connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'sidecar'"
+                                        " AND query ~ 'checkpoints_due|claim_snapshots|grow_tree|last_checkpoint|log_heads'")
+            return database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'sidecar'") == 2
+        wait_for(two_are_left, 20, "that others are thrown out")
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.audit_seal SET hash = sha256(hash) WHERE division = 'default' AND seq = 500")
+        wait_for(lambda: has_stopped(one), 120, f"a stop: {one.log()[-2000:]}")
+        assert 'events 0 to 4095 of division "default" are others than were signed' in one.log()
+    finally:
+        database.connection.execute("ALTER ROLE sidecar CONNECTION LIMIT -1")
+
+
 @pytest.mark.parametrize("what", ["checkpoint", "tile"])
 def test_something_lies_where_a_log_is_to_be_published(database, sidecars, remembering, tmp_path, what):
     """Whoever may write to the store puts it there: that log is not published until it is gone, all others are, and nobody stops signing."""
