@@ -491,7 +491,11 @@ static enum document_verdict check(struct reading *reading, const char *text, si
     uint64_t size = 0;
     JsonError error;
 
-    if (!json_read(&reading->document, text, length, &limits, &error))
+    if (!json_read(&reading->document, text, length, &limits, &error) && error.code == JSON_ERROR_DEPTH) {
+        false_because(reading, "it is nested more deeply than is compared: %s", error.message);
+        return DOCUMENT_UNDECIDED;
+    }
+    if (error.code != JSON_OK)
         return error.code == JSON_ERROR_MEMORY ? DOCUMENT_NOT_KNOWN : false_because(reading, "it is no JSON: %s", error.message);
     payload = json_member_literal(document, json_root(document), "payload");
     id = json_member_literal(document, json_root(document), "id");

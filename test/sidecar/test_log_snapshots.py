@@ -212,6 +212,21 @@ def test_a_document_too_large_to_be_read(database, sidecars, remembering, allowe
     assert one.metric(STOPPED) == 0
 
 
+def test_a_document_that_is_nested_more_deeply_than_the_sidecar_reads(database, sidecars, remembering):
+    """An administrator has let such be recorded: it is given up, and that is no stop."""
+    for setting in ("json", "canonical"):
+        database.connection.execute(f"ALTER DATABASE {database.name} SET reason.max_{setting}_depth = 3000")
+    database.connection.close()
+    database.connection = database.connect()
+    one = sidecars(remembering).start()
+    node = database.value("SELECT reason.add_node('observation', %s::jsonb, 'tester')", '{"deep":' * 1500 + "1" + "}" * 1500)
+    database.settled()
+    snapshot = database.snapshot(node)
+    wait_for(lambda: database.status(snapshot) == "failed", 30, f"an end: {one.log()[-2000:]}")
+    assert "it is nested more deeply than is compared" in one.log() and one.metric(STOPPED) == 0
+    assert database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) == [(None,)]
+
+
 def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):
     """It was in quarantine when the snapshot was frozen; by the time of the signature it is not."""
     one, snapshot, seen = evidence
