@@ -22,7 +22,9 @@
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
-/* So many records, each with its event and its content, have no more. */
+/* Nodes at which the walk stopped may have thousands of edges each. */
+#define LINKS_AT_ONCE 100
+/* So many records, each with its event and its content, have no more; nor have the edges of so many nodes. */
 #define RECORDS_BYTES_MOST (1024L * 1024 * 1024)
 
 /* Some seconds. Only names that somebody chose for that need more than one look each. */
@@ -427,7 +429,7 @@ static enum document_verdict check_links(struct reading *reading, uint64_t size,
         return DOCUMENT_NOT_KNOWN;
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", DB_ANSWER_MOST, 4, parameters);
+        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", RECORDS_BYTES_MOST, 4, parameters);
     if (result)
         verdict = DOCUMENT_TRUE;
     for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
@@ -461,7 +463,7 @@ static enum document_verdict check_annotations(struct reading *reading, uint64_t
 
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", DB_ANSWER_MOST, 3, parameters);
+        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", RECORDS_BYTES_MOST, 3, parameters);
     if (result)
         verdict = DOCUMENT_TRUE;
     for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
@@ -516,10 +518,10 @@ static enum document_verdict check(struct reading *reading, const char *text, si
 
             verdict = check_some(reading, kind, first, left < AT_ONCE ? left : AT_ONCE);
         }
-    for (size_t first = 0; verdict == DOCUMENT_TRUE && first < reading->kinds[NODES].count; first += AT_ONCE) {
+    for (size_t first = 0; verdict == DOCUMENT_TRUE && first < reading->kinds[NODES].count; first += LINKS_AT_ONCE) {
         size_t left = reading->kinds[NODES].count - first;
 
-        left = left < AT_ONCE ? left : AT_ONCE;
+        left = left < LINKS_AT_ONCE ? left : LINKS_AT_ONCE;
         verdict = check_links(reading, size, first, left);
         if (verdict == DOCUMENT_TRUE && reading->graph.has_annotations)
             verdict = check_annotations(reading, size, first, left);
