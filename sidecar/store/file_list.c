@@ -33,11 +33,13 @@ struct walk {
 /* In the order of the keys, in which a directory's name is followed by a slash. */
 static int in_key_order(const struct dirent **a, const struct dirent **b)
 {
-    char left[260], right[260];
+    const char *left = (*a)->d_name, *right = (*b)->d_name;
 
-    snprintf(left, sizeof(left), "%s/", (*a)->d_name);
-    snprintf(right, sizeof(right), "%s/", (*b)->d_name);
-    return strcmp(left, right);
+    while (*left && *left == *right) {
+        left++;
+        right++;
+    }
+    return (*left ? (unsigned char)*left : '/') - (*right ? (unsigned char)*right : '/');
 }
 
 /* Whether a directory may hold keys that are asked for: its own key ends with a slash. */
@@ -55,7 +57,7 @@ static bool may_be_asked_for(const struct walk *walk, const char *key)
 {
     size_t length = strlen(key), prefix_length = strlen(walk->prefix);
 
-    return !strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length);
+    return !strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length) && (!walk->after || strncmp(key, walk->after, length) >= 0);
 }
 
 /* A link can lead to where it lies: each directory is read once on the way to it. */
@@ -67,6 +69,29 @@ static bool is_above(const struct place *place, const struct stat *status)
     return false;
 }
 
+static bool visit(struct walk *walk, const char *directory, const struct place *above);
+
+/* Whether all keys that are asked for lie in one directory below; *ok: whether that could be read. */
+static bool visit_only(struct walk *walk, const char *directory, const struct place *above, bool *ok)
+{
+    size_t length = strlen(directory);
+    const char *end = strncmp(walk->prefix, directory, length) ? NULL : strchr(walk->prefix + length, '/');
+    char key[PATH_SIZE], path[PATH_SIZE];
+    struct stat status;
+
+    if (!end || walk->prefix[length] == '.' || snprintf(key, sizeof(key), "%.*s/", (int)(end - walk->prefix), walk->prefix) >= (int)sizeof(key)
+        || snprintf(path, sizeof(path), "%s/%s", walk->root, key) >= (int)sizeof(path))
+        return false;
+    if (stat(path, &status) != 0) {
+        *ok = errno == ENOENT || errno == ENOTDIR;
+        if (!*ok)
+            log_warning("directory \"%s\" cannot be listed: %s", path, strerror(errno));
+    } else if (S_ISDIR(status.st_mode) && may_hold(walk, key) && !is_above(above, &status)) {
+        *ok = visit(walk, key, &(struct place){status.st_dev, status.st_ino, above});
+    }
+    return true;
+}
+
 static bool visit(struct walk *walk, const char *directory, const struct place *above)
 {
     char path[PATH_SIZE];
@@ -74,6 +99,8 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
     int count;
     bool ok = true;
 
+    if (visit_only(walk, directory, above, &ok))
+        return ok;
     if (snprintf(path, sizeof(path), "%s/%s", walk->root, directory) >= (int)sizeof(path))
         return false;
     if (walk->until_ms && clock_ms() > walk->until_ms) {
