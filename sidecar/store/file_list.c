@@ -139,8 +139,8 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
 
 bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context)
 {
-    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms, .is_given_up = store->is_given_up, .take = take,
-                        .context = context};
+    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms,
+                        .is_given_up = store->is_given_up, .take = take, .context = context};
     struct stat status;
 
     if (stat(walk.root, &status) != 0)
