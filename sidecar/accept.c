@@ -102,7 +102,7 @@ static bool accept_all(struct sidecar *sidecar, struct db *db, FILE *out)
     if (epoch > 0) {
         memcpy(signer.public_key, sidecar->signer->public_key, sizeof(signer.public_key));
         ok = names_are_new(sidecar, epoch) && log_signers_add(&signers, signer.id, signer.public_key) && log_signers_add_state(&signers, &memory->state)
-             && log_signers_add_file(&signers, sidecar->config.archive_registry_file) && collect_divisions(sidecar, db);
+             && log_signers_add_file(&signers, sidecar->config.archive_registry_file, "events") && collect_divisions(sidecar, db);
     }
     for (size_t i = 0; ok && i < memory->state.count; i++)
         ok = accept_division(sidecar, db, &signer, &signers, memory->state.divisions[i], epoch, out);

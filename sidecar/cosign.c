@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "stage/announce.h"
 #include "tlog/published.h"
+#include "tlog/tree.h"
 #include "witness/feed.h"
 
 #include <stdlib.h>
@@ -31,6 +32,41 @@ static bool is_named(void *context, const char *division, const char *origin)
     is = known && known->origin[0] ? !strcmp(known->origin, origin) : published_epoch(sidecar->config.checkpoint_origin, division, origin) > 0;
     pthread_mutex_unlock(&sidecar->log.lock);
     return is;
+}
+
+/* Fewer events are signed there than the checkpoint has; more may have been signed by another sidecar, which the next proof takes over. */
+static enum likeness has_less(struct db *db, const char *division, uint64_t size)
+{
+    const char *parameters[] = {division};
+    PGresult *sizes = db_call(db, "SELECT signed FROM reason.log_sizes($1)", "?n", 1, parameters, NULL);
+    uint64_t here = 0;
+    bool told = sizes != NULL;
+
+    db_number(sizes, 0, 0, &here);
+    PQclear(sizes);
+    return told && here < size ? FEED_ANOTHER : FEED_UNKNOWN;
+}
+
+/* The tree that is remembered as signed, against theirs: the database gives the proof, and is not believed. */
+static enum likeness compare(void *context, struct db *db, const char *division, const Checkpoint *theirs)
+{
+    struct log_memory *memory = &((struct sidecar *)context)->log;
+    const struct log_division *known;
+    struct tree tree = {.db = db, .division = division};
+    MerkleRange range = {.size = 0};
+    MerkleHash root;
+
+    pthread_mutex_lock(&memory->lock);
+    known = log_state_find(&memory->state, division);
+    if (known)
+        range = known->signed_range;
+    pthread_mutex_unlock(&memory->lock);
+    if (theirs->size > range.size)
+        return has_less(db, division, theirs->size);
+    merkle_range_root(&range, root);
+    if (tree_extends(&tree, theirs->size, theirs->root, range.size, root))
+        return FEED_SAME;
+    return tree.failed ? FEED_UNKNOWN : FEED_ANOTHER;
 }
 
 static void cosigned(void *context, const char *division)
@@ -65,7 +101,8 @@ bool cosign_check(struct sidecar *sidecar)
 
 bool cosign_start(struct sidecar *sidecar, struct cosigning **cosigning)
 {
-    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .is_named = is_named, .cosigned = cosigned, .refuse = refuse, .relent = relent};
+    const struct feed_hooks hooks = {.context = sidecar, .log_key = log_key, .is_named = is_named, .compare = compare,
+                                     .cosigned = cosigned, .refuse = refuse, .relent = relent};
     struct cosigning *new;
 
     if (sidecar->config.witness_count == 0)

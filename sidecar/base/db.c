@@ -23,6 +23,8 @@
 #define GRACE_MS 2000
 #define CONNECT_MS 10000
 #define HURRY_MS 3000
+/* What a budget grows by with each answer */
+#define EACH_ANSWER_MS 200
 /* How long a wait can go on before it looks whether the process is to end. */
 #define SLICE_MS 200
 
@@ -382,17 +384,45 @@ void db_refuse(struct db *db, const char *statement, const char *answer)
     metrics_add(METRIC_DATABASE_FAILURES, 1);
 }
 
+void db_begin_budget(struct db *db, long ms)
+{
+    db->budget_ms = ms;
+    db->waited_ms = db->answers = 0;
+}
+
+void db_end_budget(struct db *db)
+{
+    db->budget_ms = 0;
+}
+
+/* Whether the budget is used up; noted. */
+static bool is_too_slow(struct db *db, const char *statement)
+{
+    if (db->budget_ms == 0 || db->waited_ms <= db->budget_ms + db->answers * EACH_ANSWER_MS)
+        return false;
+    db->refusal_passes = true;
+    snprintf(db->refusal, sizeof(db->refusal), "%.*s: the database has taken %ld ms for %ld answers, which is too long", name_length(statement),
+             name_of(statement), db->waited_ms, db->answers);
+    log_error("%s: %s", db->name, db->refusal);
+    metrics_add(METRIC_DATABASE_FAILURES, 1);
+    return true;
+}
+
 static PGresult *call(struct db *db, const char *statement, int count, const char *const *parameters, char sqlstate[6], const struct form *form)
 {
     PGresult *result;
     ExecStatusType status;
     bool too_long = false;
+    long began_ms;
 
     if (sqlstate)
         sqlstate[0] = '\0';
-    if (!db->connection)
+    if (!db->connection || is_too_slow(db, statement))
         return NULL;
+    began_ms = clock_ms();
     result = execute(db, statement, count, parameters, form, &too_long);
+    db->waited_ms += clock_ms() - began_ms;
+    db->answers++;
     status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;

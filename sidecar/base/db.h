@@ -31,6 +31,9 @@ struct db {
     int prepared_count;
     unsigned prepared_names;    /* given so far */
     char refusal[DB_REFUSAL_SIZE];  /* why the last answer could not be had; "": each could since whoever asks has emptied it */
+    long budget_ms;             /* 0: there is none */
+    long waited_ms;             /* since it began, for answers */
+    long answers;               /* since then */
     bool refusal_passes;        /* that is of a kind that usually passes by itself, for a connection, resources, a lock or an operator */
 };
 
@@ -53,6 +56,13 @@ PGresult *db_call(struct db *db, const char *statement, const char *shape, int c
 
 /* As db_call(), for values in binary form, of `most` bytes at most. */
 PGresult *db_call_binary(struct db *db, const char *statement, size_t most, int count, const char *const *parameters);
+
+/*
+ * From here on answers may be waited for so long in all, and a little longer with each of them: a database that gives each one within its own
+ * time, and very slowly, would keep whoever asks busy for hours. What is asked beyond that is a failure of a kind that usually passes.
+ */
+void db_begin_budget(struct db *db, long ms);
+void db_end_budget(struct db *db);
 
 /* Notes that an answer is not what it must be, as db_call() does for one of another shape: logged. */
 void db_refuse(struct db *db, const char *statement, const char *answer);

@@ -142,6 +142,20 @@ static char *sign_head(struct worker *worker, const struct head *head, uint8_t s
     return note;
 }
 
+/* ---------------------------------------------------------------- proving meanwhile */
+
+static bool is_time_to_prove(const struct worker *worker, const char *token)
+{
+    return worker->sidecar->log.on
+           && (!stage_is_proved(worker, token) || clock_ms() - worker->proved_ms >= worker->sidecar->config.checkpoint_interval_s * 1000L);
+}
+
+/* However long a round takes, the next proof comes in its time. False: it was not made. */
+static bool stays_proved(struct worker *worker, const char *token)
+{
+    return !is_time_to_prove(worker, token) || stage_proves(worker, token, true);
+}
+
 /* ---------------------------------------------------------------- growing */
 
 static bool grow(struct worker *worker, const char *token)
@@ -150,7 +164,7 @@ static bool grow(struct worker *worker, const char *token)
     const char *parameters[] = {token, most};
 
     snprintf(most, sizeof(most), "%d", GROW_MOST);
-    for (int calls = 0; calls < GROW_CALLS_MOST && !doorbell_stopped(); calls++) {
+    for (int calls = 0; calls < GROW_CALLS_MOST && !doorbell_stopped() && (calls == 0 || !is_time_to_prove(worker, token)); calls++) {
         PGresult *result = db_call(&worker->db, "SELECT reason.grow_tree($1, NULL, $2)", "1n", 2, parameters, NULL);
         uint64_t grown;
         bool ok = result && db_number(result, 0, 0, &grown);
@@ -251,8 +265,8 @@ static bool keep_head(struct worker *worker, const struct head *head)
     bool ok;
 
     pthread_mutex_lock(&memory->lock);
-    division = log_state_find(&memory->state, head->division);
-    ok = division && log_memory_refresh(memory) && (division = log_state_find(&memory->state, head->division)) && is_ours(worker, division, head);
+    division = log_memory_rests(memory) || !log_memory_refresh(memory) ? NULL : log_state_find(&memory->state, head->division);
+    ok = division && is_ours(worker, division, head);
     if (ok) {
         strcpy(division->origin, head->origin);
         division->checkpoint_size = head->size;
@@ -304,7 +318,7 @@ static int sign_due(struct worker *worker, const char *token, bool demanded)
     for (int row = 0; due && ok && row < PQntuples(due) && !atomic_load(&worker->sidecar->log.broken); row++) {
         struct head head;
 
-        if (read_head(due, row, &head) && sign_planned(worker, token, &head))
+        if (!doorbell_stopped() && stays_proved(worker, token) && read_head(due, row, &head) && sign_planned(worker, token, &head))
             count++;
         else
             ok = false;
@@ -322,12 +336,18 @@ struct going_on {
     const char *token;
 };
 
-static bool goes_on(void *context)
+static bool leads(const struct going_on *going_on)
 {
-    const struct going_on *going_on = context;
     char token[24];
 
     return !doorbell_stopped() && !strcmp(leader_token(DUTY_SEAL, token), going_on->token);
+}
+
+static bool goes_on(void *context)
+{
+    const struct going_on *going_on = context;
+
+    return leads(going_on) && stays_proved(going_on->worker, going_on->token);
 }
 
 /* The next division whose last checkpoint does not lie in the store, after the one named; false: none. */
@@ -371,9 +391,26 @@ static bool note_published(struct worker *worker, const struct head *head)
     return ok;
 }
 
-static bool publish_head(struct worker *worker, const char *token, const struct head *head)
+/*
+ * Something else lies where this log is to be published. If our key signed that, somebody else publishes another log of this name, and
+ * the proof stops everything: all that lies in the store is compared. If not, whoever may write there has put it there: this log cannot be
+ * published before it is gone, and that keeps nobody from signing.
+ */
+static bool is_nobodys_log(struct worker *worker, const char *token)
 {
     struct log_memory *memory = &worker->sidecar->log;
+
+    pthread_mutex_lock(&memory->lock);
+    memory->doubted = true;
+    pthread_mutex_unlock(&memory->lock);
+    return stage_proves(worker, token, true);
+}
+
+/* OTHERS: this one not, for a reason that is its own. */
+enum publishing { PUBLISHED, PUBLISH_OTHERS, PUBLISH_NOT_NOW };
+
+static enum publishing publish_head(struct worker *worker, const char *token, const struct head *head)
+{
     struct checkpoints *state = worker->state;
     struct going_on going_on = {worker, token};
     char folder[PUBLISHED_FOLDER_SIZE];
@@ -391,23 +428,15 @@ static bool publish_head(struct worker *worker, const char *token, const struct 
     if (result == STORE_DONE && note_published(worker, head)) {
         if (!publication.announces)
             announce_later(worker->sidecar, head->division);
-        return true;
+        return PUBLISHED;
     }
-    if (!note || !goes_on(&going_on))
-        return false;
+    if (!note || !leads(&going_on) || !stage_is_proved(worker, token))
+        return PUBLISH_NOT_NOW;
     metrics_add(METRIC_STORE_FAILURES, 1);
-    if (result == STORE_REFUSED) {
-        pthread_mutex_lock(&memory->lock);
-        log_memory_break(memory, METRIC_LOG_STOPS_PUBLISHED, "somebody else has published another log of division \"%s\": %.300s", head->division,
-                         publication.reason);
-        memory->doubted = true;
-        pthread_mutex_unlock(&memory->lock);
-        stage_reports_fault(worker, token);
-    } else {
-        log_error("cannot publish the checkpoint of %" PRIu64 " events of \"%s\": %s", head->size, head->origin, publication.reason);
+    log_error("cannot publish the checkpoint of %" PRIu64 " events of \"%s\": %s", head->size, head->origin, publication.reason);
+    if (result != STORE_REFUSED)
         close_stores(worker);
-    }
-    return false;
+    return result == STORE_REFUSED && is_nobodys_log(worker, token) ? PUBLISH_OTHERS : PUBLISH_NOT_NOW;
 }
 
 /* Whether the database has the signature: what is published and not there would be more than is served. */
@@ -427,15 +456,22 @@ static int publish_all(struct worker *worker, const char *token)
 {
     struct head head = {.division = ""};
     int count = 0;
+    bool all = true;
 
     while (next_unpublished(worker, &head)) {
+        enum publishing made;
+
+        if (doorbell_stopped() || !stays_proved(worker, token))
+            return -1;
         if (!is_recorded(worker, &head))
             continue;
-        if (!open_stores(worker) || !publish_head(worker, token, &head))
+        made = open_stores(worker) ? publish_head(worker, token, &head) : PUBLISH_NOT_NOW;
+        if (made == PUBLISH_NOT_NOW)
             return -1;
+        all = all && made == PUBLISHED;
         count++;
     }
-    return count;
+    return all ? count : -1;
 }
 
 /* ---------------------------------------------------------------- turns */
@@ -446,11 +482,6 @@ static long look_ms(const struct config *config)
     long ms = config->checkpoint_interval_s * 1000L / 4;
 
     return ms > 5000 ? 5000 : ms;
-}
-
-static bool is_time_to_prove(const struct worker *worker, const char *token)
-{
-    return !stage_is_proved(worker, token) || clock_ms() - worker->proved_ms >= worker->sidecar->config.checkpoint_interval_s * 1000L;
 }
 
 /* One round: what grew, proved, signed and published. */

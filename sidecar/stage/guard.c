@@ -26,6 +26,8 @@
 #define LISTING_MS 30000
 /* So long a topic is read, under the same condition. */
 #define READING_MS 3000
+/* An event in its line; its content is apart. */
+#define LINE_MOST (256L * 1024 * 1024)
 /* So far the clocks of sidecars, brokers and database may be apart. */
 #define CLOCKS_MS 600000
 
@@ -95,6 +97,9 @@ static bool take_piece(void *context, const void *bytes, size_t length)
         if (line->ended)
             line->length = 0;
         line->ended = false;
+        /* what has no end is no event */
+        if (more > LINE_MOST - line->length)
+            return false;
         larger = realloc(line->bytes, line->length + more + 1);
         if (!larger)
             return false;

@@ -7,6 +7,7 @@
 #include "stage/stage.h"
 
 #include "base/clock.h"
+#include "base/doorbell.h"
 #include "base/log.h"
 #include "tlog/prove.h"
 
@@ -14,23 +15,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So long the store may take for all that is asked of it. */
+/* So long the store may take for all that is asked of it, and before that for the names of its divisions. */
 #define STORE_MS 30000
+#define NAMES_MS 15000
+/* The same where nothing can be signed without its answer: checkpoints of years are listed. */
+#define ALL_MS 900000
+#define NAMES_STEP 256
 /* A request to it, where the state's file knows what was signed */
 #define QUICK_MS 3000
+/* Without a proof by any thread for so long, or two intervals where that is longer, what is sealed waits for one. */
+#define SEAL_MS 30000
+/* Without the thread of the log for so long, or five intervals where that is longer, others read again what is old. */
+#define OTHERS_MS 15000
 /* So often it is looked whether the database names its logs as this sidecar does by now. */
 #define NAMED_MS 5000
 
-static bool take_checkpoint_key(struct sidecar *sidecar, struct db *db, uint8_t public_key[PUBLIC_KEY_LENGTH])
+/* The key that signs checkpoints, and those that did: of the registry that the operator keeps. */
+static bool take_checkpoint_keys(struct sidecar *sidecar, struct log_signers *keys)
 {
+    uint8_t public_key[PUBLIC_KEY_LENGTH];
     bool ok;
 
     pthread_mutex_lock(&sidecar->checkpoint_lock);
-    ok = sidecar_open_checkpoint_signer(sidecar, db);
-    if (ok)
-        memcpy(public_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
+    ok = sidecar_checkpoint_key(sidecar, public_key);
     pthread_mutex_unlock(&sidecar->checkpoint_lock);
-    return ok;
+    return ok && log_signers_add(keys, sidecar->config.checkpoint_signer.id, public_key)
+           && log_signers_add_file(keys, sidecar->config.archive_registry_file, "checkpoints");
 }
 
 /* The store, to be closed by whoever asked; NULL after logging why not. */
@@ -38,58 +48,79 @@ static struct store *open_store(struct sidecar *sidecar, bool quickly)
 {
     struct config config = sidecar->config;
     const struct store_options options = {config.store_url, "none", 0};
-    struct store *store;
 
     if (quickly && config.store_timeout_ms > QUICK_MS)
         config.store_timeout_ms = QUICK_MS;
-    store = store_open(&config, &options);
-    if (store)
-        store->until_ms = clock_ms() + STORE_MS;
-    return store;
+    return store_open(&config, &options);
 }
+
+/* A division that the store is asked about. */
+struct asked {
+    char division[DIVISION_NAME_LENGTH + 1];
+    struct remembered *remembered;      /* NULL: nothing is */
+};
 
 struct asking {
     struct store *store;
-    struct published_key key;
+    struct published_keys keys;
     bool all;                   /* for all that was ever published, else for the newest */
-    struct published *list;
-    struct remembered *remembered;      /* of each of the list */
+    bool found_all;             /* the store has told which divisions it holds */
+    struct asked *names;        /* by name, once all are there */
+    size_t name_count;
+    struct published *list;     /* what was found, by division */
     size_t count;
 };
-
-/* What is remembered of it. */
-struct remembered {
-    uint64_t checkpoint, published;
-    char origin[LOG_ORIGIN_SIZE];
-};
-
-static bool has_name(const struct asking *asking, const char *division)
-{
-    for (size_t i = 0; i < asking->count; i++)
-        if (!strcmp(asking->list[i].division, division))
-            return true;
-    return false;
-}
 
 static bool add_name(void *context, const char *division)
 {
     struct asking *asking = context;
-    struct remembered *remembered;
-    struct published *larger;
+    struct asked *larger;
 
-    if (has_name(asking, division))
-        return true;
-    remembered = realloc(asking->remembered, (asking->count + 1) * sizeof(*remembered));
+    if (asking->name_count % NAMES_STEP == 0) {
+        larger = realloc(asking->names, (asking->name_count + NAMES_STEP) * sizeof(*larger));
+        if (!larger)
+            return false;
+        asking->names = larger;
+    }
+    asking->names[asking->name_count].remembered = NULL;
+    snprintf(asking->names[asking->name_count++].division, sizeof(asking->names->division), "%s", division);
+    return true;
+}
+
+/* Those that are remembered before the same that are not. */
+static int by_name(const void *a, const void *b)
+{
+    const struct asked *one = a, *other = b;
+    int order = strcmp(one->division, other->division);
+
+    return order ? order : (other->remembered != NULL) - (one->remembered != NULL);
+}
+
+/* Each once. */
+static void sort_names(struct asking *asking)
+{
+    size_t kept = 0;
+
+    if (asking->name_count > 1)
+        qsort(asking->names, asking->name_count, sizeof(*asking->names), by_name);
+    for (size_t i = 0; i < asking->name_count; i++)
+        if (kept == 0 || strcmp(asking->names[kept - 1].division, asking->names[i].division) != 0)
+            asking->names[kept++] = asking->names[i];
+        else
+            free(asking->names[i].remembered);
+    asking->name_count = kept;
+}
+
+static bool remember(struct asked *asked, const struct log_division *division)
+{
+    struct remembered *remembered = asked->remembered = calloc(1, sizeof(*remembered));
+
     if (!remembered)
         return false;
-    asking->remembered = remembered;
-    remembered[asking->count] = (struct remembered){.origin = ""};
-    larger = realloc(asking->list, (asking->count + 1) * sizeof(*larger));
-    if (!larger)
-        return false;
-    asking->list = larger;
-    larger[asking->count] = (struct published){.size = 0};
-    snprintf(larger[asking->count++].division, sizeof(larger->division), "%s", division);
+    remembered->checkpoint = division->checkpoint_size;
+    remembered->published = division->published;
+    memcpy(remembered->root, division->checkpoint_root, sizeof(remembered->root));
+    strcpy(remembered->origin, division->origin);
     return true;
 }
 
@@ -101,22 +132,15 @@ static bool add_remembered(struct log_memory *memory, bool whole, struct asking 
     pthread_mutex_lock(&memory->lock);
     ok = log_memory_refresh(memory);
     asking->all = memory->doubted || (!memory->state.loaded && !memory->asked);
+    asking->found_all = memory->asked;
     for (size_t i = 0; ok && i < memory->state.count; i++)
-        if (whole || asking->all || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size) {
-            ok = add_name(asking, memory->state.divisions[i]->name);
-            if (ok) {
-                struct remembered *remembered = &asking->remembered[asking->count - 1];
-
-                remembered->checkpoint = memory->state.divisions[i]->checkpoint_size;
-                remembered->published = memory->state.divisions[i]->published;
-                strcpy(remembered->origin, memory->state.divisions[i]->origin);
-            }
-        }
+        if (whole || asking->all || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size)
+            ok = add_name(asking, memory->state.divisions[i]->name) && remember(&asking->names[asking->name_count - 1], memory->state.divisions[i]);
     pthread_mutex_unlock(&memory->lock);
     return ok;
 }
 
-/* Another of the same division: both are compared, for one may be another sidecar's. */
+/* More than one of the same division are all compared, for one may be another sidecar's. */
 static bool add_found(struct asking *asking, const struct published *found)
 {
     struct published *larger = realloc(asking->list, (asking->count + 1) * sizeof(*larger));
@@ -128,36 +152,75 @@ static bool add_found(struct asking *asking, const struct published *found)
     return true;
 }
 
+/*
+ * The divisions that the store holds: where all is asked for, and once at the start, for the state may be older than what was
+ * published. With a state it is not waited for to the end.
+ */
+static bool ask_names(struct asking *asking)
+{
+    bool told;
+
+    if (!asking->all && asking->found_all)
+        return true;
+    told = published_divisions(asking->store, add_name, asking);
+    if (!told && !asking->all)
+        log_warning("which divisions the store holds, beside those that are remembered, it does not tell in time");
+    asking->found_all = told;
+    return told || !asking->all;
+}
+
 /* What of the divisions is published. False: the store does not tell. */
 static bool ask_store(struct asking *asking)
 {
-    bool ok = asking->store && (!asking->all || published_divisions(asking->store, add_name, asking));
-    size_t named = asking->count;
+    bool ok = asking->store != NULL;
 
-    for (size_t i = 0; ok && i < named; i++) {
-        struct published also = {.size = 0};
-        char division[sizeof(asking->list[i].division)];
-        const struct remembered *remembered = &asking->remembered[i];
+    if (ok) {
+        asking->store->is_given_up = doorbell_stopped;
+        asking->store->until_ms = clock_ms() + (asking->all ? ALL_MS : NAMES_MS);
+        ok = ask_names(asking);
+        if (!asking->all)
+            asking->store->until_ms = clock_ms() + STORE_MS;
+    }
+    sort_names(asking);
+    for (size_t i = 0; ok && i < asking->name_count; i++) {
+        static const struct remembered nothing = {.published = 0};
+        const struct remembered *remembered = asking->names[i].remembered ? asking->names[i].remembered : &nothing;
+        struct published found, also = {.size = 0};
 
-        strcpy(division, asking->list[i].division);
-        ok = published_newest(asking->store, &asking->key, division, asking->all ? PUBLISHED_ALL : remembered->checkpoint, &asking->list[i])
-             && (remembered->published == 0
-                 || published_look_for(asking->store, &asking->key, remembered->origin, remembered->published, &asking->list[i], &also))
-             && (also.size + also.missed == 0 || add_found(asking, &also));
+        ok = !doorbell_stopped()
+             && published_newest(asking->store, &asking->keys, asking->names[i].division, asking->all ? PUBLISHED_ALL : remembered->checkpoint, &found)
+             && (remembered->published == 0 || published_look_for(asking->store, &asking->keys, remembered, &found, &also))
+             && (found.size == 0 || add_found(asking, &found)) && (also.size + also.missed == 0 || add_found(asking, &also));
     }
     return ok;
 }
 
-/* For how long old hashes are to be read again now: once an interval, by the thread of the log, which delays nothing else. */
+static void free_asking(struct asking *asking)
+{
+    if (asking->store)
+        asking->store->close(asking->store);
+    for (size_t i = 0; i < asking->name_count; i++)
+        free(asking->names[i].remembered);
+    free(asking->names);
+    free(asking->list);
+    log_signers_free(&asking->keys.list);
+}
+
+/*
+ * For how long old hashes are to be read again now: once an interval, by the thread of the log, which delays nothing else; by another where that one
+ * does not come to it, for whoever rules the database can keep it from connecting.
+ */
 static long reread_ms(struct worker *worker)
 {
     const struct config *config = &worker->sidecar->config;
-    long now_ms = clock_ms();
+    atomic_long *last_ms = &worker->sidecar->log.reread_ms;
+    long now_ms = clock_ms(), since_ms = now_ms - atomic_load(last_ms), interval_ms = config->checkpoint_interval_s * 1000L;
+    bool is_log = worker->job == JOB_LOG, never = atomic_load(last_ms) == 0;
 
-    if (worker->job != JOB_LOG || (worker->reread_ms && now_ms - worker->reread_ms < config->checkpoint_interval_s * 1000L))
+    if (!never && since_ms < (is_log ? interval_ms : interval_ms > OTHERS_MS / 5 ? 5 * interval_ms : OTHERS_MS))
         return 0;
-    worker->reread_ms = now_ms;
-    return config->checkpoint_interval_s * 10L * config->checkpoint_reread_percent;
+    atomic_store(last_ms, now_ms);
+    return never && !is_log ? 0 : interval_ms / 100 * config->checkpoint_reread_percent;
 }
 
 /* whole: every log is asked for in the store, not those alone that have grown; everything: and all that was signed is read again. */
@@ -165,14 +228,13 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
 {
     struct sidecar *sidecar = worker->sidecar;
     struct log_memory *memory = &sidecar->log;
-    uint8_t checkpoint_key[PUBLIC_KEY_LENGTH];
-    struct asking asking = {.key = {sidecar->config.checkpoint_origin, checkpoint_key}};
+    struct asking asking = {.keys = {.prefix = sidecar->config.checkpoint_origin}};
     struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .registry_file = sidecar->config.archive_registry_file, .whole = everything};
-    bool ok = add_remembered(memory, whole, &asking), answered = true;
+    bool ok = add_remembered(memory, whole, &asking), answered = true, publishes = sidecar->config.checkpoint_signer.id[0] != '\0';
     enum log_verdict verdict = !ok && atomic_load(&memory->broken) ? LOG_BROKEN : LOG_NOT_KNOWN;
 
-    if (ok && sidecar->config.checkpoint_signer.id[0]) {
-        if (take_checkpoint_key(sidecar, &worker->db, checkpoint_key))
+    if (ok && publishes) {
+        if (take_checkpoint_keys(sidecar, &asking.keys.list))
             asking.store = open_store(sidecar, !asking.all);
         answered = ask_store(&asking);
         /* with a state file there is no need to wait for a store that is away */
@@ -194,10 +256,7 @@ static enum log_verdict prove(struct worker *worker, const struct log_signer *si
         memory->doubted = memory->doubted && !asking.all;
         pthread_mutex_unlock(&memory->lock);
     }
-    if (asking.store)
-        asking.store->close(asking.store);
-    free(asking.list);
-    free(asking.remembered);
+    free_asking(&asking);
     return verdict;
 }
 
@@ -215,10 +274,17 @@ void stage_reports_fault(struct worker *worker, const char *token)
         PQclear(db_call(&worker->db, "SELECT reason.report_log_fault($1, $2, $3)", NULL, 3, parameters, NULL));
 }
 
-/* A proof is not relied on for much longer than from one checkpoint to the next. */
+/*
+ * A proof is not relied on for much longer than from one checkpoint to the next. What is to be sealed makes none by itself while the thread of the
+ * log makes them.
+ */
 static bool is_old(const struct worker *worker)
 {
-    return worker->job != DUTY_SEAL && clock_ms() - worker->proved_ms > 2000L * worker->sidecar->config.checkpoint_interval_s;
+    long most_ms = 2000L * worker->sidecar->config.checkpoint_interval_s;
+
+    if (worker->job != DUTY_SEAL)
+        return clock_ms() - worker->proved_ms > most_ms;
+    return clock_ms() - atomic_load(&worker->sidecar->log.proved_ms) > (most_ms > SEAL_MS ? most_ms : SEAL_MS);
 }
 
 bool stage_proves(struct worker *worker, const char *token, bool whole)

@@ -156,6 +156,7 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
     case DOCUMENT_MISNAMED:
+    case DOCUMENT_STRANGE:
         record_failure(worker, token, pending->id, reason, false);
         return PROGRESS_TRIED;
     case DOCUMENT_NOT_KNOWN:
@@ -248,7 +249,7 @@ static bool is_known_signature(struct worker *worker, const struct signature *si
     struct log_memory *memory = &sidecar->log;
     struct log_signers signers = {0};
     struct log_signer own;
-    bool known = log_signers_add_file(&signers, sidecar->config.archive_registry_file)
+    bool known = log_signers_add_file(&signers, sidecar->config.archive_registry_file, "events")
                  && (!sign_own_key(sidecar, &own) || log_signers_add(&signers, own.id, own.public_key));
 
     pthread_mutex_lock(&memory->lock);
@@ -321,6 +322,9 @@ static enum progress finish(struct worker *worker, const char *token, const stru
 
         if (admitted != PROGRESS_SOME)
             return admitted;
+        /* comparing may have taken minutes, and another thread has found a fault meanwhile */
+        if (log_memory_rests(&worker->sidecar->log))
+            return PROGRESS_NONE;
         if (!sign(worker, token, trace, id, &signature))
             return PROGRESS_TRIED;
     } else {

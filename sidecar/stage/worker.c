@@ -93,9 +93,8 @@ static bool has_a_key_of_its_own(struct sidecar *sidecar)
     return !same;
 }
 
-bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db)
+bool sidecar_checkpoint_key(struct sidecar *sidecar, uint8_t public_key[PUBLIC_KEY_LENGTH])
 {
-    const struct signer_config *config = &sidecar->config.checkpoint_signer;
     int reloads = atomic_load(&sidecar->reloads);
 
     if (sidecar->checkpoint_signer && sidecar->checkpoint_reloads != reloads) {
@@ -104,12 +103,21 @@ bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db)
         sidecar->checkpoint_registered = false;
     }
     if (!sidecar->checkpoint_signer)
-        sidecar->checkpoint_signer = signer_open(config);
+        sidecar->checkpoint_signer = signer_open(&sidecar->config.checkpoint_signer);
     sidecar->checkpoint_reloads = reloads;
+    if (sidecar->checkpoint_signer)
+        memcpy(public_key, sidecar->checkpoint_signer->public_key, PUBLIC_KEY_LENGTH);
+    return sidecar->checkpoint_signer != NULL;
+}
+
+bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db)
+{
+    uint8_t public_key[PUBLIC_KEY_LENGTH];
+
     /* the signer of events may have been opened since, and anew */
-    if (!sidecar->checkpoint_signer || !has_a_key_of_its_own(sidecar))
+    if (!sidecar_checkpoint_key(sidecar, public_key) || !has_a_key_of_its_own(sidecar))
         return false;
     if (!sidecar->checkpoint_registered)
-        sidecar->checkpoint_registered = key_is_registered(sidecar->checkpoint_signer, config->id, "checkpoints", db);
+        sidecar->checkpoint_registered = key_is_registered(sidecar->checkpoint_signer, sidecar->config.checkpoint_signer.id, "checkpoints", db);
     return sidecar->checkpoint_registered;
 }

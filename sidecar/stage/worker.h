@@ -62,7 +62,6 @@ struct worker {
     long proved_ms;             /* when, by the steady clock */
     unsigned named;             /* the connection on which the names of the logs were compared; 0: none */
     long named_ms;              /* when */
-    long reread_ms;             /* when old hashes were read again last; 0: never */
     bool tried;                 /* what failed last was an attempt at something that waits by itself */
     size_t mirror;              /* of the duty mirror: which one this thread feeds */
     void *state;                /* a stage's own, kept between turns */
@@ -71,6 +70,8 @@ struct worker {
 /* Opens a counterpart when it is first needed, and again after a reload. The caller holds its lock. */
 bool sidecar_open_store(struct sidecar *sidecar);
 bool sidecar_open_signer(struct sidecar *sidecar, struct db *db);
+/* The key that the signer of checkpoints has, whatever the database says of it: what is published is read with it. False: not known now. */
+bool sidecar_checkpoint_key(struct sidecar *sidecar, uint8_t public_key[PUBLIC_KEY_LENGTH]);
 /* The one that signs checkpoints, whose key is never that of events. */
 bool sidecar_open_checkpoint_signer(struct sidecar *sidecar, struct db *db);
 

@@ -24,6 +24,7 @@ struct place {
 struct walk {
     const char *root, *prefix, *after;
     long until_ms;              /* 0: whenever it ends */
+    bool (*is_given_up)(void);  /* NULL: never */
     object_taker *take;
     void *context;
     bool stopped;
@@ -32,11 +33,13 @@ struct walk {
 /* In the order of the keys, in which a directory's name is followed by a slash. */
 static int in_key_order(const struct dirent **a, const struct dirent **b)
 {
-    char left[260], right[260];
+    const char *left = (*a)->d_name, *right = (*b)->d_name;
 
-    snprintf(left, sizeof(left), "%s/", (*a)->d_name);
-    snprintf(right, sizeof(right), "%s/", (*b)->d_name);
-    return strcmp(left, right);
+    while (*left && *left == *right) {
+        left++;
+        right++;
+    }
+    return (*left ? (unsigned char)*left : '/') - (*right ? (unsigned char)*right : '/');
 }
 
 /* Whether a directory may hold keys that are asked for: its own key ends with a slash. */
@@ -49,6 +52,14 @@ static bool may_hold(const struct walk *walk, const char *key)
     return !walk->after || strncmp(key, walk->after, length) >= 0;
 }
 
+/* Whether a name in a directory can be that of an object that is asked for, or of a directory that holds some. */
+static bool may_be_asked_for(const struct walk *walk, const char *key)
+{
+    size_t length = strlen(key), prefix_length = strlen(walk->prefix);
+
+    return !strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length) && (!walk->after || strncmp(key, walk->after, length) >= 0);
+}
+
 /* A link can lead to where it lies: each directory is read once on the way to it. */
 static bool is_above(const struct place *place, const struct stat *status)
 {
@@ -58,6 +69,29 @@ static bool is_above(const struct place *place, const struct stat *status)
     return false;
 }
 
+static bool visit(struct walk *walk, const char *directory, const struct place *above);
+
+/* Whether all keys that are asked for lie in one directory below; *ok: whether that could be read. */
+static bool visit_only(struct walk *walk, const char *directory, const struct place *above, bool *ok)
+{
+    size_t length = strlen(directory);
+    const char *end = strncmp(walk->prefix, directory, length) ? NULL : strchr(walk->prefix + length, '/');
+    char key[PATH_SIZE], path[PATH_SIZE];
+    struct stat status;
+
+    if (!end || walk->prefix[length] == '.' || snprintf(key, sizeof(key), "%.*s/", (int)(end - walk->prefix), walk->prefix) >= (int)sizeof(key)
+        || snprintf(path, sizeof(path), "%s/%s", walk->root, key) >= (int)sizeof(path))
+        return false;
+    if (stat(path, &status) != 0) {
+        *ok = errno == ENOENT || errno == ENOTDIR;
+        if (!*ok)
+            log_warning("directory \"%s\" cannot be listed: %s", path, strerror(errno));
+    } else if (S_ISDIR(status.st_mode) && may_hold(walk, key) && !is_above(above, &status)) {
+        *ok = visit(walk, key, &(struct place){status.st_dev, status.st_ino, above});
+    }
+    return true;
+}
+
 static bool visit(struct walk *walk, const char *directory, const struct place *above)
 {
     char path[PATH_SIZE];
@@ -65,6 +99,8 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
     int count;
     bool ok = true;
 
+    if (visit_only(walk, directory, above, &ok))
+        return ok;
     if (snprintf(path, sizeof(path), "%s/%s", walk->root, directory) >= (int)sizeof(path))
         return false;
     if (walk->until_ms && clock_ms() > walk->until_ms) {
@@ -83,8 +119,9 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
         char key[PATH_SIZE], object[PATH_SIZE];
         struct stat status;
 
+        ok = ok && !(walk->is_given_up && walk->is_given_up());
         if (ok && !walk->stopped && name[0] != '.'
-            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1
+            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1 && may_be_asked_for(walk, key)
             && snprintf(object, sizeof(object), "%s/%s", walk->root, key) < (int)sizeof(object) && stat(object, &status) == 0) {
             if (S_ISDIR(status.st_mode)) {
                 strcat(key, "/");
@@ -102,8 +139,8 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
 
 bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context)
 {
-    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms, .take = take,
-                        .context = context};
+    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms,
+                        .is_given_up = store->is_given_up, .take = take, .context = context};
     struct stat status;
 
     if (stat(walk.root, &status) != 0)

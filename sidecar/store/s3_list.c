@@ -192,6 +192,8 @@ bool s3_list(struct store *store, const char *prefix, const char *after, object_
 
         if (pages == PAGES_MOST)
             page.fault = "it has more pages than can be";
+        else if (store->is_given_up && store->is_given_up())
+            page.fault = "it is not waited for any more";
         else if (store->until_ms && clock_ms() > store->until_ms)
             page.fault = "it does not come to its end in time";
         else if (ask_page(s3, &page, &answer))

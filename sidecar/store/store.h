@@ -61,6 +61,7 @@ typedef bool piece_taker(void *context, const void *bytes, size_t length);
 
 struct store {
     long until_ms;              /* a listing ends then, by the steady clock, and has failed; 0: whenever it ends */
+    bool (*is_given_up)(void);  /* a listing for which it comes to be true has failed; NULL: none */
     bool locks;                 /* it keeps retention and legal hold */
     /* Durable when it returns STORE_DONE. Storing the same bytes again is no error. */
     enum store_result (*put)(struct store *store, const struct object *object, struct stored *stored);

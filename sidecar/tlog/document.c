@@ -22,7 +22,9 @@
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
-/* So many records, each with its event and its content, have no more. */
+/* Nodes at which the walk stopped may have thousands of edges each. */
+#define LINKS_AT_ONCE 100
+/* So many records, each with its event and its content, have no more; nor have the edges of so many nodes. */
 #define RECORDS_BYTES_MOST (1024L * 1024 * 1024)
 
 /* Some seconds. Only names that somebody chose for that need more than one look each. */
@@ -369,6 +371,30 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
     return tree.failed ? DOCUMENT_NOT_KNOWN : false_because(reading, "payload.log names a tree that the log does not extend");
 }
 
+/* What a document has, and nothing else: whatever stands in it is signed. */
+static const char *const members[] = {"created_at", "id", "manifest_signature_id", "payload", "reasoning_graph_version", "root_ids", NULL};
+static const char *const payload_members[] = {"annotations", "audience", "depth", "description", "direction", "edges",
+                                              "frontier", "log", "nodes", "pii_included", NULL};
+
+static bool is_one_of(const JsonDocument *document, const JsonNode *name, const char *const *names)
+{
+    while (*names && !json_string_is(document, name, *names, strlen(*names)))
+        names++;
+    return *names != NULL;
+}
+
+static bool has_no_others(struct reading *reading, const JsonNode *object, const char *const *names)
+{
+    const JsonDocument *document = &reading->document;
+
+    for (const JsonNode *name = json_first(document, object); name; name = json_next(document, object, json_value(name)))
+        if (!is_one_of(document, name, names)) {
+            false_because(reading, "it has a member \"%.*s\", which this sidecar does not know", (int)(name->length < 60 ? name->length : 60), json_string(document, name));
+            return false;
+        }
+    return true;
+}
+
 static int compare_ids(const void *a, const void *b)
 {
     return memcmp(a, b, UUID_BYTES);
@@ -403,7 +429,7 @@ static enum document_verdict check_links(struct reading *reading, uint64_t size,
         return DOCUMENT_NOT_KNOWN;
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", DB_ANSWER_MOST, 4, parameters);
+        result = db_call_binary(reading->question->db, "SELECT node, edge, other FROM reason.log_links($1, $2::uuid[], $3, $4)", RECORDS_BYTES_MOST, 4, parameters);
     if (result)
         verdict = DOCUMENT_TRUE;
     for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
@@ -437,7 +463,7 @@ static enum document_verdict check_annotations(struct reading *reading, uint64_t
 
     snprintf(number, sizeof(number), "%" PRIu64, size);
     if (add_ids(&reading->kinds[NODES], first, count, &ids) && (parameters[1] = array_end(&ids)))
-        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", DB_ANSWER_MOST, 3, parameters);
+        result = db_call_binary(reading->question->db, "SELECT annotation FROM reason.log_annotations($1, $2::uuid[], $3)", RECORDS_BYTES_MOST, 3, parameters);
     if (result)
         verdict = DOCUMENT_TRUE;
     for (int row = 0; verdict == DOCUMENT_TRUE && row < PQntuples(result); row++) {
@@ -467,13 +493,22 @@ static enum document_verdict check(struct reading *reading, const char *text, si
     uint64_t size = 0;
     JsonError error;
 
-    if (!json_read(&reading->document, text, length, &limits, &error))
+    if (!json_read(&reading->document, text, length, &limits, &error) && error.code == JSON_ERROR_DEPTH) {
+        false_because(reading, "it is nested more deeply than is compared: %s", error.message);
+        return DOCUMENT_UNDECIDED;
+    }
+    if (error.code != JSON_OK)
         return error.code == JSON_ERROR_MEMORY ? DOCUMENT_NOT_KNOWN : false_because(reading, "it is no JSON: %s", error.message);
     payload = json_member_literal(document, json_root(document), "payload");
     id = json_member_literal(document, json_root(document), "id");
     if (!(json_root(document)->flags & JSON_CANONICAL) || json_raw_length(json_root(document)) != length || !payload || payload->kind != JSON_OBJECT
         || !id || !json_string_is(document, id, reading->question->id, strlen(reading->question->id)))
         return false_because(reading, "it is no canonical document of this snapshot");
+    /* without a hash before it, its bytes would be those of the first event of a chain, and its signature that event's */
+    if (json_member_literal(document, json_root(document), "eventType"))
+        return false_because(reading, "it is an event");
+    if (!has_no_others(reading, json_root(document), members) || !has_no_others(reading, payload, payload_members))
+        return DOCUMENT_STRANGE;
     verdict = check_graph(reading, payload);
     if (verdict == DOCUMENT_TRUE)
         verdict = check_tree(reading, payload, &size);
@@ -483,10 +518,10 @@ static enum document_verdict check(struct reading *reading, const char *text, si
 
             verdict = check_some(reading, kind, first, left < AT_ONCE ? left : AT_ONCE);
         }
-    for (size_t first = 0; verdict == DOCUMENT_TRUE && first < reading->kinds[NODES].count; first += AT_ONCE) {
+    for (size_t first = 0; verdict == DOCUMENT_TRUE && first < reading->kinds[NODES].count; first += LINKS_AT_ONCE) {
         size_t left = reading->kinds[NODES].count - first;
 
-        left = left < AT_ONCE ? left : AT_ONCE;
+        left = left < LINKS_AT_ONCE ? left : LINKS_AT_ONCE;
         verdict = check_links(reading, size, first, left);
         if (verdict == DOCUMENT_TRUE && reading->graph.has_annotations)
             verdict = check_annotations(reading, size, first, left);

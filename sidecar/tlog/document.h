@@ -4,7 +4,8 @@
  * A signature on a snapshot says that these records are the graph that was recorded. The database has frozen it, and could
  * have left one out or changed one: so the bytes are read here.
  *
- *   - they are canonical JSON with the hash that is to be signed, and a graph that holds together (core/snapshot_graph.h);
+ *   - they are canonical JSON with the hash that is to be signed, no event, with the members that a document has and no others, and a graph that
+ *     holds together (core/snapshot_graph.h);
  *   - each record is the one of its event, whose hash is in the log that this sidecar signed; contents that are shown and
  *     not redacted are those that the record commits to;
  *   - the tree that the document names is of this division's log, and no older than what this sidecar had signed when the document
@@ -30,6 +31,7 @@ enum document_verdict {
     DOCUMENT_TOO_NEW,           /* it holds what is not signed yet */
     DOCUMENT_OUTDATED,          /* of a log that has begun anew since: it is to be frozen again */
     DOCUMENT_MISNAMED,          /* of a log with another prefix than checkpoint.origin, as the database has it: until one of them is changed */
+    DOCUMENT_STRANGE,           /* it says more than this sidecar knows of: of a later version, until this one is of that too */
     DOCUMENT_UNDECIDED,         /* to compare it would take too long */
     DOCUMENT_FALSE              /* the database contradicts what was signed */
 };

@@ -117,6 +117,11 @@ void log_memory_mend(struct log_memory *memory, const char *thread)
     metrics_set(METRIC_LOG_STOPPED, 0);
 }
 
+bool log_memory_rests(const struct log_memory *memory)
+{
+    return memory->on && (atomic_load(&memory->broken) || refusals_wait(&memory->refusals, clock_ms()));
+}
+
 void log_memory_tell(const struct log_memory *memory)
 {
     uint64_t events = 0, covered = 0, published = 0;

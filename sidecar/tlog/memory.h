@@ -57,6 +57,8 @@ struct log_memory {
     atomic_int signers_waiting; /* for the lock */
     atomic_bool misnamed;       /* the database names its logs otherwise than checkpoint.origin says: told, and not relied on */
     atomic_bool broken;         /* there is a fault: for a look without the lock */
+    atomic_long reread_ms;      /* when old hashes were begun to be read again last; 0: never */
+    atomic_long proved_ms;      /* when a proof was made last, by any thread, by the steady clock; 0: never */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
 };
 
@@ -83,6 +85,9 @@ void log_memory_agree(struct log_memory *memory, const char *origin);
  * what other threads ask is refused. Under the lock.
  */
 void log_memory_mend(struct log_memory *memory, const char *thread);
+
+/* Whether nothing is to be signed now: for a fault, or because some thread's proof was refused. Without the lock. */
+bool log_memory_rests(const struct log_memory *memory);
 
 /* Tells metrics how much is signed, and under checkpoints. Under the lock. */
 void log_memory_tell(const struct log_memory *memory);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So long the database may take to show that a document is what the log says, and a little for each answer. */
+#define DOCUMENT_MS 600000
 /* The database cuts documents into pieces of 1 MiB. */
 #define CHUNK_MOST (2L * 1024 * 1024)
 
@@ -122,14 +124,16 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
     }
     if (!copy_log(memory, pending->division, &known))
         return DOCUMENT_TOO_NEW;
+    db_begin_budget(db, DOCUMENT_MS);
     text = read_document(pending, &length, &failed);
+    if (text && length > 0)
+        verdict = document_verdict(&question, text, length);
+    db_end_budget(db);
     if (!text) {
         snprintf(reason, PENDING_REASON_SIZE, "the document has not the hash that is to be signed");
         return failed ? DOCUMENT_NOT_KNOWN : DOCUMENT_FALSE;
     }
-    if (length > 0)
-        verdict = document_verdict(&question, text, length);
-    else
+    if (length == 0)
         log_warning("snapshot %s is too large to be compared with the log: of its %" PRIu64 " bytes only the hash was", pending->id, pending->size);
     free(text);
     snprintf(reason, PENDING_REASON_SIZE, "the document is not what the log says: %s", question.reason);

@@ -1,6 +1,7 @@
 /* prove.c: the database compared with what was signed and published. */
 #include "tlog/prove.h"
 
+#include "base/clock.h"
 #include "base/doorbell.h"
 #include "base/log.h"
 #include "tlog/reread.h"
@@ -16,6 +17,8 @@
 #define SAMPLE 32
 /* A proof gives way to signing for so long */
 #define PASS_MS 1000
+/* So long a proof may wait for the database, and a little for each answer, unless refusals last for longer before they are a fault. */
+#define PROOF_MS 10000
 /* Signatures that are verified at once, while others wait for the lock. */
 #define TAKE_MOST 8192
 
@@ -248,6 +251,27 @@ static enum log_verdict take_over(struct proving *proving, struct tree *tree, st
 
 /* ---------------------------------------------------------------- a division */
 
+/* The first that was found published of this division; those that follow may be of it as well. */
+static const struct published *first_found(const struct log_outside *outside, const char *division)
+{
+    size_t low = 0, high = outside->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (strcmp(outside->list[middle].division, division) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return outside->list + low;
+}
+
+static bool is_found(const struct log_outside *outside, const struct published *found, const char *division)
+{
+    return found < outside->list + outside->count && !strcmp(found->division, division);
+}
+
 static enum log_verdict prove_presence(struct proving *proving, const struct log_division *division, const struct present *present)
 {
     if (present->sealed == 0 && division->signed_range.size > 0)
@@ -263,9 +287,9 @@ static void limit(const struct proving *proving, const struct log_division *divi
 {
     uint64_t least = division->signed_range.size > division->checkpoint_size ? division->signed_range.size : division->checkpoint_size;
 
-    for (size_t i = 0; i < proving->outside->count; i++)
-        if (!strcmp(proving->outside->list[i].division, division->name) && proving->outside->list[i].size > least)
-            least = proving->outside->list[i].size;
+    for (const struct published *found = first_found(proving->outside, division->name); is_found(proving->outside, found, division->name); found++)
+        if (found->size > least)
+            least = found->size;
     present->more = present->signed_ > least && present->signed_ - least > TAKE_MOST;
     if (present->more)
         present->signed_ = least + TAKE_MOST;
@@ -311,9 +335,9 @@ static enum log_verdict prove_division(struct proving *proving, struct log_divis
                                        division->signed_range.size);
     }
     verdict = prove_found(proving, &tree, division, present);
-    for (size_t i = 0; verdict == LOG_EXTENDS && i < proving->outside->count; i++)
-        if (!strcmp(proving->outside->list[i].division, division->name))
-            verdict = prove_published(proving, &tree, division, present, &proving->outside->list[i]);
+    for (const struct published *found = first_found(proving->outside, division->name);
+         verdict == LOG_EXTENDS && is_found(proving->outside, found, division->name); found++)
+        verdict = prove_published(proving, &tree, division, present, found);
     if (verdict == LOG_EXTENDS && grown && proving->signer)
         verdict = take_over(proving, &tree, division, present);
     if (verdict == LOG_EXTENDS && grown && proving->signer)
@@ -380,6 +404,8 @@ static enum log_verdict prove_divisions(struct proving *proving)
     bool found = true;
 
     while (found && verdict == LOG_EXTENDS) {
+        if (doorbell_stopped())
+            return LOG_NOT_KNOWN;
         pthread_mutex_lock(&proving->memory->lock);
         verdict = prove_from(proving, name, &found);
         pthread_mutex_unlock(&proving->memory->lock);
@@ -423,7 +449,7 @@ static bool collect_divisions(struct proving *proving)
 static bool collect_signers(const struct proving *proving, struct log_signers *signers)
 {
     struct log_memory *memory = proving->memory;
-    bool ok = log_signers_add_file(signers, proving->outside->registry_file)
+    bool ok = log_signers_add_file(signers, proving->outside->registry_file, "events")
               && (!proving->signer || log_signers_add(signers, proving->signer->id, proving->signer->public_key));
 
     pthread_mutex_lock(&memory->lock);
@@ -439,17 +465,20 @@ enum log_verdict log_prove(struct log_memory *memory, struct db *db, const struc
     enum log_verdict verdict = LOG_NOT_KNOWN;
 
     db->refusal[0] = '\0';
+    db_begin_budget(db, memory->refusals.lasting_ms > PROOF_MS ? memory->refusals.lasting_ms : PROOF_MS);
     proving.block = malloc(PROVE_BLOCK * sizeof(*proving.block));
     if (proving.block && collect_divisions(&proving) && collect_signers(&proving, &signers))
         verdict = prove_divisions(&proving);
     if (verdict == LOG_EXTENDS)
         verdict = prove_readable(&proving);
+    db_end_budget(db);
     if (verdict == LOG_EXTENDS)
         verdict = proving_suspects(&proving);
     if (verdict == LOG_EXTENDS && (outside->reread_ms > 0 || outside->whole))
         verdict = proving_reread(&proving);
     pthread_mutex_lock(&memory->lock);
     if (verdict == LOG_EXTENDS) {
+        atomic_store(&memory->proved_ms, clock_ms());
         log_memory_mend(memory, db->name);
         log_memory_tell(memory);
         if (memory->fault[0])

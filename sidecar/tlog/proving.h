@@ -20,7 +20,7 @@ enum log_verdict {
 struct log_outside {
     const char *prefix;         /* of origins */
     const char *registry_file;  /* of signers, kept outside the database; "": none */
-    struct published *list;
+    struct published *list;     /* by division */
     size_t count;
     long reread_ms;             /* so long old hashes are read again, in turn, and old signatures a tenth of it; 0: none are */
     bool whole;                 /* all of them, however long that takes */

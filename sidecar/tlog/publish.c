@@ -6,6 +6,7 @@
  */
 #include "tlog/publish.h"
 
+#include "tlog/published.h"
 #include "tlog/tree.h"
 
 #include <inttypes.h>
@@ -213,6 +214,8 @@ static enum store_result put_level(struct growth *growth, int level)
     for (size_t i = 0; result == STORE_DONE && i < kept->count; i += TILE_WIDTH) {
         size_t width = kept->count - i < TILE_WIDTH ? kept->count - i : TILE_WIDTH;
 
+        if (!growth->publication->goes_on(growth->publication->context))
+            return STORE_RETRY;
         result = put_tile(growth->publication, what, (kept->first + i) / TILE_WIDTH, width, kept->hashes[i], width * MERKLE_HASH_LENGTH);
     }
     return result;
@@ -240,6 +243,9 @@ static enum store_result put_checkpoint(struct publication *publication)
 
     snprintf(key, sizeof(key), "%s/checkpoints/%" PRIu64, publication->folder, publication->size);
     result = store_put_bytes(publication->immutable, key, "text/plain; charset=utf-8", publication->note, length, false, &stored);
+    /* our key was another when it was published */
+    if (result == STORE_REFUSED && published_says_the_same(publication->immutable, key, publication->note))
+        result = STORE_DONE;
     if (result == STORE_DONE && publication->announces) {
         snprintf(key, sizeof(key), "%s/checkpoint", publication->folder);
         result = store_put_bytes(publication->mutable, key, "text/plain; charset=utf-8", publication->note, length, true, &stored);

@@ -39,25 +39,35 @@ unsigned published_epoch(const char *prefix, const char *division, const char *o
     return *rest == ';' && decimal_read(rest + 1, strlen(rest + 1), &epoch) && epoch >= 2 && epoch < EPOCHS_END ? (unsigned)epoch : 0;
 }
 
-/* Takes a note that our key signed, if its checkpoint is larger than the one found so far. */
-static void take_note(const struct published_key *key, const char *division, const char *text, struct published *found)
+/* Whether one of our keys signed the note: each has the log's name. */
+static bool is_signed(const struct published_keys *keys, const SignedNote *note, const NoteText *origin)
+{
+    NoteKey key = {.name = *origin, .type = NOTE_TYPE_ED25519};
+
+    for (size_t i = 0; i < keys->list.count; i++) {
+        memcpy(key.public_key, keys->list.list[i].public_key, NOTE_PUBLIC_KEY_LENGTH);
+        note_key_id(key.key_id, origin->data, origin->length, key.type, key.public_key, NOTE_PUBLIC_KEY_LENGTH);
+        if (note_verify(note, &key, verify, NULL) == NOTE_VERIFIED)
+            return true;
+    }
+    return false;
+}
+
+/* Takes a note that a key of ours signed, if its checkpoint is larger than the one found so far. */
+static void take_note(const struct published_keys *keys, const char *division, const char *text, struct published *found)
 {
     static _Thread_local SignedNote note;
     size_t length = strlen(text);
     Checkpoint checkpoint;
     char origin[LOG_ORIGIN_SIZE];
-    NoteKey own = {.name = {origin, 0}, .type = NOTE_TYPE_ED25519};
     unsigned epoch;
 
     if (note_parse(&note, text, length) || checkpoint_parse(&checkpoint, note.text.data, note.text.length)
         || checkpoint.origin.length >= sizeof(origin))
         return;
     snprintf(origin, sizeof(origin), "%.*s", (int)checkpoint.origin.length, checkpoint.origin.data);
-    own.name.length = checkpoint.origin.length;
-    memcpy(own.public_key, key->public_key, NOTE_PUBLIC_KEY_LENGTH);
-    note_key_id(own.key_id, origin, own.name.length, own.type, own.public_key, NOTE_PUBLIC_KEY_LENGTH);
-    epoch = published_epoch(key->prefix, division, origin);
-    if (epoch == 0 || note_verify(&note, &own, verify, NULL) != NOTE_VERIFIED)
+    epoch = published_epoch(keys->prefix, division, origin);
+    if (epoch == 0 || !is_signed(keys, &note, &checkpoint.origin))
         return;
     if (epoch < found->epoch || (epoch == found->epoch && checkpoint.size <= found->size))
         return;
@@ -75,14 +85,14 @@ void published_folder(const char *division, unsigned epoch, char folder[PUBLISHE
         snprintf(folder, PUBLISHED_FOLDER_SIZE, ROOT "%s;%u", division, epoch);
 }
 
-static bool read_note(struct store *store, const struct published_key *key, const char *division, const char *object, const char *version,
+static bool read_note(struct store *store, const struct published_keys *keys, const char *division, const char *object, const char *version,
                       struct published *found)
 {
     char *text;
     bool told = store_read_text(store, object, version, NOTE_BYTES_MOST, &text);
 
     if (text)
-        take_note(key, division, text, found);
+        take_note(keys, division, text, found);
     free(text);
     return told;
 }
@@ -110,7 +120,7 @@ static bool take_version(void *context, const char *key, const char *version)
 }
 
 /* The versions of one object, the newest first, until one is as large as what is known. */
-static bool look_at_object(struct store *store, const struct published_key *key, const char *division, const char *object, uint64_t known,
+static bool look_at_object(struct store *store, const struct published_keys *keys, const char *division, const char *object, uint64_t known,
                            struct published *found)
 {
     struct versions versions = {.object = object};
@@ -118,19 +128,19 @@ static bool look_at_object(struct store *store, const struct published_key *key,
 
     ok = store->list(store, object, NULL, take_version, &versions) && !versions.failed;
     for (size_t i = 0; i < versions.count; i++) {
-        ok = ok && ((found->size > 0 && found->size >= known) || read_note(store, key, division, object, versions.list[i], found));
+        ok = ok && ((found->size > 0 && found->size >= known) || read_note(store, keys, division, object, versions.list[i], found));
         free(versions.list[i]);
     }
     return ok;
 }
 
-static bool look_at_newest(struct store *store, const struct published_key *key, const char *division, const char *folder, uint64_t known,
+static bool look_at_newest(struct store *store, const struct published_keys *keys, const char *division, const char *folder, uint64_t known,
                            struct published *found)
 {
     char object[PUBLISHED_FOLDER_SIZE + 16];
 
     snprintf(object, sizeof(object), "%s/checkpoint", folder);
-    return look_at_object(store, key, division, object, known, found);
+    return look_at_object(store, keys, division, object, known, found);
 }
 
 /* ---------------------------------------------------------------- those that stand under their sizes */
@@ -171,7 +181,7 @@ static bool take_size(void *context, const char *key, const char *version)
     return !sizes->failed;
 }
 
-static bool look_at_sizes(struct store *store, const struct published_key *key, const char *division, const char *folder, struct published *found)
+static bool look_at_sizes(struct store *store, const struct published_keys *keys, const char *division, const char *folder, struct published *found)
 {
     char prefix[PUBLISHED_FOLDER_SIZE + 16], object[PUBLISHED_FOLDER_SIZE + 64];
     struct sizes sizes = {0};
@@ -182,7 +192,7 @@ static bool look_at_sizes(struct store *store, const struct published_key *key, 
     ok = store->list(store, prefix, NULL, take_size, &sizes) && !sizes.failed;
     for (size_t i = 0; i < sizes.count; i++) {
         snprintf(object, sizeof(object), "%s%" PRIu64, prefix, sizes.list[i].size);
-        ok = ok && read_note(store, key, division, object, sizes.list[i].version, found);
+        ok = ok && read_note(store, keys, division, object, sizes.list[i].version, found);
         free(sizes.list[i].version);
     }
     return ok;
@@ -300,7 +310,7 @@ static int later_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-bool published_newest(struct store *store, const struct published_key *key, const char *division, uint64_t known, struct published *found)
+bool published_newest(struct store *store, const struct published_keys *keys, const char *division, uint64_t known, struct published *found)
 {
     char folder[PUBLISHED_FOLDER_SIZE], later[PUBLISHED_FOLDER_SIZE];
     struct epochs epochs = {0};
@@ -315,29 +325,62 @@ bool published_newest(struct store *store, const struct published_key *key, cons
     /* a folder that holds nothing of ours says nothing: whoever can write there can make some; the first has no number */
     for (size_t i = 0; ok && i <= epochs.count && found->size == 0; i++) {
         published_folder(division, i < epochs.count ? epochs.list[i] : 1, folder);
-        ok = look_at_newest(store, key, division, folder, known, found)
-             && (known != PUBLISHED_ALL || look_at_sizes(store, key, division, folder, found));
+        ok = look_at_newest(store, keys, division, folder, known, found)
+             && (known != PUBLISHED_ALL || look_at_sizes(store, keys, division, folder, found));
     }
     free(epochs.list);
     return ok;
 }
 
-bool published_look_for(struct store *store, const struct published_key *key, const char *origin, uint64_t size, const struct published *found,
+/* Whether the object holds a note whose text begins so, up to the empty line before its signatures. */
+static bool begins_with(struct store *store, const char *object, const char *text, size_t length)
+{
+    char *there;
+    bool begins = store_read_text(store, object, "", NOTE_BYTES_MOST, &there) && there && !strncmp(there, text, length);
+
+    free(there);
+    return begins;
+}
+
+bool published_says_the_same(struct store *store, const char *object, const char *note)
+{
+    const char *end = strstr(note, "\n\n");
+
+    return end && begins_with(store, object, note, (size_t)(end - note) + 2);
+}
+
+static bool says_what_is_remembered(struct store *store, const char *object, const struct remembered *remembered)
+{
+    ByteBuffer text;
+    bool says;
+
+    if (remembered->checkpoint != remembered->published)
+        return false;
+    buffer_init(&text, NULL, NULL);
+    checkpoint_text(&text, remembered->origin, strlen(remembered->origin), remembered->published, remembered->root);
+    buffer_append_char(&text, '\n');
+    says = !text.failed && begins_with(store, object, text.data, text.length);
+    buffer_free(&text);
+    return says;
+}
+
+bool published_look_for(struct store *store, const struct published_keys *keys, const struct remembered *remembered, const struct published *found,
                         struct published *also)
 {
     char folder[PUBLISHED_FOLDER_SIZE], object[PUBLISHED_FOLDER_SIZE + 64];
-    unsigned epoch = published_epoch(key->prefix, found->division, origin);
+    unsigned epoch = published_epoch(keys->prefix, found->division, remembered->origin);
 
     memset(also, 0, sizeof(*also));
     strcpy(also->division, found->division);
-    if (epoch == 0 || found->epoch > epoch || (found->epoch == epoch && found->size >= size))
+    if (epoch == 0 || found->epoch > epoch || (found->epoch == epoch && found->size >= remembered->published))
         return true;
     /* the newest is announced once witnesses have cosigned it */
     published_folder(found->division, epoch, folder);
-    snprintf(object, sizeof(object), "%s/checkpoints/%" PRIu64, folder, size);
-    if (!look_at_object(store, key, found->division, object, PUBLISHED_ALL, also))
+    snprintf(object, sizeof(object), "%s/checkpoints/%" PRIu64, folder, remembered->published);
+    if (!look_at_object(store, keys, found->division, object, PUBLISHED_ALL, also))
         return false;
-    also->missed = also->epoch == epoch && also->size >= size ? 0 : size;
+    if (!(also->epoch == epoch && also->size >= remembered->published) && !says_what_is_remembered(store, object, remembered))
+        also->missed = remembered->published;
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* signers.c: keys of events that are known outside the database. */
+/* signers.c: keys that are known outside the database. */
 #include "tlog/signers.h"
 
 #include "base/log.h"
@@ -43,22 +43,22 @@ bool log_signers_add_state(struct log_signers *signers, const struct log_state *
     return ok;
 }
 
-/* A signer of events; what is another's is passed over. */
-static bool add_entry(struct log_signers *signers, json_t *entry)
+/* A signer for this purpose; what is another's is passed over. */
+static bool add_entry(struct log_signers *signers, json_t *entry, const char *wanted)
 {
     const char *id = json_string_value(json_object_get(entry, "signerId")), *key = json_string_value(json_object_get(entry, "publicKey"));
     const char *purpose = json_string_value(json_object_get(entry, "purpose"));
     uint8_t bytes[sizeof(spki) + 32];
     size_t length;
 
-    if (!id || !key || (purpose && strcmp(purpose, "events") != 0)
+    if (!id || !key || strcmp(purpose ? purpose : "events", wanted) != 0
         || sodium_base642bin(bytes, sizeof(bytes), key, strlen(key), NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
         || length != sizeof(bytes) || memcmp(bytes, spki, sizeof(spki)) != 0)
         return true;
     return log_signers_add(signers, id, bytes + sizeof(spki));
 }
 
-bool log_signers_add_file(struct log_signers *signers, const char *path)
+bool log_signers_add_file(struct log_signers *signers, const char *path, const char *purpose)
 {
     json_error_t error;
     json_t *json, *list;
@@ -74,7 +74,7 @@ bool log_signers_add_file(struct log_signers *signers, const char *path)
     else if (!ok)
         log_error("\"%s\" is no registry of signers: it has no array \"signers\"", path);
     for (size_t i = 0; ok && i < json_array_size(list); i++)
-        ok = add_entry(signers, json_array_get(list, i));
+        ok = add_entry(signers, json_array_get(list, i), purpose);
     json_decref(json);
     return ok;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_LINE "reason-sidecar log 1\n"
@@ -22,6 +23,8 @@
 #define LINE_SIZE (64 * 65 + 2048)
 #define FILE_MOST (256L * 1024 * 1024)
 #define PATH_SIZE 4096
+#define LOCK_MS 10000
+#define LOCK_STEP_MS 5
 
 /* ---------------------------------------------------------------- divisions */
 
@@ -463,6 +466,29 @@ static bool write_whole(int fd, const char *text, size_t length)
     return true;
 }
 
+/* Whoever else writes the file holds the lock for a moment; nobody is waited for much longer. */
+static bool take_lock(int fd)
+{
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_STEP_MS) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || waited_ms >= LOCK_MS)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000L}, NULL);
+    }
+    return true;
+}
+
+/* A command that root gives beside the sidecar leaves the file to whom it belongs: to the owner of the one before, or of the directory. */
+static bool leave_to_owner(const char *path, int fd)
+{
+    char copy[PATH_SIZE];
+    struct stat status;
+
+    if (geteuid() != 0)
+        return true;
+    snprintf(copy, sizeof(copy), "%s", path);
+    return (stat(path, &status) == 0 || stat(dirname(copy), &status) == 0) && fchown(fd, status.st_uid, status.st_gid) == 0;
+}
+
 /* Under the lock. */
 static bool replace_file(struct log_state *state, const char *text, size_t length)
 {
@@ -473,7 +499,7 @@ static bool replace_file(struct log_state *state, const char *text, size_t lengt
 
     snprintf(beside, sizeof(beside), "%s.new", state->path);
     fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    ok = fd >= 0 && fchmod(fd, 0600) == 0 && write_whole(fd, text, length) && fsync(fd) == 0 && fstat(fd, &status) == 0
+    ok = fd >= 0 && fchmod(fd, 0600) == 0 && leave_to_owner(state->path, fd) && write_whole(fd, text, length) && fsync(fd) == 0 && fstat(fd, &status) == 0
          && rename(beside, state->path) == 0 && sync_directory_of(state->path);
     if (ok)
         keep_identity(state, &status);
@@ -495,7 +521,7 @@ bool log_state_save(struct log_state *state)
         return false;
     fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     text = write_text(state, &length);
-    if (fd >= 0 && text && flock(fd, LOCK_EX) == 0) {
+    if (fd >= 0 && text && leave_to_owner(state->path, fd) && take_lock(fd)) {
         if (!log_state_is_current(state))
             log_error("\"%s\" was changed by another: it is read again before anything is signed", state->path);
         else if (!(ok = replace_file(state, text, length)))

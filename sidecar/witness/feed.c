@@ -130,46 +130,6 @@ static bool note_contradiction(struct feed *feed, const char *origin)
     return witness_policy_is_met_by(feeds->policy, agree);
 }
 
-/* The root of our tree when it had so many leaves; false: it has fewer, or the database does not answer. */
-static bool own_root(struct feed *feed, const char *division, uint64_t size, uint8_t root[SHA256_LENGTH])
-{
-    char text[24];
-    const char *parameters[] = {division, text};
-    PGresult *result;
-    size_t length = 0;
-    bool ok;
-
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
-    result = db_call(&feed->db, "SELECT encode(reason.tree_root($1, $2), 'hex')", "1T", 2, parameters, NULL);
-    ok = result && PQntuples(result) == 1
-         && sodium_hex2bin(root, SHA256_LENGTH, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0), NULL, &length, NULL) == 0
-         && length == SHA256_LENGTH;
-    PQclear(result);
-    return ok;
-}
-
-enum likeness { SAME, ANOTHER, UNKNOWN };
-
-/* A checkpoint that our key signed, compared with the log as the database has it by now. */
-static enum likeness compare(struct feed *feed, const char *division, const Checkpoint *theirs)
-{
-    const char *parameters[] = {division};
-    PGresult *sizes;
-    uint8_t root[SHA256_LENGTH];
-    uint64_t size = 0;
-    bool ok;
-
-    if (theirs->size == 0)
-        return SAME;
-    if (own_root(feed, division, theirs->size, root))
-        return memcmp(root, theirs->root, sizeof(root)) ? ANOTHER : SAME;
-    sizes = db_call(&feed->db, "SELECT signed FROM reason.log_sizes($1)", "?n", 1, parameters, NULL);
-    ok = sizes != NULL;
-    db_number(sizes, 0, 0, &size);
-    PQclear(sizes);
-    return ok && size < theirs->size ? ANOTHER : UNKNOWN;
-}
-
 /* The witness contradicts: does it show a checkpoint that our key signed and that our database does not extend? */
 static void weigh(struct feed *feed, const struct pending *pending, const char *reason)
 {
@@ -183,18 +143,18 @@ static void weigh(struct feed *feed, const struct pending *pending, const char *
     buffer_init(&note, NULL, NULL);
     if (feeds->hooks.log_key(feeds->hooks.context, pending->origin, &own)
         && witness_fetch(feed->http, feed->config->url, feed->config->timeout_ms, pending->origin, &own, &note, &theirs))
-        switch (compare(feed, pending->division, &theirs)) {
-        case ANOTHER: proved = true; break;
+        switch (feeds->hooks.compare(feeds->hooks.context, &feed->db, pending->division, &theirs)) {
+        case FEED_ANOTHER: proved = true; break;
         /* another sidecar has led meanwhile: what was to be cosigned is no longer the newest */
-        case SAME: past = theirs.size > pending->size; break;
-        case UNKNOWN: past = true; break;
+        case FEED_SAME: past = theirs.size > pending->size; break;
+        case FEED_UNKNOWN: past = true; break;
         }
     buffer_free(&note);
     if (past)
         return;
     metrics_add(METRIC_WITNESS_CONTRADICTIONS, 1);
     if (proved)
-        snprintf(text, sizeof(text), "witness \"%s\" holds a checkpoint of size %llu of \"%.150s\", signed with our key, that this database does not extend",
+        snprintf(text, sizeof(text), "witness \"%s\" holds a checkpoint of size %llu of \"%.150s\", signed with our key, that this log does not extend",
                  feed->config->name, (unsigned long long)theirs.size, pending->origin);
     else
         snprintf(text, sizeof(text), "witness \"%s\" says of \"%.150s\", without showing why: %.100s", feed->config->name, pending->origin, reason);

@@ -14,8 +14,13 @@
 #define SIDECAR_WITNESS_FEED_H
 
 #include "base/config.h"
+#include "base/db.h"
+#include "core/checkpoint.h"
 #include "core/signed_note.h"
 #include "witness/policy.h"
+
+/* A checkpoint that our key signed, compared with what we signed of that log. */
+enum likeness { FEED_SAME, FEED_ANOTHER, FEED_UNKNOWN };
 
 /* What the sidecar does about it. */
 struct feed_hooks {
@@ -24,6 +29,8 @@ struct feed_hooks {
     bool (*log_key)(void *context, const char *origin, NoteKey *key);
     /* Whether the log of a division has this name, as is remembered outside the database. */
     bool (*is_named)(void *context, const char *division, const char *origin);
+    /* Whether what we signed of a division extends what a witness shows. The database is not believed. */
+    enum likeness (*compare)(void *context, struct db *db, const char *division, const Checkpoint *theirs);
     /* A cosignature was recorded. */
     void (*cosigned)(void *context, const char *division);
     /* Nothing is to be signed any more, for this reason. */

@@ -119,5 +119,6 @@ def forgeries(first, origin):
         "a payload, redacted": masked(first, {"payload": {"text": "the sun shines on [redacted:email]"}}), "a payload, masked": masked(first, {"payload": {"text": "the sun shines"}}),
         "erased with a payload": with_members(first, {"erased": ERASED, "payload": "invented", "salt": None}), "erased and there": with_members(first, {"erased": ERASED, "payload": None, "salt": None}),
         "a payload without salt": with_members(first, {"salt": None}), "another salt": with_members(first, {"salt": "AAAAAAAAAAAAAAAAAAAAAA=="}), "one member more": with_members(first, {"erased at": "never"}),
+        "an event": lambda payload: payload.update(outside={"division": "forged", "eventType": "node.created", "node": {"id": "00000000-0000-4000-8000-000000000001"}, "ts": early}),
         "no log": thinned(first, log=None), "a log without events": thinned(first, log={"origin": origin, "size": 0, "root": NO_EVENTS}, outside={"created_at": early}),
         "another form of time": thinned(first, log={"origin": origin, "size": 0, "root": NO_EVENTS}, outside={"created_at": "2001-01-01T00:00:00Z"})}

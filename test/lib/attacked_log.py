@@ -63,7 +63,8 @@ def has_stopped(one):
 def stops(database, one, before, reason, says):
     """Within an interval of checkpoints, and some seconds for a slow machine."""
     wait_for(lambda: has_stopped(one), 15, f"a stop: {one.log()[-3000:]}")
-    assert one.metric(f'reason_sidecar_log_stops_total{{reason="{reason}"}}') >= 1
+    # a proof that had begun before has found a part of it first, by another name
+    wait_for(lambda: one.metric(f'reason_sidecar_log_stops_total{{reason="{reason}"}}') >= 1, 15, f"its name: {one.log()[-3000:]}")
     wait_for(lambda: says in (database.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {one.log()[-3000:]}")
     assert says in one.log()
     assert any(says in (row[0] or "") for row in database.rows("SELECT detail FROM reason.verify_all() WHERE NOT ok"))

@@ -1,12 +1,15 @@
 """What remembers outside the database is lost, set back or changed: nothing is taken over in its place that speaks against it."""
 
+import fcntl
 import json
+import os
 import shutil
 import time
 
 import pytest
 
-from attacked_log import STOPPED, age, begin, covered, has_stopped, signed, stops
+from attacked_log import STOPPED, accept_a_restore, age, begin, covered, has_stopped, signed, stops
+from attacks import remove, superuser
 from database import SIGNER_ID
 from signer import make_keys
 from wait import wait_for
@@ -118,3 +121,55 @@ def test_what_another_key_signed_is_taken_over_by_the_registry_that_the_operator
     database.node("one more")
     database.settled()
     assert one.metric(STOPPED) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave a file to somebody else")
+def test_a_command_of_root_leaves_the_state_to_its_owner(database, sidecars, remembering, tmp_path):
+    """As the runbook has it: the sidecar that runs as somebody else is to read it afterwards."""
+    one = sidecars(remembering)
+    begin(database, one, 20)
+    os.chown(tmp_path / "state", 65534, 65534)
+    os.chown(tmp_path / "state" / "log", 65534, 65534)
+    (tmp_path / "state" / "log.lock").unlink()
+    accept_a_restore(database, one)
+    for name in ("log", "log.lock"):
+        assert (tmp_path / "state" / name).stat().st_uid == 65534
+
+
+def test_a_state_that_another_holds(database, sidecars, remembering, tmp_path):
+    """It is told, nothing is signed meanwhile, and the sidecar ends when it is told to."""
+    one = sidecars(remembering)
+    begin(database, one, 20)
+    with open(tmp_path / "state" / "log.lock", "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        count = database.value("SELECT count(*) FROM reason.audit_signature")
+        database.nodes(3)
+        wait_for(lambda: "cannot write" in one.log(), 40, f"that it is told: {one.log()[-2000:]}")
+        assert database.value("SELECT count(*) FROM reason.audit_signature") == count
+        assert one.stop() == 0
+    one.start()
+    database.settled(30)
+    assert one.metric(STOPPED) == 0
+
+
+def test_a_division_of_which_an_old_state_knows_nothing(database, sidecars, remembering, tmp_path):
+    """State and database are both of before, as when a whole machine is set back: a log that was begun since is asked for in the store, before a place of it is signed again."""
+    one = sidecars(remembering)
+    begin(database, one, 20)
+    one.stop()
+    shutil.copytree(tmp_path / "state", tmp_path / "older")
+    one.start()
+    database.nodes(10, "later")
+    database.settled()
+    wait_for(lambda: (tmp_path / "store" / "tlog" / "later" / "checkpoints" / "10").exists(), 20, "its checkpoint")
+    one.stop()
+    remove(database, "later")
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "older").rename(tmp_path / "state")
+    with superuser(database) as connection:
+        connection.execute("DELETE FROM reason.sealer_state")
+    database.nodes(5, "later")
+    one.start(ready=False)
+    wait_for(lambda: has_stopped(one), 20, f"a stop: {one.log()[-2000:]}")
+    assert 'the store holds a checkpoint of 10 events of division "later", and 0 are signed here' in one.log()
+    assert database.value("SELECT count(*) FROM reason.audit_signature WHERE division = 'later'") == 0

@@ -20,7 +20,7 @@ SETTINGS = {"client_encoding": "'LATIN1'", "bytea_output": "'escape'", "search_p
             "default_transaction_isolation": "'serializable'", "statement_timeout": "1", "lock_timeout": "1", "row_security": "off", "session_replication_role": "'replica'",
             "enable_indexscan": "off", "enable_seqscan": "off", "jit": "on", "work_mem": "'64kB'", "client_min_messages": "'debug5'", "backslash_quote": "off", "escape_string_warning": "on",
             "quote_all_identifiers": "on", "xmloption": "'document'", "plan_cache_mode": "'force_generic_plan'", "constraint_exclusion": "on", "force_parallel_mode": "on", "geqo_threshold": "2",
-            "from_collapse_limit": "1", "idle_session_timeout": "1", "lc_messages": "'C'", "default_text_search_config": "'simple'", "debug_print_plan": "off", "synchronous_commit": "off"}
+            "from_collapse_limit": "1", "idle_session_timeout": "1000", "lc_messages": "'C'", "default_text_search_config": "'simple'", "debug_print_plan": "off", "synchronous_commit": "off"}
 # Calls and operators without their schema are other ones, where it stands before pg_catalog.
 EVIL = """
     CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO PUBLIC;

@@ -31,7 +31,8 @@ def evidence(database, sidecars, remembering):
 
 FORGERIES = {"a type, redacted": "is another one", "an author, redacted": "is another one", "a mark alone": "is marked as redacted, and nothing in it is", "an edge, redacted": "edge .* is another one",
              "metadata, redacted": "is another one", "a payload, redacted": "is another one", "a payload, masked": "is another one", "erased with a payload": "is marked as erased, and has a content",
-             "erased and there": "is another one", "a payload without salt": "a payload has no salt", "another salt": "is another one", "one member more": "is another one", "no log": "it names no log",
+             "erased and there": "is another one", "a payload without salt": "a payload has no salt", "another salt": "is another one", "one member more": "is another one",
+             "an event": "it is an event", "no log": "it names no log",
              "a log without events": "more than 600 seconds before a record", "another form of time": "created_at is no time"}
 
 
@@ -47,6 +48,20 @@ def test_a_pending_snapshot_that_shows_less_than_it_should(database, evidence, w
     stops(database, one, before, "snapshot", f'snapshot {snapshot} of division "default" was altered before it was signed')
     assert re.search(FORGERIES[what], one.log())
     assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
+
+
+@pytest.mark.parametrize("where", ["beside the payload", "in the payload"])
+def test_a_document_that_says_more_than_the_sidecar_knows(database, evidence, where):
+    """It may be of a later version: it is not signed, and that is no stop."""
+    one, snapshot, seen = evidence
+    more = {"approvals": ["ada"]}
+    replace_document(database, snapshot, lambda payload: payload.update({"outside": more} if where == "beside the payload" else more))
+    one.start()
+    wait_for(lambda: 'it has a member "approvals", which this sidecar does not know' in one.log(), 20, f"a reason: {one.log()[-2000:]}")
+    database.node("all goes on")
+    database.settled()
+    assert database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) == [(None,)]
+    assert one.metric(STOPPED) == 0
 
 
 RECORDS_ANSWER = "seq bigint, prev_hash bytea, payload text, salt bytea, content text"
@@ -195,6 +210,21 @@ def test_a_document_too_large_to_be_read(database, sidecars, remembering, allowe
     assert allowed or "it is too large to be compared with the log" in one.log()
     assert (database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot)[0][0] is None) == (not allowed)
     assert one.metric(STOPPED) == 0
+
+
+def test_a_document_that_is_nested_more_deeply_than_the_sidecar_reads(database, sidecars, remembering):
+    """An administrator has let such be recorded: it is given up, and that is no stop."""
+    for setting in ("json", "canonical"):
+        database.connection.execute(f"ALTER DATABASE {database.name} SET reason.max_{setting}_depth = 3000")
+    database.connection.close()
+    database.connection = database.connect()
+    one = sidecars(remembering).start()
+    node = database.value("SELECT reason.add_node('observation', %s::jsonb, 'tester')", '{"deep":' * 1500 + "1" + "}" * 1500)
+    database.settled()
+    snapshot = database.snapshot(node)
+    wait_for(lambda: database.status(snapshot) == "failed", 30, f"an end: {one.log()[-2000:]}")
+    assert "it is nested more deeply than is compared" in one.log() and one.metric(STOPPED) == 0
+    assert database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) == [(None,)]
 
 
 def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):

@@ -412,7 +412,8 @@ class Showing(Witness):
         return answer
 
 
-def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, witnesses, tmp_path):
+@pytest.mark.parametrize("database_says", ["less", "that it has the same"])
+def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, witnesses, tmp_path, database_says):
     """An older state of the database in place of the present one, with nothing outside but one witness of three, which shows
     the checkpoint that it holds: our own signature on it is proof enough, whatever the quorum."""
     showing = Showing("showing.example", b"showing", witnesses[0].logs.values())
@@ -426,10 +427,17 @@ def test_a_witness_that_shows_what_we_signed(database, sidecars, remembering, wi
         wait_for(lambda: showing.state.get(ORIGIN, (0,))[0] == size, 20, "a cosignature")
         one.stop()
         forget(database, tmp_path, before or 3)
+        if database_says != "less":
+            root = showing.state[ORIGIN][1].hex()
+            with superuser(database) as connection:
+                connection.execute("ALTER FUNCTION reason.tree_root(text, bigint) RENAME TO tree_root_away")
+                connection.execute(f"CREATE FUNCTION reason.tree_root(division text, size bigint DEFAULT NULL) RETURNS bytea LANGUAGE sql SECURITY DEFINER"
+                                   f" AS $$ SELECT CASE WHEN $2 = {size} THEN '\\x{root}'::bytea ELSE reason.tree_root_away($1, $2) END $$")
+            database.nodes(60)
         # it may have stopped before anybody saw that it was ready
         two = sidecars(settings).start(ready=False)
         wait_for(lambda: has_stopped(two), 40, "a stop")
-        assert "signed with our key, that this database does not extend" in two.log(), two.log()[-3000:]
+        assert "signed with our key, that this log does not extend" in two.log(), two.log()[-3000:]
 
 
 class Slow(Showing):

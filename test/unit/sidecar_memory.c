@@ -50,6 +50,12 @@ metrics_set(enum metric metric, long value)
 }
 
 bool
+doorbell_stopped(void)
+{
+	return false;
+}
+
+bool
 store_read_text(struct store *store, const char *key, const char *version, size_t most, char **bytes)
 {
 	return false;
