@@ -628,7 +628,7 @@ redact_phone(const DigitRun *run, int first, int *start)
 		}
 		return -1;
 	}
-	if (is_code_points(run, first))
+	if (group->count <= 4 && is_code_points(run, first))
 		return -1;
 	/* 00 and 011 call abroad; pairs with hyphens are what a network card is called, rows of pairs are bytes */
 	if (group->digits[0] == 0 && group->count >= 2 && group->count <= DIGITS_KEPT &&

@@ -59,14 +59,14 @@ static const char *const fillers[] = {
 static bool
 is_the_word(const char *data, int start, int end, const char *word)
 {
-	int			length = strlen(word);
-	int			same = 0;
+	int			same;
 
-	if (length != end - start)
-		return false;
-	while (same < length && ascii_lower(data[start + same]) == word[same])
-		same++;
-	return same == length;
+	for (same = 0; word[same]; same++)
+	{
+		if (start + same == end || ascii_lower(data[start + same]) != word[same])
+			return false;
+	}
+	return start + same == end;
 }
 
 /* Whether one of the words that stand joined to others lies before the place, with no digit between. */
@@ -74,10 +74,11 @@ static bool
 joined_word_before(const char *data, int place)
 {
 	int			start = place;
+	bool		wide = false;
 
 	while (start > 0 && place - start < JOINED_BYTES && !is_digit(data[start - 1]) && data[start - 1] != '\n')
-		start--;
-	for (int from = start; from < place; from++)
+		wide |= (uint8) data[--start] >= 0xE6;
+	for (int from = start; wide && from < place; from++)
 	{
 		for (int i = 0; i < lengthof(joined_words) && (uint8) data[from] >= 0xE6; i++)
 		{
