@@ -3,8 +3,14 @@
 Where corpus.py writes numbers by plans and standards, this takes what two libraries call a telephone number, an address, an
 account or a card, and what one of them calls anything else. Some of Faker's are none: JCB cards of unassigned issuers,
 British IBANs of 21 characters, area codes that no plan has. They count as missed all the same.
+
+    PYTHONPATH=$(test/stack/pywheels.sh .build/wheels/redaction Faker==40.63.0 phonenumbers==9.0.43) python3 test/data/redaction/others.py | head
 """
+import json
 import random
+
+import faker
+import phonenumbers
 
 LOCALES = ("en_US en_GB de_DE fr_FR es_ES it_IT nl_NL pl_PL pt_BR pt_PT sv_SE no_NO fi_FI da_DK cs_CZ ru_RU tr_TR ja_JP ko_KR zh_CN en_AU en_CA en_IN es_MX fr_CH de_AT de_CH el_GR "
            "hu_HU uk_UA").split()
@@ -15,7 +21,7 @@ NOBODYS = ("uuid4 isbn10 isbn13 ean13 ean8 ipv4 ipv6 mac_address sha1 sha256 md5
            "building_number").split()
 
 
-def corpus(faker, phonenumbers, seed=1):
+def corpus(seed=1):
     """(kind, text, secret or None)"""
     rng = random.Random(seed)
     made = []
@@ -45,3 +51,8 @@ def corpus(faker, phonenumbers, seed=1):
         amount = f"{rng.randrange(10 ** rng.randrange(4, 12)):,}"
         made.append(("amount", rng.choice(ALONE).format(amount.replace(",", rng.choice(" .,")) if rng.random() < 0.75 else amount.replace(",", "")), None))
     return made
+
+
+if __name__ == "__main__":
+    for case in corpus():
+        print(json.dumps(case, ensure_ascii=False))
