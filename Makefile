@@ -7,7 +7,7 @@
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make check-graphs       the sidecar's mirrors in Neo4j and JanusGraph, which it fetches by Maven first: a quarter of an hour
 #   make check-sts          the sidecar with session tokens of SeaweedFS, which it builds first: a quarter of an hour
-#   make check-upgrade      PostgreSQL 16 and 18, and pg_upgrade to them: a quarter of an hour
+#   make check-upgrade      PostgreSQL 16, 17 and 18, and pg_upgrade to them: a quarter of an hour
 #   make check-assert       the database's suites on a PostgreSQL with assertions, which it builds first: long
 #   make check-long         soak, storms, kills, hostile counterparts and graphs in their long forms: two hours
 #   make check-debian       the commands of docs/for-operators/debian.md on a minimal Debian, which it makes first: 10 minutes

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The extension on later major versions of PostgreSQL, and pg_upgrade to them.
 #
-#   upgrade.sh [VERSION…]     default: 16 18
+#   upgrade.sh [VERSION…]     default: 16 17 18
 #
 # Each version is taken from a Python wheel; one that cannot be had is passed over, with a message. The extension is
 # built with warnings as errors, the suites that need nothing but a server run on it, and a database with something of
@@ -13,7 +13,7 @@ cd "$root"
 # shellcheck source=test/stack/lib.sh
 . "$root/test/stack/lib.sh"
 wheels=$build/wheels
-[ $# -gt 0 ] || set -- 16 18
+[ $# -gt 0 ] || set -- 16 17 18
 status=0
 new_bins=
 

@@ -97,6 +97,8 @@ open_result(RecordInsert *insert)
 	CheckValidResultRel(insert->result, CMD_INSERT
 #if PG_VERSION_NUM >= 180000
 						, ONCONFLICT_NONE, NIL
+#elif PG_VERSION_NUM >= 170000
+						, NIL
 #endif
 						);
 	ExecOpenIndices(insert->result, false);

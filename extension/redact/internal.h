@@ -132,6 +132,18 @@ extern int	redact_named_number(const DigitRun *run, int first);
 /* start: of the match, which may lie before the group. */
 extern int	redact_phone(const DigitRun *run, int first, int *start);
 
+/* What a word says of the number behind it. */
+typedef enum PhoneEvidence
+{
+	SAYS_NOTHING,
+	HINTS_AT_PHONE,				/* "call" */
+	NAMES_PHONE,				/* "mobile" */
+	INTRODUCES_PHONE			/* "phone:", "tel." */
+} PhoneEvidence;
+
+/* What the words before a place say: redact/phone_word.c */
+extern PhoneEvidence redact_phone_evidence(const char *data, int place);
+
 /* Whether the digits of a number are a card's: length, issuer, check digit. */
 extern bool redact_is_card(const uint8 *digits, int count);
 

@@ -29,6 +29,12 @@ static const CountryPlan plans[] = {
 /* The plan of a country whose code has three digits; the first two say which those are. */
 static const CountryPlan three_digits = {0, 6, 12};
 
+/* Islands whose numbers are shorter. */
+static const CountryPlan islands[] = {
+	{247, 5, 6}, {290, 4, 5}, {500, 5, 5}, {672, 5, 6}, {676, 5, 7}, {677, 5, 7}, {678, 5, 7}, {682, 5, 5}, {683, 4, 7},
+	{685, 5, 10}, {686, 5, 8}, {688, 5, 7}, {690, 4, 7}
+};
+
 static bool
 is_three_digit_code(int two)
 {
@@ -43,9 +49,16 @@ is_international(const uint8 *digits, int count)
 {
 	int			two;
 
-	if (count < 8 || count > 15 || digits[0] == 0)
+	if (count < 7 || count > 15 || digits[0] == 0)
 		return false;
 	two = 10 * digits[0] + digits[1];
+	for (int i = 0; i < lengthof(islands); i++)
+	{
+		if (islands[i].code == 10 * two + digits[2])
+			return count >= 3 + islands[i].least && count <= 3 + islands[i].most;
+	}
+	if (count < 8)
+		return false;
 	if (digits[0] == 1)
 		/* North America: neither area nor exchange begins with 0 or 1 */
 		return count == 11 && digits[1] >= 2;
@@ -79,80 +92,6 @@ join_without_trunk(const DigitRun *run, int first, int last, uint8 *digits, int 
 		count += group->count;
 	}
 	return count;
-}
-
-/* ---------------------------------------------------------------- words before a number */
-
-typedef struct PhoneWord
-{
-	const char *word;
-	bool		names_phone;	/* "tel" does, "call" only hints at one */
-} PhoneWord;
-
-static const PhoneWord phone_words[] = {
-	{"tel", true}, {"telephone", true}, {"phone", true}, {"phones", true}, {"mobile", true}, {"cell", true}, {"cellphone", true},
-	{"fax", true}, {"ph", true}, {"mob", true}, {"fon", true}, {"whatsapp", true}, {"sms", true}, {"telefon", true}, {"telefonnummer", true}, {"rufnummer", true},
-	{"handy", true}, {"handynummer", true}, {"mobil", true}, {"mobilnummer", true}, {"telefono", true}, {"tel\xC3\xA9" "fono", true},
-	{"t\xC3\xA9l", true}, {"t\xC3\xA9l\xC3\xA9phone", true}, {"telefoon", true}, {"m\xC3\xB3vil", true}, {"celular", true},
-	{"cellulare", true}, {"portable", true}, {"landline", true}, {"hotline", true}, {"msisdn", true},
-	{"contact", false}, {"kontakt", false}, {"call", false}, {"called", false}, {"ring", false}, {"dial", false}, {"text", false}, {"reach", false}, {"callback", false}
-};
-
-/* What may stand between such a word and its number. */
-static const char *const fillers[] = {
-	"number", "no", "nr", "num", "nummer", "is", "ist", "at", "on", "me", "my", "us", "him", "her", "them", "ext", "office", "home", "work", "to", "est", NULL
-};
-
-#define WORDS_BACK 4
-#define WORD_BYTES 20
-
-static bool
-is_the_word(const char *data, int start, int end, const char *word)
-{
-	int			length = strlen(word);
-	int			same = 0;
-
-	if (length != end - start)
-		return false;
-	while (same < length && ascii_lower(data[start + same]) == word[same])
-		same++;
-	return same == length;
-}
-
-/* 2: a word before the place names a phone, 1: one hints at it, 0: neither. */
-static int
-phone_word_before(const char *data, int place)
-{
-	for (int words = 0; words < WORDS_BACK; words++)
-	{
-		int			end;
-		int			start;
-		bool		passes = false;
-
-		for (end = place; end > 0 && !is_letter(data[end - 1]) && !((uint8) data[end - 1] & 0x80); end--)
-		{
-			char		c = data[end - 1];
-
-			if (is_digit(c) || c == '\n' || c == ';' || c == '!' || c == '?' || place - end > 6)
-				return 0;
-		}
-		for (start = end; start > 0 && end - start <= WORD_BYTES &&
-			 (is_letter(data[start - 1]) || ((uint8) data[start - 1] & 0x80)); start--)
-			;
-		if (start == end)
-			return 0;
-		for (int i = 0; i < lengthof(phone_words); i++)
-		{
-			if (is_the_word(data, start, end, phone_words[i].word))
-				return phone_words[i].names_phone ? 2 : 1;
-		}
-		for (int i = 0; fillers[i] && !passes; i++)
-			passes = is_the_word(data, start, end, fillers[i]);
-		if (!passes)
-			return 0;
-		place = start;
-	}
-	return 0;
 }
 
 /* ---------------------------------------------------------------- national plans */
@@ -242,6 +181,42 @@ area_in_parentheses(const DigitRun *run, int first)
 	return -1;
 }
 
+/* (351) 939 819 616: a country code of three digits; a shorter one may be the number of an item */
+static int
+code_in_parentheses(const DigitRun *run, int first)
+{
+	int			last = Min(run->count - 1, first + 5);
+	uint8		digits[17];
+	int			count;
+
+	if (first > 0 || !in_parentheses(run, 0) || run->groups[0].digits[0] == 0 || last + 1 < run->count ||
+		run->groups[0].count != 3 || !is_three_digit_code(10 * run->groups[0].digits[0] + run->groups[0].digits[1]) ||
+		!separators_within(run, 0, last, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE))
+		return -1;
+	count = digit_run_join(run, 0, last, digits, 15);
+	return count >= 11 && is_international(digits, count) ? last : -1;
+}
+
+/* 8 (71234) 5 67 89, 8 0152 45-09-11: the trunk "8" of countries that were one */
+static int
+trunk_eight(const DigitRun *run, int first)
+{
+	static const char *const belarusian[] = {"14222", "13322", "12322"};
+	const DigitGroup *groups = run->groups;
+
+	if (first > 0 || run->count < 3 || groups[0].count != 1 || groups[0].digits[0] != 8 ||
+		!separators_within(run, 1, run->count - 1, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_CLOSE))
+		return -1;
+	if (in_parentheses(run, 1) && groups[1].count >= 3 && groups[1].count <= 5)
+		return take_digits(run, 0, 11, 11, 6, SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_OPEN | SEPARATOR_CLOSE);
+	for (int i = 0; i < lengthof(belarusian); i++)
+	{
+		if (groups[1].digits[0] == 0 && run->count == 5 && has_shape(run, 0, belarusian[i]))
+			return 4;
+	}
+	return -1;
+}
+
 /* (06 1) 234 5678, (0-312) 34567: the trunk apart from the area, of Hungary and Lithuania */
 static int
 trunk_in_parentheses(const DigitRun *run, int first)
@@ -299,6 +274,7 @@ static const struct
 	{"2233", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN},
 	{"2224", SEPARATOR_SPACE, SEPARATOR_SPACE},
 	{"35", SEPARATOR_SPACE, 0},
+	{"322", SEPARATOR_SPACE, SEPARATOR_SPACE},
 	{"433", SEPARATOR_DOT, SEPARATOR_DOT},
 	{"334", SEPARATOR_DOT, SEPARATOR_DOT},
 	{"344", SEPARATOR_DOT, SEPARATOR_DOT},
@@ -315,9 +291,11 @@ trunk_zero(const DigitRun *run, int first)
 
 	if (area->digits[0] != 0 || area->count < 2 || area->count > 6 || area->digits[1] == 0 || first + 1 >= run->count)
 		return -1;
-	/* After other groups this one belongs to them, and no telephone number is grouped 3-2-4. */
-	if (first > 0 || has_shape(run, first, "324"))
+	/* After other groups this one belongs to them, and no telephone number is grouped 3-2-4; 011 15-2345-6789 goes on. */
+	if (first > 0)
 		return -1;
+	if (has_shape(run, first, "324"))
+		return run->count == 4 && has_shape(run, first, "3244") ? first + 3 : -1;
 	separator = area[1].before;
 	/* ZIP+4 of New England */
 	if (run->count == 2 && separator == SEPARATOR_HYPHEN && has_shape(run, first, "54"))
@@ -346,12 +324,38 @@ trunk_zero(const DigitRun *run, int first)
 	return last;
 }
 
-/* 138 1234 5678 */
+/* A Chinese character, or a full-width mark behind one, ends before a place; or begins there. */
+static bool
+is_han_beside(const DigitRun *run, int start, int end)
+{
+	const uint8 *data = (const uint8 *) run->data;
+
+	if (start >= 3 && bytes_at(run->data, run->length, start - 3, "\xEF\xBC", 2))
+		start -= 3;
+	return (start >= 3 && data[start - 3] >= 0xE4 && data[start - 3] <= 0xE9) ||
+		(end + 2 < run->length && data[end] >= 0xE4 && data[end] <= 0xE9);
+}
+
+/* 138 1234 5678, in one piece within Chinese text, unless that speaks of an order or a number of something */
 static int
 chinese_mobile(const DigitRun *run, int first)
 {
+	static const char *const others[] = {"\xE5\x8D\x95", "\xE7\xBC\x96", "\xE5\xBA\x8F", "\xE5\x85\x83", "\xE8\xB4\xA6"}; /* 单, 编, 序, 元, 账 */
 	const DigitGroup *groups = run->groups + first;
 
+	if (run->count == 1 && groups[0].count == 11 && groups[0].digits[0] == 1 && groups[0].digits[1] >= 3 &&
+		is_han_beside(run, run->start, groups[0].end))
+	{
+		for (int place = Max(0, run->start - 15); place < groups[0].end + 3; place++)
+		{
+			for (int i = 0; i < lengthof(others); i++)
+			{
+				if (bytes_at(run->data, run->length, place, others[i], 3))
+					return -1;
+			}
+		}
+		return first;
+	}
 	if (!has_shape(run, first, "344") || groups[0].digits[0] != 1 || groups[0].digits[1] < 3)
 		return -1;
 	if (digit_run_uniform(run, first, first + 2, SEPARATOR_SPACE) || digit_run_uniform(run, first, first + 2, SEPARATOR_HYPHEN))
@@ -359,23 +363,99 @@ chinese_mobile(const DigitRun *run, int first)
 	return -1;
 }
 
-/* 612 34 56 78, 12 345 67 89, 11 91234-5678, 8 912 345-67-89: shapes that amounts and lists do not have. */
+/*
+ * Whether groups that bytes and coordinates have as well stand as in a sentence: between spaces, quotes or parentheses, and
+ * beside no byte in hexadecimal such as "e9".
+ */
+static bool
+stands_in_a_sentence(const DigitRun *run)
+{
+	const char *data = run->data;
+	int			start = run->start;
+	int			end = run->groups[run->count - 1].end;
+
+	if (start > 0 && !strchr(" \n\t\"'(<=", data[start - 1]) && !((uint8) data[start - 1] & 0x80))
+		return false;
+	if (end < run->length && !strchr(" \n\t\"').,;!?>", data[end]) && !((uint8) data[end] & 0x80))
+		return false;
+	for (int side = -1; side <= 1; side += 2)
+	{
+		int			from = side < 0 ? start - 1 : end;
+		int			letters = 0;
+		int			others = 0;
+
+		while (from >= 0 && from < run->length && data[from] == ' ')
+			from += side;
+		for (; from >= 0 && from < run->length && is_alnum(data[from]); from += side)
+		{
+			letters += is_letter(data[from]);
+			others += is_digit(data[from]);
+			if (letters + others > 2)
+				break;
+		}
+		if (letters + others == 2 && letters == 1)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Shapes that amounts and lists do not have: 612 34 56 78, 12 345 67 89, 11 91234-5678, 8 912 345-67-89, 6 71 23 45 67,
+ * 21 23 4 56789, 984-1234567, 41-3130-3299, 43/531-9266.
+ */
+static const struct
+{
+	const char *counts;
+	int			separator;		/* the first, and what may stand between the others */
+	int			rest;
+	bool		anywhere;
+}			distinct_shapes[] = {
+	{"3222", SEPARATOR_SPACE, SEPARATOR_SPACE, true},
+	{"2322", SEPARATOR_SPACE, SEPARATOR_SPACE, true},
+	{"244", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN, true},
+	{"254", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN, true},
+	{"13322", SEPARATOR_SPACE, SEPARATOR_SPACE | SEPARATOR_HYPHEN, true},
+	{"12222", SEPARATOR_SPACE, SEPARATOR_SPACE, false},
+	{"2215", SEPARATOR_SPACE, SEPARATOR_SPACE, false},
+	{"37", SEPARATOR_HYPHEN, 0, true},
+	{"244", SEPARATOR_HYPHEN, SEPARATOR_HYPHEN, true},
+	{"254", SEPARATOR_HYPHEN, SEPARATOR_HYPHEN, true},
+	{"234", SEPARATOR_SLASH, SEPARATOR_HYPHEN | SEPARATOR_SPACE, true},
+	{"234", SEPARATOR_CLOSE | SEPARATOR_SLASH, SEPARATOR_HYPHEN | SEPARATOR_SPACE, true},
+};
+
 static int
 distinct_shape(const DigitRun *run, int first)
 {
-	static const char *const shapes[] = {"3222", "2322", "244", "254", "13322"};
-
-	for (int i = 0; i < lengthof(shapes) && first == 0 && run->groups[0].digits[0] != 0; i++)
+	if (first > 0 || run->groups[0].digits[0] == 0)
+		return -1;
+	for (int i = 0; i < lengthof(distinct_shapes); i++)
 	{
-		int			count = strlen(shapes[i]);
+		int			last = (int) strlen(distinct_shapes[i].counts) - 1;
 
-		if (run->count == count && has_shape(run, 0, shapes[i]) &&
-			(digit_run_uniform(run, 0, count - 1, SEPARATOR_SPACE) ||
-			 (count != 4 && run->groups[1].before == SEPARATOR_SPACE &&
-			  separators_within(run, 0, count - 1, SEPARATOR_SPACE | SEPARATOR_HYPHEN))))
-			return count - 1;
+		if (run->count == last + 1 && has_shape(run, 0, distinct_shapes[i].counts) &&
+			run->groups[1].before == distinct_shapes[i].separator && separators_within(run, 1, last, distinct_shapes[i].rest))
+			return distinct_shapes[i].anywhere || stands_in_a_sentence(run) ? last : -1;
 	}
 	return -1;
+}
+
+/* 32 21 45 12: four pairs, unless they rise, as a list does that is sorted */
+static int
+four_pairs(const DigitRun *run, int first)
+{
+	bool		rises = true;
+
+	if (first > 0 || run->count != 4 || !has_shape(run, 0, "2222") || run->groups[0].digits[0] < 2 ||
+		!digit_run_uniform(run, 0, 3, SEPARATOR_SPACE))
+		return -1;
+	for (int i = 1; i < 4; i++)
+	{
+		const DigitGroup *group = &run->groups[i];
+
+		rises &= memcmp(group->digits, group[-1].digits, 2) >= 0;
+	}
+	return !rises && stands_in_a_sentence(run) ? 3 : -1;
 }
 
 /* ISBN-10: ten digits of which many begin with 0, check by 11. */
@@ -416,14 +496,17 @@ hinted(const DigitRun *run)
 {
 	static const char *const shapes[] = {
 		"3334", "334", "3333", "344", "3322", "2222", "22222", "244", "254", "234", "233", "333", "343", "3222", "2322", "433", "434", "444",
-		"1334", "1344", "155", "44", "34", "55", "37", "26", "27", "28", "36", "322", "332"
+		"1334", "1344", "155", "44", "34", "55", "37", "26", "27", "28", "36", "322", "332", "12222", "224", "35"
 	};
 	const DigitGroup *group = run->groups;
 
 	if (run->count == 1)
 		/* Eleven digits that begin with 1, and ten that begin with 16 or 17, are times or counts as likely. */
 		return group->count >= 10 && group->count <= 11 && group->digits[0] != 1 ? 0 : -1;
-	/* From one year to another */
+	/* From one year to another, and a date */
+	if (has_shape(run, 0, "224") && ((group[2].digits[0] == 1 && group[2].digits[1] == 9) ||
+									 (group[2].digits[0] == 2 && group[2].digits[1] == 0)))
+		return -1;
 	if (has_shape(run, 0, "44") && (group[0].digits[0] == 1 || group[0].digits[0] == 2) && group[0].digits[1] % 9 == 0 &&
 		(group[1].digits[0] == 1 || group[1].digits[0] == 2) && group[1].digits[1] % 9 == 0)
 		return -1;
@@ -443,19 +526,22 @@ hinted(const DigitRun *run)
 static int
 after_a_word(const DigitRun *run, int first)
 {
-	int			word;
+	PhoneEvidence evidence;
 	int			last;
 
-	if (first > 0 || (word = phone_word_before(run->data, run->start)) == 0)
+	if (first > 0 || (evidence = redact_phone_evidence(run->data, run->start)) == SAYS_NOTHING)
 		return -1;
-	if (word == 1)
+	if (evidence == HINTS_AT_PHONE)
 		return hinted(run);
-	last = take_digits(run, 0, 7, 13, 6,
+	/* Small countries, and towns, have numbers of five and six digits: "phone: 31234", "tel. 211-234". */
+	last = take_digits(run, 0, evidence == INTRODUCES_PHONE ? 5 : 7, 13, 6,
 					   SEPARATOR_SPACE | SEPARATOR_HYPHEN | SEPARATOR_DOT | SEPARATOR_SLASH | SEPARATOR_OPEN | SEPARATOR_CLOSE);
 	/* A network address of a telephone, a date */
 	if (last == 3 && digit_run_uniform(run, 0, 3, SEPARATOR_DOT))
 		return -1;
 	if (last == 2 && (has_shape(run, 0, "224") || has_shape(run, 0, "422")))
+		return -1;
+	if (last == 1 && has_shape(run, 0, "42"))
 		return -1;
 	if (last == 0 && run->groups[0].count == 10 && run->groups[0].digits[0] == 1)
 		return -1;
@@ -500,13 +586,29 @@ is_point(const DigitRun *run)
 		latitude->digits[2] < 6 && longitude->digits[0] < 2 && longitude->digits[3] < 6;
 }
 
+/* Four hexadecimal digits each, two of them with a "0" before, as code points are written: 0046 0041 0058 */
+static bool
+is_code_points(const DigitRun *run, int first)
+{
+	for (int i = 0; i <= first + 1 && i + 1 < run->count; i++)
+	{
+		const DigitGroup *group = &run->groups[i];
+
+		if (group->count == 4 && group[1].count == 4 && group->digits[0] == 0 && group[1].digits[0] == 0 &&
+			group[1].before == SEPARATOR_SPACE)
+			return true;
+	}
+	return false;
+}
+
 typedef int (*PhoneForm) (const DigitRun *run, int first);
 
 int
 redact_phone(const DigitRun *run, int first, int *start)
 {
 	static const PhoneForm national[] = {
-		area_in_parentheses, trunk_in_parentheses, north_american, trunk_zero, chinese_mobile, distinct_shape, bare_trunk_zero, after_a_word
+		area_in_parentheses, code_in_parentheses, trunk_in_parentheses, north_american, trunk_zero, trunk_eight, chinese_mobile,
+		distinct_shape, four_pairs, bare_trunk_zero, after_a_word
 	};
 	const DigitGroup *group = &run->groups[first];
 	uint8		digits[17];
@@ -526,6 +628,8 @@ redact_phone(const DigitRun *run, int first, int *start)
 		}
 		return -1;
 	}
+	if (group->count <= 4 && is_code_points(run, first))
+		return -1;
 	/* 00 and 011 call abroad; pairs with hyphens are what a network card is called, rows of pairs are bytes */
 	if (group->digits[0] == 0 && group->count >= 2 && group->count <= DIGITS_KEPT &&
 		(group->digits[1] == 0 || (group->count == 3 && group->digits[1] == 1 && group->digits[2] == 1)))
@@ -549,7 +653,8 @@ redact_phone(const DigitRun *run, int first, int *start)
 		if (last >= 0 && (stands_free(run, first, last, false) ||
 						  (national[i] == north_american && first == 1 && run->groups[0].count == 1 && run->groups[0].digits[0] == 1)))
 		{
-			if ((national[i] == area_in_parentheses || national[i] == trunk_in_parentheses) && run->data[group->start - 1] == '(')
+			if ((national[i] == trunk_in_parentheses || in_parentheses(run, first)) &&
+				group->start > 0 && run->data[group->start - 1] == '(')
 				*start = group->start - 1;
 			return last;
 		}

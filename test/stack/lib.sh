@@ -45,7 +45,7 @@ prepare_service_user() {
     [ -n "$service_user" ] || return 0
     # shellcheck disable=SC2016  # the inner shell expands it
     if ! setpriv --reuid="$service_user" --regid="$service_user" --init-groups \
-        sh -c 'test -x "$0" && test -w "$1"' "$pg_bin/postgres" "$1"; then
+        sh -c 'test -x "$0" && test -w "$1" && test -x "$2"' "$pg_bin/postgres" "$1" "$root/gateway"; then
         service_capability=yes
     fi
 }

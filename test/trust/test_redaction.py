@@ -3,11 +3,14 @@ import collections
 import json
 import os
 import random
+import subprocess
+import sys
 
 import psycopg
 import pytest
 
 import corpus
+from paths import ROOT
 from shared_server import conninfo
 
 # The corpus, and its copies: other numbers, sentences, separators and members from the same generators.
@@ -52,6 +55,36 @@ def test_texts_alone(db):
     positives = [(text, s) for (_, text, secret), s in zip(cases, shown) if secret and secret in s]
     negatives = [(text, s) for (_, text, secret), s in zip(cases, shown) if secret is None and text != s]
     assert len(positives) <= 0.03 * 5 * CASES and len(negatives) <= 0.01 * 5 * CASES, (positives[:10], negatives[:10])
+
+
+@pytest.fixture(scope="module")
+def what_others_made():
+    """Faker and libphonenumber's port to Python, of these versions, so that the numbers stay the same."""
+    got = subprocess.run([ROOT / "test/stack/pywheels.sh", ROOT / ".build/wheels/redaction", "Faker==40.63.0", "phonenumbers==9.0.43"], stdout=subprocess.PIPE, text=True)
+    if got.returncode == 3:
+        pytest.skip("the packages cannot be had")
+    assert got.returncode == 0
+    made = subprocess.run([sys.executable, ROOT / "test/data/redaction/others.py"], env={**os.environ, "PYTHONPATH": got.stdout.strip()}, stdout=subprocess.PIPE, text=True, check=True)
+    return [json.loads(line) for line in made.stdout.splitlines()]
+
+
+def test_precision_and_recall_on_what_others_made(db, what_others_made):
+    """Least of all a national number alone is found: "512 345 678" and "2123 4567" may be anything."""
+    shown = [s for s, in db("SELECT reason.redact_text(t) FROM unnest(%s::text[]) WITH ORDINALITY u (t, place) ORDER BY place", [text for _, text, _ in what_others_made])]
+    found, missed, destroyed = collections.Counter(), collections.Counter(), []
+    for (kind, text, secret), s in zip(what_others_made, shown):
+        if secret is None:
+            destroyed += [(kind, text, s)] * (s != text)
+        else:
+            (found if secret not in s and "[redacted:" in s else missed)[kind] += 1
+    precision, recall = found.total() / (found.total() + len(destroyed)), found.total() / (found.total() + missed.total())
+    print(f"others: {found.total() + missed.total()} positives, {sum(secret is None for _, _, secret in what_others_made)} negatives: precision {precision:.4f}, recall {recall:.4f}")
+    for kind in sorted(found | missed):
+        print(f"    {kind}: {found[kind]} of {found[kind] + missed[kind]}")
+    assert precision >= 0.995 and recall >= 0.92, (destroyed[:20], missed)
+    assert missed["email"] == 0 and missed["e164 phone"] == missed["international phone"] == 0
+    for kind, least in {"national phone": 0.64, "national phone after a word": 0.94}.items():
+        assert found[kind] >= least * (found[kind] + missed[kind]), kind
 
 
 # ---------------------------------------------------------------- what each rule catches

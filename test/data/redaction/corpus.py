@@ -87,18 +87,25 @@ NATIONAL_PHONES = ["(N##) N##-####", "(N##)N##-####", "N##-N##-####", "N##.N##.#
                    "030 #######", "0171 #######", "040/#######", "0221-#######", "020 7### ####", "07P## ######", "01 P# ## ## ##", "06 P# ## ## ##",
                    "01.P#.##.##.##", "03-####-####", "090-####-####", "02 P### ####", "(02) P### ####", "04## ### ###", "(11) 9####-####", "(21) N###-####",
                    "138 #### ####", "010-####-####", "044 ### ## ##", "0P# ### ## ##", "011 ### ####", "02 ### ###", "08-## ## ##", "06 20 ### ####", "(06 1) ### ####",
-                   "(0-P##) #####", "01 ## ## ####", "04P#.###.###", "(60P) #######", "(2) 2### ####"]
+                   "(0-P##) #####", "01 ## ## ####", "04P#.###.###", "(60P) #######", "(2) 2### ####",
+                   "6 P# 2# 1# 0#", "43/P##-####", "(67)/P##-####", "98#-P######", "41-P###-####", "8 (7P###) P ## ##", "8 01## ##-##-##", "011 15-N###-####",
+                   "3# 2# 1# 4#", "04# ## ##", "(351) 9## ### ###", "(351) 93#######"]
 WORLD_PHONES = ["+1 N## N## ####", "+1-N##-N##-####", "+1 (N##) N##-####", "+1N##N######", "+44 20 #### ####", "+44 7### ######", "+447#########", "+49 30 #######",
                 "+49 (0)30 #######", "+49-171-#######", "+4930########", "+33 6 ## ## ## ##", "+33 P ## ## ## ##", "+336########", "+34 6## ### ###", "+39 06 #### ####",
                 "+41 44 ### ## ##", "+43 1 #######", "+31 20 ### ####", "+32 2 ### ## ##", "+45 ## ## ## ##", "+46 8 ### ### ##", "+47 ## ## ## ##", "+48 ## ### ## ##",
                 "+7 495 ###-##-##", "+7 (9##) ###-##-##", "+81 3 #### ####", "+81-90-####-####", "+82 10 #### ####", "+86 138 #### ####", "+91 9#### #####", "+91-9#########",
                 "+55 11 9####-####", "+52 55 #### ####", "+61 4## ### ###", "+61 2 #### ####", "+64 21 ### ####", "+27 8# ### ####", "+353 8# ### ####", "+358 40 #######",
-                "+351 91# ### ###", "+972 5#-###-####", "+971 50 ### ####", "+380 67 ### ####", "+90 5## ### ####", "+234 80# ### ####", "0044 20 #### ####", "+65 #### ####"]
+                "+351 91# ### ###", "+972 5#-###-####", "+971 50 ### ####", "+677 4####", "+500 3####", "+685 2####", "+380 67 ### ####", "+90 5## ### ####", "+234 80# ### ####", "0044 20 #### ####", "+65 #### ####"]
 
 
 # What is a telephone number because somebody says so.
-ASKED_PHONES = ["P## ### ###", "P# ## ## ##", "P### ####", "P##-####", "NN########", "P## ## ## ##", "P## ### ####", "PP ######", "P#########"]
-ASKING = ["call me at {}", "Please call {} today", "contact: {}", "phone {}", "tel: {}", "Telefon {}", "reach me on {}", "my mobile number is {}", "WhatsApp {}", "fax no. {}"]
+ASKED_PHONES = ["P## ### ###", "P# ## ## ##", "P### ####", "P##-####", "NN########", "P## ## ## ##", "P## ### ####", "PP ######", "P#########", "6 P# ## ## ##"]
+ASKING = ["call me at {}", "Please call {} today", "contact: {}", "phone {}", "tel: {}", "Telefon {}", "reach me on {}", "my mobile number is {}", "WhatsApp {}", "fax no. {}", "Телефон: {}", "τηλέφωνο {}",
+          "電話番号は{}です", "他的手机{}", "연락처 {}", "telemóvel {}", "puhelin: {}", "tlf {}"]
+
+# What is too short without somebody who introduces it.
+SHORT_PHONES = ["P####", "P##-###", "P# ####", "P# ## ##"]
+INTRODUCING = ["phone: {}", "Tel. {}", "fax: {}", "tel: {}", "Тел. {}"]
 
 
 def bare_phone(rng):
@@ -113,6 +120,10 @@ def asked_phone(rng):
     number = plan(rng, rng.choice(ASKED_PHONES))
     # Ten digits that begin with 1 are seconds as likely.
     return "2" + number[1:] if number.isdigit() and number[0] == "1" else number
+
+
+def chinese_mobile(rng):
+    return plan(rng, rng.choice(["13#########", "15#########", "18#########", "199########"]))
 
 
 def phone(rng):
@@ -417,6 +428,9 @@ def dump(rng):
                        lambda: " ".join(f"{code + i:04X}" for i in range(9)), lambda: f"{digits(rng, 8)} {digits(rng, 8)}  2b2a2928 2f2e2d2c",
                        lambda: f"+{rng.randint(10, 89)}{rng.randint(10, 59)}-0{rng.randint(10, 99)}{rng.randint(10, 59)}", lambda: str(rng.randint(-2 ** 63, -10 ** 18)),
                        lambda: f"fc:01 {rng.randint(10 ** 6, 10 ** 7 - 1)}", lambda: f"Feb {rng.randint(1, 28):02} 16:10:03 -0500 2006", lambda: f"SP 800-{rng.randint(100, 199)}C and on",
+                       lambda: f"{rng.randint(1, 999)}\t\t0059 0308", lambda: f"U+2165 => {rng.randrange(30, 99):04} {rng.randrange(30, 99):04} 0041 0058", lambda: f"jmp e9 {pairs(4)}", lambda: f"{pairs(4)} d0 0 0",
+                       lambda: f"{{{pairs(4)}}} {{1 2}}", lambda: f"x[{pairs(4)}]", lambda: " ".join(sorted(digits(rng, 2) for _ in range(4))), lambda: f"订单号{chinese_mobile(rng)}", lambda: f"余额{chinese_mobile(rng)}元",
+                       lambda: f"we called by phone. {digits(rng, 5)} records followed", lambda: f"mobile {digits(rng, 4)}", lambda: f"(12) {digits(rng, 3)} {digits(rng, 3)} {digits(rng, 3)}",
                        lambda: f"{plan(rng, 'NNNNN')} {plan(rng, 'NNN')}{'TRWAGMYFPDXBNJZSQVHLCKE'[rng.randrange(23)]} 820A"])()
 
 
@@ -463,6 +477,11 @@ def corpus(seed, count=100):
         cases.append(("named id", rng.choice(["{}", "{}.", "the {} is right", "({})"]).format(text), secret))
         secret = asked_phone(rng)
         cases.append(("asked phone", rng.choice(ASKING).format(secret), secret))
+    for _ in range(count // 10):
+        secret = plan(rng, rng.choice(SHORT_PHONES))
+        cases.append(("introduced phone", rng.choice(INTRODUCING).format(secret), secret))
+        secret = chinese_mobile(rng)
+        cases.append(("phone in Chinese", rng.choice(["客户{}来电", "请联系{}。", "他说：{}", "{}的用户"]).format(secret), secret))
     for kind, make in NEGATIVES.items():
         for _ in range(count):
             # Who is told to be reached at a number is told a telephone's.
