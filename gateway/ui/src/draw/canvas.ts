@@ -138,9 +138,10 @@ export class Painter {
         context.translate(view.x, view.y);
         context.scale(view.scale, view.scale);
         const seen = { left: -view.x / view.scale, right: (width - view.x) / view.scale, top: -view.y / view.scale, bottom: (height - view.y) / view.scale };
-        for (const edge of scene.edges)
-            if (isSeen(edge, seen))
-                this.paintEdge(scene, edge, view, colours, edge.from === selected || edge.to === selected);
+        // Those of what is selected lie above the others.
+        const isNear = (edge: SceneEdge): boolean => edge.from === selected || edge.to === selected, inSight = scene.edges.filter((edge) => isSeen(edge, seen));
+        for (const edge of [...inSight.filter((one) => !isNear(one)), ...inSight.filter(isNear)])
+            this.paintEdge(scene, edge, view, colours, isNear(edge));
         for (const node of scene.nodes)
             if (node.x + NODE_WIDTH >= seen.left && node.x - NODE_WIDTH <= seen.right && node.y + NODE_HEIGHT >= seen.top && node.y - NODE_HEIGHT <= seen.bottom)
                 this.paintNode(node, view, colours, node.id === selected);

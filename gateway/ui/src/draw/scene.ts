@@ -18,7 +18,7 @@ export interface SceneNode {
     bad: boolean;
 }
 
-export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
+export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number; /** where it stands instead */ labelPoint: Point | null; /** it leads between cards that stand close: it cannot be moved far aside */ close: boolean }
 
 export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
 
@@ -106,6 +106,8 @@ export const isAlarming = (node: SceneNode): boolean => node.bad || node.marks.i
 /** Where the label of an edge has its middle: on its last piece, or below the right corner of a loop, where no other edge leads on. */
 export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
     const before = points.at(-2), last = points.at(-1), corner = points[1];
+    if (edge.labelPoint)
+        return edge.labelPoint;
     if (edge.from === edge.to && corner)
         return { x: corner.x, y: corner.y + 12 };
     if (edge.arc) {
@@ -139,14 +141,14 @@ const PLACES = [0.5, 0.3, 0.7, 0.15, 0.85], MOST_PLACED = 2000;
 /** Moves labels along their edges to where none stands yet. */
 function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
     const rows = new Map<number, { x: number; y: number; width: number }[]>(), rowOf = (y: number): number => Math.floor(y / LABEL_HEIGHT);
-    for (const edge of edges.slice(0, MOST_PLACED)) {
+    for (const edge of [...edges.filter(({ labelPoint }) => labelPoint), ...edges.filter(({ labelPoint }) => !labelPoint)].slice(0, MOST_PLACED)) {
         const points = clipped({ byId }, edge), width = labelWidth(edge), first = edge.labelled;
         const isFree = (at: number): boolean => {
             edge.labelled = at;
             const { x, y } = labelAt(edge, points);
             return [-1, 0, 1].every((row) => (rows.get(rowOf(y) + row) ?? []).every((other) => Math.abs(other.y - y) >= LABEL_HEIGHT || Math.abs(other.x - x) >= (other.width + width) / 2));
         };
-        if (![first, ...PLACES].some(isFree))
+        if (!edge.labelPoint && ![first, ...PLACES].some(isFree))
             edge.labelled = first;
         const { x, y } = labelAt(edge, points);
         rows.set(rowOf(y), [...rows.get(rowOf(y)) ?? [], { x, y, width }]);
@@ -154,7 +156,7 @@ function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
 }
 
 /* Edges between the same two nodes stand so far from each other, and all of them on so much of a card. */
-const APART = 100, APART_AT_MOST = NODE_WIDTH - 56;
+const APART = 100, APART_AT_MOST = NODE_WIDTH - 56, CLOSE = 5;
 /* Labels beside each other are one higher, one lower. */
 const HIGHER = 0.3, LOWER = 0.7;
 /* A loop hangs so much below the one before. */
@@ -175,8 +177,10 @@ function setApart(edges: SceneEdge[]): void {
             if (edge.from === edge.to)
                 edge.points = edge.points.map(({ x, y }, k) => ({ x, y: y + (k === 1 || k === 2 ? i * LOOP_BELOW : 0) }));
             else {
-                const aside = (i - (together.length - 1) / 2) * Math.min(APART, APART_AT_MOST / (together.length - 1));
+                const aside = (i - (together.length - 1) / 2) * Math.min(edge.close ? CLOSE : APART, APART_AT_MOST / (together.length - 1));
                 edge.points = edge.points.map(({ x, y }) => ({ x: x + aside, y }));
+                if (i > 0)
+                    edge.labelPoint = null;
                 // As seen, whichever way the edge leads.
                 edge.labelled = (i % 2 === 0) === ((edge.points.at(-1)?.y ?? 0) >= (edge.points.at(-2)?.y ?? 0)) ? HIGHER : LOWER;
             }
@@ -214,6 +218,7 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),
         width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5, arc: arcs.has(i),
+        labelPoint: layout.labels?.[i] ?? null, close: layout.labels !== undefined,
     }));
     setApart(edges);
     placeLabels(edges, byId);

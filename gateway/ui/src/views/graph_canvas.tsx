@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { begin, fit, LEAST_SCALE, MOST_SCALE, nodeAt, Painter, type View } from "../draw/canvas.ts";
 import { type Scene, type SceneNode } from "../draw/scene.ts";
-import { sceneToSvg } from "../draw/svg.ts";
+import { sceneToSvgs } from "../draw/svg.ts";
 
 export interface GraphCanvasProps {
     scene: Scene;
@@ -157,7 +157,7 @@ export function GraphCanvas(props: GraphCanvasProps) {
         resized.observe(canvas.current);
         const print = (): void => {
             if (made.scene)
-                paper.current?.replaceChildren(sceneToSvg(made.scene, latest.current.title));
+                paper.current?.replaceChildren(...sceneToSvgs(made.scene, latest.current.title));
         };
         const printed = (): void => { paper.current?.replaceChildren(); };
         window.addEventListener("beforeprint", print);
