@@ -2,7 +2,7 @@
 import { coordGreedy, decrossTwoLayer, graphConnect, layeringLongestPath, sugiyama, twolayerAgg } from "d3-dag";
 import { inRows } from "./rows.ts";
 
-export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[]; /** the node that the picture is about, and whether the rest are its causes, the default, or its effects */ about?: string; ancestors?: boolean; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
+export interface LayoutInput { nodes: string[]; edges: { from: string; to: string; /** it is part of a circle, whatever is folded */ isCircular?: boolean }[]; /** the node that the picture is about, and whether the rest are its causes, the default, or its effects */ about?: string; ancestors?: boolean; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
 
 export interface Point { x: number; y: number }
 
@@ -20,7 +20,7 @@ export interface Layout {
 }
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 78;
+export const NODE_HEIGHT = 92;
 const GAP: [number, number] = [28, 50];
 
 /** Edges of a depth-first forest, grown from what the picture is about, that lead back to a node on its path: without them nothing is a circle, and what it is about stands below all causes, or above all effects. */
@@ -88,7 +88,9 @@ function upwardEdges({ nodes, edges }: LayoutInput, heights: readonly number[]):
 const ARC_LABEL = 70;
 
 export function layOut(input: LayoutInput): Layout {
-    const turned = input.heights ? upwardEdges(input, input.heights) : new Set<number>(), back = input.heights ? new Set<number>() : backEdges(input);
+    // Among folds much leads upwards that is no circle; what is one leads back beside the cards all the same.
+    const upward = input.heights ? upwardEdges(input, input.heights) : null, isBack = (index: number): boolean => input.edges[index]?.isCircular ?? false;
+    const turned = new Set([...upward ?? []].filter((index) => !isBack(index))), back = upward ? new Set([...upward].filter(isBack)) : backEdges(input);
     const links = new Map<string, [string, string]>(), linked = new Set<string>();
     input.edges.forEach(({ from, to }, index) => {
         const [a, b] = turned.has(index) ? [to, from] : [from, to];
