@@ -6,9 +6,9 @@ import { edgeColour, palette, typeColour } from "./palette.ts";
 import { cardOf, clipped, isAlarming, labelAt, labelWidth, type CardLine, type Scene } from "./scene.ts";
 
 /* So many letters of each line have room. */
-const MOST: Record<CardLine["kind"], number> = { title: 28, text: 32, state: 34, foot: 40 };
+const MOST: Record<CardLine["kind"], number> = { title: 32, text: 32, state: 34, foot: 40 };
 /* A line of more letters is squeezed into its card. */
-const SQUEEZED = 33;
+const SQUEEZED: Record<CardLine["kind"], number> = { title: 26, text: 33, state: 33, foot: 33 };
 const MARGIN = 20;
 
 function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
@@ -54,7 +54,7 @@ function stripToSvg(scene: Scene, title: string, { top: from, bottom: to }: Stri
             state: { "font-size": 10.5, "font-weight": 600, fill: isAlarming(node) ? colours.bad : colours.faint }, foot: { "font-size": 10.5, fill: colours.faint },
         };
         for (const { text, at, kind } of cardOf(node))
-            svg.append(element("text", { x: left + 13, y: top + at, ...looks[kind], ...text.length > SQUEEZED ? { textLength: NODE_WIDTH - 20, lengthAdjust: "spacingAndGlyphs" } : {} }, cut(text, MOST[kind])));
+            svg.append(element("text", { x: left + 13, y: top + at, ...looks[kind], ...text.length > SQUEEZED[kind] ? { textLength: NODE_WIDTH - 20, lengthAdjust: "spacingAndGlyphs" } : {} }, cut(text, MOST[kind])));
     }
     return svg;
 }
