@@ -9,7 +9,7 @@ export const LEAST_SCALE = 0.02;
 export const MOST_SCALE = 2.5;
 /* Below these a text is smaller than can be read. */
 const TEXT_SCALE = 0.45;
-const LABEL_SCALE = 0.5;
+const LABEL_SCALE = 0.45;
 /* Half as high as a label is. */
 const LABEL_HALF = 8;
 

@@ -139,7 +139,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
             <dl>
                 <Pair name="Author">{cut(node.author, 300)}</Pair>
                 <Pair name="Recorded"><time dateTime={node.createdAt}>{when(node.createdAt)}</time></Pair>
-                {node.ts !== null && <Pair name="Occurred, by its author's word"><time dateTime={node.ts}>{when(node.ts)}</time></Pair>}
+                {node.ts !== null && <Pair name="Occurred"><time dateTime={node.ts}>{when(node.ts)}</time>, by its author's word</Pair>}
                 {node.confidence !== null && <Pair name="Confidence">{node.confidence}</Pair>}
                 {node.tags.length > 0 && <Pair name="Tags">{node.tags.map((tag) => <span class="tag" key={tag}>{cut(tag, 60)}</span>)}</Pair>}
                 <Pair name="Id"><code class="wide">{node.id}</code></Pair>
