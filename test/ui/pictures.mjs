@@ -40,16 +40,16 @@ test("pictures", async () => {
     await edge(await node("observation", "sensor:us-2", { text: "checkout is slow there too" }), ids.hypothesis, "supports", 0.6);
     const second = (await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" })).snapshotId;
 
-    await take("find", "#/find?text=checkout", { drawn: false, height: 500 });
+    await take("find", "#/find?text=checkout", { drawn: false, height: 515 });
     await take("why", why, { height: 1020 });
     await take("record", `${why}?path=selected&select=${ids.score}`, { height: 1080 });
     await take("dark", why, { height: 1020, colorScheme: "dark" });
     await take("phone", why, { viewport: { width: 390, height: 860 } });
-    await take("marks", `${why}?view=tree`, { drawn: false, height: 1020, before: async (page) => { await page.getByText("What the marks mean").click(); } });
+    await take("marks", `${why}?view=tree`, { drawn: false, height: 1060, before: async (page) => { await page.getByText("What the marks mean").click(); } });
     await take("wide", `#/why/${await many(60)}`, { height: 900 });
     await take("tree", `${why}?view=tree`, { drawn: false, height: 680 });
     await take("since", `${why}?asOf=${then}&difference=1`, { height: 1080 });
-    await take("impact", `#/impact/${ids.latency}`, { drawn: false, height: 520 });
+    await take("impact", `#/impact/${ids.latency}`, { drawn: false, height: 545 });
     await take("compare", `#/compare?a=${first}&b=${second}`);
     await take("snapshot", `#/snapshot/${first}`, { drawn: false, height: 620, before: async (page) => {
         await page.getByRole("button", { name: "Verify here" }).click();
