@@ -84,8 +84,8 @@ COMMENT ON FUNCTION reason.trace_diff(uuid, uuid, timestamptz, timestamptz, bigi
 
 CREATE FUNCTION reason.export_diff(a uuid, b uuid DEFAULT NULL, format text DEFAULT 'markdown', as_of_a timestamptz DEFAULT NULL,
     as_of_b timestamptz DEFAULT NULL, as_of_seq_a bigint DEFAULT NULL, as_of_seq_b bigint DEFAULT NULL, direction text DEFAULT 'ancestors',
-    max_depth integer DEFAULT NULL, max_entries integer DEFAULT NULL, cursor text DEFAULT NULL, division text DEFAULT NULL,
-    OUT body text, OUT next_cursor text, OUT truncated boolean)
+    max_depth integer DEFAULT NULL, max_entries integer DEFAULT NULL, cursor text DEFAULT NULL, division text DEFAULT NULL)
+RETURNS reason.export_page
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -97,17 +97,9 @@ DECLARE
         as_of_b IS NOT NULL OR as_of_seq_b IS NOT NULL, division);
     answer CONSTANT text := reason.compare_json(a, documents[1], other, documents[2], shown, NOT whole, whole, division, direction, max_depth,
         max_entries, cursor, as_of_a, as_of_b, as_of_seq_a, as_of_seq_b);
-    exported record;
 BEGIN
-    IF format = 'json' THEN
-        exported := reason.answer_page(answer);
-    ELSE
-        exported := reason.export_answer(answer, 'diff', format, reason.diff_facts(as_of_a, as_of_b, as_of_seq_a, as_of_seq_b, direction, max_depth),
-            shown, whole, as_of_b, as_of_seq_b);
-    END IF;
-    body := exported.body;
-    next_cursor := exported.next_cursor;
-    truncated := exported.truncated;
+    RETURN reason.export_answer(answer, 'diff', format, reason.diff_facts(as_of_a, as_of_b, as_of_seq_a, as_of_seq_b, direction, max_depth),
+        shown, whole, as_of_b, as_of_seq_b);
 END
 $$;
 COMMENT ON FUNCTION reason.export_diff(uuid, uuid, text, timestamptz, timestamptz, bigint, bigint, text, integer, integer, text, text) IS

@@ -49,30 +49,30 @@ $$;
 COMMENT ON FUNCTION reason.answer_annotations(jsonb, text[], boolean, timestamptz, bigint) IS
     'How many annotations the nodes of an answer have that the caller sees and that were there then, by id; those without any are left out.';
 
+CREATE TYPE reason.export_page AS (
+    body        text,
+    next_cursor text,
+    truncated   boolean
+);
+COMMENT ON TYPE reason.export_page IS 'A page of an export: its text, what leads to the next page (NULL: it is the last), and whether something was cut.';
+
 CREATE FUNCTION reason.export_answer(answer text, read text, format text, facts jsonb, divisions text[], quarantined boolean,
-    until timestamptz, until_seq bigint, OUT body text, OUT next_cursor text, OUT truncated boolean)
+    until timestamptz, until_seq bigint) RETURNS reason.export_page
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    exported record := reason.answer_export(answer, read, format, reason.canonical_json(jsonb_strip_nulls(facts)),
-        reason.answer_annotations(answer::jsonb, divisions, quarantined, until, until_seq));
+    cursor_ CONSTANT text := CASE WHEN format = 'json' THEN answer::json ->> 'nextCursor' END;
 BEGIN
-    body := exported.body;
-    next_cursor := exported.next_cursor;
-    truncated := exported.truncated;
+    IF format = 'json' THEN
+        RETURN (answer, cursor_, coalesce((answer::json ->> 'truncated')::boolean, cursor_ IS NOT NULL))::reason.export_page;
+    END IF;
+    RETURN reason.answer_export(answer, read, format, reason.canonical_json(jsonb_strip_nulls(facts)),
+        reason.answer_annotations(answer::jsonb, divisions, quarantined, until, until_seq));
 END
 $$;
 COMMENT ON FUNCTION reason.export_answer(text, text, text, jsonb, text[], boolean, timestamptz, bigint) IS
-    'answer_export() with what the caller sees of annotations.';
-
-CREATE FUNCTION reason.answer_page(answer text, OUT body text, OUT next_cursor text, OUT truncated boolean)
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, reason, pg_temp
-AS $$
-    SELECT $1, $1::json ->> 'nextCursor', coalesce(($1::json ->> 'truncated')::boolean, $1::json ->> 'nextCursor' IS NOT NULL)
-$$;
-COMMENT ON FUNCTION reason.answer_page(text) IS 'An answer as it is, as the exports give it.';
+    'A page of a read that is a list: with format json the answer as it is, else answer_export() with what the caller sees of annotations.';
 
 CREATE FUNCTION reason.export_facts(as_of timestamptz, as_of_seq bigint, max_depth integer) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -199,8 +199,8 @@ COMMENT ON FUNCTION reason.export_snapshot(uuid, text, text, integer, text) IS
     'A snapshot in the forms of export_trace(); json and canonical are its document, whole. For auditors, as the document itself.';
 
 CREATE FUNCTION reason.export_impact(node uuid, format text DEFAULT 'markdown', max_depth integer DEFAULT NULL, max_nodes integer DEFAULT NULL,
-    cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
-    OUT body text, OUT next_cursor text, OUT truncated boolean)
+    cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL)
+RETURNS reason.export_page
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -208,24 +208,16 @@ DECLARE
     shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
     whole CONSTANT boolean := reason.sees_content();
     answer CONSTANT text := reason.impact_json(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_nodes, cursor, as_of);
-    exported record;
 BEGIN
-    IF format = 'json' THEN
-        exported := reason.answer_page(answer);
-    ELSE
-        exported := reason.export_answer(answer, 'impact', format, reason.export_facts(as_of, as_of_seq, max_depth), shown, whole, as_of, as_of_seq);
-    END IF;
-    body := exported.body;
-    next_cursor := exported.next_cursor;
-    truncated := exported.truncated;
+    RETURN reason.export_answer(answer, 'impact', format, reason.export_facts(as_of, as_of_seq, max_depth), shown, whole, as_of, as_of_seq);
 END
 $$;
 COMMENT ON FUNCTION reason.export_impact(uuid, text, integer, integer, text, timestamptz, text, bigint) IS
     'What rests on a node, as impact(), in the form json, human, markdown or csv; redacted for all but auditors. max_nodes: of a page, next_cursor leads to the next one. truncated: there is a next page, or the walk stopped for max_depth.';
 
 CREATE FUNCTION reason.export_explanation(node uuid, format text DEFAULT 'markdown', max_depth integer DEFAULT NULL, max_entries integer DEFAULT NULL,
-    cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL,
-    OUT body text, OUT next_cursor text, OUT truncated boolean)
+    cursor text DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL, as_of_seq bigint DEFAULT NULL)
+RETURNS reason.export_page
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -233,16 +225,8 @@ DECLARE
     shown CONSTANT text[] := reason.visible_divisions_of(reason.calling_role());
     whole CONSTANT boolean := reason.sees_content();
     answer CONSTANT text := reason.explain_json(node, shown, NOT whole, whole, division, as_of_seq, max_depth, max_entries, cursor, as_of);
-    exported record;
 BEGIN
-    IF format = 'json' THEN
-        exported := reason.answer_page(answer);
-    ELSE
-        exported := reason.export_answer(answer, 'explanation', format, reason.export_facts(as_of, as_of_seq, max_depth), shown, whole, as_of, as_of_seq);
-    END IF;
-    body := exported.body;
-    next_cursor := exported.next_cursor;
-    truncated := exported.truncated;
+    RETURN reason.export_answer(answer, 'explanation', format, reason.export_facts(as_of, as_of_seq, max_depth), shown, whole, as_of, as_of_seq);
 END
 $$;
 COMMENT ON FUNCTION reason.export_explanation(uuid, text, integer, integer, text, timestamptz, text, bigint) IS

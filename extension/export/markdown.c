@@ -16,6 +16,7 @@
 
 #include "canonical/backend.h"
 #include "core/canonical.h"
+#include "trace/human_circles.h"
 #include "trace/human_draw.h"
 
 #include "miscadmin.h"
@@ -116,6 +117,26 @@ put_tree(ExportWriter *writer)
 	export_put(writer, "\n");
 	if (tree.data)
 		pfree(tree.data);
+}
+
+static void
+put_circles(ExportWriter *writer)
+{
+	const HumanGraph *graph = writer->part->graph;
+	bool	   *here = human_circles_here(graph);
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < graph->circles.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!here[i])
+			continue;
+		if (count++ == 0)
+			export_put(writer, "\n## Circles\n\nWhat lies on a circle is among its own causes: it rests on itself.\n\n");
+		export_put(writer, "- ");
+		human_write_circle(writer->out, graph, i);
+		export_put(writer, "\n");
+	}
 }
 
 /* ---------------------------------------------------------------- tables */
@@ -235,6 +256,7 @@ export_markdown(ByteBuffer *out, const ExportPart *part)
 	export_writer_begin(&writer, out, part, export_escape_markdown);
 	put_head(&writer);
 	put_tree(&writer);
+	put_circles(&writer);
 	put_evidence(&writer);
 	put_annotations(&writer);
 	put_erasures(&writer);

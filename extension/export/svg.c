@@ -219,6 +219,8 @@ put_flags(ExportWriter *writer, const LayoutBox *box, const ShownRecord *record)
 		add(writer, " ERASED");
 	if (record->quarantined.data)
 		add(writer, " HELD");
+	if (part->graph->nodes[box->node].circle != HUMAN_NONE)
+		add(writer, " CIRCLE");
 	if (part->graph->nodes[box->node].first_note != HUMAN_NONE)
 		add(writer, " NOTED");
 	if (part->leads_on[box->node])
@@ -471,6 +473,24 @@ put_label(ExportWriter *writer, const Layout *layout, const LayoutLine *line, ui
 
 /* ---------------------------------------------------------------- the picture */
 
+/* What the picture is about in words: the description of a snapshot, or what its first node says of itself. */
+static void
+say_subject(ExportWriter *writer)
+{
+	const ExportPart *part = writer->part;
+	ShownText	description = shown_member(part->snapshot, "description");
+	ShownRecord first;
+
+	if (description.data)
+		export_say_text(writer, ": ", description, EXPORT_NOTE_CHARACTERS);
+	/* A later part begins with some other node. */
+	if (description.data || part->begin > 0 || part->graph->node_count == 0)
+		return;
+	first = shown_record(part->graph->nodes[0].record.data, part->graph->nodes[0].record.length);
+	export_say(writer, ": ");
+	export_say_note(writer, &first, EXPORT_NOTE_CHARACTERS);
+}
+
 static void
 begin_picture(ExportWriter *writer, int width, int height)
 {
@@ -482,6 +502,7 @@ begin_picture(ExportWriter *writer, int width, int height)
 	export_put_number(writer, height);
 	export_put(writer, "\">\n<title id=\"title\">");
 	export_say_by(writer, export_write_title);
+	say_subject(writer);
 	export_put(writer, "</title>\n<desc id=\"description\">");
 	export_say(writer, "Causes stand above their effects. ");
 	export_say_by(writer, export_write_extent);

@@ -214,6 +214,11 @@ export_say_state(ExportWriter *writer, uint32 node, const ShownRecord *record, c
 		export_put(writer, separator);
 		export_say(writer, "in quarantine");
 	}
+	if (part->graph->nodes[node].circle != HUMAN_NONE)
+	{
+		export_put(writer, separator);
+		export_say(writer, "in a circle");
+	}
 	for (uint32 i = part->graph->nodes[node].first_note; i != HUMAN_NONE; i = part->graph->notes[i].next)
 		notes++;
 	say_number(writer, separator, notes, " annotation", " annotations");

@@ -9,6 +9,7 @@
 #include "graph/columns.h"
 #include "graph/memory.h"
 #include "graph/sort.h"
+#include "trace/circles.h"
 #include "trace/trace.h"
 #include "trace/visit.h"
 
@@ -144,77 +145,21 @@ group_edges(Trace *trace, bool by_effect, uint32 **start, uint32 **edges)
 
 /* ---------------------------------------------------------------- cycles */
 
-/*
- * Strongly connected components among the nodes that Kahn's algorithm left
- * over (Tarjan 1972), with a stack of our own instead of recursion.
- */
+/* The circles among the nodes that Kahn's algorithm left over. */
 static void
 find_components(CausalOrder *order, const uint32 *outgoing_start, const uint32 *outgoing, const uint32 *waiting)
 {
 	Trace	   *trace = order->trace;
 	Graph	   *graph = trace->graph;
-	uint32		nodes = trace->node_count;
-	uint32	   *found = graph_alloc(graph, (Size) nodes * sizeof(uint32));	/* 0: not yet */
-	uint32	   *low = graph_alloc(graph, (Size) nodes * sizeof(uint32));
-	uint32	   *next = graph_alloc(graph, (Size) nodes * sizeof(uint32));
-	uint32	   *path = graph_alloc(graph, (Size) nodes * sizeof(uint32));
-	uint32	   *open = graph_alloc(graph, (Size) nodes * sizeof(uint32));
-	bool	   *is_open = graph_alloc(graph, (Size) nodes * sizeof(bool));
-	uint32		clock = 0;
-	uint32		open_count = 0;
+	uint32	   *effects = graph_alloc(graph, Max((Size) trace->edges_kept, 1) * sizeof(uint32));
+	CircleEdges edges = {trace->node_count, outgoing_start, effects, waiting};
 
-	memset(found, 0, (Size) nodes * sizeof(uint32));
-	memset(is_open, 0, (Size) nodes * sizeof(bool));
-	for (uint32 root = 0; root < nodes; root++)
+	for (uint32 i = 0; i < trace->edges_kept; i++)
 	{
-		uint32		depth = 0;
-
-		if (waiting[root] == 0 || found[root] != 0)
-			continue;
-		path[depth++] = root;
-		while (depth > 0)
-		{
-			uint32		node = path[depth - 1];
-
-			CHECK_FOR_INTERRUPTS();
-			if (found[node] == 0)
-			{
-				found[node] = low[node] = ++clock;
-				next[node] = outgoing_start[node];
-				open[open_count++] = node;
-				is_open[node] = true;
-			}
-			if (next[node] < outgoing_start[node + 1])
-			{
-				uint32		effect = trace->edges[outgoing[next[node]++]].source;
-
-				if (found[effect] == 0)
-					path[depth++] = effect;
-				else if (is_open[effect])
-					low[node] = Min(low[node], found[effect]);
-				continue;
-			}
-			depth--;
-			if (depth > 0)
-				low[path[depth - 1]] = Min(low[path[depth - 1]], low[node]);
-			if (low[node] == found[node])
-			{
-				uint32		begin = open_count;
-				bool		is_cycle;
-
-				do
-					is_open[open[--begin]] = false;
-				while (open[begin] != node);
-				is_cycle = open_count - begin > 1;
-				for (uint32 k = outgoing_start[node]; !is_cycle && k < outgoing_start[node + 1]; k++)
-					is_cycle = trace->edges[outgoing[k]].source == node;
-				for (uint32 k = begin; is_cycle && k < open_count; k++)
-					order->component[open[k]] = order->component_count;
-				order->component_count += is_cycle;
-				open_count = begin;
-			}
-		}
+		CHECK_FOR_INTERRUPTS();
+		effects[i] = trace->edges[outgoing[i]].source;
 	}
+	order->component_count = circles_find(&edges, order->component, graph_alloc(graph, circles_room(trace->node_count)));
 }
 
 bool
@@ -223,9 +168,9 @@ causal_order_in_cycle(const CausalOrder *order, const CausalOrderEntry *entry)
 	const TraceEdge *edge;
 
 	if (!entry->is_edge)
-		return order->component[entry->index] != ORDER_NO_CYCLE;
+		return order->component[entry->index] != CIRCLE_NONE;
 	edge = &order->trace->edges[entry->index];
-	return order->component[edge->source] != ORDER_NO_CYCLE &&
+	return order->component[edge->source] != CIRCLE_NONE &&
 		order->component[edge->source] == order->component[edge->target];
 }
 
@@ -307,7 +252,7 @@ begin_sorting(Sorting *sorting)
 	for (uint32 i = 0; i < trace->node_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		order->component[i] = ORDER_NO_CYCLE;
+		order->component[i] = CIRCLE_NONE;
 		sorting->waiting[i] = order->incoming_start[i + 1] - order->incoming_start[i];
 		if (sorting->waiting[i] == 0)
 			push(&sorting->ready, node_entry(trace, i));

@@ -14,9 +14,6 @@
 #include "graph/types.h"
 #include "trace/result.h"
 
-/* No component: the node lies on no cycle. */
-#define ORDER_NO_CYCLE PG_UINT32_MAX
-
 typedef struct CausalOrderEntry
 {
 	TimestampTz created_at;
@@ -33,7 +30,7 @@ typedef struct CausalOrder
 	uint32		acyclic_count;	/* entries from here on lie on a cycle or behind one */
 	uint32	   *incoming_start; /* edges into node i: incoming[incoming_start[i]] to [incoming_start[i + 1]] */
 	uint32	   *incoming;
-	uint32	   *component;		/* of a node: the cycle it lies on, or ORDER_NO_CYCLE */
+	uint32	   *component;		/* of a node: the cycle it lies on, or CIRCLE_NONE (trace/circles.h) */
 	uint32		component_count;
 } CausalOrder;
 

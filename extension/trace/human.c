@@ -63,7 +63,7 @@ human_add_node(HumanGraph *graph, ShownText record, pg_uuid_t id)
 
 	node->id = id;
 	node->record = record;
-	node->first_note = node->last_note = HUMAN_NONE;
+	node->first_note = node->last_note = node->circle = HUMAN_NONE;
 }
 
 void

@@ -22,6 +22,7 @@ typedef struct HumanNode
 	ShownText	record;
 	uint32		first_note;		/* annotations; HUMAN_NONE */
 	uint32		last_note;
+	uint32		circle;			/* that it lies on, of the graph's; HUMAN_NONE */
 } HumanNode;
 
 typedef struct HumanEdge
@@ -44,6 +45,14 @@ typedef struct HumanNote
 	uint32		next;
 } HumanNote;
 
+/* Nodes that lead to each other, of all pages: those of circle i are ids[start[i]] to ids[start[i + 1]]. */
+typedef struct HumanCircles
+{
+	uint32		count;
+	uint32	   *start;
+	pg_uuid_t  *ids;
+} HumanCircles;
+
 typedef struct HumanGraph
 {
 	bool		upwards;		/* below a node stand its causes; else what came of it */
@@ -53,6 +62,7 @@ typedef struct HumanGraph
 	uint32		edge_count;
 	HumanNote  *notes;
 	uint32		note_count;
+	HumanCircles circles;
 } HumanGraph;
 
 /* Huge if need be, and at least one. */

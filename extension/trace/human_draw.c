@@ -115,6 +115,8 @@ append_node(Drawing *drawing, uint32 number)
 	append_unquoted(out, ", occurred ", node.ts);
 	if (node.quarantined.data)
 		append_text(out, ", in quarantine");
+	if (drawing->graph->nodes[number].circle != HUMAN_NONE)
+		append_text(out, ", in a circle");
 	append_corrections(drawing, ", CORRECTED by ", upwards ? above : below, upwards ? above_count : below_count, true);
 	append_corrections(drawing, ", corrects ", upwards ? below : above, upwards ? below_count : above_count, false);
 	append_unquoted(out, ", id ", node.id);
@@ -207,7 +209,9 @@ append_other_edges(Drawing *drawing, uint32 node, uint32 depth, bool has_childre
 		append_edge(drawing->out, &graph->edges[edge]);
 		append_text(drawing->out, graph->upwards ? " from " : " to ");
 		append_unquoted(drawing->out, "", graph->upwards ? graph->edges[edge].from_text : graph->edges[edge].to_text);
-		append_text(drawing->out, other == HUMAN_NONE ? ", on another page\n" : other == node ? ", itself\n" : ", which stands elsewhere\n");
+		append_text(drawing->out, other == HUMAN_NONE ? ", on another page\n" : other == node ? ", itself\n" :
+					graph->nodes[node].circle != HUMAN_NONE && graph->nodes[node].circle == graph->nodes[other].circle ?
+					", which stands elsewhere in the same circle\n" : ", which stands elsewhere\n");
 	}
 	for (uint32 k = tree->below_start[node]; k < tree->below_start[node + 1]; k++)
 	{

@@ -9,6 +9,7 @@
 #include "graph/memory.h"
 #include "graph/sort.h"
 #include "trace/causal_details.h"
+#include "trace/human_circles.h"
 
 #include "miscadmin.h"
 
@@ -58,6 +59,7 @@ human_of_page(const TracePage *page, const TraceRequest *request)
 					   &page->trace->nodes[page->edges[i].from].id, &page->trace->nodes[page->edges[i].to].id);
 		human->edges[human->edge_count - 1].is_given = page->edges[i].given;
 	}
+	human_circles_of_trace(human, page->trace, page->begin);
 	return human;
 }
 
@@ -112,6 +114,7 @@ human_of_document(ShownText document, uint32 *root_count)
 	}
 	for (const char *at = NULL; edges.data && shown_next(edges, &at, &name, &element);)
 		human_add_edge(graph, element, NULL, NULL);
+	human_circles_of_graph(graph);
 	return graph;
 }
 
@@ -151,7 +154,11 @@ human_part(const HumanGraph *whole, const uint32 *order, uint32 begin, uint32 en
 	ShownText	element;
 
 	for (uint32 i = begin; i < end; i++)
+	{
 		human_add_node(part, whole->nodes[order[i]].record, whole->nodes[order[i]].id);
+		part->nodes[part->node_count - 1].circle = whole->nodes[order[i]].circle;
+	}
+	part->circles = whole->circles;
 	index = human_index(part);
 	add_edges_of_part(part, whole, order, begin, end);
 	for (const char *at = NULL; annotations.data && shown_next(annotations, &at, &name, &element);)

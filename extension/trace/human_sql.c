@@ -8,6 +8,7 @@
 #include "graph/graph.h"
 #include "record/record.h"
 #include "trace/human.h"
+#include "trace/human_circles.h"
 #include "trace/human_draw.h"
 #include "trace/human_source.h"
 #include "trace/human_tree.h"
@@ -47,6 +48,24 @@ say_count(ByteBuffer *out, uint64 count, const char *one, const char *many)
 	canonical_write_integer(out, count);
 	buffer_append_char(out, ' ');
 	say(out, count == 1 ? one : many);
+}
+
+/* The tree, and the circles that it has a node of. */
+static void
+say_tree(ByteBuffer *out, const HumanGraph *graph)
+{
+	bool	   *here = human_circles_here(graph);
+
+	human_draw(out, graph);
+	for (uint32 i = 0; i < graph->circles.count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!here[i])
+			continue;
+		say(out, "\nCIRCLE: ");
+		human_write_circle(out, graph, i);
+		say(out, ".\n");
+	}
 }
 
 /* ---------------------------------------------------------------- traces */
@@ -113,7 +132,7 @@ reason_trace_human(PG_FUNCTION_ARGS)
 		canonical_write_integer(&out, page.end);
 	}
 	say(&out, "\n\n");
-	human_draw(&out, human_of_page(&page, &request));
+	say_tree(&out, human_of_page(&page, &request));
 	say_frontier(&out, &page.frontier, request.direction == GRAPH_ANCESTORS, request.filter.max_depth);
 	if (trace_page_goes_on(&page))
 	{
@@ -142,7 +161,7 @@ reason_document_human(PG_FUNCTION_ARGS)
 	ByteBuffer	out;
 
 	node_json_buffer(&out);
-	human_draw(&out, human_part(whole, human_order(whole, roots), begin, end, shown_member(payload, "annotations")));
+	say_tree(&out, human_part(whole, human_order(whole, roots), begin, end, shown_member(payload, "annotations")));
 	if (human_count(frontier) > 0)
 	{
 		say(&out, "\nCUT: the walk stopped for its depth where ");

@@ -239,9 +239,12 @@ shown_write_note(ByteBuffer *out, const ShownRecord *record)
 	append_inside(out, record->author);
 	if (note.data)
 	{
-		note = first_characters(note, 200);
+		ShownText	first = first_characters(note, 200);
+
 		buffer_append_literal(out, ": ");
-		buffer_append(out, note.data, note.length);
+		buffer_append(out, first.data, first.length);
+		if (first.length < note.length - 2)
+			buffer_append_literal(out, "…");
 	}
 	buffer_append_char(out, '"');
 }

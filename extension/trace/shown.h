@@ -51,7 +51,7 @@ extern bool shown_next(ShownText container, const char **at, ShownText *name, Sh
 /* What the payload says of itself, as JSON string, or none. */
 extern ShownText shown_note(const ShownRecord *record);
 
-/* "type by author: note" as a JSON string; of the note 200 characters. */
+/* "type by author: note" as a JSON string; of the note 200 characters, with a sign that there is more. */
 extern void shown_write_note(ByteBuffer *out, const ShownRecord *record);
 
 /* Members that tell of a node in a list of many: author, confidence, createdAt, erased, nodeId, note, ts, type. */

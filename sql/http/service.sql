@@ -30,7 +30,8 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT CASE WHEN state.ok THEN 200 ELSE 503 END, E'Cache-Control: no-store\n',
         json_build_object('ok', state.ok, 'db', 'up', 'signer', state.signer, 'objectStore', state.object_store,
-            'auditLagSeconds', state.audit_lag_s, 'haltedChains', state.halted_chains, 'memory', state.memory, 'safeMode', state.safe_mode, 'time', reason.rfc3339(clock_timestamp()))::text;
+            'auditLagSeconds', state.audit_lag_s, 'haltedChains', state.halted_chains, 'memory', state.memory, 'safeMode', state.safe_mode,
+            'sidecarReportSeconds', state.report_age_s, 'time', reason.rfc3339(clock_timestamp()))::text;
 END
 $$;
 COMMENT ON FUNCTION reason.http_get_ready(text, text, text, text, text) IS 'Ready when the sidecar lives, can sign and store, and the chain does not lag; 503 otherwise. Asks for no certificate.';

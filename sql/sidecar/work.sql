@@ -127,7 +127,7 @@ $$;
 COMMENT ON FUNCTION reason.leader_report(text) IS 'The signer of the sidecar that leads the duty, if that has reported lately that it can sign and store; NULL otherwise, whatever others report.';
 
 CREATE FUNCTION reason.readiness(OUT ok boolean, OUT signer text, OUT object_store text, OUT audit_lag_s double precision, OUT halted_chains bigint,
-    OUT memory text, OUT safe_mode boolean)
+    OUT memory text, OUT safe_mode boolean, OUT report_age_s double precision)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
@@ -146,12 +146,18 @@ BEGIN
     audit_lag_s := extract(epoch FROM reason.audit_lag());
     -- Reported, but no reason to be unready: the other divisions are sealed.
     halted_chains := (SELECT count(*) FROM reason.halted_chain);
-    memory := coalesce((SELECT r.memory FROM reason.lease l JOIN reason.sidecar_report r ON r.holder = l.holder WHERE l.duty = 'seal'), 'unknown');
+    SELECT r.memory, extract(epoch FROM clock_timestamp() - r.reported_at) INTO memory, report_age_s
+    FROM reason.lease l JOIN reason.sidecar_report r ON r.holder = l.holder WHERE l.duty = 'seal';
+    memory := coalesce(memory, 'unknown');
+    -- A report of the future is from before the clock was set back.
+    IF report_age_s < 0 THEN
+        report_age_s := NULL;
+    END IF;
     safe_mode := reason.safe_mode_fault() IS NOT NULL;
     ok := signer = 'up' AND object_store = 'up' AND audit_lag_s < 60;
 END
 $$;
-COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute. halted_chains: divisions whose sealing has halted, which the view parked names. memory: where the sidecar that seals remembers what it signed; with none, whoever can change the database can have any history signed. safe_mode: events that are known outside are missing here, and nothing is written.';
+COMMENT ON FUNCTION reason.readiness() IS 'Whether writes would be sealed, signed and stored: the sidecars that lead reported lately, their signer is active, the store takes objects, and no event waits for a minute. halted_chains: divisions whose sealing has halted, which the view parked names. memory: where the sidecar that seals remembers what it signed; with none, whoever can change the database can have any history signed. safe_mode: events that are known outside are missing here, and nothing is written. report_age_s: seconds since the sidecar that seals reported; NULL: none has, as far as is known.';
 
 CREATE FUNCTION reason.signed_chains() RETURNS TABLE (division text, head_seq bigint)
 LANGUAGE sql STABLE

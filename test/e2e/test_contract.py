@@ -80,7 +80,7 @@ def test_metrics_are_on_the_operations_port_alone(stack, kernel, refused):
 
 
 def test_health_and_ready_tell_of_their_parts(stack):
-    for path, names in (("/health", {"ok", "db", "time"}), ("/ready", {"ok", "db", "signer", "objectStore", "auditLagSeconds", "haltedChains", "safeMode", "time"})):
+    for path, names in (("/health", {"ok", "db", "time"}), ("/ready", {"ok", "db", "signer", "objectStore", "auditLagSeconds", "haltedChains", "safeMode", "sidecarReportSeconds", "time"})):
         with urllib.request.urlopen(stack.env["REASON_OPS_URL"] + path, timeout=10) as response:
             body = json.load(response)
         assert names <= set(body) and (body["ok"], body["db"]) == (True, "up")

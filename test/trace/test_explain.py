@@ -198,4 +198,4 @@ def test_a_long_note_is_cut_between_characters(own):
     with connect(own) as db:
         note = "\u00e9\"\\\n" * 100
         node = db.execute("SELECT reason.add_node('decision', %s, 'me')", [json.dumps({"note": note})]).fetchone()[0]
-        assert explain(db, node)["explain"]["node"]["note"] == "decision by me: " + note[:200]
+        assert explain(db, node)["explain"]["node"]["note"] == "decision by me: " + note[:200] + "\u2026"

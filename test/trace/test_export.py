@@ -447,6 +447,20 @@ def test_what_is_joined_to_itself_or_upwards_stays_in_the_picture(db):
             assert all(0 < x < width and 0 < y < height for x, y in points_of(path.get("d")))
 
 
+def test_the_title_of_a_picture_says_what_it_is_about(db):
+    cause, end = (db.execute("SELECT reason.add_node('decision', %s, 'a')", [json.dumps({"note": note})]).fetchone()[0] for note in ("of a cause", "grant <the> \u201cloan\u201d"))
+    db.execute("SELECT reason.add_edge(%s, %s, 'causal')", [cause, end])
+    title = xml.etree.ElementTree.fromstring(export(db, end, "svg")[0]).find(f"{SVG}title").text
+    assert title == f"What led to {end}: grant <the> \u201cloan\u201d"
+    # A later part begins with some other node.
+    _, cursor, _ = export(db, end, "svg", max_nodes=1)
+    title = xml.etree.ElementTree.fromstring(export(db, end, "svg", max_nodes=1, cursor=cursor)[0]).find(f"{SVG}title").text
+    assert title == f"What led to {end}"
+    snapshot = db.execute("SELECT reason.create_snapshot(ARRAY[%s::uuid], description => 'why it was granted')", [end]).fetchone()[0]
+    body = db.execute("SELECT body FROM reason.export_snapshot(%s, 'svg')", [snapshot]).fetchone()[0]
+    assert xml.etree.ElementTree.fromstring(body).find(f"{SVG}title").text == f"Snapshot {snapshot}: why it was granted"
+
+
 def test_a_picture_of_two_hundred_nodes_shows_each(db):
     rng = random.Random(200)
     ids = graphs.stored_in_order(db, 200, [(i, rng.randrange(i)) for i in range(1, 200)])

@@ -123,7 +123,7 @@ READS = {
     "http_get_signers": [CALLER], "http_get_health": [CALLER], "http_get_ready": [CALLER],
 }
 # These say what time it is.
-TIMED = re.compile(rb'"(?:time|auditLagSeconds)" ?: ?("[^"]*"|[0-9.]+)|"nextCursor":"[^"]*"')
+TIMED = re.compile(rb'"(?:time|auditLagSeconds|sidecarReportSeconds)" ?: ?("[^"]*"|[0-9.]+)|"nextCursor":"[^"]*"')
 # What is new with every write: times of this century, random ids and what hashes of salts reach.
 MADE_ANEW = re.compile(r'"no":"\d+"|"sizeBytes":\d+|"20\d\d-\d\d-\d\dT[^"]*Z"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{64}|[A-Za-z0-9+/]{86}==')
 BEYOND_ASCII = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")

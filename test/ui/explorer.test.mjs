@@ -141,7 +141,7 @@ test("a record shows author, both times, confidence, tags, digest and its place 
     await record.getByText("Hash in the chain").waitFor();
     assert.equal(await page.title(), "roll back release 2026.48 · Reasoning Graph");
     const text = await record.textContent();
-    for (const expected of ["sensor:eu-1", "Occurred, by its author's word", "2026-11-28 09:59:58 UTC", "0.97", "latency", ids.latency])
+    for (const expected of ["sensor:eu-1", "Occurred", "2026-11-28 09:59:58 UTC, by its author's word", "0.97", "latency", ids.latency])
         assert.ok(text.includes(expected), expected);
     await close();
 });

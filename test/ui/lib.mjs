@@ -117,9 +117,11 @@ export const picture = (page) => page.waitForFunction(() => performance.getEntri
 export async function printed(page) {
     await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
     await page.emulateMedia({ media: "print" });
-    const shown = await page.locator(".paper svg").evaluate((svg) => {
+    // A tall one is printed in parts, which have the same measures.
+    const shown = await page.locator(".paper svg").evaluateAll((parts) => {
+        const all = (selector) => parts.flatMap((svg) => [...svg.querySelectorAll(selector)]);
         const box = (element) => { const { x, y, width, height } = element.getBBox(); return { x, y, right: x + width, bottom: y + height }; };
-        return { cards: [...svg.querySelectorAll("rect[rx]")].map(box), texts: [...svg.querySelectorAll("text")].map((text) => ({ text: text.textContent, middle: text.getAttribute("text-anchor") === "middle", ...box(text) })) };
+        return { cards: all("rect[rx]").map(box), texts: all("text").map((text) => ({ text: text.textContent, middle: text.getAttribute("text-anchor") === "middle", ...box(text) })) };
     });
     await page.emulateMedia({ media: "screen" });
     return shown;

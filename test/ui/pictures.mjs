@@ -9,6 +9,15 @@ import { newWitness } from "./witness.mjs";
 const out = root + "/docs/pictures", { env } = process, size = { width: 1040, height: 900 };
 mkdirSync(out, { recursive: true });
 
+/* A decision on so many observations. */
+async function many(count) {
+    const seen = Array.from({ length: count }, () => crypto.randomUUID()), decided = crypto.randomUUID(), places = ["Berlin", "Dublin", "Osaka", "Lagos", "Lima", "Perth"];
+    await call("POST", "/nodes", { nodes: [...seen.map((id, i) => ({ id, type: "OBSERVATION", actor: `probe:${places[i % 6].toLowerCase()}-${1 + Math.floor(i / 6)}`, payload: { text: `${places[i % 6]}: checkout took ${410 + i * 37 % 300} ms` }, metadata: { confidence: 0.9 } })),
+        { id: decided, type: "DECISION", actor: "kernel", payload: { text: "raise the limit of checkout to 800 ms" }, metadata: { confidence: 0.8 } }] });
+    await call("POST", "/edges", { edges: seen.map((from, i) => ({ from, to: decided, type: i % 13 === 5 ? "contradicts" : "supports", weight: 0.5 + i % 5 / 10 })) });
+    return decided;
+}
+
 /* A view as a person sees it once it has come to rest. */
 async function take(name, place, { drawn = true, height = size.height, before = async () => undefined, ...options } = {}) {
     const { page, close } = await visit(place, { viewport: { ...size, height }, ...options });
@@ -31,18 +40,22 @@ test("pictures", async () => {
     await edge(await node("observation", "sensor:us-2", { text: "checkout is slow there too" }), ids.hypothesis, "supports", 0.6);
     const second = (await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" })).snapshotId;
 
-    await take("find", "#/find?text=checkout", { drawn: false, height: 450 });
+    await take("find", "#/find?text=checkout", { drawn: false, height: 515 });
     await take("why", why, { height: 1020 });
     await take("record", `${why}?path=selected&select=${ids.score}`, { height: 1080 });
+    await take("dark", why, { height: 1020, colorScheme: "dark" });
+    await take("phone", why, { viewport: { width: 390, height: 860 } });
+    await take("marks", `${why}?view=tree`, { drawn: false, height: 1060, before: async (page) => { await page.getByText("What the marks mean").click(); } });
+    await take("wide", `#/why/${await many(60)}`, { height: 900 });
     await take("tree", `${why}?view=tree`, { drawn: false, height: 680 });
     await take("since", `${why}?asOf=${then}&difference=1`, { height: 1080 });
-    await take("impact", `#/impact/${ids.latency}`, { drawn: false, height: 460 });
+    await take("impact", `#/impact/${ids.latency}`, { drawn: false, height: 545 });
     await take("compare", `#/compare?a=${first}&b=${second}`);
     await take("snapshot", `#/snapshot/${first}`, { drawn: false, height: 620, before: async (page) => {
         await page.getByRole("button", { name: "Verify here" }).click();
         await page.locator("[data-verdict=verified]").waitFor();
     } });
-    await take("health", "#/health", { drawn: false, height: 760, client: "auditor" });
+    await take("health", "#/health", { drawn: false, height: 860, client: "auditor" });
     await take("paper", `${why}?select=${ids.score}`, { height: 1200, before: async (page) => {
         await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
         await page.emulateMedia({ media: "print" });
@@ -68,9 +81,9 @@ test("pictures", async () => {
         }
         await take(name, `file://${folder}/page.html`, { height, before: async (page) => {
             if (place === "summary")
-                await page.locator("summary").click();
+                await page.locator("summary").last().click();
             if (place)
-                await page.locator(place).last().evaluate((element) => { window.scrollTo(0, element.getBoundingClientRect().top + window.scrollY - 20); });
+                await page.locator(place).last().evaluate((element) => { window.scrollTo(0, element.getBoundingClientRect().top + window.scrollY - 56); });
         } });
     }
     rmSync(folder, { recursive: true });

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from own_network import enter_own_network
 from paths import PG_BIN, ROOT
 from stack import new_stack
 
@@ -32,6 +33,9 @@ def main():
         pattern = [f"--test-name-pattern=^{re.escape(name)}$" for name in failed]
     else:
         pattern = [f"--test-name-pattern={sys.argv[1]}"] if len(sys.argv) > 1 and not pictures else []
+    script = {} if pictures else mermaid()
+    # Chromium ends what it is loading (ERR_NETWORK_CHANGED) when an interface comes or goes: other suites make some.
+    enter_own_network()
     with new_stack() as stack:
         # One client that may not see personal data, and one that may see all.
         stack.certificate("masked")
@@ -40,7 +44,7 @@ def main():
             database.execute("SELECT reason.set_client('masked', 'reader', '{default}'), reason.set_client('auditor', 'auditor', '{*}', pii => true)")
         ended = subprocess.run(
             ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=1800000", *pattern, *([ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")))],
-            env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql"), **({} if pictures else mermaid())}, timeout=5400, check=False)
+            env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql"), **script}, timeout=5400, check=False)
     return ended.returncode
 
 

@@ -19,7 +19,7 @@ test("a weight that was stated anew is shown with the one before it, in picture 
     // One edge, one row.
     assert.equal(await page.getByRole("treeitem").count(), 3);
     // The record has both, exactly, and says which one counts.
-    assert.deepEqual((await page.getByRole("article").locator(".row").allTextContents()).map((text) => text.split(" decision")[0]).sort(), ["supports 0.4", "supports 0.8weighed anew"]);
+    assert.deepEqual((await page.getByRole("article").locator(".row").allTextContents()).map((text) => text.split(" decision")[0]).sort(), ["supports, weight 0.4", "supports, weight 0.8weighed anew"]);
     await close();
 });
 

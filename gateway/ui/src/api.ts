@@ -74,6 +74,16 @@ export async function getText(path: string, parameters: Parameters = {}, signal?
     return (await send(path + query(parameters), {}, signal)).text();
 }
 
+export async function postText(path: string, body: Json, signal?: AbortSignal): Promise<string> {
+    return (await send(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }, signal)).text();
+}
+
+/** A page of an export, and what leads to the next. */
+export async function getExport(id: string, parameters: Parameters, signal?: AbortSignal): Promise<{ body: string; nextCursor: string | null }> {
+    const answer = await send(`/reason/export/${encodeURIComponent(id)}` + query(parameters), {}, signal);
+    return { body: await answer.text(), nextCursor: answer.headers.get("X-Next-Cursor") };
+}
+
 export async function post(path: string, body: Json, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<JsonObject> {
     return json(await send(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } }, signal));
 }

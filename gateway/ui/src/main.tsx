@@ -15,6 +15,8 @@ import { Why } from "./views/why.tsx";
 
 const PLACES = [["find", "Find"], ["compare", "Compare"], ["freeze", "Freeze and prove"], ["health", "Health"]] as const;
 
+const TITLES: Record<string, string> = { ...Object.fromEntries(PLACES), why: "Why", impact: "What rests on", snapshot: "Snapshot" };
+
 const ABOUT_ONE = ["why", "impact", "snapshot"];
 
 /** Looks up what an address means by "when it was recorded", and goes on with the time itself. */
@@ -66,7 +68,7 @@ function App() {
         last.current = place;
     }, [place]);
     // Before the view's own, which knows the words of what it shows.
-    useLayoutEffect(() => { document.title = `${place.view} ${place.id} · Reasoning Graph`; }, [place.view, place.id]);
+    useLayoutEffect(() => { document.title = `${TITLES[place.view] ?? "Find"}${place.id ? ` ${cut(place.id, 60)}` : ""} · Reasoning Graph`; }, [place.view, place.id]);
     return (
         <>
             <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>To the content</a>

@@ -62,6 +62,14 @@ export function usePlace(): Place {
     return place;
 }
 
+/** What the tab says is looked at; nothing, as long as it is not known. */
+export function useTitle(words: string): void {
+    useEffect(() => {
+        if (words !== "")
+            document.title = `${words} · Reasoning Graph`;
+    }, [words]);
+}
+
 export interface Loaded<T> { value: T | null; error: Error | null; loading: boolean }
 
 /* Whatever failed is asked for again. */

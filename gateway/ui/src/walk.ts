@@ -1,5 +1,6 @@
 /** What of a trace is fetched: so many pages of it, and what lies beyond nodes at which it stopped and that were opened since. */
-import { differences, trace, tracePage, type TraceOptions } from "./api.ts";
+import { differences, getExport, trace, tracePage, type TraceOptions } from "./api.ts";
+import { rowsOfCsv } from "./csv.ts";
 import { comparisonOf, type Comparison } from "./graph/compare.ts";
 import { emptyGraph, type Graph } from "./graph/model.ts";
 import { count } from "./text.ts";
@@ -90,4 +91,25 @@ export async function countBeyond({ graph, frontier, wanted: { options } }: Walk
     for (let i = 0; i < ids.length; i += 4)
         await Promise.all(ids.slice(i, i + 4).map((id) => one(id).catch(() => undefined)));
     return stubs;
+}
+
+/** Nodes that somebody annotated, as of the time that is drawn: a trace does not say it, an export does. */
+export async function notedOf({ wanted, since }: Walked, signal: AbortSignal): Promise<Set<string>> {
+    const { id, options, pages, beyond } = wanted, noted = new Set<string>();
+    const look = async (start: string, depth: number, most: number): Promise<void> => {
+        let cursor: string | null = null;
+        for (let page = 0; page < most && (page === 0 || cursor !== null); page++) {
+            const { body, nextCursor } = await getExport(start, {
+                format: "csv", part: "annotations", direction: options.direction, depth, limit: FIRST, asOf: since ? "" : options.asOf, division: options.division, cursor: cursor ?? undefined,
+            }, signal);
+            for (const { record, node } of rowsOfCsv(body))
+                if (record === "annotation" && node)
+                    noted.add(node);
+            cursor = nextCursor;
+        }
+    };
+    await look(id, options.depth, pages);
+    for (const start of beyond)
+        await look(start, BEYOND, 1);
+    return noted;
 }

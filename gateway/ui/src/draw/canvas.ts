@@ -1,7 +1,7 @@
 /** Draws a scene on a canvas, of which a part is seen: what lies outside costs nothing. */
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from "../graph/layout.ts";
 import { edgeColour, palette, typeColour, type Palette } from "./palette.ts";
-import { cardOf, clipped, isAlarming, labelAt, type CardLine, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
+import { cardOf, clipped, isAlarming, labelAt, labelWidth, type CardLine, type Scene, type SceneEdge, type SceneNode } from "./scene.ts";
 
 export interface View { x: number; y: number; scale: number }
 
@@ -9,11 +9,15 @@ export const LEAST_SCALE = 0.02;
 export const MOST_SCALE = 2.5;
 /* Below these a text is smaller than can be read. */
 const TEXT_SCALE = 0.45;
-const LABEL_SCALE = 0.5;
+const LABEL_SCALE = 0.45;
+/* Half as high as a label is. */
+const LABEL_HALF = 8;
+
+const MARGIN_AROUND = 40;
 
 /** The view that shows all of the scene. */
 export function fit(scene: Scene, width: number, height: number): View {
-    const margin = 40, scale = Math.min(1, (width - margin) / (scene.width + margin), (height - margin) / (scene.height + margin));
+    const margin = MARGIN_AROUND, scale = Math.min(1, (width - margin) / (scene.width + margin), (height - margin) / (scene.height + margin));
     const bounded = Math.max(LEAST_SCALE, scale);
     return { scale: bounded, x: width / 2 - scene.width / 2 * bounded, y: Math.max(margin / 2, height / 2 - scene.height / 2 * bounded) };
 }
@@ -21,18 +25,30 @@ export function fit(scene: Scene, width: number, height: number): View {
 /* Below this nothing of a picture that is shown whole could be read. */
 const WHOLE_SCALE = 0.46;
 const NEAR_SCALE = 0.75;
+/* What is too tall alone is shown across, if that can be read. */
+const ACROSS_SCALE = 0.55;
 
 /** The view to begin with: all of it, or where that would be too small to read, the node it is about. */
 export function begin(scene: Scene, about: string, width: number, height: number): View {
     const whole = fit(scene, width, height), node = scene.byId.get(about);
     if (whole.scale >= WHOLE_SCALE || !node)
         return whole;
-    return { scale: NEAR_SCALE, x: width / 2 - node.x * NEAR_SCALE, y: (node.y > scene.height / 2 ? height * 0.88 : height * 0.12) - node.y * NEAR_SCALE };
+    const across = (width - MARGIN_AROUND) / (scene.width + MARGIN_AROUND), fits = across >= ACROSS_SCALE, scale = fits ? Math.min(NEAR_SCALE, across) : NEAR_SCALE;
+    return { scale, x: width / 2 - (fits ? scene.width / 2 : node.x) * scale, y: (node.y > scene.height / 2 ? height * 0.88 : height * 0.12) - node.y * scale };
 }
 
 export function nodeAt(scene: Scene, view: View, x: number, y: number): SceneNode | null {
     const at = { x: (x - view.x) / view.scale, y: (y - view.y) / view.scale };
     return scene.nodes.find((node) => Math.abs(node.x - at.x) <= NODE_WIDTH / 2 && Math.abs(node.y - at.y) <= NODE_HEIGHT / 2) ?? null;
+}
+
+/** The edge whose label is there, where labels are shown. */
+export function edgeAt(scene: Scene, view: View, x: number, y: number): SceneEdge | null {
+    const at = { x: (x - view.x) / view.scale, y: (y - view.y) / view.scale };
+    return view.scale <= LABEL_SCALE ? null : scene.edges.find((edge) => {
+        const middle = labelAt(edge, clipped(scene, edge));
+        return Math.abs(middle.x - at.x) <= labelWidth(edge) / 2 && Math.abs(middle.y - at.y) <= LABEL_HALF;
+    }) ?? null;
 }
 
 interface Window { left: number; right: number; top: number; bottom: number }
@@ -138,9 +154,10 @@ export class Painter {
         context.translate(view.x, view.y);
         context.scale(view.scale, view.scale);
         const seen = { left: -view.x / view.scale, right: (width - view.x) / view.scale, top: -view.y / view.scale, bottom: (height - view.y) / view.scale };
-        for (const edge of scene.edges)
-            if (isSeen(edge, seen))
-                this.paintEdge(scene, edge, view, colours, edge.from === selected || edge.to === selected);
+        // Those of what is selected lie above the others.
+        const isNear = (edge: SceneEdge): boolean => edge.from === selected || edge.to === selected, inSight = scene.edges.filter((edge) => isSeen(edge, seen));
+        for (const edge of [...inSight.filter((one) => !isNear(one)), ...inSight.filter(isNear)])
+            this.paintEdge(scene, edge, view, colours, isNear(edge));
         for (const node of scene.nodes)
             if (node.x + NODE_WIDTH >= seen.left && node.x - NODE_WIDTH <= seen.right && node.y + NODE_HEIGHT >= seen.top && node.y - NODE_HEIGHT <= seen.bottom)
                 this.paintNode(node, view, colours, node.id === selected);

@@ -1,6 +1,7 @@
 /** What is to be drawn, in numbers and texts: the same for the canvas and for print. */
 import { type Change } from "../graph/compare.ts";
 import { type Drawn, type DrawnEdge, type Folded } from "../graph/fold.ts";
+import { type GraphNode } from "../graph/model.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
 import { figure, plain, when } from "../text.ts";
 import { weighed } from "./weighed.ts";
@@ -18,7 +19,7 @@ export interface SceneNode {
     bad: boolean;
 }
 
-export interface SceneEdge { id: string; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number }
+export interface SceneEdge { id: string; drawn: DrawnEdge; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number; /** where it stands instead */ labelPoint: Point | null; /** it leads between cards that stand close: it cannot be moved far aside */ close: boolean }
 
 export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
 
@@ -63,6 +64,15 @@ function wrap(text: string): string[] {
 /* What became of a record between two sides: colour alone tells nothing to many, nor on paper. */
 const CHANGES: Record<Change, string> = { added: "added", removed: "gone", changed: "changed", same: "" };
 
+/** What a fold hides of states, counted. */
+function marksOfFold({ hidden }: Drawn, marks: SceneMarks): string[] {
+    const counted: [string, (node: GraphNode) => boolean][] = [
+        ["corrected", ({ id }) => marks.corrected.has(id)], ["came after", ({ id }) => marks.after?.has(id) ?? false], ["erased", ({ state }) => state === "erased"], ["redacted", ({ state }) => state === "redacted"],
+        ["noted", ({ id }) => marks.noted?.has(id) ?? false], ["in quarantine", ({ quarantined }) => quarantined], ["in a circle", ({ cycle }) => cycle], ["with more", ({ id }) => marks.stubs?.has(id) ?? false],
+    ];
+    return counted.map(([word, is]) => [word, hidden.filter(is).length] as const).filter(([, count]) => count > 0).map(([word, count]) => `${count} ${word}`);
+}
+
 function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string[] {
     const { node } = drawn, texts = change === null || CHANGES[change] === "" ? [] : [CHANGES[change]];
     if (node && marks.corrected.has(node.id))
@@ -80,32 +90,51 @@ function marksOf(drawn: Drawn, marks: SceneMarks, change: Change | null): string
     const stub = node && marks.stubs?.get(node.id);
     if (stub)
         texts.push(stub);
-    return texts;
+    return node ? texts : [...texts, ...marksOfFold(drawn, marks)];
 }
 
 /** A line of a node's card, at its height from the upper edge. */
 export interface CardLine { text: string; at: number; kind: "title" | "text" | "state" | "foot" }
 
-/** The last line of a card: when the node was recorded, and its confidence. */
-function footOf({ node }: Drawn): string {
-    return node ? when(node.createdAt).replace(" UTC", "") + (node.confidence === null ? "" : ` · confidence ${figure(node.confidence)}`) : "";
+/** The last lines of a card: when the node was recorded, and its confidence. */
+function footOf({ node }: Drawn): [string, string] {
+    return node ? [`recorded ${when(node.createdAt)}`, node.confidence === null ? "" : `confidence ${figure(node.confidence)}`] : ["", ""];
+}
+
+/* What a fold hides has the lines on which others have their times. */
+const FOLD_LINES = [45, 58, 72, 85], FOLD_LETTERS = 30;
+
+function foldLines(marks: readonly string[]): CardLine[] {
+    const lines: string[] = [];
+    for (const mark of marks) {
+        const last = lines.at(-1);
+        if (last !== undefined && last.length + mark.length < FOLD_LETTERS)
+            lines[lines.length - 1] = `${last} · ${mark}`;
+        else
+            lines.push(mark);
+    }
+    return lines.slice(0, FOLD_LINES.length).map((text, i) => ({ text, at: FOLD_LINES[i] ?? 0, kind: "state" }));
 }
 
 /** What stands on a card. States have a line of their own, so that they hide nothing. */
 export function cardOf(node: SceneNode): CardLine[] {
-    const lines: CardLine[] = [
+    if (!node.drawn.node)
+        return [{ text: node.title, at: 16, kind: "title" }, ...node.lines.map((text): CardLine => ({ text, at: 31, kind: "text" })), ...foldLines([...node.bad ? ["some do not verify"] : [], ...node.marks])];
+    const [recorded, confidence] = footOf(node.drawn), lines: CardLine[] = [
         { text: node.title, at: 16, kind: "title" }, ...node.lines.map((text, i): CardLine => ({ text, at: 31 + 13 * i, kind: "text" })),
-        { text: [...node.bad ? ["does not verify"] : [], ...node.marks].join(" · "), at: 57, kind: "state" }, { text: footOf(node.drawn), at: 71, kind: "foot" },
+        { text: [...node.bad ? ["does not verify"] : [], ...node.marks].join(" · "), at: 58, kind: "state" }, { text: recorded, at: 72, kind: "foot" }, { text: confidence, at: 85, kind: "foot" },
     ];
     return lines.filter(({ text }) => text !== "");
 }
 
 /** Whether a card's state is a fault, or somebody's contradiction of it. */
-export const isAlarming = (node: SceneNode): boolean => node.bad || node.marks.includes("corrected") || node.marks.includes("in quarantine");
+export const isAlarming = (node: SceneNode): boolean => node.bad || node.marks.some((mark) => /corrected$|in quarantine$/.test(mark));
 
 /** Where the label of an edge has its middle: on its last piece, or below the right corner of a loop, where no other edge leads on. */
 export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
     const before = points.at(-2), last = points.at(-1), corner = points[1];
+    if (edge.labelPoint)
+        return edge.labelPoint;
     if (edge.from === edge.to && corner)
         return { x: corner.x, y: corner.y + 12 };
     if (edge.arc) {
@@ -139,14 +168,14 @@ const PLACES = [0.5, 0.3, 0.7, 0.15, 0.85], MOST_PLACED = 2000;
 /** Moves labels along their edges to where none stands yet. */
 function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
     const rows = new Map<number, { x: number; y: number; width: number }[]>(), rowOf = (y: number): number => Math.floor(y / LABEL_HEIGHT);
-    for (const edge of edges.slice(0, MOST_PLACED)) {
+    for (const edge of [...edges.filter(({ labelPoint }) => labelPoint), ...edges.filter(({ labelPoint }) => !labelPoint)].slice(0, MOST_PLACED)) {
         const points = clipped({ byId }, edge), width = labelWidth(edge), first = edge.labelled;
         const isFree = (at: number): boolean => {
             edge.labelled = at;
             const { x, y } = labelAt(edge, points);
             return [-1, 0, 1].every((row) => (rows.get(rowOf(y) + row) ?? []).every((other) => Math.abs(other.y - y) >= LABEL_HEIGHT || Math.abs(other.x - x) >= (other.width + width) / 2));
         };
-        if (![first, ...PLACES].some(isFree))
+        if (!edge.labelPoint && ![first, ...PLACES].some(isFree))
             edge.labelled = first;
         const { x, y } = labelAt(edge, points);
         rows.set(rowOf(y), [...rows.get(rowOf(y)) ?? [], { x, y, width }]);
@@ -154,7 +183,7 @@ function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
 }
 
 /* Edges between the same two nodes stand so far from each other, and all of them on so much of a card. */
-const APART = 100, APART_AT_MOST = NODE_WIDTH - 56;
+const APART = 100, APART_AT_MOST = NODE_WIDTH - 56, CLOSE = 5;
 /* Labels beside each other are one higher, one lower. */
 const HIGHER = 0.3, LOWER = 0.7;
 /* A loop hangs so much below the one before. */
@@ -175,8 +204,10 @@ function setApart(edges: SceneEdge[]): void {
             if (edge.from === edge.to)
                 edge.points = edge.points.map(({ x, y }, k) => ({ x, y: y + (k === 1 || k === 2 ? i * LOOP_BELOW : 0) }));
             else {
-                const aside = (i - (together.length - 1) / 2) * Math.min(APART, APART_AT_MOST / (together.length - 1));
+                const aside = (i - (together.length - 1) / 2) * Math.min(edge.close ? CLOSE : APART, APART_AT_MOST / (together.length - 1));
                 edge.points = edge.points.map(({ x, y }) => ({ x: x + aside, y }));
+                if (i > 0)
+                    edge.labelPoint = null;
                 // As seen, whichever way the edge leads.
                 edge.labelled = (i % 2 === 0) === ((edge.points.at(-1)?.y ?? 0) >= (edge.points.at(-2)?.y ?? 0)) ? HIGHER : LOWER;
             }
@@ -208,14 +239,29 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
     const changeOf = (edge: DrawnEdge): Change | null => single(marks.edgeChange, edge.counts ? [edge.counts.id] : edge.members.map((m) => m.id));
     const labelOf = ({ type, counts, members }: DrawnEdge): string => counts ? `${type}${weighed(counts, members.slice(1), marks.weights)}` : `${type} ×${members.length}`;
     const arcs = new Set(layout.arcs), edges = folded.edges.map((edge, i): SceneEdge => ({
-        id: edge.id, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
+        id: edge.id, drawn: edge, from: edge.from, to: edge.to, type: edge.type, points: layout.edges[i] ?? [],
         label: labelOf(edge) + wordOf(changeOf(edge)) + (edge.members.some((m) => marks.bad?.has(m.id)) ? ": does not verify" : ""),
         change: changeOf(edge),
         bad: edge.members.some((m) => marks.bad?.has(m.id)),
         strong: edge.members.some((m) => marks.path?.has(m.id)),
         width: 1 + 1.5 * Math.min(1, Math.abs(edge.weight)), labelled: 0.5, arc: arcs.has(i),
+        labelPoint: layout.labels?.[i] ?? null, close: layout.labels !== undefined,
     }));
     setApart(edges);
     placeLabels(edges, byId);
     return { nodes: [...byId.values()], edges, byId, width: Math.max(layout.width, NODE_WIDTH), height: Math.max(layout.height, NODE_HEIGHT) };
+}
+
+/** All that is to be told of a node to whoever points at it, each thing by its name. */
+export function wordsOfNode({ drawn: { node, members }, title, marks }: SceneNode): string {
+    if (!node)
+        return [`${title}: ${members.length} records drawn as one`, ...marks].join(", ") + ". A click opens it.";
+    return [`${node.type} by ${plain(node.author).slice(0, 60)}`, `recorded ${when(node.createdAt)}`, ...node.ts === null ? [] : [`occurred ${when(node.ts)} by its author's word`],
+        node.confidence === null ? "no confidence stated" : `confidence ${node.confidence}, as its author states it`, ...marks].join(", ") + ".";
+}
+
+/** The same of an edge. */
+export function wordsOfEdge({ drawn: { counts, members }, type, label, strong }: SceneEdge): string {
+    return [counts ? `${type}, weight ${counts.weight}: so much its cause counts for its effect, as the author of the edge states it, 1 where nothing is stated` : `${label}: ${members.length} edges drawn as one`,
+        ...counts ? [`recorded ${when(counts.createdAt)}`] : [], ...strong ? ["on the strongest path"] : []].join("; ") + ".";
 }

@@ -1,8 +1,9 @@
-/** Which nodes stand in a circle: those of strongly connected components of more than one, and those with an edge to themselves (Tarjan). */
+/** Which nodes stand in a circle, and in which: strongly connected components of more than one, and nodes with an edge to themselves (Tarjan). */
 import { byEnd, type Graph, type GraphEdge } from "./model.ts";
 
-export function inCircles(nodes: Iterable<string>, edges: readonly GraphEdge[]): Set<string> {
-    const next = byEnd(edges, "from"), number = new Map<string, number>(), low = new Map<string, number>(), open = new Set<string>(), stack: string[] = [], found = new Set<string>(edges.filter((edge) => edge.from === edge.to).map((edge) => edge.from));
+export function circlesOf(nodes: Iterable<string>, edges: readonly GraphEdge[]): Map<string, number> {
+    const next = byEnd(edges, "from"), number = new Map<string, number>(), low = new Map<string, number>(), open = new Set<string>(), stack: string[] = [], alone = new Set<string>(edges.filter((edge) => edge.from === edge.to).map((edge) => edge.from)), found = new Map<string, number>();
+    let count = 0;
     const lower = (id: string, to: number | undefined): void => { low.set(id, Math.min(low.get(id) ?? Infinity, to ?? Infinity)); };
     const enter = (id: string): { id: string; at: number } => {
         number.set(id, number.size);
@@ -33,9 +34,10 @@ export function inCircles(nodes: Iterable<string>, edges: readonly GraphEdge[]):
             const component = stack.splice(stack.lastIndexOf(id));
             for (const member of component) {
                 open.delete(member);
-                if (component.length > 1)
-                    found.add(member);
+                if (component.length > 1 || alone.has(member))
+                    found.set(member, count);
             }
+            count++;
         }
     }
     return found;
@@ -43,6 +45,6 @@ export function inCircles(nodes: Iterable<string>, edges: readonly GraphEdge[]):
 
 /** The graph, each node of a circle marked so: a walk marks the one alone at which it came back. */
 export function withCircles(graph: Graph): Graph {
-    const found = inCircles(graph.nodes.keys(), [...graph.edges.values()]);
+    const found = circlesOf(graph.nodes.keys(), [...graph.edges.values()]);
     return found.size === 0 ? graph : { ...graph, nodes: new Map([...graph.nodes].map(([id, node]) => [id, found.has(id) && !node.cycle ? { ...node, cycle: true } : node])) };
 }

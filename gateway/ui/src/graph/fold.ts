@@ -13,6 +13,8 @@ export interface Drawn {
     node: GraphNode | null;
     /** ids of the nodes it stands for */
     members: string[];
+    /** of a fold, those nodes */
+    hidden: GraphNode[];
     label: string;
     type: string;
     level: number;
@@ -67,14 +69,14 @@ export function fold(graph: Graph, level: ReadonlyMap<string, number>, options: 
             place.set(member.id, name);
         const [first] = members, types = new Set(members.map((m) => m.type)), authors = new Set(members.map((m) => m.author));
         nodes.set(name, {
-            id: name, node: null, members: members.map((m) => m.id), level: level.get(first?.id ?? "") ?? 0,
+            id: name, node: null, members: members.map((m) => m.id), hidden: members, level: level.get(first?.id ?? "") ?? 0,
             type: types.size === 1 && first ? first.type : "",
             label: `${members.length} × ${types.size === 1 && first ? first.type : "nodes"}` + (authors.size === 1 && first ? ` by ${first.author}` : ` by ${authors.size} authors`),
         });
     }
     for (const node of graph.nodes.values())
         if (!place.has(node.id))
-            nodes.set(node.id, { id: node.id, node, members: [node.id], label: node.note, type: node.type, level: level.get(node.id) ?? 0 });
+            nodes.set(node.id, { id: node.id, node, members: [node.id], hidden: [], label: node.note, type: node.type, level: level.get(node.id) ?? 0 });
 
     const edges = new Map<string, DrawnEdge>();
     for (const { edge, earlier } of stated(graph.edges.values(), options.apart)) {

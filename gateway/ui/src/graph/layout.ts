@@ -1,7 +1,8 @@
 /** Where everything is drawn: layers from causes down to effects (Sugiyama, by d3-dag). Free of the page, so that a worker runs it. */
 import { coordGreedy, decrossTwoLayer, graphConnect, layeringLongestPath, sugiyama, twolayerAgg } from "d3-dag";
+import { inRows } from "./rows.ts";
 
-export interface LayoutInput { nodes: string[]; edges: { from: string; to: string }[]; /** the node that the picture is about, and whether the rest are its causes, the default, or its effects */ about?: string; ancestors?: boolean; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
+export interface LayoutInput { nodes: string[]; edges: { from: string; to: string; /** it is part of a circle, whatever is folded */ isCircular?: boolean }[]; /** the node that the picture is about, and whether the rest are its causes, the default, or its effects */ about?: string; ancestors?: boolean; /** how far each node is to stand from the lowest ones, where that is not for the edges to say: folds may lead to each other in circles */ heights?: number[] }
 
 export interface Point { x: number; y: number }
 
@@ -14,10 +15,12 @@ export interface Layout {
     height: number;
     /** indices of edges that lead back up a circle, as arcs beside all cards between */
     arcs: number[];
+    /** where labels of edges are to stand, or null: anywhere on their line; where levels are broken into rows */
+    labels?: (Point | null)[];
 }
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 78;
+export const NODE_HEIGHT = 92;
 const GAP: [number, number] = [28, 50];
 
 /** Edges of a depth-first forest, grown from what the picture is about, that lead back to a node on its path: without them nothing is a circle, and what it is about stands below all causes, or above all effects. */
@@ -85,7 +88,9 @@ function upwardEdges({ nodes, edges }: LayoutInput, heights: readonly number[]):
 const ARC_LABEL = 70;
 
 export function layOut(input: LayoutInput): Layout {
-    const turned = input.heights ? upwardEdges(input, input.heights) : new Set<number>(), back = input.heights ? new Set<number>() : backEdges(input);
+    // Among folds much leads upwards that is no circle; what is one leads back beside the cards all the same.
+    const upward = input.heights ? upwardEdges(input, input.heights) : null, isBack = (index: number): boolean => input.edges[index]?.isCircular ?? false;
+    const turned = new Set([...upward ?? []].filter((index) => !isBack(index))), back = upward ? new Set([...upward].filter(isBack)) : backEdges(input);
     const links = new Map<string, [string, string]>(), linked = new Set<string>();
     input.edges.forEach(({ from, to }, index) => {
         const [a, b] = turned.has(index) ? [to, from] : [from, to];
@@ -101,22 +106,31 @@ export function layOut(input: LayoutInput): Layout {
     const size = sugiyama()
         .layering(layeringLongestPath()).decross(decrossTwoLayer().order(twolayerAgg()).passes(6)).coord(coordGreedy())
         .nodeSize([NODE_WIDTH, NODE_HEIGHT]).gap(GAP)(graph);
-    const centres = new Map<string, Point>(), lines = new Map<string, Point[]>(), arcs = [...back].filter((index) => input.edges[index]?.from !== input.edges[index]?.to);
+    const centres = new Map<string, Point>(), lines = new Map<string, Point[]>(), labels = new Map<string, Point>(), arcs = [...back].filter((index) => input.edges[index]?.from !== input.edges[index]?.to);
     for (const node of graph.nodes())
         centres.set(node.data, { x: node.x, y: node.y });
     for (const link of graph.links())
         lines.set(`${link.source.data}\n${link.target.data}`, link.points.map(([x, y]) => ({ x, y })));
-    const edges = input.edges.map(({ from, to }, index): Point[] => {
-        const at = centres.get(from) ?? { x: 0, y: 0 }, lane = arcs.indexOf(index);
+    const pairs = [...links], rows = inRows(centres, pairs.map(([, pair]) => pair));
+    pairs.forEach(([key], i) => {
+        lines.set(key, rows?.lines[i] ?? lines.get(key) ?? []);
+        const label = rows?.labels[i];
+        if (label)
+            labels.set(key, label);
+    });
+    const at = (id: string): Point => rows?.nodes.get(id) ?? centres.get(id) ?? { x: 0, y: 0 }, keyOf = ({ from, to }: { from: string; to: string }, index: number): string => turned.has(index) ? `${to}\n${from}` : `${from}\n${to}`;
+    const edges = input.edges.map((edge, index): Point[] => {
+        const { from, to } = edge, lane = arcs.indexOf(index);
         if (from === to)
-            return loop(at);
+            return loop(at(from));
         if (lane >= 0)
-            return arc(at, centres.get(to) ?? at, centres.values(), lane);
-        const points = [...lines.get(turned.has(index) ? `${to}\n${from}` : `${from}\n${to}`) ?? []];
+            return arc(at(from), at(to), (rows?.nodes ?? centres).values(), lane);
+        const points = [...lines.get(keyOf(edge, index)) ?? []];
         return turned.has(index) ? points.reverse() : points;
     });
-    const around = arcs.flatMap((index) => edges[index] ?? []), { width, height } = size;
+    const around = arcs.flatMap((index) => edges[index] ?? []), { width, height } = rows ?? size;
     return {
-        nodes: [...centres], edges, arcs, width: around.reduce((most, { x }) => Math.max(most, x + ARC_LABEL), width), height: around.reduce((most, { y }) => Math.max(most, y), height),
+        nodes: [...rows?.nodes ?? centres], edges, arcs, width: around.reduce((most, { x }) => Math.max(most, x + ARC_LABEL), width), height: around.reduce((most, { y }) => Math.max(most, y), height),
+        ...rows ? { labels: input.edges.map((edge, index) => arcs.includes(index) ? null : labels.get(keyOf(edge, index)) ?? null) } : {},
     };
 }

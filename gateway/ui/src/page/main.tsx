@@ -16,6 +16,7 @@ import { readPolicy, type Policy } from "../proof/policy.ts";
 import { readRegistry, type Signer } from "../proof/registry.ts";
 import { count, cut } from "../text.ts";
 import { DrawnGraph } from "../views/drawn_graph.tsx";
+import { Legend } from "../views/legend.tsx";
 import { Failure } from "../views/parts.tsx";
 import { RecordPanel } from "../views/record.tsx";
 import { Tree, WHOLE_TREE, type TreeProps } from "../views/tree.tsx";
@@ -142,6 +143,11 @@ function Page() {
     }, [graph]);
     const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), after, noted: new Set(graph?.annotations?.keys()), bad: new Set(faults.keys()) }), [corrected, faults, after, graph]);
     const kept = useMemo(() => new Set([...roots, ...[...faults.keys()].slice(0, 50)]), [graph, faults]);
+    const subject = cut((isObject(payload) && typeof payload["description"] === "string" ? payload["description"] : "") || (graph?.nodes.get(start)?.note ?? ""), 80);
+    useEffect(() => {
+        if (checked)
+            document.title = `${subject || "A reasoning"}: ${checked.verdict.verdict}`;
+    }, [checked, subject]);
     if (error)
         return <Failure error={error} />;
     if (!checked)
@@ -158,8 +164,9 @@ function Page() {
                     <h2>Picture</h2>
                     <DrawnGraph graph={graph} levels={levels} title={`Reasoning of ${count(graph.nodes.size, "node")}`} marks={marks} about={start} ancestors={ancestors} by="none" opened={opened} kept={kept} most={MOST_DRAWN} selected={selected}
                         onSelect={setSelected} onOpenFold={(id) => { setOpened(new Set([...opened, id])); }} onOpenNode={setSelected} />
+                    <Legend />
                     <h2>{ancestors ? "What led to it" : "What came of it"}</h2>
-                    {roots.map((root) => <RootTree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} />)}
+                    {roots.map((root) => <RootTree key={root} graph={graph} start={root} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={setSelected} bad={marks.bad} noted={marks.noted} />)}
                 </div>
                 {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division="" live={false} onSelect={setSelected} onClose={() => { setSelected(null); }} faults={faults.get(node.id) ?? []} bad={faults} />}
             </div>}

@@ -6,12 +6,13 @@ import { corrections, graphOfDocument, nodeOf, type Graph } from "../graph/model
 import { depths } from "../graph/paths.ts";
 import { textOf } from "../proof/bytes.ts";
 import { isObject, type Json } from "../proof/canonical.ts";
-import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
-import { count, cut, moment } from "../text.ts";
+import { asList, changed, go, isId, link, listIn, useLoaded, useTitle, type Place } from "../state.ts";
+import { count, cut, moment, short } from "../text.ts";
 import { RECORDED } from "../then.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
 import { Exports, Failure, Field, LIST_FORMS, NodeLine, Relation, Stale, Waiting } from "./parts.tsx";
 import { timeOf } from "./find.tsx";
+import { Legend } from "./legend.tsx";
 import { RecordPanel } from "./record.tsx";
 
 interface Side { graph: Graph; start: string }
@@ -84,6 +85,8 @@ export function Compare({ place }: { place: Place }) {
     const ready = isId(a) && isId(b) && (b !== a || asOfA !== asOfB);
     const { value, error, loading } = useLoaded(ready ? JSON.stringify([a, b, asOfA, asOfB, division]) : "", async (signal) => ready ? compare(a, b, asOfA, asOfB, division, signal) : null);
     const compared = value?.comparison, sides = value?.sides ?? { a, b, asOfA, asOfB }, start = value?.start ?? "";
+    const wordsOf = (id: string, asOf: string): string => (cut(compared?.graph.nodes.get(id)?.note ?? "", 60) || `snapshot ${short(id)}`) + (asOf && ` as of ${moment(asOf)}`);
+    useTitle(compared ? sides.a === sides.b ? `${wordsOf(sides.a, "")} at two times` : `${wordsOf(sides.a, sides.asOfA)} compared with ${wordsOf(sides.b, sides.asOfB)}` : "");
     const levels = useMemo(() => compared ? depths(compared.graph, start, true) : new Map<string, number>(), [compared, start]);
     const corrected = useMemo(() => compared ? corrections(compared.graph) : new Map<string, never[]>(), [compared]);
     const marks = useMemo(() => ({ corrected: new Set(corrected.keys()), ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}) }), [compared, corrected]);
@@ -118,7 +121,8 @@ export function Compare({ place }: { place: Place }) {
                             return edge && <li key={id}><span class={change}>{WORDS[change]}</span> <Relation edge={edge} weights={compared.weights} /> from <EndOf id={edge.from} graph={compared.graph} division={division} /> to <EndOf id={edge.to} graph={compared.graph} division={division} /></li>;
                         })}</ul>
                     </details>
-                    <p class="faint screen-only"><Exports path="/reason/diff" parameters={asked(sides.a, sides.b, sides.asOfA, sides.asOfB, division)} forms={LIST_FORMS} /></p>
+                    <Legend />
+                    <p class="faint screen-only">Export: <Exports path="/reason/diff" parameters={asked(sides.a, sides.b, sides.asOfA, sides.asOfB, division)} forms={LIST_FORMS} /></p>
                 </>}
             </div>
             {node && compared && <RecordPanel key={node.id} node={node} graph={compared.graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}

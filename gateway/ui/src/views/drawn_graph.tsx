@@ -1,6 +1,7 @@
 /** A graph, folded, laid out and drawn. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { makeScene, type SceneMarks } from "../draw/scene.ts";
+import { circlesOf } from "../graph/circles.ts";
 import { fold, type FoldBy, type Folded } from "../graph/fold.ts";
 import { type Layout } from "../graph/layout.ts";
 import { layout } from "../graph/layout_client.ts";
@@ -33,12 +34,13 @@ export interface DrawnGraphProps {
 export function DrawnGraph(props: DrawnGraphProps) {
     const { graph, levels, by, opened, kept, marks } = props, most = props.most ?? (graph.nodes.size <= MOST_WHOLE ? MOST_WHOLE : MOST_FOLDED);
     const folded = useMemo(() => fold(graph, levels, { by, opened, kept, most, apart: marks.bad }), [graph, levels, by, opened, kept, most, marks.bad]);
+    const circles = useMemo(() => [...graph.nodes.values()].some((node) => node.cycle) ? circlesOf(graph.nodes.keys(), [...graph.edges.values()]) : new Map<string, number>(), [graph]);
     const [laid, setLaid] = useState<{ folded: Folded; layout: Layout } | null>(null);
     useEffect(() => {
         let current = true;
         const drawn = [...folded.nodes.values()], sign = props.ancestors ?? true ? 1 : -1;
         void layout({
-            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to }) => ({ from, to })), about: props.about, ancestors: props.ancestors ?? true,
+            nodes: drawn.map(({ id }) => id), edges: folded.edges.map(({ from, to, members }) => ({ from, to, isCircular: members.some((edge) => circles.has(edge.from) && circles.get(edge.from) === circles.get(edge.to)) })), about: props.about, ancestors: props.ancestors ?? true,
             ...(drawn.some(({ node }) => node === null) ? { heights: drawn.map(({ level }) => sign * level) } : {}),
         }).then((done) => {
             if (current)

@@ -1,11 +1,11 @@
 /** Find: records by what is known of them. A page of the list is a link; so is the next. */
 import { useRef, useState } from "preact/hooks";
-import { objects, post, text } from "../api.ts";
+import { objects, post, postText, text } from "../api.ts";
 import { NODE_TYPES, nodeOf } from "../graph/model.ts";
 import { type Json, type JsonObject } from "../proof/canonical.ts";
 import { go, isId, link, useLoaded, type Place } from "../state.ts";
 import { count, cut } from "../text.ts";
-import { Failure, Field, NodeLine, Waiting } from "./parts.tsx";
+import { download, Failure, Field, LIST_FORMS, NodeLine, Waiting } from "./parts.tsx";
 
 const TIMES = ["createdFrom", "createdTo", "occurredFrom", "occurredTo"] as const;
 
@@ -50,6 +50,35 @@ async function look(body: JsonObject, signal: AbortSignal, isStopped: () => bool
     return answer;
 }
 
+/* So many records an export holds at most (http-api.md). */
+const MOST_EXPORTED = 1000;
+const KINDS: Record<string, [ending: string, type: string]> = { human: ["txt", "text/plain"], markdown: ["md", "text/markdown"], csv: ["csv", "text/csv"] };
+
+/** What was found, from the first of this page on, in the forms of lists. */
+function QueryExports({ body }: { body: JsonObject }) {
+    const [failure, setFailure] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+    const save = async (format: string): Promise<void> => {
+        const [ending = "txt", type = "text/plain"] = KINDS[format] ?? [];
+        setBusy(true);
+        try {
+            download(`found.${ending}`, await postText("/reason/query", { ...body, limit: MOST_EXPORTED, format }), type);
+            setFailure(null);
+        } catch (refused) {
+            setFailure(refused instanceof Error ? refused : new Error(String(refused)));
+        }
+        setBusy(false);
+    };
+    return (
+        <>
+            <p class="actions" role="group" aria-label="Export what was found" title={`up to ${MOST_EXPORTED.toLocaleString("en")} records, from the first of this page on`}>
+                <span class="faint">Export what was found:</span>
+                {LIST_FORMS.map(([title, format]) => <button key={format} type="button" disabled={busy} onClick={() => { void save(format); }}>{title}</button>)}
+            </p>
+            {failure && <Failure error={failure} lasting />}
+        </>
+    );
+}
+
 export function Find({ place }: { place: Place }) {
     const { parameters } = place, body: { [name: string]: Json } = { filters: filtersOf(parameters), limit: 50 };
     if (parameters.get("cursor"))
@@ -84,20 +113,21 @@ export function Find({ place }: { place: Place }) {
                 {input("authors", "Authors")}
                 {input("tags", "Tags")}
                 {input("createdFrom", "Recorded from (UTC)", "datetime-local")}
-                {input("createdTo", "to", "datetime-local")}
+                {input("createdTo", "Recorded to", "datetime-local")}
                 {input("occurredFrom", "Occurred from (UTC)", "datetime-local")}
-                {input("occurredTo", "to", "datetime-local")}
+                {input("occurredTo", "Occurred to", "datetime-local")}
                 {input("minConfidence", "Confidence from", "number", { min: "0", max: "1", step: "any" })}
-                {input("maxConfidence", "to", "number", { min: "0", max: "1", step: "any" })}
+                {input("maxConfidence", "Confidence to", "number", { min: "0", max: "1", step: "any" })}
                 {input("division", "Division")}
                 <button type="submit">Find</button>
             </form>
             {loading && looked > 0 && <p role="status">{count(looked, "page")} without a find so far… <button type="button" onClick={() => { stopped.current = true; }}>Stop here</button></p>}
             {error ? <Failure error={error} /> : !value ? <Waiting what="Looking" /> : (
                 <section aria-busy={loading}>
-                    <p role="status" class="faint">{extentOf(nodes.length, !parameters.get("cursor"), next !== "")}</p>
+                    <p role="status" class="faint extent">{extentOf(nodes.length, !parameters.get("cursor"), next !== "")}</p>
+                    {nodes.length > 0 && <QueryExports body={body} />}
                     <ol class="results">
-                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <> <span class="faint">in {cut(text(node.record["division"]), 60)}</span></>}</a></li>)}
+                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <> <span class="faint">in division {cut(text(node.record["division"]), 60)}</span></>}</a></li>)}
                     </ol>
                     {next && <p><a class="button" href={link("find", "", { ...Object.fromEntries(parameters), cursor: next })}>Next page</a></p>}
                 </section>

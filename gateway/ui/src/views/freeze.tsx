@@ -5,14 +5,28 @@ import { graphOfDocument } from "../graph/model.ts";
 import { type JsonObject } from "../proof/canonical.ts";
 import { verifyDocument, type Claims, type Verdict } from "../proof/document.ts";
 import { readRegistry, type Signer } from "../proof/registry.ts";
-import { go, link, useLoaded, type Place } from "../state.ts";
+import { go, isId, link, useLoaded, useTitle, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
 import { download, Failure, Field, Pair, Waiting } from "./parts.tsx";
 import { Evidence, Keys, VerdictReport } from "./verdict.tsx";
 
+/* What the service takes (http-api.md). */
+const MOST_ROOTS = 32, MOST_DESCRIPTION = 4096;
+
+const idsIn = (texts: string): string[] => texts.split(/[\s,]+/).filter(Boolean);
+
+/** Why the service would not take these; "": it may. */
+function faultOf(named: readonly string[]): string {
+    const odd = named.find((id) => !isId(id));
+    if (odd !== undefined)
+        return `"${cut(odd, 40)}" is not the id of a record: it is to be a UUID.`;
+    return named.length > MOST_ROOTS ? `${named.length} nodes are named; a snapshot has ${MOST_ROOTS} at most.` : "";
+}
+
 /** Asking: a form, whose answer is the snapshot's own place. */
 export function Freeze({ place }: { place: Place }) {
     const division = place.parameters.get("division") ?? "", [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
+    const [roots, setRoots] = useState(place.id), named = idsIn(roots), wrong = faultOf(named);
     const ask = async (event: Event): Promise<void> => {
         event.preventDefault();
         const form = new FormData(event.currentTarget as HTMLFormElement);
@@ -21,7 +35,7 @@ export function Freeze({ place }: { place: Place }) {
         try {
             const description = String(form.get("description") ?? "").trim(), of = String(form.get("division") ?? "").trim();
             const answer = await post("/reason/snapshot", {
-                rootNodeIds: String(form.get("roots") ?? "").split(/[\s,]+/).filter(Boolean), direction: String(form.get("direction")), depth: Number(form.get("depth")),
+                rootNodeIds: idsIn(String(form.get("roots") ?? "")), direction: String(form.get("direction")), depth: Number(form.get("depth")),
                 includeAnnotations: form.get("annotations") !== null, ...(description ? { description } : {}), ...(of ? { division: of } : {}),
             }, { Prefer: "wait=5", "Idempotency-Key": crypto.randomUUID() });
             go(link("snapshot", text(answer["snapshotId"]), { division: of }));
@@ -39,14 +53,16 @@ export function Freeze({ place }: { place: Place }) {
     return (
         <>
             <h1>Freeze and prove</h1>
-            <form class="controls" onSubmit={(event) => { void ask(event); }}>
-                <Field label="Nodes, up to 32"><textarea name="roots" required rows={2} defaultValue={place.id} /></Field>
+            <p id="about-freezing">A snapshot holds these records and all that a walk from them reaches, as they are now. A sidecar signs it and stores it where it cannot be altered; whoever has the signers' public keys can verify it, without this service. It stays, and the record of it stays for ever. It needs a certificate of the role writer or auditor; a reader opens those that exist.</p>
+            <form class="controls" aria-describedby="about-freezing" onSubmit={(event) => { void ask(event); }}>
+                <Field label={`Ids of nodes, 1 to ${MOST_ROOTS}`}><textarea name="roots" required rows={2} defaultValue={place.id} aria-describedby="about-roots" onInput={(event) => { setRoots(event.currentTarget.value); }} /></Field>
                 <Field label="Division, if it is not your first"><input name="division" defaultValue={division} /></Field>
                 <Field label="Direction"><select name="direction"><option value="ancestors">what led to them</option><option value="descendants">what came of them</option></select></Field>
-                <Field label="Depth"><input name="depth" type="number" min={0} max={10000} defaultValue="10" /></Field>
-                <Field label="Description"><input name="description" /></Field>
+                <Field label="Depth, 0 to 10,000 edges"><input name="depth" type="number" required min={0} max={10000} defaultValue="10" /></Field>
+                <Field label={`Description, up to ${MOST_DESCRIPTION.toLocaleString("en")} characters`}><input name="description" maxLength={MOST_DESCRIPTION} /></Field>
                 <label><input type="checkbox" name="annotations" /> with annotations</label>
-                <button type="submit" disabled={busy}>{busy ? "Freezing…" : "Freeze"}</button>
+                <button type="submit" disabled={busy || wrong !== ""}>{busy ? "Freezing…" : "Freeze"}</button>
+                <p class={wrong === "" ? "faint" : "bad"} id="about-roots" role="status">{wrong || `${count(named.length, "node")} named. Where the walk stops for its depth, the snapshot says so.`}</p>
             </form>
             {error && <Failure error={error} lasting />}
             <h2>Open one that exists</h2>
@@ -95,6 +111,8 @@ function Pending({ id, snapshot, waiting }: { id: string; snapshot: JsonObject; 
 export function Snapshot({ place }: { place: Place }) {
     const { id } = place, division = place.parameters.get("division") ?? "", [told, setTold] = useState<JsonObject | null>(null), [checked, setChecked] = useState<Checked | null>(null), [failure, setFailure] = useState<Error | null>(null);
     const { value, error } = useLoaded(`${id} ${division}`, (signal) => waitFor(id, division, signal, setTold));
+    const about = value && (cut(text(value["description"]), 80) || id);
+    useTitle(about ? `Snapshot ${about}${checked ? `, ${checked.verdict.verdict}` : ""}` : "");
     const graph = useMemo(() => checked?.verdict.document ? graphOfDocument(checked.verdict.document) : null, [checked]);
     if (error)
         return <Failure error={error} />;

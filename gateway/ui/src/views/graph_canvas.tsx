@@ -1,8 +1,8 @@
 /** The drawing of a graph: moved with mouse, finger or keys. Who cannot see it has the tree beside it. */
-import { useEffect, useRef } from "preact/hooks";
-import { begin, fit, LEAST_SCALE, MOST_SCALE, nodeAt, Painter, type View } from "../draw/canvas.ts";
-import { type Scene, type SceneNode } from "../draw/scene.ts";
-import { sceneToSvg } from "../draw/svg.ts";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { begin, edgeAt, fit, LEAST_SCALE, MOST_SCALE, nodeAt, Painter, type View } from "../draw/canvas.ts";
+import { wordsOfEdge, wordsOfNode, type Scene, type SceneNode } from "../draw/scene.ts";
+import { sceneToSvgs } from "../draw/svg.ts";
 
 export interface GraphCanvasProps {
     scene: Scene;
@@ -90,8 +90,21 @@ class Surface {
     }
 }
 
+/** What a picture tells of the place that somebody points at. */
+interface Hint { words: string; x: number; y: number }
+
+/* A hint is so wide at most, as in style.css. */
+const HINT_WIDTH = 288;
+
+function hintAt({ scene, view, canvas }: Surface, x: number, y: number): Hint | null {
+    const node = scene && nodeAt(scene, view, x, y), edge = scene && !node ? edgeAt(scene, view, x, y) : null;
+    if (!node && !edge)
+        return null;
+    return { words: node ? wordsOfNode(node) : edge ? wordsOfEdge(edge) : "", x: Math.max(0, Math.min(x + 12, canvas.clientWidth - HINT_WIDTH)), y: y + 18 };
+}
+
 /** Moves with one finger or the mouse, zooms with two; a press without a move selects. */
-function listenToPointers(surface: Surface, props: { current: GraphCanvasProps }): () => void {
+function listenToPointers(surface: Surface, props: { current: GraphCanvasProps }, tell: (hint: Hint | null) => void): () => void {
     const { canvas } = surface, pointers = new Map<number, { x: number; y: number }>();
     let moved = 0;
     const spread = (): number => {
@@ -105,8 +118,12 @@ function listenToPointers(surface: Surface, props: { current: GraphCanvasProps }
     };
     const move = (event: PointerEvent): void => {
         const before = pointers.get(event.pointerId);
-        if (!before)
+        if (!before) {
+            if (event.pointerType === "mouse")
+                tell(hintAt(surface, event.offsetX, event.offsetY));
             return;
+        }
+        tell(null);
         const wide = spread();
         pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
         moved += Math.abs(event.offsetX - before.x) + Math.abs(event.offsetY - before.y);
@@ -132,12 +149,15 @@ function listenToPointers(surface: Surface, props: { current: GraphCanvasProps }
         else
             surface.move(-event.deltaY, 0);
     };
+    const leave = (): void => { tell(null); };
+    canvas.addEventListener("pointerleave", leave);
     canvas.addEventListener("pointerdown", down);
     canvas.addEventListener("pointermove", move);
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
     canvas.addEventListener("wheel", wheel, { passive: false });
     return () => {
+        canvas.removeEventListener("pointerleave", leave);
         canvas.removeEventListener("pointerdown", down);
         canvas.removeEventListener("pointermove", move);
         canvas.removeEventListener("pointerup", up);
@@ -147,17 +167,17 @@ function listenToPointers(surface: Surface, props: { current: GraphCanvasProps }
 }
 
 export function GraphCanvas(props: GraphCanvasProps) {
-    const canvas = useRef<HTMLCanvasElement>(null), paper = useRef<HTMLDivElement>(null), surface = useRef<Surface | null>(null), latest = useRef(props);
+    const canvas = useRef<HTMLCanvasElement>(null), paper = useRef<HTMLDivElement>(null), surface = useRef<Surface | null>(null), latest = useRef(props), [hint, setHint] = useState<Hint | null>(null);
     latest.current = props;
     useEffect(() => {
         if (!canvas.current)
             return undefined;
-        const made = surface.current = new Surface(canvas.current), stop = listenToPointers(made, latest);
+        const made = surface.current = new Surface(canvas.current), stop = listenToPointers(made, latest, setHint);
         const resized = new ResizeObserver(() => { made.draw(); });
         resized.observe(canvas.current);
         const print = (): void => {
             if (made.scene)
-                paper.current?.replaceChildren(sceneToSvg(made.scene, latest.current.title));
+                paper.current?.replaceChildren(...sceneToSvgs(made.scene, latest.current.title));
         };
         const printed = (): void => { paper.current?.replaceChildren(); };
         window.addEventListener("beforeprint", print);
@@ -221,6 +241,7 @@ export function GraphCanvas(props: GraphCanvasProps) {
         <div class="drawing" aria-busy={props.waiting}>
             {props.waiting && <p class="redrawing" role="status">Drawing…</p>}
             <canvas ref={canvas} tabIndex={0} role="img" aria-label={`${props.title}. Arrow keys follow the edges, Enter opens, plus and minus zoom, 0 shows all. The tree has the same as text.`} onKeyDown={onKeyDown} />
+            {hint && <p class="hint" role="tooltip" style={{ insetInlineStart: `${hint.x}px`, top: `${hint.y}px` }}>{hint.words}</p>}
             <div class="zoom" role="group" aria-label="Zoom">
                 <button type="button" title="Closer (+)" aria-label="Closer" onClick={() => surface.current?.zoom(1.25)}>+</button>
                 <button type="button" title="Farther (-)" aria-label="Farther" onClick={() => surface.current?.zoom(0.8)}>−</button>

@@ -69,6 +69,14 @@ function troublesOf(ready: JsonObject): string[] {
     return troubles;
 }
 
+/** How long ago, as people say it. */
+function ageOf(seconds: unknown): string {
+    if (typeof seconds !== "number")
+        return "none that the database knows of";
+    const minutes = Math.floor(seconds / 60);
+    return `${minutes > 0 ? count(minutes, "minute") : seconds < 1 ? "less than a second" : count(Math.floor(seconds), "second")} ago${seconds > SILENCE_S ? `: it reports every few seconds while it runs, and counts as away after ${SILENCE_S}` : ""}`;
+}
+
 function Readiness({ ready }: { ready: JsonObject }) {
     const troubles = troublesOf(ready), lag = ready["auditLagSeconds"];
     return (
@@ -85,6 +93,7 @@ function Readiness({ ready }: { ready: JsonObject }) {
                 <Pair name="Chains that have halted">{ready["haltedChains"] === 0 ? "none" : String(ready["haltedChains"] ?? "unknown")}</Pair>
                 <Pair name="Safe mode">{ready["safeMode"] === false ? "no" : "yes"}</Pair>
                 <Pair name="Memory of what was signed">{MEMORIES[text(ready["memory"])] ?? "unknown"}</Pair>
+                <Pair name="Sidecar's last sign of life">{ageOf(ready["sidecarReportSeconds"])}</Pair>
                 <Pair name="Time">{when(text(ready["time"]))}</Pair>
             </dl>
         </>

@@ -1,8 +1,7 @@
 /** What rests on a node: decisions first, each with whether it still stands. */
-import { useEffect } from "preact/hooks";
 import { get, objects, text } from "../api.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
-import { changed, link, useLoaded, type Place } from "../state.ts";
+import { changed, link, useLoaded, useTitle, type Place } from "../state.ts";
 import { count, cut, figure, when } from "../text.ts";
 import { Exports, Failure, LIST_FORMS, Stale, TypeName, Waiting } from "./parts.tsx";
 
@@ -17,10 +16,7 @@ export function Impact({ place }: { place: Place }) {
     const path = `/reason/node/${encodeURIComponent(id)}/impact`;
     const { value, error, loading } = useLoaded(`${id} ${parameters.toString()}`, (signal) => get(path, { division, cursor, asOf, depth, limit: 200 }, signal));
     const words = isObject(value?.["node"]) ? cut(text(value["node"]["note"]), 80) : "";
-    useEffect(() => {
-        if (words)
-            document.title = `What rests on ${words} · Reasoning Graph`;
-    }, [words]);
+    useTitle(words && `What rests on ${words}`);
     if (error)
         return <Failure error={error} />;
     if (!value)
@@ -41,7 +37,7 @@ export function Impact({ place }: { place: Place }) {
                         const node = text(row["nodeId"]), support = isObject(row["support"]) ? row["support"] : {}, strength = support["strength"];
                         return (
                             <tr key={node}>
-                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <bdi class="note">{cut(withoutType(row), 200)}</bdi></a> <span class="faint">{when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}{row["quarantined"] === true && <> <span class="state bad">in quarantine</span></>}{row["erased"] === true && <> <span class="state">erased</span></>}</td>
+                                <td><a href={link("why", node, { division })}><TypeName type={text(row["type"])} /> <bdi class="note">{cut(withoutType(row), 200)}</bdi></a> <span class="faint">recorded {when(text(row["createdAt"]))}</span>{row["corrected"] === true && <> <span class="state bad">corrected</span></>}{row["quarantined"] === true && <> <span class="state bad">in quarantine</span></>}{row["erased"] === true && <> <span class="state">erased</span></>}</td>
                                 <td data-label="steps away">{String(row["depth"] ?? "")}</td>
                                 <td data-label="weakest link">{typeof strength === "number" ? figure(strength) : ""}</td>
                                 <td data-label="other support">{support["other"] === true ? "yes" : "none"}</td>
@@ -51,7 +47,7 @@ export function Impact({ place }: { place: Place }) {
                     })}
                 </tbody>
             </table>
-            <p class="faint screen-only"><Exports path={path} parameters={{ division, asOf, depth }} forms={LIST_FORMS} /></p>
+            <p class="faint screen-only">Export: <Exports path={path} parameters={{ division, asOf, depth }} forms={LIST_FORMS} /></p>
             {next && <p><a class="button" href={changed(place, { cursor: next })}>Next page</a></p>}
         </div>
     );

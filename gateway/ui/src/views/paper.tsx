@@ -23,7 +23,7 @@ function partsOf({ graph, start, after, ancestors, changes }: PaperProps): Part[
     return [...titles].filter(([, nodes]) => nodes.length > 0).map(([title, nodes]) => ({ title, nodes }));
 }
 
-function Part({ title, nodes, corrected, after }: Part & Pick<PaperProps, "corrected" | "after">) {
+function Part({ title, nodes, corrected, after, noted }: Part & Pick<PaperProps, "corrected" | "after" | "noted">) {
     return (
         <>
             <h3>{title} ({nodes.length.toLocaleString("en")})</h3>
@@ -31,7 +31,7 @@ function Part({ title, nodes, corrected, after }: Part & Pick<PaperProps, "corre
                 <thead><tr><th scope="col">What</th><th scope="col">Author</th><th scope="col">Confidence</th><th scope="col">Recorded</th><th scope="col">Occurred</th><th scope="col">Id and SHA-256</th></tr></thead>
                 <tbody>{nodes.slice(0, MOST).map((node) => (
                     <tr key={node.id}>
-                        <td><TypeName type={node.type} /> {cut(node.note, 200)} <States node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /></td>
+                        <td><TypeName type={node.type} /> {cut(node.note, 200)} <States node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} noted={noted.has(node.id)} /></td>
                         <td>{cut(node.author, 100)}</td><td>{node.confidence ?? ""}</td><td>{when(node.createdAt)}</td><td>{when(node.ts)}</td>
                         <td><code class="wide">{node.id}</code><br /><code class="wide">{text(node.record["digest"])}</code></td>
                     </tr>
@@ -47,12 +47,12 @@ function Records(props: PaperProps) {
         <>
             <h2>Records</h2>
             <p>{count(props.graph.nodes.size, "record")}{props.hidden > 0 && <>; {props.hidden.toLocaleString("en")} more were fetched and are left out by the filters</>}. Annotations are not among them: they stand in the record, and in an export as text. Printed {when(new Date().toISOString())} from {location.origin}.</p>
-            {partsOf(props).map((part) => <Part key={part.title} {...part} corrected={props.corrected} after={props.after} />)}
+            {partsOf(props).map((part) => <Part key={part.title} {...part} corrected={props.corrected} after={props.after} noted={props.noted} />)}
         </>
     );
 }
 
-export interface PaperProps { graph: Graph; start: string; /** whether these are its causes, or its effects */ ancestors: boolean; corrected: ReadonlySet<string>; after: ReadonlySet<string>; /** where two times are compared */ changes: ReadonlyMap<string, Change> | undefined; /** how many records the filters leave out */ hidden: number }
+export interface PaperProps { noted: ReadonlySet<string>; graph: Graph; start: string; /** whether these are its causes, or its effects */ ancestors: boolean; corrected: ReadonlySet<string>; after: ReadonlySet<string>; /** where two times are compared */ changes: ReadonlyMap<string, Change> | undefined; /** how many records the filters leave out */ hidden: number }
 
 export function PaperRecords(props: PaperProps) {
     const place = useRef<HTMLDivElement>(null), latest = useRef(props);

@@ -45,13 +45,16 @@ export function TypeName({ type }: { type: string }) {
     return <span class={`type type-${type.replace(/[^A-Za-z]/g, "")}`}>{cut(type, 40)}</span>;
 }
 
-export function States({ node, corrected, after }: { node: GraphNode; corrected?: boolean | undefined; /** recorded after what it is to be a reason for */ after?: boolean | undefined }) {
+export interface Marked { corrected?: boolean | undefined; /** recorded after what it is to be a reason for */ after?: boolean | undefined; /** somebody annotated it */ noted?: boolean | undefined }
+
+export function States({ node, corrected, after, noted }: { node: GraphNode } & Marked) {
     return (
         <>
             {corrected && <span class="state bad">corrected</span>}
             {after && <span class="state">came after</span>}
             {node.state === "erased" && <span class="state">erased</span>}
             {node.state === "redacted" && <span class="state">redacted</span>}
+            {noted && <span class="state">noted</span>}
             {node.quarantined && <span class="state bad">in quarantine</span>}
             {node.cycle && <span class="state">circle</span>}
             {node.frontier && <span class="state">the walk stopped here</span>}
@@ -66,7 +69,7 @@ export function Since({ change }: { change: Change | undefined }) {
 
 /** Type and weight of an edge, with what it weighed before; the exact weight is shown to whoever points at it. */
 export function Relation({ edge, earlier = [], weights, bad = false }: { bad?: boolean | undefined; edge: GraphEdge; earlier?: readonly GraphEdge[]; weights?: ReadonlyMap<string, number> | undefined }) {
-    return <span class={`relation relation-${edge.type}${bad ? " false" : ""}`} title={`weight ${edge.weight}`}>{edge.type}{weighed(edge, earlier, weights) || " 1"}</span>;
+    return <span class={`relation relation-${edge.type}${bad ? " false" : ""}`} title={`${edge.type}, weight ${edge.weight}: so much its cause counts for its effect, as the author of the edge states it; 1 where nothing is stated`}>{edge.type}{weighed(edge, earlier, weights) || " 1"}</span>;
 }
 
 /** What became of an edge since: it is no mark of the record that it leads from. */
@@ -75,12 +78,12 @@ export function EdgeSince({ change }: { change: Change | undefined }) {
 }
 
 /** One line that names a node; `timed` where its time stands beside it. */
-export function NodeLine({ node, corrected, after, timed = false }: { node: GraphNode; corrected?: boolean | undefined; after?: boolean | undefined; timed?: boolean }) {
+export function NodeLine({ node, timed = false, ...marked }: { node: GraphNode; timed?: boolean } & Marked) {
     return (
         <>
             <TypeName type={node.type} /> <bdi class="note">{cut(node.note || (node.state === "erased" ? "its content was erased" : node.id), 160)}</bdi>{" "}
-            <span class="faint"><bdi>{cut(node.author, 60)}</bdi>{timed ? "" : `, ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
-            <States node={node} corrected={corrected} after={after} />
+            <span class="faint">by <bdi>{cut(node.author, 60)}</bdi>{timed ? "" : `, recorded ${when(node.createdAt)}`}{node.confidence === null ? "" : `, confidence ${node.confidence}`}</span>{" "}
+            <States node={node} {...marked} />
         </>
     );
 }

@@ -1,5 +1,5 @@
 /** One record, whole: what it says, who said it, when, and what may be done from here. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, objects, post, Refused, text } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
 import { stated } from "../graph/parallel.ts";
@@ -40,10 +40,13 @@ function Notes({ annotations, bad }: { annotations: readonly JsonObject[]; /** t
     );
 }
 
-function Annotations({ id, division }: { id: string; division: string }) {
+/* Unless the service is set otherwise (reason.max_payload_size). */
+const MOST_NOTE_BYTES = 256 * 1024;
+
+function Annotations({ id, division, onNoted }: { id: string; division: string; onNoted: (() => void) | undefined }) {
     const [written, setWritten] = useState(0), [note, setNote] = useState(""), [error, setError] = useState<Error | null>(null), [busy, setBusy] = useState(false);
     const { value, error: failure } = useLoaded(`${id} ${division} ${written}`, (signal) => attached(id, division, signal));
-    const reference = isObject(value?.["auditRef"]) ? value["auditRef"] : null;
+    const size = useMemo(() => new TextEncoder().encode(JSON.stringify(note)).length, [note]), reference = isObject(value?.["auditRef"]) ? value["auditRef"] : null;
     const write = async (event: Event): Promise<void> => {
         event.preventDefault();
         setBusy(true);
@@ -51,6 +54,7 @@ function Annotations({ id, division }: { id: string; division: string }) {
         try {
             await post(`/reason/annotate/${encodeURIComponent(id)}`, { note, ...(division ? { division } : {}) }, { "Idempotency-Key": crypto.randomUUID() });
             setNote("");
+            onNoted?.();
             setWritten(written + 1);
         } catch (refused) {
             setError(refused instanceof Refused && refused.status === 403
@@ -68,7 +72,8 @@ function Annotations({ id, division }: { id: string; division: string }) {
             {failure && <Failure error={failure} />}
             <Notes annotations={objects(value?.["annotations"])} />
             <form onSubmit={(event) => { void write(event); }}>
-                <label class="field"><span>Add a note; it stays for ever</span><textarea rows={2} required value={note} onInput={(event) => { setNote(event.currentTarget.value); }} /></label>
+                <label class="field"><span>Add a note; it stays for ever</span><textarea rows={2} required aria-describedby="about-notes" value={note} onInput={(event) => { setNote(event.currentTarget.value); }} /></label>
+                <p class="faint" id="about-notes">It is recorded under the name of your certificate, which needs the role writer, and is shown to all who see this record. It is sealed and signed as the record is: nobody changes it, and an erasure takes its text alone. Up to {MOST_NOTE_BYTES / 1024} kB, unless the service is set otherwise{size > MOST_NOTE_BYTES / 2 && <>; this is <strong class={size > MOST_NOTE_BYTES ? "bad" : ""}>{Math.ceil(size / 1024)} kB</strong></>}.</p>
                 <button type="submit" disabled={busy || note.trim() === ""}>Annotate</button>
             </form>
             {error && <Failure error={error} lasting />}
@@ -89,7 +94,7 @@ function Edges({ title, edges, end, graph, bad, onSelect }: { title: string; edg
                     return (
                         <li key={edge.id}>
                             <button type="button" class="row" onClick={() => { onSelect(edge[end]); }}>
-                                <span class={`relation relation-${edge.type}`}>{edge.type} {edge.weight}</span>{outdated.has(edge.id) && <span class="state">weighed anew</span>}{bad?.get(edge.id)?.map((fault) => <span key={fault} class="state false">does not verify: {cut(fault, 200)}</span>)} {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
+                                <span class={`relation relation-${edge.type}`}>{edge.type}, weight {edge.weight}</span>{outdated.has(edge.id) && <span class="state">weighed anew</span>}{bad?.get(edge.id)?.map((fault) => <span key={fault} class="state false">does not verify: {cut(fault, 200)}</span>)} {node ? <><TypeName type={node.type} /> {cut(node.note || node.id, 120)}</> : edge[end]}
                             </button>
                         </li>
                     );
@@ -109,12 +114,13 @@ const RELATIONS: readonly [title: string, end: "from" | "to", types?: readonly s
 /* Where there is no room beside the picture, as in style.css. */
 const SHEET = "(max-width: 60rem)";
 
-export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; faults?: string[]; /** of all records, by their ids */ bad?: ReadonlyMap<string, string[]> }
+export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; /** it was annotated here */ onNoted?: () => void; faults?: string[]; /** of all records, by their ids */ bad?: ReadonlyMap<string, string[]> }
 
-export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, faults, bad }: RecordProps) {
+export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, onNoted, faults, bad }: RecordProps) {
     const edges = [...graph.edges.values()], { record } = node, reference = isObject(record["payloadRef"]) ? record["payloadRef"] : null, noted = live ? [] : graph.annotations?.get(node.id) ?? [];
     const panel = useRef<HTMLElement>(null), inside = useRef(false);
-    useEffect(() => {
+    // At once: a moment later what has the focus may be in here already.
+    useLayoutEffect(() => {
         // A sheet over the page is read at once; what had the focus before has it again once it was in what is closed.
         const before = document.activeElement, isSheet = matchMedia(SHEET).matches;
         if (isSheet)
@@ -133,7 +139,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
             <dl>
                 <Pair name="Author">{cut(node.author, 300)}</Pair>
                 <Pair name="Recorded"><time dateTime={node.createdAt}>{when(node.createdAt)}</time></Pair>
-                {node.ts !== null && <Pair name="Occurred, by its author's word"><time dateTime={node.ts}>{when(node.ts)}</time></Pair>}
+                {node.ts !== null && <Pair name="Occurred"><time dateTime={node.ts}>{when(node.ts)}</time>, by its author's word</Pair>}
                 {node.confidence !== null && <Pair name="Confidence">{node.confidence}</Pair>}
                 {node.tags.length > 0 && <Pair name="Tags">{node.tags.map((tag) => <span class="tag" key={tag}>{cut(tag, 60)}</span>)}</Pair>}
                 <Pair name="Id"><code class="wide">{node.id}</code></Pair>
@@ -162,7 +168,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
             {isObject(record["metadata"]) && Object.keys(record["metadata"]).length > 0 && <><h3>Metadata</h3><JsonText value={record["metadata"]} /></>}
             {RELATIONS.map(([title, end, types]) => <Edges key={title} title={title} edges={edges.filter((edge) => edge[end === "from" ? "to" : "from"] === node.id && (types?.includes(edge.type) ?? !APART.includes(edge.type)))} end={end} graph={graph} bad={bad} onSelect={onSelect} />)}
             {noted.length > 0 && <section><Notes annotations={noted} bad={bad} /></section>}
-            {live && <Annotations id={node.id} division={division || text(record["division"])} />}
+            {live && <Annotations id={node.id} division={division || text(record["division"])} onNoted={onNoted} />}
         </article>
     );
 }

@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { type Change } from "../graph/compare.ts";
 import { type Graph, type GraphNode } from "../graph/model.ts";
-import { when } from "../text.ts";
+import { moment, when } from "../text.ts";
 import { NodeLine, Since } from "./parts.tsx";
 
 const STEP = 300;
@@ -12,12 +12,14 @@ export interface TimelineShown { occurred: boolean; rows: number }
 
 export const FIRST_ROWS = STEP;
 
-export function Timeline({ graph, selected, corrected, after, changes, onSelect, shown: { occurred, rows: most }, onShown }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; /** recorded after what it is to be a reason for */ after: ReadonlySet<string>; /** where two times are compared */ changes?: ReadonlyMap<string, Change> | undefined; onSelect: (id: string) => void; shown: TimelineShown; onShown: (shown: TimelineShown) => void }) {
+export function Timeline({ graph, selected, corrected, after, noted, changes, onSelect, shown: { occurred, rows: most }, onShown }: { graph: Graph; selected: string | null; corrected: ReadonlySet<string>; /** recorded after what it is to be a reason for */ after: ReadonlySet<string>; noted: ReadonlySet<string>; /** where two times are compared */ changes?: ReadonlyMap<string, Change> | undefined; onSelect: (id: string) => void; shown: TimelineShown; onShown: (shown: TimelineShown) => void }) {
     const rows = useMemo(() => {
         const timeOf = (node: GraphNode): string => occurred ? node.ts ?? node.createdAt : node.createdAt;
         return [...graph.nodes.values()].map((node) => ({ node, time: timeOf(node), ms: Date.parse(timeOf(node)) })).sort((a, b) => a.time < b.time ? -1 : a.time > b.time ? 1 : a.node.id < b.node.id ? -1 : 1);
     }, [graph, occurred]);
     const first = rows[0]?.ms ?? 0, span = Math.max(1, (rows.at(-1)?.ms ?? 0) - first);
+    // Where some are of one second, its parts tell them apart.
+    const told = useMemo(() => new Set(rows.map(({ time }) => when(time))).size < rows.length ? moment : when, [rows]);
     return (
         <div class="timeline">
             <fieldset>
@@ -29,8 +31,8 @@ export function Timeline({ graph, selected, corrected, after, changes, onSelect,
                 {rows.slice(0, most).map(({ node, time, ms }) => (
                     <li key={node.id}>
                         <button type="button" class="row" aria-current={node.id === selected} onClick={() => { onSelect(node.id); }}>
-                            <span class="moment"><time dateTime={time}>{when(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `${(ms - first) / span * 100}%` }} /></span></span>
-                            <span><NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} timed={!occurred} /> <Since change={changes?.get(node.id)} /></span>
+                            <span class="moment"><time dateTime={time}>{told(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `${(ms - first) / span * 100}%` }} /></span></span>
+                            <span><NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} noted={noted.has(node.id)} timed={!occurred} /> <Since change={changes?.get(node.id)} /></span>
                         </button>
                     </li>
                 ))}

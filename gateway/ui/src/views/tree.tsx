@@ -55,6 +55,8 @@ export interface TreeProps {
     stubs?: ReadonlyMap<string, string>;
     onOpenStub?: (id: string) => void;
     bad?: ReadonlySet<string>;
+    /** nodes with annotations */
+    noted?: ReadonlySet<string>;
     /** what became of nodes since, where two times are compared */
     changes?: ReadonlyMap<string, Change> | undefined;
     /** what became of edges since, and what they weighed before */
@@ -62,7 +64,7 @@ export interface TreeProps {
     weights?: ReadonlyMap<string, number> | undefined;
 }
 
-export function Tree({ graph, start, ancestors, corrected, selected, onSelect, shown: { closed, rows: most }, onShown, path, stubs, onOpenStub, bad, changes, edgeChanges, weights }: TreeProps) {
+export function Tree({ graph, start, ancestors, corrected, selected, onSelect, shown: { closed, rows: most }, onShown, path, stubs, onOpenStub, bad, noted, changes, edgeChanges, weights }: TreeProps) {
     const [at, setAt] = useState(start);
     const list = useRef<HTMLUListElement>(null);
     const after = useMemo(() => ancestors ? recordedAfter(graph, start) : new Set<string>(), [graph, start, ancestors]);
@@ -124,7 +126,7 @@ export function Tree({ graph, start, ancestors, corrected, selected, onSelect, s
                             onKeyDown={(event) => { onKeyDown(event, index, row); }} onClick={() => { setAt(row.key); onSelect(row.id); }}>
                             <span class="twist" aria-hidden="true" onClick={(event) => { event.stopPropagation(); if (row.children > 0) toggle(row.id); else if (stub) onOpenStub?.(row.id); }}>{row.children === 0 && !stub ? "·" : opens ? "▸" : "▾"}</span>
                             {row.edge && <><Relation edge={row.edge} bad={bad?.has(row.edge.id)} earlier={row.earlier} weights={weights} /> <EdgeSince change={edgeChanges?.get(row.edge.id)} />{bad?.has(row.edge.id) && <span class="state false">this edge does not verify</span>} </>}
-                            {node ? <NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
+                            {node ? <NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} noted={noted?.has(node.id)} /> : <span class="faint">{row.id}, which is not here</span>}
                             {bad?.has(row.id) && <span class="state false">this record does not verify</span>}
                             {row.edge && path?.has(row.edge.id) && <span class="state strong">on the strongest path</span>}
                             {stub && <span class="state">{stubs?.get(row.id)}</span>}

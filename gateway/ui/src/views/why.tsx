@@ -1,15 +1,16 @@
 /** Why: the reasoning that led to a node, or what came of it. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { type FoldBy } from "../graph/fold.ts";
 import { withCircles } from "../graph/circles.ts";
 import { corrections, EDGE_TYPES, filtered, NODE_TYPES, type Graph } from "../graph/model.ts";
 import { withShown } from "../graph/parallel.ts";
 import { depths, recordedAfter, strongestPath, strongestReason, type Path } from "../graph/paths.ts";
-import { asList, changed, go, isId, link, listIn, useLoaded, type Place } from "../state.ts";
+import { asList, changed, go, isId, link, listIn, useLoaded, useTitle, type Place } from "../state.ts";
 import { count, cut, moment } from "../text.ts";
 import { RECORDED } from "../then.ts";
-import { countBeyond, FIRST, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
+import { countBeyond, FIRST, notedOf, walk, walkKey, type Walked, type Wanted } from "../walk.ts";
 import { DrawnGraph } from "./drawn_graph.tsx";
+import { Legend } from "./legend.tsx";
 import { Exports, Failure, Field, NodeLine, Stale, Waiting } from "./parts.tsx";
 import { PaperRecords } from "./paper.tsx";
 import { RecordPanel } from "./record.tsx";
@@ -186,6 +187,15 @@ function useStubs(walked: Walked | null): ReadonlyMap<string, string> {
     }, [walked, value]);
 }
 
+const NO_NOTES: ReadonlySet<string> = new Set();
+
+/** What was annotated, as soon as it is known. */
+function useNotes(walked: Walked | null, written: number): ReadonlySet<string> {
+    const key = walked ? `${written} ${walkKey(walked.wanted)} ${walked.wanted.pages} ${asList(walked.wanted.beyond)}` : "";
+    const { value } = useLoaded(key, async (signal) => walked && key !== "" ? { of: walkKey(walked.wanted), noted: await notedOf(walked, signal) } : null);
+    return walked && value?.of === walkKey(walked.wanted) ? value.noted : NO_NOTES;
+}
+
 export function Why({ place }: { place: Place }) {
     const start = place.id, { parameters } = place, wanted = wantedAt(place), { division } = wanted.options;
     const view = VIEWS.find(([name]) => name === parameters.get("view"))?.[0] ?? "graph", selected = parameters.get("select"), openedFolds = parameters.get("open") ?? "", closedRows = parameters.get("closed") ?? "";
@@ -193,7 +203,7 @@ export function Why({ place }: { place: Place }) {
     const { value: walked, error, loading } = useLoaded(`${walkKey(wanted)} ${wanted.pages} ${asList(wanted.beyond)}`, async (signal) => held.current = await walk(wanted, held.current, signal));
     // All that is claimed is claimed of what is drawn, which may be of before.
     const { options } = walked?.wanted ?? wanted, ancestors = options.direction === "ancestors";
-    const compared = walked?.since ?? null, stubs = useStubs(walked);
+    const compared = walked?.since ?? null, stubs = useStubs(walked), [written, setWritten] = useState(0), noted = useNotes(walked, written);
     const graph = useMemo(() => walked && applyFilters(compared?.graph ?? withCircles(walked.graph), place, start), [walked, compared, ...["hide", "weight", "confidence", "author"].map((name) => parameters.get(name)), start]);
     const levels = useMemo(() => graph ? depths(graph, start, ancestors) : new Map<string, number>(), [graph, start, ancestors]);
     const corrected = useMemo(() => graph ? corrections(graph) : new Map<string, never[]>(), [graph]);
@@ -202,15 +212,12 @@ export function Why({ place }: { place: Place }) {
     const kept = useMemo(() => new Set([start, ...path?.nodes ?? []]), [start, path]), opened = useMemo(() => new Set(listIn(place, "open")), [openedFolds]);
     const closed = useMemo(() => new Set(listIn(place, "closed")), [closedRows]);
     const marks = useMemo(() => ({
-        corrected: new Set(corrected.keys()), after, path: graph && path ? withShown(graph.edges.values(), path.edges) : new Set<string>(), stubs,
+        corrected: new Set(corrected.keys()), after, noted, path: graph && path ? withShown(graph.edges.values(), path.edges) : new Set<string>(), stubs,
         ...(compared ? { nodeChange: compared.nodes, edgeChange: compared.edges, weights: compared.weights } : {}),
-    }), [graph, corrected, after, path, compared, stubs]);
+    }), [graph, corrected, after, noted, path, compared, stubs]);
 
     const about = cut(walked?.graph.nodes.get(start)?.note ?? "", 80);
-    useEffect(() => {
-        if (about)
-            document.title = `${about} · Reasoning Graph`;
-    }, [about]);
+    useTitle(about && (ancestors ? about : `What came of ${about}`));
     if (error)
         return <><Failure error={error} />{options.asOf && <p><a class="button" href={changed(place, { asOf: null, difference: null })}>Back to now</a></p>}</>;
     if (!walked || !graph)
@@ -241,16 +248,17 @@ export function Why({ place }: { place: Place }) {
                     {VIEWS.map(([name, title]) => <a key={name} role="tab" aria-selected={view === name} href={changed(place, { view: name === "graph" ? null : name })}>{title}</a>)}
                 </div>
                 <Controls place={place} graph={compared?.graph ?? walked.graph} start={start} />
-                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} selected={selected} onSelect={select} changes={compared?.nodes} edgeChanges={compared?.edges} weights={compared?.weights} path={marks.path} stubs={stubs} onOpenStub={openStub}
+                {view === "tree" ? <Tree graph={graph} start={start} ancestors={ancestors} corrected={marks.corrected} noted={noted} selected={selected} onSelect={select} changes={compared?.nodes} edgeChanges={compared?.edges} weights={compared?.weights} path={marks.path} stubs={stubs} onOpenStub={openStub}
                     shown={{ closed, rows }} onShown={(shown) => { go(changed(place, { closed: asList(shown.closed), rows: rowsIn(shown.rows) }), true); }} />
-                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} after={after} changes={compared?.nodes} onSelect={select}
+                    : view === "time" ? <Timeline graph={graph} selected={selected} corrected={marks.corrected} after={after} noted={noted} changes={compared?.nodes} onSelect={select}
                         shown={{ occurred: parameters.get("by") === "occurred", rows }} onShown={(shown) => { go(changed(place, { by: shown.occurred ? "occurred" : null, rows: rowsIn(shown.rows) }), true); }} />
                         : <DrawnGraph graph={graph} levels={levels} title={`${ancestors ? "Causes" : "Effects"} of ${start}`} marks={marks} about={start} ancestors={ancestors} by={(parameters.get("fold") ?? "none") as FoldBy}
                             opened={opened} kept={kept} selected={selected} onSelect={select} onOpenFold={openFold} onOpenNode={openNode} />}
-                <p class="faint screen-only"><Exports path={`/reason/export/${encodeURIComponent(start)}`} parameters={{ direction: options.direction, depth: options.depth, asOf: options.asOf, division }} forms={FORMS} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
+                <Legend />
+                <p class="faint screen-only">Export: <Exports path={`/reason/export/${encodeURIComponent(start)}`} parameters={{ direction: options.direction, depth: options.depth, asOf: options.asOf, division }} forms={FORMS} /> · <a href={link("freeze", start, { division })}>Freeze and prove</a></p>
             </div>
-            <PaperRecords graph={graph} start={start} ancestors={ancestors} changes={compared?.nodes} hidden={(compared?.graph ?? walked.graph).nodes.size - graph.nodes.size} corrected={marks.corrected} after={after} />
-            {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} />}
+            <PaperRecords graph={graph} start={start} ancestors={ancestors} changes={compared?.nodes} hidden={(compared?.graph ?? walked.graph).nodes.size - graph.nodes.size} corrected={marks.corrected} after={after} noted={noted} />
+            {node && <RecordPanel key={node.id} node={node} graph={graph} corrections={corrected.get(node.id) ?? []} division={division} live onSelect={select} onClose={() => { select(null); }} onNoted={() => { setWritten(written + 1); }} />}
         </div>
     );
 }
