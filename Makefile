@@ -14,6 +14,7 @@
 #   make deb                Debian packages, in .build/packages
 #   make images             container images as OCI layouts, with a list of what is in them, in .build/images: 5 minutes
 #   make check-images       those images: contents, made alike twice, their pods, PostgreSQL in one: half an hour
+#   make check-canary       two releases on one database: one is tried, and replaces the other or goes again: a quarter of an hour
 #   make check-failover     backups by pgBackRest, and PostgreSQL under Patroni whose leader is killed: 10 minutes
 #   make drill              every drill on private stacks, and a signed report of them in .build/drill: half an hour
 #   make debug              extension and sidecar for a debugger, in .build/debug
@@ -39,7 +40,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all changelog demo check check-assert check-debian check-fast check-failover check-graphs check-images check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images up down bench fuzz help valgrind sanitize install clean packages packages-check packages-images packages-operators private
+.PHONY: all changelog demo check check-assert check-canary check-debian check-fast check-failover check-graphs check-images check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images up down bench fuzz help valgrind sanitize install clean packages packages-check packages-images packages-operators private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -47,6 +48,7 @@ all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C sidecar
 	$(MAKE) -C sidecar/verify
 	$(MAKE) -C sidecar/approve
+	$(MAKE) -C sidecar/canary
 
 help: ## What there is to make
 	@sed -n 's/^#   make/make/p' Makefile
@@ -98,6 +100,9 @@ check-upgrade: packages-check private
 check-debian: deb
 	@test/debian/check.sh
 
+check-canary: packages-check private
+	@/usr/bin/python3 -m pytest -q test/canary
+
 check-failover: packages-check packages-operators private
 	@/usr/bin/python3 -m pytest -q test/operators
 
@@ -140,6 +145,7 @@ install: all
 	$(MAKE) -C sidecar install
 	$(MAKE) -C sidecar/verify install
 	$(MAKE) -C sidecar/approve install
+	$(MAKE) -C sidecar/canary install
 
 packages:
 	@test/stack/install-packages.sh test/stack/packages
@@ -163,4 +169,5 @@ clean:
 	$(MAKE) -C sidecar clean
 	$(MAKE) -C sidecar/verify clean
 	$(MAKE) -C sidecar/approve clean
+	$(MAKE) -C sidecar/canary clean
 	rm -rf .build
