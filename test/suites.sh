@@ -68,6 +68,13 @@ suite_lint() {
     check "routes and parameters in the documents" "$python" test/lint/http_api.py
     check "fragments of the changelog" "$python" test/lint/changes.py
     check "imports of tests" "$python" test/lint/imports.py
+    check "steps of the pipeline" "$python" test/lint/pipeline.py
+    local actionlint
+    if actionlint=$(test/stack/actionlint.sh 2>>"$log"); then
+        check "pipeline by actionlint" "$actionlint"
+    else
+        echo "actionlint is passed over"
+    fi
     check "pieces of the schema" every_piece_is_ordered
     check "characters of the schema" pieces_are_ascii
     command -v man >/dev/null && check "manual pages" manual_pages
@@ -232,6 +239,7 @@ sidecar_faults=(test/sidecar/test_{endings,failover,hostile_signers,hostile_stor
 suite_sidecar() { run_pytest "$out/sidecar.log" test/sidecar "${sidecar_log[@]/#/--ignore=}" "${sidecar_faults[@]/#/--ignore=}"; }
 suite_sidecar_log() { run_pytest "$out/sidecar_log.log" "${sidecar_log[@]}"; }
 suite_sidecar_faults() { run_pytest "$out/sidecar_faults.log" "${sidecar_faults[@]}"; }
+suite_scan() { run_pytest "$out/scan.log" test/scan; }
 suite_charts() { run_pytest "$out/charts.log" test/charts; }
 # The sidecar's mirrors in what is documented of Dgraph, and in a real Neo4j in short: one server, killed once. All of it, and
 # JanusGraph, are make check-graphs.
