@@ -17,8 +17,8 @@ static bool ask(struct canary *canary, const struct question *question, struct h
     char url[1024];
     char *body = question->body ? json_dumps(question->body, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     struct http_header headers[HEADERS_MOST];
-    struct http_request request = {.method = question->method, .url = url, .connect_to = question->gateway->connect_to, .headers = headers, .body = body, .body_size = body ? strlen(body) : 0,
-                                   .timeout_ms = left_ms < REQUEST_MS ? left_ms : REQUEST_MS};
+    struct http_request request = {.method = question->method, .url = url, .connect_to = question->gateway->connect_to, .headers = headers,
+                                   .body = body, .body_size = body ? strlen(body) : 0, .timeout_ms = left_ms < REQUEST_MS ? left_ms : REQUEST_MS};
     bool ok = false;
 
     if (body)

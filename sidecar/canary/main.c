@@ -141,8 +141,9 @@ static struct store *open_store(const char *url)
 {
     static char none[] = "", region[] = "us-east-1";
     char *endpoint = getenv("AWS_ENDPOINT_URL"), *named = getenv("AWS_REGION");
-    const struct config config = {.store_endpoint = endpoint ? endpoint : none, .store_region = named && *named ? named : region, .store_credentials_file = none,
-                                  .store_ca_file = none, .store_path_style = true, .store_timeout_ms = 30000, .store_multipart_mb = 64};
+    const struct config config = {.store_endpoint = endpoint ? endpoint : none, .store_region = named && *named ? named : region,
+                                  .store_credentials_file = none, .store_ca_file = none, .store_path_style = true,
+                                  .store_timeout_ms = 30000, .store_multipart_mb = 64};
 
     return store_open(&config, &(struct store_options){.url = url, .lock_mode = "none", .lock_days = 1});
 }

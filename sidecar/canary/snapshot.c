@@ -68,8 +68,8 @@ static json_t *record_of(const json_t *records, const char *id)
     json_t *record;
 
     json_array_foreach(records, number, record)
-        if (!strcmp(json_string_value(json_object_get(record, "id")) ? json_string_value(json_object_get(record, "id")) : "", id))
-            return record;
+    if (!strcmp(json_string_value(json_object_get(record, "id")) ? json_string_value(json_object_get(record, "id")) : "", id))
+        return record;
     return NULL;
 }
 

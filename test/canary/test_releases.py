@@ -1,17 +1,20 @@
 """A release is tried on the database of the one that runs, under load: what works replaces it, what does not goes again, and no request is lost."""
 
 import os
+import re
 import signal
 import subprocess
 
 import pytest
 
-from paths import CANARY
+from client import Refused
+from paths import CANARY, ROOT
 from signer import make_keys
 from stack import stored_file
 from trial import DIVISION, canary
 from wait import wait_for
 
+PAGE = ROOT / "docs/for-operators/canary.md"
 STEPS = ["ready", "lead", "write", "read", "agree", "freeze", "store", "verify", "led"]
 
 
@@ -109,7 +112,16 @@ def test_a_sidecar_that_stores_wrongly_is_refused(stack, other, gateways, sideca
     gateway.quit()
     sidecar.end()
     wait_for(lambda: leader(stack) == stack.pid("sidecar.pid"), 60, "leading again")
-    if how == "never":
+    if how == "bytes":
+        # as the page says: which snapshots are concerned, and what becomes of their objects
+        query, = re.findall(r"```sql\n(SELECT division, .*?);\n```", PAGE.read_text(), re.DOTALL)
+        with stack.database() as database:
+            (division, snapshot), = database.execute(re.sub(r"BETWEEN .*", "> now() - interval '1 hour'", query)).fetchall()
+        assert (division, snapshot) == (DIVISION, said["snapshot"]["id"])
+        refusal = subprocess.run([other.verify, "--registry", stack.env["REASON_SIGNERS"], stored_file(stack, {"snapshotId": snapshot}, DIVISION)],
+                                 capture_output=True, text=True, timeout=60, check=False)
+        assert refusal.returncode == 1, refusal.stdout
+    else:
         # what it never finished is finished
         with stack.database() as database:
             wait_for(lambda: database.execute("SELECT status FROM reason.snapshot WHERE division = %s", [DIVISION]).fetchone() == ("complete",), 60, "completion")
@@ -153,20 +165,26 @@ def test_a_verifier_that_refuses_ends_the_trial(stack, other, gateways, sidecars
 
 
 def test_marked_records_are_shown_to_nobody_who_is_not_given_their_division(stack, other, gateways, sidecars):
-    gateway, sidecar = gateways(other), sidecars(other)
-    status, said = canary(stack, gateway, sidecar, verifiers=(other.verify,))
-    assert status == 0, said
+    pattern, = re.findall(r"`division_pattern => '(.*)'`", PAGE.read_text())
+    with stack.database() as owner:
+        owner.execute("SELECT reason.set_policy_rule('all but trials', '{node.create,edge.create}', division_pattern => %s)", [pattern])
+        with pytest.raises(Refused, match="503"):
+            stack.client("kernel").post("/reason/node", {"type": "score", "author": "a", "payload": 1})
+        gateway, sidecar = gateways(other), sidecars(other)
+        status, said = canary(stack, gateway, sidecar, verifiers=(other.verify,))
+        assert status == 0, said
+        owner.execute("SELECT reason.set_policy_rule('all but trials', '{node.create,edge.create}', division_pattern => %s, enabled => false)", [pattern])
     search = {"filters": {"text": said["marker"]}}
     reader, kernel = stack.client("reader"), stack.client("kernel")
     assert reader.post("/reason/query", search)["nodes"] == [] and DIVISION not in [one["division"] for one in reader.get("/reason/divisions")["divisions"]]
     for path in (f"/reason/node/{said['effect']}", f"/reason/trace/{said['effect']}", f"/reason/snapshot/{said['snapshot']['id']}"):
-        with pytest.raises(Exception, match="404"):
+        with pytest.raises(Refused, match="404"):
             reader.get(path)
     # who has every division sees them, and finds all of them by their tag
     found = kernel.post("/reason/query", {"filters": {"tags": ["canary"]}})["nodes"]
     assert [node["id"] for node in found] == [said["effect"], said["cause"]] and all(node["metadata"]["canary"] and node["division"] == DIVISION for node in found)
     # the client that tries releases sees nothing else
-    with pytest.raises(Exception, match="404"):
+    with pytest.raises(Refused, match="404"):
         stack.client("canary").get(f"/reason/node/{kernel.post('/reason/node', {'type': 'score', 'author': 'a', 'payload': 1})['nodeId']}")
 
 

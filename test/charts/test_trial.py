@@ -4,7 +4,7 @@ import pytest
 
 from chart import LEAST, Refused, changed, merged, one, pod, sidecar_settings
 
-# Of the release that runs, whose values a trial takes
+# What the release that runs has, and a trial takes
 VALUES = merged(LEAST, {
     "database": {"maxConnections": 500}, "gateway": {"replicas": 4, "autoscaling": {"enabled": True}},
     "sidecar": {"lease": {"enabled": True}, "replicas": 3, "secretMounts": [{"name": "s3", "mountPath": "/etc/reason/s3"}], "config": {"store": {"endpoint": "https://minio:9000"}}},
