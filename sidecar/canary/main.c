@@ -193,6 +193,17 @@ static const char *take_steps(struct canary *canary)
     return NULL;
 }
 
+/* What was seen as JSON: a text that was cut within a character, or was none, is made ASCII. */
+static json_t *said(char *text)
+{
+    json_t *json = json_string(text);
+
+    for (char *p = text; !json && *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    return json ? json : json_string(text);
+}
+
 static void print_report(struct canary *canary, const char *failed, long began_ms)
 {
     json_t *report = canary->report;
@@ -200,7 +211,7 @@ static void print_report(struct canary *canary, const char *failed, long began_m
     json_object_set_new(report, "ok", json_boolean(!failed));
     if (failed) {
         json_object_set_new(report, "failed", json_string(failed));
-        json_object_set_new(report, "failure", json_pack("s#", canary->failure, (int)strlen(canary->failure)));
+        json_object_set_new(report, "failure", said(canary->failure));
     }
     if (canary->snapshot)
         json_object_set_new(report, "snapshot", json_pack("{s:O*, s:O*, s:O*}", "id", json_object_get(canary->snapshot, "snapshotId"), "hash",

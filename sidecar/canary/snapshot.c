@@ -1,6 +1,8 @@
 /* snapshot.c: a snapshot of what was written: asked for, waited for, and taken from the store itself. */
 #include "canary/answer.h"
 
+#include "core/uuid_text.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@ bool canary_freezes(struct canary *canary)
 {
     json_t *answer = ask_for_it(canary), *expected;
     char id[MARKER_SIZE] = "";
+    unsigned char bytes[UUID_BYTES];
     const char *status = "pending";
     bool ok;
 
@@ -31,6 +34,9 @@ bool canary_freezes(struct canary *canary)
         return false;
     snprintf(id, sizeof(id), "%s", answer_text(canary, "the snapshot", answer, "snapshotId"));
     json_decref(answer);
+    /* it names an object of the store */
+    if (!uuid_read_text(id, strlen(id), bytes))
+        return canary_fail(canary, "the snapshot's id is no UUID: \"%s\"", id);
     do {
         json_decref(canary->snapshot);
         canary->snapshot = answer_from(canary, &canary->gateway, "/reason/snapshot/%s?division=%s", id, canary->division);

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAID_MOST 4096          /* of what a verifier prints */
+#define SAID_MOST 65536         /* of what a verifier prints */
+#define LOOK_MS 20              /* whether it has ended */
 
 static bool write_file(struct canary *canary, const char *path, const char *text)
 {
@@ -51,10 +52,31 @@ static bool listen_to(struct canary *canary, int fd, char said[SAID_MOST])
     }
 }
 
+/* What a program ends with; -1 after canary_fail(): it did not in time, and was killed, or was killed by another. */
+static int wait_for(struct canary *canary, pid_t pid, bool heard)
+{
+    int status = 0;
+    pid_t ended = 0;
+
+    while (heard && (ended = waitpid(pid, &status, WNOHANG)) == 0 && canary_time_left(canary) > 0)
+        usleep(LOOK_MS * 1000);
+    if (ended == 0) {
+        canary_fail(canary, "a verifier did not end in time");
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        return -1;
+    }
+    if (ended < 0 || !WIFEXITED(status)) {
+        canary_fail(canary, "a verifier was killed");
+        return -1;
+    }
+    return WEXITSTATUS(status);
+}
+
 /* Runs a program to its end, and takes what it prints; its exit status, -1: none. */
 static int run(struct canary *canary, const char *const *command, char said[SAID_MOST])
 {
-    int pipe_fds[2], status = 0;
+    int pipe_fds[2];
     bool heard;
     pid_t pid;
 
@@ -71,12 +93,8 @@ static int run(struct canary *canary, const char *const *command, char said[SAID
     }
     close(pipe_fds[1]);
     heard = listen_to(canary, pipe_fds[0], said);
-    if (!heard)
-        kill(pid, SIGKILL);
     close(pipe_fds[0]);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return heard && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return wait_for(canary, pid, heard);
 }
 
 static const char *claim(const struct canary *canary, const char *member)

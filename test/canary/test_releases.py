@@ -156,10 +156,12 @@ def test_a_verifier_that_refuses_ends_the_trial(stack, other, gateways, sidecars
     gateway, sidecar = gateways(other), sidecars(other)
     for name, text, says in (("refuses", "#!/bin/sh\n[ $1 = --version ] && echo reason-verify 9.9.9 || exit 1\n", "reason-verify 9.9.9"),
                              ("says_nothing", "#!/bin/sh\n[ $1 != --version ] || echo reason-verify 9.9.9\n", "says_nothing"),
-                             ("hangs", "#!/bin/sh\nexec sleep 600\n", "did not end in time")):
+                             ("speaks_no_text", "#!/bin/sh\n[ $1 = --version ] && echo reason-verify 9.9.9 || { printf '\\377\\n'; exit 1; }\n", "does not verify"),
+                             ("hangs", "#!/bin/sh\nexec sleep 600\n", "did not end in time"),
+                             ("closes_and_hangs", "#!/bin/sh\nexec sleep 600 >/dev/null\n", "did not end in time")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-        status, said = canary(stack, gateway, sidecar, verifiers=(other.verify, tmp_path / name), deadline=25 if name == "hangs" else 120)
+        status, said = canary(stack, gateway, sidecar, verifiers=(other.verify, tmp_path / name), deadline=25 if "hangs" in name else 120)
         assert (status, said["failed"]) == (1, "verify") and says in said["failure"], said
         assert said["verifiers"][0]["verified"] and not said["verifiers"][-1]["verified"]
 

@@ -123,14 +123,14 @@ def trial_sidecar(stack, release, environment=None, **changes):
     return one
 
 
-def canary(stack, gateway, sidecar, *more, verifiers=(VERIFY,), deadline=120):
-    """reason-canary to its end: exit status, and what it said."""
+def canary(stack, gateway, sidecar, store=None, environment=None, verifiers=(VERIFY,), deadline=120):
+    """reason-canary to its end: exit status, and what it said. store: options that say where snapshots are, if not in the stack's directory."""
     tls = stack.run_dir / "tls"
     command = [CANARY, "--gateway", gateway.url, "--peer", stack.env["REASON_URL"], "--cert", tls / "canary.crt", "--key", tls / "canary.key",
-               "--cacert", stack.env["REASON_CA"], "--sidecar", f"http://127.0.0.1:{sidecar.port}/metrics", "--store", stack.env["REASON_STORE"],
-               "--registry", stack.env["REASON_SIGNERS"], "--deadline", str(deadline), *more]
+               "--cacert", stack.env["REASON_CA"], "--sidecar", f"http://127.0.0.1:{sidecar.port}/metrics", "--registry", stack.env["REASON_SIGNERS"],
+               "--deadline", str(deadline), *(store or ("--store", stack.env["REASON_STORE"]))]
     for verifier in verifiers:
         command += ["--verifier", verifier]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=deadline + 60, check=False)
+    done = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=deadline + 60, check=False)
     assert done.stdout.count("\n") == 1, done.stdout + done.stderr
     return done.returncode, json.loads(done.stdout)
