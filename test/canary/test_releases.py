@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from client import Refused
+from http_service import Handler, Service
 from paths import CANARY, ROOT
 from signer import make_keys
 from stack import stored_file
@@ -150,6 +151,25 @@ def test_a_sidecar_that_dies_in_the_trial_is_refused(stack, other, gateways, sid
     status, said = canary(stack, gateway, sidecar, deadline=15)
     assert (status, said["failed"]) == (1, "lead"), said
     everything_is_there(stack, load)
+
+
+class Boaster(Handler):
+    """Metrics of a sidecar that leads all, and has stored nothing."""
+
+    def do_GET(self):
+        self.send(200, body=b'reason_sidecar_ready 1\nreason_sidecar_leading{duty="seal"} 1\nreason_sidecar_leading{duty="snapshot"} 1\nreason_sidecar_snapshots_stored_total 7\n')
+
+
+def test_a_sidecar_that_leaves_the_work_to_another_is_refused(stack, other, gateways):
+    with Service(Boaster) as boaster:
+        status, said = canary(stack, gateways(other), boaster, verifiers=(other.verify,))
+    assert (status, said["failed"]) == (1, "led") and "was not stored by the sidecar on trial" in said["failure"], said
+
+
+def test_gateways_that_do_not_agree_end_the_trial(stack, other, gateways, sidecars):
+    gateway, sidecar, peer = gateways(other), sidecars(other), gateways(other, WRONG["other payloads"][0])
+    status, said = canary(stack, gateway, sidecar, peer=peer.url)
+    assert (status, said["failed"]) == (1, "agree") and "payload" in said["failure"], said
 
 
 def test_a_verifier_that_refuses_ends_the_trial(stack, other, gateways, sidecars, tmp_path):

@@ -123,10 +123,11 @@ def trial_sidecar(stack, release, environment=None, **changes):
     return one
 
 
-def canary(stack, gateway, sidecar, store=None, environment=None, verifiers=(VERIFY,), deadline=120):
-    """reason-canary to its end: exit status, and what it said. store: options that say where snapshots are, if not in the stack's directory."""
+def canary(stack, gateway, sidecar, store=None, peer=None, environment=None, verifiers=(VERIFY,), deadline=120):
+    """reason-canary to its end: exit status, and what it said. store: options that say where snapshots are, if not in the stack's
+    directory. peer: a URL, of another gateway than the stack's."""
     tls = stack.run_dir / "tls"
-    command = [CANARY, "--gateway", gateway.url, "--peer", stack.env["REASON_URL"], "--cert", tls / "canary.crt", "--key", tls / "canary.key",
+    command = [CANARY, "--gateway", gateway.url, "--peer", peer or stack.env["REASON_URL"], "--cert", tls / "canary.crt", "--key", tls / "canary.key",
                "--cacert", stack.env["REASON_CA"], "--sidecar", f"http://127.0.0.1:{sidecar.port}/metrics", "--registry", stack.env["REASON_SIGNERS"],
                "--deadline", str(deadline), *(store or ("--store", stack.env["REASON_STORE"]))]
     for verifier in verifiers:
