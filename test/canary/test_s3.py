@@ -26,10 +26,10 @@ def test_a_snapshot_is_read_from_the_bucket(stack, other, gateways, sidecars, in
     gateway, sidecar = gateways(other), sidecars(other, store=in_bucket)
     environment = {"AWS_ENDPOINT_URL": s3.endpoint, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET}
     for store, given in ((("--sidecar-config", sidecar.path), {}), (("--store", in_bucket["url"]), environment)):
-        status, said = canary(stack, gateway, sidecar, store, given)
+        status, said = canary(stack, gateway, sidecar, store, environment=given)
         assert status == 0 and said["ok"], said
     uri = f"{in_bucket['url']}/snapshots/{DIVISION}/{said['snapshot']['id']}.json".removeprefix("s3://")
     assert b"a release is tried" in s3.object(f"s3://{uri}")[1]
     # the wrong bucket has nothing
-    status, said = canary(stack, gateway, sidecar, ("--store", f"s3://{BUCKET}/elsewhere"), environment, deadline=60)
+    status, said = canary(stack, gateway, sidecar, ("--store", f"s3://{BUCKET}/elsewhere"), environment=environment, deadline=60)
     assert (status, said["failed"]) == (1, "store") and "cannot be had from the store" in said["failure"], said
