@@ -72,6 +72,14 @@ def test_what_the_release_that_runs_has_is_not_made_twice(helm):
     assert kinds < {o["kind"] for o in helm(VALUES)} | {"Job"}
 
 
+def test_it_has_the_accounts_of_the_release_that_runs(helm):
+    for account, name in (({"create": True}, "stable-sidecar"), ({"create": True, "name": "theirs"}, "theirs"), ({"name": "theirs"}, "theirs")):
+        objects = helm(changed(TRIAL, "sidecar.serviceAccount", account))
+        assert pod(objects, "sidecar")["spec"]["serviceAccountName"] == job(objects)["spec"]["serviceAccountName"] == name
+        assert not [o for o in objects if o["kind"] == "ServiceAccount"]
+    assert "serviceAccountName" not in job(helm(TRIAL))["spec"]
+
+
 def test_the_job_tries_both_and_decides(helm):
     found, spec = one(helm(TRIAL), "Job", "reason-trial"), job(helm(TRIAL))["spec"]
     assert found["metadata"]["annotations"] == {"helm.sh/hook": "post-install,post-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded"}

@@ -71,6 +71,9 @@ capabilities:
 {{- $account := (index $root.Values (index . 1)).serviceAccount -}}
 {{- if $account.name -}}
 {{ $account.name }}
+{{- else if and $root.Values.canary.of $account.create -}}
+{{- /* that of the release that runs, which others may know by its name */ -}}
+{{ printf "%s-%s" $root.Values.canary.of (index . 1) }}
 {{- else if eq (include "reason.makesAccount" .) "true" -}}
 {{ include "reason.name" . }}
 {{- end -}}
@@ -81,7 +84,7 @@ capabilities:
 {{- $root := index . 0 -}}
 {{- $account := (index $root.Values (index . 1)).serviceAccount -}}
 {{- $lease := and (eq (index . 1) "sidecar") (include "reason.lease" $root) -}}
-{{- if or $account.create (and $lease (not $account.name)) -}}
+{{- if and (or $account.create (and $lease (not $account.name))) (not $root.Values.canary.of) -}}
 true
 {{- end -}}
 {{- end -}}
