@@ -116,7 +116,7 @@ def test_a_trial_stands_beside_the_release_and_goes_without_a_trace(release):
     release.helm("install", NAME, CHART, values=values)
     before = {(kind, name): release.get(kind, name)["metadata"].get("resourceVersion") for kind, name in everything(release)}
     release.run_job = lambda command, environment: 1
-    assert "post-install hooks failed" in release.helm("install", "tried", CHART, values=trial, fails=True)
+    assert "job tried-trial failed" in release.helm("install", "tried", CHART, values=trial, fails=True)
     assert release.ran[-1] == ("reason-canary", 1) and set(before) < everything(release)
     release.helm("uninstall", "tried")
     # a Job that failed stays, for what it said
