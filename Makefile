@@ -3,6 +3,9 @@
 #   make demo     start a private stack, do the main job on real input, show each step
 #   make check    build with warnings as errors, run every test; make check-fast what says most in two minutes
 #   make up       the private stack, left running (RUN_DIR=, PORT_BASE=); make down stops it
+#   make lint, unit, integration, acceptance   the suites of make check by what they are for, as .github/workflows/pipeline.yml has them
+#   make scan     hardening of what was built, secrets in the sources, npm's advisories, Debian's updates that images lack
+#   make sbom     the lists of what is in the images, compared with the images
 #   make check-kubernetes   the chart's releases and the sidecar's Lease on kube-apiserver and etcd, which it builds first
 #   make check-vault        the sidecar's signer for Vault against Vault, which it builds first: minutes
 #   make check-graphs       the sidecar's mirrors in Neo4j and JanusGraph, which it fetches by Maven first: a quarter of an hour
@@ -14,6 +17,7 @@
 #   make deb                Debian packages, in .build/packages
 #   make images             container images as OCI layouts, with a list of what is in them, in .build/images: 5 minutes
 #   make check-images       those images: contents, made alike twice, their pods, PostgreSQL in one: half an hour
+#   make check-canary       two releases on one database: one is tried, and replaces the other or goes again: a quarter of an hour
 #   make check-failover     backups by pgBackRest, and PostgreSQL under Patroni whose leader is killed: 10 minutes
 #   make drill              every drill on private stacks, and a signed report of them in .build/drill: half an hour
 #   make debug              extension and sidecar for a debugger, in .build/debug
@@ -39,7 +43,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all changelog demo check check-assert check-debian check-fast check-failover check-graphs check-images check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images up down bench fuzz help valgrind sanitize install clean packages packages-check packages-images packages-operators private
+.PHONY: all acceptance changelog demo check check-assert check-canary check-debian check-fast check-failover check-graphs check-images check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images integration lint up down bench fuzz help sbom scan unit valgrind sanitize install clean packages packages-check packages-images packages-operators private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -47,6 +51,7 @@ all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C sidecar
 	$(MAKE) -C sidecar/verify
 	$(MAKE) -C sidecar/approve
+	$(MAKE) -C sidecar/canary
 
 help: ## What there is to make
 	@sed -n 's/^#   make/make/p' Makefile
@@ -59,6 +64,25 @@ check: packages-check private
 
 check-fast: packages-check private
 	@test/check.sh --fast
+
+# The suites of make check by what they are for: what .github/workflows/pipeline.yml runs.
+lint: packages-check
+	@test/check.sh lint
+
+unit: packages-check private
+	@test/check.sh unit fuzz scan
+
+integration: packages-check private
+	@test/check.sh regress isolation pgtap trace trust crossruntime gateway sidecar sidecar_log sidecar_faults verify tlog engines
+
+acceptance: packages-check private
+	@test/check.sh e2e ui charts pods
+
+scan: packages-check private
+	@/usr/bin/python3 test/lib/release_scan.py
+
+sbom: packages-check packages-images
+	@/usr/bin/python3 -m pytest -q test/images -k list
 
 debug: packages ## Extension and sidecar without optimisation and with assertions, in .build/debug
 	@test/stack/debug.sh
@@ -97,6 +121,9 @@ check-upgrade: packages-check private
 
 check-debian: deb
 	@test/debian/check.sh
+
+check-canary: packages-check private
+	@/usr/bin/python3 -m pytest -q test/canary
 
 check-failover: packages-check packages-operators private
 	@/usr/bin/python3 -m pytest -q test/operators
@@ -140,6 +167,7 @@ install: all
 	$(MAKE) -C sidecar install
 	$(MAKE) -C sidecar/verify install
 	$(MAKE) -C sidecar/approve install
+	$(MAKE) -C sidecar/canary install
 
 packages:
 	@test/stack/install-packages.sh test/stack/packages
@@ -163,4 +191,5 @@ clean:
 	$(MAKE) -C sidecar clean
 	$(MAKE) -C sidecar/verify clean
 	$(MAKE) -C sidecar/approve clean
+	$(MAKE) -C sidecar/canary clean
 	rm -rf .build

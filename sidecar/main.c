@@ -91,7 +91,11 @@ static void begin_memory(struct sidecar *sidecar)
 
 static bool has_duty(const struct config *config, enum duty duty)
 {
-    return duty == DUTY_SEAL || duty == DUTY_SNAPSHOT || (duty == DUTY_EMIT && config->kafka_brokers[0])
+    if (duty == DUTY_SEAL || duty == DUTY_SNAPSHOT)
+        return true;
+    if (config->trial)
+        return false;
+    return (duty == DUTY_EMIT && config->kafka_brokers[0])
            || (duty == DUTY_ARCHIVE && config->archive_url[0]) || (duty == DUTY_MIRROR && config->mirror_count > 0);
 }
 
@@ -202,9 +206,13 @@ static void lead(struct sidecar *sidecar, struct db *db)
         leader_release(db);
         return;
     }
-    for (enum duty duty = 0; duty < DUTY_COUNT; duty++)
-        if (has_duty(&sidecar->config, duty) && !(cannot_do(sidecar, duty) && leader_yield(db, duty, sidecar->config.lease_ms)))
-            leader_renew(db, duty, sidecar->holder, sidecar->config.lease_ms);
+    for (enum duty duty = 0; duty < DUTY_COUNT; duty++) {
+        if (!has_duty(&sidecar->config, duty) || (cannot_do(sidecar, duty) && leader_yield(db, duty, sidecar->config.lease_ms)))
+            continue;
+        if (sidecar->config.trial)
+            leader_claim(db, duty, sidecar->holder, sidecar->config.lease_ms);
+        leader_renew(db, duty, sidecar->holder, sidecar->config.lease_ms);
+    }
     note_refusal(sidecar, db);
 }
 

@@ -219,6 +219,7 @@ GRANT SELECT ON reason.approver, reason.approval_rule, reason.proposal, reason.a
 -- ---------------------------------------------------------------- reason_sidecar: leases, emitting, archiving, reports
 GRANT EXECUTE ON FUNCTION
     reason.acquire_lease(text, text, interval),
+    reason.claim_lease(text, text, interval),
     reason.release_lease(text, bigint),
     reason.report_sidecar(text, text, text),
     reason.sidecar_status(text, text, text[]),

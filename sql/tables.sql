@@ -370,9 +370,12 @@ CREATE TABLE reason.lease (
     holder     text        NOT NULL,
     token      bigint      NOT NULL,
     expires_at timestamptz NOT NULL,
+    wanted_by    text,
+    wanted_until timestamptz,
     CONSTRAINT lease_pkey PRIMARY KEY (duty)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE reason.lease IS 'Who leads a single-writer duty. Every change of hands raises token; every state change names its token, so a leader that slept through its lease can do no harm.';
+COMMENT ON COLUMN reason.lease.wanted_by IS 'Who is to have the duty next, until wanted_until (claim_lease): nobody else''s lease is renewed or given meanwhile.';
 
 CREATE TABLE reason.idempotency_key (
     client       text        NOT NULL,

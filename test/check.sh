@@ -35,7 +35,7 @@ queue=(
     tlog
     sanitize
     lint
-    "verify charts"
+    "verify charts scan"
     crossruntime
     "regress isolation pgtap"
 )

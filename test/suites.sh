@@ -72,6 +72,13 @@ suite_lint() {
     check "routes and parameters in the documents" "$python" test/lint/http_api.py
     check "fragments of the changelog" "$python" test/lint/changes.py
     check "imports of tests" "$python" test/lint/imports.py
+    check "steps of the pipeline" "$python" test/lint/pipeline.py
+    local actionlint
+    if actionlint=$(test/stack/actionlint.sh 2>>"$log"); then
+        check "pipeline by actionlint" "$actionlint"
+    else
+        echo "actionlint is passed over"
+    fi
     check "pieces of the schema" every_piece_is_ordered
     check "characters of the schema" pieces_are_ascii
     command -v man >/dev/null && check "manual pages" manual_pages
@@ -92,7 +99,7 @@ pieces_are_ascii() {
 # What groff says of them.
 manual_pages() {
     local page said bad=0
-    for page in sidecar/reason-{sidecar,rebuild,migrate}.8 sidecar/verify/reason-verify.1 sidecar/approve/reason-approve.1; do
+    for page in sidecar/reason-{sidecar,rebuild,migrate}.8 sidecar/verify/reason-verify.1 sidecar/approve/reason-approve.1 sidecar/canary/reason-canary.1; do
         said=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$page" 2>&1 >/dev/null)
         [ -z "$said" ] || {
             echo "$page: $said"
@@ -230,6 +237,7 @@ suite_sanitize() {
     fi
 }
 suite_sidecar() { run_pytest test/sidecar; }
+suite_scan() { run_pytest test/scan; }
 suite_charts() { run_pytest test/charts; }
 # The sidecar's mirrors in what is documented of Dgraph, and in a real Neo4j in short: one server, killed once. All of it, and
 # JanusGraph, are make check-graphs.

@@ -74,6 +74,7 @@ static const struct config_key keys[] = {
     {"sidecar", "poll_busy_ms", CONFIG_NUMBER, FIELD(poll_busy_ms), "200", 1, 60000, NULL},
     {"sidecar", "poll_idle_ms", CONFIG_NUMBER, FIELD(poll_idle_ms), "5000", 1, 600000, NULL},
     {"sidecar", "sign_unread", CONFIG_FLAG, FIELD(sign_unread), "no", 0, 0, NULL},
+    {"sidecar", "trial", CONFIG_FLAG, FIELD(trial), "no", 0, 0, NULL},
     {"sidecar", "snapshot_attempts", CONFIG_NUMBER, FIELD(snapshot_attempts), "100", 1, 100000, NULL},
 #undef FIELD
 };

@@ -128,6 +128,7 @@ struct config {
     int lease_ms;
     int poll_busy_ms;
     int poll_idle_ms;
+    bool trial;                 /* this release is tried: it leads sealing and snapshots, whoever leads now, and does nothing else */
     bool sign_unread;           /* snapshots that are too large to be compared with the log */
     int snapshot_attempts;      /* then a snapshot is failed, until somebody retries it */
 };

@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,7 +19,19 @@ static struct {
     atomic_long until_ms;       /* by this machine's steady clock */
     long yields_until_ms;       /* the main thread's: it is left to others until then */
     long keeps_until_ms;        /* and not let go again before that */
+    bool yielded;               /* this sidecar could not do it */
 } leases[DUTY_COUNT];
+
+void leader_claim(struct db *db, enum duty duty, const char *holder, int lease_ms)
+{
+    char ttl[32], token[24];
+    const char *parameters[] = {duty_names[duty], holder, ttl};
+
+    if (leases[duty].yielded || leader_token(duty, token)[0])
+        return;
+    snprintf(ttl, sizeof(ttl), "%d milliseconds", lease_ms);
+    PQclear(db_call(db, "SELECT reason.claim_lease($1, $2, $3)", NULL, 3, parameters, NULL));
+}
 
 void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms)
 {
@@ -72,6 +85,7 @@ bool leader_yield(struct db *db, enum duty duty, int lease_ms)
         return false;
     log_warning("duty %s: this sidecar cannot do it, and lets another take it", duty_names[duty]);
     release(db, duty);
+    leases[duty].yielded = true;
     leases[duty].yields_until_ms = clock_ms() + lease_ms;
     leases[duty].keeps_until_ms = clock_ms() + 11L * lease_ms;
     return true;

@@ -13,6 +13,11 @@ enum duty { DUTY_SEAL, DUTY_SNAPSHOT, DUTY_EMIT, DUTY_ARCHIVE, DUTY_MIRROR, DUTY
 
 extern const char *const duty_names[DUTY_COUNT];
 
+/*
+ * Has whoever leads a duty hand it over to this sidecar, which takes it by leader_renew(). Nothing where it leads already, or
+ * where it once let go of the duty, because it could not do it.
+ */
+void leader_claim(struct db *db, enum duty duty, const char *holder, int lease_ms);
 /* Takes or renews the lease of a duty. */
 void leader_renew(struct db *db, enum duty duty, const char *holder, int lease_ms);
 /*

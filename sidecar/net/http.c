@@ -166,7 +166,8 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     CURL *curl = http->curl;
     struct exchange exchange = {.request = request, .answer = answer, .curl = curl};
     char error[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = NULL;
+    struct curl_slist *headers = NULL, *places = NULL;
+    char *place = NULL;
     CURLcode code;
 
     memset(answer, 0, sizeof(*answer));
@@ -195,6 +196,10 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);
+    if (request->connect_to && request->connect_to[0] && asprintf(&place, "::%s", request->connect_to) >= 0) {
+        places = curl_slist_append(NULL, place);
+        curl_easy_setopt(curl, CURLOPT_CONNECT_TO, places);
+    }
     if (http->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
     if (http->cert_file) {
@@ -227,6 +232,8 @@ bool http_call(struct http *http, const struct http_request *request, struct htt
     /* the options point into this call's frame */
     curl_easy_reset(curl);
     curl_slist_free_all(headers);
+    curl_slist_free_all(places);
+    free(place);
     return code == CURLE_OK && answer->status != 0;
 }
 

@@ -26,6 +26,7 @@ struct http_header {
 struct http_request {
     const char *method;
     const char *url;
+    const char *connect_to;     /* HOST:PORT, where the server is, in place of what the URL names; NULL or "": as it does. The certificate must be the URL's */
     const struct http_header *headers;
     size_t header_count;
     const void *body;           /* NULL with read: streamed */

@@ -8,15 +8,22 @@ AS $$
 DECLARE
     held reason.lease;
     at timestamptz := clock_timestamp();
+    -- No lease is longer than a minute (sidecar.lease_ms): what ends later was given before the clock was set back.
+    latest timestamptz := at + greatest(ttl, interval '1 minute');
 BEGIN
     -- A change that is being made holds the lease (check_lease): whoever asks waits for it, but not for long.
     INSERT INTO reason.lease AS l (duty, holder, token, expires_at) VALUES ($1, $2, 1, at + ttl)
     ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE
         SET holder = excluded.holder, expires_at = excluded.expires_at,
             token = l.token + CASE WHEN l.holder = excluded.holder AND l.expires_at > at THEN 0 ELSE 1 END
-        -- No lease is longer than a minute (sidecar.lease_ms): what ends later was given before the clock was set back.
-        WHERE l.holder = excluded.holder OR l.expires_at <= at OR l.expires_at > at + greatest(ttl, interval '1 minute')
+        WHERE (l.holder = excluded.holder OR l.expires_at <= at OR l.expires_at > latest)
+          AND (l.wanted_by IS NULL OR l.wanted_by = excluded.holder OR l.wanted_until <= at OR l.wanted_until > latest)
     RETURNING * INTO held;
+    IF NOT FOUND THEN
+        -- Another claims what is led here: it is given up at once. No change of this leader's is being made, for it would hold the lease.
+        UPDATE reason.lease l SET expires_at = at
+        WHERE l.duty = $1 AND l.holder = $2 AND l.expires_at > at AND l.wanted_by <> $2 AND l.wanted_until > at AND l.wanted_until <= latest;
+    END IF;
     RETURN held.token;
 EXCEPTION WHEN lock_not_available THEN
     -- The present leader's change is still being made. Its lease holds as long as that takes.
@@ -24,7 +31,26 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 COMMENT ON FUNCTION reason.acquire_lease(text, text, interval) IS
-    'Takes or renews the lease of a duty; returns its fencing token, NULL while another holds it. A lease that ran out gets a new token, even for the same holder.';
+    'Takes or renews the lease of a duty; returns its fencing token, NULL while another holds or claims it. A lease that ran out gets a new token, even for the same holder.';
+
+CREATE FUNCTION reason.claim_lease(duty text, holder text, ttl interval) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+SET lock_timeout = '1s'
+AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    UPDATE reason.lease l SET wanted_by = $2, wanted_until = at + least(ttl, interval '1 minute')
+    WHERE l.duty = $1 AND l.holder <> $2
+      AND (l.wanted_by IS NULL OR l.wanted_by = $2 OR l.wanted_until <= at OR l.wanted_until > at + interval '1 minute');
+EXCEPTION WHEN lock_not_available THEN
+    -- The present leader's change is still being made.
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION reason.claim_lease(text, text, interval) IS
+    'Has the present leader of a duty hand it over to this holder, who takes it by acquire_lease(): for a release that is tried. A claim lasts as long as it is renewed, a minute at most each time; then anybody may lead again.';
 
 CREATE FUNCTION reason.hold_lease(duty text, lease_token bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -11,7 +11,7 @@ from chart import CHART, changed, one, sidecar_settings
 from paths import ROOT
 
 # What the chart itself sets in the sidecar's configuration
-SET_BY_CHART = {("database", "conninfo"), ("kubernetes", "lease"), ("kubernetes", "lease_s"), ("metrics", "address"), ("metrics", "port")}
+SET_BY_CHART = {("database", "conninfo"), ("sidecar", "trial"), ("kubernetes", "lease"), ("kubernetes", "lease_s"), ("metrics", "address"), ("metrics", "port")}
 
 
 def keys_of_the_sidecar():
@@ -65,7 +65,7 @@ def leaves(values, path=""):
 
 
 # Maps whose keys are not the chart's: they go on as they are.
-OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "migration.resources", "sidecar.config.kafka", "serviceMonitor.labels",
+OPEN = ("global", "gateway.service.annotations", "gateway.resources", "sidecar.resources", "migration.resources", "canary.resources", "sidecar.config.kafka", "serviceMonitor.labels",
         "prometheusRule.labels", "dashboards.labels", "dashboards.annotations", "nodeSelector",
         *(f"{component}.{place}" for component in ("gateway", "sidecar") for place in ("podAnnotations", "podLabels", "affinity", "serviceAccount.annotations")))
 

@@ -104,16 +104,25 @@ class Cluster:
         return pod.start()
 
     def run(self, kind, name, seconds=120, environment=None):
-        """A pod, or that of a Job, to its end: exit code and output. environment: what it has otherwise than the spec says."""
+        """A pod, or that of a Job, to its end, init containers first: exit code and output of the last. environment: what it has otherwise than the spec says."""
         spec = self.object(kind, name)["spec"]
         spec = copy.deepcopy(spec["template"]["spec"] if kind == "Job" else spec)
-        for variable in spec["containers"][0]["env"]:
+        for variable in spec["containers"][0].get("env", ()):
             if variable["name"] in (environment or {}):
                 variable["value"] = environment[variable["name"]]
-        self.count += 1
-        pod = Pod(self, spec, f"{name}-{self.count}", self.count)
-        self.pods.append(pod)
-        pod.start()
+        volumes = None
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]:
+            self.count += 1
+            pod = Pod(self, {**spec, "containers": [container]}, f"{name}-{self.count}", self.count, volumes)
+            self.pods.append(pod)
+            code = self.ended(pod.start(), seconds)
+            if code != 0:
+                break
+            volumes = pod.volumes
+        return code, pod.log()
+
+    def ended(self, pod, seconds):
+        """What a pod ended with, which is waited for."""
         status = []
 
         def ended():
@@ -121,8 +130,8 @@ class Cluster:
             if number:
                 status.append(os.waitstatus_to_exitcode(code))
             return number
-        wait_for(ended, seconds, f"the end of {name}")
-        return status[0], pod.log()
+        wait_for(ended, seconds, f"the end of {pod.name}")
+        return status[0]
 
     def rotate(self, secret, content):
         """A Secret changes: pods that mount it see it, those that have it in their environment do not."""
@@ -141,8 +150,9 @@ class Cluster:
 class Pod:
     """One container of one pod, which is all that the chart has."""
 
-    def __init__(self, cluster, spec, name, number):
-        self.cluster, self.spec, self.name = cluster, spec, name
+    def __init__(self, cluster, spec, name, number, volumes=None):
+        """volumes: those of the init container before, which are this one's too."""
+        self.cluster, self.spec, self.name, self.volumes = cluster, spec, name, volumes
         self.container = spec["containers"][0]
         assert len(spec["containers"]) == 1
         self.address, self.gateway, self.link = f"10.88.{number}.2", f"10.88.{number}.1", f"pod{number}"
@@ -174,6 +184,12 @@ class Pod:
             path.mkdir(parents=True)
             size = spec["emptyDir"].get("sizeLimit", "64Mi").rstrip("i")
             run("mount", "-t", "tmpfs", "-o", f"size={size},mode=2777,gid={group}", "tmpfs", path)
+            return path
+        if "persistentVolumeClaim" in spec:
+            path = self.cluster.directory / "claims" / spec["persistentVolumeClaim"]["claimName"]
+            path.mkdir(parents=True, exist_ok=True)
+            os.chown(path, 0, group)
+            os.chmod(path, 0o2775)
             return path
         if "configMap" in spec:
             volume = Volume(path, spec["configMap"].get("defaultMode", 0o644), group)
@@ -210,10 +226,10 @@ class Pod:
         overlay(self.directory / "rootfs", self.image.layers, self.directory / "layer")
         config["root"] = {"path": "rootfs", "readonly": security.get("readOnlyRootFilesystem", False)}
         config["hostname"] = self.name
-        volumes = {spec["name"]: self.volume(spec) for spec in self.spec.get("volumes", ())}
+        self.volumes = self.volumes or {spec["name"]: self.volume(spec) for spec in self.spec.get("volumes", ())}
         for mount in self.container.get("volumeMounts", ()):
             options = ["rbind", "nosuid", "nodev", "ro" if mount.get("readOnly") else "rw"]
-            config["mounts"].append({"destination": mount["mountPath"], "type": "bind", "source": str(volumes[mount["name"]]), "options": options})
+            config["mounts"].append({"destination": mount["mountPath"], "type": "bind", "source": str(self.volumes[mount["name"]]), "options": options})
         config["linux"].pop("resources", None)
         (self.directory / "config.json").write_text(json.dumps(config))
 

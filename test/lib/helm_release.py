@@ -97,7 +97,7 @@ class Release:
 
     def end_job(self, job):
         container = job["spec"]["template"]["spec"]["containers"][0]
-        code = self.run_job(container["command"], container["env"])
+        code = self.run_job(container["command"], container.get("env", []))
         self.ran.append((container["command"][0], code))
         now = job["metadata"]["creationTimestamp"]
 

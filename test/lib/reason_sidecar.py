@@ -21,16 +21,17 @@ class Sidecar(Program):
         self.path.write_text("\n".join(f"[{section}]\n" + "\n".join(f"{key} = {value}" for key, value in keys.items())
                                        for section, keys in settings.items()) + "\n")
         self.options = options
+        self.program = SIDECAR
 
     def start(self, ready=True):
-        self.launch(SIDECAR, *self.options, self.path)
+        self.launch(self.program, *self.options, self.path)
         if ready:
             self.wait_until(lambda: self.get("/ready")[0] == 200, 15)
         return self
 
     def run(self, *options, seconds=120):
         """To its end, with its configuration: --check, --recover, --accept-restore."""
-        return subprocess.run([SIDECAR, *options, self.path], env=self.environment, capture_output=True, text=True, timeout=seconds, check=False)
+        return subprocess.run([self.program, *options, self.path], env=self.environment, capture_output=True, text=True, timeout=seconds, check=False)
 
     def check(self):
         return self.run("--check")

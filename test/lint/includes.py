@@ -48,6 +48,8 @@ ALLOWED = {
         "verify": ["net/sigv4.h"],
         # Another, which signs with the sidecar's keys and reads as the verifier does.
         "approve": ["base", "signer", "verify/verify.h"],
+        # A client, which reads the store as the sidecar does.
+        "canary": ["base", "net", "store"],
     },
     "gateway/module": {
         "base": [],

@@ -110,6 +110,26 @@ def test_the_migration_comes_before_the_pods_and_a_refused_one_changes_nothing(r
         drop_database(server.conninfo, name)
 
 
+def test_a_trial_stands_beside_the_release_and_goes_without_a_trace(release):
+    values = merged(LEAST, {"database": {"maxConnections": 500}, "gateway": {"autoscaling": {"enabled": True}}, "sidecar": {"lease": {"enabled": True}}})
+    trial = merged(values, {"canary": {"of": NAME}})
+    release.helm("install", NAME, CHART, values=values)
+    before = {(kind, name): release.get(kind, name)["metadata"].get("resourceVersion") for kind, name in everything(release)}
+    release.run_job = lambda command, environment: 1
+    assert "job tried-trial failed" in release.helm("install", "tried", CHART, values=trial, fails=True)
+    assert release.ran[-1] == ("reason-canary", 1) and set(before) < everything(release)
+    release.helm("uninstall", "tried")
+    # a Job that failed stays, for what it said
+    assert everything(release) == {*before, ("Job", "tried-trial")}
+    release.run_job = lambda command, environment: 0
+    assert "STATUS: deployed" in release.helm("install", "tried", CHART, values=trial)
+    assert release.ran[-1] == ("reason-canary", 0)
+    assert {(kind, name): release.get(kind, name)["metadata"].get("resourceVersion") for kind, name in before} == before
+    release.helm("upgrade", NAME, CHART, values=changed(values, "gateway.image.tag", "new"))
+    release.helm("uninstall", "tried")
+    assert everything(release) == set(before)
+
+
 def test_the_account_of_the_release_may_use_its_lease_and_nothing_else(release, database, sidecars, settings, tmp_path):
     release.helm("install", NAME, CHART, values=merged(LEAST, {"sidecar": {"lease": {"enabled": True}}}))
     account = release.path("ServiceAccount", f"{NAME}-sidecar")

@@ -27,3 +27,4 @@ quietly make -C gateway
 quietly make -j2 -C sidecar
 quietly make -j2 -C sidecar/verify
 quietly make -j2 -C sidecar/approve
+quietly make -j2 -C sidecar/canary

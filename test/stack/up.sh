@@ -11,6 +11,7 @@
 #   REGISTRY_FILE=… signers that the sidecar knows beside its own: those of cells that divisions come from; none by default
 #   SIGNER_ID=…   of the key that signs (default local-development): cells between which divisions move need different ones
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
+#   GATEWAY_MODULE=…, REASON_SIDECAR=…  the gateway's module and the sidecar's program, of another release
 #
 # Certificates revoked by RUN_DIR/tls/crl.pem, if it is there, are refused.
 #
@@ -175,7 +176,7 @@ if ! running "$RUN_DIR/sidecar.pid" reason-sidecar; then
     # The chain may lag, requests may not: on two cores the sidecar yields.
     # shellcheck disable=SC2016  # the inner shell expands it
     as_service setsid -f sh -c 'echo $$ >"$1"; exec nice -n 10 "$2" "$3" >>"$4" 2>&1 </dev/null' sh \
-        "$RUN_DIR/sidecar.pid" "$root/sidecar/reason-sidecar" "$RUN_DIR/reason-sidecar.conf" "$log/sidecar.log"
+        "$RUN_DIR/sidecar.pid" "${REASON_SIDECAR:-$root/sidecar/reason-sidecar}" "$RUN_DIR/reason-sidecar.conf" "$log/sidecar.log"
 fi
 
 # ---------------------------------------------------------------- how to call it

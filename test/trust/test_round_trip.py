@@ -34,6 +34,7 @@ BY_HAND = """
     SELECT reason.retry_snapshot(id => (SELECT id FROM reason.snapshot ORDER BY no LIMIT 1));
     SELECT count(*) FROM reason.seal_events_traced(%(seal)s, 10);
     SELECT reason.report_log_fault(%(seal)s, 'safe mode was ended by an administrator, and is not entered again');
+    SELECT reason.claim_lease('emit', 'a release on trial', '1 millisecond');
     SELECT count(*) FROM reason.events_to_emit(%(emit)s, 'topic');
     SELECT reason.record_emitted(%(emit)s, 'topic', '{default}', '{2}');
     SELECT reason.park_event(%(emit)s, 'topic', 'default', 1, 'too large');

@@ -5,11 +5,34 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
+{{/* Of every pod of the release. Pods of a trial count as those of the release that runs: its Service finds them. (root) */}}
+{{- define "reason.ofRelease" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Values.canary.of | default .Release.Name }}
+{{- if .Values.canary.of }}
+reason/track: trial
+{{- end }}
+{{- end -}}
+
 {{/* (list root component) */}}
 {{- define "reason.selector" -}}
-app.kubernetes.io/name: {{ (index . 0).Chart.Name }}
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+{{ include "reason.ofRelease" (index . 0) }}
 app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* The gateway's pods of the release that runs, from a trial. (root) */}}
+{{- define "reason.peer" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Values.canary.of }}
+app.kubernetes.io/component: gateway
+reason/track: stable
+{{- end -}}
+
+{{/* "true" where a Lease says who tries to lead. A sidecar on trial claims what it leads. (root) */}}
+{{- define "reason.lease" -}}
+{{- if and .Values.sidecar.lease.enabled (not .Values.canary.of) -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{- define "reason.name" -}}
@@ -48,6 +71,9 @@ capabilities:
 {{- $account := (index $root.Values (index . 1)).serviceAccount -}}
 {{- if $account.name -}}
 {{ $account.name }}
+{{- else if and $root.Values.canary.of $account.create -}}
+{{- /* that of the release that runs, which others may know by its name */ -}}
+{{ printf "%s-%s" $root.Values.canary.of (index . 1) }}
 {{- else if eq (include "reason.makesAccount" .) "true" -}}
 {{ include "reason.name" . }}
 {{- end -}}
@@ -57,8 +83,8 @@ capabilities:
 {{- define "reason.makesAccount" -}}
 {{- $root := index . 0 -}}
 {{- $account := (index $root.Values (index . 1)).serviceAccount -}}
-{{- $lease := and (eq (index . 1) "sidecar") $root.Values.sidecar.lease.enabled -}}
-{{- if or $account.create (and $lease (not $account.name)) -}}
+{{- $lease := and (eq (index . 1) "sidecar") (include "reason.lease" $root) -}}
+{{- if and (or $account.create (and $lease (not $account.name))) (not $root.Values.canary.of) -}}
 true
 {{- end -}}
 {{- end -}}
@@ -138,7 +164,9 @@ makes new pods. `helm template` sees none. (list root secret…) */}}
 {{/* How many pods the Deployment of the gateway begins with: under an autoscaler what it has made of it. */}}
 {{- define "reason.gatewayReplicas" -}}
 {{- $scaling := .Values.gateway.autoscaling -}}
-{{- if $scaling.enabled -}}
+{{- if .Values.canary.of -}}
+{{ int .Values.canary.replicas }}
+{{- else if $scaling.enabled -}}
 {{- $running := (lookup "apps/v1" "Deployment" .Release.Namespace (include "reason.name" (list . "gateway"))).spec | default dict -}}
 {{- $wanted := $running.replicas | default .Values.gateway.replicas | int -}}
 {{ min (max $wanted $scaling.minReplicas) $scaling.maxReplicas }}

@@ -20,6 +20,22 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The port of the store of snapshots and archive; nothing for a directory. (config) */}}
+{{- define "reason.storePort" -}}
+{{- if or (hasPrefix "s3://" (.store.url | default "")) (hasPrefix "s3://" (dig "archive" "url" "" .)) -}}
+{{ include "reason.urlPort" (.store.endpoint | default "https://s3") }}
+{{- end -}}
+{{- end -}}
+
+{{/* A peer: the Job that tries the release, if it is on trial. (root) */}}
+{{- define "reason.fromTrial" -}}
+{{- if .Values.canary.of -}}
+- podSelector:
+    matchLabels:
+      {{- include "reason.selector" (list . "trial") | nindent 6 }}
+{{- end -}}
+{{- end -}}
+
 {{/* The port of a signer's counterpart, if it has one. (section signer or checkpoint) */}}
 {{- define "reason.signerPort" -}}
 {{- if .url -}}
