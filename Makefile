@@ -73,7 +73,7 @@ unit: packages-check private
 	@test/check.sh unit fuzz scan
 
 integration: packages-check private
-	@test/check.sh regress isolation pgtap trace trust crossruntime gateway sidecar sidecar_log sidecar_faults verify tlog engines
+	@test/check.sh regress isolation pgtap trace trust crossruntime gateway sidecar verify tlog engines
 
 acceptance: packages-check private
 	@test/check.sh e2e ui charts pods

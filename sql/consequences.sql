@@ -1,6 +1,6 @@
 -- What rests on a node.
 --
--- The walk is the one of traces (extension/trace/impact.c), along the edges that carry support.
+-- The walk is the one of traces (extension/derived/impact.c), along the edges that carry support.
 
 CREATE FUNCTION reason.impact(node uuid, max_depth integer DEFAULT NULL, as_of timestamptz DEFAULT NULL, division text DEFAULT NULL,
     as_of_seq bigint DEFAULT NULL,

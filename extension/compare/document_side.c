@@ -7,8 +7,8 @@
 #include "compare/side.h"
 
 #include "graph/memory.h"
-#include "trace/human.h"
-#include "trace/human_source.h"
+#include "derived/human.h"
+#include "derived/human_source.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -6,7 +6,7 @@
 
 #include "export/answer.h"
 
-#include "trace/human_source.h"
+#include "derived/human_source.h"
 
 #include "miscadmin.h"
 

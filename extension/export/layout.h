@@ -4,7 +4,7 @@
  *
  * The rules, which give the same picture for the same part:
  *
- * 1. A node's level is its depth in the tree that is drawn of the part (trace/human_tree.h).
+ * 1. A node's level is its depth in the tree that is drawn of the part (derived/human_tree.h).
  * 2. If there are more than LAYOUT_NODES nodes, some are folded into boxes that
  *    stand for many: levels after the LAYOUT_LEVELS-th into one box, and of each
  *    level what goes beyond the greatest number a level with which the rest fits.

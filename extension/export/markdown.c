@@ -16,8 +16,8 @@
 
 #include "canonical/backend.h"
 #include "core/canonical.h"
-#include "trace/human_circles.h"
-#include "trace/human_draw.h"
+#include "derived/human_circles.h"
+#include "derived/human_draw.h"
 
 #include "miscadmin.h"
 

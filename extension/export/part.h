@@ -10,8 +10,8 @@
 #include "utils/uuid.h"
 
 #include "core/buffer.h"
-#include "trace/human.h"
-#include "trace/human_tree.h"
+#include "derived/human.h"
+#include "derived/human_tree.h"
 #include "trace/shown.h"
 
 typedef struct ExportPart

@@ -14,7 +14,7 @@
 #include "graph/memory.h"
 #include "record/record.h"
 #include "record/text.h"
-#include "trace/human_source.h"
+#include "derived/human_source.h"
 #include "trace/node_json.h"
 #include "trace/page.h"
 
