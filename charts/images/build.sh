@@ -32,17 +32,14 @@ with_buildah() {
     buildah --root "$storage/root" --runroot "$storage/run" --storage-driver vfs "$@"
 }
 
-# base NAME [PACKAGE…]: a Debian with these packages beside the essential ones, as the image NAME
+# base NAME [PACKAGE…]: a Debian, updates and security included, with these packages beside the essential ones, as the image NAME
 base() {
     local name=$1 container
     shift
     mmdebstrap --quiet --variant=minbase --include="ca-certificates $*" \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-        bookworm "$storage/base.tar" \
-        "deb http://deb.debian.org/debian bookworm main" \
-        "deb http://deb.debian.org/debian bookworm-updates main" \
-        "deb http://deb.debian.org/debian-security bookworm-security main"
+        bookworm "$storage/base.tar"
     container=$(with_buildah from --quiet scratch)
     with_buildah add --quiet "$container" "$storage/base.tar" / >/dev/null
     with_buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
