@@ -34,16 +34,35 @@ struct walk {
 
 /* ---------------------------------------------------------------- names */
 
-/* In the order of the keys, in which a directory's name is followed by a slash. */
-static int in_key_order(const struct dirent **a, const struct dirent **b)
+/* What follows a name in the keys: a slash, if it is a directory's. */
+static unsigned char behind(const struct dirent *entry)
 {
-    const char *left = (*a)->d_name, *right = (*b)->d_name;
+    return entry->d_type == DT_DIR ? '/' : '\0';
+}
+
+/* In the order of the keys. */
+static int in_key_order(const void *a, const void *b)
+{
+    const struct dirent *one = *(struct dirent *const *)a, *other = *(struct dirent *const *)b;
+    const char *left = one->d_name, *right = other->d_name;
 
     while (*left && *left == *right) {
         left++;
         right++;
     }
-    return (*left ? (unsigned char)*left : '/') - (*right ? (unsigned char)*right : '/');
+    return (*left ? (unsigned char)*left : behind(one)) - (*right ? (unsigned char)*right : behind(other));
+}
+
+/* Directories are those, and what leads to one. */
+static void tell_directories(const struct file_names *names)
+{
+    char path[PATH_SIZE];
+    struct stat status;
+
+    for (int i = 0; i < names->count; i++)
+        if (names->entries[i]->d_type == DT_LNK || names->entries[i]->d_type == DT_UNKNOWN)
+            names->entries[i]->d_type = snprintf(path, sizeof(path), "%s%s", names->path, names->entries[i]->d_name) < (int)sizeof(path) && stat(path, &status) == 0
+                                                && S_ISDIR(status.st_mode) ? DT_DIR : DT_REG;
 }
 
 void file_names_free(struct file_names *names)
@@ -56,10 +75,16 @@ void file_names_free(struct file_names *names)
     *names = (struct file_names){.path = NULL};
 }
 
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* Whoever sets a time of change by hand changes the other one. */
 static bool is_as_it_was(const struct file_names *names, const char *path, const struct stat *status)
 {
     return names->path && !strcmp(names->path, path) && names->status.st_dev == status->st_dev && names->status.st_ino == status->st_ino
-           && names->status.st_mtim.tv_sec == status->st_mtim.tv_sec && names->status.st_mtim.tv_nsec == status->st_mtim.tv_nsec;
+           && same_time(names->status.st_mtim, status->st_mtim) && same_time(names->status.st_ctim, status->st_ctim);
 }
 
 /* The names in a directory, to be freed or put back: those that are held, if nothing has changed. False: it cannot be read. */
@@ -77,9 +102,13 @@ static bool take_names(struct file_names *held, const char *path, struct file_na
     *names = (struct file_names){.path = strdup(path), .status = status};
     if (!names->path)
         return false;
-    names->count = scandir(path, &names->entries, NULL, in_key_order);
-    if (names->count >= 0)
+    names->count = scandir(path, &names->entries, NULL, NULL);
+    if (names->count >= 0) {
+        tell_directories(names);
+        if (names->count > 1)
+            qsort(names->entries, (size_t)names->count, sizeof(*names->entries), in_key_order);
         return true;
+    }
     free(names->path);
     *names = (struct file_names){.path = NULL};
     return false;
@@ -98,13 +127,13 @@ static void put_back(struct file_names *held, const char *directory, struct file
     *held = *names;
 }
 
-/* Whether a name, with a slash behind it, comes before all keys that begin with the text or follow it. */
-static bool lies_before(const char *name, const char *text)
+/* Whether a name comes before all keys that begin with the text or follow it. */
+static bool lies_before(const struct dirent *entry, const char *text)
 {
-    size_t length = strlen(name);
-    int order = strncmp(name, text, length);
+    size_t length = strlen(entry->d_name);
+    int order = strncmp(entry->d_name, text, length);
 
-    return order ? order < 0 : '/' < (unsigned char)text[length];
+    return order ? order < 0 : behind(entry) < (unsigned char)text[length];
 }
 
 /* What follows the directory in a key; "": all that lies in it. */
@@ -122,9 +151,7 @@ static int first_name(const struct file_names *names, const char *prefix, const 
 
     while (low < high) {
         int middle = low + (high - low) / 2;
-        const char *name = names->entries[middle]->d_name;
-
-        if (lies_before(name, prefix) || lies_before(name, after))
+        if (lies_before(names->entries[middle], prefix) || lies_before(names->entries[middle], after))
             low = middle + 1;
         else
             high = middle;
