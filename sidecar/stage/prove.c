@@ -188,7 +188,9 @@ static bool ask_for(struct asking *asking, struct asked *asked)
     const struct remembered *remembered = asked->remembered ? asked->remembered : &nothing;
     struct published found, also = {.size = 0};
 
-    asked->told = published_newest(asking->store, &asking->keys, asked->division, asking->all || asked->doubted ? PUBLISHED_ALL : remembered->checkpoint, &found)
+    uint64_t known = asking->all || asked->doubted ? PUBLISHED_ALL : remembered->checkpoint;
+
+    asked->told = published_newest(asking->store, &asking->keys, asked->division, known, &found)
                   && (remembered->published == 0 || published_look_for(asking->store, &asking->keys, remembered, &found, &also))
                   && (found.size == 0 || add_found(asking, &found)) && (also.size + also.missed == 0 || add_found(asking, &also));
     return asked->told;

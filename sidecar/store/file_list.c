@@ -62,7 +62,7 @@ static void tell_directories(const struct file_names *names)
     for (int i = 0; i < names->count; i++)
         if (names->entries[i]->d_type == DT_LNK || names->entries[i]->d_type == DT_UNKNOWN)
             names->entries[i]->d_type = snprintf(path, sizeof(path), "%s%s", names->path, names->entries[i]->d_name) < (int)sizeof(path) && stat(path, &status) == 0
-                                                && S_ISDIR(status.st_mode) ? DT_DIR : DT_REG;
+                                        && S_ISDIR(status.st_mode) ? DT_DIR : DT_REG;
 }
 
 void file_names_free(struct file_names *names)

@@ -332,24 +332,23 @@ static bool is_own_origin(struct reading *reading, const JsonNode *value)
 static enum document_verdict judge_older(struct reading *reading, uint64_t size, uint64_t least)
 {
     struct document_question *question = reading->question;
-    int64_t made_at = reading->graph.made_at, ahead = made_at - time(NULL), there = 0;
+    int64_t ahead = 0;
     PGresult *result = db_call(question->db, "SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::pg_catalog.int8", "1n", 0, NULL, NULL);
     bool told = result != NULL;
 
     if (told)
-        there = strtoll(PQgetvalue(result, 0, 0), NULL, 10) - time(NULL);
+        ahead = strtoll(PQgetvalue(result, 0, 0), NULL, 10) - time(NULL);
     PQclear(result);
     if (!told)
         return DOCUMENT_NOT_KNOWN;
-    ahead = there > ahead ? there : ahead;
-    question->made_at = made_at;
+    question->made_at = reading->graph.made_at;
     if (ahead > AHEAD_SECONDS) {
         false_because(reading, "the clock of the database is %" PRId64 " seconds ahead of this sidecar's, so that nobody can say whether there were %" PRIu64 " or %" PRIu64
-                               " events when it was frozen: set them right",
+                      " events when it was frozen: set them right",
                       ahead, size, least);
         return DOCUMENT_MISTIMED;
     }
-    if (made_at <= question->ahead_until) {
+    if (question->made_at <= question->ahead_until) {
         false_because(reading, "it was frozen while the clock of the database was ahead of this sidecar's: it is to be frozen again");
         return DOCUMENT_OUTDATED;
     }

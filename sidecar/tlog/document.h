@@ -32,7 +32,7 @@ enum document_verdict {
     DOCUMENT_OUTDATED,          /* of a log that has begun anew since: it is to be frozen again */
     DOCUMENT_MISNAMED,          /* of a log with another prefix than checkpoint.origin, as the database has it: until one of them is changed */
     DOCUMENT_STRANGE,           /* it says more than this sidecar knows of: of a later version, until this one is of that too */
-    DOCUMENT_MISTIMED,          /* the clock of the database is ahead of this sidecar's: until they agree nobody can say which events there were when it was frozen */
+    DOCUMENT_MISTIMED,          /* the clock of the database is ahead of this sidecar's: until they agree nobody can say what there was when it was frozen */
     DOCUMENT_UNDECIDED,         /* to compare it would take too long */
     DOCUMENT_FALSE              /* the database contradicts what was signed */
 };

@@ -20,14 +20,14 @@ static char keys[KEYS_MOST][KEY_SIZE];
 static size_t key_count;
 static int	scans;
 
-int			__real_scandir(const char *path, struct dirent ***entries, int (*filter) (const struct dirent *),
-						   int (*compare) (const struct dirent **, const struct dirent **));
-int			__wrap_scandir(const char *path, struct dirent ***entries, int (*filter) (const struct dirent *),
-						   int (*compare) (const struct dirent **, const struct dirent **));
+int			__real_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
+						   int (*compare)(const struct dirent **, const struct dirent **));
+int			__wrap_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
+						   int (*compare)(const struct dirent **, const struct dirent **));
 
 int
-__wrap_scandir(const char *path, struct dirent ***entries, int (*filter) (const struct dirent *),
-			   int (*compare) (const struct dirent **, const struct dirent **))
+__wrap_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
+			   int (*compare)(const struct dirent **, const struct dirent **))
 {
 	size_t		length = strlen(path);
 
