@@ -18,7 +18,7 @@
 /* A proof gives way to signing for so long */
 #define PASS_MS 1000
 /* So long a proof may wait for the database, and a little for each answer, unless refusals last for longer before they are a fault. */
-#define PROOF_MS 30000
+#define PROOF_MS 10000
 /* Signatures that are verified at once, while others wait for the lock. */
 #define TAKE_MOST 8192
 
