@@ -263,13 +263,14 @@ static bool prepare(struct db *db)
         " ('timezone', 'UTC'), ('extra_float_digits', '1'), ('standard_conforming_strings', 'on'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),"
         " ('default_transaction_isolation', 'read committed'), ('client_min_messages', 'warning'),"
         " ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', least($1::pg_catalog.text::pg_catalog.int4, 10000)::pg_catalog.text), ('tcp_user_timeout', $1), ('tcp_keepalives_idle', '10'),"
-        " ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', $2)) s (name, value)";
-    char timeout[16], idle[16];
-    const char *parameters[] = {timeout, idle};
+        " ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', $2), ('application_name', $3)) s (name, value)";
+    char timeout[16], idle[16], name[64];
+    const char *parameters[] = {timeout, idle, name}, *given = PQparameterStatus(db->connection, "application_name");
     PGresult *result;
 
     snprintf(timeout, sizeof(timeout), "%d", db->timeout_ms);
     snprintf(idle, sizeof(idle), "%d", db->idle_ms);
+    snprintf(name, sizeof(name), "%.40s/%s", given && given[0] ? given : "reason-sidecar", db->name);
     PQsetnonblocking(db->connection, 1);
     /* These two come first, and are no queries: one that is compiled may take longer than a time limit that was set for the role. */
     result = db_call(db, "SET statement_timeout = 0", NULL, 0, NULL, NULL);
@@ -279,7 +280,7 @@ static bool prepare(struct db *db)
         PQclear(result);
     }
     if (result) {
-        result = db_call(db, settings, NULL, 2, parameters, NULL);
+        result = db_call(db, settings, NULL, 3, parameters, NULL);
         PQclear(result);
     }
     if (result && db->listen) {

@@ -17,7 +17,7 @@
 
 struct db {
     const char *conninfo;
-    const char *name;           /* of the work done with it, for the log and pg_stat_activity */
+    const char *name;           /* of the work done with it, for the log; in pg_stat_activity it stands behind the application_name of conninfo and a slash */
     int timeout_ms;             /* of a statement, at the server; what does not answer by then, and a little, is given up */
     int idle_ms;                /* the server ends a session that asks nothing for so long; 0: never */
     bool listen;                /* to the doorbell */

@@ -146,8 +146,7 @@ static char *sign_head(struct worker *worker, const struct head *head, uint8_t s
 
 static bool is_time_to_prove(const struct worker *worker, const char *token)
 {
-    return worker->sidecar->log.on
-           && (!stage_is_proved(worker, token) || clock_ms() - worker->proved_ms >= worker->sidecar->config.checkpoint_interval_s * 1000L);
+    return worker->sidecar->log.on && (!stage_is_proved(worker, token) || clock_ms() - worker->proved_ms >= stage_proof_interval_ms(worker));
 }
 
 /* However long a round takes, the next proof comes in its time. False: it was not made. */
@@ -393,17 +392,18 @@ static bool note_published(struct worker *worker, const struct head *head)
 
 /*
  * Something else lies where this log is to be published. If our key signed that, somebody else publishes another log of this name, and
- * the proof stops everything: all that lies in the store is compared. If not, whoever may write there has put it there: this log cannot be
- * published before it is gone, and that keeps nobody from signing.
+ * the next proof stops everything: all that the store has of this log is compared. If not, whoever may write there has put it there: this log
+ * cannot be published before it is gone, and that keeps nobody from signing.
  */
-static bool is_nobodys_log(struct worker *worker, const char *token)
+static void doubt(struct log_memory *memory, const char *name)
 {
-    struct log_memory *memory = &worker->sidecar->log;
+    struct log_division *division;
 
     pthread_mutex_lock(&memory->lock);
-    memory->doubted = true;
+    division = log_state_find(&memory->state, name);
+    if (division)
+        division->doubted = true;
     pthread_mutex_unlock(&memory->lock);
-    return stage_proves(worker, token, true);
 }
 
 /* OTHERS: this one not, for a reason that is its own. */
@@ -434,9 +434,11 @@ static enum publishing publish_head(struct worker *worker, const char *token, co
         return PUBLISH_NOT_NOW;
     metrics_add(METRIC_STORE_FAILURES, 1);
     log_error("cannot publish the checkpoint of %" PRIu64 " events of \"%s\": %s", head->size, head->origin, publication.reason);
-    if (result != STORE_REFUSED)
+    if (result == STORE_REFUSED)
+        doubt(&worker->sidecar->log, head->division);
+    else
         close_stores(worker);
-    return result == STORE_REFUSED && is_nobodys_log(worker, token) ? PUBLISH_OTHERS : PUBLISH_NOT_NOW;
+    return result == STORE_REFUSED ? PUBLISH_OTHERS : PUBLISH_NOT_NOW;
 }
 
 /* Whether the database has the signature: what is published and not there would be more than is served. */
@@ -471,6 +473,8 @@ static int publish_all(struct worker *worker, const char *token)
         all = all && made == PUBLISHED;
         count++;
     }
+    if (!all && worker->sidecar->log.on)
+        stage_proves(worker, token, false);
     return all ? count : -1;
 }
 

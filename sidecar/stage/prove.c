@@ -18,15 +18,18 @@
 /* So long the store may take for all that is asked of it, and before that for the names of its divisions. */
 #define STORE_MS 30000
 #define NAMES_MS 15000
-/* The same where nothing can be signed without its answer: checkpoints of years are listed. */
+/* The same where nothing can be signed without its answer, or a person waits for it: checkpoints of years are listed. */
 #define ALL_MS 900000
 #define NAMES_STEP 256
 /* A request to it, where the state's file knows what was signed */
 #define QUICK_MS 3000
 /* Without a proof by any thread for so long, or two intervals where that is longer, what is sealed waits for one. */
 #define SEAL_MS 30000
-/* Without the thread of the log for so long, or five intervals where that is longer, others read again what is old. */
+/* Without the thread of the log for so long, or five intervals where that is longer, others read again what is old, for so long at most. */
 #define OTHERS_MS 15000
+#define OTHERS_MOST_MS 5000
+/* A proof of very many logs takes longer than an interval: as much time lies between two, so that there is some for what they are for. */
+#define PROOF_MOST_MS 120000
 /* So often it is looked whether the database names its logs as this sidecar does by now. */
 #define NAMED_MS 5000
 
@@ -58,15 +61,19 @@ static struct store *open_store(struct sidecar *sidecar, bool quickly)
 struct asked {
     char division[DIVISION_NAME_LENGTH + 1];
     struct remembered *remembered;      /* NULL: nothing is */
+    bool doubted;               /* it refused to take something of this log: all that it has of it is looked at */
+    bool told;                  /* the store has told of it */
 };
 
 struct asking {
     struct store *store;
     struct published_keys keys;
     bool all;                   /* for all that was ever published, else for the newest */
+    bool patient;               /* its answer is waited for as long as it takes, within reason */
     bool found_all;             /* the store has told which divisions it holds */
     struct asked *names;        /* by name, once all are there */
     size_t name_count;
+    char next[DIVISION_NAME_LENGTH + 1];    /* the division that is asked for first, and where the store has told of some, the next time; "": the first */
     struct published *list;     /* what was found, by division */
     size_t count;
 };
@@ -82,7 +89,7 @@ static bool add_name(void *context, const char *division)
             return false;
         asking->names = larger;
     }
-    asking->names[asking->name_count].remembered = NULL;
+    asking->names[asking->name_count] = (struct asked){.remembered = NULL};
     snprintf(asking->names[asking->name_count++].division, sizeof(asking->names->division), "%s", division);
     return true;
 }
@@ -117,6 +124,7 @@ static bool remember(struct asked *asked, const struct log_division *division)
 
     if (!remembered)
         return false;
+    asked->doubted = division->doubted;
     remembered->checkpoint = division->checkpoint_size;
     remembered->published = division->published;
     memcpy(remembered->root, division->checkpoint_root, sizeof(remembered->root));
@@ -131,11 +139,16 @@ static bool add_remembered(struct log_memory *memory, bool whole, struct asking 
 
     pthread_mutex_lock(&memory->lock);
     ok = log_memory_refresh(memory);
-    asking->all = memory->doubted || (!memory->state.loaded && !memory->asked);
+    asking->all = !memory->state.loaded && !memory->asked;
+    asking->patient = asking->patient || asking->all;
     asking->found_all = memory->asked;
-    for (size_t i = 0; ok && i < memory->state.count; i++)
-        if (whole || asking->all || memory->state.divisions[i]->signed_range.size > memory->state.divisions[i]->checkpoint_size)
-            ok = add_name(asking, memory->state.divisions[i]->name) && remember(&asking->names[asking->name_count - 1], memory->state.divisions[i]);
+    strcpy(asking->next, memory->next_asked);
+    for (size_t i = 0; ok && i < memory->state.count; i++) {
+        const struct log_division *division = memory->state.divisions[i];
+
+        if (whole || asking->all || division->doubted || division->signed_range.size > division->checkpoint_size)
+            ok = add_name(asking, division->name) && remember(&asking->names[asking->name_count - 1], division);
+    }
     pthread_mutex_unlock(&memory->lock);
     return ok;
 }
@@ -169,30 +182,64 @@ static bool ask_names(struct asking *asking)
     return told || !asking->all;
 }
 
-/* What of the divisions is published. False: the store does not tell. */
+static bool ask_for(struct asking *asking, struct asked *asked)
+{
+    static const struct remembered nothing = {.published = 0};
+    const struct remembered *remembered = asked->remembered ? asked->remembered : &nothing;
+    struct published found, also = {.size = 0};
+
+    uint64_t known = asking->all || asked->doubted ? PUBLISHED_ALL : remembered->checkpoint;
+
+    asked->told = published_newest(asking->store, &asking->keys, asked->division, known, &found)
+                  && (remembered->published == 0 || published_look_for(asking->store, &asking->keys, remembered, &found, &also))
+                  && (found.size == 0 || add_found(asking, &found)) && (also.size + also.missed == 0 || add_found(asking, &also));
+    return asked->told;
+}
+
+static int by_division(const void *a, const void *b)
+{
+    return strcmp(((const struct published *)a)->division, ((const struct published *)b)->division);
+}
+
+/* What of the divisions is published. False: the store does not tell of all of them; the next time those come first that it has not told of. */
 static bool ask_store(struct asking *asking)
 {
     bool ok = asking->store != NULL;
+    size_t first = 0;
 
     if (ok) {
         asking->store->is_given_up = doorbell_stopped;
-        asking->store->until_ms = clock_ms() + (asking->all ? ALL_MS : NAMES_MS);
+        asking->store->until_ms = clock_ms() + (asking->patient ? ALL_MS : NAMES_MS);
         ok = ask_names(asking);
-        if (!asking->all)
+        if (!asking->patient)
             asking->store->until_ms = clock_ms() + STORE_MS;
     }
     sort_names(asking);
+    while (first < asking->name_count && strcmp(asking->names[first].division, asking->next) < 0)
+        first++;
+    asking->next[0] = '\0';
     for (size_t i = 0; ok && i < asking->name_count; i++) {
-        static const struct remembered nothing = {.published = 0};
-        const struct remembered *remembered = asking->names[i].remembered ? asking->names[i].remembered : &nothing;
-        struct published found, also = {.size = 0};
+        struct asked *asked = &asking->names[(first + i) % asking->name_count];
 
-        ok = !doorbell_stopped()
-             && published_newest(asking->store, &asking->keys, asking->names[i].division, asking->all ? PUBLISHED_ALL : remembered->checkpoint, &found)
-             && (remembered->published == 0 || published_look_for(asking->store, &asking->keys, remembered, &found, &also))
-             && (found.size == 0 || add_found(asking, &found)) && (also.size + also.missed == 0 || add_found(asking, &also));
+        ok = !doorbell_stopped() && ask_for(asking, asked);
+        if (!ok)
+            strcpy(asking->next, asked->division);
     }
+    if (asking->count > 1)
+        qsort(asking->list, asking->count, sizeof(*asking->list), by_division);
     return ok;
+}
+
+/* Under the memory's lock, after a proof with what was found. */
+static void note_asked(struct log_memory *memory, const struct asking *asking)
+{
+    for (size_t i = 0; i < asking->name_count; i++)
+        if (asking->names[i].doubted && asking->names[i].told) {
+            struct log_division *division = log_state_find(&memory->state, asking->names[i].division);
+
+            if (division)
+                division->doubted = false;
+        }
 }
 
 static void free_asking(struct asking *asking)
@@ -208,52 +255,64 @@ static void free_asking(struct asking *asking)
 
 /*
  * For how long old hashes are to be read again now: once an interval, by the thread of the log, which delays nothing else; by another where that one
- * does not come to it, for whoever rules the database can keep it from connecting.
+ * does not come to it, for whoever rules the database can keep it from connecting. One that has just come to lead has better to do.
  */
-static long reread_ms(struct worker *worker)
+static long reread_ms(struct worker *worker, bool leads_anew)
 {
     const struct config *config = &worker->sidecar->config;
     atomic_long *last_ms = &worker->sidecar->log.reread_ms;
     long now_ms = clock_ms(), since_ms = now_ms - atomic_load(last_ms), interval_ms = config->checkpoint_interval_s * 1000L;
-    bool is_log = worker->job == JOB_LOG, never = atomic_load(last_ms) == 0;
+    long most_ms = interval_ms / 100 * config->checkpoint_reread_percent;
+    bool is_log = worker->job == JOB_LOG, never = since_ms == now_ms;
 
+    if (!is_log && (never || leads_anew)) {
+        /* the thread of the log is to come to it at once, and others wait from here on */
+        atomic_store(last_ms, now_ms - interval_ms);
+        return 0;
+    }
     if (!never && since_ms < (is_log ? interval_ms : interval_ms > OTHERS_MS / 5 ? 5 * interval_ms : OTHERS_MS))
         return 0;
     atomic_store(last_ms, now_ms);
-    return never && !is_log ? 0 : interval_ms / 100 * config->checkpoint_reread_percent;
+    return is_log || most_ms < OTHERS_MOST_MS ? most_ms : OTHERS_MOST_MS;
 }
 
-/* whole: every log is asked for in the store, not those alone that have grown; everything: and all that was signed is read again. */
-static enum log_verdict prove(struct worker *worker, const struct log_signer *signer, bool whole, bool everything)
+/*
+ * token: of the lease; NULL: there is none, and all that was signed is read again. whole: every log is asked for in the store, not those alone that
+ * have grown.
+ */
+static enum log_verdict prove(struct worker *worker, const char *token, const struct log_signer *signer, bool whole)
 {
     struct sidecar *sidecar = worker->sidecar;
     struct log_memory *memory = &sidecar->log;
-    struct asking asking = {.keys = {.prefix = sidecar->config.checkpoint_origin}};
-    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .registry_file = sidecar->config.archive_registry_file, .whole = everything};
+    struct asking asking = {.patient = !token, .keys = {.prefix = sidecar->config.checkpoint_origin}};
+    struct log_outside outside = {.prefix = sidecar->config.checkpoint_origin, .registry_file = sidecar->config.archive_registry_file, .whole = !token};
     bool ok = add_remembered(memory, whole, &asking), answered = true, publishes = sidecar->config.checkpoint_signer.id[0] != '\0';
     enum log_verdict verdict = !ok && atomic_load(&memory->broken) ? LOG_BROKEN : LOG_NOT_KNOWN;
+    long began_ms = clock_ms();
 
     if (ok && publishes) {
         if (take_checkpoint_keys(sidecar, &asking.keys.list))
-            asking.store = open_store(sidecar, !asking.all);
+            asking.store = open_store(sidecar, !asking.patient);
         answered = ask_store(&asking);
         /* with a state file there is no need to wait for a store that is away */
         if (!answered && !asking.all)
-            log_warning("what is signed was not compared with the checkpoints in the store, which does not answer");
+            log_warning("what is signed was not compared with all checkpoints in the store, which does not answer%s%s", asking.count ? " in time; next with that of " : "",
+                        asking.count ? asking.next : "");
         ok = answered || !asking.all;
     }
-    if (answered) {
-        outside.list = asking.list;
-        outside.count = asking.count;
-    }
+    outside.list = asking.list;
+    outside.count = asking.count;
     if (ok) {
-        outside.reread_ms = reread_ms(worker);
+        outside.reread_ms = reread_ms(worker, token && strcmp(token, worker->proved_token) != 0);
         verdict = log_prove(memory, &worker->db, signer, &outside);
     }
-    if (verdict == LOG_EXTENDS && answered) {
+    if (verdict == LOG_EXTENDS) {
+        if (whole)
+            atomic_store(&memory->proof_ms, clock_ms() - began_ms);
         pthread_mutex_lock(&memory->lock);
-        memory->asked = true;
-        memory->doubted = memory->doubted && !asking.all;
+        memory->asked = memory->asked || answered;
+        strcpy(memory->next_asked, asking.next);
+        note_asked(memory, &asking);
         pthread_mutex_unlock(&memory->lock);
     }
     free_asking(&asking);
@@ -274,16 +333,32 @@ void stage_reports_fault(struct worker *worker, const char *token)
         PQclear(db_call(&worker->db, "SELECT reason.report_log_fault($1, $2, $3)", NULL, 3, parameters, NULL));
 }
 
+/* So long the last proof took that asked for everything, as far as that counts. */
+static long took_ms(const struct worker *worker)
+{
+    long ms = atomic_load(&worker->sidecar->log.proof_ms);
+
+    return ms < PROOF_MOST_MS ? ms : PROOF_MOST_MS;
+}
+
+long stage_proof_interval_ms(const struct worker *worker)
+{
+    long interval_ms = worker->sidecar->config.checkpoint_interval_s * 1000L;
+
+    return interval_ms > took_ms(worker) ? interval_ms : took_ms(worker);
+}
+
 /*
  * A proof is not relied on for much longer than from one checkpoint to the next. What is to be sealed makes none by itself while the thread of the
- * log makes them.
+ * log makes them: the next is there when the time between two is over, and it was made.
  */
 static bool is_old(const struct worker *worker)
 {
-    long most_ms = 2000L * worker->sidecar->config.checkpoint_interval_s;
+    long most_ms = 2 * stage_proof_interval_ms(worker);
 
     if (worker->job != DUTY_SEAL)
         return clock_ms() - worker->proved_ms > most_ms;
+    most_ms += took_ms(worker);
     return clock_ms() - atomic_load(&worker->sidecar->log.proved_ms) > (most_ms > SEAL_MS ? most_ms : SEAL_MS);
 }
 
@@ -293,7 +368,7 @@ bool stage_proves(struct worker *worker, const char *token, bool whole)
     bool has_signer = sign_own_key(worker->sidecar, &signer);
     enum log_verdict verdict;
 
-    verdict = prove(worker, has_signer ? &signer : NULL, whole, false);
+    verdict = prove(worker, token, has_signer ? &signer : NULL, whole);
     if (verdict == LOG_BROKEN)
         stage_reports_fault(worker, token);
     if (verdict == LOG_EXTENDS) {
@@ -308,7 +383,7 @@ bool stage_proves(struct worker *worker, const char *token, bool whole)
 
 enum log_verdict stage_checks_log(struct worker *worker)
 {
-    return prove(worker, NULL, true, true);
+    return prove(worker, NULL, NULL, true);
 }
 
 /* Whether this thread's own proof holds: what others found is another matter. */

@@ -40,6 +40,9 @@ bool stage_is_proved(const struct worker *worker, const char *token);
  */
 bool stage_proves(struct worker *worker, const char *token, bool whole);
 
+/* How long after one the thread of the log makes the next: an interval of checkpoints, and no less than the last one took. */
+long stage_proof_interval_ms(const struct worker *worker);
+
 /* All that is remembered and published is proved, every hash and signature; nothing is taken over, and the database is told nothing. */
 enum log_verdict stage_checks_log(struct worker *worker);
 

@@ -156,6 +156,7 @@ static enum progress may_sign(struct worker *worker, const char *token, struct p
         record_failure(worker, token, pending->id, reason, true);
         return PROGRESS_TRIED;
     case DOCUMENT_MISNAMED:
+    case DOCUMENT_MISTIMED:
     case DOCUMENT_STRANGE:
         record_failure(worker, token, pending->id, reason, false);
         return PROGRESS_TRIED;

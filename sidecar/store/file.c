@@ -270,6 +270,7 @@ static void close_store(struct store *store)
 {
     struct file_store *files = (struct file_store *)store;
 
+    file_names_free(&files->names);
     free(files->directory);
     free(files);
 }

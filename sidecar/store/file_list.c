@@ -5,14 +5,15 @@
 #include "base/log.h"
 #include "base/plain_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 
 #define PATH_SIZE 4096
+/* What was changed in the last moments may be changed again without another time of change. */
+#define SETTLED_SECONDS 2
 
 /* A directory that is being read, and those that it lies in. */
 struct place {
@@ -22,6 +23,7 @@ struct place {
 };
 
 struct walk {
+    struct file_names *held;
     const char *root, *prefix, *after;
     long until_ms;              /* 0: whenever it ends */
     bool (*is_given_up)(void);  /* NULL: never */
@@ -30,19 +32,136 @@ struct walk {
     bool stopped;
 };
 
-/* In the order of the keys, in which a directory's name is followed by a slash. */
-static int in_key_order(const struct dirent **a, const struct dirent **b)
+/* ---------------------------------------------------------------- names */
+
+/* What follows a name in the keys: a slash, if it is a directory's. */
+static unsigned char behind(const struct dirent *entry)
 {
-    const char *left = (*a)->d_name, *right = (*b)->d_name;
+    return entry->d_type == DT_DIR ? '/' : '\0';
+}
+
+/* In the order of the keys. */
+static int in_key_order(const void *a, const void *b)
+{
+    const struct dirent *one = *(struct dirent *const *)a, *other = *(struct dirent *const *)b;
+    const char *left = one->d_name, *right = other->d_name;
 
     while (*left && *left == *right) {
         left++;
         right++;
     }
-    return (*left ? (unsigned char)*left : '/') - (*right ? (unsigned char)*right : '/');
+    return (*left ? (unsigned char)*left : behind(one)) - (*right ? (unsigned char)*right : behind(other));
 }
 
-/* Whether a directory may hold keys that are asked for: its own key ends with a slash. */
+/* Directories are those, and what leads to one. */
+static void tell_directories(const struct file_names *names)
+{
+    char path[PATH_SIZE];
+    struct stat status;
+
+    for (int i = 0; i < names->count; i++)
+        if (names->entries[i]->d_type == DT_LNK || names->entries[i]->d_type == DT_UNKNOWN)
+            names->entries[i]->d_type = snprintf(path, sizeof(path), "%s%s", names->path, names->entries[i]->d_name) < (int)sizeof(path) && stat(path, &status) == 0
+                                        && S_ISDIR(status.st_mode) ? DT_DIR : DT_REG;
+}
+
+void file_names_free(struct file_names *names)
+{
+    for (int i = 0; i < names->count; i++)
+        free(names->entries[i]);
+    if (names->path)
+        free(names->entries);
+    free(names->path);
+    *names = (struct file_names){.path = NULL};
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* Whoever sets a time of change by hand changes the other one. */
+static bool is_as_it_was(const struct file_names *names, const char *path, const struct stat *status)
+{
+    return names->path && !strcmp(names->path, path) && names->status.st_dev == status->st_dev && names->status.st_ino == status->st_ino
+           && same_time(names->status.st_mtim, status->st_mtim) && same_time(names->status.st_ctim, status->st_ctim);
+}
+
+/* The names in a directory, to be freed or put back: those that are held, if nothing has changed. False: it cannot be read. */
+static bool take_names(struct file_names *held, const char *path, struct file_names *names)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return false;
+    if (is_as_it_was(held, path, &status)) {
+        *names = *held;
+        *held = (struct file_names){.path = NULL};
+        return true;
+    }
+    *names = (struct file_names){.path = strdup(path), .status = status};
+    if (!names->path)
+        return false;
+    names->count = scandir(path, &names->entries, NULL, NULL);
+    if (names->count >= 0) {
+        tell_directories(names);
+        if (names->count > 1)
+            qsort(names->entries, (size_t)names->count, sizeof(*names->entries), in_key_order);
+        return true;
+    }
+    free(names->path);
+    *names = (struct file_names){.path = NULL};
+    return false;
+}
+
+/* Holds the names of a directory right below the root. */
+static void put_back(struct file_names *held, const char *directory, struct file_names *names)
+{
+    const char *slash = strchr(directory, '/');
+
+    if (!slash || slash[1] || time(NULL) - names->status.st_mtim.tv_sec <= SETTLED_SECONDS) {
+        file_names_free(names);
+        return;
+    }
+    file_names_free(held);
+    *held = *names;
+}
+
+/* Whether a name comes before all keys that begin with the text or follow it. */
+static bool lies_before(const struct dirent *entry, const char *text)
+{
+    size_t length = strlen(entry->d_name);
+    int order = strncmp(entry->d_name, text, length);
+
+    return order ? order < 0 : behind(entry) < (unsigned char)text[length];
+}
+
+/* What follows the directory in a key; "": all that lies in it. */
+static const char *rest_of(const char *key, const char *directory)
+{
+    size_t length = strlen(directory);
+
+    return key && !strncmp(key, directory, length) ? key + length : "";
+}
+
+/* The first name that may be asked for: they are in order. */
+static int first_name(const struct file_names *names, const char *prefix, const char *after)
+{
+    int low = 0, high = names->count;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (lies_before(names->entries[middle], prefix) || lies_before(names->entries[middle], after))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* ---------------------------------------------------------------- walking */
+
+/* Whether a name in a directory can be that of an object that is asked for, or of a directory that holds some, which ends with a slash. */
 static bool may_hold(const struct walk *walk, const char *key)
 {
     size_t length = strlen(key), prefix_length = strlen(walk->prefix);
@@ -50,14 +169,6 @@ static bool may_hold(const struct walk *walk, const char *key)
     if (strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length) != 0)
         return false;
     return !walk->after || strncmp(key, walk->after, length) >= 0;
-}
-
-/* Whether a name in a directory can be that of an object that is asked for, or of a directory that holds some. */
-static bool may_be_asked_for(const struct walk *walk, const char *key)
-{
-    size_t length = strlen(key), prefix_length = strlen(walk->prefix);
-
-    return !strncmp(key, walk->prefix, length < prefix_length ? length : prefix_length) && (!walk->after || strncmp(key, walk->after, length) >= 0);
 }
 
 /* A link can lead to where it lies: each directory is read once on the way to it. */
@@ -94,9 +205,9 @@ static bool visit_only(struct walk *walk, const char *directory, const struct pl
 
 static bool visit(struct walk *walk, const char *directory, const struct place *above)
 {
+    const char *prefix = rest_of(walk->prefix, directory), *after = rest_of(walk->after, directory);
     char path[PATH_SIZE];
-    struct dirent **entries;
-    int count;
+    struct file_names names;
     bool ok = true;
 
     if (visit_only(walk, directory, above, &ok))
@@ -107,21 +218,22 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
         log_warning("directory \"%s\" cannot be listed: it does not come to its end in time", path);
         return false;
     }
-    count = scandir(path, &entries, NULL, in_key_order);
-    if (count < 0) {
+    if (!take_names(walk->held, path, &names)) {
         if (errno == ENOENT)
             return true;
         log_warning("directory \"%s\" cannot be listed: %s", path, strerror(errno));
         return false;
     }
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
+    for (int i = first_name(&names, prefix, after); ok && !walk->stopped && i < names.count; i++) {
+        const char *name = names.entries[i]->d_name;
         char key[PATH_SIZE], object[PATH_SIZE];
         struct stat status;
 
-        ok = ok && !(walk->is_given_up && walk->is_given_up());
-        if (ok && !walk->stopped && name[0] != '.'
-            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1 && may_be_asked_for(walk, key)
+        if (strncmp(name, prefix, strlen(prefix)) != 0)
+            break;
+        ok = !(walk->is_given_up && walk->is_given_up());
+        if (ok && name[0] != '.'
+            && snprintf(key, sizeof(key), "%s%s", directory, name) < (int)sizeof(key) - 1 && may_hold(walk, key)
             && snprintf(object, sizeof(object), "%s/%s", walk->root, key) < (int)sizeof(object) && stat(object, &status) == 0) {
             if (S_ISDIR(status.st_mode)) {
                 strcat(key, "/");
@@ -131,15 +243,15 @@ static bool visit(struct walk *walk, const char *directory, const struct place *
                 walk->stopped = !walk->take(walk->context, key, "");
             }
         }
-        free(entries[i]);
     }
-    free(entries);
+    put_back(walk->held, directory, &names);
     return ok;
 }
 
 bool file_list(struct store *store, const char *prefix, const char *after, object_taker *take, void *context)
 {
-    struct walk walk = {.root = ((struct file_store *)store)->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms,
+    struct file_store *files = (struct file_store *)store;
+    struct walk walk = {.held = &files->names, .root = files->directory, .prefix = prefix, .after = after, .until_ms = store->until_ms,
                         .is_given_up = store->is_given_up, .take = take, .context = context};
     struct stat status;
 

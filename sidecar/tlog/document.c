@@ -17,11 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* As deep as the database itself reads canonical JSON by default. */
 static const JsonLimits limits = {.max_depth = 1000};
 
 #define AT_ONCE 500
+/* A clock that is so far ahead is no witness of what came before what: half of SNAPSHOT_CLOCK_SECONDS, for it may be on its way back. */
+#define AHEAD_SECONDS (SNAPSHOT_CLOCK_SECONDS / 2)
 /* Nodes at which the walk stopped may have thousands of edges each. */
 #define LINKS_AT_ONCE 100
 /* So many records, each with its event and its content, have no more; nor have the edges of so many nodes. */
@@ -322,6 +325,36 @@ static bool is_own_origin(struct reading *reading, const JsonNode *value)
     return published_epoch(reading->question->prefix, reading->question->division, origin) > 0;
 }
 
+/*
+ * It names fewer events than were signed by this sidecar's clock ten minutes before the time that it has by the database's. Where that one is ahead
+ * it says nothing. Whoever rules the database can say that it is: then the document is signed no more than any other that is false.
+ */
+static enum document_verdict judge_older(struct reading *reading, uint64_t size, uint64_t least)
+{
+    struct document_question *question = reading->question;
+    int64_t ahead = 0;
+    PGresult *result = db_call(question->db, "SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::pg_catalog.int8", "1n", 0, NULL, NULL);
+    bool told = result != NULL;
+
+    if (told)
+        ahead = strtoll(PQgetvalue(result, 0, 0), NULL, 10) - time(NULL);
+    PQclear(result);
+    if (!told)
+        return DOCUMENT_NOT_KNOWN;
+    question->made_at = reading->graph.made_at;
+    if (ahead > AHEAD_SECONDS) {
+        false_because(reading, "the clock of the database is %" PRId64 " seconds ahead of this sidecar's, so that nobody can say whether there were %" PRIu64 " or %" PRIu64
+                      " events when it was frozen: set them right",
+                      ahead, size, least);
+        return DOCUMENT_MISTIMED;
+    }
+    if (question->made_at <= question->ahead_until) {
+        false_because(reading, "it was frozen while the clock of the database was ahead of this sidecar's: it is to be frozen again");
+        return DOCUMENT_OUTDATED;
+    }
+    return false_because(reading, "payload.log names %" PRIu64 " events, and %" PRIu64 " were signed before it was frozen", size, least);
+}
+
 /* The size of the tree that the document was frozen against. */
 static enum document_verdict check_tree(struct reading *reading, const JsonNode *payload, uint64_t *size)
 {
@@ -358,7 +391,7 @@ static enum document_verdict check_tree(struct reading *reading, const JsonNode 
     }
     least = log_division_signed_by(known, reading->graph.made_at - SNAPSHOT_CLOCK_SECONDS);
     if (*size < least)
-        return false_because(reading, "payload.log names %" PRIu64 " events, and %" PRIu64 " were signed before it was frozen", *size, least);
+        return judge_older(reading, *size, least);
     if ((sodium_base642bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) != 0
          && sodium_hex2bin(told, sizeof(told), json_string(document, root), root->length, NULL, &length, NULL) != 0)
         || length != sizeof(told))

@@ -32,6 +32,7 @@ enum document_verdict {
     DOCUMENT_OUTDATED,          /* of a log that has begun anew since: it is to be frozen again */
     DOCUMENT_MISNAMED,          /* of a log with another prefix than checkpoint.origin, as the database has it: until one of them is changed */
     DOCUMENT_STRANGE,           /* it says more than this sidecar knows of: of a later version, until this one is of that too */
+    DOCUMENT_MISTIMED,          /* the clock of the database is ahead of this sidecar's: until they agree nobody can say what there was when it was frozen */
     DOCUMENT_UNDECIDED,         /* to compare it would take too long */
     DOCUMENT_FALSE              /* the database contradicts what was signed */
 };
@@ -41,6 +42,8 @@ struct document_question {
     const char *id, *division;
     const char *prefix;         /* of the logs' origins */
     const struct log_division *known;   /* what is remembered of the division's log */
+    int64_t ahead_until;        /* documents that say they were made by then were made by a clock that was ahead; 0: none */
+    int64_t made_at;            /* set: when the document says that it was made, in seconds since 1970 */
     char reason[400];           /* what is false */
 };
 

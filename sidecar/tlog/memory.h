@@ -42,7 +42,7 @@ struct log_memory {
     struct log_state state;
     bool known;                 /* the state was read */
     bool asked;                 /* the store, for all that was ever published */
-    bool doubted;               /* the store refused what was to be published: all is to be asked for again */
+    char next_asked[DIVISION_NAME_LENGTH + 1];  /* the division where the store is asked next, for it did not tell of all in time; "": the first */
     struct log_place bad;       /* what was reread and found to be another, or could not be had: until it is found to be right, nothing is signed */
     char bad_seal[DIVISION_NAME_LENGTH + 1];    /* "": none. A division whose next event has the hash of something else: the same */
     char bad_snapshot[40];      /* "": none. One that was to be signed and is not what the log says: the same */
@@ -59,6 +59,8 @@ struct log_memory {
     atomic_bool broken;         /* there is a fault: for a look without the lock */
     atomic_long reread_ms;      /* when old hashes were begun to be read again last; 0: never */
     atomic_long proved_ms;      /* when a proof was made last, by any thread, by the steady clock; 0: never */
+    atomic_long proof_ms;       /* so long it took */
+    atomic_llong ahead_until;   /* what says that it was made by then, in seconds since 1970, was made by a clock that was ahead of this one; 0: nothing */
     struct log_place next[LOG_PIECES];  /* where the next rereading of old hashes and signatures goes on */
 };
 

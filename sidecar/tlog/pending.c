@@ -112,7 +112,8 @@ static bool copy_log(struct log_memory *memory, const char *division, struct log
 enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, struct pending *pending, char reason[PENDING_REASON_SIZE])
 {
     struct log_division known;
-    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .prefix = memory->prefix, .known = &known};
+    struct document_question question = {.db = db, .id = pending->id, .division = pending->division, .prefix = memory->prefix, .known = &known,
+                                         .ahead_until = atomic_load(&memory->ahead_until)};
     enum document_verdict verdict = DOCUMENT_TRUE;
     bool failed;
     size_t length;
@@ -137,6 +138,11 @@ enum document_verdict pending_verdict(struct log_memory *memory, struct db *db, 
         log_warning("snapshot %s is too large to be compared with the log: of its %" PRIu64 " bytes only the hash was", pending->id, pending->size);
     free(text);
     snprintf(reason, PENDING_REASON_SIZE, "the document is not what the log says: %s", question.reason);
+    if (verdict == DOCUMENT_MISTIMED) {
+        snprintf(reason, PENDING_REASON_SIZE, "%s", question.reason);
+        if (question.made_at > question.ahead_until)
+            atomic_store(&memory->ahead_until, question.made_at);
+    }
     if (verdict == DOCUMENT_OUTDATED && atomic_load(&memory->misnamed)) {
         snprintf(reason, PENDING_REASON_SIZE, "the database names its logs otherwise than checkpoint.origin (\"%s\") says: %s", memory->prefix, question.reason);
         verdict = DOCUMENT_MISNAMED;

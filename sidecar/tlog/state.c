@@ -477,7 +477,10 @@ static bool take_lock(int fd)
     return true;
 }
 
-/* A command that root gives beside the sidecar leaves the file to whom it belongs: to the owner of the one before, or of the directory. */
+/*
+ * A command that root gives beside the sidecar leaves the file to whom it belongs: to the owner of the one before, or of the directory. In a container
+ * root may give nothing away (no CAP_CHOWN): what was nobody's before is its own then.
+ */
 static bool leave_to_owner(const char *path, int fd)
 {
     char copy[PATH_SIZE];
@@ -485,8 +488,10 @@ static bool leave_to_owner(const char *path, int fd)
 
     if (geteuid() != 0)
         return true;
+    if (stat(path, &status) == 0)
+        return fchown(fd, status.st_uid, status.st_gid) == 0;
     snprintf(copy, sizeof(copy), "%s", path);
-    return (stat(path, &status) == 0 || stat(dirname(copy), &status) == 0) && fchown(fd, status.st_uid, status.st_gid) == 0;
+    return stat(dirname(copy), &status) == 0 && (fchown(fd, status.st_uid, status.st_gid) == 0 || errno == EPERM);
 }
 
 /* Under the lock. */

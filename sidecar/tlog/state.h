@@ -70,6 +70,7 @@ struct log_division {
     size_t mark_count;
     struct log_closed *closed;
     size_t closed_count;
+    bool doubted;                           /* the store refused to take what is to be published, since this was read: not kept in the file */
 };
 
 struct log_state {

@@ -26,7 +26,7 @@ def build_counterpart(directory):
     made = directory / "counterpart"
     packages = subprocess.run(["pkg-config", "--cflags", "--libs", "libsodium", "libcrypto", "libcurl", "jansson", "p11-kit-1", "libmicrohttpd"], check=True,
                               capture_output=True, text=True).stdout.split()
-    sources = [pathlib.Path(__file__).with_suffix(".c"), *(sidecar / name for name in ("base/config.c", "base/config_file.c", "base/log.c", "base/metrics.c", "base/plain_file.c", "net/http.c", "net/credentials.c", "net/sigv4.c")),
+    sources = [pathlib.Path(__file__).with_suffix(".c"), *(sidecar / name for name in ("base/config.c", "base/config_file.c", "base/log.c", "base/metrics.c", "base/plain_file.c", "base/traversals.c", "net/http.c", "net/credentials.c", "net/sigv4.c")),
                *(sidecar / "store").glob("*.c"), *(sidecar / "signer").glob("*.c"),
                *(ROOT / "extension/core" / name for name in ("characters.c", "names.c"))]
     subprocess.run(["gcc", "-std=c11", "-g", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-I", sidecar, "-I", ROOT / "extension", "-o", made, *sources, *packages, "-ldl"],

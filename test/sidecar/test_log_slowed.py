@@ -33,7 +33,7 @@ def test_answers_that_come_slowly(database, sidecars, remembering):
         connection.execute("ALTER FUNCTION reason.log_hashes RENAME TO log_hashes_away")
         connection.execute("CREATE FUNCTION reason.log_hashes(division text, level integer, first bigint, count integer) RETURNS bytea LANGUAGE sql SECURITY DEFINER"
                            " AS $$ SELECT pg_sleep(8); SELECT reason.log_hashes_away($1, $2, $3, $4) $$")
-    wait_for(lambda: has_stopped(one), 200, f"a stop: {one.log()[-2000:]}")
+    wait_for(lambda: has_stopped(one), 400, f"a stop: {one.log()[-2000:]}")
     assert "the log cannot be read: reason.log" in one.log() and "which is too long" in one.log()
     count = database.value("SELECT count(*) FROM reason.audit_signature")
     with superuser(database) as connection:

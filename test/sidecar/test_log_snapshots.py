@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 import uuid
 
@@ -11,6 +12,7 @@ import pytest
 from altered_documents import NO_EVENTS, cut_at, forgeries, of_before, replace_document, with_another, with_one_more, without, without_ends, without_notes
 from attacked_log import STOPPED, WHENS, accept_a_restore, age, covered, has_stopped, replace_function, signed, stops
 from attacks import superuser
+from paths import ROOT
 from wait import wait_for
 
 
@@ -210,6 +212,72 @@ def test_a_document_too_large_to_be_read(database, sidecars, remembering, allowe
     assert allowed or "it is too large to be compared with the log" in one.log()
     assert (database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot)[0][0] is None) == (not allowed)
     assert one.metric(STOPPED) == 0
+
+
+def test_a_clock_of_the_database_that_is_ahead_stops_nothing(database, sidecars, remembering, tmp_path):
+    """By the sidecar's clock, what came behind the document was signed before it: that is told by name and waits, and ends when the clocks are right."""
+    library, seconds = tmp_path / "set_back.so", tmp_path / "seconds"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, ROOT / "test/lib/set_back.c"], check=True)
+    seconds.write_text("-3000\n")
+    one = sidecars(remembering, {"LD_PRELOAD": str(library), "SET_BACK_FILE": str(seconds)}).start()
+    node = database.node("it rains")
+    database.settled()
+    covered(database, one)
+    one.stop()
+    snapshot = database.snapshot(node)
+    with superuser(database) as connection:
+        connection.execute("UPDATE reason.snapshot SET next_attempt_at = 'infinity' WHERE id = %s", (snapshot,))
+    seconds.write_text("-1500\n")
+    one.start()
+    database.node("the street is wet")
+    database.settled()
+    # some minutes of its own later it notes anew how much is signed
+    seconds.write_text("-1300\n")
+    size = database.value("SELECT reason.tree_size('default')")
+    wait_for(lambda: f"mark {size} " in (tmp_path / "state" / "log").read_text().split("division ")[1], 30, "a mark")
+
+    def tried():
+        with superuser(database) as connection:
+            connection.execute("UPDATE reason.snapshot SET next_attempt_at = NULL WHERE id = %s AND status = 'pending'", (snapshot,))
+            connection.execute("SELECT reason.ring()")
+    tried()
+    wait_for(lambda: re.search(f"snapshot {snapshot}: the clock of the database is 1[23][0-9][0-9] seconds ahead of this sidecar's", one.log()), 60, f"that it is told: {one.log()[-2000:]}")
+    assert database.status(snapshot) == "pending"
+    # another, behind which nothing was signed, is not concerned
+    database.completed(database.snapshot(node), 30)
+    seconds.write_text("0\n")
+    tried()
+    wait_for(lambda: database.status(snapshot) == "failed", 60, f"its end: {one.log()[-2000:]}")
+    assert "it was frozen while the clock of the database was ahead" in one.log()
+    database.node("all goes on")
+    database.settled(30)
+    assert one.metric(STOPPED) == 0 and "nothing is signed:" not in one.log()
+    assert database.rows("SELECT signature FROM reason.snapshot WHERE id = %s", snapshot) == [(None,)]
+    assert database.value("SELECT count(*) FROM reason.audit_event WHERE event_type = 'safemode.entered'") == 0
+
+
+def test_a_fault_that_is_found_while_a_document_is_compared(database, evidence):
+    """The thread of the log finds it: the document, which is right, is signed no more."""
+    one, snapshot, seen = evidence
+    replace_function(database, "log_links", "division text, ids uuid[], direction text, size bigint", "node uuid, edge uuid, other uuid",
+                     "SELECT pg_sleep(0); SELECT pg_advisory_xact_lock_shared(17); SELECT * FROM reason.log_links_true($1, $2, $3, $4)")
+    comparing = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query ~ 'log_links' AND wait_event_type = 'Lock'"
+                 " AND application_name LIKE '%%/snapshot'")
+    database.connection.execute("SELECT pg_advisory_lock(17)")
+    one.start()
+    wait_for(lambda: database.value(comparing) == 1, 30, f"that it is compared: {one.log()[-2000:]}")
+    assert {f"reason-sidecar/{name}" for name in ("seal", "log", "snapshot")} <= {name for name, in database.rows(
+        "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND usename = 'sidecar'")}
+    with superuser(database) as connection:
+        connection.execute("UPDATE reason.audit_seal SET hash = sha256(hash) WHERE division = 'system' AND seq = 0")
+    wait_for(lambda: has_stopped(one), 30, f"a stop: {one.log()[-2000:]}")
+    database.connection.execute("SELECT pg_advisory_unlock(17)")
+    wait_for(lambda: database.value(comparing) == 0, 30, "that it was compared")
+    wait_for(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query ~ 'log_links|log_annotations|pending_snapshot'"
+                                    " AND pid <> pg_backend_pid()") == 0, 30, "its end")
+    one.stop()
+    assert "the registry refused the signature" not in one.log()
+    assert database.rows("SELECT status, signature FROM reason.snapshot WHERE id = %s", snapshot) == [("pending", None)]
 
 
 def test_a_document_that_is_nested_more_deeply_than_the_sidecar_reads(database, sidecars, remembering):
