@@ -15,9 +15,9 @@ if [ ! -x "$dir/otelcol-$version" ]; then
     needs_go
     dir=$(cd "$dir" && pwd)
     cd "$dir"
-    export GOPATH="$dir/go" GOFLAGS='-modcacherw -p=2'
+    export GOFLAGS=-p=2
     three_times go run "go.opentelemetry.io/collector/cmd/builder@$version" --config="$root/test/stack/otelcol.yaml"
     mv "$dir/build/otelcol" "$dir/otelcol-$version"
-    rm -rf "$dir/go" "$dir/build"
+    rm -rf "$dir/build"
 fi
 echo "$dir/otelcol-$version"

@@ -14,9 +14,8 @@ one_at_a_time "$dir"
 if [ ! -x "$dir/versitygw-$version" ]; then
     needs_go
     dir=$(cd "$dir" && pwd)
-    export GOPATH="$dir/go" GOBIN="$dir" GOFLAGS=-modcacherw
+    export GOBIN="$dir"
     three_times go install -p 2 "github.com/versity/versitygw/cmd/versitygw@$version"
     mv "$dir/versitygw" "$dir/versitygw-$version"
-    rm -rf "$dir/go"
 fi
 echo "$dir/versitygw-$version"
