@@ -125,3 +125,21 @@ test("on paper a tall picture goes on over pages, and none of its cards is cut",
     await page.pdf({ path: pictures + "/wide.pdf", format: "A4" });
     await close();
 });
+
+test("on paper what edges say is not cut where a tall picture goes on", async () => {
+    const steps = await levels(...Array.from({ length: 14 }, (_, i) => ({ type: "SCORE", notes: [`step ${i}`], ...i < 13 ? { leads: [[i + 1, 1]] } : {} })));
+    const { page, close } = await visit(`#/why/${steps[13][0]}?depth=20`);
+    await picture(page);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    const parts = await page.locator(".paper svg").evaluateAll((all) => all.map((svg) => {
+        const [, top, , height] = svg.getAttribute("viewBox").split(" ").map(Number);
+        return { top, bottom: top + height, labels: [...svg.querySelectorAll("text[text-anchor=middle]")].map((text) => { const box = text.getBBox(); return { y: box.y, bottom: box.y + box.height }; }) };
+    }));
+    assert.ok(parts.length > 2);
+    assert.equal(parts.flatMap(({ labels }) => labels).length, 13);
+    for (const { top, bottom, labels } of parts)
+        for (const label of labels)
+            assert.ok(label.y >= top && label.bottom <= bottom, JSON.stringify({ top, bottom, label }));
+    await close();
+});
