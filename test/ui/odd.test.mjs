@@ -1,7 +1,7 @@
 /* What an address, a list or a page of an auditor tells beside its records. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { edge, node, picture, printed, visit } from "./lib.mjs";
+import { edge, node, now, picture, printed, visit } from "./lib.mjs";
 
 const cause = await node("observation", "sensor", { text: "the strongest of all" }), decided = await node("decision", "kernel", { text: "decided on a path" });
 await edge(cause, decided, "supports", 0.7000000000000001);
@@ -57,5 +57,19 @@ test("where what one may not see empties pages, Find goes on by itself until it 
     assert.equal(asked, 4);
     await page.getByRole("link", { name: "Next page" }).click();
     await page.getByText("found at last").waitFor();
+    await close();
+});
+
+test("a decision that rests on nothing says so, and the time that is asked for is told as it is, between two records too", async () => {
+    const alone = await node("decision", "boss", { text: "because I say so" });
+    const first = await visit(`#/why/${alone}`);
+    await first.page.getByText("1 node, 0 edges; no cause of it is recorded").waitFor();
+    await first.close();
+    const between = now();
+    await edge(await node("observation", "late", { text: "found afterwards" }), alone, "supports");
+    const { page, close } = await visit(`#/why/${alone}?asOf=${between}`);
+    const told = between.replace("T", " ").replace("Z", " UTC");
+    await page.getByText(`as it was known at ${told}`).waitFor();
+    await page.getByText(`As of ${told}`, { exact: true }).waitFor();
     await close();
 });

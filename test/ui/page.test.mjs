@@ -87,6 +87,29 @@ test("the service and reason-verify make pages with the same verdict and records
     await close();
 });
 
+test("an auditor sees of each record the bytes that its digest is of, and of the signature when its key is valid and on what the verdict rests", async () => {
+    const { page, close } = await visit(pageOf(snapshot.bytes, snapshot.metadata));
+    assert.equal(await verdictOf(page), "verified");
+    await page.getByText("This holds if the keys below are those of the signers").waitFor();
+    assert.equal(await page.getByRole("definition").filter({ hasText: snapshot.metadata.signature }).count(), 1);
+    const [signer] = JSON.parse(registry).signers.filter(({ signerId }) => signerId === snapshot.metadata.signerId), from = signer.validFrom.replace("T", " ").slice(0, 19);
+    await page.getByText(`${signer.signerId}, whose key is valid from ${from} UTC to open`).waitFor();
+    await page.getByRole("table", { name: "Keys" }).getByText(`${from} UTC to open`).first().waitFor();
+    await page.getByText("16 records, each recomputed").click();
+    const rows = page.getByRole("table", { name: "Records" }).getByRole("row").filter({ has: page.locator(".hashed") });
+    assert.equal(await rows.count(), 16);
+    for (let i = 0; i < 16; i++) {
+        const row = rows.nth(i), digest = await row.locator("summary").textContent();
+        await row.locator("summary").click();
+        assert.equal(createHash("sha256").update(await row.locator("pre").textContent()).digest("hex"), digest);
+    }
+    await page.screenshot({ path: pictures + "/page-bytes.png", fullPage: true });
+    await page.getByLabel("Check against a registry of your own").setInputFiles({ name: "signers.json", mimeType: "application/json", buffer: Buffer.from(registry) });
+    await page.getByText("Checked against the registry that you loaded.").waitFor();
+    assert.equal(await page.getByText("This holds if the keys below").count(), 0);
+    await close();
+});
+
 test("an altered record turns exactly that one red, and the verdict to refused", async () => {
     const text = snapshot.bytes.toString(), cases = [
         [text.replace("roll the index back", "roll the index bacK"), ids.recommendation],
@@ -101,6 +124,9 @@ test("an altered record turns exactly that one red, and the verdict to refused",
         assert.equal(await bad.count(), 1);
         if (id)
             assert.equal(await bad.getAttribute("data-record"), id);
+        // That a payload is there is not denied where it is another.
+        assert.equal(await bad.locator("td.word").first().textContent(), altered.includes("bacK") ? "differs" : id ? "matches" : "none");
+        assert.equal(await page.getByText("This holds if the keys below").count(), 0);
         await close();
     }
 });

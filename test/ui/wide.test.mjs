@@ -1,7 +1,7 @@
 /* Levels of many records: a picture of them can be read, on the screen and on paper. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { call, picture, pictures, printed, visit } from "./lib.mjs";
+import { call, picture, pictures, printed, random, visit } from "./lib.mjs";
 
 const NOTES = (count, what) => Array.from({ length: count }, (_, i) => `${what} ${i}`);
 
@@ -81,6 +81,29 @@ test("wide levels above each other, and edges that pass them, stay apart from ca
     await close();
 });
 
+test("in small pictures no edge leads behind a card, and no card hides what an edge says, whatever levels it passes", async () => {
+    const next = random(20);
+    for (let graph = 0; graph < 6; graph++) {
+        const ids = Array.from({ length: 6 + 3 * graph }, () => crypto.randomUUID());
+        await call("POST", "/nodes", { nodes: ids.map((id, i) => ({ id, type: "SCORE", actor: "small", payload: { text: `score ${i}` } })) });
+        // Each leads to the next but one at most, and some far down: those pass levels.
+        const pairs = new Set(ids.slice(1).map((_, i) => `${i} ${Math.min(ids.length - 1, i + 1 + Math.floor(next() * 2))}`));
+        for (let i = 0; i < graph + 2; i++)
+            pairs.add(`${Math.floor(next() * ids.length / 2)} ${ids.length - 1 - Math.floor(next() * 2)}`);
+        await call("POST", "/edges", { edges: [...pairs].map((pair) => pair.split(" ").map((i) => ids[i])).map(([from, to]) => ({ from, to, type: "supports", weight: 0.5 })) });
+        const { page, close } = await visit(`#/why/${ids.at(-1)}?depth=40`);
+        await picture(page);
+        const { cards, lines, texts } = await whole(page);
+        assert.ok(lines.some((line) => line.length > 2), "an edge passes a level");
+        for (const line of lines)
+            for (let i = 1; i < line.length; i++)
+                assert.ok(cards.every((card) => !leadsThrough([line[i - 1], line[i]], card)), `graph ${graph}: ${JSON.stringify(line)}`);
+        for (const label of texts.filter(({ middle }) => middle))
+            assert.ok(cards.every((card) => label.right <= card.x || label.x >= card.right || label.bottom - 3 <= card.y || label.y + 3 >= card.bottom), `graph ${graph}: ${label.text}`);
+        await close();
+    }
+});
+
 test("on paper a tall picture goes on over pages, and none of its cards is cut", async () => {
     const { page, close } = await visit(`#/why/${causes[1][0]}`);
     await picture(page);
@@ -100,5 +123,23 @@ test("on paper a tall picture goes on over pages, and none of its cards is cut",
         assert.equal(top, parts[i - 1]?.bottom ?? top);
     }
     await page.pdf({ path: pictures + "/wide.pdf", format: "A4" });
+    await close();
+});
+
+test("on paper what edges say is not cut where a tall picture goes on", async () => {
+    const steps = await levels(...Array.from({ length: 14 }, (_, i) => ({ type: "SCORE", notes: [`step ${i}`], ...i < 13 ? { leads: [[i + 1, 1]] } : {} })));
+    const { page, close } = await visit(`#/why/${steps[13][0]}?depth=20`);
+    await picture(page);
+    await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    const parts = await page.locator(".paper svg").evaluateAll((all) => all.map((svg) => {
+        const [, top, , height] = svg.getAttribute("viewBox").split(" ").map(Number);
+        return { top, bottom: top + height, labels: [...svg.querySelectorAll("text[text-anchor=middle]")].map((text) => { const box = text.getBBox(); return { y: box.y, bottom: box.y + box.height }; }) };
+    }));
+    assert.ok(parts.length > 2);
+    assert.equal(parts.flatMap(({ labels }) => labels).length, 13);
+    for (const { top, bottom, labels } of parts)
+        for (const label of labels)
+            assert.ok(label.y >= top && label.bottom <= bottom, JSON.stringify({ top, bottom, label }));
     await close();
 });

@@ -65,9 +65,9 @@ const TALLEST = 1.3;
 function stripsOf({ nodes, width, height }: Scene): Strip[] {
     const most = (width + 2 * MARGIN) * TALLEST, end = height + MARGIN, edges = [...new Set(nodes.map(({ y }) => y))].sort((a, b) => a - b), strips: Strip[] = [];
     for (let top = -MARGIN; top < end;) {
-        // Half way between the last row that fits and the first that does not.
+        // Below the last row that fits: half way to the next stands what edges say.
         const next = end - top <= most ? undefined : edges.find((y) => y - NODE_HEIGHT / 2 > top && y + NODE_HEIGHT / 2 + MARGIN > top + most), before = edges.filter((y) => next !== undefined && y < next).at(-1);
-        const bottom = next === undefined ? end : before === undefined || before - NODE_HEIGHT / 2 < top ? next + NODE_HEIGHT / 2 + MARGIN : (before + next) / 2;
+        const bottom = next === undefined ? end : before === undefined || before - NODE_HEIGHT / 2 < top ? next + NODE_HEIGHT / 2 + MARGIN : before + NODE_HEIGHT / 2 + 1;
         strips.push({ top, bottom });
         top = bottom;
     }

@@ -60,6 +60,11 @@ function loop({ x, y }: Point): Point[] {
     return [{ x: right, y: bottom }, { x: right, y: bottom + 20 }, { x: left, y: bottom + 20 }, { x: left, y: bottom }];
 }
 
+/** A line leads straight down beside the cards of the levels that it passes: aslant it would lead behind their corners. */
+function besideCards(points: readonly (readonly [number, number])[]): Point[] {
+    return points.flatMap(([x, y], i): Point[] => i === 0 || i === points.length - 1 ? [{ x, y }] : [{ x, y: y - NODE_HEIGHT / 2 }, { x, y: y + NODE_HEIGHT / 2 }]);
+}
+
 /* An arc leaves below its card and comes in from above, in the space between rows; beside the cards each has a lane of its own. */
 const ARC_OUT = 15, ARC_ASIDE = NODE_WIDTH / 2 - 30, ARC_GAP = 64, LANE = 30;
 
@@ -110,7 +115,7 @@ export function layOut(input: LayoutInput): Layout {
     for (const node of graph.nodes())
         centres.set(node.data, { x: node.x, y: node.y });
     for (const link of graph.links())
-        lines.set(`${link.source.data}\n${link.target.data}`, link.points.map(([x, y]) => ({ x, y })));
+        lines.set(`${link.source.data}\n${link.target.data}`, besideCards(link.points));
     const pairs = [...links], rows = inRows(centres, pairs.map(([, pair]) => pair));
     pairs.forEach(([key], i) => {
         lines.set(key, rows?.lines[i] ?? lines.get(key) ?? []);

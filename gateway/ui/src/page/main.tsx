@@ -89,7 +89,7 @@ async function check(given: Given): Promise<Checked> {
         return null;
     });
     const verdict: Verdict = bytes ? await verifyDocument(bytes, claimsIn(metadata, faults), signers)
-        : { verdict: "refused", findings: [damaged("document")], hash: "", document: null, records: [], signer: null };
+        : { verdict: "refused", findings: [damaged("document")], hash: "", document: null, records: [], signer: null, claims: {} };
     verdict.findings.push(...faults, ...proof === "" || !bytes ? [] : await checkLog(proof, verdict.hash, { signers, policy }));
     if (proof === "" && policy)
         verdict.findings.push({ mark: "unchecked", what: "policy", text: "this file has no proof of a log that the policy could judge" });
@@ -117,9 +117,9 @@ function Page() {
     const fail = (failed: unknown): void => { setError(failed instanceof Error ? failed : new Error(String(failed))); };
     const run = (given: Given): void => { check(given).then((done) => { setChecked(done); setError(null); }, fail); };
     useEffect(() => { run({ registry: null, policy: null }); }, []);
-    // On paper nothing is closed.
+    // On paper nothing is closed, but for the bytes of each record: they are for a machine.
     useEffect(() => {
-        const open = (): void => { document.querySelectorAll("details").forEach((details) => { details.open = true; }); };
+        const open = (): void => { document.querySelectorAll<HTMLDetailsElement>("details:not(.hashed)").forEach((details) => { details.open = true; }); };
         window.addEventListener("beforeprint", open);
         return () => { window.removeEventListener("beforeprint", open); };
     }, []);
@@ -157,7 +157,7 @@ function Page() {
     return (
         <main>
             <h1>A reasoning, and its proof</h1>
-            <VerdictReport verdict={checked.verdict} />
+            <VerdictReport verdict={checked.verdict} own={given.registry !== null} />
             <DocumentFacts verdict={checked.verdict} />
             {graph && <div class={node ? "why with-record" : "why"}>
                 <div class="stage">

@@ -22,7 +22,7 @@ export interface CheckedRecord {
     /** as it is computed from the record, hex; that stated, of one that was redacted */
     digest: string;
     faults: string[];
-    content: "matches" | "withheld" | "erased" | "redacted" | "none";
+    content: "matches" | "differs" | "withheld" | "erased" | "redacted" | "none";
 }
 
 export interface Claims { hash?: string; signature?: string; signerId?: string; signedAt?: string; snapshotId?: string }
@@ -34,6 +34,8 @@ export interface Verdict {
     document: JsonObject | null;
     records: CheckedRecord[];
     signer: Signer | null;
+    /** what was claimed of the bytes, whether it holds or not */
+    claims: Claims;
 }
 
 const MEMBERS: Record<Kind, readonly string[]> = {
@@ -74,10 +76,15 @@ async function checkContent(checked: CheckedRecord, mayRedact: boolean): Promise
         const bytes = bytesOfBase64(salt, 16);
         if (bytes && hex(await sha256(concat(bytes, utf8(canonical(payload))))) === record["payloadHash"])
             checked.content = "matches";
-        else
+        else {
+            checked.content = "differs";
             checked.faults.push("its payload is not the one that its payloadHash commits to");
+        }
     }
 }
+
+/** The text whose SHA-256 is a record's digest. */
+export const hashedForm = ({ kind, record }: Pick<CheckedRecord, "kind" | "record">): string => canonicalMembers(record, MEMBERS[kind]);
 
 async function checkRecord(kind: Kind, record: JsonObject, mayRedact: boolean, madeAt: bigint | null): Promise<CheckedRecord> {
     const checked: CheckedRecord = { kind, id: named(record, "id"), record, digest: "", faults: [], content: "none" };
@@ -85,7 +92,7 @@ async function checkRecord(kind: Kind, record: JsonObject, mayRedact: boolean, m
     if (record["redacted"] !== undefined && mayRedact && stated)
         checked.digest = hex(stated);
     else {
-        checked.digest = hex(await sha256(utf8(canonicalMembers(record, MEMBERS[kind]))));
+        checked.digest = hex(await sha256(utf8(hashedForm(checked))));
         if (checked.digest !== record["digest"])
             checked.faults.push("its digest is not the one that the record gives");
         if (record["redacted"] !== undefined && !mayRedact)
@@ -303,5 +310,5 @@ export async function verifyDocument(bytes: Bytes, claims: Claims, signers: read
         checkForm(document, findings);
         records = await checkPayload(document, findings);
     }
-    return { verdict: concluded(findings), findings, hash: hex(hash), document, records, signer };
+    return { verdict: concluded(findings), findings, hash: hex(hash), document, records, signer, claims };
 }

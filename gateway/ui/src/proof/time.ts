@@ -15,6 +15,11 @@ export function microseconds(text: unknown): bigint | null {
     return BigInt(ms - offset * 60000) * 1000n + BigInt(fraction.padEnd(6, "0"));
 }
 
+/** As people read it, to the second and in UTC. */
+export function timeText(time: bigint): string {
+    return new Date(Number(time / 1000n)).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
+}
+
 /** Clocks may differ by so much. */
 export const TOLERANCE = 1000000n;
 

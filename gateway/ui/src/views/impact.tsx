@@ -29,7 +29,7 @@ export function Impact({ place }: { place: Place }) {
             <Stale loading={loading} what="Following what came of it" />
             <p><bdi>{cut(text(about["note"]), 300)}</bdi>{about["corrected"] === true && <> <span class="state bad">corrected</span></>}{about["quarantined"] === true && <> <span class="state bad">in quarantine</span></>}</p>
             <p class="screen-only"><a href={link("why", id, { division, direction: "descendants" })}>Show the picture</a></p>
-            <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record rests", "records rest")} on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {String(counts["standing"] ?? 0)} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
+            <p class="faint" role="status">{count(Number(counts["nodes"] ?? rows.length), "record rests", "records rest")} on it, {count(Number(counts["decisions"] ?? 0), "decision")} among them; {Number(counts["standing"] ?? 0).toLocaleString("en")} would stand without it{value["truncated"] === true ? "; this is a part" : ""}</p>
             <table class="stacked" tabIndex={0} aria-label="What rests on it">
                 <thead><tr><th scope="col">Record</th><th scope="col">Steps away</th><th scope="col" title="The smallest weight × confidence along its best path">Weakest link</th><th scope="col">Other support</th><th scope="col">Stands without it</th></tr></thead>
                 <tbody>

@@ -45,6 +45,7 @@ function Summary({ walked, place, start }: { walked: Walked; place: Place; start
             <h1>{node ? <NodeLine node={node} /> : start}</h1>
             <p class="faint">
                 {count(graph.nodes.size, "node")}, {count(graph.edges.size, "edge")}
+                {graph.edges.size === 0 && frontier.size === 0 && `; no ${wanted.options.direction === "ancestors" ? "cause" : "effect"} of it is recorded`}
                 {nextCursor !== null && <>; there is more <a class="button screen-only" href={changed(place, { pages: wanted.pages + 1 })}>Fetch the next {FIRST.toLocaleString("en")}</a></>}
                 {frontier.size > 0 && <>; the walk stopped for its depth at {count(frontier.size, "node")} <a href={changed(place, { depth: depthAt(place) + 10 })}>go deeper</a></>}
                 {wanted.options.asOf && <>; as it was known at {moment(wanted.options.asOf)}</>}
@@ -59,11 +60,12 @@ function AsOf({ place, graph, start }: { place: Place; graph: Graph; start: stri
     const times = useMemo(() => [...new Set([...graph.nodes.values(), ...graph.edges.values()].map((record) => record.createdAt))].filter((time) => !node || time >= node.createdAt).sort(), [graph, node]);
     const index = asOf === "" ? times.length : times.filter((time) => time <= asOf).length;
     const [dragged, setDragged] = useState<number | null>(null);
-    const at = times[(dragged ?? index) - 1] ?? "";
+    // The time that was asked for, which may lie between two at which something was recorded.
+    const shown = dragged === null ? asOf : times[dragged - 1] ?? "";
     return (
         <fieldset class="asof">
             <legend>Then and now</legend>
-            <label class="field"><span>As of {dragged === null && asOf === "" ? "now" : moment(at)}</span>
+            <label class="field"><span>As of {shown === "" ? "now" : moment(shown)}</span>
                 <input type="range" min={1} max={times.length + 1} value={dragged ?? (asOf === "" ? times.length + 1 : index)}
                     onInput={(event) => { setDragged(Number(event.currentTarget.value)); }}
                     onChange={(event) => { const to = Number(event.currentTarget.value); setDragged(null); go(changed(place, { asOf: to > times.length ? null : times[to - 1] ?? null })); }} />
