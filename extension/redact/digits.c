@@ -33,9 +33,10 @@ separator_at(const char *data, int length, int place, int *bytes)
 	}			longer[] = {
 		{"%20", 3, SEPARATOR_SPACE},
 		{"\xC2\xA0", 2, SEPARATOR_SPACE},	/* no-break space */
-		{"\xE2\x80\x87", 3, SEPARATOR_SPACE},	/* figure space */
-		{"\xE2\x80\x89", 3, SEPARATOR_SPACE},	/* thin space */
-		{"\xE2\x80\x8A", 3, SEPARATOR_SPACE},	/* hair space */
+		{"\xC2\xAD", 2, SEPARATOR_SPACE},	/* soft hyphen */
+		{"\xE2\x81\x9F", 3, SEPARATOR_SPACE},	/* mathematical space */
+		{"\xE2\x81\xA0", 3, SEPARATOR_SPACE},	/* word joiner */
+		{"\xEF\xBB\xBF", 3, SEPARATOR_SPACE},	/* zero-width no-break space */
 		{"\xE2\x80\xAF", 3, SEPARATOR_SPACE},	/* narrow no-break space */
 		{"\xE3\x80\x80", 3, SEPARATOR_SPACE},	/* ideographic space */
 		{"\xE2\x80\x90", 3, SEPARATOR_HYPHEN},	/* hyphen */
@@ -69,6 +70,12 @@ separator_at(const char *data, int length, int place, int *bytes)
 		case '\xE2':
 		case '\xE3':
 		case '\xEF':
+			/* U+2000 to U+200D: spaces of every width, none included, and joiners */
+			if (place + 2 < length && bytes_at(data, length, place, "\xE2\x80", 2) && (uint8) data[place + 2] >= 0x80 && (uint8) data[place + 2] <= 0x8D)
+			{
+				*bytes = 3;
+				return SEPARATOR_SPACE;
+			}
 			for (int i = 0; i < lengthof(longer); i++)
 			{
 				if (bytes_at(data, length, place, longer[i].bytes, longer[i].length))

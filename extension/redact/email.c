@@ -25,7 +25,8 @@ redact_at_sign(const char *data, int length, int place)
 		case '%':
 			return bytes_at(data, length, place, "%40", 3) ? 3 : bytes_at(data, length, place, "%2540", 5) ? 5 : 0;
 		case '&':
-			return bytes_at(data, length, place, "&#64;", 5) ? 5 : 0;
+			return bytes_at(data, length, place, "&#64;", 5) ? 5 : bytes_at(data, length, place, "&#x40;", 6) ||
+				bytes_at(data, length, place, "&#X40;", 6) ? 6 : bytes_at(data, length, place, "&commat;", 8) ? 8 : 0;
 		case '\xEF':
 			/* full-width and small @: U+FF20, U+FE6B */
 			return bytes_at(data, length, place, "\xEF\xBC\xA0", 3) || bytes_at(data, length, place, "\xEF\xB9\xAB", 3) ? 3 : 0;

@@ -20,7 +20,7 @@ typedef struct MemberWords
 	char		words[WORDS][WORD_BYTES];
 } MemberWords;
 
-/* The last words of a name, in small letters; trailing digits of a word do not count ("phone2"). */
+/* The last words of a name, in small letters; trailing digits do not count ("phone2", "phone_2", "phone[2]"). */
 static void
 split(const char *name, int length, MemberWords *words)
 {
@@ -49,7 +49,7 @@ split(const char *name, int length, MemberWords *words)
 				word[count++] = ascii_lower(c);
 			place++;
 		}
-		while (count > 1 && is_digit(word[count - 1]))
+		while (count > (words->count == 0) && is_digit(word[count - 1]))
 			count--;
 		if (count == 0)
 			continue;

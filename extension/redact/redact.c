@@ -120,6 +120,7 @@ number_rule(const Redaction *redaction, Numeric value)
 	uint8		digits[20];
 	int			count = 0;
 	char	   *written;
+	char	   *end;
 
 	if (rule == NULL)
 		return NULL;
@@ -129,8 +130,12 @@ number_rule(const Redaction *redaction, Numeric value)
 		digits[count] = written[count] - '0';
 		count++;
 	}
+	end = written + count;
+	/* as what counts in doubles writes it: 4111111111111111.0 */
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0");
 	/* twelve digits are too few to tell */
-	if (written[count] != '\0' || count < 13 || !redact_is_card(digits, count) ||
+	if (*end != '\0' || count < 13 || !redact_is_card(digits, count) ||
 		(rule->except && redact_regex_matches(rule->except, written, count, false)))
 		rule = NULL;
 	if (rule && redaction->found)

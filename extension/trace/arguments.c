@@ -104,6 +104,11 @@ trace_filter_of(FunctionCallInfo fcinfo, const TraceArguments *arguments)
 	{
 		filter.has_min_confidence = true;
 		filter.min_confidence = number_argument(fcinfo, arguments->min_confidence, "min_confidence");
+		/* nothing else can be recorded: of 95 per cent nothing would be found, silently */
+		if (filter.min_confidence < 0 || filter.min_confidence > 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("min_confidence must be a number from 0 to 1")));
 	}
 	if (is_given(fcinfo, arguments->as_of))
 	{

@@ -201,7 +201,8 @@ BEGIN
             WHEN member.key IN ('types', 'authors', 'tags') THEN
                 CASE WHEN jsonb_typeof(member.value) <> 'array' OR member.value @? '$[*] ? (@.type() != "string")' THEN 'must be an array of strings' END
             WHEN member.key IN ('minConfidence', 'maxConfidence') THEN
-                CASE WHEN jsonb_typeof(member.value) <> 'number' THEN 'must be a number' END
+                -- Nothing else can be recorded: of 95 per cent nothing would be found, silently.
+                CASE WHEN jsonb_typeof(member.value) <> 'number' OR member.value @? '$ ? (@ < 0 || @ > 1)' THEN 'must be a number from 0 to 1' END
             WHEN member.key IN ('text', 'division') THEN
                 CASE WHEN jsonb_typeof(member.value) <> 'string' THEN 'must be a string' END
             WHEN member.key IN ('createdFrom', 'createdTo', 'occurredFrom', 'occurredTo') THEN

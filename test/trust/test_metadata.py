@@ -62,6 +62,28 @@ def test_metadata_that_no_filter_finds_are_refused_where_they_stand(graph, form)
         graph(statement, parameter)
 
 
+# Every way to ask for a confidence.
+ASKED = {
+    "trace": f"SELECT * FROM reason.trace('{A}', min_confidence => %s)",
+    "trace_from": f"SELECT * FROM reason.trace_from('{{{A}}}', min_confidence => %s)",
+    "trace_size": f"SELECT * FROM reason.trace_size('{A}', min_confidence => %s)",
+    "GET trace": f"SELECT * FROM reason.http_get_trace({CALLER}, '{A}', json_build_object('minConfidence', %s::text)::text)",
+    "query min": f"SELECT * FROM reason.http_post_query({CALLER}, json_build_object('filters', json_build_object('minConfidence', %s::float8))::text)",
+    "query max": f"SELECT * FROM reason.http_post_query({CALLER}, json_build_object('filters', json_build_object('maxConfidence', %s::float8))::text)",
+    "query range": f"SELECT * FROM reason.http_post_query({CALLER}, "
+                   "json_build_object('filters', json_build_object('confidence', json_build_object('min', %s::float8)))::text)",
+}
+
+
+@pytest.mark.parametrize("way", ASKED)
+def test_a_confidence_that_nothing_can_have_is_not_asked_for(graph, way):
+    for confidence in ("95", "-1", "1.0000001", "-0.0001"):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="must be a number from 0 to 1"):
+            graph(ASKED[way], confidence)
+    for confidence in ("0", "1", "0.5"):
+        graph(ASKED[way], confidence)
+
+
 def test_weights_are_finite_numbers(graph):
     for weight in ("NaN", "Infinity", "-Infinity"):
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="weight"):

@@ -94,6 +94,10 @@ CAUGHT = [
     ("email", "ada\uff20example.org"), ("email", "ada%40example.org"), ("email", "jürgen@bücher.example"), ("email", "用户@例子.公司"), ("email", "o'brien+news@sub.example.co.uk"),
     ("email", '"john doe"@example.org'), ("phone", "(030) 123-4567"), ("phone", "+44 20 7946 0958"), ("phone", "+49 (0)30 123456"), ("phone", "212-555-0123"),
     ("phone", "01 23 45 67 89"), ("national_id", "078-05-1120"), ("national_id", "12345678Z"), ("national_id", "111.444.777-35"), ("iban", "GB82 WEST 1234 5698 7654 32"),
+    ("email", "ada&#x40;example.org"), ("email", "ada&commat;example.org"),
+    ("iban", "GB82\u2005WEST\u20051234\u20055698\u20057654\u200532"), ("phone", "+44\u200220\u20027946\u20020958"), ("national_id", "078\u206005\u20601120"),
+    *(("card", space.join(("4111", "1111", "1111", "1111"))) for space in "\u00ad\u2000\u2002\u2003\u2004\u2005\u2006\u2008\u200b\u200c\u200d\u205f\u2060\ufeff"),
+    ("card", "5500 \u200b0000 \u200b0000 \u200b0004"), ("card", "3782\u200b822463\u200b10005"),
 ]
 
 
@@ -118,6 +122,10 @@ def test_numbers_know_their_members(db):
     kept = {"start_ms": 1730390970472, "us": 1730390970472698, "price": 1234567890123.5, "order_id": 4111111111111111, "sizes": {"bytes": [4111111111111111]}}
     assert redact(db, [kept, {"note": 4111111111111111}, 4111111111111111, {"l": [4111111111111111.5, 4111111111111111]}]) == \
         [kept, {"note": "[redacted:card]"}, "[redacted:card]", {"l": [4111111111111111.5, "[redacted:card]"]}]
+    for written in ("4111111111111111.0", "378282246310005.00", "5.555555555554444e15"):
+        assert db.one("SELECT reason.redact(%s::jsonb)::text", '{"note": %s}' % written) == '{"note": "[redacted:card]"}'
+    for written in ("4111111111111112.0", "4111111111111111.01", "1730390970472698.0"):
+        assert db.one("SELECT reason.redact(%s::jsonb)::text", '{"note": %s}' % written) == '{"note": %s}' % written
 
 
 def test_names_that_are_addresses_stay_apart(db):
@@ -126,10 +134,11 @@ def test_names_that_are_addresses_stay_apart(db):
 
 
 def test_names_tell_in_any_spelling(db):
-    for name in ("userEmail", "user_email", "USER-EMAIL", "eMailAddress", "phone_no", "phoneNo", "Phone Number", "cardNumber", "ssn", "userSSN", "passport-number", "IBAN"):
+    for name in ("userEmail", "user_email", "USER-EMAIL", "eMailAddress", "phone_no", "phoneNo", "Phone Number", "cardNumber", "ssn", "userSSN", "passport-number", "IBAN",
+                 "email2", "email_2", "email[0]", "phone.1", "customers[12].email[3]", "card_number_1"):
         shown, = redact(db, [{name: "x-1"}])
         assert shown[name].startswith("[redacted:"), name
-    kept = {"email_template": "a", "sendEmail": "b", "emailVerified": True, "phone": None, "card": {"title": "c"}, "pan": 0.5, "mobile": {"os": "d"}, "ssn_of": 1}
+    kept = {"email_template": "a", "sendEmail": "b", "emailVerified": True, "phone": None, "card": {"title": "c"}, "pan": 0.5, "mobile": {"os": "d"}, "ssn_of": 1, "email_count_2": 3, "phone_2fa": "e", "1": "f", "2_3": "g"}
     assert redact(db, [kept]) == [kept]
 
 

@@ -136,14 +136,21 @@ reason_answer_writer(ngx_http_request_t *r)
 }
 
 
+/* The client set a condition that the answer does not meet: a range that is not there, or another version. */
 static void
-reason_answer_range_refused(reason_context_t *ctx)
+reason_answer_refuse(reason_context_t *ctx)
 {
     off_t                length = ctx->length >= 0 ? ctx->length : ctx->body_length;
+    ngx_uint_t           unmatched = reason_response_is_unmatched(ctx->request);
     ngx_table_elt_t     *range;
     ngx_http_request_t  *r = ctx->request;
 
     reason_response_forget(ctx);
+    if (unmatched) {
+        reason_response_finish(ctx, reason_error_send(r, NGX_HTTP_PRECONDITION_FAILED, "BAD_REQUEST",
+                                                      "If-Match does not name what there is", NULL));
+        return;
+    }
     r->headers_out.content_range = NULL;
     range = ngx_list_push(&r->headers_out.headers);
     if (range != NULL && (range->value.data = ngx_pnalloc(r->pool, sizeof("bytes */") + NGX_OFF_T_LEN)) != NULL) {
@@ -165,7 +172,7 @@ reason_answer_stream(reason_context_t *ctx, size_t row)
     if (!ctx->streaming) {
         ctx->streaming = 1;
         rc = reason_response_send_header(ctx, ctx->length);
-        if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE || rc == NGX_HTTP_PRECONDITION_FAILED) {
             ctx->streaming = 0;
             return NGX_DECLINED;
         }
@@ -251,7 +258,7 @@ reason_answer_stopped(reason_job_t *job, ngx_int_t rc)
     if (rc == NGX_ABORT) {
         reason_response_abort(ctx);
     } else if (rc == NGX_DECLINED) {
-        reason_answer_range_refused(ctx);
+        reason_answer_refuse(ctx);
     } else {
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
     }
@@ -267,8 +274,8 @@ reason_answer_finish(reason_context_t *ctx)
 
     if (!ctx->streaming) {
         rc = reason_response_send_header(ctx, ctx->body_length);
-        if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
-            reason_answer_range_refused(ctx);
+        if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE || rc == NGX_HTTP_PRECONDITION_FAILED) {
+            reason_answer_refuse(ctx);
             return;
         }
     } else if (c->write->timer_set) {

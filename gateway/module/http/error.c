@@ -227,6 +227,7 @@ reason_error_handler(ngx_http_request_t *r)
     case 404: code = "NOT_FOUND"; message = "no such path"; break;
     case 405: code = "BAD_REQUEST"; message = "this path does not take that method"; break;
     case 408: code = "BAD_REQUEST"; message = "the request did not arrive in time"; break;
+    case 412: code = "BAD_REQUEST"; message = "a condition of the request is not met"; break;
     case 411: case 414: case 494: status = status == 494 ? 400 : status; code = "BAD_REQUEST"; message = "the request cannot be read"; break;
     case 413: code = "TOO_LARGE"; message = "the body is larger than allowed"; break;
     case 415: code = "UNSUPPORTED"; message = "writes take application/json"; break;

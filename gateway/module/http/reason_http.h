@@ -120,7 +120,7 @@ ngx_int_t reason_cells_handler(ngx_http_request_t *r, reason_loc_conf_t *conf);
 /* answer.c */
 /*
  * Handlers of a job. What a row's gives: NGX_OK; NGX_AGAIN: read no more until the client has taken some; NGX_ABORT: the client is gone;
- * NGX_DECLINED: it wants a range that is not there; NGX_ERROR.
+ * NGX_DECLINED: it wants a range that is not there, or another version; NGX_ERROR.
  */
 ngx_int_t reason_answer_row(reason_job_t *job, PGresult **row);
 void reason_answer_stopped(reason_job_t *job, ngx_int_t rc);
@@ -145,6 +145,8 @@ void reason_output_forget(reason_context_t *ctx);
 ngx_int_t reason_response_header_add(reason_context_t *ctx, ngx_str_t *name, ngx_str_t *value);
 ngx_uint_t reason_response_header_is(ngx_str_t *name, const char *wanted);
 /* with a body of this length; -1: it is not known yet */
+ngx_uint_t reason_response_is_unmatched(ngx_http_request_t *r);
+/* Besides what nginx gives: NGX_HTTP_PRECONDITION_FAILED, and nothing was sent. */
 ngx_int_t reason_response_send_header(reason_context_t *ctx, off_t length);
 /*
  * Cache-Control: no-store, unless there is another: else a browser, or a proxy that ends TLS, decides by itself how long to keep what

@@ -132,11 +132,50 @@ reason_response_forbid_keeping(ngx_http_request_t *r)
 }
 
 
+/* Whether the client wants another version than the one that it would get (RFC 9110, 13.1.1). What has no ETag is no version. */
+ngx_uint_t
+reason_response_is_unmatched(ngx_http_request_t *r)
+{
+    size_t            left;
+    u_char           *at, *last;
+    ngx_str_t        *list;
+    ngx_table_elt_t  *etag = r->headers_out.etag;
+
+    if (r->headers_in.if_match == NULL || r->headers_out.status != NGX_HTTP_OK || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return 0;
+    }
+    list = &r->headers_in.if_match->value;
+    if (list->len == 1 && list->data[0] == '*') {
+        return 0;
+    }
+    if (etag == NULL) {
+        return 1;
+    }
+    last = list->data + list->len;
+    for (at = list->data; at < last; at++) {
+        left = last - at;
+        if (left >= etag->value.len && ngx_strncmp(at, etag->value.data, etag->value.len) == 0
+            && (at == list->data || at[-1] == ' ' || at[-1] == '\t' || at[-1] == ',')
+            && (left == etag->value.len || at[etag->value.len] == ' ' || at[etag->value.len] == '\t' || at[etag->value.len] == ','))
+        {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+
 ngx_int_t
 reason_response_send_header(reason_context_t *ctx, off_t length)
 {
     ngx_http_request_t  *r = ctx->request;
 
+    if (reason_response_is_unmatched(r)) {
+        return NGX_HTTP_PRECONDITION_FAILED;
+    }
+    /* nginx would refuse with a body of its own, and close a connection that it promised to keep. Nothing of ours has a date of change. */
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_unmodified_since = NULL;
     if (reason_response_forbid_keeping(r) != NGX_OK) {
         return NGX_ERROR;
     }
