@@ -49,7 +49,7 @@ split(const char *name, int length, MemberWords *words)
 				word[count++] = ascii_lower(c);
 			place++;
 		}
-		while (count > (words->count == 0) && is_digit(word[count - 1]))
+		while (count > (words->count == 0 ? 1 : 0) && is_digit(word[count - 1]))
 			count--;
 		if (count == 0)
 			continue;
