@@ -24,15 +24,15 @@ prepare_service_user "$out"
 # A suite with numbers is run so many times side by side: each takes the files of tests that no other has taken (test/lib/claimed_files.py).
 queue=(
     sidecar.{1..5}
-    trace.{1..2}
     ui
+    trace.{1..2}
+    tlog
     trust.{1..2}
-    engines
+    pods
     e2e.{1..2}
+    engines
     gateway
     "fuzz unit"
-    pods
-    tlog
     sanitize
     lint
     "verify charts scan"

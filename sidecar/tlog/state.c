@@ -1,6 +1,7 @@
 /* state.c: the file that holds what was signed last. */
 #include "tlog/state.h"
 
+#include "base/doorbell.h"
 #include "base/log.h"
 #include "base/plain_file.h"
 
@@ -466,11 +467,11 @@ static bool write_whole(int fd, const char *text, size_t length)
     return true;
 }
 
-/* Whoever else writes the file holds the lock for a moment; nobody is waited for much longer. */
+/* Whoever else writes the file holds the lock for a moment; nobody is waited for much longer, or by a process that is to end. */
 static bool take_lock(int fd)
 {
     for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_STEP_MS) {
-        if ((errno != EWOULDBLOCK && errno != EINTR) || waited_ms >= LOCK_MS)
+        if ((errno != EWOULDBLOCK && errno != EINTR) || waited_ms >= LOCK_MS || doorbell_stopped())
             return false;
         nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000L}, NULL);
     }

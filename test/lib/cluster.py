@@ -119,6 +119,8 @@ class Cluster:
             if code != 0:
                 break
             volumes = pod.volumes
+        # what it wrote last may still be on its way
+        pod.reading.join(10)
         return code, pod.log()
 
     def ended(self, pod, seconds):
@@ -244,7 +246,8 @@ class Pod:
                                       "--bundle", str(self.directory), self.name], stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
                                      timeout=60)
         os.close(writer)
-        threading.Thread(target=self.read, args=(reader,), daemon=True).start()
+        self.reading = threading.Thread(target=self.read, args=(reader,), daemon=True)
+        self.reading.start()
         assert created.returncode == 0, self.log()
         self.running = True
         self.pid = json.loads(self.crun("state", self.name))["pid"]
