@@ -81,8 +81,15 @@ static int run(struct canary *canary, const char *const *command, char said[SAID
     pid_t pid;
 
     said[0] = '\0';
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
         canary_fail(canary, "\"%s\" cannot be started: %s", command[0], strerror(errno));
+        return -1;
+    }
+    pid = fork();
+    if (pid < 0) {
+        canary_fail(canary, "\"%s\" cannot be started: %s", command[0], strerror(errno));
+        close(pipe_fds[0]);
+        close(pipe_fds[1]);
         return -1;
     }
     if (pid == 0) {
