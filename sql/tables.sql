@@ -158,7 +158,12 @@ CREATE TABLE reason.audit_event (
     CONSTRAINT audit_event_id_key UNIQUE (id, division)
 );
 COMMENT ON TABLE reason.audit_event IS 'What happened, written by the transaction that did it. The event of a node, edge or annotation has the same no as its record.';
-COMMENT ON COLUMN reason.audit_event.payload IS 'Exactly the canonical JSON bytes that are hashed.';
+COMMENT ON COLUMN reason.audit_event.payload IS 'The canonical JSON bytes that are hashed; of the event of a node, edge or annotation what its row does not say, {"policy", "request"}, unless it was stored whole (reason.keep_event_text). event_payload() gives the whole.';
+
+CREATE FUNCTION reason.event_payload(e reason.audit_event) RETURNS json
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_event_payload';
+COMMENT ON FUNCTION reason.event_payload(reason.audit_event) IS 'Exactly the canonical JSON bytes that are hashed: as they are stored, or made from the row of the node, edge or annotation, which must give its digest (XX001) and be of a division that the caller may see (42501).';
 
 CREATE TABLE reason.audit_seal (
     division   text        NOT NULL,

@@ -40,6 +40,7 @@ typedef struct RecordedChain
 	AttrNumber	hash;
 	AttrNumber	prev_hash;
 	AttrNumber	event_id;
+	AttrNumber	event_ts;
 	AttrNumber	event_type;
 	AttrNumber	payload;
 	AttrNumber	event_no;

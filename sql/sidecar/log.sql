@@ -70,7 +70,7 @@ BEGIN
          LATERAL (SELECT n.no, n.id, n.salt, n.payload FROM reason.node n WHERE $2 = 'node' AND n.id = u.id AND n.division = $1
                   UNION ALL SELECT n.no, n.id, NULL, NULL FROM reason.edge n WHERE $2 = 'edge' AND n.id = u.id AND n.division = $1
                   UNION ALL SELECT n.no, n.id, n.salt, n.payload FROM reason.annotation n WHERE $2 = 'annotation' AND n.id = u.id AND n.division = $1) r,
-         LATERAL (SELECT x.payload FROM reason.audit_event x WHERE x.no = r.no AND x.division = $1) e
+         LATERAL (SELECT reason.event_payload(x) AS payload FROM reason.audit_event x WHERE x.no = r.no AND x.division = $1) e
          LEFT JOIN LATERAL (SELECT x.seq, x.prev_hash FROM reason.audit_seal x WHERE x.event_no = r.no AND x.division = $1 OFFSET 0) s ON true;
 END
 $$;
