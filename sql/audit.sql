@@ -220,7 +220,7 @@ SELECT e.id, s.division, s.seq, e.event_type, reason.event_payload(e) AS payload
                SELECT jsonb_build_object('payload', a.payload, 'salt', encode(a.salt, 'base64'))
                FROM reason.annotation a WHERE a.no = e.no AND a.division = e.division AND a.salt IS NOT NULL)
        END AS content,
-       encode(s.prev_hash, 'hex') AS prev_hash,
+       encode(coalesce(s.prev_hash, (SELECT p.hash FROM reason.audit_seal p WHERE p.division = s.division AND p.seq = s.seq - 1)), 'hex') AS prev_hash,
        encode(s.hash, 'hex') AS hash,
        translate(encode(g.signature, 'base64'), E'\n', '') AS signature,
        g.signer_id, e.ts, s.created_at, e.payload -> 'request' AS metadata

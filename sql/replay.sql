@@ -242,8 +242,8 @@ BEGIN
     IF reason.event_payload(unsealed)::text <> canonical THEN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('event "%s" is another one here', event ->> 'id');
     END IF;
-    INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at)
-    VALUES (event ->> 'division', (event ->> 'seq')::bigint, event_no, prev, hashed, greatest(event_ts, head.created_at + interval '1 microsecond'));
+    INSERT INTO reason.audit_seal (division, seq, event_no, hash, created_at)
+    VALUES (event ->> 'division', (event ->> 'seq')::bigint, event_no, hashed, greatest(event_ts, head.created_at + interval '1 microsecond'));
     INSERT INTO reason.audit_signature (division, seq, signer_id, signature)
     VALUES (event ->> 'division', (event ->> 'seq')::bigint, event ->> 'signerId', signed);
     IF unsealed.no IS NOT NULL THEN

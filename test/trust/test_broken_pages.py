@@ -239,6 +239,8 @@ def test_broken_seals_are_not_taken_for_missing_ones(source, copied):
     db("DELETE FROM reason.sealer_state")
     db.seal()
     assert list(db.halted()) == ["north"] and "its seal cannot be read" in db.halted()["north"][2]
+    # Once autovacuum has looked at the table, a plan may read all of it.
+    db("SET enable_seqscan = off")
     assert db.one("SELECT count(*) FROM reason.audit_seal WHERE division = 'east'") == 190
     db.mend()
     db.assert_whole()
@@ -272,7 +274,7 @@ def test_events_that_cannot_be_read_leave_the_others_to_be_signed(source, copied
         rows = [row for row in db("SELECT * FROM reason.unsigned_seals_with_events(%s)", most) if row[0] != "system"]
         assert {division: sum(row[0] == division for row in rows) for division, *_ in rows} == others
         assert all(hashlib.sha256(payload.encode() + prev).digest() == hashed for (*_, hashed, payload), prev in (
-            (row, db.one("SELECT prev_hash FROM reason.audit_seal WHERE (division, seq) = (%s, %s)", *row[:2])) for row in rows))
+            (row, db.one("SELECT hash FROM reason.audit_seal WHERE (division, seq) = (%s, %s - 1)", *row[:2])) for row in rows))
     assert any('"east" is signed' in w and INVALID in w for w in db.warnings)
     db.mend()
     assert len([row for row in db("SELECT * FROM reason.unsigned_seals_with_events(1000)") if row[0] == "east"]) == 60
