@@ -52,6 +52,7 @@ all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C sidecar/verify
 	$(MAKE) -C sidecar/approve
 	$(MAKE) -C sidecar/canary
+	$(MAKE) -C sidecar/import
 
 help: ## What there is to make
 	@sed -n 's/^#   make/make/p' Makefile
@@ -168,6 +169,7 @@ install: all
 	$(MAKE) -C sidecar/verify install
 	$(MAKE) -C sidecar/approve install
 	$(MAKE) -C sidecar/canary install
+	$(MAKE) -C sidecar/import install
 
 packages:
 	@test/stack/install-packages.sh test/stack/packages
@@ -192,4 +194,5 @@ clean:
 	$(MAKE) -C sidecar/verify clean
 	$(MAKE) -C sidecar/approve clean
 	$(MAKE) -C sidecar/canary clean
+	$(MAKE) -C sidecar/import clean
 	rm -rf .build

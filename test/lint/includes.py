@@ -51,6 +51,8 @@ ALLOWED = {
         "approve": ["base", "signer", "verify/verify.h"],
         # A client, which reads the store as the sidecar does.
         "canary": ["base", "net", "store"],
+        # Another client, which brings records.
+        "import": ["base", "net"],
     },
     "gateway/module": {
         "base": [],
