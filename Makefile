@@ -80,7 +80,7 @@ acceptance: packages-check private
 	@test/check.sh e2e ui charts pods
 
 scan: packages-check private
-	@/usr/bin/python3 test/lib/release_scan.py
+	@charts/scan.py
 
 sbom: packages-check packages-images
 	@/usr/bin/python3 -m pytest -q test/images -k list

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-from tree import ROOT, includes_of, text_of, tracked
+from tree import ROOT, includes_of, report, text_of, tracked
 
 # Folder: what it may include besides itself, folders or single headers. "" is the folder's own top.
 ALLOWED = {
@@ -225,9 +225,7 @@ def main():
     faults = list(check())
     if picture_of(document) != house():
         faults.append("docs/architecture.md: the picture of the folders is not that of the code: run make house")
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
+    return report(faults)
 
 
 if __name__ == "__main__":
