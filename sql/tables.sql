@@ -262,6 +262,8 @@ COMMENT ON COLUMN reason.snapshot.hash IS 'SHA-256 of the canonical document, he
 COMMENT ON COLUMN reason.snapshot.erased_event_id IS 'The event payload.erased that removed the document, as it held what was erased. Hash, signature and object stay.';
 COMMENT ON COLUMN reason.snapshot.log IS 'The log of the division when it was frozen, as the document names it: {origin, size, root (base64)}. NULL in documents from before there were logs.';
 COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
+-- serves lists: those of a division, newest first
+CREATE INDEX snapshot_division_idx ON reason.snapshot (division, no);
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
 -- those given up, for the view parked

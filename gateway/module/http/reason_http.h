@@ -178,6 +178,11 @@ void reason_await_header(reason_context_t *ctx, ngx_str_t *value);
 /* false: the answer is final */
 ngx_uint_t reason_await_again(reason_context_t *ctx);
 
+/* uncertified.c */
+/* whether a browser asked for the explorer */
+ngx_uint_t reason_uncertified_is_shown(ngx_http_request_t *r);
+ngx_int_t reason_uncertified_send(ngx_http_request_t *r);
+
 /* error.c */
 void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
     const char *details);
