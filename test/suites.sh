@@ -32,7 +32,7 @@ run_pytest() {
         set -- --lf --lfnf=none "$@"
     else
         rm -rf "$cache"
-        [ "${suite%.*}" = "$suite" ] || known+=("REASON_TEST_CLAIMS=$claims/${suite%.*}")
+        [ "${suite%.*}" = "$suite" ] || known+=("REASON_TEST_CLAIMS=$claims/${suite%.*}" "REASON_TEST_TIMES=$out/times/${suite%.*}")
     fi
     env "${known[@]}" "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log${again:+.again}" 2>&1
     local status=$? summary ok bad

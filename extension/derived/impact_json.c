@@ -141,7 +141,8 @@ reason_impact_json(PG_FUNCTION_ARGS)
 	page.impact = impact_of(request.graph, request.start, &request.filter);
 	node_pieces_begin(&page.nodes, page.impact->trace, request.redact);
 	begin = Min(request.cursor.offset, page.impact->count);
-	end = node_pieces_read(&page.nodes, node_of, page.impact, begin, begin + Min(request.limit, page.impact->count - begin), request.is_bounded);
+	end = node_pieces_read(&page.nodes, node_of, page.impact, begin, begin + Min(request.limit, page.impact->count - begin),
+						   request.is_bounded);
 
 	node_json_buffer(&out);
 	append_counts(&out, page.impact);

@@ -32,8 +32,8 @@ if [ ! -d "$cluster" ]; then
     socket=$(mktemp -d /tmp/reason-cluster.XXXXXX)
     owned_by_service "$socket"
     trap 'as_service "$pg_bin/pg_ctl" -D "$kept/new" -m immediate stop >/dev/null 2>&1; rm -rf "$socket"' EXIT
-    as_service "$pg_bin/pg_ctl" -D "$kept/new" -l "$kept/log" -w start >/dev/null 9>&- \
-        -o "-c listen_addresses='' -c unix_socket_directories=$socket -c shared_preload_libraries=reasoning_graph -c fsync=off"
+    as_service "$pg_bin/pg_ctl" -D "$kept/new" -l "$kept/log" -w start \
+        -o "-c listen_addresses='' -c unix_socket_directories=$socket -c shared_preload_libraries=reasoning_graph -c fsync=off" >/dev/null 9>&-
     in_database() { "$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 "host=$socket user=postgres dbname=$1"; }
     echo "CREATE DATABASE reasoning_graph_$script" | in_database postgres
     echo "CREATE EXTENSION reasoning_graph" | in_database "reasoning_graph_$script"
