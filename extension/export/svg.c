@@ -21,6 +21,8 @@
 
 /* So many columns of text fit into a box. */
 #define BOX_COLUMNS 32
+/* And above the boxes, where a picture is as narrow as it can be. */
+#define HEADING_COLUMNS 72
 #define HEAD_COLUMNS 110
 #define LINE_HEIGHT 16
 /* A narrower picture would have no room for its head. */
@@ -51,10 +53,13 @@ escape(ByteBuffer *out, const char *bytes, size_t length)
 
 /* ---------------------------------------------------------------- head */
 
+/* What stands in the scratch, if anything does. */
 static int
 put_head_line(ExportWriter *writer, const char *class, int y)
 {
-	svg_put_line(writer, class, 24, y, HEAD_COLUMNS);
+	if (writer->scratch.length == 0)
+		return y;
+	svg_put_line(writer, class, 24, y, strcmp(class, "head") == 0 ? HEADING_COLUMNS : HEAD_COLUMNS);
 	writer->scratch.length = 0;
 	return y + LINE_HEIGHT + 4;
 }
@@ -67,14 +72,16 @@ put_head(ExportWriter *writer, const Layout *layout)
 	int			y = 30;
 
 	writer->scratch.length = 0;
-	export_write_title(&writer->scratch, part);
+	export_write_heading(&writer->scratch, part);
 	y = put_head_line(writer, "head", y);
+	export_write_subject(&writer->scratch, part);
+	y = put_head_line(writer, "small", y);
+	export_write_identity(&writer->scratch, part);
+	y = put_head_line(writer, "small", y);
 	export_write_extent(&writer->scratch, part);
 	y = put_head_line(writer, "small", y);
 	if (part->snapshot.data)
 	{
-		svg_add_text(writer, "", shown_member(part->snapshot, "description"), EXPORT_TEXT_CHARACTERS);
-		y = put_head_line(writer, "small", y);
 		svg_add_text(writer, "hash ", shown_member(part->snapshot, "hash"), EXPORT_TEXT_CHARACTERS);
 		y = put_head_line(writer, "small", y);
 		svg_add_text(writer, "created ", shown_member(part->snapshot, "createdAt"), EXPORT_TEXT_CHARACTERS);
