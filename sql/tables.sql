@@ -279,11 +279,13 @@ CREATE TABLE reason.snapshot_request (
     hash_began         timestamptz NOT NULL,
     hash_ended         timestamptz NOT NULL,
     hash_us            bigint      NOT NULL,
+    walk_began         timestamptz NOT NULL,
     CONSTRAINT snapshot_request_pkey PRIMARY KEY (snapshot_no, division)
 );
 COMMENT ON TABLE reason.snapshot_request IS 'Who asked for a snapshot, and how long freezing it took: for its events and for tracing, no part of what is signed.';
 COMMENT ON COLUMN reason.snapshot_request.request IS 'Client or role, requestId, traceparent.';
 COMMENT ON COLUMN reason.snapshot_request.canonicalise_us IS 'Microseconds spent on reading records and writing them as canonical JSON. It takes turns with hashing, a chunk each, so it is less than the time from beginning to end.';
+COMMENT ON COLUMN reason.snapshot_request.walk_began IS 'When the walk over the graph began, which found the records; it ended when canonicalising began.';
 COMMENT ON COLUMN reason.snapshot_request.hash_us IS 'Microseconds spent on SHA-256.';
 
 CREATE TABLE reason.snapshot_chunk (

@@ -57,13 +57,14 @@ ALLOWED = {
     "gateway/module": {
         "base": [],
         "pg": ["base"],
-        "http": ["base", "pg"],
+        "tracing": ["base"],
+        "http": ["base", "pg", "tracing"],
     },
 }
 # Whoever stands at the top of these may include all of it, and nothing includes the top.
 TOP_INCLUDES_ALL = {"extension", "sidecar", "gateway/module"}
-# pg/ knows nothing of HTTP, nor does what lies below it: not even nginx's part of it.
-NO_HTTP = ("gateway/module/base/", "gateway/module/pg/")
+# pg/ and tracing/ know nothing of nginx's HTTP, nor does what lies below them: not even nginx's part of it.
+NO_HTTP = ("gateway/module/base/", "gateway/module/pg/", "gateway/module/tracing/")
 # Folders of code have a README.md; below these the one at their top has a line for each folder.
 CODE = ("*.c", "*.h", "*.sql", "*.py", "*.sh", "*Makefile", "*.yaml")
 TOLD_AT_THE_TOP = ("test", "charts")
