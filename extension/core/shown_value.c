@@ -206,7 +206,8 @@ index_names(ShownWork *work, const JsonDocument *document, const JsonNode *objec
 
 /* As json_member(), without looking through all of a large object. */
 static const JsonNode *
-indexed_member(ShownWork *work, NameIndex index, const JsonDocument *document, const JsonNode *object, const char *text, const JsonNode *name)
+indexed_member(ShownWork *work, NameIndex index, const JsonDocument *document, const JsonNode *object, const char *text,
+			   const JsonNode *name)
 {
 	const RedactedMember wanted = {.text = text, .name = name};
 	const RedactedMember *found;
@@ -337,7 +338,7 @@ static bool
 object_is_of(ShownWork *work, const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document,
 			 const JsonNode *whole)
 {
-	Objects		objects = {work, document, shown, whole_document, whole};
+	Objects		objects = {.work = work, .document = document, .shown = shown, .whole_document = whole_document, .whole = whole};
 	size_t		before = work->members.length;
 	NameIndex	shown_names = index_names(work, document, shown);
 	bool		is_of = true;
