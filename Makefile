@@ -18,6 +18,8 @@
 #   make images             container images as OCI layouts, with a list of what is in them, in .build/images: 5 minutes
 #   make check-images       those images: contents, made alike twice, their pods, PostgreSQL in one: half an hour
 #   make check-canary       two releases on one database: one is tried, and replaces the other or goes again: a quarter of an hour
+#   make check-alerts       each alert on a stack that is hurt, and the dashboard's queries, by a real Prometheus: half an hour
+#   make check-jaeger       spans of gateway and sidecar in Jaeger, which it builds first: a quarter of an hour
 #   make check-failover     backups by pgBackRest, and PostgreSQL under Patroni whose leader is killed: 10 minutes
 #   make drill              every drill on private stacks, and a signed report of them in .build/drill: half an hour
 #   make debug              extension and sidecar for a debugger, in .build/debug
@@ -43,7 +45,7 @@ PRIVATE_PG_CONFIG = $(CURDIR)/.build/pg/lib/postgresql/15/bin/pg_config
 
 export RUN_DIR PORT_BASE
 
-.PHONY: all acceptance changelog demo check check-assert check-canary check-debian check-fast check-failover check-graphs check-images check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images integration lint up down bench fuzz help sbom scan unit valgrind sanitize install clean packages packages-check packages-images packages-operators private
+.PHONY: all acceptance changelog demo check check-alerts check-assert check-canary check-debian check-fast check-failover check-graphs check-images check-jaeger check-kubernetes check-long check-sts check-upgrade check-vault deb debug drill format house images integration lint up down bench fuzz help sbom scan unit valgrind sanitize install clean packages packages-check packages-images packages-operators private
 
 all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -52,6 +54,7 @@ all: ## Build everything against the system's PostgreSQL and nginx
 	$(MAKE) -C sidecar/verify
 	$(MAKE) -C sidecar/approve
 	$(MAKE) -C sidecar/canary
+	$(MAKE) -C sidecar/import
 
 help: ## What there is to make
 	@sed -n 's/^#   make/make/p' Makefile
@@ -79,7 +82,7 @@ acceptance: packages-check private
 	@test/check.sh e2e ui charts pods
 
 scan: packages-check private
-	@/usr/bin/python3 test/lib/release_scan.py
+	@charts/scan.py
 
 sbom: packages-check packages-images
 	@/usr/bin/python3 -m pytest -q test/images -k list
@@ -125,6 +128,12 @@ check-debian: deb
 check-canary: packages-check private
 	@/usr/bin/python3 -m pytest -q test/canary
 
+check-alerts: packages-check private
+	@/usr/bin/python3 -m pytest -q test/alerts
+
+check-jaeger: packages-check private
+	@/usr/bin/python3 -m pytest -q test/tracing
+
 check-failover: packages-check packages-operators private
 	@/usr/bin/python3 -m pytest -q test/operators
 
@@ -168,6 +177,7 @@ install: all
 	$(MAKE) -C sidecar/verify install
 	$(MAKE) -C sidecar/approve install
 	$(MAKE) -C sidecar/canary install
+	$(MAKE) -C sidecar/import install
 
 packages:
 	@test/stack/install-packages.sh test/stack/packages
@@ -192,4 +202,5 @@ clean:
 	$(MAKE) -C sidecar/verify clean
 	$(MAKE) -C sidecar/approve clean
 	$(MAKE) -C sidecar/canary clean
+	$(MAKE) -C sidecar/import clean
 	rm -rf .build

@@ -9,7 +9,7 @@ CREATE FUNCTION reason.freeze_subgraph(division text, root_nos bigint[], root_id
     description text, manifest_signature_id text, include_annotations boolean, pii boolean, log jsonb,
     OUT no bigint, OUT id uuid, OUT created_at timestamptz, OUT graph_version text, OUT hash text, OUT size_bytes bigint,
     OUT node_count bigint, OUT edge_count bigint, OUT canonicalise_began timestamptz, OUT canonicalise_ended timestamptz,
-    OUT canonicalise_us bigint, OUT hash_began timestamptz, OUT hash_ended timestamptz, OUT hash_us bigint)
+    OUT canonicalise_us bigint, OUT hash_began timestamptz, OUT hash_ended timestamptz, OUT hash_us bigint, OUT walk_began timestamptz)
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'reason_freeze_subgraph';
 COMMENT ON FUNCTION reason.freeze_subgraph(text, bigint[], uuid[], integer, text, text, text, text, boolean, boolean, jsonb) IS
@@ -138,9 +138,9 @@ BEGIN
     VALUES (frozen.no, frozen.id, found_division, root_ids, $2, $3, $4, $5, $6, $9,
         $8, frozen.graph_version, frozen.created_at, $12, $11, frozen.hash, frozen.size_bytes, frozen.node_count, frozen.edge_count, frozen_log);
     INSERT INTO reason.snapshot_request (snapshot_no, division, request, canonicalise_began, canonicalise_ended, canonicalise_us,
-        hash_began, hash_ended, hash_us)
+        hash_began, hash_ended, hash_us, walk_began)
     VALUES (frozen.no, found_division, $13, frozen.canonicalise_began, frozen.canonicalise_ended, frozen.canonicalise_us,
-        frozen.hash_began, frozen.hash_ended, frozen.hash_us);
+        frozen.hash_began, frozen.hash_ended, frozen.hash_us, frozen.walk_began);
     PERFORM reason.ring();
     RETURN frozen.id;
 END

@@ -268,6 +268,8 @@ COMMENT ON COLUMN reason.snapshot.hash IS 'SHA-256 of the canonical document, he
 COMMENT ON COLUMN reason.snapshot.erased_event_id IS 'The event payload.erased that removed the document, as it held what was erased. Hash, signature and object stay.';
 COMMENT ON COLUMN reason.snapshot.log IS 'The log of the division when it was frozen, as the document names it: {origin, size, root (base64)}. NULL in documents from before there were logs.';
 COMMENT ON COLUMN reason.snapshot.request_id IS 'Idempotent request: the same id from the same client gives the same snapshot.';
+-- serves lists: those of a division, newest first
+CREATE INDEX snapshot_division_idx ON reason.snapshot (division, no);
 -- serves the sidecar: what is left to do, oldest first
 CREATE INDEX snapshot_unfinished_idx ON reason.snapshot (next_attempt_at, no) WHERE status IN ('pending', 'signed');
 -- those given up, for the view parked
@@ -283,11 +285,13 @@ CREATE TABLE reason.snapshot_request (
     hash_began         timestamptz NOT NULL,
     hash_ended         timestamptz NOT NULL,
     hash_us            bigint      NOT NULL,
+    walk_began         timestamptz NOT NULL,
     CONSTRAINT snapshot_request_pkey PRIMARY KEY (snapshot_no, division)
 );
 COMMENT ON TABLE reason.snapshot_request IS 'Who asked for a snapshot, and how long freezing it took: for its events and for tracing, no part of what is signed.';
 COMMENT ON COLUMN reason.snapshot_request.request IS 'Client or role, requestId, traceparent.';
 COMMENT ON COLUMN reason.snapshot_request.canonicalise_us IS 'Microseconds spent on reading records and writing them as canonical JSON. It takes turns with hashing, a chunk each, so it is less than the time from beginning to end.';
+COMMENT ON COLUMN reason.snapshot_request.walk_began IS 'When the walk over the graph began, which found the records; it ended when canonicalising began.';
 COMMENT ON COLUMN reason.snapshot_request.hash_us IS 'Microseconds spent on SHA-256.';
 
 CREATE TABLE reason.snapshot_chunk (

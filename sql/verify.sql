@@ -143,6 +143,19 @@ AS $$
     SELECT format('definition of constraint %s of table reason.%s', n.conname, c.relname), md5(pg_get_constraintdef(n.oid)), true
     FROM pg_constraint n JOIN relation c ON c.oid = n.conrelid WHERE n.contype = 'c'
     UNION ALL
+    -- What an unlogged table holds is gone after a crash.
+    SELECT format('persistence of table reason.%s', c.relname), c.relpersistence::text, false FROM relation c WHERE c.relkind IN ('r', 'p')
+    UNION ALL
+    SELECT format('column %s of table reason.%s', a.attname, c.relname),
+           concat_ws('|', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated, a.attcollation::regcollation), false
+    FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.relkind IN ('r', 'p')
+    UNION ALL
+    SELECT format('default of column %s of table reason.%s', a.attname, c.relname), md5(pg_get_expr(d.adbin, d.adrelid)), true
+    FROM relation c JOIN pg_attrdef d ON d.adrelid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum
+    UNION ALL
+    SELECT format('unique index %s of table reason.%s', i.indexrelid::regclass, c.relname), concat_ws('|', i.indisvalid, i.indisready, i.indimmediate, i.indkey, i.indpred IS NULL), false
+    FROM relation c JOIN pg_index i ON i.indrelid = c.oid WHERE i.indisunique
+    UNION ALL
     -- Its rows are shown among those of ours.
     SELECT format('table %s that inherits from reason.%s', i.inhrelid::regclass, c.relname), 'inherits', false
     FROM pg_inherits i JOIN relation c ON c.oid = i.inhparent
@@ -157,7 +170,7 @@ AS $$
     FROM reason.pii_rule i LEFT JOIN reason.builtin_pii_rules() b ON b.name = i.name WHERE i.builtin OR b.name IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.present_guards() IS
-    'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, constraints, rules, options of views, privileges but for SELECT; and tables that bring rows of their own. printed: the definition is text as this major version of the server prints it.';
+    'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, columns, constraints, unique indexes, persistence, rules, options of views, privileges but for SELECT; and tables that bring rows of their own. printed: the definition is text as this major version of the server prints it.';
 
 CREATE FUNCTION reason.guard_faults() RETURNS TABLE (guard text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -173,6 +186,8 @@ BEGIN
                          ELSE 'is not as installed' END
     FROM reason.installed_guards() i FULL JOIN reason.present_guards() p USING (guard), LATERAL (SELECT coalesce(i.guard, p.guard)) g (guard)
     WHERE i.definition IS DISTINCT FROM p.definition
+      -- An administrator's own column or unique index can refuse a record, and change none.
+      AND (i.guard IS NOT NULL OR p.guard !~ '^(column|default of column|unique index) ')
       AND (NOT coalesce(i.printed, p.printed) OR i.guard IS NULL OR p.guard IS NULL
            OR i.server_version = current_setting('server_version_num')::integer / 10000)
     ORDER BY 1;
@@ -189,7 +204,26 @@ BEGIN
     RETURN QUERY
     SELECT 'owner of the extension'::text, format('"%s" may log in and is no superuser, and can switch the guards off', r.rolname)
     FROM pg_extension x JOIN pg_roles r ON r.oid = x.extowner
-    WHERE x.extname = 'reasoning_graph' AND r.rolcanlogin AND NOT r.rolsuper;
+    WHERE x.extname = 'reasoning_graph' AND r.rolcanlogin AND NOT r.rolsuper
+    UNION ALL
+    SELECT 'owner of the extension', format('"%s" is a member of it, and can switch the guards off', r.rolname)
+    FROM pg_extension x JOIN pg_roles r ON r.oid <> x.extowner AND NOT r.rolsuper AND pg_has_role(r.oid, x.extowner, 'MEMBER')
+    WHERE x.extname = 'reasoning_graph';
+    -- What is given to a role of the extension itself, all who have this role have.
+    RETURN QUERY
+    SELECT format('role "%s"', r.rolname), format('may more than the extension gave it: %s', string_agg(m.more, ', ' ORDER BY m.more))
+    FROM pg_roles r,
+         LATERAL (SELECT a.attribute
+                  FROM (VALUES (r.rolsuper, 'SUPERUSER'), (r.rolbypassrls, 'BYPASSRLS'), (r.rolcreaterole, 'CREATEROLE'),
+                               (r.rolcreatedb, 'CREATEDB'), (r.rolreplication, 'REPLICATION')) a (has, attribute)
+                  WHERE a.has
+                  UNION ALL
+                  SELECT format('member of "%s"', o.rolname)
+                  FROM pg_auth_members u JOIN pg_roles o ON o.oid = u.roleid
+                  WHERE u.member = r.oid AND (r.rolname, o.rolname) NOT IN (('reason_auditor', 'reason_reader'), ('reason_admin', 'reason_auditor'))) m (more)
+    WHERE r.rolname IN ('reason_reader', 'reason_auditor', 'reason_writer', 'reason_gateway', 'reason_sidecar', 'reason_admin', 'reason_backup')
+    GROUP BY r.rolname
+    ORDER BY 1;
     -- Triggers do not fire in a session that takes itself for a replica.
     RETURN QUERY
     SELECT 'session_replication_role'::text, format('is "%s" in the server''s configuration, and the triggers do not fire', g.reset_val)
@@ -204,7 +238,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.guard_faults() IS
-    'Guards that are not as the extension''s script made them, and owners that are not the extension''s, and a setting that keeps triggers from firing. Whoever can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
+    'Guards that are not as the extension''s script made them, owners that are not the extension''s, roles that may more than the extension gave them, and a setting that keeps triggers from firing. Whoever can change the guards can also change what this compares with: it finds what was switched off or forgotten, and proves nothing against a superuser who covers his traces. The chain''s signatures do.';
 
 -- ---------------------------------------------------------------- all at once
 

@@ -55,7 +55,7 @@ start_server() {
     server_for=$1
     server_dir=$(mktemp -d /tmp/reason-check.XXXXXX)
     owned_by_service "$server_dir"
-    as_service "$pg_bin/initdb" -D "$server_dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$out/$server_for.initdb.log" 2>&1 || return 1
+    test/stack/cluster.sh "$server_dir/data" || return 1
     cat >>"$server_dir/data/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'
 port = $server_port

@@ -32,7 +32,7 @@ run_pytest() {
         set -- --lf --lfnf=none "$@"
     else
         rm -rf "$cache"
-        [ "${suite%.*}" = "$suite" ] || known+=("REASON_TEST_CLAIMS=$claims/${suite%.*}")
+        [ "${suite%.*}" = "$suite" ] || known+=("REASON_TEST_CLAIMS=$claims/${suite%.*}" "REASON_TEST_TIMES=$out/times/${suite%.*}")
     fi
     env "${known[@]}" "$python" -m pytest -q --maxfail=20 --durations=25 --tb=short -o cache_dir="$cache" "$@" >"$log${again:+.again}" 2>&1
     local status=$? summary ok bad
@@ -99,7 +99,7 @@ pieces_are_ascii() {
 # What groff says of them.
 manual_pages() {
     local page said bad=0
-    for page in sidecar/reason-{sidecar,rebuild,migrate}.8 sidecar/verify/reason-verify.1 sidecar/approve/reason-approve.1 sidecar/canary/reason-canary.1; do
+    for page in sidecar/reason-{sidecar,rebuild,migrate}.8 sidecar/verify/reason-verify.1 sidecar/approve/reason-approve.1 sidecar/canary/reason-canary.1 sidecar/import/reason-import.1; do
         said=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$page" 2>&1 >/dev/null)
         [ -z "$said" ] || {
             echo "$page: $said"

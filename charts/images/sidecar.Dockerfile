@@ -1,4 +1,4 @@
-# The sidecar, the verifier, reason-canary, reason-migrate and what signs by PKCS#11. `make images` builds it; with a container engine:
+# The sidecar, the verifier, reason-canary, reason-import, reason-migrate and what signs by PKCS#11. `make images` builds it; with a container engine:
 #   docker build -f charts/images/sidecar.Dockerfile -t reasoning-graph/sidecar:0.1.0 .
 ARG BASE=debian:12-slim
 FROM ${BASE} AS build
@@ -9,7 +9,8 @@ COPY sidecar /src/sidecar
 COPY gateway/reason-reload /src/gateway/
 RUN make -C /src/sidecar install prefix=/usr DESTDIR=/out && make -C /src/sidecar/verify install prefix=/usr DESTDIR=/out && \
     make -C /src/sidecar/approve install prefix=/usr DESTDIR=/out && \
-    make -C /src/sidecar/canary install prefix=/usr DESTDIR=/out
+    make -C /src/sidecar/canary install prefix=/usr DESTDIR=/out && \
+    make -C /src/sidecar/import install prefix=/usr DESTDIR=/out
 
 FROM ${BASE}
 ARG SOURCE_DATE_EPOCH

@@ -210,6 +210,23 @@ merkle_consistency_proof(uint64_t old_size, uint64_t new_size, MerkleNodeReader 
 
 /* ---------------------------------------------------------------- verifying */
 
+/* Goes up from a node to the one above its sibling; returns whether the sibling stands on the left. */
+static bool
+go_up(uint64_t *at, uint64_t *last)
+{
+	bool		is_left = (*at & 1) || *at == *last;
+
+	/* The last node of a level without a sibling goes up as it is. */
+	while (is_left && !(*at & 1) && *at != 0)
+	{
+		*at >>= 1;
+		*last >>= 1;
+	}
+	*at >>= 1;
+	*last >>= 1;
+	return is_left;
+}
+
 bool
 merkle_verify_inclusion(uint64_t index, uint64_t size, const uint8_t leaf_hash[MERKLE_HASH_LENGTH],
 						const MerkleHash *proof, size_t count, const uint8_t root[MERKLE_HASH_LENGTH])
@@ -226,20 +243,10 @@ merkle_verify_inclusion(uint64_t index, uint64_t size, const uint8_t leaf_hash[M
 	{
 		if (last == 0)
 			return false;
-		if ((at & 1) || at == last)
-		{
+		if (go_up(&at, &last))
 			merkle_node_hash(proof[i], node, node);
-			/* The last node of a level without a sibling goes up as it is. */
-			while (!(at & 1) && at != 0)
-			{
-				at >>= 1;
-				last >>= 1;
-			}
-		}
 		else
 			merkle_node_hash(node, proof[i], node);
-		at >>= 1;
-		last >>= 1;
 	}
 	return last == 0 && memcmp(node, root, MERKLE_HASH_LENGTH) == 0;
 }
@@ -276,20 +283,13 @@ merkle_verify_consistency(uint64_t old_size, uint64_t new_size,
 	{
 		if (last == 0)
 			return false;
-		if ((at & 1) || at == last)
+		if (go_up(&at, &last))
 		{
 			merkle_node_hash(proof[next], old_node, old_node);
 			merkle_node_hash(proof[next], new_node, new_node);
-			while (!(at & 1) && at != 0)
-			{
-				at >>= 1;
-				last >>= 1;
-			}
 		}
 		else
 			merkle_node_hash(new_node, proof[next], new_node);
-		at >>= 1;
-		last >>= 1;
 	}
 	return last == 0 && memcmp(old_node, old_root, MERKLE_HASH_LENGTH) == 0 && memcmp(new_node, new_root, MERKLE_HASH_LENGTH) == 0;
 }

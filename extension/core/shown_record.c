@@ -14,7 +14,8 @@ shown_name_is_among(const char *name, size_t length, const char *const *names)
 {
 	for (; *names; names++)
 	{
-		if (strlen(*names) == length && memcmp(*names, name, length) == 0)
+		/* Most differ at once. */
+		if (length > 0 && **names == *name && strlen(*names) == length && memcmp(*names, name, length) == 0)
 			return true;
 	}
 	return false;

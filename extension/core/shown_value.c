@@ -172,9 +172,55 @@ by_length(const void *a, const void *b)
 	return memcmp(one->text, other->text, one->name->length);
 }
 
+/* Names of an object in the order of by_length(), among the members; none of a small object, which is looked through as fast. */
+typedef struct
+{
+	size_t		begin;
+	size_t		count;
+} NameIndex;
+
+#define INDEXED_LEAST 16
+
+static NameIndex
+index_names(ShownWork *work, const JsonDocument *document, const JsonNode *object)
+{
+	NameIndex	index = {.begin = work->members.length};
+
+	if (object->length < INDEXED_LEAST)
+		return index;
+	for (const JsonNode *name = json_first(document, object); name; name = json_next(document, object, json_value(name)))
+	{
+		RedactedMember member = {.text = json_string(document, name), .name = name};
+
+		buffer_append(&work->members, &member, sizeof(member));
+	}
+	if (work->members.failed)
+		work->left = 0;
+	else
+	{
+		index.count = object->length;
+		qsort(redacted_member(work, index.begin, 0), index.count, sizeof(RedactedMember), by_length);
+	}
+	return index;
+}
+
+/* As json_member(), without looking through all of a large object. */
+static const JsonNode *
+indexed_member(ShownWork *work, NameIndex index, const JsonDocument *document, const JsonNode *object, const char *text,
+			   const JsonNode *name)
+{
+	const RedactedMember wanted = {.text = text, .name = name};
+	const RedactedMember *found;
+
+	if (index.count == 0)
+		return json_member(document, object, text, name->length);
+	found = bsearch(&wanted, redacted_member(work, index.begin, 0), index.count, sizeof(RedactedMember), by_length);
+	return found ? json_value(found->name) : NULL;
+}
+
 static size_t
-collect_redacted(ShownWork *work, const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document,
-				 const JsonNode *whole)
+collect_redacted(ShownWork *work, const JsonDocument *document, const JsonNode *shown, NameIndex shown_names,
+				 const JsonDocument *whole_document, const JsonNode *whole)
 {
 	size_t		begin = work->members.length;
 	size_t		count = 0;
@@ -183,7 +229,7 @@ collect_redacted(ShownWork *work, const JsonDocument *document, const JsonNode *
 	{
 		RedactedMember member = {.text = json_string(whole_document, name), .name = name};
 
-		if (json_member(document, shown, member.text, name->length) == NULL)
+		if (indexed_member(work, shown_names, document, shown, member.text, name) == NULL)
 		{
 			buffer_append(&work->members, &member, sizeof(member));
 			count++;
@@ -220,6 +266,7 @@ typedef struct
 	const JsonNode *shown;
 	const JsonDocument *whole_document;
 	const JsonNode *whole;
+	NameIndex	whole_names;
 	size_t		begin;			/* of their redacted members */
 	size_t		count;
 } Objects;
@@ -250,7 +297,7 @@ static bool
 is_some_member(const Objects *objects, const JsonNode *name)
 {
 	const char *text = json_string(objects->document, name);
-	const JsonNode *value = json_member(objects->whole_document, objects->whole, text, name->length);
+	const JsonNode *value = indexed_member(objects->work, objects->whole_names, objects->whole_document, objects->whole, text, name);
 
 	if (value && shown_value_is_of(objects->work, objects->document, json_value(name), objects->whole_document, value))
 		return true;
@@ -291,10 +338,14 @@ static bool
 object_is_of(ShownWork *work, const JsonDocument *document, const JsonNode *shown, const JsonDocument *whole_document,
 			 const JsonNode *whole)
 {
-	Objects		objects = {work, document, shown, whole_document, whole, .begin = work->members.length};
+	Objects		objects = {.work = work, .document = document, .shown = shown, .whole_document = whole_document, .whole = whole};
+	size_t		before = work->members.length;
+	NameIndex	shown_names = index_names(work, document, shown);
 	bool		is_of = true;
 
-	objects.count = collect_redacted(work, document, shown, whole_document, whole);
+	objects.whole_names = index_names(work, whole_document, whole);
+	objects.begin = work->members.length;
+	objects.count = collect_redacted(work, document, shown, shown_names, whole_document, whole);
 	for (const JsonNode *name = json_first(document, shown); name && is_of; name = json_next(document, shown, json_value(name)))
 		is_of = is_some_member(&objects, name);
 	for (size_t k = 0; k < objects.count && is_of; k++)
@@ -303,7 +354,7 @@ object_is_of(ShownWork *work, const JsonDocument *document, const JsonNode *show
 
 		is_of = member->met || is_some_name(&objects, member);
 	}
-	work->members.length = objects.begin;
+	work->members.length = before;
 	return is_of && work->left > 0;
 }
 

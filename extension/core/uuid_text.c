@@ -4,52 +4,40 @@
  */
 #include "core/uuid_text.h"
 
-static bool
-is_dash_place(int i)
+#include <string.h>
+
+#include "core/hex.h"
+
+/* Groups of digits, by where they begin in the text and among the digits. */
+static const struct
 {
-	return i == 8 || i == 13 || i == 18 || i == 23;
-}
+	uint8_t		in_text;
+	uint8_t		in_digits;
+	uint8_t		length;
+}			groups[] = {{0, 0, 8}, {9, 8, 4}, {14, 12, 4}, {19, 16, 4}, {24, 20, 12}};
+
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 bool
 uuid_read_text(const char *text, size_t length, uint8_t id[UUID_BYTES])
 {
-	int			digit = 0;
+	char		digits[2 * UUID_BYTES];
 
-	if (text == NULL || length != UUID_TEXT_LENGTH)
+	if (text == NULL || length != UUID_TEXT_LENGTH || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
 		return false;
-	for (int i = 0; i < UUID_TEXT_LENGTH; i++)
-	{
-		char		c = text[i];
-
-		if (is_dash_place(i))
-		{
-			if (c != '-')
-				return false;
-			continue;
-		}
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-		id[digit / 2] = (uint8_t) ((digit % 2 ? id[digit / 2] << 4 : 0) | (c <= '9' ? c - '0' : c - 'a' + 10));
-		digit++;
-	}
-	return true;
+	for (size_t i = 0; i < GROUPS; i++)
+		memcpy(digits + groups[i].in_digits, text + groups[i].in_text, groups[i].length);
+	return hex_read(id, digits, UUID_BYTES);
 }
 
 void
 uuid_write_text(char text[UUID_TEXT_LENGTH + 1], const uint8_t id[UUID_BYTES])
 {
-	static const char digits[] = "0123456789abcdef";
-	int			digit = 0;
+	char		digits[2 * UUID_BYTES];
 
-	for (int i = 0; i < UUID_TEXT_LENGTH; i++)
-	{
-		if (is_dash_place(i))
-			text[i] = '-';
-		else
-		{
-			text[i] = digits[(id[digit / 2] >> (digit % 2 ? 0 : 4)) & 0xF];
-			digit++;
-		}
-	}
+	hex_write(digits, id, UUID_BYTES);
+	text[8] = text[13] = text[18] = text[23] = '-';
+	for (size_t i = 0; i < GROUPS; i++)
+		memcpy(text + groups[i].in_text, digits + groups[i].in_digits, groups[i].length);
 	text[UUID_TEXT_LENGTH] = '\0';
 }

@@ -11,8 +11,6 @@
 #include "canonical/backend.h"
 #include "core/canonical.h"
 #include "graph/graph.h"
-#include "graph/map.h"
-#include "graph/memory.h"
 #include "record/record.h"
 #include "derived/explain.h"
 #include "derived/explain_corrections.h"
@@ -29,12 +27,7 @@ PG_FUNCTION_INFO_V1(reason_explain_json);
 typedef struct ExplainPage
 {
 	Explanation *explanation;
-	NodePieces	nodes;			/* those that were read */
-	GraphMap	read;			/* position + 1 → index in pieces + 1 */
-	uint32		piece_count;
-	uint32		piece_capacity;
-	uint32	   *positions;		/* by piece */
-	uint32		position_capacity;
+	NodePieces	nodes;
 	ExplainCorrections corrections;
 } ExplainPage;
 
@@ -63,62 +56,13 @@ kind_of(const Explanation *explanation, uint32 *entry)
 
 /* The node that an entry speaks of. */
 static uint32
-node_of(const Explanation *explanation, uint32 entry)
+node_of(const void *entries, uint32 entry)
 {
+	const Explanation *explanation = entries;
 	ExplainKind kind = kind_of(explanation, &entry);
 	uint32		found = explanation->entries[kind][entry];
 
 	return kind == EXPLAIN_COMPONENT || kind == EXPLAIN_CORRECTION ? explanation->trace->edges[found].target : found;
-}
-
-/* ---------------------------------------------------------------- reading nodes */
-
-static bool
-wants(ExplainPage *page, uint32 position)
-{
-	uint32	   *read = graph_map_slot(&page->read, (int64) position + 1);
-
-	if (*read != 0)
-		return false;
-	graph_reserve(page->explanation->trace->graph, page->nodes.pieces, page->piece_count, page->piece_capacity);
-	graph_reserve(page->explanation->trace->graph, page->positions, page->piece_count, page->position_capacity);
-	page->positions[page->piece_count] = position;
-	memset(&page->nodes.pieces[page->piece_count], 0, sizeof(Piece));
-	*read = ++page->piece_count;
-	return true;
-}
-
-/* Reads the nodes of entries from `begin` on, until the page is full; returns where it ends. */
-static uint32
-read_entries(ExplainPage *page, uint32 begin, uint32 end, bool is_bounded)
-{
-	Explanation *explanation = page->explanation;
-	Graph	   *graph = explanation->trace->graph;
-	GraphEntry	entries[NODE_BATCH + 1];
-	uint32		done = begin;
-	int			count = 0;
-
-	if (wants(page, 0))
-	{
-		entries[count].position = page->piece_count - 1;
-		entries[count++].tid = explanation->trace->nodes[0].tid;
-	}
-	do
-	{
-		while (done < end && count < NODE_BATCH)
-		{
-			uint32		position = node_of(explanation, done++);
-
-			if (wants(page, position))
-			{
-				entries[count].position = page->piece_count - 1;
-				entries[count++].tid = explanation->trace->nodes[position].tid;
-			}
-		}
-		node_pieces_read(&page->nodes, graph, entries, count);
-		count = 0;
-	} while (done < end && !(is_bounded && page->nodes.bytes > PAGE_BYTES));
-	return done;
 }
 
 /* ---------------------------------------------------------------- the answer */
@@ -136,7 +80,7 @@ begin_entry(const Answer *answer, uint32 position)
 	ExplainPage *page = answer->page;
 
 	buffer_append_char(answer->out, '{');
-	node_pieces_append(answer->out, &page->nodes, graph_map_get(&page->read, (int64) position + 1) - 1);
+	node_pieces_append(answer->out, &page->nodes, position);
 	explain_append_correctors(answer->out, &page->corrections, position);
 	explain_append_corrected(answer->out, &page->corrections, position);
 	if (page->explanation->depth[position] != EXPLAIN_NOT_COUNTED)
@@ -263,7 +207,7 @@ append_summary(ByteBuffer *out, ExplainPage *page)
 
 	buffer_init(&object, canonical_realloc, CurrentMemoryContext);
 	buffer_append_char(&object, '{');
-	node_pieces_append(&object, &page->nodes, graph_map_get(&page->read, 1) - 1);
+	node_pieces_append(&object, &page->nodes, 0);
 	buffer_append_char(&object, '}');
 	whole = (ShownText) {object.data, object.length};
 	note = shown_member(whole, "note");
@@ -304,12 +248,11 @@ reason_explain_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_EXPLANATION);
 	page.explanation = explain_node(&request);
-	node_pieces_begin(&page.nodes, request.graph, request.redact);
-	graph_map_init(&page.read, request.graph);
+	node_pieces_begin(&page.nodes, page.explanation->trace, request.redact);
 	total = entry_total(page.explanation);
 	begin = Min(request.cursor.offset, total);
-	end = read_entries(&page, begin, begin + Min(request.limit, total - begin), request.is_bounded);
-	explain_find_corrections(&page.corrections, page.explanation, &request.filter, page.positions, page.piece_count);
+	end = node_pieces_read(&page.nodes, node_of, page.explanation, begin, begin + Min(request.limit, total - begin), request.is_bounded);
+	explain_find_corrections(&page.corrections, page.explanation, &request.filter, page.nodes.positions, page.nodes.count);
 
 	node_json_buffer(&out);
 	answer.out = &out;

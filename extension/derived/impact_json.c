@@ -10,7 +10,6 @@
 #include "canonical/backend.h"
 #include "core/canonical.h"
 #include "graph/graph.h"
-#include "graph/memory.h"
 #include "record/record.h"
 #include "derived/impact.h"
 #include "derived/node_pieces.h"
@@ -27,34 +26,15 @@ PG_FUNCTION_INFO_V1(reason_impact_json);
 typedef struct ImpactPage
 {
 	Impact	   *impact;
-	NodePieces	nodes;			/* the start, then the nodes of the page */
+	NodePieces	nodes;			/* the start, and the nodes of the page */
 } ImpactPage;
 
-/* Reads the start and the nodes from `begin` on, until the page is full; returns where it ends. */
 static uint32
-read_nodes(ImpactPage *page, uint32 begin, uint32 end, bool is_bounded)
+node_of(const void *entries, uint32 entry)
 {
-	Impact	   *impact = page->impact;
-	Graph	   *graph = impact->trace->graph;
-	GraphEntry	entries[NODE_BATCH + 1];
-	uint32		done = begin;
-	int			count = 0;
+	const Impact *impact = entries;
 
-	page->nodes.pieces = graph_alloc(graph, ((Size) (end - begin) + 1) * sizeof(Piece));
-	memset(page->nodes.pieces, 0, ((Size) (end - begin) + 1) * sizeof(Piece));
-	entries[count].position = 0;
-	entries[count++].tid = impact->trace->nodes[0].tid;
-	do
-	{
-		for (int i = 0; done < end && i < NODE_BATCH; i++)
-		{
-			entries[count].position = done - begin + 1;
-			entries[count++].tid = impact->trace->nodes[impact->order[done++]].tid;
-		}
-		node_pieces_read(&page->nodes, graph, entries, count);
-		count = 0;
-	} while (done < end && !(is_bounded && page->nodes.bytes > PAGE_BYTES));
-	return done;
+	return impact->order[entry];
 }
 
 /* ---------------------------------------------------------------- the answer */
@@ -80,7 +60,7 @@ append_corrections(ByteBuffer *out, const Impact *impact, uint32 position)
 }
 
 static void
-append_start(ByteBuffer *out, const ImpactPage *page)
+append_start(ByteBuffer *out, ImpactPage *page)
 {
 	buffer_append_char(out, '{');
 	node_pieces_append(out, &page->nodes, 0);
@@ -89,12 +69,12 @@ append_start(ByteBuffer *out, const ImpactPage *page)
 }
 
 static void
-append_node(ByteBuffer *out, const ImpactPage *page, uint32 position, uint32 piece)
+append_node(ByteBuffer *out, ImpactPage *page, uint32 position)
 {
 	const Impact *impact = page->impact;
 
 	buffer_append_char(out, '{');
-	node_pieces_append(out, &page->nodes, piece);
+	node_pieces_append(out, &page->nodes, position);
 	append_corrections(out, impact, position);
 	buffer_append_literal(out, ",\"depth\":");
 	canonical_write_integer(out, impact->depth[position]);
@@ -159,9 +139,10 @@ reason_impact_json(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	trace_request_begin(&request, fcinfo, &request_arguments, TRACE_CURSOR_IMPACT);
 	page.impact = impact_of(request.graph, request.start, &request.filter);
-	node_pieces_begin(&page.nodes, request.graph, request.redact);
+	node_pieces_begin(&page.nodes, page.impact->trace, request.redact);
 	begin = Min(request.cursor.offset, page.impact->count);
-	end = read_nodes(&page, begin, begin + Min(request.limit, page.impact->count - begin), request.is_bounded);
+	end = node_pieces_read(&page.nodes, node_of, page.impact, begin, begin + Min(request.limit, page.impact->count - begin),
+						   request.is_bounded);
 
 	node_json_buffer(&out);
 	append_counts(&out, page.impact);
@@ -181,7 +162,7 @@ reason_impact_json(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (i > begin)
 			buffer_append_char(&out, ',');
-		append_node(&out, &page, page.impact->order[i], i - begin + 1);
+		append_node(&out, &page, page.impact->order[i]);
 	}
 	buffer_append_literal(&out, "],\"truncated\":");
 	canonical_write_boolean(&out, end < page.impact->count || page.impact->frontier_count > 0);

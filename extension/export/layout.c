@@ -1,23 +1,16 @@
 /*
  * layout.c
- *		Levels, folding, order and places.
+ *		Folding, boxes, lines, and which places lines need.
  */
 #include "postgres.h"
 
 #include "export/layout.h"
 
+#include "export/layout_order.h"
+#include "export/layout_place.h"
+#include "export/levels.h"
+
 #include "miscadmin.h"
-
-#define GAP_X 24
-#define GAP_Y 26
-#define LEVEL_GAP 60
-#define MARGIN 24
-
-typedef struct Level
-{
-	uint32		begin;			/* of its boxes */
-	uint32		end;
-} Level;
 
 typedef struct Laying
 {
@@ -25,36 +18,12 @@ typedef struct Laying
 	Layout	   *layout;
 	uint32	   *level_of;		/* of a node */
 	uint32	   *box_of;
-	Level	   *levels;
 	uint32		level_count;
 	uint32		shown_levels;	/* the last is that of the box for all levels after these, if there are more */
 	uint32		cap;			/* nodes of a level that are boxes of their own */
-	uint32	   *place;			/* of a box in its level */
-	uint32	   *joined_start;	/* lines by box: those of box i are joined[joined_start[i]] to [joined_start[i + 1]] */
-	uint32	   *joined;
 } Laying;
 
-/* ---------------------------------------------------------------- levels */
-
-/* In the order of the tree a node comes after that below which it hangs. */
-static void
-find_levels(Laying *laying)
-{
-	const HumanTree *tree = laying->part->tree;
-	uint32		count = laying->part->graph->node_count;
-
-	laying->level_of = human_room(count, sizeof(uint32));
-	for (uint32 i = 0; i < count; i++)
-	{
-		uint32		node = tree->order[i];
-		uint32		level = tree->edge[node] == HUMAN_NONE ? 0 : laying->level_of[tree->above[tree->edge[node]]] + 1;
-
-		CHECK_FOR_INTERRUPTS();
-		laying->level_of[node] = level;
-		laying->level_count = Max(laying->level_count, level + 1);
-	}
-	laying->shown_levels = Min(laying->level_count, LAYOUT_LEVELS);
-}
+/* ---------------------------------------------------------------- boxes */
 
 /* How many boxes there are if a level shows so many nodes. */
 static uint64
@@ -115,7 +84,6 @@ make_level(Laying *laying, uint32 level, const uint32 *nodes, uint32 count)
 	/* A box for one would be no shorter than the node itself. */
 	if (own > 0 && count - own == 1)
 		own = count;
-	laying->levels[level].begin = layout->box_count;
 	for (uint32 i = 0; i < own; i++)
 	{
 		laying->box_of[nodes[i]] = layout->box_count;
@@ -128,7 +96,6 @@ make_level(Laying *laying, uint32 level, const uint32 *nodes, uint32 count)
 		add_box(laying, HUMAN_NONE, level)->folded = count - own;
 		layout->folded += count - own;
 	}
-	laying->levels[level].end = layout->box_count;
 }
 
 static void
@@ -152,12 +119,11 @@ make_boxes(Laying *laying)
 		by_level[start[Min(laying->level_of[node], levels - 1) + 1]++] = node;
 	}
 	laying->box_of = human_room(count, sizeof(uint32));
-	laying->levels = human_room(levels, sizeof(Level));
 	/* One more a level than the cap allows where that saves a box for one. */
 	laying->layout->boxes = human_room(Min((size_t) count, LAYOUT_NODES) + 2 * (size_t) levels, sizeof(LayoutBox));
 	for (uint32 i = 0; i < levels; i++)
 		make_level(laying, i, by_level + start[i], start[i + 1] - start[i]);
-	laying->level_count = levels;
+	laying->layout->level_count = levels;
 	pfree(by_level);
 	pfree(start);
 }
@@ -238,154 +204,112 @@ make_lines(Laying *laying)
 	layout->line_count = kept;
 }
 
+/* ---------------------------------------------------------------- places of lines */
+
+/* How many levels a line passes; none, if it leads up, or hangs at its box. */
+static uint32
+levels_passed(const Layout *layout, const LayoutLine *line)
+{
+	uint32		from = layout->boxes[line->from].level;
+	uint32		to = layout->boxes[line->to].level;
+	uint32		above = layout->upwards ? from : to;
+	uint32		below = layout->upwards ? to : from;
+
+	return above > below ? above - below - 1 : 0;
+}
+
+static bool
+leads_up(const Layout *layout, const LayoutLine *line)
+{
+	uint32		from = layout->boxes[line->from].level;
+	uint32		to = layout->boxes[line->to].level;
+
+	return layout->upwards ? from < to : from > to;
+}
+
+/* Lines that pass more levels than this lead aside: as many as it takes for the others to find places. */
+static uint32
+farthest_passed(const Layout *layout)
+{
+	uint32	   *lines = human_room((size_t) layout->level_count + 1, sizeof(uint32));
+	uint64		passes = 0;
+	uint32		farthest = 0;
+
+	memset(lines, 0, ((size_t) layout->level_count + 1) * sizeof(uint32));
+	for (uint32 i = 0; i < layout->line_count; i++)
+		lines[levels_passed(layout, &layout->lines[i])] += layout->lines[i].lane == 0;
+	while (farthest < layout->level_count)
+	{
+		passes += (uint64) lines[farthest + 1] * (farthest + 1);
+		if (passes > LAYOUT_PASSES)
+			break;
+		farthest++;
+	}
+	pfree(lines);
+	return farthest;
+}
+
+/* Those of the lanes between two boxes are one after the other. */
 static void
-join_lines(Laying *laying)
+make_passes(Laying *laying)
 {
 	Layout	   *layout = laying->layout;
+	uint32		farthest = farthest_passed(layout);
 
-	laying->joined_start = human_room((size_t) layout->box_count + 2, sizeof(uint32));
-	laying->joined = human_room(2 * (size_t) layout->line_count, sizeof(uint32));
-	memset(laying->joined_start, 0, ((size_t) layout->box_count + 2) * sizeof(uint32));
+	layout->passes = human_room(LAYOUT_PASSES, sizeof(LayoutPass));
 	for (uint32 i = 0; i < layout->line_count; i++)
 	{
-		laying->joined_start[layout->lines[i].from + 2]++;
-		laying->joined_start[layout->lines[i].to + 2]++;
-	}
-	for (uint32 i = 2; i < layout->box_count + 2; i++)
-		laying->joined_start[i] += laying->joined_start[i - 1];
-	for (uint32 i = 0; i < layout->line_count; i++)
-	{
+		LayoutLine *line = &layout->lines[i];
+		uint32		passed = levels_passed(layout, line);
+
 		CHECK_FOR_INTERRUPTS();
-		laying->joined[laying->joined_start[layout->lines[i].from + 1]++] = i;
-		laying->joined[laying->joined_start[layout->lines[i].to + 1]++] = i;
-	}
-}
-
-/* ---------------------------------------------------------------- order within a level */
-
-typedef struct Ranked
-{
-	uint32		box;
-	uint32		place;			/* so far, which decides between equals */
-	uint64		sum;			/* of the places of what it is joined to; sum / count is the average */
-	uint64		count;
-} Ranked;
-
-/* By averages; products of whole numbers compare them exactly. */
-static inline int
-compare_ranked(const Ranked *a, const Ranked *b)
-{
-	uint64		left = a->sum * b->count;
-	uint64		right = b->sum * a->count;
-
-	if (left != right)
-		return left < right ? -1 : 1;
-	return a->place < b->place ? -1 : a->place > b->place;
-}
-
-#define ST_SORT sort_ranked
-#define ST_ELEMENT_TYPE Ranked
-#define ST_COMPARE(a, b) compare_ranked(a, b)
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-static Ranked
-rank(const Laying *laying, uint32 box, uint32 other_level)
-{
-	const Layout *layout = laying->layout;
-	Ranked		ranked = {.box = box, .place = laying->place[box]};
-
-	for (uint32 k = laying->joined_start[box]; k < laying->joined_start[box + 1]; k++)
-	{
-		const LayoutLine *line = &layout->lines[laying->joined[k]];
-		uint32		other = line->from == box ? line->to : line->from;
-
-		if (layout->boxes[other].level != other_level)
+		line->aside = leads_up(layout, line) || passed > farthest;
+		if (line->aside)
 			continue;
-		ranked.sum += laying->place[other];
-		ranked.count++;
+		line->pass_count = passed;
+		line->first_pass = line->lane > 0 ? layout->lines[i - 1].first_pass : layout->pass_count;
+		for (uint32 k = 0; k < passed && line->lane == 0; k++)
+		{
+			uint32		from = layout->boxes[line->from].level;
+
+			layout->passes[layout->pass_count++] = (LayoutPass) {.level = layout->upwards ? from - 1 - k : from + 1 + k};
+		}
 	}
-	/* What is joined to nothing there stays about where it is. */
-	if (ranked.count == 0)
-	{
-		ranked.sum = ranked.place;
-		ranked.count = 1;
-	}
-	return ranked;
 }
 
-/* A box keeps its number; its place changes. */
-static void
-order_level(Laying *laying, uint32 level, uint32 other_level, Ranked *ranked)
-{
-	const Level *boxes = &laying->levels[level];
-	uint32		count = boxes->end - boxes->begin;
-
-	CHECK_FOR_INTERRUPTS();
-	for (uint32 i = 0; i < count; i++)
-		ranked[i] = rank(laying, boxes->begin + i, other_level);
-	sort_ranked(ranked, count);
-	for (uint32 i = 0; i < count; i++)
-		laying->place[ranked[i].box] = i;
-}
-
-static void
-order_levels(Laying *laying)
-{
-	Ranked	   *ranked = human_room(laying->layout->box_count, sizeof(Ranked));
-
-	laying->place = human_room(laying->layout->box_count, sizeof(uint32));
-	for (uint32 level = 0; level < laying->level_count; level++)
-	{
-		for (uint32 i = laying->levels[level].begin; i < laying->levels[level].end; i++)
-			laying->place[i] = i - laying->levels[level].begin;
-	}
-	for (int sweep = 0; sweep < LAYOUT_SWEEPS; sweep++)
-	{
-		for (uint32 level = 1; level < laying->level_count; level++)
-			order_level(laying, level, level - 1, ranked);
-		for (uint32 level = laying->level_count - 1; level > 0; level--)
-			order_level(laying, level - 1, level, ranked);
-	}
-	pfree(ranked);
-}
-
-/* ---------------------------------------------------------------- places */
-
-/* The lowest level is the first of the walk if causes are above it, else the last. */
-static void
-place_boxes(Laying *laying)
+/* Items are boxes, then passes; a line is a chain of them. */
+static LayoutOrder *
+order_items(Laying *laying)
 {
 	Layout	   *layout = laying->layout;
-	uint32		widest = 1;
-	int			y = 0;
+	uint32		count = layout->box_count + layout->pass_count;
+	uint32	   *levels = human_room(count, sizeof(uint32));
+	LayoutPiece *pieces = human_room((size_t) layout->line_count + layout->pass_count, sizeof(LayoutPiece));
+	uint32		piece_count = 0;
+	LayoutOrder *order;
 
-	for (uint32 i = 0; i < laying->level_count; i++)
-		widest = Max(widest, Min(laying->levels[i].end - laying->levels[i].begin, LAYOUT_ROW));
-	layout->width = 2 * MARGIN + (int) widest * (LAYOUT_BOX_WIDTH + GAP_X) - GAP_X;
-	for (uint32 i = 0; i < laying->level_count; i++)
+	for (uint32 i = 0; i < count; i++)
+		levels[i] = i < layout->box_count ? layout->boxes[i].level : layout->passes[i - layout->box_count].level;
+	for (uint32 i = 0; i < layout->line_count; i++)
 	{
-		const Level *level = &laying->levels[laying->part->graph->upwards ? laying->level_count - 1 - i : i];
-		uint32		count = level->end - level->begin;
-		uint32		rows = Max((count + LAYOUT_ROW - 1) / LAYOUT_ROW, 1);
-		uint32		columns = (count + rows - 1) / rows;
-		int			left = (layout->width - ((int) columns * (LAYOUT_BOX_WIDTH + GAP_X) - GAP_X)) / 2;
-		int			bottom = y + (int) rows * (LAYOUT_BOX_HEIGHT + GAP_Y) - GAP_Y;
+		const LayoutLine *line = &layout->lines[i];
+		uint32		above = line->from;
 
-		for (uint32 k = level->begin; k < level->end; k++)
+		CHECK_FOR_INTERRUPTS();
+		if (line->aside || line->lane > 0 || line->from == line->to)
+			continue;
+		for (uint32 k = 0; k <= line->pass_count; k++)
 		{
-			LayoutBox  *box = &layout->boxes[k];
+			uint32		below = k < line->pass_count ? layout->box_count + line->first_pass + k : line->to;
 
-			box->x = left + (int) (laying->place[k] / rows) * (LAYOUT_BOX_WIDTH + GAP_X);
-			box->y = y + (int) (laying->place[k] % rows) * (LAYOUT_BOX_HEIGHT + GAP_Y);
-			box->top = y;
-			box->bottom = bottom;
+			pieces[piece_count++] = layout->upwards ? (LayoutPiece) {below, above} : (LayoutPiece) {above, below};
+			above = below;
 		}
-		y = bottom + LEVEL_GAP;
 	}
-	layout->height = y - LEVEL_GAP + MARGIN;
+	order = layout_order(levels, count, layout->level_count, pieces, piece_count);
+	pfree(levels);
+	pfree(pieces);
+	return order;
 }
 
 Layout *
@@ -393,16 +317,16 @@ layout_of(const ExportPart *part)
 {
 	Laying		laying = {.part = part, .layout = palloc0(sizeof(Layout))};
 
-	laying.layout->width = 2 * MARGIN + LAYOUT_BOX_WIDTH;
-	laying.layout->height = MARGIN;
+	laying.layout->upwards = part->graph->upwards;
+	laying.layout->level_count = 1;
 	if (part->graph->node_count == 0)
 		return laying.layout;
-	find_levels(&laying);
+	laying.level_of = layout_levels(part, &laying.level_count);
+	laying.shown_levels = Min(laying.level_count, LAYOUT_LEVELS);
 	choose_cap(&laying);
 	make_boxes(&laying);
 	make_lines(&laying);
-	join_lines(&laying);
-	order_levels(&laying);
-	place_boxes(&laying);
+	make_passes(&laying);
+	layout_place(laying.layout, order_items(&laying));
 	return laying.layout;
 }

@@ -63,13 +63,27 @@ put_fact(ExportWriter *writer, const char *name, ShownText value)
 }
 
 static void
+put_words(ExportWriter *writer, void (*write)(ByteBuffer *out, const ExportPart *part))
+{
+	writer->scratch.length = 0;
+	write(&writer->scratch, writer->part);
+	if (writer->scratch.length == 0)
+		return;
+	export_put(writer, "- ");
+	export_say_by(writer, write);
+	export_put(writer, "\n");
+}
+
+static void
 put_head(ExportWriter *writer)
 {
 	const ExportPart *part = writer->part;
 
 	export_put(writer, "# ");
-	export_say_by(writer, export_write_title);
+	export_say_by(writer, export_write_heading);
 	export_put(writer, "\n\n");
+	put_words(writer, export_write_subject);
+	put_words(writer, export_write_identity);
 	put_fact(writer, "description", shown_member(part->snapshot, "description"));
 	put_fact(writer, "created", shown_member(part->snapshot, "createdAt"));
 	put_fact(writer, "hash", shown_member(part->snapshot, "hash"));

@@ -10,6 +10,9 @@
 
 #include "miscadmin.h"
 
+#define HEADING_CHARACTERS 120
+#define SUBJECT_CHARACTERS 40
+
 void
 export_part_begin(ExportPart *part, const HumanGraph *graph, uint32 roots)
 {
@@ -67,6 +70,67 @@ export_write_title(ByteBuffer *out, const ExportPart *part)
 		say(out, ", as of ");
 		shown_write_plain(out, part->as_of, 40);
 	}
+}
+
+/* What the record that was traced says of itself, which later parts do not begin with; of a snapshot, its description. */
+static ShownText
+subject_words(const ExportPart *part)
+{
+	ShownRecord record;
+	ShownText	note;
+
+	if (part->snapshot.data)
+		return shown_member(part->snapshot, "description");
+	if (part->begin > 0 || part->graph->node_count == 0)
+		return (ShownText) {NULL, 0};
+	record = shown_record(part->graph->nodes[0].record.data, part->graph->nodes[0].record.length);
+	note = shown_note(&record);
+	return record.erased.data ? (ShownText) {NULL, 0} : note.data ? note : record.payload;
+}
+
+void
+export_write_heading(ByteBuffer *out, const ExportPart *part)
+{
+	ShownText	words = subject_words(part);
+
+	if (words.data == NULL)
+	{
+		export_write_title(out, part);
+		return;
+	}
+	say(out, part->snapshot.data ? "Snapshot: " : part->graph->upwards ? "What led to: " : "What came of: ");
+	shown_write_plain(out, words, HEADING_CHARACTERS);
+}
+
+static void
+say_value(ByteBuffer *out, const char *before, ShownText value)
+{
+	if (value.data == NULL)
+		return;
+	say(out, before);
+	shown_write_plain(out, value, SUBJECT_CHARACTERS);
+}
+
+void
+export_write_subject(ByteBuffer *out, const ExportPart *part)
+{
+	ShownRecord record;
+
+	if (subject_words(part).data == NULL || part->snapshot.data)
+		return;
+	record = shown_record(part->graph->nodes[0].record.data, part->graph->nodes[0].record.length);
+	say_value(out, "", record.type);
+	say_value(out, " by ", record.author);
+	say_value(out, ", recorded ", record.created_at);
+}
+
+void
+export_write_identity(ByteBuffer *out, const ExportPart *part)
+{
+	if (subject_words(part).data == NULL)
+		return;
+	say_value(out, "id ", part->id);
+	say_value(out, ", as of ", part->as_of);
 }
 
 void

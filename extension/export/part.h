@@ -39,6 +39,13 @@ extern void export_part_mark(ExportPart *part, const pg_uuid_t *ids, uint32 coun
 /* "What led to …, as of …", or "Snapshot …". */
 extern void export_write_title(ByteBuffer *out, const ExportPart *part);
 
+/* "What led to: …", in words of the record that it is about, or of the snapshot's description; the title, where there are none here. */
+extern void export_write_heading(ByteBuffer *out, const ExportPart *part);
+
+/* "decision by …, recorded …", and "id …, as of …": what the heading leaves out; nothing, where it is the title. */
+extern void export_write_subject(ByteBuffer *out, const ExportPart *part);
+extern void export_write_identity(ByteBuffer *out, const ExportPart *part);
+
 /* "12 nodes, 14 edges; here from node 1 to 10". */
 extern void export_write_extent(ByteBuffer *out, const ExportPart *part);
 

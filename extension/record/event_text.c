@@ -26,7 +26,7 @@
 
 PG_FUNCTION_INFO_V1(reason_event_payload);
 
-bool		reason_keep_event_text = false;
+bool		reason_keep_event_text = true;
 
 void
 event_text_define_parameters(void)
@@ -34,7 +34,7 @@ event_text_define_parameters(void)
 	DefineCustomBoolVariable("reason.keep_event_text",
 							 "Stores the events of nodes, edges and annotations whole, beside the rows that say the same.",
 							 "Otherwise their payload is made from the row whenever it is needed.",
-							 &reason_keep_event_text, false,
+							 &reason_keep_event_text, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 }
 

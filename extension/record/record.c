@@ -11,13 +11,13 @@
 #include "record/record.h"
 
 #include "core/canonical.h"
+#include "core/hex.h"
+#include "core/uuid_text.h"
 
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 const char *const record_kind_names[RECORD_KINDS] = {"node", "edge", "annotation"};
-
-static const char hex_digits[] = "0123456789abcdef";
 
 static char *
 put_digits(char *p, unsigned value, int width)
@@ -84,19 +84,13 @@ record_write_timestamp(ByteBuffer *out, TimestampTz ts)
 void
 record_write_uuid(ByteBuffer *out, const pg_uuid_t *id)
 {
-	char		quoted[UUID_LEN * 2 + 4 + 2];
-	char	   *p = quoted;
+	char		quoted[UUID_TEXT_LENGTH + 2];
 
-	*p++ = '"';
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = hex_digits[id->data[i] >> 4];
-		*p++ = hex_digits[id->data[i] & 0xF];
-	}
-	*p++ = '"';
-	buffer_append(out, quoted, p - quoted);
+	quoted[0] = '"';
+	uuid_write_text(quoted + 1, id->data);
+	/* In place of the terminator. */
+	quoted[UUID_TEXT_LENGTH + 1] = '"';
+	buffer_append(out, quoted, sizeof(quoted));
 }
 
 void
@@ -105,11 +99,8 @@ record_write_hex(ByteBuffer *out, const uint8 *bytes, size_t length)
 	if (!buffer_reserve(out, length * 2 + 2))
 		return;
 	buffer_append_char(out, '"');
-	for (size_t i = 0; i < length; i++)
-	{
-		out->data[out->length++] = hex_digits[bytes[i] >> 4];
-		out->data[out->length++] = hex_digits[bytes[i] & 0xF];
-	}
+	hex_write(out->data + out->length, bytes, length);
+	out->length += length * 2;
 	buffer_append_char(out, '"');
 }
 

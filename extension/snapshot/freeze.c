@@ -231,7 +231,7 @@ put_times(Datum *values, const WorkTime *times)
  * freeze_subgraph(division, root_nos, root_ids, depth, direction, audience, description,
  *				   manifest_signature_id, include_annotations, pii, log)
  *		→ (no, id, created_at, graph_version, hash, size_bytes, node_count, edge_count,
- *		   canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us)
+ *		   canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us, walk_began)
  */
 Datum
 reason_freeze_subgraph(PG_FUNCTION_ARGS)
@@ -242,12 +242,13 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	ArrayType  *root_nos;
 	GraphDirection direction;
 	TupleDesc	desc;
-	Datum		values[14];
-	bool		nulls[14] = {0};
+	Datum		values[15];
+	bool		nulls[15] = {0};
 	uint8		hash[SHA256_LENGTH];
 	ByteBuffer	hex;
 	Datum		result;
 	MemoryContext context = CurrentMemoryContext;
+	TimestampTz walk_began;
 	text	   *division;
 
 	for (int i = 0; i < lengthof(required); i++)
@@ -279,6 +280,7 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	record_reader_open(&freezer.reader, freezer.graph->snapshot, division);
 	freezer.record_context = AllocSetContextCreate(CurrentMemoryContext, "frozen record", ALLOCSET_DEFAULT_SIZES);
 	number_set_init(&freezer.frontier);
+	walk_began = GetCurrentTimestamp();
 	subgraph_collect(&freezer.subgraph, freezer.graph, (int64 *) ARR_DATA_PTR(root_nos),
 					 ArrayGetNItems(ARR_NDIM(root_nos), ARR_DIMS(root_nos)),
 					 header.depth, direction, is_hidden, freezer.graph);
@@ -303,6 +305,7 @@ reason_freeze_subgraph(PG_FUNCTION_ARGS)
 	values[7] = Int64GetDatum(freezer.subgraph.edges.count);
 	put_times(&values[8], &freezer.writer.canonicalising);
 	put_times(&values[11], &freezer.writer.hashing);
+	values[14] = TimestampTzGetDatum(walk_began);
 	result = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 	SPI_finish();
 	PG_RETURN_DATUM(result);

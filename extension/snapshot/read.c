@@ -7,6 +7,7 @@
 #include "snapshot/read.h"
 
 #include "canonical/backend.h"
+#include "core/string_scan.h"
 
 #include "access/stratnum.h"
 #include "miscadmin.h"
@@ -87,17 +88,23 @@ emit(SnapshotReader *reader, const char *begin, const char *end)
 static const char *
 skip_string(SnapshotReader *reader, const char *p, const char *end)
 {
-	for (; p < end; p++)
+	while (p < end)
 	{
 		if (reader->escaped)
 			reader->escaped = false;
-		else if (*p == '\\')
-			reader->escaped = true;
-		else if (*p == '"')
+		else
 		{
-			reader->in_string = false;
-			return p + 1;
+			p = scan_plain(p, end, false);
+			if (p == end)
+				break;
+			if (*p == '"')
+			{
+				reader->in_string = false;
+				return p + 1;
+			}
+			reader->escaped = *p == '\\';
 		}
+		p++;
 	}
 	return p;
 }

@@ -55,7 +55,7 @@ extern RecordedWhen recorded_when(RecordedChain *chain, int64 no);
 
 /*
  * The event of the row's number recorded this record, by its digest, and is what was hashed when it got its place.
- * Needs memory that is reset soon.
+ * checker has just checked the row: its canonical bytes are in checker->record.  Needs memory that is reset soon.
  */
 extern bool recorded_check(RecordedChain *chain, AuditChecker *checker, const StoredRecord *stored);
 

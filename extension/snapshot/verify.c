@@ -15,6 +15,7 @@
 
 #include "chain/check.h"
 #include "canonical/backend.h"
+#include "core/hex.h"
 #include "core/sha256.h"
 #include "core/shown_record.h"
 #include "core/snapshot_graph.h"
@@ -99,11 +100,17 @@ extract_record(const JsonDocument *document, RecordKind kind, ByteBuffer *out)
 static bool
 hex_is(RecordText hex, const uint8 *bytes)
 {
+	char		digits[2 * SHA256_LENGTH];
 	uint8		decoded[SHA256_LENGTH];
 	size_t		length;
 
-	return hex.length == 2 * SHA256_LENGTH &&
-		sodium_hex2bin(decoded, sizeof(decoded), hex.data, hex.length, NULL, &length, NULL) == 0 &&
+	if (hex.length != sizeof(digits))
+		return false;
+	hex_write(digits, bytes, SHA256_LENGTH);
+	if (memcmp(hex.data, digits, sizeof(digits)) == 0)
+		return true;
+	/* In upper case, perhaps. */
+	return sodium_hex2bin(decoded, sizeof(decoded), hex.data, hex.length, NULL, &length, NULL) == 0 &&
 		length == SHA256_LENGTH && memcmp(decoded, bytes, SHA256_LENGTH) == 0;
 }
 

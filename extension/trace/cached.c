@@ -42,6 +42,9 @@ typedef struct TraceSearch
 	uint32	   *nodes;			/* by position, as the parents in the trace */
 	uint32	   *edges;			/* tree edges, by position; NULL before TRACE_TREE */
 	uint32		capacity;
+	uint32	   *onward;			/* positions of the last level whose nodes lead on */
+	uint32		onward_count;
+	uint32		onward_capacity;
 } TraceSearch;
 
 /* ---------------------------------------------------------------- what was reached */
@@ -93,6 +96,16 @@ add_edge(TraceSearch *search, uint32 edge, uint32 source, uint32 target)
 	added->source = source;
 	added->target = target;
 	added->tid = record->tid;
+}
+
+/* Notes that the node at a position leads to what the trace does not hold. */
+static void
+add_onward(TraceSearch *search, uint32 position)
+{
+	if (search->onward_count > 0 && search->onward[search->onward_count - 1] == position)
+		return;
+	graph_reserve(search->trace->graph, search->onward, search->onward_count, search->onward_capacity);
+	search->onward[search->onward_count++] = position;
 }
 
 /*
@@ -213,7 +226,11 @@ expand(TraceSearch *search, uint32 position, bool grows)
 				add_reached(search, target, position, links.edges[i]);
 		}
 		else if (!graph_bits_has(&search->reached, target))
+		{
+			if (!grows && trace->detail == TRACE_EDGES)
+				add_onward(search, position);
 			continue;
+		}
 		trace->edge_count++;
 		/* For the time being the target is the node's number: see place_edges(). */
 		if (trace->detail == TRACE_EDGES)
@@ -422,6 +439,7 @@ write_nodes(TraceSearch *search)
 		node->parent = trace->parents[i];
 		node->edge_count = 0;
 		node->edge_no = 0;
+		node->leads_on = false;
 		ItemPointerSetInvalid(&node->edge_tid);
 		if (node->parent != TRACE_NO_PARENT)
 		{
@@ -430,6 +448,12 @@ write_nodes(TraceSearch *search)
 			node->edge_no = edge->no;
 			node->edge_tid = edge->tid;
 		}
+	}
+	for (uint32 i = 0; i < search->onward_count; i++)
+	{
+		if (i % 4096 == 4095)
+			CHECK_FOR_INTERRUPTS();
+		trace->nodes[search->onward[i]].leads_on = true;
 	}
 	move_nodes(search);
 }

@@ -3,16 +3,15 @@
  *		Finds where a walk stopped for its depth.
  *
  * An edge from the last level to what the trace does not hold leads on, if the
- * filters let the walk follow it.  Who is at its other end is looked up only
- * when they ask.
+ * filters let the walk follow it.  The trace has read these edges.  Who is at
+ * their other ends is looked up only when the filters ask and the trace could
+ * not tell, which the cache can.
  */
 #include "postgres.h"
 
 #include "trace/frontier.h"
 
-#include "graph/map.h"
 #include "graph/memory.h"
-#include "graph/quarantine.h"
 #include "graph/sealed.h"
 #include "graph/sort.h"
 #include "graph/walk.h"
@@ -21,160 +20,81 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-/* Edges that lead on, until it is known that their ends would be taken. */
-typedef struct LeadingOn
+/* Ends of edges that lead on, by number. */
+typedef struct OnwardEnds
 {
 	Trace	   *trace;
-	GraphMap	inside;			/* no → 1 */
-	GraphKey   *level;			/* nodes of the last level, by number */
-	bool	   *goes_on;		/* by position in the last level */
-	uint32		begin;			/* position of its first node */
-	bool		asks_ends;
-	GraphKey   *ends;			/* the other end, and the index of its cause in the last level */
-	uint32		end_count;
-	uint32		end_capacity;
-	uint32	   *first;			/* where the ends of a key begin */
-} LeadingOn;
-
-static int
-keep_leading_on(void *argument, GraphEntry *entries, int count)
-{
-	LeadingOn  *leading = argument;
-	int			kept = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (!leading->goes_on[leading->level[entries[i].position].index - leading->begin] &&
-			graph_map_get(&leading->inside, entries[i].link.other_no) == 0)
-			entries[kept++] = entries[i];
-	}
-	return kept;
-}
-
-static bool
-accept_edge(void *argument, HeapTuple tuple, TupleDesc desc)
-{
-	return graph_filter_accepts_edge(&((LeadingOn *) argument)->trace->filter, tuple);
-}
-
-static void
-note_edges(void *argument, const GraphEntry *entries, int count)
-{
-	LeadingOn  *leading = argument;
-	Graph	   *graph = leading->trace->graph;
-
-	for (int i = 0; i < count; i++)
-	{
-		uint32		position = leading->level[entries[i].position].index - leading->begin;
-
-		if (quarantine_hides(graph, entries[i].link.edge_no) || quarantine_hides(graph, entries[i].link.other_no) ||
-			graph_map_get(&leading->inside, entries[i].link.other_no) != 0)
-			continue;
-		if (leading->asks_ends)
-		{
-			graph_reserve(graph, leading->ends, leading->end_count, leading->end_capacity);
-			leading->ends[leading->end_count].no = entries[i].link.other_no;
-			leading->ends[leading->end_count++].index = position;
-		}
-		else
-			leading->goes_on[position] = true;
-	}
-}
+	uint32	   *first;			/* where those with a key begin in trace->onward */
+} OnwardEnds;
 
 static bool
 accept_node(void *argument, HeapTuple tuple, TupleDesc desc)
 {
-	return graph_filter_accepts_node(&((LeadingOn *) argument)->trace->filter, tuple, desc);
+	return graph_filter_accepts_node(&((OnwardEnds *) argument)->trace->filter, tuple, desc);
 }
 
 static void
 note_ends(void *argument, const GraphEntry *entries, int count)
 {
-	LeadingOn  *leading = argument;
-	const GraphFilter *filter = &leading->trace->filter;
+	OnwardEnds *ends = argument;
+	Trace	   *trace = ends->trace;
+	const GraphFilter *filter = &trace->filter;
 
 	for (int i = 0; i < count; i++)
 	{
+		uint32		first = ends->first[entries[i].position];
+
 		if ((filter->has_as_of && entries[i].record.created_at > filter->as_of) ||
-			(filter->sealed && !graph_sealed_shows(filter->sealed, leading->ends[leading->first[entries[i].position]].no)))
+			(filter->sealed && !graph_sealed_shows(filter->sealed, trace->onward[first].no)))
 			continue;
-		for (uint32 k = leading->first[entries[i].position]; k < leading->first[entries[i].position + 1]; k++)
-			leading->goes_on[leading->ends[k].index] = true;
+		for (uint32 k = first; k < ends->first[entries[i].position + 1]; k++)
+			trace->nodes[trace->onward[k].index].leads_on = true;
 	}
 }
 
 static void
-look_ends_up(LeadingOn *leading)
+look_ends_up(Trace *trace)
 {
-	Graph	   *graph = leading->trace->graph;
-	Size		count = Max((Size) leading->end_count, 1);
+	Graph	   *graph = trace->graph;
+	OnwardEnds	ends = {.trace = trace};
+	Size		count = trace->onward_count;
 	int64	   *keys = graph_alloc(graph, count * sizeof(int64));
 	uint32		distinct = 0;
 
-	graph_sort_keys(leading->ends, graph_alloc(graph, count * sizeof(GraphKey)), leading->end_count);
-	leading->first = graph_alloc(graph, (count + 1) * sizeof(uint32));
-	for (uint32 i = 0; i < leading->end_count; i++)
+	graph_sort_keys(trace->onward, graph_alloc(graph, count * sizeof(GraphKey)), trace->onward_count);
+	ends.first = graph_alloc(graph, (count + 1) * sizeof(uint32));
+	for (uint32 i = 0; i < trace->onward_count; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (i == 0 || leading->ends[i].no != leading->ends[i - 1].no)
+		if (i == 0 || trace->onward[i].no != trace->onward[i - 1].no)
 		{
-			keys[distinct] = leading->ends[i].no;
-			leading->first[distinct++] = i;
+			keys[distinct] = trace->onward[i].no;
+			ends.first[distinct++] = i;
 		}
 	}
-	leading->first[distinct] = leading->end_count;
+	ends.first[distinct] = trace->onward_count;
 	graph_walk(graph, GRAPH_NODES, keys, distinct,
-			   graph_filter_needs_node_rows(&leading->trace->filter) ? accept_node : NULL, note_ends, leading);
+			   graph_filter_needs_node_rows(&trace->filter) ? accept_node : NULL, note_ends, &ends);
 }
 
 void
 trace_frontier_find(TraceFrontier *frontier, Trace *trace)
 {
-	Graph	   *graph = trace->graph;
-	const GraphFilter *filter = &trace->filter;
-	LeadingOn	leading = {.trace = trace};
-	int64	   *keys;
-	uint32		count;
+	uint32		begin;
 
 	memset(frontier, 0, sizeof(*frontier));
 	frontier->trace = trace;
-	if (filter->max_depth < 0 || trace->level_count <= (uint32) filter->max_depth)
+	if (trace->filter.max_depth < 0 || trace->level_count <= (uint32) trace->filter.max_depth)
 		return;
-	leading.begin = trace->level[filter->max_depth];
-	count = trace->node_count - leading.begin;
-	if (count == 0)
-		return;
-	graph_map_init(&leading.inside, graph);
-	for (uint32 i = 0; i < trace->node_count; i++)
+	if (trace->onward_count > 0)
+		look_ends_up(trace);
+	begin = trace->level[trace->filter.max_depth];
+	frontier->positions = graph_alloc(trace->graph, Max((Size) trace->node_count - begin, 1) * sizeof(uint32));
+	for (uint32 i = begin; i < trace->node_count; i++)
 	{
 		GRAPH_CHECK_NOW_AND_THEN(i);
-		*graph_map_slot(&leading.inside, trace->nodes[i].no) = 1;
-	}
-	leading.level = graph_alloc(graph, (Size) count * sizeof(GraphKey));
-	leading.goes_on = graph_alloc(graph, (Size) count * sizeof(bool));
-	memset(leading.goes_on, 0, (Size) count * sizeof(bool));
-	keys = graph_alloc(graph, (Size) count * sizeof(int64));
-	for (uint32 i = 0; i < count; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		leading.level[i].no = trace->nodes[leading.begin + i].no;
-		leading.level[i].index = leading.begin + i;
-	}
-	graph_sort_keys(leading.level, graph_alloc(graph, (Size) count * sizeof(GraphKey)), count);
-	for (uint32 i = 0; i < count; i++)
-		keys[i] = leading.level[i].no;
-	leading.asks_ends = filter->has_as_of || filter->sealed || graph_filter_needs_node_rows(filter);
-	graph_walk_prefiltered(graph, trace->direction == GRAPH_ANCESTORS ? GRAPH_LINKS_TO : GRAPH_LINKS_FROM, keys, count,
-						   keep_leading_on, graph_filter_needs_edge_rows(filter) ? accept_edge : NULL, note_edges, &leading);
-	if (leading.end_count > 0)
-		look_ends_up(&leading);
-
-	frontier->positions = graph_alloc(graph, (Size) count * sizeof(uint32));
-	for (uint32 i = 0; i < count; i++)
-	{
-		GRAPH_CHECK_NOW_AND_THEN(i);
-		if (leading.goes_on[i])
-			frontier->positions[frontier->count++] = leading.begin + i;
+		if (trace->nodes[i].leads_on)
+			frontier->positions[frontier->count++] = i;
 	}
 }
 

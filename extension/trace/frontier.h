@@ -17,7 +17,7 @@ typedef struct TraceFrontier
 	uint32		count;
 } TraceFrontier;
 
-/* Reads the edges of the last level once more; nothing, if the walk came to its end. */
+/* The trace, with TRACE_EDGES, has read the edges of its last level; their ends are looked up if filters have to see them. */
 extern void trace_frontier_find(TraceFrontier *frontier, Trace *trace);
 
 /* Appends the ids of those among the positions as a JSON array, in the order of the ids. */

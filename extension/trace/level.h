@@ -44,6 +44,7 @@ typedef struct TraceLevel
 	uint32		end;			/* = where the new ones begin */
 	uint32		depth;			/* of the nodes being expanded */
 	bool		grows;			/* new nodes are wanted */
+	bool		asks_ends;		/* a filter has to see the nodes that edges lead to */
 	bool		optimistic;		/* nodes that have no siblings are looked up when the trace is done */
 	uint32		most_nodes;		/* give up beyond */
 	bool		gave_up;

@@ -16,6 +16,7 @@
 
 #include "graph/filter.h"
 #include "graph/map.h"
+#include "graph/sort.h"
 #include "graph/types.h"
 
 #define TRACE_NO_PARENT PG_UINT32_MAX
@@ -29,6 +30,7 @@ typedef struct TraceNode
 	uint32		parent;			/* position; TRACE_NO_PARENT for a start */
 	uint32		edge_count;		/* edges that the walk followed to it, until its level was done */
 	bool		is_behind_back_edge;	/* there is a back edge on its path: see graph/types.h; of trace/walk.c alone */
+	bool		leads_on;		/* TRACE_EDGES: an edge of the last level leads from it to what is not in the trace */
 	ItemPointerData tid;
 	ItemPointerData edge_tid;
 } TraceNode;
@@ -74,6 +76,9 @@ typedef struct Trace
 	uint32		edges_kept;
 	uint32		edge_capacity;
 	uint64		edge_count;		/* edges inside the trace */
+	GraphKey   *onward;			/* such edges, as long as filters have not seen their ends: of these, and positions */
+	uint32		onward_count;
+	uint32		onward_capacity;
 	uint32		until_position; /* of the node until_no; TRACE_NO_PARENT: not reached */
 	pg_uuid_t  *edge_ids;		/* of tree edges, by position; see trace_rows_begin() */
 	GraphMap	map;			/* no → position + 1; of trace/walk.c alone */

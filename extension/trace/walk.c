@@ -62,8 +62,27 @@ add_node(TraceLevel *level, uint32 source, const GraphEntry *entry)
 	node->edge_no = entry->link.edge_no;
 	node->parent = source;
 	node->edge_count = 1;
+	node->leads_on = false;
 	node->edge_tid = entry->tid;
 	ItemPointerSetInvalid(&node->tid);
+}
+
+/* Notes an edge of the last level that leads to what the trace does not hold. */
+static void
+add_onward(TraceLevel *level, uint32 source, const GraphEntry *entry)
+{
+	Trace	   *trace = level->trace;
+	GraphKey   *end;
+
+	if (!level->asks_ends)
+	{
+		trace->nodes[source].leads_on = true;
+		return;
+	}
+	graph_reserve(trace->graph, trace->onward, trace->onward_count, trace->onward_capacity);
+	end = &trace->onward[trace->onward_count++];
+	end->no = entry->link.other_no;
+	end->index = source;
 }
 
 /* Whether the edge from a node of the level to one that was reached before it was expanded may close a cycle. */
@@ -126,6 +145,8 @@ follow_edge(TraceLevel *level, const GraphEntry *entry)
 	}
 	else
 		reached = graph_map_get(&trace->map, entry->link.other_no);
+	if (reached == 0 && trace->detail == TRACE_EDGES)
+		add_onward(level, source, entry);
 	if (reached == 0 || reached == TRACE_LEFT_OUT)
 		return;
 
@@ -306,7 +327,8 @@ trace_walk(Trace *trace, uint32 most_nodes, bool optimistic)
 	const GraphFilter *filter = &trace->filter;
 	TraceLevel	level = {.trace = trace, .most_nodes = most_nodes};
 
-	level.optimistic = optimistic && !filter->has_as_of && !filter->sealed && !graph_filter_needs_node_rows(filter);
+	level.asks_ends = filter->has_as_of || filter->sealed || graph_filter_needs_node_rows(filter);
+	level.optimistic = optimistic && !level.asks_ends;
 	add_starts(&level);
 	while (level.begin < trace->node_count)
 	{

@@ -18,6 +18,7 @@
  *   reason_policy_check uri [t]      http, server, location   where a question of the call is asked (http/policy.c)
  *   reason_error                     location                 the error body for the status that led here
  *   reason_metrics                   location                 Prometheus text
+ *   reason_tracing url [service]     http                     a collector that spans of traced requests go to (http/spans.c)
  */
 #include "http/reason_http.h"
 
@@ -42,6 +43,8 @@ static char *reason_await(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_policy_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+static char *reason_tracing(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 static ngx_conf_enum_t  reason_classes[] = {
     { ngx_string("service"), REASON_CLASS_SERVICE },
@@ -81,6 +84,7 @@ static ngx_command_t  reason_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_error"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_error, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_metrics"), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS, reason_metrics, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+    { ngx_string("reason_tracing"), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12, reason_tracing, NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL },
     ngx_null_command
 };
 
@@ -432,6 +436,27 @@ reason_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 }
 
 
+static char *
+reason_tracing(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t           *value = cf->args->elts;
+    reason_main_conf_t  *main = data;
+
+    if (main->tracing != NULL) {
+        return "is duplicate";
+    }
+    main->tracing = ngx_pcalloc(cf->pool, sizeof(reason_tracing_t));
+    if (main->tracing == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    ngx_str_set(&main->tracing->service, "reason-gateway");
+    if (cf->args->nelts == 3) {
+        main->tracing->service = value[2];
+    }
+    return reason_tracing_parse(cf, &value[1], main->tracing);
+}
+
+
 static ngx_int_t
 reason_init_worker(ngx_cycle_t *cycle)
 {
@@ -449,6 +474,9 @@ reason_init_worker(ngx_cycle_t *cycle)
     /* An answer of 100 kB that is got from the system and given back each time costs a quarter of the worker's time for it. */
     (void) mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
     (void) mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+    if (conf->tracing != NULL && reason_tracing_start(conf->tracing, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
     pool = conf->pools.elts;
     for (i = 0; i < conf->pools.nelts; i++) {
         if (reason_pool_start(pool[i], cycle) != NGX_OK) {

@@ -66,7 +66,7 @@ static const struct {
     [METRIC_PARKED_ARCHIVE] = {"reason_sidecar_parked{duty=\"archive\"}", "gauge", NULL},
     [METRIC_PARKED_MIRROR] = {"reason_sidecar_parked{duty=\"mirror\"}", "gauge", NULL},
     [METRIC_KUBERNETES_LEASE] = {"reason_sidecar_kubernetes_lease", "gauge", "1 while this sidecar holds the Kubernetes Lease, if one is configured."},
-    [METRIC_SAFE_MODE] = {"reason_sidecar_safe_mode", "gauge", "1 while this sidecar leads the duty seal and nothing may be sealed, because the database may have forgotten events."},
+    [METRIC_SAFE_MODE] = {"reason_sidecar_safe_mode", "gauge", "1 while this sidecar leads the duty seal and nothing may be sealed, because the database may have forgotten events, or does not extend what was signed."},
     [METRIC_LOG_STOPPED] = {"reason_sidecar_log_stopped", "gauge", "1 while nothing is signed, because the database does not extend what was signed or published."},
     [METRIC_LOG_STOPS_CUT] = {STOPS "{reason=\"cut\"}", "counter", "How often it was found that the database does not extend what was signed, by what was found."},
     [METRIC_LOG_STOPS_VANISHED] = {STOPS "{reason=\"vanished\"}", "counter", NULL},

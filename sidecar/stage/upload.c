@@ -34,7 +34,7 @@ struct trace {
 };
 
 /* columns of snapshot_spans() */
-enum { TRACEPARENT, CANONICALISE_BEGAN, CANONICALISE_ENDED, CANONICALISE_US, HASH_BEGAN, HASH_ENDED, HASH_US };
+enum { TRACEPARENT, CANONICALISE_BEGAN, CANONICALISE_ENDED, CANONICALISE_US, HASH_BEGAN, HASH_ENDED, HASH_US, WALK_BEGAN, NODES };
 
 static struct trace trace_of(struct worker *worker, const char *id, const char *division)
 {
@@ -44,8 +44,8 @@ static struct trace trace_of(struct worker *worker, const char *id, const char *
     if (!tracing_on())
         return trace;
     trace.times = db_call(&worker->db,
-                          "SELECT traceparent, canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us"
-                          " FROM reason.snapshot_spans($1)", "?tIIIIII",
+                          "SELECT traceparent, canonicalise_began, canonicalise_ended, canonicalise_us, hash_began, hash_ended, hash_us, walk_began, nodes"
+                          " FROM reason.snapshot_spans($1)", "?tIIIIIIII",
                           1, parameters, NULL);
     trace.traced = trace.times && PQntuples(trace.times) > 0 && tracing_context(PQgetvalue(trace.times, 0, TRACEPARENT), &trace.context);
     return trace;
@@ -68,6 +68,18 @@ static void trace_freezing(const struct trace *trace, const char *name, int bega
     begin(trace, &span, name, SPAN_INTERNAL, atol(PQgetvalue(trace->times, 0, began)));
     span_number(&span, "reason.worked_us", atol(PQgetvalue(trace->times, 0, worked)));
     span_end(&span, atol(PQgetvalue(trace->times, 0, ended)), NULL);
+}
+
+/* Until it was known what to write. */
+static void trace_walk(const struct trace *trace)
+{
+    struct span span;
+
+    if (!trace->traced)
+        return;
+    begin(trace, &span, "traversal", SPAN_INTERNAL, atol(PQgetvalue(trace->times, 0, WALK_BEGAN)));
+    span_number(&span, "reason.nodes", atol(PQgetvalue(trace->times, 0, NODES)));
+    span_end(&span, atol(PQgetvalue(trace->times, 0, CANONICALISE_BEGAN)), NULL);
 }
 
 static void trace_signing(const struct trace *trace, const char *signer_id, long began_us, const char *failure)
@@ -206,6 +218,7 @@ static bool sign(struct worker *worker, const char *token, const struct trace *t
     sign_accepted(worker);
     metrics_add(METRIC_SNAPSHOTS_SIGNED, 1);
     /* told once, when the snapshot leaves this state for good */
+    trace_walk(trace);
     trace_freezing(trace, "canonicalise", CANONICALISE_BEGAN, CANONICALISE_ENDED, CANONICALISE_US);
     trace_freezing(trace, "hash", HASH_BEGAN, HASH_ENDED, HASH_US);
     return true;

@@ -57,6 +57,7 @@ static void keep_fault(struct log_memory *memory, enum metric kind, const char f
     memory->fault_epoch = latest_epoch(memory);
     atomic_store(&memory->broken, true);
     metrics_set(METRIC_LOG_STOPPED, 1);
+    metrics_set(METRIC_SAFE_MODE, 1);
 }
 
 void log_memory_break(struct log_memory *memory, enum metric kind, const char *format, ...)
@@ -110,8 +111,11 @@ void log_memory_mend(struct log_memory *memory, const char *thread)
     refusals_end(&memory->refusals, thread);
     if (log_memory_is_contradicted(memory) || refusals_are_a_fault(&memory->refusals, clock_ms()))
         return;
-    if (memory->fault[0])
+    if (memory->fault[0]) {
         log_info("the database extends what was signed: signing goes on");
+        /* the comparison with archive and Kafka, which comes next, says if it is safe mode for another reason */
+        metrics_set(METRIC_SAFE_MODE, 0);
+    }
     memory->fault[0] = '\0';
     atomic_store(&memory->broken, false);
     metrics_set(METRIC_LOG_STOPPED, 0);

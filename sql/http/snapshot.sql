@@ -278,6 +278,85 @@ BEGIN
 END
 $$;
 
+-- ---------------------------------------------------------------- which there are
+
+CREATE FUNCTION reason.snapshots_before(divisions text[], before_no bigint, how_many integer) RETURNS SETOF reason.snapshot
+LANGUAGE plpgsql STABLE ROWS 100
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    IF '*' = ANY (divisions) THEN
+        RETURN QUERY SELECT s.* FROM reason.snapshot s
+            WHERE s.no < before_no AND NOT EXISTS (SELECT FROM reason.division_placement p WHERE p.division = s.division AND p.state = 'moved')
+            ORDER BY s.no DESC LIMIT how_many;
+    ELSE
+        -- Each division is read by its own index: what others hold costs this caller nothing.
+        RETURN QUERY SELECT s.* FROM (SELECT DISTINCT u.name FROM unnest(divisions) u (name)
+                                 WHERE NOT EXISTS (SELECT FROM reason.division_placement p WHERE p.division = u.name AND p.state = 'moved')) d, LATERAL (
+                SELECT m.* FROM reason.snapshot m WHERE m.division = d.name AND m.no < before_no ORDER BY m.no DESC LIMIT how_many) s
+            ORDER BY s.no DESC LIMIT how_many;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION reason.snapshots_before(text[], bigint, integer) IS
+    'Snapshots of these divisions, as far as they live in this cell, with smaller numbers, newest first.';
+
+CREATE FUNCTION reason.snapshots_position(cursor text, divisions text[]) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    found_no bigint;
+BEGIN
+    -- As of nodes (query_position()): a number would tell how much others write.
+    IF cursor ~ '^[0-9a-f]{34,}$' AND length(cursor) % 2 = 0 THEN
+        SELECT s.no INTO found_no FROM reason.snapshot s
+        WHERE s.id = left(cursor, 32)::uuid AND convert_to(s.division, 'UTF8') = decode(substr(cursor, 33), 'hex') AND ARRAY[s.division, '*'] && divisions;
+    END IF;
+    IF found_no IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'this is no cursor of this service', HINT = 'Begin again without a cursor.';
+    END IF;
+    RETURN found_no;
+END
+$$;
+COMMENT ON FUNCTION reason.snapshots_position(text, text[]) IS 'Where the page of that cursor begins.';
+
+CREATE FUNCTION reason.http_get_snapshots(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
+    query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_heavy_reader(client_cn, client_issuer, client_san, path_division);
+    q jsonb := reason.http_query(query, '{limit,cursor,division}');
+    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 1000), 100);
+    within text[] := CASE WHEN NOT q ? 'division' THEN caller.divisions
+                          WHEN caller.divisions && ARRAY[q ->> 'division', '*'] THEN ARRAY[q ->> 'division'] ELSE '{}' END;
+    before_no bigint := CASE WHEN q ->> 'cursor' IS NOT NULL THEN reason.snapshots_position(q ->> 'cursor', caller.divisions) ELSE 9223372036854775807 END;
+    s reason.snapshot;
+    found integer := 0;
+    listed text[] := '{}';
+    next_cursor text;
+BEGIN
+    PERFORM reason.refuse_moved(q ->> 'division') WHERE ARRAY[q ->> 'division', '*'] && caller.divisions;
+    -- One more than is shown tells whether there are more.
+    FOR s IN SELECT * FROM reason.snapshots_before(within, before_no, page_limit + 1) b ORDER BY b.no DESC LOOP
+        found := found + 1;
+        EXIT WHEN found > page_limit;
+        next_cursor := replace(s.id::text, '-', '') || encode(convert_to(s.division, 'UTF8'), 'hex');
+        -- The size of what is hidden is hidden too.
+        IF s.pii_included AND NOT caller.pii THEN
+            s.size_bytes := NULL;
+        END IF;
+        listed := listed || reason.snapshot_metadata(s, NOT caller.pii);
+    END LOOP;
+    RETURN NEXT (200, E'Cache-Control: no-store\n', concat('{"snapshots":[', array_to_string(listed, ','), ']',
+        CASE WHEN found > page_limit THEN format(',"nextCursor":"%s"', next_cursor) END, ',"truncated":', (found > page_limit)::text, '}'))::reason.http_response;
+END
+$$;
+COMMENT ON FUNCTION reason.http_get_snapshots(text, text, text, text, text, text, text) IS
+    'The snapshots of the client''s divisions, or of one of them, newest first, with what is known of each, as GET /reason/snapshot/{id} tells it.';
+
 CREATE FUNCTION reason.http_get_snapshot_verify(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1

@@ -8,16 +8,17 @@ COMMENT ON FUNCTION reason.unix_us(timestamptz) IS 'Microseconds since 1970-01-0
 
 CREATE FUNCTION reason.snapshot_spans(id uuid)
 RETURNS TABLE (traceparent text, canonicalise_began bigint, canonicalise_ended bigint, canonicalise_us bigint,
-               hash_began bigint, hash_ended bigint, hash_us bigint)
+               hash_began bigint, hash_ended bigint, hash_us bigint, walk_began bigint, nodes bigint)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT q.request ->> 'traceparent', reason.unix_us(q.canonicalise_began), reason.unix_us(q.canonicalise_ended), q.canonicalise_us,
-           reason.unix_us(q.hash_began), reason.unix_us(q.hash_ended), q.hash_us
+           reason.unix_us(q.hash_began), reason.unix_us(q.hash_ended), q.hash_us,
+           reason.unix_us(q.walk_began), s.node_count
     FROM reason.snapshot s JOIN reason.snapshot_request q ON q.snapshot_no = s.no AND q.division = s.division
     WHERE s.id = $1 AND q.request ->> 'traceparent' IS NOT NULL
 $$;
-COMMENT ON FUNCTION reason.snapshot_spans(uuid) IS 'The traceparent of the request that made a snapshot, and when it was canonicalised and hashed; no row without a traceparent.';
+COMMENT ON FUNCTION reason.snapshot_spans(uuid) IS 'The traceparent of the request that made a snapshot, and when its records were looked for, canonicalised and hashed; no row without a traceparent.';
 
 CREATE FUNCTION reason.traced_events(divisions text[], seqs bigint[]) RETURNS TABLE (place bigint, traceparent text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000

@@ -43,7 +43,7 @@ def test_the_sidecar_reaches_what_its_configuration_names(helm, config, ports):
 
 def test_each_counterpart_can_be_confined_to_where_it_is(helm):
     values = merged(LEAST, {
-        "gateway": {"sentinelNet": {"server": "policy:8443", "tlsSecret": "t"}},
+        "gateway": {"sentinelNet": {"server": "policy:8443", "tlsSecret": "t"}, "tracing": {"collector": "node:4319"}},
         "sidecar": {"lease": {"enabled": True}, "config": {
             "signer": {"type": "vault", "url": "https://vault:8200"}, "kafka": {"brokers": "k:9093"}, "tracing": {"endpoint": "https://otlp:4318"},
             "mirror m": {"type": "neo4j", "url": "https://m:7473"}, "witness w": {"url": "https://w:9443", "vkey": "v"}}},
@@ -53,7 +53,7 @@ def test_each_counterpart_can_be_confined_to_where_it_is(helm):
 
     def peers(component):
         return [(rule[-1], to[0]["ipBlock"]["cidr"]) for rule, to in egress(helm(values), component)]
-    assert peers("gateway") == [(53, "10.0.0.0/24"), (5432, "10.0.1.0/24"), (8443, "10.0.2.0/24"), (8200, "10.0.0.0/8")]
+    assert peers("gateway") == [(53, "10.0.0.0/24"), (5432, "10.0.1.0/24"), (8443, "10.0.2.0/24"), (4319, "10.0.6.0/24"), (8200, "10.0.0.0/8")]
     assert peers("sidecar") == [(53, "10.0.0.0/24"), (5432, "10.0.1.0/24"), (443, "10.0.3.0/24"), (8200, "10.0.4.0/24"), (9093, "10.0.5.0/24"),
                                 (4318, "10.0.6.0/24"), (7473, "10.0.7.0/24"), (9443, "10.0.8.0/24"), (443, "10.0.9.0/24"), (2223, "10.0.0.0/8")]
 

@@ -10,7 +10,8 @@ from paths import ROOT
 
 FULL = merged(LEAST, {
     "database": {"readConninfo": "host=reason-db-ro dbname=reason", "maxConnections": 500},
-    "gateway": {"autoscaling": {"enabled": True}, "revocationList": True, "sentinelNet": {"server": "policy.example:8443", "tlsSecret": "policy"}},
+    "gateway": {"autoscaling": {"enabled": True}, "revocationList": True, "sentinelNet": {"server": "policy.example:8443", "tlsSecret": "policy"},
+                "tracing": {"collector": "collector.example:4318"}},
     "sidecar": {"lease": {"enabled": True}, "secretMounts": [{"name": "hsm", "mountPath": "/etc/reason/hsm"}]},
     "migration": {"enabled": True, "secret": "reason-owner-db"}, "networkPolicy": {"sidecarEgress": [{"port": 443}]}, "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
 
@@ -63,6 +64,14 @@ def test_revoked_certificates_are_looked_up(helm):
 
 def test_the_policy_service_is_asked_under_the_name_it_was_given(helm):
     assert "proxy_ssl_name policy.example;" in one(helm(FULL), "ConfigMap", "reason-gateway")["data"]["sentinelnet-location.conf"]
+
+
+def test_spans_go_to_the_collector_that_is_named(helm):
+    assert "reason_tracing http://collector.example:4318 reason-gateway;" in one(helm(FULL), "ConfigMap", "reason-gateway")["data"]["tracing-tracing.conf"]
+    assert "tracing-tracing.conf" not in one(helm(LEAST), "ConfigMap", "reason-gateway")["data"]
+    for wrong in ("http://collector:4318", "collector", "a b:1", "a:1; daemon off"):
+        with pytest.raises(Refused):
+            helm(changed(LEAST, "gateway.tracing.collector", wrong))
 
 
 def test_with_a_lease_comes_the_token_of_an_account_that_may_only_use_it(helm):

@@ -128,7 +128,8 @@ def test_workers_and_pools_are_values(helm, least):
 @pytest.mark.parametrize("path, value", (
     ("database.conninfo", "host=other"), ("database.readConninfo", "host=standby"), ("sidecar.config.signer.id", "other"), ("sidecar.config.store.lock_days", 7),
     ("sidecar.config.kafka.brokers", "k:9093"), ("sidecar.config.database.timeout_ms", 5000), ("sidecar.lease.enabled", True), ("gateway.workers", 7),
-    ("gateway.queue", 9), ("gateway.revocationList", True), ("gateway.sentinelNet", {"server": "p:1", "tlsSecret": "t"})))
+    ("gateway.queue", 9), ("gateway.revocationList", True), ("gateway.sentinelNet", {"server": "p:1", "tlsSecret": "t"}),
+    ("gateway.tracing.collector", "c:4318")))
 def test_pods_are_made_anew_when_their_configuration_changes(helm, least, path, value):
     least = changed(least, "database.maxConnections", 0)
     before, after = helm(least), helm(changed(least, path, value))

@@ -130,7 +130,7 @@ if [ "$name" = debian ]; then
     for service in reason-gateway reason-sidecar; do
         nsenter --net="$work/network" chroot $machine systemctl stop $service
     done
-    nsenter --net="$work/network" chroot $machine dpkg --purge reason-gateway reason-sidecar reason-verify libnginx-mod-http-reason >/dev/null
+    nsenter --net="$work/network" chroot $machine dpkg --purge reason-gateway reason-sidecar reason-verify reason-approve libnginx-mod-http-reason >/dev/null
     for kept in /etc/reason/signer.pem /etc/reason/gateway/tls/server.key /var/lib/reason/store; do
         [ -e $machine$kept ] || {
             echo "purging the packages removed $kept" >&2

@@ -59,6 +59,7 @@ def test_every_operation_answers_as_described(call, document, random_id, stack):
     snapshot = ok("post", "/reason/snapshot", 201, body={"rootNodeIds": [effect]}, headers={"Prefer": "wait=20"})["snapshotId"]
     for form in ("metadata", "canonical", "envelope", "human"):
         ok("get", "/reason/snapshot/{id}", 200, path=f"/reason/snapshot/{snapshot}?format={form}")
+    ok("get", "/reason/snapshots", 200, path="/reason/snapshots?limit=1")
     ok("get", "/reason/snapshot/{id}/verify", 200, path=f"/reason/snapshot/{snapshot}/verify")
     for form in ("human", "json", "canonical", "markdown", "svg", "dot", "mermaid", "prov", "csv", "csv&part=edges"):
         ok("get", "/reason/export/{id}", 200, path=f"/reason/export/{effect}?format={form}")

@@ -175,7 +175,8 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
             assert met.call((method, template), path_of(template).replace("default", "nowhere"))[0] == 404
         elif method == "post":
             assert met.call((method, template), template, [])[0] == 400
-    assert met.call(("get", "/reason/divisions"), "/reason/divisions?colour=red")[0] == 400
+    for template in ("/reason/divisions", "/reason/snapshots"):
+        assert met.call(("get", template), f"{template}?colour=red")[0] == 400
     absent = str(uuid.uuid4())
     for template, body in {"/reason/edge": {"from": absent, "to": effect, "type": "causal"}, "/edges": {"edges": [{"from": absent, "to": effect, "type": "causal"}]},
                            "/reason/snapshot": {"rootNodeIds": [absent]}}.items():
@@ -207,6 +208,7 @@ def test_every_documented_status_is_met(stack, kernel, database, met, new_node, 
     database.execute("SELECT reason.freeze_division('gone', 'a test')")
     database.execute("SELECT reason.move_division('gone', 'cell_b')")
     for operation, path, body in ((("post", "/reason/query"), "/reason/query", {"filters": {"division": "gone"}}),
+                                  (("get", "/reason/snapshots"), "/reason/snapshots?division=gone", None),
                                   (("get", "/reason/snapshot/{id}/verify"), f"/reason/snapshot/{twin}/verify?division=gone", None),
                                   (("get", "/reason/log/{log}/checkpoint"), "/reason/log/gone/checkpoint", None),
                                   (("get", "/reason/log/{log}/tile/{path}"), "/reason/log/gone/tile/0/000", None),

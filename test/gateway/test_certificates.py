@@ -106,6 +106,24 @@ def test_a_certificate_counts_only_in_its_time(stack, authority, start, end):
     assert name_of(stack, authority.issue("timely", "kernel")) == "kernel"
 
 
+@pytest.mark.parametrize("which", ["none", "expired"])
+def test_a_browser_without_a_valid_certificate_is_told_what_to_do(stack, authority, which):
+    made = ssl.create_default_context(cafile=stack.run / "tls/ca.crt")
+    if which == "expired":
+        made.load_cert_chain(*authority.issue("expired", "kernel", start="20200101000000Z", end="20200201000000Z"))
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    for path, accept, is_page in (("/ui/", browser, True), ("/ui", browser, True), ("/ui/explorer.js", "*/*", False), ("/ui/", "application/json", False), ("/ui/", None, False),
+                                  ("/uix", browser, False), ("/echo/x", browser, False)):
+        connection = http.client.HTTPSConnection("localhost", stack.port, context=made, timeout=20)
+        connection.request("GET", path, headers={"Accept": accept} if accept else {})
+        response = connection.getresponse()
+        body = response.read()
+        assert response.status == 401 and response.headers["X-Request-Id"] and response.headers["Cache-Control"] == "no-store", path
+        assert (response.headers["Content-Type"], b"<h1>A client certificate is needed</h1>" in body) == (("text/html", True) if is_page else ("application/json", False)), (path, accept)
+        assert ("default-src 'none'" in response.headers.get("Content-Security-Policy", "")) == is_page
+        assert is_page or json.loads(body)["code"] == "REASONING_GRAPH_AUTH"
+
+
 def test_another_authority_of_the_same_name_counts_for_nothing(stack, authority, tmp_path):
     assert is_refused(stack, Authority(tmp_path / "other", "root").issue("client", "kernel"))
 

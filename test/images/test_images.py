@@ -64,7 +64,7 @@ def test_nothing_of_the_build_is_left(name, unpacked):
 
 
 def test_programs_that_operators_call_are_there(unpacked):
-    for name, programs in (("sidecar", ("reason-sidecar", "reason-verify", "reason-approve", "reason-canary", "reason-rebuild", "reason-migrate", "reason-reload", "psql")),
+    for name, programs in (("sidecar", ("reason-sidecar", "reason-verify", "reason-approve", "reason-canary", "reason-import", "reason-rebuild", "reason-migrate", "reason-reload", "psql")),
                            ("gateway", ("nginx", "reason-reload"))):
         for program in programs:
             found = run("chroot", unpacked(name).root, "sh", "-c", f"command -v {program}")

@@ -1,32 +1,41 @@
-"""Several runs of a suite side by side share its files of tests. A plugin of pytest."""
+"""Several runs of a suite side by side share its files of tests, the longest first. A plugin of pytest."""
 
 import itertools
 import os
+import pathlib
+import time
 
 
-def unclaimed(items, folder):
-    """The tests of each file that no other run has taken, which from then on is taken."""
-    for path, tests in itertools.groupby(items, key=lambda item: item.path):
-        try:
-            os.makedirs(os.path.join(folder, path.name))
-        except FileExistsError:
-            continue
-        yield from tests
+def expected(tests, times):
+    """What a file took when it ran last; of one that never ran, how many tests it has."""
+    try:
+        return float((times / tests[0].path.name).read_text())
+    except (OSError, ValueError):
+        return len(tests)
 
 
 def pytest_runtestloop(session):
-    """As pytest has it, of what is unclaimed: REASON_TEST_CLAIMS is the folder where runs tell which files they have taken."""
-    folder = os.environ.get("REASON_TEST_CLAIMS")
-    if not folder or session.testsfailed or session.config.option.collectonly:
+    """As pytest has it, of files that nobody else has taken: REASON_TEST_CLAIMS is the folder where runs tell which they have, REASON_TEST_TIMES where
+    they tell how long each took."""
+    if not os.environ.get("REASON_TEST_CLAIMS") or session.testsfailed or session.config.option.collectonly:
         return None
-    items = unclaimed(session.items, folder)
-    item = next(items, None)
-    while item is not None:
-        following = next(items, None)
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
-        item = following
+    claims, times = pathlib.Path(os.environ["REASON_TEST_CLAIMS"]), pathlib.Path(os.environ["REASON_TEST_TIMES"])
+    claims.mkdir(parents=True, exist_ok=True)
+    times.mkdir(parents=True, exist_ok=True)
+    files = [list(tests) for _, tests in itertools.groupby(session.items, key=lambda item: item.path)]
+    for tests in sorted(files, key=lambda tests: expected(tests, times), reverse=True):
+        path, began = tests[0].path, time.monotonic()
+        try:
+            (claims / path.name).mkdir()
+        except FileExistsError:
+            continue
+        # The file that comes next is taken when this one has ended. Fixtures of the session stay, as if it were any other.
+        other = next((item for item in session.items if item.path != path), None)
+        for item, following in zip(tests, [*tests[1:], other]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+        (times / path.name).write_text(f"{time.monotonic() - began:.1f}\n")
     return True

@@ -10,7 +10,7 @@ import tempfile
 
 import psycopg
 
-from paths import PG_BIN
+from paths import PG_BIN, ROOT
 from ports import free_port
 from wait import wait_for
 
@@ -38,6 +38,8 @@ class Server:
         if primary:
             self.run("pg_basebackup", "-D", self.data, "-R", "-X", "stream", "-c", "fast", "-h", "127.0.0.1",
                      "-p", primary.port, "-U", "postgres")
+        elif programs == PG_BIN and not initdb:
+            subprocess.run([ROOT / "test/stack/cluster.sh", self.data], check=True, timeout=120)
         else:
             self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", *initdb)
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:

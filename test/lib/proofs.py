@@ -21,8 +21,8 @@ def fill(db):
                     f'{{"n": {n}, "text": "{"x" * 3000}"}}') for n in range(20)]
     for cause, effect in zip(nodes, nodes[1:]):
         db("SELECT reason.add_edge(%s, %s, 'causal', 0.1)", cause, effect)
-    # Events that are stored whole, as all were before.
-    db("SET reason.keep_event_text = on")
+    # Events that are made from the rows of their records.
+    db("SET reason.keep_event_text = off")
     db("SELECT reason.add_edge(%s, %s, 'supports', 0.1)", nodes[0], nodes[-1])
     db("SELECT reason.annotate(%s, 'note')", nodes[0])
     db("SELECT reason.add_node('score', '1', 'bob', division => 'tenant-a')")

@@ -107,7 +107,7 @@ def create_database(name, extension=True, options=""):
         fresh_database.create_database(conninfo, name)
     else:
         with psycopg.connect(conninfo(), autocommit=True) as server:
-            server.execute(f'CREATE DATABASE "{name}" {options}')
+            server.execute(f'CREATE DATABASE "{name}" STRATEGY FILE_COPY {options}')
     database = Database(name)
     if extension:
         database("SET client_min_messages = warning")

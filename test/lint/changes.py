@@ -5,7 +5,7 @@ import re
 import sys
 import tomllib
 
-from tree import text_of, tracked
+from tree import report, text_of, tracked
 
 FOLDER = "docs/changes"
 OURS = {"README.md", "towncrier.toml", "release.md.jinja"}
@@ -23,12 +23,5 @@ def check():
             yield f"{path}: is to hold a sentence or two, without a bullet or a heading"
 
 
-def main():
-    faults = list(check())
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(check()))

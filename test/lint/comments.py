@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-from tree import ROOT, code_of, comments_of, text_of, tracked
+from tree import ROOT, code_of, comments_of, report, text_of, tracked
 
 FOREIGN = pathlib.Path(__file__).with_name("foreign_names.txt")
 HEADERS = ["/usr/include/postgresql", "/usr/include/librdkafka", "/usr/include/nginx", "/usr/share/nginx/src", "/usr/include/p11-kit-1"]
@@ -153,9 +153,7 @@ def main():
     for name in sorted(foreign()):
         if not any(name in text for _, _, text in (*all_comments(), *documents())):
             faults.append(f"{FOREIGN.relative_to(ROOT)}: nothing names {name}")
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
+    return report(faults)
 
 
 if __name__ == "__main__":

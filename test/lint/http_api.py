@@ -10,7 +10,7 @@ import json
 import re
 import sys
 
-from tree import text_of, tracked
+from tree import report, text_of, tracked
 
 ROUTES = "gateway/conf.d/routes.conf.in"
 OPENAPI = "gateway/openapi.json"
@@ -102,12 +102,5 @@ def check():
                 yield f'{route}: {DOCUMENT} tells of parameter "{name}", which there is not'
 
 
-def main():
-    faults = list(check())
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(check()))

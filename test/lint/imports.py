@@ -4,7 +4,7 @@ import ast
 import pathlib
 import sys
 
-from tree import text_of, tracked
+from tree import report, text_of, tracked
 
 
 def imported(tree):
@@ -40,12 +40,5 @@ def check():
             yield f"{path}: has the name of a suite or of a module of Python"
 
 
-def main():
-    faults = list(check())
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(check()))

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-from tree import ROOT, includes_of, text_of, tracked
+from tree import ROOT, includes_of, report, text_of, tracked
 
 # Folder: what it may include besides itself, folders or single headers. "" is the folder's own top.
 ALLOWED = {
@@ -51,17 +51,20 @@ ALLOWED = {
         "approve": ["base", "signer", "verify/verify.h"],
         # A client, which reads the store as the sidecar does.
         "canary": ["base", "net", "store"],
+        # Another client, which brings records.
+        "import": ["base", "net"],
     },
     "gateway/module": {
         "base": [],
         "pg": ["base"],
-        "http": ["base", "pg"],
+        "tracing": ["base"],
+        "http": ["base", "pg", "tracing"],
     },
 }
 # Whoever stands at the top of these may include all of it, and nothing includes the top.
 TOP_INCLUDES_ALL = {"extension", "sidecar", "gateway/module"}
-# pg/ knows nothing of HTTP, nor does what lies below it: not even nginx's part of it.
-NO_HTTP = ("gateway/module/base/", "gateway/module/pg/")
+# pg/ and tracing/ know nothing of nginx's HTTP, nor does what lies below them: not even nginx's part of it.
+NO_HTTP = ("gateway/module/base/", "gateway/module/pg/", "gateway/module/tracing/")
 # Folders of code have a README.md; below these the one at their top has a line for each folder.
 CODE = ("*.c", "*.h", "*.sql", "*.py", "*.sh", "*Makefile", "*.yaml")
 TOLD_AT_THE_TOP = ("test", "charts")
@@ -223,9 +226,7 @@ def main():
     faults = list(check())
     if picture_of(document) != house():
         faults.append("docs/architecture.md: the picture of the folders is not that of the code: run make house")
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
+    return report(faults)
 
 
 if __name__ == "__main__":

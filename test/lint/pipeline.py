@@ -6,7 +6,7 @@ import sys
 
 import yaml
 
-from tree import text_of, tracked
+from tree import report, text_of, tracked
 
 # What must be done, by the targets that do it.
 NEEDED = {"lint", "unit", "integration", "deb", "images", "sbom", "scan", "acceptance", "check-canary"}
@@ -37,12 +37,5 @@ def check(known):
         yield f".github/workflows: no step is make {target}"
 
 
-def main():
-    faults = list(check(targets()))
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(check(targets())))

@@ -34,3 +34,11 @@ def code_of(text):
 def includes_of(path):
     """What a C file includes by a name in quotes."""
     return re.findall(r'^#include "([^"]+)"', text_of(path), re.MULTILINE)
+
+
+def report(faults):
+    """Prints them, a line each; the status to end with."""
+    count = 0
+    for count, fault in enumerate(faults, 1):
+        print(fault)
+    return 1 if count else 0

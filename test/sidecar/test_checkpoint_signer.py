@@ -17,8 +17,8 @@ from signer import Key
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_counterpart(tmp_path_factory.mktemp("counterpart"))
+def program():
+    return build_counterpart()
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ PATIENCE = 6
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_counterpart(tmp_path_factory.mktemp("counterpart"))
+def program():
+    return build_counterpart()
 
 
 def vault(key):

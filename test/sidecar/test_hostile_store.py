@@ -37,8 +37,8 @@ def hostile(s3):
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_counterpart(tmp_path_factory.mktemp("counterpart"))
+def program():
+    return build_counterpart()
 
 
 class Store:

@@ -27,6 +27,7 @@ def test_a_state_that_is_removed_while_it_is_needed(database, sidecars, remember
     assert not (tmp_path / "state" / "log").exists()
     (tmp_path / "away").rename(tmp_path / "state" / "log")
     wait_for(lambda: one.metric(STOPPED) == 0 and database.waiting() == 0, 30, f"an end: {one.log()[-2000:]}")
+    wait_for(lambda: one.metric("reason_sidecar_safe_mode") == 0, 10, "the end of safe mode")
 
 
 @pytest.mark.parametrize("how", ["emptied", "set back"])

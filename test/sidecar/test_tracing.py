@@ -78,26 +78,27 @@ def test_a_snapshots_steps_are_children_of_the_request(database, sidecars, setti
     database.completed(snapshot)
     database.settled()
     seq = database.value("SELECT seq FROM reason.audit_events WHERE event_type = 'snapshot.completed'")
-    wait_for(lambda: len(collector.spans(request.trace_id)) >= 6, 10, "six spans")
+    wait_for(lambda: len(collector.spans(request.trace_id)) >= 7, 10, "seven spans")
     spans = by_name(collector.spans(request.trace_id))
-    assert set(spans) == {*((name, "snapshot") for name in ("canonicalise", "hash", "sign", "upload")), ("hash", seq), ("sign", seq)}
+    assert set(spans) == {*((name, "snapshot") for name in ("traversal", "canonicalise", "hash", "sign", "upload")), ("hash", seq), ("sign", seq)}
     assert {span["parent"] for span in spans.values()} == {PARENT}
-    assert len({span["id"] for span in spans.values()}) == 6
+    assert len({span["id"] for span in spans.values()}) == 7
     assert {span["status"] for span in spans.values()} == {"Unset"}
-    canonicalise, hashing, sign, upload = (spans[name, "snapshot"] for name in ("canonicalise", "hash", "sign", "upload"))
+    walk, canonicalise, hashing, sign, upload = (spans[name, "snapshot"] for name in ("traversal", "canonicalise", "hash", "sign", "upload"))
     # what the database did, by its own clock, within the request; then one after the other
-    assert before <= canonicalise["began"] <= canonicalise["ended"] <= hashing["ended"] <= after
+    assert before <= walk["began"] <= walk["ended"] <= canonicalise["began"] <= canonicalise["ended"] <= hashing["ended"] <= after
     assert canonicalise["began"] < hashing["began"]
     assert hashing["ended"] <= sign["began"] < sign["ended"] <= upload["began"] < upload["ended"] <= spans["hash", seq]["began"]
     assert 0 <= canonicalise["attributes"]["reason.worked_us"] <= canonicalise["ended"] - canonicalise["began"] + 1
     assert 0 <= hashing["attributes"]["reason.worked_us"] <= hashing["ended"] - hashing["began"] + 1
+    assert walk["attributes"]["reason.nodes"] == 1
     assert {span["attributes"]["reason.division"] for span in spans.values()} == {"default"}
     assert upload["attributes"]["reason.snapshot.id"] == snapshot
     assert upload["attributes"]["reason.object.key"] == f"snapshots/default/{snapshot}.json"
     assert (sign["kind"], upload["kind"], hashing["kind"]) == ("Client", "Client", "Internal")
     assert sign["attributes"]["reason.signer.id"] == "test-signer"
     assert upload["resource"]["service.name"] == "reason-test" and upload["resource"]["service.version"].startswith("0.")
-    wait_for(lambda: one.metric("reason_sidecar_spans_exported_total") >= 6, 5)
+    wait_for(lambda: one.metric("reason_sidecar_spans_exported_total") >= 7, 5)
     assert one.metric("reason_sidecar_spans_dropped_total") == 0
     # the completing event names the request, so whoever reads it can find the trace
     assert database.value("SELECT metadata ->> 'traceparent' FROM reason.audit_events WHERE event_type = 'snapshot.completed'") == request.traceparent
@@ -111,10 +112,10 @@ def test_a_large_document_is_canonicalised_and_hashed_by_turns(database):
         database.value("SELECT reason.add_edge(%s, %s, 'causal')", child, root)
     request = Request(database)
     snapshot = request.snapshot(str(root))
-    traceparent, began, canonicalised, worked, hash_began, hash_ended, hashed = \
+    traceparent, began, canonicalised, worked, hash_began, hash_ended, hashed, walked, nodes = \
         database.rows("SELECT * FROM reason.snapshot_spans(%s)", snapshot)[0]
     assert traceparent == request.traceparent
-    assert began < hash_began < canonicalised <= hash_ended
+    assert walked <= began < hash_began < canonicalised <= hash_ended and nodes == 61
     assert 0 < hashed and 0 < worked and worked + hashed < hash_ended - began
 
 

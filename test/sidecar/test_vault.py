@@ -149,7 +149,7 @@ def test_a_key_of_another_type_is_refused(sidecars, settings, vault, tmp_path):
 
 def test_it_signs_messages_as_they_are(vault, tmp_path):
     """A checkpoint, by the second signer: Vault itself says that the signature is over the text."""
-    program = build_counterpart(tmp_path)
+    program = build_counterpart()
     (tmp_path / "token").write_text(vault.token() + "\n")
     path = tmp_path / "conf"
     path.write_text(signer_file("checkpoint", {"id": "log-1", "type": "vault", "url": vault.url, "key_id": "audit", "token_file": tmp_path / "token"}))

@@ -28,3 +28,4 @@ quietly make -j2 -C sidecar
 quietly make -j2 -C sidecar/verify
 quietly make -j2 -C sidecar/approve
 quietly make -j2 -C sidecar/canary
+quietly make -j2 -C sidecar/import

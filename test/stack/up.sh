@@ -5,12 +5,14 @@
 #   RUN_DIR=…     where it lives (default .run)
 #   SENTINELNET=… HOST:PORT of a policy service for writes that a policy rule names; none by default
 #   SENTINELNET_NAME=…  name in its certificate (default HOST)
+#   TRACING=…     HOST:PORT of a collector that spans of gateway and sidecar go to; none by default
 #   STANDBY=…     HOST:PORT of a standby of its PostgreSQL, to read from and to write to once it was promoted; none by default
 #   CELL=…        HOST:PORT of PostgreSQL of another stack, a cell of this gateway under the name cell_b; none by default
 #   CELL_DIVISIONS=…  the divisions that live there
 #   REGISTRY_FILE=… signers that the sidecar knows beside its own: those of cells that divisions come from; none by default
 #   SIGNER_ID=…   of the key that signs (default local-development): cells between which divisions move need different ones
 #   PORT_BASE=…   first of its ports (default 15700): gateway, operations, PostgreSQL, sidecar
+#   SIDECAR_MORE=… a file with more of the sidecar's configuration, and other values; none by default
 #   GATEWAY_MODULE=…, REASON_SIDECAR=…  the gateway's module and the sidecar's program, of another release
 #
 # Certificates revoked by RUN_DIR/tls/crl.pem, if it is there, are refused.
@@ -23,6 +25,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/stack/lib.sh"
 
 SENTINELNET=${SENTINELNET:-}
+TRACING=${TRACING:-}
 STANDBY=${STANDBY:-}
 CELL=${CELL:-}
 SENTINELNET_NAME=${SENTINELNET_NAME:-${SENTINELNET%:*}}
@@ -136,7 +139,7 @@ render() {
         -e "s|@PG_HOST@|$hosts|g" -e "s|@PG_PORT@|$ports|g" \
         -e "s|@READS@|$reads|g" -e "s|@HOME_READS@|$home_reads|g" -e "s|@REGISTRY_FILE@|${REGISTRY_FILE:-}|g" -e "s|@CELL@|cell_b|g" -e "s|@CELL_HOST@|${CELL%:*}|g" -e "s|@CELL_PORT@|${CELL##*:}|g" -e "s|@READ_HOST@|$hosts|g" -e "s|@READ_PORT@|$ports|g" -e "s|@PG_DATABASE@|reason|g" -e "s|@PG_USER@|gateway|g" \
         -e "s|@MODULE@|${GATEWAY_MODULE:-$root/gateway/build/ngx_http_reason_module.so}|g" -e "s|@CONF_DIR@|$RUN_DIR/gateway|g" \
-        -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
+        -e "s|@TRACING@|$TRACING|g" -e "s|@TRACING_SERVICE@|reason-gateway|g" -e "s|@SENTINELNET@|$SENTINELNET|g" -e "s|@SENTINELNET_NAME@|$SENTINELNET_NAME|g" \
         -e "s|@OPENAPI@|$root/gateway/openapi.json|g" -e "s|@UI@|$root/gateway/build/ui|g" -e "s|@SIDECAR_PORT@|$sidecar_port|g" -e "s|@SIGNER_ID@|$signer_id|g" "$1"
 }
 render "$root/gateway/nginx.conf.in" >"$RUN_DIR/gateway/nginx.conf"
@@ -155,6 +158,7 @@ optional() {
     done
 }
 optional sentinelnet "$SENTINELNET"
+optional tracing "$TRACING"
 optional reads "$STANDBY"
 optional explorer "$([ ! -f "$root/gateway/build/ui/index.html" ] || echo yes)"
 optional cells "$CELL"
@@ -171,6 +175,8 @@ fi
 # ---------------------------------------------------------------- the sidecar
 
 render "$root/test/stack/reason-sidecar.conf.in" >"$RUN_DIR/reason-sidecar.conf"
+[ -z "$TRACING" ] || printf '\n[tracing]\nendpoint = http://%s\n' "$TRACING" >>"$RUN_DIR/reason-sidecar.conf"
+[ -z "${SIDECAR_MORE:-}" ] || cat "$SIDECAR_MORE" >>"$RUN_DIR/reason-sidecar.conf"
 owned_by_service "$RUN_DIR/reason-sidecar.conf"
 if ! running "$RUN_DIR/sidecar.pid" reason-sidecar; then
     # The chain may lag, requests may not: on two cores the sidecar yields.

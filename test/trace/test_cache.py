@@ -1,5 +1,6 @@
 """The adjacency cache notices every change, may vanish at any time, and is never wrong."""
 
+import json
 import random
 import time
 import uuid
@@ -46,6 +47,21 @@ def test_filters_are_answered_by_the_cache(db, graph):
         assert uses_cache(db, conditions.replace("%(at)s", "now()"))
     # Edges that lie in no order of time would have to be looked at one by one, which the indexes do faster.
     assert not uses_cache(db, "as_of => '2026-01-01 00:00:00.0005+00'")
+
+
+def test_where_a_trace_stopped_is_the_same_as_along_the_indexes(db, graph):
+    """Also where it came to edges that the cache does not hold yet."""
+    rng = random.Random(13)
+    stopped = "SELECT reason.trace_json(%(node)s, %(direction)s, depth => {}, \"limit\" => NULL, divisions => '{{*}}'{})"
+    for later in range(2):
+        found = 0
+        for conditions in ["", *(f", {c}" for c in FILTERS if "max_depth" not in c)]:
+            for node in rng.sample(graph.nodes, 8):
+                query = stopped.format(rng.randrange(1, 4), conditions)
+                (text,), = both_ways(db, query, {"node": node.id, "direction": rng.choice(["ancestors", "descendants"]), "at": node.created_at})
+                found += len(json.loads(text)["frontier"])
+        assert found > 100
+        graphs.store(db, [graphs.Graph([], random_edges(rng, graph.nodes, 200))], rng)
 
 
 def test_a_time_is_a_bound_among_edges(db, graph):

@@ -19,10 +19,10 @@ import pytest
 
 import graphs
 from graph_database import connect
+from svg_picture import BOX_HEIGHT, BOX_WIDTH, SVG, UUID, read_picture
 
 FORMS = [("markdown", None), ("svg", None), ("dot", None), ("mermaid", None), ("prov", None), ("csv", "nodes"), ("csv", "edges"), ("csv", "annotations")]
 DIRECTIONS = ["ancestors", "descendants"]
-SVG = "{http://www.w3.org/2000/svg}"
 LAYOUT_NODES, LAYOUT_LEVELS = 400, 100
 
 
@@ -69,9 +69,6 @@ def read_dot(text):
     names = [o["name"] for o in read.get("objects", [])]
     drawn = [o["name"] for o in read.get("objects", []) if "label" in o and o["label"] != "\\N"]
     return drawn, [(names[e["tail"]], names[e["head"]]) for e in read.get("edges", [])]
-
-
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def read_mermaid(text):
@@ -172,7 +169,7 @@ def test_what_came_of_a_node_is_called_so_and_is_no_evidence(db):
         body, cursor, truncated = export(db, ids[0], form, part, max_depth=10, direction="descendants")
         told = unmermaid(body.replace("\\", ""))
         assert truncated and cursor is None and "CUT: the walk stopped" in told
-        assert part or form == "prov" or f"What came of {ids[0]}" in told, form
+        assert part or form == "prov" or "What came of" in told and ids[0] in told, form
         assert "Evidence" not in told and "further causes" not in told
     assert {row["evidence"] for row in csv_rows(export(db, ids[0], "csv", "nodes", direction="descendants")[0])} == {"false"}
     with pytest.raises(psycopg.errors.InvalidParameterValue):
@@ -382,69 +379,39 @@ def test_parts_of_a_snapshot_join_to_the_whole(db):
 
 # ---------------------------------------------------------------- pictures of many
 
-def boxes(text):
-    """Upper left corners, by what they are of; and the size that is left to them below the head."""
-    root = xml.etree.ElementTree.fromstring(text)
-    head = next(int(g.get("transform")[len("translate(0 "):-1]) for g in root.iter(f"{SVG}g") if g.get("transform"))
-    found = [(g.get("class"), int(g.find(f"{SVG}rect").get("x")), int(g.find(f"{SVG}rect").get("y")), "".join(t.text or "" for t in g.iter(f"{SVG}text")))
-             for g in root.iter(f"{SVG}g") if g.get("class")]
-    return found, int(root.get("width")), int(root.get("height")) - head
-
-
 @pytest.mark.parametrize("shape", ["tree", "star", "chain", "bush"])
 def test_a_picture_of_many_nodes_folds_and_says_so(db, shape):
     count = 3000
     rng = random.Random(shape)
     above = {"tree": lambda i: (i - 1) // 3, "star": lambda i: 0, "chain": lambda i: i - 1, "bush": lambda i: rng.randrange(i)}[shape]
     ids = graphs.stored_in_order(db, count, [(i, above(i)) for i in range(1, count)])
-    found, width, height = boxes(export(db, ids[0], "svg")[0])
-    own = sum(kind.startswith("node") for kind, *_ in found)
-    folded = sum(int(re.match(r"\d+", text)[0]) for kind, _, _, text in found if kind == "many")
-    assert own + folded == count and own <= LAYOUT_NODES + LAYOUT_LEVELS and len(found) <= LAYOUT_NODES + 2 * LAYOUT_LEVELS
-    assert f"FOLDED: {folded} nodes" in export(db, ids[0], "svg")[0]
-    places = sorted((x, y) for _, x, y, _ in found)
+    body = export(db, ids[0], "svg")[0]
+    picture = read_picture(body)
+    own = sum(box.kind.startswith("node") for box in picture.boxes)
+    folded = sum(int(re.match(r"\d+", box.text)[0]) for box in picture.boxes if box.kind == "many")
+    assert own + folded == count and own <= LAYOUT_NODES + LAYOUT_LEVELS and len(picture.boxes) <= LAYOUT_NODES + 2 * LAYOUT_LEVELS
+    assert f"FOLDED: {folded} nodes" in body
+    places = sorted((box.left, box.top) for box in picture.boxes)
     assert len(places) == len(set(places)) and min(min(p) for p in places) >= 0
-    assert max(x for x, _ in places) + 232 <= width and max(y for _, y in places) + 74 <= height
-    assert not any(abs(a[0] - b[0]) < 232 and abs(a[1] - b[1]) < 74 for a, b in zip(places, places[1:]))
-
-
-def points_of(path):
-    """Points along what a path draws: its lines, and curves in twenty steps each."""
-    def bend(ends, t):
-        while len(ends) > 1:
-            ends = [tuple(a + (b - a) * t for a, b in zip(p, q)) for p, q in zip(ends, ends[1:])]
-        return ends[0]
-    found = []
-    for command, numbers in re.findall(r"([MLQC])([-0-9, ]+)", path):
-        values = [int(n) for n in re.findall(r"-?\d+", numbers)]
-        piece = [*found[-1:], *zip(values[::2], values[1::2])]
-        found += [bend(piece, step / 20) for step in range(21)] if command != "M" else piece
-    return found
+    assert max(box.right for box in picture.boxes) <= picture.width and max(box.bottom for box in picture.boxes) <= picture.height
+    assert not any(abs(a[0] - b[0]) < BOX_WIDTH and abs(a[1] - b[1]) < BOX_HEIGHT for a, b in zip(places, places[1:]))
+    assert picture.hidden() == []
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_picture_of_a_wide_level_fits_a_page_and_no_line_crosses_a_box(db, direction):
     ids = graphs.stored_in_order(db, 301, [(i, 300) if direction == "ancestors" else (300, i) for i in range(300)])
     body = export(db, ids[300], "svg", direction=direction)[0]
-    found, width, height = boxes(body)
-    assert len(found) == 301 and width < 1600 and height < 6000
-    for path in xml.etree.ElementTree.fromstring(body).iter(f"{SVG}path"):
-        if path.find(f"{SVG}title") is None:
-            continue
-        points = points_of(path.get("d"))
-        assert all(0 < x < width for x, _ in points)
-        for _, left, top, _ in found:
-            assert not any(left < x < left + 232 and top < y < top + 74 for x, y in points), (path.get("d"), left, top)
+    picture = read_picture(body)
+    assert len(picture.boxes) == 301 and picture.width < 1600 and picture.height < 6500
+    assert all(0 < x < picture.width for line in picture.lines for x, _ in line) and picture.hidden() == []
     assert body == export(db, ids[300], "svg", direction=direction)[0]
 
 
 def test_what_is_joined_to_itself_or_upwards_stays_in_the_picture(db):
     ids = graphs.stored_in_order(db, 4, [(0, 3), (1, 3), (2, 3), (2, 2), (3, 2)])
-    body = export(db, ids[3], "svg")[0]
-    _, width, height = boxes(body)
-    for path in xml.etree.ElementTree.fromstring(body).iter(f"{SVG}path"):
-        if path.find(f"{SVG}title") is not None:
-            assert all(0 < x < width and 0 < y < height for x, y in points_of(path.get("d")))
+    picture = read_picture(export(db, ids[3], "svg")[0])
+    assert len(picture.lines) == 5 and all(0 < x < picture.width and 0 < y < picture.height for line in picture.lines for x, y in line)
 
 
 def test_the_title_of_a_picture_says_what_it_is_about(db):
@@ -461,18 +428,36 @@ def test_the_title_of_a_picture_says_what_it_is_about(db):
     assert xml.etree.ElementTree.fromstring(body).find(f"{SVG}title").text == f"Snapshot {snapshot}: why it was granted"
 
 
+def test_heads_name_what_they_are_about_before_its_id(db):
+    cause, end = (db.execute("SELECT reason.add_node('decision', %s, 'loan office')", [json.dumps({"note": note})]).fetchone()[0] for note in ("of a cause", "grant the loan"))
+    db.execute("SELECT reason.add_edge(%s, %s, 'causal')", [cause, end])
+    described, bare = (db.execute("SELECT reason.create_snapshot(ARRAY[%s::uuid], description => %s)", [end, words]).fetchone()[0] for words in ("why it was granted", None))
+
+    def heads(body):
+        if body.startswith("<svg"):
+            return [t.text for t in xml.etree.ElementTree.fromstring(body).iter(f"{SVG}text")][:3]
+        lines = body.replace("\\", "").splitlines()
+        return [lines[0].removeprefix("# "), *(line.removeprefix("- ") for line in lines[2:4])]
+
+    for form in ("svg", "markdown"):
+        head, subject, identity = heads(export(db, end, form)[0])
+        assert (head, identity) == ("What led to: grant the loan", f"id {end}") and re.fullmatch(r"decision by loan office, recorded 2\d\d\d-[-0-9T:.]+Z", subject), form
+        assert heads(export(db, cause, form, direction="descendants")[0])[0] == "What came of: of a cause"
+        assert heads(export(db, end, form, as_of="2100-01-01Z")[0])[2] == f"id {end}, as of 2100-01-01T00:00:00.000000Z"
+        _, cursor, _ = export(db, end, form, max_nodes=1)
+        assert heads(export(db, end, form, max_nodes=1, cursor=cursor)[0])[0] == f"What led to {end}"
+        assert heads(db.execute("SELECT body FROM reason.export_snapshot(%s, %s)", [described, form]).fetchone()[0])[:2] == ["Snapshot: why it was granted", f"id {described}"]
+        assert heads(db.execute("SELECT body FROM reason.export_snapshot(%s, %s)", [bare, form]).fetchone()[0])[0] == f"Snapshot {bare}"
+
+
 def test_a_picture_of_two_hundred_nodes_shows_each(db):
     rng = random.Random(200)
     ids = graphs.stored_in_order(db, 200, [(i, rng.randrange(i)) for i in range(1, 200)])
     body, _, _ = export(db, ids[0], "svg")
-    found, width, height = boxes(body)
-    assert len(found) == 200 and "FOLDED" not in body and width < 4000 and height < 4000
+    picture = read_picture(body)
+    assert len(picture.boxes) == 200 and "FOLDED" not in body and picture.width < 4000 and picture.height < 5000
     # Causes above effects.
-    root = xml.etree.ElementTree.fromstring(body)
-    for path in root.iter(f"{SVG}path"):
-        if path.find(f"{SVG}title") is not None:
-            points = points_of(path.get("d"))
-            assert points[0][1] < points[-1][1]
+    assert all(line[0][1] < line[-1][1] for line in picture.lines)
 
 
 # ---------------------------------------------------------------- who may ask for what

@@ -312,6 +312,11 @@ def test_an_event_that_recorded_something_else_is_named(db, frozen):
         said = db.verify_snapshot(snapshot)
         assert not said["ok"] and f'node "{nodes[0]}": the event of its number recorded something else' in said["detail"]
     with db.tampering():
+        # The record is in the event, but not as what it recorded.
+        db("UPDATE reason.audit_event e SET payload = json_build_object('said', reason.event_payload(e)) WHERE event_type = 'node.created' AND reason.event_payload(e) #>> '{node,id}' = %s", str(nodes[0]))
+        said = db.verify_snapshot(snapshot)
+        assert not said["ok"] and f'node "{nodes[0]}": the event of its number recorded something else' in said["detail"]
+    with db.tampering():
         db("UPDATE reason.audit_event e SET payload = replace(reason.event_payload(e)::text, '{', '{ ')::json WHERE event_type = 'node.created' AND reason.event_payload(e) #>> '{node,id}' = %s", str(nodes[0]))
         assert not db.verify_snapshot(snapshot)["ok"]
 

@@ -66,7 +66,7 @@ def operator(server, db):
 
 def test_every_block_of_sql_is_run(db):
     """None is added without being tried here."""
-    tried = {"database": ("pg_encoding_to_char", "CREATE ROLE nightly", "PREPARE TRANSACTION", "ALTER ROLE gateway"), "redaction": ("set_pii_rule",),
+    tried = {"database": ("pg_encoding_to_char", "CREATE ROLE nightly", "sees_all_rows", "PREPARE TRANSACTION", "ALTER ROLE gateway"), "redaction": ("set_pii_rule",),
              "sidecar": ("CREATE ROLE sidecar", "import_snapshot", "set_archive_rule"), "gateway": ()}
     for page, starts in tried.items():
         assert [sum(start in text for start in starts) for text in blocks(page)] == [1] * len(starts), page
@@ -86,6 +86,16 @@ def test_the_backup_role_dumps_the_database(db, operator, server, tmp_path):
     subprocess.run(["bash", "-euc", command], check=True, cwd=tmp_path, timeout=120)
     listed = subprocess.run([PG_BIN / "pg_restore", "--list", "reason.dump"], check=True, cwd=tmp_path, capture_output=True, text=True).stdout
     assert "TABLE DATA reason node" in listed and "TABLE DATA reason audit_event" in listed
+
+
+def test_who_was_given_a_privilege_to_read_is_told(db, operator):
+    shown = block("database", "sees_all_rows")
+    assert operator.psql(shown) == ""
+    db("GRANT SELECT ON reason.node TO pg_monitor")
+    db("GRANT SELECT ON reason.edge TO public")
+    assert sorted(operator.psql(shown).splitlines()) == ["edge|public|f", "node|pg_monitor|f"]
+    db("REVOKE SELECT ON reason.node FROM pg_monitor")
+    db("REVOKE SELECT ON reason.edge FROM public")
 
 
 def test_a_write_in_two_phases_is_sealed_once_it_is_committed(db, operator):

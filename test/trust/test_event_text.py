@@ -5,6 +5,12 @@ import json
 import psycopg
 import pytest
 
+
+@pytest.fixture(autouse=True)
+def made_from_rows(db):
+    db("SET reason.keep_event_text = off")
+
+
 WHOLE = "SELECT e.event_type, e.payload::text, reason.event_payload(e)::text FROM reason.audit_event e WHERE e.no = %s"
 
 
@@ -34,7 +40,7 @@ def test_what_the_row_says_is_not_stored_twice(db):
 def test_whole_events_have_the_same_form(db):
     db("SET reason.keep_event_text = on")
     kept = write(db)
-    db("RESET reason.keep_event_text")
+    db("SET reason.keep_event_text = off")
     for (kind, no), made in zip(kept.items(), write(db).values()):
         _, stored, whole = db.row(WHOLE, no)
         assert stored == whole

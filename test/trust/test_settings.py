@@ -105,6 +105,7 @@ READS = {
     "http_get_impact": [f"{CALLER}, '{CAUSE}', NULL"],
     "http_await_snapshot": [f"{SNAPSHOT}::text"],
     "http_get_snapshot": [f"{CALLER}, {SNAPSHOT}::text, '{{\"format\": \"{f}\"}}', NULL" for f in ("metadata", "canonical", "envelope", "human")],
+    "http_get_snapshots": [f"{CALLER}, '{{\"limit\": \"2\"}}'"],
     "http_get_snapshot_verify": [f"{CALLER}, {SNAPSHOT}::text, NULL"], "http_get_export": exports("human", "json", "canonical", "markdown", "svg", "dot", "mermaid", "prov", "csv"),
     "http_get_diff": [f"{CALLER}, '{{\"a\": \"{ROOT}\", \"b\": \"{CAUSE}\"}}'"],
     "verify_log": ["", "'system'"], "tree_size": ["'default'"], "tree_root": ["'default'", "'default', 2"], "inclusion_proof": ["'default', 0"],

@@ -205,6 +205,14 @@ def test_every_function_that_is_replaced_is_named(state):
     ("ALTER ROLE reason_writer SET session_replication_role = replica", "session_replication_role"),
     ("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$", "session_replication_role"),
     ("UPDATE reason.pii_rule SET enabled = false WHERE name = 'email'", 'rule "email" for personal data'),
+    ("ALTER TABLE reason.edge ALTER COLUMN weight SET DEFAULT 0.5", "default of column weight of table reason.edge"),
+    ("ALTER TABLE reason.client ALTER COLUMN role SET DEFAULT 'admin'", "column role of table reason.client"),
+    ("ALTER ROLE reason_reader BYPASSRLS", 'role "reason_reader"'),
+    ("ALTER ROLE reason_gateway SUPERUSER", 'role "reason_gateway"'),
+    ("ALTER ROLE reason_writer CREATEROLE", 'role "reason_writer"'),
+    ("GRANT pg_write_all_data TO reason_gateway", 'role "reason_gateway"'),
+    ("GRANT reason_admin TO reason_writer", 'role "reason_writer"'),
+    ("DO $$ BEGIN EXECUTE format('GRANT %I TO pg_monitor', current_user); END $$", "owner of the extension"),
 ))
 def test_other_guards_are_named(state, change, guard):
     with state.tampering():
@@ -213,12 +221,52 @@ def test_other_guards_are_named(state, change, guard):
         assert [f[0] for f in faults(state)] == ["guards"]
 
 
+def test_every_column_that_may_be_null_now_is_named(state):
+    columns = state("SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+                    " WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind = 'r' AND a.attnotnull"
+                    " AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey))")
+    assert len(columns) > 100
+    with state.tampering():
+        for table, column in columns:
+            state(f'ALTER TABLE reason.{table} ALTER COLUMN "{column}" DROP NOT NULL')
+        named = dict(state("SELECT * FROM reason.guard_faults()"))
+        for table, column in columns:
+            assert named[f"column {column} of table reason.{table}"] == "is not as installed"
+
+
+def test_every_table_that_a_crash_would_empty_is_named(state):
+    with state.tampering():
+        # A table that others refer to by a foreign key cannot be made unlogged before them, so the catalog is changed itself.
+        tables = state("UPDATE pg_class SET relpersistence = 'u' WHERE relnamespace = 'reason'::regnamespace AND relkind = 'r' RETURNING relname")
+        named = dict(state("SELECT * FROM reason.guard_faults()"))
+        assert len(tables) > 40
+        for table, in tables:
+            assert named[f"persistence of table reason.{table}"] == "is not as installed"
+
+
+def test_every_unique_index_that_is_gone_or_asks_nothing_is_named(state):
+    indexes = state("SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+                    " WHERE c.relnamespace = 'reason'::regnamespace AND i.indisunique")
+    assert len(indexes) > 40
+    for change, said in (("UPDATE pg_index SET indisready = false WHERE indexrelid = '{index}'::regclass", "is not as installed"),
+                         ("UPDATE pg_index SET indisunique = false WHERE indexrelid = '{index}'::regclass", "is missing")):
+        with state.tampering():
+            for index, _ in indexes:
+                state(change.format(index=index))
+            named = dict(state("SELECT * FROM reason.guard_faults()"))
+            for index, table in indexes:
+                assert named[f"unique index {index} of table {table}"] == said
+
+
 def test_what_users_may_do_is_no_fault(state):
     with state.tampering():
         state("GRANT SELECT ON reason.node, reason.client TO pg_monitor")
         state("CREATE FUNCTION public.told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
         state("CREATE TRIGGER told AFTER INSERT ON reason.node FOR EACH ROW EXECUTE FUNCTION public.told()")
         state("CREATE INDEX ON reason.node (author)")
+        state("CREATE UNIQUE INDEX ON reason.node (id, author)")
+        state("ALTER TABLE reason.node ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN author SET STATISTICS 500")
+        state("CREATE ROLE analyst LOGIN IN ROLE reason_reader; CREATE ROLE nightly LOGIN BYPASSRLS IN ROLE reason_backup")
         state("ALTER TABLE reason.node ADD COLUMN place bigint GENERATED ALWAYS AS IDENTITY")
         state("ALTER TABLE reason.edge ADD COLUMN seen timestamptz DEFAULT now(), ADD COLUMN number serial")
         state("ALTER TABLE reason.annotation ADD COLUMN text text GENERATED ALWAYS AS (payload #>> '{}') STORED")

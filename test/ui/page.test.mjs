@@ -376,6 +376,8 @@ test("none of a thousand pages that were altered at random is taken by a browser
     await page.evaluate((whole) => {
         globalThis.judge = (parts) => Promise.all(parts.map(([part, content]) => new Promise((resolve) => {
             const frame = document.createElement("iframe"), began = performance.now();
+            // Read and judged as any, but neither laid out nor painted.
+            frame.hidden = true;
             frame.srcdoc = whole.replace(new RegExp(`(id="${part}">)[^<]*`), (_, tag) => tag + content);
             const look = () => {
                 const verdict = frame.contentDocument?.querySelector("[data-verdict]")?.getAttribute("data-verdict") ?? (performance.now() - began > 60000 ? "none" : null);

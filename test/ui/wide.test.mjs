@@ -104,6 +104,25 @@ test("in small pictures no edge leads behind a card, and no card hides what an e
     }
 });
 
+test("several edges between two records stay beside the cards that they pass", async () => {
+    const ids = Array.from({ length: 6 }, () => crypto.randomUUID());
+    await call("POST", "/nodes", { nodes: ids.map((id, i) => ({ id, type: "SCORE", actor: "beside", payload: { text: `beside ${i}` } })) });
+    const pairs = [[0, 1], [1, 2], [1, 3], [1, 4], [2, 5], [3, 5], [4, 5]].map(([from, to]) => [from, to, "causal"]);
+    await call("POST", "/edges", { edges: [...pairs, ...["causal", "supports", "contradicts", "derivedFrom"].map((type) => [0, 5, type])].map(([from, to, type]) => ({ from: ids[from], to: ids[to], type, weight: 0.5 })) });
+    const { page, close } = await visit(`#/why/${ids[5]}`);
+    await picture(page);
+    const { cards, lines, texts } = await whole(page), labels = texts.filter(({ middle }) => middle);
+    assert.equal(lines.length, 11);
+    for (const [i, a] of labels.entries())
+        assert.ok(labels.slice(i + 1).every((b) => a.right <= b.x || a.x >= b.right || a.bottom - 3 <= b.y || a.y >= b.bottom - 3), a.text);
+    assert.equal(lines.filter((line) => line.length > 2).length, 4);
+    for (const line of lines)
+        for (let i = 1; i < line.length; i++)
+            assert.ok(cards.every((card) => !leadsThrough([line[i - 1], line[i]], card)), JSON.stringify(line));
+    await page.screenshot({ path: pictures + "/beside.png" });
+    await close();
+});
+
 test("on paper a tall picture goes on over pages, and none of its cards is cut", async () => {
     const { page, close } = await visit(`#/why/${causes[1][0]}`);
     await picture(page);

@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
     reason_upstream_counters_t  upstreams[REASON_MAX_UPSTREAMS + 1];    /* the last: those that found no place */
     reason_route_counters_t     routes[REASON_MAX_ROUTES + 1];  /* the last: no call was made */
+    ngx_atomic_t                spans[REASON_SPANS_COUNT];
 } reason_counters_t;
 
 static reason_counters_t  *reason_counters;
@@ -105,6 +106,22 @@ reason_counters_gauge(ngx_uint_t upstream, reason_gauge_e gauge, ngx_uint_t valu
     if (reason_counters != NULL) {
         reason_counters->upstreams[upstream].gauges[gauge][ngx_process_slot % REASON_MAX_WORKERS] = value;
     }
+}
+
+
+void
+reason_counters_spans(reason_spans_e what, ngx_uint_t count)
+{
+    if (reason_counters != NULL) {
+        (void) ngx_atomic_fetch_add(&reason_counters->spans[what], count);
+    }
+}
+
+
+ngx_atomic_uint_t
+reason_counters_spans_sum(reason_spans_e what)
+{
+    return reason_counters->spans[what];
 }
 
 

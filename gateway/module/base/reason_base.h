@@ -15,6 +15,8 @@ typedef enum {
 } reason_failure_e;
 typedef enum { REASON_GAUGE_CONNECTED, REASON_GAUGE_IDLE, REASON_GAUGE_WAITING, REASON_GAUGE_COUNT } reason_gauge_e;
 
+typedef enum { REASON_SPANS_EXPORTED, REASON_SPANS_DROPPED, REASON_SPANS_COUNT } reason_spans_e;
+
 #define REASON_MAX_ROUTES    128
 #define REASON_MAX_UPSTREAMS 64
 #define REASON_UPSTREAM_NAME 64
@@ -36,6 +38,8 @@ void reason_counters_gauge(ngx_uint_t upstream, reason_gauge_e gauge, ngx_uint_t
 /* the counters of a route, to show them or to count a request; the last is for requests without one. NULL before there is shared memory */
 reason_route_counters_t *reason_counters_route(ngx_uint_t route);
 ngx_atomic_uint_t reason_counters_failures(ngx_uint_t upstream, reason_failure_e failure);
+void reason_counters_spans(reason_spans_e what, ngx_uint_t count);
+ngx_atomic_uint_t reason_counters_spans_sum(reason_spans_e what);
 /* of all workers */
 ngx_atomic_uint_t reason_counters_sum(ngx_uint_t upstream, reason_gauge_e gauge);
 

@@ -64,5 +64,6 @@ reason_await_poll(ngx_event_t *event)
     ctx->job.argument_count = 1;
     ctx->job.values[0] = ctx->await_key;
     reason_response_forget(ctx);
+    reason_spans_queue(ctx);
     reason_queue_submit(&ctx->job);
 }

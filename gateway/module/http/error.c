@@ -247,5 +247,6 @@ reason_error_handler(ngx_http_request_t *r)
     if (reason_discard_prepare(r) != NGX_OK) {
         r->keepalive = 0;
     }
-    return reason_discard_rest(r, reason_error_send(r, status, code, message, NULL));
+    return reason_discard_rest(r, status == NGX_HTTP_UNAUTHORIZED && reason_uncertified_is_shown(r)
+        ? reason_uncertified_send(r) : reason_error_send(r, status, code, message, NULL));
 }

@@ -35,6 +35,7 @@ reason_log_handler(ngx_http_request_t *r)
     ngx_time_t               *now;
     ngx_msec_int_t            ms;
     reason_loc_conf_t        *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+    reason_context_t         *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
     reason_route_counters_t  *route;
 
     route = reason_counters_route(conf->statement ? conf->statement->route : REASON_MAX_ROUTES);
@@ -52,6 +53,9 @@ reason_log_handler(ngx_http_request_t *r)
     for (i = 0; i < REASON_BUCKET_COUNT && (ngx_uint_t) ms > reason_buckets_ms[i]; i++) { /* void */ }
     (void) ngx_atomic_fetch_add(&route->buckets[i], 1);
     (void) ngx_atomic_fetch_add(&route->sum_ms, ms);
+    if (ctx != NULL) {
+        reason_spans_end(ctx, status);
+    }
     return NGX_OK;
 }
 
@@ -175,6 +179,11 @@ reason_metrics_handler(ngx_http_request_t *r)
         }
         p = ngx_sprintf(p, "reason_gateway_failures_total{kind=\"%s\"} %uA\n", reason_failures[i], total);
     }
+    p = ngx_sprintf(p, "# HELP reason_gateway_spans_exported_total Spans that the collector took.\n"
+                    "# TYPE reason_gateway_spans_exported_total counter\nreason_gateway_spans_exported_total %uA\n"
+                    "# HELP reason_gateway_spans_dropped_total Spans that found no room, or that the collector did not take.\n"
+                    "# TYPE reason_gateway_spans_dropped_total counter\nreason_gateway_spans_dropped_total %uA\n",
+                    reason_counters_spans_sum(REASON_SPANS_EXPORTED), reason_counters_spans_sum(REASON_SPANS_DROPPED));
     p = reason_upstreams_text(p, main);
     p = reason_expiry_text(p, r);
     text.data = b->pos;

@@ -13,6 +13,7 @@
 
 #include "base/reason_base.h"
 #include "pg/reason_pg.h"
+#include "tracing/reason_tracing.h"
 
 typedef struct reason_context_s reason_context_t;
 
@@ -43,6 +44,16 @@ typedef struct {
     ngx_msec_t                 policy_deadline;
 } reason_loc_conf_t;
 
+#define REASON_TRACEPARENT  55  /* characters of W3C's header, as far as this version of it goes */
+
+/* A traced request, and the call that it makes. */
+typedef struct {
+    u_char    context[REASON_TRACEPARENT];      /* traceparent of what comes of the request: names the request's own span */
+    u_char    parent_id[REASON_SPAN_ID];
+    uint64_t  queued_us;                        /* since then it waits for a connection; 0: it does not */
+    uint64_t  called_us;                        /* since then the database has the call; 0: it has none */
+} reason_trace_t;
+
 /* A request on its way. */
 struct reason_context_s {
     reason_job_t         job;       /* the first member: handlers get this */
@@ -65,6 +76,7 @@ struct reason_context_s {
     ngx_str_t            policy_question;
     ngx_str_t            policy_status;     /* of the answer; 000 when there was none */
     ngx_str_t            policy_answer;     /* base64 */
+    reason_trace_t      *trace;             /* NULL: it is not traced */
     const char          *refusal;           /* why the request cannot be turned into a call */
     unsigned             admitting:1;       /* the call asks whether the body may come at all */
     unsigned             behind:1;          /* the client does not keep up */
@@ -93,6 +105,17 @@ void reason_input_release(reason_job_t *job);
 ngx_int_t reason_variables_add(ngx_conf_t *cf);
 /* a copy of these bytes becomes its value */
 ngx_int_t reason_variable_set(ngx_http_request_t *r, ngx_http_variable_value_t *v, const void *data, size_t length);
+
+/* the traceparent header, as long as REASON_TRACEPARENT. NGX_OK; NGX_DECLINED: there is none, or no sane one */
+ngx_int_t reason_trace_context_read(ngx_http_request_t *r, ngx_str_t *context);
+
+/* spans.c: nothing happens where the request is not traced */
+void reason_spans_begin(reason_context_t *ctx);
+/* a call waits for a connection, has been sent, and was answered or given up */
+void reason_spans_queue(reason_context_t *ctx);
+void reason_spans_call(reason_context_t *ctx);
+void reason_spans_answer(reason_context_t *ctx, ngx_uint_t failed);
+void reason_spans_end(reason_context_t *ctx, ngx_uint_t status);
 
 /* certificate.c */
 enum { REASON_CLIENT_CN, REASON_CLIENT_ISSUER, REASON_CLIENT_URI };
@@ -177,6 +200,11 @@ ngx_int_t reason_policy_variable(ngx_http_request_t *r, ngx_http_variable_value_
 void reason_await_header(reason_context_t *ctx, ngx_str_t *value);
 /* false: the answer is final */
 ngx_uint_t reason_await_again(reason_context_t *ctx);
+
+/* uncertified.c */
+/* whether a browser asked for the explorer */
+ngx_uint_t reason_uncertified_is_shown(ngx_http_request_t *r);
+ngx_int_t reason_uncertified_send(ngx_http_request_t *r);
 
 /* error.c */
 void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,

@@ -14,17 +14,20 @@
 #include "http/reason_http.h"
 
 static void reason_request_call(reason_context_t *ctx);
+static void reason_request_sent(reason_job_t *job);
 static void reason_request_ended(reason_job_t *job);
+static void reason_request_refused(reason_job_t *job, PGresult *result);
+static void reason_request_failed(reason_job_t *job, reason_failure_e failure);
 static void reason_request_cleanup(void *data);
 
 static const reason_handlers_t  reason_request_handlers = {
     .bind = reason_input_bind,
-    .sent = reason_input_release,
+    .sent = reason_request_sent,
     .row = reason_answer_row,
     .stopped = reason_answer_stopped,
     .end = reason_request_ended,
-    .refused = reason_error_refused,
-    .failed = reason_error_failed,
+    .refused = reason_request_refused,
+    .failed = reason_request_failed,
 };
 
 
@@ -125,6 +128,7 @@ reason_request_context(ngx_http_request_t *r, reason_loc_conf_t *conf, reason_po
     cleanup->data = ctx;
     cleanup->handler = reason_request_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_http_reason_module);
+    reason_spans_begin(ctx);
     *created = ctx;
     return NGX_OK;
 }
@@ -313,7 +317,32 @@ reason_request_call(reason_context_t *ctx)
     }
     ctx->job.executed = 0;
     ctx->job.tries = 0;
+    reason_spans_queue(ctx);
     reason_queue_submit(&ctx->job);
+}
+
+
+static void
+reason_request_sent(reason_job_t *job)
+{
+    reason_spans_call((reason_context_t *) job);
+    reason_input_release(job);
+}
+
+
+static void
+reason_request_refused(reason_job_t *job, PGresult *result)
+{
+    reason_spans_answer((reason_context_t *) job, 1);
+    reason_error_refused(job, result);
+}
+
+
+static void
+reason_request_failed(reason_job_t *job, reason_failure_e failure)
+{
+    reason_spans_answer((reason_context_t *) job, 1);
+    reason_error_failed(job, failure);
 }
 
 
@@ -323,6 +352,7 @@ reason_request_ended(reason_job_t *job)
     reason_context_t    *ctx = (reason_context_t *) job;
     ngx_http_request_t  *r = ctx->request;
 
+    reason_spans_answer(ctx, 0);
     if (!ctx->has_status) {
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
     } else if (ctx->admitting && r->headers_out.status < 300) {

@@ -5,7 +5,8 @@
  *   $reason_client       whose certificate it is: its issuer, and its common name or, without one, its URIs
  *   $reason_request_id   the caller's X-Request-Id if it is sane, else a new one
  *   $reason_path, $reason_traceparent   for logs: what was asked for, without the query string, and the header; UTF-8 in any case
- *   $reason_trace_context   the traceparent header, if it is one: W3C says to ignore any other
+ *   $reason_trace_context   the traceparent header, if it is one: W3C says to ignore any other; of a traced request the one that names
+ *                        its own span
  *   $reason_query        the decoded query string as a JSON object of strings
  *   $reason_body         the request's body
  *   $reason_division     the division that a request is about, as far as that is known before its body is read; see http/division.c
@@ -185,27 +186,43 @@ reason_is_repeated(ngx_http_request_t *r, const char *name)
  * version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2. In a later version that is longer, what this one
  * knows is taken (3.2.4).
  */
-static ngx_int_t
-reason_trace_context(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+ngx_int_t
+reason_trace_context_read(ngx_http_request_t *r, ngx_str_t *context)
 {
-    enum { ID = 3, PARENT = 36, FLAGS = 53, LENGTH = 55 };
+    enum { ID = 3, PARENT = 36, FLAGS = 53 };
     u_char                     *p;
     ngx_str_t                   header = ngx_string("http_traceparent");
     ngx_http_variable_value_t  *value = ngx_http_get_variable(r, &header, ngx_hash_key(header.data, header.len));
 
-    v->not_found = 1;
-    if (value == NULL || value->not_found || value->len < LENGTH || reason_is_repeated(r, "traceparent")) {
-        return NGX_OK;
+    if (value == NULL || value->not_found || value->len < REASON_TRACEPARENT || reason_is_repeated(r, "traceparent")) {
+        return NGX_DECLINED;
     }
     p = value->data;
     if (!reason_is_hex(p, 2) || (p[0] == 'f' && p[1] == 'f') || p[ID - 1] != '-'
         || !reason_is_hex(p + ID, 32) || reason_is_zero(p + ID, 32) || p[PARENT - 1] != '-'
         || !reason_is_hex(p + PARENT, 16) || reason_is_zero(p + PARENT, 16) || p[FLAGS - 1] != '-' || !reason_is_hex(p + FLAGS, 2)
-        || (value->len > LENGTH && (reason_is_zero(p, 2) || p[LENGTH] != '-')))
+        || (value->len > REASON_TRACEPARENT && (reason_is_zero(p, 2) || p[REASON_TRACEPARENT] != '-')))
     {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
-    return reason_variable_set(r, v, p, LENGTH);
+    context->data = p;
+    context->len = REASON_TRACEPARENT;
+    return NGX_OK;
+}
+
+
+/* The caller's, or where the request has a span of its own, that one's. */
+static ngx_int_t
+reason_trace_context(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t          context;
+    reason_context_t  *ctx = ngx_http_get_module_ctx(r->main, ngx_http_reason_module);
+
+    if (ctx != NULL && ctx->trace != NULL) {
+        return reason_variable_set(r, v, ctx->trace->context, REASON_TRACEPARENT);
+    }
+    v->not_found = 1;
+    return reason_trace_context_read(r, &context) == NGX_OK ? reason_variable_set(r, v, context.data, context.len) : NGX_OK;
 }
 
 

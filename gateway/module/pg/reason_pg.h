@@ -38,8 +38,9 @@ typedef struct {
 } reason_statement_t;
 
 typedef struct {
-    ngx_array_t  statements;        /* reason_statement_t * */
-    ngx_array_t  pools;             /* reason_pool_t * */
+    ngx_array_t               statements;   /* reason_statement_t * */
+    ngx_array_t               pools;        /* reason_pool_t * */
+    struct reason_tracing_s  *tracing;      /* NULL: no spans are wanted */
 } reason_main_conf_t;
 
 /* One address of PostgreSQL. What is NULL stands in the connection string. */

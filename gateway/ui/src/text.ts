@@ -28,6 +28,18 @@ export function moment(time: string): string {
     return plain(time).replace("T", " ").replace(/Z$/, " UTC");
 }
 
+/* Where the day of a time ends, its minute, and its second. */
+const DAY = 10, MINUTE = 16, SECOND = 19;
+
+/** From one time to a later one, short enough for a card: what both have in common is said once. */
+export function span(from: string, to: string): string {
+    const [first, last] = [from, to].map((time) => plain(time).slice(0, SECOND).replace("T", " ")) as [string, string];
+    const isShared = (length: number): boolean => first.slice(0, length) === last.slice(0, length);
+    if (isShared(SECOND))
+        return `${first} UTC`;
+    return isShared(MINUTE) ? `${first} to ${last.slice(MINUTE)} UTC` : isShared(DAY) ? `${first.slice(0, MINUTE)} to ${last.slice(DAY + 1, MINUTE)} UTC` : `${first.slice(0, DAY)} to ${last.slice(0, DAY)}`;
+}
+
 const MOST_DIGITS = 3;
 
 /** A weight, confidence or strength as people read it; the exact one stands in the record. */

@@ -13,8 +13,8 @@ SELECT n.no = e.no, n.audit_event_id = e.id, e.event_type, e.ts = n.created_at,
        n.digest = sha256(convert_to(reason.canonical_json((e.payload -> 'node')::jsonb), 'UTF8')),
        n.payload_hash = sha256(n.salt || convert_to(reason.canonical_json(n.payload), 'UTF8')),
        octet_length(n.salt), e.payload::text = reason.canonical_json(e.payload)
-FROM reason.node n JOIN (SELECT no, id, event_type, ts, reason.event_payload(w) AS payload FROM reason.audit_event w) e USING (no);
-SELECT (payload -> 'node')::jsonb - 'createdAt' - 'payloadHash', payload -> 'request', payload -> 'eventType' FROM (SELECT reason.event_payload(e) AS payload FROM reason.audit_event e) w;
+FROM reason.node n JOIN reason.audit_event e USING (no);
+SELECT (payload -> 'node')::jsonb - 'createdAt' - 'payloadHash', payload -> 'request', payload -> 'eventType' FROM reason.audit_event;
 
 -- the same id in another division is another node; in the same it is a conflict
 SELECT reason.add_node('score', '1', 'ada', division => 'tenant-a', id => '00000000-0000-4000-8000-000000000001');
@@ -27,7 +27,7 @@ SELECT reason.add_edge('00000000-0000-4000-8000-000000000001', '00000000-0000-40
 SELECT e.weight, e.type, f.id, t.id,
        a.payload #>> '{edge,fromDigest}' = encode(f.digest, 'hex'), a.payload #>> '{edge,toDigest}' = encode(t.digest, 'hex'),
        e.digest = sha256(convert_to(reason.canonical_json((a.payload -> 'edge')::jsonb), 'UTF8'))
-FROM reason.edge e JOIN (SELECT no, id, event_type, ts, reason.event_payload(w) AS payload FROM reason.audit_event w) a USING (no) JOIN reason.node f ON f.no = e.from_no JOIN reason.node t ON t.no = e.to_no;
+FROM reason.edge e JOIN reason.audit_event a USING (no) JOIN reason.node f ON f.no = e.from_no JOIN reason.node t ON t.no = e.to_no;
 
 -- without a division, that of the default one is meant
 SELECT count(reason.add_edge('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002', 'causal'));
@@ -39,7 +39,7 @@ SELECT reason.add_edge('00000000-0000-4000-8000-000000000002', 'ffffffff-0000-40
 SELECT count(reason.annotate('00000000-0000-4000-8000-000000000002', 'fine', author => 'eve'));
 SELECT a.payload, a.author, a.type, a.digest = sha256(convert_to(reason.canonical_json((e.payload -> 'annotation')::jsonb), 'UTF8')),
        a.payload_hash = sha256(a.salt || convert_to(reason.canonical_json(a.payload), 'UTF8'))
-FROM reason.annotation a JOIN (SELECT no, id, event_type, ts, reason.event_payload(w) AS payload FROM reason.audit_event w) e USING (no);
+FROM reason.annotation a JOIN reason.audit_event e USING (no);
 SELECT reason.annotate('ffffffff-0000-4000-8000-000000000000', 'fine');
 SELECT reason.annotate('00000000-0000-4000-8000-000000000002');
 

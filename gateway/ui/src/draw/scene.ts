@@ -3,7 +3,7 @@ import { type Change } from "../graph/compare.ts";
 import { type Drawn, type DrawnEdge, type Folded } from "../graph/fold.ts";
 import { type GraphNode } from "../graph/model.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from "../graph/layout.ts";
-import { figure, plain, when } from "../text.ts";
+import { cut, figure, plain, span, when } from "../text.ts";
 import { weighed } from "./weighed.ts";
 
 export interface SceneNode {
@@ -19,7 +19,7 @@ export interface SceneNode {
     bad: boolean;
 }
 
-export interface SceneEdge { id: string; drawn: DrawnEdge; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1 */ labelled: number; /** where it stands instead */ labelPoint: Point | null; /** it leads between cards that stand close: it cannot be moved far aside */ close: boolean }
+export interface SceneEdge { id: string; drawn: DrawnEdge; from: string; to: string; type: string; label: string; points: Point[]; change: Change | null; bad: boolean; strong: boolean; /** it leads back up a circle, beside the cards */ arc: boolean; width: number; /** where on its last piece the label stands, between 0 and 1; on its first one, between 1 and 2 */ labelled: number; /** where it stands instead */ labelPoint: Point | null; /** it leads between cards that stand close: it cannot be moved far aside */ close: boolean }
 
 export interface Scene { nodes: SceneNode[]; edges: SceneEdge[]; byId: Map<string, SceneNode>; width: number; height: number }
 
@@ -41,6 +41,8 @@ export interface SceneMarks {
 }
 
 const LINE = 30;
+/* A longer title could not be read: it is squeezed into its card. */
+const MOST_TITLE = 38;
 
 /** A text in two lines of so many characters, the last one cut. */
 function wrap(text: string): string[] {
@@ -141,8 +143,8 @@ export function labelAt(edge: SceneEdge, points: readonly Point[]): Point {
         const [, , low, high] = points;
         return { x: low?.x ?? 0, y: (low?.y ?? 0) + ((high?.y ?? 0) - (low?.y ?? 0)) * edge.labelled };
     }
-    const between = (a = 0, b = 0): number => a + (b - a) * edge.labelled;
-    return { x: between(before?.x, last?.x), y: between(before?.y, last?.y) };
+    const [from, to, at] = edge.labelled > 1 ? [points[0], corner, edge.labelled - 1] : [before, last, edge.labelled], between = (a = 0, b = 0): number => a + (b - a) * at;
+    return { x: between(from?.x, to?.x), y: between(from?.y, to?.y) };
 }
 
 /** Points of an edge, its ends moved to the borders of its nodes. */
@@ -162,8 +164,8 @@ const LETTER = 6, LABEL_HEIGHT = 17;
 
 export const labelWidth = ({ label }: SceneEdge): number => label.length * LETTER + 8;
 
-/* Where on its last piece a label may stand, the best place first; with more edges none is looked for. */
-const PLACES = [0.5, 0.3, 0.7, 0.15, 0.85], MOST_PLACED = 2000;
+/* Where on its last piece a label may stand, and then on its first, the best place first; with more edges none is looked for. */
+const PLACES = [0.5, 0.3, 0.7, 0.15, 0.85, 1.5, 1.3, 1.7], MOST_PLACED = 2000;
 
 /** Moves labels along their edges to where none stands yet. */
 function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
@@ -184,6 +186,8 @@ function placeLabels(edges: readonly SceneEdge[], byId: Scene["byId"]): void {
 
 /* Edges between the same two nodes stand so far from each other, and all of them on so much of a card. */
 const APART = 100, APART_AT_MOST = NODE_WIDTH - 56, CLOSE = 5;
+/* Where they pass other cards there is less room: so much for all of them. */
+const PASSING_AT_MOST = 24;
 /* Labels beside each other are one higher, one lower. */
 const HIGHER = 0.3, LOWER = 0.7;
 /* A loop hangs so much below the one before. */
@@ -204,8 +208,8 @@ function setApart(edges: SceneEdge[]): void {
             if (edge.from === edge.to)
                 edge.points = edge.points.map(({ x, y }, k) => ({ x, y: y + (k === 1 || k === 2 ? i * LOOP_BELOW : 0) }));
             else {
-                const aside = (i - (together.length - 1) / 2) * Math.min(edge.close ? CLOSE : APART, APART_AT_MOST / (together.length - 1));
-                edge.points = edge.points.map(({ x, y }) => ({ x: x + aside, y }));
+                const steps = together.length - 1, at = i - steps / 2, passing = at * Math.min(CLOSE, PASSING_AT_MOST / steps), aside = edge.close ? passing : at * Math.min(APART, APART_AT_MOST / steps);
+                edge.points = edge.points.map(({ x, y }, k) => ({ x: x + (k === 0 || k === edge.points.length - 1 ? aside : passing), y }));
                 if (i > 0)
                     edge.labelPoint = null;
                 // As seen, whichever way the edge leads.
@@ -228,8 +232,8 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
         const point = at.get(drawn.id) ?? { x: 0, y: 0 }, { node } = drawn, change = single(marks.nodeChange, drawn.members);
         byId.set(drawn.id, {
             id: drawn.id, drawn, x: point.x, y: point.y,
-            title: node ? `${node.type} · ${plain(node.author).slice(0, 60)}` : plain(drawn.label).slice(0, 60),
-            lines: node ? wrap(node.note || (node.state === "erased" ? "its content was erased" : node.id)) : ["open to see each"],
+            title: cut(node ? `${node.type} · ${node.author}` : drawn.label, MOST_TITLE),
+            lines: node ? wrap(node.note || (node.state === "erased" ? "its content was erased" : node.id)) : [drawn.between ? span(...drawn.between) : drawn.opensToParts ? "open to see parts" : "open to see each"],
             marks: marksOf(drawn, marks, change),
             change,
             bad: drawn.members.some((id) => marks.bad?.has(id)),
@@ -253,9 +257,9 @@ export function makeScene(folded: Folded, layout: Layout, marks: SceneMarks): Sc
 }
 
 /** All that is to be told of a node to whoever points at it, each thing by its name. */
-export function wordsOfNode({ drawn: { node, members }, title, marks }: SceneNode): string {
+export function wordsOfNode({ drawn: { node, members, label, between, opensToParts }, marks }: SceneNode): string {
     if (!node)
-        return [`${title}: ${members.length} records drawn as one`, ...marks].join(", ") + ". A click opens it.";
+        return [`${cut(label, 200)}: ${members.length} records drawn as one`, ...between ? [`recorded ${span(...between)}`] : [], ...marks].join(", ") + (opensToParts ? ". A click opens it to parts." : ". A click opens it.");
     return [`${node.type} by ${plain(node.author).slice(0, 60)}`, `recorded ${when(node.createdAt)}`, ...node.ts === null ? [] : [`occurred ${when(node.ts)} by its author's word`],
         node.confidence === null ? "no confidence stated" : `confidence ${node.confidence}, as its author states it`, ...marks].join(", ") + ".";
 }

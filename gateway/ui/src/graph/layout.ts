@@ -1,4 +1,8 @@
-/** Where everything is drawn: layers from causes down to effects (Sugiyama, by d3-dag). Free of the page, so that a worker runs it. */
+/**
+ * Where everything is drawn: layers from causes down to effects (Sugiyama, by d3-dag). Free of the page, so that a worker runs it.
+ *
+ * Levels are those of the service's SVG (extension/export/levels.h): by longest paths, what leads back in a depth-first forest left out.
+ */
 import { coordGreedy, decrossTwoLayer, graphConnect, layeringLongestPath, sugiyama, twolayerAgg } from "d3-dag";
 import { inRows } from "./rows.ts";
 

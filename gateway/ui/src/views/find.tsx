@@ -5,6 +5,7 @@ import { NODE_TYPES, nodeOf } from "../graph/model.ts";
 import { type Json, type JsonObject } from "../proof/canonical.ts";
 import { go, isId, link, useLoaded, type Place } from "../state.ts";
 import { count, cut } from "../text.ts";
+import { DivisionUnknown } from "./division.tsx";
 import { download, Failure, Field, LIST_FORMS, NodeLine, Waiting } from "./parts.tsx";
 
 const TIMES = ["createdFrom", "createdTo", "occurredFrom", "occurredTo"] as const;
@@ -125,6 +126,7 @@ export function Find({ place }: { place: Place }) {
             {error ? <Failure error={error} /> : !value ? <Waiting what="Looking" /> : (
                 <section aria-busy={loading}>
                     <p role="status" class="faint extent">{extentOf(nodes.length, !parameters.get("cursor"), next !== "")}</p>
+                    {nodes.length === 0 && !next && parameters.get("division") && <DivisionUnknown division={parameters.get("division") ?? ""} />}
                     {nodes.length > 0 && <QueryExports body={body} />}
                     <ol class="results">
                         {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <> <span class="faint">in division {cut(text(node.record["division"]), 60)}</span></>}</a></li>)}

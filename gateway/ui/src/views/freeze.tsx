@@ -8,6 +8,7 @@ import { readRegistry, type Signer } from "../proof/registry.ts";
 import { go, isId, link, useLoaded, useTitle, type Place } from "../state.ts";
 import { count, cut, when } from "../text.ts";
 import { download, Failure, Field, Pair, Waiting } from "./parts.tsx";
+import { Snapshots } from "./snapshots.tsx";
 import { Evidence, Keys, VerdictReport } from "./verdict.tsx";
 
 /* What the service takes (http-api.md). */
@@ -67,6 +68,8 @@ export function Freeze({ place }: { place: Place }) {
             {error && <Failure error={error} lasting />}
             <h2>Open one that exists</h2>
             <form class="controls" onSubmit={open}><Field label="Id of a snapshot"><input name="id" required /></Field><button type="submit">Open</button></form>
+            <h2>Those that exist</h2>
+            <Snapshots place={place} />
         </>
     );
 }

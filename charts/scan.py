@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("sidecar/reason-sidecar", "sidecar/verify/reason-verify", "sidecar/approve/reason-approve", "sidecar/canary/reason-canary",
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PROGRAMS = ("sidecar/reason-sidecar", "sidecar/verify/reason-verify", "sidecar/approve/reason-approve", "sidecar/canary/reason-canary", "sidecar/import/reason-import",
             "gateway/build/ngx_http_reason_module.so", "extension/reasoning_graph.so")
 
 
