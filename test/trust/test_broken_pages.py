@@ -153,6 +153,7 @@ def test_a_record_on_a_broken_page_halts_its_division_alone(source, copied):
     """The events of these are made from their rows."""
     db = copied(source)
     db.settle()
+    db("SET reason.keep_event_text = off")
     first = db.one("SELECT max(no) + 1 FROM reason.audit_event")
     for division in DIVISIONS:
         add(db, division, 60)
