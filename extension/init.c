@@ -10,6 +10,7 @@
 #include "cache/shared.h"
 #include "canonical/backend.h"
 #include "graph/memory.h"
+#include "record/event_text.h"
 #include "record/turn.h"
 #include "record/watermark.h"
 #include "trace/cursor.h"
@@ -65,6 +66,7 @@ _PG_init(void)
 {
 	warn_of_old_server();
 	canonical_define_parameters();
+	event_text_define_parameters();
 	graph_memory_define_parameters();
 	trace_define_parameters();
 	trace_plan_define();

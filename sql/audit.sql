@@ -118,7 +118,7 @@ AS $$
           FROM (SELECT a.*, row_number() OVER () AS place
                 FROM (SELECT x.* FROM reason.unsigned_seals($2) x WHERE $1 IS NULL
                       UNION ALL SELECT x.* FROM reason.unsigned_seals_of($1, $2) x WHERE $1 IS NOT NULL) a) u
-          LEFT JOIN LATERAL (SELECT x.payload::text FROM reason.audit_seal s JOIN reason.audit_event x ON x.no = s.event_no AND x.division = s.division
+          LEFT JOIN LATERAL (SELECT reason.event_payload(x)::text AS payload FROM reason.audit_seal s JOIN reason.audit_event x ON x.no = s.event_no AND x.division = s.division
                              WHERE s.division = u.division AND s.seq = u.seq OFFSET 0) e ON true) w
     WHERE w.place = 1 OR w.bytes <= $3 OR w.bytes IS NULL
 $$;
@@ -211,7 +211,7 @@ COMMENT ON FUNCTION reason.record_seal_signatures(bigint, text, text[], bigint[]
 -- ---------------------------------------------------------------- reading
 
 CREATE VIEW reason.audit_events WITH (security_invoker = true, security_barrier = true) AS
-SELECT e.id, s.division, s.seq, e.event_type, e.payload,
+SELECT e.id, s.division, s.seq, e.event_type, reason.event_payload(e) AS payload,
        CASE e.event_type
            WHEN 'node.created' THEN (
                SELECT jsonb_build_object('payload', n.payload, 'salt', encode(n.salt, 'base64'))
@@ -220,7 +220,7 @@ SELECT e.id, s.division, s.seq, e.event_type, e.payload,
                SELECT jsonb_build_object('payload', a.payload, 'salt', encode(a.salt, 'base64'))
                FROM reason.annotation a WHERE a.no = e.no AND a.division = e.division AND a.salt IS NOT NULL)
        END AS content,
-       encode(s.prev_hash, 'hex') AS prev_hash,
+       encode(coalesce(s.prev_hash, (SELECT p.hash FROM reason.audit_seal p WHERE p.division = s.division AND p.seq = s.seq - 1)), 'hex') AS prev_hash,
        encode(s.hash, 'hex') AS hash,
        translate(encode(g.signature, 'base64'), E'\n', '') AS signature,
        g.signer_id, e.ts, s.created_at, e.payload -> 'request' AS metadata

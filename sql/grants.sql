@@ -329,5 +329,5 @@ GRANT EXECUTE ON FUNCTION
     reason.traced_events(text[], bigint[])
 TO reason_sidecar;
 GRANT EXECUTE ON FUNCTION reason.event_proof(uuid, text), reason.node_proof(uuid, text) TO reason_auditor;
-GRANT EXECUTE ON FUNCTION reason.audit_event_json(reason.audit_events) TO reason_auditor;
+GRANT EXECUTE ON FUNCTION reason.event_payload(reason.audit_event), reason.audit_event_json(reason.audit_events) TO reason_auditor;
 GRANT EXECUTE ON FUNCTION reason.replay(json, json) TO reason_admin;

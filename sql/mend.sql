@@ -117,7 +117,8 @@ BEGIN
         DELETE FROM reason.audit_event e WHERE e.no = halted.event_no AND e.division = $1;
     ELSE
         UPDATE reason.audit_event e SET id = recorded.audit_event_id, division = recorded.division, event_type = recorded.kind || '.created',
-            ts = recorded.created_at, payload = remade::json
+            ts = recorded.created_at, payload = reason.stored_payload(
+                (e.no, recorded.audit_event_id, recorded.division, recorded.kind || '.created', recorded.created_at, remade::json)::reason.audit_event)
         WHERE e.no = halted.event_no AND e.division = $1;
     END IF;
     RETURN made;

@@ -256,7 +256,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
     INSERT INTO reason.quarantine (division, record_no, kind, record_id, policy_check_id)
-    SELECT e.division, e.no, $1, (e.payload -> $1 ->> 'id')::uuid, $3 FROM reason.audit_event e WHERE e.no = ANY ($2)
+    SELECT e.division, e.no, $1, (reason.event_payload(e) -> $1 ->> 'id')::uuid, $3 FROM reason.audit_event e WHERE e.no = ANY ($2)
 $$;
 COMMENT ON FUNCTION reason.quarantine_records(text, bigint[], uuid) IS 'Marks records of this transaction as quarantined.';
 

@@ -207,7 +207,7 @@ BEGIN
                      CASE WHEN frozen.id IS NOT NULL THEN ' snapshot-*.json' ELSE '' END), 'UTF8') AS body
           UNION ALL SELECT 2, 'checkpoint', convert_to(covering.note, 'UTF8')
           UNION ALL SELECT 3, format('snapshot-%s.json', frozen.id), convert_to(reason.snapshot_envelope(frozen.id)::text, 'UTF8') WHERE frozen.id IS NOT NULL
-          UNION ALL SELECT 4, format('%s-%s.tlog-proof', split_part(e.event_type, '.', 1), e.payload #>> ARRAY[split_part(e.event_type, '.', 1), 'id']),
+          UNION ALL SELECT 4, format('%s-%s.tlog-proof', split_part(e.event_type, '.', 1), reason.event_payload(e) #>> ARRAY[split_part(e.event_type, '.', 1), 'id']),
                            convert_to(reason.tlog_proof(reason.event_line(e.division, p.seq), p.seq, reason.inclusion_proof(e.division, p.seq, covering.size), covering.note), 'UTF8')
                     FROM unnest(found_events) w (id) JOIN reason.audit_event e ON e.division = decision.division AND e.id = w.id
                     JOIN reason.audit_seal p ON p.event_no = e.no AND p.division = e.division) f;

@@ -188,6 +188,7 @@ DECLARE
     prev bytea := decode(event ->> 'prevHash', 'hex');
     hashed bytea := sha256(convert_to(canonical, 'UTF8') || coalesce(prev, ''::bytea));
     unsealed reason.audit_event;
+    recorded reason.audit_event;
     signed bytea := decode(event ->> 'signature', 'base64');
     key bytea;
     event_ts timestamptz := (event #>> '{payload,ts}')::timestamptz;
@@ -236,21 +237,22 @@ BEGIN
 
     -- Written before a restore's target, and sealed after it: the event and what it recorded are here, its place is not.
     SELECT * INTO unsealed FROM reason.audit_event e WHERE e.id = (event ->> 'id')::uuid AND e.division = event ->> 'division';
-    event_no := unsealed.no;
     PERFORM pg_current_xact_id();
-    IF event_no IS NULL THEN
-        INSERT INTO reason.audit_event AS e (id, division, event_type, ts, payload)
-        VALUES ((event ->> 'id')::uuid, event ->> 'division', kind, event_ts, canonical::json)
-        RETURNING e.no INTO event_no;
-    ELSIF unsealed.payload::text <> canonical THEN
+    event_no := coalesce(unsealed.no, nextval('reason.record_no'));
+    IF reason.event_payload(unsealed)::text <> canonical THEN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('event "%s" is another one here', event ->> 'id');
     END IF;
-    INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at)
-    VALUES (event ->> 'division', (event ->> 'seq')::bigint, event_no, prev, hashed, greatest(event_ts, head.created_at + interval '1 microsecond'));
+    INSERT INTO reason.audit_seal (division, seq, event_no, hash, created_at)
+    VALUES (event ->> 'division', (event ->> 'seq')::bigint, event_no, hashed, greatest(event_ts, head.created_at + interval '1 microsecond'));
     INSERT INTO reason.audit_signature (division, seq, signer_id, signature)
     VALUES (event ->> 'division', (event ->> 'seq')::bigint, event ->> 'signerId', signed);
     IF unsealed.no IS NOT NULL THEN
         RETURN true;
+    END IF;
+    recorded := (event_no, (event ->> 'id')::uuid, event ->> 'division', kind, event_ts, canonical::json);
+    -- What is stored of the event of a record rests on the record's row, which comes first.
+    IF kind NOT IN ('node.created', 'edge.created', 'annotation.created') THEN
+        INSERT INTO reason.audit_event VALUES (recorded.*);
     END IF;
 
     IF event ->> 'division' = 'system' THEN
@@ -314,6 +316,10 @@ BEGIN
                     MESSAGE = format('cannot replay event %s of division "%s": nothing is known to come of type "%s"', event ->> 'seq', event ->> 'division', kind);
             END IF;
     END CASE;
+    IF kind IN ('node.created', 'edge.created', 'annotation.created') THEN
+        recorded.payload := reason.stored_payload(recorded);
+        INSERT INTO reason.audit_event VALUES (recorded.*);
+    END IF;
     IF kind IN ('node.created', 'edge.created', 'annotation.created') AND canonical::json #>> '{policy,decision}' = 'quarantine' THEN
         INSERT INTO reason.quarantine (division, record_no, kind, record_id, policy_check_id)
         VALUES (event ->> 'division', event_no, split_part(kind, '.', 1), (record ->> 'id')::uuid,

@@ -158,7 +158,12 @@ CREATE TABLE reason.audit_event (
     CONSTRAINT audit_event_id_key UNIQUE (id, division)
 );
 COMMENT ON TABLE reason.audit_event IS 'What happened, written by the transaction that did it. The event of a node, edge or annotation has the same no as its record.';
-COMMENT ON COLUMN reason.audit_event.payload IS 'Exactly the canonical JSON bytes that are hashed.';
+COMMENT ON COLUMN reason.audit_event.payload IS 'The canonical JSON bytes that are hashed; of the event of a node, edge or annotation what its row does not say, {"policy", "request"}, unless it was stored whole (reason.keep_event_text). event_payload() gives the whole.';
+
+CREATE FUNCTION reason.event_payload(e reason.audit_event) RETURNS json
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'reason_event_payload';
+COMMENT ON FUNCTION reason.event_payload(reason.audit_event) IS 'Exactly the canonical JSON bytes that are hashed: as they are stored, or made from the row of the node, edge or annotation, which must give its digest (XX001) and be of a division that the caller may see (42501).';
 
 CREATE TABLE reason.audit_seal (
     division   text        NOT NULL,
@@ -170,10 +175,11 @@ CREATE TABLE reason.audit_seal (
     CONSTRAINT audit_seal_pkey PRIMARY KEY (division, seq),
     -- serves the sealer: which events of a window of numbers have their place already
     CONSTRAINT audit_seal_event_key UNIQUE (event_no, division),
-    CONSTRAINT audit_seal_seq_check CHECK (seq >= 0 AND (seq = 0) = (prev_hash IS NULL)),
+    CONSTRAINT audit_seal_seq_check CHECK (seq >= 0 AND (seq > 0 OR prev_hash IS NULL)),
     CONSTRAINT audit_seal_hash_check CHECK (octet_length(hash) = 32 AND octet_length(prev_hash) = 32)
 );
 COMMENT ON TABLE reason.audit_seal IS 'The place of an event in its division''s chain: hash = SHA-256(payload || prev_hash). Durable before anything is signed.';
+COMMENT ON COLUMN reason.audit_seal.prev_hash IS 'The hash of the seal before, which that row holds: no longer stored. What was stored must be the same. audit_events shows it.';
 COMMENT ON COLUMN reason.audit_seal.created_at IS 'greatest(event ts, created_at of the seal before + 1 microsecond): strictly increasing, and recomputed by verify_audit().';
 
 CREATE TABLE reason.audit_signature (

@@ -70,6 +70,25 @@ END
 $$;
 COMMENT ON FUNCTION reason.append_event(text, text, jsonb) IS 'Appends an event to a division''s chain, as part of the current transaction; the sealer gives it its place. Returns the event''s id.';
 
+CREATE FUNCTION reason.stored_payload(e reason.audit_event) RETURNS json
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    whole CONSTANT json := e.payload;
+BEGIN
+    IF current_setting('reason.keep_event_text')::boolean THEN
+        RETURN whole;
+    END IF;
+    e.payload := reason.canonical_json((SELECT coalesce(json_object_agg(m.key, m.value), '{}') FROM json_each(whole) m WHERE m.key IN ('policy', 'request')))::json;
+    RETURN CASE WHEN reason.event_payload(e)::text = whole::text THEN e.payload ELSE whole END;
+EXCEPTION WHEN data_corrupted THEN
+    RETURN whole;
+END
+$$;
+COMMENT ON FUNCTION reason.stored_payload(reason.audit_event) IS
+    'What is stored of the event of a record whose row is there: as a write would have stored it, if that gives the same bytes, or else the whole.';
+
 -- ---------------------------------------------------------------- records from JSON text
 
 CREATE FUNCTION reason.insert_nodes(input text, single boolean, divisions text[], request json, policy json DEFAULT NULL,

@@ -8,19 +8,10 @@
 #include "postgres.h"
 
 #include "chain/check.h"
-
-/* A row of audit_event, read. */
-typedef struct EventRow
-{
-	pg_uuid_t	id;
-	TimestampTz ts;
-	RecordText	event_type;
-	RecordText	division;		/* whose chain it is to be, or is, part of */
-	RecordText	payload;
-} EventRow;
+#include "record/event.h"
 
 /*
- * The payload is canonical JSON, byte for byte, and says of the event what its
+ * The payload, which is whole, is canonical JSON, byte for byte, and says of the event what its
  * columns say; checker->event holds it then.  Otherwise false, with
  * checker->fault.
  */

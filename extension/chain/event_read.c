@@ -14,6 +14,7 @@
 void
 event_columns_find(EventColumns *columns, Relation table)
 {
+	columns->no = row_scan_column(table, "no");
 	columns->id = row_scan_column(table, "id");
 	columns->ts = row_scan_column(table, "ts");
 	columns->event_type = row_scan_column(table, "event_type");
@@ -51,6 +52,7 @@ event_read(TupleTableSlot *slot, const EventColumns *columns, EventRow *row, cha
 	char	   *unreadable = NULL;
 
 	event_read_name(slot, columns, row);
+	row->no = DatumGetInt64(row_scan_value(slot, columns->no));
 	row->ts = DatumGetTimestampTz(row_scan_value(slot, columns->ts));
 	row->division = row_scan_text_value(slot, columns->division);
 	/* Most events are short: they lie in the row as they are. */

@@ -12,6 +12,7 @@
 
 typedef struct EventColumns
 {
+	AttrNumber	no;
 	AttrNumber	id;
 	AttrNumber	ts;
 	AttrNumber	event_type;
@@ -22,7 +23,7 @@ typedef struct EventColumns
 extern void event_columns_find(EventColumns *columns, Relation table);
 
 /*
- * Reads a row; what *row points to lives in the slot or in the current memory
+ * Reads a row, its payload as it is stored; what *row points to lives in the slot or in the current memory
  * context.  False when the payload cannot be read, with why in *fault; the
  * other columns are there then, and the transaction goes on.
  */

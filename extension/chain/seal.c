@@ -26,6 +26,7 @@
 #include "chain/mark.h"
 #include "core/sha256.h"
 #include "record/attempt.h"
+#include "record/event_text.h"
 #include "record/row_scan.h"
 #include "record/insert.h"
 #include "record/schema.h"
@@ -60,6 +61,7 @@ typedef struct Sealer
 	NumberedScan events;
 	NumberedScan seals;
 	EventColumns columns;		/* of events */
+	EventTexts	texts;			/* of events */
 	AuditChecker checker;		/* of what an event says of itself */
 	ChainHeads *heads;
 	List	   *resumed;		/* text *: divisions whose chains had halted, and go on in this pass */
@@ -73,7 +75,7 @@ typedef struct Sealer
 	int			sealed;
 } Sealer;
 
-static const char *const seal_columns[] = {"division", "seq", "event_no", "prev_hash", "hash", "created_at"};
+static const char *const seal_columns[] = {"division", "seq", "event_no", "hash", "created_at"};
 
 #define SEAL_COLUMN_COUNT lengthof(seal_columns)
 
@@ -119,16 +121,50 @@ is_sealed(Sealer *sealer)
 
 /* ---------------------------------------------------------------- chains that halt */
 
-/* Reads the row of a scan; false, with checker.fault, unless it can be sealed as it is. */
+/* Reads the row of a scan, its payload whole; false, with checker.fault, unless it can be sealed as it is. */
 static bool
-read_event(Sealer *sealer, TupleTableSlot *slot, EventRow *row)
+read_event(Sealer *sealer, EventTexts *texts, TupleTableSlot *slot, EventRow *row)
 {
 	char	   *unreadable;
 
 	resetStringInfo(sealer->checker.fault);
-	if (event_read(slot, &sealer->columns, row, &unreadable))
+	if (event_read(slot, &sealer->columns, row, &unreadable) && event_text_complete(texts, row, &unreadable))
 		return audit_check_form(&sealer->checker, row);
 	return audit_fault(&sealer->checker, "%s", unreadable);
+}
+
+/* The same where a page may be broken: what is opened for it is closed again. */
+typedef struct Reading
+{
+	Sealer	   *sealer;
+	TupleTableSlot *slot;
+	EventRow   *row;
+	bool		good;
+} Reading;
+
+static void
+read_afresh(void *argument)
+{
+	Reading    *reading = argument;
+	EventTexts	texts;
+
+	event_texts_begin(&texts, reading->sealer->snapshot, NULL);
+	reading->good = read_event(reading->sealer, &texts, reading->slot, reading->row);
+	event_texts_end(&texts);
+}
+
+/* As read_event(); *broken when the record's row cannot be read. */
+static bool
+read_carefully(Sealer *sealer, TupleTableSlot *slot, EventRow *row, bool *broken)
+{
+	Reading		reading = {sealer, slot, row, false};
+	char	   *unreadable = attempt(read_afresh, &reading);
+
+	*broken = unreadable != NULL;
+	if (!*broken)
+		return reading.good;
+	resetStringInfo(sealer->checker.fault);
+	return audit_fault(&sealer->checker, "its record cannot be read: %s", unreadable);
 }
 
 static RecordText
@@ -148,7 +184,7 @@ typedef struct Look
 	bool		goes_on;
 } Look;
 
-/* What was hidden by a broken page is the event, its seal or the head of its chain: all three must be there to be read. */
+/* What was hidden by a broken page is the event, its record, its seal or the head of its chain: all must be there to be read. */
 static void
 look_again(void *argument)
 {
@@ -157,10 +193,17 @@ look_again(void *argument)
 	ChainHead	head;
 	RowScan		scan;
 	EventRow	row;
+	Reading		reading = {look->sealer, NULL, &row, false};
 
 	row_scan_open(&scan, "audit_event", "audit_event_pkey", 1, snapshot);
 	row_scan_seek_by(&scan, "no");
-	look->goes_on = !row_scan_seek(&scan, look->no, look->division) || read_event(look->sealer, scan.slot, &row);
+	look->goes_on = !row_scan_seek(&scan, look->no, look->division);
+	if (!look->goes_on)
+	{
+		reading.slot = scan.slot;
+		read_afresh(&reading);
+		look->goes_on = reading.good;
+	}
 	row_scan_close(&scan);
 	row_scan_open(&scan, "audit_seal", "audit_seal_event_key", 1, snapshot);
 	row_scan_seek_by(&scan, "event_no");
@@ -251,16 +294,14 @@ append(Sealer *sealer, ChainHead *head, const EventRow *row)
 
 	values[0] = text_datum(row->division);
 	values[2] = Int64GetDatum(sealer->events.no);
-	nulls[3] = first;
-	values[3] = first ? (Datum) 0 : hash_datum(head->hash);
 
 	sha256_of_two(head->hash, row->payload.data, row->payload.length, head->hash, first ? 0 : SHA256_LENGTH);
 	head->created_at = first || row->ts > head->created_at ? row->ts : head->created_at + 1;
 	head->seq++;
 
 	values[1] = Int64GetDatum(head->seq);
-	values[4] = hash_datum(head->hash);
-	values[5] = TimestampTzGetDatum(head->created_at);
+	values[3] = hash_datum(head->hash);
+	values[4] = TimestampTzGetDatum(head->created_at);
 	record_insert_row(&sealer->inserts, values, nulls);
 	sealer->sealed++;
 }
@@ -291,6 +332,7 @@ seal(Sealer *sealer)
 	EventRow	row = {0};
 	ChainHead  *head;
 	char	   *hidden;
+	bool		broken = false;
 
 	row.division = events->scan.fault ? text_of(DatumGetTextPP(row_scan_key(&sealer->events.scan, 1))) :
 		row_scan_text_value(slot, sealer->columns.division);
@@ -304,10 +346,10 @@ seal(Sealer *sealer)
 			event_read_name(slot, &sealer->columns, &row);
 		halt(sealer, head, &row, hidden, true);
 	}
-	else if (read_event(sealer, slot, &row))
+	else if (sealer->careful ? read_carefully(sealer, slot, &row, &broken) : read_event(sealer, &sealer->texts, slot, &row))
 		append(sealer, head, &row);
 	else
-		halt(sealer, head, &row, sealer->checker.fault->data, false);
+		halt(sealer, head, &row, sealer->checker.fault->data, broken);
 	MemoryContextSwitchTo(old_context);
 	if (sealer->inserts.kept == RECORD_INSERT_BATCH)
 		flush(sealer);
@@ -321,6 +363,7 @@ begin(Sealer *sealer)
 
 	event_columns_find(&sealer->columns, events);
 	table_close(events, NoLock);
+	event_texts_begin(&sealer->texts, sealer->snapshot, NULL);
 	audit_checker_init(&sealer->checker, NULL);
 	sealer->heads = chain_heads_create(sealer->snapshot, sealer->careful);
 	sealer->batch_context = AllocSetContextCreate(CurrentMemoryContext, "seals", ALLOCSET_DEFAULT_SIZES);
@@ -337,6 +380,7 @@ finish(Sealer *sealer)
 	row_scan_close(&sealer->seals.scan);
 	row_scan_close(&sealer->events.scan);
 	chain_heads_destroy(sealer->heads);
+	event_texts_end(&sealer->texts);
 	MemoryContextDelete(sealer->batch_context);
 	CommandCounterIncrement();
 }

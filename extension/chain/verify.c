@@ -136,7 +136,8 @@ check_event(Verifier *verifier, int64 no)
 {
 	AuditChecker *checker = &verifier->checker;
 	TupleTableSlot *slot = verifier->events.slot;
-	EventRow	row;
+	EventRow	row = {.no = no};
+	char	   *fault;
 	uint8		hash[SHA256_LENGTH];
 	TimestampTz created_at;
 	TupleTableSlot *seal = verifier->seals.slot;
@@ -151,6 +152,8 @@ check_event(Verifier *verifier, int64 no)
 	row.division.data = VARDATA_ANY(verifier->division);
 	row.division.length = VARSIZE_ANY_EXHDR(verifier->division);
 	row.payload = row_scan_text_value(slot, verifier->event_payload);
+	if (!event_text_complete(&verifier->texts, &row, &fault))
+		return audit_fault(checker, "%s", fault);
 
 	sha256_of_two(hash, row.payload.data, row.payload.length, verifier->hash, first ? 0 : SHA256_LENGTH);
 	if (!is_hash(sealed_hash, hash))
@@ -179,8 +182,8 @@ check_seal(Verifier *verifier)
 
 	if (seq != verifier->seq + 1)
 		return audit_fault(checker, "audit_seal: the seal of " INT64_FORMAT " is missing", verifier->seq + 1);
-	if (isnull != (seq == 0) ||
-		(!isnull && !is_hash(DatumGetByteaPP(prev_hash), verifier->hash)))
+	/* The row before holds it; what was once stored beside it must be the same. */
+	if (!isnull && (seq == 0 || !is_hash(DatumGetByteaPP(prev_hash), verifier->hash)))
 		return audit_fault(checker, "audit_seal: column prev_hash is not the hash of the event before");
 	if (!check_event(verifier, no))
 		return false;
@@ -299,6 +302,7 @@ audit_verifier_open(Verifier *verifier, text *division, bool whole)
 	verifier->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	verifier->event_context = AllocSetContextCreate(CurrentMemoryContext, "event", ALLOCSET_DEFAULT_SIZES);
 	record_reader_open(&verifier->reader, verifier->snapshot, division);
+	event_texts_begin(&verifier->texts, verifier->snapshot, &verifier->reader);
 	audit_checker_init(&verifier->checker, &verifier->reader);
 	/* Over a whole chain each node is checked at its own event. */
 	verifier->checker.check_ends = !whole;
@@ -313,6 +317,7 @@ audit_verifier_close(Verifier *verifier)
 	row_scan_close(&verifier->events);
 	row_scan_close(&verifier->seals);
 	hash_destroy(verifier->signers);
+	event_texts_end(&verifier->texts);
 	record_reader_close(&verifier->reader);
 	UnregisterSnapshot(verifier->snapshot);
 }

@@ -11,6 +11,7 @@
 #include "chain/ed25519.h"
 #include "core/sha256.h"
 #include "core/key_validity.h"
+#include "record/event_text.h"
 
 #include "utils/hsearch.h"
 
@@ -49,6 +50,7 @@ typedef struct Verifier
 				signature_signature;
 	HTAB	   *signers;		/* of Signer */
 	RecordReader reader;
+	EventTexts	texts;
 	AuditChecker checker;
 	MemoryContext event_context;	/* reset after each event */
 

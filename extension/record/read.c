@@ -15,6 +15,7 @@
 
 #include "access/stratnum.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -22,25 +23,121 @@
 static const char *const no_indexes[RECORD_KINDS] = {"node_pkey", "edge_pkey", "annotation_pkey"};
 static const char *const id_indexes[RECORD_KINDS] = {"node_id_key", "edge_id_key", "annotation_id_key"};
 
+/* ---------------------------------------------------------------- columns */
+
+/* Where the columns of a table are; found by their names once, until the table changes. */
+typedef struct KnownColumns
+{
+	Oid			table;			/* InvalidOid: not known */
+	AttrNumber	columns[RECORD_MAX_COLUMNS];
+} KnownColumns;
+
+static KnownColumns known_columns[RECORD_KINDS];
+
+static void
+forget_columns(Datum argument, Oid table)
+{
+	for (int kind = 0; kind < RECORD_KINDS; kind++)
+	{
+		if (table == InvalidOid || table == known_columns[kind].table)
+			known_columns[kind].table = InvalidOid;
+	}
+}
+
+static const AttrNumber *
+columns_of(RecordKind kind, Relation table)
+{
+	static bool registered = false;
+	KnownColumns found = {.table = RelationGetRelid(table)};
+
+	if (known_columns[kind].table == found.table)
+		return known_columns[kind].columns;
+	if (!registered)
+		CacheRegisterRelcacheCallback(forget_columns, (Datum) 0);
+	registered = true;
+	for (int i = 0; record_column_names[kind][i]; i++)
+		found.columns[i] = row_scan_column(table, record_column_names[kind][i]);
+	known_columns[kind] = found;
+	return known_columns[kind].columns;
+}
+
+/* ---------------------------------------------------------------- readers */
+
+static void
+begin(RecordReader *reader, Snapshot snapshot, text *division)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->snapshot = snapshot;
+	reader->division = division;
+	reader->turn = 1;
+}
+
+static void
+open_by_no(RecordReader *reader, RecordKind kind)
+{
+	RecordTable *table = &reader->tables[kind];
+
+	row_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 1, reader->snapshot);
+	row_scan_seek_by(&table->by_no, "no");
+	memcpy(table->columns, columns_of(kind, table->by_no.heap), sizeof(table->columns));
+}
+
+static void
+open_by_id(RecordReader *reader, RecordKind kind)
+{
+	RecordTable *table = &reader->tables[kind];
+
+	row_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 1, reader->snapshot);
+	row_scan_seek_by(&table->by_id, "id");
+}
+
+static void
+open_references(RecordReader *reader, int recent_count)
+{
+	row_scan_open(&reader->references, "node", "node_pkey", 2, reader->snapshot);
+	row_scan_text(&reader->references, 1, reader->division);
+	reader->reference_id = columns_of(RECORD_NODE, reader->references.heap)[COLUMN_ID];
+	reader->reference_digest = columns_of(RECORD_NODE, reader->references.heap)[COLUMN_DIGEST];
+	reader->recent = palloc0(recent_count * sizeof(RecentReference));
+	reader->recent_count = recent_count;
+}
+
 void
 record_reader_open(RecordReader *reader, Snapshot snapshot, text *division)
 {
-	reader->snapshot = snapshot;
-	reader->division = division;
+	begin(reader, snapshot, division);
 	for (int kind = 0; kind < RECORD_KINDS; kind++)
 	{
-		RecordTable *table = &reader->tables[kind];
-
-		row_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 1, snapshot);
-		row_scan_seek_by(&table->by_no, "no");
-		row_scan_open(&table->by_id, record_kind_names[kind], id_indexes[kind], 1, snapshot);
-		row_scan_seek_by(&table->by_id, "id");
-		for (int i = 0; record_column_names[kind][i]; i++)
-			table->columns[i] = row_scan_column(table->by_no.heap, record_column_names[kind][i]);
+		open_by_no(reader, kind);
+		open_by_id(reader, kind);
 	}
-	row_scan_open(&reader->references, "node", "node_pkey", 2, snapshot);
-	row_scan_text(&reader->references, 1, division);
-	reader->recent = palloc0(REFERENCE_CACHE_SIZE * sizeof(NodeReference));
+	open_references(reader, REFERENCE_CACHE_SIZE);
+}
+
+void
+record_reader_open_kind(RecordReader *reader, RecordKind kind, Snapshot snapshot, text *division)
+{
+	RecordTable *table = &reader->tables[kind];
+
+	begin(reader, snapshot, division);
+	row_scan_open(&table->by_no, record_kind_names[kind], no_indexes[kind], 2, snapshot);
+	row_scan_text(&table->by_no, 1, division);
+	memcpy(table->columns, columns_of(kind, table->by_no.heap), sizeof(table->columns));
+	if (kind != RECORD_NODE)
+		open_references(reader, 1);
+}
+
+void
+record_reader_turn_to(RecordReader *reader, RecordText division)
+{
+	text	   *old = reader->division;
+
+	if (VARSIZE_ANY_EXHDR(old) == division.length && memcmp(VARDATA_ANY(old), division.data, division.length) == 0)
+		return;
+	reader->division = cstring_to_text_with_len(division.data, division.length);
+	row_scan_text(&reader->references, 1, reader->division);
+	reader->turn++;
+	pfree(old);
 }
 
 void
@@ -48,10 +145,15 @@ record_reader_close(RecordReader *reader)
 {
 	for (int kind = 0; kind < RECORD_KINDS; kind++)
 	{
-		row_scan_close(&reader->tables[kind].by_no);
-		row_scan_close(&reader->tables[kind].by_id);
+		RecordTable *table = &reader->tables[kind];
+
+		if (table->by_no.heap)
+			row_scan_close(&table->by_no);
+		if (table->by_id.heap)
+			row_scan_close(&table->by_id);
 	}
-	row_scan_close(&reader->references);
+	if (reader->recent_count > 0)
+		row_scan_close(&reader->references);
 }
 
 bool
@@ -126,18 +228,19 @@ hash_of(uint8 *hash, TupleTableSlot *slot, AttrNumber column)
 static void
 read_reference(RecordReader *reader, int64 no, NodeReference *end)
 {
-	const AttrNumber *columns = reader->tables[RECORD_NODE].columns;
-	NodeReference *reference = &reader->recent[(uint64) no % REFERENCE_CACHE_SIZE];
+	RecentReference *recent = &reader->recent[(uint64) no % reader->recent_count];
+	NodeReference *reference = &recent->node;
 
 	end->no = no;
-	if (reference->no != no || no == 0)
+	if (reference->no != no || recent->turn != reader->turn)
 	{
 		row_scan_int8(&reader->references, 0, BTEqualStrategyNumber, no);
 		if (!row_scan_find(&reader->references))
 			return;
+		recent->turn = reader->turn;
 		reference->no = no;
-		reference->id = *DatumGetUUIDP(row_scan_value(reader->references.slot, columns[COLUMN_ID]));
-		hash_of(reference->digest, reader->references.slot, columns[COLUMN_DIGEST]);
+		reference->id = *DatumGetUUIDP(row_scan_value(reader->references.slot, reader->reference_id));
+		hash_of(reference->digest, reader->references.slot, reader->reference_digest);
 	}
 	*end = *reference;
 }
@@ -227,6 +330,18 @@ record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord 
 	RowScan    *scan = &reader->tables[kind].by_no;
 
 	if (!row_scan_seek(scan, no, reader->division))
+		return false;
+	record_read_slot(reader, kind, scan->slot, stored);
+	return true;
+}
+
+bool
+record_read_single(RecordReader *reader, RecordKind kind, int64 no, StoredRecord *stored)
+{
+	RowScan    *scan = &reader->tables[kind].by_no;
+
+	row_scan_int8(scan, 0, BTEqualStrategyNumber, no);
+	if (!row_scan_find(scan))
 		return false;
 	record_read_slot(reader, kind, scan->slot, stored);
 	return true;

@@ -26,13 +26,23 @@ typedef struct RecordTable
 
 #define REFERENCE_CACHE_SIZE 8192
 
+typedef struct RecentReference
+{
+	NodeReference node;
+	uint32		turn;			/* of the reader, when it was read */
+} RecentReference;
+
 typedef struct RecordReader
 {
 	Snapshot	snapshot;
 	text	   *division;
+	uint32		turn;			/* how often the division has changed, and one */
 	RecordTable tables[RECORD_KINDS];
 	RowScan		references;		/* nodes by no, for ends and targets */
-	NodeReference *recent;		/* nodes referred to lately, by no modulo REFERENCE_CACHE_SIZE */
+	AttrNumber	reference_id;
+	AttrNumber	reference_digest;
+	RecentReference *recent;	/* nodes referred to lately, by no modulo recent_count */
+	int			recent_count;	/* 0: references are not open */
 } RecordReader;
 
 /*
@@ -56,8 +66,15 @@ typedef struct StoredRecord
 extern void record_reader_open(RecordReader *reader, Snapshot snapshot, text *division);
 extern void record_reader_close(RecordReader *reader);
 
+/* For a single row, which record_read_single() finds: cheap to open. */
+extern void record_reader_open_kind(RecordReader *reader, RecordKind kind, Snapshot snapshot, text *division);
+
+/* What is read from now on is of another division. */
+extern void record_reader_turn_to(RecordReader *reader, RecordText division);
+
 /* False when there is no such row. */
 extern bool record_read_by_no(RecordReader *reader, RecordKind kind, int64 no, StoredRecord *stored);
+extern bool record_read_single(RecordReader *reader, RecordKind kind, int64 no, StoredRecord *stored);
 extern bool record_read_by_id(RecordReader *reader, RecordKind kind, const pg_uuid_t *id, StoredRecord *stored);
 
 /* A row that was found in another way: slot of the table of that kind. */

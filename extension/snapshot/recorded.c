@@ -8,12 +8,14 @@
 
 #include "canonical/backend.h"
 #include "core/sha256.h"
+#include "record/event_text.h"
 #include "record/schema.h"
 
 #include "access/stratnum.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 void
 recorded_chain_open(RecordedChain *chain, text *division, int64 end_seq, Snapshot snapshot)
@@ -26,9 +28,12 @@ recorded_chain_open(RecordedChain *chain, text *division, int64 end_seq, Snapsho
 	chain->seq = row_scan_column(chain->seals.heap, "seq");
 	chain->hash = row_scan_column(chain->seals.heap, "hash");
 	chain->prev_hash = row_scan_column(chain->seals.heap, "prev_hash");
+	row_scan_open(&chain->seals_before, "audit_seal", "audit_seal_pkey", 2, snapshot);
+	row_scan_text(&chain->seals_before, 0, division);
 	row_scan_open(&chain->events, "audit_event", "audit_event_pkey", 1, snapshot);
 	row_scan_seek_by(&chain->events, "no");
 	chain->event_id = row_scan_column(chain->events.heap, "id");
+	chain->event_ts = row_scan_column(chain->events.heap, "ts");
 	chain->event_type = row_scan_column(chain->events.heap, "event_type");
 	chain->payload = row_scan_column(chain->events.heap, "payload");
 	row_scan_open(&chain->quarantined, "quarantine", "quarantine_pkey", 2, snapshot);
@@ -46,6 +51,7 @@ recorded_chain_close(RecordedChain *chain)
 	row_scan_close(&chain->released);
 	row_scan_close(&chain->quarantined);
 	row_scan_close(&chain->events);
+	row_scan_close(&chain->seals_before);
 	row_scan_close(&chain->seals);
 }
 
@@ -95,24 +101,33 @@ recorded_when(RecordedChain *chain, int64 no)
 	}
 }
 
-/* The event's own bytes give the hash at its place; true when it has none yet. */
-static bool
-hash_matches(RecordedChain *chain, int64 no, text *payload)
+/* The hash that the seal found by number follows on; NULL: it is the first, or the one before is missing. */
+static bytea *
+previous_hash(RecordedChain *chain)
 {
 	bool		isnull;
-	Datum		previous;
+	Datum		stored = slot_getattr(chain->seals.slot, chain->prev_hash, &isnull);
+
+	if (!isnull)
+		return DatumGetByteaPP(stored);
+	row_scan_int8(&chain->seals_before, 1, BTEqualStrategyNumber, DatumGetInt64(row_scan_value(chain->seals.slot, chain->seq)) - 1);
+	return row_scan_find(&chain->seals_before) ? DatumGetByteaPP(row_scan_value(chain->seals_before.slot, chain->hash)) : NULL;
+}
+
+/* The event's own bytes give the hash at its place; true when it has none yet. */
+static bool
+hash_matches(RecordedChain *chain, int64 no, RecordText payload)
+{
 	bytea	   *hash;
-	bytea	   *previous_hash = NULL;
+	bytea	   *previous;
 	uint8		computed[SHA256_LENGTH];
 
 	if (!row_scan_seek(&chain->seals, no, chain->division))
 		return true;
 	hash = DatumGetByteaPP(row_scan_value(chain->seals.slot, chain->hash));
-	previous = slot_getattr(chain->seals.slot, chain->prev_hash, &isnull);
-	if (!isnull)
-		previous_hash = DatumGetByteaPP(previous);
-	sha256_of_two(computed, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload),
-				  previous_hash ? VARDATA_ANY(previous_hash) : "", previous_hash ? VARSIZE_ANY_EXHDR(previous_hash) : 0);
+	previous = previous_hash(chain);
+	sha256_of_two(computed, payload.data, payload.length,
+				  previous ? VARDATA_ANY(previous) : "", previous ? VARSIZE_ANY_EXHDR(previous) : 0);
 	return VARSIZE_ANY_EXHDR(hash) == SHA256_LENGTH && memcmp(VARDATA_ANY(hash), computed, SHA256_LENGTH) == 0;
 }
 
@@ -121,10 +136,10 @@ hash_matches(RecordedChain *chain, int64 no, text *payload)
  * short one in the record's place the rest is read, which is much less, and says whether that is the member's place.
  */
 static bool
-holds_checked_record(AuditChecker *checker, text *payload, const char *kind)
+holds_checked_record(AuditChecker *checker, RecordText payload, const char *kind)
 {
-	const char *bytes = VARDATA_ANY(payload);
-	const char *end = bytes + VARSIZE_ANY_EXHDR(payload);
+	const char *bytes = payload.data;
+	const char *end = bytes + payload.length;
 	const ByteBuffer *record = &checker->record;
 	ByteBuffer *rest = &checker->content;
 	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
@@ -152,7 +167,7 @@ holds_checked_record(AuditChecker *checker, text *payload, const char *kind)
 
 /* checker->record is the canonical record of the row, and gives its digest. */
 static bool
-holds_record(AuditChecker *checker, text *payload, const StoredRecord *stored)
+holds_record(AuditChecker *checker, RecordText payload, const StoredRecord *stored)
 {
 	const char *kind = record_kind_names[stored->record.kind];
 	JsonLimits	limits = {.max_depth = reason_max_canonical_depth};
@@ -162,7 +177,7 @@ holds_record(AuditChecker *checker, text *payload, const StoredRecord *stored)
 
 	if (holds_checked_record(checker, payload, kind))
 		return true;
-	if (!json_read(&checker->event, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload), &limits, &error) ||
+	if (!json_read(&checker->event, payload.data, payload.length, &limits, &error) ||
 		json_root(&checker->event)->kind != JSON_OBJECT)
 		return false;
 	record = json_member(&checker->event, json_root(&checker->event), kind, strlen(kind));
@@ -176,19 +191,26 @@ bool
 recorded_check(RecordedChain *chain, AuditChecker *checker, const StoredRecord *stored)
 {
 	const char *kind = record_kind_names[stored->record.kind];
-	RecordText	event_type;
-	text	   *payload;
+	TupleTableSlot *slot = chain->events.slot;
+	RecordKind	event_kind;
+	EventRow	row = {.no = stored->no, .division = stored->record.division};
+	char	   *fault;
 
 	if (!row_scan_seek(&chain->events, stored->no, chain->division))
 		return audit_fault(checker, "%s \"%s\": no event recorded it", kind, audit_uuid_text(&stored->record.id));
-	event_type = row_scan_text_value(chain->events.slot, chain->event_type);
-	payload = DatumGetTextPP(row_scan_value(chain->events.slot, chain->payload));
-	if (event_type.length != strlen(kind) + strlen(".created") || memcmp(event_type.data, kind, strlen(kind)) != 0 ||
-		memcmp(event_type.data + strlen(kind), ".created", strlen(".created")) != 0 ||
-		memcmp(DatumGetUUIDP(row_scan_value(chain->events.slot, chain->event_id)), &stored->audit_event_id, UUID_LEN) != 0 ||
-		!holds_record(checker, payload, stored))
+	row.id = *DatumGetUUIDP(row_scan_value(slot, chain->event_id));
+	row.ts = DatumGetTimestampTz(row_scan_value(slot, chain->event_ts));
+	row.event_type = row_scan_text_value(slot, chain->event_type);
+	row.payload = row_scan_text_value(slot, chain->payload);
+	/* What is made from the row is compared with the hash below. */
+	if (event_is_stated(&row, &event_kind) && event_kind == stored->record.kind && !event_text_of_record(stored, &row, &fault))
+		return audit_fault(checker, "%s", fault);
+	if (row.event_type.length != strlen(kind) + strlen(".created") || memcmp(row.event_type.data, kind, strlen(kind)) != 0 ||
+		memcmp(row.event_type.data + strlen(kind), ".created", strlen(".created")) != 0 ||
+		memcmp(&row.id, &stored->audit_event_id, UUID_LEN) != 0 ||
+		!holds_record(checker, row.payload, stored))
 		return audit_fault(checker, "%s \"%s\": the event of its number recorded something else", kind, audit_uuid_text(&stored->record.id));
-	if (!hash_matches(chain, stored->no, payload))
+	if (!hash_matches(chain, stored->no, row.payload))
 		return audit_fault(checker, "%s \"%s\": its event does not give the hash at its place in the chain", kind, audit_uuid_text(&stored->record.id));
 	return true;
 }

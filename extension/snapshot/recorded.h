@@ -32,6 +32,7 @@ typedef struct RecordedChain
 	int64		size;			/* of the log; 0 when the document names none: set before asking */
 	int64		end_seq;		/* of the event that completed the snapshot, -1 when that has no place yet */
 	RowScan		seals;
+	RowScan		seals_before;	/* by seq, for the hash that one follows on */
 	RowScan		events;
 	RowScan		quarantined;
 	RowScan		released;
@@ -40,6 +41,7 @@ typedef struct RecordedChain
 	AttrNumber	hash;
 	AttrNumber	prev_hash;
 	AttrNumber	event_id;
+	AttrNumber	event_ts;
 	AttrNumber	event_type;
 	AttrNumber	payload;
 	AttrNumber	event_no;

@@ -179,8 +179,8 @@ void
 causal_details_seals(CausalDetails *seals, Graph *graph, const GraphKey *numbers, uint32 count)
 {
 	static DetailQuery query = {
-		.sql = "SELECT event_no, hash, prev_hash FROM reason.audit_seal"
-			" WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no"
+		.sql = "SELECT event_no, hash, coalesce(prev_hash, (SELECT p.hash FROM reason.audit_seal p WHERE p.division = s.division AND p.seq = s.seq - 1))"
+			" FROM reason.audit_seal s WHERE event_no = ANY ($1) AND division = $2 AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY event_no"
 	};
 
 	read_attached(seals, graph, numbers, count, DT_NOEND, NULL, &query, write_seal);

@@ -8,7 +8,7 @@
 
 #include "core/sha256.h"
 #include "record/columns.h"
-#include "record/event.h"
+#include "record/event_text.h"
 #include "record/insert.h"
 #include "record/number.h"
 #include "record/placement.h"
@@ -176,7 +176,10 @@ add(WriteRows *rows, WriteRecord *write)
 	event.record = canonical_text_bytes(&write->bytes);
 	write_own_or_new_uuid(input, write->event_id, "auditEventId", &event.id);
 	rows->event_payload.length = 0;
-	event_write(&rows->event_payload, &event);
+	if (reason_keep_event_text)
+		event_write(&rows->event_payload, &event);
+	else
+		event_write_stated(&rows->event_payload, &event);
 
 	written.no = next_record_no();
 	written.event_id = event.id;

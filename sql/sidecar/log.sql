@@ -65,12 +65,12 @@ SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT r.id, s.seq, s.prev_hash, e.payload::text, r.salt, reason.canonical_json(r.payload)
+    SELECT r.id, s.seq, coalesce(s.prev_hash, (SELECT p.hash FROM reason.audit_seal p WHERE p.division = $1 AND p.seq = s.seq - 1)), e.payload::text, r.salt, reason.canonical_json(r.payload)
     FROM unnest($3) u (id),
          LATERAL (SELECT n.no, n.id, n.salt, n.payload FROM reason.node n WHERE $2 = 'node' AND n.id = u.id AND n.division = $1
                   UNION ALL SELECT n.no, n.id, NULL, NULL FROM reason.edge n WHERE $2 = 'edge' AND n.id = u.id AND n.division = $1
                   UNION ALL SELECT n.no, n.id, n.salt, n.payload FROM reason.annotation n WHERE $2 = 'annotation' AND n.id = u.id AND n.division = $1) r,
-         LATERAL (SELECT x.payload FROM reason.audit_event x WHERE x.no = r.no AND x.division = $1) e
+         LATERAL (SELECT reason.event_payload(x) AS payload FROM reason.audit_event x WHERE x.no = r.no AND x.division = $1) e
          LEFT JOIN LATERAL (SELECT x.seq, x.prev_hash FROM reason.audit_seal x WHERE x.event_no = r.no AND x.division = $1 OFFSET 0) s ON true;
 END
 $$;

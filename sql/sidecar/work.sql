@@ -350,12 +350,11 @@ BEGIN
         CONTINUE WHEN chain.head_seq - chain.next_seq + 1 < max_events AND opened > clock_timestamp() - max_age;
         -- All of one day, and not larger than one value can be.
         SELECT max(w.seq) INTO planned.last_seq
-        FROM (SELECT s.seq, s.created_at,
-                     sum(octet_length(e.payload::text) + coalesce(octet_length(n.payload::text), 0)) OVER (ORDER BY s.seq)
-                     - octet_length(e.payload::text) - coalesce(octet_length(n.payload::text), 0) AS bytes_before
+        FROM (SELECT s.seq, s.created_at, sum(b.bytes) OVER (ORDER BY s.seq) - b.bytes AS bytes_before
               FROM reason.audit_seal s
               JOIN reason.audit_event e ON e.no = s.event_no AND e.division = s.division
               LEFT JOIN reason.node n ON n.no = s.event_no AND n.division = s.division
+              CROSS JOIN LATERAL (SELECT octet_length(reason.event_payload(e)::text) + coalesce(octet_length(n.payload::text), 0) AS bytes OFFSET 0) b
               WHERE s.division = chain.division AND s.seq BETWEEN chain.next_seq AND least(chain.head_seq, chain.next_seq + max_events - 1)) w
         WHERE w.bytes_before < max_bytes AND (w.created_at AT TIME ZONE 'UTC')::date = (opened AT TIME ZONE 'UTC')::date;
         INSERT INTO reason.archive_segment AS a (target, division, first_seq, last_seq, object_prefix)

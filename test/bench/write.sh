@@ -35,7 +35,7 @@ cat >"$directory/record.sql" <<'SQL'
 SELECT reason.add_node('observation', '{"sensor": "rain", "value": 0.25, "unit": "mm", "at": "2026-11-23T12:00:00Z", "place": {"lat": 51.5, "lon": -0.12}}', 'bench');
 SQL
 cat >"$directory/inserts.sql" <<'SQL'
-SELECT bare.add_node('{"sensor": "rain", "value": 0.25, "unit": "mm", "at": "2026-11-23T12:00:00Z", "place": {"lat": 51.5, "lon": -0.12}}', '{"division":"default","eventType":"node.created","id":"01a20959-fffe-71c0-a3f9-e3f72dab74d3","node":{"author":"bench","createdAt":"2026-11-23T17:00:22.910107Z","division":"default","id":"01a20959-fffe-70ac-8d8b-7e6503d76290","metadata":{},"payloadHash":"fb467ba7b8ab803293a6eb83e5202869d21be7410578d312f29c3e553157c253","type":"observation"},"request":{"role":"postgres"},"ts":"2026-11-23T17:00:22.910107Z"}');
+SELECT bare.add_node('{"sensor": "rain", "value": 0.25, "unit": "mm", "at": "2026-11-23T12:00:00Z", "place": {"lat": 51.5, "lon": -0.12}}', '{"request":{"role":"postgres"}}');
 SQL
 chmod 644 "$directory"/*.sql
 

@@ -169,7 +169,7 @@ def test_the_chain_goes_on_from_its_head(cells, moved):
     home, away = cells
     seq, head = one(home, "SELECT head_seq FROM reason.division_head(%s)", DIVISION), one(home, "SELECT head_hash FROM reason.division_head(%s)", DIVISION)
     assert one(away, "SELECT encode(hash, 'hex') FROM reason.audit_seal WHERE division = %s AND seq = %s", DIVISION, seq) == head
-    assert one(away, "SELECT encode(prev_hash, 'hex') FROM reason.audit_seal WHERE division = %s AND seq = %s", DIVISION, seq + 1) == head
+    assert one(away, "SELECT prev_hash FROM reason.audit_events WHERE division = %s AND seq = %s", DIVISION, seq + 1) == head
     assert one(away, "SELECT reason.tree_root_of(%s, %s) = %s", DIVISION, seq + 1, one(home, "SELECT reason.tree_root_of(%s, %s)", DIVISION, seq + 1))
 
 

@@ -188,7 +188,7 @@ def test_requests_repeated_at_the_same_time_write_once(stack, counts, random_id)
 def test_every_write_has_its_event_with_the_request_that_caused_it(kernel, database):
     written = kernel.call("POST", "/reason/node", {"type": "score", "author": "a", "payload": 1},
                           {"X-Request-Id": "req-42", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
-    payload, = database.execute("SELECT payload FROM reason.audit_event WHERE id = %s", (written["auditEventId"],)).fetchone()
+    payload, = database.execute("SELECT reason.event_payload(e) FROM reason.audit_event e WHERE id = %s", (written["auditEventId"],)).fetchone()
     assert payload["eventType"] == "node.created"
     assert payload["node"]["id"] == written["nodeId"]
     assert payload["request"] == {"client": "kernel", "requestId": "req-42",

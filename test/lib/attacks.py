@@ -27,7 +27,7 @@ def forget_signatures(connection, division, seq):
 def rewrite(database, seq, division="default", unsign=True):
     """Another event in this place, and every hash behind it made anew: a chain that holds together."""
     with superuser(database) as connection:
-        connection.execute("UPDATE reason.audit_event e SET payload = replace(e.payload::text, '\"tester\"', '\"nobody\"')::json FROM reason.audit_seal s "
+        connection.execute("UPDATE reason.audit_event e SET payload = replace(reason.event_payload(e)::text, '\"tester\"', '\"nobody\"')::json FROM reason.audit_seal s "
                            "WHERE s.division = %s AND s.seq = %s AND e.no = s.event_no AND e.division = s.division", (division, seq))
         if unsign:
             forget_signatures(connection, division, seq)
@@ -38,7 +38,7 @@ def reseal(connection, division, seq):
     before = connection.execute("SELECT hash FROM reason.audit_seal WHERE division = %s AND seq = %s", (division, seq - 1)).fetchone()
     previous = before[0] if before else b""
     for place, payload in connection.execute(
-            "SELECT s.seq, e.payload::text FROM reason.audit_seal s JOIN reason.audit_event e ON e.no = s.event_no AND e.division = s.division "
+            "SELECT s.seq, reason.event_payload(e)::text FROM reason.audit_seal s JOIN reason.audit_event e ON e.no = s.event_no AND e.division = s.division "
             "WHERE s.division = %s AND s.seq >= %s ORDER BY s.seq", (division, seq)).fetchall():
         hashed = hashlib.sha256(payload.encode() + previous).digest()
         connection.execute("UPDATE reason.audit_seal SET hash = %s, prev_hash = %s WHERE division = %s AND seq = %s", (hashed, previous or None, division, place))

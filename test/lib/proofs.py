@@ -21,8 +21,12 @@ def fill(db):
                     f'{{"n": {n}, "text": "{"x" * 3000}"}}') for n in range(20)]
     for cause, effect in zip(nodes, nodes[1:]):
         db("SELECT reason.add_edge(%s, %s, 'causal', 0.1)", cause, effect)
+    # Events that are made from the rows of their records.
+    db("SET reason.keep_event_text = off")
+    db("SELECT reason.add_edge(%s, %s, 'supports', 0.1)", nodes[0], nodes[-1])
     db("SELECT reason.annotate(%s, 'note')", nodes[0])
     db("SELECT reason.add_node('score', '1', 'bob', division => 'tenant-a')")
+    db("RESET reason.keep_event_text")
     db("SELECT reason.set_client('kernel', 'writer', '{*}')")
     db("SELECT reason.set_policy_rule('edges', '{edge.create}', path => '$.metadata.x ? (@ > 1)')")
     held = base64.b64encode(b'{"decision": "quarantine", "reason": "r", "rationale": "because", "policy_id": "p", "policy_version": "1"}').decode()

@@ -96,7 +96,7 @@ SELECT throws_ok($$SELECT reason.append_event('default', 'node.created', '{}')$$
 SELECT throws_ok($$SELECT reason.set_client('me', 'admin')$$, '42501', NULL, 'and registers no client');
 
 RESET ROLE;
-SELECT is((SELECT payload -> 'request' ->> 'role' FROM reason.audit_event WHERE payload -> 'node' ->> 'author' = 'a' ORDER BY no DESC LIMIT 1),
+SELECT is((SELECT payload -> 'request' ->> 'role' FROM reason.audit_event e WHERE event_type = 'node.created' AND reason.event_payload(e) -> 'node' ->> 'author' = 'a' ORDER BY no DESC LIMIT 1),
     'test_writer', 'the event names the role that called');
 SELECT * FROM finish();
 ROLLBACK;

@@ -259,7 +259,7 @@ FORGED = '{"id":"00000000-0000-4000-8000-000000000000","payload":{"edges":[],"no
 def seal_as(connection, division, seq, previous, hashed, signature=None):
     """An event of this text in this place, with this hash, signed by nobody's key."""
     connection.execute("INSERT INTO reason.audit_event (no, id, division, event_type, payload, ts) SELECT nextval('reason.record_no'), gen_random_uuid(), %s,"
-                       " 'node.created', '{}'::json, clock_timestamp()", (division,))
+                       " 'node.created', '{\"division\":null}'::json, clock_timestamp()", (division,))
     connection.execute("INSERT INTO reason.audit_seal (division, seq, event_no, prev_hash, hash, created_at) SELECT %s, %s, currval('reason.record_no'), %s, %s,"
                        " clock_timestamp()", (division, seq, previous, hashed))
     if signature:

@@ -298,7 +298,7 @@ def test_a_document_that_is_nested_more_deeply_than_the_sidecar_reads(database, 
 def test_what_is_released_while_a_snapshot_waits_is_not_missing_in_it(database, evidence):
     """It was in quarantine when the snapshot was frozen; by the time of the signature it is not."""
     one, snapshot, seen = evidence
-    decided = database.value("SELECT e.payload #>> '{edge,to}' FROM reason.audit_event e WHERE e.event_type = 'edge.created' LIMIT 1")
+    decided = database.value("SELECT reason.event_payload(e) #>> '{edge,to}' FROM reason.audit_event e WHERE e.event_type = 'edge.created' LIMIT 1")
     held = database.node("a rumour")
     with database.connect() as connection, connection.transaction():
         edge = connection.execute("SELECT reason.add_edge(%s, %s, 'causal')", (held, decided)).fetchone()[0]

@@ -52,7 +52,7 @@ class Writer:
 def sealed_graph(db):
     """seq → the graph of all that has its place up to there."""
     nodes, edges = {}, []
-    for seq, no, kind, payload in db.execute("SELECT s.seq, e.no, e.event_type, e.payload FROM reason.audit_seal s JOIN reason.audit_event e"
+    for seq, no, kind, payload in db.execute("SELECT s.seq, e.no, e.event_type, reason.event_payload(e) FROM reason.audit_seal s JOIN reason.audit_event e"
                                              " ON e.no = s.event_no WHERE s.division = %s ORDER BY s.seq", [DIVISION]).fetchall():
         if kind == "node.created":
             row = db.execute("SELECT id, created_at, type FROM reason.node WHERE no = %s", [no]).fetchone()

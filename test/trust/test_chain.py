@@ -46,6 +46,22 @@ def test_every_division_has_a_chain_of_its_own(db):
         assert db.verify(division)["head_hash"] == previous
 
 
+def test_the_hash_before_is_not_stored_and_where_it_once_was_it_must_be_the_same(db):
+    for _ in range(3):
+        add(db, "before")
+    db.settle()
+    assert db("SELECT DISTINCT prev_hash FROM reason.audit_seal") == [(None,)]
+    shown = chain(db, "before")
+    with db.tampering():
+        # As a database from before has it.
+        db("UPDATE reason.audit_seal s SET prev_hash = p.hash FROM reason.audit_seal p WHERE p.division = s.division AND p.seq = s.seq - 1")
+        assert chain(db, "before") == shown and db.verify("before")["ok"]
+        db("UPDATE reason.audit_seal SET prev_hash = sha256(hash) WHERE division = 'before' AND seq = 2")
+        fault = db.verify("before")
+        assert (fault["ok"], fault["first_bad_seq"]) == (False, 2) and "column prev_hash" in fault["detail"]
+    assert db.verify("before")["ok"]
+
+
 def test_the_view_shows_what_is_signed_only(db, token):
     add(db, "west")
     assert chain(db, "west") == []

@@ -32,7 +32,7 @@ class World:
     def take(self, kind, record_id, when):
         db = self.db
         member = {"node": "n.payload, n.salt", "annotation": "n.payload, n.salt", "edge": "NULL::jsonb, NULL::bytea"}[kind]
-        event, digest, payload, salt = db.row(f"SELECT e.payload, n.digest, {member} FROM reason.{kind} n JOIN reason.audit_event e ON e.no = n.no WHERE n.id = %s",
+        event, digest, payload, salt = db.row(f"SELECT reason.event_payload(e), n.digest, {member} FROM reason.{kind} n JOIN reason.audit_event e ON e.no = n.no WHERE n.id = %s",
                                               record_id)
         record = event[kind] | {"digest": digest.hex()}
         if salt:
@@ -293,7 +293,7 @@ def test_a_record_without_an_event_is_named(db, frozen):
     _, _, nodes, edges = frozen
     for kind, record in (("node", nodes[0]), ("edge", edges[1])):
         with db.tampering():
-            db(f"DELETE FROM reason.audit_event WHERE payload #>> '{{{kind},id}}' = %s", str(record))
+            db(f"DELETE FROM reason.audit_event e WHERE event_type = '{kind}.created' AND reason.event_payload(e) #>> '{{{kind},id}}' = %s", str(record))
             snapshot = db.one("SELECT reason.create_snapshot(%s)", [nodes[2]])
             db.complete(snapshot)
             said = db.verify_snapshot(snapshot)
@@ -308,16 +308,16 @@ def test_an_event_that_recorded_something_else_is_named(db, frozen):
         said = db.verify_snapshot(snapshot)
         assert not said["ok"] and str(nodes[0]) in said["detail"]
     with db.tampering():
-        db("UPDATE reason.audit_event SET payload = replace(payload::text, 'ada', 'eve')::json WHERE payload #>> '{node,id}' = %s", str(nodes[0]))
+        db("UPDATE reason.audit_event e SET payload = replace(reason.event_payload(e)::text, 'ada', 'eve')::json WHERE event_type = 'node.created' AND reason.event_payload(e) #>> '{node,id}' = %s", str(nodes[0]))
         said = db.verify_snapshot(snapshot)
         assert not said["ok"] and f'node "{nodes[0]}": the event of its number recorded something else' in said["detail"]
     with db.tampering():
         # The record is in the event, but not as what it recorded.
-        db("UPDATE reason.audit_event SET payload = json_build_object('said', payload) WHERE payload #>> '{node,id}' = %s", str(nodes[0]))
+        db("UPDATE reason.audit_event e SET payload = json_build_object('said', reason.event_payload(e)) WHERE event_type = 'node.created' AND reason.event_payload(e) #>> '{node,id}' = %s", str(nodes[0]))
         said = db.verify_snapshot(snapshot)
         assert not said["ok"] and f'node "{nodes[0]}": the event of its number recorded something else' in said["detail"]
     with db.tampering():
-        db("UPDATE reason.audit_event SET payload = replace(payload::text, '{', '{ ')::json WHERE payload #>> '{node,id}' = %s", str(nodes[0]))
+        db("UPDATE reason.audit_event e SET payload = replace(reason.event_payload(e)::text, '{', '{ ')::json WHERE event_type = 'node.created' AND reason.event_payload(e) #>> '{node,id}' = %s", str(nodes[0]))
         assert not db.verify_snapshot(snapshot)["ok"]
 
 

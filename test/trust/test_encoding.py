@@ -35,6 +35,6 @@ def test_a_client_may_have_another_encoding():
         with psycopg.connect(conninfo(database.name), client_encoding="LATIN1", autocommit=True) as client:
             client.execute("SELECT reason.add_node('action', '{\"ü\": \"é\"}', 'Zoë')")
         assert database.one("SELECT convert_to(payload::text, 'UTF8') FROM reason.node") == '{"ü": "é"}'.encode()
-        assert database.one("SELECT payload #>> '{node,author}' FROM reason.audit_event WHERE event_type = 'node.created'") == "Zoë"
+        assert database.one("SELECT reason.event_payload(e) #>> '{node,author}' FROM reason.audit_event e WHERE event_type = 'node.created'") == "Zoë"
     finally:
         drop_database(database)

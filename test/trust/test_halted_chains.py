@@ -39,6 +39,7 @@ def rewrite(db, node, change):
 def damaged():
     """A database whose every division has an event that cannot be sealed, with good ones before, behind and beside it."""
     source = create_database(NAME + "_source")
+    source("SET reason.keep_event_text = on")
     source("SELECT reason.add_signer(%s, %s)", source.signer.name, source.signer.public.raw.hex())
     nodes = {}
     for division in DIVISIONS:

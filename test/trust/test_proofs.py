@@ -57,7 +57,7 @@ def proved(db, proof):
     assert [base64.b64decode(h) for h in path] == path_of(index, known[:int(size)])
     assert base64.b64decode(root) == root_of(known[:int(size)]) and origin.endswith("/" + event["division"])
     assert event["seq"] == index and known[index] == leaf_hash(bytes.fromhex(event["hash"]))
-    payload = db.one("SELECT payload::text FROM reason.audit_event WHERE id = %s AND division = %s", event["id"], event["division"])
+    payload = db.one("SELECT reason.event_payload(e)::text FROM reason.audit_event e WHERE id = %s AND division = %s", event["id"], event["division"])
     assert json.loads(payload) == event["payload"] and "content" not in event
     previous = bytes.fromhex(event["prevHash"]) if event["prevHash"] else b""
     assert sha256(payload.encode() + previous).hex() == event["hash"]

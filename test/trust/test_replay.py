@@ -15,7 +15,7 @@ DIGESTS = {
             " (SELECT f.id FROM reason.node f WHERE f.no = from_no), (SELECT t.id FROM reason.node t WHERE t.no = to_no)",
     "annotation": "id, division, type, author, payload, metadata, created_at, salt, payload_hash, digest, audit_event_id,"
                   " (SELECT t.id FROM reason.node t WHERE t.no = target_no)",
-    "audit_event": "id, division, event_type, ts, payload::text",
+    "audit_event": "id, division, event_type, ts, payload::text, reason.event_payload(audit_event)::text",
     "audit_seal": "division, seq, prev_hash, hash, created_at, (SELECT e.id FROM reason.audit_event e WHERE e.no = event_no)",
     "audit_signature": "division, seq, signer_id, signature",
     "signer": "signer_id, algorithm, public_key, status, valid_from, valid_to, revoked_at, revocation_reason",

@@ -84,6 +84,7 @@ READS = {
     "signer_registry": [""], "note_vkey": ["'example.org/reason/default', 1, decode('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')"], "safe_mode_fault": [""], "sealing_fault": [""],
     "erasure": [f"'default', '{GONE}'"], "erases_document": [f"{NODE_EVENT}, 'default', {SNAPSHOT}"],
     "rfc3339": ["timestamptz '1999-12-31 23:59:59.000001+00'"], "recorded_time": ["timestamptz '1999-12-31 23:59:59+00'", "'infinity'", "timestamptz '0044-03-15 00:00+00 BC'"],
+    "event_payload": [f"(SELECT e FROM reason.audit_event e WHERE event_type LIKE '{kind}.created' ORDER BY no LIMIT 1)" for kind in ("node", "edge", "annotation")],
     "verify_audit": ["", "'system'", "'default', 1, 2"], "audit_event_json": ["(SELECT e FROM reason.audit_events e WHERE division LIKE 'default' AND seq = 0)"],
     "snapshot_of": [SNAPSHOT], "snapshot_with_document": [SNAPSHOT], "snapshot_document": [SNAPSHOT], "snapshot_envelope": [SNAPSHOT],
     "snapshot_state": [SNAPSHOT_ROW], "snapshot_chunk": [f"{SNAPSHOT}, 0"], "snapshot_form_digest": [SNAPSHOT_ROW], "require_document": [SNAPSHOT_ROW],
@@ -185,10 +186,10 @@ def written(session, setting):
         for place, shape in enumerate(shapes):
             session(f"SELECT * FROM reason.{name}({shape.replace('@shape@', str(place))})")
     session("RESET ALL", binary=False)
-    events = session("SELECT event_type, payload::text FROM reason.audit_event WHERE no > (SELECT max(event_no) FROM reason.audit_seal) ORDER BY no")
-    wrong = session("SELECT e.event_type, e.payload::text FROM reason.audit_event e LEFT JOIN reason.node n USING (no) LEFT JOIN reason.edge g USING (no)"
+    events = session("SELECT event_type, reason.event_payload(e)::text FROM reason.audit_event e WHERE no > (SELECT max(event_no) FROM reason.audit_seal) ORDER BY no")
+    wrong = session("SELECT e.event_type, reason.event_payload(e)::text FROM reason.audit_event e LEFT JOIN reason.node n USING (no) LEFT JOIN reason.edge g USING (no)"
                     " WHERE e.no > (SELECT max(event_no) FROM reason.audit_seal) AND e.event_type IN ('node.created', 'edge.created')"
-                    " AND sha256(convert_to(coalesce(e.payload -> 'node', e.payload -> 'edge')::text, 'UTF8')) <> coalesce(n.digest, g.digest)")
+                    " AND sha256(convert_to(coalesce(reason.event_payload(e) -> 'node', reason.event_payload(e) -> 'edge')::text, 'UTF8')) <> coalesce(n.digest, g.digest)")
     assert not wrong
     documents = session("SELECT reason.snapshot_document(id) FROM reason.snapshot WHERE request_id IS DISTINCT FROM 'fixed' AND erased_event_id IS NULL ORDER BY no")
     session("ROLLBACK", binary=False)

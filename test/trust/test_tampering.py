@@ -44,13 +44,19 @@ BY_TYPE = {
 
 @pytest.fixture(scope="module")
 def graph(db):
-    nodes = [db.one("SELECT reason.add_node('observation', %s::jsonb, 'ada', metadata => '{\"confidence\": 0.5}', ts => '2026-01-02',"
-                    " version => '1', manifest_signature_id => 'm', payload_ref => '{\"uri\": \"s3://b/k\"}')", f'{{"n": {n}}}')
-             for n in range(4)]
+    nodes = []
+    # Some events are stored whole, the others are made from the rows of their records.
+    for n in range(4):
+        db(f"SET reason.keep_event_text = {n < 2}")
+        nodes.append(db.one("SELECT reason.add_node('observation', %s::jsonb, 'ada', metadata => '{\"confidence\": 0.5}', ts => '2026-01-02',"
+                            " version => '1', manifest_signature_id => 'm', payload_ref => '{\"uri\": \"s3://b/k\"}')", f'{{"n": {n}}}'))
     for cause, effect in zip(nodes, nodes[1:]):
+        db(f"SET reason.keep_event_text = {cause == nodes[0]}")
         db("SELECT reason.add_edge(%s, %s, 'causal', 0.25, '{\"why\": \"so\"}')", cause, effect)
     db("SELECT reason.annotate(%s, 'looks right', metadata => '{\"a\": 1}')", nodes[1])
+    db("SET reason.keep_event_text = on")
     db("SELECT reason.annotate(%s, 'his name')", nodes[1])
+    db("RESET reason.keep_event_text")
     snapshot = db.one("SELECT reason.create_snapshot(%s, 5, description => 'd', include_annotations => true,"
                       " manifest_signature_id => 'm', request_id => 'r')", [nodes[3]])
     db.complete(snapshot)
@@ -85,7 +91,10 @@ def alterations(db):
 
 
 # Rows that nothing stands behind (see graph), and what names a row in detail.
+# By number and event where the id itself is what was altered.
+RECORD = "concat_ws('|', id, audit_event_id, 'with no ' || no)"
 ROWS = {
+    "node": ("true", RECORD), "edge": ("true", RECORD), "annotation": ("true", RECORD),
     "audit_event": ("event_type <> 'test.end'", "concat_ws('|', id, 'with no ' || no, payload #>> '{erased,id}', payload #>> '{signer,signerId}')"),
     "audit_seal": ("(division, seq) NOT IN (SELECT division, max(seq) FROM reason.audit_seal GROUP BY division)", "seq::text"),
     "audit_signature": ("(division, seq) NOT IN (SELECT division, max(seq) FROM reason.audit_seal GROUP BY division)", "seq::text"),

@@ -42,7 +42,7 @@ def worn_nodes(db, count):
 
 def unreadable(db):
     """Events that are not the canonical JSON of what they say they record."""
-    return db("""SELECT no, event_type FROM reason.audit_event e
+    return db("""SELECT no, event_type FROM (SELECT no, id, event_type, reason.event_payload(a) AS payload FROM reason.audit_event a) e
                  WHERE payload::text IS DISTINCT FROM reason.canonical_json(payload)
                     OR payload::jsonb ->> 'eventType' IS DISTINCT FROM event_type OR payload::jsonb ->> 'id' IS DISTINCT FROM id::text""")
 
