@@ -120,11 +120,13 @@ WAYS = {
 # What is read and written without the executor knows neither children nor policies nor rules.
 GOES_ON = {"audit_seal": ("a copy that is not logged", "hidden by policies", "with a rule"), "audit_signature": ("hidden by policies",),
            "audit_subtree": ("a copy that is not logged", "inherited", "hidden by policies", "with a rule"),
-           "audit_event": ("a copy that is not logged", "inherited", "hidden by policies", "with a rule")}
+           "audit_event": ("inherited", "hidden by policies", "with a rule")}
 # Nothing more can be written, sealed or recorded, which is an error by name for whoever tries; all else is a stop.
 REFUSES = {"audit_signature": {"a copy that is not logged": 'constraint "audit_signature_pkey" for table "audit_signature" does not exist',
                                "with a rule": "is signed before the one before it"},
-           "audit_event": {"without indexes": "relation reason.audit_event_pkey does not exist", "with other indexes": "index reason.audit_event_pkey is not one of table reason.audit_event",
+           # What makes an event's payload takes rows of the table that was there.
+           "audit_event": {"a copy that is not logged": "function reason.event_payload(audit_event) does not exist",
+                           "without indexes": "relation reason.audit_event_pkey does not exist", "with other indexes": "index reason.audit_event_pkey is not one of table reason.audit_event",
                            "with its indexes on other columns": "index reason.audit_event_pkey is on other columns", "a view": "relation reason.audit_event is not a table",
                            "partitioned": "relation reason.audit_event is not a table"}}
 
