@@ -127,7 +127,7 @@ static bool recover_archive(struct sidecar *sidecar, struct db *db, const char *
 struct replaying {
     struct db *db;
     const char *registry;
-    PGresult *heads;            /* what chain_heads() gave: events that need not be recovered */
+    PGresult *heads;            /* what chain_heads() gave: events that are signed here, and need not be recovered */
     const char *only;           /* the division that is wanted; NULL: all */
     bool system;                /* this time those of division system, which registers signers; or all others */
     long count;

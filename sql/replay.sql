@@ -187,6 +187,7 @@ DECLARE
     head reason.audit_seal;
     prev bytea := decode(event ->> 'prevHash', 'hex');
     hashed bytea := sha256(convert_to(canonical, 'UTF8') || coalesce(prev, ''::bytea));
+    is_sealed boolean := false;
     unsealed reason.audit_event;
     recorded reason.audit_event;
     signed bytea := decode(event ->> 'signature', 'base64');
@@ -204,21 +205,31 @@ BEGIN
     SELECT * INTO head FROM reason.audit_seal s WHERE s.division = event ->> 'division' ORDER BY s.division DESC, s.seq DESC LIMIT 1;
     IF (event ->> 'seq')::bigint <= head.seq THEN
         -- Given again; it must be the same.
-        IF EXISTS (SELECT FROM reason.audit_seal s WHERE s.division = event ->> 'division' AND s.seq = (event ->> 'seq')::bigint AND s.hash = hashed) THEN
+        IF NOT EXISTS (SELECT FROM reason.audit_seal s WHERE s.division = event ->> 'division' AND s.seq = (event ->> 'seq')::bigint AND s.hash = hashed) THEN
+            RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+                MESSAGE = format('event %s of division "%s" is another one here', event ->> 'seq', event ->> 'division');
+        END IF;
+        IF EXISTS (SELECT FROM reason.audit_signature g WHERE g.division = event ->> 'division' AND g.seq = (event ->> 'seq')::bigint) THEN
             RETURN false;
         END IF;
-        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
-            MESSAGE = format('event %s of division "%s" is another one here', event ->> 'seq', event ->> 'division');
+        is_sealed := true;
     END IF;
     IF head.seq IS NULL AND (event ->> 'seq')::bigint <> 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('event %s of division "%s" does not follow the last one here: event 0, the beginning, is missing', event ->> 'seq', event ->> 'division'),
             HINT = 'Replay the events of a division in the order of seq.';
     END IF;
-    IF (event ->> 'seq')::bigint <> coalesce(head.seq + 1, 0) OR prev IS DISTINCT FROM head.hash THEN
+    IF NOT is_sealed AND ((event ->> 'seq')::bigint <> coalesce(head.seq + 1, 0) OR prev IS DISTINCT FROM head.hash) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('event %s of division "%s" does not follow the last one here', event ->> 'seq', event ->> 'division'),
             HINT = 'Replay the events of a division in the order of seq.';
+    END IF;
+    -- Whoever signs goes on behind the last signature, and would never come back to a gap.
+    IF (event ->> 'seq')::bigint > 0
+       AND NOT EXISTS (SELECT FROM reason.audit_signature g WHERE g.division = event ->> 'division' AND g.seq = (event ->> 'seq')::bigint - 1) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('event %s of division "%s" follows one that is sealed here and not signed', event ->> 'seq', event ->> 'division'),
+            HINT = 'Replay the events of a division in the order of seq, those that wait here for their signature too.';
     END IF;
     -- What is signed by a key that the chain itself has yet to name is checked when it does.
     key := reason.replay_key(event, registry);
@@ -226,6 +237,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('the signature of event %s of division "%s" is not that of signer "%s"', event ->> 'seq', event ->> 'division', event ->> 'signerId'),
             DETAIL = 'The chain was altered from here on, or another key has this name.';
+    END IF;
+    -- Sealed before a restore's target, and signed after it: the signature alone is missing.
+    IF is_sealed THEN
+        INSERT INTO reason.audit_signature (division, seq, signer_id, signature)
+        VALUES (event ->> 'division', (event ->> 'seq')::bigint, event ->> 'signerId', signed)
+        ON CONFLICT ON CONSTRAINT audit_signature_pkey DO NOTHING;
+        RETURN FOUND;
     END IF;
     PERFORM reason.refuse_unknown_event(event);
     IF event ->> 'division' <> 'system' AND reason.is_system_event(kind) THEN
@@ -329,4 +347,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.replay(json, json) IS
-    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded. False when the event is there already. An event whose hash or signature does not verify is refused, one of a rule outside of division system, and one of a type or with a member that is not known (0A000); keys are those of registry (what signer_registry() gives), or else those that division system has named so far. Run verify_audit() afterwards: it also says which signatures do not count, as their key was revoked.';
+    'Rebuilds a database from its chain, event by event, in the form of Kafka and of the archive (id, eventType, payload, content, prevHash, hash, signature, signerId, ts, division, seq): the event with its seal and signature, and what it recorded; or its signature alone, where the event is sealed here and was not signed yet. False when the event is there already, signed. An event whose hash or signature does not verify is refused, one of a rule outside of division system, and one of a type or with a member that is not known (0A000); keys are those of registry (what signer_registry() gives), or else those that division system has named so far. Run verify_audit() afterwards: it also says which signatures do not count, as their key was revoked.';

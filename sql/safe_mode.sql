@@ -317,7 +317,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.recover_event(json, json) IS
-    'In safe mode, or of a division that is frozen here: replays an event that the database has forgotten, or never had, once its signature is verified by the registry. Without one, in a database that was restored to an earlier state, by the signers that it knows. False when it is here.';
+    'In safe mode, or of a division that is frozen here: replays an event that the database has forgotten, or never had, once its signature is verified by the registry. Without one, in a database that was restored to an earlier state, by the signers that it knows. One that is sealed here and not signed gets its signature. False when it is here, signed.';
 
 CREATE FUNCTION reason.recover_segment(target text, object_prefix text, object_uri text, object_version text, contents_uri text, contents_version text,
     events text, contents text, registry json DEFAULT NULL) RETURNS bigint
@@ -348,14 +348,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.recover_segment(text, text, text, text, text, text, text, text, json) IS
-    'In safe mode: replays the events of a segment that the archive holds and its index has forgotten, and enters it there. Returns how many events were missing.';
+    'In safe mode: replays the events of a segment that the archive holds and its index has forgotten, and enters it there. Returns how many events, or their signatures, were missing.';
 
 CREATE FUNCTION reason.chain_heads() RETURNS TABLE (division text, head_seq bigint)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$ SELECT c.division, c.head_seq FROM reason.signed_chains() c $$;
-COMMENT ON FUNCTION reason.chain_heads() IS 'signed_chains() for the sidecar: which events need not be recovered.';
+COMMENT ON FUNCTION reason.chain_heads() IS 'signed_chains() for the sidecar: which events need not be recovered, as they are here and signed.';
 
 CREATE FUNCTION reason.forgotten_snapshots() RETURNS TABLE (event_id uuid, division text, object_key text, object_version text)
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -159,6 +159,77 @@ def test_what_was_signed_before_the_chain_named_the_key_is_checked_when_it_does(
     assert all(copy.one("SELECT reason.replay(%s::json)", json.dumps(event)) for event in (first, second))
 
 
+def unsigned(copy, *seqs):
+    """As a restore leaves events that had been sealed by then, and not signed."""
+    with copy.connection.transaction():
+        copy("SET LOCAL session_replication_role = replica")
+        copy("DELETE FROM reason.audit_signature WHERE division = 'default' AND seq = ANY (%s)", list(seqs))
+
+
+def test_what_is_sealed_and_not_signed_gets_its_signature(source, make_database):
+    copy = make_database("trust_unsigned")
+    replay = "SELECT reason.replay(%s::json)"
+    replay_system(source, copy)
+    chain = [e for e in events(source) if e["division"] == "default"]
+    for event in chain[:5]:
+        copy(replay, json.dumps(event))
+    unsigned(copy, 3, 4)
+    # A signature behind a gap would hide the gap from whoever signs.
+    for event in (chain[5], chain[4]):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="follows one that is sealed here and not signed"):
+            copy(replay, json.dumps(event))
+    altered = forged(source, chain, 3, lambda event: (source.signer.name, source.signer.sign(bytes.fromhex(event["hash"]))), author="eve")[0]
+    with pytest.raises(psycopg.errors.UniqueViolation, match='event 3 of division "default" is another one here'):
+        copy(replay, json.dumps(altered))
+    with pytest.raises(psycopg.errors.DataException, match="the signature of event 3"):
+        copy(replay, json.dumps(dict(chain[3], signature=chain[4]["signature"])))
+    with pytest.raises(psycopg.errors.DataException, match="who is not registered"):
+        copy(replay, json.dumps(dict(chain[3], signerId="eve")))
+    assert [seq for division, seq, _ in copy("SELECT * FROM reason.unsigned_seals(10)")] == [3, 4]
+    assert [copy.one(replay, json.dumps(event)) for event in chain[3:5] * 2] == [True, True, False, False]
+    assert all(copy.one(replay, json.dumps(event)) for event in chain[5:])
+    assert copy.verify()["ok"]
+    assert contents(copy)["audit_signature"] == sorted(map(repr, source(f"SELECT {DIGESTS['audit_signature']} FROM reason.audit_signature"
+                                                                        " WHERE division IN ('default', 'system')")))
+
+
+def test_a_gap_among_signatures_is_closed_by_the_event_as_the_archive_has_it(source, make_database):
+    """Recovery has left such gaps, which whoever signs does not find."""
+    copy = make_database("trust_gap")
+    for event in events(source):
+        copy("SELECT reason.replay(%s::json)", json.dumps(event))
+    unsigned(copy, 3, 4)
+    assert copy("SELECT * FROM reason.unsigned_seals(10)") == []
+    assert copy.verify()["detail"].endswith("the signature of 3 is missing")
+    for event in events(source):
+        # Lines of the archive's segments have no content.
+        event.pop("content")
+        assert copy.one("SELECT reason.replay(%s::json)", json.dumps(event)) == (event["division"] == "default" and event["seq"] in (3, 4))
+    assert copy.verify()["ok"]
+    assert contents(copy)["audit_signature"] == contents(source)["audit_signature"]
+
+
+def test_of_two_signatures_of_an_event_that_stands_which_is_there(make_database):
+    """Signed once before a restore and once after it, by the keys of two sidecars: each counts."""
+    next_signer = Signer("key-2", b"key-2")
+    origin = make_database("trust_keys")
+    for signer in (origin.signer, next_signer):
+        origin("SELECT reason.add_signer(%s, %s)", signer.name, signer.public.raw.hex())
+    origin("SELECT reason.add_node('score', '1', 'ada')")
+    origin.settle()
+    known = events(origin)
+    by_next = dict(known[2], signerId="key-2", signature=base64.b64encode(next_signer.sign(bytes.fromhex(known[2]["hash"]))).decode())
+    for given, again in ((by_next, known[2]), (known[2], by_next)):
+        copy = make_database("trust_keys_copy")
+        for event in known:
+            copy("SELECT reason.replay(%s::json)", json.dumps(event))
+        unsigned(copy, 0)
+        assert copy.one("SELECT reason.replay(%s::json)", json.dumps(given))
+        assert not copy.one("SELECT reason.replay(%s::json)", json.dumps(again))
+        assert copy.one("SELECT signer_id FROM reason.audit_signature WHERE division = 'default'") == given["signerId"]
+        assert copy.verify()["ok"]
+
+
 def test_what_does_not_hold_together_is_refused(source, make_database):
     copy = make_database("trust_refused")
     replay_system(source, copy)
