@@ -66,7 +66,8 @@ def stops(database, one, before, reason, says):
     # a proof that had begun before has found a part of it first, by another name
     wait_for(lambda: one.metric(f'reason_sidecar_log_stops_total{{reason="{reason}"}}') >= 1, 15, f"its name: {one.log()[-3000:]}")
     wait_for(lambda: says in (database.value("SELECT reason.safe_mode_fault()") or ""), 15, f"safe mode: {one.log()[-3000:]}")
-    assert says in one.log() and one.metric("reason_sidecar_safe_mode") == 1
+    assert says in one.log()
+    wait_for(lambda: one.metric("reason_sidecar_safe_mode") == 1, 10)
     assert any(says in (row[0] or "") for row in database.rows("SELECT detail FROM reason.verify_all() WHERE NOT ok"))
     # another hash in a place that was signed was not signed, nor anything behind what was there
     places = {(division, seq) for division, seq, _ in before}
