@@ -270,12 +270,12 @@ def whole(db, count):
 
 def test_killed_at_any_moment_it_goes_on_and_writes_all_once(db):
     """Killed at moments that nobody chose."""
-    many(db, 3000)
+    many(db, 12000)
     chance = random.Random(1)
     kills = 0
     for _ in range(30):
         process = start(db, "-b", "20", "-j", "3", "-n", "n.ndjson")
-        time.sleep(chance.uniform(0.02, 0.15))
+        time.sleep(chance.uniform(0.02, 0.08))
         process.kill()
         process.communicate(timeout=30)
         if process.returncode == 0:
@@ -284,7 +284,7 @@ def test_killed_at_any_moment_it_goes_on_and_writes_all_once(db):
     else:
         run(db, "-b", "20", "-j", "3", "-n", "n.ndjson")
     assert kills >= 3
-    whole(db, 3000)
+    whole(db, 12000)
 
 
 def test_backends_that_are_ended_at_any_moment_cost_nothing(db):
