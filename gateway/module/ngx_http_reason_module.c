@@ -4,8 +4,9 @@
  *   reason_upstream name { server conninfo; connections n; pipeline n; spread n; queue n; connect_timeout t; query_timeout t; … }   http
  *   reason_pass name                 http, server, location   a reason_upstream; with variables: named by each request (http/division.c)
  *   reason_division value            http, server, location   the division that the path names: SELECT … (…, path_division => value)
- *   reason_cells name …              http, server             calls of class service are made of each of these (http/cells.c)
+ *   reason_cells name …              http, server             calls of class service are made of each of these (http/health.c)
  *   reason_cells_named on|off        http, server             and tell which do not answer
+ *   reason_list function place       location                 called in each cell, if no division is named (http/listing.c)
  *   reason_caller value …            http, server, location   put before every call's arguments
  *   reason_call function value …     location                 SELECT * FROM reason.function(caller…, value…)
  *   reason_client value              http, server, location   whose share a call is of (pg/client_share.c)
@@ -35,6 +36,7 @@ static void reason_exit_worker(ngx_cycle_t *cycle);
 static char *reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_caller(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_cells(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *reason_list(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_admit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *reason_pieces(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -70,6 +72,7 @@ static ngx_command_t  reason_commands[] = {
     { ngx_string("reason_cells"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE, reason_cells, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_cells_named"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG, ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET, offsetof(reason_loc_conf_t, cells_named), NULL },
+    { ngx_string("reason_list"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2, reason_list, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
     { ngx_string("reason_class"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(reason_loc_conf_t, class), &reason_classes },
     { ngx_string("reason_admit"), NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12, reason_admit,
@@ -193,17 +196,44 @@ reason_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     arguments = callers + (conf->arguments ? conf->arguments->nelts : 0);
     conf->statement = reason_statement(cf, main, &conf->function, arguments, &conf->pieces, 0);
     conf->scoped = conf->division ? reason_statement(cf, main, &conf->function, arguments, &conf->pieces, 1) : NULL;
+    if (conf->list_function.len > 0) {
+        conf->list = reason_statement(cf, main, &conf->list_function, arguments + 1, &none, 0);
+        if (conf->list == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
     return conf->statement && (conf->scoped || !conf->division) ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+reason_value_compile(ngx_conf_t *cf, ngx_str_t *text, ngx_http_complex_value_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    ngx_memzero(&ccv, sizeof(ccv));
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = value;
+    return ngx_http_compile_complex_value(&ccv);
+}
+
+
+static ngx_http_complex_value_t *
+reason_value(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t  *value = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+
+    return value != NULL && reason_value_compile(cf, text, value) == NGX_OK ? value : NULL;
 }
 
 
 static char *
 reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
-    ngx_str_t                        *value = cf->args->elts;
-    reason_loc_conf_t                *conf = data;
-    reason_main_conf_t               *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_str_t           *value = cf->args->elts;
+    reason_loc_conf_t   *conf = data;
+    reason_main_conf_t  *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_reason_module);
 
     if (conf->pool != NULL || conf->pass != NULL) {
         return "is duplicate";
@@ -212,15 +242,8 @@ reason_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         conf->pool = reason_pool_named(main, &value[1]);
         return conf->pool ? NGX_CONF_OK : "names no reason_upstream defined before";
     }
-    conf->pass = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (conf->pass == NULL) {
-        return NGX_CONF_ERROR;
-    }
-    ngx_memzero(&ccv, sizeof(ccv));
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = conf->pass;
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+    conf->pass = reason_value(cf, &value[1]);
+    return conf->pass ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -254,20 +277,15 @@ reason_cells(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 static ngx_array_t *
 reason_values(ngx_conf_t *cf, ngx_uint_t first)
 {
-    ngx_uint_t                        i;
-    ngx_str_t                        *value = cf->args->elts;
-    ngx_array_t                      *values;
-    ngx_http_complex_value_t         *slot;
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_uint_t                 i;
+    ngx_str_t                 *value = cf->args->elts;
+    ngx_array_t               *values;
+    ngx_http_complex_value_t  *slot;
 
     values = ngx_array_create(cf->pool, 8, sizeof(ngx_http_complex_value_t));
     for (i = first; values && i < cf->args->nelts; i++) {
         slot = ngx_array_push(values);
-        ngx_memzero(&ccv, sizeof(ccv));
-        ccv.cf = cf;
-        ccv.value = &value[i];
-        ccv.complex_value = slot;
-        if (slot == NULL || ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (slot == NULL || reason_value_compile(cf, &value[i], slot) != NGX_OK) {
             return NULL;
         }
     }
@@ -313,6 +331,24 @@ reason_call(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = reason_request_handler;
     return NGX_CONF_OK;
+}
+
+
+static char *
+reason_list(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+{
+    ngx_str_t          *value = cf->args->elts;
+    reason_loc_conf_t  *conf = data;
+
+    if (conf->list_function.len > 0) {
+        return "is duplicate";
+    }
+    if (reason_statement_name_check(&value[1]) != NGX_OK) {
+        return "names no function: small letters, digits and underscores";
+    }
+    conf->list_function = value[1];
+    conf->list_place = reason_value(cf, &value[2]);
+    return conf->list_place ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -4,47 +4,96 @@
 
 -- ---------------------------------------------------------------- divisions
 
-CREATE FUNCTION reason.http_get_divisions(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, query text,
-    cell text DEFAULT NULL, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+CREATE FUNCTION reason.divisions_page(caller reason.client, q jsonb, OUT listed text[], OUT most integer, OUT more boolean)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, reason, pg_temp
 SET enable_seqscan = off
 AS $$
-#variable_conflict use_column
 DECLARE
-    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division, true);
-    q jsonb := reason.http_query(query, '{limit,cursor}');
-    page_limit integer := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000);
     sees_all boolean := '*' = ANY (caller.divisions);
-    meant text := CASE WHEN ARRAY['default', '*'] && caller.divisions THEN 'default' ELSE caller.divisions[1] END;
-    listed text[];
 BEGIN
     IF q ->> 'cursor' = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'cursor is not valid', HINT = 'Begin again with the first page, without a cursor.';
     END IF;
+    most := coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000);
     -- One more than is shown tells whether there are more.
     SELECT array_agg(d.division ORDER BY d.division COLLATE "C") INTO listed
     FROM (SELECT k.division FROM (SELECT c.division FROM reason.chain_ends() c WHERE sees_all
                                   UNION SELECT unnest(CASE WHEN sees_all THEN '{default}' ELSE caller.divisions END)) k
           WHERE q ->> 'cursor' IS NULL OR k.division COLLATE "C" > q ->> 'cursor'
-          ORDER BY k.division COLLATE "C" LIMIT page_limit + 1) d;
+          ORDER BY k.division COLLATE "C" LIMIT most + 1) d;
+    more := coalesce(cardinality(listed) > most, false);
+    listed := coalesce(listed[:most], '{}');
+END
+$$;
+COMMENT ON FUNCTION reason.divisions_page(reason.client, jsonb) IS
+    'The divisions that the client sees and that have records here, with those that it was given by name, behind the cursor: at most so many, by their bytes, and whether there are more. 22023: a cursor or a limit that cannot be.';
+
+CREATE FUNCTION reason.division_entries(caller reason.client, listed text[], cell text, meant text) RETURNS TABLE (division text, entry jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT d.division, jsonb_strip_nulls(jsonb_build_object('division', d.division, 'default', coalesce(d.division = meant, false),
+        'cell', coalesce(p.cell, $3), 'frozen', NULLIF(p.state IS NOT DISTINCT FROM 'frozen', false),
+        'moved', CASE WHEN p.cell IS NOT NULL THEN jsonb_build_object('seq', p.head_seq, 'hash', p.head_hash) END,
+        'head', CASE WHEN reason.client_may(caller, 'inspect') THEN (
+            SELECT jsonb_build_object('seq', s.seq, 'hash', encode(s.hash, 'hex'), 'createdAt', reason.rfc3339(s.created_at))
+            FROM reason.audit_seal s WHERE s.division = d.division ORDER BY s.seq DESC LIMIT 1) END,
+        'log', (SELECT jsonb_build_object('origin', c.origin, 'size', c.size) FROM reason.last_checkpoint(d.division) c)))
+    FROM unnest(listed) WITH ORDINALITY d (division, place) LEFT JOIN reason.division_placement p USING (division)
+    ORDER BY d.place
+$$;
+COMMENT ON FUNCTION reason.division_entries(reason.client, text[], text, text) IS
+    'What the client is told of each of these divisions: cell is the name of this cell, meant the division that is meant where none is named.';
+
+CREATE FUNCTION reason.client_entry(caller reason.client) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+RETURN jsonb_build_object('name', caller.name, 'role', caller.role, 'pii', caller.pii);
+COMMENT ON FUNCTION reason.client_entry(reason.client) IS 'What a client is told of itself.';
+
+CREATE FUNCTION reason.division_meant(caller reason.client) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, reason, pg_temp
+RETURN CASE WHEN ARRAY['default', '*'] && caller.divisions THEN 'default' ELSE caller.divisions[1] END;
+COMMENT ON FUNCTION reason.division_meant(reason.client) IS 'The division that is meant where the client names none.';
+
+CREATE FUNCTION reason.http_get_divisions(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, query text,
+    cell text DEFAULT NULL, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', path_division, true);
+    page record := reason.divisions_page(caller, reason.http_query(query, '{limit,cursor}'));
+BEGIN
     RETURN QUERY SELECT 200, E'Cache-Control: no-store\n', jsonb_strip_nulls(jsonb_build_object(
-        'client', jsonb_build_object('name', caller.name, 'role', caller.role, 'pii', caller.pii),
-        'divisions', coalesce((
-            SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('division', d.division, 'default', d.division = meant,
-                'cell', coalesce(p.cell, $7), 'frozen', NULLIF(p.state IS NOT DISTINCT FROM 'frozen', false),
-                'moved', CASE WHEN p.cell IS NOT NULL THEN jsonb_build_object('seq', p.head_seq, 'hash', p.head_hash) END,
-                'head', CASE WHEN reason.client_may(caller, 'inspect') THEN (
-                    SELECT jsonb_build_object('seq', s.seq, 'hash', encode(s.hash, 'hex'), 'createdAt', reason.rfc3339(s.created_at))
-                    FROM reason.audit_seal s WHERE s.division = d.division ORDER BY s.seq DESC LIMIT 1) END,
-                'log', (SELECT jsonb_build_object('origin', c.origin, 'size', c.size) FROM reason.last_checkpoint(d.division) c))) ORDER BY d.place)
-            FROM unnest(listed[:page_limit]) WITH ORDINALITY d (division, place) LEFT JOIN reason.division_placement p USING (division)), '[]'),
-        'nextCursor', CASE WHEN cardinality(listed) > page_limit THEN listed[page_limit] END,
-        'truncated', coalesce(cardinality(listed) > page_limit, false)))::text;
+        'client', reason.client_entry(caller),
+        'divisions', coalesce((SELECT jsonb_agg(e.entry) FROM reason.division_entries(caller, page.listed, cell, reason.division_meant(caller)) e), '[]'),
+        'nextCursor', CASE WHEN page.more THEN page.listed[page.most] END,
+        'truncated', page.more))::text;
 END
 $$;
 COMMENT ON FUNCTION reason.http_get_divisions(text, text, text, text, text, text, text, text) IS
     'The divisions that the client sees: which one is meant where none is named, in which cell each lives (cell is the name of this one), the last checkpoint of each one''s log, and, for auditors and administrators, the last event of its chain.';
+
+CREATE FUNCTION reason.http_list_divisions(client_cn text, client_issuer text, client_san text, request_id text, traceparent text, query text,
+    home text, cell text) RETURNS SETOF reason.http_response
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+DECLARE
+    caller reason.client := reason.http_client(client_cn, client_issuer, client_san, 'read', NULL, true);
+    page record := reason.divisions_page(caller, reason.http_query(query, '{limit,cursor}'));
+BEGIN
+    RETURN NEXT (200, format('%s %s', page.most, page.more), reason.client_entry(caller)::text);
+    RETURN QUERY SELECT 200, e.division, e.entry::text
+        FROM reason.division_entries(caller, page.listed, cell, CASE WHEN cell = home THEN reason.division_meant(caller) END) e;
+END
+$$;
+COMMENT ON FUNCTION reason.http_list_divisions(text, text, text, text, text, text, text, text) IS
+    'What http_get_divisions() shows, in rows for a gateway that asks several cells: first a row whose headers are how many divisions a page has at most and whether there are more (t or f), and whose body is the client; then one for each division, which is its headers. home is the cell of requests that name no division: only there one can be meant.';
 
 -- ---------------------------------------------------------------- logs
 

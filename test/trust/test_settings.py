@@ -118,7 +118,7 @@ READS = {
     "log_key": ["(SELECT vkey FROM reason.audit_cosignature WHERE division LIKE 'default')"],
     "snapshot_end_seq": [SNAPSHOT_ROW], "snapshot_log_fault": [SNAPSHOT_ROW], "snapshot_log_remark": [SNAPSHOT_ROW],
     "event_proof": ["(SELECT id FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0)"], "node_proof": [f"'{ROOT}'"],
-    "http_get_divisions": [f"{CALLER}, NULL"], "http_get_event_proof": [f"{CALLER}, (SELECT id::text FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0), NULL"],
+    "http_get_divisions": [f"{CALLER}, NULL"], "http_list_divisions": [f"{CALLER}, NULL, 'reason', 'reason'"], "http_get_event_proof": [f"{CALLER}, (SELECT id::text FROM reason.audit_events WHERE division LIKE 'default' AND seq = 0), NULL"],
     "http_get_node_proof": [f"{CALLER}, '{ROOT}', '{{\"format\": \"{f}\"}}'" for f in ("proof", "bundle")],
     "http_get_log_checkpoint": [f"{CALLER}, 'default', NULL, NULL"], "http_get_log_tile": [f"{CALLER}, 'default', '0/000.p/2', NULL, NULL"],
     "http_get_log_consistency": [f"{CALLER}, 'default', '{{\"from\": \"1\"}}'"],

@@ -1,5 +1,5 @@
 /*
- * http/division.c: which division a request is about, and so to which upstream it goes. No body is read for it.
+ * http/division.c: which division a request is about, and to which upstream a division goes. No body is read for it.
  *
  *   $reason_division   the division that the path names (reason_division); else the parameter "division"; else what the
  *                      configuration says of the client ($reason_client_division); else empty
@@ -32,8 +32,12 @@ reason_division_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, ui
 {
     ngx_int_t           rc;
     ngx_str_t           division, client = ngx_string("reason_client_division");
+    reason_context_t   *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
     reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
+    if (ctx != NULL && ctx->placing.len > 0) {
+        return reason_variable_set(r, v, ctx->placing.data, ctx->placing.len);
+    }
     v->not_found = 1;
     if (reason_division_of_path(r, conf, &division) == NGX_ERROR) {
         return NGX_ERROR;
@@ -90,4 +94,36 @@ reason_division_pool(ngx_http_request_t *r, reason_loc_conf_t *conf)
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "reason: reason_pass gives \"%V\", which is no reason_upstream", &name);
     }
     return pool;
+}
+
+
+ngx_uint_t
+reason_division_is_named(ngx_http_request_t *r)
+{
+    ngx_str_t  division, name = ngx_string("reason_division");
+
+    return reason_division_named(r, &name, &division) != NGX_OK || division.len > 0;
+}
+
+
+/* Variables keep their values as long as the request lasts, so they are put aside. */
+ngx_int_t
+reason_division_placed(reason_context_t *ctx, ngx_http_complex_value_t *value, ngx_str_t *division, ngx_str_t *place)
+{
+    ngx_int_t                   rc;
+    ngx_http_request_t         *r = ctx->request;
+    ngx_http_variable_value_t  *kept = r->variables;
+    ngx_http_core_main_conf_t  *main = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    r->variables = ngx_pcalloc(r->pool, main->variables.nelts * sizeof(ngx_http_variable_value_t));
+    if (r->variables == NULL) {
+        r->variables = kept;
+        return NGX_ERROR;
+    }
+    ctx->placing = *division;
+    rc = ngx_http_complex_value(r, value, place);
+    ngx_str_null(&ctx->placing);
+    ngx_pfree(r->pool, r->variables);
+    r->variables = kept;
+    return rc;
 }

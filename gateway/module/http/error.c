@@ -111,16 +111,64 @@ reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, 
 }
 
 
-void
-reason_error_refused(reason_job_t *job, PGresult *result)
+static const char *
+reason_error_copy(ngx_pool_t *pool, const char *text)
 {
-    u_char                     *p, *details;
-    size_t                      size, object;
+    size_t   size = ngx_strlen(text) + 1;
+    u_char  *copy = ngx_pnalloc(pool, size);
+
+    if (copy == NULL) {
+        return "internal error";
+    }
+    ngx_memcpy(copy, text, size);
+    return (char *) copy;
+}
+
+
+/* {"detail":…,"hint":…}, or the members of a detail that is an object already; NULL: no memory */
+static const char *
+reason_error_details(ngx_pool_t *pool, const char *detail, const char *hint)
+{
+    u_char  *p, *details;
+    size_t   object, size = 6 * ((detail ? ngx_strlen(detail) : 0) + (hint ? ngx_strlen(hint) : 0)) + 64;
+
+    details = ngx_pnalloc(pool, size);
+    if (details == NULL) {
+        return NULL;
+    }
+    p = details;
+    object = detail ? reason_json_object(detail) : 0;
+    if (object > 0) {
+        /* JSON already: {"index":3,"pointer":…} */
+        p = ngx_cpymem(p, detail, object - 1);
+    } else if (detail) {
+        p = ngx_sprintf(p, "{\"detail\":\"");
+        p = reason_json_escape(p, detail);
+        *p++ = '"';
+    } else {
+        *p++ = '{';
+    }
+    if (hint) {
+        if (p[-1] != '{') {
+            *p++ = ',';
+        }
+        p = ngx_sprintf(p, "\"hint\":\"");
+        p = reason_json_escape(p, hint);
+        *p++ = '"';
+    }
+    *p++ = '}';
+    *p = '\0';
+    return (char *) details;
+}
+
+
+reason_refusal_t
+reason_error_of(ngx_http_request_t *r, PGresult *result)
+{
     ngx_str_t                   name = ngx_string("reason_request_id");
     const char                 *sqlstate, *message, *detail, *hint;
+    reason_refusal_t            refusal;
     const reason_sqlstate_t    *entry;
-    reason_context_t           *ctx = (reason_context_t *) job;
-    ngx_http_request_t         *r = ctx->request;
     ngx_http_variable_value_t  *id;
 
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -148,36 +196,26 @@ reason_error_refused(reason_job_t *job, PGresult *result)
             ? "the database took too long" : "the database is not available";
         detail = hint = NULL;
     }
+    refusal.status = entry->status;
+    refusal.code = entry->code;
+    refusal.message = reason_error_copy(r->pool, message);
+    refusal.details = reason_error_details(r->pool, detail, hint);
+    if (refusal.details == NULL) {
+        refusal.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        refusal.code = "INTERNAL";
+        refusal.message = "internal error";
+    }
+    return refusal;
+}
 
-    size = 6 * ((detail ? ngx_strlen(detail) : 0) + (hint ? ngx_strlen(hint) : 0)) + 64;
-    details = ngx_pnalloc(r->pool, size);
-    if (details == NULL) {
-        reason_error_finish(ctx, 500, "INTERNAL", "internal error", NULL);
-        return;
-    }
-    p = details;
-    object = detail ? reason_json_object(detail) : 0;
-    if (object > 0) {
-        /* JSON already: {"index":3,"pointer":…} */
-        p = ngx_cpymem(p, detail, object - 1);
-    } else if (detail) {
-        p = ngx_sprintf(p, "{\"detail\":\"");
-        p = reason_json_escape(p, detail);
-        *p++ = '"';
-    } else {
-        *p++ = '{';
-    }
-    if (hint) {
-        if (p[-1] != '{') {
-            *p++ = ',';
-        }
-        p = ngx_sprintf(p, "\"hint\":\"");
-        p = reason_json_escape(p, hint);
-        *p++ = '"';
-    }
-    *p++ = '}';
-    *p = '\0';
-    reason_error_finish(ctx, entry->status, entry->code, message, (char *) details);
+
+void
+reason_error_refused(reason_job_t *job, PGresult *result)
+{
+    reason_context_t  *ctx = (reason_context_t *) job;
+    reason_refusal_t   refusal = reason_error_of(ctx->request, result);
+
+    reason_error_finish(ctx, refusal.status, refusal.code, refusal.message, refusal.details);
 }
 
 

@@ -29,6 +29,9 @@ typedef struct {
     reason_statement_t        *admit_scoped;
     ngx_array_t               *cells;           /* reason_pool_t *: each is asked by what is of class service */
     ngx_flag_t                 cells_named;     /* and those that do not answer are named */
+    ngx_str_t                  list_function;
+    reason_statement_t        *list;            /* called in each cell where the request names no division */
+    ngx_http_complex_value_t  *list_place;      /* the cell of $reason_division */
     reason_statement_t        *await;           /* called while the answer is 202, with the key it named */
     ngx_uint_t                 methods;         /* NGX_HTTP_… bits */
     ngx_uint_t                 class;           /* reason_class_e */
@@ -46,6 +49,14 @@ typedef struct {
 
 #define REASON_TRACEPARENT  55  /* characters of W3C's header, as far as this version of it goes */
 
+/* An answer that says why there is no other. */
+typedef struct {
+    ngx_uint_t   status;
+    const char  *code;
+    const char  *message;
+    const char  *details;   /* a JSON object; NULL: none */
+} reason_refusal_t;
+
 /* A traced request, and the call that it makes. */
 typedef struct {
     u_char    context[REASON_TRACEPARENT];      /* traceparent of what comes of the request: names the request's own span */
@@ -59,6 +70,7 @@ struct reason_context_s {
     reason_job_t         job;       /* the first member: handlers get this */
     ngx_http_request_t  *request;
     char                *path_division;     /* NULL: the path names none */
+    ngx_str_t            placing;   /* the division whose place is looked up instead of the request's; empty: none */
     ngx_event_t          poll;      /* until the next reason_await; deadline of a policy check */
     char                *await_key;
     ngx_msec_t           await_until;
@@ -137,8 +149,52 @@ ngx_int_t reason_division_of_path(ngx_http_request_t *r, reason_loc_conf_t *conf
 /* the upstream of the request; NULL: its name is none's, which is logged */
 reason_pool_t *reason_division_pool(ngx_http_request_t *r, reason_loc_conf_t *conf);
 
-/* cells.c: the call of the location, made of all cells */
-ngx_int_t reason_cells_handler(ngx_http_request_t *r, reason_loc_conf_t *conf);
+/* whether it is known without reading a body */
+ngx_uint_t reason_division_is_named(ngx_http_request_t *r);
+/* what a value, which a map makes of $reason_division, is for another division than the request's. NGX_OK; NGX_ERROR */
+ngx_int_t reason_division_placed(reason_context_t *ctx, ngx_http_complex_value_t *value, ngx_str_t *division, ngx_str_t *place);
+
+/* cells.c: one call, made of several cells */
+typedef struct reason_cells_s reason_cells_t;
+
+typedef struct {
+    reason_job_t      job;      /* the first member: handlers get this */
+    reason_cells_t   *cells;
+    void             *answer;   /* its owner's */
+    ngx_uint_t        status;   /* set by row(); 0: no answer */
+    reason_refusal_t  refusal;  /* its status is 0: it has not refused */
+    unsigned          waiting:1;
+    unsigned          ended:1;  /* all rows have come */
+} reason_cell_t;
+
+struct reason_cells_s {
+    ngx_http_request_t  *request;
+    reason_cell_t       *cell;
+    ngx_uint_t           count;
+    void                *data;      /* its owner's */
+    ngx_int_t          (*row)(reason_cell_t *cell, PGresult *row);
+    /* each has answered, or one has answered well and others are late; the request may be gone when it returns */
+    void               (*then)(reason_cells_t *cells);
+    ngx_event_t  patience;
+    unsigned     asking:1;  /* not all have been asked yet */
+    unsigned     impatient:1;
+    unsigned     over:1;
+};
+
+/* with room for the arguments of each, which are all NULL; NULL: no memory */
+reason_cells_t *reason_cells_create(ngx_http_request_t *r, ngx_array_t *pools, reason_statement_t *statement, reason_class_e class,
+    ngx_str_t *client);
+/* waits for so many milliseconds once one has answered well */
+void reason_cells_ask(reason_cells_t *cells, ngx_msec_t patience);
+ngx_uint_t reason_cell_is_well(reason_cell_t *cell);
+
+/* health.c: the call of the location, made of all cells */
+ngx_int_t reason_health_handler(ngx_http_request_t *r, reason_loc_conf_t *conf);
+
+/* listing.c */
+ngx_uint_t reason_listing_is_wanted(reason_context_t *ctx);
+/* instead of the call, once its arguments are bound */
+void reason_listing_begin(reason_context_t *ctx);
 
 /* answer.c */
 /*
@@ -207,6 +263,8 @@ ngx_uint_t reason_uncertified_is_shown(ngx_http_request_t *r);
 ngx_int_t reason_uncertified_send(ngx_http_request_t *r);
 
 /* error.c */
+/* what a client is told of an error of the database, in the request's memory; one that is ours is logged */
+reason_refusal_t reason_error_of(ngx_http_request_t *r, PGresult *result);
 void reason_error_finish(reason_context_t *ctx, ngx_uint_t status, const char *code, const char *message,
     const char *details);
 /* handlers of a job */

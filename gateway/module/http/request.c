@@ -2,7 +2,7 @@
  * http/request.c: the way of a request, from nginx's handler to the end of its answer.
  *
  *   reason_request_handler   method and header are looked at (content_type.c); a refusal is an error body (error.c); where it goes
- *                            is looked up (division.c), or it goes to all cells (cells.c)
+ *                            is looked up (division.c), or it goes to all cells (health.c, listing.c)
  *   reason_request_admitted  a long body is read only if the database lets it come (reason_admit)
  *   reason_request_ready     nginx has the body
  *   reason_request_call      the values of reason_caller and reason_call (variable.c, query.c, certificate.c) are bound
@@ -197,7 +197,7 @@ reason_request_handler(ngx_http_request_t *r)
         return reason_request_refuse(r, status, status == NGX_HTTP_BAD_REQUEST ? "BAD_REQUEST" : "UNSUPPORTED", problem);
     }
     if (conf->cells != NULL && conf->class == REASON_CLASS_SERVICE) {
-        return reason_cells_handler(r, conf);
+        return reason_health_handler(r, conf);
     }
     rc = reason_division_of_path(r, conf, &division);
     if (rc == NGX_ERROR) {
@@ -313,6 +313,10 @@ reason_request_call(reason_context_t *ctx)
     }
     if (rc != NGX_OK) {
         reason_error_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", NULL);
+        return;
+    }
+    if (reason_listing_is_wanted(ctx)) {
+        reason_listing_begin(ctx);
         return;
     }
     ctx->job.executed = 0;
