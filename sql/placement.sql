@@ -112,10 +112,16 @@ CREATE FUNCTION reason.freeze_division(division text, reason text, origins text[
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
+DECLARE
+    returns CONSTANT boolean := cardinality($3) > 0 AND EXISTS (SELECT FROM reason.division_placement p WHERE p.division = $1 AND p.state = 'moved');
+    placed CONSTANT reason.division_placement := reason.require_division($1, CASE WHEN returns THEN 'moved' END);
 BEGIN
-    PERFORM reason.require_division($1, NULL);
     IF coalesce($2, '') = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'freezing a division needs a reason';
+    END IF;
+    IF returns THEN
+        PERFORM reason.change_placement($1, 'moved', placed.cell, placed.head_seq, placed.head_hash, $2, array_remove($3, reason.current_origin($1)));
+        RETURN;
     END IF;
     IF reason.current_origin($1) = ANY ($3) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -126,7 +132,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reason.freeze_division(text, text, text[]) IS
-    'Has the writes of a division rest: they get 57P03, over HTTPS 503 with Retry-After, until thaw_division() or, in its new cell, for good. Reads go on. Takes effect when it is committed; await_frozen() then waits for what was under way. origins: where a division arrives, the names that its log had in the cell that it comes from, which its snapshots name.';
+    'Has the writes of a division rest: they get 57P03, over HTTPS 503 with Retry-After, until thaw_division() or, in its new cell, for good. Reads go on. Takes effect when it is committed; await_frozen() then waits for what was under way. origins: where a division arrives, the names that its log had in the cell that it comes from, which its snapshots name. A division that returns to a cell rests there by its tombstone, which stays; only the names are learnt.';
 
 CREATE FUNCTION reason.await_frozen(division text, at_most interval DEFAULT '1 minute', OUT head_seq bigint, OUT head_hash text, OUT root text,
     OUT nodes bigint, OUT edges bigint, OUT records text)
@@ -198,26 +204,25 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, reason, pg_temp
 AS $$
 DECLARE
-    placed reason.division_placement := reason.require_division($1, CASE WHEN $3 IS NULL AND $4 IS NULL THEN 'frozen' ELSE 'moved' END);
-    head record;
+    returns CONSTANT boolean := $3 IS NOT NULL AND EXISTS (SELECT FROM reason.division_placement p WHERE p.division = $1 AND p.state = 'moved');
+    placed CONSTANT reason.division_placement := reason.require_division($1, CASE WHEN returns THEN 'moved' ELSE 'frozen' END);
+    head CONSTANT record := reason.division_head($1);
 BEGIN
     IF coalesce($2, '') = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'thawing a division needs a reason';
     END IF;
-    IF placed.state = 'moved' THEN
-        SELECT h.* INTO head FROM reason.division_head($1) h;
-        IF (head.head_seq, head.head_hash) IS DISTINCT FROM ($3, lower($4)) THEN
-            RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('division "%s" went on in cell "%s": its chain ends with another event here', $1, placed.cell),
-                DETAIL = format('Here it is event %s, %s.', head.head_seq, head.head_hash),
-                HINT = 'Replay its chain from there first (reason-rebuild --division), or the chain would fork.';
-        END IF;
+    IF ($3 IS NOT NULL OR $4 IS NOT NULL) AND (head.head_seq, head.head_hash) IS DISTINCT FROM ($3, lower($4)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = CASE WHEN returns THEN format('division "%s" went on in cell "%s": its chain ends with another event here', $1, placed.cell)
+                           ELSE format('the chain of division "%s" ends with another event here than the one that is named', $1) END,
+            DETAIL = format('Here it is event %s, %s.', head.head_seq, head.head_hash),
+            HINT = 'Replay its chain from the other cell first (reason-rebuild --division), or the chain would fork.';
     END IF;
     PERFORM reason.change_placement($1, 'here', NULL, NULL, NULL, $2, NULL);
 END
 $$;
 COMMENT ON FUNCTION reason.thaw_division(text, text, bigint, text) IS
-    'Lets a frozen division be written to again; one that had moved, too, if its chain here ends with the event that is named, the last one of the cell that it comes back from.';
+    'Lets a frozen division be written to again. head_seq and head_hash, where they are given, must be the last event of its chain here: the last one of the cell that it comes from. One that had moved needs them.';
 
 CREATE FUNCTION reason.idempotency_keys_of(division text) RETURNS SETOF reason.idempotency_key
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -24,14 +24,14 @@ DIVISION = "moving"
 class Writer(threading.Thread):
     """Writes numbered nodes one after the other, each under its key until it is acknowledged; the answer of every lose-th is thrown away."""
 
-    def __init__(self, stack, division, lose=0):
+    def __init__(self, stack, division, lose=0, first=1):
         super().__init__(daemon=True)
-        self.stack, self.division, self.lose = stack, division, lose
+        self.stack, self.division, self.lose, self.first = stack, division, lose, first
         self.ended = threading.Event()
         self.acknowledged, self.refused, self.longest = [], [], 0.0
 
     def run(self):
-        client, number = self.stack.client(), 0
+        client, number = self.stack.client(), self.first - 1
         while not self.ended.is_set():
             number += 1
             body, key, began = {"type": "observation", "author": "w", "payload": {"n": number}}, str(uuid.uuid4()), time.monotonic()
@@ -73,8 +73,6 @@ def one(cell, statement, *parameters):
 @pytest.fixture(scope="module")
 def cells():
     with two_cells(divisions="") as both:
-        with both[1].database() as database:
-            database.execute("SELECT reason.set_log_prefix('log.example.org/away')")
         yield both
 
 
@@ -116,25 +114,31 @@ def moved(cells, desk):
     writer.start()
     other.start()
     wait_for(lambda: len(writer.acknowledged) > 50, 60)
+    wait_for(lambda: one(home, "SELECT count(*) FROM reason.archive_segment WHERE division = %s AND archived_at IS NOT NULL", DIVISION) > 0, 60)
     printed = {}
     for step, commands in STEPS:
+        before = len(writer.acknowledged)
         printed[step] = run_step(desk, step, commands)
         if step == "2":
+            assert len(writer.acknowledged) > before + 10, "writes go on while most is replayed"
+            replayed = len(numbers(away, DIVISION))
+            assert replayed > 0
+        if step == "3":
             resting = len(writer.acknowledged)
             wait_for(lambda: writer.refused, 20)
             assert kernel.get(f"/d/{DIVISION}/reason/node/{kept}")["node"]["id"] == kept, "reads go on"
-        if step == "6":
+        if step == "7":
             assert len(writer.acknowledged) <= resting + 1, "nothing is written meanwhile"
             before = len(writer.acknowledged)
-        if step == "7":
+        if step == "8":
             wait_for(lambda: len(writer.acknowledged) > before + 50, 60)
     writer.finish()
     other.finish()
     return {"printed": printed, "writer": writer, "other": other, "node": node, "kept": kept, "snapshot": snapshot["snapshotId"]}
 
 
-def test_the_page_has_eight_steps():
-    assert [step for step, _ in STEPS] == list("12345678")
+def test_the_page_has_nine_steps():
+    assert [step for step, _ in STEPS] == list("123456789")
 
 
 def test_nothing_is_lost_and_nothing_doubled(cells, moved):
@@ -233,20 +237,52 @@ def test_it_cannot_be_thawed_where_it_does_not_go_on(cells, moved):
             one(home, "SELECT reason.thaw_division(%s, %s, %s, %s)", *arguments)
 
 
-def test_an_erasure_reaches_the_old_copy_when_its_chain_is_replayed_there(cells, moved, desk):
+@pytest.fixture(scope="module")
+def desk_back(cells, desk):
+    """The same directory, with the cells exchanged."""
     home, away = cells
     directory, environment = desk
+    config = (home.run_dir / "reason-sidecar.conf").read_text().replace(f"file://{home.run_dir}/store", f"file://{away.run_dir}/store")
+    (directory / "move.conf").write_text(config)
+    return directory, {**environment, "OLD": environment["NEW"], "NEW": environment["OLD"], "CELL": "reason", "REGISTRY": home.shell["REGISTRY_FILE"]}
+
+
+def test_an_erasure_reaches_the_old_copy_when_its_chain_is_replayed_there(cells, moved, desk_back):
+    home, away = cells
     with away.database() as database:
         database.execute("SELECT reason.erase_payload(%s, 'asked for later', %s)", (moved["kept"], DIVISION))
     erased = "SELECT payload IS NULL FROM reason.node WHERE id = %s AND division = %s"
     assert one(away, erased, moved["kept"], DIVISION) and not one(home, erased, moved["kept"], DIVISION)
-    back = {**environment, "OLD": environment["NEW"], "NEW": environment["OLD"], "REGISTRY": home.shell["REGISTRY_FILE"]}
-    config = (home.run_dir / "reason-sidecar.conf").read_text().replace(f"file://{home.run_dir}/store", f"file://{away.run_dir}/store")
-    (directory / "move.conf").write_text(config)
-    (directory / "registry.json").unlink()
-    for step in "134":
-        run_step((directory, back), step, dict(STEPS)[step])
+    for step in "145":
+        run_step(desk_back, step, dict(STEPS)[step])
     assert one(home, erased, moved["kept"], DIVISION)
     assert one(home, "SELECT state FROM reason.division_placement WHERE division = %s", DIVISION) == "moved"
     for cell in cells:
         assert one(cell, "SELECT ok FROM reason.verify_audit(%s)", DIVISION)
+
+
+def test_it_comes_back_by_the_same_commands(cells, moved, desk_back):
+    home, away = cells
+    kernel, gone = home.client(), moved["writer"].acknowledged
+    there = kernel.post(f"/d/{DIVISION}/reason/snapshot", {"rootNodeIds": [moved["node"]]}, Prefer="wait=20")
+    assert there["status"] == "complete"
+    writer = Writer(home, DIVISION, lose=5, first=len(gone) + 1)
+    writer.start()
+    wait_for(lambda: len(writer.acknowledged) > 20, 60)
+    for step, commands in STEPS:
+        before = len(writer.acknowledged)
+        run_step(desk_back, step, commands)
+        if step == "2":
+            assert len(writer.acknowledged) > before + 10, "writes go on while most is replayed"
+            last = one(away, "SELECT (seq, encode(hash, 'hex')) FROM reason.audit_seal WHERE division = %s ORDER BY seq DESC LIMIT 1", DIVISION)
+            with pytest.raises(Exception, match="went on"):
+                one(home, "SELECT reason.thaw_division(%s, 'too early', %s, %s)", DIVISION, *last)
+    wait_for(lambda: len(writer.acknowledged) > before + 20, 60)
+    writer.finish()
+    assert numbers(home, DIVISION) == gone + writer.acknowledged
+    assert (home.run_dir / "gateway/cells/divisions.conf").read_text() == f"{DIVISION} reason;\n"
+    assert {d["division"]: d["cell"] for d in home.client().get("/reason/divisions")["divisions"]}[DIVISION] == "reason"
+    for snapshot in (moved["snapshot"], there["snapshotId"]):
+        assert one(home, "SELECT ok FROM reason.verify_snapshot(%s)", snapshot)
+    assert one(away, "SELECT cell FROM reason.division_placement WHERE division = %s", DIVISION) == "reason"
+    test_both_cells_verify(cells, moved)

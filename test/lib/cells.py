@@ -52,7 +52,11 @@ def two_cells(divisions="acme"):
         pathlib.Path(directory).chmod(0o755)
         for registry in registries:
             registry.write_text('{"signers": []}')
-        with new_stack(Away, SIGNER_ID="away", REGISTRY_FILE=str(registries[1])) as away:
+        more = pathlib.Path(directory) / "away.conf"
+        more.write_text("\n[checkpoint]\norigin = log.example.org/away\n")
+        with new_stack(Away, SIGNER_ID="away", REGISTRY_FILE=str(registries[1]), SIDECAR_MORE=str(more)) as away:
+            with away.database() as database:
+                database.execute("SELECT reason.set_log_prefix('log.example.org/away')")
             port = away.env["REASON_DSN"].rsplit(":", 1)[1].split("/")[0]
             with new_stack(Home, SIGNER_ID="home", REGISTRY_FILE=str(registries[0]), CELL=f"127.0.0.1:{port}", CELL_DIVISIONS=divisions) as home:
                 yield home, away

@@ -167,6 +167,35 @@ def test_the_log_of_both_cells_has_not_one_name(db):
     assert "log.example.org/before/acme" not in [o for o, in db("SELECT origin FROM reason.log_origins('other')")]
 
 
+def test_one_that_comes_back_rests_by_its_tombstone_and_learns_names(db):
+    db("SELECT reason.freeze_division('acme', 'moves')")
+    seq, value = head(db)
+    db("SELECT reason.move_division('acme', 'cell_b', %s, %s)", seq, value)
+    placed = db("SELECT * FROM reason.division_placement")
+    assert "has moved to cell" in str(refused(db, "SELECT reason.freeze_division('acme', 'again')"))
+    own = db.one("SELECT reason.current_origin('acme')")
+    db("SELECT reason.freeze_division('acme', 'comes back', ARRAY['log.example.org/b/acme', %s])", own)
+    after = db("SELECT * FROM reason.division_placement")
+    assert [row[:5] for row in after] == [row[:5] for row in placed] and placed[0][1] == "moved"
+    origins = [o for o, in db("SELECT origin FROM reason.log_origins('acme')")]
+    assert "log.example.org/b/acme" in origins and origins.count(own) == 1
+    assert refused(db, GIVE, "acme").sqlstate == "55000"
+    db("SELECT reason.thaw_division('acme', 'came back', %s, %s)", seq, value)
+    db(GIVE, "acme")
+    db.settle()
+    assert db("SELECT * FROM reason.verify_all() WHERE NOT ok") == []
+
+
+def test_a_frozen_one_is_thawed_where_its_chain_ends_as_was_said(db):
+    db("SELECT reason.freeze_division('acme', 'arrives')")
+    seq, value = head(db)
+    for other in ((seq + 1, value), (seq, "00" * 32), (seq, None), (None, value)):
+        assert "ends with another event here" in str(refused(db, "SELECT reason.thaw_division('acme', 'has arrived', %s, %s)", *other))
+    db("SELECT reason.thaw_division('acme', 'has arrived', %s, %s)", seq, value.upper())
+    db(GIVE, "acme")
+    assert "is not frozen" in str(refused(db, "SELECT reason.thaw_division('acme', 'again', %s, %s)", seq, value))
+
+
 def test_a_chain_is_brought_into_a_division_that_rests_and_nowhere_else(db, make_database):
     target = make_database("placement_target")
     registry = json.dumps(db.one("SELECT reason.signer_registry()"))
