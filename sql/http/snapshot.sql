@@ -54,7 +54,9 @@ AS $$
         'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
         'log', $1.log,
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
-        'documentErasedAt', reason.rfc3339((SELECT e.ts FROM reason.audit_event e WHERE e.id = $1.erased_event_id AND e.division = $1.division))))::text
+        'documentErasedAt', reason.rfc3339(erasure.ts), 'documentErasedBy', erasure.payload #>> '{erased,by}',
+        'documentErasedReason', CASE WHEN $2 THEN reason.redact_text(erasure.payload #>> '{erased,reason}') ELSE erasure.payload #>> '{erased,reason}' END))::text
+    FROM (SELECT) one LEFT JOIN reason.audit_event erasure ON erasure.id = $1.erased_event_id AND erasure.division = $1.division
 $$;
 COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS
     'What is known of a snapshot, its content left out; until it is stored it is pending, signed or not. redact: for those who may not see personal data.';

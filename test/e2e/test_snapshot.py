@@ -162,6 +162,7 @@ def test_a_document_that_was_erased_is_not_served(stack, kernel, database, refus
     assert refused(kernel.get, f"/reason/export/{snapshot['snapshotId']}?format=json")[0] == 404
     metadata = kernel.get(path)
     assert (metadata["status"], metadata["hash"]) == ("complete", snapshot["hash"]) and metadata["documentErasedAt"].endswith("Z")
+    assert (metadata["documentErasedBy"], metadata["documentErasedReason"]) == ("postgres", "asked for")
     verified = kernel.get(path + "/verify")
     assert (verified["ok"], verified["hash_ok"], verified["signature_ok"]) == (True, None, True) and "was erased" in verified["detail"]
     # The object stays in the store, as long as it is kept there.

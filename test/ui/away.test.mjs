@@ -47,7 +47,7 @@ test("a snapshot whose document was erased says so, and offers nothing that is g
         await new Promise((resolve) => { setTimeout(resolve, 300); });
     sql(`SELECT reason.erase_payload('${held}', 'asked to')`);
     const { page, close } = await visit(`#/snapshot/${snapshotId}`);
-    await page.getByText(/erased \d{4}-.*: a content in it was erased, and with it the document/).waitFor();
+    await page.getByText(/erased \d{4}-.* by postgres: a content in it was erased \(.?asked to.?\), and with it the document/).waitFor();
     for (const name of ["Verify here", "Document", "Envelope", "Page that proves itself"])
         assert.equal(await page.getByRole("button", { name }).count(), 0, name);
     await page.getByRole("link", { name: "Show its root" }).waitFor();

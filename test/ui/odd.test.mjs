@@ -32,6 +32,47 @@ test("the strongest path looks other than what leads to what is selected", async
     await close();
 });
 
+test("however long the text of a record is, its author and its times are in sight", async () => {
+    const long = await node("observation", "sensor:long", { text: "word ".repeat(20000) });
+    for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 860 }]) {
+        const { page, close } = await visit(`#/why/${long}?select=${long}`, { viewport }), article = page.getByRole("article");
+        await picture(page);
+        for (const [told, least] of [[article.getByText("sensor:long", { exact: true }), 0.9], [article.locator("time").first(), 0.9]]) {
+            const box = await told.boundingBox();
+            assert.ok(box.y >= 0 && box.y + box.height * least <= viewport.height, `${viewport.width}: ${JSON.stringify(box)}`);
+        }
+        assert.ok((await article.locator("pre").first().textContent()).split("word ").length > 19900);
+        await close();
+    }
+});
+
+test("on a telephone what was found is in sight, and what is asked for less often is folded unless it is asked for", async () => {
+    const { page, close } = await visit("#/find", { viewport: { width: 390, height: 860 } }), found = page.locator(".results li").first();
+    await found.waitFor();
+    assert.ok((await found.boundingBox()).y < 500);
+    assert.equal(await page.getByLabel("Authors").isVisible(), false);
+    await page.getByText("More to find by").click();
+    await page.getByLabel("Authors").fill("sensor");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.waitForURL(/authors=sensor/);
+    await page.locator(".results li").filter({ hasText: "by sensor," }).first().waitFor();
+    await page.reload();
+    assert.equal(await page.getByLabel("Authors").inputValue(), "sensor");
+    assert.equal(await page.getByLabel("Authors").isVisible(), true);
+    await close();
+});
+
+test("the divisions that one sees are offered, and what is asked of one goes by its path", async () => {
+    const { page, close } = await visit("#/find");
+    await page.locator("datalist option[value=default]").waitFor({ state: "attached" });
+    const asked = page.waitForRequest("**/d/default/reason/query");
+    await page.getByLabel("Division").fill("default");
+    await page.getByRole("button", { name: "Find" }).click();
+    await asked;
+    await page.locator(".results li").first().waitFor();
+    await close();
+});
+
 test("a list of what was found tells the division of each", async () => {
     const { page, close } = await visit("#/find?text=the strongest of all");
     await page.locator(".results li").filter({ hasText: /the strongest of all.*in division default/ }).first().waitFor();

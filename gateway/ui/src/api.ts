@@ -78,6 +78,9 @@ export async function postText(path: string, body: Json, signal?: AbortSignal): 
     return (await send(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }, signal)).text();
 }
 
+/** A route for one division: where divisions live in several databases, the path leads to the right one, and a body never does. */
+export const within = (division: string, path: string): string => division === "" ? path : `/d/${encodeURIComponent(division)}${path}`;
+
 /** A page of an export, and what leads to the next. */
 export async function getExport(id: string, parameters: Parameters, signal?: AbortSignal): Promise<{ body: string; nextCursor: string | null }> {
     const answer = await send(`/reason/export/${encodeURIComponent(id)}` + query(parameters), {}, signal);

@@ -1,8 +1,9 @@
 /** Find: records by what is known of them. A page of the list is a link; so is the next. */
+import { type ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { objects, post, postText, text } from "../api.ts";
+import { get, objects, post, postText, Refused, text, within } from "../api.ts";
 import { NODE_TYPES, nodeOf } from "../graph/model.ts";
-import { type Json, type JsonObject } from "../proof/canonical.ts";
+import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
 import { go, isId, link, useLoaded, type Place } from "../state.ts";
 import { count, cut } from "../text.ts";
 import { DivisionUnknown } from "./division.tsx";
@@ -41,12 +42,25 @@ function extentOf(found: number, begins: boolean, goesOn: boolean): string {
 /* So many pages without a find are looked through before the reader is asked. */
 const MOST_PAGES = 50;
 
+const QUERY = "/reason/query";
+const pathOf = (body: JsonObject): string => within(isObject(body["filters"]) ? text(body["filters"]["division"]) : "", QUERY);
+
 /** The next page that holds something: what somebody may not see is left out of pages, which may leave them empty. */
 async function look(body: JsonObject, signal: AbortSignal, isStopped: () => boolean, tell: (pages: number) => void): Promise<JsonObject> {
-    let answer = await post("/reason/query", body, {}, signal);
+    const path = pathOf(body);
+    let answer: JsonObject;
+    try {
+        answer = await post(path, body, {}, signal);
+    } catch (refused) {
+        if (!(refused instanceof Refused && refused.status === 403 && path !== QUERY))
+            throw refused;
+        // The division is none that the client sees, if it sees any at all: then nothing was found, and the page says why.
+        await get("/reason/divisions", { limit: 1 }, signal);
+        return { nodes: [] };
+    }
     for (let pages = 1; objects(answer["nodes"]).length === 0 && text(answer["nextCursor"]) && pages < MOST_PAGES && !isStopped(); pages++) {
         tell(pages);
-        answer = await post("/reason/query", { ...body, cursor: text(answer["nextCursor"]) }, {}, signal);
+        answer = await post(path, { ...body, cursor: text(answer["nextCursor"]) }, {}, signal);
     }
     return answer;
 }
@@ -62,7 +76,7 @@ function QueryExports({ body }: { body: JsonObject }) {
         const [ending = "txt", type = "text/plain"] = KINDS[format] ?? [];
         setBusy(true);
         try {
-            download(`found.${ending}`, await postText("/reason/query", { ...body, limit: MOST_EXPORTED, format }), type);
+            download(`found.${ending}`, await postText(pathOf(body), { ...body, limit: MOST_EXPORTED, format }), type);
             setFailure(null);
         } catch (refused) {
             setFailure(refused instanceof Error ? refused : new Error(String(refused)));
@@ -78,6 +92,16 @@ function QueryExports({ body }: { body: JsonObject }) {
             {failure && <Failure error={failure} lasting />}
         </>
     );
+}
+
+/* So many divisions are offered to choose from; others can be typed. */
+const MOST_OFFERED = 100;
+
+/* What is asked for less often; it takes a whole screen of a telephone. */
+const RARE = ["authors", "tags", ...TIMES, "minConfidence", "maxConfidence", "division"];
+
+function Rare({ open, children }: { open: boolean; children: ComponentChildren }) {
+    return matchMedia("(max-width: 40rem)").matches ? <details open={open}><summary>More to find by</summary><div>{children}</div></details> : <>{children}</>;
 }
 
 export function Find({ place }: { place: Place }) {
@@ -99,6 +123,7 @@ export function Find({ place }: { place: Place }) {
         else
             go(link("find", "", values));
     };
+    const { value: divisions } = useLoaded("divisions", (signal) => get("/reason/divisions", { limit: MOST_OFFERED }, signal));
     const input = (name: string, label: string, type: "text" | "search" | "number" | "datetime-local" = "text", more: Record<string, string> = {}) => (
         <Field label={label}><input key={parameters.get(name) ?? ""} name={name} defaultValue={parameters.get(name) ?? ""} {...{ type, ...more } as object} /></Field>
     );
@@ -111,15 +136,18 @@ export function Find({ place }: { place: Place }) {
                 <Field label="Type"><select key={parameters.get("types") ?? ""} name="types" defaultValue={parameters.get("types") ?? ""}>
                     <option value="">any</option>{NODE_TYPES.map((type) => <option key={type} value={type} selected={parameters.get("types") === type}>{type}</option>)}
                 </select></Field>
-                {input("authors", "Authors")}
-                {input("tags", "Tags")}
-                {input("createdFrom", "Recorded from (UTC)", "datetime-local")}
-                {input("createdTo", "Recorded to", "datetime-local")}
-                {input("occurredFrom", "Occurred from (UTC)", "datetime-local")}
-                {input("occurredTo", "Occurred to", "datetime-local")}
-                {input("minConfidence", "Confidence from", "number", { min: "0", max: "1", step: "any" })}
-                {input("maxConfidence", "Confidence to", "number", { min: "0", max: "1", step: "any" })}
-                {input("division", "Division")}
+                <Rare open={RARE.some((name) => parameters.get(name))}>
+                    {input("authors", "Authors")}
+                    {input("tags", "Tags")}
+                    {input("createdFrom", "Recorded from (UTC)", "datetime-local")}
+                    {input("createdTo", "Recorded to", "datetime-local")}
+                    {input("occurredFrom", "Occurred from (UTC)", "datetime-local")}
+                    {input("occurredTo", "Occurred to", "datetime-local")}
+                    {input("minConfidence", "Confidence from", "number", { min: "0", max: "1", step: "any" })}
+                    {input("maxConfidence", "Confidence to", "number", { min: "0", max: "1", step: "any" })}
+                    {input("division", "Division", "text", { list: "divisions" })}
+                </Rare>
+                <datalist id="divisions">{objects(divisions?.["divisions"]).map((one) => <option key={text(one["division"])} value={text(one["division"])} />)}</datalist>
                 <button type="submit">Find</button>
             </form>
             {loading && looked > 0 && <p role="status">{count(looked, "page")} without a find so far… <button type="button" onClick={() => { stopped.current = true; }}>Stop here</button></p>}

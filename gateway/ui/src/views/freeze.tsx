@@ -1,6 +1,6 @@
 /** Freeze and prove: a snapshot is asked for, becomes complete, and is verified here from its bytes. */
 import { useMemo, useState } from "preact/hooks";
-import { get, getBytes, getText, post, Refused, text } from "../api.ts";
+import { get, getBytes, getText, post, Refused, text, within } from "../api.ts";
 import { graphOfDocument } from "../graph/model.ts";
 import { type JsonObject } from "../proof/canonical.ts";
 import { verifyDocument, type Claims, type Verdict } from "../proof/document.ts";
@@ -35,7 +35,7 @@ export function Freeze({ place }: { place: Place }) {
         setError(null);
         try {
             const description = String(form.get("description") ?? "").trim(), of = String(form.get("division") ?? "").trim();
-            const answer = await post("/reason/snapshot", {
+            const answer = await post(within(of, "/reason/snapshot"), {
                 rootNodeIds: idsIn(String(form.get("roots") ?? "")), direction: String(form.get("direction")), depth: Number(form.get("depth")),
                 includeAnnotations: form.get("annotations") !== null, ...(description ? { description } : {}), ...(of ? { division: of } : {}),
             }, { Prefer: "wait=5", "Idempotency-Key": crypto.randomUUID() });
@@ -148,7 +148,7 @@ export function Snapshot({ place }: { place: Place }) {
                 {text(value["description"]) && <Pair name="Description">{cut(text(value["description"]), 1000)}</Pair>}
                 <Pair name="Holds">{count(Number(value["nodeCount"] ?? 0), "node")}, {count(Number(value["edgeCount"] ?? 0), "edge")}</Pair>
                 <Pair name="Signer">{cut(text(value["signerId"]), 100)}</Pair>
-                {erasedAt && <Pair name="Document"><strong class="bad">erased {when(erasedAt)}</strong>: a content in it was erased, and with it the document. Hash and signature stay; neither document, envelope nor page can be had, and nothing can be verified here.</Pair>}
+                {erasedAt && <Pair name="Document"><strong class="bad">erased {when(erasedAt)}</strong>{text(value["documentErasedBy"]) && ` by ${cut(text(value["documentErasedBy"]), 100)}`}: a content in it was erased{text(value["documentErasedReason"]) && <> (<q>{cut(text(value["documentErasedReason"]), 1000)}</q>)</>}, and with it the document. Hash and signature stay; neither document, envelope nor page can be had, and nothing can be verified here.</Pair>}
                 <Pair name="Hash"><code class="wide">{text(value["hash"])}</code></Pair>
             </dl>
             {(status === "pending" || status === "signed") && <Pending id={id} snapshot={value} waiting={false} />}

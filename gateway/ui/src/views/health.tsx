@@ -1,6 +1,6 @@
 /** Health, in plain words: what works, who signs, how far each chain and its log are. */
 import { useState } from "preact/hooks";
-import { get, getReady, getText, objects, Refused, text } from "../api.ts";
+import { get, getReady, getText, objects, Refused, text, within } from "../api.ts";
 import { readCheckpoint } from "../proof/note.ts";
 import { base64 } from "../proof/bytes.ts";
 import { isObject, type JsonObject } from "../proof/canonical.ts";
@@ -20,7 +20,7 @@ interface Told { words: string; root: string }
 
 async function checkpointOf(division: string, signal: AbortSignal): Promise<Told> {
     try {
-        const checkpoint = readCheckpoint(await getText(`/reason/log/${encodeURIComponent(division)}/checkpoint`, {}, signal));
+        const checkpoint = readCheckpoint(await getText(within(division, `/reason/log/${encodeURIComponent(division)}/checkpoint`), {}, signal));
         const witnesses = checkpoint.signatures.filter((signature) => signature.name !== checkpoint.origin).length;
         return { words: `covers ${count(Number(checkpoint.size), "event")}, ${witnesses === 0 ? "seen by no witness yet" : `seen by ${count(witnesses, "witness", "witnesses")}`}`, root: base64(checkpoint.root) };
     } catch (error) {
@@ -128,6 +128,7 @@ export function Health({ place }: { place: Place }) {
                     return <tr key={name}><th scope="row">{cut(name, 100)}</th><td data-label="head of its chain"><Head head={isObject(division["head"]) ? division["head"] : null} size={size} /></td><td data-label="log" class="word">{cut(text(log["origin"]), 200)}</td><td data-label="last checkpoint">{cut(checkpoints[i]?.words ?? "", 300)}{checkpoints[i]?.root && <><br /><code class="wide">{checkpoints[i].root}</code></>}</td></tr>;
                 })}</tbody>
             </table>}
+            {!(divisions instanceof Error) && divisions["incomplete"] === true && <p role="status" class="bad">A database that may hold more divisions does not answer: they are missing here.</p>}
             {next && <p><a class="button" href={link("health", "", { cursor: next })}>Further divisions</a></p>}
             <h2>Signers</h2>
             {signers instanceof Error ? <Failure error={signers} lasting /> : <table class="stacked" tabIndex={0} aria-label="Signers">

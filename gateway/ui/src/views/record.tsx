@@ -1,6 +1,6 @@
 /** One record, whole: what it says, who said it, when, and what may be done from here. */
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get, objects, post, Refused, text } from "../api.ts";
+import { get, objects, post, Refused, text, within } from "../api.ts";
 import { type Graph, type GraphEdge, type GraphNode } from "../graph/model.ts";
 import { stated } from "../graph/parallel.ts";
 import { isObject, type Json, type JsonObject } from "../proof/canonical.ts";
@@ -52,7 +52,7 @@ function Annotations({ id, division, onNoted }: { id: string; division: string; 
         setBusy(true);
         setError(null);
         try {
-            await post(`/reason/annotate/${encodeURIComponent(id)}`, { note, ...(division ? { division } : {}) }, { "Idempotency-Key": crypto.randomUUID() });
+            await post(within(division, `/reason/annotate/${encodeURIComponent(id)}`), { note, ...(division ? { division } : {}) }, { "Idempotency-Key": crypto.randomUUID() });
             setNote("");
             onNoted?.();
             setWritten(written + 1);
@@ -114,6 +114,9 @@ const RELATIONS: readonly [title: string, end: "from" | "to", types?: readonly s
 /* Where there is no room beside the picture, as in style.css. */
 const SHEET = "(max-width: 60rem)";
 
+/* The beginning of a long text, so that author and times stay in sight: the whole is in the payload below. */
+const MOST_SAID = 400;
+
 export interface RecordProps { node: GraphNode; graph: Graph; corrections: GraphNode[]; division: string; live: boolean; onSelect: (id: string) => void; onClose: () => void; /** it was annotated here */ onNoted?: () => void; faults?: string[]; /** of all records, by their ids */ bad?: ReadonlyMap<string, string[]> }
 
 export function RecordPanel({ node, graph, corrections, division, live, onSelect, onClose, onNoted, faults, bad }: RecordProps) {
@@ -135,7 +138,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 <button type="button" class="close" aria-label="Close" onClick={onClose}>×</button>
             </header>
             {faults && faults.length > 0 && <ul class="failure" role="alert">{faults.map((fault) => <li key={fault}>{fault}</li>)}</ul>}
-            <p class="note">{cut(node.note, 2000)}</p>
+            <p class="note">{cut(node.note, MOST_SAID)}</p>
             <dl>
                 <Pair name="Author">{cut(node.author, 300)}</Pair>
                 <Pair name="Recorded"><time dateTime={node.createdAt}>{when(node.createdAt)}</time></Pair>
