@@ -124,6 +124,19 @@ def test_a_head_and_a_conditional_request_are_answered(cells):
     assert response.headers["Cache-Control"] == "no-store" and response.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize("path", ["/reason/divisions", "/d/acme/reason/divisions", "/health", "/ready"])
+def test_conditions_are_met_or_refused_as_anywhere(cells, path):
+    client = cells[0].client()
+    for header, status in (("If-Match", 412), ("If-Unmodified-Since", 200), ("If-Modified-Since", 200), ("If-None-Match", 200), ("Range", 200)):
+        value = {"Range": "bytes=0-3"}.get(header, "Tue, 01 Dec 2020 00:00:00 GMT" if "Since" in header else '"x"')
+        client.connection.request("GET", path, headers={header: value})
+        response = client.connection.getresponse()
+        answer = json.loads(response.read())
+        assert response.status == status, (header, answer)
+        assert status == 200 or set(answer) == {"error", "code", "requestId", "details"}
+        assert response.headers.get("Connection") != "close"
+
+
 def test_a_cell_that_is_down_is_missed_and_said_to_be(cells):
     home, away = cells
     postmaster = away.pid("pg/postmaster.pid")

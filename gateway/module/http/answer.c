@@ -147,8 +147,7 @@ reason_answer_refuse(reason_context_t *ctx)
 
     reason_response_forget(ctx);
     if (unmatched) {
-        reason_response_finish(ctx, reason_error_send(r, NGX_HTTP_PRECONDITION_FAILED, "BAD_REQUEST",
-                                                      "If-Match does not name what there is", NULL));
+        reason_response_finish(ctx, reason_response_send_unmatched(r));
         return;
     }
     r->headers_out.content_range = NULL;

@@ -225,6 +225,7 @@ ngx_int_t reason_response_header_add(reason_context_t *ctx, ngx_str_t *name, ngx
 ngx_uint_t reason_response_header_is(ngx_str_t *name, const char *wanted);
 /* with a body of this length; -1: it is not known yet */
 ngx_uint_t reason_response_is_unmatched(ngx_http_request_t *r);
+ngx_int_t reason_response_send_unmatched(ngx_http_request_t *r);
 /* Besides what nginx gives: NGX_HTTP_PRECONDITION_FAILED, and nothing was sent. */
 ngx_int_t reason_response_send_header(reason_context_t *ctx, off_t length);
 /*

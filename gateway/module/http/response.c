@@ -166,6 +166,22 @@ reason_response_is_unmatched(ngx_http_request_t *r)
 
 
 ngx_int_t
+reason_response_send_unmatched(ngx_http_request_t *r)
+{
+    return reason_error_send(r, NGX_HTTP_PRECONDITION_FAILED, "BAD_REQUEST", "If-Match does not name what there is", NULL);
+}
+
+
+/* nginx would refuse with a body of its own, and close a connection that it promised to keep. Nothing of ours has a date of change. */
+static void
+reason_response_take_conditions(ngx_http_request_t *r)
+{
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_unmodified_since = NULL;
+}
+
+
+ngx_int_t
 reason_response_send_header(reason_context_t *ctx, off_t length)
 {
     ngx_http_request_t  *r = ctx->request;
@@ -173,9 +189,7 @@ reason_response_send_header(reason_context_t *ctx, off_t length)
     if (reason_response_is_unmatched(r)) {
         return NGX_HTTP_PRECONDITION_FAILED;
     }
-    /* nginx would refuse with a body of its own, and close a connection that it promised to keep. Nothing of ours has a date of change. */
-    r->headers_in.if_match = NULL;
-    r->headers_in.if_unmodified_since = NULL;
+    reason_response_take_conditions(r);
     if (reason_response_forbid_keeping(r) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -217,6 +231,10 @@ reason_response_send_whole(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t t
     ngx_http_clear_accept_ranges(r);
     ngx_http_clear_etag(r);
     r->headers_out.status = status;
+    if (reason_response_is_unmatched(r)) {
+        return reason_response_send_unmatched(r);
+    }
+    reason_response_take_conditions(r);
     r->headers_out.content_length_n = body.len;
     r->headers_out.content_type = type;
     r->headers_out.content_type_len = type.len;
