@@ -19,7 +19,7 @@
 #   make check-images       those images: contents, made alike twice, their pods, PostgreSQL in one: half an hour
 #   make check-canary       two releases on one database: one is tried, and replaces the other or goes again: a quarter of an hour
 #   make check-alerts       each alert on a stack that is hurt, and the dashboard's queries, by a real Prometheus: half an hour
-#   make check-jaeger       spans of gateway and sidecar in Jaeger, which it builds first: a quarter of an hour
+#   make check-jaeger       spans of gateway and sidecar in Jaeger and the OpenTelemetry Collector, which it builds first: a quarter of an hour
 #   make check-failover     backups by pgBackRest, and PostgreSQL under Patroni whose leader is killed: 10 minutes
 #   make drill              every drill on private stacks, and a signed report of them in .build/drill: half an hour
 #   make debug              extension and sidecar for a debugger, in .build/debug
@@ -132,7 +132,7 @@ check-alerts: packages-check private
 	@/usr/bin/python3 -m pytest -q test/alerts
 
 check-jaeger: packages-check private
-	@/usr/bin/python3 -m pytest -q test/tracing
+	@REASON_TEST_COLLECTOR=yes /usr/bin/python3 -m pytest -q test/tracing test/sidecar/test_tracing.py
 
 check-failover: packages-check packages-operators private
 	@/usr/bin/python3 -m pytest -q test/operators

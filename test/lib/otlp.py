@@ -63,6 +63,29 @@ class Collector(Program):
         return found
 
 
+KINDS = {1: "Internal", 2: "Server", 3: "Client"}
+STATUSES = {0: "Unset", 1: "Ok", 2: "Error"}
+
+
+def identifier(text, size):
+    assert text == "" or len(bytes.fromhex(text)) == size, text
+    return text
+
+
+def nanoseconds(text):
+    assert isinstance(text, str), "a 64-bit number is a string in JSON"
+    return int(text)
+
+
+def attributes(listed):
+    found = {}
+    for one in listed:
+        (kind, value), = one["value"].items()
+        assert kind in ("stringValue", "intValue") and isinstance(value, str) and one["key"] not in found, one
+        found[one["key"]] = int(value) if kind == "intValue" else value
+    return found
+
+
 class Taking(Handler):
     def do_POST(self):
         receiver, body = self.server, self.read_body()
@@ -85,6 +108,15 @@ class Receiver(Service):
     def close(self):
         self.closing.set()
         super().close()
+
+    def understood(self, trace_id):
+        """The spans of a trace as Collector.spans() has them, by the JSON form of OTLP: 64-bit numbers are strings, ids hexadecimal."""
+        return [{"name": span["name"], "parent": identifier(span.get("parentSpanId", ""), 8), "id": identifier(span["spanId"], 8), "kind": KINDS[span["kind"]],
+                 "began": nanoseconds(span["startTimeUnixNano"]) // 1000, "ended": nanoseconds(span["endTimeUnixNano"]) // 1000,
+                 "status": STATUSES[span.get("status", {}).get("code", 0)], "message": span.get("status", {}).get("message", ""),
+                 "attributes": attributes(span["attributes"]), "resource": attributes(resource["resource"]["attributes"])}
+                for _, _, _, request in list(self.requests) for resource in request["resourceSpans"]
+                for scope in resource["scopeSpans"] for span in scope["spans"] if identifier(span["traceId"], 16) == trace_id]
 
     def spans(self):
         return [span for _, _, _, request in self.requests for resource in request["resourceSpans"]
