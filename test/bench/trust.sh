@@ -21,7 +21,7 @@ query() {
 }
 query -c "SET client_min_messages = warning; CREATE EXTENSION reasoning_graph"
 cc -O2 -o "$directory/rate" "$root/test/bench/trust_rate.c" -lsodium
-/usr/bin/python3 "$root/test/bench/trust_load.py" "$connection" "$nodes"
+PYTHONPATH=$root/test/lib /usr/bin/python3 "$root/test/bench/trust_load.py" "$connection" "$nodes"
 query -c "VACUUM ANALYZE"
 
 # seconds COMMAND…: how long it took

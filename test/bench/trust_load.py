@@ -1,26 +1,14 @@
 """Fills a database for trust.sh and seals its chain: trust_load.py DSN NODES."""
-import ctypes
-import ctypes.util
 import sys
 import time
 
 import psycopg
 
-sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
-sodium.sodium_init()
-public, secret = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-sodium.crypto_sign_seed_keypair(public, secret, b"b" * 32)
+from signer import Signer
 
-
-def sign(message):
-    signature = ctypes.create_string_buffer(64)
-    sodium.crypto_sign_detached(signature, None, message, ctypes.c_ulonglong(len(message)), secret)
-    return signature.raw
-
-
-dsn, nodes = sys.argv[1], int(sys.argv[2])
+dsn, nodes, signer = sys.argv[1], int(sys.argv[2]), Signer("bench")
 db = psycopg.connect(dsn, autocommit=True)
-db.execute("SELECT reason.add_signer('bench', %s)", (public.raw.hex(),))
+db.execute("SELECT reason.add_signer('bench', %s)", (signer.public.raw.hex(),))
 db.execute("""
     SELECT count(*) FROM (SELECT reason.add_nodes(json_build_object('nodes', json_agg(json_build_object('type', 'observation',
         'author', 'bench', 'payload', json_build_object('n', i, 'value', i * 0.37, 'text', repeat('reason ', 100))))))
@@ -48,7 +36,7 @@ while True:
     if not seals:
         break
     signed += db.execute("SELECT reason.record_seal_signatures(%s, 'bench', %s, %s, %s)", (
-        token, [s[0] for s in seals], [s[1] for s in seals], [sign(s[2]) for s in seals])).fetchone()[0]
+        token, [s[0] for s in seals], [s[1] for s in seals], [signer.sign(s[2]) for s in seals])).fetchone()[0]
 print(f"signed, checked, recorded {signed:9d} events {signed / (time.monotonic() - began):12.0f} /s  (wanted: more than 5,000)")
 
 # As the sidecar does it after each turn: snapshots name the root of the log, and verify it.

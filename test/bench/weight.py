@@ -1,31 +1,19 @@
 """What a record weighs: weight.py DSN NODES, for weight.sh."""
-import ctypes
-import ctypes.util
 import json
 import random
 import sys
 
 import psycopg
 
+from signer import Signer
+
 BATCH = 1000
 EDGES_A_NODE = 3
 WANTED = {"node": 900, "edge": 750}
 
-sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
-sodium.sodium_init()
-public, secret = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-sodium.crypto_sign_seed_keypair(public, secret, b"w" * 32)
-
-
-def sign(message):
-    signature = ctypes.create_string_buffer(64)
-    sodium.crypto_sign_detached(signature, None, message, ctypes.c_ulonglong(len(message)), secret)
-    return signature.raw
-
-
-dsn, nodes = sys.argv[1], int(sys.argv[2])
+dsn, nodes, signer = sys.argv[1], int(sys.argv[2]), Signer("bench")
 db = psycopg.connect(dsn, autocommit=True)
-db.execute("SELECT reason.add_signer('bench', %s)", (public.raw.hex(),))
+db.execute("SELECT reason.add_signer('bench', %s)", (signer.public.raw.hex(),))
 token, = db.execute("SELECT reason.acquire_lease('seal', 'bench', '1 hour')").fetchone()
 generator = random.Random(1)
 
@@ -47,7 +35,7 @@ def prove():
         pass
     while seals := db.execute("SELECT division, seq, hash FROM reason.unsigned_seals(1000)").fetchall():
         db.execute("SELECT reason.record_seal_signatures(%s, 'bench', %s, %s, %s)",
-                   (token, [s[0] for s in seals], [s[1] for s in seals], [sign(s[2]) for s in seals]))
+                   (token, [s[0] for s in seals], [s[1] for s in seals], [signer.sign(s[2]) for s in seals]))
 
 
 def batches(function, member, records):

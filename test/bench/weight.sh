@@ -14,4 +14,4 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/bench/server.sh"
 bench_server "${BENCH_PG_PORT:-15684}" "shared_buffers = 1GB" "max_wal_size = 8GB" "autovacuum = off" "reason.keep_event_text = ${2:-on}"
 "$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 "$connection" -c "SET client_min_messages = warning; CREATE EXTENSION reasoning_graph"
-/usr/bin/python3 "$root/test/bench/weight.py" "$connection" "${1:-20000}"
+PYTHONPATH=$root/test/lib /usr/bin/python3 "$root/test/bench/weight.py" "$connection" "${1:-20000}"

@@ -2,16 +2,13 @@
 
 import http.client
 import json
-import os
-import pathlib
-import signal
 import threading
 import time
 import uuid
 
 import pytest
 
-from cells import two_cells
+from cells import away_for_now, stalled, two_cells
 from client import Refused
 from wait import wait_for
 
@@ -241,11 +238,8 @@ def test_a_reload_moves_what_comes_next(cells):
 
 def test_a_cell_that_is_down_takes_its_divisions_alone(cells):
     home, away = cells
-    postmaster = away.pid("pg/postmaster.pid")
     assert json.loads(home.operations("/health")[1]).get("degraded") is None
-    os.kill(postmaster, signal.SIGQUIT)
-    wait_for(lambda: not pathlib.Path(f"/proc/{postmaster}").exists())
-    try:
+    with away_for_now(away):
         began = time.monotonic()
         for _ in range(20):
             assert home.client().post("/d/beta/reason/node", NODE)
@@ -262,8 +256,6 @@ def test_a_cell_that_is_down_takes_its_divisions_alone(cells):
         assert 'reason_gateway_upstream_connections{upstream="cell_b"} 0' in home.operations("/metrics")[1]
         lost = 'reason_gateway_upstream_failures_total{upstream="%s",kind="connection_lost"} 0'
         assert lost % "cell_b" not in home.operations("/metrics")[1] and lost % "reason" in home.operations("/metrics")[1]
-    finally:
-        away.up()
     wait_for(lambda: json.loads(home.operations("/health")[1]).get("degraded") is None)
     wait_for(lambda: "ok" in home.client().get("/ready"))
     assert home.client().post("/d/acme/reason/node", NODE)
@@ -271,18 +263,11 @@ def test_a_cell_that_is_down_takes_its_divisions_alone(cells):
 
 def test_a_cell_that_stalls_delays_health_a_little(cells):
     home, away = cells
-    postmaster = away.pid("pg/postmaster.pid")
-    group = [postmaster, *map(int, pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
-    for process in group:
-        os.kill(process, signal.SIGSTOP)
-    try:
+    with stalled(away):
         began = time.monotonic()
         status, answer = home.operations("/health")
         assert (status, json.loads(answer)["degraded"]) == (200, ["cell_b"])
         assert 0.9 < time.monotonic() - began < 4
-    finally:
-        for process in group:
-            os.kill(process, signal.SIGCONT)
     wait_for(lambda: json.loads(home.operations("/health")[1]).get("degraded") is None)
 
 

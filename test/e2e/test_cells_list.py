@@ -1,15 +1,12 @@
 """GET /reason/divisions behind a gateway with cells: what the client sees in all of them, each where it lives."""
 
 import json
-import os
-import pathlib
-import signal
 import time
 import urllib.parse
 
 import pytest
 
-from cells import two_cells
+from cells import away_for_now, stalled, two_cells
 from client import Refused
 from wait import wait_for
 
@@ -139,47 +136,30 @@ def test_conditions_are_met_or_refused_as_anywhere(cells, path):
 
 def test_a_cell_that_is_down_is_missed_and_said_to_be(cells):
     home, away = cells
-    postmaster = away.pid("pg/postmaster.pid")
-    os.kill(postmaster, signal.SIGQUIT)
-    wait_for(lambda: not pathlib.Path(f"/proc/{postmaster}").exists())
-    try:
+    with away_for_now(away):
         wait_for(lambda: json.loads(home.operations("/health")[1]).get("degraded") == ["cell_b"])
         began = time.monotonic()
         answer, found = listed(home.client())
         assert time.monotonic() - began < 3
         assert answer["incomplete"] is True and set(HOME) <= set(found) and not set(AWAY) & set(found)
         assert answer["client"]["name"] == "kernel"
-    finally:
-        away.up()
     wait_for(lambda: "incomplete" not in listed(home.client())[0])
 
 
 def test_a_cell_that_stalls_is_waited_for_a_little(cells):
     home, away = cells
-    postmaster = away.pid("pg/postmaster.pid")
-    group = [postmaster, *map(int, pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
-    for process in group:
-        os.kill(process, signal.SIGSTOP)
-    try:
+    with stalled(away):
         began = time.monotonic()
         answer, _ = listed(home.client())
         assert answer["incomplete"] is True and 4 < time.monotonic() - began < 15
-    finally:
-        for process in group:
-            os.kill(process, signal.SIGCONT)
     wait_for(lambda: "incomplete" not in listed(home.client())[0])
 
 
 def test_the_default_cell_may_be_the_one_that_is_down(cells):
     home, away = cells
-    postmaster = home.pid("pg/postmaster.pid")
-    os.kill(postmaster, signal.SIGQUIT)
-    wait_for(lambda: not pathlib.Path(f"/proc/{postmaster}").exists())
-    try:
+    with away_for_now(home):
         wait_for(lambda: json.loads(home.operations("/health")[1]).get("degraded") == ["reason"])
         answer, found = listed(home.client())
         assert answer["incomplete"] is True and set(AWAY) <= set(found) and answer["client"]["name"] == "kernel"
         assert not any(one["default"] for one in found.values())
-    finally:
-        home.up()
     wait_for(lambda: "incomplete" not in listed(home.client())[0])

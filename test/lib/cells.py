@@ -8,7 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from stack import Stack, new_stack
+from stack import Stack, new_stack, processes
 from wait import wait_for
 
 
@@ -42,6 +42,31 @@ class Away(Stack):
 
 def workers(master):
     return set(pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split())
+
+
+@contextlib.contextmanager
+def away_for_now(cell):
+    """Its PostgreSQL is killed, and there again afterwards."""
+    postmaster = cell.pid("pg/postmaster.pid")
+    os.kill(postmaster, signal.SIGQUIT)
+    wait_for(lambda: not pathlib.Path(f"/proc/{postmaster}").exists())
+    try:
+        yield
+    finally:
+        cell.up()
+
+
+@contextlib.contextmanager
+def stalled(cell):
+    """Its PostgreSQL stands still."""
+    group = processes(cell)
+    for process in group:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in group:
+            os.kill(process, signal.SIGCONT)
 
 
 @contextlib.contextmanager
