@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 import uuid
@@ -10,6 +11,7 @@ import pytest
 
 from cells import away_for_now, stalled, two_cells
 from client import Refused
+from ports import free_port
 from wait import wait_for
 
 NODE = {"type": "observation", "author": "probe", "payload": {"x": 1}}
@@ -234,6 +236,31 @@ def test_a_reload_moves_what_comes_next(cells):
     assert divisions_of(away, home.client().post("/d/delta/reason/node", NODE)["nodeId"]) == ["delta"]
     home.place(acme="cell_b")
     assert divisions_of(home, home.client().post("/d/delta/reason/node", NODE)["nodeId"]) == ["delta"]
+
+
+def test_reads_of_a_cell_may_go_to_standbys_of_its_own(cells):
+    """As docs/for-operators/cells.md has it: first nobody answers there, so that it shows which requests come; then the same PostgreSQL does."""
+    home = cells[0]
+    conf = home.run_dir / "gateway/cells/cells.conf"
+    before = conf.read_text()
+    written = home.client().post("/d/acme/reason/node", NODE)["nodeId"]
+    block = re.search(r"^reason_upstream cell_b \{\n.*?^\}\n", before, re.M | re.S)[0]
+    reads = block.replace("cell_b {", "cell_b_reads {").replace("target_session_attrs=read-write ", "")
+    line = before.replace("    default $reason_cell;\n", "    default $reason_cell;\n    cell_b cell_b_reads;\n")
+    assert line != before
+    try:
+        conf.write_text(line + re.sub(r"port=\d+", f"port={free_port()}", reads))
+        home.reload()
+        assert refusal(home.client(), "GET", f"/d/acme/reason/node/{written}")[0] == 503
+        assert home.client().post("/d/acme/reason/node", NODE)
+        assert "acme" in {one["division"] for one in home.client().get("/reason/divisions")["divisions"]}
+        conf.write_text(line + reads)
+        home.reload()
+        wait_for(lambda: 'reason_gateway_upstream_connections{upstream="cell_b_reads"} 0' not in home.operations("/metrics")[1])
+        assert home.client().get(f"/d/acme/reason/node/{written}")["node"]["id"] == written
+    finally:
+        conf.write_text(before)
+        home.reload()
 
 
 def test_a_cell_that_is_down_takes_its_divisions_alone(cells):
