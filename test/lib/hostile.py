@@ -212,6 +212,9 @@ ANSWERS = {
     "an empty completion": says(200, [("Content-Type", "application/xml")], b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>"),
 }
 
+# Those that keep a client waiting until its patience ends.
+UNENDING = {"drip", "endless", "endless ahead", "endless headers", "endless chunks", "endless continue"}
+
 # What is answered besides in the long form, for each answer takes a client's patience.
 if os.environ.get("REASON_HOSTILE") == "long":
     ANSWERS |= {
