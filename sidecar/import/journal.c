@@ -270,7 +270,7 @@ bool journal_note_done(struct journal *journal, const struct batch *batch, char 
         return true;
     pthread_mutex_lock(&journal->lock);
     ok = fprintf(journal->file, "done %s %" PRIu64 " %" PRIx64 " %d\n", kind_names[batch->kind], batch->number, batch->hash, batch->refused) > 0
-          && fflush(journal->file) == 0;
+         && fflush(journal->file) == 0;
     pthread_mutex_unlock(&journal->lock);
     if (!ok)
         snprintf(why, WHY_SIZE, "%.200s: %s", journal->path, strerror(errno));

@@ -48,11 +48,11 @@ typedef struct {
 
 /* A traced request, and the call that it makes. */
 typedef struct {
-    u_char    context[REASON_TRACEPARENT];      /* traceparent of what comes of the request: names the request's own span */
-    u_char    parent_id[REASON_SPAN_ID];
-    uint64_t  queued_us;                        /* since then it waits for a connection; 0: it does not */
-    uint64_t  called_us;                        /* since then the database has the call; 0: it has none */
-    ngx_str_t function;                         /* of its location; empty: nobody's */
+    u_char     context[REASON_TRACEPARENT]; /* traceparent of what comes of the request: names the request's own span */
+    u_char     parent_id[REASON_SPAN_ID];
+    uint64_t   queued_us;                   /* since then it waits for a connection; 0: it does not */
+    uint64_t   called_us;                   /* since then the database has the call; 0: it has none */
+    ngx_str_t  function;                    /* of its location; empty: nobody's */
 } reason_trace_t;
 
 /* A request on its way. */
