@@ -100,22 +100,61 @@ CREATE FUNCTION reason.present_guards() RETURNS TABLE (guard text, definition te
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
+-- Constants in defaults are printed as these say.
+SET intervalstyle = postgres
+SET datestyle = 'ISO, MDY'
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = hex
 AS $$
-    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+    WITH relation AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'reason'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S', 'm', 'f')
                       -- The sequence of an administrator's own column is no guard.
                       AND (c.relkind <> 'S' OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))),
-         routine AS (SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace AND p.proname <> 'installed_guards')
+         routine AS (SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'reason'::regnamespace AND p.proname <> 'installed_guards'),
+         -- What other extensions bring is theirs to answer for.
+         foreign_member AS (SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+                            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname <> 'reasoning_graph')
     SELECT format('function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
            md5(concat_ws('|', p.prosrc, p.probin, p.prosecdef, p.provolatile, p.proisstrict, p.prokind, p.proconfig::text,
+                         format_type(p.prorettype, NULL), p.proretset, p.proallargtypes::regtype[]::text, p.proargmodes::text, p.proargnames::text, p.pronargdefaults, p.proleakproof, p.proparallel,
                          (SELECT l.lanname FROM pg_language l WHERE l.oid = p.prolang))), false
     FROM routine p
+    UNION ALL
+    SELECT format('defaults of function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), md5(pg_get_expr(p.proargdefaults, 0)), true
+    FROM routine p WHERE p.proargdefaults IS NOT NULL
+    UNION ALL
+    -- Functions find operators, casts and functions of pg_catalog by their argument types: one that fits better is taken instead of PostgreSQL's own.
+    SELECT format('function pg_catalog.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), 'not PostgreSQL''s', false
+    FROM pg_proc p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid >= 16384 AND ('pg_proc'::regclass, p.oid) NOT IN (SELECT * FROM foreign_member)
+    UNION ALL
+    SELECT format('operator %s.%s(%s, %s)', o.oprnamespace::regnamespace, o.oprname, o.oprleft::regtype, o.oprright::regtype), o.oprcode::oid::regprocedure::text, false
+    FROM pg_operator o
+    WHERE o.oprnamespace IN ('reason'::regnamespace, 'pg_catalog'::regnamespace) AND o.oid >= 16384
+      AND ('pg_operator'::regclass, o.oid) NOT IN (SELECT * FROM foreign_member)
+    UNION ALL
+    SELECT format('cast from %s to %s', c.castsource::regtype, c.casttarget::regtype), concat_ws('|', c.castfunc::regprocedure, c.castcontext, c.castmethod), false
+    FROM pg_cast c JOIN pg_type f ON f.oid = c.castsource JOIN pg_type t ON t.oid = c.casttarget
+    WHERE c.oid >= 16384 AND f.typnamespace IN ('reason'::regnamespace, 'pg_catalog'::regnamespace)
+      AND t.typnamespace IN ('reason'::regnamespace, 'pg_catalog'::regnamespace) AND ('pg_cast'::regclass, c.oid) NOT IN (SELECT * FROM foreign_member)
+    UNION ALL
+    SELECT format('type reason.%s', t.typname),
+           concat_ws('|', t.typtype, t.typbasetype::regtype, t.typnotnull,
+                     (SELECT string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+                      FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+                     (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)), false
+    FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+    WHERE t.typnamespace = 'reason'::regnamespace AND t.typcategory <> 'A' AND coalesce(c.relkind, 'c') = 'c'
+    UNION ALL
+    SELECT format('sequence reason.%s', c.relname), concat_ws('|', s.seqtypid::regtype, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle), false
+    FROM pg_sequence s JOIN relation c ON c.oid = s.seqrelid
     UNION ALL
     SELECT format('privileges of function reason.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
            reason.privileges_of(coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner), false
     FROM routine p
     UNION ALL
     SELECT format('trigger %s of table reason.%s', t.tgname, c.relname),
-           concat_ws('|', t.tgtype, t.tgenabled, t.tgfoid::regproc, t.tgattr, t.tgqual IS NULL), false
+           concat_ws('|', t.tgtype, t.tgenabled, t.tgfoid::regproc, t.tgattr, t.tgqual IS NULL, nullif(t.tgargs, ''), nullif(c.relhastriggers, true)), false
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
     -- A trigger of an administrator's own that fires after the row cannot change it.
     WHERE NOT t.tgisinternal AND (t.tgtype & 2 <> 0 OR t.tgfoid IN (SELECT p.oid FROM routine p))
@@ -170,7 +209,7 @@ AS $$
     FROM reason.pii_rule i LEFT JOIN reason.builtin_pii_rules() b ON b.name = i.name WHERE i.builtin OR b.name IS NOT NULL
 $$;
 COMMENT ON FUNCTION reason.present_guards() IS
-    'What keeps records as they are, and what tells whether they are: functions, triggers, row security, policies, columns, constraints, unique indexes, persistence, rules, options of views, privileges but for SELECT; and tables that bring rows of their own. printed: the definition is text as this major version of the server prints it.';
+    'What keeps records as they are, and what tells whether they are: functions with their defaults, operators, casts, types, sequences, triggers, row security, policies, columns, constraints, unique indexes, persistence, rules, options of views, privileges but for SELECT; and tables that bring rows of their own. printed: the definition is text as this major version of the server prints it.';
 
 CREATE FUNCTION reason.guard_faults() RETURNS TABLE (guard text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER

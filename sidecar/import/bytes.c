@@ -12,6 +12,7 @@
 
 #define PIECE (1024 * 1024)
 #define MARK "\xEF\xBB\xBF"     /* byte order mark: some programs begin files with it */
+#define MARK_LENGTH (sizeof(MARK) - 1)
 
 struct bytes {
     int fd;
@@ -51,6 +52,27 @@ void bytes_close(struct bytes *bytes)
     }
 }
 
+/* What read() says, which no signal but one that asks for the end interrupts. */
+static ssize_t read_more(struct bytes *bytes)
+{
+    ssize_t got;
+
+    do {
+        if (import_stopping()) {
+            errno = EINTR;
+            return -1;
+        }
+        got = read(bytes->fd, bytes->piece + bytes->filled, sizeof(bytes->piece) - bytes->filled);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* Nothing has been read yet but a mark, or its beginning: a pipe gives what its writer wrote at a time. */
+static bool is_mark_so_far(const struct bytes *bytes)
+{
+    return bytes->before == 0 && bytes->filled <= MARK_LENGTH && memcmp(bytes->piece, MARK, bytes->filled) == 0;
+}
+
 /* False: at the end, or errno says why not. */
 static bool fill(struct bytes *bytes)
 {
@@ -61,18 +83,14 @@ static bool fill(struct bytes *bytes)
     bytes->before += bytes->filled;
     bytes->at = bytes->filled = 0;
     do {
-        if (import_stopping()) {
-            errno = EINTR;
+        got = read_more(bytes);
+        if (got < 0)
             return false;
-        }
-        got = read(bytes->fd, bytes->piece, sizeof(bytes->piece));
-    } while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return false;
-    bytes->ended = got == 0;
-    bytes->filled = (size_t)got;
-    if (bytes->before == 0 && got >= (ssize_t)strlen(MARK) && memcmp(bytes->piece, MARK, strlen(MARK)) == 0)
-        bytes->at = strlen(MARK);
+        bytes->ended = got == 0;
+        bytes->filled += (size_t)got;
+    } while (!bytes->ended && is_mark_so_far(bytes));
+    if (bytes->before == 0 && bytes->filled >= MARK_LENGTH && memcmp(bytes->piece, MARK, MARK_LENGTH) == 0)
+        bytes->at = MARK_LENGTH;
     errno = 0;
     return bytes->at < bytes->filled;
 }

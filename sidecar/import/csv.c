@@ -146,6 +146,10 @@ static bool take_header(struct csv *csv, char why[WHY_SIZE])
             snprintf(why, WHY_SIZE, "it is empty: the first line has the names of the columns");
         return false;
     }
+    if (csv->row.length > 0 && memchr(csv->row.data, '\0', csv->row.length)) {
+        snprintf(why, WHY_SIZE, "names of columns have NUL characters: is the file UTF-16? It must be UTF-8");
+        return false;
+    }
     for (int i = 0; i < count && ok; i++) {
         char *name = strndup(csv->row.data ? csv->row.data + csv->ends[i] : "", csv->ends[i + 1] - csv->ends[i]);
 

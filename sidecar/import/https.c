@@ -54,6 +54,14 @@ static bool passes(long status)
     return status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
 }
 
+static void https_recognize(struct target *target, struct outcome *outcome)
+{
+    const struct https *https = (struct https *)target;
+
+    outcome->index = -1;
+    outcome->written = journal_is_at(https->settings->journal, https->settings->url, outcome->why) ? WRITTEN : REFUSED;
+}
+
 static void https_write(struct target *target, struct batch *batch, struct outcome *outcome)
 {
     struct https *https = (struct https *)target;
@@ -63,11 +71,13 @@ static void https_write(struct target *target, struct batch *batch, struct outco
                                          .body = batch->text.data, .body_size = batch->text.length, .timeout_ms = https->settings->timeout_ms};
     struct http_answer answer = {0};
 
+    https_recognize(target, outcome);
+    if (outcome->written == REFUSED)
+        return;
     uuid_write_text(id, https->settings->import_id);
     snprintf(url, sizeof(url), "%s/%s", https->settings->url, kind_names[batch->kind]);
     /* What records were taken out of is another request. */
     snprintf(key, sizeof(key), "import-%s-%s-%" PRIu64 "-%d", id, kind_names[batch->kind], batch->number, batch->refused);
-    outcome->index = -1;
     if (!http_call(https->http, &request, &answer)) {
         outcome->written = PASSING;
         snprintf(outcome->why, sizeof(outcome->why), "%s", answer.error);
@@ -96,7 +106,7 @@ struct target *https_open(const struct target_settings *settings)
 
     if (!https)
         return NULL;
-    https->target = (struct target){.write = https_write, .close = https_close};
+    https->target = (struct target){.recognize = https_recognize, .write = https_write, .close = https_close};
     https->settings = settings;
     https->http = http_new(&settings->tls);
     if (https->http)

@@ -2,13 +2,14 @@
  * journal.c: what an import has done so far, in a file.
  *
  * Lines: reason-import 1; id UUID; records N; target NAME; input …, one each; then
- * sent KIND NUMBER HASH TRANSACTION, done KIND NUMBER HASH. A last line without its end was cut by a crash, and is dropped.
+ * at PLACE, sent KIND NUMBER HASH TRANSACTION, done KIND NUMBER HASH REFUSED. A last line without its end was cut by a crash, and is dropped.
  */
 #include "import/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,14 @@
 
 struct entry {
     uint64_t hash, transaction;
+    int refused;
     bool noted, done;
 };
 
 struct journal {
     FILE *file;                 /* NULL: nothing is kept */
     char *path;
+    char *where;                /* it writes; NULL: to be noted */
     pthread_mutex_t lock;
     struct entry *entries[KINDS];
     uint64_t counts[KINDS];
@@ -64,16 +67,22 @@ static bool kind_of(const char *name, enum kind *kind)
 static bool take_line(struct journal *journal, const char *line)
 {
     char word[8], name[8];
-    uint64_t number, hash, transaction = 0;
-    int fields = sscanf(line, "%7s %7s %" SCNu64 " %" SCNx64 " %" SCNu64, word, name, &number, &hash, &transaction);
-    bool done = fields == 4 && strcmp(word, "done") == 0, sent = fields == 5 && strcmp(word, "sent") == 0;
+    uint64_t number, hash, last = 0;    /* its transaction, or how many records were refused */
+    int fields = sscanf(line, "%7s %7s %" SCNu64 " %" SCNx64 " %" SCNu64, word, name, &number, &hash, &last);
+    bool done = fields == 5 && strcmp(word, "done") == 0, sent = fields == 5 && strcmp(word, "sent") == 0;
     enum kind kind;
     struct entry *entry;
 
+    if (strncmp(line, "at ", 3) == 0 && !journal->where) {
+        journal->where = strndup(line + 3, strcspn(line + 3, "\n"));
+        return journal->where != NULL;
+    }
+    if (done && last > INT_MAX)
+        return false;
     if ((!done && !sent) || !kind_of(name, &kind) || !grow(journal, kind, number))
         return false;
     entry = &journal->entries[kind][number];
-    *entry = (struct entry){.hash = hash, .transaction = sent ? transaction : 0, .noted = true, .done = done};
+    *entry = (struct entry){.hash = hash, .transaction = sent ? last : 0, .refused = done ? (int)last : 0, .noted = true, .done = done};
     return true;
 }
 
@@ -187,8 +196,29 @@ void journal_close(struct journal *journal)
     for (enum kind kind = NODES; kind < KINDS; kind++)
         free(journal->entries[kind]);
     pthread_mutex_destroy(&journal->lock);
+    free(journal->where);
     free(journal->path);
     free(journal);
+}
+
+bool journal_is_at(struct journal *journal, const char *where, char why[WHY_SIZE])
+{
+    bool ok = true;
+
+    if (!journal->file)
+        return true;
+    pthread_mutex_lock(&journal->lock);
+    if (!journal->where) {
+        journal->where = strdup(where);
+        ok = journal->where && fprintf(journal->file, "at %s\n", where) > 0 && fflush(journal->file) == 0;
+        if (!ok)
+            snprintf(why, WHY_SIZE, "%.200s: %s", journal->path, strerror(errno));
+    } else if (strcmp(journal->where, where) != 0) {
+        snprintf(why, WHY_SIZE, "%.200s is of an import into another database or gateway: give another --journal, or remove it to begin anew", journal->path);
+        ok = false;
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return ok;
 }
 
 void journal_remove(struct journal *journal)
@@ -208,6 +238,7 @@ enum journal_state journal_look_up(struct journal *journal, struct batch *batch)
         if (entry->noted) {
             state = entry->hash != batch->hash ? JOURNAL_OTHER : entry->done ? JOURNAL_DONE : JOURNAL_NEW;
             batch->transaction = entry->transaction;
+            batch->refused = state == JOURNAL_DONE ? entry->refused : 0;
         }
     }
     pthread_mutex_unlock(&journal->lock);
@@ -238,7 +269,8 @@ bool journal_note_done(struct journal *journal, const struct batch *batch, char 
     if (!journal->file)
         return true;
     pthread_mutex_lock(&journal->lock);
-    ok = fprintf(journal->file, "done %s %" PRIu64 " %" PRIx64 "\n", kind_names[batch->kind], batch->number, batch->hash) > 0 && fflush(journal->file) == 0;
+    ok = fprintf(journal->file, "done %s %" PRIu64 " %" PRIx64 " %d\n", kind_names[batch->kind], batch->number, batch->hash, batch->refused) > 0
+         && fflush(journal->file) == 0;
     pthread_mutex_unlock(&journal->lock);
     if (!ok)
         snprintf(why, WHY_SIZE, "%.200s: %s", journal->path, strerror(errno));

@@ -11,6 +11,7 @@
 #include "import/record.h"
 #include "import/run.h"
 #include "import/source.h"
+#include "verify/verify.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
@@ -105,12 +106,14 @@ struct options {
 static void give_up(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void give_up(const char *format, ...)
 {
+    char said[8192];
     va_list arguments;
 
-    fputs("reason-import: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(said, sizeof(said), format, arguments);
     va_end(arguments);
+    fputs("reason-import: ", stderr);
+    safe_text_print(stderr, said);
     fputc('\n', stderr);
     exit(BROKEN_OFF);
 }
@@ -202,7 +205,7 @@ static void check_options(const struct options *options)
         give_up("give --database or --url, not both");
     if (target->url && (!target->tls.cert_file || !target->tls.key_file))
         give_up("--url needs --cert and --key: the gateway knows its clients by their certificates");
-    if (target->url && strncmp(target->url, "https://", 8) != 0)
+    if (target->url && (strncmp(target->url, "https://", 8) != 0 || strpbrk(target->url, " \t\r\n")))
         give_up("--url takes https://host[:port]");
     if (!target->url && (target->tls.cert_file || target->tls.key_file || target->tls.ca_file || target->connect_to))
         give_up("--cert, --key, --cacert and --connect go with --url");
@@ -439,6 +442,18 @@ static void tell(const struct import *import, const struct run_counts *counts, b
     putchar('\n');
 }
 
+static void tell_why(const char *why, const char *kept)
+{
+    fputs("reason-import: ", stderr);
+    safe_text_print(stderr, *why ? why : "it was interrupted");
+    fputc('\n', stderr);
+    if (kept) {
+        fputs("The same command goes on from here, as long as this is kept: ", stderr);
+        safe_text_print(stderr, kept);
+        fputc('\n', stderr);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct options options = {.batch = 2000, .run = {.jobs = 2, .deadline_s = 300, .rejects_most = 1000}};
@@ -466,8 +481,11 @@ int main(int argc, char **argv)
     journal = journal_open(kept, &head, &continued, why);
     if (!journal)
         give_up("%s: %s", kept, why);
-    if (continued && !options.quiet)
-        fprintf(stderr, "going on with what %s says is done\n", kept);
+    if (continued && !options.quiet) {
+        fputs("going on with what ", stderr);
+        safe_text_print(stderr, kept);
+        fputs(" says is done\n", stderr);
+    }
     if (options.rejects && !(options.run.rejects = fopen(options.rejects, "ae")))
         give_up("%s cannot be written", options.rejects);
 
@@ -482,15 +500,13 @@ int main(int argc, char **argv)
     if (!import.run)
         give_up("%s", why);
     progress_begin(&import.progress, options.quiet);
-    done = import_files(&import);
+    done = (!continued || run_recognize(import.run)) && import_files(&import);
     ok = run_end(import.run, &counts, why) && done;
     progress_end(&import.progress);
 
     tell(&import, &counts, options.dry_run);
     if (!ok)
-        fprintf(stderr, "reason-import: %s\n%s%s", *why ? why : "it was interrupted", kept ? "The same command goes on from here, as long as this is kept: " : "", kept ? kept : "");
-    if (!ok && kept)
-        fputc('\n', stderr);
+        tell_why(why, kept);
     if (ok)
         journal_remove(journal);
     if (options.run.rejects && fclose(options.run.rejects) != 0 && ok)

@@ -119,11 +119,28 @@ static void pause_for(struct run *run, long ms)
     pthread_mutex_unlock(&run->lock);
 }
 
+struct attempts {
+    long failing_since;         /* 0: nothing has failed */
+    long wait_ms;               /* the next pause */
+};
+
+/* After a pause; false when it has failed for too long. */
+static bool may_try_again(struct run *run, struct attempts *attempts)
+{
+    attempts->failing_since = attempts->failing_since ? attempts->failing_since : clock_ms();
+    if (clock_ms() - attempts->failing_since > run->settings.deadline_s * 1000)
+        return false;
+    attempts->wait_ms = attempts->wait_ms ? attempts->wait_ms : FIRST_PAUSE_MS;
+    pause_for(run, attempts->wait_ms);
+    attempts->wait_ms = attempts->wait_ms * 2 < LONGEST_PAUSE_MS ? attempts->wait_ms * 2 : LONGEST_PAUSE_MS;
+    return true;
+}
+
 /* Tries until the batch is written, without the records that are refused; false after run_fail(), or when the import is to stop. */
 static bool write_batch(struct run *run, struct target *target, struct batch *batch)
 {
     struct outcome outcome;
-    long failing_since = 0, wait = FIRST_PAUSE_MS;
+    struct attempts attempts = {0};
     char why[WHY_SIZE];
 
     while (batch->count > 0) {
@@ -140,14 +157,11 @@ static bool write_batch(struct run *run, struct target *target, struct batch *ba
             batch_remove(batch, (int)outcome.index);
             continue;
         }
-        failing_since = failing_since ? failing_since : clock_ms();
-        if (outcome.written != PASSING || clock_ms() - failing_since > run->settings.deadline_s * 1000) {
+        if (outcome.written != PASSING || !may_try_again(run, &attempts)) {
             run_fail(run, "%.300s, %ss %" PRIu64 " to %" PRIu64 ": %.600s", batch->path, batch->unit, batch->records[0].place,
                      batch->records[batch->count - 1].place, outcome.why);
             return false;
         }
-        pause_for(run, wait);
-        wait = wait * 2 < LONGEST_PAUSE_MS ? wait * 2 : LONGEST_PAUSE_MS;
         if (failed(run) || import_stopping())
             return false;
     }
@@ -223,6 +237,29 @@ struct run *run_begin(const struct run_settings *settings, char why[WHY_SIZE])
     return NULL;
 }
 
+bool run_recognize(struct run *run)
+{
+    struct target *target = run->settings.target ? target_open(run->settings.target) : NULL;
+    struct attempts attempts = {0};
+    struct outcome outcome = {.written = PASSING};
+
+    if (!run->settings.target)
+        return true;
+    if (!target) {
+        run_fail(run, "out of memory");
+        return false;
+    }
+    while (outcome.written == PASSING && !import_stopping()) {
+        target->recognize(target, &outcome);
+        if (outcome.written != WRITTEN && (outcome.written != PASSING || !may_try_again(run, &attempts))) {
+            run_fail(run, "%s", outcome.why);
+            break;
+        }
+    }
+    target->close(target);
+    return outcome.written == WRITTEN;
+}
+
 bool run_give(struct run *run, struct batch *batch, void (*meanwhile)(void *context), void *context)
 {
     enum journal_state state = journal_look_up(run->settings.journal, batch);
@@ -236,7 +273,8 @@ bool run_give(struct run *run, struct batch *batch, void (*meanwhile)(void *cont
     }
     pthread_mutex_lock(&run->lock);
     if (state == JOURNAL_DONE) {
-        run->counts.before[batch->kind] += (uint64_t)batch->count;
+        run->counts.before[batch->kind] += (uint64_t)(batch->count - batch->refused);
+        run->counts.refused += (uint64_t)batch->refused;
         pthread_mutex_unlock(&run->lock);
         batch_free(batch);
         return true;

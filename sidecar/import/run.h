@@ -29,6 +29,8 @@ struct run;
 
 /* NULL, with the reason, when threads cannot be had. */
 struct run *run_begin(const struct run_settings *settings, char why[WHY_SIZE]);
+/* Whether an import that goes on writes where it began; tried as a batch is. False: the import has failed, or is to stop. */
+bool run_recognize(struct run *run);
 /* Takes a batch over; waits while there are enough, and calls meanwhile() a few times a second. False: the import has failed, or is to stop. */
 bool run_give(struct run *run, struct batch *batch, void (*meanwhile)(void *context), void *context);
 /* Waits until all that was given has been written. */

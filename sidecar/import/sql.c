@@ -15,21 +15,46 @@ struct sql {
     PGconn *connection;
 };
 
+/* libpq's messages have several lines, and end with one: here they are one sentence. */
 static void say(struct outcome *outcome, enum written written, const char *what)
 {
-    size_t length;
+    size_t length = 0;
 
     outcome->written = written;
-    snprintf(outcome->why, sizeof(outcome->why), "%s", what);
-    length = strlen(outcome->why);
-    while (length > 0 && outcome->why[length - 1] == '\n')
-        outcome->why[--length] = '\0';
+    for (; *what && length < sizeof(outcome->why) - 1; what++) {
+        bool space = strchr(" \t\n", *what) != NULL;
+
+        if (!space || (length > 0 && outcome->why[length - 1] != ' '))
+            outcome->why[length++] = space ? ' ' : *what;
+    }
+    while (length > 0 && outcome->why[length - 1] == ' ')
+        length--;
+    outcome->why[length] = '\0';
 }
 
 static void disconnect(struct sql *sql)
 {
     PQfinish(sql->connection);
     sql->connection = NULL;
+}
+
+static void note_failure(struct sql *sql, const PGresult *result, struct outcome *outcome);
+
+/* Whether it is the database that the journal is of, which keeps its system's identifier and its own when it moves to a standby. */
+static bool is_the_same(struct sql *sql, struct outcome *outcome)
+{
+    PGresult *result = PQexec(sql->connection, "SELECT c.system_identifier || '/' || d.oid FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d"
+                              " WHERE d.datname = pg_catalog.current_database()");
+    bool ok = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+
+    if (!ok)
+        note_failure(sql, result, outcome);
+    else if (!journal_is_at(sql->settings->journal, PQgetvalue(result, 0, 0), outcome->why)) {
+        outcome->written = REFUSED;
+        ok = false;
+    }
+    PQclear(result);
+    return ok;
 }
 
 static bool connected(struct sql *sql, struct outcome *outcome)
@@ -51,10 +76,11 @@ static bool connected(struct sql *sql, struct outcome *outcome)
         ok = PQresultStatus(result) == PGRES_COMMAND_OK;
         PQclear(result);
     }
-    if (!ok) {
+    if (!ok)
         say(outcome, PASSING, PQerrorMessage(sql->connection));
+    ok = ok && is_the_same(sql, outcome);
+    if (!ok)
         disconnect(sql);
-    }
     return ok;
 }
 
@@ -149,6 +175,13 @@ static bool insert(struct sql *sql, struct batch *batch, struct outcome *outcome
     return ok;
 }
 
+static void sql_recognize(struct target *target, struct outcome *outcome)
+{
+    outcome->index = -1;
+    if (connected((struct sql *)target, outcome))
+        outcome->written = WRITTEN;
+}
+
 static void sql_write(struct target *target, struct batch *batch, struct outcome *outcome)
 {
     struct sql *sql = (struct sql *)target;
@@ -193,7 +226,7 @@ struct target *sql_open(const struct target_settings *settings)
 
     if (!sql)
         return NULL;
-    sql->target = (struct target){.write = sql_write, .close = sql_close};
+    sql->target = (struct target){.recognize = sql_recognize, .write = sql_write, .close = sql_close};
     sql->settings = settings;
     return &sql->target;
 }

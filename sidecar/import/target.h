@@ -27,6 +27,8 @@ struct outcome {
 };
 
 struct target {
+    /* Whether this is where the import began: WRITTEN; PASSING: that cannot be asked yet. */
+    void (*recognize)(struct target *target, struct outcome *outcome);
     void (*write)(struct target *target, struct batch *batch, struct outcome *outcome);
     void (*close)(struct target *target);
 };

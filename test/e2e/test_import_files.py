@@ -71,3 +71,17 @@ def test_a_gateway_of_another_authority_is_not_written_to(run, stack, database):
     (run.folder / "n.ndjson").write_text(records("other", 3))
     said = run("-t", "1", "-n", "n.ndjson", status=BROKEN_OFF, authority=stack.run_dir / "tls/kernel.crt")
     assert "lines 1 to 3" in said and "certificate" in said and counted(database, "other") == (0, 0)
+
+
+def test_a_journal_is_of_one_gateway(run, stack, database):
+    """What one has written is not said to be in another."""
+    (run.folder / "n.ndjson").write_text(records("moved", 20) + "broken\n")
+    assert "line 21" in run("-b", "10", "-j", "1", "-n", "n.ndjson", status=BROKEN_OFF)
+    journal = run.folder / "n.ndjson.import"
+    kept = journal.read_text()
+    assert f"\nat {stack.env['REASON_URL']}\n" in kept
+    journal.write_text(kept.replace(f"at {stack.env['REASON_URL']}", "at https://elsewhere"))
+    said = run("-n", "n.ndjson", status=BROKEN_OFF)
+    assert "another database or gateway" in said and "; 20 before" not in said
+    journal.write_text(kept)
+    assert "line 21" in run("-n", "n.ndjson", status=BROKEN_OFF) and counted(database, "moved") == (20, 20)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -87,6 +88,66 @@ def test_an_error_of_the_database_is_one_of_its_span(stack, receiver):
         assert stack.call("POST", "/refuse", '{"sqlstate": "XX000"}', TRACED)[0] == 500
         wait_for(lambda: len(taker.spans()) == 3, 10, "three spans")
     assert {span["name"]: span.get("status") for span in taker.spans()} == {"request": {"code": 2}, "queue": None, "database": {"code": 2}}
+
+
+@pytest.mark.parametrize("method, path, headers, body, status, function", [
+    ("POST", "/echo/x", {"Transfer-Encoding": "chunked"}, (b"10000\r\n" + b" " * 65536 + b"\r\n") * 17, 413, "echo"),
+    ("POST", "/echo/x", {"Content-Length": str(2 << 20)}, b"", 413, None),
+    ("POST", "/echo/x", {"Content-Length": "2", "Content-Type": "text/plain"}, b"{}", 415, "echo"),
+    ("PUT", "/echo/x", {"Content-Length": "0"}, b"", 405, "echo"),
+    ("GET", "/no/such/path", {}, b"", 404, None),
+], ids=["too long while it is read", "too long as it says", "of another type", "of another method", "of no path"])
+def test_what_is_refused_is_a_span_too(stack, receiver, method, path, headers, body, status, function):
+    """Whoever refuses it, and wherever nginx goes then for the error body."""
+    taker = receiver()
+    with sent_to(stack, taker.url):
+        connection = stack.connect()
+        connection.putrequest(method, path)
+        for name, value in {"Content-Type": "application/json", **headers, **TRACED, "X-Request-Id": "r-2"}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        with contextlib.suppress(OSError):
+            connection.send(body)
+        answer = connection.getresponse()
+        assert answer.status == status and answer.read()
+        connection.close()
+        wait_for(lambda: taker.spans(), 10, "the span of the request")
+    span, = taker.spans()
+    assert (span["name"], span["traceId"], span["parentSpanId"], span["kind"]) == ("request", TRACE, CALLER, 2)
+    told = {"http.request.method": method, "http.response.status_code": str(status), "reason.request.id": "r-2"}
+    assert attributes(span) == (told if function is None else {**told, "reason.function": function})
+
+
+def test_a_collector_that_never_ends_its_answer_keeps_no_worker(stack):
+    """It says that it took them, and more and more."""
+    with contextlib.closing(silent()) as listener, sent_to(stack, f"http://127.0.0.1:{listener.getsockname()[1]}"):
+        before = stack.metric(EXPORTED)
+        stack.json("GET", "/echo/x", headers=TRACED)
+        connection, _ = listener.accept()
+        stop = threading.Event()
+
+        def talk():
+            with contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not stop.is_set():
+                    connection.sendall(b"x" * (1 << 20))
+
+        talker = threading.Thread(target=talk)
+        try:
+            connection.recv(100000)
+            talker.start()
+            time.sleep(0.5)
+            for _ in range(5):
+                began = time.monotonic()
+                assert stack.json("GET", "/echo/x")[0] == 200
+                assert time.monotonic() - began < 1
+            wait_for(lambda: stack.metric(EXPORTED) >= before + 3, 3, "the spans to be counted as taken")
+        finally:
+            stop.set()
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+            talker.join(10)
 
 
 def silent():

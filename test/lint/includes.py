@@ -52,7 +52,7 @@ ALLOWED = {
         # A client, which reads the store as the sidecar does.
         "canary": ["base", "net", "store"],
         # Another client, which brings records.
-        "import": ["base", "net"],
+        "import": ["base", "net", "verify/verify.h"],
     },
     "gateway/module": {
         "base": [],

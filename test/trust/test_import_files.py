@@ -313,7 +313,7 @@ def broken_off(db):
 
 def test_a_commit_whose_answer_was_lost_is_looked_up(db, make_database):
     """The journal says that a batch was about to be committed, and nothing more."""
-    kept = [line for line in broken_off(db) if not line.startswith("done")]
+    kept = [line for line in broken_off(db) if not line.startswith(("at ", "done"))]
     assert len([line for line in kept if line.startswith("sent")]) == 3
     file(db, "kept", "".join(kept))
     run(db, "-J", "kept", "-F", "ndjson", "-n", "-", given=thirty())
@@ -417,3 +417,52 @@ def test_a_pipe_that_is_never_closed_is_left_by_a_signal(db):
     os.kill(process.pid, signal.SIGTERM)
     process.wait(20)
     assert process.returncode == BROKEN_OFF
+
+
+@pytest.mark.parametrize("pieces", [[b"\xef\xbb\xbf"], [b"\xef", b"\xbb", b"\xbf"], [b"\xef\xbb\xbf{"], [b"{"], [b"\n"]], ids=itertools.count())
+def test_a_stream_may_come_in_any_pieces(db, pieces):
+    """A byte order mark alone is not the end, and one in pieces is no part of the first record."""
+    process = start(db, "-F", "ndjson", "-n", "-", stdin=subprocess.PIPE)
+    text = lines(GOOD, {**GOOD, "payload": {"n": 2}}).encode()
+    for piece in [*pieces, text[1:] if pieces[-1].endswith(b"{") else text]:
+        process.stdin.buffer.write(piece)
+        process.stdin.flush()
+        time.sleep(0.1)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == ALL and "2 nodes" in out and nodes(db).keys() == {1, 2}, out + errors
+
+
+def test_what_was_rejected_before_it_broke_off_is_said_at_the_end(db):
+    """Whichever run rejected it, a record that is not written is none of those that were."""
+    records = lines(*({"type": "observation", "author": "ada" if n != 3 else "", "payload": {"n": n}} for n in range(20)))
+    options = ("-b", "10", "-j", "1", "-J", "kept", "--rejects", "bad", "-F", "ndjson", "-n", "-")
+    run(db, *options, given=records + "x" * (17 << 20), status=BROKEN_OFF)
+    assert counts(db)[0] == 19
+    said = run(db, *options, given=records, status=SOME_REJECTED)
+    assert "0 nodes" in said and "; 19 before" in said and "; 1 rejected" in said
+    assert len((db.folder / "bad").read_text().splitlines()) == 1
+
+
+def test_a_journal_is_of_one_database(db, make_database):
+    """What stands in another database is not said to be in this one."""
+    broken_off(db)
+    other = make_database(db.name + "_2")
+    other.folder = db.folder
+    assert "another database" in run(other, "-J", "kept", "-F", "ndjson", "-n", "-", given=thirty(), status=BROKEN_OFF)
+    assert counts(other) == (0, 0, 0)
+    run(db, "-J", "kept", "-F", "ndjson", "-n", "-", given=thirty())
+    assert counts(db) == (30, 0, 30)
+
+
+@pytest.mark.parametrize("name, text", [("a.csv", b"ty\x00pe,author\nx,y\n"), ("a.csv", "type,author\n".encode("utf-16"))], ids=itertools.count())
+def test_names_of_columns_have_no_nul(db, name, text):
+    assert "NUL" in run(db, "-n", file(db, name, text), status=BROKEN_OFF)
+
+
+@pytest.mark.parametrize("name, text", [
+    ("a.csv", "type,\x1b]0;mine\x07\u202e\nx,y\n"), ("a.ndjson", lines({**GOOD, "id": "\x1b[2J\u202e"})), ("a.ndjson", lines({**GOOD, "\x1b[2J": 1})),
+    ("a.ndjson", lines({**GOOD, "type": "\x1b[2J\u202e"})), ("a\x1b[2J.ndjson", "[]\n"),
+], ids=itertools.count())
+def test_what_steers_a_terminal_is_shown_as_what_it_is(db, name, text):
+    said = run(db, "-n", file(db, name, text), status=BROKEN_OFF)
+    assert not set(said) & set("\x1b\x07\u202e"), ascii(said)

@@ -2,6 +2,8 @@
 
 Tables, columns, functions and triggers come from the catalog: a new one is changed here as well.
 """
+import re
+
 import psycopg
 import pytest
 
@@ -181,6 +183,9 @@ def test_every_function_that_is_replaced_is_named(state):
                 assert named[name] == "is not as installed"
 
 
+ALWAYS = "CREATE FUNCTION public.always(text[], text[]) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'"
+
+
 @pytest.mark.parametrize("change, guard", (
     ("ALTER TABLE reason.node OWNER TO pg_monitor", "owner of reason.node"),
     ("ALTER FUNCTION reason.refuse_change() OWNER TO pg_monitor", "owner of function reason.refuse_change()"),
@@ -213,9 +218,22 @@ def test_every_function_that_is_replaced_is_named(state):
     ("GRANT pg_write_all_data TO reason_gateway", 'role "reason_gateway"'),
     ("GRANT reason_admin TO reason_writer", 'role "reason_writer"'),
     ("DO $$ BEGIN EXECUTE format('GRANT %I TO pg_monitor', current_user); END $$", "owner of the extension"),
+    # What fits the types of arguments better than PostgreSQL's own is taken instead of it.
+    (f"{ALWAYS}; CREATE OPERATOR reason.&& (LEFTARG = text[], RIGHTARG = text[], FUNCTION = public.always)", "operator reason.&&(text[], text[])"),
+    (f"{ALWAYS}; CREATE OPERATOR pg_catalog.&& (LEFTARG = text[], RIGHTARG = text[], FUNCTION = public.always)", "operator pg_catalog.&&(text[], text[])"),
+    ("CREATE FUNCTION pg_catalog.to_jsonb(jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT ''{}''::jsonb'", "function pg_catalog.to_jsonb(jsonb)"),
+    ("CREATE FUNCTION public.other(box) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'; CREATE CAST (box AS jsonb) WITH FUNCTION public.other(box)", "cast from box to jsonb"),
+    ("ALTER TYPE reason.http_response ADD ATTRIBUTE more text", "type reason.http_response"),
+    ("UPDATE pg_proc SET proargdefaults = NULL, pronargdefaults = 0 WHERE oid = 'reason.create_snapshot'::regproc", "defaults of function {reason.create_snapshot}"),
+    ("UPDATE pg_proc SET proleakproof = true WHERE oid = 'reason.redact_text'::regproc", "function {reason.redact_text}"),
+    ("ALTER SEQUENCE reason.record_no CYCLE", "sequence reason.record_no"),
+    ("UPDATE pg_class SET relhastriggers = false WHERE oid = 'reason.audit_event'::regclass", "trigger refuse_update of table reason.audit_event"),
+    ("UPDATE pg_trigger SET tgargs = 'x' WHERE tgrelid = 'reason.node'::regclass AND tgname = 'refuse_update'", "trigger refuse_update of table reason.node"),
 ))
 def test_other_guards_are_named(state, change, guard):
     with state.tampering():
+        for name in re.findall(r"{(.*)}", guard):
+            guard = guard.replace("{%s}" % name, state.one("SELECT format('%%s(%%s)', p.oid::regproc, pg_get_function_identity_arguments(p.oid)) FROM pg_proc p WHERE oid = %s::regproc", name))
         state(change)
         assert guard in dict(state("SELECT * FROM reason.guard_faults()"))
         assert [f[0] for f in faults(state)] == ["guards"]

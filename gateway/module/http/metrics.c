@@ -35,7 +35,6 @@ reason_log_handler(ngx_http_request_t *r)
     ngx_time_t               *now;
     ngx_msec_int_t            ms;
     reason_loc_conf_t        *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
-    reason_context_t         *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
     reason_route_counters_t  *route;
 
     route = reason_counters_route(conf->statement ? conf->statement->route : REASON_MAX_ROUTES);
@@ -53,9 +52,7 @@ reason_log_handler(ngx_http_request_t *r)
     for (i = 0; i < REASON_BUCKET_COUNT && (ngx_uint_t) ms > reason_buckets_ms[i]; i++) { /* void */ }
     (void) ngx_atomic_fetch_add(&route->buckets[i], 1);
     (void) ngx_atomic_fetch_add(&route->sum_ms, ms);
-    if (ctx != NULL) {
-        reason_spans_end(ctx, status);
-    }
+    reason_spans_end(r, status);
     return NGX_OK;
 }
 

@@ -59,10 +59,11 @@ typedef struct {
 
 /* A traced request, and the call that it makes. */
 typedef struct {
-    u_char    context[REASON_TRACEPARENT];      /* traceparent of what comes of the request: names the request's own span */
-    u_char    parent_id[REASON_SPAN_ID];
-    uint64_t  queued_us;                        /* since then it waits for a connection; 0: it does not */
-    uint64_t  called_us;                        /* since then the database has the call; 0: it has none */
+    u_char     context[REASON_TRACEPARENT]; /* traceparent of what comes of the request: names the request's own span */
+    u_char     parent_id[REASON_SPAN_ID];
+    uint64_t   queued_us;                   /* since then it waits for a connection; 0: it does not */
+    uint64_t   called_us;                   /* since then the database has the call; 0: it has none */
+    ngx_str_t  function;                    /* of its location; empty: nobody's */
 } reason_trace_t;
 
 /* A request on its way. */
@@ -100,6 +101,8 @@ struct reason_context_s {
 
 /* request.c */
 ngx_int_t reason_request_handler(ngx_http_request_t *r);
+/* the context, also of a request that nginx has sent on to another location, where it takes contexts away; NULL: it has none */
+reason_context_t *reason_request_find(ngx_http_request_t *r);
 
 /* content_type.c */
 ngx_uint_t reason_content_is_json(ngx_http_request_t *r);
@@ -127,7 +130,8 @@ void reason_spans_begin(reason_context_t *ctx);
 void reason_spans_queue(reason_context_t *ctx);
 void reason_spans_call(reason_context_t *ctx);
 void reason_spans_answer(reason_context_t *ctx, ngx_uint_t failed);
-void reason_spans_end(reason_context_t *ctx, ngx_uint_t status);
+/* at the end of every request, of those too that never had a context */
+void reason_spans_end(ngx_http_request_t *r, ngx_uint_t status);
 
 /* certificate.c */
 enum { REASON_CLIENT_CN, REASON_CLIENT_ISSUER, REASON_CLIENT_URI };

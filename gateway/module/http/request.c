@@ -369,6 +369,21 @@ reason_request_ended(reason_job_t *job)
 }
 
 
+reason_context_t *
+reason_request_find(ngx_http_request_t *r)
+{
+    reason_context_t    *ctx = ngx_http_get_module_ctx(r, ngx_http_reason_module);
+    ngx_pool_cleanup_t  *cleanup;
+
+    for (cleanup = r->pool->cleanup; ctx == NULL && cleanup != NULL; cleanup = cleanup->next) {
+        if (cleanup->handler == reason_request_cleanup) {
+            ctx = cleanup->data;
+        }
+    }
+    return ctx;
+}
+
+
 static void
 reason_request_cleanup(void *data)
 {

@@ -14,23 +14,33 @@ static void reason_spans_add(reason_context_t *ctx, const char *name, reason_spa
     ngx_uint_t failed);
 
 
-void
-reason_spans_begin(reason_context_t *ctx)
+/* NULL: it is not traced, or there is no memory for it. */
+static reason_trace_t *
+reason_trace_new(ngx_http_request_t *r)
 {
-    ngx_str_t        context;
-    reason_trace_t  *trace;
+    ngx_str_t           context;
+    reason_trace_t     *trace;
+    reason_loc_conf_t  *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
 
-    if (!reason_tracing_on() || reason_trace_context_read(ctx->request, &context) != NGX_OK || !(ngx_hextoi(context.data + FLAGS, 2) & 1)) {
-        return;
+    if (!reason_tracing_on() || reason_trace_context_read(r, &context) != NGX_OK || !(ngx_hextoi(context.data + FLAGS, 2) & 1)) {
+        return NULL;
     }
-    trace = ngx_pcalloc(ctx->request->pool, sizeof(reason_trace_t));
+    trace = ngx_pcalloc(r->pool, sizeof(reason_trace_t));
     if (trace == NULL) {
-        return;     /* it is not traced, then */
+        return NULL;
     }
     ngx_memcpy(trace->context, context.data, REASON_TRACEPARENT);
     ngx_memcpy(trace->parent_id, context.data + PARENT_ID, REASON_SPAN_ID);
     reason_tracing_new_id(trace->context + PARENT_ID);
-    ctx->trace = trace;
+    trace->function = conf->function;
+    return trace;
+}
+
+
+void
+reason_spans_begin(reason_context_t *ctx)
+{
+    ctx->trace = reason_trace_new(ctx->request);
 }
 
 
@@ -70,33 +80,51 @@ reason_spans_answer(reason_context_t *ctx, ngx_uint_t failed)
 }
 
 
+/* The client's: r->method_name is nginx's own, GET, once a request has been sent on to its error body. */
+static ngx_str_t
+reason_span_method(ngx_http_request_t *r)
+{
+    ngx_str_t  method = r->request_line;
+
+    for (method.len = 0; method.len < r->request_line.len; method.len++) {
+        if ((method.data[method.len] < 'A' || method.data[method.len] > 'Z') && method.data[method.len] != '_' && method.data[method.len] != '-') {
+            break;
+        }
+    }
+    return method;
+}
+
+
 void
-reason_spans_end(reason_context_t *ctx, ngx_uint_t status)
+reason_spans_end(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_str_t                   name = ngx_string("reason_request_id");
     reason_span_t               span;
-    ngx_http_request_t         *r = ctx->request;
-    reason_loc_conf_t          *conf = ngx_http_get_module_loc_conf(r, ngx_http_reason_module);
+    reason_trace_t             *trace;
+    reason_context_t           *ctx = reason_request_find(r);
     ngx_http_variable_value_t  *request_id;
 
-    if (ctx->trace == NULL) {
+    trace = ctx != NULL ? ctx->trace : reason_trace_new(r);
+    if (trace == NULL) {
         return;
     }
-    /* of a call that was given up, because the client went away or wants something else */
-    reason_spans_answer(ctx, status == NGX_HTTP_CLIENT_CLOSED_REQUEST || status >= 500);
+    if (ctx != NULL) {
+        /* of a call that was given up, because the client went away or wants something else */
+        reason_spans_answer(ctx, status == NGX_HTTP_CLIENT_CLOSED_REQUEST || status >= 500);
+    }
     ngx_memzero(&span, sizeof(span));
     span.name = "request";
-    span.trace_id = ctx->trace->context + TRACE_ID;
-    span.id = ctx->trace->context + PARENT_ID;
-    span.parent_id = ctx->trace->parent_id;
+    span.trace_id = trace->context + TRACE_ID;
+    span.id = trace->context + PARENT_ID;
+    span.parent_id = trace->parent_id;
     span.parent_is_remote = 1;
     span.kind = REASON_SPAN_SERVER;
     span.began_us = (uint64_t) r->start_sec * 1000000 + r->start_msec * 1000;
     span.ended_us = reason_tracing_now();
     span.failed = status >= 500;
     span.status = status;
-    span.method = r->method_name;
-    span.function = conf->function;
+    span.method = reason_span_method(r);
+    span.function = trace->function;
     request_id = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
     if (request_id != NULL && !request_id->not_found) {
         span.request_id.data = request_id->data;

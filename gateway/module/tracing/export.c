@@ -10,6 +10,7 @@
 #define REASON_SPAN_ROOM     1536       /* of the longest span */
 #define REASON_SPANS_PAUSE   1000       /* ms from the first span to its being sent */
 #define REASON_SPANS_TIMEOUT 5000       /* ms for the collector to take them, and to answer */
+#define REASON_SPANS_ANSWER  65536      /* bytes of an answer, after which it is broken off */
 #define REASON_SPANS_ENVELOPE 2048      /* bytes around the spans, and as many of the header */
 
 static struct {
@@ -24,7 +25,7 @@ static struct {
     ngx_uint_t             sending_count;
     ngx_peer_connection_t  peer;        /* its connection is NULL while nothing is sent */
     u_char                 answer[16];  /* its beginning: HTTP/1.1 200 */
-    size_t                 answer_length;
+    size_t                 answer_length;   /* of all of it so far */
     ngx_uint_t             silent;      /* that spans are lost has been logged */
     ngx_event_t            timer;
 } reason_export;
@@ -290,7 +291,7 @@ reason_export_write(ngx_event_t *event)
 }
 
 
-/* What it says besides its status is read, so that it need not break off, and forgotten. */
+/* What it says besides its status is read, so that it need not break off, up to a length, and forgotten. */
 static void
 reason_export_read(ngx_event_t *event)
 {
@@ -303,7 +304,7 @@ reason_export_read(ngx_event_t *event)
         reason_export_finish("does not answer");
         return;
     }
-    for ( ;; ) {
+    while (reason_export.answer_length < REASON_SPANS_ANSWER) {
         got = c->recv(c, rest, sizeof(rest));
         if (got == NGX_AGAIN) {
             if (ngx_handle_read_event(event, 0) != NGX_OK) {
@@ -314,9 +315,11 @@ reason_export_read(ngx_event_t *event)
         if (got <= 0) {
             break;
         }
-        kept = ngx_min((size_t) got, sizeof(reason_export.answer) - reason_export.answer_length);
-        ngx_memcpy(reason_export.answer + reason_export.answer_length, rest, kept);
-        reason_export.answer_length += kept;
+        if (reason_export.answer_length < sizeof(reason_export.answer)) {
+            kept = ngx_min((size_t) got, sizeof(reason_export.answer) - reason_export.answer_length);
+            ngx_memcpy(reason_export.answer + reason_export.answer_length, rest, kept);
+        }
+        reason_export.answer_length += got;
     }
     if (reason_export.answer_length < sizeof("HTTP/1.1 200") - 1 || ngx_strncmp(reason_export.answer, "HTTP/1.", 7) != 0) {
         reason_export_finish("gives no answer");
