@@ -8,6 +8,9 @@
  * 2. If there are more than LAYOUT_NODES nodes, some are folded into boxes that
  *    stand for many: levels after the LAYOUT_LEVELS-th into one box, and of each
  *    level what goes beyond the greatest number a level with which the rest fits.
+ *    The explorer folds whole groups of a level and type instead, the largest
+ *    first, and more than 1,000 nodes: its folds open, these do not, and what
+ *    nobody can open shall hide no level.
  * 3. A line that passes levels has a place of its own in the order of each, and
  *    leads straight down there.  Lines that lead up, back in a circle, lead beside
  *    all boxes between; so do those that pass most levels, where more than

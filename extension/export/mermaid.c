@@ -109,7 +109,7 @@ put_edge(ExportWriter *writer, uint32 number)
 	export_put(writer, "    ");
 	export_put(writer, from == HUMAN_NONE ? "e" : "n");
 	export_put_number(writer, from == HUMAN_NONE ? number : from);
-	export_put(writer, edge->corrects ? " -.->|\"" : " -->|\"");
+	export_put(writer, edge->corrects ? " -.->|\"" : export_is_word(edge->type, "contradicts") ? " --x|\"" : " -->|\"");
 	export_say_edge(writer, edge);
 	export_put(writer, "\"| ");
 	export_put(writer, to == HUMAN_NONE ? "e" : "n");

@@ -1,5 +1,25 @@
 -- The HTTP API: nodes, traces, queries.
 
+CREATE FUNCTION reason.with_erasure(node_read text, redact boolean) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, reason, pg_temp
+AS $$
+BEGIN
+    -- Few are erased: the others are not read as JSON.
+    IF strpos($1, '"erased":true') = 0 THEN
+        RETURN $1;
+    END IF;
+    RETURN coalesce((
+        SELECT format('{"erasure":%s,%s', reason.canonical_json(jsonb_build_object('at', reason.rfc3339(e.at),
+                      'by', CASE WHEN $2 THEN reason.redact_text(e.by) ELSE e.by END,
+                      'reason', CASE WHEN $2 THEN reason.redact_text(e.reason) ELSE e.reason END)), substr($1, 2))
+        FROM (SELECT $1::jsonb -> 'node' AS node) r, reason.erasure(r.node ->> 'division', (r.node ->> 'id')::uuid) e
+        WHERE r.node ->> 'erased' = 'true' AND e.event_id IS NOT NULL), $1);
+END
+$$;
+COMMENT ON FUNCTION reason.with_erasure(text, boolean) IS
+    'What is read of a node; if its content was erased, with a member "erasure" that says when, by whom and why, personal data in it redacted where that is asked for.';
+
 CREATE FUNCTION reason.http_get_node(client_cn text, client_issuer text, client_san text, request_id text, traceparent text,
     id text, query text, path_division text DEFAULT NULL) RETURNS SETOF reason.http_response
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
@@ -10,11 +30,11 @@ DECLARE
     q jsonb := reason.http_query(query, '{limit,cursor,division}');
 BEGIN
     PERFORM reason.turn_when_long(caller.name);
-    RETURN QUERY SELECT 200, NULL::text, reason.node_json(
+    RETURN QUERY SELECT 200, NULL::text, reason.with_erasure(reason.node_json(
         id => reason.http_uuid($6, 'the id of the node'), divisions => caller.divisions, redact => NOT caller.pii,
         quarantined => reason.client_may(caller, 'inspect'), division => q ->> 'division',
         "limit" => coalesce(reason.http_integer(q ->> 'limit', 'limit', 1, 10000), 1000),
-        cursor => q ->> 'cursor');
+        cursor => q ->> 'cursor'), NOT caller.pii);
 END
 $$;
 

@@ -15,7 +15,7 @@ async function drawn(page, text) {
         const { mermaid } = globalThis;
         mermaid.initialize({ startOnLoad: false, securityLevel: "loose", maxTextSize: 1e7, maxEdges: 10000 });
         const { diagramType } = await mermaid.parse(source), { db } = await mermaid.mermaidAPI.getDiagramFromText(source);
-        const vertices = [...db.getVertices().values()].map(({ id, text: label }) => ({ id, label })), edges = db.getEdges().map(({ start, end, text: label }) => ({ start, end, label }));
+        const vertices = [...db.getVertices().values()].map(({ id, text: label }) => ({ id, label })), edges = db.getEdges().map(({ start, end, text: label, type }) => ({ start, end, label, type }));
         const { svg } = await mermaid.render("drawn", source), place = document.createElement("div");
         place.innerHTML = svg;
         document.body.replaceChildren(place);
@@ -39,6 +39,8 @@ test("Mermaid reads an export as the nodes and edges that it is of", { skip }, a
     assert.match(diagramType, /^flowchart/);
     assert.equal(vertices.length, 8 + 1);
     assert.equal(edges.length, 7);
+    // What contradicts ends in a cross.
+    assert.deepEqual(edges.filter(({ type }) => type !== "arrow_point").map(({ label, type }) => `${label.split(",")[0]}: ${type}`), ["contradicts: arrow_cross"]);
     for (const text of ["roll back release 2026.48", "latency of checkout rose to 840 ms", "contradicts, weight 0.4", ids.score])
         assert.ok(shown.includes(text), text);
     await page.screenshot({ path: pictures + "/mermaid.png" });

@@ -79,6 +79,11 @@ export function changeColour(colours: Palette, change: string | null): string | 
     return change === "added" ? colours.added : change === "removed" ? colours.removed : change === "changed" ? colours.changed : null;
 }
 
+/** `near` where it leads to or from what is selected. */
+function colourOf(edge: SceneEdge, colours: Palette, near: boolean): string {
+    return edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.path : near ? colours.selected : edgeColour(colours, edge.type));
+}
+
 function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
     const context = canvas.getContext("2d", { alpha: false });
     if (!context)
@@ -155,9 +160,11 @@ export class Painter {
         context.scale(view.scale, view.scale);
         const seen = { left: -view.x / view.scale, right: (width - view.x) / view.scale, top: -view.y / view.scale, bottom: (height - view.y) / view.scale };
         // Those of what is selected lie above the others.
-        const isNear = (edge: SceneEdge): boolean => edge.from === selected || edge.to === selected, inSight = scene.edges.filter((edge) => isSeen(edge, seen));
-        for (const edge of [...inSight.filter((one) => !isNear(one)), ...inSight.filter(isNear)])
+        const isNear = (edge: SceneEdge): boolean => edge.from === selected || edge.to === selected, inSight = scene.edges.filter((edge) => isSeen(edge, seen)), ordered = [...inSight.filter((one) => !isNear(one)), ...inSight.filter(isNear)];
+        for (const edge of ordered)
             this.paintEdge(scene, edge, view, colours, isNear(edge));
+        for (const edge of ordered)
+            this.paintLabel(scene, edge, view, colours, isNear(edge));
         for (const node of scene.nodes)
             if (node.x + NODE_WIDTH >= seen.left && node.x - NODE_WIDTH <= seen.right && node.y + NODE_HEIGHT >= seen.top && node.y - NODE_HEIGHT <= seen.bottom)
                 this.paintNode(node, view, colours, node.id === selected);
@@ -167,8 +174,7 @@ export class Painter {
         const { context } = this, points = clipped(scene, edge), last = points.at(-1), before = points.at(-2);
         if (!last || !before)
             return;
-        const colour = edge.bad ? colours.bad : changeColour(colours, edge.change) ?? (edge.strong ? colours.path : near ? colours.selected : edgeColour(colours, edge.type));
-        context.strokeStyle = context.fillStyle = colour;
+        context.strokeStyle = context.fillStyle = colourOf(edge, colours, near);
         context.lineWidth = Math.max((edge.bad ? BAD_WIDTH : edge.width) + (edge.strong ? 2.5 : near ? 0.8 : 0), 0.7 / view.scale);
         context.setLineDash(edge.bad ? [] : edge.change === "removed" ? [3, 3] : DASHES[edge.type] ?? []);
         context.globalAlpha = edge.change === "same" ? SAME : 1;
@@ -179,18 +185,22 @@ export class Painter {
         if (view.scale > 0.12)
             drawArrow(context, before, last);
         context.globalAlpha = 1;
-        if (view.scale > LABEL_SCALE || edge.strong || edge.bad) {
-            const middle = labelAt(edge, points);
-            context.font = "11px system-ui, sans-serif";
-            context.textAlign = "center";
-            context.textBaseline = "middle";
-            const width = context.measureText(edge.label).width + 8;
-            // In reverse: a red label is that of what contradicts.
-            context.fillStyle = edge.bad ? colours.bad : colours.background;
-            context.fillRect(middle.x - width / 2, middle.y - 8, width, 16);
-            context.fillStyle = edge.bad ? colours.background : colour === colours.line ? colours.faint : colour;
-            context.fillText(edge.label, middle.x, middle.y);
-        }
+    }
+
+    /** What an edge says, once all are there: no other leads through it. */
+    private paintLabel(scene: Scene, edge: SceneEdge, view: View, colours: Palette, near: boolean): void {
+        if (view.scale <= LABEL_SCALE && !edge.strong && !edge.bad)
+            return;
+        const { context } = this, middle = labelAt(edge, clipped(scene, edge)), colour = colourOf(edge, colours, near);
+        context.font = "11px system-ui, sans-serif";
+        context.textAlign = "center";
+        context.textBaseline = "middle";
+        const width = context.measureText(edge.label).width + 8;
+        // In reverse: a red label is that of what contradicts.
+        context.fillStyle = edge.bad ? colours.bad : colours.background;
+        context.fillRect(middle.x - width / 2, middle.y - 8, width, 16);
+        context.fillStyle = edge.bad ? colours.background : colour === colours.line ? colours.faint : colour;
+        context.fillText(edge.label, middle.x, middle.y);
     }
 
     private paintNode(node: SceneNode, view: View, colours: Palette, selected: boolean): void {

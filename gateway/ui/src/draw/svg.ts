@@ -27,6 +27,8 @@ function stripToSvg(scene: Scene, title: string, { top: from, bottom: to }: Stri
     const colours = palette(false), isOn = (top: number, bottom: number): boolean => bottom >= from && top <= to;
     const svg = element("svg", { viewBox: `${-MARGIN} ${from} ${scene.width + 2 * MARGIN} ${to - from}`, role: "img", "font-family": "system-ui, sans-serif" });
     svg.append(element("title", {}, title));
+    // What edges say stands over all lines: none leads through it.
+    const labels: SVGElement[] = [];
     for (const edge of scene.edges) {
         if (!isOn(Math.min(...edge.points.map(({ y }) => y)), Math.max(...edge.points.map(({ y }) => y))))
             continue;
@@ -40,9 +42,9 @@ function stripToSvg(scene: Scene, title: string, { top: from, bottom: to }: Stri
         const { x, y } = labelAt(edge, points), width = labelWidth(edge);
         if (y < from || y >= to)
             continue;
-        svg.append(element("rect", { x: x - width / 2, y: y - 11, width, height: 16, fill: edge.bad ? colours.bad : "#fff" }));
-        svg.append(element("text", { x, y, "text-anchor": "middle", "font-size": 11, fill: edge.bad ? "#fff" : colour === colours.line ? colours.faint : colour }, edge.label));
+        labels.push(element("rect", { x: x - width / 2, y: y - 11, width, height: 16, fill: edge.bad ? colours.bad : "#fff" }), element("text", { x, y, "text-anchor": "middle", "font-size": 11, fill: edge.bad ? "#fff" : colour === colours.line ? colours.faint : colour }, edge.label));
     }
+    svg.append(...labels);
     for (const node of scene.nodes) {
         if (!isOn(node.y - NODE_HEIGHT / 2, node.y + NODE_HEIGHT / 2))
             continue;

@@ -100,8 +100,9 @@ const MOST_OFFERED = 100;
 /* What is asked for less often; it takes a whole screen of a telephone. */
 const RARE = ["authors", "tags", ...TIMES, "minConfidence", "maxConfidence", "division"];
 
+/** Folded on a telephone; a value that the form does not take is shown where it stands. */
 function Rare({ open, children }: { open: boolean; children: ComponentChildren }) {
-    return matchMedia("(max-width: 40rem)").matches ? <details open={open}><summary>More to find by</summary><div>{children}</div></details> : <>{children}</>;
+    return matchMedia("(max-width: 40rem)").matches ? <details open={open} onInvalidCapture={(event) => { event.currentTarget.open = true; }}><summary>More to find by</summary><div>{children}</div></details> : <>{children}</>;
 }
 
 export function Find({ place }: { place: Place }) {
@@ -157,7 +158,7 @@ export function Find({ place }: { place: Place }) {
                     {nodes.length === 0 && !next && parameters.get("division") && <DivisionUnknown division={parameters.get("division") ?? ""} />}
                     {nodes.length > 0 && <QueryExports body={body} />}
                     <ol class="results">
-                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <> <span class="faint">in division {cut(text(node.record["division"]), 60)}</span></>}</a></li>)}
+                        {nodes.map((node) => <li key={node.id}><a href={link("why", node.id, { division: text(node.record["division"]) })}><NodeLine node={node} />{text(node.record["division"]) && <span class="faint">· in division {cut(text(node.record["division"]), 60)}</span>}</a></li>)}
                     </ol>
                     {next && <p><a class="button" href={link("find", "", { ...Object.fromEntries(parameters), cursor: next })}>Next page</a></p>}
                 </section>

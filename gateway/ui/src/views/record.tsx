@@ -40,6 +40,12 @@ function Notes({ annotations, bad }: { annotations: readonly JsonObject[]; /** t
     );
 }
 
+/** When, by whom and why: in a document a record says it itself, else the service is asked. */
+function Erased({ record, division, live }: { record: JsonObject; division: string; live: boolean }) {
+    const id = text(record["id"]), { value } = useLoaded(`${id} ${division} ${String(live)}`, async (signal) => live ? (await get(`/reason/node/${encodeURIComponent(id)}`, { limit: 1, division }, signal))["erasure"] : record["erased"]);
+    return <p>Its content was erased{isObject(value) && <> {when(text(value["at"]))} by <bdi>{cut(text(value["by"]), 100)}</bdi>: <q class="note">{cut(text(value["reason"]), 1000)}</q></>}. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p>;
+}
+
 /* Unless the service is set otherwise (reason.max_payload_size). */
 const MOST_NOTE_BYTES = 256 * 1024;
 
@@ -161,7 +167,7 @@ export function RecordPanel({ node, graph, corrections, division, live, onSelect
                 <a href={link("freeze", node.id, { division })}>Freeze and prove</a>
             </nav>}
             <h3>Payload</h3>
-            {node.state === "erased" ? <p>Its content was erased. The hash of it, {text(record["payloadHash"]) || "in its event"}, stays, and so does every proof.</p> : reference
+            {node.state === "erased" ? <Erased record={record} division={division} live={live} /> : reference
                 ? <dl>
                     <Pair name="Kept elsewhere, at">{cut(text(reference["uri"]), 2000)}</Pair>
                     <Pair name="Its SHA-256"><code class="wide">{text(reference["sha256"])}</code></Pair>

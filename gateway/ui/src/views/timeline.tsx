@@ -7,6 +7,9 @@ import { NodeLine, Since } from "./parts.tsx";
 
 const STEP = 300;
 
+/* So wide is the mark of a moment, as in style.css. */
+const MARK = 5;
+
 /** By which time the rows are ordered, and how many are shown. */
 export interface TimelineShown { occurred: boolean; rows: number }
 
@@ -31,7 +34,7 @@ export function Timeline({ graph, selected, corrected, after, noted, changes, on
                 {rows.slice(0, most).map(({ node, time, ms }) => (
                     <li key={node.id}>
                         <button type="button" class="row" aria-current={node.id === selected} onClick={() => { onSelect(node.id); }}>
-                            <span class="moment"><time dateTime={time}>{told(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `${(ms - first) / span * 100}%` }} /></span></span>
+                            <span class="moment"><time dateTime={time}>{told(time)}</time><span class="bar" aria-hidden="true"><i style={{ insetInlineStart: `calc((100% - ${MARK}px) * ${(ms - first) / span})` }} /></span></span>
                             <span><NodeLine node={node} corrected={corrected.has(node.id)} after={after.has(node.id)} noted={noted.has(node.id)} timed={!occurred} /> <Since change={changes?.get(node.id)} /></span>
                         </button>
                     </li>

@@ -40,11 +40,11 @@ export function Keys({ signers, signer, policy, own = false }: { signers: readon
         <section>
             <h3>Keys</h3>
             {own ? <p>The keys of signers are those of the registry that you loaded. They are worth what the way is worth on which it reached you.</p> : <p>These keys came with what they prove: whoever gave it to you could have put keys of his own here. Compare the fingerprint (SHA-256 of the 32 bytes of the key) with one that reached you another way.</p>}
-            <table tabIndex={0} aria-label="Keys">
+            <table class="stacked" tabIndex={0} aria-label="Keys">
                 <thead><tr><th scope="col">Whose</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Valid</th><th scope="col">Fingerprint</th></tr></thead>
                 <tbody>
-                    {signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td>{s.purpose}</td><td>{s.status}</td><td>{validity(s)}</td><td><code class="wide">{s.fingerprint}</code></td></tr>)}
-                    {policyKeys.map(({ key, use }) => <tr key={key.fingerprint}><th scope="row">{cut(key.name, 100)}</th><td>{use}</td><td>in the policy</td><td>as the policy has it</td><td><code class="wide">{key.fingerprint}</code></td></tr>)}
+                    {signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td data-label="for">{s.purpose}</td><td data-label="status">{s.status}</td><td data-label="valid">{validity(s)}</td><td data-label="fingerprint"><code class="wide">{s.fingerprint}</code></td></tr>)}
+                    {policyKeys.map(({ key, use }) => <tr key={key.fingerprint}><th scope="row">{cut(key.name, 100)}</th><td data-label="for">{use}</td><td data-label="status">in the policy</td><td data-label="valid">as the policy has it</td><td data-label="fingerprint"><code class="wide">{key.fingerprint}</code></td></tr>)}
                 </tbody>
             </table>
         </section>
@@ -73,14 +73,14 @@ export function Evidence({ records }: { records: readonly CheckedRecord[] }) {
     return (
         <details open={bad > 0}>
             <summary>{count(records.length, "record")}, each recomputed{bad > 0 ? `; ${bad} ${bad === 1 ? "does" : "do"} not verify` : ""}</summary>
-            <table tabIndex={0} aria-label="Records">
+            <table class="stacked" tabIndex={0} aria-label="Records">
                 <thead><tr><th scope="col">Record</th><th scope="col">Recorded</th><th scope="col">Digest</th><th scope="col">Content</th><th scope="col">Verdict</th></tr></thead>
                 <tbody>{sorted.slice(0, MOST).map((checked, i) => { const { kind, id, record, content, faults } = checked; return (
                     <tr key={i} class={faults.length > 0 ? "bad" : undefined} data-record={id} data-good={faults.length === 0}>
                         <th scope="row">{kind} {cut(String(record["type"] ?? ""), 40)} <code>{cut(id, 40)}</code></th>
-                        <td>{when(typeof record["createdAt"] === "string" ? record["createdAt"] : "")}</td>
-                        <td><Digest checked={checked} /></td><td class="word">{content}</td>
-                        <td class={faults.length === 0 ? "word" : undefined}>{faults.length === 0 ? "as recorded" : faults.map((fault) => cut(fault, 200)).join("; ")}</td>
+                        <td data-label="recorded">{when(typeof record["createdAt"] === "string" ? record["createdAt"] : "")}</td>
+                        <td data-label="digest"><Digest checked={checked} /></td><td data-label="content" class="word">{content}</td>
+                        <td data-label="verdict" class={faults.length === 0 ? "word" : undefined}>{faults.length === 0 ? "as recorded" : faults.map((fault) => cut(fault, 200)).join("; ")}</td>
                     </tr>
                 ); })}</tbody>
             </table>
