@@ -71,7 +71,7 @@ test("pictures", async () => {
     const witness = newWitness("witness.example.net/w1"), text = (proof + "\n").split("\n\n")[1] + "\n";
     writeFileSync(folder + "/proof", proof + "\n" + witness.line(text));
     writeFileSync(folder + "/signers.json", JSON.stringify({ signers: [...JSON.parse(readFileSync(env.REASON_SIGNERS, "utf8")).signers, witness.entry] }));
-    for (const [name, document, height, place] of [["page", bytes, 900, null], ["page-records", bytes, 560, "records"], ["page-keys", bytes, 420, "h3"], ["page-refused", bytes.toString().replace("roll the index back", "keep the new index"), 1000, null]]) {
+    for (const [name, document, height, place] of [["page", bytes, 900, null], ["page-records", bytes, 560, "records"], ["page-keys", bytes, 490, "h3"], ["page-refused", bytes.toString().replace("roll the index back", "keep the new index"), 1000, null]]) {
         writeFileSync(folder + "/snapshot.json", document);
         try {
             execFileSync(root + "/sidecar/verify/reason-verify", ["-q", "-r", folder + "/signers.json", "--page", folder + "/page.html", "--page-proof", folder + "/proof", folder + "/snapshot.json"], { stdio: "pipe" });
