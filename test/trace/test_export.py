@@ -73,7 +73,9 @@ def read_dot(text):
 
 def read_mermaid(text):
     ids = {name: re.search(UUID, unmermaid(label))[0] for name, label in re.findall(r'^ {4}([ne]\d+)\(?\[(".*?")\]\)?$', text, re.M)}
-    edges = re.findall(r'^ {4}([ne]\d+) -\.?->\|".*?"\| ([ne]\d+)$', text, re.M)
+    edges = re.findall(r'^ {4}([ne]\d+) (?:-->|--x|-\.->)\|".*?"\| ([ne]\d+)$', text, re.M)
+    for arrow, kind in re.findall(r'^ {4}[ne]\d+ (\S+?)\|"(\w+).*?"\| ', text, re.M):
+        assert arrow == {"contradicts": "--x", "corrects": "-.->"}.get(kind, "-->"), kind
     return [ids[n] for n in ids if n[0] == "n"], [(ids[a], ids[b]) for a, b in edges]
 
 
@@ -279,7 +281,7 @@ def test_markdown_shows_hostile_text_as_text(db, nasty, what):
 def test_mermaid_has_no_syntax_from_hostile_text(db, nasty, what):
     body = nasty_export(db, nasty, what, "mermaid")
     for line in body.splitlines()[1:]:
-        assert re.fullmatch(r'    (title\["[^"]*"\]|style title fill:none,stroke:none|[ne]\d+\(?\["[^"]*"\]\)?|[ne]\d+ -\.?->\|"[^"]*"\| [ne]\d+)', line), line
+        assert re.fullmatch(r'    (title\["[^"]*"\]|style title fill:none,stroke:none|[ne]\d+\(?\["[^"]*"\]\)?|[ne]\d+ (?:-->|--x|-\.->)\|"[^"]*"\| [ne]\d+)', line), line
         for label in re.findall(r'"([^"]*)"', line):
             assert re.fullmatch(r"(?:[A-Za-z0-9 ,\u0080-\U0010ffff]|#\d+;|<w?br/>)*", label), label
     told = unmermaid(body)

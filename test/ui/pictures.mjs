@@ -71,7 +71,7 @@ test("pictures", async () => {
     const witness = newWitness("witness.example.net/w1"), text = (proof + "\n").split("\n\n")[1] + "\n";
     writeFileSync(folder + "/proof", proof + "\n" + witness.line(text));
     writeFileSync(folder + "/signers.json", JSON.stringify({ signers: [...JSON.parse(readFileSync(env.REASON_SIGNERS, "utf8")).signers, witness.entry] }));
-    for (const [name, document, height, place] of [["page", bytes, 900, null], ["page-records", bytes, 560, "summary:has-text('each recomputed')"], ["page-keys", bytes, 420, "h3"], ["page-refused", bytes.toString().replace("roll the index back", "keep the new index"), 900, null]]) {
+    for (const [name, document, height, place] of [["page", bytes, 900, null], ["page-records", bytes, 560, "records"], ["page-keys", bytes, 490, "h3"], ["page-refused", bytes.toString().replace("roll the index back", "keep the new index"), 1000, null]]) {
         writeFileSync(folder + "/snapshot.json", document);
         try {
             execFileSync(root + "/sidecar/verify/reason-verify", ["-q", "-r", folder + "/signers.json", "--page", folder + "/page.html", "--page-proof", folder + "/proof", folder + "/snapshot.json"], { stdio: "pipe" });
@@ -80,10 +80,11 @@ test("pictures", async () => {
                 throw error;
         }
         await take(name, `file://${folder}/page.html`, { height, before: async (page) => {
-            if (name === "page-records")
-                await page.locator(place).click();
+            const at = place === "records" ? page.getByText(/records, each recomputed/) : page.locator(place ?? "h1").last();
+            if (place === "records")
+                await at.click();
             if (place)
-                await page.locator(place).last().evaluate((element) => { window.scrollTo(0, element.getBoundingClientRect().top + window.scrollY - 56); });
+                await at.evaluate((element) => { window.scrollTo(0, element.getBoundingClientRect().top + window.scrollY - 56); });
         } });
     }
     rmSync(folder, { recursive: true });

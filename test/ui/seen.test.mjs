@@ -49,16 +49,18 @@ test("no line leads through what another edge says, on the screen and on paper",
     await close();
 });
 
-test("at 390 pixels keys and records of a proof stand one below the other, and no word is broken", async () => {
+for (const width of [390, 1040]) test(`at ${width} pixels keys and records of a proof can be read, and no word is broken`, async () => {
     const { snapshotId } = await call("POST", "/reason/snapshot", { rootNodeIds: [ids.decision] }, "kernel", { Prefer: "wait=30" });
-    const { page, close } = await visit(`#/snapshot/${snapshotId}`, PHONE);
+    const { page, close } = await visit(`#/snapshot/${snapshotId}`, { viewport: { width, height: 844 } });
     await page.getByRole("button", { name: "Verify here" }).click();
     await page.getByText(/records, each recomputed/).click();
     const keys = page.getByRole("table", { name: "Keys" }), records = page.getByRole("table", { name: "Records" });
-    for (const word of [keys.getByText("events", { exact: true }), keys.getByText("checkpoints", { exact: true }), keys.getByText("active", { exact: true }).first(), records.getByText("as recorded").first()]) {
+    for (const word of [keys.getByText("events", { exact: true }), keys.getByText("checkpoints", { exact: true }), keys.getByText("active", { exact: true }).first(), records.getByText("matches", { exact: true }).first()]) {
         const lines = await word.evaluate((cell) => { const range = document.createRange(); range.selectNodeContents(cell); return range.getClientRects().length; });
         assert.equal(lines, 1, await word.textContent());
     }
+    // A digest begins beside the mark that opens it, not below.
+    assert.ok(await records.locator("summary").first().evaluate((summary) => summary.querySelector("code").getClientRects()[0].top - summary.getBoundingClientRect().top) < 10);
     assert.equal(await page.locator("table").evaluateAll((tables) => tables.filter((table) => table.scrollWidth > table.clientWidth + 1).length), 0);
     await close();
 });

@@ -43,8 +43,8 @@ export function Keys({ signers, signer, policy, own = false }: { signers: readon
             <table class="stacked" tabIndex={0} aria-label="Keys">
                 <thead><tr><th scope="col">Whose</th><th scope="col">For</th><th scope="col">Status</th><th scope="col">Valid</th><th scope="col">Fingerprint</th></tr></thead>
                 <tbody>
-                    {signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td data-label="for">{s.purpose}</td><td data-label="status">{s.status}</td><td data-label="valid">{validity(s)}</td><td data-label="fingerprint"><code class="wide">{s.fingerprint}</code></td></tr>)}
-                    {policyKeys.map(({ key, use }) => <tr key={key.fingerprint}><th scope="row">{cut(key.name, 100)}</th><td data-label="for">{use}</td><td data-label="status">in the policy</td><td data-label="valid">as the policy has it</td><td data-label="fingerprint"><code class="wide">{key.fingerprint}</code></td></tr>)}
+                    {signers.map((s) => <tr key={s.id} aria-current={s.id === signer?.id}><th scope="row">{cut(s.id, 100)}</th><td data-label="for" class="word">{s.purpose}</td><td data-label="status" class="word">{s.status}</td><td data-label="valid">{validity(s)}</td><td data-label="fingerprint"><code class="wide">{s.fingerprint}</code></td></tr>)}
+                    {policyKeys.map(({ key, use }) => <tr key={key.fingerprint}><th scope="row">{cut(key.name, 100)}</th><td data-label="for" class="word">{use}</td><td data-label="status" class="word">in the policy</td><td data-label="valid">as the policy has it</td><td data-label="fingerprint"><code class="wide">{key.fingerprint}</code></td></tr>)}
                 </tbody>
             </table>
         </section>
