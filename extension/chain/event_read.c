@@ -40,18 +40,40 @@ fetch(void *argument)
 void
 event_read_name(TupleTableSlot *slot, const EventColumns *columns, EventRow *row)
 {
-	row->id = *DatumGetUUIDP(row_scan_value(slot, columns->id));
+	if (slot_attisnull(slot, columns->id))
+		memset(&row->id, 0, UUID_LEN);
+	else
+		row->id = *DatumGetUUIDP(row_scan_value(slot, columns->id));
 	row->event_type = row_scan_text_value(slot, columns->event_type);
+}
+
+/* A column that every event has and this row does not; NULL: none. */
+static const char *
+absent_column(TupleTableSlot *slot, const EventColumns *columns)
+{
+	return slot_attisnull(slot, columns->id) ? "id" :
+		slot_attisnull(slot, columns->ts) ? "ts" :
+		slot_attisnull(slot, columns->event_type) ? "event_type" :
+		slot_attisnull(slot, columns->division) ? "division" :
+		slot_attisnull(slot, columns->payload) ? "payload" : NULL;
 }
 
 bool
 event_read(TupleTableSlot *slot, const EventColumns *columns, EventRow *row, char **fault)
 {
-	struct varlena *value = (struct varlena *) DatumGetPointer(row_scan_value(slot, columns->payload));
-	Stored		stored = {value, (text *) value};
+	const char *absent = absent_column(slot, columns);
+	struct varlena *value;
+	Stored		stored;
 	char	   *unreadable = NULL;
 
 	event_read_name(slot, columns, row);
+	if (absent)
+	{
+		*fault = psprintf("audit_event: column %s is NULL", absent);
+		return false;
+	}
+	value = (struct varlena *) DatumGetPointer(row_scan_value(slot, columns->payload));
+	stored = (Stored) {value, (text *) value};
 	row->no = DatumGetInt64(row_scan_value(slot, columns->no));
 	row->ts = DatumGetTimestampTz(row_scan_value(slot, columns->ts));
 	row->division = row_scan_text_value(slot, columns->division);

@@ -34,7 +34,8 @@ read_signers(Verifier *verifier)
 
 	verifier->signers = hash_create("signers", 16, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	if (SPI_execute("SELECT signer_id, public_key, coalesce(valid_from, '-infinity'), coalesce(valid_to, 'infinity'), status = 'revoked' OR revoked_at IS NOT NULL, coalesce(revoked_at, '-infinity'), purpose"
-					" FROM reason.signer ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
+					/* one without a key, as none can be that was registered, counts as not registered */
+					" FROM reason.signer WHERE octet_length(public_key) = 32 AND signer_id IS NOT NULL AND purpose IS NOT NULL ORDER BY signer_id", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the signers");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

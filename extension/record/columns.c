@@ -14,3 +14,11 @@ const char *const record_column_names[RECORD_KINDS][RECORD_MAX_COLUMNS + 1] = {
 	{"no", "id", "division", "type", "metadata", "created_at", "digest", "audit_event_id",
 	 "author", "payload", "salt", "payload_hash", "target_no"}
 };
+
+bool
+record_column_is_optional(RecordKind kind, int place)
+{
+	if (kind == RECORD_EDGE)
+		return false;
+	return place == COLUMN_PAYLOAD || place == COLUMN_SALT || (kind == RECORD_NODE && place >= NODE_COLUMN_OCCURRED_AT);
+}

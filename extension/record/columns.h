@@ -46,4 +46,7 @@ enum
 /* Names by place; NULL behind the last. */
 extern const char *const record_column_names[RECORD_KINDS][RECORD_MAX_COLUMNS + 1];
 
+/* Whether a record may be without this; else its column is NOT NULL. */
+extern bool record_column_is_optional(RecordKind kind, int place);
+
 #endif							/* REASON_RECORD_COLUMNS_H */

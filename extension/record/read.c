@@ -293,6 +293,20 @@ read_annotation(RecordReader *reader, TupleTableSlot *slot, const AttrNumber *co
 	read_reference(reader, DatumGetInt64(row_scan_value(slot, columns[ANNOTATION_COLUMN_TARGET_NO])), &stored->record.ends[0]);
 }
 
+/* A column that a record always has and this row does not; NULL: none. */
+static const char *
+absent_column(RecordKind kind, TupleTableSlot *slot, const AttrNumber *columns)
+{
+	const char *const *names = record_column_names[kind];
+
+	for (int i = 0; names[i]; i++)
+	{
+		if (slot_attisnull(slot, columns[i]) && !record_column_is_optional(kind, i))
+			return names[i];
+	}
+	return NULL;
+}
+
 void
 record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, StoredRecord *stored)
 {
@@ -303,6 +317,13 @@ record_read_slot(RecordReader *reader, RecordKind kind, TupleTableSlot *slot, St
 	slot_getallattrs(slot);
 	record->kind = kind;
 	stored->no = DatumGetInt64(row_scan_value(slot, columns[COLUMN_NO]));
+	stored->unreadable = absent_column(kind, slot, columns);
+	if (stored->unreadable)
+	{
+		if (!slot_attisnull(slot, columns[COLUMN_ID]))
+			record->id = *DatumGetUUIDP(row_scan_value(slot, columns[COLUMN_ID]));
+		return;
+	}
 	record->id = *DatumGetUUIDP(row_scan_value(slot, columns[COLUMN_ID]));
 	stored->audit_event_id = *DatumGetUUIDP(row_scan_value(slot, columns[COLUMN_AUDIT_EVENT_ID]));
 	hash_of(stored->digest, slot, columns[COLUMN_DIGEST]);

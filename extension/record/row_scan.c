@@ -304,6 +304,20 @@ row_scan_column(Relation table, const char *name)
 	return column;
 }
 
+void
+row_scan_refuse_null(TupleTableSlot *slot, AttrNumber column)
+{
+	Relation	table = RelationIdGetRelation(slot->tts_tableOid);
+	char	   *name = table ? pstrdup(RelationGetRelationName(table)) : "?";
+
+	if (table)
+		RelationClose(table);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("column %s of a row of %s is NULL, and cannot have been recorded so", NameStr(TupleDescAttr(slot->tts_tupleDescriptor, column - 1)->attname), name),
+			 errhint("verify_all() names what else is not as the extension made it.")));
+}
+
 RecordText
 row_scan_text_value(TupleTableSlot *slot, AttrNumber column)
 {

@@ -93,13 +93,18 @@ extern bool row_scan_seek_id(RowScan *scan, const pg_uuid_t *id, text *division)
 /* The column's number; raises an error when the table has no such column. */
 extern AttrNumber row_scan_column(Relation table, const char *name);
 
-/* Values of columns that are never NULL. */
+extern void row_scan_refuse_null(TupleTableSlot *slot, AttrNumber column) pg_attribute_noreturn();
+
+/* Values of columns that are never NULL; raises XX001 for one that was made so, by whoever dropped the constraint. */
 static inline Datum
 row_scan_value(TupleTableSlot *slot, AttrNumber column)
 {
 	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
 
-	return slot_getattr(slot, column, &isnull);
+	if (unlikely(isnull))
+		row_scan_refuse_null(slot, column);
+	return value;
 }
 
 extern RecordText row_scan_text_value(TupleTableSlot *slot, AttrNumber column); /* absent when NULL */

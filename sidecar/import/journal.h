@@ -37,7 +37,10 @@ bool journal_is_at(struct journal *journal, const char *where, char why[WHY_SIZE
 /* The import has ended: the file is removed. */
 void journal_remove(struct journal *journal);
 
-/* JOURNAL_DONE: without batch->refused of its records. JOURNAL_NEW: it is to be sent, after batch->transaction if that is not 0. JOURNAL_OTHER: it was another batch then. */
+/*
+ * JOURNAL_DONE: without batch->refused of its records. JOURNAL_NEW: it is to be sent, after batch->transaction if that is not 0.
+ * JOURNAL_OTHER: it was another batch then.
+ */
 enum journal_state journal_look_up(struct journal *journal, struct batch *batch);
 /* batch->transaction is about to be committed. False, with the reason: that could not be noted. */
 bool journal_note_sent(struct journal *journal, const struct batch *batch, char why[WHY_SIZE]);

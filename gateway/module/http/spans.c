@@ -87,7 +87,9 @@ reason_span_method(ngx_http_request_t *r)
     ngx_str_t  method = r->request_line;
 
     for (method.len = 0; method.len < r->request_line.len; method.len++) {
-        if ((method.data[method.len] < 'A' || method.data[method.len] > 'Z') && method.data[method.len] != '_' && method.data[method.len] != '-') {
+        u_char  c = method.data[method.len];
+
+        if ((c < 'A' || c > 'Z') && c != '_' && c != '-') {
             break;
         }
     }
