@@ -182,8 +182,9 @@ AS $$
     SELECT format('definition of constraint %s of table reason.%s', n.conname, c.relname), md5(pg_get_constraintdef(n.oid)), true
     FROM pg_constraint n JOIN relation c ON c.oid = n.conrelid WHERE n.contype = 'c'
     UNION ALL
-    -- What an unlogged table holds is gone after a crash.
-    SELECT format('persistence of table reason.%s', c.relname), c.relpersistence::text, false FROM relation c WHERE c.relkind IN ('r', 'p')
+    -- What an unlogged table holds is gone after a crash, and an unlogged sequence begins again.
+    SELECT format('persistence of %s reason.%s', CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, c.relname), c.relpersistence::text, false
+    FROM relation c WHERE c.relkind IN ('r', 'p', 'S')
     UNION ALL
     SELECT format('column %s of table reason.%s', a.attname, c.relname),
            concat_ws('|', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated, a.attcollation::regcollation), false

@@ -44,8 +44,8 @@ SET search_path = pg_catalog, reason, pg_temp
 AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'snapshotId', $1.id, 'status', CASE $1.status WHEN 'signed' THEN 'pending' ELSE $1.status END,
-        'hash', CASE WHEN $2 THEN (reason.redacted_proof($1)).hash ELSE $1.hash END,
-        'signature', translate(encode(CASE WHEN $2 THEN (reason.redacted_proof($1)).signature ELSE $1.signature END, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
+        'hash', CASE WHEN $2 THEN redacted.hash ELSE $1.hash END,
+        'signature', translate(encode(CASE WHEN $2 THEN redacted.signature ELSE $1.signature END, 'base64'), E'\n', ''), 'signerId', $1.signer_id,
         'createdAt', reason.rfc3339($1.created_at), 'completedAt', reason.rfc3339($1.completed_at),
         'division', $1.division, 'rootNodeIds', $1.root_ids, 'depth', $1.depth, 'direction', $1.direction,
         'audience', CASE WHEN $2 THEN reason.redact_text($1.audience) ELSE $1.audience END,
@@ -54,9 +54,11 @@ AS $$
         'sizeBytes', $1.size_bytes, 'nodeCount', $1.node_count, 'edgeCount', $1.edge_count,
         'log', $1.log,
         'objectUri', $1.object_uri, 'objectVersion', $1.object_version, 'failure', $1.failure,
-        'documentErasedAt', reason.rfc3339(erasure.ts), 'documentErasedBy', erasure.payload #>> '{erased,by}',
+        'documentErasedAt', reason.rfc3339(erasure.ts),
+        'documentErasedBy', CASE WHEN $2 THEN reason.redact_text(erasure.payload #>> '{erased,by}') ELSE erasure.payload #>> '{erased,by}' END,
         'documentErasedReason', CASE WHEN $2 THEN reason.redact_text(erasure.payload #>> '{erased,reason}') ELSE erasure.payload #>> '{erased,reason}' END))::text
     FROM (SELECT) one LEFT JOIN reason.audit_event erasure ON erasure.id = $1.erased_event_id AND erasure.division = $1.division
+        LEFT JOIN LATERAL reason.redacted_proof($1) redacted ON $2
 $$;
 COMMENT ON FUNCTION reason.snapshot_metadata(reason.snapshot, boolean) IS
     'What is known of a snapshot, its content left out; until it is stored it is pending, signed or not. redact: for those who may not see personal data.';
