@@ -20,6 +20,8 @@
 
 #define FIRST_LINE "reason-import 1"
 #define BATCHES_MOST ((uint64_t) 1 << 28)
+/* No batch is so far ahead of all before it: each of a few connections writes the next. */
+#define AHEAD_MOST 65536
 
 struct entry {
     uint64_t hash, transaction;
@@ -43,7 +45,7 @@ static bool grow(struct journal *journal, enum kind kind, uint64_t number)
 
     if (number < count)
         return true;
-    if (number >= BATCHES_MOST)
+    if (number >= BATCHES_MOST || number > count + AHEAD_MOST)
         return false;
     count = number < 512 ? 1024 : number * 2;
     larger = realloc(journal->entries[kind], count * sizeof(*larger));

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -392,6 +393,15 @@ def test_a_journal_cut_anywhere_is_gone_on_with_or_refused(db):
         ended.add(process.returncode)
         assert counts(db)[0] == 30
     assert ended == {ALL, BROKEN_OFF}
+
+
+@pytest.mark.parametrize("line", ["done nodes 268435455 00 0", "sent edges 200000 00 7", "done nodes 1 00 99999999999", "done others 1 00 0", "at elsewhere\nat here"])
+def test_a_journal_that_somebody_edited_is_refused_at_once(db, line):
+    """A number that no batch can have yet takes no memory for all before it."""
+    file(db, "kept", "".join(broken_off(db)) + line + "\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert "a line cannot be understood" in run(db, "-J", "kept", "-F", "ndjson", "-n", "-", given=thirty(), status=BROKEN_OFF)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 200_000)
 
 
 def test_a_database_that_is_away_is_waited_for_and_given_up(db):
