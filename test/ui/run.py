@@ -1,5 +1,5 @@
 """Runs the browser's tests against a stack of its own: run.py [NAME-PATTERN]; run.py --again LOG those that failed in what an
-earlier run printed; run.py --pictures makes those of the documentation."""
+earlier run printed; run.py --pictures makes those of the documentation; run.py --cells looks at a division of another cell."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cells import two_cells
 from own_network import enter_own_network
 from paths import PG_BIN, ROOT
 from stack import new_stack
@@ -26,7 +27,17 @@ def mermaid():
     return {"REASON_MERMAID": str(script)}
 
 
+def browse(stack, files, *options, **more):
+    """How the tests in these files end, against that stack."""
+    return subprocess.run(["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=1800000", *options, *files], check=False, timeout=5400,
+                          env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql"), **more}).returncode
+
+
 def main():
+    if sys.argv[1:] == ["--cells"]:
+        enter_own_network()
+        with two_cells() as (home, _):
+            return browse(home, [ROOT / "test/ui/cells.mjs"])
     pictures = sys.argv[1:] == ["--pictures"]
     if sys.argv[1:2] == ["--again"]:
         failed = re.findall(r"^not ok \d+ - (.*)$", Path(sys.argv[2]).read_text(), re.MULTILINE)
@@ -42,10 +53,7 @@ def main():
         stack.certificate("auditor")
         with stack.database() as database:
             database.execute("SELECT reason.set_client('masked', 'reader', '{default}'), reason.set_client('auditor', 'auditor', '{*}', pii => true)")
-        ended = subprocess.run(
-            ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "--test-timeout=1800000", *pattern, *([ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")))],
-            env={**os.environ, **stack.env, "REASON_RUN_DIR": str(stack.run_dir), "REASON_ROOT": str(ROOT), "REASON_PSQL": str(PG_BIN / "psql"), **script}, timeout=5400, check=False)
-    return ended.returncode
+        return browse(stack, [ROOT / "test/ui/pictures.mjs"] if pictures else sorted(ROOT.glob("test/ui/*.test.mjs")), *pattern, **script)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ interface Checked { verdict: Verdict; signers: Signer[]; bytes: Uint8Array<Array
 
 async function verify(id: string, metadata: JsonObject, division: string): Promise<Checked> {
     const path = `/reason/snapshot/${encodeURIComponent(id)}`;
-    const [bytes, registry] = await Promise.all([getBytes(path, { format: "canonical", division }), getText("/reason/signers")]);
+    const [bytes, registry] = await Promise.all([getBytes(path, { format: "canonical", division }), getText(within(division, "/reason/signers"))]);
     const signers = await readRegistry(registry), claims: Claims = { snapshotId: id };
     if (text(metadata["hash"])) claims.hash = text(metadata["hash"]);
     if (text(metadata["signature"])) claims.signature = text(metadata["signature"]);
