@@ -107,7 +107,8 @@ def test_a_segment_that_cannot_be_stored_is_parked_and_holds_up_no_other(databas
     duty, target, division, item, reason, retry = wait_for(lambda: database.rows("SELECT * FROM reason.parked"), 20, "parking")[0]
     assert (duty, target, division, item) == ("archive", archive_settings["archive"]["url"], "blocked", "0-4")
     assert "cannot make the directory" in reason
-    assert one.metric('reason_sidecar_failures_total{kind="archive_parked"}') == 1
+    # The counter follows the row.
+    wait_for(lambda: one.metric('reason_sidecar_failures_total{kind="archive_parked"}') == 1, 10)
     assert one.metric('reason_sidecar_failures_total{kind="archive"}') == 2
     assert wait_for(lambda: one.metric('reason_sidecar_queue_depth{duty="archive"}') == 5, 10)
     (tmp_path / "archive" / "audit" / "blocked").unlink()
